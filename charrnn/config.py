@@ -1,0 +1,178 @@
+"""Every setting, once: its type, its default, its help and its check stand beside the field.
+
+The command line is made from these dataclasses (`cli/options.py`), and the library takes them as they are.
+A value that fails its check is a UsageError that names the option as it is typed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from charrnn.errors import UsageError
+
+Check = Callable[[Any], str | None]
+"""Takes a value that is not None; returns what it must be instead, or None when it is good."""
+
+CELLS = ("rnn", "lstm", "gru", "minlstm", "mingru")
+SMOOTHINGS = ("ml", "stupid", "witten-bell", "kn", "mkn")
+BYTES_VOCAB_SIZE = 256
+LEAST_MEASURED_STEPS = 5
+
+
+def at_least(low: float) -> Check:
+    """Accepts finite numbers from `low` on."""
+    return lambda value: None if low <= value < math.inf else f"must be {low} or more"
+
+
+def above(low: float) -> Check:
+    """Accepts finite numbers greater than `low`."""
+    return lambda value: None if low < value < math.inf else f"must be more than {low}"
+
+
+def fraction(value: float) -> str | None:
+    """Accept a part of a whole: from 0 up to, but not including, 1."""
+    return None if 0 <= value < 1 else "must be 0 or more, and less than 1"
+
+
+def share(value: float) -> str | None:
+    """Accept a share that is not empty: more than 0, at most 1."""
+    return None if 0 < value <= 1 else "must be more than 0, and at most 1"
+
+
+def one_of(choices: tuple[str, ...]) -> Check:
+    """Accepts one of the words."""
+    return lambda value: None if value in choices else f"must be one of {', '.join(choices)}"
+
+
+def option(default: Any, help: str, *flags: str, check: Check | None = None) -> Any:
+    """A field with what the command line must know of it.
+
+    Args:
+        default: the value when nobody says otherwise.
+        help: one sentence for `--help`.
+        flags: the names on the command line; without any, `--` and the field's own name.
+        check: see `Check`; it is not asked about None.
+    """
+    return field(
+        default=default,
+        metadata={"help": help, "flags": flags, "check": check},
+    )
+
+
+def flags_of(spec: dataclasses.Field[Any]) -> tuple[str, ...]:
+    """The names of a field on the command line, the one to show first."""
+    flags: tuple[str, ...] = spec.metadata["flags"]
+    return flags or (f"--{spec.name.replace('_', '-')}",)
+
+
+class Checked:
+    """A base of configurations that applies each field's check when it is made."""
+
+    def __post_init__(self) -> None:
+        """Raise UsageError at the first field whose value fails its check."""
+        for spec in dataclasses.fields(self):  # type: ignore[arg-type]
+            value, check = getattr(self, spec.name), spec.metadata["check"]
+            complaint = check(value) if check and value is not None else None
+            if complaint:
+                flag = flags_of(spec)[0].split("/")[0]
+                raise UsageError(f"{flag} {value}: {complaint}")
+
+
+@dataclass(frozen=True)
+class CorpusConfig(Checked):
+    """How a text is read and split: training part first, then validation, then test."""
+
+    encoding: str = option("utf-8", "How the characters of the text are encoded.")
+    bytes: bool = option(False, "Read raw bytes (a vocabulary of 256) instead of characters.", "--bytes")
+    val_fraction: float = option(0.1, "The share of the text held out for validation.", check=fraction)
+    test_fraction: float = option(0.0, "The share held out for a test, after the validation part.", check=fraction)
+
+    def __post_init__(self) -> None:
+        """Check also that something is left to train on."""
+        super().__post_init__()
+        if self.val_fraction + self.test_fraction >= 1:
+            raise UsageError("--val-fraction and --test-fraction: nothing is left to train on")
+
+
+@dataclass(frozen=True)
+class ModelConfig(Checked):
+    """The recurrent network."""
+
+    cell: str = option("lstm", f"The recurrent cell: {', '.join(CELLS)}.", check=one_of(CELLS))
+    num_layers: int = option(2, "How many layers of cells.", "--layers", check=at_least(1))
+    hidden_size: int = option(256, "Units in each layer.", "--hidden", check=at_least(1))
+    embedding_size: int | None = option(
+        None, "Numbers that stand for a character; as many as --hidden if not said.", "--embedding",
+        check=at_least(1),
+    )  # fmt: skip
+    dropout: float = option(0.0, "Share of each layer's outputs set to zero in training.", check=fraction)
+    residual: bool = option(
+        True, "Add each layer's input to its output, where the widths agree.", "--residual/--no-residual"
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class NgramConfig(Checked):
+    """The n-gram model. `order` counts the predicted character: order 7 predicts from 6 characters."""
+
+    order: int = option(
+        7, "Length of the longest n-gram, predicted character included (Goldberg's order plus one).",
+        check=at_least(1),
+    )  # fmt: skip
+    smoothing: str = option(
+        "mkn",
+        "ml: Goldberg's unsmoothed counts; stupid: stupid back-off, normalised; witten-bell; "
+        "kn: Kneser-Ney; mkn: modified Kneser-Ney, interpolated.",
+        check=one_of(SMOOTHINGS),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TrainingConfig(Checked):
+    """Truncated BPTT with AdamW. At most one of `steps`, `epochs` and `minutes` is set."""
+
+    steps: int | None = option(None, "How many steps to train. The default is 4000 steps.", check=at_least(1))
+    epochs: float | None = option(None, "How often to read the training part, instead of --steps.", check=above(0))
+    minutes: float | None = option(
+        None, "How long to take in all, final validation included, instead of --steps.",
+        check=above(0),
+    )  # fmt: skip
+    seq_length: int = option(64, "Characters per step that gradients flow through.", check=at_least(1))
+    batch_size: int = option(16, "Streams of text read side by side.", check=at_least(1))
+    learning_rate: float = option(4e-3, "AdamW's learning rate at its highest.", check=above(0))
+    warmup_steps: int = option(100, "Steps until the learning rate is at its highest.", check=at_least(0))
+    weight_decay: float = option(0.1, "AdamW's weight decay.", check=at_least(0))
+    grad_clip: float = option(1.0, "Largest norm of the gradient; 0 is no limit.", check=at_least(0))
+    validate_every: int | None = option(
+        None, "Steps between validations. The default is 1000; with --minutes, what fits.",
+        check=at_least(1),
+    )  # fmt: skip
+    seed: int = option(0, "Seed of the first weights and of dropout.", check=at_least(0))
+
+    def __post_init__(self) -> None:
+        """Check also that the length of the training is said once."""
+        super().__post_init__()
+        if sum(value is not None for value in (self.steps, self.epochs, self.minutes)) > 1:
+            raise UsageError("--steps, --epochs, --minutes: say at most one of them")
+        if self.minutes and self.warmup_steps < LEAST_MEASURED_STEPS:
+            raise UsageError(
+                f"--minutes measures the speed during the warm-up; say --warmup-steps {LEAST_MEASURED_STEPS} or more"
+            )
+
+
+@dataclass(frozen=True)
+class SamplingConfig(Checked):
+    """How a character is drawn from the model's distribution."""
+
+    temperature: float = option(
+        1.0, "Below 1 is more careful, above 1 is wilder; 0 takes the likeliest.", "--temp", "--temperature",
+        check=at_least(0),
+    )  # fmt: skip
+    top_k: int | None = option(None, "Draw from the K likeliest characters.", check=at_least(1))
+    top_p: float | None = option(None, "Draw from the likeliest characters that make up this probability.", check=share)
+    length: int = option(1000, "How many characters to write.", check=at_least(0))
+    seed: int | None = option(None, "Seed; a new one each time if not said.", check=at_least(0))

@@ -1,0 +1,34 @@
+"""What can go wrong by a user's doing, as exceptions whose text is the one line that the user reads.
+
+CharRNNError            exit status 1
+├── UsageError          exit status 2: an option, or a combination of them, makes no sense
+├── TextError           a text cannot be found, read or used
+├── CheckpointError     a checkpoint cannot be found, read, written or used
+└── ModelError          a model cannot do what is asked of it
+
+Each message names the thing and the next step. Anything else that escapes is a bug, and shows its traceback.
+"""
+
+
+class CharRNNError(Exception):
+    """A mistake that the user can mend; `str(error)` says how, in one line."""
+
+    exit_status = 1
+
+
+class UsageError(CharRNNError):
+    """The command line, or the settings of a library call, make no sense."""
+
+    exit_status = 2
+
+
+class TextError(CharRNNError):
+    """A text cannot be found, read or used."""
+
+
+class CheckpointError(CharRNNError):
+    """A checkpoint cannot be found, read, written or used."""
+
+
+class ModelError(CharRNNError):
+    """A model cannot do what is asked of it."""
