@@ -1,0 +1,1 @@
+"""What predicts the next character; knows nothing of text, training or sampling."""

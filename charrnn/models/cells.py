@@ -1,0 +1,175 @@
+"""The recurrent cells: `cell(x (B, T, D), state (B, S)) → (y (B, T, H), state (B, S))`.
+
+Each cell reads a whole sequence at once, so that the fast kernels (cuDNN, oneDNN, the scan) can be used; the
+equations, in the letters of the papers, stand in each docstring. σ is the logistic function, ⊙ the product element
+by element. Nothing is remembered between calls.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from charrnn.errors import UsageError
+from charrnn.models.kernels.scan import scan
+
+OPEN_GATE = 1.0
+"""Bias of the gate that keeps the state, so that a new cell remembers (Jozefowicz et al. 2015)."""
+
+
+class Cell(nn.Module):
+    """What all cells have in common: three widths.
+
+    Args:
+        input_size: D.
+        hidden_size: H.
+    """
+
+    states = 1
+    """How many vectors of width H the state holds."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__()
+        self.input_size, self.hidden_size = input_size, hidden_size
+
+    @property
+    def state_size(self) -> int:
+        """S."""
+        return self.states * self.hidden_size
+
+
+class RNN(Cell):
+    """h_t = tanh(W_x x_t + W_h h_{t−1} + b), the vanilla recurrent network (Elman 1990)."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.core = nn.RNN(input_size, hidden_size, batch_first=True)
+
+    def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        if _is_single_step(x):
+            h = torch.rnn_tanh_cell(x[:, 0], state, *self.core.all_weights[0])
+            return h[:, None], h
+        y, hidden = self.core(x, state[None].contiguous())
+        return y, hidden[0]
+
+
+class LSTM(Cell):
+    """i, f, o = σ(W x_t + U h_{t−1} + b); g = tanh(W_g x_t + U_g h_{t−1} + b_g); c_t = f ⊙ c_{t−1} + i ⊙ g.
+
+    h_t = o ⊙ tanh(c_t).
+
+    Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000. The state is (h, c), side by side.
+    """
+
+    states = 2
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.core = nn.LSTM(input_size, hidden_size, batch_first=True)
+        _set_gate_bias(self.core, gate=1, value=OPEN_GATE)  # PyTorch's order is i, f, g, o
+
+    def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        h, c = state.chunk(2, dim=1)
+        if _is_single_step(x):
+            h, c = torch.lstm_cell(x[:, 0], (h, c), *self.core.all_weights[0])
+            return h[:, None], torch.cat((h, c), dim=1)
+        y, after = self.core(x, (h[None].contiguous(), c[None].contiguous()))
+        return y, torch.cat(after, dim=2)[0]
+
+
+class GRU(Cell):
+    """r, z = σ(W x_t + U h_{t−1} + b); n = tanh(W_n x_t + b_n + r ⊙ (U_n h_{t−1} + c_n)).
+
+    h_t = (1−z) ⊙ n + z ⊙ h_{t−1}.
+
+    Cho et al. 2014, in cuDNN's form: the reset gate works on the product, not on the state before it.
+    """
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.core = nn.GRU(input_size, hidden_size, batch_first=True)
+        _set_gate_bias(self.core, gate=1, value=OPEN_GATE)  # PyTorch's order is r, z, n; z keeps
+
+    def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        if _is_single_step(x):
+            h = torch.gru_cell(x[:, 0], state, *self.core.all_weights[0])
+            return h[:, None], h
+        y, hidden = self.core(x, state[None].contiguous())
+        return y, hidden[0]
+
+
+class MinLSTM(Cell):
+    """f, i = σ(W x_t + b); f', i' = f / (f + i), i / (f + i); h_t = f' ⊙ h_{t−1} + i' ⊙ (W_h x_t + b_h).
+
+    "Were RNNs All We Needed?", arXiv 2410.01201, section 3.2. No gate looks at the state, so time is a scan.
+    """
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.core = nn.Linear(input_size, 3 * hidden_size)
+        with torch.no_grad():
+            self.core.bias[:hidden_size] += OPEN_GATE
+
+    def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        f, i, candidate = self.core(x).chunk(3, dim=-1)
+        # f' = σ(log f − log i): the same quotient, but never 0 / 0 when both gates are shut.
+        odds = functional.logsigmoid(f) - functional.logsigmoid(i)
+        y = scan(torch.sigmoid(odds), torch.sigmoid(-odds) * candidate, state)
+        return y, y[:, -1]
+
+
+class MinGRU(Cell):
+    """z = σ(W_z x_t + b_z); h_t = (1−z) ⊙ h_{t−1} + z ⊙ (W_h x_t + b_h).
+
+    "Were RNNs All We Needed?", arXiv 2410.01201, section 3.1.
+    """
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.core = nn.Linear(input_size, 2 * hidden_size)
+        with torch.no_grad():
+            self.core.bias[:hidden_size] -= OPEN_GATE  # z overwrites: a low z keeps
+
+    def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        z, candidate = self.core(x).chunk(2, dim=-1)
+        y = scan(torch.sigmoid(-z), torch.sigmoid(z) * candidate, state)
+        return y, y[:, -1]
+
+
+def _is_single_step(x: Tensor) -> bool:
+    """Whether to call the plain cell: for one step, the kernels for sequences lose more in setting up than they gain.
+
+    oneDNN copies all weights into its own layout at each call.
+    """
+    return x.shape[1] == 1 and not torch.is_grad_enabled()
+
+
+def _set_gate_bias(core: nn.RNNBase, gate: int, value: float) -> None:
+    """Set the sum of PyTorch's two biases of one gate."""
+    rows = slice(gate * core.hidden_size, (gate + 1) * core.hidden_size)
+    _, _, input_bias, hidden_bias = core.all_weights[0]
+    with torch.no_grad():
+        input_bias[rows] = value
+        hidden_bias[rows] = 0.0
+
+
+CELLS: dict[str, type[Cell]] = {
+    "rnn": RNN,
+    "lstm": LSTM,
+    "gru": GRU,
+    "minlstm": MinLSTM,
+    "mingru": MinGRU,
+}
+"""The cells by the name that `--cell` takes."""
+
+
+def make_cell(name: str, input_size: int, hidden_size: int) -> Cell:
+    """A new cell with random weights.
+
+    Raises:
+        UsageError: there is no cell of that name.
+    """
+    if name not in CELLS:
+        raise UsageError(f"--cell {name}: must be one of {', '.join(CELLS)}")
+    return CELLS[name](input_size, hidden_size)

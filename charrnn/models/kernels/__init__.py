@@ -1,0 +1,1 @@
+"""One operation a file: a plain reference, and faster versions behind the same signature."""

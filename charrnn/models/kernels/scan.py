@@ -1,0 +1,61 @@
+"""The linear recurrence h_t = a_t · h_{t−1} + b_t, element by element, with a state that goes in.
+
+`scan_reference` is the definition; `scan` is what the cells call. In this form a carried state needs no special case,
+which the log-space form of the paper (arXiv 2410.01201, appendix B) gets wrong easily.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+
+def scan_reference(a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
+    """The recurrence as it is written, one step after the other.
+
+    Args:
+        a: (B, T, H), what each step keeps.
+        b: (B, T, H), what each step adds.
+        h0: (B, H), the state before the first step.
+
+    Returns:
+        (B, T, H): h_1 … h_T.
+    """
+    h, out = h0, []
+    for a_t, b_t in zip(a.unbind(1), b.unbind(1), strict=True):
+        h = a_t * h + b_t
+        out.append(h)
+    return torch.stack(out, 1)
+
+
+def scan(a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
+    """`scan_reference`, in less time and memory: the steps are written in place and keep no graph of their own."""
+    return _Scan.apply(a, b, h0)  # type: ignore[no-any-return, no-untyped-call]
+
+
+class _Scan(torch.autograd.Function):
+    """The gradient is the same recurrence backwards: g_t = ∂h_t + a_{t+1} · g_{t+1}; ∂b = g, ∂a_t = g_t · h_{t−1}."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
+        h = torch.empty_like(b)
+        before = h0
+        for a_t, b_t, h_t in zip(a.unbind(1), b.unbind(1), h.unbind(1), strict=True):
+            torch.addcmul(b_t, a_t, before, out=h_t)
+            before = h_t
+        ctx.save_for_backward(a, h, h0)
+        return h
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        a, h, h0 = ctx.saved_tensors
+        g = grad_h.clone()
+        steps_a, steps_g = a.unbind(1), g.unbind(1)
+        for t in range(len(steps_g) - 2, -1, -1):
+            steps_g[t].addcmul_(steps_a[t + 1], steps_g[t + 1])
+        before = torch.cat((h0[:, None], h[:, :-1]), dim=1)
+        return g * before, g, steps_a[0] * steps_g[0]

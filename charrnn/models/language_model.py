@@ -1,0 +1,99 @@
+"""The one interface: every model, counted or recurrent, takes characters and gives the odds of the next one.
+
+Shape letters, used in all docstrings of the package:
+
+    B  rows of a batch         T  time steps (characters)     V  vocabulary
+    D  width of an input       H  width of a layer            S  width of a cell's state
+
+Two questions have faster answers than the logits in some models. `next_log_probs` and `next_token` ask them: each
+uses the model's own method of that name if there is one, and `__call__` otherwise. Both ways must agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+State = tuple[Tensor, ...]
+"""What a model remembers of the text so far; batch first, opaque outside the model."""
+
+Draw = Callable[[Tensor], Tensor]
+"""Logits (B, V) → tokens (B,) int64: a way of choosing, made by `sampling/decoding.py`."""
+
+
+class LanguageModel(Protocol):
+    """What the rest of the program knows of a model."""
+
+    @property
+    def vocab_size(self) -> int:
+        """The number of characters, V."""
+
+    def __call__(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Read characters and predict, after each of them, the next.
+
+        Args:
+            tokens: (B, T) int64, T ≥ 1, on any device.
+            state: what an earlier call gave; None before the first character. It is not changed.
+
+        Returns:
+            logits: (B, T, V) float, on the model's device; logits[:, t] depend on the state and tokens[:, :t+1].
+            state: after the last token.
+        """
+
+
+@runtime_checkable
+class ScoresNext(Protocol):
+    """A model with a faster way to score given characters than by all V logits."""
+
+    def next_log_probs(self, tokens: Tensor, targets: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """See the function of the same name."""
+
+
+@runtime_checkable
+class DrawsNext(Protocol):
+    """A model with a faster way to take one step of sampling."""
+
+    def next_token(self, token: Tensor, state: State | None, draw: Draw) -> tuple[Tensor, State]:
+        """See the function of the same name."""
+
+
+def next_log_probs(
+    model: LanguageModel, tokens: Tensor, targets: Tensor, state: State | None = None
+) -> tuple[Tensor, State]:
+    """The log-probability of each target given the characters up to the token before it.
+
+    Args:
+        model: any language model.
+        tokens: (B, T) int64, the characters that are read.
+        targets: (B, T) int64; targets[:, t] is scored after tokens[:, :t+1]. For a text: the tokens, one later.
+        state: as for the model itself.
+
+    Returns:
+        (B, T) float, in nats, −inf where the model gives no probability at all; and the state after the last token.
+    """
+    if isinstance(model, ScoresNext):
+        return model.next_log_probs(tokens, targets, state)
+    logits, state = model(tokens, state)
+    log_probs = torch.log_softmax(logits.float(), dim=-1)
+    return log_probs.gather(-1, targets.to(logits.device)[..., None]).squeeze(-1), state
+
+
+def next_token(model: LanguageModel, token: Tensor, state: State | None, draw: Draw) -> tuple[Tensor, State]:
+    """One step of sampling: read a character, draw the next.
+
+    Args:
+        model: any language model.
+        token: (B,) int64, the character before.
+        state: as for the model itself.
+        draw: chooses from logits.
+
+    Returns:
+        (B,) int64, the character drawn; and the state after `token`.
+    """
+    if isinstance(model, DrawsNext):
+        return model.next_token(token, state, draw)
+    logits, state = model(token[:, None], state)
+    return draw(logits[:, -1]), state

@@ -1,0 +1,64 @@
+"""The recurrent language model: embedding → layers of cells → linear head.
+
+It knows nothing of text, training or sampling. Its state is a tuple with one (B, S) tensor for each layer.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from charrnn.config import ModelConfig
+from charrnn.models.cells import Cell, make_cell
+from charrnn.models.language_model import State
+
+
+class RecurrentModel(nn.Module):
+    """A language model of stacked recurrent cells.
+
+    Args:
+        config: cell, widths, depth, dropout. Dropout falls on the output of every layer, in training mode alone.
+        vocab_size: V.
+    """
+
+    def __init__(self, config: ModelConfig, vocab_size: int) -> None:
+        super().__init__()
+        self.config, self.vocab_size = config, vocab_size
+        width = config.embedding_size or config.hidden_size
+        self.embedding = nn.Embedding(vocab_size, width)
+        cells: list[Cell] = []
+        for _ in range(config.num_layers):
+            cells.append(make_cell(config.cell, width, config.hidden_size))
+            width = config.hidden_size
+        self.state_sizes = tuple(cell.state_size for cell in cells)
+        self.cells = nn.ModuleList(cells)
+        self.dropout = nn.Dropout(config.dropout)
+        self.head = nn.Linear(width, vocab_size)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are, and where logits come out."""
+        return self.head.weight.device
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers are learned."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def empty_state(self, batch_size: int) -> State:
+        """The state before the first character: zeros, one (B, S) tensor for each layer."""
+        weight = self.head.weight
+        return tuple(weight.new_zeros(batch_size, size) for size in self.state_sizes)
+
+    def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """See LanguageModel.__call__."""
+        if state is None:
+            state = self.empty_state(tokens.shape[0])
+        x = self.embedding(tokens.to(self.device))
+        after = []
+        for cell, before in zip(self.cells, state, strict=True):
+            y, new = cell(x, before)
+            y = self.dropout(y)
+            x = x + y if self.config.residual and y.shape == x.shape else y
+            after.append(new)
+        return self.head(x), tuple(after)
