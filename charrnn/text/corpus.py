@@ -1,0 +1,243 @@
+"""A text from a file: memory-mapped ids, split into training, validation and test parts; knows nothing of models.
+
+The file is read twice in pieces, first for its characters, then for their ids, which go to an unnamed temporary file
+(in the folder that TMPDIR names) in the smallest integer type that holds them. So a text may be larger than memory.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import io
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.config import CorpusConfig
+from charrnn.errors import TextError
+from charrnn.text.vocabulary import Vocabulary, name_of
+
+PIECE = 1 << 22
+"""Bytes read at a time."""
+UNICODE = 0x110000
+
+Progress = Callable[[int, int], None]
+"""Is told how much is done, and of how much."""
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A text, encoded.
+
+    Attributes:
+        name: the file's name without its folder and ending.
+        path: the file, as it was given.
+        sha256: of the file's bytes, in hexadecimal.
+        config: how it was read and split.
+        vocabulary: its characters.
+        ids: (N,) unsigned integers, memory-mapped.
+    """
+
+    name: str
+    path: Path
+    sha256: str
+    config: CorpusConfig
+    vocabulary: Vocabulary
+    ids: NDArray[Any]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """Where the validation part and the test part begin."""
+        return split_bounds(len(self.ids), self.config)
+
+    @property
+    def train(self) -> NDArray[Any]:
+        """The first part, to learn from."""
+        return self.ids[: self.bounds[0]]
+
+    @property
+    def validation(self) -> NDArray[Any]:
+        """The part after it, to choose by."""
+        return self.ids[slice(*self.bounds)]
+
+    @property
+    def test(self) -> NDArray[Any]:
+        """The last part, to report; empty by default."""
+        return self.ids[self.bounds[1] :]
+
+    @property
+    def split(self) -> str:
+        """The split in words that fit beside a number, such as 90/10/0."""
+        held_out = self.config.val_fraction, self.config.test_fraction
+        return "/".join(f"{100 * share:.4g}" for share in (1 - sum(held_out), *held_out))
+
+
+def split_bounds(length: int, config: CorpusConfig) -> tuple[int, int]:
+    """Where the validation part and the test part of a text begin.
+
+    As nanoGPT does: the training part is int(length · share) characters. A part that should hold something,
+    but would be empty, gets one character.
+
+    Raises:
+        TextError: nothing would be left to train on.
+    """
+    test = length - int(length * (1 - config.test_fraction))
+    validation = length - test - int(length * (1 - config.val_fraction - config.test_fraction))
+    test = max(test, config.test_fraction > 0)
+    validation = max(validation, config.val_fraction > 0)
+    train = length - validation - test
+    if train < 2:
+        raise TextError(
+            f"the text has {length} character{'s' * (length != 1)}, too few to split; "
+            f"at least {2 + validation + test} are needed, and some thousands to learn anything"
+        )
+    return train, train + validation
+
+
+def read_corpus(
+    path: Path,
+    config: CorpusConfig,
+    vocabulary: Vocabulary | None = None,
+    progress: Progress | None = None,
+) -> Corpus:
+    r"""Read and encode a text.
+
+    A byte-order mark is left out and line ends become \n, as in any text that Python reads; with `config.bytes`
+    nothing is changed.
+
+    Args:
+        path: a file.
+        config: encoding and split.
+        vocabulary: ids to use; made from the text (its characters in the order of their code points) if not given.
+        progress: told the bytes read, and of how many, both readings counted.
+
+    Raises:
+        TextError: the file cannot be read or decoded, is empty, has unknown characters, or is changed while it is read.
+    """
+    _check_file(path)
+    _check_encoding(config.encoding)
+    try:
+        size = path.stat().st_size
+        report = progress or (lambda done, total: None)
+        first = _Reading(path, config, lambda done: report(done, 2 * size))
+        seen, length = np.zeros(UNICODE, bool), 0
+        for piece in first:
+            seen[piece] = True
+            length += len(piece)
+        if not length:
+            raise TextError(f"{path}: the file is empty; there is nothing to read")
+        vocabulary = vocabulary or _vocabulary_of(seen, config)
+        lookup = _lookup(vocabulary, seen, path)
+        second = _Reading(path, config, lambda done: report(size + done, 2 * size))
+        ids = _write_ids(second, lookup, length)
+        if ids is None or second.sha256 != first.sha256:
+            raise TextError(f"{path}: the file changed while it was read; try again")
+    except OSError as error:
+        raise TextError(f"{path}: cannot be read: {error.strerror}") from error
+    return Corpus(_stem(path), path, first.sha256, config, vocabulary, ids)
+
+
+class _Reading:
+    """One pass over a file, as arrays of code points (or bytes); afterwards it knows the file's SHA-256."""
+
+    def __init__(self, path: Path, config: CorpusConfig, done: Callable[[int], None]) -> None:
+        self.path, self.config, self.done = path, config, done
+        self.digest = hashlib.sha256()
+
+    @property
+    def sha256(self) -> str:
+        return self.digest.hexdigest()
+
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        decoder, offset = _decoder(self.config.encoding), 0
+        with self.path.open("rb") as file:
+            while True:
+                raw = file.read(PIECE)
+                self.digest.update(raw)
+                if self.config.bytes:
+                    yield np.frombuffer(raw, np.uint8)
+                else:
+                    # What the decoder keeps of an unfinished character counts before this piece.
+                    kept = len(decoder.getstate()[0])
+                    try:
+                        text = decoder.decode(raw, final=not raw)
+                    except UnicodeDecodeError as error:
+                        raise self._undecodable(error, offset - kept) from None
+                    if offset == 0:
+                        text = text.removeprefix("\ufeff")
+                    yield np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+                offset += len(raw)
+                self.done(offset)
+                if not raw:
+                    return
+
+    def _undecodable(self, error: UnicodeDecodeError, start: int) -> TextError:
+        at = start + error.start
+        return TextError(
+            f"{self.path}: byte {at} (0x{error.object[error.start]:02X}) is not {self.config.encoding}; "
+            "say --encoding (latin-1, cp1252, utf-16, ...) if it is text, or --bytes to read raw bytes"
+        )
+
+
+def _decoder(encoding: str) -> io.IncrementalNewlineDecoder:
+    r"""Decode pieces of a text, strictly, with \r\n and \r turned into \n."""
+    return io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)(), translate=True)
+
+
+def _check_file(path: Path) -> None:
+    if path.is_dir():
+        raise TextError(f"{path}: is a folder; name a file in it")
+    if not path.exists():
+        raise TextError(f"{path}: there is no such file")
+    if not path.is_file():
+        raise TextError(f"{path}: is not a regular file; save the text to a file first")
+
+
+def _check_encoding(encoding: str) -> None:
+    try:
+        "".encode(encoding)
+    except LookupError:
+        raise TextError(f"--encoding {encoding}: there is no such encoding; utf-8 and latin-1 are common") from None
+
+
+def _vocabulary_of(seen: NDArray[np.bool_], config: CorpusConfig) -> Vocabulary:
+    return Vocabulary(None if config.bytes else map(chr, np.flatnonzero(seen)))
+
+
+def _lookup(vocabulary: Vocabulary, seen: NDArray[np.bool_], path: Path) -> NDArray[Any]:
+    """The table from code points (or bytes) to ids."""
+    if vocabulary.characters is None:
+        return np.arange(len(vocabulary), dtype=vocabulary.dtype)
+    points = np.array([ord(character) for character in vocabulary.characters], np.int64)
+    unknown = seen.copy()
+    unknown[points] = False
+    if unknown.any():
+        first = name_of(chr(int(unknown.argmax())))
+        raise TextError(f"{path}: {unknown.sum()} of its characters are unknown to the model, such as {first}")
+    table = np.zeros(UNICODE, vocabulary.dtype)
+    table[points] = np.arange(len(points), dtype=vocabulary.dtype)
+    return table
+
+
+def _write_ids(reading: _Reading, lookup: NDArray[Any], length: int) -> NDArray[Any] | None:
+    """Ids in a file that has no name and goes when the array does; None if there are more or fewer than `length`."""
+    written = 0
+    with tempfile.TemporaryFile(prefix="charrnn-") as file:
+        for piece in reading:
+            file.write(lookup[piece])
+            written += len(piece)
+        file.flush()
+        return np.memmap(file, lookup.dtype, mode="r") if written == length else None
+
+
+def _stem(path: Path) -> str:
+    """A name for what is made from the text, that is never empty."""
+    return path.stem or path.name or "text"

@@ -1,0 +1,112 @@
+"""Characters, or bytes, and the ids that stand for them; knows nothing of files.
+
+In a vocabulary of bytes, text is still `str`: bytes that are no UTF-8 stand in it as surrogate escapes, so that
+writing it with `errors="surrogateescape"` gives the very bytes back.
+"""
+
+from __future__ import annotations
+
+import codecs
+import unicodedata
+from collections.abc import Callable, Iterable
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.config import BYTES_VOCAB_SIZE
+from charrnn.errors import TextError, UsageError
+
+UNKNOWN = ("error", "skip", "replace")
+"""What to do with a character that the vocabulary lacks."""
+
+
+class Vocabulary:
+    """The characters that a model knows, in the order of their ids.
+
+    Args:
+        characters: one `str` of length 1 each, all different; None for the 256 bytes.
+    """
+
+    def __init__(self, characters: Iterable[str] | None) -> None:
+        self.characters = None if characters is None else tuple(characters)
+
+    def __len__(self) -> int:
+        return BYTES_VOCAB_SIZE if self.characters is None else len(self.characters)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Vocabulary) and self.characters == other.characters
+
+    def __hash__(self) -> int:
+        return hash(self.characters)
+
+    @property
+    def is_bytes(self) -> bool:
+        """Whether ids are bytes."""
+        return self.characters is None
+
+    @property
+    def dtype(self) -> np.dtype[np.unsignedinteger]:
+        """The smallest type that holds every id."""
+        return np.min_scalar_type(max(len(self) - 1, 0))
+
+    @cached_property
+    def _ids(self) -> dict[str, int]:
+        return {character: i for i, character in enumerate(self.characters or ())}
+
+    @property
+    def start(self) -> int:
+        """The id that stands before a text that begins from nothing: a newline, where there is one."""
+        return ord("\n") if self.is_bytes else self._ids.get("\n", 0)
+
+    def encode(self, text: str, unknown: str = "error") -> NDArray[np.int64]:
+        """The ids of a text.
+
+        Args:
+            text: any text.
+            unknown: for characters that are not in the vocabulary. `error` raises, `skip` leaves them out,
+                `replace` puts a space for them (or, where there is none, the character that starts a text).
+
+        Raises:
+            TextError: a character is unknown; the message names the first, its place, and how many there are.
+        """
+        if unknown not in UNKNOWN:
+            raise UsageError(f"--unknown {unknown}: must be one of {', '.join(UNKNOWN)}")
+        if self.is_bytes:
+            return np.frombuffer(text.encode("utf-8", "surrogateescape"), np.uint8).astype(np.int64)
+        places = [i for i, character in enumerate(text) if character not in self._ids]
+        if places and unknown == "error":
+            raise TextError(_unknown_message(text, places))
+        substitute = self._ids.get(" ", self.start) if unknown == "replace" else -1
+        ids = np.array([self._ids.get(character, substitute) for character in text], np.int64)
+        return ids[ids >= 0]
+
+    def decoder(self) -> Callable[[int], str]:
+        """A function from the next id to the text that it completes; for bytes that may be none yet."""
+        if self.characters is not None:
+            return self.characters.__getitem__
+        utf8 = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+        return lambda token: utf8.decode(bytes((token,)))
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of the ids."""
+        if self.characters is not None:
+            return "".join(map(self.characters.__getitem__, ids))
+        return bytes(ids).decode("utf-8", "surrogateescape")
+
+
+def name_of(character: str) -> str:
+    """A character, harmless and unmistakable: `'é' (U+00E9 LATIN SMALL LETTER E WITH ACUTE)`."""
+    shown = ascii(character) if unicodedata.category(character)[0] in "CZ" else repr(character)
+    name = unicodedata.name(character, "")
+    return f"{shown} (U+{ord(character):04X}{' ' if name else ''}{name})"
+
+
+def _unknown_message(text: str, places: list[int]) -> str:
+    first = places[0]
+    line, column = text.count("\n", 0, first) + 1, first - text.rfind("\n", 0, first)
+    more = "" if len(places) == 1 else f", and {len(places) - 1} more"
+    return (
+        f"the model does not know the character {name_of(text[first])} at line {line}, column {column}{more}; "
+        "take it out, or say --unknown skip or --unknown replace"
+    )
