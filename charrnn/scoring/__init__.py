@@ -1,0 +1,1 @@
+"""How models are judged; knows LanguageModel, never its kinds."""

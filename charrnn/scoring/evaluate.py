@@ -1,0 +1,114 @@
+"""Bits per character of a text under a model.
+
+Every character counts, in order, with the state carried from one piece to the next: sums of nats are divided once, by
+the number of characters, and are never a mean of means. So the figure does not depend on the size of the pieces. The
+first character has nothing before it; every model is charged log V for it, as if it were drawn by lot.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from charrnn.checkpoint import ScoreFacts
+from charrnn.errors import TextError
+from charrnn.models.language_model import LanguageModel, State, next_log_probs
+
+PIECE = 4096
+"""Characters scored at a time: enough to keep kernels busy, little enough for B · T · V logits."""
+
+Progress = Callable[[int, int], None]
+"""Is told how much is done, and of how much."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """The sum over a text, from which the units follow.
+
+    Attributes:
+        nats: Σ −ln p over all characters that have a probability above 0.
+        characters: how many characters the text has.
+        impossible: how many of them the model gave probability 0.
+    """
+
+    nats: float
+    characters: int
+    impossible: int = 0
+
+    @property
+    def nats_per_char(self) -> float:
+        """Nats per character; infinite if any character was impossible."""
+        return math.inf if self.impossible else self.nats / self.characters
+
+    @property
+    def bits_per_char(self) -> float:
+        """Bits per character, the unit of quality; infinite if any character was impossible."""
+        return self.nats_per_char / math.log(2)
+
+    @property
+    def impossible_share(self) -> float:
+        """The share of the characters that the model gave probability 0."""
+        return self.impossible / self.characters
+
+    def __str__(self) -> str:
+        if self.impossible:
+            return f"infinite, {100 * self.impossible_share:.1f}% of characters have probability 0"
+        return f"{self.bits_per_char:.4f} bits per character ({self.nats_per_char:.4f} nats)"
+
+
+def facts_of(score: Score, split: str, of_characters: int | None = None) -> ScoreFacts:
+    """A score as checkpoints and JSON keep it, with the split and the rule that it was made by.
+
+    Args:
+        score: the sum.
+        split: such as 90/10/0.
+        of_characters: how many characters could have been scored; as many as were, if not given.
+    """
+    whole = of_characters is None or score.characters == of_characters
+    return ScoreFacts(
+        bits_per_char=None if score.impossible else score.bits_per_char,
+        nats_per_char=None if score.impossible else score.nats_per_char,
+        characters=score.characters,
+        impossible_share=score.impossible_share,
+        split=split,
+        rule="static, full" if whole else f"static, first {score.characters} of {of_characters}",
+    )
+
+
+@torch.inference_mode()
+def evaluate(
+    model: LanguageModel,
+    ids: NDArray[Any],
+    piece: int = PIECE,
+    progress: Progress | None = None,
+) -> Score:
+    """Score a text, statically: the model does not learn from it.
+
+    Args:
+        model: any language model; a network must be in evaluation mode.
+        ids: (N,) the text, N ≥ 1; it may be memory-mapped.
+        piece: characters scored at a time; it changes the speed, not the score.
+        progress: told the characters scored, and of how many.
+
+    Raises:
+        TextError: the text is empty.
+    """
+    if len(ids) == 0:
+        raise TextError("there are no held-out characters to score; say a larger --val-fraction")
+    nats, impossible = math.log(model.vocab_size), 0
+    state: State | None = None
+    for begin in range(0, len(ids) - 1, piece):
+        window = torch.from_numpy(ids[begin : begin + piece + 1].astype(np.int64))[None]
+        log_probs, state = next_log_probs(model, window[:, :-1], window[:, 1:], state)
+        possible = log_probs > -torch.inf
+        nats -= float(log_probs[possible].double().sum())
+        impossible += int((~possible).sum())
+        if progress:
+            progress(begin + window.shape[1], len(ids))
+    return Score(nats, len(ids), impossible)

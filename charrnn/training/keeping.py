@@ -1,0 +1,80 @@
+"""The two checkpoints of a training: the best state, by its validation score, and the last one."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from charrnn.checkpoint import LAST, SUFFIX, Facts, ScoreFacts, TextFacts, save
+from charrnn.config import TrainingConfig
+from charrnn.models.recurrent import RecurrentModel
+from charrnn.scoring.evaluate import Score, facts_of
+from charrnn.text.corpus import Corpus
+from charrnn.training.loop import Step
+
+
+class Keeper:
+    """Writes NAME.safetensors at each best validation, and NAME-last.safetensors at every one.
+
+    Without a validation part, both are the last state.
+
+    Args:
+        path: of the best checkpoint.
+        model: what is trained.
+        corpus: what on.
+        config: how.
+        started: `time.perf_counter()` when it began.
+        command: the command line, to be remembered in the checkpoint.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        model: RecurrentModel,
+        corpus: Corpus,
+        config: TrainingConfig,
+        started: float,
+        command: tuple[str, ...] = (),
+    ) -> None:
+        self.path, self.model, self.corpus, self.config = path, model, corpus, config
+        self.started, self.command = started, command
+        self.best: Score | None = None
+        self.best_step = 0
+        self.facts: Facts | None = None
+        """Of the best checkpoint, once there is one."""
+
+    @property
+    def last_path(self) -> Path:
+        """The file of the last state."""
+        return self.path.with_name(self.path.name.removesuffix(SUFFIX) + LAST + SUFFIX)
+
+    def keep(self, step: Step) -> bool:
+        """Save the state after a step; says whether it is the best so far.
+
+        Raises:
+            CheckpointError: it cannot be written.
+        """
+        facts = self._facts(step)
+        save(self.last_path, self.model, self.corpus.vocabulary, facts)
+        if step.score and self.best and step.score.nats_per_char >= self.best.nats_per_char:
+            return False
+        if step.score is None and self.best:
+            return False
+        self.best, self.best_step, self.facts = step.score, step.number, facts
+        save(self.path, self.model, self.corpus.vocabulary, facts)
+        return True
+
+    def _facts(self, step: Step) -> Facts:
+        validation: ScoreFacts | None = None
+        if step.score:
+            whole = len(self.corpus.validation)
+            validation = facts_of(step.score, self.corpus.split, whole)
+        return Facts(
+            text=TextFacts.of(self.corpus),
+            fit_seconds=time.perf_counter() - self.started,
+            device=str(self.model.device),
+            validation=validation,
+            training=self.config,
+            step=step.number,
+            command=self.command,
+        )

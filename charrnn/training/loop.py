@@ -1,0 +1,208 @@
+"""Training as a generator of steps: the caller owns the loop, and with it display, saving and stopping.
+
+Truncated BPTT (Williams and Peng 1990): gradients flow through `seq_length` characters, the state is carried on,
+detached, to the next. The loop knows LanguageModel's shape of things, not text and not the command line.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from charrnn.config import TrainingConfig
+from charrnn.errors import ModelError
+from charrnn.models.language_model import State
+from charrnn.models.recurrent import RecurrentModel
+from charrnn.scoring.evaluate import Progress, Score, evaluate
+from charrnn.text.streams import Streams
+from charrnn.training.schedule import (
+    DEFAULT_STEPS,
+    DEFAULT_VALIDATE_EVERY,
+    MEASURED_SHARE,
+    Plan,
+    learning_rate,
+    plan_minutes,
+)
+
+BETAS = (0.9, 0.99)
+UNTIMED_STEPS = 3
+"""The first steps are slow: they allocate."""
+PROBE_CHARACTERS = 2000
+"""Characters scored to find out how long a validation takes."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of training, after it was taken.
+
+    Attributes:
+        number: counted from 1.
+        characters: read for it.
+        loss: mean nats per character of its batch, before the step; a tensor, so that nobody waits for it unasked.
+        learning_rate: that it was taken with.
+        plan: how long the training is; None as long as `--minutes` is still measuring.
+        score: of the validation part, if it was scored after this step.
+        last: whether it is the last.
+    """
+
+    number: int
+    characters: int
+    loss: Tensor
+    learning_rate: float
+    plan: Plan | None
+    score: Score | None = None
+    last: bool = False
+
+
+class Stop:
+    """A switch that ends a training after the step that is being taken, with a validation."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def ask(self) -> None:
+        """End the training soon."""
+        self.asked = True
+
+
+def train(
+    model: RecurrentModel,
+    streams: Streams,
+    validation: NDArray[Any],
+    config: TrainingConfig,
+    started: float | None = None,
+    stop: Stop | None = None,
+    val_progress: Progress | None = None,
+) -> Iterator[Step]:
+    """Fit a network; it is in evaluation mode whenever a step is yielded.
+
+    Dropout draws from PyTorch's global generator of the model's device, which the caller seeds.
+
+    Args:
+        model: on the device to train on; changed in place.
+        streams: the training part.
+        validation: (N,) the validation part; without characters there are no scores.
+        config: see there.
+        started: `time.perf_counter()` when the budget of minutes began; now, if not given.
+        stop: ends the training early.
+        val_progress: told the characters scored in a validation.
+
+    Raises:
+        ModelError: the loss is no longer a number.
+    """
+    torch.set_flush_denormal(True)  # vanishing gradients are denormal, and those are slow (oneDNN issue 561)
+    stop = stop or Stop()
+    optimizer = make_optimizer(model, config)
+    plan = None if config.minutes else _fixed_plan(config, streams, len(validation))
+    clock = _Clock(time.perf_counter() if started is None else started, 60 * (config.minutes or 0))
+    state: State | None = None
+    number, last = 0, False
+    while not last:
+        if plan is None and clock.has_measured(number, config.warmup_steps):
+            plan = clock.plan(number, model, validation, config)
+        steps = plan.steps if plan else 0  # no matter: the rate of the warm-up does not depend on it
+        rate = learning_rate(number, steps, config.learning_rate, config.warmup_steps)
+        model.train()
+        loss, state = _take_step(model, optimizer, streams.batch(number), state, rate, config.grad_clip)
+        model.eval()
+        number += 1
+        if plan is None:
+            loss.item()  # wait for the device, so that the clock is right
+            clock.tick(number)
+        last = stop.asked or number == steps
+        score = None
+        if len(validation) and (last or (plan and plan.validates_after(number))):
+            part = validation[: plan.val_characters if plan else None]
+            score = evaluate(model, part, progress=val_progress)
+        if (score or last) and not torch.isfinite(loss):
+            raise ModelError(f"the loss is no number after step {number}; say a lower --learning-rate")
+        size = streams.batch_size * streams.seq_length
+        yield Step(number, size, loss, rate, plan, score, last)
+
+
+def make_optimizer(model: RecurrentModel, config: TrainingConfig) -> torch.optim.AdamW:
+    """AdamW (Loshchilov and Hutter 2019), fused; weights decay, biases do not."""
+    weights = [parameter for parameter in model.parameters() if parameter.dim() > 1]
+    biases = [parameter for parameter in model.parameters() if parameter.dim() <= 1]
+    groups = [
+        {"params": weights, "weight_decay": config.weight_decay},
+        {"params": biases, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=BETAS, fused=True)
+
+
+def _take_step(
+    model: RecurrentModel,
+    optimizer: torch.optim.AdamW,
+    batch: tuple[Tensor, Tensor],
+    state: State | None,
+    rate: float,
+    grad_clip: float,
+) -> tuple[Tensor, State]:
+    inputs, targets = (part.to(model.device, non_blocking=True) for part in batch)
+    logits, state = model(inputs, state)
+    loss = functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    if grad_clip:
+        torch.nn.utils.clip_grad_norm_(model.parameters(), grad_clip)
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.step()
+    return loss.detach(), tuple(part.detach() for part in state)
+
+
+def _fixed_plan(config: TrainingConfig, streams: Streams, val_characters: int) -> Plan:
+    steps = config.steps or DEFAULT_STEPS
+    if config.epochs:
+        steps = math.ceil(config.epochs * streams.steps_per_epoch)
+    return Plan(steps, config.validate_every or DEFAULT_VALIDATE_EVERY, val_characters)
+
+
+class _Clock:
+    """Finds out in the first steps how long a step takes.
+
+    Args:
+        begun: `time.perf_counter()` when the budget began.
+        budget: seconds.
+    """
+
+    def __init__(self, begun: float, budget: float) -> None:
+        self.begun, self.budget = begun, budget
+        self.first = self.latest = time.perf_counter()
+
+    def tick(self, number: int) -> None:
+        self.latest = time.perf_counter()
+        if number == UNTIMED_STEPS:
+            self.first = self.latest
+
+    def has_measured(self, number: int, warmup_steps: int) -> bool:
+        """Whether to fix the plan now: after enough time, at the latest at the end of the warm-up."""
+        spent = self.latest - self.begun >= MEASURED_SHARE * self.budget
+        return number > UNTIMED_STEPS and (spent or number >= warmup_steps)
+
+    def plan(self, number: int, model: RecurrentModel, validation: NDArray[Any], config: TrainingConfig) -> Plan:
+        per_step = (self.latest - self.first) / (number - UNTIMED_STEPS)
+        probe = validation[:PROBE_CHARACTERS]
+        per_character = 0.0
+        if len(probe):
+            evaluate(model, probe[:100])  # the first call is slow
+            before = time.perf_counter()
+            evaluate(model, probe)
+            per_character = (time.perf_counter() - before) / len(probe)
+        return plan_minutes(
+            self.begun + self.budget - time.perf_counter(),
+            number,
+            per_step,
+            per_character,
+            len(validation),
+            config.validate_every,
+        )

@@ -1,0 +1,92 @@
+"""The learning rate, and what a budget of minutes buys; arithmetic only."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+FINAL_RATE = 0.0
+"""Share of the highest learning rate at which the cosine ends."""
+DEFAULT_STEPS = 4000
+DEFAULT_VALIDATE_EVERY = 1000
+MOST_VALIDATIONS = 10
+VALIDATION_SHARE = 0.2
+"""Share of the minutes that validations may take, as long as one remains."""
+MEASURED_SHARE = 0.08
+"""Share of the minutes after which the speed counts as measured."""
+
+
+def learning_rate(step: int, steps: int, highest: float, warmup_steps: int) -> float:
+    """A line up to the highest rate over the warm-up, then half a cosine down to the end.
+
+    During the warm-up the rate does not depend on `steps`: that is when `--minutes` finds out how many there will be.
+
+    Args:
+        step: counted from 0.
+        steps: how many there are in all.
+        highest: the rate at the end of the warm-up.
+        warmup_steps: its length.
+    """
+    if step < warmup_steps:
+        return highest * (step + 1) / warmup_steps
+    done = (step - warmup_steps) / max(1, steps - warmup_steps)
+    return highest * (FINAL_RATE + (1 - FINAL_RATE) * (1 + math.cos(math.pi * done)) / 2)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long a training is.
+
+    Attributes:
+        steps: steps in all.
+        validate_every: steps between validations; there is always one at the end.
+        val_characters: how many characters of the validation part are scored each time.
+    """
+
+    steps: int
+    validate_every: int
+    val_characters: int
+
+    def validates_after(self, step: int) -> bool:
+        """Whether a validation follows step number `step`, counted from 1.
+
+        The last one comes with the last step, so one that would come shortly before it is left out.
+        """
+        if step == self.steps:
+            return True
+        return step % self.validate_every == 0 and self.steps - step >= self.validate_every / 2
+
+
+def plan_minutes(
+    seconds_left: float,
+    steps_done: int,
+    seconds_per_step: float,
+    seconds_per_val_character: float,
+    val_characters: int,
+    validate_every: int | None = None,
+) -> Plan:
+    """What fits into the time that is left, validations included.
+
+    One validation, the last, is always paid for; there are more as long as all take at most `VALIDATION_SHARE`.
+    Where one alone takes more, it scores fewer characters.
+
+    Args:
+        seconds_left: until the end of the budget.
+        steps_done: steps taken so far.
+        seconds_per_step: measured.
+        seconds_per_val_character: measured.
+        val_characters: characters in the validation part.
+        validate_every: steps between validations, if the user has said.
+    """
+    affordable = VALIDATION_SHARE * max(seconds_left, 0.0)
+    characters = val_characters
+    if seconds_per_val_character * characters > affordable:
+        characters = min(val_characters, max(1000, int(affordable / seconds_per_val_character)))
+    cost = seconds_per_val_character * characters
+    if validate_every is None:
+        validations = max(1, min(MOST_VALIDATIONS, int(affordable / cost) if cost else 1))
+        steps = steps_done + max(1, int((seconds_left - validations * cost) / seconds_per_step))
+        return Plan(steps, math.ceil(steps / validations), characters)
+    per_step = seconds_per_step + cost / validate_every
+    steps = steps_done + max(1, int((seconds_left - cost) / per_step))
+    return Plan(steps, validate_every, characters)
