@@ -1,0 +1,163 @@
+"""`charrnn compare`: models side by side."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from charrnn.config import NgramConfig, SamplingConfig
+from charrnn.errors import TextError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from charrnn.checkpoint import Checkpoint
+    from charrnn.scoring.compare import HeldOut, Row
+    from charrnn.text.corpus import Corpus
+
+
+def compare(
+    checkpoints: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Checkpoints; if not said, the newest and others of the same text in checkpoints/.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    text: Annotated[
+        str | None,
+        typer.Option(
+            help="The text to compare on; the one they were fitted on if not said.",
+            show_default=False,
+        ),
+    ] = None,
+    prime: Annotated[str, typer.Option(help="What the samples go on from.")] = "\n",
+    length: Annotated[int, typer.Option(help="Characters of each sample.", min=1)] = 300,
+    temperature: Annotated[float, typer.Option("--temp", "--temperature", help="Of the samples.", min=0)] = 1.0,
+    seed: Annotated[int, typer.Option(help="Of the samples.", min=0)] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
+) -> None:
+    """Compare models on the same held-out characters.
+
+    Where none of them is an n-gram model, one is fitted to the same text.
+    """
+    from charrnn.checkpoint import checkpoints_in, load, newest
+    from charrnn.cli.checkpoints import FOLDER, find
+    from charrnn.cli.devices import choose
+    from charrnn.cli.terminal import progress, say
+    from charrnn.scoring.compare import held_out, measure
+
+    where = choose(device)
+    if checkpoints:
+        models = [load(find(name), where) for name in checkpoints]
+    else:
+        first = load(newest(FOLDER), where)
+        say(f"comparing all models of {first.facts.text.path} in {FOLDER}/")
+        others = [load(path, where) for path in checkpoints_in(FOLDER) if path != first.path]
+        models = [first, *(one for one in others if _same_text(one, first))]
+    corpus = _read_text(models[0], text)
+    part = held_out(models, corpus)
+    if all(model.kind != "ngram" for model in models):
+        models += _fitted_ngram(models[0], corpus)
+    sampling = SamplingConfig(temperature=temperature, length=length, seed=seed)
+    rows = []
+    for model in models:
+        with progress(f"scoring {model.name}", "char") as update:
+            rows.append(measure(model, part, prime, sampling, update))
+    rows.sort(key=lambda row: row.score.nats_per_char)
+    if as_json:
+        print(json.dumps([row.as_json() for row in rows]))
+    else:
+        _show(rows, part, corpus, prime)
+
+
+def _same_text(one: Checkpoint, other: Checkpoint) -> bool:
+    a, b = one.facts.text, other.facts.text
+    return (a.sha256, a.corpus, one.vocabulary) == (b.sha256, b.corpus, other.vocabulary)
+
+
+def _read_text(model: Checkpoint, name: str | None) -> Corpus:
+    """The text that is named, or the one that the model was fitted on."""
+    from charrnn.cli.texts import locate, read
+
+    facts = model.facts.text
+    if name is not None:
+        return read(locate(name), facts.corpus, model.vocabulary)
+    try:
+        path = locate(facts.path)
+    except TextError:
+        path = locate(Path(facts.path).name)
+    corpus = read(path, facts.corpus, model.vocabulary)
+    if corpus.sha256 != facts.sha256:
+        raise TextError(f"{path}: is not the text that {model.name} was fitted on; name that one with --text")
+    return corpus
+
+
+def _fitted_ngram(model: Checkpoint, corpus: Corpus) -> list[Checkpoint]:
+    """The n-gram baseline on the text that the model was fitted on, if that is the text at hand."""
+    from charrnn.cli.ngram import fit
+    from charrnn.cli.terminal import say
+
+    if corpus.sha256 != model.facts.text.sha256:
+        say(f"no n-gram model is fitted: {corpus.path} is held out as a whole")
+        return []
+    config = NgramConfig()
+    name = f"{corpus.name}-{config.smoothing}-{config.order}"
+    say(f"none of them is an n-gram model: fitting {name} (`charrnn ngram` keeps one)")
+    return [fit(corpus, config, Path(name))[0]]
+
+
+def _show(rows: Sequence[Row], part: HeldOut, corpus: Corpus, prime: str) -> None:
+    from rich.table import Table
+
+    from charrnn.cli.terminal import console, one_line, visible
+
+    screen = console()
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("model", overflow="fold")
+    descriptions = [row.checkpoint.description for row in rows]
+    for header in (
+        "bits/\nchar",
+        "nats/\nchar",
+        "size",
+        "file",
+        "fitted\nin",
+        "scoring,\nchars/s",
+        "sampling,\nchars/s",
+    ):
+        table.add_column(header, justify="right")
+    for row, description in zip(rows, descriptions, strict=True):
+        facts = row.as_json()
+        size = f"{facts['parameters']:,} p" if facts["parameters"] else f"{facts['entries']:,} n"
+        table.add_row(
+            row.checkpoint.name if descriptions.count(description) > 1 else description,
+            _figure(row.score.bits_per_char),
+            _figure(row.score.nats_per_char),
+            size,
+            f"{facts['bytes'] / 1e6:.1f} MB",
+            f"{facts['fit_seconds']:.1f} s",
+            f"{facts['chars_per_second']:,}",
+            f"{facts['sampling_chars_per_second']:,}",
+        )
+    screen.print(table)
+    screen.print(
+        f"\n{len(part.ids):,} held-out characters ({part.part} part of {corpus.path}, split {part.split}), "
+        "static, one full pass. p: parameters, n: n-grams."
+    )
+    for row in rows:
+        if math.isinf(row.score.bits_per_char):
+            screen.print(f"{row.checkpoint.name}: {row.score}")
+    after = "a line end" if prime == "\n" else f'"{one_line(prime)}"'
+    for row in rows:
+        screen.rule(f"{row.checkpoint.name} ({row.checkpoint.description}), after {after}", align="left")
+        screen.print(visible(row.sample), soft_wrap=True)
+
+
+def _figure(value: float) -> str:
+    return "infinite" if math.isinf(value) else f"{value:.4f}"

@@ -1,0 +1,74 @@
+"""Command-line options from the configuration dataclasses, so that each option is described once."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import typing
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from charrnn.config import (
+    CorpusConfig,
+    ModelConfig,
+    NgramConfig,
+    SamplingConfig,
+    TrainingConfig,
+    flags_of,
+)
+
+PANELS: dict[type, str] = {
+    CorpusConfig: "Text",
+    ModelConfig: "Model",
+    NgramConfig: "Model",
+    TrainingConfig: "Training",
+    SamplingConfig: "Sampling",
+}
+"""The heading in `--help` under which the options of each configuration stand."""
+
+
+def configured(command: Callable[..., None]) -> Callable[..., None]:
+    """Replace each parameter of a command whose type is a configuration by that configuration's options."""
+    signature = inspect.signature(command, eval_str=True)
+    configs = {p.name: p.annotation for p in signature.parameters.values() if p.annotation in PANELS}
+
+    def wrapper(**values: Any) -> None:
+        for name, config in configs.items():
+            fields = {spec.name: values.pop(spec.name) for spec in dataclasses.fields(config)}
+            values[name] = config(**fields)
+        command(**values)
+
+    parameters: list[inspect.Parameter] = []
+    for parameter in signature.parameters.values():
+        parameters += (
+            _parameters_of(parameter.annotation)
+            if parameter.name in configs
+            else [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)]
+        )
+    wrapper.__name__, wrapper.__doc__ = command.__name__, command.__doc__
+    wrapper.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
+    return wrapper
+
+
+def _parameters_of(config: type) -> list[inspect.Parameter]:
+    types = typing.get_type_hints(config)
+    return [
+        inspect.Parameter(
+            spec.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=spec.default,
+            annotation=Annotated[
+                types[spec.name],
+                typer.Option(
+                    *flags_of(spec),
+                    help=spec.metadata["help"],
+                    rich_help_panel=PANELS[config],
+                    show_default=spec.default is not None and spec.default is not False,
+                ),
+            ],
+        )
+        for spec in dataclasses.fields(config)
+    ]

@@ -1,0 +1,102 @@
+"""`charrnn sample`: text from a checkpoint, as it is drawn."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from charrnn.config import SamplingConfig
+from charrnn.errors import TextError, UsageError
+
+
+def sample(
+    checkpoint: Annotated[
+        str | None,
+        typer.Argument(help="A checkpoint; the newest in checkpoints/ if not said.", show_default=False),
+    ] = None,
+    *,
+    sampling: SamplingConfig,
+    prime: Annotated[
+        str | None,
+        typer.Option(help="Text to go on from; it is repeated first.", show_default=False),
+    ] = None,
+    prime_file: Annotated[
+        str | None,
+        typer.Option(help="A file with that text; - is standard input.", show_default=False),
+    ] = None,
+    unknown: Annotated[
+        str,
+        typer.Option(
+            help="What to do with characters of the prime that the model does not know.",
+            metavar="error|skip|replace",
+        ),
+    ] = "error",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+) -> None:
+    """Write text with a model, to standard output, character by character."""
+    text = _prime(prime, prime_file)
+    import torch
+
+    from charrnn.checkpoint import load, newest
+    from charrnn.cli.checkpoints import FOLDER, find
+    from charrnn.cli.devices import choose
+    from charrnn.cli.terminal import say
+    from charrnn.sampling.generate import generate
+
+    # One character of one stream is too little work to share: threads would only wait for each other.
+    torch.set_num_threads(1)
+    path = find(checkpoint) if checkpoint else newest(FOLDER)
+    model = load(path, choose(device))
+    sampling = sampling if sampling.seed is not None else _with_new_seed(sampling)
+    say(f"{model.path}: {model.description}, temperature {sampling.temperature:g}, seed {sampling.seed}")
+    characters = generate(model.model, model.vocabulary, sampling, text, unknown)
+    write = _writer()
+    write(text)
+    for character in characters:
+        write(character)
+    write("\n" if sys.stdout.isatty() else "")
+
+
+def _prime(prime: str | None, prime_file: str | None) -> str:
+    if prime is not None and prime_file is not None:
+        raise UsageError("--prime and --prime-file: say one of them")
+    if prime_file is None:
+        return prime or ""
+    try:
+        if prime_file == "-":
+            return sys.stdin.buffer.read().decode("utf-8")
+        with open(prime_file, encoding="utf-8", newline="") as file:  # noqa: PTH123
+            return file.read()
+    except OSError as error:
+        raise TextError(f"--prime-file {prime_file}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise TextError(f"--prime-file {prime_file}: byte {error.start} is not UTF-8") from error
+
+
+def _with_new_seed(sampling: SamplingConfig) -> SamplingConfig:
+    from dataclasses import replace
+    from secrets import randbelow
+
+    return replace(sampling, seed=randbelow(2**31))
+
+
+def _writer() -> Callable[[str], None]:
+    """To a terminal, what a person can read; to a pipe or a file, the very characters in UTF-8."""
+    from charrnn.cli.terminal import visible
+
+    if sys.stdout.isatty():
+        sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal that cannot show é shows ?
+
+        def write(text: str) -> None:
+            sys.stdout.write(visible(text))
+            sys.stdout.flush()
+    else:
+
+        def write(text: str) -> None:
+            sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
+            sys.stdout.buffer.flush()
+
+    return write

@@ -1,0 +1,80 @@
+"""What goes to the screen, and how: people's lines on stderr, bars on a terminal only, nothing harmful to either."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+from tqdm import tqdm
+
+BAR_DELAY = 1.0
+"""Seconds before a bar appears: what is done sooner needs none."""
+
+
+def console() -> Console:
+    """Standard error, for tables and lines that people read."""
+    return Console(stderr=True, highlight=False, markup=False)
+
+
+def say(line: str, style: str = "") -> None:
+    """Print a line on stderr, above the bar if there is one."""
+    with tqdm.external_write_mode(file=sys.stderr):
+        console().print(Text(line, style=style), soft_wrap=True)
+
+
+def field(label: str, value: str) -> None:
+    """Print a labelled line on stderr."""
+    text = Text.assemble((f"{label:<12}", "bold"), value)
+    console().print(text, soft_wrap=True)
+
+
+def bar(total: int | None, label: str, unit: str, delay: float = 0.0, **options: Any) -> tqdm[Any]:
+    """A progress bar on stderr, where that is a terminal."""
+    return tqdm(
+        total=total, desc=label, unit=unit, delay=delay, disable=None, leave=False,
+        file=sys.stderr, dynamic_ncols=True, unit_scale=unit != "step", **options,
+    )  # fmt: skip
+
+
+@contextmanager
+def progress(label: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar as a function that is told how much is done, and of how much; it appears after a second."""
+    with bar(None, label, unit, delay=BAR_DELAY) as shown:
+
+        def update(done: int, total: int) -> None:
+            shown.total = total
+            shown.update(done - shown.n)
+
+        yield update
+
+
+def visible(text: str, line_end: str = "\n") -> str:
+    r"""Text that cannot do anything to a terminal: what is no plain character is written as its code.
+
+    Args:
+        text: any text, also with the surrogate escapes of a vocabulary of bytes.
+        line_end: what to write for \n.
+    """
+    return "".join(_visible_character(character, line_end) for character in text)
+
+
+def _visible_character(character: str, line_end: str) -> str:
+    if character == "\n":
+        return line_end
+    # C: control and format characters (also those that turn the direction of writing), surrogates, unassigned.
+    if character == "\t" or unicodedata.category(character)[0] != "C":
+        return character
+    point = ord(character)
+    if 0xDC80 <= point <= 0xDCFF:
+        return f"\\x{point - 0xDC00:02x}"  # a surrogate escape: a byte that is no UTF-8
+    return f"\\x{point:02x}" if point < 0x100 else f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"
+
+
+def one_line(text: str) -> str:
+    """Text on one line, as a quotation."""
+    return visible(text, "↵")

@@ -1,0 +1,55 @@
+"""From the name of a text on the command line to the text: a file, a file in data/, or a known text that is fetched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from charrnn.cli.terminal import bar, progress, say
+from charrnn.config import CorpusConfig
+from charrnn.errors import TextError
+from charrnn.text.corpus import Corpus, read_corpus
+from charrnn.text.known_texts import KNOWN_TEXTS, KnownText, fetch, find
+from charrnn.text.vocabulary import Vocabulary
+
+DATA = Path("data")
+"""The folder that texts are fetched into, below the one that charrnn runs in."""
+
+
+def locate(name: str) -> Path:
+    """The file that a name means: the path as it is, or that name in data/.
+
+    A known text that is in neither place is fetched into data/ first.
+
+    Raises:
+        TextError: there is no such file, and no known text of that name.
+    """
+    for path in (Path(name), DATA / name, DATA / f"{name}.txt"):
+        if path.is_file():
+            return path
+    known = find(name)
+    if known:
+        return fetch_known(known)
+    path = Path(name)
+    if path.exists():
+        return path  # a folder or a device: reading it says what is wrong
+    raise TextError(
+        f"{name}: there is no such file, here or in {DATA}/; "
+        f"known texts, which are fetched by name: {', '.join(KNOWN_TEXTS)}"
+    )
+
+
+def fetch_known(text: KnownText) -> Path:
+    """Fetch a known text into data/, with a bar, and say so."""
+    path = DATA / text.file_name
+    say(f"fetching {text.name} ({text.source}) into {path}")
+    with bar(None, text.name, "B") as shown:
+        for step in fetch(text, DATA):
+            shown.total, shown.unit = step.total, step.unit
+            shown.update(step.done - shown.n)
+    return path
+
+
+def read(path: Path, config: CorpusConfig, vocabulary: Vocabulary | None = None) -> Corpus:
+    """Read a text, with a bar."""
+    with progress(f"reading {path.name}", "B") as update:
+        return read_corpus(path, config, vocabulary, update)

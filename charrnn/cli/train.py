@@ -1,0 +1,92 @@
+"""`charrnn train`: fit a network to a text."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
+
+if TYPE_CHECKING:
+    from charrnn.training.loop import Stop
+
+INTERRUPTED = 130
+
+
+def train(
+    text: Annotated[
+        str,
+        typer.Argument(help="A text file, or a known text (see `charrnn data`).", show_default=False),
+    ],
+    *,
+    corpus: CorpusConfig,
+    model: ModelConfig,
+    training: TrainingConfig,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    out: Annotated[
+        str | None,
+        typer.Option(help="Name of the checkpoint; TEXT-CELL if not said.", show_default=False),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing checkpoint.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Fit a recurrent network to a text.
+
+    Keeps the best and the last state under checkpoints/. Ctrl-C validates, saves and leaves.
+    """
+    started = time.perf_counter()
+    from charrnn.cli.checkpoints import check_writable, place, refuse_to_overwrite
+    from charrnn.cli.texts import locate, read
+
+    text_path = locate(text)
+    path = place(out, f"{text_path.stem}-{model.cell}")
+    refuse_to_overwrite(path, force)
+    check_writable(path)
+
+    import torch
+
+    from charrnn.cli.devices import choose
+    from charrnn.cli.train_display import TrainDisplay
+    from charrnn.models.recurrent import RecurrentModel
+    from charrnn.text.streams import Streams
+    from charrnn.training.keeping import Keeper
+    from charrnn.training.loop import train as steps_of
+
+    where = choose(device)
+    source = read(text_path, corpus)
+    streams = Streams(source.train, training.batch_size, training.seq_length)
+    torch.manual_seed(training.seed)
+    network = RecurrentModel(model, len(source.vocabulary)).to(where)
+    keeper = Keeper(path, network, source, training, started, tuple(sys.argv))
+    with TrainDisplay(keeper, streams) as display, _ctrl_c(display.say) as stop:
+        for step in steps_of(network, streams, source.validation, training, started, stop, display.validating):
+            is_best = keeper.keep(step) if step.score or step.last else False
+            display.show(step, is_best)
+    display.show_end(as_json)
+    if stop.asked:
+        raise typer.Exit(INTERRUPTED)
+
+
+@contextmanager
+def _ctrl_c(say: Any) -> Iterator[Stop]:
+    """The first Ctrl-C asks the training to stop; a second one leaves at once."""
+    from charrnn.training.loop import Stop
+
+    stop = Stop()
+
+    def ask(*_: object) -> None:
+        stop.ask()
+        signal.signal(signal.SIGINT, before)
+        say("stopping: validates and saves first; Ctrl-C again leaves at once")
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,171 @@
+"""What `charrnn train` shows: a header, a bar, a line at each validation with a sample, and the end."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import shlex
+import time
+from types import TracebackType
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from charrnn import __version__
+from charrnn.cli.terminal import bar, field, one_line, say
+from charrnn.config import SamplingConfig
+from charrnn.sampling.generate import generate
+from charrnn.text.streams import Streams
+from charrnn.training.keeping import Keeper
+from charrnn.training.loop import Step
+from charrnn.training.schedule import Plan
+
+SAMPLING = SamplingConfig(temperature=0.8, length=72, seed=0)
+"""How the samples along the way are drawn."""
+REPORTS = 10
+"""How many lines a training prints, where validations are rarer."""
+REFRESH = 0.2
+"""Seconds between looks at the loss, which on a GPU is worth waiting for only now and then."""
+SMOOTHING = 0.9
+BAR_FORMAT = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]"
+
+
+class TrainDisplay:
+    """The screen of one training.
+
+    Args:
+        keeper: of its checkpoints.
+        streams: its batches.
+    """
+
+    def __init__(self, keeper: Keeper, streams: Streams) -> None:
+        self.keeper, self.streams = keeper, streams
+        self.say = say
+        self.plan: Plan | None = None
+        self.loss: float | None = None
+        self.speed = 0.0
+        self.characters = 0
+        self.since_report: list[Tensor] = []
+        self.looked_at = time.perf_counter()
+        self.last: Step | None = None
+
+    def __enter__(self) -> Self:
+        self._show_header()
+        self.bar = bar(None, "", "step")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.bar.close()
+
+    def _show_header(self) -> None:
+        corpus, model, config = self.keeper.corpus, self.keeper.model, self.keeper.config
+        sizes = (len(corpus.train), len(corpus.validation), len(corpus.test))
+        field("text", f"{corpus.path}: {len(corpus):,} characters, {len(corpus.vocabulary)} different")
+        names = ("train", "validation", "test")
+        parts = ", ".join(f"{name} {size:,}" for name, size in zip(names, sizes, strict=True) if size)
+        field("split", f"{corpus.split} ({parts})")
+        shape = f"{model.config.cell} {model.config.num_layers}x{model.config.hidden_size}"
+        field("model", f"{shape}, {model.parameter_count:,} parameters, on {model.device}")
+        batch = f"{self.streams.batch_size} streams of {self.streams.seq_length} characters a step"
+        shrunk = (self.streams.batch_size, self.streams.seq_length) != (
+            config.batch_size,
+            config.seq_length,
+        )
+        asked = f" (the text is too short for {config.batch_size} of {config.seq_length})" if shrunk else ""
+        field("batch", batch + asked)
+
+    def validating(self, done: int, total: int) -> None:
+        """Show how far a validation is."""
+        self.bar.set_description_str(f"validating {100 * done // total}%")
+
+    def show(self, step: Step, is_best: bool) -> None:
+        """Take in a step, and print a line if it deserves one."""
+        self.last = step
+        self.characters += step.characters
+        self.since_report.append(step.loss)
+        if step.plan and step.plan is not self.plan:
+            self._show_plan(step.plan)
+        now = time.perf_counter()
+        if now - self.looked_at > REFRESH or step.score or step.last:
+            self._look(step, now)
+        self.bar.update()
+        if step.score or step.last or self._is_due(step):
+            self._report(step, is_best)
+
+    def _show_plan(self, plan: Plan) -> None:
+        self.plan = plan
+        self.bar.total, self.bar.bar_format = plan.steps, BAR_FORMAT
+        epochs = plan.steps / self.streams.steps_per_epoch
+        how = f"{plan.steps:,} steps ({epochs:.2g} epochs), validation every {plan.validate_every:,}"
+        if self.keeper.config.minutes:
+            how += f"; `--steps {plan.steps}` repeats this run"
+        whole = len(self.keeper.corpus.validation)
+        if plan.val_characters < whole:
+            how += f"; to stay in time, validation reads {plan.val_characters:,} of {whole:,} characters"
+        field("plan", how)
+
+    def _look(self, step: Step, now: float) -> None:
+        loss = step.loss.item()
+        speed = self.characters / (now - self.looked_at)
+        if self.loss is None:
+            self.loss, self.speed = loss, speed
+        self.loss += (1 - SMOOTHING) * (loss - self.loss)
+        if not step.score:  # else the time has gone into validating
+            self.speed += (1 - SMOOTHING) * (speed - self.speed)
+        self.characters, self.looked_at = 0, now
+        bits = self.loss / math.log(2)
+        self.bar.set_description_str(
+            f"loss {self.loss:.3f} ({bits:.3f} bits/char), {self.speed:,.0f} chars/s", refresh=False
+        )
+
+    def _is_due(self, step: Step) -> bool:
+        return self.plan is not None and step.number % max(1, self.plan.steps // REPORTS) == 0
+
+    def _report(self, step: Step, is_best: bool) -> None:
+        total = f"/{self.plan.steps}" if self.plan else ""
+        loss = torch.stack(self.since_report).mean().item()
+        self.since_report.clear()
+        line = f"step {step.number}{total}: training loss {loss:.3f}, {self.speed:,.0f} chars/s"
+        if step.score:
+            best = " (best so far)" if is_best else ""
+            line = f"step {step.number}{total}: training loss {loss:.3f}, validation {step.score}{best}"
+        say(line, style="bold" if step.score else "")
+        model, vocabulary = self.keeper.model, self.keeper.corpus.vocabulary
+        say(f"    {one_line(''.join(generate(model, vocabulary, SAMPLING)))}", style="dim")
+        self.looked_at = time.perf_counter()
+
+    def show_end(self, as_json: bool) -> None:
+        """Say what came out and what to do with it."""
+        keeper, facts = self.keeper, self.keeper.facts
+        if self.last is None or facts is None:
+            return
+        if keeper.best:
+            field("best", f"validation {keeper.best}, after step {keeper.best_step}")
+        field("checkpoint", f"{keeper.path} (best), {keeper.last_path.name} (last)")
+        field("write", f"charrnn sample {shlex.quote(str(keeper.path))} --temp 0.8")
+        if as_json:
+            print(json.dumps(self._json()))
+
+    def _json(self) -> dict[str, object]:
+        keeper, facts = self.keeper, self.keeper.facts
+        assert facts is not None
+        validation = dataclasses.asdict(facts.validation) if facts.validation else {}
+        return {
+            "checkpoint": str(keeper.path),
+            "kind": "recurrent",
+            **validation,
+            "parameters": keeper.model.parameter_count,
+            "bytes": keeper.path.stat().st_size,
+            "fit_seconds": round(facts.fit_seconds, 3),
+            "steps": facts.step,
+            "seed": keeper.config.seed,
+            "device": facts.device,
+            "version": __version__,
+        }
