@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import CorpusConfig
-from charrnn.errors import TextError
+from charrnn.errors import TextError, UsageError
 from charrnn.text.vocabulary import Vocabulary, name_of
 
 PIECE = 1 << 22
@@ -56,7 +56,10 @@ class Corpus:
     @property
     def bounds(self) -> tuple[int, int]:
         """Where the validation part and the test part begin."""
-        return split_bounds(len(self.ids), self.config)
+        try:
+            return split_bounds(len(self.ids), self.config)
+        except TextError as error:
+            raise TextError(f"{self.path}: {error}") from None
 
     @property
     def train(self) -> NDArray[Any]:
@@ -96,8 +99,8 @@ def split_bounds(length: int, config: CorpusConfig) -> tuple[int, int]:
     train = length - validation - test
     if train < 2:
         raise TextError(
-            f"the text has {length} character{'s' * (length != 1)}, too few to split; "
-            f"at least {2 + validation + test} are needed, and some thousands to learn anything"
+            f"{length} character{'s' * (length != 1)}, of which {validation + test} would be held out, are too few to "
+            "train on; bring a longer text (some thousands of characters), or hold out less with --val-fraction"
         )
     return train, train + validation
 
@@ -121,6 +124,7 @@ def read_corpus(
 
     Raises:
         TextError: the file cannot be read or decoded, is empty, has unknown characters, or is changed while it is read.
+        UsageError: there is no such encoding.
     """
     _check_file(path)
     _check_encoding(config.encoding)
@@ -165,24 +169,29 @@ class _Reading:
                 if self.config.bytes:
                     yield np.frombuffer(raw, np.uint8)
                 else:
-                    # What the decoder keeps of an unfinished character counts before this piece.
-                    kept = len(decoder.getstate()[0])
                     try:
                         text = decoder.decode(raw, final=not raw)
-                    except UnicodeDecodeError as error:
-                        raise self._undecodable(error, offset - kept) from None
-                    if offset == 0:
-                        text = text.removeprefix("\ufeff")
-                    yield np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+                        if offset == 0:
+                            text = text.removeprefix("\ufeff")
+                        points = text.encode("utf-32-le")  # no half of a surrogate pair, which no file could hold
+                    except UnicodeError as error:
+                        raise self._undecodable(error, offset + len(raw)) from None
+                    yield np.frombuffer(points, np.uint32)
                 offset += len(raw)
                 self.done(offset)
                 if not raw:
                     return
 
-    def _undecodable(self, error: UnicodeDecodeError, start: int) -> TextError:
-        at = start + error.start
+    def _undecodable(self, error: UnicodeError, end: int) -> TextError:
+        """The line for what does not decode, where bytes up to `end` were read."""
+        where = ""
+        if isinstance(error, UnicodeDecodeError):
+            # Counted from the end, which is the same for all decoders: some keep the start of an unfinished character
+            # from the piece before, some drop a byte-order mark.
+            at = end - len(error.object) + error.start
+            where = f"byte {at} (0x{error.object[error.start]:02X}) "
         return TextError(
-            f"{self.path}: byte {at} (0x{error.object[error.start]:02X}) is not {self.config.encoding}; "
+            f"{self.path}: {where}is not {self.config.encoding}; "
             "say --encoding (latin-1, cp1252, utf-16, ...) if it is text, or --bytes to read raw bytes"
         )
 
@@ -203,9 +212,9 @@ def _check_file(path: Path) -> None:
 
 def _check_encoding(encoding: str) -> None:
     try:
-        "".encode(encoding)
-    except LookupError:
-        raise TextError(f"--encoding {encoding}: there is no such encoding; utf-8 and latin-1 are common") from None
+        "".encode(encoding)  # knows codecs between bytes, such as hex, from encodings
+    except (LookupError, UnicodeError):
+        raise UsageError(f"--encoding {encoding}: there is no such encoding; utf-8 and latin-1 are common") from None
 
 
 def _vocabulary_of(seen: NDArray[np.bool_], config: CorpusConfig) -> Vocabulary:
@@ -230,11 +239,18 @@ def _lookup(vocabulary: Vocabulary, seen: NDArray[np.bool_], path: Path) -> NDAr
 def _write_ids(reading: _Reading, lookup: NDArray[Any], length: int) -> NDArray[Any] | None:
     """Ids in a file that has no name and goes when the array does; None if there are more or fewer than `length`."""
     written = 0
-    with tempfile.TemporaryFile(prefix="charrnn-") as file:
+    with _temporary_file() as file:
         for piece in reading:
-            file.write(lookup[piece])
+            ids = lookup[piece]
+            try:
+                file.write(ids)
+            except OSError as error:
+                raise _no_room(error) from error
             written += len(piece)
-        file.flush()
+        try:
+            file.flush()
+        except OSError as error:
+            raise _no_room(error) from error
         return np.memmap(file, lookup.dtype, mode="r") if written == length else None
 
 

@@ -1,0 +1,138 @@
+"""What every language model promises, tried on every cell and every smoothing."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from charrnn.checkpoint import Facts, TextFacts, load, save
+from charrnn.config import CELLS, SMOOTHINGS, CorpusConfig, ModelConfig, NgramConfig
+from charrnn.models.language_model import LanguageModel, State, next_log_probs, next_token
+from charrnn.models.ngram.model import NgramModel
+from charrnn.models.recurrent import RecurrentModel
+from charrnn.text.vocabulary import Vocabulary
+
+V, B, T = 6, 3, 20
+KINDS = [*CELLS, *SMOOTHINGS]
+
+
+def training_ids() -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """A text in which some n-grams are frequent, some rare, and one character never occurs."""
+    rng = np.random.default_rng(0)
+    return rng.choice(V - 1, 400, p=[0.5, 0.25, 0.15, 0.08, 0.02])
+
+
+def make(kind: str) -> RecurrentModel | NgramModel:
+    torch.manual_seed(0)
+    if kind in SMOOTHINGS:
+        return NgramModel.fit(training_ids(), V, NgramConfig(order=4, smoothing=kind))
+    return RecurrentModel(ModelConfig(cell=kind, hidden_size=8, dropout=0.5), V).eval()
+
+
+@pytest.fixture(params=KINDS)
+def model(request: pytest.FixtureRequest) -> RecurrentModel | NgramModel:
+    return make(request.param)
+
+
+@pytest.fixture
+def tokens() -> torch.Tensor:
+    return torch.randint(0, V, (B, T), generator=torch.Generator().manual_seed(3))
+
+
+@pytest.fixture(autouse=True)
+def no_gradients() -> object:
+    with torch.inference_mode():
+        yield
+
+
+def test_shapes(model: LanguageModel, tokens: torch.Tensor) -> None:
+    logits, state = model(tokens)
+    assert logits.shape == (B, T, model.vocab_size)
+    assert model.vocab_size == V
+    assert logits.dtype == torch.float32
+    assert isinstance(state, tuple)
+    assert all(part.shape[0] == B for part in state)
+
+
+def test_probabilities_sum_to_one(model: LanguageModel, tokens: torch.Tensor) -> None:
+    logits, _ = model(tokens)
+    total = logits.softmax(-1).sum(-1)
+    torch.testing.assert_close(total, torch.ones(B, T), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("smoothing", SMOOTHINGS)
+def test_ngram_logits_are_log_probabilities(smoothing: str, tokens: torch.Tensor) -> None:
+    """Without a softmax that would hide a wrong sum."""
+    logits, _ = make(smoothing)(tokens)
+    torch.testing.assert_close(logits.exp().sum(-1), torch.ones(B, T), atol=1e-5, rtol=0)
+
+
+def test_no_logit_knows_what_comes_later(model: LanguageModel, tokens: torch.Tensor) -> None:
+    changed = tokens.clone()
+    changed[:, 12:] = (changed[:, 12:] + 1) % V
+    logits, others = model(tokens)[0], model(changed)[0]
+    torch.testing.assert_close(logits[:, :12], others[:, :12])
+    assert not torch.equal(logits[:, 12:], others[:, 12:])
+
+
+@pytest.mark.parametrize("pieces", [[1] * T, [7, 6, 7], [19, 1]])
+def test_pieces_give_what_the_whole_gives(model: LanguageModel, tokens: torch.Tensor, pieces: list[int]) -> None:
+    whole, end = model(tokens)
+    state: State | None = None
+    parts = []
+    for piece in tokens.split(pieces, dim=1):
+        logits, state = model(piece, state)
+        parts.append(logits)
+    torch.testing.assert_close(torch.cat(parts, 1), whole, atol=1e-5, rtol=1e-5)
+    assert state is not None
+    for found, expected in zip(state, end, strict=True):
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_a_state_is_not_changed_by_its_use(model: LanguageModel, tokens: torch.Tensor) -> None:
+    _, state = model(tokens)
+    copies = [part.clone() for part in state]
+    first, _ = model(tokens, state)
+    second, _ = model(tokens, state)
+    torch.testing.assert_close(first, second)
+    assert all(torch.equal(part, copy) for part, copy in zip(state, copies, strict=True))
+
+
+def test_rows_do_not_know_each_other(model: LanguageModel, tokens: torch.Tensor) -> None:
+    together, _ = model(tokens)
+    for row in range(B):
+        alone, _ = model(tokens[row : row + 1])
+        torch.testing.assert_close(alone[0], together[row], atol=1e-5, rtol=1e-5)
+
+
+def test_the_fast_score_is_the_slow_one(model: LanguageModel, tokens: torch.Tensor) -> None:
+    targets = tokens.roll(-1, dims=1)
+    _, middle = model(tokens[:, :5])
+    for state in (None, middle):
+        found, after = next_log_probs(model, tokens, targets, state)
+        logits, expected_after = model(tokens, state)
+        expected = logits.log_softmax(-1).gather(-1, targets[..., None])[..., 0]
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+        for part, other in zip(after, expected_after, strict=True):
+            torch.testing.assert_close(part, other)
+
+
+def test_the_fast_step_is_the_slow_one(model: LanguageModel, tokens: torch.Tensor) -> None:
+    _, state = model(tokens[:, :5])
+    found, after = next_token(model, tokens[:, 5], state, lambda logits: logits.argmax(-1))
+    logits, expected_after = model(tokens[:, 5:6], state)
+    assert torch.equal(found, logits[:, 0].argmax(-1))
+    for part, other in zip(after, expected_after, strict=True):
+        torch.testing.assert_close(part, other)
+
+
+def test_a_loaded_model_is_the_saved_one(
+    model: RecurrentModel | NgramModel, tokens: torch.Tensor, tmp_path: Path
+) -> None:
+    facts = Facts(TextFacts("text.txt", "0" * 64, 400, CorpusConfig()), 1.0, "cpu")
+    save(tmp_path / "model.safetensors", model, Vocabulary("abcdef"), facts)
+    again = load(tmp_path / "model.safetensors")
+    assert torch.equal(again.model(tokens)[0], model(tokens)[0])
+    assert again.vocabulary == Vocabulary("abcdef")
+    assert again.facts == facts

@@ -1,0 +1,79 @@
+"""What may be compared, and on what."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from charrnn.checkpoint import Checkpoint, Facts, TextFacts
+from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, SamplingConfig
+from charrnn.errors import ModelError
+from charrnn.models.ngram.model import NgramModel
+from charrnn.models.recurrent import RecurrentModel
+from charrnn.scoring.compare import held_out, measure
+from charrnn.text.corpus import Corpus, read_corpus
+from charrnn.text.vocabulary import Vocabulary
+
+DESIGNED_NAMES = {
+    "checkpoint", "kind", "bits_per_char", "nats_per_char", "characters", "split", "rule", "parameters", "entries",
+    "bytes", "fit_seconds", "chars_per_second", "steps", "seed", "device", "version",
+}  # fmt: skip
+
+
+def of(corpus: Corpus, smoothing: str | None = None) -> Checkpoint:
+    size = len(corpus.vocabulary)
+    torch.manual_seed(0)
+    model: NgramModel | RecurrentModel = (
+        NgramModel.fit(corpus.train, size, NgramConfig(order=3, smoothing=smoothing))
+        if smoothing
+        else RecurrentModel(ModelConfig(hidden_size=8), size).eval()
+    )
+    facts = Facts(TextFacts.of(corpus), 1.5, "cpu", step=None if smoothing else 7)
+    return Checkpoint(model, corpus.vocabulary, facts, Path(f"{smoothing}.safetensors"), 123)
+
+
+def test_rows_have_the_names_that_the_design_gives(small_corpus: Corpus) -> None:
+    models = [of(small_corpus), of(small_corpus, "mkn"), of(small_corpus, "ml")]
+    part = held_out(models, small_corpus)
+    rows = [measure(model, part, "to ", SamplingConfig(length=20, seed=1)).as_json() for model in models]
+    assert all(set(row) >= DESIGNED_NAMES for row in rows)
+    json.dumps(rows, allow_nan=False)
+    network, counted, unsmoothed = rows
+    assert (network["kind"], counted["kind"]) == ("recurrent", "ngram")
+    assert (network["entries"], counted["parameters"]) == (None, None)
+    assert (network["steps"], network["seed"]) == (7, 1)
+    assert network["parameters"] == sum(p.numel() for p in models[0].model.parameters())  # type: ignore[union-attr]
+    assert counted["bits_per_char"] < network["bits_per_char"]
+    assert len({row["characters"] for row in rows}) == 1
+    assert counted["characters"] == len(small_corpus.validation)
+    assert len(counted["sample"]) == 20
+    assert unsmoothed["bits_per_char"] is None or unsmoothed["impossible_share"] == 0
+
+
+def test_the_test_part_comes_first_when_there_is_one(small_file: Path) -> None:
+    corpus = read_corpus(small_file, CorpusConfig(val_fraction=0.1, test_fraction=0.05))
+    part = held_out([of(corpus, "kn")], corpus)
+    assert (part.part, part.split, len(part.ids)) == ("test", "85/10/5", len(corpus.test))
+
+
+def test_another_text_is_held_out_as_a_whole(small_corpus: Corpus, tmp_path: Path) -> None:
+    (tmp_path / "other.txt").write_text("to be or not to be")
+    other = read_corpus(tmp_path / "other.txt", CorpusConfig(), small_corpus.vocabulary)
+    part = held_out([of(small_corpus, "kn")], other)
+    assert (part.part, len(part.ids)) == ("all", 18)
+
+
+def test_different_vocabularies_are_refused(small_corpus: Corpus) -> None:
+    one, other = of(small_corpus), of(small_corpus, "kn")
+    other = replace(other, vocabulary=Vocabulary("abc"))
+    with pytest.raises(ModelError, match=r"None and kn have different vocabularies \(\d+ and 3 characters\)"):
+        held_out([one, other], small_corpus)
+
+
+def test_different_splits_are_refused(small_corpus: Corpus, small_file: Path) -> None:
+    """What one was fitted on would be held out for the other."""
+    other = read_corpus(small_file, CorpusConfig(val_fraction=0.2))
+    with pytest.raises(ModelError, match=r"split .* differently"):
+        held_out([of(small_corpus), of(other, "kn")], small_corpus)

@@ -1,0 +1,81 @@
+"""Bits per character."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from charrnn.config import CELLS, ModelConfig, NgramConfig
+from charrnn.errors import TextError
+from charrnn.models.language_model import State
+from charrnn.models.ngram.model import NgramModel
+from charrnn.models.recurrent import RecurrentModel
+from charrnn.scoring.evaluate import Score, evaluate, facts_of
+
+
+class Successor:
+    """Gives the next character of the alphabet probability p, and shares the rest evenly."""
+
+    def __init__(self, vocab_size: int, p: float) -> None:
+        self.vocab_size, self.p = vocab_size, p
+
+    def __call__(self, tokens: torch.Tensor, state: State | None = None) -> tuple[torch.Tensor, State]:
+        rest = (1 - self.p) / (self.vocab_size - 1)
+        probabilities = torch.full((*tokens.shape, self.vocab_size), rest)
+        probabilities.scatter_(-1, ((tokens + 1) % self.vocab_size)[..., None], self.p)
+        return probabilities.log(), ()
+
+
+def test_by_hand() -> None:
+    """Of 5 characters the first costs log2 4, three are foreseen at 1 bit, one is not and costs log2 6."""
+    score = evaluate(Successor(4, 0.5), np.array([0, 1, 2, 0, 1], np.uint8))
+    assert score.characters == 5
+    assert score.bits_per_char == pytest.approx((2 + 3 * 1 + math.log2(6)) / 5)
+    assert score.nats_per_char == pytest.approx(score.bits_per_char * math.log(2))
+
+
+@pytest.mark.parametrize("kind", [*CELLS, "mkn"])
+def test_the_size_of_the_pieces_does_not_show(kind: str) -> None:
+    torch.manual_seed(0)
+    ids = np.random.default_rng(0).integers(0, 7, 203).astype(np.uint8)
+    model = (
+        NgramModel.fit(ids[:100], 7, NgramConfig(order=4))
+        if kind == "mkn"
+        else RecurrentModel(ModelConfig(cell=kind, hidden_size=8), 7).eval()
+    )
+    whole = evaluate(model, ids, piece=1000)
+    for piece in (1, 7, 101, 202, 203):
+        assert evaluate(model, ids, piece=piece).nats == pytest.approx(whole.nats, rel=1e-6)
+
+
+def test_impossible_characters_are_counted_and_make_it_infinite() -> None:
+    score = evaluate(Successor(3, 1.0), np.array([0, 1, 2, 2, 0]))
+    assert score == Score(pytest.approx(math.log(3)), 5, 1)
+    assert score.bits_per_char == math.inf
+    assert str(score) == "infinite, 20.0% of characters have probability 0"
+    facts = facts_of(score, "90/10/0")
+    assert facts.bits_per_char is None
+    assert facts.impossible_share == 0.2
+    assert json.loads(json.dumps(vars(facts), allow_nan=False))
+
+
+def test_one_character_costs_a_draw_by_lot() -> None:
+    assert evaluate(Successor(8, 0.5), np.array([3])).bits_per_char == pytest.approx(3)
+
+
+def test_nothing_to_score() -> None:
+    with pytest.raises(TextError, match="no held-out characters"):
+        evaluate(Successor(8, 0.5), np.array([], np.uint8))
+
+
+def test_progress_ends_at_the_end() -> None:
+    seen: list[tuple[int, int]] = []
+    evaluate(Successor(3, 0.5), np.zeros(10, np.uint8), 4, lambda done, total: seen.append((done, total)))
+    assert seen == [(5, 10), (9, 10), (10, 10)]
+
+
+def test_a_partial_score_says_so() -> None:
+    assert facts_of(Score(1.0, 10), "90/10/0", 10).rule == "static, full"
+    assert facts_of(Score(1.0, 10), "90/10/0", 25).rule == "static, first 10 of 25"

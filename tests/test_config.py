@@ -1,0 +1,35 @@
+"""Settings and their checks."""
+
+import pytest
+
+from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, TrainingConfig
+from charrnn.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("config", "values", "message"),
+    [
+        (ModelConfig, {"cell": "transformer"}, "--cell transformer: must be one of rnn, lstm, gru, minlstm, mingru"),
+        (ModelConfig, {"num_layers": 0}, "--layers 0: must be 1 or more"),
+        (ModelConfig, {"hidden_size": 0}, "--hidden 0"),
+        (ModelConfig, {"embedding_size": 0}, "--embedding 0"),
+        (ModelConfig, {"dropout": 1.0}, "--dropout 1.0: must be 0 or more, and less than 1"),
+        (NgramConfig, {"order": 0}, "--order 0"),
+        (NgramConfig, {"smoothing": "laplace"}, "--smoothing laplace: must be one of ml, stupid"),
+        (CorpusConfig, {"val_fraction": 1.0}, "--val-fraction 1.0"),
+        (TrainingConfig, {"batch_size": 0}, "--batch-size 0: must be 1 or more"),
+        (TrainingConfig, {"learning_rate": 0.0}, "--learning-rate 0.0: must be more than 0"),
+        (TrainingConfig, {"learning_rate": float("inf")}, "--learning-rate inf"),
+        (TrainingConfig, {"grad_clip": float("nan")}, "--grad-clip nan"),
+        (TrainingConfig, {"steps": 5, "minutes": 1.0}, "--steps, --epochs, --minutes: say at most one"),
+        (TrainingConfig, {"minutes": 1.0, "warmup_steps": 0}, "--minutes measures the speed during the warm-up"),
+    ],
+)
+def test_values_without_sense_are_refused(config: type, values: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        config(**values)
+
+
+def test_the_defaults_pass_their_checks() -> None:
+    for config in (CorpusConfig, ModelConfig, NgramConfig, TrainingConfig):
+        config()

@@ -1,0 +1,53 @@
+"""The best and the last checkpoint."""
+
+from pathlib import Path
+
+import torch
+
+from charrnn.checkpoint import load
+from charrnn.config import ModelConfig, TrainingConfig
+from charrnn.models.recurrent import RecurrentModel
+from charrnn.scoring.evaluate import Score
+from charrnn.text.corpus import Corpus
+from charrnn.training.keeping import Keeper
+from charrnn.training.loop import Step
+from charrnn.training.schedule import Plan
+
+
+def step(number: int, nats: float | None, characters: int) -> Step:
+    score = None if nats is None else Score(nats * characters, characters)
+    return Step(number, 64, torch.tensor(1.0), 1e-3, Plan(9, 3, characters), score)
+
+
+def test_the_best_stays_when_the_last_is_worse(small_corpus: Corpus, tmp_path: Path) -> None:
+    model = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary))
+    config = TrainingConfig(steps=9)
+    keeper = Keeper(tmp_path / "sub" / "text-lstm.safetensors", model, small_corpus, config, 0.0, ("charrnn", "train"))
+    whole = len(small_corpus.validation)
+    kept = []
+    for number, nats in ((3, 2.0), (6, 1.5), (9, 1.7)):
+        with torch.no_grad():
+            model.head.bias.fill_(number)
+        kept.append(keeper.keep(step(number, nats, whole)))
+    assert kept == [True, True, False]
+    assert keeper.best_step == 6
+    best, last = load(keeper.path), load(keeper.last_path)
+    assert keeper.last_path.name == "text-lstm-last.safetensors"
+    assert (best.facts.step, last.facts.step) == (6, 9)
+    assert (best.model.head.bias == 6).all()  # type: ignore[union-attr]
+    assert (last.model.head.bias == 9).all()  # type: ignore[union-attr]
+    assert best.facts.validation is not None
+    assert best.facts.validation.nats_per_char == 1.5
+    assert best.facts.validation.rule == "static, full"
+    assert best.facts.training == config
+    assert best.facts.command == ("charrnn", "train")
+    assert best.facts.text.sha256 == small_corpus.sha256
+    assert not list((tmp_path / "sub").glob(".*"))
+
+
+def test_without_scores_the_best_is_the_last(small_corpus: Corpus, tmp_path: Path) -> None:
+    model = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary))
+    keeper = Keeper(tmp_path / "a.safetensors", model, small_corpus, TrainingConfig(), 0.0)
+    assert keeper.keep(step(1, None, 0))
+    assert keeper.keep(step(2, None, 0))
+    assert load(keeper.path).facts.step == 2

@@ -1,0 +1,134 @@
+"""Training on a small text."""
+
+import time
+from dataclasses import replace
+
+import pytest
+import torch
+
+from charrnn.config import CELLS, ModelConfig, TrainingConfig
+from charrnn.errors import ModelError
+from charrnn.models.recurrent import RecurrentModel
+from charrnn.scoring.evaluate import evaluate
+from charrnn.text.corpus import Corpus
+from charrnn.text.streams import Streams
+from charrnn.training.loop import Step, Stop, train
+
+QUICK = TrainingConfig(steps=60, seq_length=16, batch_size=8, learning_rate=1e-2, warmup_steps=10, validate_every=30)
+
+
+def run(
+    corpus: Corpus, config: TrainingConfig, model_config: ModelConfig, stop: Stop | None = None
+) -> tuple[RecurrentModel, list[Step]]:
+    torch.manual_seed(config.seed)
+    model = RecurrentModel(model_config, len(corpus.vocabulary))
+    streams = Streams(corpus.train, config.batch_size, config.seq_length)
+    return model, list(train(model, streams, corpus.validation, config, stop=stop))
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_cell_learns(small_corpus: Corpus, cell: str) -> None:
+    model, steps = run(small_corpus, QUICK, ModelConfig(cell=cell, hidden_size=32))
+    assert [step.number for step in steps] == list(range(1, 61))
+    assert [step.number for step in steps if step.score] == [30, 60]
+    assert steps[-1].last
+    assert not steps[-2].last
+    assert steps[-1].loss < 0.8 * steps[0].loss
+    score = evaluate(model, small_corpus.validation)
+    assert steps[-1].score == score
+    assert score.bits_per_char < 3.6  # log2 V is 4.6
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_same_seed_gives_the_same_bits(small_corpus: Corpus, cell: str) -> None:
+    """On a CPU, with dropout, and however often it validates on the way."""
+    settings = ModelConfig(cell=cell, hidden_size=32, dropout=0.3)
+    config = replace(QUICK, steps=15)
+    first, _ = run(small_corpus, config, settings)
+    second, _ = run(small_corpus, replace(config, validate_every=2), settings)
+    other, _ = run(small_corpus, replace(config, seed=1), settings)
+    for name, parameter in first.state_dict().items():
+        assert torch.equal(parameter, second.state_dict()[name]), name
+    assert not torch.equal(first.head.weight, other.head.weight)
+
+
+def test_the_state_is_carried(small_corpus: Corpus) -> None:
+    """With a learning rate of (almost) nothing, the losses are those of one model that reads on."""
+    config = replace(QUICK, steps=5, learning_rate=1e-30, weight_decay=0.0, batch_size=2)
+    model, steps = run(small_corpus, config, ModelConfig(hidden_size=16))
+    streams, state = Streams(small_corpus.train, 2, 16), None
+    for step in steps:
+        inputs, targets = streams.batch(step.number - 1)
+        with torch.no_grad():
+            logits, state = model(inputs, state)
+        expected = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
+        torch.testing.assert_close(step.loss, expected)
+
+
+def test_the_caller_sees_the_model_without_dropout(small_corpus: Corpus) -> None:
+    config = replace(QUICK, steps=3)
+    model = RecurrentModel(ModelConfig(hidden_size=8, dropout=0.5), len(small_corpus.vocabulary))
+    for _ in train(model, Streams(small_corpus.train, 4, 8), small_corpus.validation, config):
+        assert not model.training
+
+
+def test_epochs_are_counted_in_steps(small_corpus: Corpus) -> None:
+    _, steps = run(small_corpus, replace(QUICK, steps=None, epochs=0.5), ModelConfig(hidden_size=8))
+    assert steps[-1].number == pytest.approx(len(small_corpus.train) / (8 * 16) / 2, abs=1)
+
+
+def test_minutes_are_kept_and_repeatable(small_corpus: Corpus) -> None:
+    """The plan that a budget of time leads to gives the same weights when its steps are asked for."""
+    settings = ModelConfig(hidden_size=16)
+    before = time.perf_counter()
+    timed, steps = run(small_corpus, replace(QUICK, steps=None, minutes=0.03, validate_every=None), settings)
+    assert time.perf_counter() - before < 60  # no measure of speed, only that it ends
+    plan = steps[-1].plan
+    assert plan is not None
+    assert plan.steps == steps[-1].number
+    assert steps[0].plan is None
+    repeated, _ = run(small_corpus, replace(QUICK, steps=plan.steps), settings)
+    for name, parameter in timed.state_dict().items():
+        assert torch.equal(parameter, repeated.state_dict()[name]), name
+
+
+def test_stopping_validates_first(small_corpus: Corpus) -> None:
+    stop = Stop()
+    model = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary))
+    steps = []
+    for step in train(model, Streams(small_corpus.train, 4, 8), small_corpus.validation, QUICK, stop=stop):
+        steps.append(step)
+        if step.number == 4:
+            stop.ask()
+    assert [step.number for step in steps] == [1, 2, 3, 4, 5]
+    assert steps[-1].last
+    assert steps[-1].score is not None
+
+
+def test_without_a_validation_part_there_is_no_score(small_corpus: Corpus) -> None:
+    model = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary))
+    steps = list(train(model, Streams(small_corpus.ids, 4, 8), small_corpus.ids[:0], replace(QUICK, steps=3)))
+    assert [step.score for step in steps] == [None] * 3
+
+
+def test_an_exploded_loss_is_an_error(small_corpus: Corpus) -> None:
+    model = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary))
+    with torch.no_grad():
+        model.head.bias.fill_(float("nan"))
+    with pytest.raises(ModelError, match="the loss is no number after step 3; say a lower --learning-rate"):
+        list(train(model, Streams(small_corpus.train, 4, 8), small_corpus.validation, replace(QUICK, steps=3)))
+
+
+def test_weights_decay_and_biases_do_not(small_corpus: Corpus) -> None:
+    """With no gradient at all, one step of AdamW multiplies what decays by 1 − rate · decay."""
+    from charrnn.training.loop import make_optimizer
+
+    model = RecurrentModel(ModelConfig(hidden_size=8), 5)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    optimizer = make_optimizer(model, replace(QUICK, learning_rate=0.5, weight_decay=0.2))
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    for name, value in model.state_dict().items():
+        factor = 1.0 if "bias" in name else 0.9
+        torch.testing.assert_close(value, factor * before[name])
