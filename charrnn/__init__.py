@@ -1,3 +1,72 @@
-"""charrnn: character-level text generation with recurrent networks and n-grams, measured side by side."""
+"""charrnn: character-level text generation with recurrent networks and n-grams, measured side by side.
+
+The public names are loaded when they are first asked for, so that `import charrnn` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "CorpusConfig": "charrnn.config",
+    "ModelConfig": "charrnn.config",
+    "NgramConfig": "charrnn.config",
+    "SamplingConfig": "charrnn.config",
+    "TrainingConfig": "charrnn.config",
+    "CharRNNError": "charrnn.errors",
+    "LanguageModel": "charrnn.models.language_model",
+    "NgramModel": "charrnn.models.ngram.model",
+    "RecurrentModel": "charrnn.models.recurrent",
+    "Streams": "charrnn.text.streams",
+    "Vocabulary": "charrnn.text.vocabulary",
+    "evaluate": "charrnn.scoring.evaluate",
+    "generate": "charrnn.sampling.generate",
+    "load": "charrnn.checkpoint",
+    "read_corpus": "charrnn.text.corpus",
+    "train": "charrnn.training.loop",
+}
+
+if TYPE_CHECKING:
+    from charrnn.checkpoint import load
+    from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, SamplingConfig, TrainingConfig
+    from charrnn.errors import CharRNNError
+    from charrnn.models.language_model import LanguageModel
+    from charrnn.models.ngram.model import NgramModel
+    from charrnn.models.recurrent import RecurrentModel
+    from charrnn.sampling.generate import generate
+    from charrnn.scoring.evaluate import evaluate
+    from charrnn.text.corpus import read_corpus
+    from charrnn.text.streams import Streams
+    from charrnn.text.vocabulary import Vocabulary
+    from charrnn.training.loop import train
+
+__all__ = [
+    "CharRNNError",
+    "CorpusConfig",
+    "LanguageModel",
+    "ModelConfig",
+    "NgramConfig",
+    "NgramModel",
+    "RecurrentModel",
+    "SamplingConfig",
+    "Streams",
+    "TrainingConfig",
+    "Vocabulary",
+    "__version__",
+    "evaluate",
+    "generate",
+    "load",
+    "read_corpus",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'charrnn' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

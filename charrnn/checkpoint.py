@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 import platform
 import tempfile
+import types
+import typing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -197,15 +200,15 @@ def load(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from error
     try:
-        header = json.loads(metadata[KEY])
+        header = _restore("header", json.loads(metadata[KEY]), dict[str, object])
         _expect("format", header.get("format"), FORMAT)
-        vocabulary = Vocabulary(header["vocabulary"])
+        vocabulary = _vocabulary(header)
         model = _make_model(header, vocabulary, tensors)
         names = {spec.name for spec in dataclasses.fields(Facts)}
-        facts = _facts({name: value for name, value in header.items() if name in names})
-    except (KeyError, TypeError, ValueError, AttributeError, CharRNNError) as error:
-        what = f"{error} is missing" if isinstance(error, KeyError) else error
-        raise CheckpointError(f"{path}: is damaged, or from another version: {what}") from error
+        facts: Facts = _restore("header", {name: header[name] for name in names & header.keys()}, Facts)
+        _expect("header.text.corpus.bytes", facts.text.corpus.bytes, vocabulary.is_bytes)
+    except (ValueError, TypeError, OverflowError, RecursionError, CharRNNError) as error:
+        raise CheckpointError(f"{path}: is damaged, or from another version: {error}") from error
     if isinstance(model, RecurrentModel):
         model.to(device).eval()
     return Checkpoint(model, vocabulary, facts, path, path.stat().st_size)
@@ -213,7 +216,8 @@ def load(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
 
 def checkpoints_in(folder: Path) -> list[Path]:
     """The checkpoints of a folder, newest first; where a training has a best and a last one, the best alone."""
-    found = sorted(folder.glob(f"*{SUFFIX}"), key=lambda path: path.stat().st_mtime, reverse=True)
+    files = [path for path in folder.glob(f"*{SUFFIX}") if path.is_file()]
+    found = sorted(files, key=lambda path: path.stat().st_mtime, reverse=True)
     names = {path.name for path in found}
     return [path for path in found if not _has_better(path, names)]
 
@@ -241,34 +245,59 @@ def _kind_of(model: LanguageModel) -> str:
     return "ngram" if isinstance(model, NgramModel) else "recurrent"
 
 
+def _vocabulary(header: dict[str, Any]) -> Vocabulary:
+    characters: str | None = _restore("vocabulary", header.get("vocabulary", ""), str | None)
+    if characters is not None:
+        different = set(characters) - set(map(chr, range(0xD800, 0xE000)))  # half of a surrogate pair is none
+        if not characters or len(different) < len(characters):
+            raise ValueError("vocabulary: expected characters, all different, found none, a double one or half of one")
+    return Vocabulary(characters)
+
+
 def _make_model(
     header: dict[str, Any], vocabulary: Vocabulary, tensors: dict[str, Tensor]
 ) -> RecurrentModel | NgramModel:
-    if header["kind"] == "ngram":
-        config = NgramConfig(**header["model"])
-        return NgramModel.from_tensors(config, len(vocabulary), tensors)
-    _expect("kind", header["kind"], "recurrent")
+    if header.get("kind") == "ngram":
+        counted: NgramConfig = _restore("model", header.get("model"), NgramConfig)
+        return NgramModel.from_tensors(counted, len(vocabulary), tensors)
+    _expect("kind", header.get("kind"), "recurrent")
+    config: ModelConfig = _restore("model", header.get("model"), ModelConfig)
+    if config.num_layers > len(tensors):  # each layer has some; a million of them would take long to make
+        raise ValueError(f"model.num_layers: expected at most {len(tensors)}, found {config.num_layers}")
     with torch.device("meta"):
-        model = RecurrentModel(ModelConfig(**header["model"]), len(vocabulary))
-    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    for name in expected.keys() | found.keys():
+        model = RecurrentModel(config, len(vocabulary))
+    expected = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in model.state_dict().items()}
+    found = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in tensors.items()}
+    for name in sorted(expected.keys() | found.keys()):
         _expect(name, found.get(name), expected.get(name))
+        if not tensors[name].isfinite().all():
+            raise ValueError(f"{name}: expected finite numbers, found others")
     model.load_state_dict(tensors, assign=True)
     return model
 
 
-def _facts(values: dict[str, Any]) -> Facts:
-    text, score, training = values["text"], values["validation"], values["training"]
-    return Facts(
-        **{
-            **values,
-            "text": TextFacts(**{**text, "corpus": CorpusConfig(**text["corpus"])}),
-            "validation": ScoreFacts(**score) if score else None,
-            "training": TrainingConfig(**training) if training else None,
-            "command": tuple(values["command"]),
-        }
-    )
+def _restore(key: str, value: Any, kind: Any) -> Any:
+    """What `kind` says from what JSON gives: dataclasses from objects, tuples from lists; defaults may be left out.
+
+    Raises:
+        ValueError: the value is of another type; the message names the key, what was expected and what was found.
+        TypeError: a dataclass lacks a field or does not have it; the message names it.
+    """
+    inner = typing.get_args(kind)
+    if isinstance(kind, types.UnionType):  # T | None
+        return None if value is None else _restore(key, value, inner[0])
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind) and isinstance(value, dict):
+        fields = typing.get_type_hints(kind)
+        return kind(**{name: _restore(f"{key}.{name}", one, fields.get(name, object)) for name, one in value.items()})
+    if typing.get_origin(kind) is dict and isinstance(value, dict):
+        return {name: _restore(f"{key}.{name}", one, inner[1]) for name, one in value.items()}
+    if typing.get_origin(kind) is tuple and isinstance(value, list):
+        return tuple(_restore(key, one, inner[0]) for one in value)
+    # JSON may write 1.0 as 1; and it has no infinite numbers, so none may come out of it.
+    is_real = kind is float and type(value) in (int, float) and math.isfinite(value)
+    if is_real or kind is object or (type(value) is kind and kind is not float):
+        return value
+    raise ValueError(f"{key}: expected {getattr(kind, '__name__', kind)}, found {value!r:.50}")
 
 
 def _expect(key: str, found: object, expected: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -13,11 +14,16 @@ SUFFIX = ".safetensors"
 
 
 def place(out: str | None, default_name: str) -> Path:
-    """The file for a new checkpoint: `--out` as a path, or as a name in checkpoints/."""
-    path = Path(out or default_name)
-    if path.suffix != SUFFIX:
-        path = path.with_name(path.name + SUFFIX)
-    return path if path.parent != Path() else FOLDER / path
+    """The file for a new checkpoint: `--out` as a path, if there is a folder in it, or else as a name in checkpoints/.
+
+    Raises:
+        UsageError: `--out` is no name.
+    """
+    name = out or default_name
+    path = Path(name) if os.sep in name else FOLDER / name
+    if path.name in ("", "..") or name.endswith((os.sep, ".")):
+        raise UsageError(f"--out {name}: is a folder; name a file, such as {path / default_name}")
+    return path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
 
 
 def refuse_to_overwrite(path: Path, force: bool) -> None:

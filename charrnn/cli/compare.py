@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charrnn.config import NgramConfig, SamplingConfig
-from charrnn.errors import TextError
+from charrnn.errors import CheckpointError, TextError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+    import torch
 
     from charrnn.checkpoint import Checkpoint
     from charrnn.scoring.compare import HeldOut, Row
@@ -24,7 +26,7 @@ def compare(
     checkpoints: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Checkpoints; if not said, the newest and others of the same text in checkpoints/.",
+            help="Checkpoints; if not said, the newest one and all others of its text in checkpoints/.",
             show_default=False,
         ),
     ] = None,
@@ -36,10 +38,12 @@ def compare(
             show_default=False,
         ),
     ] = None,
-    prime: Annotated[str, typer.Option(help="What the samples go on from.")] = "\n",
-    length: Annotated[int, typer.Option(help="Characters of each sample.", min=1)] = 300,
-    temperature: Annotated[float, typer.Option("--temp", "--temperature", help="Of the samples.", min=0)] = 1.0,
-    seed: Annotated[int, typer.Option(help="Of the samples.", min=0)] = 0,
+    prime: Annotated[
+        str, typer.Option(help="What the samples go on from; a line end if not said.", show_default=False)
+    ] = "\n",
+    length: Annotated[int, typer.Option(help="Characters of each sample.")] = 300,
+    temperature: Annotated[float, typer.Option("--temp", "--temperature", help="Temperature of the samples.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Seed of the samples.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
 ) -> None:
@@ -47,6 +51,7 @@ def compare(
 
     Where none of them is an n-gram model, one is fitted to the same text.
     """
+    sampling = SamplingConfig(temperature=temperature, length=length, seed=seed)
     from charrnn.checkpoint import checkpoints_in, load, newest
     from charrnn.cli.checkpoints import FOLDER, find
     from charrnn.cli.devices import choose
@@ -59,13 +64,11 @@ def compare(
     else:
         first = load(newest(FOLDER), where)
         say(f"comparing all models of {first.facts.text.path} in {FOLDER}/")
-        others = [load(path, where) for path in checkpoints_in(FOLDER) if path != first.path]
-        models = [first, *(one for one in others if _same_text(one, first))]
+        models = [first, *_others_like(first, checkpoints_in(FOLDER), where)]
     corpus = _read_text(models[0], text)
     part = held_out(models, corpus)
     if all(model.kind != "ngram" for model in models):
         models += _fitted_ngram(models[0], corpus)
-    sampling = SamplingConfig(temperature=temperature, length=length, seed=seed)
     rows = []
     for model in models:
         with progress(f"scoring {model.name}", "char") as update:
@@ -77,9 +80,22 @@ def compare(
         _show(rows, part, corpus, prime)
 
 
-def _same_text(one: Checkpoint, other: Checkpoint) -> bool:
-    a, b = one.facts.text, other.facts.text
-    return (a.sha256, a.corpus, one.vocabulary) == (b.sha256, b.corpus, other.vocabulary)
+def _others_like(first: Checkpoint, paths: Sequence[Path], device: torch.device) -> Iterator[Checkpoint]:
+    """The other checkpoints that were fitted on the same part of the same text; what cannot be read is passed over."""
+    from charrnn.checkpoint import load
+    from charrnn.cli.terminal import say
+
+    text = first.facts.text
+    for path in paths:
+        if path == first.path:
+            continue
+        try:
+            other = load(path, device)
+        except CheckpointError as error:
+            say(f"left out: {error}")
+            continue
+        if (other.facts.text.sha256, other.facts.text.corpus) == (text.sha256, text.corpus):
+            yield other
 
 
 def _read_text(model: Checkpoint, name: str | None) -> Corpus:

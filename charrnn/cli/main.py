@@ -25,7 +25,7 @@ def make_app() -> typer.Typer:
     app = typer.Typer(
         name="charrnn",
         help="Learn to write text one character at a time, with recurrent networks and n-grams, and measure both.",
-        no_args_is_help=True,
+        invoke_without_command=True,
         add_completion=False,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -38,29 +38,65 @@ def make_app() -> typer.Typer:
 
 def main() -> None:
     """Run the command line. A user's mistake is one line on stderr; a traceback is a bug."""
+    _open_what_is_closed()
     try:
-        status = make_app()(standalone_mode=False)
+        # Not `make_app()()`, which has exit statuses of its own for Ctrl-C and for a reader that has gone.
+        command = typer.main.get_command(make_app())
+        with command.make_context("charrnn", sys.argv[1:]) as context:
+            command.invoke(context)
+        sys.stdout.flush()
+        status = 0
+    except typer.Exit as leave:
+        status = leave.exit_code
     except CharRNNError as error:
         status = _fail(str(error), error.exit_status)
     except KeyboardInterrupt:
         status = INTERRUPTED
     except BrokenPipeError:
-        # The reader has gone (`charrnn sample | head`), and the interpreter would flush once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader has gone (`charrnn sample | head`), and that is no mistake.
+        _forget_stdout()
         status = 0
+    except OSError as error:
+        _forget_stdout()
+        status = _fail(f"{error.filename or 'the output'}: {error.strerror}; make room, or write elsewhere", 1)
     except Exception as error:
-        if not hasattr(error, "format_message"):  # typer's own errors have it, whichever library they come from
+        if hasattr(error, "format_message"):  # typer's own errors have it, whichever library they come from
+            status = _fail(f"{error.format_message().rstrip('.')}; try `{_command_path(error)} --help`", 2)
+        elif _is_out_of_memory(error):
+            status = _fail("not enough memory; say a smaller --hidden, --layers, --batch-size or --seq-length", 1)
+        else:
             raise
-        status = _fail(f"{error.format_message()} Try `{_command_path(error)} --help`.", 2)
-    sys.exit(status or 0)
+    sys.exit(status)
+
+
+def _open_what_is_closed() -> None:
+    """Give a program that was started without standard streams (`charrnn sample >&-`) empty ones."""
+    sys.stdin = sys.stdin or open(os.devnull)  # noqa: PTH123, SIM115
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
+
+
+def _forget_stdout() -> None:
+    """Drop what could not be written: the interpreter would try once more at exit, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether there was too little memory; PyTorch says so in a RuntimeError, and only in its words."""
+    said = isinstance(error, RuntimeError) and ("allocate memory" in str(error) or "out of memory" in str(error))
+    return said or isinstance(error, MemoryError)
 
 
 def _options(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)] = False,
 ) -> None:
     if version:
         print(__version__)
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help(), end="")
+        raise typer.Exit(2)
 
 
 def _command_path(error: Exception) -> str:

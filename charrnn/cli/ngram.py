@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 import time
@@ -48,11 +49,13 @@ def ngram(
     check_writable(path)
     source = read(text_path, corpus)
     refuse_to_overwrite(path, force or _is_same(path, source, model))
+    part = source.train  # first of all, because it says when the text is too short
     field("text", f"{source.path}: {len(source):,} characters, {len(source.vocabulary)} different")
-    field("split", f"{source.split} (train {len(source.train):,})")
+    field("split", f"{source.split} (train {len(part):,})")
     fitted, score = fit(source, model, path)
     save(path, fitted.model, fitted.vocabulary, fitted.facts)
-    result = json_of(fitted) | {"bytes": path.stat().st_size} | vars(fitted.facts.validation)
+    validation = dataclasses.asdict(fitted.facts.validation) if fitted.facts.validation else {}
+    result = json_of(fitted) | {"bytes": path.stat().st_size} | validation
     field("model", f"{fitted.description}, {result['entries']:,} n-grams")
     field("fit", f"{fitted.facts.fit_seconds:.2f} s")
     field("validation", f"{score}")

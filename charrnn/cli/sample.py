@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -37,7 +38,7 @@ def sample(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
 ) -> None:
     """Write text with a model, to standard output, character by character."""
-    text = _prime(prime, prime_file)
+    read = _prime(prime, prime_file)
     import torch
 
     from charrnn.checkpoint import load, newest
@@ -51,8 +52,9 @@ def sample(
     path = find(checkpoint) if checkpoint else newest(FOLDER)
     model = load(path, choose(device))
     sampling = sampling if sampling.seed is not None else _with_new_seed(sampling)
-    say(f"{model.path}: {model.description}, temperature {sampling.temperature:g}, seed {sampling.seed}")
+    text = read if model.vocabulary.is_bytes else _plain(read)
     characters = generate(model.model, model.vocabulary, sampling, text, unknown)
+    say(f"{model.path}: {model.description}, temperature {sampling.temperature:g}, seed {sampling.seed}")
     write = _writer()
     write(text)
     for character in characters:
@@ -61,19 +63,21 @@ def sample(
 
 
 def _prime(prime: str | None, prime_file: str | None) -> str:
+    """The prime, with surrogate escapes for bytes that are no UTF-8: a model of bytes knows them."""
     if prime is not None and prime_file is not None:
         raise UsageError("--prime and --prime-file: say one of them")
     if prime_file is None:
         return prime or ""
     try:
-        if prime_file == "-":
-            return sys.stdin.buffer.read().decode("utf-8")
-        with open(prime_file, encoding="utf-8", newline="") as file:  # noqa: PTH123
-            return file.read()
+        raw = sys.stdin.buffer.read() if prime_file == "-" else Path(prime_file).read_bytes()
     except OSError as error:
-        raise TextError(f"--prime-file {prime_file}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise TextError(f"--prime-file {prime_file}: byte {error.start} is not UTF-8") from error
+        raise TextError(f"--prime-file {prime_file}: cannot be read: {error.strerror}; name a text file") from error
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def _plain(text: str) -> str:
+    """The prime as `read_corpus` would read it, which is all that a model of characters knows."""
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _with_new_seed(sampling: SamplingConfig) -> SamplingConfig:

@@ -22,21 +22,24 @@ def console() -> Console:
 
 
 def say(line: str, style: str = "") -> None:
-    """Print a line on stderr, above the bar if there is one."""
+    """Print a line on stderr, above the bar if there is one, and visibly, for names of files may hold anything."""
+    _print(Text(visible(line), style=style))
+
+
+def _print(text: Text) -> None:
     with tqdm.external_write_mode(file=sys.stderr):
-        console().print(Text(line, style=style), soft_wrap=True)
+        console().print(text, soft_wrap=True)
 
 
 def field(label: str, value: str) -> None:
-    """Print a labelled line on stderr."""
-    text = Text.assemble((f"{label:<12}", "bold"), value)
-    console().print(text, soft_wrap=True)
+    """Print a labelled line on stderr, above the bar if there is one."""
+    _print(Text.assemble((f"{label:<12}", "bold"), visible(value)))
 
 
 def bar(total: int | None, label: str, unit: str, delay: float = 0.0, **options: Any) -> tqdm[Any]:
     """A progress bar on stderr, where that is a terminal."""
     return tqdm(
-        total=total, desc=label, unit=unit, delay=delay, disable=None, leave=False,
+        total=total, desc=one_line(label), unit=unit, delay=delay, disable=None, leave=False,
         file=sys.stderr, dynamic_ncols=True, unit_scale=unit != "step", **options,
     )  # fmt: skip
 

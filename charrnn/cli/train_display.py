@@ -53,7 +53,7 @@ class TrainDisplay:
 
     def __enter__(self) -> Self:
         self._show_header()
-        self.bar = bar(None, "", "step")
+        self.bar = bar(None, "starting", "step", bar_format="{desc}")
         return self
 
     def __exit__(

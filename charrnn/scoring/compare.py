@@ -115,10 +115,11 @@ def measure(
         config: how it writes.
         progress: told the characters scored, and of how many.
     """
+    characters = generate(checkpoint.model, checkpoint.vocabulary, config, prime)  # so a bad prime is told at once
     started = time.perf_counter()
     score = evaluate(checkpoint.model, part.ids, progress=progress)
     scored = time.perf_counter()
-    sample = "".join(generate(checkpoint.model, checkpoint.vocabulary, config, prime))
+    sample = "".join(characters)
     written = time.perf_counter()
     return Row(
         checkpoint,

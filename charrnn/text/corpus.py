@@ -128,24 +128,27 @@ def read_corpus(
     """
     _check_file(path)
     _check_encoding(config.encoding)
+    size = path.stat().st_size
+    report = progress or (lambda done, total: None)
+    first = _Reading(path, config, lambda done: report(done, 2 * size))
+    seen, length = np.zeros(UNICODE, bool), 0
+    for piece in first:
+        seen[piece] = True
+        length += len(piece)
+    if not length:
+        raise TextError(f"{path}: the file is empty; there is nothing to read")
+    vocabulary = vocabulary or _vocabulary_of(seen, config)
+    lookup = _lookup(vocabulary, seen, path)
+    second = _Reading(path, config, lambda done: report(size + done, 2 * size))
     try:
-        size = path.stat().st_size
-        report = progress or (lambda done, total: None)
-        first = _Reading(path, config, lambda done: report(done, 2 * size))
-        seen, length = np.zeros(UNICODE, bool), 0
-        for piece in first:
-            seen[piece] = True
-            length += len(piece)
-        if not length:
-            raise TextError(f"{path}: the file is empty; there is nothing to read")
-        vocabulary = vocabulary or _vocabulary_of(seen, config)
-        lookup = _lookup(vocabulary, seen, path)
-        second = _Reading(path, config, lambda done: report(size + done, 2 * size))
         ids = _write_ids(second, lookup, length)
-        if ids is None or second.sha256 != first.sha256:
-            raise TextError(f"{path}: the file changed while it was read; try again")
     except OSError as error:
-        raise TextError(f"{path}: cannot be read: {error.strerror}") from error
+        raise TextError(
+            f"{path}: no room for a copy in the folder for temporary files: {error.strerror}; "
+            "name another one in the environment variable TMPDIR"
+        ) from error
+    if ids is None or second.sha256 != first.sha256:
+        raise TextError(f"{path}: the file changed while it was read; try again")
     return Corpus(_stem(path), path, first.sha256, config, vocabulary, ids)
 
 
@@ -161,6 +164,12 @@ class _Reading:
         return self.digest.hexdigest()
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
+        try:
+            yield from self._pieces()
+        except OSError as error:
+            raise TextError(f"{self.path}: cannot be read: {error.strerror}; name another file") from error
+
+    def _pieces(self) -> Iterator[NDArray[Any]]:
         decoder, offset = _decoder(self.config.encoding), 0
         with self.path.open("rb") as file:
             while True:
@@ -230,7 +239,10 @@ def _lookup(vocabulary: Vocabulary, seen: NDArray[np.bool_], path: Path) -> NDAr
     unknown[points] = False
     if unknown.any():
         first = name_of(chr(int(unknown.argmax())))
-        raise TextError(f"{path}: {unknown.sum()} of its characters are unknown to the model, such as {first}")
+        raise TextError(
+            f"{path}: {unknown.sum()} of its characters are unknown to the model, such as {first}; "
+            "take another text, or a model that was fitted on this one"
+        )
     table = np.zeros(UNICODE, vocabulary.dtype)
     table[points] = np.arange(len(points), dtype=vocabulary.dtype)
     return table
@@ -239,18 +251,11 @@ def _lookup(vocabulary: Vocabulary, seen: NDArray[np.bool_], path: Path) -> NDAr
 def _write_ids(reading: _Reading, lookup: NDArray[Any], length: int) -> NDArray[Any] | None:
     """Ids in a file that has no name and goes when the array does; None if there are more or fewer than `length`."""
     written = 0
-    with _temporary_file() as file:
+    with tempfile.TemporaryFile(prefix="charrnn-") as file:
         for piece in reading:
-            ids = lookup[piece]
-            try:
-                file.write(ids)
-            except OSError as error:
-                raise _no_room(error) from error
+            file.write(lookup[piece])
             written += len(piece)
-        try:
-            file.flush()
-        except OSError as error:
-            raise _no_room(error) from error
+        file.flush()
         return np.memmap(file, lookup.dtype, mode="r") if written == length else None
 
 

@@ -97,6 +97,8 @@ class Vocabulary:
 
 def name_of(character: str) -> str:
     """A character, harmless and unmistakable: `'é' (U+00E9 LATIN SMALL LETTER E WITH ACUTE)`."""
+    if 0xDC80 <= ord(character) <= 0xDCFF:
+        return f"0x{ord(character) - 0xDC00:02X} (a byte that is not UTF-8)"
     shown = ascii(character) if unicodedata.category(character)[0] in "CZ" else repr(character)
     name = unicodedata.name(character, "")
     return f"{shown} (U+{ord(character):04X}{' ' if name else ''}{name})"

@@ -81,7 +81,7 @@ def test_pieces_give_what_the_whole_gives(model: LanguageModel, tokens: torch.Te
     whole, end = model(tokens)
     state: State | None = None
     parts = []
-    for piece in tokens.split(pieces, dim=1):
+    for piece in torch.split(tokens, pieces, dim=1):
         logits, state = model(piece, state)
         parts.append(logits)
     torch.testing.assert_close(torch.cat(parts, 1), whole, atol=1e-5, rtol=1e-5)

@@ -96,7 +96,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         read_corpus(tmp_path, CorpusConfig())
     with pytest.raises(TextError, match="there is no such file"):
         read_corpus(tmp_path / "none", CorpusConfig())
-    with pytest.raises(TextError, match="--encoding utf-9: there is no such encoding"):
+    with pytest.raises(UsageError, match="--encoding utf-9: there is no such encoding"):
         read_corpus(written(tmp_path, b"a"), CorpusConfig(encoding="utf-9"))
 
 
@@ -133,7 +133,7 @@ def test_split_bounds(length: int, val: float, test: float, bounds: tuple[int, i
 
 
 def test_too_short_to_split() -> None:
-    with pytest.raises(TextError, match="the text has 1 character, too few to split; at least 3 are needed"):
+    with pytest.raises(TextError, match="1 character, of which 1 would be held out, are too few to train on"):
         split_bounds(1, CorpusConfig())
     with pytest.raises(UsageError, match="nothing is left to train on"):
         CorpusConfig(val_fraction=0.5, test_fraction=0.5)

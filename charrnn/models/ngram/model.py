@@ -128,9 +128,11 @@ class NgramModel:
         orders, contexts = [], 1
         for k in range(1, config.order + 1):
             order = _Order(*(_array(tensors, f"{k}.{name}") for name in _Order.__annotations__))
-            _check_order(order, k, contexts)
+            _check_order(order, k, contexts, vocab_size)
             orders.append(order)
             contexts = len(order.tokens)
+        if len(tensors) != config.order * len(_Order.__annotations__):
+            raise ValueError(f"expected the tensors of {config.order} orders, found {len(tensors)} tensors")
         return cls(config, vocab_size, orders)
 
     def __call__(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
@@ -207,19 +209,32 @@ def _signed_or_byte(largest: int) -> type[np.integer[Any]]:
 def _array(tensors: dict[str, Tensor], name: str) -> NDArray[Any]:
     if name not in tensors:
         raise ValueError(f"{name} is missing")
-    if tensors[name].dim() != 1:
-        raise ValueError(f"{name} has {tensors[name].dim()} dimensions; expected 1")
-    return tensors[name].numpy()
+    array: NDArray[Any] = tensors[name].numpy()
+    kinds = "f" if name.endswith(("weights", "backoffs")) else "iu"
+    if array.ndim != 1 or array.dtype.kind not in kinds:
+        expected = "real numbers" if kinds == "f" else "integers"
+        raise ValueError(f"{name}: expected {expected} in 1 dimension, found {array.dtype} in {array.ndim}")
+    return array
 
 
-def _check_order(order: _Order, k: int, contexts: int) -> None:
-    """Raise ValueError unless the arrays of order k fit each other and the contexts below."""
+def _check_order(order: _Order, k: int, contexts: int, vocab_size: int) -> None:
+    """Raise ValueError unless the arrays of order k fit each other, the contexts below and the vocabulary.
+
+    So no look-up leaves the arrays, whoever wrote them.
+    """
     entries = len(order.tokens)
     for name, found, expected in (
         ("starts", len(order.starts), contexts + 1),
         ("weights", len(order.weights), entries),
         ("backoffs", len(order.backoffs), contexts),
-        ("starts[-1]", int(order.starts[-1]) if len(order.starts) else 0, entries),
     ):
         if found != expected:
-            raise ValueError(f"{k}.{name}: expected {expected}, found {found}")
+            raise ValueError(f"{k}.{name}: expected {expected} numbers, found {found}")
+    sizes = np.diff(order.starts.astype(np.int64), prepend=0, append=entries)
+    if sizes.min() < 0 or sizes[0] or sizes[-1]:
+        raise ValueError(f"{k}.starts: expected numbers that rise from 0 to {entries}, found others")
+    if not entries or order.tokens.min() < 0 or order.tokens.max() > vocab_size:
+        raise ValueError(f"{k}.tokens: expected numbers from 0 to {vocab_size}, found others")
+    for name, array in (("weights", order.weights), ("backoffs", order.backoffs)):
+        if not np.isfinite(array).all():
+            raise ValueError(f"{k}.{name}: expected finite numbers, found others")

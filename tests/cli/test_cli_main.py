@@ -1,0 +1,126 @@
+"""The command itself: usage, help, version, streams that are closed or full."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from program import Charrnn
+
+from charrnn import __version__
+
+COMMANDS = ("train", "sample", "ngram", "compare", "data")
+
+
+def test_version(charrnn: Charrnn) -> None:
+    """`charrnn --version` once said "Missing command": the option was read, but its function never ran."""
+    result = charrnn("--version")
+    assert (result.status, result.text) == (0, f"{__version__}\n")
+
+
+def test_without_a_command_it_shows_help_and_nothing_else(charrnn: Charrnn) -> None:
+    """It once added the line "charrnn:  Try `charrnn --help`." to the help."""
+    result = charrnn()
+    assert result.status == 2
+    assert "Usage: charrnn" in result.text
+    assert result.err == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["nonsense"], "No such command 'nonsense'; try `charrnn --help`"),
+        (["--nonsense"], "--nonsense"),
+        (["train"], "Missing argument 'text'"),
+        (["train", "text.txt", "--nonsense"], "try `charrnn train --help`"),
+        (["train", "text.txt", "another.txt"], "another.txt"),
+        (["train", "text.txt", "--steps"], "--steps"),
+        (["train", "text.txt", "--steps", "many"], "'--steps'"),
+        (["train", "text.txt", "--steps", "-1"], "--steps -1: must be 1 or more"),
+        (["train", "text.txt", "--steps", "1", "--minutes", "1"], "say at most one of them"),
+        (["train", "text.txt", "--learning-rate", "nan"], "--learning-rate nan"),
+        (["train", "text.txt", "--learning-rate", "inf"], "--learning-rate inf"),
+        (["train", "text.txt", "--val-fraction", "1"], "--val-fraction 1.0"),
+        (["train", "text.txt", "--val-fraction", ".5", "--test-fraction", ".5"], "nothing is left to train on"),
+        (["train", "text.txt", "--cell", "brain"], "--cell brain: must be one of rnn, lstm"),
+        (["train", "text.txt", "--device", "abacus"], "--device abacus: is not here; here are"),
+        (["train", "text.txt", "--out", "."], "--out .: is a folder"),
+        (["ngram", "text.txt", "--order", "0"], "--order 0"),
+        (["ngram", "text.txt", "--order", "99"], "--order 99 is too large for a vocabulary of 24"),
+        (["ngram", "text.txt", "--smoothing", "iron"], "--smoothing iron"),
+        (["ngram", "text.txt", "--encoding", "hex"], "--encoding hex: there is no such encoding"),
+        (["ngram", "text.txt", "--encoding", "undefined"], "--encoding undefined: there is no such encoding"),
+        (["ngram", "text.txt", "--out", "there/"], "--out there/: is a folder; name a file, such as there/text-mkn-7"),
+    ],
+)  # fmt: skip
+def test_wrong_usage_is_one_line_and_status_2(charrnn: Charrnn, folder: Path, words: list[str], part: str) -> None:
+    result = charrnn(*words)
+    assert part in " ".join(result.err.split())
+    assert result.status == 2
+    assert not result.out
+    assert [line for line in result.err.splitlines() if line.startswith("charrnn: ")] == result.err.splitlines()[-1:]
+    assert not list(folder.glob("checkpoints/*"))
+
+
+@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)])
+def test_help_fits_80_columns(charrnn: Charrnn, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    result = charrnn(*command, "--help")
+    assert result.status == 0
+    assert max(map(len, result.text.splitlines())) <= 80
+    assert "…" not in result.text  # nothing was cut off to fit
+    for name in COMMANDS if not command else ():
+        assert f" {name} " in result.text
+
+
+def test_options_are_grouped(charrnn: Charrnn) -> None:
+    shown = charrnn("train", "--help").text
+    assert shown.index("─ Text ─") < shown.index("--val-fraction") < shown.index("─ Model ─") < shown.index("--cell")
+    assert shown.index("--cell") < shown.index("─ Training ─") < shown.index("--learning-rate")
+
+
+def test_help_does_not_wait_for_torch() -> None:
+    code = """
+import contextlib, io, sys
+from charrnn.cli.main import main
+for words in ([], ["train"], ["sample"], ["ngram"], ["compare"], ["data"]):
+    sys.argv = ["charrnn", *words, "--help"]
+    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()) as shown:
+        main()
+    assert "Usage: charrnn" in shown.getvalue(), words
+sys.exit("torch" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_python_m(folder: Path) -> None:
+    ran = subprocess.run([sys.executable, "-m", "charrnn", "--version"], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, f"{__version__}\n", "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_one_line(folder: Path) -> None:
+    """`charrnn data --json > /dev/full` once ended with a traceback at the interpreter's exit, and status 120."""
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "charrnn", "data", "--json"], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert ran.returncode == 1
+    assert ran.stderr == b"charrnn: the output: No space left on device; make room, or write elsewhere\n"
+
+
+def test_it_runs_without_standard_streams(folder: Path) -> None:
+    """`charrnn data --json >&- 2>&- <&-` once was an AttributeError: closed streams are None in Python."""
+    command = f"exec '{sys.executable}' -m charrnn data --json >&- 2>&- <&-"
+    assert os.waitstatus_to_exitcode(os.system(command)) == 0
+
+
+def test_too_little_memory_is_one_line(charrnn: Charrnn, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--hidden 1000000` once was a traceback: PyTorch has no exception of its own for too little memory."""
+
+    def read(*_: object) -> None:
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 16 TB")
+
+    monkeypatch.setattr("charrnn.cli.texts.read", read)
+    assert charrnn("ngram", "text.txt").failed_with(1, "not enough memory; say a smaller --hidden")

@@ -1,0 +1,143 @@
+"""`charrnn sample`: the text alone on stdout, whatever is in it; primes; checkpoints that are none."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from program import Charrnn
+
+
+def test_the_text_alone_is_on_stdout(charrnn: Charrnn, models: Path) -> None:
+    for model in ("text-lstm", "text-mkn-3", models / "text-lstm.safetensors"):
+        result = charrnn("sample", model, "--length", 30, "--prime", "To be", "--seed", 1)
+        assert result.status == 0
+        assert result.text.startswith("To be")
+        assert len(result.text) == 35
+        assert result.err.count("\n") == 1
+        assert "seed 1" in result.err
+
+
+def test_the_newest_checkpoint_and_a_new_seed(charrnn: Charrnn, models: Path) -> None:
+    os.utime(models / "text-lstm.safetensors", (1, 1))
+    first, second = (charrnn("sample", "--length", 200) for _ in range(2))
+    assert first.err.startswith("checkpoints/text-mkn-3.safetensors: mkn order 3, temperature 1, seed ")
+    assert first.text != second.text
+    seed = first.err.split()[-1]
+    assert charrnn("sample", "--length", 200, "--seed", seed).text == first.text
+
+
+def test_temperature_0_needs_no_luck(charrnn: Charrnn, models: Path) -> None:
+    words = ("sample", "text-mkn-3", "--length", 40)
+    assert charrnn(*words, "--temp", 0).text == charrnn(*words, "--temperature", 0).text
+    assert charrnn(*words, "--top-k", 1).text == charrnn(*words, "--temp", 0).text
+    only = charrnn(*words, "--top-p", 1e-9, "--seed", 1).text  # of two that are as likely, another than above perhaps
+    assert charrnn(*words, "--top-p", 1e-9, "--seed", 2).text == only
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["--length", "-1"], "--length -1"),
+        (["--temp", "nan"], "--temp nan"),
+        (["--temp", "-1"], "--temp -1.0"),
+        (["--top-k", "0"], "--top-k 0"),
+        (["--top-p", "0"], "--top-p 0.0"),
+        (["--top-p", "1.5"], "--top-p 1.5"),
+        (["--seed", "-1"], "--seed -1"),
+        (["--unknown", "guess"], "--unknown guess: must be one of error, skip, replace"),
+        (["--prime", "a", "--prime-file", "text.txt"], "--prime and --prime-file: say one of them"),
+        (["--device", "abacus"], "--device abacus"),
+    ],
+)
+def test_wrong_usage(charrnn: Charrnn, models: Path, words: list[str], part: str) -> None:
+    assert charrnn("sample", "text-mkn-3", *words).failed_with(2, part)
+
+
+def test_an_unknown_character_of_the_prime(charrnn: Charrnn, models: Path) -> None:
+    words = ("sample", "text-mkn-3", "--prime", "To be\nor é é", "--length", 5)
+    assert charrnn(*words).failed_with(1, "'é' (U+00E9", "line 2, column 4, and 1 more", "--unknown skip")
+    for unknown in ("skip", "replace"):
+        result = charrnn(*words, "--unknown", unknown)
+        assert result.status == 0
+        assert result.text.startswith("To be\nor é é")
+    skipped = charrnn(*words[:3], "Toé", "--unknown", "skip", "--length", 40, "--seed", 1).text[3:]
+    assert skipped == charrnn(*words[:3], "To", "--length", 40, "--seed", 1).text[2:]
+
+
+def test_a_prime_from_a_file_or_stdin(charrnn: Charrnn, models: Path, folder: Path) -> None:
+    (folder / "prime.txt").write_bytes(b"To be,\nor")
+    words = ("sample", "text-mkn-3", "--length", 20, "--seed", 1)
+    expected = charrnn(*words, "--prime", "To be,\nor").out
+    assert charrnn(*words, "--prime-file", "prime.txt").out == expected
+    assert charrnn(*words, "--prime-file", "-", stdin=b"To be,\nor").out == expected
+    assert charrnn(*words, "--prime-file", "-").out == charrnn(*words).out
+
+
+def test_a_prime_is_read_as_texts_are(charrnn: Charrnn, models: Path, folder: Path) -> None:
+    r"""A file with Windows line ends, or a byte-order mark, once was refused: the model does not know \r."""
+    (folder / "prime.txt").write_bytes(b"\xef\xbb\xbfTo be,\r\nor")
+    words = ("sample", "text-mkn-3", "--length", 20, "--seed", 1)
+    assert charrnn(*words, "--prime-file", "prime.txt").out == charrnn(*words, "--prime", "To be,\nor").out
+
+
+def test_prime_files_that_are_none(charrnn: Charrnn, models: Path, folder: Path) -> None:
+    (folder / "binary").write_bytes(b"To \xff")
+    assert charrnn("sample", "--prime-file", "none").failed_with(1, "--prime-file none: cannot be read", "name a text")
+    assert charrnn("sample", "--prime-file", folder).failed_with(1, "Is a directory")
+    assert charrnn("sample", "--prime-file", "binary").failed_with(1, "0xFF (a byte that is not UTF-8)", "column 4")
+
+
+def test_bytes_go_through_unchanged(charrnn: Charrnn, folder: Path) -> None:
+    """A model of bytes once refused a prime that is no UTF-8, though such bytes are all that it knows."""
+    raw = bytes([255, 10, 13, 195, 169, 128, 0, 27]) * 100
+    (folder / "raw.bin").write_bytes(raw)
+    assert charrnn("ngram", "raw.bin", "--bytes", "--order", 5).status == 0
+    (folder / "prime.bin").write_bytes(raw[:16])
+    result = charrnn("sample", "--prime-file", "prime.bin", "--length", 80, "--temp", 0)
+    assert result.out == raw[:96]
+
+
+def test_no_checkpoint(charrnn: Charrnn, folder: Path) -> None:
+    assert charrnn("sample").failed_with(1, "there is no checkpoint in checkpoints/; make one with `charrnn train")
+    assert charrnn("sample", "none").failed_with(1, "none: there is no such file; `charrnn train TEXT` makes")
+    (folder / "checkpoints").write_text("a file", encoding="utf-8")
+    assert charrnn("sample").failed_with(1, "there is no checkpoint in checkpoints/")
+
+
+def test_what_is_no_checkpoint(charrnn: Charrnn, folder: Path) -> None:
+    assert charrnn("sample", folder).failed_with(1, "is a folder; name a .safetensors file in it")
+    assert charrnn("sample", "text.txt").failed_with(1, "text.txt: is no safetensors file, or a damaged one")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_a_terminal_gets_control_characters_in_a_harmless_form(charrnn: Charrnn, folder: Path) -> None:
+    """Into a pipe they are written as they are."""
+    (folder / "harmful.txt").write_bytes(b"\x1b[31m\x07\xe2\x80\xae\n" * 50)
+    assert charrnn("ngram", "harmful.txt", "--order", 4).status == 0
+    assert charrnn("sample", "--length", 8, "--temp", 0).out == b"\x1b[31m\x07\xe2\x80\xae\n"
+    import pty
+
+    reader, writer = pty.openpty()
+    code = (
+        "import sys; from charrnn.cli.main import main; sys.argv = 'charrnn sample --length 8 --temp 0'.split(); main()"
+    )
+    subprocess.run([sys.executable, "-c", code], stdout=writer, stderr=subprocess.DEVNULL, check=True)
+    shown = os.read(reader, 1000)
+    os.close(writer)
+    os.close(reader)
+    assert shown.replace(b"\r", b"") == b"\\x1b[31m\\x07\\u202e\n\n"
+
+
+def test_a_reader_that_leaves_is_no_mistake(models: Path, folder: Path) -> None:
+    """`charrnn sample | head -c 20` once had status 1, which typer gives; with `set -o pipefail` a script stopped."""
+    command = [sys.executable, "-m", "charrnn", "sample", "text-mkn-3", "--length", "100000000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as sampling:
+        assert sampling.stdout is not None
+        assert sampling.stderr is not None
+        assert len(sampling.stdout.read(20)) == 20
+        sampling.stdout.close()
+        err = sampling.stderr.read().decode()
+    assert sampling.returncode == 0
+    assert err.count("\n") == 1

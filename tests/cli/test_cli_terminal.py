@@ -1,0 +1,52 @@
+"""What goes to the screen does nothing to it."""
+
+import pytest
+
+from charrnn.cli.terminal import bar, field, one_line, progress, say, visible
+
+HARMFUL = "\x1b[31m\x07\x08\r\x00\x9b\x7f\u202e\udcff\ue000"
+
+
+def test_visible_writes_what_is_no_plain_character_as_its_code() -> None:
+    shown = r"\x1b[31m\x07\x08\x0d\x00\x9b\x7f\u202e\xff\ue000"
+    assert visible(HARMFUL) == shown
+    assert visible("a\tb é 日本 😀\n") == "a\tb é 日本 😀\n"
+    assert visible("\U000e0001") == r"\U000e0001"
+    assert visible(shown) == shown
+
+
+def test_one_line() -> None:
+    assert one_line("a\nb\x07") == r"a↵b\x07"
+    assert visible("a\nb", line_end=" ") == "a b"
+
+
+def test_lines_on_stderr_are_visible(capsys: pytest.CaptureFixture[str]) -> None:
+    """Names of files and texts in checkpoints reach these lines; their escape sequences once reached the terminal."""
+    say(f"say {HARMFUL}")
+    field("label", f"field {HARMFUL}")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == f"say {visible(HARMFUL)}\nlabel       field {visible(HARMFUL)}\n"
+
+
+def test_long_lines_are_not_broken(capsys: pytest.CaptureFixture[str]) -> None:
+    say("word " * 100)
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_no_bars_but_on_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress("reading", "B") as update:
+        update(1, 2)
+        update(2, 2)
+    with bar(10, "x", "step") as shown:
+        shown.update()
+    assert capsys.readouterr() == ("", "")
+
+
+def test_labels_of_bars_are_visible(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    with bar(1, "\x1b[2J\n", "step") as shown:
+        shown.update()
+    err = capsys.readouterr().err
+    assert r"\x1b[2J↵" in err
+    assert "\x1b[2J" not in err

@@ -1,0 +1,115 @@
+"""`charrnn train`: what it prints and keeps, and how it is interrupted."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from program import SMALL, TEXT, Charrnn
+
+from charrnn.checkpoint import load
+from charrnn.models.recurrent import RecurrentModel
+
+
+def test_it_trains_and_keeps_the_best_and_the_last(charrnn: Charrnn, folder: Path) -> None:
+    result = charrnn("train", "text.txt", *SMALL, "--validate-every", 1, "--json")
+    facts = json.loads(result.text)
+    best, last = (load(folder / f"checkpoints/text-lstm{end}.safetensors") for end in ("", "-last"))
+    assert result.status == 0
+    assert facts["checkpoint"] == "checkpoints/text-lstm.safetensors"
+    assert (facts["kind"], facts["steps"], facts["characters"], facts["split"]) == ("recurrent", 3, 170, "90/10/0")
+    assert best.facts.validation is not None
+    assert best.facts.validation.bits_per_char == facts["bits_per_char"]
+    assert best.facts.text.path == "text.txt"
+    assert last.facts.step == 3
+    for part in (
+        "text ",
+        "split ",
+        "model ",
+        "plan ",
+        "step 3/3",
+        "best so far",
+        "charrnn sample checkpoints/text-lstm",
+    ):
+        assert part in result.err
+    assert "\r" not in result.err  # no bar but on a terminal
+
+
+def test_the_same_seed_gives_the_same_weights(charrnn: Charrnn, folder: Path) -> None:
+    for name, seed in (("a", 5), ("b", 5), ("c", 6)):
+        assert charrnn("train", "text.txt", *SMALL, "--seed", seed, "--out", name, "--dropout", 0.2).status == 0
+    a, b, c = (load(folder / f"checkpoints/{name}.safetensors").model for name in "abc")
+    assert isinstance(a, RecurrentModel)
+    assert isinstance(b, RecurrentModel)
+    assert isinstance(c, RecurrentModel)
+    assert a.head.weight.equal(b.head.weight)
+    assert not a.head.weight.equal(c.head.weight)
+
+
+def test_a_run_is_not_overwritten(charrnn: Charrnn, models: Path) -> None:
+    before = (models / "text-lstm.safetensors").read_bytes()
+    result = charrnn("train", "text.txt", *SMALL, "--seed", 9)
+    assert result.failed_with(2, "checkpoints/text-lstm.safetensors: exists; say --force")
+    assert (models / "text-lstm.safetensors").read_bytes() == before
+    assert charrnn("train", "text.txt", *SMALL, "--seed", 9, "--force").status == 0
+    assert (models / "text-lstm.safetensors").read_bytes() != before
+
+
+def test_without_a_validation_part(charrnn: Charrnn) -> None:
+    result = charrnn("train", "text.txt", *SMALL, "--val-fraction", 0, "--json")
+    assert result.status == 0
+    assert "bits_per_char" not in json.loads(result.text)
+
+
+def test_too_short_a_text_shrinks_the_batch_and_says_so(charrnn: Charrnn, folder: Path) -> None:
+    (folder / "short.txt").write_text(TEXT[:100], encoding="utf-8")
+    result = charrnn("train", "short.txt", *SMALL)
+    assert "1 streams of 64 characters a step (the text is too short for 16 of 64)" in result.err
+
+
+def test_a_place_that_cannot_be_written(charrnn: Charrnn, folder: Path) -> None:
+    (folder / "checkpoints").write_text("a file where the folder should be", encoding="utf-8")
+    assert charrnn("train", "text.txt", *SMALL).failed_with(1, "checkpoints: cannot be written to", "--out")
+
+
+def _train_and_interrupt(folder: Path, wanted: str, signals: int) -> tuple[int, str]:
+    """Start a long training, send Ctrl-C after the line that holds `wanted`, and again after the answer to it."""
+    words = ["train", "text.txt", *SMALL[:4], "--steps", "1000000", "--validate-every", "5"]
+    training = subprocess.Popen(
+        [sys.executable, "-m", "charrnn", *words], cwd=folder, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    watchdog = threading.Timer(60, training.kill)
+    watchdog.start()
+    seen = ""
+    with training:
+        assert training.stderr is not None
+        for line in training.stderr:
+            seen += line
+            if signals and wanted in line:
+                training.send_signal(signal.SIGINT)
+                wanted, signals = "stopping", signals - 1
+    watchdog.cancel()
+    return training.returncode, seen
+
+
+def test_ctrl_c_validates_saves_and_leaves_with_130(folder: Path) -> None:
+    status, err = _train_and_interrupt(folder, "best so far", signals=1)
+    assert status == 130
+    assert "stopping: validates and saves first; Ctrl-C again leaves at once" in err
+    assert "charrnn sample checkpoints/text-lstm" in err
+    assert "Traceback" not in err
+    last = load(folder / "checkpoints/text-lstm-last.safetensors")
+    assert last.facts.validation is not None
+    assert f"step {last.facts.step}/" in err
+
+
+def test_a_second_ctrl_c_leaves_at_once(folder: Path) -> None:
+    status, err = _train_and_interrupt(folder, "best so far", signals=2)
+    assert status == 130
+    assert "Traceback" not in err
+    assert not list(folder.glob("checkpoints/.*"))  # nothing half written
+    load(folder / "checkpoints/text-lstm.safetensors")

@@ -1,0 +1,293 @@
+"""Checkpoints: what comes back is what went in, a file is whole or not there, and a bad one is one clear line."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from charrnn.checkpoint import KEY, Facts, ScoreFacts, TextFacts, checkpoints_in, load, newest, save
+from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, TrainingConfig
+from charrnn.errors import CheckpointError
+from charrnn.models.ngram.model import NgramModel
+from charrnn.models.recurrent import RecurrentModel
+from charrnn.text.vocabulary import Vocabulary
+
+TEXT = "to be or not to be, that is the question\n" * 10
+VOCABULARY = Vocabulary(sorted(set(TEXT)))
+FACTS = Facts(
+    text=TextFacts("folder/text é.txt", "ab" * 32, len(TEXT), CorpusConfig(val_fraction=0.2)),
+    fit_seconds=1.5,
+    device="cpu",
+    validation=ScoreFacts(2.0, 1.386, 41, 0.0, "80/20/0"),
+    training=TrainingConfig(steps=7, learning_rate=1.0),
+    step=7,
+    command=("charrnn", "train", "text é.txt"),
+)
+
+Header = dict[str, Any]
+Tensors = dict[str, Tensor]
+
+
+def _network() -> RecurrentModel:
+    torch.manual_seed(0)
+    return RecurrentModel(ModelConfig(hidden_size=8, num_layers=2), len(VOCABULARY)).eval()
+
+
+def _ngram() -> NgramModel:
+    return NgramModel.fit(VOCABULARY.encode(TEXT), len(VOCABULARY), NgramConfig(order=3))
+
+
+MODELS: dict[str, Callable[[], RecurrentModel | NgramModel]] = {"recurrent": _network, "ngram": _ngram}
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_round_trip(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "new" / "folder" / "it.safetensors"
+    model = MODELS[kind]()
+    save(path, model, VOCABULARY, FACTS)
+    loaded = load(path)
+    tokens = torch.from_numpy(VOCABULARY.encode(TEXT[:50]))[None]
+    with torch.inference_mode():
+        assert loaded.model(tokens)[0].equal(model(tokens)[0])
+    assert loaded.model.config == model.config
+    assert loaded.vocabulary == VOCABULARY
+    assert loaded.facts == FACTS
+    assert (loaded.kind, loaded.name, loaded.size) == (kind, "it", path.stat().st_size)
+    assert not isinstance(loaded.model, RecurrentModel) or not loaded.model.training
+
+
+def test_bytes_and_facts_that_are_not_known(tmp_path: Path) -> None:
+    model = NgramModel.fit(np.arange(256), 256, NgramConfig(order=2))
+    text = replace(FACTS.text, corpus=CorpusConfig(bytes=True))
+    facts = Facts(text, 0.0, "cpu")
+    save(tmp_path / "it.safetensors", model, Vocabulary(None), facts)
+    loaded = load(tmp_path / "it.safetensors")
+    assert loaded.vocabulary.is_bytes
+    assert loaded.facts == facts
+
+
+def test_nothing_is_left_of_a_write_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "it.safetensors"
+    save(path, _ngram(), VOCABULARY, FACTS)
+    before = path.read_bytes()
+
+    def fail(*_: object) -> None:
+        assert path.read_bytes() == before
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(CheckpointError, match=r"it\.safetensors: cannot be written: No space left .* --out"):
+        save(path, _network(), VOCABULARY, FACTS)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_others_may_read_it_as_the_umask_says(tmp_path: Path) -> None:
+    path, before = tmp_path / "it.safetensors", os.umask(0o022)
+    try:
+        save(path, _ngram(), VOCABULARY, FACTS)
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_the_newest_and_the_best(tmp_path: Path) -> None:
+    for age, name in enumerate(["a", "b-last", "b", "c-last"]):
+        path = tmp_path / f"{name}.safetensors"
+        path.touch()
+        os.utime(path, (time.time() - age, time.time() - age))
+    (tmp_path / "folder.safetensors").mkdir()
+    (tmp_path / "gone.safetensors").symlink_to("nowhere")
+    assert [path.stem for path in checkpoints_in(tmp_path)] == ["a", "b", "c-last"]
+    assert newest(tmp_path).stem == "a"
+    with pytest.raises(CheckpointError, match=r"there is no checkpoint in .*none/; make one with `charrnn train"):
+        newest(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda good: b"", "is no safetensors file, or a damaged one"),
+        (lambda good: good[:5], "is no safetensors file, or a damaged one"),
+        (lambda good: good[:200], "is no safetensors file, or a damaged one"),
+        (lambda good: good[:-4], "is no safetensors file, or a damaged one"),
+        (lambda good: good + b"more", "is no safetensors file, or a damaged one"),
+        (lambda good: b"To be, or not to be\n" * 9, "is no safetensors file, or a damaged one"),
+        (lambda good: bytes(100), "is no safetensors file, or a damaged one"),
+    ],
+)
+def test_damaged_files(tmp_path: Path, spoil: Callable[[bytes], bytes], message: str) -> None:
+    path = tmp_path / "it.safetensors"
+    save(path, _ngram(), VOCABULARY, FACTS)
+    path.write_bytes(spoil(path.read_bytes()))
+    with pytest.raises(CheckpointError, match=message):
+        load(path)
+
+
+def test_files_of_others(tmp_path: Path) -> None:
+    path = tmp_path / "it.safetensors"
+    with pytest.raises(CheckpointError, match="there is no such file; `charrnn train TEXT` makes checkpoints"):
+        load(path)
+    with pytest.raises(CheckpointError, match=r"is a folder; name a \.safetensors file in it"):
+        load(tmp_path)
+    torch.save({"a": torch.zeros(3)}, path)
+    with pytest.raises(CheckpointError, match="is no safetensors file, or a damaged one"):
+        load(path)
+    save_file({"a": torch.zeros(3)}, path, metadata={"format": "pt"})
+    with pytest.raises(CheckpointError, match="is a safetensors file, but not one of charrnn"):
+        load(path)
+
+
+def _load_changed(path: Path, kind: str, change: Callable[[Header, Tensors], object]) -> None:
+    """Save a model, change the header or the tensors, and load it."""
+    save(path, MODELS[kind](), VOCABULARY, FACTS)
+    with safe_open(path, framework="pt") as file:
+        header: Header = json.loads(file.metadata()[KEY])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    change(header, tensors)
+    save_file(tensors, path, metadata={KEY: json.dumps(header)})
+    load(path)
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "message"),
+    [
+        ("format", 2, "format: expected 1, found 2"),
+        ("kind", "oracle", "kind: expected recurrent, found oracle"),
+        ("kind", ["ngram"], "kind: expected recurrent"),
+        ("vocabulary", 5, "vocabulary: expected str, found 5"),
+        ("vocabulary", "", "vocabulary: expected characters"),
+        ("vocabulary", "aa" * 8, "vocabulary: expected characters, all different"),
+        ("vocabulary", "\ud800abc", "vocabulary: expected characters, all different, found .* half of one"),
+        ("vocabulary", "abc", r"embedding.weight: expected \(\(3, 8\)"),
+        ("vocabulary", None, r"embedding.weight: expected \(\(256, 8\)"),
+        ("model", None, "model: expected ModelConfig, found None"),
+        ("model.hidden_size", "wide", "model.hidden_size: expected int, found 'wide'"),
+        ("model.hidden_size", 8.0, "model.hidden_size: expected int, found 8.0"),
+        ("model.hidden_size", 0, "--hidden 0: must be 1 or more"),
+        ("model.num_layers", 10**12, r"model.num_layers: expected at most \d+, found 1000000000000"),
+        ("model.num_layers", 1, "cells.1.* expected None, found"),
+        ("model.cell", "brain", "--cell brain: must be one of"),
+        ("model.residual", "yes", "model.residual: expected bool, found 'yes'"),
+        ("model.wings", 2, "wings"),
+        ("text", [], r"header.text: expected TextFacts, found \[\]"),
+        ("text.path", None, "header.text.path: expected str, found None"),
+        ("text.corpus.val_fraction", 7, "--val-fraction 7: must be"),
+        ("text.corpus.bytes", True, "header.text.corpus.bytes: expected True, found False|expected False, found True"),
+        ("fit_seconds", float("nan"), "header.fit_seconds: expected float, found nan"),
+        ("fit_seconds", 10**400, "int too large to convert to float"),
+        ("fit_seconds", "long", "header.fit_seconds: expected float, found 'long'"),
+        ("validation.bits_per_char", "good", "header.validation.bits_per_char: expected float, found 'good'"),
+        ("training.steps", True, "header.training.steps: expected int, found True"),
+        ("step", 1.5, "header.step: expected int, found 1.5"),
+        ("command", "charrnn", "header.command: expected tuple, found 'charrnn'"),
+        ("versions", {"torch": 2}, "header.versions.torch: expected str, found 2"),
+    ],
+)
+def test_wrong_headers(tmp_path: Path, keys: str, value: object, message: str) -> None:
+    """Many of these were once taken as they came, and were a traceback later, or a NaN in `compare --json`."""
+
+    def change(header: Header, tensors: Tensors) -> None:
+        *folders, last = keys.split(".")
+        for name in folders:
+            header = header[name]
+        header[last] = value
+
+    with pytest.raises(CheckpointError, match=f"it.safetensors: is damaged, or from another version: .*{message}"):
+        _load_changed(tmp_path / "it.safetensors", "recurrent", change)
+
+
+@pytest.mark.parametrize("key", ["format", "kind", "model", "vocabulary", "text", "fit_seconds", "device"])
+@pytest.mark.parametrize("kind", MODELS)
+def test_headers_that_lack_something(tmp_path: Path, kind: str, key: str) -> None:
+    with pytest.raises(CheckpointError, match=f"is damaged, or from another version: .*{key}"):
+        _load_changed(tmp_path / "it.safetensors", kind, lambda header, tensors: header.pop(key))
+
+
+@pytest.mark.parametrize("header", ["", "{", "[]", "null", "[" * 100_000, '{"format": 1}'])
+def test_headers_that_are_none(tmp_path: Path, header: str) -> None:
+    """100,000 brackets once were a RecursionError."""
+    path = tmp_path / "it.safetensors"
+    save_file({"a": torch.zeros(3)}, path, metadata={KEY: header})
+    with pytest.raises(CheckpointError, match="is damaged, or from another version"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "message"),
+    [
+        ("head.weight", None, "head.weight: expected .*, found None"),
+        ("head.weight", torch.zeros(2, 2), r"head.weight: expected \(\(\d+, 8\), .*found \(\(2, 2\)"),
+        ("head.bias", torch.zeros(len(VOCABULARY), dtype=torch.int64), "head.bias: expected .*float32.*found .*int64"),
+        ("head.bias", torch.full((len(VOCABULARY),), torch.nan), "head.bias: expected finite numbers"),
+        ("tail.weight", torch.zeros(2), "tail.weight: expected None, found"),
+    ],
+)
+def test_wrong_weights(tmp_path: Path, name: str, tensor: Tensor | None, message: str) -> None:
+    """Integers, and numbers that are none, once were a traceback: when the model was made, and when it sampled."""
+
+    def change(header: Header, tensors: Tensors) -> None:
+        tensors.pop(name, None)
+        if tensor is not None:
+            tensors[name] = tensor
+
+    with pytest.raises(CheckpointError, match=message):
+        _load_changed(tmp_path / "it.safetensors", "recurrent", change)
+
+
+def _set(place: int, value: float) -> Callable[[Tensor], Tensor]:
+    def change(tensor: Tensor) -> Tensor:
+        wide = tensor.to(torch.float32 if tensor.is_floating_point() else torch.int64)
+        wide[place] = value
+        return wide
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("2.tokens", None, "2.tokens is missing"),
+        ("2.tokens", lambda tensor: tensor[:-1], "2.weights: expected"),
+        ("2.tokens", lambda tensor: tensor[None], "2.tokens: expected integers in 1 dimension"),
+        ("2.tokens", lambda tensor: tensor.float(), "2.tokens: expected integers in 1 dimension, found float32"),
+        ("2.tokens", _set(1, -1), "2.tokens: expected numbers from 0 to"),
+        ("2.tokens", _set(1, 10**6), "2.tokens: expected numbers from 0 to"),
+        ("2.starts", lambda tensor: tensor[:-1], "2.starts: expected"),
+        ("2.starts", _set(0, 1), "2.starts: expected numbers that rise from 0 to"),
+        ("2.starts", _set(3, 10**9), "2.starts: expected numbers that rise from 0 to"),
+        ("2.starts", _set(3, -5), "2.starts: expected numbers that rise from 0 to"),
+        ("2.starts", _set(-1, 0), "2.starts: expected numbers that rise from 0 to"),
+        ("2.starts", _set(-1, 10**9), "2.starts: expected numbers that rise from 0 to"),
+        ("2.weights", lambda tensor: tensor.long(), "2.weights: expected real numbers in 1 dimension, found int64"),
+        ("2.weights", _set(2, torch.nan), "2.weights: expected finite numbers"),
+        ("2.backoffs", _set(2, torch.inf), "2.backoffs: expected finite numbers"),
+        ("2.backoffs", lambda tensor: tensor[1:], "2.backoffs: expected"),
+        ("4.tokens", lambda tensor: torch.zeros(1), "expected the tensors of 3 orders, found 13"),
+    ],
+)
+def test_wrong_ngrams(tmp_path: Path, name: str, change: Callable[[Tensor], Tensor] | None, message: str) -> None:
+    """Numbers that lead out of the arrays once were an IndexError, when the model was used."""
+
+    def apply(header: Header, tensors: Tensors) -> None:
+        tensor = tensors.pop(name, torch.zeros(1))
+        if change:
+            tensors[name] = change(tensor).contiguous()
+
+    with pytest.raises(CheckpointError, match=message):
+        _load_changed(tmp_path / "it.safetensors", "ngram", apply)
+
+
+def test_an_ngram_model_of_a_smaller_vocabulary(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"1\.tokens: expected numbers from 0 to 2, found others"):
+        _load_changed(tmp_path / "it.safetensors", "ngram", lambda header, tensors: header.update(vocabulary="ab"))

@@ -1,0 +1,31 @@
+"""The public names, pinned: taking one away breaks somebody's program."""
+
+import charrnn
+
+
+def test_public_names() -> None:
+    assert sorted(charrnn._HOMES) == [
+        "CharRNNError",
+        "CorpusConfig",
+        "LanguageModel",
+        "ModelConfig",
+        "NgramConfig",
+        "NgramModel",
+        "RecurrentModel",
+        "SamplingConfig",
+        "Streams",
+        "TrainingConfig",
+        "Vocabulary",
+        "evaluate",
+        "generate",
+        "load",
+        "read_corpus",
+        "train",
+    ]
+    assert sorted(charrnn.__all__) == sorted([*charrnn._HOMES, "__version__"]) == sorted(dir(charrnn))
+
+
+def test_each_is_there() -> None:
+    for name, home in charrnn._HOMES.items():
+        assert getattr(charrnn, name).__module__ == home
+    assert not hasattr(charrnn, "no_such_name")
