@@ -1,6 +1,16 @@
-"""`python -m charrnn` is `charrnn`."""
+"""`charrnn`, and `python -m charrnn`."""
 
-from charrnn.cli.main import main
+import sys
+
+
+def main() -> None:
+    """Run the command line; a Ctrl-C that comes while it is still being loaded leaves quietly too."""
+    try:
+        from charrnn.cli.main import main as run
+    except KeyboardInterrupt:
+        sys.exit(130)
+    run()
+
 
 if __name__ == "__main__":
     main()

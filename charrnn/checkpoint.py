@@ -8,28 +8,23 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import os
-import platform
 import tempfile
-import types
-import typing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from charrnn import __version__
-from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, TrainingConfig
+from charrnn.config import ModelConfig, NgramConfig
 from charrnn.errors import CharRNNError, CheckpointError
+from charrnn.facts import Facts, restore
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.recurrent import RecurrentModel
-from charrnn.text.corpus import Corpus
 from charrnn.text.vocabulary import Vocabulary
 
 FORMAT = 1
@@ -37,76 +32,6 @@ KEY = "charrnn"
 SUFFIX = ".safetensors"
 LAST = "-last"
 """Ends the name of the state that a training stopped in, which may not be its best."""
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class TextFacts:
-    """Which text a model was fitted on, and how it was read.
-
-    Attributes:
-        path: as it was given on the command line.
-        sha256: of the file's bytes.
-        characters: how many there are.
-        corpus: encoding and split.
-    """
-
-    path: str
-    sha256: str
-    characters: int
-    corpus: CorpusConfig
-
-    @classmethod
-    def of(cls, corpus: Corpus) -> TextFacts:
-        """Those of a text that was read."""
-        return cls(str(corpus.path), corpus.sha256, len(corpus), corpus.config)
-
-
-@dataclass(frozen=True)
-class ScoreFacts:
-    """The score of the validation part when the checkpoint was made. Infinite scores are None.
-
-    Attributes:
-        bits_per_char: the unit of quality.
-        nats_per_char: the same in nats.
-        characters: how many were scored.
-        impossible_share: the share that had probability 0.
-        split: such as 90/10/0.
-        rule: how it was scored.
-    """
-
-    bits_per_char: float | None
-    nats_per_char: float | None
-    characters: int
-    impossible_share: float
-    split: str
-    rule: str = "static, full"
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What is known of how a model came to be.
-
-    Attributes:
-        text: the text it was fitted on.
-        fit_seconds: how long that took, validations included.
-        device: where.
-        validation: its score, if it was scored.
-        training: settings, for a network.
-        step: how many steps were taken, for a network.
-        command: the command line.
-        versions: of charrnn, torch and Python.
-    """
-
-    text: TextFacts
-    fit_seconds: float
-    device: str
-    validation: ScoreFacts | None = None
-    training: TrainingConfig | None = None
-    step: int | None = None
-    command: tuple[str, ...] = ()
-    versions: dict[str, str] = field(default_factory=lambda: versions())
 
 
 @dataclass(frozen=True)
@@ -136,11 +61,6 @@ class Checkpoint:
         if isinstance(config, NgramConfig):
             return f"{config.smoothing} order {config.order}"
         return f"{config.cell} {config.num_layers}x{config.hidden_size}"
-
-
-def versions() -> dict[str, str]:
-    """Of what a result may depend on."""
-    return {"charrnn": __version__, "torch": torch.__version__, "python": platform.python_version()}
 
 
 def save(path: Path, model: RecurrentModel | NgramModel, vocabulary: Vocabulary, facts: Facts) -> None:
@@ -200,18 +120,23 @@ def load(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from error
     try:
-        header = _restore("header", json.loads(metadata[KEY]), dict[str, object])
+        header = restore("header", json.loads(metadata[KEY]), dict[str, object])
         _expect("format", header.get("format"), FORMAT)
         vocabulary = _vocabulary(header)
         model = _make_model(header, vocabulary, tensors)
         names = {spec.name for spec in dataclasses.fields(Facts)}
-        facts: Facts = _restore("header", {name: header[name] for name in names & header.keys()}, Facts)
+        facts: Facts = restore("header", {name: header[name] for name in names & header.keys()}, Facts)
         _expect("header.text.corpus.bytes", facts.text.corpus.bytes, vocabulary.is_bytes)
     except (ValueError, TypeError, OverflowError, RecursionError, CharRNNError) as error:
         raise CheckpointError(f"{path}: is damaged, or from another version: {error}") from error
     if isinstance(model, RecurrentModel):
         model.to(device).eval()
     return Checkpoint(model, vocabulary, facts, path, path.stat().st_size)
+
+
+def last_path(path: Path) -> Path:
+    """The file for the last state of the training whose best goes to `path`."""
+    return path.with_name(path.name.removesuffix(SUFFIX) + LAST + SUFFIX)
 
 
 def checkpoints_in(folder: Path) -> list[Path]:
@@ -246,7 +171,7 @@ def _kind_of(model: LanguageModel) -> str:
 
 
 def _vocabulary(header: dict[str, Any]) -> Vocabulary:
-    characters: str | None = _restore("vocabulary", header.get("vocabulary", ""), str | None)
+    characters: str | None = restore("vocabulary", header.get("vocabulary", ""), str | None)
     if characters is not None:
         different = set(characters) - set(map(chr, range(0xD800, 0xE000)))  # half of a surrogate pair is none
         if not characters or len(different) < len(characters):
@@ -258,10 +183,10 @@ def _make_model(
     header: dict[str, Any], vocabulary: Vocabulary, tensors: dict[str, Tensor]
 ) -> RecurrentModel | NgramModel:
     if header.get("kind") == "ngram":
-        counted: NgramConfig = _restore("model", header.get("model"), NgramConfig)
+        counted: NgramConfig = restore("model", header.get("model"), NgramConfig)
         return NgramModel.from_tensors(counted, len(vocabulary), tensors)
     _expect("kind", header.get("kind"), "recurrent")
-    config: ModelConfig = _restore("model", header.get("model"), ModelConfig)
+    config: ModelConfig = restore("model", header.get("model"), ModelConfig)
     if config.num_layers > len(tensors):  # each layer has some; a million of them would take long to make
         raise ValueError(f"model.num_layers: expected at most {len(tensors)}, found {config.num_layers}")
     with torch.device("meta"):
@@ -274,30 +199,6 @@ def _make_model(
             raise ValueError(f"{name}: expected finite numbers, found others")
     model.load_state_dict(tensors, assign=True)
     return model
-
-
-def _restore(key: str, value: Any, kind: Any) -> Any:
-    """What `kind` says from what JSON gives: dataclasses from objects, tuples from lists; defaults may be left out.
-
-    Raises:
-        ValueError: the value is of another type; the message names the key, what was expected and what was found.
-        TypeError: a dataclass lacks a field or does not have it; the message names it.
-    """
-    inner = typing.get_args(kind)
-    if isinstance(kind, types.UnionType):  # T | None
-        return None if value is None else _restore(key, value, inner[0])
-    if isinstance(kind, type) and dataclasses.is_dataclass(kind) and isinstance(value, dict):
-        fields = typing.get_type_hints(kind)
-        return kind(**{name: _restore(f"{key}.{name}", one, fields.get(name, object)) for name, one in value.items()})
-    if typing.get_origin(kind) is dict and isinstance(value, dict):
-        return {name: _restore(f"{key}.{name}", one, inner[1]) for name, one in value.items()}
-    if typing.get_origin(kind) is tuple and isinstance(value, list):
-        return tuple(_restore(key, one, inner[0]) for one in value)
-    # JSON may write 1.0 as 1; and it has no infinite numbers, so none may come out of it.
-    is_real = kind is float and type(value) in (int, float) and math.isfinite(value)
-    if is_real or kind is object or (type(value) is kind and kind is not float):
-        return value
-    raise ValueError(f"{key}: expected {getattr(kind, '__name__', kind)}, found {value!r:.50}")
 
 
 def _expect(key: str, found: object, expected: object) -> None:

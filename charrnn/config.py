@@ -21,11 +21,19 @@ CELLS = ("rnn", "lstm", "gru", "minlstm", "mingru")
 SMOOTHINGS = ("ml", "stupid", "witten-bell", "kn", "mkn")
 BYTES_VOCAB_SIZE = 256
 LEAST_MEASURED_STEPS = 5
+LARGEST_INTEGER = 2**31 - 1
+"""What every library below takes for an integer."""
+MOST_LAYERS = 1000
 
 
 def at_least(low: float) -> Check:
     """Accepts finite numbers from `low` on."""
     return lambda value: None if low <= value < math.inf else f"must be {low} or more"
+
+
+def between(low: int, high: int = LARGEST_INTEGER) -> Check:
+    """Accepts integers from `low` to `high`, both included."""
+    return lambda value: None if low <= value <= high else f"must be from {low} to {high}"
 
 
 def above(low: float) -> Check:
@@ -103,11 +111,11 @@ class ModelConfig(Checked):
     """The recurrent network."""
 
     cell: str = option("lstm", f"The recurrent cell: {', '.join(CELLS)}.", check=one_of(CELLS))
-    num_layers: int = option(2, "How many layers of cells.", "--layers", check=at_least(1))
-    hidden_size: int = option(256, "Units in each layer.", "--hidden", check=at_least(1))
+    num_layers: int = option(2, "How many layers of cells.", "--layers", check=between(1, MOST_LAYERS))
+    hidden_size: int = option(256, "Units in each layer.", "--hidden", check=between(1))
     embedding_size: int | None = option(
         None, "Numbers that stand for a character; as many as --hidden if not said.", "--embedding",
-        check=at_least(1),
+        check=between(1),
     )  # fmt: skip
     dropout: float = option(0.0, "Share of each layer's outputs set to zero in training.", check=fraction)
     residual: bool = option(
@@ -121,7 +129,7 @@ class NgramConfig(Checked):
 
     order: int = option(
         7, "Length of the longest n-gram, predicted character included (Goldberg's order plus one).",
-        check=at_least(1),
+        check=between(1),
     )  # fmt: skip
     smoothing: str = option(
         "mkn",
@@ -135,23 +143,23 @@ class NgramConfig(Checked):
 class TrainingConfig(Checked):
     """Truncated BPTT with AdamW. At most one of `steps`, `epochs` and `minutes` is set."""
 
-    steps: int | None = option(None, "How many steps to train. The default is 4000 steps.", check=at_least(1))
+    steps: int | None = option(None, "How many steps to train. The default is 4000 steps.", check=between(1))
     epochs: float | None = option(None, "How often to read the training part, instead of --steps.", check=above(0))
     minutes: float | None = option(
         None, "How long to take in all, final validation included, instead of --steps.",
         check=above(0),
     )  # fmt: skip
-    seq_length: int = option(64, "Characters per step that gradients flow through.", check=at_least(1))
-    batch_size: int = option(16, "Streams of text read side by side.", check=at_least(1))
+    seq_length: int = option(64, "Characters per step that gradients flow through.", check=between(1))
+    batch_size: int = option(16, "Streams of text read side by side.", check=between(1))
     learning_rate: float = option(4e-3, "AdamW's learning rate at its highest.", check=above(0))
-    warmup_steps: int = option(100, "Steps until the learning rate is at its highest.", check=at_least(0))
+    warmup_steps: int = option(100, "Steps until the learning rate is at its highest.", check=between(0))
     weight_decay: float = option(0.1, "AdamW's weight decay.", check=at_least(0))
     grad_clip: float = option(1.0, "Largest norm of the gradient; 0 is no limit.", check=at_least(0))
     validate_every: int | None = option(
         None, "Steps between validations. The default is 1000; with --minutes, what fits.",
-        check=at_least(1),
+        check=between(1),
     )  # fmt: skip
-    seed: int = option(0, "Seed of the first weights and of dropout.", check=at_least(0))
+    seed: int = option(0, "Seed of the first weights and of dropout.", check=between(0))
 
     def __post_init__(self) -> None:
         """Check also that the length of the training is said once."""
@@ -172,7 +180,7 @@ class SamplingConfig(Checked):
         1.0, "Below 1 is more careful, above 1 is wilder; 0 takes the likeliest.", "--temp", "--temperature",
         check=at_least(0),
     )  # fmt: skip
-    top_k: int | None = option(None, "Draw from the K likeliest characters.", check=at_least(1))
+    top_k: int | None = option(None, "Draw from the K likeliest characters.", check=between(1))
     top_p: float | None = option(None, "Draw from the likeliest characters that make up this probability.", check=share)
-    length: int = option(1000, "How many characters to write.", check=at_least(0))
-    seed: int | None = option(None, "Seed; a new one each time if not said.", check=at_least(0))
+    length: int = option(1000, "How many characters to write.", check=between(0))
+    seed: int | None = option(None, "Seed; a new one each time if not said.", check=between(0))

@@ -16,13 +16,14 @@ FLOORS = {
     "scoring": 3,
     "sampling": 2,
     "checkpoint": 2,
+    "facts": 2,
     "text": 1,
     "models": 1,
     "errors": 0,
     "config": 0,
     "__init__": 0,
 }
-NEIGHBOURS = {("config", "errors"), ("__main__", "cli")}
+NEIGHBOURS = {("config", "errors"), ("checkpoint", "facts"), ("__main__", "cli")}
 """Rooms on one floor of which the first may import the second; text and models, say, may not."""
 SCREEN = {"typer", "rich", "tqdm"}
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -12,9 +12,8 @@ from charrnn.cli.main import make_app
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```[a-z]*\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
-COMMANDS = sorted(
-    {line.removeprefix("$ ").split("  #")[0] for block in BLOCKS for line in block.splitlines() if re.match(r"\$ charrnn", line)}
-)
+LINES = [line for block in BLOCKS for line in block.splitlines() if line.startswith("$ charrnn")]
+COMMANDS = sorted({line.removeprefix("$ ").split("  #")[0] for line in LINES})
 
 
 def test_it_opens_with_two_lines_that_do_everything() -> None:

@@ -6,11 +6,11 @@ import os
 import tempfile
 from pathlib import Path
 
+from charrnn.checkpoint import SUFFIX
 from charrnn.errors import CheckpointError, UsageError
 
 FOLDER = Path("checkpoints")
 """The folder for checkpoints, below the one that charrnn runs in."""
-SUFFIX = ".safetensors"
 
 
 def place(out: str | None, default_name: str) -> Path:

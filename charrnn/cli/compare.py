@@ -40,10 +40,16 @@ def compare(
     ] = None,
     prime: Annotated[
         str, typer.Option(help="What the samples go on from; a line end if not said.", show_default=False)
-    ] = "\n",
+    ] = "",
     length: Annotated[int, typer.Option(help="Characters of each sample.")] = 300,
     temperature: Annotated[float, typer.Option("--temp", "--temperature", help="Temperature of the samples.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Seed of the samples.")] = 0,
+    unknown: Annotated[
+        str,
+        typer.Option(
+            help="What to do with characters of the prime that a model does not know.", metavar="error|skip|replace"
+        ),
+    ] = "error",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
 ) -> None:
@@ -72,7 +78,7 @@ def compare(
     rows = []
     for model in models:
         with progress(f"scoring {model.name}", "char") as update:
-            rows.append(measure(model, part, prime, sampling, update))
+            rows.append(measure(model, part, prime, sampling, unknown, update))
     rows.sort(key=lambda row: row.score.nats_per_char)
     if as_json:
         print(json.dumps([row.as_json() for row in rows]))
@@ -152,7 +158,7 @@ def _show(rows: Sequence[Row], part: HeldOut, corpus: Corpus, prime: str) -> Non
         facts = row.as_json()
         size = f"{facts['parameters']:,} p" if facts["parameters"] else f"{facts['entries']:,} n"
         table.add_row(
-            row.checkpoint.name if descriptions.count(description) > 1 else description,
+            visible(row.checkpoint.name) if descriptions.count(description) > 1 else description,
             _figure(row.score.bits_per_char),
             _figure(row.score.nats_per_char),
             size,
@@ -162,16 +168,16 @@ def _show(rows: Sequence[Row], part: HeldOut, corpus: Corpus, prime: str) -> Non
             f"{facts['sampling_chars_per_second']:,}",
         )
     screen.print(table)
+    where = f"{part.part} part of {one_line(str(corpus.path))}, split {part.split}"
     screen.print(
-        f"\n{len(part.ids):,} held-out characters ({part.part} part of {corpus.path}, split {part.split}), "
-        "static, one full pass. p: parameters, n: n-grams."
+        f"\n{len(part.ids):,} held-out characters ({where}), static, one full pass. p: parameters, n: n-grams."
     )
     for row in rows:
         if math.isinf(row.score.bits_per_char):
-            screen.print(f"{row.checkpoint.name}: {row.score}")
-    after = "a line end" if prime == "\n" else f'"{one_line(prime)}"'
+            screen.print(f"{one_line(row.checkpoint.name)}: {row.score}")
+    after = f', after "{one_line(prime)}"' if prime else ""
     for row in rows:
-        screen.rule(f"{row.checkpoint.name} ({row.checkpoint.description}), after {after}", align="left")
+        screen.rule(f"{one_line(row.checkpoint.name)} ({row.checkpoint.description}){after}", align="left")
         screen.print(visible(row.sample), soft_wrap=True)
 
 

@@ -66,8 +66,9 @@ def ngram(
 
 def fit(source: Corpus, config: NgramConfig, path: Path) -> tuple[Checkpoint, str]:
     """Count the training part and score the validation part, with bars."""
-    from charrnn.checkpoint import Checkpoint, Facts, TextFacts
+    from charrnn.checkpoint import Checkpoint
     from charrnn.cli.terminal import progress
+    from charrnn.facts import Facts, TextFacts
     from charrnn.models.ngram.model import NgramModel
     from charrnn.scoring.evaluate import evaluate, facts_of
 
@@ -87,7 +88,8 @@ def fit(source: Corpus, config: NgramConfig, path: Path) -> tuple[Checkpoint, st
 
 def _is_same(path: Path, source: Corpus, config: NgramConfig) -> bool:
     """Whether the checkpoint holds what is about to be counted: then nothing is lost by writing it again."""
-    from charrnn.checkpoint import TextFacts, load
+    from charrnn.checkpoint import load
+    from charrnn.facts import TextFacts
 
     if not path.exists():
         return True

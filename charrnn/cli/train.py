@@ -41,12 +41,14 @@ def train(
     Keeps the best and the last state under checkpoints/. Ctrl-C validates, saves and leaves.
     """
     started = time.perf_counter()
+    from charrnn.checkpoint import last_path
     from charrnn.cli.checkpoints import check_writable, place, refuse_to_overwrite
     from charrnn.cli.texts import locate, read
 
     text_path = locate(text)
     path = place(out, f"{text_path.stem}-{model.cell}")
     refuse_to_overwrite(path, force)
+    refuse_to_overwrite(last_path(path), force)
     check_writable(path)
 
     import torch

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from charrnn.config import SamplingConfig
+from charrnn.errors import ModelError
 from charrnn.models.language_model import Draw
 
 
@@ -17,14 +18,18 @@ def make_draw(config: SamplingConfig, generator: torch.Generator) -> Draw:
         generator: all randomness comes from it; it must be on the CPU, so that a seed means the same on every device.
 
     Returns:
-        A function from logits (B, V) to tokens (B,) int64 on the CPU.
+        A function from logits (B, V) to tokens (B,) int64 on the CPU; it raises ModelError where no character has a
+        probability.
     """
 
     def draw(logits: Tensor) -> Tensor:
-        scores = logits.detach().float().cpu()
+        scores = logits.detach().double().cpu()
+        if not torch.isfinite(scores.amax(-1)).all():
+            raise ModelError("the model gives no probabilities: its weights are spoiled; train it again")
         if config.temperature == 0:
             return scores.argmax(-1)
-        scores = scores / config.temperature
+        # The largest becomes 0, so that no temperature, however low, makes it infinite.
+        scores = (scores - scores.amax(-1, keepdim=True)) / config.temperature
         if config.top_k is not None:
             scores = keep_top_k(scores, config.top_k)
         if config.top_p is not None:

@@ -96,7 +96,9 @@ def held_out(checkpoints: Sequence[Checkpoint], corpus: Corpus) -> HeldOut:
         return HeldOut(corpus.ids, "0/0/100", "all")
     if len(corpus.test):
         return HeldOut(corpus.test, corpus.split, "test")
-    return HeldOut(corpus.validation, corpus.split, "validation")
+    if len(corpus.validation):
+        return HeldOut(corpus.validation, corpus.split, "validation")
+    raise ModelError(f"{first.name} was fitted on all of {corpus.path}, nothing is held out; say another --text")
 
 
 def measure(
@@ -104,6 +106,7 @@ def measure(
     part: HeldOut,
     prime: str,
     config: SamplingConfig,
+    unknown: str = "error",
     progress: Progress | None = None,
 ) -> Row:
     """Score one model and let it write.
@@ -113,9 +116,12 @@ def measure(
         part: what to score.
         prime: what it writes after.
         config: how it writes.
+        unknown: what to do with unknown characters of the prime, see Vocabulary.encode.
         progress: told the characters scored, and of how many.
     """
-    characters = generate(checkpoint.model, checkpoint.vocabulary, config, prime)  # so a bad prime is told at once
+    characters = generate(
+        checkpoint.model, checkpoint.vocabulary, config, prime, unknown
+    )  # so a bad prime is told at once
     started = time.perf_counter()
     score = evaluate(checkpoint.model, part.ids, progress=progress)
     scored = time.perf_counter()

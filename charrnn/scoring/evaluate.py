@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from charrnn.checkpoint import ScoreFacts
-from charrnn.errors import TextError
+from charrnn.errors import ModelError, TextError
+from charrnn.facts import ScoreFacts
 from charrnn.models.language_model import LanguageModel, State, next_log_probs
 
 PIECE = 4096
@@ -98,6 +98,7 @@ def evaluate(
 
     Raises:
         TextError: the text is empty.
+        ModelError: a probability is no number.
     """
     if len(ids) == 0:
         raise TextError("there are no held-out characters to score; say a larger --val-fraction")
@@ -106,6 +107,9 @@ def evaluate(
     for begin in range(0, len(ids) - 1, piece):
         window = torch.from_numpy(ids[begin : begin + piece + 1].astype(np.int64))[None]
         log_probs, state = next_log_probs(model, window[:, :-1], window[:, 1:], state)
+        if log_probs.isnan().any():
+            raise ModelError("the model's probabilities are no numbers; train it again, with a lower --learning-rate")
+        log_probs = log_probs.clamp(max=0)  # rounding may make a certainty more than certain
         possible = log_probs > -torch.inf
         nats -= float(log_probs[possible].double().sum())
         impossible += int((~possible).sum())

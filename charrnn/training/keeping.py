@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from charrnn.checkpoint import LAST, SUFFIX, Facts, ScoreFacts, TextFacts, save
+from charrnn.checkpoint import last_path, save
 from charrnn.config import TrainingConfig
+from charrnn.facts import Facts, ScoreFacts, TextFacts
 from charrnn.models.recurrent import RecurrentModel
 from charrnn.scoring.evaluate import Score, facts_of
 from charrnn.text.corpus import Corpus
@@ -46,7 +47,7 @@ class Keeper:
     @property
     def last_path(self) -> Path:
         """The file of the last state."""
-        return self.path.with_name(self.path.name.removesuffix(SUFFIX) + LAST + SUFFIX)
+        return last_path(self.path)
 
     def keep(self, step: Step) -> bool:
         """Save the state after a step; says whether it is the best so far.

@@ -118,12 +118,13 @@ def train(
             loss.item()  # wait for the device, so that the clock is right
             clock.tick(number)
         last = stop.asked or number == steps
+        validates = len(validation) > 0 and (last or (plan is not None and plan.validates_after(number)))
+        if (validates or last) and not torch.isfinite(loss):
+            raise ModelError(f"after step {number}: the loss is no number; say a lower --learning-rate")
         score = None
-        if len(validation) and (last or (plan and plan.validates_after(number))):
+        if validates:
             part = validation[: plan.val_characters if plan else None]
             score = evaluate(model, part, progress=val_progress)
-        if (score or last) and not torch.isfinite(loss):
-            raise ModelError(f"the loss is no number after step {number}; say a lower --learning-rate")
         size = streams.batch_size * streams.seq_length
         yield Step(number, size, loss, rate, plan, score, last)
 

@@ -71,7 +71,6 @@ def test_an_infinite_score(charrnn: Charrnn, folder: Path) -> None:
     assert "nan" not in shown
 
 
-@pytest.mark.xfail(strict=True, reason="the default of --prime is a newline, which the model does not know")
 def test_a_text_without_line_ends(charrnn: Charrnn, folder: Path) -> None:
     (folder / "one-line.txt").write_text("to be or not to be " * 50, encoding="utf-8")
     assert charrnn("ngram", "one-line.txt").status == 0
@@ -114,7 +113,7 @@ def test_nothing_was_held_out(charrnn: Charrnn) -> None:
     assert charrnn("train", "text.txt", *SMALL, "--val-fraction", 0).status == 0
     result = charrnn("compare", "text-lstm")
     assert result.status == 1
-    assert "there are no held-out characters to score" in result.err.splitlines()[-1]
+    assert "nothing is held out; say another --text" in result.err.splitlines()[-1]
 
 
 @pytest.mark.parametrize("words", [["--length", "-1"], ["--temp", "nan"], ["--temp", "-1"], ["--seed", "-1"]])

@@ -37,7 +37,7 @@ def test_without_a_command_it_shows_help_and_nothing_else(charrnn: Charrnn) -> N
         (["train", "text.txt", "another.txt"], "another.txt"),
         (["train", "text.txt", "--steps"], "--steps"),
         (["train", "text.txt", "--steps", "many"], "'--steps'"),
-        (["train", "text.txt", "--steps", "-1"], "--steps -1: must be 1 or more"),
+        (["train", "text.txt", "--steps", "-1"], "--steps -1: must be from 1 to"),
         (["train", "text.txt", "--steps", "1", "--minutes", "1"], "say at most one of them"),
         (["train", "text.txt", "--learning-rate", "nan"], "--learning-rate nan"),
         (["train", "text.txt", "--learning-rate", "inf"], "--learning-rate inf"),

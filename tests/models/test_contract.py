@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from charrnn.checkpoint import Facts, TextFacts, load, save
+from charrnn.checkpoint import load, save
 from charrnn.config import CELLS, SMOOTHINGS, CorpusConfig, ModelConfig, NgramConfig
+from charrnn.facts import Facts, TextFacts
 from charrnn.models.language_model import LanguageModel, State, next_log_probs, next_token
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.recurrent import RecurrentModel

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from charrnn.config import SamplingConfig
-from charrnn.errors import UsageError
+from charrnn.errors import ModelError, UsageError
 from charrnn.sampling.decoding import keep_top_k, keep_top_p, make_draw
 
 P = torch.tensor([[0.5, 0.3, 0.15, 0.05]])
@@ -30,6 +30,18 @@ def test_temperature_sharpens_and_flattens() -> None:
 
 def test_temperature_zero_takes_the_likeliest() -> None:
     assert frequencies(SamplingConfig(temperature=0), P.log()) == [1, 0, 0, 0]
+
+
+def test_a_temperature_next_to_zero_takes_the_likeliest_too() -> None:
+    """Logits divided by 1e-40 were infinite, and their softmax no number."""
+    assert frequencies(SamplingConfig(temperature=1e-40), P.log()) == [1, 0, 0, 0]
+    assert frequencies(SamplingConfig(temperature=1e-300), 1 + P) == [1, 0, 0, 0]
+
+
+@pytest.mark.parametrize("value", [float("nan"), -float("inf")])
+def test_no_probability_at_all_is_an_error(value: float) -> None:
+    with pytest.raises(ModelError, match="gives no probabilities"):
+        make_draw(SamplingConfig(), torch.Generator())(torch.full((1, 3), value))
 
 
 def test_what_is_impossible_is_never_drawn() -> None:
@@ -71,7 +83,7 @@ def test_the_seed_decides() -> None:
     [
         ({"temperature": -1}, "--temp -1: must be 0 or more"),
         ({"temperature": float("nan")}, "--temp nan"),
-        ({"top_k": 0}, "--top-k 0: must be 1 or more"),
+        ({"top_k": 0}, "--top-k 0: must be from 1"),
         ({"top_p": 0}, "--top-p 0: must be more than 0, and at most 1"),
         ({"top_p": 1.5}, "--top-p 1.5"),
         ({"length": -1}, "--length -1"),

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from charrnn.checkpoint import Checkpoint, Facts, TextFacts
+from charrnn.checkpoint import Checkpoint
 from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, SamplingConfig
 from charrnn.errors import ModelError
+from charrnn.facts import Facts, TextFacts
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.recurrent import RecurrentModel
 from charrnn.scoring.compare import held_out, measure

@@ -115,7 +115,7 @@ def test_an_exploded_loss_is_an_error(small_corpus: Corpus) -> None:
     model = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary))
     with torch.no_grad():
         model.head.bias.fill_(float("nan"))
-    with pytest.raises(ModelError, match="the loss is no number after step 3; say a lower --learning-rate"):
+    with pytest.raises(ModelError, match="after step 3: the loss is no number; say a lower --learning-rate"):
         list(train(model, Streams(small_corpus.train, 4, 8), small_corpus.validation, replace(QUICK, steps=3)))
 
 
