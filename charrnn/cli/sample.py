@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -44,7 +46,7 @@ def sample(
     from charrnn.checkpoint import load, newest
     from charrnn.cli.checkpoints import FOLDER, find
     from charrnn.cli.devices import choose
-    from charrnn.cli.terminal import say
+    from charrnn.cli.terminal import BAR_DELAY, bar, say
     from charrnn.sampling.generate import generate
 
     # One character of one stream is too little work to share: threads would only wait for each other.
@@ -57,8 +59,11 @@ def sample(
     say(f"{model.path}: {model.description}, temperature {sampling.temperature:g}, seed {sampling.seed}")
     write = _writer()
     write(text)
-    for character in characters:
-        write(character)
+    # A bar where the text goes to a file: on a screen the text itself shows how far it is.
+    with bar(sampling.length, "writing", "char", delay=BAR_DELAY, hidden=not _is_file(sys.stdout)) as shown:
+        for character in characters:
+            write(character)
+            shown.update()
     write("\n" if sys.stdout.isatty() else "")
 
 
@@ -78,6 +83,10 @@ def _prime(prime: str | None, prime_file: str | None) -> str:
 def _plain(text: str) -> str:
     """The prime as `read_corpus` would read it, which is all that a model of characters knows."""
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _is_file(stream: TextIO) -> bool:
+    return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
 
 
 def _with_new_seed(sampling: SamplingConfig) -> SamplingConfig:

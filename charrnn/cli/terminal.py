@@ -36,10 +36,12 @@ def field(label: str, value: str) -> None:
     _print(Text.assemble((f"{label:<12}", "bold"), visible(value)))
 
 
-def bar(total: int | None, label: str, unit: str, delay: float = 0.0, **options: Any) -> tqdm[Any]:
+def bar(
+    total: int | None, label: str, unit: str, delay: float = 0.0, hidden: bool = False, **options: Any
+) -> tqdm[Any]:
     """A progress bar on stderr, where that is a terminal."""
     return tqdm(
-        total=total, desc=one_line(label), unit=unit, delay=delay, disable=None, leave=False,
+        total=total, desc=one_line(label), unit=unit, delay=delay, disable=hidden or None, leave=False,
         file=sys.stderr, dynamic_ncols=True, unit_scale=unit != "step", **options,
     )  # fmt: skip
 
