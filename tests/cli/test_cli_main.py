@@ -32,7 +32,7 @@ def test_without_a_command_it_shows_help_and_nothing_else(charrnn: Charrnn) -> N
     [
         (["nonsense"], "No such command 'nonsense'; try `charrnn --help`"),
         (["--nonsense"], "--nonsense"),
-        (["train"], "Missing argument 'text'"),
+        (["train"], "Missing argument"),
         (["train", "text.txt", "--nonsense"], "try `charrnn train --help`"),
         (["train", "text.txt", "another.txt"], "another.txt"),
         (["train", "text.txt", "--steps"], "--steps"),
