@@ -99,7 +99,21 @@ def train(
         ModelError: the loss is no longer a number.
     """
     torch.set_flush_denormal(True)  # vanishing gradients are denormal, and those are slow (oneDNN issue 561)
-    stop = stop or Stop()
+    try:
+        yield from _steps(model, streams, validation, config, started, stop or Stop(), val_progress)
+    finally:
+        torch.set_flush_denormal(False)  # others count on small numbers: numpy warns when it finds none
+
+
+def _steps(
+    model: RecurrentModel,
+    streams: Streams,
+    validation: NDArray[Any],
+    config: TrainingConfig,
+    started: float | None,
+    stop: Stop,
+    val_progress: Progress | None,
+) -> Iterator[Step]:
     optimizer = make_optimizer(model, config)
     plan = None if config.minutes else _fixed_plan(config, streams, len(validation))
     clock = _Clock(time.perf_counter() if started is None else started, 60 * (config.minutes or 0))
