@@ -151,7 +151,7 @@ class TrainingConfig(Checked):
     )  # fmt: skip
     seq_length: int = option(64, "Characters per step that gradients flow through.", check=between(1))
     batch_size: int = option(16, "Streams of text read side by side.", check=between(1))
-    learning_rate: float = option(4e-3, "AdamW's learning rate at its highest.", check=above(0))
+    learning_rate: float = option(1e-2, "AdamW's learning rate at its highest.", check=above(0))
     warmup_steps: int = option(100, "Steps until the learning rate is at its highest.", check=between(0))
     weight_decay: float = option(0.1, "AdamW's weight decay.", check=at_least(0))
     grad_clip: float = option(1.0, "Largest norm of the gradient; 0 is no limit.", check=at_least(0))
