@@ -126,7 +126,11 @@ class TrainDisplay:
         )
 
     def _is_due(self, step: Step) -> bool:
-        return self.plan is not None and step.number % max(1, self.plan.steps // REPORTS) == 0
+        if self.plan is None:
+            return False
+        every = max(1, self.plan.steps // REPORTS)
+        # The last step has a line of its own, and one shortly before it would say the same.
+        return step.number % every == 0 and self.plan.steps - step.number >= every / 2
 
     def _report(self, step: Step, is_best: bool) -> None:
         total = f"/{self.plan.steps}" if self.plan else ""
