@@ -41,7 +41,7 @@ def ngram(
     from charrnn.checkpoint import save
     from charrnn.cli.checkpoints import check_writable, place, refuse_to_overwrite
     from charrnn.cli.terminal import field
-    from charrnn.cli.texts import locate, read
+    from charrnn.cli.texts import locate, read, show_text
     from charrnn.scoring.compare import json_of
 
     text_path = locate(text)
@@ -49,9 +49,7 @@ def ngram(
     check_writable(path)
     source = read(text_path, corpus)
     refuse_to_overwrite(path, force or _is_same(path, source, model))
-    part = source.train  # first of all, because it says when the text is too short
-    field("text", f"{source.path}: {len(source):,} characters, {len(source.vocabulary)} different")
-    field("split", f"{source.split} (train {len(part):,})")
+    show_text(source)
     fitted, score = fit(source, model, path)
     save(path, fitted.model, fitted.vocabulary, fitted.facts)
     validation = dataclasses.asdict(fitted.facts.validation) if fitted.facts.validation else {}

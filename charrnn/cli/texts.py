@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from charrnn.cli.terminal import bar, progress, say
+from charrnn.cli.terminal import bar, field, progress, say
 from charrnn.config import CorpusConfig
 from charrnn.errors import TextError
 from charrnn.text.corpus import Corpus, read_corpus
@@ -53,3 +53,11 @@ def read(path: Path, config: CorpusConfig, vocabulary: Vocabulary | None = None)
     """Read a text, with a bar."""
     with progress(f"reading {path.name}", "B") as update:
         return read_corpus(path, config, vocabulary, update)
+
+
+def show_text(corpus: Corpus) -> None:
+    """Say what the text is and how it is split."""
+    parts = {"train": corpus.train, "validation": corpus.validation, "test": corpus.test}
+    sizes = ", ".join(f"{name} {len(part):,}" for name, part in parts.items() if len(part))
+    field("text", f"{corpus.path}: {len(corpus):,} characters, {len(corpus.vocabulary)} different")
+    field("split", f"{corpus.split} ({sizes})")

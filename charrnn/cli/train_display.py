@@ -15,6 +15,7 @@ from torch import Tensor
 
 from charrnn import __version__
 from charrnn.cli.terminal import bar, field, one_line, say
+from charrnn.cli.texts import show_text
 from charrnn.config import SamplingConfig
 from charrnn.sampling.generate import generate
 from charrnn.text.streams import Streams
@@ -22,8 +23,8 @@ from charrnn.training.keeping import Keeper
 from charrnn.training.loop import Step
 from charrnn.training.schedule import Plan
 
-SAMPLING = SamplingConfig(temperature=0.8, length=72, seed=0)
-"""How the samples along the way are drawn."""
+SAMPLING = SamplingConfig(temperature=0.8, length=72)
+"""How the samples along the way are drawn; the seed is the number of the step."""
 REPORTS = 10
 """How many lines a training prints, where validations are rarer."""
 REFRESH = 0.2
@@ -66,11 +67,7 @@ class TrainDisplay:
 
     def _show_header(self) -> None:
         corpus, model, config = self.keeper.corpus, self.keeper.model, self.keeper.config
-        sizes = (len(corpus.train), len(corpus.validation), len(corpus.test))
-        field("text", f"{corpus.path}: {len(corpus):,} characters, {len(corpus.vocabulary)} different")
-        names = ("train", "validation", "test")
-        parts = ", ".join(f"{name} {size:,}" for name, size in zip(names, sizes, strict=True) if size)
-        field("split", f"{corpus.split} ({parts})")
+        show_text(corpus)
         shape = f"{model.config.cell} {model.config.num_layers}x{model.config.hidden_size}"
         field("model", f"{shape}, {model.parameter_count:,} parameters, on {model.device}")
         batch = f"{self.streams.batch_size} streams of {self.streams.seq_length} characters a step"
@@ -103,7 +100,8 @@ class TrainDisplay:
         self.plan = plan
         self.bar.total, self.bar.bar_format = plan.steps, BAR_FORMAT
         epochs = plan.steps / self.streams.steps_per_epoch
-        how = f"{plan.steps:,} steps ({epochs:.2g} epochs), validation every {plan.validate_every:,}"
+        when = f"every {plan.validate_every:,}" if plan.validate_every < plan.steps else "at the end"
+        how = f"{plan.steps:,} steps ({epochs:.2g} epochs), validation {when}"
         if self.keeper.config.minutes:
             how += f"; `--steps {plan.steps}` repeats this run"
         whole = len(self.keeper.corpus.validation)
@@ -142,7 +140,10 @@ class TrainDisplay:
             line = f"step {step.number}{total}: training loss {loss:.3f}, validation {step.score}{best}"
         say(line, style="bold" if step.score else "")
         model, vocabulary = self.keeper.model, self.keeper.corpus.vocabulary
-        say(f"    {one_line(''.join(generate(model, vocabulary, SAMPLING)))}", style="dim")
+        say(
+            f"    {one_line(''.join(generate(model, vocabulary, dataclasses.replace(SAMPLING, seed=step.number))))}",
+            style="dim",
+        )
         self.looked_at = time.perf_counter()
 
     def show_end(self, as_json: bool) -> None:
