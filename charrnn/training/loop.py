@@ -24,6 +24,7 @@ from charrnn.models.recurrent import RecurrentModel
 from charrnn.scoring.evaluate import Progress, Score, evaluate
 from charrnn.text.streams import Streams
 from charrnn.training.schedule import (
+    AIM,
     DEFAULT_STEPS,
     DEFAULT_VALIDATE_EVERY,
     MEASURED_SHARE,
@@ -132,13 +133,16 @@ def _steps(
             loss.item()  # wait for the device, so that the clock is right
             clock.tick(number)
         last = stop.asked or number == steps
-        validates = len(validation) > 0 and (last or (plan is not None and plan.validates_after(number)))
+        due = plan is not None and plan.validates_after(number) and not clock.is_late(number, plan)
+        validates = len(validation) > 0 and (last or due)
         if (validates or last) and not torch.isfinite(loss):
             raise ModelError(f"after step {number}: the loss is no number; say a lower --learning-rate")
         score = None
         if validates:
             part = validation[: plan.val_characters if plan else None]
+            before = time.perf_counter()
             score = evaluate(model, part, progress=val_progress)
+            clock.validated(time.perf_counter() - before)
         size = streams.batch_size * streams.seq_length
         yield Step(number, size, loss, rate, plan, score, last)
 
@@ -193,6 +197,7 @@ class _Clock:
     def __init__(self, begun: float, budget: float) -> None:
         self.begun, self.budget = begun, budget
         self.first = self.latest = time.perf_counter()
+        self.validation = self.validations = 0.0
 
     def tick(self, number: int) -> None:
         self.latest = time.perf_counter()
@@ -204,6 +209,18 @@ class _Clock:
         spent = self.latest - self.begun >= MEASURED_SHARE * self.budget
         return number > UNTIMED_STEPS and (spent or number >= warmup_steps)
 
+    def validated(self, seconds: float) -> None:
+        """Take down what a validation took."""
+        self.validation = seconds
+        self.validations += seconds
+
+    def is_late(self, number: int, plan: Plan) -> bool:
+        """Whether there is a budget, and too little left of it for a validation that is not the last."""
+        now = time.perf_counter()
+        per_step = (now - self.first - self.validations) / max(1, number - UNTIMED_STEPS)
+        end = now + (plan.steps - number) * per_step + 2 * self.validation
+        return self.budget > 0 and end > self.begun + self.budget
+
     def plan(self, number: int, model: RecurrentModel, validation: NDArray[Any], config: TrainingConfig) -> Plan:
         per_step = (self.latest - self.first) / (number - UNTIMED_STEPS)
         probe = validation[:PROBE_CHARACTERS]
@@ -213,11 +230,13 @@ class _Clock:
             before = time.perf_counter()
             evaluate(model, probe)
             per_character = (time.perf_counter() - before) / len(probe)
-        return plan_minutes(
-            self.begun + self.budget - time.perf_counter(),
+        plan = plan_minutes(
+            self.begun + AIM * self.budget - time.perf_counter(),
             number,
             per_step,
             per_character,
             len(validation),
             config.validate_every,
         )
+        self.validation = plan.val_characters * per_character
+        return plan

@@ -12,6 +12,8 @@ DEFAULT_VALIDATE_EVERY = 1000
 MOST_VALIDATIONS = 10
 VALIDATION_SHARE = 0.2
 """Share of the minutes that validations may take, as long as one remains."""
+AIM = 0.95
+"""Share of the minutes that is planned for: a machine slows down, warm or busy, more often than it speeds up."""
 MEASURED_SHARE = 0.08
 """Share of the minutes after which the speed counts as measured."""
 
