@@ -206,7 +206,7 @@ class _Clock:
 
     def has_measured(self, number: int, warmup_steps: int) -> bool:
         """Whether to fix the plan now: after enough time, at the latest at the end of the warm-up."""
-        spent = self.latest - self.begun >= MEASURED_SHARE * self.budget
+        spent = self.latest - self.first >= MEASURED_SHARE * self.budget
         return number > UNTIMED_STEPS and (spent or number >= warmup_steps)
 
     def validated(self, seconds: float) -> None:

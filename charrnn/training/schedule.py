@@ -15,7 +15,7 @@ VALIDATION_SHARE = 0.2
 AIM = 0.95
 """Share of the minutes that is planned for: a machine slows down, warm or busy, more often than it speeds up."""
 MEASURED_SHARE = 0.08
-"""Share of the minutes after which the speed counts as measured."""
+"""Share of the minutes that is spent on steps until the speed counts as measured, if the warm-up is that long."""
 
 
 def learning_rate(step: int, steps: int, highest: float, warmup_steps: int) -> float:
