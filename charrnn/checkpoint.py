@@ -57,10 +57,7 @@ class Checkpoint:
     @property
     def description(self) -> str:
         """The model in a few words, such as `lstm 2x256`."""
-        config = self.model.config
-        if isinstance(config, NgramConfig):
-            return f"{config.smoothing} order {config.order}"
-        return f"{config.cell} {config.num_layers}x{config.hidden_size}"
+        return str(self.model.config)
 
 
 def save(path: Path, model: RecurrentModel | NgramModel, vocabulary: Vocabulary, facts: Facts) -> None:

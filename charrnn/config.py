@@ -122,6 +122,9 @@ class ModelConfig(Checked):
         True, "Add each layer's input to its output, where the widths agree.", "--residual/--no-residual"
     )  # fmt: skip
 
+    def __str__(self) -> str:
+        return f"{self.cell} {self.num_layers}x{self.hidden_size}"
+
 
 @dataclass(frozen=True)
 class NgramConfig(Checked):
@@ -137,6 +140,9 @@ class NgramConfig(Checked):
         "kn: Kneser-Ney; mkn: modified Kneser-Ney, interpolated.",
         check=one_of(SMOOTHINGS),
     )  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"{self.smoothing} order {self.order}"
 
 
 @dataclass(frozen=True)

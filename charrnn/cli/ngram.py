@@ -52,8 +52,7 @@ def ngram(
     show_text(source)
     fitted, score = fit(source, model, path)
     save(path, fitted.model, fitted.vocabulary, fitted.facts)
-    validation = dataclasses.asdict(fitted.facts.validation) if fitted.facts.validation else {}
-    result = json_of(fitted) | {"bytes": path.stat().st_size} | validation
+    result = json_of(dataclasses.replace(fitted, size=path.stat().st_size))
     field("model", f"{fitted.description}, {result['entries']:,} n-grams")
     field("fit", f"{fitted.facts.fit_seconds:.2f} s")
     field("validation", f"{score}")

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,8 +15,6 @@ from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
 
 if TYPE_CHECKING:
     from charrnn.training.loop import Stop
-
-INTERRUPTED = 130
 
 
 def train(
@@ -66,18 +64,19 @@ def train(
     torch.manual_seed(training.seed)
     network = RecurrentModel(model, len(source.vocabulary)).to(where)
     keeper = Keeper(path, network, source, training, started, tuple(sys.argv))
-    with TrainDisplay(keeper, streams) as display, _ctrl_c(display.say) as stop:
+    with TrainDisplay(keeper, streams) as display, _ctrl_c() as stop:
         for step in steps_of(network, streams, source.validation, training, started, stop, display.validating):
             is_best = keeper.keep(step) if step.score or step.last else False
             display.show(step, is_best)
     display.show_end(as_json)
     if stop.asked:
-        raise typer.Exit(INTERRUPTED)
+        raise KeyboardInterrupt
 
 
 @contextmanager
-def _ctrl_c(say: Any) -> Iterator[Stop]:
+def _ctrl_c() -> Iterator[Stop]:
     """The first Ctrl-C asks the training to stop; a second one leaves at once."""
+    from charrnn.cli.terminal import say
     from charrnn.training.loop import Stop
 
     stop = Stop()

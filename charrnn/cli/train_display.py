@@ -13,11 +13,12 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from charrnn import __version__
+from charrnn.checkpoint import Checkpoint
 from charrnn.cli.terminal import bar, field, one_line, say
 from charrnn.cli.texts import show_text
 from charrnn.config import SamplingConfig
 from charrnn.sampling.generate import generate
+from charrnn.scoring.compare import json_of
 from charrnn.text.streams import Streams
 from charrnn.training.keeping import Keeper
 from charrnn.training.loop import Step
@@ -43,7 +44,6 @@ class TrainDisplay:
 
     def __init__(self, keeper: Keeper, streams: Streams) -> None:
         self.keeper, self.streams = keeper, streams
-        self.say = say
         self.plan: Plan | None = None
         self.loss: float | None = None
         self.speed = 0.0
@@ -68,8 +68,7 @@ class TrainDisplay:
     def _show_header(self) -> None:
         corpus, model, config = self.keeper.corpus, self.keeper.model, self.keeper.config
         show_text(corpus)
-        shape = f"{model.config.cell} {model.config.num_layers}x{model.config.hidden_size}"
-        field("model", f"{shape}, {model.parameter_count:,} parameters, on {model.device}")
+        field("model", f"{model.config}, {model.parameter_count:,} parameters, on {model.device}")
         batch = f"{self.streams.batch_size} streams of {self.streams.seq_length} characters a step"
         shrunk = (self.streams.batch_size, self.streams.seq_length) != (
             config.batch_size,
@@ -140,10 +139,8 @@ class TrainDisplay:
             line = f"step {step.number}{total}: training loss {loss:.3f}, validation {step.score}{best}"
         say(line, style="bold" if step.score else "")
         model, vocabulary = self.keeper.model, self.keeper.corpus.vocabulary
-        say(
-            f"    {one_line(''.join(generate(model, vocabulary, dataclasses.replace(SAMPLING, seed=step.number))))}",
-            style="dim",
-        )
+        written = generate(model, vocabulary, dataclasses.replace(SAMPLING, seed=step.number))
+        say(f"    {one_line(''.join(written))}", style="dim")
         self.looked_at = time.perf_counter()
 
     def show_end(self, as_json: bool) -> None:
@@ -156,21 +153,5 @@ class TrainDisplay:
         field("checkpoint", f"{keeper.path} (best), {keeper.last_path.name} (last)")
         field("write", f"charrnn sample {shlex.quote(str(keeper.path))} --temp 0.8")
         if as_json:
-            print(json.dumps(self._json()))
-
-    def _json(self) -> dict[str, object]:
-        keeper, facts = self.keeper, self.keeper.facts
-        assert facts is not None
-        validation = dataclasses.asdict(facts.validation) if facts.validation else {}
-        return {
-            "checkpoint": str(keeper.path),
-            "kind": "recurrent",
-            **validation,
-            "parameters": keeper.model.parameter_count,
-            "bytes": keeper.path.stat().st_size,
-            "fit_seconds": round(facts.fit_seconds, 3),
-            "steps": facts.step,
-            "seed": keeper.config.seed,
-            "device": facts.device,
-            "version": __version__,
-        }
+            size = keeper.path.stat().st_size
+            print(json.dumps(json_of(Checkpoint(keeper.model, keeper.corpus.vocabulary, facts, keeper.path, size))))

@@ -119,9 +119,8 @@ def measure(
         unknown: what to do with unknown characters of the prime, see Vocabulary.encode.
         progress: told the characters scored, and of how many.
     """
-    characters = generate(
-        checkpoint.model, checkpoint.vocabulary, config, prime, unknown
-    )  # so a bad prime is told at once
+    # Made before anything is scored, so that a bad prime is told at once.
+    characters = generate(checkpoint.model, checkpoint.vocabulary, config, prime, unknown)
     started = time.perf_counter()
     score = evaluate(checkpoint.model, part.ids, progress=progress)
     scored = time.perf_counter()
@@ -139,9 +138,10 @@ def measure(
 
 
 def json_of(checkpoint: Checkpoint) -> dict[str, Any]:
-    """What is known of a checkpoint, under the names that all of charrnn's JSON uses."""
+    """What is known of a checkpoint, under the names that all of charrnn's JSON uses; its validation score too."""
     model, facts = checkpoint.model, checkpoint.facts
     return {
+        **(asdict(facts.validation) if facts.validation else {}),
         "checkpoint": str(checkpoint.path),
         "kind": checkpoint.kind,
         "model": checkpoint.description,
@@ -150,6 +150,7 @@ def json_of(checkpoint: Checkpoint) -> dict[str, Any]:
         "bytes": checkpoint.size,
         "fit_seconds": round(facts.fit_seconds, 3),
         "steps": facts.step,
+        "seed": facts.training.seed if facts.training else None,
         "device": facts.device,
         "version": __version__,
     }

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-FINAL_RATE = 0.0
-"""Share of the highest learning rate at which the cosine ends."""
 DEFAULT_STEPS = 4000
 DEFAULT_VALIDATE_EVERY = 1000
 MOST_VALIDATIONS = 10
@@ -19,7 +17,7 @@ MEASURED_SHARE = 0.08
 
 
 def learning_rate(step: int, steps: int, highest: float, warmup_steps: int) -> float:
-    """A line up to the highest rate over the warm-up, then half a cosine down to the end.
+    """A line up to the highest rate over the warm-up, then half a cosine down to 0.
 
     During the warm-up the rate does not depend on `steps`: that is when `--minutes` finds out how many there will be.
 
@@ -32,7 +30,7 @@ def learning_rate(step: int, steps: int, highest: float, warmup_steps: int) -> f
     if step < warmup_steps:
         return highest * (step + 1) / warmup_steps
     done = (step - warmup_steps) / max(1, steps - warmup_steps)
-    return highest * (FINAL_RATE + (1 - FINAL_RATE) * (1 + math.cos(math.pi * done)) / 2)
+    return highest * (1 + math.cos(math.pi * done)) / 2
 
 
 @dataclass(frozen=True)
