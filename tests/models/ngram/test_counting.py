@@ -5,56 +5,121 @@ from collections import Counter, defaultdict
 import numpy as np
 import pytest
 
-from charrnn.errors import UsageError
-from charrnn.models.ngram.counting import count_ngrams, largest_order
+from charrnn.models.ngram import counting, keys
+from charrnn.models.ngram.counting import Counts, count_ngrams, count_part, derive, joined, merge, split
+
+Gram = tuple[int, ...]
 
 
-def brute_force(ids: list[int], order: int) -> tuple[Counter[tuple[int, ...]], dict[tuple[int, ...], set[int]]]:
-    """How often each n-gram ends somewhere in the text, and which characters stand before it (0: the padding)."""
-    padded = [0] * order + [i + 1 for i in ids]
-    counts: Counter[tuple[int, ...]] = Counter()
-    before: dict[tuple[int, ...], set[int]] = defaultdict(set)
-    for end in range(order, len(padded)):
-        gram = tuple(padded[end - order + 1 : end + 1])
-        counts[gram] += 1
-        before[gram].add(padded[end - order])
+def brute_force(texts: list[list[int]], order: int) -> tuple[Counter[Gram], dict[Gram, set[int]]]:
+    """How often each n-gram ends somewhere in the texts, and which characters stand before it (0: the padding)."""
+    counts: Counter[Gram] = Counter()
+    before: dict[Gram, set[int]] = defaultdict(set)
+    for ids in texts:
+        padded = [0] * order + [i + 1 for i in ids]
+        for end in range(order, len(padded)):
+            gram = tuple(padded[end - order + 1 : end + 1])
+            counts[gram] += 1
+            before[gram].add(padded[end - order])
     return counts, before
 
 
+def grams_of(orders: list[Counts]) -> list[list[Gram]]:
+    """The n-grams of each order, read off the trie."""
+    found: list[list[Gram]] = []
+    contexts: list[Gram] = [()]
+    for order in orders:
+        of = np.repeat(np.arange(len(contexts)), np.diff(order.starts.astype(int)))
+        assert len(of) == len(order.tokens)
+        contexts = [(*contexts[i], int(token)) for i, token in zip(of, order.tokens, strict=True)]
+        found.append(contexts)
+    return found
+
+
+def check(orders: list[Counts], texts: list[list[int]], occurrences: bool) -> None:
+    for k, (order, grams) in enumerate(zip(orders, grams_of(orders), strict=True), 1):
+        counts, before = brute_force(texts, k)
+        assert grams[0] == (0,) * k
+        assert order.counts[0] == 0
+        assert grams == sorted(grams)
+        if k < len(orders) and not occurrences:
+            counts = Counter({gram: len(which) for gram, which in before.items()})
+        assert dict(zip(grams[1:], order.counts.tolist()[1:], strict=True)) == counts
+
+
+@pytest.fixture(params=["as it is", "several words", "in pieces", "shared"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All roads lead to the same counts."""
+    if request.param == "several words":
+        monkeypatch.setattr(keys, "LARGEST_WORD", 4**2)
+    if request.param == "in pieces":
+        monkeypatch.setattr(counting, "PIECE", 7)
+    if request.param == "shared":
+        monkeypatch.setattr(counting, "LEAST_SHARED", 10)
+        monkeypatch.setattr(counting, "_workers", lambda: 3)
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("occurrences", [False, True])
 @pytest.mark.parametrize("highest", [1, 2, 5])
-def test_counts_and_continuations(highest: int) -> None:
-    V = 3
-    ids = np.random.default_rng(1).integers(0, V, 200)
-    tables = count_ngrams(ids, V, highest)
-    assert len(tables) == highest
-    for order, table in enumerate(tables, 1):
-        counts, before = brute_force(ids.tolist(), order)
-        digits = [tuple(int(key) // (V + 1) ** i % (V + 1) for i in range(order))[::-1] for key in table.keys]
-        assert digits[0] == (0,) * order
-        assert table.counts[0] == table.continuations[0] == 0
-        assert digits == sorted(digits)
-        assert dict(zip(digits[1:], table.counts[1:], strict=True)) == counts
-        if order < highest:
-            found = dict(zip(digits[1:], table.continuations[1:], strict=True))
-            assert found == {gram: len(which) for gram, which in before.items()}
-        else:
-            assert (table.continuations == table.counts).all()
+def test_counts(highest: int, occurrences: bool) -> None:
+    ids = np.random.default_rng(1).integers(0, 3, 200).astype(np.uint8)
+    orders = count_ngrams(ids, 3, highest, occurrences)
+    assert len(orders) == highest
+    check(orders, [ids.tolist()], occurrences)
+
+
+@pytest.mark.parametrize("occurrences", [False, True])
+@pytest.mark.parametrize("length", [1, 2, 4])
+def test_a_text_shorter_than_the_order(length: int, occurrences: bool) -> None:
+    ids = np.arange(length) % 2
+    check(count_ngrams(ids, 2, 4, occurrences), [ids.tolist()], occurrences)
+
+
+def test_a_last_ngram_that_nothing_follows() -> None:
+    """The text's end is an entry without children, at any place among the others."""
+    for last in range(4):
+        ids = np.array([0, 1, 2, 3, 0, 1, 2, 3, last, last])
+        check(count_ngrams(ids, 4, 3), [ids.tolist()], False)
 
 
 def test_by_hand() -> None:
     """abab: ab twice, ba once, and a once after the padding."""
     unigrams, bigrams = count_ngrams(np.array([0, 1, 0, 1]), 2, 2)
-    assert unigrams.keys.tolist() == [0, 1, 2]
-    assert unigrams.counts.tolist() == [0, 2, 2]
-    assert unigrams.continuations.tolist() == [0, 2, 1]  # a follows the padding and b; b follows a
-    assert bigrams.keys.tolist() == [0, 0 * 3 + 1, 1 * 3 + 2, 2 * 3 + 1]
+    assert unigrams.tokens.tolist() == [0, 1, 2]
+    assert unigrams.counts.tolist() == [0, 2, 1]  # a follows the padding and b; b follows a
+    assert bigrams.tokens.tolist() == [0, 1, 2, 1]  # after the padding: itself and a; after a: b; after b: a
+    assert bigrams.starts.tolist() == [0, 2, 3, 4]
     assert bigrams.counts.tolist() == [0, 1, 2, 1]
 
 
-def test_the_largest_order_fits_and_the_next_does_not() -> None:
-    assert largest_order(65) == 10  # base-66 arithmetic: 66^10 < 2^63
-    assert largest_order(256) == 7
-    ids = np.full(30, 64)  # the largest digit everywhere: an overflow would show
-    assert (count_ngrams(ids, 65, 10)[-1].keys >= 0).all()
-    with pytest.raises(UsageError, match="--order 11 is too large for a vocabulary of 65 characters; say --order 10"):
-        count_ngrams(ids, 65, 11)
+def test_a_large_vocabulary_takes_several_words() -> None:
+    """Order 12 of 5,000 characters would take 148 bits."""
+    ids = np.random.default_rng(2).zipf(1.3, 500) % 5000
+    check(count_ngrams(ids, 5000, 12), [ids.tolist()], False)
+
+
+@pytest.mark.parametrize("occurrences", [False, True])
+def test_several_texts_are_merged(occurrences: bool) -> None:
+    rng = np.random.default_rng(3)
+    texts = [rng.integers(0, 3, length) for length in (50, 1, 80)]
+    tables = [count_part(ids, 0, len(ids), 3, 4) for ids in texts]
+    check(derive(merge(tables), texts, occurrences), [ids.tolist() for ids in texts], occurrences)
+
+
+def test_parts_merged_by_ranges_are_the_whole() -> None:
+    ids = np.random.default_rng(4).integers(0, 5, 300)
+    whole = count_part(ids, 0, 300, 5, 4)
+    parts = [count_part(ids, a, b, 5, 4) for a, b in ((0, 100), (100, 100), (100, 101), (101, 300))]
+    bounds = whole.grams.words[0][[50, 51, 200]]
+    ranges = zip(*(split(part, bounds) for part in parts), strict=True)
+    for found in (merge(parts), joined([merge(one) for one in ranges])):
+        assert (found.grams.words[0] == whole.grams.words[0]).all()
+        assert (found.counts == whole.counts).all()
+
+
+def test_progress_ends_where_it_says() -> None:
+    told: list[tuple[int, int]] = []
+    count_ngrams(np.zeros(10, int), 1, 3, progress=lambda done, total: told.append((done, total)))
+    assert [done for done, _ in told] == [1, 2, 3, 4]
+    assert {total for _, total in told} == {4}

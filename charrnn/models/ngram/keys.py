@@ -1,0 +1,146 @@
+"""n-grams as numbers that sort as the n-grams do; knows nothing of counts or probabilities.
+
+The characters of an n-gram, shifted up by one, are the digits of a number in base V + 1, the oldest first; the digit 0
+is the padding before the start of a text. As many digits as fit go into one 64-bit word; n-grams that do not fit (large
+vocabularies, high orders) take several words, compared one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Words = NDArray[np.uint64]
+
+LARGEST_WORD = 2**64 - 1
+BLOCK = 1 << 15
+"""Windows computed at a time: what stays in the processor's cache."""
+
+
+@dataclass(frozen=True)
+class Grams:
+    """E n-grams of one order.
+
+    Attributes:
+        words: (E,) each; the first holds the oldest characters.
+        digits: how many characters each word holds; all but the last hold as many as fit.
+        base: V + 1.
+    """
+
+    words: tuple[Words, ...]
+    digits: tuple[int, ...]
+    base: int
+
+    @property
+    def order(self) -> int:
+        """The length of the n-grams."""
+        return sum(self.digits)
+
+    def __len__(self) -> int:
+        return len(self.words[0])
+
+    def __getitem__(self, which: slice | NDArray[Any]) -> Grams:
+        return Grams(tuple(word[which] for word in self.words), self.digits, self.base)
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Grams]) -> Grams:
+        """All n-grams of several of the same order."""
+        words = tuple(np.concatenate(words) for words in zip(*(part.words for part in parts), strict=True))
+        return cls(words, parts[0].digits, parts[0].base)
+
+    def with_padding(self) -> Grams:
+        """The same behind one that is all padding."""
+        return Grams(
+            tuple(np.concatenate((np.zeros(1, np.uint64), word)) for word in self.words), self.digits, self.base
+        )
+
+    def newest(self) -> Words:
+        """(E,) the last character of each, shifted up by one."""
+        return self.words[-1] % np.uint64(self.base)
+
+    def without_newest(self) -> Grams:
+        """The contexts; order ≥ 2."""
+        if self.digits[-1] == 1:
+            return Grams(self.words[:-1], self.digits[:-1], self.base)
+        shorter = self.words[-1] // np.uint64(self.base)
+        return Grams((*self.words[:-1], shorter), (*self.digits[:-1], self.digits[-1] - 1), self.base)
+
+    def without_oldest(self) -> Grams:
+        """The n-grams of one order less that these end with; order ≥ 2. Not sorted."""
+        words = []
+        for i, (word, digits) in enumerate(zip(self.words, self.digits, strict=True)):
+            rest = word % np.uint64(self.base ** (digits - 1))
+            if i + 1 < len(self.words):  # the oldest digit of the next word moves up
+                rest *= np.uint64(self.base)
+                rest += self.words[i + 1] // np.uint64(self.base ** (self.digits[i + 1] - 1))
+            words.append(rest)
+        kept = words if self.digits[-1] > 1 else words[:-1]
+        return Grams(tuple(kept), _digits(self.order - 1, self.base), self.base)
+
+    def sorted(self) -> Grams:
+        """The same in order. One word is sorted in place, and this one is spoiled."""
+        if len(self.words) > 1:
+            return self[np.lexsort(self.words[::-1])]
+        self.words[0].sort()
+        return self
+
+    def sorting(self) -> NDArray[np.int64]:
+        """(E,) the indices that sort them, equal ones in their order; fast where long runs are sorted already."""
+        if len(self.words) > 1:
+            return np.lexsort(self.words[::-1])
+        return np.argsort(self.words[0], kind="stable")
+
+    def first_of_runs(self) -> NDArray[np.int64]:
+        """The index of the first of each run of equal ones."""
+        first = np.ones(len(self), bool)
+        first[1:] = self[1:].differ(self[:-1])
+        return np.flatnonzero(first)
+
+    def differ(self, other: Grams) -> NDArray[np.bool_]:
+        """(E,) whether each differs from its counterpart in another of the same length."""
+        flags: NDArray[np.bool_] = self.words[0] != other.words[0]
+        for mine, its in zip(self.words[1:], other.words[1:], strict=True):
+            flags |= mine != its
+        return flags
+
+
+def _digits(order: int, base: int) -> tuple[int, ...]:
+    """How many characters go into each word."""
+    most = 1
+    while base ** (most + 1) - 1 <= LARGEST_WORD:
+        most += 1
+    full, rest = divmod(order, most)
+    return (most,) * full + (rest,) * (rest > 0)
+
+
+def windows(ids: NDArray[Any], begin: int, end: int, order: int, vocab_size: int) -> Grams:
+    """The n-grams that end at the places of a text from `begin` to `end`, in the text's order.
+
+    Args:
+        ids: (N,) the whole text, which may be memory-mapped: what stands before `begin` is read too.
+        begin: the first place.
+        end: the place after the last.
+        order: length of the n-grams.
+        vocab_size: V.
+    """
+    base = vocab_size + 1
+    digits = _digits(order, base)
+    words = tuple(np.zeros(end - begin, np.uint64) for _ in digits)
+    for low in range(begin, end, BLOCK):
+        high = min(low + BLOCK, end)
+        block = np.zeros(high - low + order - 1, np.uint64)
+        known = min(low, order - 1)  # before that there is padding
+        block[order - 1 - known :] = ids[low - known : high]
+        block[order - 1 - known :] += np.uint64(1)
+        place = 0
+        for word, size in zip(words, digits, strict=True):
+            part = word[low - begin : high - begin]
+            for _ in range(size):
+                part *= np.uint64(base)
+                part += block[place : place + len(part)]
+                place += 1
+    return Grams(words, digits, base)

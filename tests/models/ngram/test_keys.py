@@ -1,0 +1,56 @@
+"""n-grams as numbers against n-grams as tuples, in one word and in several."""
+
+import numpy as np
+import pytest
+
+from charrnn.models.ngram import keys
+from charrnn.models.ngram.keys import Grams, windows
+
+V = 6
+
+
+def tuples(grams: Grams) -> list[tuple[int, ...]]:
+    """The digits of each, the oldest first."""
+    columns = [
+        word // np.uint64(grams.base ** (digits - 1 - i)) % np.uint64(grams.base)
+        for word, digits in zip(grams.words, grams.digits, strict=True)
+        for i in range(digits)
+    ]
+    return [tuple(map(int, row)) for row in np.stack(columns, axis=1)]
+
+
+@pytest.fixture(params=[2**64 - 1, 7**2 - 1, 6], ids=["one word", "two digits a word", "a word a digit"])
+def _word(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "LARGEST_WORD", request.param)
+
+
+@pytest.mark.usefixtures("_word")
+@pytest.mark.parametrize("order", [1, 2, 5])
+def test_they_are_the_tuples(order: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "BLOCK", 16)
+    ids = np.random.default_rng(0).integers(0, V, 100).astype(np.uint8)
+    padded = [0] * (order - 1) + [int(i) + 1 for i in ids]
+    expected = [tuple(padded[end : end + order]) for end in range(len(ids))]
+    grams = windows(ids, 0, len(ids), order, V)
+    assert grams.order == order
+    assert tuples(grams) == expected
+    assert tuples(windows(ids, 40, 70, order, V)) == expected[40:70]
+    assert grams.newest().tolist() == [gram[-1] for gram in expected]
+    if order > 1:
+        assert tuples(grams.without_newest()) == [gram[:-1] for gram in expected]
+        assert tuples(grams.without_oldest()) == [gram[1:] for gram in expected]
+    if order > 2:
+        assert tuples(grams.without_oldest().without_newest()) == tuples(grams.without_newest().without_oldest())
+    assert tuples(grams[grams.sorting()]) == sorted(expected)
+    assert tuples(grams.with_padding()) == [(0,) * order, *expected]
+    ordered = grams.sorted()
+    assert tuples(ordered) == sorted(expected)
+    assert tuples(ordered[ordered.first_of_runs()]) == sorted(set(expected))
+
+
+def test_the_largest_that_fits_does_not_overflow() -> None:
+    """255 characters and the padding make eight digits of 64 bits, to the last one."""
+    grams = windows(np.full(8, 254, np.uint8), 0, 8, 8, 255)
+    assert grams.digits == (8,)
+    assert int(grams.words[0][-1]) == 2**64 - 1
+    assert windows(np.zeros(2, np.uint16), 0, 2, 8, 256).digits == (7, 1)
