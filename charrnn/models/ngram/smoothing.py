@@ -3,179 +3,191 @@
     P_k(w | c) = weight(c, w) + backoff(c) · P_{k−1}(w | c without its oldest character)
 
 and P_k = P_{k−1} where the context c was never seen; P_0 = 1 / V. The weight is 0 for n-grams that were never seen.
-What differs between smoothings is only where weight and backoff come from. Chen and Goodman 1998, "An Empirical Study
-of Smoothing Techniques for Language Modeling", has them all but stupid back-off (Brants et al. 2007).
+All smoothings but stupid back-off take from each count a discount D and add a concentration θ:
+
+    weight = (count − D) / (total + θ)        backoff = (Σ D over the children of c + θ) / (total + θ)
+
+What differs is only where D (for counts of 1, of 2, of 3 and more) and θ come from: that is a smoothing's `Rule`. Chen
+and Goodman 1998, "An Empirical Study of Smoothing Techniques for Language Modeling", has them all but stupid back-off
+(Brants et al. 2007); discount and concentration together are Pitman and Yor's process (Teh 2006).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from charrnn.models.ngram.counting import Ints, Table
+from charrnn.models.ngram.counting import Counts
+from charrnn.models.ngram.trie import Entries, Ints
 
-Floats = NDArray[np.float64]
+Reals = NDArray[np.float32]
 
 STUPID_BACKOFF = 0.4
 """α of Brants et al."""
 FALLBACK_DISCOUNTS = (0.5, 1.0, 1.5)
 """KenLM's, for orders with too few counts to estimate discounts from."""
+BLOCK = 1 << 20
+"""Entries smoothed at a time."""
+
+Rule = Callable[[int, Tensor], Tensor]
+"""Order and what is known of C contexts, (4, C) → D_1, D_2, D_3 and θ, (4, C), all in double precision.
+
+Known is how many children have count 1, 2, and 3 or more, and the sum of the counts, which is not 0.
+"""
 
 
 @dataclass(frozen=True)
-class Level:
-    """The n-grams of order k as the children of their contexts, which are the entries of order k − 1.
+class Weighted(Entries):
+    """The entries of one order with their part of the probabilities: arrays that may be memory-mapped.
 
     Attributes:
-        starts: (C + 1,) where each context's children begin.
-        weights: (E,) see above.
-        backoffs: (C,) see above; 1 for contexts without children.
+        weights: (E,) float32, see above.
+        backoffs: (C,) float32, see above; 1 for contexts without children.
     """
 
-    starts: Ints
-    weights: Floats
-    backoffs: Floats
+    weights: Reals
+    backoffs: Reals
 
 
-@dataclass(frozen=True)
-class _Counts:
-    """The counts of one order as a smoothing takes them: c(entry), and sums over the children of each context."""
+def weights_and_backoffs(rule: Rule, order: int, counts: Tensor, of: Tensor, contexts: Tensor) -> tuple[Tensor, Tensor]:
+    """The common form.
 
-    of: Ints
-    starts: Ints
+    Args:
+        rule: of the smoothing.
+        order: k.
+        counts: (E,) of some n-grams, which may be 0.
+        of: (E,) the context of each.
+        contexts: (4, C) what is known of the contexts.
 
-    def sum_children(self, values: NDArray[np.generic]) -> Floats:
-        """(E,) → (C,): the sum over each context's children."""
-        sums = np.concatenate(([0.0], np.cumsum(values, dtype=np.float64)))
-        return sums[self.starts[1:]] - sums[self.starts[:-1]]
-
-    def spread(self, values: Floats) -> Floats:
-        """(C,) → (E,): each context's value for all its children."""
-        return np.repeat(values, np.diff(self.starts))
-
-    def share(self, numerators: Floats | Ints, denominators: Floats) -> Floats:
-        """(E,) / (C,), where contexts without children have denominator 0 and no numerators."""
-        shares: Floats = numerators / self.spread(denominators)
-        return shares
-
-    def level(self, weights: Floats, backoffs: Floats) -> Level:
-        childless = np.diff(self.starts) == 0
-        return Level(self.starts, weights, np.where(childless, 1.0, backoffs))
+    Returns:
+        (E,) and (C,).
+    """
+    parameters = rule(order, contexts)
+    discounts, concentration = torch.cat((torch.zeros_like(parameters[:1]), parameters[:3])), parameters[3]
+    totals = contexts[3] + concentration
+    backoffs = ((discounts[1:] * contexts[:3]).sum(0) + concentration) / totals
+    taken = discounts.flatten().index_select(0, counts.clamp(max=3).long() * contexts.shape[1] + of)
+    return (counts - taken) / totals.index_select(0, of), backoffs
 
 
-def smooth(tables: list[Table], vocab_size: int, smoothing: str) -> list[Level]:
+def smooth(orders: Sequence[Counts], rule: Rule) -> list[Weighted]:
     """Weights and backoffs of every order.
 
     Args:
-        tables: of order 1, 2, …, as `count_ngrams` gives them.
-        vocab_size: V.
-        smoothing: a name in `SMOOTHINGS`.
+        orders: the counts of order 1, 2, …
+        rule: of the smoothing.
     """
-    base = vocab_size + 1
-    contexts = [np.zeros(1, np.int64), *(table.keys for table in tables[:-1])]
-    starts = [
-        np.append(np.searchsorted(table.keys // base, context), len(table.keys))
-        for table, context in zip(tables, contexts, strict=True)
-    ]
-    return SMOOTHINGS[smoothing](tables, starts, vocab_size)
+    return [_smooth(k, order, rule) for k, order in enumerate(orders, 1)]
 
 
-def _maximum_likelihood(tables: list[Table], starts: list[Ints], vocab_size: int) -> list[Level]:
+def _smooth(k: int, order: Counts, rule: Rule) -> Weighted:
+    weights = np.zeros(len(order), np.float32)
+    backoffs = np.ones(len(order.starts) - 1, np.float32)
+    # Blocks end where the children of a context end.
+    cuts = np.searchsorted(order.starts, np.arange(BLOCK, len(order), BLOCK))
+    for low, high in zip([0, *cuts], [*cuts, len(backoffs)], strict=True):
+        first, last = int(order.starts[low]), int(order.starts[high])
+        if first == last:
+            continue
+        of = np.repeat(np.arange(high - low), np.diff(order.starts[low : high + 1]))
+        counts = order.counts[first:last].astype(np.float64)
+        known = what_is_known(counts, of, high - low)
+        some = np.flatnonzero(known[3])  # the padding may be the only child, and has no count
+        place = np.zeros(high - low, np.int64)
+        place[some] = np.arange(len(some))
+        inside = known[3][of] > 0
+        found, left = weights_and_backoffs(
+            rule, k, *map(torch.from_numpy, (counts[inside], place[of[inside]], known[:, some]))
+        )
+        weights[first:last][inside] = found.numpy()
+        backoffs[low:high][some] = left.numpy()
+    return Weighted(order.tokens, order.starts, weights, backoffs)
+
+
+def what_is_known(counts: NDArray[Any], of: Ints, contexts: int) -> NDArray[np.float64]:
+    """(4, C): of the children of each context, how many have count 1, 2, and 3 or more; and the sum of the counts.
+
+    Args:
+        counts: (E,) of the children.
+        of: (E,) the context of each, from 0 to C − 1.
+        contexts: C.
+    """
+    classes = (counts == 1, counts == 2, counts >= 3, counts)
+    return np.stack([np.bincount(of, weights=one, minlength=contexts) for one in classes])
+
+
+def maximum_likelihood(order: int, contexts: Tensor) -> Tensor:
     """Goldberg's: the shares of what was seen, in the longest context that was seen, and nothing for the rest."""
-    levels = []
-    for table, start in zip(tables, starts, strict=True):
-        counts = _Counts(table.counts, start)
-        totals = counts.sum_children(counts.of)
-        levels.append(counts.level(counts.share(counts.of, totals), np.zeros(len(totals))))
-    return levels
+    return torch.zeros_like(contexts)
 
 
-def _witten_bell(tables: list[Table], starts: list[Ints], vocab_size: int) -> list[Level]:
+def witten_bell(order: int, contexts: Tensor) -> Tensor:
     """As much for the unseen as there are different characters: backoff = types / (types + total)."""
-    levels = []
-    for table, start in zip(tables, starts, strict=True):
-        counts = _Counts(table.counts, start)
-        types = counts.sum_children(counts.of > 0)
-        totals = types + counts.sum_children(counts.of)
-        with np.errstate(invalid="ignore"):
-            levels.append(counts.level(counts.share(counts.of, totals), types / totals))
-    return levels
+    types = contexts[:3].sum(0, keepdim=True)
+    return torch.cat((torch.zeros_like(contexts[:3]), types))
 
 
-def _kneser_ney(tables: list[Table], starts: list[Ints], discounts_of: Callable[[Ints], Floats]) -> list[Level]:
+def kneser_ney(orders: Sequence[Counts], discounts_of: Callable[[Ints], Sequence[float]]) -> Rule:
     """Interpolated Kneser-Ney: what is discounted goes to the order below, which counts continuations.
 
     Args:
-        tables: the counts.
-        starts: children of each context.
-        discounts_of: from the counts of one order to the discounts of counts 0, 1, 2 and 3 or more.
+        orders: the counts.
+        discounts_of: from n_1, n_2, n_3, n_4 (how many n-grams of an order have that count) to D_1, D_2, D_3.
     """
-    levels = []
-    for table, start in zip(tables, starts, strict=True):
-        counts = _Counts(table.continuations, start)
-        discounts = discounts_of(counts.of)[np.minimum(counts.of, 3)]
-        totals = counts.sum_children(counts.of)
-        with np.errstate(invalid="ignore"):
-            backoffs = counts.sum_children(discounts) / totals
-        levels.append(counts.level(counts.share(counts.of - discounts, totals), backoffs))
-    return levels
+    n = [np.bincount(np.minimum(order.counts, 5), minlength=6)[1:5] for order in orders]
+    fixed = torch.tensor([[*discounts_of(one), 0.0] for one in n], dtype=torch.double)
+    return lambda order, contexts: fixed[order - 1][:, None].expand_as(contexts)
 
 
-def _one_discount(counts: Ints) -> Floats:
-    """Kneser and Ney 1995: D = n1 / (n1 + 2 n2), where n_i n-grams have count i."""
-    n1, n2 = (float(np.count_nonzero(counts == i)) for i in (1, 2))
-    discount = n1 / (n1 + 2 * n2) if n1 and n2 else FALLBACK_DISCOUNTS[0]
-    return np.array([0.0, discount, discount, discount])
+def one_discount(n: Ints) -> Sequence[float]:
+    """Kneser and Ney 1995: D = n_1 / (n_1 + 2 n_2)."""
+    discount = n[0] / (n[0] + 2 * n[1]) if n[0] and n[1] else FALLBACK_DISCOUNTS[0]
+    return (discount, discount, discount)
 
 
-def _three_discounts(counts: Ints) -> Floats:
+def three_discounts(n: Ints) -> Sequence[float]:
     """Chen and Goodman's: D_i = i − (i + 1) · D · n_{i+1} / n_i, where that lies between 0 and i."""
-    n = [float(np.count_nonzero(counts == i)) for i in range(5)]
-    if all(n[1:]):
-        scale = n[1] / (n[1] + 2 * n[2])
-        discounts = [i - (i + 1) * scale * n[i + 1] / n[i] for i in (1, 2, 3)]
-        if all(0 <= discount <= i for i, discount in enumerate(discounts, 1)):
-            return np.array([0.0, *discounts])
-    return np.array([0.0, *FALLBACK_DISCOUNTS])
+    if all(n):
+        discount = n[0] / (n[0] + 2 * n[1])
+        found = [i - (i + 1) * discount * n[i] / n[i - 1] for i in (1, 2, 3)]
+        if all(0 <= one <= i for i, one in enumerate(found, 1)):
+            return found
+    return FALLBACK_DISCOUNTS
 
 
-def _stupid(tables: list[Table], starts: list[Ints], vocab_size: int) -> list[Level]:
+def stupid_backoff(orders: Sequence[Counts], vocab_size: int) -> list[Weighted]:
     """S_k(w | c) = share of w after c if it was seen there, else α · S_{k−1}(w | c'); divided by its sum over all w.
 
     Raw stupid back-off does not sum to 1. Its sum Z_k(c) = 1 + α (Z_{k−1}(c') − Σ S_{k−1}(w | c') over w seen after c)
     is known for every context, which turns it into the common form: weight = (share − α S_{k−1}) / Z_k and
-    backoff = α Z_{k−1} / Z_k.
+    backoff = α Z_{k−1} / Z_k. The weight may be negative.
+
+    Args:
+        orders: how often n-grams occur.
+        vocab_size: V.
     """
-    base, alpha = vocab_size + 1, STUPID_BACKOFF
-    levels = []
-    shares_below, sums_below = np.full(1, 1 / vocab_size), np.ones(1)
-    contexts_below = contexts = np.zeros(1, np.int64)
-    for k, (table, start) in enumerate(zip(tables, starts, strict=True), 1):
-        counts = _Counts(table.counts, start)
-        totals = counts.sum_children(counts.of)
-        shares = counts.share(counts.of, totals)
+    levels: list[Weighted] = []
+    shares, sums = np.full(1, 1 / vocab_size), np.ones(1)
+    shorter = np.zeros(1, np.int64)  # of each context, what it is without its oldest character
+    for k, order in enumerate(orders, 1):
+        totals = order.sum_children(order.counts)
+        of = order.of_contexts(np.arange(len(totals)))
+        with np.errstate(invalid="ignore"):
+            share = np.nan_to_num(order.counts / totals[of])
         if k == 1:
-            suffixes, contexts_suffixes = np.zeros(len(shares), np.int64), np.zeros(1, np.int64)
+            endings = np.zeros(len(order), np.int64)
         else:
-            suffixes = np.searchsorted(contexts, table.keys % base ** (k - 1))
-            contexts_suffixes = np.searchsorted(contexts_below, contexts % base ** (k - 2))
-        below = np.where(counts.of > 0, shares_below[suffixes], 0.0)
-        sums = 1 + alpha * (sums_below[contexts_suffixes] - counts.sum_children(below))
-        weights = (shares - alpha * below) / counts.spread(sums)
-        levels.append(counts.level(weights, alpha * sums_below[contexts_suffixes] / sums))
-        shares_below, sums_below = shares, sums
-        contexts_below, contexts = contexts, table.keys
+            endings = orders[k - 2].find(shorter[of], order.tokens.astype(np.int64))
+        below = np.where(order.counts > 0, shares[endings], 0.0)
+        sum_here = 1 + STUPID_BACKOFF * (sums[shorter] - order.sum_children(below))
+        weights = (share - STUPID_BACKOFF * below) / sum_here[of]
+        backoffs = np.where(totals > 0, STUPID_BACKOFF * sums[shorter] / sum_here, 1.0)
+        levels.append(Weighted(order.tokens, order.starts, weights.astype(np.float32), backoffs.astype(np.float32)))
+        shares, sums, shorter = share, sum_here, endings
     return levels
-
-
-SMOOTHINGS: dict[str, Callable[[list[Table], list[Ints], int], list[Level]]] = {
-    "ml": _maximum_likelihood,
-    "stupid": _stupid,
-    "witten-bell": _witten_bell,
-    "kn": lambda tables, starts, vocab_size: _kneser_ney(tables, starts, _one_discount),
-    "mkn": lambda tables, starts, vocab_size: _kneser_ney(tables, starts, _three_discounts),
-}
-"""The smoothings by the name that `--smoothing` takes."""

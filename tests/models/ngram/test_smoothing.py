@@ -8,7 +8,10 @@ import pytest
 import torch
 
 from charrnn.config import NgramConfig
+from charrnn.models.ngram.counting import count_ngrams
+from charrnn.models.ngram.fitting import fit_ngram
 from charrnn.models.ngram.model import NgramModel
+from charrnn.models.ngram.smoothing import smooth
 from charrnn.scoring.evaluate import evaluate
 from charrnn.text.corpus import Corpus
 
@@ -20,7 +23,7 @@ IDS = np.array([LETTERS.index(letter) for letter in ABRACADABRA])
 
 def probabilities(smoothing: str, order: int, context: str) -> dict[str, float]:
     """Of each letter after a context in the middle of a text."""
-    model = NgramModel.fit(IDS, len(LETTERS), NgramConfig(order=order, smoothing=smoothing))
+    model = fit_ngram(IDS, len(LETTERS), NgramConfig(order=order, smoothing=smoothing))
     # "c" twice occurs nowhere, so nothing before the context matters.
     tokens = torch.tensor([[LETTERS.index(letter) for letter in "cc" + context]])
     logits, _ = model(tokens)
@@ -67,6 +70,24 @@ def test_kneser_ney_by_hand() -> None:
     for letter, count in {"b": 2, "c": 1, "d": 1}.items():
         expected[letter] += (count - discount) / 4
     assert probabilities("kn", 2, "a") == pytest.approx(expected)
+
+
+def test_discount_and_concentration_by_hand() -> None:
+    """What `tuned` fits, with D = 1/2 for all counts and θ = 1: after a, with 3 of 4 + 1 left to the order below.
+
+    Bigrams after a: b twice, c and d once: (2 − 1/2, 1 − 1/2, 1 − 1/2) / 5, and (3 · 1/2 + 1) / 5 for the unigrams.
+    Those count what stands before: a 4, b, c, d and r 1 each, so (c − 1/2 + (5/2 + 1) / 5) / 9.
+    """
+    orders = count_ngrams(IDS, len(LETTERS), 2)
+    half = torch.tensor([[0.5], [0.5], [0.5], [1.0]], dtype=torch.double)
+    model = NgramModel(NgramConfig(order=2), len(LETTERS), smooth(orders, lambda order, known: half.expand_as(known)))
+    logits, _ = model(torch.tensor([[2, 0]]))
+    unigram = {letter: (count - 0.5 + 3.5 / 5) / 9 for letter, count in zip(LETTERS, (4, 1, 1, 1, 1), strict=True)}
+    expected = {letter: 2.5 / 5 * p for letter, p in unigram.items()}
+    for letter, count in {"b": 2, "c": 1, "d": 1}.items():
+        expected[letter] += (count - 0.5) / 5
+    assert sum(expected.values()) == pytest.approx(1)
+    assert dict(zip(LETTERS, logits[0, -1].exp().tolist(), strict=True)) == pytest.approx(expected)
 
 
 class SlowKneserNey:
@@ -119,7 +140,7 @@ def test_modified_kneser_ney_equals_the_slow_one(order: int, estimated: bool) ->
     slow = SlowKneserNey(ids.tolist(), V, order)
     fallback = [0, Fraction(1, 2), 1, Fraction(3, 2)]
     assert (slow.discounts[order] != fallback) == estimated  # both ways to a discount are tried
-    model = NgramModel.fit(ids, V, NgramConfig(order=order, smoothing="mkn"))
+    model = fit_ngram(ids, V, NgramConfig(order=order, smoothing="mkn"))
     text = rng.zipf(1.5, 60) % V
     logits, _ = model(torch.from_numpy(text)[None])
     history = (-1,) * order + tuple(text.tolist())
@@ -138,6 +159,7 @@ REFERENCE = [
     ("mkn", 7, 2.188),
     ("mkn", 8, 2.192),
     ("mkn", 9, 2.196),
+    ("tuned", 9, 2.143),
     ("kn", 7, 2.258),
     ("witten-bell", 5, 2.408),
     ("stupid", 6, 2.345),
@@ -148,7 +170,7 @@ REFERENCE = [
 def test_tiny_shakespeare(tiny_shakespeare_corpus: Corpus, smoothing: str, order: int, bits: float) -> None:
     corpus = tiny_shakespeare_corpus
     config = NgramConfig(order=order, smoothing=smoothing)
-    model = NgramModel.fit(corpus.train, len(corpus.vocabulary), config)
+    model = fit_ngram(corpus.train, len(corpus.vocabulary), config)
     score = evaluate(model, corpus.validation, piece=1 << 15)
     assert score.characters == 111_540
     assert score.bits_per_char == pytest.approx(bits, abs=0.001)
@@ -157,7 +179,7 @@ def test_tiny_shakespeare(tiny_shakespeare_corpus: Corpus, smoothing: str, order
 @pytest.mark.parametrize(("order", "share"), [(5, 0.073), (7, 0.201)])
 def test_goldbergs_counts_are_infinitely_surprised(tiny_shakespeare_corpus: Corpus, order: int, share: float) -> None:
     corpus = tiny_shakespeare_corpus
-    model = NgramModel.fit(corpus.train, len(corpus.vocabulary), NgramConfig(order=order, smoothing="ml"))
+    model = fit_ngram(corpus.train, len(corpus.vocabulary), NgramConfig(order=order, smoothing="ml"))
     score = evaluate(model, corpus.validation, piece=1 << 15)
     assert score.bits_per_char == float("inf")
     assert score.impossible_share == pytest.approx(share, abs=0.0005)
@@ -166,7 +188,7 @@ def test_goldbergs_counts_are_infinitely_surprised(tiny_shakespeare_corpus: Corp
 def test_kneser_ney_sums_to_one_everywhere(tiny_shakespeare_corpus: Corpus) -> None:
     """In every context of the validation part."""
     corpus = tiny_shakespeare_corpus
-    model = NgramModel.fit(corpus.train, len(corpus.vocabulary), NgramConfig())
+    model = fit_ngram(corpus.train, len(corpus.vocabulary), NgramConfig())
     worst, state = 0.0, None
     for ids in np.array_split(corpus.validation.astype(np.int64), 8):
         logits, state = model(torch.from_numpy(ids)[None], state)
