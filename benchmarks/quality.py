@@ -21,11 +21,11 @@ from charrnn import (
     CorpusConfig,
     ModelConfig,
     NgramConfig,
-    NgramModel,
     RecurrentModel,
     Streams,
     TrainingConfig,
     evaluate,
+    fit_ngram,
     read_corpus,
     train,
 )
@@ -54,7 +54,7 @@ def network(corpus: Corpus, config: TrainingConfig) -> dict[str, Any]:
 def ngram(corpus: Corpus, config: NgramConfig) -> dict[str, Any]:
     """Count and score."""
     started = time.perf_counter()
-    model = NgramModel.fit(corpus.train, len(corpus.vocabulary), config)
+    model = fit_ngram(corpus.train, len(corpus.vocabulary), config)
     fitted = time.perf_counter()
     score = evaluate(model, corpus.validation, piece=1 << 15)
     return {

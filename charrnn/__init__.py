@@ -21,6 +21,7 @@ _HOMES = {
     "Streams": "charrnn.text.streams",
     "Vocabulary": "charrnn.text.vocabulary",
     "evaluate": "charrnn.scoring.evaluate",
+    "fit_ngram": "charrnn.models.ngram.fitting",
     "generate": "charrnn.sampling.generate",
     "load": "charrnn.checkpoint",
     "read_corpus": "charrnn.text.corpus",
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, SamplingConfig, TrainingConfig
     from charrnn.errors import CharRNNError
     from charrnn.models.language_model import LanguageModel
+    from charrnn.models.ngram.fitting import fit_ngram
     from charrnn.models.ngram.model import NgramModel
     from charrnn.models.recurrent import RecurrentModel
     from charrnn.sampling.generate import generate
@@ -55,6 +57,7 @@ __all__ = [
     "Vocabulary",
     "__version__",
     "evaluate",
+    "fit_ngram",
     "generate",
     "load",
     "read_corpus",

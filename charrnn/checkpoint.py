@@ -23,6 +23,7 @@ from charrnn.config import ModelConfig, NgramConfig
 from charrnn.errors import CharRNNError, CheckpointError
 from charrnn.facts import Facts, restore
 from charrnn.models.language_model import LanguageModel
+from charrnn.models.ngram.longest import LongestMatchModel
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.recurrent import RecurrentModel
 from charrnn.text.vocabulary import Vocabulary
@@ -30,6 +31,8 @@ from charrnn.text.vocabulary import Vocabulary
 FORMAT = 1
 KEY = "charrnn"
 SUFFIX = ".safetensors"
+Model = RecurrentModel | NgramModel | LongestMatchModel
+"""All that a checkpoint may hold."""
 LAST = "-last"
 """Ends the name of the state that a training stopped in, which may not be its best."""
 
@@ -38,7 +41,7 @@ LAST = "-last"
 class Checkpoint:
     """A model with its vocabulary and history; `path` and `size` (bytes) are those of its file."""
 
-    model: RecurrentModel | NgramModel
+    model: Model
     vocabulary: Vocabulary
     facts: Facts
     path: Path
@@ -60,13 +63,13 @@ class Checkpoint:
         return str(self.model.config)
 
 
-def save(path: Path, model: RecurrentModel | NgramModel, vocabulary: Vocabulary, facts: Facts) -> None:
+def save(path: Path, model: Model, vocabulary: Vocabulary, facts: Facts) -> None:
     """Write a checkpoint, whole or not at all.
 
     Raises:
         CheckpointError: it cannot be written.
     """
-    tensors = model.tensors() if isinstance(model, NgramModel) else model.state_dict()
+    tensors = model.state_dict() if isinstance(model, RecurrentModel) else model.tensors()
     header = {
         "format": FORMAT,
         "kind": _kind_of(model),
@@ -164,7 +167,7 @@ def _has_better(path: Path, names: set[str]) -> bool:
 
 
 def _kind_of(model: LanguageModel) -> str:
-    return "ngram" if isinstance(model, NgramModel) else "recurrent"
+    return "recurrent" if isinstance(model, RecurrentModel) else "ngram"
 
 
 def _vocabulary(header: dict[str, Any]) -> Vocabulary:
@@ -176,12 +179,11 @@ def _vocabulary(header: dict[str, Any]) -> Vocabulary:
     return Vocabulary(characters)
 
 
-def _make_model(
-    header: dict[str, Any], vocabulary: Vocabulary, tensors: dict[str, Tensor]
-) -> RecurrentModel | NgramModel:
+def _make_model(header: dict[str, Any], vocabulary: Vocabulary, tensors: dict[str, Tensor]) -> Model:
     if header.get("kind") == "ngram":
         counted: NgramConfig = restore("model", header.get("model"), NgramConfig)
-        return NgramModel.from_tensors(counted, len(vocabulary), tensors)
+        kind = LongestMatchModel if counted.smoothing == "longest" else NgramModel
+        return kind.from_tensors(counted, len(vocabulary), tensors)
     _expect("kind", header.get("kind"), "recurrent")
     config: ModelConfig = restore("model", header.get("model"), ModelConfig)
     if config.num_layers > len(tensors):  # each layer has some; a million of them would take long to make

@@ -15,11 +15,11 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from charrnn.checkpoint import KEY, checkpoints_in, load, newest, save
+from charrnn.checkpoint import KEY, Model, checkpoints_in, load, newest, save
 from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, TrainingConfig
 from charrnn.errors import CheckpointError
 from charrnn.facts import Facts, ScoreFacts, TextFacts
-from charrnn.models.ngram.model import NgramModel
+from charrnn.models.ngram.fitting import fit_ngram
 from charrnn.models.recurrent import RecurrentModel
 from charrnn.text.vocabulary import Vocabulary
 
@@ -44,11 +44,11 @@ def _network() -> RecurrentModel:
     return RecurrentModel(ModelConfig(hidden_size=8, num_layers=2), len(VOCABULARY)).eval()
 
 
-def _ngram() -> NgramModel:
-    return NgramModel.fit(VOCABULARY.encode(TEXT), len(VOCABULARY), NgramConfig(order=3))
+def _ngram() -> Model:
+    return fit_ngram(VOCABULARY.encode(TEXT), len(VOCABULARY), NgramConfig(order=3))
 
 
-MODELS: dict[str, Callable[[], RecurrentModel | NgramModel]] = {"recurrent": _network, "ngram": _ngram}
+MODELS: dict[str, Callable[[], Model]] = {"recurrent": _network, "ngram": _ngram}
 
 
 @pytest.mark.parametrize("kind", MODELS)
@@ -68,7 +68,7 @@ def test_round_trip(tmp_path: Path, kind: str) -> None:
 
 
 def test_bytes_and_facts_that_are_not_known(tmp_path: Path) -> None:
-    model = NgramModel.fit(np.arange(256), 256, NgramConfig(order=2))
+    model = fit_ngram(np.arange(256), 256, NgramConfig(order=2))
     text = replace(FACTS.text, corpus=CorpusConfig(bytes=True))
     facts = Facts(text, 0.0, "cpu")
     save(tmp_path / "it.safetensors", model, Vocabulary(None), facts)

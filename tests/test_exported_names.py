@@ -17,6 +17,7 @@ def test_public_names() -> None:
         "TrainingConfig",
         "Vocabulary",
         "evaluate",
+        "fit_ngram",
         "generate",
         "load",
         "read_corpus",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 import torch
 
 from charrnn.config import SamplingConfig
-from charrnn.models.language_model import Draw, LanguageModel, State, next_token
+from charrnn.models.language_model import Draw, LanguageModel, State, write
 from charrnn.sampling.decoding import make_draw
 from charrnn.text.vocabulary import Vocabulary
 
@@ -56,9 +57,5 @@ def _texts(
     with torch.inference_mode():
         for begin in range(0, len(tokens) - 1, PIECE):
             _, state = model(tokens[None, begin : min(begin + PIECE, len(tokens) - 1)], state)
-    token = tokens[-1:]
-    for _ in range(length):
-        # Entered anew for each character: a mode that stays on across a yield would leak into the caller's code.
-        with torch.inference_mode():
-            token, state = next_token(model, token, state, draw)
-        yield decode(int(token))
+    for token in islice(write(model, int(tokens[-1]), state, draw), length):
+        yield decode(token)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from charrnn.errors import ModelError, TextError
 from charrnn.facts import ScoreFacts
-from charrnn.models.language_model import LanguageModel, State, next_log_probs
+from charrnn.models.language_model import LanguageModel, ScoresOnline, State, next_log_probs
 
 PIECE = 4096
 """Characters scored at a time: enough to keep kernels busy, little enough for B · T · V logits."""
@@ -62,14 +62,16 @@ class Score:
         return f"{self.bits_per_char:.4f} bits per character ({self.nats_per_char:.4f} nats)"
 
 
-def facts_of(score: Score, split: str, of_characters: int | None = None) -> ScoreFacts:
+def facts_of(score: Score, split: str, of_characters: int | None = None, online: bool = False) -> ScoreFacts:
     """A score as checkpoints and JSON keep it, with the split and the rule that it was made by.
 
     Args:
         score: the sum.
         split: such as 90/10/0.
         of_characters: how many characters could have been scored; as many as were, if not given.
+        online: whether the model learned from the text while it was scored.
     """
+    rule = "online" if online else "static"
     whole = of_characters is None or score.characters == of_characters
     return ScoreFacts(
         bits_per_char=None if score.impossible else score.bits_per_char,
@@ -77,7 +79,7 @@ def facts_of(score: Score, split: str, of_characters: int | None = None) -> Scor
         characters=score.characters,
         impossible_share=score.impossible_share,
         split=split,
-        rule="static, full" if whole else f"static, first {score.characters} of {of_characters}",
+        rule=f"{rule}, full" if whole else f"{rule}, first {score.characters} of {of_characters}",
     )
 
 
@@ -116,3 +118,18 @@ def evaluate(
         if progress:
             progress(begin + window.shape[1], len(ids))
     return Score(nats, len(ids), impossible)
+
+
+def evaluate_online(model: ScoresOnline, ids: NDArray[Any]) -> Score:
+    """Score a text, online: the model learns from each character after it was predicted.
+
+    Such a figure never stands in one column with static ones.
+
+    Args:
+        model: what can learn so.
+        ids: (N,) the text, N ≥ 1.
+    """
+    log_probs = model.online_log_probs(ids).clip(max=0)
+    possible = np.isfinite(log_probs)
+    nats = math.log(model.vocab_size) - float(log_probs[possible].sum())
+    return Score(nats, len(ids), int((~possible).sum()))

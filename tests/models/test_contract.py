@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from charrnn.checkpoint import load, save
+from charrnn.checkpoint import Model, load, save
 from charrnn.config import CELLS, SMOOTHINGS, CorpusConfig, ModelConfig, NgramConfig
 from charrnn.facts import Facts, TextFacts
 from charrnn.models.language_model import LanguageModel, State, next_log_probs, next_token
-from charrnn.models.ngram.model import NgramModel
+from charrnn.models.ngram.fitting import fit_ngram
 from charrnn.models.recurrent import RecurrentModel
 from charrnn.text.vocabulary import Vocabulary
 
@@ -24,15 +24,16 @@ def training_ids() -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     return rng.choice(V - 1, 400, p=[0.5, 0.25, 0.15, 0.08, 0.02])
 
 
-def make(kind: str) -> RecurrentModel | NgramModel:
+def make(kind: str) -> Model:
     torch.manual_seed(0)
     if kind in SMOOTHINGS:
-        return NgramModel.fit(training_ids(), V, NgramConfig(order=4, smoothing=kind))
+        order = None if kind == "longest" else 4
+        return fit_ngram(training_ids(), V, NgramConfig(order=order, smoothing=kind))
     return RecurrentModel(ModelConfig(cell=kind, hidden_size=8, dropout=0.5), V).eval()
 
 
 @pytest.fixture(params=KINDS)
-def model(request: pytest.FixtureRequest) -> RecurrentModel | NgramModel:
+def model(request: pytest.FixtureRequest) -> Model:
     return make(request.param)
 
 
@@ -128,9 +129,7 @@ def test_the_fast_step_is_the_slow_one(model: LanguageModel, tokens: torch.Tenso
         torch.testing.assert_close(part, other)
 
 
-def test_a_loaded_model_is_the_saved_one(
-    model: RecurrentModel | NgramModel, tokens: torch.Tensor, tmp_path: Path
-) -> None:
+def test_a_loaded_model_is_the_saved_one(model: Model, tokens: torch.Tensor, tmp_path: Path) -> None:
     facts = Facts(TextFacts("text.txt", "0" * 64, 400, CorpusConfig()), 1.0, "cpu")
     save(tmp_path / "model.safetensors", model, Vocabulary("abcdef"), facts)
     again = load(tmp_path / "model.safetensors")

@@ -6,7 +6,8 @@ import torch
 
 from charrnn.config import ModelConfig, NgramConfig, SamplingConfig
 from charrnn.errors import TextError
-from charrnn.models.ngram.model import NgramModel
+from charrnn.models.language_model import LanguageModel
+from charrnn.models.ngram.fitting import fit_ngram
 from charrnn.models.recurrent import RecurrentModel
 from charrnn.sampling import generate as generate_module
 from charrnn.sampling.generate import generate
@@ -16,23 +17,23 @@ ALPHABET = "\nabcdefghij"
 
 
 @pytest.fixture
-def cycle() -> NgramModel:
+def cycle() -> LanguageModel:
     """A model that has read abcdefghij over and over, and can only go on with it."""
     vocabulary = Vocabulary(ALPHABET)
     ids = vocabulary.encode("abcdefghij" * 30)
-    return NgramModel.fit(ids, len(vocabulary), NgramConfig(order=2, smoothing="ml"))
+    return fit_ngram(ids, len(vocabulary), NgramConfig(order=2, smoothing="ml"))
 
 
-def text(model: NgramModel | RecurrentModel, prime: str = "", **settings: float) -> str:
+def text(model: LanguageModel, prime: str = "", **settings: float) -> str:
     config = SamplingConfig(**settings)  # type: ignore[arg-type]
     return "".join(generate(model, Vocabulary(ALPHABET), config, prime))
 
 
-def test_goes_on_from_the_prime(cycle: NgramModel) -> None:
+def test_goes_on_from_the_prime(cycle: LanguageModel) -> None:
     assert text(cycle, "xyz".replace("xyz", "bcd"), length=8) == "efghijab"
 
 
-def test_a_long_prime_is_read_in_pieces(cycle: NgramModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_prime_is_read_in_pieces(cycle: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generate_module, "PIECE", 7)
     for length in (1, 6, 7, 8, 9, 14, 15, 16):
         prime = ("abcdefghij" * 3)[:length]
@@ -53,7 +54,7 @@ def test_the_seed_decides() -> None:
     assert text(model, length=50) != text(model, length=50)  # a new seed each time
 
 
-def test_an_unknown_prime_is_an_error_before_anything_is_written(cycle: NgramModel) -> None:
+def test_an_unknown_prime_is_an_error_before_anything_is_written(cycle: LanguageModel) -> None:
     with pytest.raises(TextError, match="'Z'"):
         generate(cycle, Vocabulary(ALPHABET), SamplingConfig(), "aZ")
     assert "".join(generate(cycle, Vocabulary(ALPHABET), SamplingConfig(length=2), "aZ", "skip")) == "bc"
@@ -62,12 +63,12 @@ def test_an_unknown_prime_is_an_error_before_anything_is_written(cycle: NgramMod
 def test_bytes_are_written_as_characters() -> None:
     vocabulary = Vocabulary(None)
     ids = vocabulary.encode("né" * 200)
-    model = NgramModel.fit(ids, 256, NgramConfig(order=3, smoothing="ml"))
+    model = fit_ngram(ids, 256, NgramConfig(order=3, smoothing="ml"))
     pieces = list(generate(model, vocabulary, SamplingConfig(length=6), "né"))
     assert pieces == ["n", "", "é", "n", "", "é"]
 
 
-def test_drawing_leaves_gradients_on_for_the_caller(cycle: NgramModel) -> None:
+def test_drawing_leaves_gradients_on_for_the_caller(cycle: LanguageModel) -> None:
     stream = generate(cycle, Vocabulary(ALPHABET), SamplingConfig(length=5), "a")
     next(stream)
     assert torch.is_grad_enabled()
@@ -79,7 +80,7 @@ def test_long_runs_follow_the_distribution() -> None:
     vocabulary = Vocabulary(ALPHABET)
     counts = np.arange(len(ALPHABET)) + 1
     ids = np.repeat(np.arange(len(ALPHABET)), counts)
-    model = NgramModel.fit(ids, len(vocabulary), NgramConfig(order=1, smoothing="ml"))
+    model = fit_ngram(ids, len(vocabulary), NgramConfig(order=1, smoothing="ml"))
     written = text(model, length=5000, seed=0)
     found = np.array([written.count(character) for character in ALPHABET]) / 5000
     np.testing.assert_allclose(found, counts / counts.sum(), atol=0.02)

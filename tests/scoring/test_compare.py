@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from charrnn.checkpoint import Checkpoint
+from charrnn.checkpoint import Checkpoint, Model
 from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, SamplingConfig
 from charrnn.errors import ModelError
 from charrnn.facts import Facts, TextFacts
-from charrnn.models.ngram.model import NgramModel
+from charrnn.models.ngram.fitting import fit_ngram
 from charrnn.models.recurrent import RecurrentModel
 from charrnn.scoring.compare import held_out, measure
 from charrnn.text.corpus import Corpus, read_corpus
@@ -26,8 +26,8 @@ DESIGNED_NAMES = {
 def of(corpus: Corpus, smoothing: str | None = None) -> Checkpoint:
     size = len(corpus.vocabulary)
     torch.manual_seed(0)
-    model: NgramModel | RecurrentModel = (
-        NgramModel.fit(corpus.train, size, NgramConfig(order=3, smoothing=smoothing))
+    model: Model = (
+        fit_ngram(corpus.train, size, NgramConfig(order=3, smoothing=smoothing))
         if smoothing
         else RecurrentModel(ModelConfig(hidden_size=8), size).eval()
     )

@@ -10,7 +10,7 @@ import torch
 from charrnn.config import CELLS, ModelConfig, NgramConfig
 from charrnn.errors import TextError
 from charrnn.models.language_model import State
-from charrnn.models.ngram.model import NgramModel
+from charrnn.models.ngram.fitting import fit_ngram
 from charrnn.models.recurrent import RecurrentModel
 from charrnn.scoring.evaluate import Score, evaluate, facts_of
 
@@ -41,7 +41,7 @@ def test_the_size_of_the_pieces_does_not_show(kind: str) -> None:
     torch.manual_seed(0)
     ids = np.random.default_rng(0).integers(0, 7, 203).astype(np.uint8)
     model = (
-        NgramModel.fit(ids[:100], 7, NgramConfig(order=4))
+        fit_ngram(ids[:100], 7, NgramConfig(order=4))
         if kind == "mkn"
         else RecurrentModel(ModelConfig(cell=kind, hidden_size=8), 7).eval()
     )
