@@ -18,8 +18,11 @@ Check = Callable[[Any], str | None]
 """Takes a value that is not None; returns what it must be instead, or None when it is good."""
 
 CELLS = ("rnn", "lstm", "gru", "minlstm", "mingru")
-SMOOTHINGS = ("ml", "stupid", "witten-bell", "kn", "mkn")
+SMOOTHINGS = ("ml", "stupid", "witten-bell", "kn", "mkn", "tuned", "longest")
 BYTES_VOCAB_SIZE = 256
+DEFAULT_ORDER = 9
+DEFAULT_BYTES_ORDER = 8
+MOST_ORDER = 100
 LEAST_MEASURED_STEPS = 5
 LARGEST_INTEGER = 2**31 - 1
 """What every library below takes for an integer."""
@@ -128,21 +131,51 @@ class ModelConfig(Checked):
 
 @dataclass(frozen=True)
 class NgramConfig(Checked):
-    """The n-gram model. `order` counts the predicted character: order 7 predicts from 6 characters."""
+    """The n-gram model. `order` counts the predicted character: order 9 predicts from 8 characters."""
 
-    order: int = option(
-        7, "Length of the longest n-gram, predicted character included (Goldberg's order plus one).",
-        check=between(1),
+    order: int | None = option(
+        None,
+        "Length of the longest n-gram, predicted character included (Goldberg's order plus one). "
+        f"The default is {DEFAULT_ORDER}, and {DEFAULT_BYTES_ORDER} with --bytes.",
+        check=between(1, MOST_ORDER),
     )  # fmt: skip
     smoothing: str = option(
-        "mkn",
+        "tuned",
         "ml: Goldberg's unsmoothed counts; stupid: stupid back-off, normalised; witten-bell; "
-        "kn: Kneser-Ney; mkn: modified Kneser-Ney, interpolated.",
+        "kn: Kneser-Ney; mkn: modified Kneser-Ney, interpolated; tuned: the same, discounts fitted on the end of "
+        "the training part; longest: unsmoothed, after the longest context that occurs, however long.",
         check=one_of(SMOOTHINGS),
     )  # fmt: skip
+    prune: int = option(
+        0, "Leave out n-grams of three characters and more whose count is this or less; smaller, and a little worse.",
+        check=between(0),
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        """Check also what goes together."""
+        super().__post_init__()
+        if self.order and self.smoothing == "longest":
+            raise UsageError(f"--order {self.order}: --smoothing longest has no order; leave it out")
+        if self.prune and self.smoothing in ("ml", "longest"):
+            raise UsageError(f"--prune {self.prune}: --smoothing {self.smoothing} has nothing to fall back on")
+
+    def with_order(self, is_bytes: bool) -> NgramConfig:
+        """The same with the default order in place of None."""
+        if self.order or self.smoothing == "longest":
+            return self
+        return dataclasses.replace(self, order=DEFAULT_BYTES_ORDER if is_bytes else DEFAULT_ORDER)
+
+    @property
+    def name(self) -> str:
+        """For a file."""
+        parts = (self.smoothing, self.order, self.prune and f"prune-{self.prune}")
+        return "-".join(str(part) for part in parts if part)
 
     def __str__(self) -> str:
-        return f"{self.smoothing} order {self.order}"
+        if self.smoothing == "longest":
+            return "longest match"
+        pruned = f", pruned to {self.prune + 1}" if self.prune else ""
+        return f"{self.smoothing} order {self.order}{pruned}"
 
 
 @dataclass(frozen=True)

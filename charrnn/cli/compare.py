@@ -129,10 +129,10 @@ def _fitted_ngram(model: Checkpoint, corpus: Corpus) -> list[Checkpoint]:
     if corpus.sha256 != model.facts.text.sha256:
         say(f"no n-gram model is fitted: {corpus.path} is held out as a whole")
         return []
-    config = NgramConfig()
-    name = f"{corpus.name}-{config.smoothing}-{config.order}"
+    config = NgramConfig().with_order(corpus.config.bytes)
+    name = f"{corpus.name}-{config.name}"
     say(f"none of them is an n-gram model: fitting {name} (`charrnn ngram` keeps one)")
-    return [fit(corpus, config, Path(name))[0]]
+    return [fit(corpus, config, Path(name)).checkpoint]
 
 
 def _show(rows: Sequence[Row], part: HeldOut, corpus: Corpus, prime: str) -> None:

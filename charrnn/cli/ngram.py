@@ -7,15 +7,17 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from charrnn.cli.processes import group, is_first, number, wait_for_all
 from charrnn.config import CorpusConfig, NgramConfig
-from charrnn.errors import CheckpointError
+from charrnn.errors import CheckpointError, UsageError
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
+    from charrnn.scoring.evaluate import Score
     from charrnn.text.corpus import Corpus
 
 
@@ -27,6 +29,9 @@ def ngram(
     *,
     corpus: CorpusConfig,
     model: NgramConfig,
+    online: Annotated[
+        bool, typer.Option("--online", help="Score also with counts that go on while the held-out part is read.")
+    ] = False,
     out: Annotated[
         str | None,
         typer.Option(help="Name of the checkpoint; TEXT-SMOOTHING-ORDER if not said.", show_default=False),
@@ -36,51 +41,108 @@ def ngram(
 ) -> None:
     """Count the character n-grams of a text: the baseline.
 
-    Prints the held-out score, and saves a checkpoint that `sample` and `compare` take like any other.
+    Prints the held-out score, and saves a checkpoint that `sample` and `compare` take like any other. Under torchrun
+    the processes share the counting.
     """
+    model = model.with_order(corpus.bytes)
+    _check(model, online)
+    with group():
+        if is_first():
+            result = _count(text, corpus, model, online, out, force)
+            if as_json:
+                print(json.dumps(result))
+        else:
+            _assist(text, corpus, model)
+
+
+def _count(
+    text: str, corpus: CorpusConfig, model: NgramConfig, online: bool, out: str | None, force: bool
+) -> dict[str, Any]:
     from charrnn.checkpoint import save
     from charrnn.cli.checkpoints import check_writable, place, refuse_to_overwrite
     from charrnn.cli.terminal import field
     from charrnn.cli.texts import locate, read, show_text
     from charrnn.scoring.compare import json_of
+    from charrnn.scoring.evaluate import facts_of
 
     text_path = locate(text)
-    path = place(out, f"{text_path.stem}-{model.smoothing}-{model.order}")
+    path = place(out, f"{text_path.stem}-{model.name}")
     check_writable(path)
+    wait_for_all()
     source = read(text_path, corpus)
     refuse_to_overwrite(path, force or _is_same(path, source, model))
     show_text(source)
-    fitted, score = fit(source, model, path)
-    save(path, fitted.model, fitted.vocabulary, fitted.facts)
-    result = json_of(dataclasses.replace(fitted, size=path.stat().st_size))
-    field("model", f"{fitted.description}, {result['entries']:,} n-grams")
-    field("fit", f"{fitted.facts.fit_seconds:.2f} s")
-    field("validation", f"{score}")
+    fitted = fit(source, model, path, online)
+    one = fitted.checkpoint
+    save(path, one.model, one.vocabulary, one.facts)
+    result = json_of(dataclasses.replace(one, size=path.stat().st_size))
+    field("model", f"{one.description}, {result['entries']:,} n-grams")
+    field("fit", f"{one.facts.fit_seconds:.2f} s")
+    field("validation", str(fitted.score or "none was held out"))
+    if fitted.online:
+        field("online", f"{fitted.online}, counting on while it reads: no figure to compare with static ones")
+        result["online"] = dataclasses.asdict(facts_of(fitted.online, source.split, online=True))
     field("checkpoint", f"{path}, {result['bytes'] / 1e6:.1f} MB")
-    if as_json:
-        print(json.dumps(result))
+    return result
 
 
-def fit(source: Corpus, config: NgramConfig, path: Path) -> tuple[Checkpoint, str]:
+def _assist(text: str, corpus: CorpusConfig, config: NgramConfig) -> None:
+    """Count a part of the text for the first process."""
+    from charrnn.cli.texts import locate, read
+    from charrnn.models.ngram.fitting import COUNT_OCCURRENCES
+    from charrnn.models.ngram.sharding import count_together
+
+    wait_for_all()
+    source = read(locate(text), corpus)
+    assert config.order
+    count_together(source.train, len(source.vocabulary), config.order, config.smoothing in COUNT_OCCURRENCES)
+
+
+class Fitted(NamedTuple):
+    """A model, and its scores of the held-out part where there is one: static, and online if that was asked for."""
+
+    checkpoint: Checkpoint
+    score: Score | None
+    online: Score | None
+
+
+def fit(source: Corpus, config: NgramConfig, path: Path, online: bool = False) -> Fitted:
     """Count the training part and score the validation part, with bars."""
     from charrnn.checkpoint import Checkpoint
     from charrnn.cli.terminal import progress
     from charrnn.facts import Facts, TextFacts
-    from charrnn.models.ngram.model import NgramModel
-    from charrnn.scoring.evaluate import evaluate, facts_of
+    from charrnn.models.ngram.counting import count_ngrams
+    from charrnn.models.ngram.fitting import Counted, fit_ngram
+    from charrnn.models.ngram.sharding import count_together
+    from charrnn.scoring.evaluate import evaluate, evaluate_online, facts_of
 
     started = time.perf_counter()
-    with progress("counting", "order") as update:
-        fitted = NgramModel.fit(source.train, len(source.vocabulary), config, update)
+    vocab_size, counted = len(source.vocabulary), None
+    with progress("counting", "step") as update:
+        if config.smoothing == "longest":
+            model = fit_ngram(source.train, vocab_size, config, update)
+        else:
+            count = count_ngrams if number() == 1 else count_together
+            counted = Counted.of(source.train, vocab_size, config, update, count)
+            model = counted.model()
     seconds = time.perf_counter() - started
-    validation, shown = None, "none was held out"
+    score = score_online = None
     if len(source.validation):
         with progress("scoring", "char") as update:
-            score = evaluate(fitted, source.validation, progress=update)
-        validation, shown = facts_of(score, source.split), str(score)
+            score = evaluate(model, source.validation, progress=update)
+        if online and counted:
+            score_online = evaluate_online(counted, source.validation)
+    validation = facts_of(score, source.split) if score else None
     facts = Facts(TextFacts.of(source), seconds, "cpu", validation, command=tuple(sys.argv))
-    size = sum(tensor.nbytes for tensor in fitted.tensors().values())
-    return Checkpoint(fitted, source.vocabulary, facts, path, size), shown
+    size = sum(tensor.nbytes for tensor in model.tensors().values())
+    return Fitted(Checkpoint(model, source.vocabulary, facts, path, size), score, score_online)
+
+
+def _check(config: NgramConfig, online: bool) -> None:
+    if online and config.smoothing in ("stupid", "longest"):
+        raise UsageError(f"--online: --smoothing {config.smoothing} cannot count on; say another one")
+    if number() > 1 and config.smoothing == "longest":
+        raise UsageError("--smoothing longest sorts the text as a whole; run it without torchrun")
 
 
 def _is_same(path: Path, source: Corpus, config: NgramConfig) -> bool:

@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.text import Text
 from tqdm import tqdm
 
+from charrnn.cli.processes import is_first
+
 BAR_DELAY = 1.0
 """Seconds before a bar appears: what is done sooner needs none."""
 
@@ -41,8 +43,8 @@ def bar(
 ) -> tqdm[Any]:
     """A progress bar on stderr, where that is a terminal."""
     return tqdm(
-        total=total, desc=one_line(label), unit=unit, delay=delay, disable=hidden or None, leave=False,
-        file=sys.stderr, dynamic_ncols=True, unit_scale=unit != "step", **options,
+        total=total, desc=one_line(label), unit=unit, delay=delay, disable=hidden or not is_first() or None,
+        leave=False, file=sys.stderr, dynamic_ncols=True, unit_scale=unit != "step", **options,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from charrnn import __version__
 from charrnn.checkpoint import Checkpoint
 from charrnn.config import SamplingConfig
 from charrnn.errors import ModelError
-from charrnn.models.ngram.model import NgramModel
+from charrnn.models.recurrent import RecurrentModel
 from charrnn.sampling.generate import generate
 from charrnn.scoring.evaluate import Progress, Score, evaluate, facts_of
 from charrnn.text.corpus import Corpus
@@ -145,8 +145,8 @@ def json_of(checkpoint: Checkpoint) -> dict[str, Any]:
         "checkpoint": str(checkpoint.path),
         "kind": checkpoint.kind,
         "model": checkpoint.description,
-        "parameters": None if isinstance(model, NgramModel) else model.parameter_count,
-        "entries": model.entries if isinstance(model, NgramModel) else None,
+        "parameters": model.parameter_count if isinstance(model, RecurrentModel) else None,
+        "entries": None if isinstance(model, RecurrentModel) else model.entries,
         "bytes": checkpoint.size,
         "fit_seconds": round(facts.fit_seconds, 3),
         "steps": facts.step,

@@ -34,7 +34,7 @@ def charrnn(folder: Path, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with text.txt and two models of it, text-lstm and text-mkn-3, to be copied."""
+    """A folder with text.txt and two models of it, text-lstm and text-tuned-3, to be copied."""
     folder = tmp_path_factory.mktemp("made")
     with contextlib.chdir(folder):
         Path("text.txt").write_text(TEXT, encoding="utf-8")

@@ -22,12 +22,12 @@ def _rows(charrnn: Charrnn, *words: object) -> list[dict[str, Any]]:
 def test_all_models_of_the_newest_ones_text(charrnn: Charrnn, models: Path, folder: Path) -> None:
     (folder / "other.txt").write_text("another text " * 50, encoding="utf-8")
     assert charrnn("ngram", "other.txt").status == 0
-    (models / "other-mkn-7.safetensors").rename(models / "old.safetensors")
-    for name in ("text-lstm", "text-mkn-3"):
+    (models / "other-tuned-9.safetensors").rename(models / "old.safetensors")
+    for name in ("text-lstm", "text-tuned-3"):
         (models / f"{name}.safetensors").touch()
     rows = _rows(charrnn)
     assert [row["checkpoint"] for row in rows] == [
-        "checkpoints/text-mkn-3.safetensors",  # the better comes first
+        "checkpoints/text-tuned-3.safetensors",  # the better comes first
         "checkpoints/text-lstm.safetensors",
     ]
     assert rows[0]["bits_per_char"] < rows[1]["bits_per_char"]
@@ -37,14 +37,14 @@ def test_all_models_of_the_newest_ones_text(charrnn: Charrnn, models: Path, fold
 
 def test_the_figures_are_those_of_the_fitting(charrnn: Charrnn, models: Path) -> None:
     fitted = json.loads(charrnn("ngram", "text.txt", "--order", 3, "--json").text)
-    row = _rows(charrnn, "text-mkn-3")[0]
+    row = _rows(charrnn, "text-tuned-3")[0]
     for key in ("bits_per_char", "characters", "bytes", "entries", "kind", "rule"):
         assert row[key] == fitted[key]
 
 
 def test_a_baseline_is_fitted_where_there_is_none(charrnn: Charrnn, models: Path) -> None:
     assert [row["kind"] for row in _rows(charrnn, "text-lstm")] == ["ngram", "recurrent"]
-    assert not (models / "text-mkn-7.safetensors").exists()
+    assert not (models / "text-tuned-9.safetensors").exists()
 
 
 def test_the_test_part_is_what_is_compared_on(charrnn: Charrnn) -> None:
@@ -56,7 +56,7 @@ def test_people_get_a_table_on_stderr(charrnn: Charrnn, models: Path) -> None:
     result = charrnn("compare")
     assert result.status == 0
     assert result.out == b""
-    for part in ("bits/", "lstm 1x8", "mkn order 3", "170 held-out characters", "split 90/10/0", "static"):
+    for part in ("bits/", "lstm 1x8", "tuned order 3", "170 held-out characters", "split 90/10/0", "static"):
         assert part in result.err
 
 
@@ -86,8 +86,8 @@ def test_another_text_is_held_out_as_a_whole(charrnn: Charrnn, models: Path, fol
 def test_different_vocabularies_are_refused(charrnn: Charrnn, models: Path, folder: Path) -> None:
     (folder / "other.txt").write_text("another text " * 50, encoding="utf-8")
     assert charrnn("ngram", "other.txt").status == 0
-    result = charrnn("compare", "text-lstm", "other-mkn-7")
-    assert result.failed_with(1, "text-lstm and other-mkn-7 have different vocabularies (24 and 9 characters)")
+    result = charrnn("compare", "text-lstm", "other-tuned-9")
+    assert result.failed_with(1, "text-lstm and other-tuned-9 have different vocabularies (24 and 9 characters)")
 
 
 def test_different_splits_are_refused(charrnn: Charrnn, models: Path) -> None:

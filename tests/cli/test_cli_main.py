@@ -47,11 +47,14 @@ def test_without_a_command_it_shows_help_and_nothing_else(charrnn: Charrnn) -> N
         (["train", "text.txt", "--device", "abacus"], "--device abacus: is not here; here are"),
         (["train", "text.txt", "--out", "."], "--out .: is a folder"),
         (["ngram", "text.txt", "--order", "0"], "--order 0"),
-        (["ngram", "text.txt", "--order", "99"], "--order 99 is too large for a vocabulary of 24"),
+        (["ngram", "text.txt", "--order", "101"], "--order 101: must be from 1 to 100"),
         (["ngram", "text.txt", "--smoothing", "iron"], "--smoothing iron"),
+        (["ngram", "text.txt", "--smoothing", "longest", "--order", "3"], "--smoothing longest has no order"),
+        (["ngram", "text.txt", "--smoothing", "ml", "--prune", "1"], "--smoothing ml has nothing to fall back on"),
+        (["ngram", "text.txt", "--smoothing", "stupid", "--online"], "--smoothing stupid cannot count on"),
         (["ngram", "text.txt", "--encoding", "hex"], "--encoding hex: there is no such encoding"),
         (["ngram", "text.txt", "--encoding", "undefined"], "--encoding undefined: there is no such encoding"),
-        (["ngram", "text.txt", "--out", "there/"], "--out there/: is a folder; name a file, such as there/text-mkn-7"),
+        (["ngram", "text.txt", "--out", "there/"], "--out there/: is a folder; name a file, such as there/text-"),
     ],
 )  # fmt: skip
 def test_wrong_usage_is_one_line_and_status_2(charrnn: Charrnn, folder: Path, words: list[str], part: str) -> None:

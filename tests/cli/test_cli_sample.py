@@ -10,7 +10,7 @@ from program import Charrnn
 
 
 def test_the_text_alone_is_on_stdout(charrnn: Charrnn, models: Path) -> None:
-    for model in ("text-lstm", "text-mkn-3", models / "text-lstm.safetensors"):
+    for model in ("text-lstm", "text-tuned-3", models / "text-lstm.safetensors"):
         result = charrnn("sample", model, "--length", 30, "--prime", "To be", "--seed", 1)
         assert result.status == 0
         assert result.text.startswith("To be")
@@ -22,14 +22,14 @@ def test_the_text_alone_is_on_stdout(charrnn: Charrnn, models: Path) -> None:
 def test_the_newest_checkpoint_and_a_new_seed(charrnn: Charrnn, models: Path) -> None:
     os.utime(models / "text-lstm.safetensors", (1, 1))
     first, second = (charrnn("sample", "--length", 200) for _ in range(2))
-    assert first.err.startswith("checkpoints/text-mkn-3.safetensors: mkn order 3, temperature 1, seed ")
+    assert first.err.startswith("checkpoints/text-tuned-3.safetensors: tuned order 3, temperature 1, seed ")
     assert first.text != second.text
     seed = first.err.split()[-1]
     assert charrnn("sample", "--length", 200, "--seed", seed).text == first.text
 
 
 def test_temperature_0_needs_no_luck(charrnn: Charrnn, models: Path) -> None:
-    words = ("sample", "text-mkn-3", "--length", 40)
+    words = ("sample", "text-tuned-3", "--length", 40)
     assert charrnn(*words, "--temp", 0).text == charrnn(*words, "--temperature", 0).text
     assert charrnn(*words, "--top-k", 1).text == charrnn(*words, "--temp", 0).text
     only = charrnn(*words, "--top-p", 1e-9, "--seed", 1).text  # of two that are as likely, another than above perhaps
@@ -52,11 +52,11 @@ def test_temperature_0_needs_no_luck(charrnn: Charrnn, models: Path) -> None:
     ],
 )
 def test_wrong_usage(charrnn: Charrnn, models: Path, words: list[str], part: str) -> None:
-    assert charrnn("sample", "text-mkn-3", *words).failed_with(2, part)
+    assert charrnn("sample", "text-tuned-3", *words).failed_with(2, part)
 
 
 def test_an_unknown_character_of_the_prime(charrnn: Charrnn, models: Path) -> None:
-    words = ("sample", "text-mkn-3", "--prime", "To be\nor é é", "--length", 5)
+    words = ("sample", "text-tuned-3", "--prime", "To be\nor é é", "--length", 5)
     assert charrnn(*words).failed_with(1, "'é' (U+00E9", "line 2, column 4, and 1 more", "--unknown skip")
     for unknown in ("skip", "replace"):
         result = charrnn(*words, "--unknown", unknown)
@@ -68,7 +68,7 @@ def test_an_unknown_character_of_the_prime(charrnn: Charrnn, models: Path) -> No
 
 def test_a_prime_from_a_file_or_stdin(charrnn: Charrnn, models: Path, folder: Path) -> None:
     (folder / "prime.txt").write_bytes(b"To be,\nor")
-    words = ("sample", "text-mkn-3", "--length", 20, "--seed", 1)
+    words = ("sample", "text-tuned-3", "--length", 20, "--seed", 1)
     expected = charrnn(*words, "--prime", "To be,\nor").out
     assert charrnn(*words, "--prime-file", "prime.txt").out == expected
     assert charrnn(*words, "--prime-file", "-", stdin=b"To be,\nor").out == expected
@@ -78,7 +78,7 @@ def test_a_prime_from_a_file_or_stdin(charrnn: Charrnn, models: Path, folder: Pa
 def test_a_prime_is_read_as_texts_are(charrnn: Charrnn, models: Path, folder: Path) -> None:
     r"""A file with Windows line ends, or a byte-order mark, once was refused: the model does not know \r."""
     (folder / "prime.txt").write_bytes(b"\xef\xbb\xbfTo be,\r\nor")
-    words = ("sample", "text-mkn-3", "--length", 20, "--seed", 1)
+    words = ("sample", "text-tuned-3", "--length", 20, "--seed", 1)
     assert charrnn(*words, "--prime-file", "prime.txt").out == charrnn(*words, "--prime", "To be,\nor").out
 
 
@@ -132,7 +132,7 @@ def test_a_terminal_gets_control_characters_in_a_harmless_form(charrnn: Charrnn,
 
 def test_a_reader_that_leaves_is_no_mistake(models: Path, folder: Path) -> None:
     """`charrnn sample | head -c 20` once had status 1, which typer gives; with `set -o pipefail` a script stopped."""
-    command = [sys.executable, "-m", "charrnn", "sample", "text-mkn-3", "--length", "100000000"]
+    command = [sys.executable, "-m", "charrnn", "sample", "text-tuned-3", "--length", "100000000"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as sampling:
         assert sampling.stdout is not None
         assert sampling.stderr is not None
