@@ -49,9 +49,9 @@ def bar(
 
 
 @contextmanager
-def progress(label: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+def progress(label: str, unit: str, delay: float = BAR_DELAY) -> Iterator[Callable[[int, int], None]]:
     """A bar as a function that is told how much is done, and of how much; it appears after a second."""
-    with bar(None, label, unit, delay=BAR_DELAY) as shown:
+    with bar(None, label, unit, delay) as shown:
 
         def update(done: int, total: int) -> None:
             shown.total = total

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from charrnn.cli.terminal import bar, field, progress, say
 from charrnn.config import CorpusConfig
@@ -10,6 +11,9 @@ from charrnn.errors import TextError
 from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.known_texts import KNOWN_TEXTS, KnownText, fetch, find
 from charrnn.text.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from charrnn.checkpoint import Checkpoint
 
 DATA = Path("data")
 """The folder that texts are fetched into, below the one that charrnn runs in."""
@@ -53,6 +57,30 @@ def read(path: Path, config: CorpusConfig, vocabulary: Vocabulary | None = None)
     """Read a text, with a bar."""
     with progress(f"reading {path.name}", "B") as update:
         return read_corpus(path, config, vocabulary, update)
+
+
+def read_fitted_on(model: Checkpoint, name: str | None = None) -> Corpus:
+    """The text that a model was fitted on, split as it was then.
+
+    Args:
+        model: the model.
+        name: where the text is; as it was named when the model was fitted, or in data/, if not said.
+
+    Raises:
+        TextError: there is no such file, or it is not that text.
+    """
+    facts = model.facts.text
+    if name is not None:
+        path = locate(name)
+    else:
+        try:
+            path = locate(facts.path)
+        except TextError:
+            path = locate(Path(facts.path).name)
+    corpus = read(path, facts.corpus, model.vocabulary)
+    if corpus.sha256 != facts.sha256:
+        raise TextError(f"{path}: is not the text that {model.name} was fitted on; name that one with --text")
+    return corpus
 
 
 def show_text(corpus: Corpus) -> None:

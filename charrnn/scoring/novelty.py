@@ -88,8 +88,10 @@ class TrainingText:
         """How new another text is.
 
         Args:
-            ids: (N,) the text, N ≥ 1.
+            ids: (N,) the text.
         """
+        if not len(ids):
+            return Novelty(0, None, None, None, 0, 0, 0, None, None, None)
         matches = self._matches(ids)
         lengths = matches[:, 2]
         novel_10, novel_20, novel_40 = (_mean(lengths[n - 1 :] < n) for n in (10, 20, 40))

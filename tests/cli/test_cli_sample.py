@@ -99,6 +99,39 @@ def test_bytes_go_through_unchanged(charrnn: Charrnn, folder: Path) -> None:
     assert result.out == raw[:96]
 
 
+def test_novelty_is_shown_after_the_text_and_does_not_change_it(charrnn: Charrnn, models: Path) -> None:
+    words = ("sample", "text-lstm", "--length", 200, "--seed", 1, "--prime", "To")
+    result = charrnn(*words, "--novelty")
+    assert result.status == 0
+    assert result.out == charrnn(*words).out
+    lines = result.err.splitlines()
+    assert [line.split("  ")[0] for line in lines[4:6]] == ["sample", "held-out text"]
+    assert lines[5].split()[2:] == ["0%", "0%", "0%", "170", "100%", "100%", "100%"]  # the text repeats itself
+    assert lines[7].startswith("200 and 170 characters against the training part of text.txt (1,530 characters)")
+    assert 'Longest copy: "' in result.err
+    assert "Red: " not in result.err
+
+
+def test_novelty_needs_the_text_that_the_model_was_fitted_on(charrnn: Charrnn, models: Path, folder: Path) -> None:
+    """And says so before anything is written."""
+    words = ("sample", "text-lstm", "--novelty", "--length", 30)
+    (folder / "text.txt").rename(folder / "moved.txt")
+    assert charrnn(*words).failed_with(1, "text.txt: there is no such file")
+    (folder / "text.txt").write_text("To be\n" * 300, encoding="utf-8")
+    message = "text.txt: is not the text that text-lstm was fitted on; name that one with --text"
+    assert charrnn(*words).failed_with(1, message)
+    assert charrnn(*words, "--text", "moved.txt").status == 0
+    assert charrnn(*words[:2], "--text", "moved.txt").failed_with(2, "--text moved.txt: is for --novelty alone")
+    assert charrnn(*words[:3], "--length", 0).failed_with(2, "--length 0: there is nothing to judge")
+
+
+def test_novelty_without_held_out_text(charrnn: Charrnn) -> None:
+    assert charrnn("ngram", "text.txt", "--order", 3, "--val-fraction", 0).status == 0
+    result = charrnn("sample", "--novelty", "--length", 30)
+    assert result.status == 0
+    assert "held-out" not in result.err
+
+
 def test_no_checkpoint(charrnn: Charrnn, folder: Path) -> None:
     assert charrnn("sample").failed_with(1, "there is no checkpoint in checkpoints/; make one with `charrnn train")
     assert charrnn("sample", "none").failed_with(1, "none: there is no such file; `charrnn train TEXT` makes")
@@ -111,23 +144,43 @@ def test_what_is_no_checkpoint(charrnn: Charrnn, folder: Path) -> None:
     assert charrnn("sample", "text.txt").failed_with(1, "text.txt: is no safetensors file, or a damaged one")
 
 
+def _shown_on_a_terminal(command: str, **environment: str) -> bytes:
+    """What a command writes to standard output where that is a terminal."""
+    import pty
+
+    reader, writer = pty.openpty()
+    code = f"import sys; from charrnn.cli.main import main; sys.argv = {command.split()!r}; main()"
+    wishes = ("NO_COLOR", "FORCE_COLOR")
+    surroundings = {name: value for name, value in os.environ.items() if name not in wishes}
+    surroundings |= {"TERM": "xterm", **environment}
+    subprocess.run([sys.executable, "-c", code], stdout=writer, stderr=subprocess.DEVNULL, check=True, env=surroundings)
+    shown = os.read(reader, 10_000)
+    os.close(writer)
+    os.close(reader)
+    return shown.replace(b"\r", b"")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_copies_are_red_on_a_terminal(charrnn: Charrnn, folder: Path) -> None:
+    """In a harmless form all the same; and not where the user wants no colours."""
+    line = "nobler in the mind\x1b to suffer\n"
+    (folder / "red.txt").write_text(line * 40, encoding="utf-8")
+    assert charrnn("ngram", "red.txt", "--order", 5).status == 0
+    command = "charrnn sample --novelty --length 40 --temp 0 --prime no"
+    text = (line * 2)[2:42].replace("\x1b", "\\x1b")
+    shown = _shown_on_a_terminal(command).decode()
+    assert shown.startswith("no\x1b[31mb\x1b[0m\x1b[31ml\x1b[0m")
+    assert shown.replace("\x1b[31m", "").replace("\x1b[0m", "") == f"no{text}\n"
+    assert _shown_on_a_terminal(command, NO_COLOR="1").decode() == f"no{text}\n"
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 def test_a_terminal_gets_control_characters_in_a_harmless_form(charrnn: Charrnn, folder: Path) -> None:
     """Into a pipe they are written as they are."""
     (folder / "harmful.txt").write_bytes(b"\x1b[31m\x07\xe2\x80\xae\n" * 50)
     assert charrnn("ngram", "harmful.txt", "--order", 4).status == 0
     assert charrnn("sample", "--length", 8, "--temp", 0).out == b"\x1b[31m\x07\xe2\x80\xae\n"
-    import pty
-
-    reader, writer = pty.openpty()
-    code = (
-        "import sys; from charrnn.cli.main import main; sys.argv = 'charrnn sample --length 8 --temp 0'.split(); main()"
-    )
-    subprocess.run([sys.executable, "-c", code], stdout=writer, stderr=subprocess.DEVNULL, check=True)
-    shown = os.read(reader, 1000)
-    os.close(writer)
-    os.close(reader)
-    assert shown.replace(b"\r", b"") == b"\\x1b[31m\\x07\\u202e\n\n"
+    assert _shown_on_a_terminal("charrnn sample --length 8 --temp 0") == b"\\x1b[31m\\x07\\u202e\n\n"
 
 
 def test_a_reader_that_leaves_is_no_mistake(models: Path, folder: Path) -> None:

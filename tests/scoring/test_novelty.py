@@ -117,6 +117,7 @@ def test_texts_that_have_nothing_to_share() -> None:
         "known_words": None, "known_word_pairs": None, "verbatim_lines": None,
     }  # fmt: skip
     assert judge("abc", "...")["known_words"] == 0
+    assert {*judge("", "abc").values()} == {0, None}
 
 
 def test_words_of_other_languages() -> None:
