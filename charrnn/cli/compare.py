@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charrnn.config import NgramConfig, SamplingConfig
+from charrnn.config import LARGEST_INTEGER, NgramConfig, SamplingConfig
 from charrnn.errors import CheckpointError, TextError
 
 if TYPE_CHECKING:
@@ -44,6 +44,14 @@ def compare(
     length: Annotated[int, typer.Option(help="Characters of each sample.")] = 300,
     temperature: Annotated[float, typer.Option("--temp", "--temperature", help="Temperature of the samples.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Seed of the samples.")] = 0,
+    novelty_length: Annotated[
+        int,
+        typer.Option(
+            help="Characters that each model writes to be judged for what it copies from the training text; 0: none.",
+            min=0,
+            max=LARGEST_INTEGER,
+        ),
+    ] = 10_000,
     unknown: Annotated[
         str,
         typer.Option(
@@ -61,8 +69,10 @@ def compare(
     from charrnn.checkpoint import checkpoints_in, load, newest
     from charrnn.cli.checkpoints import FOLDER, find
     from charrnn.cli.devices import choose
+    from charrnn.cli.novelty_display import sort
     from charrnn.cli.terminal import progress, say
-    from charrnn.scoring.compare import held_out, measure
+    from charrnn.cli.texts import locate, read, read_fitted_on
+    from charrnn.scoring.compare import Copying, held_out, measure
 
     where = choose(device)
     if checkpoints:
@@ -71,19 +81,28 @@ def compare(
         first = load(newest(FOLDER), where)
         say(f"comparing all models of {first.facts.text.path} in {FOLDER}/")
         models = [first, *_others_like(first, checkpoints_in(FOLDER), where)]
-    corpus = _read_text(models[0], text)
+    if text is None:
+        corpus = read_fitted_on(models[0])
+    else:
+        corpus = read(locate(text), models[0].facts.text.corpus, models[0].vocabulary)
     part = held_out(models, corpus)
     if all(model.kind != "ngram" for model in models):
         models += _fitted_ngram(models[0], corpus)
+    fitted_on = _fitted_on(models, corpus) if novelty_length else None
+    copying = Copying.beside(part, sort(fitted_on), novelty_length) if fitted_on else None
     rows = []
     for model in models:
-        with progress(f"scoring {model.name}", "char") as update:
-            rows.append(measure(model, part, prime, sampling, unknown, update))
+        scoring, writing = progress(f"scoring {model.name}", "char"), progress(f"{model.name} writes", "char")
+        with scoring as scored, writing as written:
+            rows.append(measure(model, part, prime, sampling, unknown, copying, scored, written))
     rows.sort(key=lambda row: row.score.nats_per_char)
     if as_json:
         print(json.dumps([row.as_json() for row in rows]))
     else:
-        _show(rows, part, corpus, prime)
+        _show(rows, part, corpus)
+        if fitted_on:
+            _show_novelty(rows, fitted_on)
+        _show_samples(rows, prime)
 
 
 def _others_like(first: Checkpoint, paths: Sequence[Path], device: torch.device) -> Iterator[Checkpoint]:
@@ -104,21 +123,22 @@ def _others_like(first: Checkpoint, paths: Sequence[Path], device: torch.device)
             yield other
 
 
-def _read_text(model: Checkpoint, name: str | None) -> Corpus:
-    """The text that is named, or the one that the model was fitted on."""
-    from charrnn.cli.texts import locate, read
+def _fitted_on(models: Sequence[Checkpoint], corpus: Corpus) -> Corpus | None:
+    """The text that all the models were fitted on, if there is one and it can be read."""
+    from charrnn.cli.terminal import say
+    from charrnn.cli.texts import read_fitted_on
 
-    facts = model.facts.text
-    if name is not None:
-        return read(locate(name), facts.corpus, model.vocabulary)
+    text = models[0].facts.text
+    if any((one.facts.text.sha256, one.facts.text.corpus) != (text.sha256, text.corpus) for one in models):
+        say("what they copy is not looked for: they were not fitted on the same text")
+        return None
+    if corpus.sha256 == text.sha256:
+        return corpus
     try:
-        path = locate(facts.path)
-    except TextError:
-        path = locate(Path(facts.path).name)
-    corpus = read(path, facts.corpus, model.vocabulary)
-    if corpus.sha256 != facts.sha256:
-        raise TextError(f"{path}: is not the text that {model.name} was fitted on; name that one with --text")
-    return corpus
+        return read_fitted_on(models[0])
+    except TextError as error:
+        say(f"what they copy is not looked for: {error}")
+        return None
 
 
 def _fitted_ngram(model: Checkpoint, corpus: Corpus) -> list[Checkpoint]:
@@ -135,15 +155,15 @@ def _fitted_ngram(model: Checkpoint, corpus: Corpus) -> list[Checkpoint]:
     return [fit(corpus, config, Path(name)).checkpoint]
 
 
-def _show(rows: Sequence[Row], part: HeldOut, corpus: Corpus, prime: str) -> None:
+def _show(rows: Sequence[Row], part: HeldOut, corpus: Corpus) -> None:
+    """Print the table of figures."""
     from rich.table import Table
 
-    from charrnn.cli.terminal import console, one_line, visible
+    from charrnn.cli.terminal import console, one_line
 
     screen = console()
-    table = Table(box=None, header_style="bold", pad_edge=False)
+    table = Table(box=None, header_style="bold", pad_edge=False, collapse_padding=True)
     table.add_column("model", overflow="fold")
-    descriptions = [row.checkpoint.description for row in rows]
     for header in (
         "bits/\nchar",
         "nats/\nchar",
@@ -154,11 +174,11 @@ def _show(rows: Sequence[Row], part: HeldOut, corpus: Corpus, prime: str) -> Non
         "sampling,\nchars/s",
     ):
         table.add_column(header, justify="right")
-    for row, description in zip(rows, descriptions, strict=True):
+    for row, label in zip(rows, _labels(rows), strict=True):
         facts = row.as_json()
         size = f"{facts['parameters']:,} p" if facts["parameters"] else f"{facts['entries']:,} n"
         table.add_row(
-            visible(row.checkpoint.name) if descriptions.count(description) > 1 else description,
+            label,
             _figure(row.score.bits_per_char),
             _figure(row.score.nats_per_char),
             size,
@@ -175,10 +195,39 @@ def _show(rows: Sequence[Row], part: HeldOut, corpus: Corpus, prime: str) -> Non
     for row in rows:
         if math.isinf(row.score.bits_per_char):
             screen.print(f"{one_line(row.checkpoint.name)}: {row.score}")
+
+
+def _show_novelty(rows: Sequence[Row], fitted_on: Corpus) -> None:
+    """Print the table of what is copied, the held-out text's row last."""
+    from charrnn.cli.novelty_display import show_novelty
+    from charrnn.cli.terminal import console
+
+    console().print()
+    found = [(label, row.novelty) for label, row in zip(_labels(rows), rows, strict=True) if row.novelty]
+    found += [("held-out text", row.held_out_novelty) for row in rows[:1] if row.held_out_novelty]
+    show_novelty(found, fitted_on)
+
+
+def _show_samples(rows: Sequence[Row], prime: str) -> None:
+    """Print what each model wrote."""
+    from charrnn.cli.terminal import console, one_line, visible
+
+    screen = console()
     after = f', after "{one_line(prime)}"' if prime else ""
     for row in rows:
         screen.rule(f"{one_line(row.checkpoint.name)} ({row.checkpoint.description}){after}", align="left")
         screen.print(visible(row.sample), soft_wrap=True)
+
+
+def _labels(rows: Sequence[Row]) -> list[str]:
+    """What the models are, or their names where two are the same."""
+    from charrnn.cli.terminal import visible
+
+    descriptions = [row.checkpoint.description for row in rows]
+    return [
+        visible(row.checkpoint.name) if descriptions.count(description) > 1 else description
+        for row, description in zip(rows, descriptions, strict=True)
+    ]
 
 
 def _figure(value: float) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from numpy.typing import NDArray
@@ -16,7 +16,11 @@ from charrnn.errors import ModelError
 from charrnn.models.recurrent import RecurrentModel
 from charrnn.sampling.generate import generate
 from charrnn.scoring.evaluate import Progress, Score, evaluate, facts_of
+from charrnn.scoring.novelty import Novelty, TrainingText
 from charrnn.text.corpus import Corpus
+
+TOLD_EVERY = 100
+"""Characters after which one is told how many are written."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,26 @@ class HeldOut:
 
 
 @dataclass(frozen=True)
+class Copying:
+    """How models are judged for what they copy.
+
+    Attributes:
+        training: the text that all of them were fitted on.
+        length: how many characters are judged.
+        held_out: the same figures of as many held-out characters, or of all if there are fewer.
+    """
+
+    training: TrainingText
+    length: int
+    held_out: Novelty
+
+    @classmethod
+    def beside(cls, part: HeldOut, training: TrainingText, length: int) -> Copying:
+        """What held-out characters have in common with the training text, to put beside what models write."""
+        return cls(training, length, training.judge(part.ids[:length]))
+
+
+@dataclass(frozen=True)
 class Row:
     """One model, measured.
 
@@ -46,6 +70,8 @@ class Row:
         sampling_chars_per_second: of writing one text.
         sample: written after the prime, which is not repeated.
         seed: of the sample.
+        novelty: of what it wrote, the sample and more, if that was judged.
+        held_out_novelty: of as much held-out text.
     """
 
     checkpoint: Checkpoint
@@ -55,6 +81,8 @@ class Row:
     sampling_chars_per_second: float
     sample: str
     seed: int | None
+    novelty: Novelty | None = None
+    held_out_novelty: Novelty | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The row under the names that all of charrnn's JSON uses."""
@@ -66,6 +94,8 @@ class Row:
             "sampling_chars_per_second": round(self.sampling_chars_per_second),
             "sample": self.sample,
             "seed": self.seed,
+            "novelty": self.novelty and self.novelty.as_json(),
+            "held_out_novelty": self.held_out_novelty and self.held_out_novelty.as_json(),
         }
 
 
@@ -107,7 +137,9 @@ def measure(
     prime: str,
     config: SamplingConfig,
     unknown: str = "error",
-    progress: Progress | None = None,
+    copying: Copying | None = None,
+    scoring: Progress | None = None,
+    writing: Progress | None = None,
 ) -> Row:
     """Score one model and let it write.
 
@@ -117,24 +149,39 @@ def measure(
         prime: what it writes after.
         config: how it writes.
         unknown: what to do with unknown characters of the prime, see Vocabulary.encode.
-        progress: told the characters scored, and of how many.
+        copying: how to judge what it copies; it writes as much as that needs, and the sample is the beginning.
+        scoring: told the characters scored, and of how many.
+        writing: told the characters written, and of how many.
     """
+    length = max(config.length, copying.length if copying else 0)
     # Made before anything is scored, so that a bad prime is told at once.
-    characters = generate(checkpoint.model, checkpoint.vocabulary, config, prime, unknown)
+    characters = generate(checkpoint.model, checkpoint.vocabulary, replace(config, length=length), prime, unknown)
     started = time.perf_counter()
-    score = evaluate(checkpoint.model, part.ids, progress=progress)
+    score = evaluate(checkpoint.model, part.ids, progress=scoring)
     scored = time.perf_counter()
-    sample = "".join(characters)
-    written = time.perf_counter()
+    written = list(_told(characters, length, writing))
+    ended = time.perf_counter()
+    novelty = None
+    if copying:
+        novelty = copying.training.judge(checkpoint.vocabulary.encode("".join(written[: copying.length])))
     return Row(
         checkpoint,
         part,
         score,
         len(part.ids) / (scored - started),
-        config.length / (written - scored),
-        sample,
+        length / (ended - scored),
+        "".join(written[: config.length]),
         config.seed,
+        novelty,
+        copying.held_out if copying else None,
     )
+
+
+def _told(characters: Iterable[str], length: int, progress: Progress | None) -> Iterator[str]:
+    for done, character in enumerate(characters, 1):
+        yield character
+        if progress and done % TOLD_EVERY == 0:
+            progress(done, length)
 
 
 def json_of(checkpoint: Checkpoint) -> dict[str, Any]:

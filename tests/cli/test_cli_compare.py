@@ -13,7 +13,7 @@ def _refuse(constant: str) -> None:
 
 
 def _rows(charrnn: Charrnn, *words: object) -> list[dict[str, Any]]:
-    result = charrnn("compare", *words, "--json", "--length", 10)
+    result = charrnn("compare", *words, "--json", "--length", 10, "--novelty-length", 60)
     assert result.status == 0, result.err
     rows: list[dict[str, Any]] = json.loads(result.text, parse_constant=_refuse)
     return rows
@@ -53,11 +53,48 @@ def test_the_test_part_is_what_is_compared_on(charrnn: Charrnn) -> None:
 
 
 def test_people_get_a_table_on_stderr(charrnn: Charrnn, models: Path) -> None:
-    result = charrnn("compare")
+    result = charrnn("compare", "--novelty-length", 200)
     assert result.status == 0
     assert result.out == b""
     for part in ("bits/", "lstm 1x8", "tuned order 3", "170 held-out characters", "split 90/10/0", "static"):
         assert part in result.err
+
+
+def test_what_is_copied_stands_beside_the_same_of_held_out_text(charrnn: Charrnn, models: Path) -> None:
+    """The held-out part of this text is a repetition: all of it is copied."""
+    counted, network = _rows(charrnn)
+    assert counted["held_out_novelty"] == network["held_out_novelty"]
+    assert counted["held_out_novelty"]["longest_copy"] == counted["held_out_novelty"]["characters"] == 60
+    assert (counted["novelty"]["characters"], len(counted["sample"])) == (60, 10)
+    assert counted["novelty"]["novel_10"] < network["novelty"]["novel_10"] == 1
+    lines = charrnn("compare", "--novelty-length", 200).err.splitlines()
+    header = next(i for i, line in enumerate(lines) if line.startswith("text "))
+    assert [line.split("  ")[0] for line in lines[header + 2 : header + 4]] == ["lstm 1x8", "held-out text"]
+    assert lines[header + 3].split()[2:] == ["0%", "0%", "0%", "170", "100%", "100%", "100%"]
+    assert lines[header + 5].startswith("200 and 170 characters against the training part of text.txt (1,530 ")
+
+
+def test_a_sample_does_not_depend_on_what_is_judged(charrnn: Charrnn, models: Path) -> None:
+    short, judged = (charrnn("compare", "--json", "--length", 80, "--novelty-length", n).text for n in (0, 120))
+    for row, other in zip(json.loads(short), json.loads(judged), strict=True):
+        assert row["sample"] == other["sample"]
+        assert (row["novelty"], row["held_out_novelty"]) == (None, None)
+    assert "held-out text" not in charrnn("compare", "--novelty-length", 0).err
+
+
+def test_where_there_is_no_training_text_to_judge_by(charrnn: Charrnn, models: Path, folder: Path) -> None:
+    (folder / "part.txt").write_text(TEXT[:200], encoding="utf-8")
+    words = ("--text", "part.txt", "--novelty-length", 60)
+    assert _rows(charrnn, *words)[0]["held_out_novelty"]["longest_copy"] == 60
+    (folder / "text.txt").write_text(TEXT + "To be\n", encoding="utf-8")
+    result = charrnn("compare", *words)
+    assert result.status == 0
+    assert "what they copy is not looked for: text.txt: is not the text that " in result.err
+    (folder / "same-letters.txt").write_text(TEXT[::-1], encoding="utf-8")
+    assert charrnn("ngram", "same-letters.txt", "--order", 2, "--out", "other").status == 0
+    result = charrnn("compare", "text-lstm", "other", *words)
+    assert result.status == 0
+    assert "what they copy is not looked for: they were not fitted on the same text" in result.err
 
 
 def test_an_infinite_score(charrnn: Charrnn, folder: Path) -> None:
@@ -66,7 +103,7 @@ def test_an_infinite_score(charrnn: Charrnn, folder: Path) -> None:
     assert charrnn("ngram", "odd.txt", "--order", 3).status == 0
     rows = _rows(charrnn)
     assert [row["bits_per_char"] is None for row in rows] == [False, True]  # infinite is worst
-    shown = charrnn("compare").err
+    shown = charrnn("compare", "--novelty-length", 60).err
     assert "odd-ml-3: infinite, " in shown
     assert "nan" not in shown
 
@@ -116,7 +153,9 @@ def test_nothing_was_held_out(charrnn: Charrnn) -> None:
     assert "nothing is held out; say another --text" in result.err.splitlines()[-1]
 
 
-@pytest.mark.parametrize("words", [["--length", "-1"], ["--temp", "nan"], ["--temp", "-1"], ["--seed", "-1"]])
+@pytest.mark.parametrize(
+    "words", [["--length", "-1"], ["--temp", "nan"], ["--temp", "-1"], ["--seed", "-1"], ["--novelty-length", "-1"]]
+)
 def test_wrong_usage(charrnn: Charrnn, models: Path, words: list[str]) -> None:
     assert charrnn("compare", *words).failed_with(2, words[0])
 

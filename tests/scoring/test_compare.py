@@ -13,7 +13,8 @@ from charrnn.errors import ModelError
 from charrnn.facts import Facts, TextFacts
 from charrnn.models.ngram.fitting import fit_ngram
 from charrnn.models.recurrent import RecurrentModel
-from charrnn.scoring.compare import held_out, measure
+from charrnn.scoring.compare import Copying, held_out, measure
+from charrnn.scoring.novelty import TrainingText
 from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.vocabulary import Vocabulary
 
@@ -52,6 +53,26 @@ def test_rows_have_the_names_that_the_design_gives(small_corpus: Corpus) -> None
     assert counted["characters"] == len(small_corpus.validation)
     assert len(counted["sample"]) == 20
     assert unsmoothed["bits_per_char"] is None or unsmoothed["impossible_share"] == 0
+
+
+def test_the_sample_is_the_beginning_of_what_is_judged(small_corpus: Corpus) -> None:
+    model = of(small_corpus, "mkn")
+    part = held_out([model], small_corpus)
+    training = TrainingText(small_corpus.train, small_corpus.vocabulary)
+    alone = measure(model, part, "to ", SamplingConfig(length=20, seed=1))
+    seen: list[tuple[int, int]] = []
+    for length in (10, 500):
+        copying = Copying.beside(part, training, length)
+        row = measure(
+            model, part, "to ", SamplingConfig(length=20, seed=1), "error", copying,
+            writing=lambda done, total: seen.append((done, total)),
+        )  # fmt: skip
+        assert row.sample == alone.sample
+        assert row.novelty is not None
+        assert row.held_out_novelty is not None
+        assert row.novelty.characters == row.held_out_novelty.characters == length
+        json.dumps(row.as_json(), allow_nan=False)
+    assert seen == [(done, 500) for done in range(100, 501, 100)]
 
 
 def test_the_test_part_comes_first_when_there_is_one(small_file: Path) -> None:
