@@ -7,6 +7,7 @@ it was seen is the longest match again.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from charrnn.config import NgramConfig
-from charrnn.models.language_model import State
+from charrnn.models.language_model import Draw, State
 from charrnn.models.ngram.suffixes import ContextIndex, Ints, Progress, text_type
 
 MOST_PROBABILITIES = 1 << 20
@@ -112,6 +113,17 @@ class LongestMatchModel:
         with np.errstate(divide="ignore"):
             return torch.from_numpy(np.log(shares).astype(np.float32)), state
 
+    def write(self, token: int, state: State | None, draw: Draw) -> Iterator[int]:
+        """See the function of this name; where one character alone can follow, and so most often, nothing is drawn."""
+        low, high, length = self.index.empty if state is None else state[0][0].tolist()
+        while True:
+            low, high, length = self.index.read_one(low, high, length, token)
+            if high - low == 1:
+                token = int(self._followers(np.array([low]))[0])
+            else:
+                token = int(draw(torch.from_numpy(self._log_probs(np.array([low]), np.array([high])))))
+            yield token
+
     def _read(self, tokens: Tensor, state: State | None) -> tuple[Ints, State]:
         """The match after each token, (B, T, 3), and the state after the last."""
         before = np.array([self.index.empty] * len(tokens)) if state is None else state[0].numpy()
@@ -146,7 +158,10 @@ class LongestMatchModel:
         """(R, V): how often each character follows the places of ranges, (R,) each, from place to place."""
         sizes = high - low
         ranks = np.arange(sizes.sum()) + np.repeat(low - (np.cumsum(sizes) - sizes), sizes)
-        after = self.index.places[ranks].astype(np.int64) + self.index.per_word
-        tokens = self.index.text.take(after, mode="clip").astype(np.int64) - 1
-        keys = np.repeat(np.arange(len(low)), sizes) * self.vocab_size + np.clip(tokens, 0, self.vocab_size - 1)
+        keys = np.repeat(np.arange(len(low)), sizes) * self.vocab_size + self._followers(ranks)
         return np.bincount(keys, minlength=len(low) * self.vocab_size).reshape(-1, self.vocab_size)
+
+    def _followers(self, ranks: Ints) -> Ints:
+        """The character that follows each place, both (R,)."""
+        after = self.index.places[ranks].astype(np.int64) + self.index.per_word
+        return np.clip(self.index.text.take(after, mode="clip").astype(np.int64) - 1, 0, self.vocab_size - 1)

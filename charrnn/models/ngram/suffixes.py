@@ -153,11 +153,11 @@ class ContextIndex:
             alone = found[..., 2] == REACH
         for row, at in zip(*(indices.tolist() for indices in np.nonzero(alone)), strict=True):
             low, high, length = (found[row, at - 1] if at else matches[row]).tolist()
-            found[row, at] = self._read_one(low, high, length, int(tokens[row, at]))
+            found[row, at] = self.read_one(low, high, length, int(tokens[row, at]))
         return found
 
-    def _read_one(self, low: int, high: int, length: int, token: int) -> tuple[int, int, int]:
-        """The match after one more character."""
+    def read_one(self, low: int, high: int, length: int, token: int) -> tuple[int, int, int]:
+        """`read` for one character of one text, without arrays: the match (low, high, length) after the token."""
         start, end = self.starts[token : token + 2].tolist()
         first = bisect_left(self.shorter, low, start, end)
         last = bisect_left(self.shorter, high, first, end)

@@ -1,13 +1,14 @@
 """The longest match: a worked example, a slow twin, and files that are wrong."""
 
 from collections import Counter
+from itertools import islice
 
 import numpy as np
 import pytest
 import torch
 
 from charrnn.config import NgramConfig
-from charrnn.models.language_model import State, next_log_probs
+from charrnn.models.language_model import Draw, State, next_log_probs, next_token, write
 from charrnn.models.ngram import longest
 from charrnn.models.ngram.longest import LongestMatchModel
 from charrnn.scoring.evaluate import evaluate
@@ -109,6 +110,25 @@ def test_the_fast_score_is_the_slow_one(
             log_probs, (expected_after,) = model(tokens, state)
             assert torch.equal(found, log_probs.gather(-1, targets[..., None])[..., 0])
             assert torch.equal(after, expected_after)
+
+
+def test_the_fast_writing_is_the_slow_one(model: LongestMatchModel, tokens: torch.Tensor) -> None:
+    """Whatever is chosen: the likeliest, the least likely, or the last character that can follow."""
+    draws: list[Draw] = [
+        lambda logits: logits.argmax(-1),
+        lambda logits: torch.where(logits.isneginf(), 0, logits).argmin(-1),
+        lambda logits: torch.where(logits.isneginf(), -1, torch.arange(6)).argmax(-1),
+    ]
+    for row in range(3):
+        _, state = model(tokens[row : row + 1, :20])
+        for begin in (None, state):
+            for draw in draws:
+                written = list(islice(write(model, 3, begin, draw), 200))
+                token, after, expected = torch.tensor([3]), begin, []
+                for _ in range(200):
+                    token, after = next_token(model, token, after, draw)
+                    expected.append(int(token))
+                assert written == expected
 
 
 def test_tensors_make_the_model_again(model: LongestMatchModel, tokens: torch.Tensor) -> None:
