@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 
 from charrnn.errors import ModelError, TextError
 from charrnn.facts import ScoreFacts
-from charrnn.models.language_model import LanguageModel, ScoresOnline, State, next_log_probs
+from charrnn.models.language_model import LanguageModel, ScoresNext, ScoresOnline, State, next_log_probs
 
 PIECE = 4096
 """Characters scored at a time: enough to keep kernels busy, little enough for B · T · V logits."""
+LARGE_PIECE = 1 << 16
+"""The same for models that spread out no logits."""
 
 Progress = Callable[[int, int], None]
 """Is told how much is done, and of how much."""
@@ -87,7 +89,7 @@ def facts_of(score: Score, split: str, of_characters: int | None = None, online:
 def evaluate(
     model: LanguageModel,
     ids: NDArray[Any],
-    piece: int = PIECE,
+    piece: int | None = None,
     progress: Progress | None = None,
 ) -> Score:
     """Score a text, statically: the model does not learn from it.
@@ -104,6 +106,7 @@ def evaluate(
     """
     if len(ids) == 0:
         raise TextError("there are no held-out characters to score; say a larger --val-fraction")
+    piece = piece or (LARGE_PIECE if isinstance(model, ScoresNext) else PIECE)
     nats, impossible = math.log(model.vocab_size), 0
     state: State | None = None
     for begin in range(0, len(ids) - 1, piece):

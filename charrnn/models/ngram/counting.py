@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.models.ngram.keys import Grams, windows
-from charrnn.models.ngram.trie import Entries, Ints, smallest_integer, walk
+from charrnn.models.ngram.trie import Entries, smallest_integer, walk
 
 Progress = Callable[[int, int], None]
 """Is told how much is done, and of how much."""
@@ -101,7 +101,7 @@ def count_part(
         return _runs(windows(ids, low, min(low + PIECE, end), order, vocab_size).sorted())
 
     tables = []
-    with ThreadPoolExecutor(_workers()) as pool:
+    with ThreadPoolExecutor(workers()) as pool:
         for table in pool.map(count, begins):
             tables.append(table)
             if progress:
@@ -118,7 +118,7 @@ def merge(tables: Sequence[Table]) -> Table:
         return tables[0]
     largest = max(tables, key=lambda table: len(table.counts)).grams.words[0]
     bounds = largest[np.linspace(0, len(largest), RANGES + 1).astype(int)[1:-1]]
-    with ThreadPoolExecutor(_workers()) as pool:
+    with ThreadPoolExecutor(workers()) as pool:
         ranges = list(pool.map(_merge, zip(*(split(table, bounds) for table in tables), strict=True)))
     return joined(ranges)
 
@@ -152,11 +152,11 @@ def _runs(ordered: Grams) -> Table:
 
 def _distinct(grams: Grams) -> Table:
     """The different ones of n-grams in any order, and how often each stands there."""
-    workers = _workers() if len(grams) > LEAST_SHARED else 1
-    if workers == 1:
+    ranges = workers() if len(grams) > LEAST_SHARED else 1
+    if ranges == 1:
         return _runs(grams.sorted())
     sample = np.sort(grams.words[0][:: max(1, len(grams) // SAMPLE)])
-    bounds = sample[np.linspace(0, len(sample), workers + 1).astype(int)[1:-1]]
+    bounds = sample[np.linspace(0, len(sample), ranges + 1).astype(int)[1:-1]]
 
     def one(which: int) -> Table:
         key = grams.words[0]
@@ -167,8 +167,8 @@ def _distinct(grams: Grams) -> Table:
             inside &= key < bounds[which]
         return _runs(grams[inside].sorted())
 
-    with ThreadPoolExecutor(workers) as pool:
-        return joined(list(pool.map(one, range(workers))))
+    with ThreadPoolExecutor(ranges) as pool:
+        return joined(list(pool.map(one, range(ranges))))
 
 
 def joined(ranges: Sequence[Table]) -> Table:
@@ -189,12 +189,14 @@ def derive(
     """
     orders: list[Counts] = []
     grams, counts = table.grams.with_padding(), table.counts
+    del table  # it may be large, and so may what follows: nothing is kept longer than it is needed
     while grams.order > 1:
         lower = _distinct(grams[1:].without_oldest())
-        contexts = lower.grams.with_padding()
+        contexts, continuations = lower.grams.with_padding(), lower.counts
+        del lower
         orders.append(_counts(grams, counts, _starts(grams.without_newest(), contexts)))
         done(grams.order)
-        grams, counts = contexts, lower.counts
+        grams, counts = contexts, continuations
     orders.append(_counts(grams, counts, np.array([0, len(grams)])))
     orders.reverse()
     if occurrences:
@@ -203,13 +205,13 @@ def derive(
     return orders
 
 
-def _counts(grams: Grams, counts: NDArray[Any], starts: Ints) -> Counts:
+def _counts(grams: Grams, counts: NDArray[Any], starts: NDArray[Any]) -> Counts:
     tokens = grams.newest().astype(smallest_integer(grams.base - 1))
     padding = np.zeros(1, counts.dtype)
-    return Counts(tokens, starts.astype(smallest_integer(len(grams))), np.concatenate((padding, counts)))
+    return Counts(tokens, starts.astype(smallest_integer(len(grams)), copy=False), np.concatenate((padding, counts)))
 
 
-def _starts(contexts: Grams, lower: Grams) -> Ints:
+def _starts(contexts: Grams, lower: Grams) -> NDArray[Any]:
     """Where the children of each n-gram of the order below begin.
 
     Args:
@@ -217,16 +219,17 @@ def _starts(contexts: Grams, lower: Grams) -> Ints:
         lower: (C,) the n-grams of the order below, which are their contexts; but a text's last one may be followed by
             nothing.
     """
-    firsts = contexts.first_of_runs()
-    different = contexts[firsts]
-    starts = np.full(len(lower) + 1, len(contexts))
+    firsts = contexts.first_of_runs().astype(smallest_integer(len(contexts)))
+    different, end = contexts[firsts], len(contexts)
+    del contexts
+    starts = np.full(len(lower) + 1, end, firsts.dtype)
     done = 0
     for missing in range(len(lower) - len(firsts) + 1):
         differ = different[done:].differ(lower[done + missing : len(firsts) + missing])
-        end = done + int(differ.argmax()) if differ.any() else len(firsts)
-        starts[done + missing : end + missing] = firsts[done:end]
-        starts[end + missing] = firsts[end] if end < len(firsts) else len(contexts)
-        done = end
+        place = done + int(differ.argmax()) if differ.any() else len(firsts)
+        starts[done + missing : place + missing] = firsts[done:place]
+        starts[place + missing] = firsts[place] if place < len(firsts) else end
+        done = place
     return starts
 
 
@@ -243,6 +246,6 @@ def _with_occurrences(orders: list[Counts], texts: Sequence[NDArray[Any]]) -> li
     return done[::-1]
 
 
-def _workers() -> int:
+def workers() -> int:
     """Threads that sort: memory is the limit, not processors."""
     return min(4, os.cpu_count() or 1)

@@ -88,9 +88,15 @@ class NgramModel:
         with _damage_is_told():
             contexts, state = self._read(tokens, state)
             wanted = targets.cpu().numpy() + 1
+            # In a text each target is the token that is read next, so the walk has found its entries already.
+            is_text = torch.equal(targets[:, :-1], tokens[:, 1:])
             p = np.full(wanted.shape, 1 / self.vocab_size)
-            for order, nodes in zip(self.orders, contexts, strict=True):
-                entries = order.find(nodes, wanted)
+            for k, (order, nodes) in enumerate(zip(self.orders, contexts, strict=True), 1):
+                if is_text and k < len(contexts):
+                    last = order.find(nodes[:, -1:], wanted[:, -1:])
+                    entries = np.concatenate((contexts[k][:, 1:], last), axis=1)
+                else:
+                    entries = order.find(nodes, wanted)
                 p *= np.where(nodes == ABSENT, 1.0, order.backoffs[nodes])
                 p += np.where(entries == ABSENT, 0.0, order.weights[entries])
         with np.errstate(divide="ignore"):

@@ -15,6 +15,7 @@ and Goodman 1998, "An Empirical Study of Smoothing Techniques for Language Model
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from charrnn.models.ngram.counting import Counts
+from charrnn.models.ngram.counting import Counts, workers
 from charrnn.models.ngram.trie import Entries, Ints
 
 Reals = NDArray[np.float32]
@@ -32,7 +33,7 @@ STUPID_BACKOFF = 0.4
 """α of Brants et al."""
 FALLBACK_DISCOUNTS = (0.5, 1.0, 1.5)
 """KenLM's, for orders with too few counts to estimate discounts from."""
-BLOCK = 1 << 20
+BLOCK = 1 << 18
 """Entries smoothed at a time."""
 
 Rule = Callable[[int, Tensor], Tensor]
@@ -87,26 +88,28 @@ def smooth(orders: Sequence[Counts], rule: Rule) -> list[Weighted]:
 
 
 def _smooth(k: int, order: Counts, rule: Rule) -> Weighted:
-    weights = np.zeros(len(order), np.float32)
-    backoffs = np.ones(len(order.starts) - 1, np.float32)
-    # Blocks end where the children of a context end.
-    cuts = np.searchsorted(order.starts, np.arange(BLOCK, len(order), BLOCK))
-    for low, high in zip([0, *cuts], [*cuts, len(backoffs)], strict=True):
-        first, last = int(order.starts[low]), int(order.starts[high])
-        if first == last:
-            continue
-        of = np.repeat(np.arange(high - low), np.diff(order.starts[low : high + 1]))
-        counts = order.counts[first:last].astype(np.float64)
+    weights = np.empty(len(order), np.float32)
+    backoffs = np.empty(len(order.starts) - 1, np.float32)
+
+    def smooth_block(low: int, high: int) -> None:
+        """The contexts from `low` to `high`."""
+        starts = order.starts[low : high + 1]
+        counts = order.counts[starts[0] : starts[-1]]
+        of = np.repeat(np.arange(high - low), np.diff(starts))
         known = what_is_known(counts, of, high - low)
-        some = np.flatnonzero(known[3])  # the padding may be the only child, and has no count
-        place = np.zeros(high - low, np.int64)
-        place[some] = np.arange(len(some))
-        inside = known[3][of] > 0
-        found, left = weights_and_backoffs(
-            rule, k, *map(torch.from_numpy, (counts[inside], place[of[inside]], known[:, some]))
-        )
-        weights[first:last][inside] = found.numpy()
-        backoffs[low:high][some] = left.numpy()
+        # A context without children, or with the padding for its only one, knows nothing.
+        empty = known[3] == 0
+        known[0, empty] = known[3, empty] = 1
+        found = weights_and_backoffs(rule, k, *map(torch.from_numpy, (counts.astype(np.float64), of, known)))
+        weights[starts[0] : starts[-1]], backoffs[low:high] = (one.numpy() for one in found)
+        if empty.any():
+            weights[starts[0] : starts[-1]][empty[of]] = 0
+            backoffs[low:high][empty] = 1
+
+    # Blocks end where the children of a context end.
+    cuts = np.unique(np.searchsorted(order.starts, np.arange(BLOCK, len(order), BLOCK)))
+    with ThreadPoolExecutor(workers()) as pool:
+        list(pool.map(smooth_block, [0, *cuts], [*cuts, len(backoffs)]))
     return Weighted(order.tokens, order.starts, weights, backoffs)
 
 
@@ -118,8 +121,8 @@ def what_is_known(counts: NDArray[Any], of: Ints, contexts: int) -> NDArray[np.f
         of: (E,) the context of each, from 0 to C − 1.
         contexts: C.
     """
-    classes = (counts == 1, counts == 2, counts >= 3, counts)
-    return np.stack([np.bincount(of, weights=one, minlength=contexts) for one in classes])
+    classes = np.bincount(4 * of + np.minimum(counts, 3).astype(np.int64), minlength=4 * contexts).reshape(-1, 4)
+    return np.stack((*classes.T[1:].astype(np.float64), np.bincount(of, weights=counts, minlength=contexts)))
 
 
 def maximum_likelihood(order: int, contexts: Tensor) -> Tensor:

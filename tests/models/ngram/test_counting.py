@@ -56,7 +56,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.setattr(counting, "PIECE", 7)
     if request.param == "shared":
         monkeypatch.setattr(counting, "LEAST_SHARED", 10)
-        monkeypatch.setattr(counting, "_workers", lambda: 3)
+        monkeypatch.setattr(counting, "workers", lambda: 3)
 
 
 @pytest.mark.usefixtures("way")
