@@ -197,12 +197,11 @@ class ContextIndex:
         return found.reshape(*tokens.shape, 3)
 
     def _query(self, tokens: NDArray[Any], matches: Ints) -> NDArray[Any]:
-        """(B, REACH + T) as the index's text: what the matches know, after strangers, and the tokens."""
+        """(B, REACH + T) as the index's text: what the matches know, after strangers to it, and the tokens."""
         low, _, length = matches.T[:, :, None]
         back = np.arange(-REACH, 0)
         known = self.text.take(self.places.take(low, mode="clip") + self.per_word + back, mode="clip")
-        stranger = len(self.starts)  # V + 1, which no text has
-        old = np.where(back >= -length, known, stranger)
+        old = np.where(back >= -length, known, len(self.starts))  # V + 1 is in no text
         return np.concatenate((old, tokens.astype(np.int64) + 1), axis=1).astype(self.text.dtype)
 
     def _narrow(self, low: Ints, high: Ints, depth: int, wanted: Words, shift: Any = 0) -> tuple[Ints, Ints]:
