@@ -7,17 +7,16 @@ of different characters before, which Kneser-Ney takes for a count.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.models.ngram.keys import Grams, windows
+from charrnn.models.ngram.tables import Table, distinct, merge, runs_of, workers
 from charrnn.models.ngram.trie import Entries, smallest_integer, walk
 
 Progress = Callable[[int, int], None]
@@ -25,24 +24,6 @@ Progress = Callable[[int, int], None]
 
 PIECE = 1 << 23
 """Characters sorted at a time."""
-RANGES = 8
-"""Parts of a merge."""
-LEAST_SHARED = 1 << 20
-"""n-grams that are worth sharing between threads."""
-SAMPLE = 1 << 12
-
-
-@dataclass(frozen=True)
-class Table:
-    """n-grams of one order, sorted, all different.
-
-    Attributes:
-        grams: E of them.
-        counts: (E,) how often each occurs.
-    """
-
-    grams: Grams
-    counts: NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -98,7 +79,7 @@ def count_part(
     begins = range(begin, max(end, begin + 1), PIECE)
 
     def count(low: int) -> Table:
-        return _runs(windows(ids, low, min(low + PIECE, end), order, vocab_size).sorted())
+        return runs_of(windows(ids, low, min(low + PIECE, end), order, vocab_size).sorted())
 
     tables = []
     with ThreadPoolExecutor(workers()) as pool:
@@ -107,73 +88,6 @@ def count_part(
             if progress:
                 progress(len(tables), len(begins))
     return merge(tables)
-
-
-def merge(tables: Sequence[Table]) -> Table:
-    """One table of several: what stands in more than one is added up.
-
-    Each range of keys is merged for itself, so that threads can share the work.
-    """
-    if len(tables) == 1:
-        return tables[0]
-    largest = max(tables, key=lambda table: len(table.counts)).grams.words[0]
-    bounds = largest[np.linspace(0, len(largest), RANGES + 1).astype(int)[1:-1]]
-    with ThreadPoolExecutor(workers()) as pool:
-        ranges = list(pool.map(_merge, zip(*(split(table, bounds) for table in tables), strict=True)))
-    return joined(ranges)
-
-
-def split(table: Table, bounds: NDArray[np.uint64]) -> list[Table]:
-    """Cut a table into ranges of keys.
-
-    Args:
-        table: E n-grams.
-        bounds: (R,) in order: where ranges begin, but for the first; compared with the first words of the keys.
-    """
-    at = [0, *np.searchsorted(table.grams.words[0], bounds), len(table.counts)]
-    return [Table(table.grams[a:b], table.counts[a:b]) for a, b in pairwise(at)]
-
-
-def _merge(tables: Iterable[Table]) -> Table:
-    tables = list(tables)
-    grams = Grams.concatenate([table.grams for table in tables])
-    by_key = grams.sorting()
-    grams, counts = grams[by_key], np.concatenate([table.counts for table in tables])[by_key]
-    firsts = grams.first_of_runs()
-    return Table(grams[firsts], np.add.reduceat(counts, firsts, dtype=counts.dtype) if len(firsts) else counts)
-
-
-def _runs(ordered: Grams) -> Table:
-    """The different ones of sorted n-grams, and how often each occurs."""
-    firsts = ordered.first_of_runs()
-    counts = np.diff(firsts, append=len(ordered))
-    return Table(ordered[firsts], counts.astype(np.int32 if len(ordered) < 2**31 else np.int64))
-
-
-def _distinct(grams: Grams) -> Table:
-    """The different ones of n-grams in any order, and how often each stands there."""
-    ranges = workers() if len(grams) > LEAST_SHARED else 1
-    if ranges == 1:
-        return _runs(grams.sorted())
-    sample = np.sort(grams.words[0][:: max(1, len(grams) // SAMPLE)])
-    bounds = sample[np.linspace(0, len(sample), ranges + 1).astype(int)[1:-1]]
-
-    def one(which: int) -> Table:
-        key = grams.words[0]
-        inside = np.ones(len(grams), bool)
-        if which > 0:
-            inside &= key >= bounds[which - 1]
-        if which < len(bounds):
-            inside &= key < bounds[which]
-        return _runs(grams[inside].sorted())
-
-    with ThreadPoolExecutor(ranges) as pool:
-        return joined(list(pool.map(one, range(ranges))))
-
-
-def joined(ranges: Sequence[Table]) -> Table:
-    """One table of several that follow each other, with no n-gram in two of them."""
-    return Table(Grams.concatenate([one.grams for one in ranges]), np.concatenate([one.counts for one in ranges]))
 
 
 def derive(
@@ -191,7 +105,7 @@ def derive(
     grams, counts = table.grams.with_padding(), table.counts
     del table  # it may be large, and so may what follows: nothing is kept longer than it is needed
     while grams.order > 1:
-        lower = _distinct(grams[1:].without_oldest())
+        lower = distinct(grams[1:].without_oldest())
         contexts, continuations = lower.grams.with_padding(), lower.counts
         del lower
         orders.append(_counts(grams, counts, _starts(grams.without_newest(), contexts)))
@@ -244,8 +158,3 @@ def _with_occurrences(orders: list[Counts], texts: Sequence[NDArray[Any]]) -> li
         counts[0] = 0
         done.append(Counts(orders[k - 1].tokens, orders[k - 1].starts, counts))
     return done[::-1]
-
-
-def workers() -> int:
-    """Threads that sort: memory is the limit, not processors."""
-    return min(4, os.cpu_count() or 1)

@@ -14,8 +14,9 @@ import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
 
-from charrnn.models.ngram.counting import Counts, Progress, Table, count_part, derive, joined, merge, split
+from charrnn.models.ngram.counting import Counts, Progress, count_part, derive
 from charrnn.models.ngram.keys import Grams
+from charrnn.models.ngram.tables import Table, compact, joined, merge, split
 
 SAMPLE = 1 << 12
 """Keys that each process shows the others, to cut ranges of about the same size."""
@@ -83,4 +84,4 @@ def _receive(like: Table, sender: int) -> Table:
             dist.recv(column, sender)
     *words, counts = columns.numpy()
     grams = Grams(tuple(word.view(np.uint64) for word in words), like.grams.digits, like.grams.base)
-    return Table(grams, counts.astype(like.counts.dtype))
+    return Table(grams, compact(counts))

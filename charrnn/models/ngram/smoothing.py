@@ -24,7 +24,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from charrnn.models.ngram.counting import Counts, workers
+from charrnn.models.ngram.counting import Counts
+from charrnn.models.ngram.tables import workers
 from charrnn.models.ngram.trie import Entries, Ints
 
 Reals = NDArray[np.float32]

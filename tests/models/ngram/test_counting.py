@@ -5,8 +5,9 @@ from collections import Counter, defaultdict
 import numpy as np
 import pytest
 
-from charrnn.models.ngram import counting, keys
-from charrnn.models.ngram.counting import Counts, count_ngrams, count_part, derive, joined, merge, split
+from charrnn.models.ngram import counting, keys, tables
+from charrnn.models.ngram.counting import Counts, count_ngrams, count_part, derive
+from charrnn.models.ngram.tables import joined, merge, split
 
 Gram = tuple[int, ...]
 
@@ -55,8 +56,8 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
     if request.param == "in pieces":
         monkeypatch.setattr(counting, "PIECE", 7)
     if request.param == "shared":
-        monkeypatch.setattr(counting, "LEAST_SHARED", 10)
-        monkeypatch.setattr(counting, "workers", lambda: 3)
+        monkeypatch.setattr(tables, "LEAST_SHARED", 10)
+        monkeypatch.setattr(tables, "workers", lambda: 3)
 
 
 @pytest.mark.usefixtures("way")
@@ -103,8 +104,8 @@ def test_a_large_vocabulary_takes_several_words() -> None:
 def test_several_texts_are_merged(occurrences: bool) -> None:
     rng = np.random.default_rng(3)
     texts = [rng.integers(0, 3, length) for length in (50, 1, 80)]
-    tables = [count_part(ids, 0, len(ids), 3, 4) for ids in texts]
-    check(derive(merge(tables), texts, occurrences), [ids.tolist() for ids in texts], occurrences)
+    parts = [count_part(ids, 0, len(ids), 3, 4) for ids in texts]
+    check(derive(merge(parts), texts, occurrences), [ids.tolist() for ids in texts], occurrences)
 
 
 def test_parts_merged_by_ranges_are_the_whole() -> None:

@@ -5,10 +5,11 @@ import pytest
 import torch
 
 from charrnn.config import NgramConfig
-from charrnn.models.ngram.counting import count_part, derive, merge
+from charrnn.models.ngram.counting import count_part, derive
 from charrnn.models.ngram.fitting import COUNT_OCCURRENCES, Counted
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.ngram.smoothing import smooth
+from charrnn.models.ngram.tables import merge
 from charrnn.scoring.evaluate import evaluate, evaluate_online
 from charrnn.text.corpus import Corpus
 

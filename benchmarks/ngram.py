@@ -1,0 +1,301 @@
+"""The n-gram model against its peers: one row a figure, and ratios of times that were taken in turns in one run.
+
+    python benchmarks/ngram.py tinyshakespeare.txt [--lmplz PATH] [--large FILE ...] [--out results.json]
+
+Peers: KenLM's lmplz (if its path is given; `-S 1G --discount_fallback`, one long line with a blank between characters;
+the time is that of its process, which also reads the text and writes an ARPA file, where ours is that of counting and
+smoothing in memory), Python dictionaries of counts, and PPMd (if `pyppmd` is installed), an online compressor. Each
+large FILE is counted in a process of its own, whose largest memory is recorded; `bytes:FILE` reads it as bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from machine import machine
+
+from charrnn import CorpusConfig, NgramConfig, SamplingConfig, evaluate, fit_ngram, load, read_corpus
+from charrnn.checkpoint import save
+from charrnn.config import SMOOTHINGS
+from charrnn.facts import Facts, TextFacts
+from charrnn.models.language_model import State, next_token, write
+from charrnn.models.ngram.fitting import Counted
+from charrnn.models.ngram.model import NgramModel
+from charrnn.sampling.decoding import make_draw
+from charrnn.scoring.evaluate import evaluate_online
+from charrnn.scoring.novelty import TrainingText
+from charrnn.text.corpus import Corpus
+
+Row = dict[str, Any]
+
+
+def quality(corpus: Corpus) -> Iterator[Row]:
+    """Bits per character of the validation part, static and online in rows of their own."""
+    size = len(corpus.vocabulary)
+    configs = [NgramConfig(smoothing=name) for name in SMOOTHINGS]
+    configs += [NgramConfig(order=order, smoothing="mkn") for order in (5, 6, 7, 8)]
+    configs += [NgramConfig(order=21, smoothing="ml"), NgramConfig(prune=1), NgramConfig(prune=2)]
+    for config in configs:
+        started = time.perf_counter()
+        model = fit_ngram(corpus.train, size, config)
+        fitted = time.perf_counter()
+        score = evaluate(model, corpus.validation)
+        yield {
+            "figure": "static",
+            "model": str(model.config),
+            "bits_per_char": None if score.impossible else score.bits_per_char,
+            "impossible_share": score.impossible_share,
+            "entries": model.entries,
+            "fit_seconds": fitted - started,
+        }
+    for name in ("witten-bell", "kn", "mkn", "tuned"):
+        counted = Counted.of(corpus.train, size, NgramConfig(smoothing=name))
+        started = time.perf_counter()
+        score = evaluate_online(counted, corpus.validation)
+        seconds = time.perf_counter() - started
+        yield {
+            "figure": "online",
+            "model": str(counted.config),
+            "bits_per_char": score.bits_per_char,
+            "seconds": seconds,
+        }
+    yield from ppmd(corpus)
+
+
+def ppmd(corpus: Corpus) -> Iterator[Row]:
+    """PPMd's code for both parts less that for the training part."""
+    try:
+        import pyppmd
+    except ImportError:
+        return
+    train = corpus.vocabulary.decode(corpus.train).encode()
+    both = train + corpus.vocabulary.decode(corpus.validation).encode()
+    for order in (5, 6, 7):
+        sizes = [len(pyppmd.compress(part, max_order=order, mem_size=1 << 28)) for part in (train, both)]
+        bits = 8 * (sizes[1] - sizes[0]) / len(corpus.validation)
+        yield {"figure": "online", "model": f"PPMd order {order}", "bits_per_char": bits}
+
+
+def fitting(corpus: Corpus, lmplz: Path | None, rounds: int) -> Iterator[Row]:
+    """Order 7 of the training part: ours and each peer in turns; medians, and the median of the ratios of pairs."""
+    size = len(corpus.vocabulary)
+    text = corpus.vocabulary.decode(corpus.train)
+
+    def ours() -> None:
+        fit_ngram(corpus.train, size, NgramConfig(order=7, smoothing="mkn"))
+
+    peers: dict[str, Callable[[], object]] = {"dictionaries of counts": lambda: dictionaries(text, 7)}
+    with tempfile.TemporaryDirectory() as folder:
+        if lmplz:
+            words, arpa = Path(folder) / "words", Path(folder) / "arpa"
+            words.write_text(" ".join({" ": "▁", "\n": "⏎"}.get(c, c) for c in text) + "\n", encoding="utf-8")
+            command = [str(lmplz), "-o", "7", "--discount_fallback", "-S", "1G", "-T", folder]
+            command += ["--text", str(words), "--arpa", str(arpa)]
+            peers["lmplz"] = lambda: subprocess.run(command, capture_output=True, check=True)
+        ours()
+        for name, peer in peers.items():
+            pairs = [(seconds(ours), seconds(peer)) for _ in range(rounds)]
+            yield {
+                "figure": "fit, order 7",
+                "against": name,
+                "seconds": statistics.median(mine for mine, _ in pairs),
+                "peer_seconds": statistics.median(its for _, its in pairs),
+                "ratio": statistics.median(its / mine for mine, its in pairs),
+                "rounds": rounds,
+            }
+
+
+def dictionaries(text: str, order: int) -> list[dict[str, dict[str, float]]]:
+    """Interpolated Kneser-Ney as one would write it in plain Python: P_k = weight + backoff · P_{k−1}, per context."""
+    counts = Counter(text[i : i + order] for i in range(len(text) - order + 1))
+    levels = []
+    for _ in range(order):
+        contexts: dict[str, dict[str, int]] = {}
+        for gram, count in counts.items():
+            contexts.setdefault(gram[:-1], {})[gram[-1]] = count
+        ones, twos = (sum(count == n for count in counts.values()) for n in (1, 2))
+        discount = ones / (ones + 2 * twos) if ones and twos else 0.5
+        level = {}
+        for context, children in contexts.items():
+            total = sum(children.values())
+            level[context] = {"": discount * len(children) / total}
+            for character, count in children.items():
+                level[context][character] = (count - discount) / total
+        levels.append(level)
+        counts = Counter(gram[1:] for gram in counts)
+    return levels
+
+
+def using(corpus: Corpus, rounds: int) -> Iterator[Row]:
+    """Scoring, sampling, opening: the default model."""
+    fitted = fit_ngram(corpus.train, len(corpus.vocabulary), NgramConfig())
+    assert isinstance(fitted, NgramModel)
+    model = fitted
+    characters = len(corpus.validation)
+    scoring = statistics.median(seconds(lambda: evaluate(model, corpus.validation)) for _ in range(rounds))
+    yield {"figure": "scoring", "microseconds_per_char": 1e6 * scoring / characters}
+    for temperature in (1.0, 0.8, 0.5, 0.2, 1.5):
+        count = 100_000 if temperature == 1 else 20_000
+        rates = [count / seconds(lambda: one_stream(model, temperature, count)) for _ in range(rounds)]  # noqa: B023
+        yield {"figure": "sampling, one stream", "temperature": temperature, "chars_per_second": median_rate(rates)}
+    for temperature in (1.0, 0.8):
+        rates = [1024 * 100 / seconds(lambda: streams(model, temperature, 1024, 100)) for _ in range(rounds)]  # noqa: B023
+        yield {"figure": "sampling, 1,024 streams", "temperature": temperature, "chars_per_second": median_rate(rates)}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.safetensors"
+        save(path, model, corpus.vocabulary, Facts(TextFacts.of(corpus), 0.0, "cpu"))
+        yield opening(path, rounds)
+    training_text = corpus.train, corpus.vocabulary
+    sample = torch.tensor(
+        list(islice(write(model, 0, None, make_draw(SamplingConfig(), generator())), 100_000))
+    ).numpy()
+    judging = statistics.median(seconds(lambda: TrainingText(*training_text).judge(sample)) for _ in range(rounds))
+    yield {"figure": "novelty of 100,000 characters", "seconds": judging, "of_characters": len(corpus.train)}
+
+
+def one_stream(model: NgramModel, temperature: float, count: int) -> None:
+    """Write one text."""
+    draw = make_draw(SamplingConfig(temperature=temperature), generator())
+    for _ in islice(write(model, 0, None, draw), count):
+        pass
+
+
+@torch.inference_mode()
+def streams(model: NgramModel, temperature: float, batch: int, steps: int) -> None:
+    """Write many texts side by side."""
+    draw = make_draw(SamplingConfig(temperature=temperature), generator())
+    token, state = torch.zeros(batch, dtype=torch.int64), None
+    for _ in range(steps):
+        token, state = next_token(model, token, state, draw)
+
+
+def opening(path: Path, rounds: int) -> Row:
+    """A saved model, opened and asked for one character; and its size."""
+
+    def once() -> State:
+        return load(path).model(torch.zeros(1, 1, dtype=torch.int64))[1]
+
+    once()
+    model = load(path).model
+    assert isinstance(model, NgramModel)
+    entries = [len(order) for order in model.orders]
+    contexts = sum(entries[:-1])
+    size = path.stat().st_size
+    arrays = {name: array for order in model.orders[-1:] for name, array in vars(order).items()}
+    return {
+        "figure": "file",
+        "opened_in_milliseconds": 1e3 * statistics.median(seconds(once) for _ in range(rounds)),
+        "bytes": size,
+        "entries_of_the_highest_order": entries[-1],
+        "contexts": contexts,
+        "bytes_per_entry_of_the_highest_order": (arrays["tokens"].nbytes + arrays["weights"].nbytes) / entries[-1],
+        "bytes_per_entry_in_all": size / sum(entries),
+    }
+
+
+def large(name: str, smoothing: str, prune: int) -> Row:
+    """In this process: count a large text, score at most a million characters, save, open."""
+    path = Path(name.removeprefix("bytes:"))
+    corpus = read_corpus(path, CorpusConfig(bytes=name.startswith("bytes:")))
+    started = time.perf_counter()
+    model = fit_ngram(corpus.train, len(corpus.vocabulary), NgramConfig(smoothing=smoothing, prune=prune))
+    fitted = time.perf_counter() - started
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    part = corpus.validation[: 1 << 20]
+    started = time.perf_counter()
+    score = evaluate(model, part)
+    scored = time.perf_counter() - started
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.safetensors"
+        save(file, model, corpus.vocabulary, Facts(TextFacts.of(corpus), 0.0, "cpu"))
+        opened = opening(file, 5)
+    return {
+        **opened,
+        "figure": "large text",
+        "text": path.name,
+        "characters": len(corpus),
+        "different": len(corpus.vocabulary),
+        "model": str(model.config),
+        "fit_seconds": fitted,
+        "largest_memory_gb": memory / 1e9,
+        "entries": model.entries,
+        "bits_per_char_of_the_first_million": score.bits_per_char,
+        "microseconds_per_char": 1e6 * scored / len(part),
+    }
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long something takes."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def median_rate(rates: list[float]) -> int:
+    """Rounded to a character."""
+    return round(statistics.median(rates))
+
+
+def generator() -> torch.Generator:
+    """The same random numbers in each round."""
+    return torch.Generator().manual_seed(0)
+
+
+def main() -> None:
+    """Run, print a line a figure, and write the JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("text", type=Path)
+    parser.add_argument("--lmplz", type=Path)
+    parser.add_argument("--large", nargs="*", default=[])
+    parser.add_argument("--smoothing", nargs="*", default=["mkn", "tuned"], help="of the large texts")
+    parser.add_argument("--prune", type=int, default=0, help="of the large texts")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--one-large", help=argparse.SUPPRESS)
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    if options.one_large:
+        print(json.dumps(large(options.one_large, options.smoothing[0], options.prune)))
+        return
+    corpus = read_corpus(options.text, CorpusConfig())
+    rows: list[Row] = []
+
+    def keep(row: Row) -> None:
+        rows.append({name: rounded(value) for name, value in row.items()})
+        print(json.dumps(rows[-1]), flush=True)
+
+    for part in (fitting(corpus, options.lmplz, options.rounds), using(corpus, options.rounds), quality(corpus)):
+        for row in part:
+            keep(row)
+    for name in options.large:
+        for smoothing in options.smoothing:
+            command = [sys.executable, __file__, str(options.text), "--one-large", name, "--smoothing", smoothing]
+            done = subprocess.run([*command, "--prune", str(options.prune)], capture_output=True, text=True, check=True)
+            keep(json.loads(done.stdout))
+    if options.out:
+        result = {"machine": machine(), "text_sha256": corpus.sha256, "rows": rows}
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+def rounded(value: object) -> object:
+    """To five figures, which is more than any of them is worth."""
+    return float(f"{value:.5g}") if isinstance(value, float) and math.isfinite(value) else value
+
+
+if __name__ == "__main__":
+    main()
