@@ -2,16 +2,21 @@
 
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from program import Charrnn
 
 from charrnn.checkpoint import load
 from charrnn.config import SMOOTHINGS
+from charrnn.models.ngram.model import NgramModel
 
 
-@pytest.mark.parametrize("smoothing", SMOOTHINGS)
+@pytest.mark.parametrize("smoothing", [name for name in SMOOTHINGS if name != "longest"])
 def test_it_counts_scores_and_saves(charrnn: Charrnn, folder: Path, smoothing: str) -> None:
     result = charrnn("ngram", "text.txt", "--order", 4, "--smoothing", smoothing, "--json")
     facts = json.loads(result.text)
@@ -27,6 +32,66 @@ def test_it_counts_scores_and_saves(charrnn: Charrnn, folder: Path, smoothing: s
     assert saved is not None
     assert saved.bits_per_char == facts["bits_per_char"]
     assert f"{facts['bits_per_char']:.4f} bits per character" in result.err
+
+
+def test_the_default(charrnn: Charrnn, folder: Path) -> None:
+    assert json.loads(charrnn("ngram", "text.txt", "--json").text)["model"] == "tuned order 9"
+    assert (folder / "checkpoints" / "text-tuned-9.safetensors").is_file()
+    assert json.loads(charrnn("ngram", "text.txt", "--bytes", "--json").text)["model"] == "tuned order 8"
+
+
+def test_the_longest_match(charrnn: Charrnn, folder: Path) -> None:
+    """The held-out part goes on with the two lines that the text repeats, so its matches are as long as it is."""
+    facts = json.loads(charrnn("ngram", "text.txt", "--smoothing", "longest", "--json").text)
+    assert (facts["model"], facts["entries"]) == ("longest match", 1530)
+    assert facts["bits_per_char"] < 0.2
+    written = charrnn("sample", "text-longest", "--prime", "To be, or", "--length", 20).text
+    assert written == "To be, or not to be: that is "
+
+
+def test_online_stands_apart(charrnn: Charrnn) -> None:
+    result = charrnn("ngram", "text.txt", "--order", 3, "--online", "--json")
+    facts = json.loads(result.text)
+    assert facts["rule"] == "static, full"
+    assert facts["online"]["rule"] == "online, full"
+    assert facts["online"]["characters"] == facts["characters"] == 170
+    assert 0 < facts["online"]["bits_per_char"] != facts["bits_per_char"]
+    assert f"online      {facts['online']['bits_per_char']:.4f} bits per character" in result.err
+
+
+def test_prune(charrnn: Charrnn) -> None:
+    whole = json.loads(charrnn("ngram", "text.txt", "--json").text)
+    less = json.loads(charrnn("ngram", "text.txt", "--prune", 1, "--json").text)
+    assert less["model"] == "tuned order 9, pruned to 2"
+    assert less["checkpoint"] == "checkpoints/text-tuned-9-prune-1.safetensors"
+    assert less["entries"] < whole["entries"]
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+def test_processes_share_the_counting(charrnn: Charrnn, folder: Path, processes: int) -> None:
+    """All entries of the model are those of one process; the first alone speaks."""
+    (folder / "odd.txt").write_text("".join(map(chr, np.random.default_rng(0).zipf(1.5, 700) % 200 + 48)), "utf-8")
+    assert charrnn("ngram", "odd.txt", "--out", "one").status == 0
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(processes)]
+    command = [*torchrun, "-m", "charrnn", "ngram", "odd.txt", "--out", "together", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["model"] == "tuned order 9"
+    assert done.stderr.count("n-grams") == 1
+    one, together = (load(folder / "checkpoints" / f"{name}.safetensors").model for name in ("one", "together"))
+    assert isinstance(one, NgramModel)
+    assert isinstance(together, NgramModel)
+    expected, found = one.tensors(), together.tensors()
+    assert expected.keys() == found.keys()
+    assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
+
+
+def test_a_mistake_is_told_once_however_many_processes_there_are(folder: Path) -> None:
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [*torchrun, "-m", "charrnn", "ngram", "none.txt"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert done.stderr.count("charrnn: none.txt: there is no such file") == 1
 
 
 def test_an_infinite_score(charrnn: Charrnn, folder: Path) -> None:
