@@ -70,7 +70,10 @@ class Grams:
         return Grams((*self.words[:-1], shorter), (*self.digits[:-1], self.digits[-1] - 1), self.base)
 
     def without_oldest(self) -> Grams:
-        """The n-grams of one order less that these end with; order ≥ 2. Not sorted."""
+        """The n-grams of one order less that these end with; order ≥ 2.
+
+        Of sorted ones they are as many sorted runs as there are different oldest characters.
+        """
         words = []
         for i, (word, digits) in enumerate(zip(self.words, self.digits, strict=True)):
             rest = word % np.uint64(self.base ** (digits - 1))
@@ -81,11 +84,15 @@ class Grams:
         kept = words if self.digits[-1] > 1 else words[:-1]
         return Grams(tuple(kept), _digits(self.order - 1, self.base), self.base)
 
-    def sorted(self) -> Grams:
-        """The same in order. One word is sorted in place, and this one is spoiled."""
+    def sorted(self, in_runs: bool = False) -> Grams:
+        """The same in order. One word is sorted in place, and this one is spoiled.
+
+        Args:
+            in_runs: whether long runs are in order already, which are then merged.
+        """
         if len(self.words) > 1:
             return self[np.lexsort(self.words[::-1])]
-        self.words[0].sort()
+        self.words[0].sort(kind="stable" if in_runs else None)
         return self
 
     def sorting(self) -> NDArray[np.int64]:

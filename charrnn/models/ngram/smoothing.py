@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from charrnn.models.ngram.counting import Counts
-from charrnn.models.ngram.tables import workers
+from charrnn.models.ngram.tables import LEAST_SHARED, workers
 from charrnn.models.ngram.trie import Entries, Ints
 
 Reals = NDArray[np.float32]
@@ -109,8 +110,13 @@ def _smooth(k: int, order: Counts, rule: Rule) -> Weighted:
 
     # Blocks end where the children of a context end.
     cuts = np.unique(np.searchsorted(order.starts, np.arange(BLOCK, len(order), BLOCK)))
-    with ThreadPoolExecutor(workers()) as pool:
-        list(pool.map(smooth_block, [0, *cuts], [*cuts, len(backoffs)]))
+    blocks = list(pairwise([0, *cuts, len(backoffs)]))
+    if len(order) < LEAST_SHARED:
+        for low, high in blocks:
+            smooth_block(low, high)
+    else:
+        with ThreadPoolExecutor(workers()) as pool:
+            list(pool.map(smooth_block, *zip(*blocks, strict=True)))
     return Weighted(order.tokens, order.starts, weights, backoffs)
 
 

@@ -39,10 +39,10 @@ class Table:
 
 
 def distinct(grams: Grams) -> Table:
-    """The different ones of n-grams in any order, which are spoiled, and how often each stands there."""
+    """The different ones of n-grams in sorted runs, which are spoiled, and how often each stands there."""
     ranges = workers() if len(grams) > LEAST_SHARED else 1
     if ranges == 1:
-        return runs_of(grams.sorted())
+        return runs_of(grams.sorted(in_runs=True))
     sample = np.sort(grams.words[0][:: max(1, len(grams) // SAMPLE)])
     bounds = sample[np.linspace(0, len(sample), ranges + 1).astype(int)[1:-1]]
 
@@ -53,7 +53,7 @@ def distinct(grams: Grams) -> Table:
             inside &= key >= bounds[which - 1]
         if which < len(bounds):
             inside &= key < bounds[which]
-        return runs_of(grams[inside].sorted())
+        return runs_of(grams[inside].sorted(in_runs=True))
 
     with ThreadPoolExecutor(ranges) as pool:
         return joined(list(pool.map(one, range(ranges))))

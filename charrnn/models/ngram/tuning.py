@@ -23,7 +23,7 @@ from charrnn.models.ngram.trie import Ints, walk
 
 TAIL = 10
 """One part in so many is fitted on."""
-MOST_FITTED = 100_000
+MOST_FITTED = 200_000
 """Characters that are fitted on at most: there are only a hundred parameters."""
 PRIOR = (1.1, 0.4, 0.0, -1.0)
 """What parameters are before the sigmoid (softplus for the concentration): discounts of .75, 1.2, 1.5; about .3."""
