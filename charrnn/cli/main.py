@@ -63,7 +63,9 @@ def main() -> None:
         if hasattr(error, "format_message"):  # typer's own errors have it, whichever library they come from
             status = _fail(f"{error.format_message().rstrip('.')}; try `{_command_path(error)} --help`", 2)
         elif _is_out_of_memory(error):
-            status = _fail("not enough memory; say a smaller --hidden, --layers, --batch-size or --seq-length", 1)
+            status = _fail(
+                "not enough memory; say a smaller --hidden, --layers, --batch-size or --seq-length, or --order", 1
+            )
         else:
             raise
     sys.exit(status)

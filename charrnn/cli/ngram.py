@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from charrnn.scoring.evaluate import Score
     from charrnn.text.corpus import Corpus
 
+LARGE = 500_000_000
+"""Bytes of a checkpoint that are worth a word on how to have fewer."""
+
 
 def ngram(
     text: Annotated[
@@ -82,7 +85,9 @@ def _count(
     if fitted.online:
         field("online", f"{fitted.online}, counting on while it reads: no figure to compare with static ones")
         result["online"] = dataclasses.asdict(facts_of(fitted.online, source.split, online=True))
-    field("checkpoint", f"{path}, {result['bytes'] / 1e6:.1f} MB")
+    is_large = result["bytes"] > LARGE and not model.prune
+    advice = "; --prune 1 leaves out what occurs once, and is a fraction of that" if is_large else ""
+    field("checkpoint", f"{path}, {result['bytes'] / 1e6:,.1f} MB{advice}")
     return result
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.models.ngram.keys import Grams, windows
+from charrnn.models.ngram.keys import Alphabet, Grams, windows
 from charrnn.models.ngram.tables import Table, distinct, merge, runs_of, workers
 from charrnn.models.ngram.trie import Entries, smallest_integer, walk
 
@@ -59,12 +59,13 @@ def count_ngrams(
     """
     steps = -(-len(ids) // PIECE) + order
     report = progress or (lambda done, total: None)
-    table = count_part(ids, 0, len(ids), vocab_size, order, lambda done, _: report(done, steps))
+    alphabet = Alphabet.of(ids, vocab_size, order)
+    table = count_part(ids, 0, len(ids), alphabet, order, lambda done, _: report(done, steps))
     return derive(table, [ids], occurrences, lambda k: report(steps - k + 1, steps))
 
 
 def count_part(
-    ids: NDArray[Any], begin: int, end: int, vocab_size: int, order: int, progress: Progress | None = None
+    ids: NDArray[Any], begin: int, end: int, alphabet: Alphabet, order: int, progress: Progress | None = None
 ) -> Table:
     """Count the n-grams of one order that end in a part of a text.
 
@@ -72,14 +73,14 @@ def count_part(
         ids: (N,) the whole text: what stands before the part is read too.
         begin: the first place of the part.
         end: the place after its last.
-        vocab_size: V.
+        alphabet: of the text, and of all others that its table is merged with.
         order: length of the n-grams.
         progress: told the pieces counted, and of how many.
     """
     begins = range(begin, max(end, begin + 1), PIECE)
 
     def count(low: int) -> Table:
-        return runs_of(windows(ids, low, min(low + PIECE, end), order, vocab_size).sorted())
+        return runs_of(windows(ids, low, min(low + PIECE, end), order, alphabet).sorted())
 
     tables = []
     with ThreadPoolExecutor(workers()) as pool:
@@ -120,7 +121,7 @@ def derive(
 
 
 def _counts(grams: Grams, counts: NDArray[Any], starts: NDArray[Any]) -> Counts:
-    tokens = grams.newest().astype(smallest_integer(grams.base - 1))
+    tokens = grams.alphabet.tokens_of(grams.newest())
     padding = np.zeros(1, counts.dtype)
     return Counts(tokens, starts.astype(smallest_integer(len(grams)), copy=False), np.concatenate((padding, counts)))
 

@@ -2,7 +2,8 @@
 
 The characters of an n-gram, shifted up by one, are the digits of a number in base V + 1, the oldest first; the digit 0
 is the padding before the start of a text. As many digits as fit go into one 64-bit word; n-grams that do not fit (large
-vocabularies, high orders) take several words, compared one after the other.
+vocabularies, high orders) take several words, compared one after the other. Before it comes to that, characters that
+the text does not have are passed over.
 """
 
 from __future__ import annotations
@@ -14,11 +15,64 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.models.ngram.trie import smallest_integer
+
 Words = NDArray[np.uint64]
 
 LARGEST_WORD = 2**64 - 1
+PIECE = 1 << 20
+"""Characters looked at at a time."""
 BLOCK = 1 << 15
 """Windows computed at a time: what stays in the processor's cache."""
+
+
+@dataclass(frozen=True)
+class Alphabet:
+    """Which digit stands for which character.
+
+    Attributes:
+        characters: (base − 1,) the ids of the digits from 1 on, in order.
+        vocab_size: V.
+    """
+
+    characters: NDArray[Any]
+    vocab_size: int
+
+    @classmethod
+    def of(cls, ids: NDArray[Any], vocab_size: int, order: int) -> Alphabet:
+        """All characters, where n-grams then fit into one word; otherwise those that occur in a text.
+
+        Args:
+            ids: (N,) the text.
+            vocab_size: V.
+            order: length of the n-grams.
+        """
+        every = cls(np.arange(vocab_size), vocab_size)
+        if len(_digits(order, every.base)) == 1:
+            return every
+        occurs = np.zeros(vocab_size, bool)
+        for low in range(0, len(ids), PIECE):
+            occurs[ids[low : low + PIECE]] = True
+        return cls(np.flatnonzero(occurs), vocab_size)
+
+    @property
+    def base(self) -> int:
+        """One more than there are characters, for the padding."""
+        return len(self.characters) + 1
+
+    def digits_of(self, ids: NDArray[Any]) -> Words:
+        """(N,) the digits of characters."""
+        if len(self.characters) == self.vocab_size:
+            return ids.astype(np.uint64) + np.uint64(1)
+        table = np.zeros(self.vocab_size, np.uint64)
+        table[self.characters] = np.arange(1, self.base)
+        digits: Words = table[ids]
+        return digits
+
+    def tokens_of(self, digits: Words) -> NDArray[Any]:
+        """(N,) the characters of digits, shifted up by one; 0 is the padding."""
+        tokens = np.concatenate(([0], self.characters + 1)).astype(smallest_integer(self.vocab_size))
+        return tokens[digits.astype(np.int64)]
 
 
 @dataclass(frozen=True)
@@ -28,12 +82,17 @@ class Grams:
     Attributes:
         words: (E,) each; the first holds the oldest characters.
         digits: how many characters each word holds; all but the last hold as many as fit.
-        base: V + 1.
+        alphabet: of the digits.
     """
 
     words: tuple[Words, ...]
     digits: tuple[int, ...]
-    base: int
+    alphabet: Alphabet
+
+    @property
+    def base(self) -> int:
+        """Of the numbers."""
+        return self.alphabet.base
 
     @property
     def order(self) -> int:
@@ -44,30 +103,29 @@ class Grams:
         return len(self.words[0])
 
     def __getitem__(self, which: slice | NDArray[Any]) -> Grams:
-        return Grams(tuple(word[which] for word in self.words), self.digits, self.base)
+        return Grams(tuple(word[which] for word in self.words), self.digits, self.alphabet)
 
     @classmethod
     def concatenate(cls, parts: Sequence[Grams]) -> Grams:
         """All n-grams of several of the same order."""
         words = tuple(np.concatenate(words) for words in zip(*(part.words for part in parts), strict=True))
-        return cls(words, parts[0].digits, parts[0].base)
+        return cls(words, parts[0].digits, parts[0].alphabet)
 
     def with_padding(self) -> Grams:
         """The same behind one that is all padding."""
-        return Grams(
-            tuple(np.concatenate((np.zeros(1, np.uint64), word)) for word in self.words), self.digits, self.base
-        )
+        words = tuple(np.concatenate((np.zeros(1, np.uint64), word)) for word in self.words)
+        return Grams(words, self.digits, self.alphabet)
 
     def newest(self) -> Words:
-        """(E,) the last character of each, shifted up by one."""
+        """(E,) the last digit of each."""
         return self.words[-1] % np.uint64(self.base)
 
     def without_newest(self) -> Grams:
         """The contexts; order ≥ 2."""
         if self.digits[-1] == 1:
-            return Grams(self.words[:-1], self.digits[:-1], self.base)
+            return Grams(self.words[:-1], self.digits[:-1], self.alphabet)
         shorter = self.words[-1] // np.uint64(self.base)
-        return Grams((*self.words[:-1], shorter), (*self.digits[:-1], self.digits[-1] - 1), self.base)
+        return Grams((*self.words[:-1], shorter), (*self.digits[:-1], self.digits[-1] - 1), self.alphabet)
 
     def without_oldest(self) -> Grams:
         """The n-grams of one order less that these end with; order ≥ 2.
@@ -82,7 +140,7 @@ class Grams:
                 rest += self.words[i + 1] // np.uint64(self.base ** (self.digits[i + 1] - 1))
             words.append(rest)
         kept = words if self.digits[-1] > 1 else words[:-1]
-        return Grams(tuple(kept), _digits(self.order - 1, self.base), self.base)
+        return Grams(tuple(kept), _digits(self.order - 1, self.base), self.alphabet)
 
     def sorted(self, in_runs: bool = False) -> Grams:
         """The same in order. One word is sorted in place, and this one is spoiled.
@@ -124,7 +182,7 @@ def _digits(order: int, base: int) -> tuple[int, ...]:
     return (most,) * full + (rest,) * (rest > 0)
 
 
-def windows(ids: NDArray[Any], begin: int, end: int, order: int, vocab_size: int) -> Grams:
+def windows(ids: NDArray[Any], begin: int, end: int, order: int, alphabet: Alphabet) -> Grams:
     """The n-grams that end at the places of a text from `begin` to `end`, in the text's order.
 
     Args:
@@ -132,17 +190,16 @@ def windows(ids: NDArray[Any], begin: int, end: int, order: int, vocab_size: int
         begin: the first place.
         end: the place after the last.
         order: length of the n-grams.
-        vocab_size: V.
+        alphabet: of the digits.
     """
-    base = vocab_size + 1
+    base = alphabet.base
     digits = _digits(order, base)
     words = tuple(np.zeros(end - begin, np.uint64) for _ in digits)
     for low in range(begin, end, BLOCK):
         high = min(low + BLOCK, end)
         block = np.zeros(high - low + order - 1, np.uint64)
         known = min(low, order - 1)  # before that there is padding
-        block[order - 1 - known :] = ids[low - known : high]
-        block[order - 1 - known :] += np.uint64(1)
+        block[order - 1 - known :] = alphabet.digits_of(ids[low - known : high])
         place = 0
         for word, size in zip(words, digits, strict=True):
             part = word[low - begin : high - begin]
@@ -150,4 +207,4 @@ def windows(ids: NDArray[Any], begin: int, end: int, order: int, vocab_size: int
                 part *= np.uint64(base)
                 part += block[place : place + len(part)]
                 place += 1
-    return Grams(words, digits, base)
+    return Grams(words, digits, alphabet)

@@ -15,7 +15,7 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 
 from charrnn.models.ngram.counting import Counts, Progress, count_part, derive
-from charrnn.models.ngram.keys import Grams
+from charrnn.models.ngram.keys import Alphabet, Grams
 from charrnn.models.ngram.tables import Table, compact, joined, merge, split
 
 SAMPLE = 1 << 12
@@ -39,7 +39,7 @@ def count_together(
     """
     rank, ranks = dist.get_rank(), dist.get_world_size()
     begin, end = (len(ids) * which // ranks for which in (rank, rank + 1))
-    mine = count_part(ids, begin, end, vocab_size, order, progress)
+    mine = count_part(ids, begin, end, Alphabet.of(ids, vocab_size, order), order, progress)
     parts = split(mine, _bounds(mine))
     received = [parts[rank]]
     for to in range(ranks):
@@ -83,5 +83,5 @@ def _receive(like: Table, sender: int) -> Table:
         for column in columns:
             dist.recv(column, sender)
     *words, counts = columns.numpy()
-    grams = Grams(tuple(word.view(np.uint64) for word in words), like.grams.digits, like.grams.base)
+    grams = Grams(tuple(word.view(np.uint64) for word in words), like.grams.digits, like.grams.alphabet)
     return Table(grams, compact(counts))

@@ -7,9 +7,11 @@ import pytest
 
 from charrnn.models.ngram import counting, keys, tables
 from charrnn.models.ngram.counting import Counts, count_ngrams, count_part, derive
+from charrnn.models.ngram.keys import Alphabet
 from charrnn.models.ngram.tables import joined, merge, split
 
 Gram = tuple[int, ...]
+ALL, FIVE = (Alphabet(np.arange(size), size) for size in (3, 5))
 
 
 def brute_force(texts: list[list[int]], order: int) -> tuple[Counter[Gram], dict[Gram, set[int]]]:
@@ -94,6 +96,12 @@ def test_by_hand() -> None:
     assert bigrams.counts.tolist() == [0, 1, 2, 1]
 
 
+def test_all_bytes_and_none_of_some() -> None:
+    """With `--bytes` there are 256 characters, of which a text has few."""
+    for ids in (np.arange(256), np.random.default_rng(5).integers(65, 91, 300)):
+        check(count_ngrams(ids.astype(np.uint8), 256, 8), [ids.tolist()], False)
+
+
 def test_a_large_vocabulary_takes_several_words() -> None:
     """Order 12 of 5,000 characters would take 148 bits."""
     ids = np.random.default_rng(2).zipf(1.3, 500) % 5000
@@ -104,14 +112,14 @@ def test_a_large_vocabulary_takes_several_words() -> None:
 def test_several_texts_are_merged(occurrences: bool) -> None:
     rng = np.random.default_rng(3)
     texts = [rng.integers(0, 3, length) for length in (50, 1, 80)]
-    parts = [count_part(ids, 0, len(ids), 3, 4) for ids in texts]
+    parts = [count_part(ids, 0, len(ids), ALL, 4) for ids in texts]
     check(derive(merge(parts), texts, occurrences), [ids.tolist() for ids in texts], occurrences)
 
 
 def test_parts_merged_by_ranges_are_the_whole() -> None:
     ids = np.random.default_rng(4).integers(0, 5, 300)
-    whole = count_part(ids, 0, 300, 5, 4)
-    parts = [count_part(ids, a, b, 5, 4) for a, b in ((0, 100), (100, 100), (100, 101), (101, 300))]
+    whole = count_part(ids, 0, 300, FIVE, 4)
+    parts = [count_part(ids, a, b, FIVE, 4) for a, b in ((0, 100), (100, 100), (100, 101), (101, 300))]
     bounds = whole.grams.words[0][[50, 51, 200]]
     ranges = zip(*(split(part, bounds) for part in parts), strict=True)
     for found in (merge(parts), joined([merge(one) for one in ranges])):

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from charrnn.models.ngram import keys
-from charrnn.models.ngram.keys import Grams, windows
+from charrnn.models.ngram.keys import Alphabet, Grams, windows
 
 V = 6
+ALL = Alphabet(np.arange(V), V)
 
 
 def tuples(grams: Grams) -> list[tuple[int, ...]]:
@@ -31,10 +32,10 @@ def test_they_are_the_tuples(order: int, monkeypatch: pytest.MonkeyPatch) -> Non
     ids = np.random.default_rng(0).integers(0, V, 100).astype(np.uint8)
     padded = [0] * (order - 1) + [int(i) + 1 for i in ids]
     expected = [tuple(padded[end : end + order]) for end in range(len(ids))]
-    grams = windows(ids, 0, len(ids), order, V)
+    grams = windows(ids, 0, len(ids), order, ALL)
     assert grams.order == order
     assert tuples(grams) == expected
-    assert tuples(windows(ids, 40, 70, order, V)) == expected[40:70]
+    assert tuples(windows(ids, 40, 70, order, ALL)) == expected[40:70]
     assert grams.newest().tolist() == [gram[-1] for gram in expected]
     if order > 1:
         assert tuples(grams.without_newest()) == [gram[:-1] for gram in expected]
@@ -50,7 +51,18 @@ def test_they_are_the_tuples(order: int, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_the_largest_that_fits_does_not_overflow() -> None:
     """255 characters and the padding make eight digits of 64 bits, to the last one."""
-    grams = windows(np.full(8, 254, np.uint8), 0, 8, 8, 255)
+    grams = windows(np.full(8, 254, np.uint8), 0, 8, 8, Alphabet(np.arange(255), 255))
     assert grams.digits == (8,)
     assert int(grams.words[0][-1]) == 2**64 - 1
-    assert windows(np.zeros(2, np.uint16), 0, 2, 8, 256).digits == (7, 1)
+    assert windows(np.zeros(2, np.uint16), 0, 2, 8, Alphabet(np.arange(256), 256)).digits == (7, 1)
+
+
+def test_characters_that_do_not_occur_are_passed_over_where_that_saves_a_word() -> None:
+    """All 256 bytes and the padding do not fit eight times into 64 bits; those of a text do, if one is missing."""
+    text = np.random.default_rng(1).integers(1, 256, 5000).astype(np.uint8)
+    alphabet = Alphabet.of(text, 256, 8)
+    assert len(np.unique(text)) == len(alphabet.characters) == 255
+    grams = windows(text, 0, len(text), 8, alphabet)
+    assert grams.digits == (8,)
+    assert alphabet.tokens_of(grams.newest()).tolist() == (text.astype(int) + 1).tolist()
+    assert len(Alphabet.of(text, 256, 7).characters) == 256

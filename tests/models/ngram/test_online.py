@@ -7,6 +7,7 @@ import torch
 from charrnn.config import NgramConfig
 from charrnn.models.ngram.counting import count_part, derive
 from charrnn.models.ngram.fitting import COUNT_OCCURRENCES, Counted
+from charrnn.models.ngram.keys import Alphabet
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.ngram.smoothing import smooth
 from charrnn.models.ngram.tables import merge
@@ -23,7 +24,10 @@ def test_each_character_is_predicted_from_all_before_it(smoothing: str) -> None:
     """Of the training text and of this one; n-grams count once where they are new, and so do what they end with."""
     counted = Counted.of(TRAIN, V, NgramConfig(order=ORDER, smoothing=smoothing))
     assert counted.rule
-    tables = [count_part(ids, 0, len(ids), V, ORDER) for ids in (TRAIN, *(TEXT[:t] for t in range(1, len(TEXT))))]
+    tables = [
+        count_part(ids, 0, len(ids), Alphabet(np.arange(V), V), ORDER)
+        for ids in (TRAIN, *(TEXT[:t] for t in range(1, len(TEXT))))
+    ]
     expected = []
     for t in range(1, len(TEXT)):
         texts = [TRAIN, TEXT[:t]]
