@@ -22,7 +22,7 @@ from charrnn.models.ngram.trie import Entries, smallest_integer, walk
 Progress = Callable[[int, int], None]
 """Is told how much is done, and of how much."""
 
-PIECE = 1 << 23
+PIECE = 1 << 22
 """Characters sorted at a time."""
 
 

@@ -194,7 +194,8 @@ def windows(ids: NDArray[Any], begin: int, end: int, order: int, alphabet: Alpha
     """
     base = alphabet.base
     digits = _digits(order, base)
-    words = tuple(np.zeros(end - begin, np.uint64) for _ in digits)
+    # Not zeros: numpy asks for huge pages, which are quicker to come by, only for memory that it need not clear.
+    words = tuple(np.empty(end - begin, np.uint64) for _ in digits)
     for low in range(begin, end, BLOCK):
         high = min(low + BLOCK, end)
         block = np.zeros(high - low + order - 1, np.uint64)
@@ -203,8 +204,9 @@ def windows(ids: NDArray[Any], begin: int, end: int, order: int, alphabet: Alpha
         place = 0
         for word, size in zip(words, digits, strict=True):
             part = word[low - begin : high - begin]
-            for _ in range(size):
+            part[:] = block[place : place + len(part)]
+            for newer in range(place + 1, place + size):
                 part *= np.uint64(base)
-                part += block[place : place + len(part)]
-                place += 1
+                part += block[newer : newer + len(part)]
+            place += size
     return Grams(words, digits, alphabet)

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from charrnn.models.ngram.keys import Grams
 
-RANGES = 8
-"""Parts of a merge."""
+RANGES = 64
+"""Parts of a merge: small enough to stay in the processor's cache."""
 LEAST_SHARED = 1 << 20
 """n-grams that are worth sharing between threads."""
 SAMPLE = 1 << 12

@@ -29,8 +29,8 @@ PRIOR = (1.1, 0.4, 0.0, -1.0)
 """What parameters are before the sigmoid (softplus for the concentration): discounts of .75, 1.2, 1.5; about .3."""
 STRENGTH = 20.0
 """How many nats a parameter that is √2 away from the prior costs. Chosen on training text alone."""
-ITERATIONS = 20
-EVALUATIONS = 25
+ITERATIONS = 12
+EVALUATIONS = 15
 
 
 def tuned(
