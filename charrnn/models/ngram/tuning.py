@@ -29,8 +29,11 @@ PRIOR = (1.1, 0.4, 0.0, -1.0)
 """What parameters are before the sigmoid (softplus for the concentration): discounts of .75, 1.2, 1.5; about .3."""
 STRENGTH = 20.0
 """How many nats a parameter that is √2 away from the prior costs. Chosen on training text alone."""
+FEATURES = 3
+"""What a context is described by, see `_features`."""
 ITERATIONS = 12
 EVALUATIONS = 15
+"""Of the loss; a step of L-BFGS may take more than one."""
 
 
 def tuned(
@@ -106,8 +109,6 @@ def _features(contexts: Tensor) -> Tensor:
     types = contexts[:3].sum(0)
     return torch.stack((torch.ones_like(types), types.log(), contexts[0] / types))
 
-
-FEATURES = 3
 
 
 def held_out_events(ids: NDArray[Any], length: int, orders: Sequence[Counts]) -> list[Events]:
