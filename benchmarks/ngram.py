@@ -47,7 +47,8 @@ def quality(corpus: Corpus) -> Iterator[Row]:
     """Bits per character of the validation part, static and online in rows of their own."""
     size = len(corpus.vocabulary)
     configs = [NgramConfig(smoothing=name) for name in SMOOTHINGS]
-    configs += [NgramConfig(order=order, smoothing="mkn") for order in (5, 6, 7, 8)]
+    configs += [NgramConfig(order=order, smoothing="mkn") for order in range(3, 9)]
+    configs += [NgramConfig(order=7, smoothing=name) for name in ("ml", "stupid", "witten-bell", "kn", "tuned")]
     configs += [NgramConfig(order=21, smoothing="ml"), NgramConfig(prune=1), NgramConfig(prune=2)]
     for config in configs:
         started = time.perf_counter()

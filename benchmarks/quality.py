@@ -1,4 +1,4 @@
-"""What the defaults of `charrnn train` reach on Tiny Shakespeare, and what the n-grams reach, on the same characters.
+"""What the defaults of `charrnn train` reach on Tiny Shakespeare.
 
     python benchmarks/quality.py tinyshakespeare.txt [--out benchmarks/results/quality.json]
 
@@ -20,12 +20,9 @@ from machine import machine
 from charrnn import (
     CorpusConfig,
     ModelConfig,
-    NgramConfig,
     RecurrentModel,
     Streams,
     TrainingConfig,
-    evaluate,
-    fit_ngram,
     read_corpus,
     train,
 )
@@ -51,21 +48,6 @@ def network(corpus: Corpus, config: TrainingConfig) -> dict[str, Any]:
     }
 
 
-def ngram(corpus: Corpus, config: NgramConfig) -> dict[str, Any]:
-    """Count and score."""
-    started = time.perf_counter()
-    model = fit_ngram(corpus.train, len(corpus.vocabulary), config)
-    fitted = time.perf_counter()
-    score = evaluate(model, corpus.validation, piece=1 << 15)
-    return {
-        "model": f"{config.smoothing} order {config.order}",
-        **vars(facts_of(score, corpus.split)),
-        "entries": model.entries,
-        "fit_seconds": round(fitted - started, 3),
-        "chars_per_second": round(score.characters / (time.perf_counter() - fitted)),
-    }
-
-
 def main() -> None:
     """Run, print a line a model, and write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -75,10 +57,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     corpus = read_corpus(options.text, CorpusConfig())
-    rows = [ngram(corpus, NgramConfig(order=order)) for order in range(3, 10)]
-    rows += [ngram(corpus, NgramConfig(smoothing=name)) for name in ("ml", "stupid", "witten-bell", "kn")]
-    for row in rows:
-        print(json.dumps(row))
+    rows = []
     for seed in range(options.seeds):
         config = TrainingConfig(steps=options.steps, validate_every=options.steps, seed=seed)
         rows.append(network(corpus, config))

@@ -110,7 +110,6 @@ def _features(contexts: Tensor) -> Tensor:
     return torch.stack((torch.ones_like(types), types.log(), contexts[0] / types))
 
 
-
 def held_out_events(ids: NDArray[Any], length: int, orders: Sequence[Counts]) -> list[Events]:
     """The last characters of a text as the counts of what stands before them see them.
 
