@@ -77,13 +77,14 @@ def _count(
     show_text(source)
     fitted = fit(source, model, path, online)
     one = fitted.checkpoint
-    save(path, one.model, one.vocabulary, one.facts)
-    result = json_of(dataclasses.replace(one, size=path.stat().st_size))
-    field("model", f"{one.description}, {result['entries']:,} n-grams")
+    field("model", f"{one.description}, {json_of(one)['entries']:,} n-grams")
     field("fit", f"{one.facts.fit_seconds:.2f} s")
     field("validation", str(fitted.score or "none was held out"))
     if fitted.online:
         field("online", f"{fitted.online}, counting on while it reads: no figure to compare with static ones")
+    save(path, one.model, one.vocabulary, one.facts)  # which takes its time for gigabytes, so all else is said before
+    result = json_of(dataclasses.replace(one, size=path.stat().st_size))
+    if fitted.online:
         result["online"] = dataclasses.asdict(facts_of(fitted.online, source.split, online=True))
     is_large = result["bytes"] > LARGE and not model.prune
     advice = "; --prune 1 leaves out what occurs once, and is a fraction of that" if is_large else ""
