@@ -21,7 +21,7 @@ from charrnn.models.ngram.trie import ABSENT, Ints, walk
 MOST_PROBABILITIES = 1 << 22
 """How many are spread out at a time."""
 MOST_CHECKED = 1 << 22
-"""Entries of a file that are all looked at when it is loaded; of a larger file the look-ups take care."""
+"""Entries of a file that are all looked at when it is loaded, in milliseconds; in a larger one look-ups take care."""
 
 
 class NgramModel:
@@ -64,12 +64,16 @@ class NgramModel:
             raise ValueError("model.order: expected a number, found none")
         for k in range(1, config.order + 1):
             order = Weighted(*(_array(tensors, f"{k}.{name}") for name in NAMES))
-            _check_order(order, k, contexts, vocab_size)
+            _check_sizes(order, k, contexts)
             orders.append(order)
             contexts = len(order.tokens)
         if len(tensors) != config.order * len(NAMES):
             raise ValueError(f"expected the tensors of {config.order} orders, found {len(tensors)} tensors")
-        return cls(config, vocab_size, orders)
+        model = cls(config, vocab_size, orders)
+        if model.entries <= MOST_CHECKED:
+            for k, order in enumerate(orders, 1):
+                _check_values(order, k, vocab_size)
+        return model
 
     def __call__(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """See LanguageModel.__call__; the logits are log-probabilities."""
@@ -170,25 +174,26 @@ def _array(tensors: dict[str, Tensor], name: str) -> NDArray[Any]:
     return array
 
 
-def _check_order(order: Weighted, k: int, contexts: int, vocab_size: int) -> None:
-    """Raise ValueError unless the arrays of order k fit each other, the contexts below and the vocabulary.
-
-    So no look-up leaves the arrays, whoever wrote them.
-    """
+def _check_sizes(order: Weighted, k: int, contexts: int) -> None:
+    """Raise ValueError unless the arrays of order k fit each other and the contexts below."""
     entries = len(order.tokens)
     for name, found, expected in (
+        ("tokens", entries, max(entries, 1)),
         ("starts", len(order.starts), contexts + 1),
         ("weights", len(order.weights), entries),
         ("backoffs", len(order.backoffs), contexts),
     ):
         if found != expected:
             raise ValueError(f"{k}.{name}: expected {expected} numbers, found {found}")
-    if entries > MOST_CHECKED:
-        return
+
+
+def _check_values(order: Weighted, k: int, vocab_size: int) -> None:
+    """Raise ValueError unless the arrays of order k hold what they should: no look-up then leaves them."""
+    entries = len(order.tokens)
     sizes = np.diff(order.starts.astype(np.int64), prepend=0, append=entries)
     if sizes.min() < 0 or sizes[0] or sizes[-1]:
         raise ValueError(f"{k}.starts: expected numbers that rise from 0 to {entries}, found others")
-    if not entries or order.tokens.min() < 0 or order.tokens.max() > vocab_size:
+    if order.tokens.min() < 0 or order.tokens.max() > vocab_size:
         raise ValueError(f"{k}.tokens: expected numbers from 0 to {vocab_size}, found others")
     for name, array in (("weights", order.weights), ("backoffs", order.backoffs)):
         if not np.isfinite(array).all():
