@@ -44,8 +44,9 @@ def ngram(
 ) -> None:
     """Count the character n-grams of a text: the baseline.
 
-    Prints the held-out score, and saves a checkpoint that `sample` and `compare` take like any other. Under torchrun
-    the processes share the counting.
+    Prints the held-out score, and saves a checkpoint that `sample` and `compare` take like any other.
+
+    Under torchrun the processes share the counting.
     """
     model = model.with_order(corpus.bytes)
     _check(model, online)
