@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,7 @@ def quality(corpus: Corpus) -> Iterator[Row]:
 def ppmd(corpus: Corpus) -> Iterator[Row]:
     """PPMd's code for both parts less that for the training part."""
     try:
-        import pyppmd
+        pyppmd = import_module("pyppmd")
     except ImportError:
         return
     train = corpus.vocabulary.decode(corpus.train).encode()
