@@ -103,8 +103,9 @@ class NgramModel:
                     entries = order.find(nodes, wanted)
                 p *= np.where(nodes == ABSENT, 1.0, order.backoffs[nodes])
                 p += np.where(entries == ABSENT, 0.0, order.weights[entries])
+        # The weights of stupid back-off are differences, which rounding may leave a hair below 0.
         with np.errstate(divide="ignore"):
-            return torch.from_numpy(np.log(p).astype(np.float32)), state
+            return torch.from_numpy(np.log(np.maximum(p, 0)).astype(np.float32)), state
 
     def next_token(self, token: Tensor, state: State | None, draw: Draw) -> tuple[Tensor, State]:
         """See the function of this name; draws by descent at temperature 1."""
@@ -146,7 +147,7 @@ class NgramModel:
             of, children = order.children(nodes, self.vocab_size + 1)
             p[known[of], order.tokens[children]] += order.weights[children]
         with np.errstate(divide="ignore"):
-            log_probs: NDArray[np.float32] = np.log(p[:, 1:]).astype(np.float32)
+            log_probs: NDArray[np.float32] = np.log(np.maximum(p[:, 1:], 0)).astype(np.float32)
         return log_probs
 
 
