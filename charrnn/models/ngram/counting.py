@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -57,15 +58,40 @@ def count_ngrams(
     Returns:
         The counts of order 1, 2, …
     """
-    steps = -(-len(ids) // PIECE) + order
+    return count_texts([ids], vocab_size, order, occurrences, progress)
+
+
+def count_texts(
+    texts: Sequence[NDArray[Any]],
+    vocab_size: int,
+    order: int,
+    occurrences: bool = False,
+    progress: Progress | None = None,
+) -> list[Counts]:
+    """Count the n-grams of several texts together; each begins with the padding.
+
+    Args:
+        texts: (N,) each, N ≥ 1.
+        vocab_size: V.
+        order: see count_ngrams.
+        occurrences: see count_ngrams.
+        progress: see count_ngrams.
+    """
+    steps, done = sum(-(-len(ids) // PIECE) for ids in texts) + order, count(1)
     report = progress or (lambda done, total: None)
-    alphabet = Alphabet.of(ids, vocab_size, order)
-    table = count_part(ids, 0, len(ids), alphabet, order, lambda done, _: report(done, steps))
-    return derive(table, [ids], occurrences, lambda k: report(steps - k + 1, steps))
+
+    def step() -> None:
+        report(next(done), steps)
+
+    alphabet = Alphabet.of(texts, vocab_size, order)
+    # No name for the table: it may be large, and is let go while the lower orders are derived.
+    return derive(
+        merge([count_part(ids, 0, len(ids), alphabet, order, step) for ids in texts]), texts, occurrences, step
+    )
 
 
 def count_part(
-    ids: NDArray[Any], begin: int, end: int, alphabet: Alphabet, order: int, progress: Progress | None = None
+    ids: NDArray[Any], begin: int, end: int, alphabet: Alphabet, order: int, step: Callable[[], None] = lambda: None
 ) -> Table:
     """Count the n-grams of one order that end in a part of a text.
 
@@ -75,24 +101,23 @@ def count_part(
         end: the place after its last.
         alphabet: of the text, and of all others that its table is merged with.
         order: length of the n-grams.
-        progress: told the pieces counted, and of how many.
+        step: called after each piece.
     """
     begins = range(begin, max(end, begin + 1), PIECE)
 
-    def count(low: int) -> Table:
+    def count_piece(low: int) -> Table:
         return runs_of(windows(ids, low, min(low + PIECE, end), order, alphabet).sorted())
 
     tables = []
     with ThreadPoolExecutor(workers()) as pool:
-        for table in pool.map(count, begins):
+        for table in pool.map(count_piece, begins):
             tables.append(table)
-            if progress:
-                progress(len(tables), len(begins))
+            step()
     return merge(tables)
 
 
 def derive(
-    table: Table, texts: Sequence[NDArray[Any]], occurrences: bool, done: Callable[[int], None] = lambda k: None
+    table: Table, texts: Sequence[NDArray[Any]], occurrences: bool, step: Callable[[], None] = lambda: None
 ) -> list[Counts]:
     """The counts of all orders from those of the highest.
 
@@ -100,7 +125,7 @@ def derive(
         table: the n-grams of the highest order.
         texts: which were counted; only their ends are read.
         occurrences: see `count_ngrams`.
-        done: told each order that is finished, from the highest to 1.
+        step: called after each order.
     """
     orders: list[Counts] = []
     grams, counts = table.grams.with_padding(), table.counts
@@ -110,13 +135,13 @@ def derive(
         contexts, continuations = lower.grams.with_padding(), lower.counts
         del lower
         orders.append(_counts(grams, counts, _starts(grams.without_newest(), contexts)))
-        done(grams.order)
+        step()
         grams, counts = contexts, continuations
     orders.append(_counts(grams, counts, np.array([0, len(grams)])))
     orders.reverse()
     if occurrences:
         orders = _with_occurrences(orders, texts)
-    done(1)
+    step()
     return orders
 
 

@@ -39,11 +39,11 @@ class Alphabet:
     vocab_size: int
 
     @classmethod
-    def of(cls, ids: NDArray[Any], vocab_size: int, order: int) -> Alphabet:
-        """All characters, where n-grams then fit into one word; otherwise those that occur in a text.
+    def of(cls, texts: Sequence[NDArray[Any]], vocab_size: int, order: int) -> Alphabet:
+        """All characters, where n-grams then fit into one word; otherwise those that occur in some texts.
 
         Args:
-            ids: (N,) the text.
+            texts: (N,) each.
             vocab_size: V.
             order: length of the n-grams.
         """
@@ -51,8 +51,9 @@ class Alphabet:
         if len(_digits(order, every.base)) == 1:
             return every
         occurs = np.zeros(vocab_size, bool)
-        for low in range(0, len(ids), PIECE):
-            occurs[ids[low : low + PIECE]] = True
+        for ids in texts:
+            for low in range(0, len(ids), PIECE):
+                occurs[ids[low : low + PIECE]] = True
         return cls(np.flatnonzero(occurs), vocab_size)
 
     @property

@@ -7,6 +7,7 @@ since two parts may have seen the same character before an n-gram.
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
 
-from charrnn.models.ngram.counting import Counts, Progress, count_part, derive
+from charrnn.models.ngram.counting import PIECE, Counts, Progress, count_part, derive
 from charrnn.models.ngram.keys import Alphabet, Grams
 from charrnn.models.ngram.tables import Table, compact, joined, merge, split
 
@@ -39,7 +40,9 @@ def count_together(
     """
     rank, ranks = dist.get_rank(), dist.get_world_size()
     begin, end = (len(ids) * which // ranks for which in (rank, rank + 1))
-    mine = count_part(ids, begin, end, Alphabet.of(ids, vocab_size, order), order, progress)
+    steps, done = -(-(end - begin) // PIECE), count(1)
+    step = (lambda: progress(next(done), steps)) if progress else (lambda: None)
+    mine = count_part(ids, begin, end, Alphabet.of([ids], vocab_size, order), order, step)
     parts = split(mine, _bounds(mine))
     received = [parts[rank]]
     for to in range(ranks):

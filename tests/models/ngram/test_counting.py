@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from charrnn.models.ngram import counting, keys, tables
-from charrnn.models.ngram.counting import Counts, count_ngrams, count_part, derive
+from charrnn.models.ngram.counting import Counts, count_ngrams, count_part, count_texts
 from charrnn.models.ngram.keys import Alphabet
 from charrnn.models.ngram.tables import joined, merge, split
 
 Gram = tuple[int, ...]
-ALL, FIVE = (Alphabet(np.arange(size), size) for size in (3, 5))
+FIVE = Alphabet(np.arange(5), 5)
 
 
 def brute_force(texts: list[list[int]], order: int) -> tuple[Counter[Gram], dict[Gram, set[int]]]:
@@ -109,11 +109,11 @@ def test_a_large_vocabulary_takes_several_words() -> None:
 
 
 @pytest.mark.parametrize("occurrences", [False, True])
-def test_several_texts_are_merged(occurrences: bool) -> None:
+def test_several_texts_are_counted_together(occurrences: bool) -> None:
     rng = np.random.default_rng(3)
     texts = [rng.integers(0, 3, length) for length in (50, 1, 80)]
-    parts = [count_part(ids, 0, len(ids), ALL, 4) for ids in texts]
-    check(derive(merge(parts), texts, occurrences), [ids.tolist() for ids in texts], occurrences)
+    orders = count_texts(texts, 3, 4, occurrences)
+    check(orders, [ids.tolist() for ids in texts], occurrences)
 
 
 def test_parts_merged_by_ranges_are_the_whole() -> None:

@@ -60,9 +60,9 @@ def test_the_largest_that_fits_does_not_overflow() -> None:
 def test_characters_that_do_not_occur_are_passed_over_where_that_saves_a_word() -> None:
     """All 256 bytes and the padding do not fit eight times into 64 bits; those of a text do, if one is missing."""
     text = np.random.default_rng(1).integers(1, 256, 5000).astype(np.uint8)
-    alphabet = Alphabet.of(text, 256, 8)
+    alphabet = Alphabet.of([text[:3000], text[3000:]], 256, 8)
     assert len(np.unique(text)) == len(alphabet.characters) == 255
     grams = windows(text, 0, len(text), 8, alphabet)
     assert grams.digits == (8,)
     assert alphabet.tokens_of(grams.newest()).tolist() == (text.astype(int) + 1).tolist()
-    assert len(Alphabet.of(text, 256, 7).characters) == 256
+    assert len(Alphabet.of([text], 256, 7).characters) == 256
