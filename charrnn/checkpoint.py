@@ -19,10 +19,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from charrnn.config import ModelConfig, NgramConfig
+from charrnn.config import MixtureConfig, ModelConfig, NgramConfig
 from charrnn.errors import CharRNNError, CheckpointError
 from charrnn.facts import Facts, restore
-from charrnn.models.language_model import LanguageModel
+from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.longest import LongestMatchModel
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.recurrent import RecurrentModel
@@ -31,8 +31,10 @@ from charrnn.text.vocabulary import Vocabulary
 FORMAT = 1
 KEY = "charrnn"
 SUFFIX = ".safetensors"
-Model = RecurrentModel | NgramModel | LongestMatchModel
+Model = RecurrentModel | NgramModel | LongestMatchModel | MixtureModel
 """All that a checkpoint may hold."""
+NETWORK, COUNTS, GATE = "network.", "counts.", "gate."
+"""Begin the names of a mixture's tensors."""
 LAST = "-last"
 """Ends the name of the state that a training stopped in, which may not be its best."""
 
@@ -54,13 +56,13 @@ class Checkpoint:
 
     @property
     def kind(self) -> str:
-        """`recurrent` or `ngram`."""
+        """`recurrent`, `ngram` or `mixture`."""
         return _kind_of(self.model)
 
     @property
     def description(self) -> str:
         """The model in a few words, such as `lstm 2x256`."""
-        return str(self.model.config)
+        return str(_config_of(self.model))
 
 
 def save(path: Path, model: Model, vocabulary: Vocabulary, facts: Facts) -> None:
@@ -69,11 +71,11 @@ def save(path: Path, model: Model, vocabulary: Vocabulary, facts: Facts) -> None
     Raises:
         CheckpointError: it cannot be written.
     """
-    tensors = model.state_dict() if isinstance(model, RecurrentModel) else model.tensors()
+    tensors = _tensors_of(model)
     header = {
         "format": FORMAT,
         "kind": _kind_of(model),
-        "model": dataclasses.asdict(model.config),
+        "model": dataclasses.asdict(_config_of(model)),
         "vocabulary": None if vocabulary.is_bytes else "".join(vocabulary.characters or ()),
         **dataclasses.asdict(facts),
     }
@@ -129,7 +131,7 @@ def load(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
         _expect("header.text.corpus.bytes", facts.text.corpus.bytes, vocabulary.is_bytes)
     except (ValueError, TypeError, OverflowError, RecursionError, CharRNNError) as error:
         raise CheckpointError(f"{path}: is damaged, or from another version: {error}") from error
-    if isinstance(model, RecurrentModel):
+    if isinstance(model, torch.nn.Module):
         model.to(device).eval()
     return Checkpoint(model, vocabulary, facts, path, path.stat().st_size)
 
@@ -166,8 +168,30 @@ def _has_better(path: Path, names: set[str]) -> bool:
     return stem.endswith(LAST) and stem.removesuffix(LAST) + SUFFIX in names
 
 
-def _kind_of(model: LanguageModel) -> str:
+def _kind_of(model: Model) -> str:
+    if isinstance(model, MixtureModel):
+        return "mixture"
     return "recurrent" if isinstance(model, RecurrentModel) else "ngram"
+
+
+def _config_of(model: Model) -> ModelConfig | NgramConfig | MixtureConfig:
+    if isinstance(model, MixtureModel):
+        network, counts = parts(model)
+        return MixtureConfig(network.config, counts.config)
+    return model.config
+
+
+def _tensors_of(model: Model) -> dict[str, Tensor]:
+    if isinstance(model, MixtureModel):
+        counted = {f"{COUNTS}{name}": tensor for name, tensor in parts(model)[1].tensors().items()}
+        return {**model.state_dict(), **counted}
+    return model.state_dict() if isinstance(model, RecurrentModel) else model.tensors()
+
+
+def parts(model: MixtureModel) -> tuple[RecurrentModel, NgramModel]:
+    """The two models of a mixture."""
+    assert isinstance(model.counts, NgramModel)
+    return model.network, model.counts
 
 
 def _vocabulary(header: dict[str, Any]) -> Vocabulary:
@@ -180,24 +204,48 @@ def _vocabulary(header: dict[str, Any]) -> Vocabulary:
 
 
 def _make_model(header: dict[str, Any], vocabulary: Vocabulary, tensors: dict[str, Tensor]) -> Model:
-    if header.get("kind") == "ngram":
+    kind, size = header.get("kind"), len(vocabulary)
+    if kind == "ngram":
         counted: NgramConfig = restore("model", header.get("model"), NgramConfig)
-        kind = LongestMatchModel if counted.smoothing == "longest" else NgramModel
-        return kind.from_tensors(counted, len(vocabulary), tensors)
-    _expect("kind", header.get("kind"), "recurrent")
+        counting = LongestMatchModel if counted.smoothing == "longest" else NgramModel
+        return counting.from_tensors(counted, size, tensors)
+    if kind == "mixture":
+        both: MixtureConfig = restore("model", header.get("model"), MixtureConfig)
+        of = {prefix: _below(prefix, tensors) for prefix in (NETWORK, COUNTS, GATE)}
+        _expect("tensors", len(tensors), sum(len(part) for part in of.values()))
+        network = _network(both.network, size, of[NETWORK], NETWORK)
+        counts = NgramModel.from_tensors(both.counts, size, of[COUNTS])
+        with torch.device("meta"):
+            model = MixtureModel(network, counts)
+        _fill(model.gate, of[GATE], GATE)
+        return model
+    _expect("kind", kind, "recurrent")
     config: ModelConfig = restore("model", header.get("model"), ModelConfig)
+    return _network(config, size, tensors)
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): one for name, one in tensors.items() if name.startswith(prefix)}
+
+
+def _network(config: ModelConfig, vocab_size: int, tensors: dict[str, Tensor], prefix: str = "") -> RecurrentModel:
     if config.num_layers > len(tensors):  # each layer has some; a million of them would take long to make
         raise ValueError(f"model.num_layers: expected at most {len(tensors)}, found {config.num_layers}")
     with torch.device("meta"):
-        model = RecurrentModel(config, len(vocabulary))
+        model = RecurrentModel(config, vocab_size)
+    _fill(model, tensors, prefix)
+    return model
+
+
+def _fill(model: torch.nn.Module, tensors: dict[str, Tensor], prefix: str) -> None:
+    """Give a module that has no memory yet its weights."""
     expected = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in model.state_dict().items()}
     found = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in tensors.items()}
     for name in sorted(expected.keys() | found.keys()):
-        _expect(name, found.get(name), expected.get(name))
+        _expect(prefix + name, found.get(name), expected.get(name))
         if not tensors[name].isfinite().all():
-            raise ValueError(f"{name}: expected finite numbers, found others")
+            raise ValueError(f"{prefix}{name}: expected finite numbers, found others")
     model.load_state_dict(tensors, assign=True)
-    return model
 
 
 def _expect(key: str, found: object, expected: object) -> None:

@@ -18,6 +18,8 @@ Check = Callable[[Any], str | None]
 """Takes a value that is not None; returns what it must be instead, or None when it is good."""
 
 CELLS = ("rnn", "lstm", "gru", "minlstm", "mingru")
+OPTIMIZERS = ("muon", "adamw")
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 SMOOTHINGS = ("ml", "stupid", "witten-bell", "kn", "mkn", "tuned", "longest")
 BYTES_VOCAB_SIZE = 256
 DEFAULT_ORDER = 9
@@ -179,24 +181,44 @@ class NgramConfig(Checked):
 
 
 @dataclass(frozen=True)
-class TrainingConfig(Checked):
-    """Truncated BPTT with AdamW. At most one of `steps`, `epochs` and `minutes` is set."""
+class MixtureConfig:
+    """A network and the n-grams that it is mixed with."""
 
-    steps: int | None = option(None, "How many steps to train. The default is 4000 steps.", check=between(1))
-    epochs: float | None = option(None, "How often to read the training part, instead of --steps.", check=above(0))
+    network: ModelConfig
+    counts: NgramConfig
+
+    def __str__(self) -> str:
+        return f"{self.network} with {self.counts}"
+
+
+@dataclass(frozen=True)
+class TrainingConfig(Checked):
+    """Truncated BPTT. At most one of `steps`, `epochs` and `minutes` is set."""
+
+    steps: int | None = option(None, "How many steps to train, instead of --minutes.", check=between(1))
+    epochs: float | None = option(None, "How often to read the training part, instead of --minutes.", check=above(0))
     minutes: float | None = option(
-        None, "How long to take in all, final validation included, instead of --steps.",
+        None, "How long to take in all, final validation included. Size, dropout and batch are chosen for it, where "
+        "they are not said. The default is 5 on a CPU, 2 on a GPU.",
         check=above(0),
     )  # fmt: skip
     seq_length: int = option(64, "Characters per step that gradients flow through.", check=between(1))
-    batch_size: int = option(16, "Streams of text read side by side.", check=between(1))
-    learning_rate: float = option(1e-2, "AdamW's learning rate at its highest.", check=above(0))
+    batch_size: int = option(32, "Streams of text read side by side.", check=between(1))
+    optimizer: str = option(
+        "muon", "muon: Muon for the matrices of the layers, AdamW for the rest; or adamw for all.",
+        check=one_of(OPTIMIZERS),
+    )  # fmt: skip
+    learning_rate: float = option(1.5e-2, "The learning rate at its highest.", check=above(0))
     warmup_steps: int = option(100, "Steps until the learning rate is at its highest.", check=between(0))
-    weight_decay: float = option(0.1, "AdamW's weight decay.", check=at_least(0))
+    weight_decay: float = option(0.1, "The weight decay.", check=at_least(0))
     grad_clip: float = option(1.0, "Largest norm of the gradient; 0 is no limit.", check=at_least(0))
     validate_every: int | None = option(
         None, "Steps between validations. The default is 1000; with --minutes, what fits.",
         check=between(1),
+    )  # fmt: skip
+    precision: str = option(
+        "auto", "Of matrix products in training: float32, bfloat16, float16; auto: what the machine is fast at.",
+        check=one_of(PRECISIONS),
     )  # fmt: skip
     seed: int = option(0, "Seed of the first weights and of dropout.", check=between(0))
 

@@ -14,6 +14,7 @@ from charrnn.cli.data import data
 from charrnn.cli.ngram import ngram
 from charrnn.cli.options import configured
 from charrnn.cli.sample import sample
+from charrnn.cli.score import score
 from charrnn.cli.train import train
 from charrnn.errors import CharRNNError
 
@@ -31,7 +32,7 @@ def make_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_options)
-    for command in (train, sample, ngram, compare, data):
+    for command in (train, sample, ngram, score, compare, data):
         app.command()(configured(command))
     return app
 

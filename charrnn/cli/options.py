@@ -53,6 +53,21 @@ def configured(command: Callable[..., None]) -> Callable[..., None]:
     return wrapper
 
 
+def said(context: typer.Context) -> frozenset[str]:
+    """The fields that were set on the command line, and not by their defaults."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return frozenset(name for name, source in sources.items() if source and source.name == "COMMANDLINE")
+
+
+def changed(before: Any, after: Any) -> str:
+    """The options, as they are typed, that turn a configuration into another one of its kind."""
+    pairs = (
+        (flags_of(spec)[0], getattr(before, spec.name), getattr(after, spec.name))
+        for spec in dataclasses.fields(before)
+    )
+    return " ".join(f"{flag} {new}" for flag, old, new in pairs if new != old and new is not None)
+
+
 def _parameters_of(config: type) -> list[inspect.Parameter]:
     types = typing.get_type_hints(config)
     return [

@@ -15,13 +15,13 @@ from torch import Tensor
 
 from charrnn.checkpoint import Checkpoint
 from charrnn.cli.terminal import bar, field, one_line, say
-from charrnn.cli.texts import show_text
 from charrnn.config import SamplingConfig
 from charrnn.sampling.generate import generate
 from charrnn.scoring.compare import json_of
 from charrnn.text.streams import Streams
 from charrnn.training.keeping import Keeper
 from charrnn.training.loop import Step
+from charrnn.training.recipes import Recipe
 from charrnn.training.schedule import Plan
 
 SAMPLING = SamplingConfig(temperature=0.8, length=72)
@@ -40,10 +40,12 @@ class TrainDisplay:
     Args:
         keeper: of its checkpoints.
         streams: its batches.
+        recipe: what was chosen, and why.
+        repeat: the options that were chosen, as they are typed.
     """
 
-    def __init__(self, keeper: Keeper, streams: Streams) -> None:
-        self.keeper, self.streams = keeper, streams
+    def __init__(self, keeper: Keeper, streams: Streams, recipe: Recipe, repeat: str = "") -> None:
+        self.keeper, self.streams, self.recipe, self.repeat = keeper, streams, recipe, repeat
         self.plan: Plan | None = None
         self.loss: float | None = None
         self.speed = 0.0
@@ -66,8 +68,9 @@ class TrainDisplay:
         self.bar.close()
 
     def _show_header(self) -> None:
-        corpus, model, config = self.keeper.corpus, self.keeper.model, self.keeper.config
-        show_text(corpus)
+        model, config = self.keeper.model, self.keeper.config
+        for name, reason in self.recipe.reasons:
+            field(name, reason)
         field("model", f"{model.config}, {model.parameter_count:,} parameters, on {model.device}")
         batch = f"{self.streams.batch_size} streams of {self.streams.seq_length} characters a step"
         shrunk = (self.streams.batch_size, self.streams.seq_length) != (
@@ -102,7 +105,8 @@ class TrainDisplay:
         when = f"every {plan.validate_every:,}" if plan.validate_every < plan.steps else "at the end"
         how = f"{plan.steps:,} steps ({epochs:.2g} epochs), validation {when}"
         if self.keeper.config.minutes:
-            how += f"; `--steps {plan.steps}` repeats this run"
+            again = f"--steps {plan.steps} {self.repeat}".strip()
+            how += f"; `{again}` repeats this run"
         whole = len(self.keeper.corpus.validation)
         if plan.val_characters < whole:
             how += f"; to stay in time, validation reads {plan.val_characters:,} of {whole:,} characters"

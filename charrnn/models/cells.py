@@ -2,7 +2,8 @@
 
 Each cell reads a whole sequence at once, so that the fast kernels (cuDNN, oneDNN, the scan) can be used; the
 equations, in the letters of the papers, stand in each docstring. σ is the logistic function, ⊙ the product element
-by element. Nothing is remembered between calls.
+by element. Nothing is remembered between calls. Under `torch.autocast` the matrix products are in half precision; the
+state that goes in says what precision comes out.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class RNN(Cell):
             h = torch.rnn_tanh_cell(x[:, 0], state, *self.core.all_weights[0])
             return h[:, None], h
         y, hidden = self.core(x, state[None].contiguous())
-        return y, hidden[0]
+        return y.to(state.dtype), hidden[0].to(state.dtype)
 
 
 class LSTM(Cell):
@@ -75,7 +76,7 @@ class LSTM(Cell):
             h, c = torch.lstm_cell(x[:, 0], (h, c), *self.core.all_weights[0])
             return h[:, None], torch.cat((h, c), dim=1)
         y, after = self.core(x, (h[None].contiguous(), c[None].contiguous()))
-        return y, torch.cat(after, dim=2)[0]
+        return y.to(state.dtype), torch.cat(after, dim=2)[0].to(state.dtype)
 
 
 class GRU(Cell):
@@ -112,7 +113,7 @@ class MinLSTM(Cell):
             self.core.bias[:hidden_size] += OPEN_GATE
 
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        f, i, candidate = self.core(x).chunk(3, dim=-1)
+        f, i, candidate = self.core(x).to(state.dtype).chunk(3, dim=-1)
         # f' = σ(log f − log i): the same quotient, but never 0 / 0 when both gates are shut.
         odds = functional.logsigmoid(f) - functional.logsigmoid(i)
         y = scan(torch.sigmoid(odds), torch.sigmoid(-odds) * candidate, state)
@@ -132,7 +133,7 @@ class MinGRU(Cell):
             self.core.bias[:hidden_size] -= OPEN_GATE  # z overwrites: a low z keeps
 
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        z, candidate = self.core(x).chunk(2, dim=-1)
+        z, candidate = self.core(x).to(state.dtype).chunk(2, dim=-1)
         y = scan(torch.sigmoid(-z), torch.sigmoid(z) * candidate, state)
         return y, y[:, -1]
 

@@ -32,7 +32,6 @@ class RecurrentModel(nn.Module):
             width = config.hidden_size
         self.state_sizes = tuple(cell.state_size for cell in cells)
         self.cells = nn.ModuleList(cells)
-        self.dropout = nn.Dropout(config.dropout)
         self.head = nn.Linear(width, vocab_size)
 
     @property
@@ -58,7 +57,15 @@ class RecurrentModel(nn.Module):
         after = []
         for cell, before in zip(self.cells, state, strict=True):
             y, new = cell(x, before)
-            y = self.dropout(y)
+            y = self._drop(y)
             x = x + y if self.config.residual and y.shape == x.shape else y
             after.append(new)
-        return self.head(x), tuple(after)
+        with torch.autocast(x.device.type, enabled=False):  # a logit has few digits to lose
+            return self.head(x), tuple(after)
+
+    def _drop(self, y: Tensor) -> Tensor:
+        """Variational dropout (Gal and Ghahramani 2016): one mask for all steps of a row, (B, T, H) → (B, T, H)."""
+        if not (self.training and self.config.dropout):
+            return y
+        kept = 1 - self.config.dropout
+        return y * torch.empty_like(y[:, :1]).bernoulli_(kept).div_(kept)

@@ -13,7 +13,6 @@ from charrnn import __version__
 from charrnn.checkpoint import Checkpoint
 from charrnn.config import SamplingConfig
 from charrnn.errors import ModelError
-from charrnn.models.recurrent import RecurrentModel
 from charrnn.sampling.generate import generate
 from charrnn.scoring.evaluate import Progress, Score, evaluate, facts_of
 from charrnn.scoring.novelty import Novelty, TrainingText
@@ -192,8 +191,8 @@ def json_of(checkpoint: Checkpoint) -> dict[str, Any]:
         "checkpoint": str(checkpoint.path),
         "kind": checkpoint.kind,
         "model": checkpoint.description,
-        "parameters": model.parameter_count if isinstance(model, RecurrentModel) else None,
-        "entries": None if isinstance(model, RecurrentModel) else model.entries,
+        "parameters": getattr(model, "parameter_count", None),
+        "entries": getattr(model, "entries", None),
         "bytes": checkpoint.size,
         "fit_seconds": round(facts.fit_seconds, 3),
         "steps": facts.step,

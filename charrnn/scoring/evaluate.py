@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from charrnn.errors import ModelError, TextError
 from charrnn.facts import ScoreFacts
@@ -43,6 +44,11 @@ class Score:
     characters: int
     impossible: int = 0
 
+    def __add__(self, other: Score) -> Score:
+        """The score of two texts, one after the other."""
+        characters, impossible = self.characters + other.characters, self.impossible + other.impossible
+        return Score(self.nats + other.nats, characters, impossible)
+
     @property
     def nats_per_char(self) -> float:
         """Nats per character; infinite if any character was impossible."""
@@ -64,7 +70,9 @@ class Score:
         return f"{self.bits_per_char:.4f} bits per character ({self.nats_per_char:.4f} nats)"
 
 
-def facts_of(score: Score, split: str, of_characters: int | None = None, online: bool = False) -> ScoreFacts:
+def facts_of(
+    score: Score, split: str, of_characters: int | None = None, online: bool = False, window: int | None = None
+) -> ScoreFacts:
     """A score as checkpoints and JSON keep it, with the split and the rule that it was made by.
 
     Args:
@@ -72,16 +80,18 @@ def facts_of(score: Score, split: str, of_characters: int | None = None, online:
         split: such as 90/10/0.
         of_characters: how many characters could have been scored; as many as were, if not given.
         online: whether the model learned from the text while it was scored.
+        window: characters of a window, if each was scored by itself.
     """
     rule = "online" if online else "static"
     whole = of_characters is None or score.characters == of_characters
+    full = f"window {window}" if window else "full"
     return ScoreFacts(
         bits_per_char=None if score.impossible else score.bits_per_char,
         nats_per_char=None if score.impossible else score.nats_per_char,
         characters=score.characters,
         impossible_share=score.impossible_share,
         split=split,
-        rule=f"{rule}, full" if whole else f"{rule}, first {score.characters} of {of_characters}",
+        rule=f"{rule}, {full}" if whole else f"{rule}, first {score.characters} of {of_characters}",
     )
 
 
@@ -107,20 +117,58 @@ def evaluate(
     if len(ids) == 0:
         raise TextError("there are no held-out characters to score; say a larger --val-fraction")
     piece = piece or (LARGE_PIECE if isinstance(model, ScoresNext) else PIECE)
-    nats, impossible = math.log(model.vocab_size), 0
+    score = Score(math.log(model.vocab_size), 1)
     state: State | None = None
     for begin in range(0, len(ids) - 1, piece):
         window = torch.from_numpy(ids[begin : begin + piece + 1].astype(np.int64))[None]
         log_probs, state = next_log_probs(model, window[:, :-1], window[:, 1:], state)
-        if log_probs.isnan().any():
-            raise ModelError("the model's probabilities are no numbers; train it again, with a lower --learning-rate")
-        log_probs = log_probs.clamp(max=0)  # rounding may make a certainty more than certain
-        possible = log_probs > -torch.inf
-        nats -= float(log_probs[possible].double().sum())
-        impossible += int((~possible).sum())
+        score += _scored(log_probs)
         if progress:
             progress(begin + window.shape[1], len(ids))
-    return Score(nats, len(ids), impossible)
+    return score
+
+
+@torch.inference_mode()
+def evaluate_windows(model: LanguageModel, ids: NDArray[Any], window: int, progress: Progress | None = None) -> Score:
+    """Score a text in windows, each read by itself, as transformers are scored.
+
+    A window of N characters reads N and predicts the N that come one later, the first from a single character, as
+    nanoGPT's. It draws windows by lot; these lie side by side, so that each character but the first is predicted once.
+
+    Args:
+        model: any language model; a network must be in evaluation mode.
+        ids: (N,) the text, N ≥ 2; it may be memory-mapped.
+        window: characters of a window.
+        progress: told the characters scored, and of how many.
+
+    Raises:
+        TextError: the text has no character that another comes before.
+    """
+    if len(ids) < 2:
+        raise TextError("there are no held-out characters to score; say a larger --val-fraction")
+    total = Score(0.0, 0)
+    rows = max(1, PIECE // window)
+    for begin in range(0, len(ids) - 1, rows * window):
+        part = torch.from_numpy(ids[begin : begin + rows * window + 1].astype(np.int64))
+        whole = (len(part) - 1) // window * window
+        for tokens, targets in (
+            (part[:whole].view(-1, window), part[1 : whole + 1].view(-1, window)),
+            (part[whole:-1][None], part[whole + 1 :][None]),
+        ):
+            if targets.numel():
+                total += _scored(next_log_probs(model, tokens, targets)[0])
+        if progress:
+            progress(begin + len(part), len(ids))
+    return total
+
+
+def _scored(log_probs: Tensor) -> Score:
+    """The sum over characters that have these log-probabilities."""
+    if log_probs.isnan().any():
+        raise ModelError("the model's probabilities are no numbers; train it again, with a lower --learning-rate")
+    log_probs = log_probs.clamp(max=0)  # rounding may make a certainty more than certain
+    possible = log_probs > -torch.inf
+    return Score(-float(log_probs[possible].double().sum()), log_probs.numel(), int((~possible).sum()))
 
 
 def evaluate_online(model: ScoresOnline, ids: NDArray[Any]) -> Score:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from charrnn.checkpoint import last_path, save
 from charrnn.config import TrainingConfig
 from charrnn.facts import Facts, ScoreFacts, TextFacts
+from charrnn.models.mixture import MixtureModel
 from charrnn.models.recurrent import RecurrentModel
 from charrnn.scoring.evaluate import Score, facts_of
 from charrnn.text.corpus import Corpus
@@ -65,16 +67,26 @@ class Keeper:
         save(self.path, self.model, self.corpus.vocabulary, facts)
         return True
 
+    def keep_mixture(self, mixture: MixtureModel, score: Score | None) -> None:
+        """Put a mixture of the best state and counts in the place of the best checkpoint.
+
+        Raises:
+            CheckpointError: it cannot be written.
+        """
+        assert self.facts
+        seconds = time.perf_counter() - self.started
+        self.facts = replace(self.facts, fit_seconds=seconds, validation=self._score_facts(score))
+        save(self.path, mixture, self.corpus.vocabulary, self.facts)
+
+    def _score_facts(self, score: Score | None) -> ScoreFacts | None:
+        return facts_of(score, self.corpus.split, len(self.corpus.validation)) if score else None
+
     def _facts(self, step: Step) -> Facts:
-        validation: ScoreFacts | None = None
-        if step.score:
-            whole = len(self.corpus.validation)
-            validation = facts_of(step.score, self.corpus.split, whole)
         return Facts(
             text=TextFacts.of(self.corpus),
             fit_seconds=time.perf_counter() - self.started,
             device=str(self.model.device),
-            validation=validation,
+            validation=self._score_facts(step.score),
             training=self.config,
             step=step.number,
             command=self.command,

@@ -23,6 +23,7 @@ from charrnn.models.language_model import State
 from charrnn.models.recurrent import RecurrentModel
 from charrnn.scoring.evaluate import Progress, Score, evaluate
 from charrnn.text.streams import Streams
+from charrnn.training.precision import dtype_of
 from charrnn.training.schedule import (
     AIM,
     DEFAULT_STEPS,
@@ -32,8 +33,8 @@ from charrnn.training.schedule import (
     learning_rate,
     plan_minutes,
 )
+from charrnn.training.updates import Updates
 
-BETAS = (0.9, 0.99)
 UNTIMED_STEPS = 3
 """The first steps are slow: they allocate."""
 PROBE_CHARACTERS = 2000
@@ -115,7 +116,8 @@ def _steps(
     stop: Stop,
     val_progress: Progress | None,
 ) -> Iterator[Step]:
-    optimizer = make_optimizer(model, config)
+    dtype = dtype_of(config, model.device)
+    updates = Updates(model, config, dtype)
     plan = None if config.minutes else _fixed_plan(config, streams, len(validation))
     clock = _Clock(time.perf_counter() if started is None else started, 60 * (config.minutes or 0))
     state: State | None = None
@@ -126,7 +128,7 @@ def _steps(
         steps = plan.steps if plan else 0  # no matter: the rate of the warm-up does not depend on it
         rate = learning_rate(number, steps, config.learning_rate, config.warmup_steps)
         model.train()
-        loss, state = _take_step(model, optimizer, streams.batch(number), state, rate, config.grad_clip)
+        loss, state = take_step(model, updates, streams.batch(number), state, rate, dtype)
         model.eval()
         number += 1
         if plan is None:
@@ -147,35 +149,32 @@ def _steps(
         yield Step(number, size, loss, rate, plan, score, last)
 
 
-def make_optimizer(model: RecurrentModel, config: TrainingConfig) -> torch.optim.AdamW:
-    """AdamW (Loshchilov and Hutter 2019), fused; weights decay, biases do not."""
-    weights = [parameter for parameter in model.parameters() if parameter.dim() > 1]
-    biases = [parameter for parameter in model.parameters() if parameter.dim() <= 1]
-    groups = [
-        {"params": weights, "weight_decay": config.weight_decay},
-        {"params": biases, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=BETAS, fused=True)
-
-
-def _take_step(
+def take_step(
     model: RecurrentModel,
-    optimizer: torch.optim.AdamW,
+    updates: Updates,
     batch: tuple[Tensor, Tensor],
     state: State | None,
     rate: float,
-    grad_clip: float,
+    dtype: torch.dtype,
 ) -> tuple[Tensor, State]:
+    """Read a batch and change the weights.
+
+    Args:
+        model: in training mode.
+        updates: of its weights.
+        batch: inputs and targets, (B, T) int64 each, on any device.
+        state: before the batch.
+        rate: the learning rate.
+        dtype: of matrix products.
+
+    Returns:
+        the loss before the change, a scalar; and the state after the batch, without a graph.
+    """
     inputs, targets = (part.to(model.device, non_blocking=True) for part in batch)
-    logits, state = model(inputs, state)
+    with torch.autocast(model.device.type, dtype, enabled=dtype != torch.float32):
+        logits, state = model(inputs, state)
     loss = functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    if grad_clip:
-        torch.nn.utils.clip_grad_norm_(model.parameters(), grad_clip)
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    optimizer.step()
+    updates.step(loss, rate)
     return loss.detach(), tuple(part.detach() for part in state)
 
 

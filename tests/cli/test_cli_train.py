@@ -67,7 +67,7 @@ def test_without_a_validation_part(charrnn: Charrnn) -> None:
 def test_too_short_a_text_shrinks_the_batch_and_says_so(charrnn: Charrnn, folder: Path) -> None:
     (folder / "short.txt").write_text(TEXT[:100], encoding="utf-8")
     result = charrnn("train", "short.txt", *SMALL)
-    assert "1 streams of 64 characters a step (the text is too short for 16 of 64)" in result.err
+    assert "1 streams of 64 characters a step (the text is too short for 32 of 64)" in result.err
 
 
 def test_a_place_that_cannot_be_written(charrnn: Charrnn, folder: Path) -> None:

@@ -10,12 +10,14 @@ from charrnn.checkpoint import Model, load, save
 from charrnn.config import CELLS, SMOOTHINGS, CorpusConfig, ModelConfig, NgramConfig
 from charrnn.facts import Facts, TextFacts
 from charrnn.models.language_model import LanguageModel, State, next_log_probs, next_token
+from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.fitting import fit_ngram
+from charrnn.models.ngram.model import NgramModel
 from charrnn.models.recurrent import RecurrentModel
 from charrnn.text.vocabulary import Vocabulary
 
 V, B, T = 6, 3, 20
-KINDS = [*CELLS, *SMOOTHINGS]
+KINDS = [*CELLS, *SMOOTHINGS, "mixture"]
 
 
 def training_ids() -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -29,7 +31,17 @@ def make(kind: str) -> Model:
     if kind in SMOOTHINGS:
         order = None if kind == "longest" else 4
         return fit_ngram(training_ids(), V, NgramConfig(order=order, smoothing=kind))
+    if kind == "mixture":
+        mixture = MixtureModel(RecurrentModel(ModelConfig(hidden_size=8), V), make_counts())
+        torch.nn.init.normal_(mixture.gate[-1].weight, std=0.3)  # type: ignore[arg-type]  # else it never opens
+        return mixture.eval()
     return RecurrentModel(ModelConfig(cell=kind, hidden_size=8, dropout=0.5), V).eval()
+
+
+def make_counts() -> NgramModel:
+    counts = fit_ngram(training_ids(), V, NgramConfig(order=4))
+    assert isinstance(counts, NgramModel)
+    return counts
 
 
 @pytest.fixture(params=KINDS)

@@ -12,7 +12,7 @@ from charrnn.errors import TextError
 from charrnn.models.language_model import State
 from charrnn.models.ngram.fitting import fit_ngram
 from charrnn.models.recurrent import RecurrentModel
-from charrnn.scoring.evaluate import Score, evaluate, facts_of
+from charrnn.scoring.evaluate import Score, evaluate, evaluate_windows, facts_of
 
 
 class Successor:
@@ -79,3 +79,25 @@ def test_progress_ends_at_the_end() -> None:
 def test_a_partial_score_says_so() -> None:
     assert facts_of(Score(1.0, 10), "90/10/0", 10).rule == "static, full"
     assert facts_of(Score(1.0, 10), "90/10/0", 25).rule == "static, first 10 of 25"
+
+
+@pytest.mark.parametrize("window", [1, 3, 50, 202, 1000])
+def test_windows_by_hand(window: int) -> None:
+    """Each character but the first is predicted once, from no more than its own window."""
+    torch.manual_seed(0)
+    ids = np.random.default_rng(0).integers(0, 7, 203).astype(np.uint8)
+    model = RecurrentModel(ModelConfig(hidden_size=8), 7).eval()
+    nats = 0.0
+    for begin in range(0, 202, window):
+        part = torch.from_numpy(ids[begin : begin + window + 1].astype(np.int64))
+        logits, _ = model(part[None, :-1])
+        nats += torch.nn.functional.cross_entropy(logits[0], part[1:], reduction="sum").item()
+    score = evaluate_windows(model, ids, window)
+    assert score.characters == 202
+    assert score.nats == pytest.approx(nats, rel=1e-5)
+    assert facts_of(score, "90/10/0", window=window).rule == f"static, window {window}"
+
+
+def test_there_must_be_something_to_score_in_windows() -> None:
+    with pytest.raises(TextError, match="no held-out characters"):
+        evaluate_windows(Successor(3, 0.5), np.array([1], np.uint8), 256)

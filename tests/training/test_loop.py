@@ -55,7 +55,7 @@ def test_the_same_seed_gives_the_same_bits(small_corpus: Corpus, cell: str) -> N
 
 def test_the_state_is_carried(small_corpus: Corpus) -> None:
     """With a learning rate of (almost) nothing, the losses are those of one model that reads on."""
-    config = replace(QUICK, steps=5, learning_rate=1e-30, weight_decay=0.0, batch_size=2)
+    config = replace(QUICK, steps=5, learning_rate=1e-30, weight_decay=0.0, batch_size=2, precision="float32")
     model, steps = run(small_corpus, config, ModelConfig(hidden_size=16))
     streams, state = Streams(small_corpus.train, 2, 16), None
     for step in steps:
@@ -143,18 +143,3 @@ def test_an_exploded_loss_is_an_error(small_corpus: Corpus) -> None:
         model.head.bias.fill_(float("nan"))
     with pytest.raises(ModelError, match="after step 3: the loss is no number; say a lower --learning-rate"):
         list(train(model, Streams(small_corpus.train, 4, 8), small_corpus.validation, replace(QUICK, steps=3)))
-
-
-def test_weights_decay_and_biases_do_not(small_corpus: Corpus) -> None:
-    """With no gradient at all, one step of AdamW multiplies what decays by 1 − rate · decay."""
-    from charrnn.training.loop import make_optimizer
-
-    model = RecurrentModel(ModelConfig(hidden_size=8), 5)
-    before = {name: value.clone() for name, value in model.state_dict().items()}
-    optimizer = make_optimizer(model, replace(QUICK, learning_rate=0.5, weight_decay=0.2))
-    for parameter in model.parameters():
-        parameter.grad = torch.zeros_like(parameter)
-    optimizer.step()
-    for name, value in model.state_dict().items():
-        factor = 1.0 if "bias" in name else 0.9
-        torch.testing.assert_close(value, factor * before[name])

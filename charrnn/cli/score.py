@@ -1,0 +1,103 @@
+"""`charrnn score`: how well a model predicts a text."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from charrnn.config import LARGEST_INTEGER
+from charrnn.errors import UsageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from charrnn.checkpoint import Checkpoint
+    from charrnn.scoring.evaluate import Score
+
+
+def score(
+    checkpoint: Annotated[
+        str | None,
+        typer.Argument(help="A checkpoint; the newest in checkpoints/ if not said.", show_default=False),
+    ] = None,
+    text: Annotated[
+        str | None,
+        typer.Argument(
+            help="What to score; the held-out part of the text that the model was fitted on if not said.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    window: Annotated[
+        int | None,
+        typer.Option(
+            help="Score also in windows of so many characters, each read by itself, as transformers are scored.",
+            min=1,
+            max=LARGEST_INTEGER,
+            show_default=False,
+        ),
+    ] = None,
+    online: Annotated[
+        bool,
+        typer.Option(
+            "--online",
+            help="Score also while the model learns from what it has read: a network by dynamic evaluation, an n-gram "
+            "model by counting on.",
+        ),
+    ] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
+) -> None:
+    """Score a text with a model, in bits per character."""
+    from charrnn.checkpoint import load, newest
+    from charrnn.cli.checkpoints import FOLDER, find
+    from charrnn.cli.devices import choose
+    from charrnn.cli.terminal import field, progress
+    from charrnn.cli.texts import locate, read, read_fitted_on
+    from charrnn.scoring.compare import held_out, json_of
+    from charrnn.scoring.evaluate import evaluate, evaluate_windows, facts_of
+
+    model = load(find(checkpoint) if checkpoint else newest(FOLDER), choose(device))
+    corpus = read(locate(text), model.facts.text.corpus, model.vocabulary) if text else read_fitted_on(model)
+    part = held_out([model], corpus)
+    field("model", f"{model.path}: {model.description}")
+    field("text", f"{corpus.path}: {len(part.ids):,} characters ({part.part}, split {part.split})")
+    with progress("scoring", "char") as update:
+        static = evaluate(model.model, part.ids, progress=update)
+    field("static", f"{static}, one full pass")
+    result: dict[str, Any] = {**json_of(model), **asdict(facts_of(static, part.split)), "part": part.part}
+    if window:
+        with progress("scoring windows", "char") as update:
+            in_windows = evaluate_windows(model.model, part.ids, window, update)
+        field("windows", f"{in_windows}, each {window} characters by themselves")
+        result["window"] = asdict(facts_of(in_windows, part.split, window=window))
+    if online:
+        learning = _online(model, part.ids)
+        field("online", f"{learning}, learning while it reads: no figure to compare with static ones")
+        result["online"] = asdict(facts_of(learning, part.split, online=True))
+    if as_json:
+        print(json.dumps(result))
+
+
+def _online(model: Checkpoint, ids: NDArray[Any]) -> Score:
+    """The score of a model that learns while it reads."""
+    from charrnn.cli.terminal import progress
+    from charrnn.cli.texts import read_fitted_on
+    from charrnn.models.ngram.fitting import Counted
+    from charrnn.models.ngram.longest import LongestMatchModel
+    from charrnn.models.ngram.model import NgramModel
+    from charrnn.scoring.dynamic import DynamicEvaluation
+    from charrnn.scoring.evaluate import evaluate_online
+
+    counted = model.model
+    if isinstance(counted, NgramModel):  # its file holds no counts, so the text is counted again
+        with progress("counting", "step") as update:
+            again = Counted.of(read_fitted_on(model).train, len(model.vocabulary), counted.config, update)
+        return evaluate_online(again, ids)
+    if isinstance(counted, LongestMatchModel):
+        raise UsageError("--online: the longest match cannot count on; say another model")
+    with progress("learning", "char") as update:
+        return evaluate_online(DynamicEvaluation(counted, update), ids)

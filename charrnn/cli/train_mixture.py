@@ -1,0 +1,67 @@
+"""The n-grams' part of `charrnn train`: counting for a mixture, mixing, and what a mixture would bring."""
+
+from __future__ import annotations
+
+from charrnn.checkpoint import load
+from charrnn.cli.terminal import field, progress
+from charrnn.config import NgramConfig
+from charrnn.models.ngram.fitting import fit_ngram
+from charrnn.models.recurrent import RecurrentModel
+from charrnn.scoring.evaluate import evaluate
+from charrnn.text.corpus import Corpus
+from charrnn.training.keeping import Keeper
+from charrnn.training.mixing import Mixing, score_of_mean
+
+SHOWN_CHARACTERS = 20_000
+"""Held-out characters that show what the n-grams would add."""
+MOST_COUNTED = 20_000_000
+"""Characters of a text whose n-grams are counted only to show what they would add."""
+SHOWN = NgramConfig(smoothing="mkn")
+NETWORK_SHARE = 0.6
+"""The network's weight there. It was not fitted."""
+
+
+def count(corpus: Corpus) -> Mixing:
+    """Count the n-grams that a network is going to be mixed with, with a bar."""
+    with progress("counting", "step") as update:
+        mixing = Mixing(corpus.train, len(corpus.vocabulary), NgramConfig().with_order(corpus.config.bytes), update)
+    kept = f"the last {len(mixing.tail):,} characters of the training part are kept for the gate"
+    field("n-grams", f"{mixing.config}, counted in {mixing.seconds:.1f} s; {kept}")
+    return mixing
+
+
+def finish(mixing: Mixing, keeper: Keeper) -> None:
+    """Mix the best state of the network with the counts, score the mixture and keep it."""
+    network = load(keeper.path, keeper.model.device).model
+    assert isinstance(network, RecurrentModel)
+    field("network", f"validation {keeper.best or 'none was held out'}, by itself")
+    with progress("counting", "step") as update:
+        mixture = mixing.finish(network, keeper.config.seed, update)
+    score = None
+    held_out = keeper.corpus.validation
+    if len(held_out):
+        part = held_out[: keeper.best.characters if keeper.best else None]
+        with progress("scoring", "char") as update:
+            counted = evaluate(mixture.counts, part)
+            score = evaluate(mixture, part, progress=update)
+        field("n-grams", f"validation {counted}, by themselves")
+    keeper.keep_mixture(mixture, score)
+    field("mixture", f"validation {score or 'none was held out'}")
+
+
+def say_what_counts_add(keeper: Keeper) -> None:
+    """Print what a mixture with n-grams would score, on some held-out characters; nothing where counting takes long."""
+    corpus = keeper.corpus
+    part = corpus.validation[:SHOWN_CHARACTERS]
+    if len(corpus.train) > MOST_COUNTED or len(part) < 2:
+        return
+    counts = fit_ngram(corpus.train, len(corpus.vocabulary), SHOWN)
+    network = load(keeper.path, keeper.model.device).model
+    mixed = score_of_mean(((network, NETWORK_SHARE), (counts, 1 - NETWORK_SHARE)), part)
+    alone = evaluate(network, part)
+    where = "" if len(part) == len(corpus.validation) else f" of the first {len(part):,} held-out characters"
+    field(
+        "n-grams",
+        f"with them, {mixed.bits_per_char:.3f} bits per character instead of {alone.bits_per_char:.3f}{where}; "
+        "`charrnn train --with-ngram` mixes both",
+    )

@@ -1,0 +1,150 @@
+"""How a network and counts are put together: a gate, fitted on the end of the training part.
+
+That end is kept from both while they are fitted: a gate that is fitted on what its models know by heart trusts them
+too much. Afterwards the counts take it in; the network does not.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from charrnn.config import NgramConfig
+from charrnn.models.language_model import LanguageModel, State, next_log_probs
+from charrnn.models.mixture import Counted, MixtureModel
+from charrnn.models.ngram.fitting import fit_ngram
+from charrnn.models.recurrent import RecurrentModel
+from charrnn.scoring.evaluate import PIECE, Progress, Score
+
+SHARE = 0.03
+"""Of the training part, kept for the gate."""
+MOST_CHARACTERS = 100_000
+MOST_NUMBERS = 1 << 24
+"""Log-probabilities of the kept part that are held at a time, of each model."""
+LEAST_CHARACTERS = 500
+GATE_SECONDS = 4.0
+"""About what the gate takes, and scoring the mixture."""
+STEPS, BATCH_SIZE = 600, 1024
+LEARNING_RATE, WEIGHT_DECAY = 1e-2, 1e-3
+
+
+class Divided(NamedTuple):
+    """The training part: what the models are fitted on, and what the gate is."""
+
+    head: NDArray[Any]
+    tail: NDArray[Any]
+
+
+class Mixing:
+    """The counts' side of a mixture, while the network is trained.
+
+    Args:
+        ids: (N,) the training part.
+        vocab_size: V.
+        config: of the n-grams.
+        progress: told the steps of counting done, and of how many.
+
+    Attributes:
+        head: (M,) what the network may be trained on.
+        seconds: that counting took.
+    """
+
+    def __init__(
+        self, ids: NDArray[Any], vocab_size: int, config: NgramConfig, progress: Progress | None = None
+    ) -> None:
+        self.ids, self.vocab_size, self.config = ids, vocab_size, config
+        self.head, self.tail = divide(ids, vocab_size)
+        started = time.perf_counter()
+        self.counts = fit_ngram(self.head, vocab_size, config, progress)
+        self.seconds = time.perf_counter() - started
+
+    @property
+    def reserved(self) -> float:
+        """Seconds to keep for finishing."""
+        return self.seconds + GATE_SECONDS
+
+    def finish(self, network: RecurrentModel, seed: int, progress: Progress | None = None) -> MixtureModel:
+        """Mix the counts with a network.
+
+        Args:
+            network: in evaluation mode; it is not changed.
+            seed: of the gate.
+            progress: told the steps of counting done, and of how many.
+        """
+        mixture = fit_gate(network, self.counts, self.tail, seed)
+        mixture.counts = fit_ngram(self.ids, self.vocab_size, self.config, progress)
+        return mixture
+
+
+def score_of_mean(models: Sequence[tuple[LanguageModel, float]], ids: NDArray[Any]) -> Score:
+    """The score of a weighted mean of models' probabilities, all of a text in one pass.
+
+    Args:
+        models: each with its weight; weights sum to 1.
+        ids: (N,) a text, N ≥ 2.
+    """
+    nats = math.log(models[0][0].vocab_size)
+    states: list[State | None] = [None] * len(models)
+    with torch.inference_mode():
+        for begin in range(0, len(ids) - 1, PIECE):
+            window = torch.from_numpy(ids[begin : begin + PIECE + 1].astype(np.int64))[None]
+            weighted = []
+            for i, (model, weight) in enumerate(models):
+                log_probs, states[i] = next_log_probs(model, window[:, :-1], window[:, 1:], states[i])
+                weighted.append(log_probs.double().cpu() + math.log(weight))
+            nats -= float(torch.logsumexp(torch.stack(weighted), 0).sum())
+    return Score(nats, len(ids))
+
+
+def divide(ids: NDArray[Any], vocab_size: int) -> Divided:
+    """Keep the end of a training part for the gate."""
+    most = min(MOST_CHARACTERS, MOST_NUMBERS // vocab_size)
+    kept = min(len(ids) // 4, max(LEAST_CHARACTERS, min(most, int(SHARE * len(ids)))))
+    return Divided(ids[: len(ids) - kept], ids[len(ids) - kept :])
+
+
+def fit_gate(network: RecurrentModel, counts: Counted, tail: NDArray[Any], seed: int = 0) -> MixtureModel:
+    """The mixture of two models whose gate suits a text that both have not seen.
+
+    Args:
+        network: in evaluation mode; it is not changed.
+        counts: of the text before the tail.
+        tail: (N,) characters, N ≥ 2.
+        seed: of the gate's first weights and its batches.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        mixture = MixtureModel(network, counts)
+    first, second = _log_probs(network, tail), _log_probs(counts, tail)
+    targets = torch.from_numpy(tail[1:].astype(np.int64))
+    optimizer = torch.optim.AdamW(mixture.gate.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    for step in range(STEPS):
+        for group in optimizer.param_groups:
+            group["lr"] = LEARNING_RATE * (1 - step / STEPS)
+        rows = torch.randint(0, len(targets), (BATCH_SIZE,), generator=generator)
+        loss = functional.cross_entropy(mixture.mix(first[rows], second[rows]), targets[rows])
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    return mixture.to(network.device).eval()
+
+
+@torch.no_grad()
+def _log_probs(model: LanguageModel, ids: NDArray[Any]) -> Tensor:
+    """(N,) a text → (N − 1, V) what a model says of its characters but the first."""
+    state: State | None = None
+    found = []
+    for begin in range(0, len(ids) - 1, PIECE):
+        tokens = torch.from_numpy(ids[begin : min(begin + PIECE, len(ids) - 1)].astype(np.int64))
+        logits, state = model(tokens[None], state)
+        found.append(torch.log_softmax(logits[0].float(), -1).cpu())
+    return torch.cat(found)

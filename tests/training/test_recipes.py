@@ -1,0 +1,69 @@
+"""What a budget of minutes buys."""
+
+import pytest
+import torch
+
+from charrnn.config import ModelConfig, TrainingConfig
+from charrnn.training.recipes import choose, dropout_for, weights_of, width_for, with_budget
+
+NOTHING: frozenset[str] = frozenset()
+MINUTE = TrainingConfig(minutes=1.0)
+SPEED = 4e10
+
+
+def test_the_weights_of_each_cell() -> None:
+    """As the layers have them, biases apart."""
+    for cell in ("rnn", "lstm", "gru", "minlstm", "mingru"):
+        from charrnn.models.recurrent import RecurrentModel
+
+        config = ModelConfig(cell=cell, num_layers=3, hidden_size=16)
+        layers = RecurrentModel(config, 5).cells
+        assert weights_of(config) == sum(p.numel() for p in layers.parameters() if p.dim() == 2), cell
+
+
+def test_more_time_buys_wider_layers() -> None:
+    widths = [width_for(60 * minutes * SPEED) for minutes in (0.01, 0.2, 1, 3, 10, 60, 10_000)]
+    assert widths == sorted(widths)
+    assert widths[0] == 64
+    assert widths[2] == 256
+    assert widths[-1] == 1024
+    assert all(width % 64 == 0 for width in widths)
+
+
+def test_more_readings_want_more_dropout() -> None:
+    shares = [dropout_for(epochs) for epochs in (0.1, 4, 8, 16, 40, 1000)]
+    assert shares == sorted(shares)
+    assert shares[:2] == [0, 0]
+    assert shares[-1] <= 0.5
+
+
+def test_what_is_said_stays() -> None:
+    model, training = ModelConfig(hidden_size=100, dropout=0.3), TrainingConfig(minutes=10, batch_size=7)
+    recipe = choose(model, training, frozenset({"hidden_size", "dropout", "batch_size"}), 10_000_000, SPEED)
+    assert (recipe.model, recipe.training) == (model, training)
+    assert recipe.reasons == ()
+
+
+def test_a_short_text_is_not_read_for_ever() -> None:
+    recipe = choose(ModelConfig(), MINUTE, NOTHING, 5000, SPEED)
+    assert recipe.training.minutes is None
+    assert recipe.training.epochs is not None
+    assert recipe.training.batch_size < 32
+    assert recipe.model.dropout > 0.2
+    assert [name for name, _ in recipe.reasons] == ["size", "time", "dropout", "batch"]
+
+
+def test_steps_and_epochs_leave_all_as_it_is() -> None:
+    for training in (TrainingConfig(steps=5), TrainingConfig(epochs=5)):
+        recipe = with_budget(ModelConfig(), training, NOTHING, 10**6, torch.device("cpu"))
+        assert (recipe.model, recipe.training, recipe.reasons) == (ModelConfig(), training, ())
+
+
+@pytest.mark.parametrize(("has", "optimizer"), [({"avx512_bf16": True}, "muon"), ({}, "adamw")])
+def test_the_default_budget(has: dict[str, bool], optimizer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five minutes on a CPU; and Muon only where its products are fast."""
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: has, raising=False)
+    monkeypatch.setattr("charrnn.training.recipes.measure", lambda *_: SPEED / weights_of(ModelConfig()))
+    recipe = with_budget(ModelConfig(), TrainingConfig(), NOTHING, 10**6, torch.device("cpu"))
+    assert recipe.training.minutes == 5
+    assert recipe.training.optimizer == optimizer

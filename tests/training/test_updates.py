@@ -1,0 +1,52 @@
+"""How weights are changed."""
+
+import pytest
+import torch
+
+from charrnn.config import OPTIMIZERS, ModelConfig, TrainingConfig
+from charrnn.models.recurrent import RecurrentModel
+from charrnn.training.updates import Updates
+
+
+def make(optimizer: str, **settings: float) -> tuple[RecurrentModel, Updates]:
+    torch.manual_seed(0)
+    model = RecurrentModel(ModelConfig(hidden_size=8), 5)
+    return model, Updates(model, TrainingConfig(optimizer=optimizer, **settings), torch.float32)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_weights_decay_and_biases_do_not(optimizer: str) -> None:
+    """With no gradient at all, one step multiplies what decays by 1 − rate · decay."""
+    model, updates = make(optimizer, weight_decay=0.2)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    updates.step(sum((0 * parameter).sum() for parameter in model.parameters()), rate=0.5)  # type: ignore[arg-type]
+    for name, value in model.state_dict().items():
+        factor = 1.0 if "bias" in name else 0.9
+        torch.testing.assert_close(value, factor * before[name])
+
+
+def test_muon_makes_the_updates_of_the_layers_matrices_orthogonal() -> None:
+    """All singular values of such an update are about the same; those of its gradient are not."""
+    model, updates = make("muon", weight_decay=0.0)
+    before = {name: value.clone() for name, value in model.named_parameters()}
+    logits, _ = model(torch.randint(0, 5, (4, 20)))
+    updates.step(logits.square().mean(), rate=0.1)
+    for name, value in model.named_parameters():
+        if name.startswith("cells") and value.dim() == 2:
+            sizes = torch.linalg.svdvals((value - before[name]).detach())
+            assert sizes[0] < 2 * sizes[4], name  # of 5 characters: the first layer's have no more than 5
+            rms = (value - before[name]).square().mean().sqrt().item()
+            assert rms == pytest.approx(0.2 * 0.1, rel=0.3), name  # as large as AdamW's: arXiv 2502.16982
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_the_gradient_is_limited(optimizer: str) -> None:
+    model, updates = make(optimizer, grad_clip=0.5)
+    logits, _ = model(torch.randint(0, 5, (4, 20)))
+    seen: list[torch.Tensor] = []
+    for wrapped in updates.optimizers:
+        wrapped.register_step_pre_hook(
+            lambda one, *_: seen.extend(p.grad.norm() for group in one.param_groups for p in group["params"])
+        )
+    updates.step(1e6 * logits.square().mean(), rate=0.0)
+    assert torch.stack(seen).norm() == pytest.approx(0.5, rel=1e-3)
