@@ -1,0 +1,196 @@
+"""How fast charrnn trains, beside the straightforward PyTorch program: nn.Embedding → nn.LSTM → nn.Linear, AdamW.
+
+    python benchmarks/training.py [--rounds 9] [--out benchmarks/results/training.json]
+
+Some minutes. Whole training steps of both, in turns, in one process, with all threads: ratios are medians over rounds of
+one step of the peer to one of ours. `float32` is the same computation as the peer's; `auto` is what charrnn trains in on
+this machine. The bound is what the matrix products of a step would take at the rate that large ones reach in this run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from machine import machine
+from torch import Tensor, nn
+from torch.nn import functional
+
+from charrnn import ModelConfig, RecurrentModel, TrainingConfig
+from charrnn.models.kernels.scan import scan, scan_reference
+from charrnn.training.loop import take_step
+from charrnn.training.precision import dtype_of
+from charrnn.training.recipes import weights_of
+from charrnn.training.updates import Updates
+
+Step = Callable[[], object]
+VOCAB_SIZE = 65
+SHAPES = ((2, 128, 50, 50), (2, 256, 16, 64), (3, 512, 64, 64))
+"""Layers, width, batch, length."""
+PEERS: dict[str, type[nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+RATE = 1e-3
+SCAN_SHAPE = (16, 512, 256)
+
+
+class Peer(nn.Module):
+    """The program that anyone would write."""
+
+    def __init__(self, cell: str, layers: int, width: int, dropout: float) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(VOCAB_SIZE, width)
+        self.core = PEERS[cell](width, width, layers, batch_first=True, dropout=dropout)
+        self.head = nn.Linear(width, VOCAB_SIZE)
+
+    def forward(self, tokens: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """Logits and the state."""
+        y, state = self.core(self.embedding(tokens), state)
+        return self.head(y), state
+
+
+def peer_step(cell: str, shape: tuple[int, int, int, int], dropout: float, batch: tuple[Tensor, Tensor]) -> Step:
+    """A function that takes a whole training step, state carried."""
+    layers, width, _, _ = shape
+    model = Peer(cell, layers, width, dropout).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE)
+    carried: list[Any] = [None]
+
+    def step() -> None:
+        logits, state = model(batch[0], carried[0])
+        carried[0] = tuple(part.detach() for part in state) if isinstance(state, tuple) else state.detach()
+        optimizer.zero_grad()
+        functional.cross_entropy(logits.flatten(0, 1), batch[1].flatten()).backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+
+    return step
+
+
+def our_step(
+    cell: str, shape: tuple[int, int, int, int], dropout: float, batch: tuple[Tensor, Tensor], **settings: Any
+) -> Step:
+    """The same of charrnn: its own loop's step."""
+    layers, width, _, _ = shape
+    config = TrainingConfig(**settings)
+    model = RecurrentModel(ModelConfig(cell, layers, width, dropout=dropout), VOCAB_SIZE).train()
+    dtype = dtype_of(config, model.device)
+    updates = Updates(model, config, dtype)
+    carried: list[Any] = [None]
+
+    def step() -> None:
+        _, carried[0] = take_step(model, updates, batch, carried[0], RATE, dtype)
+
+    return step
+
+
+def times(steps: dict[str, Step], rounds: int) -> dict[str, list[float]]:
+    """Seconds of each step, in turns, after one of each that is not counted."""
+    found: dict[str, list[float]] = {name: [] for name in steps}
+    for number in range(rounds + 1):
+        for name, step in steps.items():
+            started = time.perf_counter()
+            step()
+            if number:
+                found[name].append(time.perf_counter() - started)
+    return found
+
+
+def product_rate(dtype: torch.dtype) -> float:
+    """Operations a second of a large matrix product."""
+    a, b = (torch.randn(2048, 2048).to(dtype) for _ in range(2))
+    seconds = times({"product": lambda: a.mm(b)}, 9)["product"]
+    return 2 * 2048**3 / statistics.median(seconds)
+
+
+def row(cell: str, shape: tuple[int, int, int, int], dropout: float, rounds: int) -> dict[str, Any]:
+    """One shape of one cell: both programs."""
+    layers, width, batch_size, length = shape
+    torch.manual_seed(0)
+    tokens = torch.randint(0, VOCAB_SIZE, (batch_size, length + 1))
+    batch = tokens[:, :-1], tokens[:, 1:]
+    seconds: dict[str, list[float]] = {}
+    steps = {
+        "peer": peer_step(cell, shape, dropout, batch),
+        "float32": our_step(cell, shape, dropout, batch, optimizer="adamw", precision="float32"),
+        "auto": our_step(cell, shape, dropout, batch, optimizer="adamw"),
+        "auto, muon": our_step(cell, shape, dropout, batch),
+    }
+    seconds = times(steps, rounds)
+    characters = batch_size * length
+    weights = weights_of(ModelConfig(cell, layers, width)) + width * VOCAB_SIZE
+    operations = 6 * characters * weights
+    return {
+        "cell": cell,
+        "shape": f"{layers}x{width}",
+        "batch": f"{batch_size}x{length}",
+        "dropout": dropout,
+        "gigaoperations": round(operations / 1e9, 2),
+        "peer_chars_per_second": round(characters / statistics.median(seconds["peer"])),
+        **{
+            name: {
+                "chars_per_second": round(characters / statistics.median(seconds[name])),
+                "times_the_peer": round(
+                    statistics.median(p / o for p, o in zip(seconds["peer"], seconds[name], strict=True)), 2
+                ),
+                "gigaoperations_per_second": round(operations / statistics.median(seconds[name]) / 1e9, 1),
+            }
+            for name in steps
+            if name != "peer"
+        },
+    }
+
+
+def scan_row(rounds: int) -> dict[str, Any]:
+    """The scan of minLSTM and minGRU, forward and backward, beside the loop that defines it."""
+    torch.manual_seed(0)
+    a, b = (torch.rand(SCAN_SHAPE, requires_grad=True) for _ in range(2))
+    h0 = torch.zeros(SCAN_SHAPE[0], SCAN_SHAPE[2], requires_grad=True)
+
+    def through(recurrence: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Step:
+        return lambda: recurrence(a, b, h0).sum().backward()  # type: ignore[no-untyped-call]
+
+    seconds = times({"loop": through(scan_reference), "scan": through(scan)}, rounds)
+    return {
+        "scan": "x".join(map(str, SCAN_SHAPE)),
+        "milliseconds": round(1000 * statistics.median(seconds["scan"]), 2),
+        "loop_milliseconds": round(1000 * statistics.median(seconds["loop"]), 2),
+        "times_the_loop": round(
+            statistics.median(p / o for p, o in zip(seconds["loop"], seconds["scan"], strict=True)), 1
+        ),
+    }
+
+
+def main() -> None:
+    """Run, print a line a row, and write the JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    torch.set_flush_denormal(True)
+    result: dict[str, Any] = {
+        "machine": machine(),
+        "product_gigaoperations_per_second": {
+            name: round(product_rate(getattr(torch, name)) / 1e9, 1) for name in ("float32", "bfloat16")
+        },
+        "rows": [],
+    }
+    print(json.dumps(result["product_gigaoperations_per_second"]), flush=True)
+    for cell in PEERS:
+        for shape in SHAPES:
+            for dropout in (0.0, 0.2) if cell == "lstm" else (0.0,):
+                result["rows"].append(row(cell, shape, dropout, options.rounds))
+                print(json.dumps(result["rows"][-1]), flush=True)
+    result["rows"].append(scan_row(options.rounds))
+    print(json.dumps(result["rows"][-1]), flush=True)
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
