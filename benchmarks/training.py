@@ -2,9 +2,9 @@
 
     python benchmarks/training.py [--rounds 9] [--out benchmarks/results/training.json]
 
-Some minutes. Whole training steps of both, in turns, in one process, with all threads: ratios are medians over rounds of
-one step of the peer to one of ours. `float32` is the same computation as the peer's; `auto` is what charrnn trains in on
-this machine. The bound is what the matrix products of a step would take at the rate that large ones reach in this run.
+Some minutes. Whole training steps of both, in turns, in one process, with all threads: ratios are medians over rounds
+of one step of the peer to one of ours. `float32` is the same computation as the peer's; `auto` is what charrnn trains in
+on this machine. The bound is what the matrix products of a step would take at the rate of large ones in this run.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Step = Callable[[], object]
 VOCAB_SIZE = 65
 SHAPES = ((2, 128, 50, 50), (2, 256, 16, 64), (3, 512, 64, 64))
 """Layers, width, batch, length."""
-PEERS: dict[str, type[nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+PEERS: dict[str, Callable[..., nn.Module]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 RATE = 1e-3
 SCAN_SHAPE = (16, 512, 256)
 

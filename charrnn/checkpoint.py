@@ -65,6 +65,19 @@ class Checkpoint:
         return str(_config_of(self.model))
 
 
+def taken_apart(checkpoint: Checkpoint) -> list[Checkpoint]:
+    """A mixture and then its parts, each as a checkpoint of its own; what is no mixture by itself."""
+    if not isinstance(checkpoint.model, MixtureModel):
+        return [checkpoint]
+    network, counts = (checkpoint.path.with_name(f"{checkpoint.name}.{name}") for name in ("network", "counts"))
+    of_network, of_counts = parts(checkpoint.model)
+    return [
+        checkpoint,
+        dataclasses.replace(checkpoint, model=of_network, path=network),
+        dataclasses.replace(checkpoint, model=of_counts, path=counts),
+    ]
+
+
 def save(path: Path, model: Model, vocabulary: Vocabulary, facts: Facts) -> None:
     """Write a checkpoint, whole or not at all.
 

@@ -86,6 +86,7 @@ def compare(
     else:
         corpus = read(locate(text), models[0].facts.text.corpus, models[0].vocabulary)
     part = held_out(models, corpus)
+    models = list(_with_parts(models))
     if all(model.kind != "ngram" for model in models):
         models += _fitted_ngram(models[0], corpus)
     fitted_on = _fitted_on(models, corpus) if novelty_length else None
@@ -121,6 +122,21 @@ def _others_like(first: Checkpoint, paths: Sequence[Path], device: torch.device)
             continue
         if (other.facts.text.sha256, other.facts.text.corpus) == (text.sha256, text.corpus):
             yield other
+
+
+def _with_parts(models: Sequence[Checkpoint]) -> Iterator[Checkpoint]:
+    """The models, and the parts of the mixtures among them, to show what each brings; counts that are there once."""
+    from charrnn.checkpoint import taken_apart
+
+    counted = {model.description for model in models if model.kind == "ngram"}
+    for model in models:
+        whole, *parts = taken_apart(model)
+        yield whole
+        for part in parts:
+            if part.description not in counted:
+                yield part
+            if part.kind == "ngram":
+                counted.add(part.description)
 
 
 def _fitted_on(models: Sequence[Checkpoint], corpus: Corpus) -> Corpus | None:
@@ -176,7 +192,8 @@ def _show(rows: Sequence[Row], part: HeldOut, corpus: Corpus) -> None:
         table.add_column(header, justify="right")
     for row, label in zip(rows, _labels(rows), strict=True):
         facts = row.as_json()
-        size = f"{facts['parameters']:,} p" if facts["parameters"] else f"{facts['entries']:,} n"
+        sizes = ((facts["parameters"], "p"), (facts["entries"], "n"))
+        size = "\n".join(f"{number:,} {unit}" for number, unit in sizes if number)
         table.add_row(
             label,
             _figure(row.score.bits_per_char),

@@ -17,8 +17,8 @@ from charrnn.training.speed import measure
 CPU_MINUTES, GPU_MINUTES = 5.0, 2.0
 """The budget where nobody says one."""
 
-REFERENCE_WORK = 2.5e12
-"""Characters times weights of about a minute on two cores, for which `REFERENCE_WIDTH` is the best width."""
+REFERENCE_WORK = 7.5e12
+"""Characters times weights, about four minutes' on two cores, for which `REFERENCE_WIDTH` is the best width."""
 REFERENCE_WIDTH = 256
 GROWTH = 0.25
 """Exponent of the width in the work: weights, which go with its square, grow like the characters that are read."""

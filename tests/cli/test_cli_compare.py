@@ -163,3 +163,16 @@ def test_wrong_usage(charrnn: Charrnn, models: Path, words: list[str]) -> None:
 def test_no_checkpoint(charrnn: Charrnn) -> None:
     assert charrnn("compare").failed_with(1, "there is no checkpoint in checkpoints/; make one with `charrnn train")
     assert charrnn("compare", "none").failed_with(1, "none: there is no such file")
+
+
+def test_a_mixture_stands_beside_its_parts(charrnn: Charrnn, folder: Path) -> None:
+    """Its counts are the n-gram baseline, so none is fitted; a model of the same counts is not shown twice."""
+    assert charrnn("train", "text.txt", *SMALL, "--with-ngram").status == 0
+    result = charrnn("compare", "--json", "--length", 50, "--novelty-length", 0)
+    rows = {row["kind"]: row for row in json.loads(result.text)}
+    assert set(rows) == {"mixture", "recurrent", "ngram"}
+    assert rows["mixture"]["parameters"] > rows["recurrent"]["parameters"] > 0
+    assert rows["mixture"]["entries"] == rows["ngram"]["entries"] > 0
+    assert charrnn("ngram", "text.txt").status == 0
+    again = json.loads(charrnn("compare", "--json", "--length", 50, "--novelty-length", 0).text)
+    assert sorted(row["kind"] for row in again) == ["mixture", "ngram", "recurrent"]

@@ -8,7 +8,7 @@ from charrnn.training.recipes import choose, dropout_for, weights_of, width_for,
 
 NOTHING: frozenset[str] = frozenset()
 MINUTE = TrainingConfig(minutes=1.0)
-SPEED = 4e10
+SPEED = 3e10
 
 
 def test_the_weights_of_each_cell() -> None:
@@ -25,7 +25,7 @@ def test_more_time_buys_wider_layers() -> None:
     widths = [width_for(60 * minutes * SPEED) for minutes in (0.01, 0.2, 1, 3, 10, 60, 10_000)]
     assert widths == sorted(widths)
     assert widths[0] == 64
-    assert widths[2] == 256
+    assert widths[2:4] == [192, 256]
     assert widths[-1] == 1024
     assert all(width % 64 == 0 for width in widths)
 
