@@ -1,15 +1,21 @@
-"""What the defaults of `charrnn train` reach on Tiny Shakespeare.
+"""What `charrnn train --minutes` reaches on Tiny Shakespeare, by itself and mixed with n-grams.
 
-    python benchmarks/quality.py tinyshakespeare.txt [--out benchmarks/results/quality.json]
+    python benchmarks/quality.py tinyshakespeare.txt [--minutes 1 3 10] [--out benchmarks/results/quality-cpu.json]
 
-About five minutes on two cores. The figure to reach for the network is 1.442 nats per character after 4,000 steps,
-which a plain recipe gave on another day: LSTM 2x256, residual, batch 16 x 64, AdamW 4e-3 with a cosine.
+Each row is what a user types, in a process of its own: `charrnn train TEXT --minutes M`, with and without
+`--with-ngram`; the seconds are those of the whole command. Then its checkpoint is scored: one full pass, windows of 256
+characters, online, and, by `charrnn compare`, what 100,000 characters that it writes copy from the training text. The
+first row is a short run through the library: how long training takes, start-up and validation apart, until the full
+validation is below 1.88 nats, where nanoGPT's recipe for a CPU stops. Twice the minutes, and a few for scoring.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import subprocess
+import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -23,49 +29,92 @@ from charrnn import (
     RecurrentModel,
     Streams,
     TrainingConfig,
+    evaluate,
     read_corpus,
     train,
 )
-from charrnn.scoring.evaluate import facts_of
-from charrnn.text.corpus import Corpus
+
+WINDOW = 256
+NOVELTY_LENGTH = 100_000
+TARGET = 1.88
+FIRST = ModelConfig(hidden_size=128)
+FIRST_STEPS = 60
+"""How often the first row looks at the validation part, in steps."""
 
 
-def network(corpus: Corpus, config: TrainingConfig) -> dict[str, Any]:
-    """Train with the defaults; validated once, at the end, so nothing is chosen by validation."""
+def time_to_target(text: Path) -> dict[str, Any]:
+    """Seconds of training until the validation part scores below the target."""
+    corpus = read_corpus(text, CorpusConfig())
+    config = TrainingConfig(steps=300)
     torch.manual_seed(config.seed)
-    model = RecurrentModel(ModelConfig(), len(corpus.vocabulary))
+    model = RecurrentModel(FIRST, len(corpus.vocabulary))
     streams = Streams(corpus.train, config.batch_size, config.seq_length)
-    started = time.perf_counter()
-    *_, last = train(model, streams, corpus.validation, config)
-    assert last.score
+    seconds, started = 0.0, time.perf_counter()
+    for step in train(model, streams, corpus.validation[:0], config):
+        if step.number % FIRST_STEPS == 0:
+            step.loss.item()
+            seconds += time.perf_counter() - started
+            score = evaluate(model, corpus.validation)
+            if score.nats_per_char < TARGET:
+                break
+            started = time.perf_counter()
     return {
-        "model": "defaults of charrnn train",
-        **vars(facts_of(last.score, corpus.split)),
-        "parameters": model.parameter_count,
-        "steps": last.number,
-        "seed": config.seed,
-        "fit_seconds": round(time.perf_counter() - started, 1),
+        "run": f"until {TARGET} nats",
+        "model": str(model.config),
+        "nats_per_char": score.nats_per_char,
+        "bits_per_char": score.bits_per_char,
+        "steps": step.number,
+        "training_seconds": round(seconds, 1),
+    }
+
+
+def run(folder: Path, *words: str) -> Any:
+    """The JSON that a command of charrnn prints."""
+    command = [sys.executable, "-m", "charrnn", *words, "--json"]
+    return json.loads(subprocess.run(command, cwd=folder, check=True, stdout=subprocess.PIPE).stdout)
+
+
+def row(folder: Path, text: Path, minutes: str, extra: list[str]) -> dict[str, Any]:
+    """One training as a user would start it, and all its scores."""
+    started = time.perf_counter()
+    trained = run(folder, "train", str(text), "--minutes", minutes, "--out", "model", "--force", *extra)
+    seconds = time.perf_counter() - started
+    scored = run(folder, "score", "model", "--window", str(WINDOW), "--online")
+    compared = run(folder, "compare", "model", "--novelty-length", str(NOVELTY_LENGTH))
+    written = next(one for one in compared if one["checkpoint"] == "checkpoints/model.safetensors")
+    return {
+        "run": " ".join(["charrnn train --minutes", minutes, *extra]),
+        "seconds": round(seconds, 1),
+        **{name: trained[name] for name in ("model", "steps", "parameters", "entries")},
+        **{name: scored[name] for name in ("nats_per_char", "bits_per_char", "characters", "split", "rule")},
+        "window": scored["window"],
+        "online": scored["online"],
+        "novelty": written["novelty"],
+        "held_out_novelty": written["held_out_novelty"],
+        "parts": {one["model"]: one["nats_per_char"] for one in compared if one["kind"] != trained["kind"]}
+        if "--with-ngram" in extra
+        else {},
     }
 
 
 def main() -> None:
-    """Run, print a line a model, and write the JSON."""
+    """Run, print a line a row, and write the JSON after each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("text", type=Path)
-    parser.add_argument("--steps", type=int, default=4000)
-    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--minutes", nargs="*", default=["1", "3", "10"])
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    corpus = read_corpus(options.text, CorpusConfig())
-    rows = []
-    for seed in range(options.seeds):
-        config = TrainingConfig(steps=options.steps, validate_every=options.steps, seed=seed)
-        rows.append(network(corpus, config))
-        print(json.dumps(rows[-1]), flush=True)
-    if options.out:
-        result = {"machine": machine(), "text_sha256": corpus.sha256, "rows": rows}
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    text = options.text.resolve()
+    result: dict[str, Any] = {"machine": machine(), "rows": [time_to_target(text)]}
+    print(json.dumps(result["rows"][-1]), flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for minutes in options.minutes:
+            for extra in ([], ["--with-ngram"]):
+                result["rows"].append(row(Path(folder), text, minutes, extra))
+                print(json.dumps(result["rows"][-1]), flush=True)
+                if options.out:
+                    options.out.parent.mkdir(parents=True, exist_ok=True)
+                    options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

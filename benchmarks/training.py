@@ -3,8 +3,8 @@
     python benchmarks/training.py [--rounds 9] [--out benchmarks/results/training.json]
 
 Some minutes. Whole training steps of both, in turns, in one process, with all threads: ratios are medians over rounds
-of one step of the peer to one of ours. `float32` is the same computation as the peer's; `auto` is what charrnn trains in
-on this machine. The bound is what the matrix products of a step would take at the rate of large ones in this run.
+of one step of the peer to one of ours. `float32` is the same computation as the peer's; `auto` is what charrnn trains
+in on this machine. The bound is what the matrix products of a step would take at the rate of large ones in this run.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from charrnn.scoring.evaluate import Progress
 
 SEGMENT = 32
 """Characters between two updates."""
-LEARNING_RATE = 5e-5
+LEARNING_RATE = 3e-4
 DECAY = 1e-3
 """The share of the way back to the trained weights that each update takes."""
 SQUARES = 0.999
