@@ -22,8 +22,10 @@ from charrnn.config import CorpusConfig
 from charrnn.errors import TextError, UsageError
 from charrnn.text.vocabulary import Vocabulary, name_of
 
-PIECE = 1 << 22
-"""Bytes read at a time."""
+PIECE = 1 << 18
+"""Bytes read at a time: few, for a piece of plain ASCII is read faster than one with other characters in it."""
+ASCII_BELOW = ("ascii", "utf-8", "iso8859-1", "cp1252")
+"""Encodings whose bytes below 128 are ASCII wherever they stand."""
 UNICODE = 0x110000
 
 Progress = Callable[[int, int], None]
@@ -133,7 +135,7 @@ def read_corpus(
     first = _Reading(path, config, lambda done: report(done, 2 * size))
     seen, length = np.zeros(UNICODE, bool), 0
     for piece in first:
-        seen[piece] = True
+        seen[_without(piece, seen)] = True
         length += len(piece)
     if not length:
         raise TextError(f"{path}: the file is empty; there is nothing to read")
@@ -171,11 +173,14 @@ class _Reading:
 
     def _pieces(self) -> Iterator[NDArray[Any]]:
         decoder, offset = _decoder(self.config.encoding), 0
+        unfinished = decoder.getstate()
+        ascii_below = codecs.lookup(self.config.encoding).name in ASCII_BELOW
         with self.path.open("rb") as file:
             while True:
                 raw = file.read(PIECE)
                 self.digest.update(raw)
-                if self.config.bytes:
+                is_plain = ascii_below and decoder.getstate() == unfinished and raw.isascii() and b"\r" not in raw
+                if self.config.bytes or is_plain:
                     yield np.frombuffer(raw, np.uint8)
                 else:
                     try:
@@ -253,10 +258,26 @@ def _write_ids(reading: _Reading, lookup: NDArray[Any], length: int) -> NDArray[
     written = 0
     with tempfile.TemporaryFile(prefix="charrnn-") as file:
         for piece in reading:
-            file.write(lookup[piece])
+            file.write(_mapped(piece, lookup))
             written += len(piece)
         file.flush()
         return np.memmap(file, lookup.dtype, mode="r") if written == length else None
+
+
+def _without(piece: NDArray[Any], seen: NDArray[np.bool_]) -> NDArray[Any]:
+    """The code points of a piece but, where they are bytes, those that were seen: deleting those is fast."""
+    if piece.dtype != np.uint8:
+        return piece
+    known = np.flatnonzero(seen[:256]).astype(np.uint8).tobytes()
+    return np.frombuffer(piece.tobytes().translate(None, known), np.uint8)
+
+
+def _mapped(piece: NDArray[Any], lookup: NDArray[Any]) -> bytes:
+    """The ids of code points, as they are written; from bytes to bytes there is a fast way."""
+    if piece.dtype == lookup.dtype == np.uint8:
+        return piece.tobytes().translate(lookup[:256].tobytes())
+    ids: NDArray[Any] = lookup[piece]
+    return ids.tobytes()
 
 
 def _stem(path: Path) -> str:

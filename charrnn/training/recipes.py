@@ -12,6 +12,7 @@ import torch
 
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.training.precision import dtype_of
+from charrnn.training.schedule import MOST_VALIDATIONS
 from charrnn.training.speed import measure
 
 CPU_MINUTES, GPU_MINUTES = 5.0, 2.0
@@ -116,6 +117,9 @@ def choose(model: ModelConfig, training: TrainingConfig, said: frozenset[str], c
         if rows < training.batch_size:
             training = replace(training, batch_size=rows)
             reasons.append(("batch", f"{rows} streams, for the text is short"))
+    if training.epochs and "validate_every" not in said:
+        steps = training.epochs * characters / (training.batch_size * training.seq_length)
+        training = replace(training, validate_every=math.ceil(steps / MOST_VALIDATIONS))
     return Recipe(model, training, tuple(reasons))
 
 

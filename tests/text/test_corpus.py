@@ -137,3 +137,17 @@ def test_too_short_to_split() -> None:
         split_bounds(1, CorpusConfig())
     with pytest.raises(UsageError, match="nothing is left to train on"):
         CorpusConfig(val_fraction=0.5, test_fraction=0.5)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16", "utf-7"])
+def test_pieces_of_plain_ascii_are_read_as_the_others(
+    tmp_path: Path, encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A faster way reads them, and must not be taken in the middle of a character, of a line end, or of a shift."""
+    monkeypatch.setattr("charrnn.text.corpus.PIECE", 8)
+    text = "plain plain plain é plain plain\r\nplain\rpla+in ü\r\n" * 3 + "1234567\r" + "\nplain, plain"
+    path = tmp_path / "text.txt"
+    path.write_bytes(text.encode(encoding))
+    corpus = read_corpus(path, CorpusConfig(encoding=encoding))
+    decode = corpus.vocabulary.decoder()
+    assert "".join(map(decode, corpus.ids.tolist())) == text.replace("\r\n", "\n").replace("\r", "\n")
