@@ -13,7 +13,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from charrnn.checkpoint import Checkpoint
+from charrnn.checkpoint import load
 from charrnn.cli.terminal import bar, field, one_line, say
 from charrnn.config import SamplingConfig
 from charrnn.sampling.generate import generate
@@ -157,5 +157,4 @@ class TrainDisplay:
         field("checkpoint", f"{keeper.path} (best), {keeper.last_path.name} (last)")
         field("write", f"charrnn sample {shlex.quote(str(keeper.path))} --temp 0.8")
         if as_json:
-            size = keeper.path.stat().st_size
-            print(json.dumps(json_of(Checkpoint(keeper.model, keeper.corpus.vocabulary, facts, keeper.path, size))))
+            print(json.dumps(json_of(load(keeper.path))))

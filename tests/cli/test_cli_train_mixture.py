@@ -1,0 +1,58 @@
+"""`charrnn train --with-ngram`, and what it says of n-grams without."""
+
+import json
+from pathlib import Path
+
+import pytest
+from program import SMALL, TEXT, Charrnn
+
+from charrnn.checkpoint import load, parts
+
+
+def test_one_file_that_samples_and_compares_like_any_other(charrnn: Charrnn, folder: Path) -> None:
+    result = charrnn("train", "text.txt", *SMALL, "--with-ngram", "--json")
+    facts = json.loads(result.text)
+    assert result.status == 0
+    assert facts["checkpoint"] == "checkpoints/text-lstm-ngram.safetensors"
+    assert (facts["kind"], facts["steps"], facts["characters"]) == ("mixture", 3, 170)
+    assert facts["parameters"] > 0
+    assert facts["entries"] > 0
+    for line in ("counted in", "kept for the gate", "by itself", "by themselves", "mixture     validation"):
+        assert line in result.err
+    assert "--with-ngram` mixes both" not in result.err
+    network = json.loads(charrnn("score", "text-lstm-ngram-last", "--json").text)
+    assert facts["bits_per_char"] < network["bits_per_char"]
+    assert len(charrnn("sample", "--length", 30, "--prime", "To be").text) == 35
+
+
+def test_the_network_does_not_see_the_gates_part(charrnn: Charrnn, folder: Path) -> None:
+    """The same training on the text without that part gives the same network."""
+    kept = int(0.9 * len(TEXT)) // 4
+    assert charrnn("train", "text.txt", *SMALL, "--with-ngram", "--validate-every", 3).status == 0
+    mixture = load(folder / "checkpoints" / "text-lstm-ngram.safetensors").model
+    head = TEXT[: int(0.9 * len(TEXT)) - kept]
+    (folder / "head.txt").write_text(head, encoding="utf-8")
+    assert charrnn("train", "head.txt", *SMALL, "--val-fraction", 0).status == 0
+    alone = load(folder / "checkpoints" / "head-lstm.safetensors").model
+    network, counts = parts(mixture)  # type: ignore[arg-type]
+    assert network.head.weight.equal(alone.head.weight)  # type: ignore[union-attr]
+    assert counts.entries > 0
+
+
+def test_without_a_validation_part(charrnn: Charrnn, folder: Path) -> None:
+    result = charrnn("train", "text.txt", *SMALL, "--with-ngram", "--val-fraction", 0, "--json")
+    assert result.status == 0
+    assert "bits_per_char" not in json.loads(result.text)
+    assert "none was held out" in result.err
+
+
+@pytest.mark.parametrize("length", [40, 100])
+def test_a_very_short_text(charrnn: Charrnn, folder: Path, length: int) -> None:
+    (folder / "short.txt").write_text(TEXT[:length], encoding="utf-8")
+    assert charrnn("train", "short.txt", *SMALL, "--with-ngram").status == 0
+
+
+def test_without_it_train_says_what_they_would_add(charrnn: Charrnn) -> None:
+    last = charrnn("train", "text.txt", *SMALL).err.splitlines()[-1]
+    assert last.startswith("n-grams     with them, ")
+    assert last.endswith("`charrnn train --with-ngram` mixes both")
