@@ -6,6 +6,7 @@ The figures behind each rule stand in docs/experiments.md. Whatever the user has
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -23,16 +24,22 @@ REFERENCE_WORK = 7.5e12
 REFERENCE_WIDTH = 256
 GROWTH = 0.25
 """Exponent of the width in the work: weights, which go with its square, grow like the characters that are read."""
-LEAST_WIDTH, MOST_WIDTH = 64, 1024
-WIDTH_STEP = 64
-MOST_EPOCHS = 40.0
+GOOD_EPOCHS = 7.0
+"""A text that could be read more often is read so often, by a wider network."""
+MOST_EPOCHS = 12.0
 """More only overfits, whatever the dropout."""
+LEAST_WIDTH, MOST_WIDTH = 64, 512
+WIDTH_STEP = 64
 FREE_EPOCHS = 4.0
 """As often a text may be read before dropout pays."""
-DROPOUT_PER_DOUBLING = 0.1
+DROPOUT_PER_EPOCH = 0.04
 MOST_DROPOUT = 0.4
-LEAST_PIECE = 512
-"""Characters that each stream should have of its own."""
+STREAM_CHARACTERS = 27_000
+"""Of its own that each stream has, so that a short text gives many small steps rather than few large ones."""
+LEAST_ROWS = 4
+
+Speed = Callable[[ModelConfig, TrainingConfig], float]
+"""Says how many characters a second a network trains on."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +79,7 @@ def with_budget(
     if "optimizer" not in said and device.type == "cpu" and dtype_of(training, device) == torch.float32:
         training = replace(training, optimizer="adamw")
         reasons.append(("optimizer", "adamw, for Muon needs fast products of bfloat16, which this processor lacks"))
-    per_second = measure(model, training, device)
-    recipe = choose(model, training, said, characters, per_second * weights_of(model))
+    recipe = choose(model, training, said, characters, lambda *chosen: measure(*chosen, device))
     return replace(recipe, reasons=(*reasons, *recipe.reasons))
 
 
@@ -84,7 +90,7 @@ def weights_of(model: ModelConfig) -> int:
     return model.num_layers * gates * inputs * model.hidden_size**2
 
 
-def choose(model: ModelConfig, training: TrainingConfig, said: frozenset[str], characters: int, speed: float) -> Recipe:
+def choose(model: ModelConfig, training: TrainingConfig, said: frozenset[str], characters: int, speed: Speed) -> Recipe:
     """Fill in what the user has left open.
 
     Args:
@@ -92,44 +98,44 @@ def choose(model: ModelConfig, training: TrainingConfig, said: frozenset[str], c
         training: its training, the same; `minutes` is set.
         said: names of the fields that the user has set.
         characters: of the training part.
-        speed: characters times weights a second, see `speed.measure`.
+        speed: of a network on this machine.
     """
     assert training.minutes
-    work = 60 * training.minutes * speed
-    reasons = []
+    seconds, reasons = 60 * training.minutes, []
+    rows = max(LEAST_ROWS, min(training.batch_size, characters // STREAM_CHARACTERS))
+    if "batch_size" not in said and rows < training.batch_size:
+        training = replace(training, batch_size=rows)
+        reasons.append(("batch", f"{rows} streams: the text is short, and many small steps are better than few"))
+    readable = seconds * speed(model, training)
     if "hidden_size" not in said:
-        model = replace(model, hidden_size=width_for(work))
+        model = replace(model, hidden_size=width_for(readable * weights_of(model), model, characters))
+        readable = seconds * speed(model, training)
         reasons.append(
-            ("size", f"{model.num_layers} layers of {model.hidden_size}, for {training.minutes:g} minutes at "
-             f"{speed / weights_of(model):,.0f} characters a second")
+            ("size", f"{model.num_layers} layers of {model.hidden_size}, which read about {readable:,.0f} characters "
+             f"in {seconds / 60:g} minutes")
         )  # fmt: skip
-    epochs = work / weights_of(model) / characters
+    epochs = readable / characters
     if epochs > MOST_EPOCHS:
         epochs = MOST_EPOCHS
-        training = replace(training, minutes=None, epochs=epochs)
-        reasons.append(("time", f"{epochs:g} readings of the text, which take less than that: more would only overfit"))
+        steps = epochs * characters / (training.batch_size * training.seq_length)
+        every = training.validate_every or math.ceil(steps / MOST_VALIDATIONS)
+        training = replace(training, minutes=None, epochs=epochs, validate_every=every)
+        reasons.append(("time", f"less than that: {epochs:g} readings of the text, more would only overfit"))
     if "dropout" not in said:
         model = replace(model, dropout=dropout_for(epochs))
         times = f"{epochs:.2g} time{'s' * (epochs != 1)}"
-        reasons.append(("dropout", f"{model.dropout:g}, for the text is read about {times}"))
-    if "batch_size" not in said:
-        rows = max(1, min(training.batch_size, characters // LEAST_PIECE))
-        if rows < training.batch_size:
-            training = replace(training, batch_size=rows)
-            reasons.append(("batch", f"{rows} streams, for the text is short"))
-    if training.epochs and "validate_every" not in said:
-        steps = training.epochs * characters / (training.batch_size * training.seq_length)
-        training = replace(training, validate_every=math.ceil(steps / MOST_VALIDATIONS))
+        reasons.append(("dropout", f"{model.dropout:g}: the text is read about {times}"))
     return Recipe(model, training, tuple(reasons))
 
 
-def width_for(work: float) -> int:
-    """The width of the layers that makes the most of so much work (characters times weights)."""
-    width: float = REFERENCE_WIDTH * (work / REFERENCE_WORK) ** GROWTH
-    return max(LEAST_WIDTH, min(MOST_WIDTH, WIDTH_STEP * round(width / WIDTH_STEP)))
+def width_for(work: float, model: ModelConfig, characters: int) -> int:
+    """The width of the layers that makes the most of so much work (characters times weights) on such a text."""
+    by_work: float = REFERENCE_WIDTH * (work / REFERENCE_WORK) ** GROWTH
+    by_text = model.hidden_size * math.sqrt(work / weights_of(model) / (GOOD_EPOCHS * characters))
+    width = WIDTH_STEP * round(max(by_work, by_text) / WIDTH_STEP)
+    return max(LEAST_WIDTH, min(MOST_WIDTH, width))
 
 
 def dropout_for(epochs: float) -> float:
     """The share to drop when a text is read so often."""
-    doublings = math.log2(max(1.0, epochs / FREE_EPOCHS))
-    return round(min(MOST_DROPOUT, DROPOUT_PER_DOUBLING * doublings), 2)
+    return round(max(0.0, min(MOST_DROPOUT, DROPOUT_PER_EPOCH * (epochs - FREE_EPOCHS))), 2)

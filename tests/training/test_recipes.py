@@ -1,5 +1,7 @@
 """What a budget of minutes buys."""
 
+import math
+
 import pytest
 import torch
 
@@ -9,6 +11,10 @@ from charrnn.training.recipes import choose, dropout_for, weights_of, width_for,
 NOTHING: frozenset[str] = frozenset()
 MINUTE = TrainingConfig(minutes=1.0)
 SPEED = 3e10
+
+
+def speed(model: ModelConfig, _: TrainingConfig) -> float:
+    return SPEED / weights_of(model)
 
 
 def test_the_weights_of_each_cell() -> None:
@@ -22,35 +28,41 @@ def test_the_weights_of_each_cell() -> None:
 
 
 def test_more_time_buys_wider_layers() -> None:
-    widths = [width_for(60 * minutes * SPEED) for minutes in (0.01, 0.2, 1, 3, 10, 60, 10_000)]
+    widths = [width_for(60 * minutes * SPEED, ModelConfig(), 10**9) for minutes in (0.01, 0.2, 1, 3, 10, 60, 10_000)]
     assert widths == sorted(widths)
     assert widths[0] == 64
     assert widths[2:4] == [192, 256]
-    assert widths[-1] == 1024
+    assert widths[-1] == 512
     assert all(width % 64 == 0 for width in widths)
 
 
+def test_a_text_that_would_be_read_too_often_gets_wider_layers() -> None:
+    work = 60 * 10 * SPEED
+    assert width_for(work, ModelConfig(), 10**6) > width_for(work, ModelConfig(), 10**7)
+
+
 def test_more_readings_want_more_dropout() -> None:
-    shares = [dropout_for(epochs) for epochs in (0.1, 4, 8, 16, 40, 1000)]
+    shares = [dropout_for(epochs) for epochs in (0.1, 4, 7, 12, 1000)]
     assert shares == sorted(shares)
     assert shares[:2] == [0, 0]
     assert shares[-1] <= 0.5
 
 
 def test_what_is_said_stays() -> None:
-    model, training = ModelConfig(hidden_size=100, dropout=0.3), TrainingConfig(minutes=10, batch_size=7)
-    recipe = choose(model, training, frozenset({"hidden_size", "dropout", "batch_size"}), 10_000_000, SPEED)
+    model, training = ModelConfig(hidden_size=100, dropout=0.3), TrainingConfig(minutes=1, batch_size=7)
+    recipe = choose(model, training, frozenset({"hidden_size", "dropout", "batch_size"}), 10_000_000, speed)
     assert (recipe.model, recipe.training) == (model, training)
     assert recipe.reasons == ()
 
 
 def test_a_short_text_is_not_read_for_ever() -> None:
-    recipe = choose(ModelConfig(), MINUTE, NOTHING, 5000, SPEED)
+    recipe = choose(ModelConfig(), MINUTE, NOTHING, 5000, speed)
     assert recipe.training.minutes is None
-    assert recipe.training.epochs is not None
-    assert recipe.training.batch_size < 32
+    assert recipe.training.epochs == 12
+    assert recipe.training.batch_size == 4
+    assert recipe.training.validate_every == math.ceil(12 * 5000 / (4 * 64) / 10)
     assert recipe.model.dropout > 0.2
-    assert [name for name, _ in recipe.reasons] == ["size", "time", "dropout", "batch"]
+    assert [name for name, _ in recipe.reasons] == ["batch", "size", "time", "dropout"]
 
 
 def test_steps_and_epochs_leave_all_as_it_is() -> None:
@@ -63,7 +75,7 @@ def test_steps_and_epochs_leave_all_as_it_is() -> None:
 def test_the_default_budget(has: dict[str, bool], optimizer: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Five minutes on a CPU; and Muon only where its products are fast."""
     monkeypatch.setattr("torch.cpu.get_capabilities", lambda: has, raising=False)
-    monkeypatch.setattr("charrnn.training.recipes.measure", lambda *_: SPEED / weights_of(ModelConfig()))
+    monkeypatch.setattr("charrnn.training.recipes.measure", lambda model, training, device: speed(model, training))
     recipe = with_budget(ModelConfig(), TrainingConfig(), NOTHING, 10**6, torch.device("cpu"))
     assert recipe.training.minutes == 5
     assert recipe.training.optimizer == optimizer
