@@ -79,7 +79,11 @@ def with_budget(
     if "optimizer" not in said and device.type == "cpu" and dtype_of(training, device) == torch.float32:
         training = replace(training, optimizer="adamw")
         reasons.append(("optimizer", "adamw, for Muon needs fast products of bfloat16, which this processor lacks"))
-    recipe = choose(model, training, said, characters, lambda *chosen: measure(*chosen, device))
+
+    def speed(one: ModelConfig, fitted_so: TrainingConfig) -> float:
+        return measure(one, fitted_so, device)
+
+    recipe = choose(model, training, said, characters, speed)
     return replace(recipe, reasons=(*reasons, *recipe.reasons))
 
 
