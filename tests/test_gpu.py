@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from charrnn.config import CELLS, ModelConfig, SamplingConfig, TrainingConfig
+from charrnn.models.kernels.scan import _triton, gated_scan, scan
 from charrnn.models.recurrent import RecurrentModel
 from charrnn.sampling.generate import generate
 from charrnn.scoring.evaluate import evaluate
@@ -47,3 +48,23 @@ def test_it_trains_scores_and_writes(cell: str, small_corpus: Corpus) -> None:
     assert last.score.bits_per_char == pytest.approx(on_cpu.bits_per_char, abs=1e-3)
     text = "".join(generate(model, small_corpus.vocabulary, SamplingConfig(length=100, seed=0), "to "))
     assert len(text) == 100
+
+
+@pytest.mark.parametrize("shape", [(2, 1000, 77), (1, 1, 33), (3, 128, 256)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_scans_are_those_of_the_cpu(shape: tuple[int, int, int], dtype: torch.dtype) -> None:
+    pytest.importorskip("triton")
+    assert _triton(), "the kernels do not run here"
+    rows, length, width = shape
+    torch.manual_seed(0)
+    keep, add, h0 = torch.rand(shape), torch.randn(shape), torch.randn(rows, width)
+    gates, weights = torch.randn(rows, length, 2 * width).to(dtype), torch.randn(shape)
+    results = []
+    for device in ("cuda", "cpu"):
+        inputs = [part.to(device).requires_grad_() for part in (keep, add, h0, gates)]
+        h = scan(*inputs[:3]), gated_scan(inputs[3], inputs[2])
+        gradients = torch.autograd.grad((sum(h) * weights.to(device)).sum(), inputs)
+        results.append([part.cpu() for part in (*h, *gradients)])
+    for found, expected in zip(*results, strict=True):
+        tolerance = 1e-2 if found.dtype.itemsize == 2 else 1e-4
+        torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)

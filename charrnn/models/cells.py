@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from charrnn.errors import UsageError
-from charrnn.models.kernels.scan import scan
+from charrnn.models.kernels.scan import gated_scan, scan
 
 OPEN_GATE = 1.0
 """Bias of the gate that keeps the state, so that a new cell remembers (Jozefowicz et al. 2015)."""
@@ -97,7 +97,7 @@ class GRU(Cell):
             h = torch.gru_cell(x[:, 0], state, *self.core.all_weights[0])
             return h[:, None], h
         y, hidden = self.core(x, state[None].contiguous())
-        return y, hidden[0]
+        return y.to(state.dtype), hidden[0].to(state.dtype)
 
 
 class MinLSTM(Cell):
@@ -133,8 +133,7 @@ class MinGRU(Cell):
             self.core.bias[:hidden_size] -= OPEN_GATE  # z overwrites: a low z keeps
 
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        z, candidate = self.core(x).to(state.dtype).chunk(2, dim=-1)
-        y = scan(torch.sigmoid(-z), torch.sigmoid(z) * candidate, state)
+        y = gated_scan(self.core(x), state)
         return y, y[:, -1]
 
 

@@ -1,11 +1,15 @@
 """The linear recurrence h_t = a_t · h_{t−1} + b_t, element by element, with a state that goes in.
 
 `scan_reference` is the definition; `scan` is what the cells call. In this form a carried state needs no special case,
-which the log-space form of the paper (arXiv 2410.01201, appendix B) gets wrong easily.
+which the log-space form of the paper (arXiv 2410.01201, appendix B) gets wrong easily. On a GPU with Triton a scan is
+one kernel each way (`kernels/scan_triton.py`).
 """
 
 from __future__ import annotations
 
+import functools
+import importlib.util
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -33,7 +37,49 @@ def scan_reference(a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
 
 def scan(a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
     """`scan_reference`, in less time and memory: the steps are written in place and keep no graph of their own."""
+    fused = _fused(a, b, h0)
+    if fused:
+        return fused.scan(a, b, h0)  # type: ignore[no-any-return]
     return _Scan.apply(a, b, h0)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def gated_scan(gates: Tensor, h0: Tensor) -> Tensor:
+    """h_t = (1 − σ(z_t)) · h_{t−1} + σ(z_t) · c_t, element by element.
+
+    Args:
+        gates: (B, T, 2H), z and c side by side, as one matrix product makes them; in half precision or in h0's type.
+        h0: (B, H), the state before the first step.
+
+    Returns:
+        (B, T, H): h_1 … h_T, in h0's type.
+    """
+    fused = _fused(gates, h0)
+    if fused:
+        return fused.gated_scan(gates, h0)  # type: ignore[no-any-return]
+    z, candidate = gates.to(h0.dtype).chunk(2, dim=-1)
+    return scan(torch.sigmoid(-z), torch.sigmoid(z) * candidate, h0)
+
+
+def _fused(*inputs: Tensor) -> ModuleType | None:
+    """The kernels, if they take such tensors."""
+    if all(part.is_cuda and part.dtype.itemsize <= 4 and part.numel() for part in inputs):
+        return _triton()
+    return None
+
+
+@functools.cache
+def _triton() -> ModuleType | None:
+    """The kernels, if they run here."""
+    if not importlib.util.find_spec("triton"):
+        return None
+    # Triton needs a C compiler, Python's headers and a GPU that is not too old: so try it.
+    try:
+        from charrnn.models.kernels import scan_triton
+
+        scan_triton.gated_scan(torch.zeros(1, 1, 2, device="cuda"), torch.zeros(1, 1, device="cuda"))
+    except Exception:
+        return None
+    return scan_triton
 
 
 class _Scan(torch.autograd.Function):
