@@ -24,9 +24,9 @@ from torch.nn import functional
 
 from charrnn import ModelConfig, RecurrentModel, TrainingConfig
 from charrnn.models.kernels.scan import scan, scan_reference
-from charrnn.training.loop import take_step
 from charrnn.training.precision import dtype_of
 from charrnn.training.recipes import weights_of
+from charrnn.training.steps import take_step
 from charrnn.training.updates import Updates
 
 Step = Callable[[], object]

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from charrnn.config import CELLS, ModelConfig, SamplingConfig, TrainingConfig
+from charrnn.config import CELLS, OPTIMIZERS, ModelConfig, SamplingConfig, TrainingConfig
 from charrnn.models.kernels.scan import _triton, gated_scan, scan
 from charrnn.models.recurrent import RecurrentModel
 from charrnn.sampling.generate import generate
@@ -13,6 +13,8 @@ from charrnn.scoring.evaluate import evaluate
 from charrnn.text.corpus import Corpus
 from charrnn.text.streams import Streams
 from charrnn.training.loop import train
+from charrnn.training.steps import RecordedSteps, take_step
+from charrnn.training.updates import Updates
 
 pytestmark = [
     pytest.mark.gpu,
@@ -68,3 +70,41 @@ def test_scans_are_those_of_the_cpu(shape: tuple[int, int, int], dtype: torch.dt
     for found, expected in zip(*results, strict=True):
         tolerance = 1e-2 if found.dtype.itemsize == 2 else 1e-4
         torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_precisions_and_states(cell: str) -> None:
+    """Half precision stays inside; whatever is asked for, states and logits are float32."""
+    torch.manual_seed(0)
+    model = RecurrentModel(ModelConfig(cell=cell, hidden_size=128), 50).to("cuda")
+    tokens = torch.randint(0, 50, (8, 30))
+    expected, _ = model(tokens)
+    for dtype in (torch.float16, torch.bfloat16):
+        with torch.autocast("cuda", dtype):
+            logits, state = model(tokens)
+        assert {part.dtype for part in (logits, *state)} == {torch.float32}
+        torch.testing.assert_close(logits, expected, atol=0.03, rtol=0)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_recorded_steps_are_those_that_are_not(cell: str, dtype: torch.dtype, optimizer: str) -> None:
+    config = TrainingConfig(optimizer=optimizer, steps=1)
+    torch.manual_seed(0)
+    here = RecurrentModel(ModelConfig(cell=cell, hidden_size=128), 50).to("cuda")
+    there = copy.deepcopy(here)
+    recorded = RecordedSteps(here, Updates(here, config, dtype), dtype)
+    updates = Updates(there, config, dtype)
+    batches = torch.randint(0, 50, (8, 2, 8, 16))
+    state = other_state = None
+    for number, (inputs, targets) in enumerate(batches):
+        rate = 1e-3 * (number + 1)
+        loss, state = recorded((inputs, targets), state, rate)
+        other_loss, other_state = take_step(there, updates, (inputs, targets), other_state, rate, dtype)
+        tolerance = 1e-4 if dtype == torch.float32 else 1e-2
+        torch.testing.assert_close(loss, other_loss, rtol=tolerance, atol=tolerance)
+    assert recorded.refused is None
+    assert recorded.graph is not None
+    for found, expected in zip(state or (), other_state or (), strict=True):
+        torch.testing.assert_close(found, expected, rtol=0.02, atol=0.02)

@@ -15,7 +15,6 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from charrnn.config import TrainingConfig
 from charrnn.errors import ModelError
@@ -33,10 +32,11 @@ from charrnn.training.schedule import (
     learning_rate,
     plan_minutes,
 )
+from charrnn.training.steps import steps_of
 from charrnn.training.updates import Updates
 
 UNTIMED_STEPS = 3
-"""The first steps are slow: they allocate."""
+"""The first steps are slow: they allocate, and a GPU's third is recorded."""
 PROBE_CHARACTERS = 2000
 """Characters scored to find out how long a validation takes."""
 
@@ -117,7 +117,7 @@ def _steps(
     val_progress: Progress | None,
 ) -> Iterator[Step]:
     dtype = dtype_of(config, model.device)
-    updates = Updates(model, config, dtype)
+    take_step = steps_of(model, Updates(model, config, dtype), dtype)
     plan = None if config.minutes else _fixed_plan(config, streams, len(validation))
     clock = _Clock(time.perf_counter() if started is None else started, 60 * (config.minutes or 0))
     state: State | None = None
@@ -128,7 +128,7 @@ def _steps(
         steps = plan.steps if plan else 0  # no matter: the rate of the warm-up does not depend on it
         rate = learning_rate(number, steps, config.learning_rate, config.warmup_steps)
         model.train()
-        loss, state = take_step(model, updates, streams.batch(number), state, rate, dtype)
+        loss, state = take_step(streams.batch(number), state, rate)
         model.eval()
         number += 1
         if plan is None:
@@ -147,35 +147,6 @@ def _steps(
             clock.validated(time.perf_counter() - before)
         size = streams.batch_size * streams.seq_length
         yield Step(number, size, loss, rate, plan, score, last)
-
-
-def take_step(
-    model: RecurrentModel,
-    updates: Updates,
-    batch: tuple[Tensor, Tensor],
-    state: State | None,
-    rate: float,
-    dtype: torch.dtype,
-) -> tuple[Tensor, State]:
-    """Read a batch and change the weights.
-
-    Args:
-        model: in training mode.
-        updates: of its weights.
-        batch: inputs and targets, (B, T) int64 each, on any device.
-        state: before the batch.
-        rate: the learning rate.
-        dtype: of matrix products.
-
-    Returns:
-        the loss before the change, a scalar; and the state after the batch, without a graph.
-    """
-    inputs, targets = (part.to(model.device, non_blocking=True) for part in batch)
-    with torch.autocast(model.device.type, dtype, enabled=dtype != torch.float32):
-        logits, state = model(inputs, state)
-    loss = functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
-    updates.step(loss, rate)
-    return loss.detach(), tuple(part.detach() for part in state)
 
 
 def _fixed_plan(config: TrainingConfig, streams: Streams, val_characters: int) -> Plan:

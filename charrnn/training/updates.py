@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.amp.grad_scaler import GradScaler
-from torch.optim import AdamW, Muon, Optimizer
+from torch.optim import AdamW, Optimizer
 
 from charrnn.config import TrainingConfig
 from charrnn.models.recurrent import RecurrentModel
+from charrnn.training.muon import Muon
+from charrnn.training.scaling import LossScale
 
 BETAS = (0.9, 0.99)
 MOMENTUM = 0.95
@@ -40,25 +41,35 @@ class Updates:
         ]
         self.optimizers: list[Optimizer] = [AdamW(groups, betas=BETAS, fused=True)]
         if by_muon:
-            decay = config.weight_decay
-            self.optimizers.append(Muon(by_muon, weight_decay=decay, momentum=MOMENTUM, adjust_lr_fn="match_rms_adamw"))
-        self.scaler = GradScaler(model.device.type, enabled=dtype == torch.float16)
+            self.optimizers.append(Muon(by_muon, config.weight_decay, MOMENTUM))
+        # Whatever was asked for, under autocast PyTorch hands float16 to cuDNN's recurrent layers
+        # (aten/src/ATen/cudnn/AutocastRNN.cpp), so bfloat16 is scaled there too.
+        is_scaled = dtype == torch.float16 or (dtype == torch.bfloat16 and model.device.type == "cuda")
+        self.scale = LossScale(model.device) if is_scaled else None
 
-    def step(self, loss: Tensor, rate: float) -> None:
+    def set_recording(self, on: bool) -> None:
+        """Whether steps may be recorded from now on: all is decided on the device, and the rate is there too."""
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["capturable"] = on  # PyTorch's word; it warns where it is on for nothing
+
+    def step(self, loss: Tensor, rate: float | Tensor) -> None:
         """Change the weights.
 
         Args:
             loss: a scalar with a graph.
-            rate: the learning rate.
+            rate: the learning rate; a scalar on the model's device, if the step is to be recorded.
         """
-        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-        for optimizer in self.optimizers:
-            self.scaler.unscale_(optimizer)
+        found_inf = None
+        if self.scale:
+            found_inf = self.scale.backward(loss, self.parameters)
+        else:
+            loss.backward()  # type: ignore[no-untyped-call]
         if self.grad_clip:
             torch.nn.utils.clip_grad_norm_(self.parameters, self.grad_clip)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            self.scaler.step(optimizer)
+            optimizer.found_inf = found_inf  # type: ignore[attr-defined]
+            optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-        self.scaler.update()

@@ -1,0 +1,40 @@
+"""Losses of half precision."""
+
+import pytest
+import torch
+
+from charrnn.config import OPTIMIZERS, ModelConfig, TrainingConfig
+from charrnn.models.recurrent import RecurrentModel
+from charrnn.training.scaling import FIRST, LossScale
+from charrnn.training.updates import Updates
+
+CPU = torch.device("cpu")
+
+
+def test_gradients_come_out_at_their_own_size() -> None:
+    scale, weight = LossScale(CPU), torch.tensor([3.0], requires_grad=True)
+    assert scale.backward((weight * weight).sum(), [weight]) == 0
+    assert weight.grad is not None
+    assert weight.grad.item() == 6.0
+    assert scale.factor == FIRST
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_gradient_too_large_leaves_out_the_step_of_all_weights(optimizer: str) -> None:
+    """PyTorch's scaler decides for each optimizer. Where the matrices of the layers overflowed and the head did not,
+    the limit of the norm, which is of both, had made the head's gradient NaN, and the head was stepped with it.
+    """
+    torch.manual_seed(0)
+    model = RecurrentModel(ModelConfig(hidden_size=8), 50)
+    updates = Updates(model, TrainingConfig(optimizer=optimizer), torch.float16)
+    assert updates.scale
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    bad = next(parameter for parameter in model.cells.parameters() if parameter.dim() == 2)
+    loss = model(torch.randint(0, 50, (2, 5)))[0].square().mean() + (torch.inf * bad.abs()).sum()
+    updates.step(loss, rate=0.1)
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name]), name
+    assert updates.scale.factor == FIRST / 2
+    updates.step(model(torch.randint(0, 50, (2, 5)))[0].square().mean(), rate=0.1)
+    assert all(value.isfinite().all() for value in model.state_dict().values())
+    assert not torch.equal(model.head.weight, before["head.weight"])
