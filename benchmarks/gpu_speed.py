@@ -1,0 +1,204 @@
+"""Speed on a GPU: training steps of the LSTM and layers of minGRU, beside PyTorch's. See gpu.py."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from training import RATE, VOCAB_SIZE, Peer
+
+from charrnn import ModelConfig, RecurrentModel, TrainingConfig
+from charrnn.models.cells import MinGRU
+from charrnn.models.kernels.scan import gated_scan
+from charrnn.training.recipes import weights_of
+from charrnn.training.steps import steps_of
+from charrnn.training.updates import Updates
+
+Row = dict[str, Any]
+Step = Callable[[], object]
+PRECISIONS = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+SHAPES = ((2, 128), (2, 256), (3, 512), (3, 1024))
+BATCH, LENGTH = 128, 64
+"""The most streams that cuDNN's persistent kernels take."""
+LAYER_ROWS, LAYER_WIDTH = 16, 512
+LAYER_LENGTHS = (512, 2048)
+WARM_UP = 5
+ROUNDS, STEPS = 7, 10
+
+
+def times(steps: dict[str, Step], device: torch.device, quick: bool) -> dict[str, list[float]]:
+    """Seconds of each step, in turns, several at a time so that the host may run ahead, as it does in a training."""
+    rounds, together = (1, 1) if quick else (ROUNDS, STEPS)
+    found: dict[str, list[float]] = {name: [] for name in steps}
+    for step in steps.values():
+        for _ in range(1 if quick else WARM_UP):
+            step()
+    for _ in range(rounds):
+        for name, step in steps.items():
+            _wait(device)
+            started = time.perf_counter()
+            for _ in range(together):
+                step()
+            _wait(device)
+            found[name].append((time.perf_counter() - started) / together)
+    return found
+
+
+def set_tf32(on: bool) -> None:
+    """Whether products of float32 may be rounded to tf32; cuDNN's may unless one says so."""
+    for backend in (torch.backends.cuda.matmul, torch.backends.cudnn.rnn):
+        backend.fp32_precision = "tf32" if on else "ieee"  # type: ignore[union-attr]
+
+
+def product_rates(device: torch.device, quick: bool) -> dict[str, float]:
+    """Operations a second of a large matrix product, in each precision; on a CPU in one."""
+    size, rates = 64 if quick else 8192, {}
+    for name, dtype in PRECISIONS.items() if device.type == "cuda" else [("fp32", torch.float32)]:
+        set_tf32(name == "tf32")
+        a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+        rates[name] = 2 * size**3 / statistics.median(times({"mm": partial(a.mm, b)}, device, quick)["mm"])
+    return rates
+
+
+def training(device: torch.device, rates: dict[str, float], quick: bool) -> Iterator[Row]:
+    """A row for each shape and precision; the last of each shape with the default optimizer."""
+    batch, length = (2, 3) if quick else (BATCH, LENGTH)
+    for layers, width in ((2, 8),) if quick else SHAPES:
+        characters = batch * length
+        operations = 6 * characters * (weights_of(ModelConfig("lstm", layers, width)) + width * VOCAB_SIZE)
+        tokens = torch.randint(0, VOCAB_SIZE, (batch, length + 1))
+        for name, optimizer in (*((name, "adamw") for name in rates), (list(rates)[-1], "muon")):
+            set_tf32(name == "tf32")
+            steps = {"ours": our_step(layers, width, tokens, PRECISIONS[name], optimizer, device)}
+            if optimizer == "adamw":
+                steps["peer"] = peer_step(layers, width, tokens, PRECISIONS[name], device)
+            seconds = times(steps, device, quick)
+            ours = statistics.median(seconds["ours"])
+            row = {
+                "shape": f"lstm {layers}x{width}",
+                "batch": f"{batch}x{length}",
+                "precision": name,
+                "optimizer": optimizer,
+                "chars_per_second": round(characters / ours),
+                "share_of_bound": round(operations / rates[name] / ours, 3),
+            }
+            if "peer" in seconds:
+                row["peer_chars_per_second"] = round(characters / statistics.median(seconds["peer"]))
+                row["times_the_peer"] = _ratio(seconds["peer"], seconds["ours"])
+            yield row
+
+
+def our_step(layers: int, width: int, tokens: Tensor, dtype: torch.dtype, optimizer: str, device: torch.device) -> Step:
+    """A function that takes a whole step of charrnn's loop, state carried, its batch coming from the host."""
+    torch.manual_seed(0)
+    model = RecurrentModel(ModelConfig("lstm", layers, width), VOCAB_SIZE).to(device).train()
+    take_step = steps_of(model, Updates(model, TrainingConfig(optimizer=optimizer), dtype), dtype)
+    carried: list[Any] = [None]
+
+    def step() -> None:
+        _, carried[0] = take_step((tokens[:, :-1], tokens[:, 1:]), carried[0], RATE)
+
+    return step
+
+
+def peer_step(layers: int, width: int, tokens: Tensor, dtype: torch.dtype, device: torch.device) -> Step:
+    """The same of the plain program: in fp16 by autocast with a scaler, in bf16 with such weights."""
+    torch.manual_seed(0)
+    is_half = dtype == torch.float16
+    model = Peer("lstm", layers, width, 0.0).to(device, torch.float32 if is_half else dtype).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE)
+    scaler = torch.amp.GradScaler(device.type, enabled=is_half)
+    carried: list[Any] = [None]
+
+    def step() -> None:
+        inputs, targets = tokens[:, :-1].to(device), tokens[:, 1:].to(device)
+        with torch.autocast(device.type, dtype, enabled=is_half):
+            logits, state = model(inputs, carried[0])
+        carried[0] = tuple(part.detach() for part in state)
+        optimizer.zero_grad()
+        loss = functional.cross_entropy(logits.float().flatten(0, 1), targets.flatten())
+        scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        scaler.unscale_(optimizer)
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        scaler.step(optimizer)
+        scaler.update()
+
+    return step
+
+
+def layer(device: torch.device, rates: dict[str, float], quick: bool) -> Iterator[Row]:
+    """Forward and backward of one layer, and of the scan alone, in fp32 and fp16."""
+    rows, width = (2, 8) if quick else (LAYER_ROWS, LAYER_WIDTH)
+    bandwidth = copy_rate(device, quick)
+    set_tf32(False)
+    for length in (3,) if quick else LAYER_LENGTHS:
+        for name in sorted({"fp32", "fp16"} & set(rates)):
+            dtype = PRECISIONS[name]
+            torch.manual_seed(0)
+            x = torch.randn(rows, length, width, device=device, requires_grad=True)
+            h0 = torch.zeros(rows, width, device=device)
+            gates = torch.randn(rows, length, 2 * width, device=device).to(dtype).requires_grad_()
+            mingru, gru = MinGRU(width, width).to(device), nn.GRU(width, width, batch_first=True).to(device)
+            half = None if dtype == torch.float32 else dtype
+            steps = {
+                "mingru": _through(_outputs, (mingru, x, h0), half),
+                "gru": _through(_outputs, (gru, x, h0[None]), half),
+                "scan": _through(gated_scan, (gates, h0), None),
+            }
+            seconds = times(steps, device, quick)
+            # Forward reads gates and writes h; backward reads gates, h and its gradient, and writes the gates'.
+            moved = rows * length * width * (3 * 2 * dtype.itemsize + 3 * 4)
+            scan = statistics.median(seconds["scan"])
+            yield {
+                "layer": f"{rows}x{length}x{width}",
+                "precision": name,
+                "mingru_ms": round(1000 * statistics.median(seconds["mingru"]), 3),
+                "gru_ms": round(1000 * statistics.median(seconds["gru"]), 3),
+                "times_nn.GRU": _ratio(seconds["gru"], seconds["mingru"]),
+                "scan_ms": round(1000 * scan, 3),
+                "scan_bound_ms": round(1000 * moved / bandwidth, 3),
+                "share_of_bound": round(moved / bandwidth / scan, 3),
+            }
+
+
+def copy_rate(device: torch.device, quick: bool) -> float:
+    """Bytes a second, read and written, of a large copy."""
+    source = torch.ones(1000 if quick else 1 << 28, device=device)
+    target = torch.empty_like(source)
+    seconds = times({"copy": lambda: target.copy_(source)}, device, quick)["copy"]
+    return 2 * 4 * source.numel() / statistics.median(seconds)
+
+
+def _through(function: Callable[..., Tensor], inputs: tuple[Any, ...], autocast: torch.dtype | None) -> Step:
+    """Forward and backward, from a gradient that is at hand; gradients are not added to older ones."""
+    device = inputs[-1].device.type
+    leaves = [leaf for part in inputs for leaf in (part.parameters() if isinstance(part, nn.Module) else (part,))]
+    leaves = [leaf for leaf in leaves if leaf.requires_grad]
+    with torch.no_grad():
+        gradient = torch.randn_like(function(*inputs))
+
+    def step() -> None:
+        with torch.autocast(device, autocast, enabled=autocast is not None):
+            y = function(*inputs)
+        torch.autograd.grad(y, leaves, gradient.to(y.dtype))
+
+    return step
+
+
+def _outputs(cell: Callable[..., tuple[Tensor, Tensor]], *inputs: Tensor) -> Tensor:
+    return cell(*inputs)[0]
+
+
+def _ratio(slow: list[float], fast: list[float]) -> float:
+    return round(statistics.median(s / f for s, f in zip(slow, fast, strict=True)), 2)
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -1,0 +1,31 @@
+"""Programs that need a machine not at hand still run."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+def test_gpu_runs_all_its_parts(small_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tiny and on a CPU; its figures mean nothing."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import gpu
+
+    out = tmp_path / "results" / "gpu.json"
+    arguments = [small_file, "--shakespeare", small_file, "--minutes", "0.001", "--batch", "4", "--out", out]
+    gpu.main([*map(str, arguments), "--quick", "--device", "cpu"])
+    result = json.loads(out.read_text(encoding="utf-8"))
+    assert result["quick"]
+    assert set(gpu.PARTS) <= set(result)
+    assert all(row["chars_per_second"] > 0 for part in gpu.PARTS if part != "layer" for row in result[part])
+
+
+def test_without_a_gpu_it_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import gpu
+
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    gpu.main([])
+    assert capsys.readouterr().out == "no GPU here: nothing was measured\n"
