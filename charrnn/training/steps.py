@@ -113,6 +113,7 @@ class RecordedSteps:
         except RuntimeError as error:  # CUDA says so of whatever it cannot record
             self.refused = str(error)
             self.updates.set_recording(False)
+            self.model.zero_grad()  # what it holds was never computed
         else:
             self.graph = graph
 
