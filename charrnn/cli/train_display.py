@@ -152,7 +152,7 @@ class TrainDisplay:
         keeper, facts = self.keeper, self.keeper.facts
         if self.last is None or facts is None:
             return
-        if keeper.best:
+        if keeper.best and not keeper.is_mixed:  # else the mixture's score is said already
             field("best", f"validation {keeper.best}, after step {keeper.best_step}")
         field("checkpoint", f"{keeper.path} (best), {keeper.last_path.name} (last)")
         field("write", f"charrnn sample {shlex.quote(str(keeper.path))} --temp 0.8")

@@ -45,6 +45,8 @@ class Keeper:
         self.best_step = 0
         self.facts: Facts | None = None
         """Of the best checkpoint, once there is one."""
+        self.is_mixed = False
+        """Whether a mixture has taken its place."""
 
     @property
     def last_path(self) -> Path:
@@ -77,6 +79,7 @@ class Keeper:
         seconds = time.perf_counter() - self.started
         self.facts = replace(self.facts, fit_seconds=seconds, validation=self._score_facts(score))
         save(self.path, mixture, self.corpus.vocabulary, self.facts)
+        self.is_mixed = True
 
     def _score_facts(self, score: Score | None) -> ScoreFacts | None:
         return facts_of(score, self.corpus.split, len(self.corpus.validation)) if score else None
