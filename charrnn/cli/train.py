@@ -73,14 +73,15 @@ def train(
     show_text(source)
     mixing = count(source) if with_ngram else None
     ids = mixing.head if mixing else source.train
-    recipe = with_budget(model, training, said(context), len(ids), where)
+    reserved = mixing.reserved if mixing else 0.0
+    spent = time.perf_counter() - started + reserved
+    recipe = with_budget(model, training, said(context), len(ids), where, spent)
     chosen = f"{changed(model, recipe.model)} {changed(training, recipe.training)}"
     model, training = recipe.model, recipe.training
     streams = Streams(ids, training.batch_size, training.seq_length)
     torch.manual_seed(training.seed)
     network = RecurrentModel(model, len(source.vocabulary)).to(where)
     keeper = Keeper(path, network, source, training, started, tuple(sys.argv))
-    reserved = mixing.reserved if mixing else 0.0
     with TrainDisplay(keeper, streams, recipe, chosen) as display, _ctrl_c() as stop:
         for step in steps_of(
             network, streams, source.validation, training, started - reserved, stop, display.validating

@@ -13,7 +13,7 @@ import torch
 
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.training.precision import dtype_of
-from charrnn.training.schedule import MOST_VALIDATIONS
+from charrnn.training.schedule import AIM, MOST_VALIDATIONS
 from charrnn.training.speed import measure
 
 CPU_MINUTES, GPU_MINUTES = 5.0, 2.0
@@ -58,7 +58,12 @@ class Recipe:
 
 
 def with_budget(
-    model: ModelConfig, training: TrainingConfig, said: frozenset[str], characters: int, device: torch.device
+    model: ModelConfig,
+    training: TrainingConfig,
+    said: frozenset[str],
+    characters: int,
+    device: torch.device,
+    spent: float = 0.0,
 ) -> Recipe:
     """What is trained, and how; the speed of the machine is measured.
 
@@ -70,6 +75,7 @@ def with_budget(
         said: names of the fields that the user has set.
         characters: of the training part.
         device: where it is to be trained.
+        spent: seconds of the minutes that are gone, or kept for something else.
     """
     if training.steps or training.epochs:
         return Recipe(model, training, ())
@@ -83,7 +89,7 @@ def with_budget(
     def speed(one: ModelConfig, fitted_so: TrainingConfig) -> float:
         return measure(one, fitted_so, device)
 
-    recipe = choose(model, training, said, characters, speed)
+    recipe = choose(model, training, said, characters, speed, spent)
     return replace(recipe, reasons=(*reasons, *recipe.reasons))
 
 
@@ -94,7 +100,14 @@ def weights_of(model: ModelConfig) -> int:
     return model.num_layers * gates * inputs * model.hidden_size**2
 
 
-def choose(model: ModelConfig, training: TrainingConfig, said: frozenset[str], characters: int, speed: Speed) -> Recipe:
+def choose(
+    model: ModelConfig,
+    training: TrainingConfig,
+    said: frozenset[str],
+    characters: int,
+    speed: Speed,
+    spent: float = 0.0,
+) -> Recipe:
     """Fill in what the user has left open.
 
     Args:
@@ -103,9 +116,10 @@ def choose(model: ModelConfig, training: TrainingConfig, said: frozenset[str], c
         said: names of the fields that the user has set.
         characters: of the training part.
         speed: of a network on this machine.
+        spent: seconds of the minutes that are gone, or kept for something else.
     """
     assert training.minutes
-    seconds, reasons = 60 * training.minutes, []
+    seconds, reasons = max(1.0, 60 * AIM * training.minutes - spent), []
     rows = max(LEAST_ROWS, min(training.batch_size, characters // STREAM_CHARACTERS))
     if "batch_size" not in said and rows < training.batch_size:
         training = replace(training, batch_size=rows)
@@ -116,7 +130,7 @@ def choose(model: ModelConfig, training: TrainingConfig, said: frozenset[str], c
         readable = seconds * speed(model, training)
         reasons.append(
             ("size", f"{model.num_layers} layers of {model.hidden_size}, which read about {readable:,.0f} characters "
-             f"in {seconds / 60:g} minutes")
+             f"in {seconds:.0f} seconds")
         )  # fmt: skip
     epochs = readable / characters
     if epochs > MOST_EPOCHS:

@@ -9,7 +9,9 @@ DEFAULT_STEPS = 4000
 DEFAULT_VALIDATE_EVERY = 1000
 MOST_VALIDATIONS = 10
 VALIDATION_SHARE = 0.2
-"""Share of the minutes that validations may take, as long as one remains."""
+"""Share of the minutes that the validation at the end may take."""
+VALIDATIONS_SHARE = 0.05
+"""Share of the minutes that all may take, as long as one remains."""
 AIM = 0.95
 """Share of the minutes that is planned for: a machine slows down, warm or busy, more often than it speeds up."""
 MEASURED_SHARE = 0.08
@@ -67,8 +69,8 @@ def plan_minutes(
 ) -> Plan:
     """What fits into the time that is left, validations included.
 
-    One validation, the last, is always paid for; there are more as long as all take at most `VALIDATION_SHARE`.
-    Where one alone takes more, it scores fewer characters.
+    One validation, the last, is always paid for; there are more as long as all take at most `VALIDATIONS_SHARE`.
+    Where one alone takes more than `VALIDATION_SHARE`, it scores fewer characters.
 
     Args:
         seconds_left: until the end of the budget.
@@ -78,13 +80,14 @@ def plan_minutes(
         val_characters: characters in the validation part.
         validate_every: steps between validations, if the user has said.
     """
-    affordable = VALIDATION_SHARE * max(seconds_left, 0.0)
+    seconds = max(seconds_left, 0.0)
+    affordable = VALIDATION_SHARE * seconds
     characters = val_characters
     if seconds_per_val_character * characters > affordable:
         characters = min(val_characters, max(1000, int(affordable / seconds_per_val_character)))
     cost = seconds_per_val_character * characters
     if validate_every is None:
-        validations = max(1, min(MOST_VALIDATIONS, int(affordable / cost) if cost else 1))
+        validations = max(1, min(MOST_VALIDATIONS, int(VALIDATIONS_SHARE * seconds / cost) if cost else 1))
         steps = steps_done + max(1, int((seconds_left - validations * cost) / seconds_per_step))
         return Plan(steps, math.ceil(steps / validations), characters)
     per_step = seconds_per_step + cost / validate_every
