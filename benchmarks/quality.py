@@ -109,7 +109,7 @@ def main() -> None:
     result: dict[str, Any] = {"machine": machine(), "rows": [time_to_target(text)]}
     print(json.dumps(result["rows"][-1]), flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        runs = [(minutes, []) for minutes in options.minutes]
+        runs: list[tuple[str, list[str]]] = [(minutes, []) for minutes in options.minutes]
         runs += [(minutes, ["--with-ngram"]) for minutes in options.mixed_minutes]
         for minutes, extra in runs:
             result["rows"].append(row(Path(folder), text, minutes, extra))
