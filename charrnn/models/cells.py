@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from charrnn.errors import UsageError
+from charrnn.models.kernels.recurrence import recurrence
 from charrnn.models.kernels.scan import scan
 
 OPEN_GATE = 1.0
@@ -51,8 +52,7 @@ class RNN(Cell):
         if _is_single_step(x):
             h = torch.rnn_tanh_cell(x[:, 0], state, *self.core.all_weights[0])
             return h[:, None], h
-        y, hidden = self.core(x, state[None].contiguous())
-        return y.to(state.dtype), hidden[0].to(state.dtype)
+        return recurrence(self.core, x, state)
 
 
 class LSTM(Cell):
@@ -96,8 +96,7 @@ class GRU(Cell):
         if _is_single_step(x):
             h = torch.gru_cell(x[:, 0], state, *self.core.all_weights[0])
             return h[:, None], h
-        y, hidden = self.core(x, state[None].contiguous())
-        return y, hidden[0]
+        return recurrence(self.core, x, state)
 
 
 class MinLSTM(Cell):

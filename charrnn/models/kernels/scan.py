@@ -6,11 +6,14 @@ which the log-space form of the paper (arXiv 2410.01201, appendix B) gets wrong 
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from charrnn.models.kernels.compiled import address, library
 
 
 def scan_reference(a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
@@ -32,8 +35,12 @@ def scan_reference(a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
 
 
 def scan(a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
-    """`scan_reference`, in less time and memory: the steps are written in place and keep no graph of their own."""
-    return _Scan.apply(a, b, h0)  # type: ignore[no-any-return, no-untyped-call]
+    """`scan_reference`, in less time and memory: in C where that could be compiled, else step by step in place."""
+    fits = all(part.device.type == "cpu" and part.dtype == torch.float32 for part in (a, b, h0)) and b.numel() > 0
+    compiled = library() if fits else None
+    if compiled is None:
+        return _Scan.apply(a, b, h0)  # type: ignore[no-any-return, no-untyped-call]
+    return _CompiledScan.apply(compiled, a, b, h0)  # type: ignore[no-any-return, no-untyped-call]
 
 
 class _Scan(torch.autograd.Function):
@@ -59,3 +66,26 @@ class _Scan(torch.autograd.Function):
             steps_g[t].addcmul_(steps_a[t + 1], steps_g[t + 1])
         before = torch.cat((h0[:, None], h[:, :-1]), dim=1)
         return g * before, g, steps_a[0] * steps_g[0]
+
+
+class _CompiledScan(torch.autograd.Function):
+    """The same in C (`native/scan.c`): one pass over memory forward, one backward."""
+
+    @staticmethod
+    def forward(ctx: Any, compiled: ctypes.CDLL, a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
+        a, b, h0 = a.contiguous(), b.contiguous(), h0.contiguous()
+        h = torch.empty_like(b)
+        sizes = map(ctypes.c_long, b.shape)
+        compiled.scan_forward(*map(address, (a, b, h0, h)), *sizes, torch.get_num_threads())
+        ctx.save_for_backward(a, h, h0)
+        ctx.compiled = compiled
+        return h
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_h: Tensor) -> tuple[None, Tensor, Tensor, Tensor]:
+        a, h, h0 = ctx.saved_tensors
+        grad_a, grad_b, grad_h0 = torch.empty_like(a), torch.empty_like(a), torch.empty_like(h0)
+        arrays = map(address, (grad_h.contiguous(), a, h, h0, grad_a, grad_b, grad_h0))
+        ctx.compiled.scan_backward(*arrays, *map(ctypes.c_long, h.shape), torch.get_num_threads())
+        return None, grad_a, grad_b, grad_h0

@@ -1,0 +1,105 @@
+"""The kernels in C (`native/`): compiled at first use by whatever C compiler is found, kept in the user's cache, loaded.
+
+Where there is no compiler, where it fails, or where the environment variable CHARRNN_COMPILE is 0, there is no library, and
+the callers go PyTorch's way. This module knows no operation. It goes through ctypes: a C file takes a second, where
+torch.utils.cpp_extension, which reads all of PyTorch's headers, takes most of a minute.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+SWITCH = "CHARRNN_COMPILE"
+"""The environment variable: 0 leaves C alone."""
+COMPILERS = ("cc", "gcc", "clang")
+FLAGS = ("-O3", "-march=native", "-shared", "-fPIC", "-fopenmp", "-w")
+"""Without OpenMP there is no library: one thread in C loses to all threads of PyTorch. OpenMP's library is PyTorch's own,
+which is loaded already, and so are its threads: two pools would wait in each other's way."""
+SECONDS = 120
+"""After which a compiler is given up."""
+
+_lock = threading.Lock()
+
+
+def library() -> ctypes.CDLL | None:
+    """The compiled kernels, or None. The first call of a process looks for them, and may compile for a second."""
+    if os.environ.get(SWITCH) == "0":
+        return None
+    with _lock:
+        return _found()
+
+
+def address(tensor: Tensor | None) -> ctypes.c_void_p:
+    """Where a tensor's numbers begin; null for None."""
+    return ctypes.c_void_p(None if tensor is None else tensor.data_ptr())
+
+
+def threads(at_most: int) -> int:
+    """How many threads to take for that many independent things."""
+    return max(1, min(torch.get_num_threads(), at_most))
+
+
+@functools.cache
+def _found() -> ctypes.CDLL | None:
+    compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
+    if compiler is None:
+        return None
+    try:
+        path = _cache() / f"kernels-{_key(compiler)}.so"
+        if not path.is_file():
+            _compile(compiler, path)
+        return ctypes.CDLL(str(path))
+    except (OSError, subprocess.SubprocessError, RuntimeError):  # RuntimeError: nobody's home is known
+        return None
+
+
+def _cache() -> Path:
+    """The folder: only for this user, because what lies there is run."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "charrnn"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def _sources() -> list[Path]:
+    return sorted((Path(__file__).parent / "native").iterdir())
+
+
+def _key(compiler: str) -> str:
+    """Of all that the machine code depends on: a folder of users may be shared by machines."""
+    digest = hashlib.sha256(repr((compiler, FLAGS, platform.platform(), _processor())).encode())
+    for source in _sources():
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:24]
+
+
+def _processor() -> str:
+    """Its name and what it can, where the system says so."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return "\n".join(
+        sorted({line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part"))})
+    )
+
+
+def _compile(compiler: str, path: Path) -> None:
+    """Write the library beside its place and move it there, so that no process sees half of one."""
+    sources = [str(source) for source in _sources() if source.suffix == ".c"]
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        built = Path(folder) / path.name
+        command = [compiler, *FLAGS, *sources, "-o", str(built), "-lm"]
+        subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=SECONDS)
+        built.replace(path)
