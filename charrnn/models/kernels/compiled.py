@@ -1,8 +1,8 @@
-"""The kernels in C (`native/`): compiled at first use by whatever C compiler is found, kept in the user's cache, loaded.
+"""The kernels in C (`native/`): compiled at first use by the C compiler that is found, kept in the user's cache.
 
-Where there is no compiler, where it fails, or where the environment variable CHARRNN_COMPILE is 0, there is no library, and
-the callers go PyTorch's way. This module knows no operation. It goes through ctypes: a C file takes a second, where
-torch.utils.cpp_extension, which reads all of PyTorch's headers, takes most of a minute.
+Where there is no compiler, where it fails, or where the environment variable CHARRNN_COMPILE is 0, there is no library,
+and the callers go PyTorch's way. This module knows no operation. It goes through ctypes: the C files take a second to
+compile, where torch.utils.cpp_extension reads all of PyTorch's headers first.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ SWITCH = "CHARRNN_COMPILE"
 """The environment variable: 0 leaves C alone."""
 COMPILERS = ("cc", "gcc", "clang")
 FLAGS = ("-O3", "-march=native", "-shared", "-fPIC", "-fopenmp", "-w")
-"""Without OpenMP there is no library: one thread in C loses to all threads of PyTorch. OpenMP's library is PyTorch's own,
-which is loaded already, and so are its threads: two pools would wait in each other's way."""
+"""Without OpenMP there is no library: one thread in C loses to all threads of PyTorch. The OpenMP that PyTorch has
+loaded is taken, and its threads with it: two pools would wait in each other's way."""
 SECONDS = 120
 """After which a compiler is given up."""
 
@@ -58,9 +58,7 @@ def _found() -> ctypes.CDLL | None:
         return None
     try:
         path = _cache() / f"kernels-{_key(compiler)}.so"
-        if not path.is_file():
-            _compile(compiler, path)
-        return ctypes.CDLL(str(path))
+        return ctypes.CDLL(str(path)) if path.is_file() else _compile(compiler, path)
     except (OSError, subprocess.SubprocessError, RuntimeError):  # RuntimeError: nobody's home is known
         return None
 
@@ -95,11 +93,13 @@ def _processor() -> str:
     )
 
 
-def _compile(compiler: str, path: Path) -> None:
-    """Write the library beside its place and move it there, so that no process sees half of one."""
+def _compile(compiler: str, path: Path) -> ctypes.CDLL:
+    """Write the library beside its place and move it there when it loads, so that no process sees half of one."""
     sources = [str(source) for source in _sources() if source.suffix == ".c"]
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         built = Path(folder) / path.name
         command = [compiler, *FLAGS, *sources, "-o", str(built), "-lm"]
         subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=SECONDS)
+        loaded = ctypes.CDLL(str(built))
         built.replace(path)
+    return loaded

@@ -1,7 +1,7 @@
 """A layer of nn.RNN or nn.GRU through time.
 
-`recurrence_reference` is the definition; `recurrence` is what the cells call. cuDNN has these layers; PyTorch on a CPU has
-no kernel for them and calls a dozen operations each step. There the steps are done in C, if it could be compiled
+`recurrence_reference` is the definition; `recurrence` is what the cells call. cuDNN has these layers; PyTorch on a CPU
+has no kernel for them and calls a dozen operations each step. There the steps are done in C, if it could be compiled
 (`native/recurrence.c`), and all that needs no state by single large products of PyTorch.
 """
 
@@ -60,7 +60,7 @@ def _fits(core: Core, x: Tensor, h0: Tensor) -> bool:
 
 
 class _Recurrence(torch.autograd.Function):
-    """Time comes first inside, (T, B, …), as the steps want it; what goes in and out is (B, T, …), a view where possible.
+    """Time comes first inside, (T, B, …), as the steps want it; what comes out is a view of that, (B, T, …).
 
     The gradients of a GRU before its functions lie side by side as U_n h, r, z, n: the first three are the state's, the
     last three the input's. For an RNN both are the same one.
@@ -106,7 +106,8 @@ class _Recurrence(torch.autograd.Function):
     def backward(ctx: Any, grad_y: Tensor, grad_h: Tensor) -> tuple[Tensor | None, ...]:
         x, w, u, states, halves, saved = ctx.saved_tensors
         gates, extra = ctx.gates, int(ctx.gates > 1)
-        (T, B, H), D, count = (states.shape[0] - 1, *states.shape[1:]), x.shape[1], threads(states.shape[1])
+        T, B, H, D = states.shape[0] - 1, states.shape[1], states.shape[2], x.shape[1]
+        count = threads(B)
         grad_y, grad_h = grad_y.transpose(0, 1).contiguous(), grad_h.clone(memory_format=torch.contiguous_format)
         grads = x.new_empty(T * B, (gates + extra) * H)
         grad_bias = states.new_zeros(count, (gates + extra) * H)
