@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from charrnn.errors import UsageError
+from charrnn.models.kernels.gated_scan import gated_scan
 from charrnn.models.kernels.recurrence import recurrence
-from charrnn.models.kernels.scan import scan
 
 OPEN_GATE = 1.0
 """Bias of the gate that keeps the state, so that a new cell remembers (Jozefowicz et al. 2015)."""
@@ -112,10 +111,7 @@ class MinLSTM(Cell):
             self.core.bias[:hidden_size] += OPEN_GATE
 
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        f, i, candidate = self.core(x).to(state.dtype).chunk(3, dim=-1)
-        # f' = σ(log f − log i): the same quotient, but never 0 / 0 when both gates are shut.
-        odds = functional.logsigmoid(f) - functional.logsigmoid(i)
-        y = scan(torch.sigmoid(odds), torch.sigmoid(-odds) * candidate, state)
+        y = gated_scan(self.core(x), state)
         return y, y[:, -1]
 
 
@@ -132,8 +128,7 @@ class MinGRU(Cell):
             self.core.bias[:hidden_size] -= OPEN_GATE  # z overwrites: a low z keeps
 
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        z, candidate = self.core(x).to(state.dtype).chunk(2, dim=-1)
-        y = scan(torch.sigmoid(-z), torch.sigmoid(z) * candidate, state)
+        y = gated_scan(self.core(x), state)
         return y, y[:, -1]
 
 

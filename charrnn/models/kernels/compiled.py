@@ -42,7 +42,7 @@ def library() -> ctypes.CDLL | None:
 
 
 def address(tensor: Tensor | None) -> ctypes.c_void_p:
-    """Where a tensor's numbers begin; null for None."""
+    """Where a tensor's numbers begin; null for None. The tensor must have a name of its own until it has been used."""
     return ctypes.c_void_p(None if tensor is None else tensor.data_ptr())
 
 

@@ -85,7 +85,8 @@ class _CompiledScan(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad_h: Tensor) -> tuple[None, Tensor, Tensor, Tensor]:
         a, h, h0 = ctx.saved_tensors
+        grad_h = grad_h.contiguous()
         grad_a, grad_b, grad_h0 = torch.empty_like(a), torch.empty_like(a), torch.empty_like(h0)
-        arrays = map(address, (grad_h.contiguous(), a, h, h0, grad_a, grad_b, grad_h0))
+        arrays = map(address, (grad_h, a, h, h0, grad_a, grad_b, grad_h0))
         ctx.compiled.scan_backward(*arrays, *map(ctypes.c_long, h.shape), torch.get_num_threads())
         return None, grad_a, grad_b, grad_h0

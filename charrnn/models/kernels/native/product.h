@@ -116,8 +116,4 @@ INLINE int rows_of_block(long first, long last) {
     return (int)((last - first + blocks - 1) / blocks);
 }
 
-INLINE const void *element(const void *base, long at, int half) {
-    return half ? (const void *)((const uint16_t *)base + at) : (const void *)((const float *)base + at);
-}
-
 #endif

@@ -63,7 +63,7 @@ int recurrence_forward(int gates, const void *inputs, const float *weight, const
                 for (long row = first, rows; row < last; row += rows) {
                     rows = rows_of_block(row, last);
                     long here = t * B + row;
-                    product(&m, p, element(m.half ? (void *)halves : states, here * H, m.half), H, (int)rows, sums);
+                    product(&m, p, place(m.half ? (void *)halves : states, here * H, m.half), H, (int)rows, sums);
                     for (long i = 0; i < rows; i++) {
                         if (gates == 3) gru_unit(&s, here + i, p * LANES, H - p * LANES, sums + 3 * i);
                         else
@@ -132,7 +132,7 @@ int recurrence_backward(int gates, const float *grad_y, float *states, float *sa
                 for (long row = first, rows; row < last; row += rows) {
                     rows = rows_of_block(row, last);
                     if (copied) product(&m, p, copy + row * gates * H, gates * H, (int)rows, sums);
-                    else product(&m, p, element(grads, (t * B + row) * parts * H, half), parts * H, (int)rows, sums);
+                    else product(&m, p, place(grads, (t * B + row) * parts * H, half), parts * H, (int)rows, sums);
                     for (long i = 0; i < rows; i++)
                         for (long v = 0, j = p * 2 * LANES; v < 2 && j < H; v++, j += LANES) {
                             float *to = grad_h + (row + i) * H + j;

@@ -55,6 +55,11 @@ INLINE vec exp_minus_1_parts(vec x, vec *scale) {
     return p * (r * r) + r;
 }
 
+INLINE vec exp_of(vec x) {  /* x ≤ 88 */
+    vec scale, p = exp_minus_1_parts(max_of(x, all(-87.0f)), &scale);
+    return scale * p + scale;
+}
+
 INLINE vec sigmoid(vec x) {
     vec scale, p = exp_minus_1_parts(min_of(max_of(-x, all(-87.0f)), all(88.0f)), &scale);
     return 1.0f / (1.0f + (scale * p + scale));
@@ -94,6 +99,10 @@ INLINE float from_half(uint16_t x) {
 }
 
 /* The same from and to memory that holds bfloat16 if `half`, else float. */
+INLINE const void *place(const void *base, long at, int half) {
+    return (const char *)base + at * (half ? 2 : 4);
+}
+
 INLINE vec load_either(const void *from, long at, long count, int half) {
     if (!half) return load((const float *)from + at, count);
     const uint16_t *halves = (const uint16_t *)from + at;
