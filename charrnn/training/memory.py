@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 TRIM_THRESHOLD, MMAP_MAX = -1, -4
-"""Names of settings, see `mallopt` in malloc.h: what may lie free at the heap's end; how many blocks may lie outside."""
+"""Names of settings, see `mallopt` in malloc.h: what may lie free at the heap's end; how many blocks lie outside."""
 KEEP = {TRIM_THRESHOLD: -1, MMAP_MAX: 0}
 USUAL = {TRIM_THRESHOLD: 128 * 1024, MMAP_MAX: 65536}
 

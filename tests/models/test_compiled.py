@@ -81,3 +81,12 @@ def test_processes_may_compile_at_once(cache: Path) -> None:
     running = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
     assert [process.wait() for process in running] == [0, 0]
     assert len(list(cache.iterdir())) == 1
+
+
+def test_threads_are_those_of_pytorch_and_worth_their_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.get_num_threads", lambda: 4)
+    large = 10 * compiled.GRAIN
+    assert compiled.threads(100, large) == 4
+    assert compiled.threads(3, large) == 3
+    assert compiled.threads(100, 2 * compiled.GRAIN) == 2
+    assert compiled.threads(100, 5) == 1

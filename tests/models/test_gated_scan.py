@@ -24,7 +24,10 @@ def made(gates: int, B: int, T: int, H: int) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("gates", [2, 3])
 @pytest.mark.parametrize(("B", "T", "H"), [(1, 1, 5), (3, 7, 32), (2, 9, 129), (1, 30, 300)])
 @pytest.mark.parametrize("threads", [1, 3])
-def test_equals_the_reference_with_gradients(gates: int, B: int, T: int, H: int, threads: int) -> None:
+def test_equals_the_reference_with_gradients(
+    gates: int, B: int, T: int, H: int, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiled, "GRAIN", 1)
     p, h0 = made(gates, B, T, H)
     before, results = torch.get_num_threads(), []
     torch.set_num_threads(threads)

@@ -30,6 +30,9 @@ loaded is taken, and its threads with it: two pools would wait in each other's w
 SECONDS = 120
 """After which a compiler is given up."""
 
+GRAIN = 32768
+"""Elements for each thread at least, as in PyTorch's own operations."""
+
 _lock = threading.Lock()
 
 
@@ -46,9 +49,14 @@ def address(tensor: Tensor | None) -> ctypes.c_void_p:
     return ctypes.c_void_p(None if tensor is None else tensor.data_ptr())
 
 
-def threads(at_most: int) -> int:
-    """How many threads to take for that many independent things."""
-    return max(1, min(torch.get_num_threads(), at_most))
+def threads(rows: int, work: int) -> int:
+    """How many threads to take: of PyTorch's, as many as there are rows, none for less than waking it costs.
+
+    Args:
+        rows: independent of each other.
+        work: elements to compute.
+    """
+    return max(1, min(torch.get_num_threads(), rows, work // GRAIN))
 
 
 @functools.cache

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from charrnn.models.kernels.compiled import address, library
+from charrnn.models.kernels.compiled import address, library, threads
 from charrnn.models.kernels.scan import scan, scan_reference
 
 
@@ -60,7 +60,7 @@ class _GatedScan(torch.autograd.Function):
         p, h0 = p.contiguous(), h0.contiguous()
         (B, T, _), H = p.shape, h0.shape[1]
         h = h0.new_empty(B, T, H)
-        ctx.rest = *map(ctypes.c_long, (B, T, H)), int(p.dtype == torch.bfloat16), torch.get_num_threads()
+        ctx.rest = *map(ctypes.c_long, (B, T, H)), int(p.dtype == torch.bfloat16), threads(B * H, B * T * H)
         ctx.gates, ctx.compiled = p.shape[2] // H, compiled
         compiled.gated_scan_forward(ctx.gates, *map(address, (p, h0, h)), *ctx.rest)
         ctx.save_for_backward(p, h0, h)

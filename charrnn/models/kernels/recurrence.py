@@ -94,7 +94,7 @@ class _Recurrence(torch.autograd.Function):
         saved = states.new_empty(T, B, 4 * H) if keeps and gates > 1 else None
         arrays = map(address, (inputs, u, bias, states, halves, saved))
         sizes = map(ctypes.c_long, (T, B, H))
-        if compiled.recurrence_forward(gates, *arrays, *sizes, int(half), threads(B)):
+        if compiled.recurrence_forward(gates, *arrays, *sizes, int(half), threads(B, u.numel() * T * B // H)):
             raise MemoryError("the steps of a recurrent layer")
         if keeps:
             ctx.save_for_backward(x, w, u, states, halves, saved)
@@ -107,7 +107,7 @@ class _Recurrence(torch.autograd.Function):
         x, w, u, states, halves, saved = ctx.saved_tensors
         gates, extra = ctx.gates, int(ctx.gates > 1)
         T, B, H, D = states.shape[0] - 1, states.shape[1], states.shape[2], x.shape[1]
-        count = threads(B)
+        count = threads(B, u.numel() * T * B // H)
         grad_y, grad_h = grad_y.transpose(0, 1).contiguous(), grad_h.clone(memory_format=torch.contiguous_format)
         grads = x.new_empty(T * B, (gates + extra) * H)
         grad_bias = states.new_zeros(count, (gates + extra) * H)

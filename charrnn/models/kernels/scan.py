@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from charrnn.models.kernels.compiled import address, library
+from charrnn.models.kernels.compiled import address, library, threads
 
 
 def scan_reference(a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ class _CompiledScan(torch.autograd.Function):
         a, b, h0 = a.contiguous(), b.contiguous(), h0.contiguous()
         h = torch.empty_like(b)
         sizes = map(ctypes.c_long, b.shape)
-        compiled.scan_forward(*map(address, (a, b, h0, h)), *sizes, torch.get_num_threads())
+        compiled.scan_forward(*map(address, (a, b, h0, h)), *sizes, threads(h0.numel(), h.numel()))
         ctx.save_for_backward(a, h, h0)
         ctx.compiled = compiled
         return h
@@ -88,5 +88,5 @@ class _CompiledScan(torch.autograd.Function):
         grad_h = grad_h.contiguous()
         grad_a, grad_b, grad_h0 = torch.empty_like(a), torch.empty_like(a), torch.empty_like(h0)
         arrays = map(address, (grad_h, a, h, h0, grad_a, grad_b, grad_h0))
-        ctx.compiled.scan_backward(*arrays, *map(ctypes.c_long, h.shape), torch.get_num_threads())
+        ctx.compiled.scan_backward(*arrays, *map(ctypes.c_long, h.shape), threads(h0.numel(), h.numel()))
         return None, grad_a, grad_b, grad_h0
