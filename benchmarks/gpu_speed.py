@@ -15,7 +15,7 @@ from training import RATE, VOCAB_SIZE, Peer
 
 from charrnn import ModelConfig, RecurrentModel, TrainingConfig
 from charrnn.models.cells import MinGRU
-from charrnn.models.kernels.scan import gated_scan
+from charrnn.models.kernels.gated_scan import gated_scan
 from charrnn.training.recipes import weights_of
 from charrnn.training.steps import steps_of
 from charrnn.training.updates import Updates

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from charrnn.config import CELLS, OPTIMIZERS, ModelConfig, SamplingConfig, TrainingConfig
-from charrnn.models.kernels.scan import _triton, gated_scan, scan
+from charrnn.models.kernels.gated_scan import gated_scan
+from charrnn.models.kernels.scan import _triton, scan
 from charrnn.models.recurrent import RecurrentModel
 from charrnn.sampling.generate import generate
 from charrnn.scoring.evaluate import evaluate

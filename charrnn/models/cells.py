@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from charrnn.errors import UsageError
-from charrnn.models.kernels.scan import gated_scan, scan
+from charrnn.models.kernels.gated_scan import gated_scan
+from charrnn.models.kernels.recurrence import recurrence
 
 OPEN_GATE = 1.0
 """Bias of the gate that keeps the state, so that a new cell remembers (Jozefowicz et al. 2015)."""
@@ -51,8 +51,7 @@ class RNN(Cell):
         if _is_single_step(x):
             h = torch.rnn_tanh_cell(x[:, 0], state, *self.core.all_weights[0])
             return h[:, None], h
-        y, hidden = self.core(x, state[None].contiguous())
-        return y.to(state.dtype), hidden[0].to(state.dtype)
+        return recurrence(self.core, x, state)
 
 
 class LSTM(Cell):
@@ -96,8 +95,7 @@ class GRU(Cell):
         if _is_single_step(x):
             h = torch.gru_cell(x[:, 0], state, *self.core.all_weights[0])
             return h[:, None], h
-        y, hidden = self.core(x, state[None].contiguous())
-        return y.to(state.dtype), hidden[0].to(state.dtype)
+        return recurrence(self.core, x, state)
 
 
 class MinLSTM(Cell):
@@ -113,10 +111,7 @@ class MinLSTM(Cell):
             self.core.bias[:hidden_size] += OPEN_GATE
 
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        f, i, candidate = self.core(x).to(state.dtype).chunk(3, dim=-1)
-        # f' = σ(log f − log i): the same quotient, but never 0 / 0 when both gates are shut.
-        odds = functional.logsigmoid(f) - functional.logsigmoid(i)
-        y = scan(torch.sigmoid(odds), torch.sigmoid(-odds) * candidate, state)
+        y = gated_scan(self.core(x), state)
         return y, y[:, -1]
 
 

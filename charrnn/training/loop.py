@@ -22,6 +22,7 @@ from charrnn.models.language_model import State
 from charrnn.models.recurrent import RecurrentModel
 from charrnn.scoring.evaluate import Progress, Score, evaluate
 from charrnn.text.streams import Streams
+from charrnn.training.memory import kept_memory
 from charrnn.training.precision import dtype_of
 from charrnn.training.schedule import (
     AIM,
@@ -102,7 +103,8 @@ def train(
     """
     torch.set_flush_denormal(True)  # vanishing gradients are denormal, and those are slow (oneDNN issue 561)
     try:
-        yield from _steps(model, streams, validation, config, started, stop or Stop(), val_progress)
+        with kept_memory():
+            yield from _steps(model, streams, validation, config, started, stop or Stop(), val_progress)
     finally:
         torch.set_flush_denormal(False)  # others count on small numbers: numpy warns when it finds none
 

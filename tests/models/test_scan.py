@@ -1,15 +1,16 @@
-"""The scan against its definition."""
+"""The scan against its definition, in double precision (in PyTorch) and in single (in C, where that compiled)."""
 
+import pytest
 import torch
 
 from charrnn.models.kernels.scan import scan, scan_reference
 
 
-def inputs() -> list[torch.Tensor]:
+def inputs(B: int = 2, T: int = 9, H: int = 3, dtype: torch.dtype = torch.float64) -> list[torch.Tensor]:
     torch.manual_seed(0)
-    a = torch.rand(2, 9, 3, dtype=torch.float64, requires_grad=True)
-    b = torch.randn(2, 9, 3, dtype=torch.float64, requires_grad=True)
-    h0 = torch.randn(2, 3, dtype=torch.float64, requires_grad=True)
+    a = torch.rand(B, T, H, dtype=dtype, requires_grad=True)
+    b = torch.randn(B, T, H, dtype=dtype, requires_grad=True)
+    h0 = torch.randn(B, H, dtype=dtype, requires_grad=True)
     return [a, b, h0]
 
 
@@ -20,8 +21,10 @@ def test_by_hand() -> None:
     assert h.flatten().tolist() == [3.0, 3.0, 5.0]
 
 
-def test_equals_the_reference_with_gradients() -> None:
-    found, expected = inputs(), inputs()
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("shape", [(2, 9, 3), (1, 1, 5), (3, 7, 32), (2, 40, 300)])
+def test_equals_the_reference_with_gradients(shape: tuple[int, int, int], dtype: torch.dtype) -> None:
+    found, expected = inputs(*shape, dtype), inputs(*shape, dtype)
     h, reference = scan(*found), scan_reference(*expected)
     torch.testing.assert_close(h, reference)
     weights = torch.arange(h.numel()).view_as(h).cos()
@@ -35,6 +38,18 @@ def test_equals_the_reference_with_gradients() -> None:
 
 def test_gradient_is_numerically_right() -> None:
     assert torch.autograd.gradcheck(scan, inputs())
+
+
+def test_strides_do_not_matter() -> None:
+    a, b, h0 = (part.detach().float() for part in inputs(4, 5, 6))
+    a, b = a[:1].expand(4, -1, -1), b.transpose(0, 2).contiguous().transpose(0, 2)
+    found = [a.requires_grad_(), b.requires_grad_(), h0.requires_grad_()]
+    h, reference = scan(*found), scan_reference(*found)
+    torch.testing.assert_close(h, reference)
+    for got, want in zip(
+        torch.autograd.grad(h.sum(), found), torch.autograd.grad(reference.sum(), found), strict=True
+    ):  # the gradient of a sum has strides of 0
+        torch.testing.assert_close(got, want)
 
 
 def test_state_is_carried_over_pieces() -> None:

@@ -7,6 +7,7 @@ one kernel each way (`kernels/scan_triton.py`).
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import importlib.util
 from types import ModuleType
@@ -15,6 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from charrnn.models.kernels.compiled import address, library, threads
 
 
 def scan_reference(a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
@@ -36,32 +39,20 @@ def scan_reference(a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
 
 
 def scan(a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
-    """`scan_reference`, in less time and memory: the steps are written in place and keep no graph of their own."""
-    fused = _fused(a, b, h0)
-    if fused:
-        return fused.scan(a, b, h0)  # type: ignore[no-any-return]
-    return _Scan.apply(a, b, h0)  # type: ignore[no-any-return, no-untyped-call]
+    """`scan_reference`, in less time and memory: one kernel on a GPU with Triton, in C on a CPU where that could be
+    compiled, else step by step in place."""
+    triton = triton_for(a, b, h0)
+    if triton:
+        return triton.scan(a, b, h0)  # type: ignore[no-any-return]
+    fits = all(part.device.type == "cpu" and part.dtype == torch.float32 for part in (a, b, h0)) and b.numel() > 0
+    compiled = library() if fits else None
+    if compiled is None:
+        return _Scan.apply(a, b, h0)  # type: ignore[no-any-return, no-untyped-call]
+    return _CompiledScan.apply(compiled, a, b, h0)  # type: ignore[no-any-return, no-untyped-call]
 
 
-def gated_scan(gates: Tensor, h0: Tensor) -> Tensor:
-    """h_t = (1 − σ(z_t)) · h_{t−1} + σ(z_t) · c_t, element by element.
-
-    Args:
-        gates: (B, T, 2H), z and c side by side, as one matrix product makes them; in half precision or in h0's type.
-        h0: (B, H), the state before the first step.
-
-    Returns:
-        (B, T, H): h_1 … h_T, in h0's type.
-    """
-    fused = _fused(gates, h0)
-    if fused:
-        return fused.gated_scan(gates, h0)  # type: ignore[no-any-return]
-    z, candidate = gates.to(h0.dtype).chunk(2, dim=-1)
-    return scan(torch.sigmoid(-z), torch.sigmoid(z) * candidate, h0)
-
-
-def _fused(*inputs: Tensor) -> ModuleType | None:
-    """The kernels, if they take such tensors."""
+def triton_for(*inputs: Tensor) -> ModuleType | None:
+    """The Triton kernels, if they take such tensors."""
     if all(part.is_cuda and part.dtype.itemsize <= 4 and part.numel() for part in inputs):
         return _triton()
     return None
@@ -105,3 +96,27 @@ class _Scan(torch.autograd.Function):
             steps_g[t].addcmul_(steps_a[t + 1], steps_g[t + 1])
         before = torch.cat((h0[:, None], h[:, :-1]), dim=1)
         return g * before, g, steps_a[0] * steps_g[0]
+
+
+class _CompiledScan(torch.autograd.Function):
+    """The same in C (`native/scan.c`): one pass over memory forward, one backward."""
+
+    @staticmethod
+    def forward(ctx: Any, compiled: ctypes.CDLL, a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
+        a, b, h0 = a.contiguous(), b.contiguous(), h0.contiguous()
+        h = torch.empty_like(b)
+        sizes = map(ctypes.c_long, b.shape)
+        compiled.scan_forward(*map(address, (a, b, h0, h)), *sizes, threads(h0.numel(), h.numel()))
+        ctx.save_for_backward(a, h, h0)
+        ctx.compiled = compiled
+        return h
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_h: Tensor) -> tuple[None, Tensor, Tensor, Tensor]:
+        a, h, h0 = ctx.saved_tensors
+        grad_h = grad_h.contiguous()
+        grad_a, grad_b, grad_h0 = torch.empty_like(a), torch.empty_like(a), torch.empty_like(h0)
+        arrays = map(address, (grad_h, a, h, h0, grad_a, grad_b, grad_h0))
+        ctx.compiled.scan_backward(*arrays, *map(ctypes.c_long, h.shape), threads(h0.numel(), h.numel()))
+        return None, grad_a, grad_b, grad_h0

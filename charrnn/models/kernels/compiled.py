@@ -1,0 +1,113 @@
+"""The kernels in C (`native/`): compiled at first use by the C compiler that is found, kept in the user's cache.
+
+Where there is no compiler, where it fails, or where the environment variable CHARRNN_COMPILE is 0, there is no library,
+and the callers go PyTorch's way. This module knows no operation. It goes through ctypes: the C files take a second to
+compile, where torch.utils.cpp_extension reads all of PyTorch's headers first.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+SWITCH = "CHARRNN_COMPILE"
+"""The environment variable: 0 leaves C alone."""
+COMPILERS = ("cc", "gcc", "clang")
+FLAGS = ("-O3", "-march=native", "-shared", "-fPIC", "-fopenmp", "-w")
+"""Without OpenMP there is no library: one thread in C loses to all threads of PyTorch. The OpenMP that PyTorch has
+loaded is taken, and its threads with it: two pools would wait in each other's way."""
+SECONDS = 120
+"""After which a compiler is given up."""
+
+GRAIN = 32768
+"""Elements for each thread at least, as in PyTorch's own operations."""
+
+_lock = threading.Lock()
+
+
+def library() -> ctypes.CDLL | None:
+    """The compiled kernels, or None. The first call of a process looks for them, and may compile for a second."""
+    if os.environ.get(SWITCH) == "0":
+        return None
+    with _lock:
+        return _found()
+
+
+def address(tensor: Tensor | None) -> ctypes.c_void_p:
+    """Where a tensor's numbers begin; null for None. The tensor must have a name of its own until it has been used."""
+    return ctypes.c_void_p(None if tensor is None else tensor.data_ptr())
+
+
+def threads(rows: int, work: int) -> int:
+    """How many threads to take: of PyTorch's, as many as there are rows, none for less than waking it costs.
+
+    Args:
+        rows: independent of each other.
+        work: elements to compute.
+    """
+    return max(1, min(torch.get_num_threads(), rows, work // GRAIN))
+
+
+@functools.cache
+def _found() -> ctypes.CDLL | None:
+    compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
+    if compiler is None:
+        return None
+    try:
+        path = _cache() / f"kernels-{_key(compiler)}.so"
+        return ctypes.CDLL(str(path)) if path.is_file() else _compile(compiler, path)
+    except (OSError, subprocess.SubprocessError, RuntimeError):  # RuntimeError: nobody's home is known
+        return None
+
+
+def _cache() -> Path:
+    """The folder: only for this user, because what lies there is run."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "charrnn"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def _sources() -> list[Path]:
+    return sorted((Path(__file__).parent / "native").iterdir())
+
+
+def _key(compiler: str) -> str:
+    """Of all that the machine code depends on: a folder of users may be shared by machines."""
+    digest = hashlib.sha256(repr((compiler, FLAGS, platform.platform(), _processor())).encode())
+    for source in _sources():
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:24]
+
+
+def _processor() -> str:
+    """Its name and what it can, where the system says so."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return "\n".join(
+        sorted({line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part"))})
+    )
+
+
+def _compile(compiler: str, path: Path) -> ctypes.CDLL:
+    """Write the library beside its place and move it there when it loads, so that no process sees half of one."""
+    sources = [str(source) for source in _sources() if source.suffix == ".c"]
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        built = Path(folder) / path.name
+        command = [compiler, *FLAGS, *sources, "-o", str(built), "-lm"]
+        subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=SECONDS)
+        loaded = ctypes.CDLL(str(built))
+        built.replace(path)
+    return loaded

@@ -1,0 +1,144 @@
+"""RNN and GRU through time against their definition, in C and in PyTorch's own way."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from charrnn.models.kernels import compiled
+from charrnn.models.kernels.recurrence import Core, recurrence, recurrence_reference
+
+needs_compiler = pytest.mark.skipif(compiled.library() is None, reason="no C compiler with OpenMP")
+Recurrence = Callable[[Core, Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+def made(kind: type[Core], B: int, T: int, D: int, H: int) -> tuple[Core, Tensor, Tensor]:
+    torch.manual_seed(B + T + D + H)
+    return kind(D, H, batch_first=True), torch.randn(B, T, D), torch.randn(B, H)
+
+
+def outcome(forward: Recurrence, core: Core, x: Tensor, h0: Tensor) -> list[Tensor]:
+    """Values and all gradients of a loss that weighs every output differently, and the last state twice."""
+    x, h0 = x.detach().requires_grad_(), h0.detach().requires_grad_()
+    y, h = forward(core, x, h0)
+    loss = (y.float() * torch.arange(y.numel()).view_as(y).cos()).sum()
+    loss = loss + (h.float() * torch.arange(h.numel()).view_as(h).sin()).sum()
+    return [y, h, *torch.autograd.grad(loss, [x, h0, *core.parameters()])]
+
+
+@pytest.fixture(params=["c", "pytorch"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "pytorch":
+        monkeypatch.setenv(compiled.SWITCH, "0")
+    elif compiled.library() is None:
+        pytest.skip("no C compiler with OpenMP")
+    return str(request.param)
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("kind", [nn.RNN, nn.GRU])
+@pytest.mark.parametrize(
+    ("B", "T", "D", "H"), [(1, 1, 3, 5), (3, 7, 5, 32), (1, 7, 40, 129), (3, 1, 129, 32), (27, 4, 8, 48)]
+)
+def test_equals_the_reference_with_gradients(kind: type[Core], B: int, T: int, D: int, H: int) -> None:
+    inputs = made(kind, B, T, D, H)
+    for found, expected in zip(outcome(recurrence, *inputs), outcome(recurrence_reference, *inputs), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=2e-5)
+
+
+@needs_compiler
+@pytest.mark.parametrize("kind", [nn.RNN, nn.GRU])
+def test_gradients_of_either_output_alone(kind: type[Core]) -> None:
+    core, x, h0 = made(kind, 2, 5, 3, 4)
+    for output in (0, 1):
+        for found, expected in zip(
+            torch.autograd.grad(recurrence(core, x, h0)[output].square().sum(), list(core.parameters())),
+            torch.autograd.grad(recurrence_reference(core, x, h0)[output].square().sum(), list(core.parameters())),
+            strict=True,
+        ):
+            torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@needs_compiler
+@pytest.mark.parametrize("kind", [nn.RNN, nn.GRU])
+def test_strides_do_not_matter(kind: type[Core]) -> None:
+    core, x, h0 = made(kind, 4, 6, 8, 16)
+    expected = outcome(recurrence, core, x, h0)
+    odd = x.permute(2, 0, 1).contiguous().permute(1, 2, 0), h0.t().contiguous().t()
+    for found, want in zip(outcome(recurrence, core, *odd), expected, strict=True):
+        torch.testing.assert_close(found, want)
+    expanded = outcome(recurrence, core, x[:1].expand(4, -1, -1), h0[:1].expand(4, -1))
+    torch.testing.assert_close(expanded[0][0], expanded[0][3])
+    torch.testing.assert_close(expanded[0][0], expected[0][0])
+
+
+@needs_compiler
+@pytest.mark.parametrize("kind", [nn.RNN, nn.GRU])
+@pytest.mark.parametrize("H", [5, 64])
+def test_bfloat16_is_close(kind: type[Core], H: int) -> None:
+    """An odd width has no pairs to multiply: there the steps are in single precision."""
+    inputs = made(kind, 5, 9, 12, H)
+    expected = outcome(recurrence_reference, *inputs)
+
+    def mixed(core: Core, x: Tensor, h0: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.autocast("cpu", torch.bfloat16):
+            return recurrence(core, x, h0)
+
+    for found, want in zip(outcome(mixed, *inputs), expected, strict=True):
+        assert found.dtype == torch.float32
+        assert not torch.equal(found, want)
+        assert (found - want).abs().max() < 0.02 * want.abs().max()
+
+
+@needs_compiler
+def test_functions_are_exact_to_single_precision() -> None:
+    """The hyperbolic tangent of an RNN without recurrence, the logistic function of a GRU whose candidate is 0."""
+    x = torch.cat((torch.linspace(-100, 100, 20001), torch.logspace(-30, 1, 2001)))[None, :, None]
+    rnn, gru = nn.RNN(1, 1, batch_first=True), nn.GRU(1, 1, batch_first=True)
+    with torch.no_grad():
+        for parameter in (*rnn.parameters(), *gru.parameters()):
+            parameter.zero_()
+        rnn.all_weights[0][0].fill_(1.0)
+        gru.all_weights[0][0][1] = 1.0  # of z, which keeps the state
+        tanh, _ = recurrence(rnn, x, torch.zeros(1, 1))
+        torch.testing.assert_close(tanh, x.double().tanh().float(), rtol=4e-7, atol=0)
+        x = x.transpose(0, 1)  # one step of many rows, from the state 1
+        sigmoid, _ = recurrence(gru, x, torch.ones(len(x), 1))
+    shown = x.abs() < 80
+    torch.testing.assert_close(sigmoid[shown], x.double().sigmoid().float()[shown], rtol=4e-7, atol=0)
+    assert sigmoid.min() >= 0
+    assert sigmoid.max() <= 1
+
+
+@needs_compiler
+@pytest.mark.parametrize("kind", [nn.RNN, nn.GRU])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e30])
+def test_what_is_no_number_stays_none(kind: type[Core], value: float) -> None:
+    """A training that diverges must be seen to."""
+    core, x, h0 = made(kind, 2, 3, 4, 16)
+    x[1, 1, 2] = value
+    for found, want in zip(recurrence(core, x, h0), recurrence_reference(core, x, h0), strict=True):
+        torch.testing.assert_close(found, want, equal_nan=True, rtol=1e-4, atol=1e-5)
+
+
+@needs_compiler
+@pytest.mark.parametrize("kind", [nn.RNN, nn.GRU])
+def test_any_number_of_threads(kind: type[Core], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "GRAIN", 1)
+    inputs = made(kind, 5, 4, 6, 32)
+    expected = outcome(recurrence, *inputs)
+    before = torch.get_num_threads()
+    try:
+        for count in (2, 3, 8):
+            torch.set_num_threads(count)
+            for found, want in zip(outcome(recurrence, *inputs), expected, strict=True):
+                torch.testing.assert_close(found, want, rtol=1e-5, atol=1e-5)
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_other_precisions_go_another_way() -> None:
+    core, x, h0 = made(nn.GRU, 2, 3, 4, 5)
+    found, _ = recurrence(core.double(), x.double(), h0.double())
+    torch.testing.assert_close(found, recurrence_reference(core, x.double(), h0.double())[0])
