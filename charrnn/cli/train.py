@@ -72,7 +72,7 @@ def train(
     source = read(text_path, corpus)
     show_text(source)
     mixing = count(source) if with_ngram else None
-    ids = mixing.head if mixing else source.train
+    ids = mixing.divided.rest if mixing else source.train
     reserved = mixing.reserved if mixing else 0.0
     spent = time.perf_counter() - started + reserved
     recipe = with_budget(model, training, said(context), len(ids), where, spent)

@@ -25,7 +25,7 @@ def count(corpus: Corpus) -> Mixing:
     """Count the n-grams that a network is going to be mixed with, with a bar."""
     with progress("counting", "step") as update:
         mixing = Mixing(corpus.train, len(corpus.vocabulary), NgramConfig().with_order(corpus.config.bytes), update)
-    kept = f"the last {len(mixing.tail):,} characters of the training part are kept for the gate"
+    kept = f"{mixing.divided.kept:,} characters of the training part are kept for the gate"
     field("n-grams", f"{mixing.config}, counted in {mixing.seconds:.1f} s; {kept}")
     return mixing
 

@@ -1,7 +1,8 @@
-"""How a network and counts are put together: a gate, fitted on the end of the training part.
+"""How a network and counts are put together: a gate, fitted on blocks of the training part.
 
-That end is kept from both while they are fitted: a gate that is fitted on what its models know by heart trusts them
-too much. Afterwards the counts take it in; the network does not.
+The blocks are kept from both while they are fitted: a gate that is fitted on what its models know by heart trusts them
+too much. Afterwards the counts take them in; the network does not. They are spread over the text: what is left out in
+one piece, such as the end, takes names and subjects with it that are not met again.
 """
 
 from __future__ import annotations
@@ -30,6 +31,14 @@ MOST_CHARACTERS = 100_000
 MOST_NUMBERS = 1 << 24
 """Log-probabilities of the kept part that are held at a time, of each model."""
 LEAST_CHARACTERS = 500
+BLOCK = 1000
+"""Characters of a block."""
+CONTEXT = 256
+"""Characters that are read before each block is predicted."""
+MOST_COPIED = 1 << 26
+"""Characters of a training part that is copied without its blocks; of a longer one the end is kept."""
+ROWS = 8
+"""Blocks that are predicted at a time."""
 GATE_SECONDS = 4.0
 """About what the gate takes, and scoring the mixture."""
 STEPS, BATCH_SIZE = 600, 1024
@@ -37,10 +46,23 @@ LEARNING_RATE, WEIGHT_DECAY = 1e-2, 1e-3
 
 
 class Divided(NamedTuple):
-    """The training part: what the models are fitted on, and what the gate is."""
+    """The training part: what the models are fitted on, and what the gate is.
 
-    head: NDArray[Any]
-    tail: NDArray[Any]
+    Attributes:
+        rest: (M,) the text without the blocks.
+        blocks: (N, C + L) the blocks, each with what stands before it.
+        context: C.
+    """
+
+    rest: NDArray[Any]
+    blocks: NDArray[Any]
+    context: int
+
+    @property
+    def kept(self) -> int:
+        """How many characters are kept for the gate."""
+        number, length = self.blocks.shape
+        return int(number * (length - self.context))
 
 
 class Mixing:
@@ -53,7 +75,7 @@ class Mixing:
         progress: told the steps of counting done, and of how many.
 
     Attributes:
-        head: (M,) what the network may be trained on.
+        divided: what the network may be trained on, and what is kept.
         seconds: that counting took.
     """
 
@@ -61,9 +83,9 @@ class Mixing:
         self, ids: NDArray[Any], vocab_size: int, config: NgramConfig, progress: Progress | None = None
     ) -> None:
         self.ids, self.vocab_size, self.config = ids, vocab_size, config
-        self.head, self.tail = divide(ids, vocab_size)
+        self.divided = divide(ids, vocab_size)
         started = time.perf_counter()
-        self.counts = fit_ngram(self.head, vocab_size, config, progress)
+        self.counts = fit_ngram(self.divided.rest, vocab_size, config, progress)
         self.seconds = time.perf_counter() - started
 
     @property
@@ -79,7 +101,7 @@ class Mixing:
             seed: of the gate.
             progress: told the steps of counting done, and of how many.
         """
-        mixture = fit_gate(network, self.counts, self.tail, seed)
+        mixture = fit_gate(network, self.counts, self.divided, seed)
         mixture.counts = fit_ngram(self.ids, self.vocab_size, self.config, progress)
         return mixture
 
@@ -105,27 +127,33 @@ def score_of_mean(models: Sequence[tuple[LanguageModel, float]], ids: NDArray[An
 
 
 def divide(ids: NDArray[Any], vocab_size: int) -> Divided:
-    """Keep the end of a training part for the gate."""
+    """Keep blocks of a training part for the gate, evenly spread; the last one is its end."""
     most = min(MOST_CHARACTERS, MOST_NUMBERS // vocab_size)
     kept = min(len(ids) // 4, max(LEAST_CHARACTERS, min(most, int(SHARE * len(ids)))))
-    return Divided(ids[: len(ids) - kept], ids[len(ids) - kept :])
+    number = max(1, kept // BLOCK) if len(ids) <= MOST_COPIED else 1
+    length = kept // number
+    context = min(CONTEXT, len(ids) // number - length)
+    ends = [(i + 1) * len(ids) // number for i in range(number)]
+    blocks = np.stack([ids[end - length - context : end] for end in ends])
+    pieces = [ids[begin : end - length] for begin, end in zip([0, *ends], ends, strict=False)]
+    return Divided(pieces[0] if number == 1 else np.concatenate(pieces), blocks, context)
 
 
-def fit_gate(network: RecurrentModel, counts: Counted, tail: NDArray[Any], seed: int = 0) -> MixtureModel:
-    """The mixture of two models whose gate suits a text that both have not seen.
+def fit_gate(network: RecurrentModel, counts: Counted, divided: Divided, seed: int = 0) -> MixtureModel:
+    """The mixture of two models whose gate suits text that both have not seen.
 
     Args:
         network: in evaluation mode; it is not changed.
-        counts: of the text before the tail.
-        tail: (N,) characters, N ≥ 2.
+        counts: of the text without the blocks.
+        divided: the blocks.
         seed: of the gate's first weights and its batches.
     """
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         mixture = MixtureModel(network, counts)
-    first, second = _log_probs(network, tail), _log_probs(counts, tail)
-    targets = torch.from_numpy(tail[1:].astype(np.int64))
+    first, second = _log_probs(network, divided), _log_probs(counts, divided)
+    targets = torch.from_numpy(divided.blocks[:, divided.context :].astype(np.int64)).flatten()
     optimizer = torch.optim.AdamW(mixture.gate.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     for step in range(STEPS):
         for group in optimizer.param_groups:
@@ -139,12 +167,8 @@ def fit_gate(network: RecurrentModel, counts: Counted, tail: NDArray[Any], seed:
 
 
 @torch.no_grad()
-def _log_probs(model: LanguageModel, ids: NDArray[Any]) -> Tensor:
-    """(N,) a text → (N − 1, V) what a model says of its characters but the first."""
-    state: State | None = None
-    found = []
-    for begin in range(0, len(ids) - 1, PIECE):
-        tokens = torch.from_numpy(ids[begin : min(begin + PIECE, len(ids) - 1)].astype(np.int64))
-        logits, state = model(tokens[None], state)
-        found.append(torch.log_softmax(logits[0].float(), -1).cpu())
-    return torch.cat(found)
+def _log_probs(model: LanguageModel, divided: Divided) -> Tensor:
+    """(N · L, V) what a model says of the characters of all blocks."""
+    tokens = torch.from_numpy(divided.blocks[:, :-1].astype(np.int64))
+    said = (model(rows)[0][:, divided.context - 1 :] for rows in torch.split(tokens, ROWS))
+    return torch.cat([torch.log_softmax(logits.float(), -1).cpu().flatten(0, 1) for logits in said])

@@ -20,16 +20,15 @@ CPU_MINUTES, GPU_MINUTES = 5.0, 2.0
 """The budget where nobody says one."""
 
 REFERENCE_WORK = 7.5e12
-"""Characters times weights, about four minutes' on two cores, for which `REFERENCE_WIDTH` is the best width."""
-REFERENCE_WIDTH = 256
-GROWTH = 0.25
-"""Exponent of the width in the work: weights, which go with its square, grow like the characters that are read."""
+"""Characters times weights, about four minutes' on two cores, for which `REFERENCE_WEIGHTS` is the best size."""
+REFERENCE_WEIGHTS = 1 << 20
+"""An LSTM of 2x256."""
+GROWTH = 0.5
+"""Exponent of the weights in the work: weights grow like the characters that are read (Hoffmann et al. 2022)."""
 GOOD_EPOCHS = 7.0
 """A text that could be read more often is read so often, by a wider network."""
 MOST_EPOCHS = 12.0
 """More only overfits, whatever the dropout."""
-LEAST_WIDTH, MOST_WIDTH = 64, 512
-WIDTH_STEP = 64
 FREE_EPOCHS = 4.0
 """As often a text may be read before dropout pays."""
 DROPOUT_PER_EPOCH = 0.04
@@ -89,7 +88,7 @@ def with_budget(
     def speed(one: ModelConfig, fitted_so: TrainingConfig) -> float:
         return measure(one, fitted_so, device)
 
-    recipe = choose(model, training, said, characters, speed, spent)
+    recipe = choose(model, training, said, characters, speed, spent, device.type == "cuda")
     return replace(recipe, reasons=(*reasons, *recipe.reasons))
 
 
@@ -107,6 +106,7 @@ def choose(
     characters: int,
     speed: Speed,
     spent: float = 0.0,
+    on_gpu: bool = False,
 ) -> Recipe:
     """Fill in what the user has left open.
 
@@ -117,6 +117,7 @@ def choose(
         characters: of the training part.
         speed: of a network on this machine.
         spent: seconds of the minutes that are gone, or kept for something else.
+        on_gpu: whether that is where it is trained.
     """
     assert training.minutes
     seconds, reasons = max(1.0, 60 * AIM * training.minutes - spent), []
@@ -126,7 +127,7 @@ def choose(
         reasons.append(("batch", f"{rows} streams: the text is short, and many small steps are better than few"))
     readable = seconds * speed(model, training)
     if "hidden_size" not in said:
-        model = replace(model, hidden_size=width_for(readable * weights_of(model), model, characters))
+        model = replace(model, hidden_size=width_for(readable * weights_of(model), model, characters, on_gpu))
         readable = seconds * speed(model, training)
         reasons.append(
             ("size", f"{model.num_layers} layers of {model.hidden_size}, which read about {readable:,.0f} characters "
@@ -143,15 +144,23 @@ def choose(
         model = replace(model, dropout=dropout_for(epochs))
         times = f"{epochs:.2g} time{'s' * (epochs != 1)}"
         reasons.append(("dropout", f"{model.dropout:g}: the text is read about {times}"))
+    reasons.append(
+        ("recipe", f"{model.cell}, {model.num_layers} layers, {training.optimizer} at {training.learning_rate:g}, "
+         f"{training.batch_size} x {training.seq_length}: what trials found best, or what was said")
+    )  # fmt: skip
     return Recipe(model, training, tuple(reasons))
 
 
-def width_for(work: float, model: ModelConfig, characters: int) -> int:
-    """The width of the layers that makes the most of so much work (characters times weights) on such a text."""
-    by_work: float = REFERENCE_WIDTH * (work / REFERENCE_WORK) ** GROWTH
-    by_text = model.hidden_size * math.sqrt(work / weights_of(model) / (GOOD_EPOCHS * characters))
-    width = WIDTH_STEP * round(max(by_work, by_text) / WIDTH_STEP)
-    return max(LEAST_WIDTH, min(MOST_WIDTH, width))
+def width_for(work: float, model: ModelConfig, characters: int, on_gpu: bool = False) -> int:
+    """The width of the layers that makes the most of so much work (characters times weights) on such a text.
+
+    On a GPU it is a multiple of 128 and at most 1024: others miss cuDNN's fast kernels.
+    """
+    by_work: float = REFERENCE_WEIGHTS * (work / REFERENCE_WORK) ** GROWTH
+    by_text = work / (GOOD_EPOCHS * characters)
+    width = model.hidden_size * math.sqrt(max(by_work, by_text) / weights_of(model))
+    least, step, most = (128, 128, 1024) if on_gpu else (64, 64, 512)
+    return max(least, min(most, step * round(width / step)))
 
 
 def dropout_for(epochs: float) -> float:

@@ -16,13 +16,27 @@ from charrnn.training.mixing import Mixing, divide, score_of_mean
 ORDER_4 = NgramConfig(order=4)
 
 
-def test_the_tail_is_kept_from_both() -> None:
+@pytest.mark.parametrize("length", [40, 3000, 100_000, 1_000_000])
+def test_blocks_are_kept_from_both(length: int) -> None:
+    """Together with the rest they are the text, each stands after its context, and the last one is the end."""
+    ids = np.arange(length)
+    divided = divide(ids, vocab_size=65)
+    kept = divided.blocks[:, divided.context :]
+    assert np.array_equal(np.sort(np.concatenate((divided.rest, kept.ravel()))), ids)
+    assert (np.diff(divided.blocks, axis=1) == 1).all()
+    assert divided.blocks[-1, -1] == length - 1
+    assert divided.kept == kept.size
+    assert 1 <= divided.context <= 256
+    assert divided.kept == {40: 10, 3000: 500, 100_000: 3000, 1_000_000: 30_000}[length]
+
+
+def test_large_vocabularies_and_large_texts_keep_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert divide(np.arange(100_000), vocab_size=100_000).kept == 500
+    monkeypatch.setattr("charrnn.training.mixing.MOST_COPIED", 50_000)
     ids = np.arange(100_000)
-    head, tail = divide(ids, vocab_size=65)
-    assert np.array_equal(np.concatenate((head, tail)), ids)
-    assert len(tail) == 3000
-    assert len(divide(ids[:40], 65).tail) == 10
-    assert len(divide(ids, vocab_size=100_000).tail) == 500
+    divided = divide(ids, vocab_size=65)
+    assert divided.blocks.shape == (1, 256 + 3000)
+    assert np.shares_memory(divided.rest, ids)
 
 
 def test_the_mixture_is_better_than_its_parts(small_corpus: Corpus) -> None:
@@ -31,13 +45,13 @@ def test_the_mixture_is_better_than_its_parts(small_corpus: Corpus) -> None:
     config = TrainingConfig(steps=150, seq_length=16, batch_size=8, validate_every=150)
     torch.manual_seed(0)
     network = RecurrentModel(ModelConfig(hidden_size=32), size)
-    *_, last = train(network, Streams(mixing.head, 8, 16), small_corpus.validation, config)
+    *_, last = train(network, Streams(mixing.divided.rest, 8, 16), small_corpus.validation, config)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     mixture = mixing.finish(network, seed=0)
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     whole = fit_ngram(small_corpus.train, size, ORDER_4)
     counts = evaluate(whole, small_corpus.validation)
-    assert evaluate(mixture.counts, small_corpus.validation) == counts  # the counts have taken the tail in
+    assert evaluate(mixture.counts, small_corpus.validation) == counts  # the counts have taken the blocks in
     mixed = evaluate(mixture, small_corpus.validation)
     assert last.score
     assert mixed.nats < min(counts.nats, last.score.nats)

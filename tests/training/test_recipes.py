@@ -1,6 +1,7 @@
 """What a budget of minutes buys."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -41,6 +42,23 @@ def test_a_text_that_would_be_read_too_often_gets_wider_layers() -> None:
     assert width_for(work, ModelConfig(), 10**6) > width_for(work, ModelConfig(), 10**7)
 
 
+def test_on_a_gpu_widths_suit_cudnn() -> None:
+    widths = {width_for(60 * minutes * SPEED, ModelConfig(), 10**9, on_gpu=True) for minutes in (0.01, 1, 10, 10_000)}
+    assert widths <= {128 * i for i in range(1, 9)}
+    assert max(widths) == 1024
+
+
+def test_other_cells_get_as_many_weights() -> None:
+    """A minGRU has fewer weights for its width, so it is made wider."""
+    work = 180 * SPEED
+    weights = [
+        weights_of(replace(config, hidden_size=width_for(work, config, 10**9)))
+        for config in (ModelConfig(), ModelConfig(cell="gru"), ModelConfig(num_layers=4))
+    ]
+    assert max(weights) < 2 * min(weights)
+    assert width_for(work, ModelConfig(cell="mingru"), 10**9) > width_for(work, ModelConfig(), 10**9)
+
+
 def test_more_readings_want_more_dropout() -> None:
     shares = [dropout_for(epochs) for epochs in (0.1, 4, 7, 12, 1000)]
     assert shares == sorted(shares)
@@ -52,7 +70,7 @@ def test_what_is_said_stays() -> None:
     model, training = ModelConfig(hidden_size=100, dropout=0.3), TrainingConfig(minutes=1, batch_size=7)
     recipe = choose(model, training, frozenset({"hidden_size", "dropout", "batch_size"}), 10_000_000, speed)
     assert (recipe.model, recipe.training) == (model, training)
-    assert recipe.reasons == ()
+    assert [name for name, _ in recipe.reasons] == ["recipe"]
 
 
 def test_a_short_text_is_not_read_for_ever() -> None:
@@ -62,7 +80,7 @@ def test_a_short_text_is_not_read_for_ever() -> None:
     assert recipe.training.batch_size == 4
     assert recipe.training.validate_every == math.ceil(12 * 5000 / (4 * 64) / 10)
     assert recipe.model.dropout > 0.2
-    assert [name for name, _ in recipe.reasons] == ["batch", "size", "time", "dropout"]
+    assert [name for name, _ in recipe.reasons] == ["batch", "size", "time", "dropout", "recipe"]
 
 
 def test_steps_and_epochs_leave_all_as_it_is() -> None:

@@ -40,7 +40,8 @@ def scan_reference(a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
 
 def scan(a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
     """`scan_reference`, in less time and memory: one kernel on a GPU with Triton, in C on a CPU where that could be
-    compiled, else step by step in place."""
+    compiled, else step by step in place.
+    """
     triton = triton_for(a, b, h0)
     if triton:
         return triton.scan(a, b, h0)  # type: ignore[no-any-return]
