@@ -57,10 +57,13 @@ def score(
     from charrnn.cli.devices import choose
     from charrnn.cli.terminal import field, progress
     from charrnn.cli.texts import locate, read, read_fitted_on
+    from charrnn.models.ngram.longest import LongestMatchModel
     from charrnn.scoring.compare import held_out, json_of
     from charrnn.scoring.evaluate import evaluate, evaluate_windows, facts_of
 
     model = load(find(checkpoint) if checkpoint else newest(FOLDER), choose(device))
+    if online and isinstance(model.model, LongestMatchModel):
+        raise UsageError("--online: the longest match cannot count on; say another model")
     corpus = read(locate(text), model.facts.text.corpus, model.vocabulary) if text else read_fitted_on(model)
     part = held_out([model], corpus)
     field("model", f"{model.path}: {model.description}")
@@ -97,7 +100,6 @@ def _online(model: Checkpoint, ids: NDArray[Any]) -> Score:
         with progress("counting", "step") as update:
             again = Counted.of(read_fitted_on(model).train, len(model.vocabulary), counted.config, update)
         return evaluate_online(again, ids)
-    if isinstance(counted, LongestMatchModel):
-        raise UsageError("--online: the longest match cannot count on; say another model")
+    assert not isinstance(counted, LongestMatchModel)
     with progress("learning", "char") as update:
         return evaluate_online(DynamicEvaluation(counted, update), ids)

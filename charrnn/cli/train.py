@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -76,7 +77,8 @@ def train(
     reserved = mixing.reserved if mixing else 0.0
     spent = time.perf_counter() - started + reserved
     recipe = with_budget(model, training, said(context), len(ids), where, spent)
-    chosen = f"{changed(model, recipe.model)} {changed(training, recipe.training)}"
+    with_steps = replace(recipe.training, minutes=training.minutes)  # which are said instead of the minutes
+    chosen = f"{changed(model, recipe.model)} {changed(training, with_steps)}".strip()
     model, training = recipe.model, recipe.training
     streams = Streams(ids, training.batch_size, training.seq_length)
     torch.manual_seed(training.seed)

@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from charrnn.config import NgramConfig
+from charrnn.errors import TextError
 from charrnn.models.language_model import LanguageModel, State, next_log_probs
 from charrnn.models.mixture import Counted, MixtureModel
 from charrnn.models.ngram.fitting import fit_ngram
@@ -127,9 +128,15 @@ def score_of_mean(models: Sequence[tuple[LanguageModel, float]], ids: NDArray[An
 
 
 def divide(ids: NDArray[Any], vocab_size: int) -> Divided:
-    """Keep blocks of a training part for the gate, evenly spread; the last one is its end."""
+    """Keep blocks of a training part for the gate, evenly spread; the last one is its end.
+
+    Raises:
+        TextError: there are fewer than four characters.
+    """
     most = min(MOST_CHARACTERS, MOST_NUMBERS // vocab_size)
     kept = min(len(ids) // 4, max(LEAST_CHARACTERS, min(most, int(SHARE * len(ids)))))
+    if not kept:
+        raise TextError(f"{len(ids)} characters are too few to mix two models by; bring a longer text")
     number = max(1, kept // BLOCK) if len(ids) <= MOST_COPIED else 1
     length = kept // number
     context = min(CONTEXT, len(ids) // number - length)

@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
+import pytest
 from program import SMALL, TEXT, Charrnn
 
 from charrnn.checkpoint import load
@@ -113,3 +115,15 @@ def test_a_second_ctrl_c_leaves_at_once(folder: Path) -> None:
     assert "Traceback" not in err
     assert not list(folder.glob("checkpoints/.*"))  # nothing half written
     load(folder / "checkpoints/text-lstm.safetensors")
+
+
+def test_the_line_that_repeats_a_run_does(charrnn: Charrnn, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It named the default minutes beside the steps, and both together are refused."""
+    monkeypatch.setattr("charrnn.training.recipes.CPU_MINUTES", 0.02)
+    monkeypatch.setattr("charrnn.training.recipes.MOST_EPOCHS", 1e9)
+    shown = charrnn("train", "text.txt", "--hidden", 8, "--layers", 1).err
+    options = re.search("`(--steps [^`]+)` repeats this run", shown)
+    assert options
+    assert "--minutes" not in options[1]
+    words = [*options[1].split(), "--hidden", 8, "--layers", 1]
+    assert charrnn("train", "text.txt", *words, "--out", "again").status == 0

@@ -59,3 +59,10 @@ def test_without_it_train_says_what_they_would_add(charrnn: Charrnn) -> None:
     last = charrnn("train", "text.txt", *SMALL).err.splitlines()[-1]
     assert last.startswith("n-grams     with them, ")
     assert last.endswith("`charrnn train --with-ngram` mixes both")
+
+
+def test_too_short_a_text_to_mix_by(charrnn: Charrnn, folder: Path) -> None:
+    (folder / "short.txt").write_text("abc", encoding="utf-8")
+    result = charrnn("train", "short.txt", *SMALL, "--with-ngram")
+    assert result.status == 1
+    assert "too few to mix two models by" in result.err
