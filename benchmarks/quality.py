@@ -35,7 +35,6 @@ from charrnn import (
 )
 
 WINDOW = 256
-NOVELTY_LENGTH = 20_000
 TARGET = 1.88
 FIRST = ModelConfig(hidden_size=128)
 FIRST_STEPS = 60
@@ -74,13 +73,13 @@ def run(folder: Path, *words: str) -> Any:
     return json.loads(subprocess.run(command, cwd=folder, check=True, stdout=subprocess.PIPE).stdout)
 
 
-def row(folder: Path, text: Path, minutes: str, extra: list[str]) -> dict[str, Any]:
+def row(folder: Path, text: Path, minutes: str, extra: list[str], novelty_length: int) -> dict[str, Any]:
     """One training as a user would start it, and all its scores."""
     started = time.perf_counter()
     trained = run(folder, "train", str(text), "--minutes", minutes, "--out", "model", "--force", *extra)
     seconds = time.perf_counter() - started
     scored = run(folder, "score", "model", "--window", str(WINDOW), "--online")
-    compared = run(folder, "compare", "model", "--novelty-length", str(NOVELTY_LENGTH))
+    compared = run(folder, "compare", "model", "--novelty-length", str(novelty_length))
     written = next(one for one in compared if one["checkpoint"] == "checkpoints/model.safetensors")
     return {
         "run": " ".join(["charrnn train --minutes", minutes, *extra]),
@@ -103,6 +102,7 @@ def main() -> None:
     parser.add_argument("text", type=Path)
     parser.add_argument("--minutes", nargs="*", default=["1", "3", "10"])
     parser.add_argument("--mixed-minutes", nargs="*", default=["1", "3", "10"], help="the same with --with-ngram")
+    parser.add_argument("--novelty-length", type=int, default=20_000)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     text = options.text.resolve()
@@ -112,7 +112,7 @@ def main() -> None:
         runs: list[tuple[str, list[str]]] = [(minutes, []) for minutes in options.minutes]
         runs += [(minutes, ["--with-ngram"]) for minutes in options.mixed_minutes]
         for minutes, extra in runs:
-            result["rows"].append(row(Path(folder), text, minutes, extra))
+            result["rows"].append(row(Path(folder), text, minutes, extra, options.novelty_length))
             print(json.dumps(result["rows"][-1]), flush=True)
             if options.out:
                 options.out.parent.mkdir(parents=True, exist_ok=True)

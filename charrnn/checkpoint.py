@@ -22,16 +22,16 @@ from torch import Tensor
 from charrnn.config import MixtureConfig, ModelConfig, NgramConfig
 from charrnn.errors import CharRNNError, CheckpointError
 from charrnn.facts import Facts, restore
+from charrnn.models.ensemble import Network, make_network
 from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.longest import LongestMatchModel
 from charrnn.models.ngram.model import NgramModel
-from charrnn.models.recurrent import RecurrentModel
 from charrnn.text.vocabulary import Vocabulary
 
 FORMAT = 1
 KEY = "charrnn"
 SUFFIX = ".safetensors"
-Model = RecurrentModel | NgramModel | LongestMatchModel | MixtureModel
+Model = Network | NgramModel | LongestMatchModel | MixtureModel
 """All that a checkpoint may hold."""
 NETWORK, COUNTS, GATE = "network.", "counts.", "gate."
 """Begin the names of a mixture's tensors."""
@@ -184,7 +184,7 @@ def _has_better(path: Path, names: set[str]) -> bool:
 def _kind_of(model: Model) -> str:
     if isinstance(model, MixtureModel):
         return "mixture"
-    return "recurrent" if isinstance(model, RecurrentModel) else "ngram"
+    return "recurrent" if isinstance(model, Network) else "ngram"
 
 
 def _config_of(model: Model) -> ModelConfig | NgramConfig | MixtureConfig:
@@ -198,10 +198,10 @@ def _tensors_of(model: Model) -> dict[str, Tensor]:
     if isinstance(model, MixtureModel):
         counted = {f"{COUNTS}{name}": tensor for name, tensor in parts(model)[1].tensors().items()}
         return {**model.state_dict(), **counted}
-    return model.state_dict() if isinstance(model, RecurrentModel) else model.tensors()
+    return model.state_dict() if isinstance(model, Network) else model.tensors()
 
 
-def parts(model: MixtureModel) -> tuple[RecurrentModel, NgramModel]:
+def parts(model: MixtureModel) -> tuple[Network, NgramModel]:
     """The two models of a mixture."""
     assert isinstance(model.counts, NgramModel)
     return model.network, model.counts
@@ -241,11 +241,12 @@ def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): one for name, one in tensors.items() if name.startswith(prefix)}
 
 
-def _network(config: ModelConfig, vocab_size: int, tensors: dict[str, Tensor], prefix: str = "") -> RecurrentModel:
-    if config.num_layers > len(tensors):  # each layer has some; a million of them would take long to make
-        raise ValueError(f"model.num_layers: expected at most {len(tensors)}, found {config.num_layers}")
+def _network(config: ModelConfig, vocab_size: int, tensors: dict[str, Tensor], prefix: str = "") -> Network:
+    layers = config.num_layers * config.networks
+    if layers > len(tensors):  # each layer has some; a million of them would take long to make
+        raise ValueError(f"model.num_layers: expected at most {len(tensors)} in all, found {layers}")
     with torch.device("meta"):
-        model = RecurrentModel(config, vocab_size)
+        model = make_network(config, vocab_size)
     _fill(model, tensors, prefix)
     return model
 

@@ -29,6 +29,7 @@ LEAST_MEASURED_STEPS = 5
 LARGEST_INTEGER = 2**31 - 1
 """What every library below takes for an integer."""
 MOST_LAYERS = 1000
+MOST_NETWORKS = 100
 
 
 def at_least(low: float) -> Check:
@@ -126,9 +127,14 @@ class ModelConfig(Checked):
     residual: bool = option(
         True, "Add each layer's input to its output, where the widths agree.", "--residual/--no-residual"
     )  # fmt: skip
+    networks: int = option(
+        1, "How many such networks are trained, one after the other; the mean of their probabilities is the model.",
+        check=between(1, MOST_NETWORKS),
+    )  # fmt: skip
 
     def __str__(self) -> str:
-        return f"{self.cell} {self.num_layers}x{self.hidden_size}"
+        several = f" ({self.networks} networks)" if self.networks > 1 else ""
+        return f"{self.cell} {self.num_layers}x{self.hidden_size}{several}"
 
 
 @dataclass(frozen=True)

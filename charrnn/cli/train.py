@@ -58,16 +58,13 @@ def train(
     refuse_to_overwrite(last_path(path), force)
     check_writable(path)
 
-    import torch
-
     from charrnn.cli.devices import choose
     from charrnn.cli.train_display import TrainDisplay
     from charrnn.cli.train_mixture import count, finish, say_what_counts_add
-    from charrnn.models.recurrent import RecurrentModel
     from charrnn.text.streams import Streams
     from charrnn.training.keeping import Keeper
-    from charrnn.training.loop import train as steps_of
     from charrnn.training.recipes import with_budget
+    from charrnn.training.several import train_all
 
     where = choose(device)
     source = read(text_path, corpus)
@@ -81,14 +78,9 @@ def train(
     chosen = f"{changed(model, recipe.model)} {changed(training, with_steps)}".strip()
     model, training = recipe.model, recipe.training
     streams = Streams(ids, training.batch_size, training.seq_length)
-    torch.manual_seed(training.seed)
-    network = RecurrentModel(model, len(source.vocabulary)).to(where)
-    keeper = Keeper(path, network, source, training, started, tuple(sys.argv))
-    with TrainDisplay(keeper, streams, recipe, chosen) as display, _ctrl_c() as stop:
-        for step in steps_of(
-            network, streams, source.validation, training, started - reserved, stop, display.validating
-        ):
-            is_best = keeper.keep(step) if step.score or step.last else False
+    keeper = Keeper(path, source, training, started, tuple(sys.argv))
+    with TrainDisplay(keeper, streams, recipe, where, chosen) as display, _ctrl_c() as stop:
+        for step, is_best in train_all(keeper, model, streams, where, reserved, stop, display.validating):
             display.show(step, is_best)
     if stop.asked:
         display.show_end(as_json)

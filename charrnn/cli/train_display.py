@@ -16,6 +16,7 @@ from torch import Tensor
 from charrnn.checkpoint import load
 from charrnn.cli.terminal import bar, field, one_line, say
 from charrnn.config import SamplingConfig
+from charrnn.models.ensemble import make_network
 from charrnn.sampling.generate import generate
 from charrnn.scoring.compare import json_of
 from charrnn.text.streams import Streams
@@ -41,11 +42,15 @@ class TrainDisplay:
         keeper: of its checkpoints.
         streams: its batches.
         recipe: what was chosen, and why.
+        device: where it is trained.
         repeat: the options that were chosen, as they are typed.
     """
 
-    def __init__(self, keeper: Keeper, streams: Streams, recipe: Recipe, repeat: str = "") -> None:
+    def __init__(
+        self, keeper: Keeper, streams: Streams, recipe: Recipe, device: torch.device, repeat: str = ""
+    ) -> None:
         self.keeper, self.streams, self.recipe, self.repeat = keeper, streams, recipe, repeat
+        self.device, self.networks = device, recipe.model.networks
         self.plan: Plan | None = None
         self.loss: float | None = None
         self.speed = 0.0
@@ -68,10 +73,12 @@ class TrainDisplay:
         self.bar.close()
 
     def _show_header(self) -> None:
-        model, config = self.keeper.model, self.keeper.config
+        config, vocab_size = self.keeper.config, len(self.keeper.corpus.vocabulary)
         for name, reason in self.recipe.reasons:
             field(name, reason)
-        field("model", f"{model.config}, {model.parameter_count:,} parameters, on {model.device}")
+        with torch.device("meta"):
+            parameters = make_network(self.recipe.model, vocab_size).parameter_count
+        field("model", f"{self.recipe.model}, {parameters:,} parameters, on {self.device}")
         batch = f"{self.streams.batch_size} streams of {self.streams.seq_length} characters a step"
         shrunk = (self.streams.batch_size, self.streams.seq_length) != (
             config.batch_size,
@@ -87,6 +94,8 @@ class TrainDisplay:
     def show(self, step: Step, is_best: bool) -> None:
         """Take in a step, and print a line if it deserves one."""
         self.last = step
+        if step.number == 1:
+            self.bar.reset(self.plan.steps if self.plan else None)
         self.characters += step.characters
         self.since_report.append(step.loss)
         if step.plan and step.plan is not self.plan:
@@ -129,18 +138,19 @@ class TrainDisplay:
     def _is_due(self, step: Step) -> bool:
         if self.plan is None:
             return False
-        every = max(1, self.plan.steps // REPORTS)
+        every = max(1, self.plan.steps * self.networks // REPORTS)
         # The last step has a line of its own, and one shortly before it would say the same.
         return step.number % every == 0 and self.plan.steps - step.number >= every / 2
 
     def _report(self, step: Step, is_best: bool) -> None:
-        total = f"/{self.plan.steps}" if self.plan else ""
+        which = f"network {len(self.keeper.finished) + 1}/{self.networks}, " if self.networks > 1 else ""
+        at = f"{which}step {step.number}" + (f"/{self.plan.steps}" if self.plan else "")
         loss = torch.stack(self.since_report).mean().item()
         self.since_report.clear()
-        line = f"step {step.number}{total}: training loss {loss:.3f}, {self.speed:,.0f} chars/s"
+        line = f"{at}: training loss {loss:.3f}, {self.speed:,.0f} chars/s"
         if step.score:
             best = " (best so far)" if is_best else ""
-            line = f"step {step.number}{total}: training loss {loss:.3f}, validation {step.score}{best}"
+            line = f"{at}: training loss {loss:.3f}, validation {step.score}{best}"
         say(line, style="bold" if step.score else "")
         model, vocabulary = self.keeper.model, self.keeper.corpus.vocabulary
         written = generate(model, vocabulary, dataclasses.replace(SAMPLING, seed=step.number))
@@ -152,8 +162,12 @@ class TrainDisplay:
         keeper, facts = self.keeper, self.keeper.facts
         if self.last is None or facts is None:
             return
-        if keeper.best and not keeper.is_mixed:  # else the mixture's score is said already
-            field("best", f"validation {keeper.best}, after step {keeper.best_step}")
+        trained = len(keeper.finished)
+        if 0 < trained < self.networks:
+            field("networks", f"{trained} of {self.networks} are ready; `--networks {trained}` makes the same")
+        if keeper.score and not keeper.is_mixed:  # else the mixture's score is said already
+            how = f"after step {keeper.best_step}" if trained == 1 else f"of {trained} networks together"
+            field("best", f"validation {keeper.score}, {how}")
         field("checkpoint", f"{keeper.path} (best), {keeper.last_path.name} (last)")
         field("write", f"charrnn sample {shlex.quote(str(keeper.path))} --temp 0.8")
         if as_json:

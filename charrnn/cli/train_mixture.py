@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from charrnn.checkpoint import load
 from charrnn.cli.terminal import field, progress
 from charrnn.config import NgramConfig
 from charrnn.models.ngram.fitting import fit_ngram
-from charrnn.models.recurrent import RecurrentModel
 from charrnn.scoring.evaluate import evaluate
 from charrnn.text.corpus import Corpus
 from charrnn.training.keeping import Keeper
@@ -32,15 +30,14 @@ def count(corpus: Corpus) -> Mixing:
 
 def finish(mixing: Mixing, keeper: Keeper) -> None:
     """Mix the best state of the network with the counts, score the mixture and keep it."""
-    network = load(keeper.path, keeper.model.device).model
-    assert isinstance(network, RecurrentModel)
-    field("network", f"validation {keeper.best or 'none was held out'}, by itself")
+    itself = "by themselves, together" if len(keeper.finished) > 1 else "by itself"
+    field("network", f"validation {keeper.score or 'none was held out'}, {itself}")
     with progress("counting", "step") as update:
-        mixture = mixing.finish(network, keeper.config.seed, update)
+        mixture = mixing.finish(keeper.network, keeper.config.seed, update)
     score = None
     held_out = keeper.corpus.validation
     if len(held_out):
-        part = held_out[: keeper.best.characters if keeper.best else None]
+        part = held_out[: keeper.score.characters if keeper.score else None]
         with progress("scoring", "char") as update:
             counted = evaluate(mixture.counts, part)
             score = evaluate(mixture, part, progress=update)
@@ -56,7 +53,7 @@ def say_what_counts_add(keeper: Keeper) -> None:
     if len(corpus.train) > MOST_COUNTED or len(part) < 2:
         return
     counts = fit_ngram(corpus.train, len(corpus.vocabulary), SHOWN)
-    network = load(keeper.path, keeper.model.device).model
+    network = keeper.network
     mixed = score_of_mean(((network, NETWORK_SHARE), (counts, 1 - NETWORK_SHARE)), part)
     alone = evaluate(network, part)
     where = "" if len(part) == len(corpus.validation) else f" of the first {len(part):,} held-out characters"

@@ -13,8 +13,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from charrnn.models.ensemble import Network
 from charrnn.models.language_model import LanguageModel, State
-from charrnn.models.recurrent import RecurrentModel
 
 GATE_SIZE = 16
 LEAST = -15.0
@@ -40,7 +40,7 @@ class MixtureModel(nn.Module):
         counts: a language model without.
     """
 
-    def __init__(self, network: RecurrentModel, counts: Counted) -> None:
+    def __init__(self, network: Network, counts: Counted) -> None:
         super().__init__()
         self.network, self.counts = network, counts
         self.gate = nn.Sequential(nn.Linear(FEATURES, GATE_SIZE), nn.Tanh(), nn.Linear(GATE_SIZE, 2))

@@ -84,6 +84,7 @@ def train(
     started: float | None = None,
     stop: Stop | None = None,
     val_progress: Progress | None = None,
+    plan: Plan | None = None,
 ) -> Iterator[Step]:
     """Fit a network; it is in evaluation mode whenever a step is yielded.
 
@@ -97,6 +98,7 @@ def train(
         started: `time.perf_counter()` when the budget of minutes began; now, if not given.
         stop: ends the training early.
         val_progress: told the characters scored in a validation.
+        plan: how long the training is, instead of what the configuration says.
 
     Raises:
         ModelError: the loss is no longer a number.
@@ -104,7 +106,7 @@ def train(
     torch.set_flush_denormal(True)  # vanishing gradients are denormal, and those are slow (oneDNN issue 561)
     try:
         with kept_memory():
-            yield from _steps(model, streams, validation, config, started, stop or Stop(), val_progress)
+            yield from _steps(model, streams, validation, config, started, stop or Stop(), val_progress, plan)
     finally:
         torch.set_flush_denormal(False)  # others count on small numbers: numpy warns when it finds none
 
@@ -117,10 +119,12 @@ def _steps(
     started: float | None,
     stop: Stop,
     val_progress: Progress | None,
+    plan: Plan | None,
 ) -> Iterator[Step]:
     dtype = dtype_of(config, model.device)
     take_step = steps_of(model, Updates(model, config, dtype), dtype)
-    plan = None if config.minutes else _fixed_plan(config, streams, len(validation))
+    if plan is None and not config.minutes:
+        plan = _fixed_plan(config, streams, len(validation))
     clock = _Clock(time.perf_counter() if started is None else started, 60 * (config.minutes or 0))
     state: State | None = None
     number, last = 0, False

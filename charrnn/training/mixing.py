@@ -20,10 +20,10 @@ from torch.nn import functional
 
 from charrnn.config import NgramConfig
 from charrnn.errors import TextError
+from charrnn.models.ensemble import Network
 from charrnn.models.language_model import LanguageModel, State, next_log_probs
 from charrnn.models.mixture import Counted, MixtureModel
 from charrnn.models.ngram.fitting import fit_ngram
-from charrnn.models.recurrent import RecurrentModel
 from charrnn.scoring.evaluate import PIECE, Progress, Score
 
 SHARE = 0.03
@@ -94,7 +94,7 @@ class Mixing:
         """Seconds to keep for finishing."""
         return self.seconds + GATE_SECONDS
 
-    def finish(self, network: RecurrentModel, seed: int, progress: Progress | None = None) -> MixtureModel:
+    def finish(self, network: Network, seed: int, progress: Progress | None = None) -> MixtureModel:
         """Mix the counts with a network.
 
         Args:
@@ -146,7 +146,7 @@ def divide(ids: NDArray[Any], vocab_size: int) -> Divided:
     return Divided(pieces[0] if number == 1 else np.concatenate(pieces), blocks, context)
 
 
-def fit_gate(network: RecurrentModel, counts: Counted, divided: Divided, seed: int = 0) -> MixtureModel:
+def fit_gate(network: Network, counts: Counted, divided: Divided, seed: int = 0) -> MixtureModel:
     """The mixture of two models whose gate suits text that both have not seen.
 
     Args:

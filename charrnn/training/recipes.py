@@ -29,6 +29,10 @@ GOOD_EPOCHS = 7.0
 """A text that could be read more often is read so often, by a wider network."""
 MOST_EPOCHS = 12.0
 """More only overfits, whatever the dropout."""
+NETWORK_READINGS = 5.0
+"""Readings of the text, by as many weights as it has characters, that a first network is worth. The number of networks
+grows like the root of the work, and so does what each one gets."""
+MOST_NETWORKS = 8
 FREE_EPOCHS = 4.0
 """As often a text may be read before dropout pays."""
 DROPOUT_PER_EPOCH = 0.04
@@ -126,6 +130,14 @@ def choose(
         training = replace(training, batch_size=rows)
         reasons.append(("batch", f"{rows} streams: the text is short, and many small steps are better than few"))
     readable = seconds * speed(model, training)
+    if "networks" not in said:
+        model = replace(model, networks=networks_for(readable * weights_of(model), characters))
+    if model.networks > 1:
+        readable, seconds = readable / model.networks, seconds / model.networks
+        reasons.append(
+            ("networks", f"{model.networks}, for {seconds:.0f} seconds each: the mean of several predicts better than "
+             "one that reads the text as often as all of them")
+        )  # fmt: skip
     if "hidden_size" not in said:
         model = replace(model, hidden_size=width_for(readable * weights_of(model), model, characters, on_gpu))
         readable = seconds * speed(model, training)
@@ -149,6 +161,12 @@ def choose(
          f"{training.batch_size} x {training.seq_length}: what trials found best, or what was said")
     )  # fmt: skip
     return Recipe(model, training, tuple(reasons))
+
+
+def networks_for(work: float, characters: int) -> int:
+    """How many networks to share so much work (characters times weights) among, on such a text."""
+    enough = NETWORK_READINGS * characters * max(characters, REFERENCE_WEIGHTS)
+    return max(1, min(MOST_NETWORKS, round(math.sqrt(work / enough))))
 
 
 def width_for(work: float, model: ModelConfig, characters: int, on_gpu: bool = False) -> int:

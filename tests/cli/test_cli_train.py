@@ -77,6 +77,15 @@ def test_a_place_that_cannot_be_written(charrnn: Charrnn, folder: Path) -> None:
     assert charrnn("train", "text.txt", *SMALL).failed_with(1, "checkpoints: cannot be written to", "--out")
 
 
+def test_several_networks_are_one_checkpoint(charrnn: Charrnn) -> None:
+    result = charrnn("train", "text.txt", *SMALL, "--networks", 2, "--json")
+    assert (result.status, json.loads(result.text)["steps"]) == (0, 6)
+    assert "network 1/2, step 3/3" in result.err
+    assert "network 2/2, step 3/3" in result.err
+    assert "nats), of 2 networks together" in result.err
+    assert len(charrnn("sample", "--length", 30).text) == 30
+
+
 def _train_and_interrupt(folder: Path, wanted: str, signals: int) -> tuple[int, str]:
     """Start a long training, send Ctrl-C after the line that holds `wanted`, and again after the answer to it."""
     words = ["train", "text.txt", *SMALL[:4], "--steps", "1000000", "--validate-every", "5"]

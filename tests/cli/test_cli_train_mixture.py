@@ -38,8 +38,17 @@ def test_the_network_does_not_see_the_gates_part(charrnn: Charrnn, folder: Path)
     assert isinstance(mixture, MixtureModel)
     assert isinstance(alone, RecurrentModel)
     network, counts = parts(mixture)
+    assert isinstance(network, RecurrentModel)
     assert network.head.weight.equal(alone.head.weight)
     assert counts.entries > 0
+
+
+def test_with_several_networks(charrnn: Charrnn, folder: Path) -> None:
+    result = charrnn("train", "text.txt", *SMALL, "--networks", 2, "--with-ngram", "--json")
+    assert (result.status, json.loads(result.text)["model"]) == (0, "lstm 1x8 (2 networks) with tuned order 9")
+    assert "by themselves, together" in result.err
+    rows = {row["kind"]: row for row in json.loads(charrnn("compare", "--json", "--length", 20).text)}
+    assert rows["recurrent"]["model"] == "lstm 1x8 (2 networks)"
 
 
 def test_without_a_validation_part(charrnn: Charrnn, folder: Path) -> None:

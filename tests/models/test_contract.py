@@ -9,6 +9,7 @@ import torch
 from charrnn.checkpoint import Model, load, save
 from charrnn.config import CELLS, SMOOTHINGS, CorpusConfig, ModelConfig, NgramConfig
 from charrnn.facts import Facts, TextFacts
+from charrnn.models.ensemble import make_network
 from charrnn.models.language_model import LanguageModel, State, next_log_probs, next_token
 from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.fitting import fit_ngram
@@ -17,7 +18,7 @@ from charrnn.models.recurrent import RecurrentModel
 from charrnn.text.vocabulary import Vocabulary
 
 V, B, T = 6, 3, 20
-KINDS = [*CELLS, *SMOOTHINGS, "mixture"]
+KINDS = [*CELLS, *SMOOTHINGS, "ensemble", "mixture"]
 
 
 def training_ids() -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -31,6 +32,8 @@ def make(kind: str) -> Model:
     if kind in SMOOTHINGS:
         order = None if kind == "longest" else 4
         return fit_ngram(training_ids(), V, NgramConfig(order=order, smoothing=kind))
+    if kind == "ensemble":
+        return make_network(ModelConfig(hidden_size=8, networks=3), V).eval()
     if kind == "mixture":
         mixture = MixtureModel(RecurrentModel(ModelConfig(hidden_size=8), V), make_counts())
         torch.nn.init.normal_(mixture.gate[-1].weight, std=0.3)  # type: ignore[arg-type]  # else it never opens

@@ -22,7 +22,8 @@ def step(number: int, nats: float | None, characters: int) -> Step:
 def test_the_best_stays_when_the_last_is_worse(small_corpus: Corpus, tmp_path: Path) -> None:
     model = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary))
     config = TrainingConfig(steps=9)
-    keeper = Keeper(tmp_path / "sub" / "text-lstm.safetensors", model, small_corpus, config, 0.0, ("charrnn", "train"))
+    keeper = Keeper(tmp_path / "sub" / "text-lstm.safetensors", small_corpus, config, 0.0, ("charrnn", "train"))
+    keeper.begin(model)
     whole = len(small_corpus.validation)
     kept = []
     for number, nats in ((3, 2.0), (6, 1.5), (9, 1.7)):
@@ -47,7 +48,8 @@ def test_the_best_stays_when_the_last_is_worse(small_corpus: Corpus, tmp_path: P
 
 def test_without_scores_the_best_is_the_last(small_corpus: Corpus, tmp_path: Path) -> None:
     model = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary))
-    keeper = Keeper(tmp_path / "a.safetensors", model, small_corpus, TrainingConfig(), 0.0)
+    keeper = Keeper(tmp_path / "a.safetensors", small_corpus, TrainingConfig(), 0.0)
+    keeper.begin(model)
     assert keeper.keep(step(1, None, 0))
     assert keeper.keep(step(2, None, 0))
     assert load(keeper.path).facts.step == 2

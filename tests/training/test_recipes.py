@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from charrnn.config import ModelConfig, TrainingConfig
-from charrnn.training.recipes import choose, dropout_for, weights_of, width_for, with_budget
+from charrnn.training.recipes import choose, dropout_for, networks_for, weights_of, width_for, with_budget
 
 NOTHING: frozenset[str] = frozenset()
 MINUTE = TrainingConfig(minutes=1.0)
@@ -74,13 +74,27 @@ def test_what_is_said_stays() -> None:
 
 
 def test_a_short_text_is_not_read_for_ever() -> None:
-    recipe = choose(ModelConfig(), MINUTE, NOTHING, 5000, speed)
+    recipe = choose(ModelConfig(), replace(MINUTE, minutes=10.0), NOTHING, 5000, speed)
     assert recipe.training.minutes is None
     assert recipe.training.epochs == 12
     assert recipe.training.batch_size == 4
     assert recipe.training.validate_every == math.ceil(12 * 5000 / (4 * 64) / 10)
     assert recipe.model.dropout > 0.2
-    assert [name for name, _ in recipe.reasons] == ["batch", "size", "time", "dropout", "recipe"]
+    assert [name for name, _ in recipe.reasons] == ["batch", "networks", "size", "time", "dropout", "recipe"]
+
+
+def test_many_minutes_are_shared_among_networks() -> None:
+    """Of a text that one network would have read often enough; each is wider than with less time, too."""
+    hour = replace(MINUTE, minutes=60.0)
+    several = choose(ModelConfig(), hour, NOTHING, 10**6, speed)
+    assert several.model.networks > 1
+    assert several.model.hidden_size > choose(ModelConfig(), MINUTE, NOTHING, 10**6, speed).model.hidden_size
+    assert "networks" in [name for name, _ in several.reasons]
+    assert choose(ModelConfig(), MINUTE, NOTHING, 10**6, speed).model.networks == 1
+    assert choose(ModelConfig(), hour, NOTHING, 10**8, speed).model.networks == 1
+    assert networks_for(1e30, 10**6) == 8
+    said = choose(ModelConfig(networks=3), MINUTE, frozenset({"networks"}), 10**6, speed)
+    assert said.model.networks == 3
 
 
 def test_steps_and_epochs_leave_all_as_it_is() -> None:
