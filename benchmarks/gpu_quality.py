@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,9 +11,11 @@ from typing import Any
 
 import torch
 
-from charrnn import CorpusConfig, ModelConfig, RecurrentModel, Streams, TrainingConfig, evaluate, read_corpus, train
+from charrnn import CorpusConfig, ModelConfig, Streams, TrainingConfig, evaluate, read_corpus
 from charrnn.text.corpus import Corpus
+from charrnn.training.keeping import Keeper
 from charrnn.training.recipes import with_budget
+from charrnn.training.several import train_all
 
 Row = dict[str, Any]
 TARGET = 1.47
@@ -36,7 +39,7 @@ def karpathys(text: Path, minutes: float, quick: bool, device: torch.device) -> 
     model = replace(KARPATHY, hidden_size=8) if quick else KARPATHY
     training = TrainingConfig(minutes=minutes, batch_size=128)
     corpus = read_corpus(text, CorpusConfig())
-    yield fit(corpus, model, training, frozenset({"hidden_size", "batch_size"}), KARPATHYS_LOSS, device)
+    yield fit(corpus, model, training, frozenset({"hidden_size", "batch_size", "networks"}), KARPATHYS_LOSS, device)
 
 
 def fit(
@@ -50,15 +53,18 @@ def fit(
     """Train as `charrnn train --minutes` does."""
     recipe = with_budget(model, training, said, len(corpus.train), device)
     model, settings = recipe.model, recipe.training
-    torch.manual_seed(settings.seed)
-    network = RecurrentModel(model, len(corpus.vocabulary)).to(device)
     streams = Streams(corpus.train, settings.batch_size, settings.seq_length)
-    scores = []
+    scores, steps = [], 0
     started = time.perf_counter()
-    for step in train(network, streams, corpus.validation, settings, started):
-        if step.score:
-            scores.append((time.perf_counter() - started, step.score))
-    seconds, last = scores[-1]
+    with tempfile.TemporaryDirectory() as folder:
+        keeper = Keeper(Path(folder) / "model.safetensors", corpus, settings, started)
+        for step, _ in train_all(keeper, model, streams, device):
+            steps += 1
+            if step.score:
+                scores.append((time.perf_counter() - started, step.score))
+    seconds, together = time.perf_counter() - started, keeper.score
+    assert together
+    network = keeper.finished[0]
     before = time.perf_counter()
     evaluate(network, corpus.validation)
     per_character = (time.perf_counter() - before) / len(corpus.validation)
@@ -73,15 +79,17 @@ def fit(
         "model": str(model),
         "dropout": model.dropout,
         "batch": f"{streams.batch_size}x{streams.seq_length}",
-        "steps": step.number,
-        "chars_per_second": round(step.number * streams.batch_size * streams.seq_length / trained(len(scores) - 1)),
+        "networks": len(keeper.finished),
+        "steps": steps,
+        "chars_per_second": round(steps * streams.batch_size * streams.seq_length / trained(len(scores) - 1)),
         "seconds": round(seconds, 2),
         "training_seconds": trained(len(scores) - 1),
-        "nats_per_char": round(last.nats_per_char, 4),
-        "characters": last.characters,
+        "nats_per_char": round(together.nats_per_char, 4),
+        "nats_per_char_of_each": [round(evaluate(one, corpus.validation).nats_per_char, 4) for one in keeper.finished],
+        "characters": together.characters,
         "target": target,
         "training_seconds_to_target": trained(below[0]) if below else None,
         "split": corpus.split,
-        "parameters": network.parameter_count,
+        "parameters": keeper.network.parameter_count,
         "seed": settings.seed,
     }
