@@ -29,9 +29,10 @@ GOOD_EPOCHS = 7.0
 """A text that could be read more often is read so often, by a wider network."""
 MOST_EPOCHS = 12.0
 """More only overfits, whatever the dropout."""
-NETWORK_READINGS = 5.0
-"""Readings of the text, by as many weights as it has characters, that a first network is worth. The number of networks
-grows like the root of the work, and so does what each one gets."""
+NETWORK_READINGS = 2.5
+"""Readings of the text, by as many weights as it has characters, that are worth a network."""
+NETWORKS_GROWTH = 0.4
+"""Exponent of the number of networks in the work; what each of them gets grows a little faster."""
 MOST_NETWORKS = 8
 FREE_EPOCHS = 4.0
 """As often a text may be read before dropout pays."""
@@ -166,7 +167,8 @@ def choose(
 def networks_for(work: float, characters: int) -> int:
     """How many networks to share so much work (characters times weights) among, on such a text."""
     enough = NETWORK_READINGS * characters * max(characters, REFERENCE_WEIGHTS)
-    return max(1, min(MOST_NETWORKS, round(math.sqrt(work / enough))))
+    number: float = (work / enough) ** NETWORKS_GROWTH
+    return max(1, min(MOST_NETWORKS, round(number)))
 
 
 def width_for(work: float, model: ModelConfig, characters: int, on_gpu: bool = False) -> int:
