@@ -10,6 +10,8 @@ import dataclasses
 import json
 import os
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from torch import Tensor
 
 from charrnn.config import MixtureConfig, ModelConfig, NgramConfig
 from charrnn.errors import CharRNNError, CheckpointError
-from charrnn.facts import Facts, restore
+from charrnn.facts import Facts, ProgressFacts, restore
 from charrnn.models.ensemble import Network, make_network
 from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.longest import LongestMatchModel
@@ -35,8 +37,10 @@ Model = Network | NgramModel | LongestMatchModel | MixtureModel
 """All that a checkpoint may hold."""
 NETWORK, COUNTS, GATE = "network.", "counts.", "gate."
 """Begin the names of a mixture's tensors."""
-LAST = "-last"
-"""Ends the name of the state that a training stopped in, which may not be its best."""
+TRAINING = "training."
+"""Begins the names of tensors that only resuming needs."""
+LAST, PREVIOUS = "-last", "-previous"
+"""End the names of the state that a training is in, which may not be its best, and of the one saved before."""
 
 
 @dataclass(frozen=True)
@@ -78,19 +82,45 @@ def taken_apart(checkpoint: Checkpoint) -> list[Checkpoint]:
     ]
 
 
-def save(path: Path, model: Model, vocabulary: Vocabulary, facts: Facts) -> None:
+@dataclass(frozen=True)
+class Ongoing:
+    """What resuming needs beside the model: numbers, and tensors by name."""
+
+    facts: ProgressFacts
+    tensors: dict[str, Tensor]
+
+
+def save(
+    path: Path,
+    model: Model,
+    vocabulary: Vocabulary,
+    facts: Facts,
+    ongoing: Ongoing | None = None,
+    previous: Path | None = None,
+) -> None:
     """Write a checkpoint, whole or not at all.
+
+    Args:
+        path: the file.
+        model: its weights or counts.
+        vocabulary: its characters.
+        facts: where it comes from.
+        ongoing: of a training that may go on from here.
+        previous: where what is in the file now is kept.
 
     Raises:
         CheckpointError: it cannot be written.
     """
     tensors = _tensors_of(model)
+    if ongoing:
+        tensors = {**tensors, **{f"{TRAINING}{name}": tensor for name, tensor in ongoing.tensors.items()}}
     header = {
         "format": FORMAT,
         "kind": _kind_of(model),
         "model": dataclasses.asdict(_config_of(model)),
         "vocabulary": None if vocabulary.is_bytes else "".join(vocabulary.characters or ()),
         **dataclasses.asdict(facts),
+        **({"progress": dataclasses.asdict(ongoing.facts)} if ongoing else {}),
     }
     on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     try:
@@ -103,10 +133,21 @@ def save(path: Path, model: Model, vocabulary: Vocabulary, facts: Facts) -> None
             with part.open("rb+") as file:
                 os.fsync(file.fileno())
             part.chmod(mode)
+            if previous and path.exists():
+                _keep(path, previous, Path(folder) / "previous")
             part.replace(path)
     except (OSError, SafetensorError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise CheckpointError(f"{path}: cannot be written: {reason}; say another place with --out") from error
+
+
+def _keep(path: Path, previous: Path, link: Path) -> None:
+    """Let a file have a second name, in whose place another file may be."""
+    try:
+        link.hardlink_to(path)
+        link.replace(previous)
+    except OSError:  # not all file systems have them
+        path.replace(previous)
 
 
 def load(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
@@ -120,6 +161,30 @@ def load(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
         CheckpointError: the file cannot be read, is no checkpoint, or does not hold what its header says; the message
             names the file, the key, what was expected and what was found.
     """
+    header, tensors = _read(path, lambda name: not name.startswith(TRAINING))
+    with _damage_is_told(path):
+        model, vocabulary, facts = _checkpoint_of(header, tensors)
+    if isinstance(model, torch.nn.Module):
+        model.to(device).eval()
+    return Checkpoint(model, vocabulary, facts, path, path.stat().st_size)
+
+
+def load_ongoing(path: Path) -> Ongoing:
+    """What resuming needs of a checkpoint beside its model, on the CPU.
+
+    Raises:
+        CheckpointError: see `load`; or it was saved for sampling alone.
+    """
+    header, tensors = _read(path, lambda name: name.startswith(TRAINING))
+    if "progress" not in header:
+        raise CheckpointError(f"{path}: holds a model alone; a training goes on from a file that ends with {LAST}")
+    with _damage_is_told(path):
+        facts: ProgressFacts = restore("header.progress", header["progress"], ProgressFacts)
+    return Ongoing(facts, below(TRAINING, tensors))
+
+
+def _read(path: Path, is_wanted: Callable[[str], bool]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The header of a checkpoint, and its tensors that are wanted."""
     if path.is_dir():
         raise CheckpointError(f"{path}: is a folder; name a {SUFFIX} file in it")
     if not path.exists():
@@ -129,29 +194,38 @@ def load(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
             metadata = file.metadata() or {}
             if KEY not in metadata:
                 raise CheckpointError(f"{path}: is a safetensors file, but not one of charrnn")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys() if is_wanted(name)}  # noqa: SIM118
     except SafetensorError as error:
         raise CheckpointError(f"{path}: is no safetensors file, or a damaged one ({error})") from error
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from error
-    try:
+    with _damage_is_told(path):
         header = restore("header", json.loads(metadata[KEY]), dict[str, object])
         _expect("format", header.get("format"), FORMAT)
-        vocabulary = _vocabulary(header)
-        model = _make_model(header, vocabulary, tensors)
-        names = {spec.name for spec in dataclasses.fields(Facts)}
-        facts: Facts = restore("header", {name: header[name] for name in names & header.keys()}, Facts)
-        _expect("header.text.corpus.bytes", facts.text.corpus.bytes, vocabulary.is_bytes)
+    return header, tensors
+
+
+def _checkpoint_of(header: dict[str, Any], tensors: dict[str, Tensor]) -> tuple[Model, Vocabulary, Facts]:
+    vocabulary = _vocabulary(header)
+    model = _make_model(header, vocabulary, tensors)
+    names = {spec.name for spec in dataclasses.fields(Facts)}
+    facts: Facts = restore("header", {name: header[name] for name in names & header.keys()}, Facts)
+    _expect("header.text.corpus.bytes", facts.text.corpus.bytes, vocabulary.is_bytes)
+    return model, vocabulary, facts
+
+
+@contextmanager
+def _damage_is_told(path: Path) -> Iterator[None]:
+    """Name the file in what is wrong with what it holds."""
+    try:
+        yield
     except (ValueError, TypeError, OverflowError, RecursionError, CharRNNError) as error:
         raise CheckpointError(f"{path}: is damaged, or from another version: {error}") from error
-    if isinstance(model, torch.nn.Module):
-        model.to(device).eval()
-    return Checkpoint(model, vocabulary, facts, path, path.stat().st_size)
 
 
-def last_path(path: Path) -> Path:
-    """The file for the last state of the training whose best goes to `path`."""
-    return path.with_name(path.name.removesuffix(SUFFIX) + LAST + SUFFIX)
+def last_path(path: Path, ending: str = LAST) -> Path:
+    """The file for the last state, or the one before it, of the training whose best goes to `path`."""
+    return path.with_name(path.name.removesuffix(SUFFIX) + ending + SUFFIX)
 
 
 def checkpoints_in(folder: Path) -> list[Path]:
@@ -178,7 +252,7 @@ def newest(folder: Path) -> Path:
 
 def _has_better(path: Path, names: set[str]) -> bool:
     stem = path.name.removesuffix(SUFFIX)
-    return stem.endswith(LAST) and stem.removesuffix(LAST) + SUFFIX in names
+    return any(stem.endswith(end) and stem.removesuffix(end) + SUFFIX in names for end in (LAST, PREVIOUS))
 
 
 def _kind_of(model: Model) -> str:
@@ -224,20 +298,21 @@ def _make_model(header: dict[str, Any], vocabulary: Vocabulary, tensors: dict[st
         return counting.from_tensors(counted, size, tensors)
     if kind == "mixture":
         both: MixtureConfig = restore("model", header.get("model"), MixtureConfig)
-        of = {prefix: _below(prefix, tensors) for prefix in (NETWORK, COUNTS, GATE)}
+        of = {prefix: below(prefix, tensors) for prefix in (NETWORK, COUNTS, GATE)}
         _expect("tensors", len(tensors), sum(len(part) for part in of.values()))
         network = _network(both.network, size, of[NETWORK], NETWORK)
         counts = NgramModel.from_tensors(both.counts, size, of[COUNTS])
         with torch.device("meta"):
             model = MixtureModel(network, counts)
-        _fill(model.gate, of[GATE], GATE)
+        fill(model.gate, of[GATE], GATE)
         return model
     _expect("kind", kind, "recurrent")
     config: ModelConfig = restore("model", header.get("model"), ModelConfig)
     return _network(config, size, tensors)
 
 
-def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names begin so, without it."""
     return {name.removeprefix(prefix): one for name, one in tensors.items() if name.startswith(prefix)}
 
 
@@ -247,12 +322,16 @@ def _network(config: ModelConfig, vocab_size: int, tensors: dict[str, Tensor], p
         raise ValueError(f"model.num_layers: expected at most {len(tensors)} in all, found {layers}")
     with torch.device("meta"):
         model = make_network(config, vocab_size)
-    _fill(model, tensors, prefix)
+    fill(model, tensors, prefix)
     return model
 
 
-def _fill(model: torch.nn.Module, tensors: dict[str, Tensor], prefix: str) -> None:
-    """Give a module that has no memory yet its weights."""
+def fill(model: torch.nn.Module, tensors: dict[str, Tensor], prefix: str) -> None:
+    """Give a module its weights, which then share memory with the tensors.
+
+    Raises:
+        ValueError: a tensor is missing, too many, of another shape or not finite; the message names it.
+    """
     expected = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in model.state_dict().items()}
     found = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in tensors.items()}
     for name in sorted(expected.keys() | found.keys()):

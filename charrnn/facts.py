@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from charrnn import __version__
-from charrnn.config import CorpusConfig, TrainingConfig
+from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
 from charrnn.text.corpus import Corpus
 
 
@@ -88,6 +88,39 @@ class Facts:
     step: int | None = None
     command: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=versions)
+
+
+@dataclass(frozen=True)
+class ProgressFacts:
+    """How far a training is, as far as that is numbers; weights, moments, states and generators are tensors beside it.
+
+    Attributes:
+        model: all networks that are trained.
+        with_ngram: whether they are going to be mixed with n-grams.
+        finished: how many are.
+        steps_of_finished: how many steps they took.
+        number: steps taken of the one that is being trained.
+        due: whether a validation is still to come after the last of them.
+        plan: its steps, steps between validations, characters of a validation; None while speed is measured.
+        best_step: after which step its best state was.
+        best_nats: what that scored, None if nothing was; with the numbers of characters and of impossible ones.
+        best_characters: see there.
+        best_impossible: see there.
+        seconds: that it took so far.
+    """
+
+    model: ModelConfig
+    with_ngram: bool
+    finished: int
+    steps_of_finished: int
+    number: int
+    due: bool
+    plan: tuple[int, ...] | None
+    best_step: int
+    best_nats: float | None
+    best_characters: int
+    best_impossible: int
+    seconds: float
 
 
 def restore(key: str, value: Any, kind: Any) -> Any:

@@ -15,7 +15,7 @@ from charrnn.cli.ngram import ngram
 from charrnn.cli.options import configured
 from charrnn.cli.sample import sample
 from charrnn.cli.score import score
-from charrnn.cli.train import train
+from charrnn.cli.train import RESUME_FROM, train
 from charrnn.errors import CharRNNError
 
 INTERRUPTED = 130
@@ -43,7 +43,7 @@ def main() -> None:
     try:
         # Not `make_app()()`, which has exit statuses of its own for Ctrl-C and for a reader that has gone.
         command = typer.main.get_command(make_app())
-        with command.make_context("charrnn", sys.argv[1:]) as context:
+        with command.make_context("charrnn", _with_resume_from(sys.argv[1:])) as context:
             command.invoke(context)
         sys.stdout.flush()
         status = 0
@@ -70,6 +70,17 @@ def main() -> None:
         else:
             raise
     sys.exit(status)
+
+
+def _with_resume_from(words: list[str]) -> list[str]:
+    """`--resume FILE` as an option of its own: typer has none that may stand with and without a value."""
+    found = list(words)
+    for i, word in enumerate(words):
+        if word.startswith("--resume="):
+            found[i] = f"{RESUME_FROM}={word.removeprefix('--resume=')}"
+        elif word == "--resume" and words[i + 1 : i + 2] and words[i + 1].endswith(".safetensors"):
+            found[i] = RESUME_FROM
+    return found
 
 
 def _open_what_is_closed() -> None:

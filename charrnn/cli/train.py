@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
 
-if TYPE_CHECKING:
-    from charrnn.training.loop import Stop
+RESUME_FROM = "--resume-from"
+"""What `--resume FILE` is for typer, which knows no options with and without a value."""
 
 
 def train(
@@ -33,6 +30,18 @@ def train(
         typer.Option(help="Name of the checkpoint; TEXT-CELL if not said.", show_default=False),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing checkpoint.")] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on where the training of that name was stopped, as if it had never been; or `--resume FILE`. "
+            "Where there is none, begin.",
+        ),
+    ] = False,
+    resume_from: Annotated[str | None, typer.Option(RESUME_FROM, hidden=True)] = None,
+    save_every: Annotated[
+        str, typer.Option(help="How often to save between validations: 500 steps, or 5m for minutes.")
+    ] = "5m",
     with_ngram: Annotated[
         bool,
         typer.Option("--with-ngram", help="Mix the network with the n-grams of the same text: better than either."),
@@ -50,12 +59,19 @@ def train(
     from charrnn.checkpoint import last_path
     from charrnn.cli.checkpoints import check_writable, place, refuse_to_overwrite
     from charrnn.cli.options import changed, said
+    from charrnn.cli.signals import stopped_by_signals
     from charrnn.cli.texts import locate, read, show_text
+    from charrnn.cli.train_resume import begun, parse_save_every, refuse_changes, show_resumed
 
     text_path = locate(text)
     path = place(out, f"{text_path.stem}-{model.cell}{'-ngram' * with_ngram}")
-    refuse_to_overwrite(path, force)
-    refuse_to_overwrite(last_path(path), force)
+    often = parse_save_every(save_every)
+    resumed = None
+    if resume or resume_from:
+        path, resumed = begun(path, resume_from)
+    if not resumed:
+        refuse_to_overwrite(path, force)
+        refuse_to_overwrite(last_path(path), force)
     check_writable(path)
 
     from charrnn.cli.devices import choose
@@ -63,50 +79,40 @@ def train(
     from charrnn.cli.train_mixture import count, finish, say_what_counts_add
     from charrnn.text.streams import Streams
     from charrnn.training.keeping import Keeper
-    from charrnn.training.recipes import with_budget
+    from charrnn.training.recipes import Recipe, with_budget
     from charrnn.training.several import train_all
 
-    where = choose(device)
+    where, given = choose(device), said(context)
+    if resumed:
+        facts = resumed.ongoing.facts
+        refuse_changes(resumed, given, corpus, model, training)
+        corpus, model, training = resumed.checkpoint.facts.text.corpus, facts.model, resumed.config
+        with_ngram = facts.with_ngram
     source = read(text_path, corpus)
+    if resumed:
+        resumed.check(source)
     show_text(source)
     mixing = count(source) if with_ngram else None
     ids = mixing.divided.rest if mixing else source.train
     reserved = mixing.reserved if mixing else 0.0
-    spent = time.perf_counter() - started + reserved
-    recipe = with_budget(model, training, said(context), len(ids), where, spent)
-    with_steps = replace(recipe.training, minutes=training.minutes)  # which are said instead of the minutes
-    chosen = f"{changed(model, recipe.model)} {changed(training, with_steps)}".strip()
-    model, training = recipe.model, recipe.training
-    streams = Streams(ids, training.batch_size, training.seq_length)
-    keeper = Keeper(path, source, training, started, tuple(sys.argv))
-    with TrainDisplay(keeper, streams, recipe, where, chosen) as display, _ctrl_c() as stop:
-        for step, is_best in train_all(keeper, model, streams, where, reserved, stop, display.validating):
+    if resumed:
+        recipe, chosen = Recipe(model, training, ()), ""
+        show_resumed(resumed)
+    else:
+        spent = time.perf_counter() - started + reserved
+        recipe = with_budget(model, training, given, len(ids), where, spent)
+        with_steps = replace(recipe.training, minutes=training.minutes)  # which are said instead of the minutes
+        chosen = f"{changed(model, recipe.model)} {changed(training, with_steps)}".strip()
+    streams = Streams(ids, recipe.training.batch_size, recipe.training.seq_length)
+    keeper = Keeper(path, source, recipe.training, recipe.model, started, tuple(sys.argv), with_ngram)
+    with TrainDisplay(keeper, streams, recipe, where, chosen) as display, stopped_by_signals() as stop:
+        for step, is_best in train_all(keeper, streams, where, reserved, stop, display.validating, often, resumed):
             display.show(step, is_best)
     if stop.asked:
-        display.show_end(as_json)
-        raise KeyboardInterrupt
+        display.show_stopped(text)
+        raise typer.Exit(stop.exit_status)
     if mixing:
         finish(mixing, keeper)
     display.show_end(as_json)
     if not mixing:
         say_what_counts_add(keeper)
-
-
-@contextmanager
-def _ctrl_c() -> Iterator[Stop]:
-    """The first Ctrl-C asks the training to stop; a second one leaves at once."""
-    from charrnn.cli.terminal import say
-    from charrnn.training.loop import Stop
-
-    stop = Stop()
-
-    def ask(*_: object) -> None:
-        stop.ask()
-        signal.signal(signal.SIGINT, before)
-        say("stopping: validates and saves first; Ctrl-C again leaves at once")
-
-    before = signal.signal(signal.SIGINT, ask)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)

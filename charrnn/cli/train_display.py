@@ -21,7 +21,7 @@ from charrnn.sampling.generate import generate
 from charrnn.scoring.compare import json_of
 from charrnn.text.streams import Streams
 from charrnn.training.keeping import Keeper
-from charrnn.training.loop import Step
+from charrnn.training.loop import Step, Training
 from charrnn.training.recipes import Recipe
 from charrnn.training.schedule import Plan
 
@@ -58,6 +58,7 @@ class TrainDisplay:
         self.since_report: list[Tensor] = []
         self.looked_at = time.perf_counter()
         self.last: Step | None = None
+        self.training: Training | None = None
 
     def __enter__(self) -> Self:
         self._show_header()
@@ -94,7 +95,8 @@ class TrainDisplay:
     def show(self, step: Step, is_best: bool) -> None:
         """Take in a step, and print a line if it deserves one."""
         self.last = step
-        if step.number == 1:
+        if self.keeper.training is not self.training:
+            self.training = self.keeper.training
             self.bar.reset(self.plan.steps if self.plan else None)
         self.characters += step.characters
         self.since_report.append(step.loss)
@@ -152,15 +154,21 @@ class TrainDisplay:
             best = " (best so far)" if is_best else ""
             line = f"{at}: training loss {loss:.3f}, validation {step.score}{best}"
         say(line, style="bold" if step.score else "")
-        model, vocabulary = self.keeper.model, self.keeper.corpus.vocabulary
+        model, vocabulary = self.keeper.training.model, self.keeper.corpus.vocabulary
         written = generate(model, vocabulary, dataclasses.replace(SAMPLING, seed=step.number))
         say(f"    {one_line(''.join(written))}", style="dim")
         self.looked_at = time.perf_counter()
 
+    def show_stopped(self, text: str) -> None:
+        """Say where the training is, and how it goes on."""
+        if self.last:
+            field("saved", f"{self.keeper.last_path}, after step {self.last.number}")
+        field("go on", f"charrnn train {shlex.quote(text)} --resume {shlex.quote(str(self.keeper.last_path))}")
+
     def show_end(self, as_json: bool) -> None:
         """Say what came out and what to do with it."""
         keeper, facts = self.keeper, self.keeper.facts
-        if self.last is None or facts is None:
+        if facts is None:
             return
         trained = len(keeper.finished)
         if 0 < trained < self.networks:

@@ -1,28 +1,31 @@
-"""The two checkpoints of a training: the best state, by its validation score, and the last one.
+"""What a training leaves on the disk: its best state, its last one, and the one before that.
 
-Of several networks, the first file holds the best states of those that are finished, as one model.
+NAME.safetensors is the best by its validation score; of several networks, those that are finished, as one model.
+NAME-last.safetensors is all that the training depends on, the networks that are finished and the best state included:
+one file, so that there is no moment in which two do not fit together.
 """
 
 from __future__ import annotations
 
 import copy
 import time
-from dataclasses import replace
 from pathlib import Path
 
-from charrnn.checkpoint import last_path, save
-from charrnn.config import TrainingConfig
-from charrnn.facts import Facts, ScoreFacts, TextFacts
+from torch import Tensor
+
+from charrnn.checkpoint import PREVIOUS, Ongoing, below, fill, last_path, save
+from charrnn.config import ModelConfig, TrainingConfig
+from charrnn.facts import Facts, ProgressFacts, TextFacts
 from charrnn.models.ensemble import Network, as_one
 from charrnn.models.mixture import MixtureModel
 from charrnn.models.recurrent import RecurrentModel
 from charrnn.scoring.evaluate import Progress, Score, evaluate, facts_of
 from charrnn.text.corpus import Corpus
-from charrnn.training.loop import Step
+from charrnn.training.loop import Step, Training
 
 
 class Keeper:
-    """Writes NAME.safetensors at each best validation, and NAME-last.safetensors at every one.
+    """Writes NAME.safetensors at each best validation, and NAME-last.safetensors whenever it is told to.
 
     Without a validation part, both are the last state.
 
@@ -30,31 +33,37 @@ class Keeper:
         path: of the best checkpoint.
         corpus: what is trained on.
         config: how.
+        model: the networks, all of them.
         started: `time.perf_counter()` when it began.
         command: the command line, to be remembered in the checkpoint.
+        with_ngram: whether they are going to be mixed with n-grams.
 
     Attributes:
-        model: the network that is trained.
+        training: of the network that is trained.
         finished: the networks before it, in their best states.
         best: the score of its best state.
         best_step: after which step that was.
         score: of all that are finished, as one model.
         facts: of the best checkpoint, once there is one.
         is_mixed: whether a mixture has taken its place.
+        saved_at: `time.perf_counter()` when the last state was saved.
+        saved_step: after which step that was.
     """
 
-    model: RecurrentModel
+    training: Training
 
     def __init__(
         self,
         path: Path,
         corpus: Corpus,
         config: TrainingConfig,
+        model: ModelConfig,
         started: float,
         command: tuple[str, ...] = (),
+        with_ngram: bool = False,
     ) -> None:
-        self.path, self.corpus, self.config = path, corpus, config
-        self.started, self.command = started, command
+        self.path, self.corpus, self.config, self.model = path, corpus, config, model
+        self.started, self.command, self.with_ngram = started, command, with_ngram
         self.finished: list[RecurrentModel] = []
         self.score: Score | None = None
         self.facts: Facts | None = None
@@ -71,12 +80,13 @@ class Keeper:
         """All that are finished, as one model."""
         return as_one(self.finished)
 
-    def begin(self, model: RecurrentModel) -> None:
+    def begin(self, training: Training) -> None:
         """Turn to a network that is trained from here on."""
-        self.model = model
+        self.training = training
         self.best: Score | None = None
         self.best_step = 0
         self.best_state: RecurrentModel | None = None
+        self.saved_at, self.saved_step = time.perf_counter(), training.number
 
     def keep(self, step: Step) -> bool:
         """Save the state after a step; says whether it is the best so far.
@@ -84,16 +94,24 @@ class Keeper:
         Raises:
             CheckpointError: it cannot be written.
         """
-        facts = self._facts(step)
-        save(self.last_path, self.model, self.corpus.vocabulary, facts)
-        if step.score and self.best and step.score.nats_per_char >= self.best.nats_per_char:
-            return False
-        if step.score is None and self.best:
-            return False
-        self.best, self.best_step, self.best_state = step.score, step.number, copy.deepcopy(self.model)
-        if not self.finished:
-            self._save(self.model, facts)
-        return True
+        if step.score:
+            is_best = self.best is None or step.score.nats_per_char < self.best.nats_per_char
+        else:
+            is_best = self.best is None
+        if is_best:
+            self.best, self.best_step = step.score, step.number
+            self.best_state = copy.deepcopy(self.training.model)
+        facts = self._facts(step.number, step.score)
+        save(self.last_path, self.training.model, self.corpus.vocabulary, facts, self._ongoing(), self.previous_path)
+        self.saved_at, self.saved_step = time.perf_counter(), step.number
+        if is_best and not self.finished:
+            self._save(self.training.model, facts)
+        return is_best
+
+    @property
+    def previous_path(self) -> Path:
+        """The file of the state that was saved before the last one."""
+        return last_path(self.path, PREVIOUS)
 
     def finish(self) -> None:
         """Put the network beside those that were finished before.
@@ -102,14 +120,11 @@ class Keeper:
             CheckpointError: it cannot be written.
         """
         assert self.best_state
-        assert self.facts
         self.finished.append(self.best_state)
         self.steps_of_finished += self.best_step
         self.score = self.best
         if len(self.finished) > 1:
-            seconds = time.perf_counter() - self.started
-            facts = replace(self.facts, fit_seconds=seconds, step=self.steps_of_finished, validation=None)
-            self._save(self.network, facts)
+            self._save(self.network, self._facts(self.steps_of_finished, None))
 
     def judge(self, progress: Progress | None = None) -> None:
         """Score all that are finished as one model, where there are several.
@@ -122,10 +137,8 @@ class Keeper:
         """
         if len(self.finished) < 2 or self.score is None:
             return
-        assert self.facts
         self.score = evaluate(self.network, self.corpus.validation[: self.score.characters], progress=progress)
-        seconds = time.perf_counter() - self.started
-        self._save(self.network, replace(self.facts, fit_seconds=seconds, validation=self._score_facts(self.score)))
+        self._save(self.network, self._facts(self.steps_of_finished, self.score))
 
     def keep_mixture(self, mixture: MixtureModel, score: Score | None) -> None:
         """Put a mixture of what is finished and counts in the place of the best checkpoint.
@@ -133,25 +146,77 @@ class Keeper:
         Raises:
             CheckpointError: it cannot be written.
         """
-        assert self.facts
-        seconds = time.perf_counter() - self.started
-        self._save(mixture, replace(self.facts, fit_seconds=seconds, validation=self._score_facts(score)))
+        self._save(mixture, self._facts(self.steps_of_finished, score))
         self.is_mixed = True
+
+    def restore(self, ongoing: Ongoing) -> None:
+        """Take over what is finished, and the best state of the network that is trained; see `begin`, which comes first.
+
+        Args:
+            ongoing: of a checkpoint whose model the training has already.
+
+        Raises:
+            ValueError: a tensor is missing, or has another shape; the message names it.
+            CheckpointError: the best checkpoint cannot be written.
+        """
+        facts, tensors = ongoing.facts, ongoing.tensors
+        self.finished = [self._like(f"finished.{i}.", tensors) for i in range(facts.finished)]
+        self.steps_of_finished = facts.steps_of_finished
+        self.started = time.perf_counter() - facts.seconds
+        self.best_step = facts.best_step
+        if facts.best_nats is not None:
+            self.best = Score(facts.best_nats, facts.best_characters, facts.best_impossible)
+        if facts.best_step == facts.number:
+            self.best_state = copy.deepcopy(self.training.model)
+        elif facts.best_step:
+            self.best_state = self._like("best.", tensors)
+        if self.finished:
+            self._save(self.network, self._facts(self.steps_of_finished, None))
+        elif self.best_state:
+            self._save(self.best_state, self._facts(self.best_step, self.best))
+
+    def _like(self, prefix: str, tensors: dict[str, Tensor]) -> RecurrentModel:
+        """A network of the shape of the one that is trained, from tensors whose names begin so."""
+        network = copy.deepcopy(self.training.model)
+        fill(network, below(prefix, tensors), f"training.{prefix}")
+        return network.to(self.training.model.device).eval()
+
+    def _ongoing(self) -> Ongoing:
+        """All that resuming needs, beside the weights."""
+        training, best = self.training, self.best
+        tensors = training.tensors()
+        for i, network in enumerate(self.finished):
+            tensors |= {f"finished.{i}.{name}": one for name, one in network.state_dict().items()}
+        if self.best_state and self.best_step != training.number:
+            tensors |= {f"best.{name}": one for name, one in self.best_state.state_dict().items()}
+        plan = training.plan
+        facts = ProgressFacts(
+            model=self.model,
+            with_ngram=self.with_ngram,
+            finished=len(self.finished),
+            steps_of_finished=self.steps_of_finished,
+            number=training.number,
+            due=training.due,
+            plan=(plan.steps, plan.validate_every, plan.val_characters) if plan else None,
+            best_step=self.best_step,
+            best_nats=best.nats if best else None,
+            best_characters=best.characters if best else 0,
+            best_impossible=best.impossible if best else 0,
+            seconds=time.perf_counter() - self.started,
+        )
+        return Ongoing(facts, tensors)
 
     def _save(self, model: Network | MixtureModel, facts: Facts) -> None:
         save(self.path, model, self.corpus.vocabulary, facts)
         self.facts = facts
 
-    def _score_facts(self, score: Score | None) -> ScoreFacts | None:
-        return facts_of(score, self.corpus.split, len(self.corpus.validation)) if score else None
-
-    def _facts(self, step: Step) -> Facts:
+    def _facts(self, steps: int, score: Score | None) -> Facts:
         return Facts(
             text=TextFacts.of(self.corpus),
             fit_seconds=time.perf_counter() - self.started,
-            device=str(self.model.device),
-            validation=self._score_facts(step.score),
+            device=str(self.training.model.device),
+            validation=facts_of(score, self.corpus.split, len(self.corpus.validation)) if score else None,
             training=self.config,
-            step=step.number,
+            step=steps,
             command=self.command,
         )

@@ -33,8 +33,8 @@ from charrnn.training.schedule import (
     learning_rate,
     plan_minutes,
 )
-from charrnn.training.steps import steps_of
-from charrnn.training.updates import Updates
+from charrnn.training.steps import TakeStep, steps_of
+from charrnn.training.updates import Updates, tensor_of
 
 UNTIMED_STEPS = 3
 """The first steps are slow: they allocate, and a GPU's third is recorded."""
@@ -66,7 +66,7 @@ class Step:
 
 
 class Stop:
-    """A switch that ends a training after the step that is being taken, with a validation."""
+    """A switch that ends a training after the step that is being taken; it can be resumed from there."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -76,17 +76,8 @@ class Stop:
         self.asked = True
 
 
-def train(
-    model: RecurrentModel,
-    streams: Streams,
-    validation: NDArray[Any],
-    config: TrainingConfig,
-    started: float | None = None,
-    stop: Stop | None = None,
-    val_progress: Progress | None = None,
-    plan: Plan | None = None,
-) -> Iterator[Step]:
-    """Fit a network; it is in evaluation mode whenever a step is yielded.
+class Training:
+    """One network while it is trained: what a step changes, and what the next one depends on.
 
     Dropout draws from PyTorch's global generator of the model's device, which the caller seeds.
 
@@ -96,63 +87,148 @@ def train(
         validation: (N,) the validation part; without characters there are no scores.
         config: see there.
         started: `time.perf_counter()` when the budget of minutes began; now, if not given.
-        stop: ends the training early.
-        val_progress: told the characters scored in a validation.
         plan: how long the training is, instead of what the configuration says.
 
-    Raises:
-        ModelError: the loss is no longer a number.
+    Attributes:
+        number: how many steps were taken.
+        plan: how long it is; None as long as `--minutes` is still measuring.
+        state: of the model after the last step; None before the first.
+        updates: what changes the weights.
+        due: whether a validation is still to come after the last step.
+        rate: of the last step.
+        loss: of the last step, a scalar.
     """
-    torch.set_flush_denormal(True)  # vanishing gradients are denormal, and those are slow (oneDNN issue 561)
-    try:
-        with kept_memory():
-            yield from _steps(model, streams, validation, config, started, stop or Stop(), val_progress, plan)
-    finally:
-        torch.set_flush_denormal(False)  # others count on small numbers: numpy warns when it finds none
+
+    state: State | None = None
+
+    def __init__(
+        self,
+        model: RecurrentModel,
+        streams: Streams,
+        validation: NDArray[Any],
+        config: TrainingConfig,
+        started: float | None = None,
+        plan: Plan | None = None,
+    ) -> None:
+        self.model, self.streams, self.validation, self.config = model, streams, validation, config
+        self.dtype = dtype_of(config, model.device)
+        self.updates = Updates(model, config, self.dtype)
+        self.plan = plan
+        if plan is None and not config.minutes:
+            self.plan = _fixed_plan(config, streams, len(validation))
+        self.started = time.perf_counter() if started is None else started
+        self.number, self.due, self.rate = 0, False, 0.0
+        self.loss = torch.tensor(math.nan)
+
+    def steps(self, stop: Stop | None = None, val_progress: Progress | None = None) -> Iterator[Step]:
+        """Take the steps that are left; the model is in evaluation mode whenever one is yielded.
+
+        Args:
+            stop: ends the training early.
+            val_progress: told the characters scored in a validation.
+
+        Raises:
+            ModelError: the loss is no longer a number.
+        """
+        torch.set_flush_denormal(True)  # vanishing gradients are denormal, and those are slow (oneDNN issue 561)
+        try:
+            with kept_memory():
+                yield from self._steps(stop or Stop(), val_progress)
+        finally:
+            torch.set_flush_denormal(False)  # others count on small numbers: numpy warns when it finds none
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What the steps that are left depend on beside the weights, by name; it is not copied."""
+        device = self.model.device
+        found = {"loss": self.loss, "random.cpu": torch.get_rng_state(), **self.updates.tensors()}
+        if device.type == "cuda":
+            found["random.cuda"] = torch.cuda.get_rng_state(device)
+        return {**found, **{f"carried.{i}": part for i, part in enumerate(self.state or ())}}
+
+    def restore(self, number: int, due: bool, tensors: dict[str, Tensor]) -> None:
+        """Go on where `tensors` came from; the weights must be those of then.
+
+        Args:
+            number: steps taken until then.
+            due: whether a validation was still to come.
+            tensors: what `tensors` gave.
+
+        Raises:
+            ValueError: a tensor is missing, or has another shape; the message names it, what was expected and found.
+        """
+        device, rows = self.model.device, self.streams.batch_size
+        self.number, self.due = number, due
+        self.model.eval()
+        self.updates.restore(tensors)
+        self.loss = tensor_of(tensors, "loss", ()).to(device)
+        sizes = self.model.state_sizes
+        self.state = tuple(tensor_of(tensors, f"carried.{i}", (rows, size)).to(device) for i, size in enumerate(sizes))
+        torch.set_rng_state(tensor_of(tensors, "random.cpu", tuple(torch.get_rng_state().shape)))
+        if device.type == "cuda" and "random.cuda" in tensors:  # another device has other numbers anyway
+            torch.cuda.set_rng_state(tensors["random.cuda"], device)
+
+    def _steps(self, stop: Stop, val_progress: Progress | None) -> Iterator[Step]:
+        take_step = steps_of(self.model, self.updates, self.dtype)
+        clock = _Clock(self.started, 60 * (self.config.minutes or 0), self.number)
+        while self.due or not self.is_over:
+            if not self.due:  # else a training that was stopped had no time for it
+                self._take(take_step, clock)
+            if stop.asked:
+                yield self._done(None)
+                return
+            score = self._validate(clock, val_progress) if self.due else None
+            self.due = False
+            yield self._done(score)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all steps were taken."""
+        return self.plan is not None and self.number >= self.plan.steps
+
+    def _take(self, take_step: TakeStep, clock: _Clock) -> None:
+        """Take a step, and find out what is due after it."""
+        model, config = self.model, self.config
+        if self.plan is None and clock.has_measured(self.number, config.warmup_steps):
+            self.plan = clock.plan(self.number, model, self.validation, config)
+        plan = self.plan
+        steps = plan.steps if plan else 0  # no matter: the rate of the warm-up does not depend on it
+        self.rate = learning_rate(self.number, steps, config.learning_rate, config.warmup_steps)
+        model.train()
+        self.loss, self.state = take_step(self.streams.batch(self.number), self.state, self.rate)
+        model.eval()
+        self.number += 1
+        if plan is None:
+            self.loss.item()  # wait for the device, so that the clock is right
+            clock.tick(self.number)
+        late = plan is not None and not self.is_over and clock.is_late(self.number, plan)
+        self.due = plan is not None and plan.validates_after(self.number) and not late
+
+    def _validate(self, clock: _Clock, progress: Progress | None) -> Score | None:
+        if not torch.isfinite(self.loss):
+            raise ModelError(f"after step {self.number}: the loss is no number; say a lower --learning-rate")
+        part = self.validation[: self.plan.val_characters if self.plan else None]
+        if not len(part):
+            return None
+        before = time.perf_counter()
+        score = evaluate(self.model, part, progress=progress)
+        clock.validated(time.perf_counter() - before)
+        return score
+
+    def _done(self, score: Score | None) -> Step:
+        size = self.streams.batch_size * self.streams.seq_length
+        last = self.is_over and not self.due
+        return Step(self.number, size, self.loss, self.rate, self.plan, score, last)
 
 
-def _steps(
+def train(
     model: RecurrentModel,
     streams: Streams,
     validation: NDArray[Any],
     config: TrainingConfig,
-    started: float | None,
-    stop: Stop,
-    val_progress: Progress | None,
-    plan: Plan | None,
+    stop: Stop | None = None,
 ) -> Iterator[Step]:
-    dtype = dtype_of(config, model.device)
-    take_step = steps_of(model, Updates(model, config, dtype), dtype)
-    if plan is None and not config.minutes:
-        plan = _fixed_plan(config, streams, len(validation))
-    clock = _Clock(time.perf_counter() if started is None else started, 60 * (config.minutes or 0))
-    state: State | None = None
-    number, last = 0, False
-    while not last:
-        if plan is None and clock.has_measured(number, config.warmup_steps):
-            plan = clock.plan(number, model, validation, config)
-        steps = plan.steps if plan else 0  # no matter: the rate of the warm-up does not depend on it
-        rate = learning_rate(number, steps, config.learning_rate, config.warmup_steps)
-        model.train()
-        loss, state = take_step(streams.batch(number), state, rate)
-        model.eval()
-        number += 1
-        if plan is None:
-            loss.item()  # wait for the device, so that the clock is right
-            clock.tick(number)
-        last = stop.asked or number == steps
-        due = plan is not None and plan.validates_after(number) and not clock.is_late(number, plan)
-        validates = len(validation) > 0 and (last or due)
-        if (validates or last) and not torch.isfinite(loss):
-            raise ModelError(f"after step {number}: the loss is no number; say a lower --learning-rate")
-        score = None
-        if validates:
-            part = validation[: plan.val_characters if plan else None]
-            before = time.perf_counter()
-            score = evaluate(model, part, progress=val_progress)
-            clock.validated(time.perf_counter() - before)
-        size = streams.batch_size * streams.seq_length
-        yield Step(number, size, loss, rate, plan, score, last)
+    """Fit a network; see `Training`, which can also go on where one was stopped."""
+    return Training(model, streams, validation, config).steps(stop)
 
 
 def _fixed_plan(config: TrainingConfig, streams: Streams, val_characters: int) -> Plan:
@@ -168,22 +244,23 @@ class _Clock:
     Args:
         begun: `time.perf_counter()` when the budget began.
         budget: seconds.
+        number: of the steps taken before.
     """
 
-    def __init__(self, begun: float, budget: float) -> None:
-        self.begun, self.budget = begun, budget
+    def __init__(self, begun: float, budget: float, number: int = 0) -> None:
+        self.begun, self.budget, self.untimed = begun, budget, number + UNTIMED_STEPS
         self.first = self.latest = time.perf_counter()
         self.validation = self.validations = 0.0
 
     def tick(self, number: int) -> None:
         self.latest = time.perf_counter()
-        if number == UNTIMED_STEPS:
+        if number == self.untimed:
             self.first = self.latest
 
     def has_measured(self, number: int, warmup_steps: int) -> bool:
         """Whether to fix the plan now: after enough time, at the latest at the end of the warm-up."""
         spent = self.latest - self.first >= MEASURED_SHARE * self.budget
-        return number > UNTIMED_STEPS and (spent or number >= warmup_steps)
+        return number > self.untimed and (spent or number >= warmup_steps)
 
     def validated(self, seconds: float) -> None:
         """Take down what a validation took."""
@@ -193,12 +270,12 @@ class _Clock:
     def is_late(self, number: int, plan: Plan) -> bool:
         """Whether there is a budget, and too little left of it for a validation that is not the last."""
         now = time.perf_counter()
-        per_step = (now - self.first - self.validations) / max(1, number - UNTIMED_STEPS)
+        per_step = (now - self.first - self.validations) / max(1, number - self.untimed)
         end = now + (plan.steps - number) * per_step + 2 * self.validation
         return self.budget > 0 and end > self.begun + self.budget
 
     def plan(self, number: int, model: RecurrentModel, validation: NDArray[Any], config: TrainingConfig) -> Plan:
-        per_step = (self.latest - self.first) / (number - UNTIMED_STEPS)
+        per_step = (self.latest - self.first) / (number - self.untimed)
         probe = validation[:PROBE_CHARACTERS]
         per_character = 0.0
         if len(probe):

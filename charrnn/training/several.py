@@ -4,68 +4,94 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 
-from charrnn.config import ModelConfig, TrainingConfig
+from charrnn.config import TrainingConfig
 from charrnn.models.recurrent import RecurrentModel
 from charrnn.scoring.evaluate import Progress
 from charrnn.text.streams import Streams
 from charrnn.training.keeping import Keeper
-from charrnn.training.loop import Step, Stop, train
+from charrnn.training.loop import Step, Stop, Training
+from charrnn.training.resuming import Resumed
 from charrnn.training.schedule import AIM
 
 LEAST_SHARE = 0.8
 """Of the time that a network took, there must be so much left for another one."""
 
 
+@dataclass(frozen=True)
+class SaveEvery:
+    """How often the last state is saved between validations: after so many steps, or so many seconds."""
+
+    steps: int | None = None
+    seconds: float | None = 300.0
+
+    def is_due(self, keeper: Keeper, number: int) -> bool:
+        """Whether to save after a step."""
+        if self.steps:
+            return number - keeper.saved_step >= self.steps
+        return self.seconds is not None and time.perf_counter() - keeper.saved_at >= self.seconds
+
+
 def train_all(
     keeper: Keeper,
-    model: ModelConfig,
     streams: Streams,
     device: torch.device,
     reserved: float = 0.0,
     stop: Stop | None = None,
     val_progress: Progress | None = None,
+    save_every: SaveEvery | None = None,
+    resumed: Resumed | None = None,
 ) -> Iterator[tuple[Step, bool]]:
-    """Fit as many networks as the configuration says, each from its own seed, and keep them.
+    """Fit as many networks as the keeper's model says, each from its own seed, and keep them.
 
     Of a budget of minutes each gets its share. The first one measures how many steps that is; the others take as many,
     and if the machine was slower than it had seemed, there are fewer of them.
 
     Args:
         keeper: of the checkpoints; its configuration says how the networks are fitted.
-        model: the networks.
         streams: the training part.
         device: to train on.
         reserved: seconds of the minutes that are kept for something else.
-        stop: ends the training early; the network that it ends is left out, unless it is the first.
+        stop: ends the training early: the state is saved, and the training can be resumed from it.
         val_progress: told the characters scored in a validation.
+        save_every: how often to save between validations.
+        resumed: where to go on.
 
     Yields:
         Each step, and whether it gave the best state of its network so far.
 
     Raises:
         ModelError: the loss is no longer a number.
-        CheckpointError: a checkpoint cannot be written.
+        CheckpointError: a checkpoint cannot be written, or what was to be resumed is damaged.
     """
-    config, stop = keeper.config, stop or Stop()
+    config, model, stop, save_every = keeper.config, keeper.model, stop or Stop(), save_every or SaveEvery()
+    if resumed:  # so that the minutes that are gone count
+        keeper.started = time.perf_counter() - resumed.ongoing.facts.seconds
     end = keeper.started + 60 * AIM * (config.minutes or 0) - reserved
-    each, plan = _with_share(config, end, model.networks), None
-    for number in range(model.networks):
+    first, plan = 0, None
+    if resumed:
+        first, plan = resumed.ongoing.facts.finished, resumed.plan
+    each = _with_share(config, end, model.networks - first)
+    for number in range(first, model.networks):
         begun = time.perf_counter()
         torch.manual_seed(config.seed + number)
         network = RecurrentModel(replace(model, networks=1), len(keeper.corpus.vocabulary)).to(device)
-        keeper.begin(network)
-        for step in train(network, streams, keeper.corpus.validation, each, begun, stop, val_progress, plan):
-            plan = step.plan
-            yield step, keeper.keep(step) if step.score or step.last else False
-        if stop.asked and number:
-            break
+        training = Training(network, streams, keeper.corpus.validation, each, begun, plan)
+        keeper.begin(training)
+        if resumed and number == first:
+            resumed.restore(keeper)
+        for step in training.steps(stop, val_progress):
+            saves = step.score or step.last or stop.asked or save_every.is_due(keeper, step.number)
+            yield step, keeper.keep(step) if saves else False
+        if stop.asked:
+            return
+        plan = training.plan
         keeper.finish()
         now = time.perf_counter()
-        if stop.asked or (config.minutes and end - now < LEAST_SHARE * (now - begun)):
+        if config.minutes and end - now < LEAST_SHARE * (now - begun):
             break
     keeper.judge(val_progress)
 

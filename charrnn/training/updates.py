@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 from torch.optim import AdamW, Optimizer
@@ -47,6 +49,36 @@ class Updates:
         is_scaled = dtype == torch.float16 or (dtype == torch.bfloat16 and model.device.type == "cuda")
         self.scale = LossScale(model.device) if is_scaled else None
 
+    def tensors(self) -> dict[str, Tensor]:
+        """What the next update depends on beside weights and gradients, by name; it is not copied."""
+        found = {
+            f"optimizer.{i}.{j}.{name}": tensor
+            for i, optimizer in enumerate(self.optimizers)
+            for j, of_one in optimizer.state_dict()["state"].items()
+            for name, tensor in of_one.items()
+        }
+        if self.scale:
+            found |= {"scale.factor": self.scale.factor, "scale.good_steps": self.scale.good_steps}
+        return found
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Go on where `tensors` came from: the same settings, after a step at least.
+
+        Raises:
+            ValueError: a tensor is missing, or has another shape; the message names it, what was expected and found.
+        """
+        for i, optimizer in enumerate(self.optimizers):
+            parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+            state = {
+                j: {name: tensor_of(tensors, f"optimizer.{i}.{j}.{name}", shape) for name, shape in shapes.items()}
+                for j, shapes in enumerate(_shapes(optimizer, parameters))
+                if shapes
+            }
+            optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+        if self.scale:
+            self.scale.factor.copy_(tensor_of(tensors, "scale.factor", ()))
+            self.scale.good_steps.copy_(tensor_of(tensors, "scale.good_steps", ()))
+
     def set_recording(self, on: bool) -> None:
         """Whether steps may be recorded from now on: all is decided on the device, and the rate is there too."""
         for optimizer in self.optimizers:
@@ -73,3 +105,21 @@ class Updates:
             optimizer.found_inf = found_inf  # type: ignore[attr-defined]
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
+
+
+def _shapes(optimizer: Optimizer, parameters: list[Tensor]) -> Iterator[dict[str, tuple[int, ...]]]:
+    """What an optimizer remembers of each parameter, by name."""
+    if isinstance(optimizer, AdamW):
+        yield from ({"step": (), "exp_avg": tuple(p.shape), "exp_avg_sq": tuple(p.shape)} for p in parameters)
+        return
+    shapes = [tuple(parameter.shape) for parameter in parameters]
+    for i, shape in enumerate(shapes):  # Muon keeps the momentum of all matrices of a shape with the first
+        yield {} if shape in shapes[:i] else {"momentum": (shapes.count(shape), *shape)}
+
+
+def tensor_of(tensors: dict[str, Tensor], name: str, shape: tuple[int, ...]) -> Tensor:
+    """The tensor of a name, if it has the shape; else ValueError, which names it, what was expected and found."""
+    found = tensors.get(name)
+    if found is None or tuple(found.shape) != shape:
+        raise ValueError(f"training.{name}: expected {shape}, found {None if found is None else tuple(found.shape)}")
+    return found

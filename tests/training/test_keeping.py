@@ -9,8 +9,9 @@ from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.models.recurrent import RecurrentModel
 from charrnn.scoring.evaluate import Score
 from charrnn.text.corpus import Corpus
+from charrnn.text.streams import Streams
 from charrnn.training.keeping import Keeper
-from charrnn.training.loop import Step
+from charrnn.training.loop import Step, Training
 from charrnn.training.schedule import Plan
 
 
@@ -22,8 +23,9 @@ def step(number: int, nats: float | None, characters: int) -> Step:
 def test_the_best_stays_when_the_last_is_worse(small_corpus: Corpus, tmp_path: Path) -> None:
     model = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary))
     config = TrainingConfig(steps=9)
-    keeper = Keeper(tmp_path / "sub" / "text-lstm.safetensors", small_corpus, config, 0.0, ("charrnn", "train"))
-    keeper.begin(model)
+    path = tmp_path / "sub" / "text-lstm.safetensors"
+    keeper = Keeper(path, small_corpus, config, model.config, 0.0, ("charrnn", "train"))
+    keeper.begin(Training(model, Streams(small_corpus.train, 4, 8), small_corpus.validation, config))
     whole = len(small_corpus.validation)
     kept = []
     for number, nats in ((3, 2.0), (6, 1.5), (9, 1.7)):
@@ -48,8 +50,8 @@ def test_the_best_stays_when_the_last_is_worse(small_corpus: Corpus, tmp_path: P
 
 def test_without_scores_the_best_is_the_last(small_corpus: Corpus, tmp_path: Path) -> None:
     model = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary))
-    keeper = Keeper(tmp_path / "a.safetensors", small_corpus, TrainingConfig(), 0.0)
-    keeper.begin(model)
+    keeper = Keeper(tmp_path / "a.safetensors", small_corpus, TrainingConfig(), model.config, 0.0)
+    keeper.begin(Training(model, Streams(small_corpus.train, 4, 8), small_corpus.validation, TrainingConfig()))
     assert keeper.keep(step(1, None, 0))
     assert keeper.keep(step(2, None, 0))
     assert load(keeper.path).facts.step == 2

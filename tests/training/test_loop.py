@@ -118,7 +118,7 @@ def test_late_is_when_the_end_would_come_after_the_budget(
     assert not _Clock(begun=now, budget=0).is_late(53, Plan(103, 50, 1))
 
 
-def test_stopping_validates_first(small_corpus: Corpus) -> None:
+def test_stopping_takes_the_step_to_its_end(small_corpus: Corpus) -> None:
     stop = Stop()
     model = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary))
     steps = []
@@ -127,8 +127,8 @@ def test_stopping_validates_first(small_corpus: Corpus) -> None:
         if step.number == 4:
             stop.ask()
     assert [step.number for step in steps] == [1, 2, 3, 4, 5]
-    assert steps[-1].last
-    assert steps[-1].score is not None
+    assert not steps[-1].last
+    assert steps[-1].score is None
 
 
 def test_without_a_validation_part_there_is_no_score(small_corpus: Corpus) -> None:

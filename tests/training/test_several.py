@@ -27,10 +27,10 @@ THREE = ModelConfig(hidden_size=16, dropout=0.1, networks=3)
 def run(
     corpus: Corpus, folder: Path, config: TrainingConfig = QUICK, model: ModelConfig = THREE, stop: Stop | None = None
 ) -> tuple[Keeper, list[Step]]:
-    keeper = Keeper(folder / "a.safetensors", corpus, config, time.perf_counter())
+    keeper = Keeper(folder / "a.safetensors", corpus, config, model, time.perf_counter())
     streams = Streams(corpus.train, config.batch_size, config.seq_length)
     steps = []
-    for step, _ in train_all(keeper, model, streams, CPU, stop=stop):
+    for step, _ in train_all(keeper, streams, CPU, stop=stop):
         steps.append(step)
         if stop and len(keeper.finished) == 1 and step.number == 3:
             stop.ask()

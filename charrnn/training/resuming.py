@@ -1,0 +1,96 @@
+"""Going on where a training was stopped, as if it had never been."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from charrnn.checkpoint import PREVIOUS, Checkpoint, Ongoing, last_path, load, load_ongoing
+from charrnn.config import TrainingConfig
+from charrnn.errors import CheckpointError
+from charrnn.models.recurrent import RecurrentModel
+from charrnn.text.corpus import Corpus
+from charrnn.training.keeping import Keeper
+from charrnn.training.schedule import Plan
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """A training that was stopped, as it was saved.
+
+    Attributes:
+        checkpoint: the network that was trained, and the facts of its training.
+        ongoing: what its next steps depend on.
+    """
+
+    checkpoint: Checkpoint
+    ongoing: Ongoing
+
+    @property
+    def config(self) -> TrainingConfig:
+        """How it was trained."""
+        assert self.checkpoint.facts.training
+        return self.checkpoint.facts.training
+
+    @property
+    def plan(self) -> Plan | None:
+        """How long it was to be; None if that was not yet known."""
+        return Plan(*self.ongoing.facts.plan) if self.ongoing.facts.plan else None
+
+    def check(self, corpus: Corpus) -> None:
+        """Raise CheckpointError unless this is the text that it was trained on."""
+        text = self.checkpoint.facts.text
+        if corpus.sha256 != text.sha256:
+            raise CheckpointError(
+                f"{self.checkpoint.path}: was trained on {text.path}, and {corpus.path} is another text; "
+                f"say --init-from {self.checkpoint.path} to begin anew with its weights"
+            )
+
+    def restore(self, keeper: Keeper) -> None:
+        """Give a keeper, and the training that it has begun, all that was saved.
+
+        Raises:
+            CheckpointError: the file does not hold what its header says.
+        """
+        facts, training = self.ongoing.facts, keeper.training
+        try:
+            assert isinstance(self.checkpoint.model, RecurrentModel)
+            training.model.load_state_dict(self.checkpoint.model.state_dict())
+            training.restore(facts.number, facts.due, self.ongoing.tensors)
+            keeper.restore(self.ongoing)
+        except (ValueError, RuntimeError) as error:
+            raise CheckpointError(f"{self.checkpoint.path}: is damaged, or from another version: {error}") from error
+
+
+def find(path: Path) -> Resumed | None:
+    """The training whose best checkpoint goes to `path`: its last state, or where that is damaged the one before.
+
+    Returns:
+        None if there is neither.
+
+    Raises:
+        CheckpointError: none of them can be read, or they are no trainings.
+    """
+    errors = []
+    for candidate in (last_path(path), last_path(path, PREVIOUS)):
+        if not candidate.exists():
+            continue
+        try:
+            return open_training(candidate)
+        except CheckpointError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
+    return None
+
+
+def open_training(path: Path) -> Resumed:
+    """The training that a file was saved from.
+
+    Raises:
+        CheckpointError: it cannot be read, or holds a model alone.
+    """
+    found = Resumed(load(path), load_ongoing(path))
+    if not isinstance(found.checkpoint.model, RecurrentModel) or found.checkpoint.facts.training is None:
+        raise CheckpointError(f"{path}: holds no training; name a file that ends with -last.safetensors")
+    return found

@@ -1,0 +1,110 @@
+"""A training that was stopped goes on as if it had never been."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from charrnn.config import CELLS, ModelConfig, TrainingConfig
+from charrnn.errors import CheckpointError
+from charrnn.text.corpus import Corpus
+from charrnn.text.streams import Streams
+from charrnn.training.keeping import Keeper
+from charrnn.training.loop import Step, Stop
+from charrnn.training.resuming import Resumed, find, open_training
+from charrnn.training.several import SaveEvery, train_all
+
+CPU = torch.device("cpu")
+QUICK = TrainingConfig(steps=12, seq_length=16, batch_size=4, warmup_steps=5, validate_every=4, seed=3)
+DROPPING = ModelConfig(hidden_size=16, dropout=0.3)
+
+
+def run(
+    corpus: Corpus,
+    path: Path,
+    model: ModelConfig = DROPPING,
+    stop_at: int | None = None,
+    resumed: Resumed | None = None,
+    config: TrainingConfig = QUICK,
+) -> list[Step]:
+    """All of a training, or what is left of it; `stop_at` counts the steps of this run."""
+    keeper = Keeper(path, corpus, config, model, time.perf_counter())
+    stop, steps = Stop(), []
+    streams = Streams(corpus.train, config.batch_size, config.seq_length)
+    for step, _ in train_all(keeper, streams, CPU, stop=stop, save_every=SaveEvery(steps=3), resumed=resumed):
+        steps.append(step)
+        if len(steps) + 1 == stop_at:  # asked now, it stops after the next one
+            stop.ask()
+    return steps
+
+
+def assert_same(first: Path, second: Path) -> None:
+    """All tensors of both checkpoints, bit for bit."""
+    for ending in ("", "-last"):
+        one, other = (load_file(path.with_name(f"{path.stem}{ending}.safetensors")) for path in (first, second))
+        assert one.keys() == other.keys()
+        for name, tensor in one.items():
+            assert tensor.equal(other[name]), f"{name}{ending}"
+
+
+@pytest.mark.parametrize("stop_at", [2, 4, 7, 12])
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_bits_are_those_of_an_undisturbed_run(
+    small_corpus: Corpus, tmp_path: Path, cell: str, stop_at: int
+) -> None:
+    """Also where a validation was due, which the stop leaves out, and after the last step."""
+    model = replace(DROPPING, cell=cell)
+    run(small_corpus, tmp_path / "whole.safetensors", model)
+    path = tmp_path / "parts.safetensors"
+    assert len(run(small_corpus, path, model, stop_at)) == stop_at
+    run(small_corpus, path, model, resumed=find(path))
+    assert_same(tmp_path / "whole.safetensors", path)
+
+
+def test_stopped_again_and_again(small_corpus: Corpus, tmp_path: Path) -> None:
+    """Of two networks; what is finished and the best state of the other come along."""
+    model = replace(DROPPING, networks=2)
+    run(small_corpus, tmp_path / "whole.safetensors", model)
+    path, resumed = tmp_path / "parts.safetensors", None
+    for _ in range(9):
+        run(small_corpus, path, model, stop_at=3, resumed=resumed)
+        resumed = find(path)
+    run(small_corpus, path, model, resumed=resumed)
+    assert_same(tmp_path / "whole.safetensors", path)
+
+
+def test_what_was_over_stays_so(small_corpus: Corpus, tmp_path: Path) -> None:
+    path = tmp_path / "it.safetensors"
+    run(small_corpus, path)
+    before = load_file(path)
+    assert run(small_corpus, path, resumed=find(path)) == []
+    assert all(tensor.equal(before[name]) for name, tensor in load_file(path).items())
+
+
+def test_a_damaged_last_state_gives_way_to_the_one_before(small_corpus: Corpus, tmp_path: Path) -> None:
+    path = tmp_path / "it.safetensors"
+    run(small_corpus, path)
+    last = tmp_path / "it-last.safetensors"
+    whole = last.read_bytes()
+    last.write_bytes(whole[:-100])
+    resumed = find(path)
+    assert resumed
+    assert resumed.checkpoint.path.name == "it-previous.safetensors"
+    assert resumed.ongoing.facts.number == 11
+    run(small_corpus, path, resumed=resumed)
+    assert load_file(last).keys() > load_file(path).keys()
+    (tmp_path / "it-previous.safetensors").unlink()
+    last.write_bytes(whole[:-100])
+    with pytest.raises(CheckpointError, match="it-last.safetensors: is no safetensors file"):
+        find(path)
+
+
+def test_nothing_to_resume(small_corpus: Corpus, tmp_path: Path) -> None:
+    path = tmp_path / "it.safetensors"
+    assert find(path) is None
+    run(small_corpus, path)
+    with pytest.raises(CheckpointError, match="holds a model alone"):
+        open_training(path)
