@@ -57,8 +57,8 @@ def fit(
     scores, steps = [], 0
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        keeper = Keeper(Path(folder) / "model.safetensors", corpus, settings, started)
-        for step, _ in train_all(keeper, model, streams, device):
+        keeper = Keeper(Path(folder) / "model.safetensors", corpus, settings, model, started)
+        for step, _ in train_all(keeper, streams, device):
             steps += 1
             if step.score:
                 scores.append((time.perf_counter() - started, step.score))

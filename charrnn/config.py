@@ -222,6 +222,9 @@ class TrainingConfig(Checked):
         None, "Steps between validations. The default is 1000; with --minutes, what fits.",
         check=between(1),
     )  # fmt: skip
+    freeze_layers: int = option(
+        0, "How many of the layers, from the first, stay as they are; of use with --init-from.", check=between(0)
+    )
     precision: str = option(
         "auto", "Of matrix products in training: float32, bfloat16, float16; auto: what the machine is fast at.",
         check=one_of(PRECISIONS),

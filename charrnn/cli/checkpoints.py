@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from charrnn.checkpoint import SUFFIX
+from filelock import FileLock, Timeout
+
+from charrnn.checkpoint import PREVIOUS, SUFFIX, last_path
 from charrnn.errors import CheckpointError, UsageError
 
 FOLDER = Path("checkpoints")
@@ -26,10 +30,18 @@ def place(out: str | None, default_name: str) -> Path:
     return path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
 
 
-def refuse_to_overwrite(path: Path, force: bool) -> None:
+def refuse_to_overwrite(path: Path, force: bool, is_training: bool = False) -> None:
     """Raise UsageError where a checkpoint would be lost."""
-    if path.exists() and not force:
-        raise UsageError(f"{path}: exists; say --force to overwrite it, or --out NAME for another")
+    go_on = ", --resume to go on with it" * is_training
+    for one in (path, *((last_path(path), last_path(path, PREVIOUS)) if is_training else ())):
+        if one.exists() and not force:
+            raise UsageError(f"{one}: exists; say --force to overwrite it{go_on}, or --out NAME for another")
+
+
+def forget_last(path: Path) -> None:
+    """Take away the last states of an earlier training of that name, from which a new one must not be resumed."""
+    for one in (last_path(path), last_path(path, PREVIOUS)):
+        one.unlink(missing_ok=True)
 
 
 def check_writable(path: Path) -> None:
@@ -42,6 +54,26 @@ def check_writable(path: Path) -> None:
         raise CheckpointError(
             f"{path.parent}: cannot be written to: {error.strerror}; say another place with --out"
         ) from error
+
+
+@contextmanager
+def reserved(path: Path) -> Iterator[None]:
+    """Keep the name of a checkpoint from other processes; the system frees it when this one ends, however it does.
+
+    Raises:
+        CheckpointError: another process has it.
+    """
+    lock = FileLock(path.with_name(f".{path.name}.lock"), blocking=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise CheckpointError(
+            f"{path}: another training is writing it; wait for its end, or say another name with --out"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def find(name: str) -> Path:

@@ -53,10 +53,10 @@ def fetch_known(text: KnownText) -> Path:
     return path
 
 
-def read(path: Path, config: CorpusConfig, vocabulary: Vocabulary | None = None) -> Corpus:
+def read(path: Path, config: CorpusConfig, vocabulary: Vocabulary | None = None, grow: bool = False) -> Corpus:
     """Read a text, with a bar."""
     with progress(f"reading {path.name}", "B") as update:
-        return read_corpus(path, config, vocabulary, update)
+        return read_corpus(path, config, vocabulary, update, grow)
 
 
 def read_fitted_on(model: Checkpoint, name: str | None = None) -> Corpus:

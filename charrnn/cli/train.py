@@ -5,11 +5,16 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import replace
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
+
+if TYPE_CHECKING:
+    from charrnn.cli.train_begin import Beginning
+    from charrnn.training.several import SaveEvery
 
 RESUME_FROM = "--resume-from"
 """What `--resume FILE` is for typer, which knows no options with and without a value."""
@@ -39,6 +44,13 @@ def train(
         ),
     ] = False,
     resume_from: Annotated[str | None, typer.Option(RESUME_FROM, hidden=True)] = None,
+    init_from: Annotated[
+        str | None,
+        typer.Option(
+            help="Begin with the weights of another checkpoint; characters that it does not know are added.",
+            show_default=False,
+        ),
+    ] = None,
     save_every: Annotated[
         str, typer.Option(help="How often to save between validations: 500 steps, or 5m for minutes.")
     ] = "5m",
@@ -53,28 +65,41 @@ def train(
 
     What is not said is chosen for the minutes there are: 5 on a CPU, 2 on a GPU, if no length is said.
 
-    Keeps the best and the last state under checkpoints/. Ctrl-C validates, saves and leaves.
+    Keeps the best and the last state under checkpoints/. Ctrl-C saves and leaves; --resume goes on.
     """
     started = time.perf_counter()
-    from charrnn.checkpoint import last_path
-    from charrnn.cli.checkpoints import check_writable, place, refuse_to_overwrite
-    from charrnn.cli.options import changed, said
-    from charrnn.cli.signals import stopped_by_signals
-    from charrnn.cli.texts import locate, read, show_text
-    from charrnn.cli.train_resume import begun, parse_save_every, refuse_changes, show_resumed
+    from charrnn.cli.checkpoints import check_writable, place, refuse_to_overwrite, reserved
+    from charrnn.cli.options import said
+    from charrnn.cli.texts import locate
+    from charrnn.cli.train_begin import Beginning, best_path
+    from charrnn.cli.train_begin import save_every as parsed
 
     text_path = locate(text)
-    path = place(out, f"{text_path.stem}-{model.cell}{'-ngram' * with_ngram}")
-    often = parse_save_every(save_every)
-    resumed = None
-    if resume or resume_from:
-        path, resumed = begun(path, resume_from)
-    if not resumed:
-        refuse_to_overwrite(path, force)
-        refuse_to_overwrite(last_path(path), force)
+    path = best_path(resume_from, place(out, f"{text_path.stem}-{model.cell}{'-ngram' * with_ngram}"))
+    often = parsed(save_every)
     check_writable(path)
+    with reserved(path):
+        begun = Beginning(corpus, model, training, said(context), with_ngram)
+        if resume or resume_from:
+            begun = begun.go_on(path, resume_from)
+        if not begun.resumed:
+            refuse_to_overwrite(path, force, is_training=True)
+            if init_from:
+                begun = begun.start_from(init_from)
+        status = _train(text_path, path, begun, often, device, started, as_json)
+    if status:
+        raise typer.Exit(status)
 
+
+def _train(
+    text_path: Path, path: Path, begun: Beginning, often: SaveEvery, device: str, started: float, as_json: bool
+) -> int:
+    """Train, mix and show; the exit status that a signal asks for."""
+    from charrnn.cli.checkpoints import forget_last
     from charrnn.cli.devices import choose
+    from charrnn.cli.options import changed
+    from charrnn.cli.signals import stopped_by_signals
+    from charrnn.cli.texts import read, show_text
     from charrnn.cli.train_display import TrainDisplay
     from charrnn.cli.train_mixture import count, finish, say_what_counts_add
     from charrnn.text.streams import Streams
@@ -82,37 +107,36 @@ def train(
     from charrnn.training.recipes import Recipe, with_budget
     from charrnn.training.several import train_all
 
-    where, given = choose(device), said(context)
-    if resumed:
-        facts = resumed.ongoing.facts
-        refuse_changes(resumed, given, corpus, model, training)
-        corpus, model, training = resumed.checkpoint.facts.text.corpus, facts.model, resumed.config
-        with_ngram = facts.with_ngram
-    source = read(text_path, corpus)
-    if resumed:
-        resumed.check(source)
+    where = choose(device)
+    source = read(text_path, begun.corpus, begun.vocabulary, grow=True)
+    if begun.resumed:
+        begun.resumed.check(source)
     show_text(source)
-    mixing = count(source) if with_ngram else None
+    begun.show()
+    mixing = count(source) if begun.with_ngram else None
     ids = mixing.divided.rest if mixing else source.train
-    reserved = mixing.reserved if mixing else 0.0
-    if resumed:
-        recipe, chosen = Recipe(model, training, ()), ""
-        show_resumed(resumed)
-    else:
-        spent = time.perf_counter() - started + reserved
-        recipe = with_budget(model, training, given, len(ids), where, spent)
+    kept_back = mixing.reserved if mixing else 0.0
+    model, training, chosen = begun.model, begun.training, ""
+    recipe = Recipe(model, training, ())
+    if not begun.resumed:
+        spent = time.perf_counter() - started + kept_back
+        recipe = with_budget(model, training, begun.said, len(ids), where, spent)
         with_steps = replace(recipe.training, minutes=training.minutes)  # which are said instead of the minutes
         chosen = f"{changed(model, recipe.model)} {changed(training, with_steps)}".strip()
+        forget_last(path)
     streams = Streams(ids, recipe.training.batch_size, recipe.training.seq_length)
-    keeper = Keeper(path, source, recipe.training, recipe.model, started, tuple(sys.argv), with_ngram)
+    keeper = Keeper(path, source, recipe.training, recipe.model, started, tuple(sys.argv), begun.with_ngram)
     with TrainDisplay(keeper, streams, recipe, where, chosen) as display, stopped_by_signals() as stop:
-        for step, is_best in train_all(keeper, streams, where, reserved, stop, display.validating, often, resumed):
+        for step, is_best in train_all(
+            keeper, streams, where, kept_back, stop, display.validating, often, begun.resumed, begun.start
+        ):
             display.show(step, is_best)
     if stop.asked:
-        display.show_stopped(text)
-        raise typer.Exit(stop.exit_status)
+        display.show_stopped(text_path)
+        return stop.exit_status
     if mixing:
         finish(mixing, keeper)
     display.show_end(as_json)
     if not mixing:
         say_what_counts_add(keeper)
+    return 0

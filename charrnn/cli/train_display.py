@@ -7,6 +7,7 @@ import json
 import math
 import shlex
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -159,11 +160,11 @@ class TrainDisplay:
         say(f"    {one_line(''.join(written))}", style="dim")
         self.looked_at = time.perf_counter()
 
-    def show_stopped(self, text: str) -> None:
+    def show_stopped(self, text: Path) -> None:
         """Say where the training is, and how it goes on."""
         if self.last:
             field("saved", f"{self.keeper.last_path}, after step {self.last.number}")
-        field("go on", f"charrnn train {shlex.quote(text)} --resume {shlex.quote(str(self.keeper.last_path))}")
+        field("go on", f"charrnn train {shlex.quote(str(text))} --resume {shlex.quote(str(self.keeper.last_path))}")
 
     def show_end(self, as_json: bool) -> None:
         """Say what came out and what to do with it."""

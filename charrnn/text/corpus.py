@@ -112,6 +112,7 @@ def read_corpus(
     config: CorpusConfig,
     vocabulary: Vocabulary | None = None,
     progress: Progress | None = None,
+    grow: bool = False,
 ) -> Corpus:
     r"""Read and encode a text.
 
@@ -123,6 +124,7 @@ def read_corpus(
         config: encoding and split.
         vocabulary: ids to use; made from the text (its characters in the order of their code points) if not given.
         progress: told the bytes read, and of how many, both readings counted.
+        grow: whether characters that the vocabulary lacks are added to it.
 
     Raises:
         TextError: the file cannot be read or decoded, is empty, has unknown characters, or is changed while it is read.
@@ -139,7 +141,8 @@ def read_corpus(
         length += len(piece)
     if not length:
         raise TextError(f"{path}: the file is empty; there is nothing to read")
-    vocabulary = vocabulary or _vocabulary_of(seen, config)
+    found = _vocabulary_of(seen, config)
+    vocabulary = (vocabulary.grown(found.characters or ()) if grow else vocabulary) if vocabulary else found
     lookup = _lookup(vocabulary, seen, path)
     second = _Reading(path, config, lambda done: report(size + done, 2 * size))
     try:

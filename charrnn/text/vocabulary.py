@@ -81,6 +81,12 @@ class Vocabulary:
         ids = np.array([self._ids.get(character, substitute) for character in text], np.int64)
         return ids[ids >= 0]
 
+    def grown(self, characters: Iterable[str]) -> Vocabulary:
+        """The same with more characters behind, in the order of their code points; ids stay what they are."""
+        if self.characters is None:
+            return self
+        return Vocabulary((*self.characters, *sorted(set(characters) - set(self.characters))))
+
     def decoder(self) -> Callable[[int], str]:
         """A function from the next id to the text that it completes; for bytes that may be none yet."""
         if self.characters is not None:

@@ -150,7 +150,7 @@ class Keeper:
         self.is_mixed = True
 
     def restore(self, ongoing: Ongoing) -> None:
-        """Take over what is finished, and the best state of the network that is trained; see `begin`, which comes first.
+        """Take over what is finished, and the best state of the network that was begun.
 
         Args:
             ongoing: of a checkpoint whose model the training has already.

@@ -16,6 +16,7 @@ from charrnn.training.keeping import Keeper
 from charrnn.training.loop import Step, Stop, Training
 from charrnn.training.resuming import Resumed
 from charrnn.training.schedule import AIM
+from charrnn.training.starting import Start
 
 LEAST_SHARE = 0.8
 """Of the time that a network took, there must be so much left for another one."""
@@ -44,6 +45,7 @@ def train_all(
     val_progress: Progress | None = None,
     save_every: SaveEvery | None = None,
     resumed: Resumed | None = None,
+    start: Start | None = None,
 ) -> Iterator[tuple[Step, bool]]:
     """Fit as many networks as the keeper's model says, each from its own seed, and keep them.
 
@@ -59,6 +61,7 @@ def train_all(
         val_progress: told the characters scored in a validation.
         save_every: how often to save between validations.
         resumed: where to go on.
+        start: weights to begin with.
 
     Yields:
         Each step, and whether it gave the best state of its network so far.
@@ -79,6 +82,10 @@ def train_all(
         begun = time.perf_counter()
         torch.manual_seed(config.seed + number)
         network = RecurrentModel(replace(model, networks=1), len(keeper.corpus.vocabulary)).to(device)
+        if start:
+            start.fill(network, keeper.corpus.vocabulary)
+        for cell in network.cells[: config.freeze_layers]:
+            cell.requires_grad_(False)
         training = Training(network, streams, keeper.corpus.validation, each, begun, plan)
         keeper.begin(training)
         if resumed and number == first:

@@ -32,7 +32,8 @@ class Updates:
     """
 
     def __init__(self, model: RecurrentModel, config: TrainingConfig, dtype: torch.dtype) -> None:
-        self.parameters, self.grad_clip = list(model.parameters()), config.grad_clip
+        self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self.grad_clip = config.grad_clip
         inner = {id(parameter) for parameter in model.cells.parameters()} if config.optimizer == "muon" else set()
         by_muon = [parameter for parameter in self.parameters if parameter.dim() == 2 and id(parameter) in inner]
         muons = {id(parameter) for parameter in by_muon}

@@ -1,0 +1,102 @@
+"""Processes that are killed, and asked to stop: nothing is lost, and what goes on gives the same bits."""
+
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from processes import start
+from safetensors.torch import load_file
+
+from charrnn.checkpoint import load
+
+TEXT = "to be or not to be, that is the question; whether 'tis nobler in the mind to suffer\n" * 60
+WORDS = ("--hidden", 16, "--dropout", 0.2, "--batch-size", 4, "--seq-length", 32, "--steps", 240, "--validate-every", 40)
+OFTEN = ("--save-every", 7)
+NAMES = ("it", "it-last")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "text.txt").write_text(TEXT, encoding="utf-8")
+    return tmp_path
+
+
+def train(folder: Path, out: str, *more: object) -> int | None:
+    """Train to the end; the exit status."""
+    process = start(folder, "train", "text.txt", *WORDS, *OFTEN, "--out", out, *more)
+    process.join(120)
+    return process.exitcode
+
+
+def assert_same(folder: Path, first: str, second: str) -> None:
+    for ending in ("", "-last"):
+        one, other = (load_file(folder / f"checkpoints/{name}{ending}.safetensors") for name in (first, second))
+        assert one.keys() == other.keys()
+        assert [name for name in one if not one[name].equal(other[name])] == []
+
+
+def kill_again_and_again(folder: Path, times: int, seed: int) -> None:
+    """Kill a training that always resumes, so many times, at any moment of the time it takes; then let it end."""
+    started = time.perf_counter()
+    assert train(folder, "whole") == 0
+    longest = time.perf_counter() - started
+    chance = random.Random(seed)
+    killed = 0
+    while killed < times:
+        process = start(folder, "train", "text.txt", *WORDS, *OFTEN, "--out", "it", "--resume")
+        process.join(chance.uniform(0, longest / 2))
+        if process.exitcode is None:
+            killed += 1
+        os.kill(process.pid or 0, signal.SIGKILL) if process.exitcode is None else None
+        process.join(60)
+        for path in (folder / "checkpoints").glob("*.safetensors"):
+            load(path)
+        if process.exitcode == 0:  # it came to its end: from the beginning
+            assert_same(folder, "whole", "it")
+            for path in (folder / "checkpoints").glob("it*"):
+                path.unlink()
+    assert train(folder, "it", "--resume") == 0
+    assert_same(folder, "whole", "it")
+
+
+def test_killed_at_any_moment_it_ends_with_the_same_bits(folder: Path) -> None:
+    kill_again_and_again(folder, times=6, seed=0)
+
+
+@pytest.mark.slow
+def test_killed_fifty_times(folder: Path) -> None:
+    kill_again_and_again(folder, times=50, seed=1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_asked_to_stop_it_saves_and_goes_on_later(folder: Path, number: signal.Signals) -> None:
+    assert train(folder, "whole") == 0
+    process = start(folder, "train", "text.txt", *WORDS, "--out", "it")
+    last = folder / "checkpoints" / "it-last.safetensors"
+    while not last.exists():  # until the first validation
+        time.sleep(0.01)
+        assert process.is_alive()
+    os.kill(process.pid or 0, number)
+    process.join(60)
+    assert process.exitcode == 128 + number
+    assert load(last).facts.step is not None
+    assert "stopping: saves first" in (folder / "err.txt").read_text()
+    assert train(folder, "it", "--resume") == 0
+    assert_same(folder, "whole", "it")
+
+
+def test_two_that_write_the_same_name(folder: Path) -> None:
+    first = start(folder, "train", "text.txt", *WORDS[:-4], "--steps", 10**6, "--out", "it")
+    lock = folder / "checkpoints" / ".it.safetensors.lock"
+    while not lock.exists():
+        time.sleep(0.01)
+        assert first.is_alive()
+    time.sleep(0.2)
+    assert train(folder, "it", "--force") == 1
+    assert "another training is writing it" in (folder / "err.txt").read_text()
+    os.kill(first.pid or 0, signal.SIGKILL)
+    first.join(60)
+    assert train(folder, "it", "--force") == 0
