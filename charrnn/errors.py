@@ -5,6 +5,7 @@ CharRNNError            exit status 1
 ├── TextError           a text cannot be found, read or used
 ├── CheckpointError     a checkpoint cannot be found, read, written or used
 └── ModelError          a model cannot do what is asked of it
+    └── DivergedError       a training's loss is no number, or far beyond chance
 
 Each message names the thing and the next step. Anything else that escapes is a bug, and shows its traceback.
 """
@@ -32,3 +33,7 @@ class CheckpointError(CharRNNError):
 
 class ModelError(CharRNNError):
     """A model cannot do what is asked of it."""
+
+
+class DivergedError(ModelError):
+    """A training's loss is no number, or far beyond chance."""

@@ -107,6 +107,7 @@ class ProgressFacts:
         best_characters: see there.
         best_impossible: see there.
         seconds: that it took so far.
+        halvings: how often the learning rate was halved, because the loss exploded.
     """
 
     model: ModelConfig
@@ -121,6 +122,7 @@ class ProgressFacts:
     best_characters: int
     best_impossible: int
     seconds: float
+    halvings: int = 0
 
 
 def restore(key: str, value: Any, kind: Any) -> Any:

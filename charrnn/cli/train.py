@@ -99,6 +99,7 @@ def _train(
     from charrnn.cli.devices import choose
     from charrnn.cli.options import changed
     from charrnn.cli.signals import stopped_by_signals
+    from charrnn.cli.terminal import say
     from charrnn.cli.texts import read, show_text
     from charrnn.cli.train_display import TrainDisplay
     from charrnn.cli.train_mixture import count, finish, say_what_counts_add
@@ -128,7 +129,7 @@ def _train(
     keeper = Keeper(path, source, recipe.training, recipe.model, started, tuple(sys.argv), begun.with_ngram)
     with TrainDisplay(keeper, streams, recipe, where, chosen) as display, stopped_by_signals() as stop:
         for step, is_best in train_all(
-            keeper, streams, where, kept_back, stop, display.validating, often, begun.resumed, begun.start
+            keeper, streams, where, kept_back, stop, display.validating, often, begun.resumed, begun.start, say
         ):
             display.show(step, is_best)
     if stop.asked:

@@ -57,7 +57,10 @@ class Beginning:
             UsageError: an option was said that differs from how it was begun.
             CheckpointError: it cannot be read, or is no training.
         """
-        resumed = open_training(find_file(file)) if file and _best_of(file) != find_file(file) else find(path)
+        is_state = file is not None and find_file(file) != path
+        resumed = None if is_state else find(path)
+        if resumed is None and file:
+            resumed = open_training(find_file(file))
         if resumed is None:
             terminal.say(f"nothing to resume at {path}: begins")
             return self

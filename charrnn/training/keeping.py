@@ -46,6 +46,7 @@ class Keeper:
         score: of all that are finished, as one model.
         facts: of the best checkpoint, once there is one.
         is_mixed: whether a mixture has taken its place.
+        halvings: how often the learning rate was halved, because the loss exploded.
         saved_at: `time.perf_counter()` when the last state was saved.
         saved_step: after which step that was.
     """
@@ -68,7 +69,7 @@ class Keeper:
         self.score: Score | None = None
         self.facts: Facts | None = None
         self.is_mixed = False
-        self.steps_of_finished = 0
+        self.steps_of_finished = self.halvings = 0
 
     @property
     def last_path(self) -> Path:
@@ -161,7 +162,7 @@ class Keeper:
         """
         facts, tensors = ongoing.facts, ongoing.tensors
         self.finished = [self._like(f"finished.{i}.", tensors) for i in range(facts.finished)]
-        self.steps_of_finished = facts.steps_of_finished
+        self.steps_of_finished, self.halvings = facts.steps_of_finished, max(self.halvings, facts.halvings)
         self.started = time.perf_counter() - facts.seconds
         self.best_step = facts.best_step
         if facts.best_nats is not None:
@@ -203,6 +204,7 @@ class Keeper:
             best_characters=best.characters if best else 0,
             best_impossible=best.impossible if best else 0,
             seconds=time.perf_counter() - self.started,
+            halvings=self.halvings,
         )
         return Ongoing(facts, tensors)
 

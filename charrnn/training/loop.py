@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from charrnn.config import TrainingConfig
-from charrnn.errors import ModelError
+from charrnn.errors import DivergedError
 from charrnn.models.language_model import State
 from charrnn.models.recurrent import RecurrentModel
 from charrnn.scoring.evaluate import Progress, Score, evaluate
@@ -38,6 +38,10 @@ from charrnn.training.updates import Updates, tensor_of
 
 UNTIMED_STEPS = 3
 """The first steps are slow: they allocate, and a GPU's third is recorded."""
+CHECKED_EVERY = 50
+"""Steps after which the loss is looked at: a GPU must be waited for."""
+MOST_LOSS = 3.0
+"""Times that of a guess by lot; more is no learning but an explosion."""
 PROBE_CHARACTERS = 2000
 """Characters scored to find out how long a validation takes."""
 
@@ -96,6 +100,7 @@ class Training:
         updates: what changes the weights.
         due: whether a validation is still to come after the last step.
         rate: of the last step.
+        rate_share: what all rates are multiplied by.
         loss: of the last step, a scalar.
     """
 
@@ -117,7 +122,7 @@ class Training:
         if plan is None and not config.minutes:
             self.plan = _fixed_plan(config, streams, len(validation))
         self.started = time.perf_counter() if started is None else started
-        self.number, self.due, self.rate = 0, False, 0.0
+        self.number, self.due, self.rate, self.rate_share = 0, False, 0.0, 1.0
         self.loss = torch.tensor(math.nan)
 
     def steps(self, stop: Stop | None = None, val_progress: Progress | None = None) -> Iterator[Step]:
@@ -128,7 +133,7 @@ class Training:
             val_progress: told the characters scored in a validation.
 
         Raises:
-            ModelError: the loss is no longer a number.
+            DivergedError: the loss is no longer a number, or far beyond chance.
         """
         torch.set_flush_denormal(True)  # vanishing gradients are denormal, and those are slow (oneDNN issue 561)
         try:
@@ -173,6 +178,8 @@ class Training:
         while self.due or not self.is_over:
             if not self.due:  # else a training that was stopped had no time for it
                 self._take(take_step, clock)
+            if self.due or stop.asked or self.number % CHECKED_EVERY == 0:
+                self.check()
             if stop.asked:
                 yield self._done(None)
                 return
@@ -192,7 +199,8 @@ class Training:
             self.plan = clock.plan(self.number, model, self.validation, config)
         plan = self.plan
         steps = plan.steps if plan else 0  # no matter: the rate of the warm-up does not depend on it
-        self.rate = learning_rate(self.number, steps, config.learning_rate, config.warmup_steps)
+        highest = config.learning_rate * self.rate_share
+        self.rate = learning_rate(self.number, steps, highest, config.warmup_steps)
         model.train()
         self.loss, self.state = take_step(self.streams.batch(self.number), self.state, self.rate)
         model.eval()
@@ -203,9 +211,13 @@ class Training:
         late = plan is not None and not self.is_over and clock.is_late(self.number, plan)
         self.due = plan is not None and plan.validates_after(self.number) and not late
 
+    def check(self) -> None:
+        """Raise DivergedError unless the last loss is a good one; it waits for the device."""
+        loss = self.loss.item()
+        if not loss < MOST_LOSS * math.log(self.model.vocab_size):  # not a number is not less, either
+            raise DivergedError(f"after step {self.number}: the loss is {loss:.3g}; say a lower --learning-rate")
+
     def _validate(self, clock: _Clock, progress: Progress | None) -> Score | None:
-        if not torch.isfinite(self.loss):
-            raise ModelError(f"after step {self.number}: the loss is no number; say a lower --learning-rate")
         part = self.validation[: self.plan.val_characters if self.plan else None]
         if not len(part):
             return None

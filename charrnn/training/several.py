@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
 
 from charrnn.config import TrainingConfig
+from charrnn.errors import DivergedError
 from charrnn.models.recurrent import RecurrentModel
 from charrnn.scoring.evaluate import Progress
 from charrnn.text.streams import Streams
 from charrnn.training.keeping import Keeper
 from charrnn.training.loop import Step, Stop, Training
-from charrnn.training.resuming import Resumed
+from charrnn.training.resuming import Resumed, find
 from charrnn.training.schedule import AIM
 from charrnn.training.starting import Start
 
+MOST_HALVINGS = 3
+"""Of the learning rate, when the loss explodes; then it is something else."""
 LEAST_SHARE = 0.8
 """Of the time that a network took, there must be so much left for another one."""
 
@@ -46,6 +49,7 @@ def train_all(
     save_every: SaveEvery | None = None,
     resumed: Resumed | None = None,
     start: Start | None = None,
+    tell: Callable[[str], None] = lambda message: None,
 ) -> Iterator[tuple[Step, bool]]:
     """Fit as many networks as the keeper's model says, each from its own seed, and keep them.
 
@@ -62,12 +66,13 @@ def train_all(
         save_every: how often to save between validations.
         resumed: where to go on.
         start: weights to begin with.
+        tell: told when the training goes back to a good state.
 
     Yields:
         Each step, and whether it gave the best state of its network so far.
 
     Raises:
-        ModelError: the loss is no longer a number.
+        DivergedError: the loss exploded once more, after the rate was halved three times.
         CheckpointError: a checkpoint cannot be written, or what was to be resumed is damaged.
     """
     config, model, stop, save_every = keeper.config, keeper.model, stop or Stop(), save_every or SaveEvery()
@@ -78,21 +83,42 @@ def train_all(
     if resumed:
         first, plan = resumed.ongoing.facts.finished, resumed.plan
     each = _with_share(config, end, model.networks - first)
-    for number in range(first, model.networks):
-        begun = time.perf_counter()
+
+    def begin(number: int, from_where: Resumed | None) -> Training:
         torch.manual_seed(config.seed + number)
         network = RecurrentModel(replace(model, networks=1), len(keeper.corpus.vocabulary)).to(device)
         if start:
             start.fill(network, keeper.corpus.vocabulary)
         for cell in network.cells[: config.freeze_layers]:
             cell.requires_grad_(False)
-        training = Training(network, streams, keeper.corpus.validation, each, begun, plan)
+        training = Training(network, streams, keeper.corpus.validation, each, time.perf_counter(), plan)
         keeper.begin(training)
-        if resumed and number == first:
-            resumed.restore(keeper)
-        for step in training.steps(stop, val_progress):
-            saves = step.score or step.last or stop.asked or save_every.is_due(keeper, step.number)
-            yield step, keeper.keep(step) if saves else False
+        if from_where:
+            from_where.restore(keeper)
+        training.rate_share = 0.5**keeper.halvings
+        return training
+
+    for number in range(first, model.networks):
+        begun = time.perf_counter()
+        training = begin(number, resumed if number == first else None)
+        while True:
+            try:
+                for step in training.steps(stop, val_progress):
+                    saves = step.score or step.last or stop.asked or save_every.is_due(keeper, step.number)
+                    if saves:
+                        training.check()
+                    yield step, keeper.keep(step) if saves else False
+                break
+            except DivergedError as error:
+                if keeper.halvings == MOST_HALVINGS:
+                    raise
+                keeper.halvings += 1
+                good = find(keeper.path)
+                if good and good.ongoing.facts.finished != number:  # of the network before
+                    good = None
+                plan = training.plan
+                training = begin(number, good)
+                tell(f"{error} (done: it is halved, and the training goes back to step {training.number})")
         if stop.asked:
             return
         plan = training.plan

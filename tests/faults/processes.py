@@ -1,4 +1,4 @@
-"""Trainings in processes of their own, on the program's command line; forked from one that has PyTorch loaded already."""
+"""Trainings in processes of their own, by the command line; forked from one that has loaded PyTorch already."""
 
 import multiprocessing
 import os

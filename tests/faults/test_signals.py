@@ -13,9 +13,9 @@ from safetensors.torch import load_file
 from charrnn.checkpoint import load
 
 TEXT = "to be or not to be, that is the question; whether 'tis nobler in the mind to suffer\n" * 60
-WORDS = ("--hidden", 16, "--dropout", 0.2, "--batch-size", 4, "--seq-length", 32, "--steps", 240, "--validate-every", 40)
+SHAPE = ("--hidden", 16, "--dropout", 0.2, "--batch-size", 4, "--seq-length", 32)
+WORDS = (*SHAPE, "--steps", 240, "--validate-every", 40)
 OFTEN = ("--save-every", 7)
-NAMES = ("it", "it-last")
 
 
 @pytest.fixture
@@ -28,7 +28,8 @@ def train(folder: Path, out: str, *more: object) -> int | None:
     """Train to the end; the exit status."""
     process = start(folder, "train", "text.txt", *WORDS, *OFTEN, "--out", out, *more)
     process.join(120)
-    return process.exitcode
+    status: int | None = process.exitcode
+    return status
 
 
 def assert_same(folder: Path, first: str, second: str) -> None:
@@ -50,7 +51,7 @@ def kill_again_and_again(folder: Path, times: int, seed: int) -> None:
         process.join(chance.uniform(0, longest / 2))
         if process.exitcode is None:
             killed += 1
-        os.kill(process.pid or 0, signal.SIGKILL) if process.exitcode is None else None
+            process.kill()
         process.join(60)
         for path in (folder / "checkpoints").glob("*.safetensors"):
             load(path)
@@ -89,7 +90,7 @@ def test_asked_to_stop_it_saves_and_goes_on_later(folder: Path, number: signal.S
 
 
 def test_two_that_write_the_same_name(folder: Path) -> None:
-    first = start(folder, "train", "text.txt", *WORDS[:-4], "--steps", 10**6, "--out", "it")
+    first = start(folder, "train", "text.txt", *SHAPE, "--steps", 10**6, "--out", "it")
     lock = folder / "checkpoints" / ".it.safetensors.lock"
     while not lock.exists():
         time.sleep(0.01)
@@ -97,6 +98,6 @@ def test_two_that_write_the_same_name(folder: Path) -> None:
     time.sleep(0.2)
     assert train(folder, "it", "--force") == 1
     assert "another training is writing it" in (folder / "err.txt").read_text()
-    os.kill(first.pid or 0, signal.SIGKILL)
+    first.kill()
     first.join(60)
     assert train(folder, "it", "--force") == 0

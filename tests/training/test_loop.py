@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from charrnn.config import CELLS, ModelConfig, TrainingConfig
-from charrnn.errors import ModelError
+from charrnn.errors import DivergedError
 from charrnn.models.recurrent import RecurrentModel
 from charrnn.scoring.evaluate import evaluate
 from charrnn.text.corpus import Corpus
@@ -141,5 +141,5 @@ def test_an_exploded_loss_is_an_error(small_corpus: Corpus) -> None:
     model = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary))
     with torch.no_grad():
         model.head.bias.fill_(float("nan"))
-    with pytest.raises(ModelError, match="after step 3: the loss is no number; say a lower --learning-rate"):
+    with pytest.raises(DivergedError, match="after step 3: the loss is nan; say a lower --learning-rate"):
         list(train(model, Streams(small_corpus.train, 4, 8), small_corpus.validation, replace(QUICK, steps=3)))

@@ -1,0 +1,76 @@
+"""A loss that explodes: back to the last good state, with half the rate."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from charrnn.config import ModelConfig, TrainingConfig
+from charrnn.errors import DivergedError
+from charrnn.text.corpus import Corpus
+from charrnn.text.streams import Streams
+from charrnn.training import loop
+from charrnn.training.keeping import Keeper
+from charrnn.training.loop import Step
+from charrnn.training.several import SaveEvery, train_all
+from charrnn.training.steps import TakeStep, steps_of
+
+CONFIG = TrainingConfig(steps=12, seq_length=16, batch_size=4, warmup_steps=2, validate_every=6)
+Spoil = Callable[[int, Tensor], Tensor]
+Run = Callable[[Spoil], tuple[list[Step], list[str]]]
+
+
+@pytest.fixture
+def run(small_corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A training whose losses go through a function, which is told how many steps were taken in all."""
+
+    def train(spoil: Spoil) -> tuple[list[Step], list[str]]:
+        taken = 0
+
+        def spoiling(*given: Any) -> TakeStep:
+            take = steps_of(*given)
+
+            def one(*step: Any) -> tuple[Tensor, tuple[Tensor, ...]]:
+                nonlocal taken
+                taken += 1
+                loss, after = take(*step)
+                return spoil(taken, loss), after
+
+            return one
+
+        monkeypatch.setattr(loop, "steps_of", spoiling)
+        monkeypatch.setattr(loop, "CHECKED_EVERY", 1)
+        path, model = tmp_path / "it.safetensors", ModelConfig(hidden_size=8)
+        keeper = Keeper(path, small_corpus, CONFIG, model, time.perf_counter())
+        streams = Streams(small_corpus.train, 4, 16)
+        told: list[str] = []
+        steps = train_all(keeper, streams, torch.device("cpu"), save_every=SaveEvery(steps=4), tell=told.append)
+        return [step for step, _ in steps], told
+
+    return train
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 100.0])
+def test_it_goes_back_and_on(run: Run, value: float) -> None:
+    steps, told = run(lambda taken, loss: torch.tensor(value) if taken == 6 else loss)
+    assert [step.number for step in steps] == [1, 2, 3, 4, 5, *range(5, 13)]
+    assert len(told) == 1
+    assert "after step 6: the loss is" in told[0]
+    assert "goes back to step 4" in told[0]
+    assert steps[5].learning_rate == steps[4].learning_rate / 2
+    assert steps[-1].score
+
+
+def test_before_anything_is_saved_it_begins_again(run: Run) -> None:
+    steps, told = run(lambda taken, loss: loss / (taken != 2))
+    assert [step.number for step in steps] == [1, *range(1, 13)]
+    assert "goes back to step 0" in told[0]
+
+
+def test_after_three_times_it_gives_up(run: Run) -> None:
+    with pytest.raises(DivergedError, match="after step 5: the loss is nan; say a lower --learning-rate"):
+        run(lambda taken, loss: loss * float("nan") if taken >= 6 else loss)
