@@ -73,7 +73,7 @@ def train(
     ids = mixing.divided.rest if mixing else source.train
     reserved = mixing.reserved if mixing else 0.0
     spent = time.perf_counter() - started + reserved
-    recipe = with_budget(model, training, said(context), len(ids), where, spent)
+    recipe = with_budget(model, training, said(context), len(ids), where, spent, with_ngram)
     with_steps = replace(recipe.training, minutes=training.minutes)  # which are said instead of the minutes
     chosen = f"{changed(model, recipe.model)} {changed(training, with_steps)}".strip()
     model, training = recipe.model, recipe.training
