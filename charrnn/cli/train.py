@@ -121,7 +121,7 @@ def _train(
     recipe = Recipe(model, training, ())
     if not begun.resumed:
         spent = time.perf_counter() - started + kept_back
-        recipe = with_budget(model, training, begun.said, len(ids), where, spent)
+        recipe = with_budget(model, training, begun.said, len(ids), where, spent, begun.with_ngram)
         with_steps = replace(recipe.training, minutes=training.minutes)  # which are said instead of the minutes
         chosen = f"{changed(model, recipe.model)} {changed(training, with_steps)}".strip()
         forget_last(path)

@@ -31,6 +31,8 @@ MOST_EPOCHS = 12.0
 """More only overfits, whatever the dropout."""
 NETWORK_READINGS = 2.5
 """Readings of the text, by as many weights as it has characters, that are worth a network."""
+MIXED_READINGS = 7.5
+"""The same where they are mixed with n-grams, which bring more to one large network than to several small ones."""
 NETWORKS_GROWTH = 0.4
 """Exponent of the number of networks in the work; what each of them gets grows a little faster."""
 MOST_NETWORKS = 8
@@ -68,6 +70,7 @@ def with_budget(
     characters: int,
     device: torch.device,
     spent: float = 0.0,
+    mixed: bool = False,
 ) -> Recipe:
     """What is trained, and how; the speed of the machine is measured.
 
@@ -80,6 +83,7 @@ def with_budget(
         characters: of the training part.
         device: where it is to be trained.
         spent: seconds of the minutes that are gone, or kept for something else.
+        mixed: whether it is going to be mixed with n-grams.
     """
     if training.steps or training.epochs:
         return Recipe(model, training, ())
@@ -93,7 +97,7 @@ def with_budget(
     def speed(one: ModelConfig, fitted_so: TrainingConfig) -> float:
         return measure(one, fitted_so, device)
 
-    recipe = choose(model, training, said, characters, speed, spent, device.type == "cuda")
+    recipe = choose(model, training, said, characters, speed, spent, device.type == "cuda", mixed)
     return replace(recipe, reasons=(*reasons, *recipe.reasons))
 
 
@@ -112,6 +116,7 @@ def choose(
     speed: Speed,
     spent: float = 0.0,
     on_gpu: bool = False,
+    mixed: bool = False,
 ) -> Recipe:
     """Fill in what the user has left open.
 
@@ -123,6 +128,7 @@ def choose(
         speed: of a network on this machine.
         spent: seconds of the minutes that are gone, or kept for something else.
         on_gpu: whether that is where it is trained.
+        mixed: whether it is going to be mixed with n-grams.
     """
     assert training.minutes
     seconds, reasons = max(1.0, 60 * AIM * training.minutes - spent), []
@@ -132,7 +138,7 @@ def choose(
         reasons.append(("batch", f"{rows} streams: the text is short, and many small steps are better than few"))
     readable = seconds * speed(model, training)
     if "networks" not in said:
-        model = replace(model, networks=networks_for(readable * weights_of(model), characters))
+        model = replace(model, networks=networks_for(readable * weights_of(model), characters, mixed))
     if model.networks > 1:
         readable, seconds = readable / model.networks, seconds / model.networks
         reasons.append(
@@ -164,9 +170,9 @@ def choose(
     return Recipe(model, training, tuple(reasons))
 
 
-def networks_for(work: float, characters: int) -> int:
+def networks_for(work: float, characters: int, mixed: bool = False) -> int:
     """How many networks to share so much work (characters times weights) among, on such a text."""
-    enough = NETWORK_READINGS * characters * max(characters, REFERENCE_WEIGHTS)
+    enough = (MIXED_READINGS if mixed else NETWORK_READINGS) * characters * max(characters, REFERENCE_WEIGHTS)
     number: float = (work / enough) ** NETWORKS_GROWTH
     return max(1, min(MOST_NETWORKS, round(number)))
 

@@ -93,6 +93,8 @@ def test_many_minutes_are_shared_among_networks() -> None:
     assert choose(ModelConfig(), MINUTE, NOTHING, 10**6, speed).model.networks == 1
     assert choose(ModelConfig(), hour, NOTHING, 10**8, speed).model.networks == 1
     assert networks_for(1e30, 10**6) == 8
+    ten_minutes = 1.8e13
+    assert networks_for(ten_minutes, 10**6) > networks_for(ten_minutes, 10**6, mixed=True) == 1
     said = choose(ModelConfig(networks=3), MINUTE, frozenset({"networks"}), 10**6, speed)
     assert said.model.networks == 3
 

@@ -77,7 +77,7 @@ def test_without_a_validation_part(small_corpus: Corpus, tmp_path: Path) -> None
     assert load(keeper.path).description == "lstm 2x16 (3 networks)"
 
 
-@pytest.mark.parametrize(("share", "ready"), [(1e9, 1), (0.0, 3)])
+@pytest.mark.parametrize(("share", "ready"), [(1e9, 1), (-1e9, 3)])
 def test_they_share_the_minutes(
     small_corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: float, ready: int
 ) -> None:
