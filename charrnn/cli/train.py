@@ -13,6 +13,8 @@ import typer
 from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
 
 if TYPE_CHECKING:
+    import torch
+
     from charrnn.cli.train_begin import Beginning
     from charrnn.training.several import SaveEvery
 
@@ -69,6 +71,7 @@ def train(
     """
     started = time.perf_counter()
     from charrnn.cli.checkpoints import check_writable, place, refuse_to_overwrite, reserved
+    from charrnn.cli.devices import choose
     from charrnn.cli.options import said
     from charrnn.cli.texts import locate
     from charrnn.cli.train_begin import Beginning, best_path
@@ -76,7 +79,7 @@ def train(
 
     text_path = locate(text)
     path = best_path(resume_from, place(out, f"{text_path.stem}-{model.cell}{'-ngram' * with_ngram}"))
-    often = parsed(save_every)
+    often, where = parsed(save_every), choose(device)
     check_writable(path)
     with reserved(path):
         begun = Beginning(corpus, model, training, said(context), with_ngram)
@@ -86,17 +89,16 @@ def train(
             refuse_to_overwrite(path, force, is_training=True)
             if init_from:
                 begun = begun.start_from(init_from)
-        status = _train(text_path, path, begun, often, device, started, as_json)
+        status = _train(text_path, path, begun, often, where, started, as_json)
     if status:
         raise typer.Exit(status)
 
 
 def _train(
-    text_path: Path, path: Path, begun: Beginning, often: SaveEvery, device: str, started: float, as_json: bool
+    text_path: Path, path: Path, begun: Beginning, often: SaveEvery, where: torch.device, started: float, as_json: bool
 ) -> int:
     """Train, mix and show; the exit status that a signal asks for."""
     from charrnn.cli.checkpoints import forget_last
-    from charrnn.cli.devices import choose
     from charrnn.cli.options import changed
     from charrnn.cli.signals import stopped_by_signals
     from charrnn.cli.terminal import say
@@ -108,7 +110,6 @@ def _train(
     from charrnn.training.recipes import Recipe, with_budget
     from charrnn.training.several import train_all
 
-    where = choose(device)
     source = read(text_path, begun.corpus, begun.vocabulary, grow=True)
     if begun.resumed:
         begun.resumed.check(source)
