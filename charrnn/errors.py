@@ -4,6 +4,7 @@ CharRNNError            exit status 1
 ├── UsageError          exit status 2: an option, or a combination of them, makes no sense
 ├── TextError           a text cannot be found, read or used
 ├── CheckpointError     a checkpoint cannot be found, read, written or used
+├── ProcessError        another process of the same training is gone
 └── ModelError          a model cannot do what is asked of it
     └── DivergedError       a training's loss is no number, or far beyond chance
 
@@ -29,6 +30,10 @@ class TextError(CharRNNError):
 
 class CheckpointError(CharRNNError):
     """A checkpoint cannot be found, read, written or used."""
+
+
+class ProcessError(CharRNNError):
+    """Another process of the same training is gone."""
 
 
 class ModelError(CharRNNError):

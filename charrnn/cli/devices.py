@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 
+from charrnn.cli.processes import number
 from charrnn.errors import UsageError
 
 
@@ -20,6 +23,10 @@ def choose(name: str) -> torch.device:
         present[:0] = ["cuda", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
     if name == "auto":
         name = present[0]
-    elif name not in present:
-        raise UsageError(f"--device {name}: is not here; here are {', '.join(present)}")
-    return torch.device(name)
+    if name == "cuda" and number() > 1:  # one for each process of a machine
+        name = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+    if name in present and name.startswith("cuda:"):
+        torch.cuda.set_device(name)
+    if name in present:
+        return torch.device(name)
+    raise UsageError(f"--device {name}: is not here; here are {', '.join(present)}")

@@ -13,6 +13,7 @@ from charrnn.cli.compare import compare
 from charrnn.cli.data import data
 from charrnn.cli.ngram import ngram
 from charrnn.cli.options import configured
+from charrnn.cli.processes import is_first, is_lost, is_told
 from charrnn.cli.sample import sample
 from charrnn.cli.score import score
 from charrnn.cli.train import RESUME_FROM, train
@@ -50,7 +51,7 @@ def main() -> None:
     except typer.Exit as leave:
         status = leave.exit_code
     except CharRNNError as error:
-        status = _fail(str(error), error.exit_status)
+        status = _fail(error, str(error), error.exit_status)
     except KeyboardInterrupt:
         status = INTERRUPTED
     except BrokenPipeError:
@@ -59,14 +60,15 @@ def main() -> None:
         status = 0
     except OSError as error:
         _forget_stdout()
-        status = _fail(f"{error.filename or 'the output'}: {error.strerror}; make room, or write elsewhere", 1)
+        status = _fail(error, f"{error.filename or 'the output'}: {error.strerror}; make room, or write elsewhere", 1)
     except Exception as error:
         if hasattr(error, "format_message"):  # typer's own errors have it, whichever library they come from
-            status = _fail(f"{error.format_message().rstrip('.')}; try `{_command_path(error)} --help`", 2)
+            status = _fail(error, f"{error.format_message().rstrip('.')}; try `{_command_path(error)} --help`", 2)
         elif _is_out_of_memory(error):
-            status = _fail(
-                "not enough memory; say a smaller --hidden, --layers, --batch-size or --seq-length, or --order", 1
-            )
+            advice = "say a smaller --hidden, --layers, --batch-size or --seq-length, or --order"
+            status = _fail(error, f"not enough memory; {advice}", 1)
+        elif is_lost(error):
+            status = _fail(error, "another process of the group has ended; see what it said", 1)
         else:
             raise
     sys.exit(status)
@@ -118,8 +120,11 @@ def _command_path(error: Exception) -> str:
     return str(context.command_path) if context else "charrnn"
 
 
-def _fail(message: str, status: int) -> int:
+def _fail(error: Exception, message: str, status: int) -> int:
+    """Tell what went wrong in a line, unless another process of torchrun does."""
     from charrnn.cli.terminal import visible
 
-    print("charrnn:", visible(message, line_end=" "), file=sys.stderr)
+    if is_told(error):
+        which = "" if is_first() else f" (process {os.environ['RANK']})"
+        print(f"charrnn{which}:", visible(message, line_end=" "), file=sys.stderr)
     return status

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from charrnn.cli.processes import group, is_first, number, wait_for_all
+from charrnn.cli.processes import first_alone, group, is_first, number
 from charrnn.config import CorpusConfig, NgramConfig
 from charrnn.errors import CheckpointError, UsageError
 
@@ -69,10 +69,10 @@ def _count(
     from charrnn.scoring.compare import json_of
     from charrnn.scoring.evaluate import facts_of
 
-    text_path = locate(text)
-    path = place(out, f"{text_path.stem}-{model.name}")
-    check_writable(path)
-    wait_for_all()
+    with first_alone():
+        text_path = locate(text)
+        path = place(out, f"{text_path.stem}-{model.name}")
+        check_writable(path)
     source = read(text_path, corpus)
     refuse_to_overwrite(path, force or _is_same(path, source, model))
     show_text(source)
@@ -99,8 +99,9 @@ def _assist(text: str, corpus: CorpusConfig, config: NgramConfig) -> None:
     from charrnn.models.ngram.fitting import COUNT_OCCURRENCES
     from charrnn.models.ngram.sharding import count_together
 
-    wait_for_all()
-    source = read(locate(text), corpus)
+    with first_alone():
+        path = locate(text)
+    source = read(path, corpus)
     assert config.order
     count_together(source.train, len(source.vocabulary), config.order, config.smoothing in COUNT_OCCURRENCES)
 

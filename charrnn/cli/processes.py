@@ -5,6 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+
+from charrnn.errors import ProcessError
+
+PATIENCE = timedelta(days=1)
+"""How long a process waits for the others: while the first one validates, say, or counts. torchrun ends those that wait
+for one that has died, and does so at once."""
 
 
 def number() -> int:
@@ -17,6 +24,15 @@ def is_first() -> bool:
     return number() == 1 or os.environ.get("RANK") == "0"
 
 
+def is_restarted() -> bool:
+    """Whether torchrun has started these processes again, since one of those before has died."""
+    return _attempt() > 0
+
+
+def _attempt() -> int:
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
+
+
 @contextmanager
 def group() -> Iterator[None]:
     """Let the processes talk to each other.
@@ -27,9 +43,17 @@ def group() -> Iterator[None]:
     if number() == 1:
         yield
         return
+    import torch
     import torch.distributed as dist
+    from torch.distributed.distributed_c10d import PrefixStore
+    from torch.distributed.rendezvous import rendezvous
 
-    dist.init_process_group("gloo")
+    # Numbers that processes agree on are on the CPU; gradients are where the model is.
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    # The store of torchrun outlives its processes: those that were started again would find the addresses of the dead.
+    store, rank, size = next(rendezvous("env://"))
+    store = PrefixStore(f"attempt {_attempt()}", store)
+    dist.init_process_group(backend, timeout=PATIENCE, store=store, rank=rank, world_size=size)
     yield
     dist.destroy_process_group()
 
@@ -37,6 +61,35 @@ def group() -> Iterator[None]:
 def wait_for_all() -> None:
     """Go on when every process is here."""
     if number() > 1:
+        import torch
         import torch.distributed as dist
 
-        dist.barrier()
+        dist.all_reduce(torch.zeros(1))  # not `barrier`, which would wait for GPUs
+
+
+@contextmanager
+def first_alone() -> Iterator[None]:
+    """The first process does something, and tells what is wrong with it; then the others do it."""
+    if not is_first():
+        wait_for_all()
+    yield
+    if is_first():
+        wait_for_all()
+
+
+def is_lost(error: Exception) -> bool:
+    """Whether another process has ended before its time, and that is what is wrong here."""
+    if number() == 1:
+        return False
+    from charrnn.training import distributed
+
+    return isinstance(error, ProcessError) or distributed.is_lost(error)
+
+
+def is_told(error: Exception) -> bool:
+    """Whether to tell what is wrong: the first process does, and others what they alone can know."""
+    if is_first():
+        return True
+    import torch.distributed as dist
+
+    return dist.is_initialized() and not is_lost(error)

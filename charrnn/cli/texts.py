@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from charrnn.cli.processes import first_alone
 from charrnn.cli.terminal import bar, field, progress, say
 from charrnn.config import CorpusConfig
 from charrnn.errors import TextError
@@ -14,6 +15,7 @@ from charrnn.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
+    from charrnn.training.distributed import Ranks
 
 DATA = Path("data")
 """The folder that texts are fetched into, below the one that charrnn runs in."""
@@ -57,6 +59,21 @@ def read(path: Path, config: CorpusConfig, vocabulary: Vocabulary | None = None,
     """Read a text, with a bar."""
     with progress(f"reading {path.name}", "B") as update:
         return read_corpus(path, config, vocabulary, update, grow)
+
+
+def read_alike(
+    ranks: Ranks, path: Path, config: CorpusConfig, vocabulary: Vocabulary | None = None, grow: bool = False
+) -> Corpus:
+    """Read a text in all processes, which may be on several machines.
+
+    Raises:
+        TextError: see `read_corpus`; or it is not the text that the first process has read.
+    """
+    with first_alone():
+        corpus = read(path, config, vocabulary, grow)
+    if ranks.bytes_from_first(corpus.sha256.encode()).decode() != corpus.sha256:
+        raise TextError(f"{path}: is not the text that the first process reads; copy that one to this machine")
+    return corpus
 
 
 def read_fitted_on(model: Checkpoint, name: str | None = None) -> Corpus:

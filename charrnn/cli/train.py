@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from charrnn.cli.processes import first_alone, group, is_first, is_restarted
 from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
 
 if TYPE_CHECKING:
@@ -76,20 +78,24 @@ def train(
     from charrnn.cli.texts import locate
     from charrnn.cli.train_begin import Beginning, best_path
     from charrnn.cli.train_begin import save_every as parsed
+    from charrnn.training.distributed import Ranks
 
-    text_path = locate(text)
-    path = best_path(resume_from, place(out, f"{text_path.stem}-{model.cell}{'-ngram' * with_ngram}"))
     often, where = parsed(save_every), choose(device)
-    check_writable(path)
-    with reserved(path):
-        begun = Beginning(corpus, model, training, said(context), with_ngram)
-        if resume or resume_from:
-            begun = begun.go_on(path, resume_from)
-        if not begun.resumed:
-            refuse_to_overwrite(path, force, is_training=True)
-            if init_from:
-                begun = begun.start_from(init_from)
-        status = _train(text_path, path, begun, often, where, started, as_json)
+    with group():
+        with first_alone():
+            text_path = locate(text)
+            path = best_path(resume_from, place(out, f"{text_path.stem}-{model.cell}{'-ngram' * with_ngram}"))
+            check_writable(path)
+        with reserved(path) if is_first() else nullcontext():
+            begun, ranks = Beginning(corpus, model, training, said(context), with_ngram), Ranks.here()
+            if resume or resume_from or is_restarted():
+                begun = begun.go_on(path, resume_from, ranks)
+            if not begun.resumed:
+                if is_first():
+                    refuse_to_overwrite(path, force, is_training=True)
+                if init_from:
+                    begun = begun.start_from(init_from, ranks)
+            status = _train(text_path, path, begun, often, where, started, as_json)
     if status:
         raise typer.Exit(status)
 
@@ -102,37 +108,46 @@ def _train(
     from charrnn.cli.options import changed
     from charrnn.cli.signals import stopped_by_signals
     from charrnn.cli.terminal import say
-    from charrnn.cli.texts import read, show_text
+    from charrnn.cli.texts import read_alike, show_text
     from charrnn.cli.train_display import TrainDisplay
     from charrnn.cli.train_mixture import count, finish, say_what_counts_add
     from charrnn.text.streams import Streams
+    from charrnn.training.distributed import Ranks
     from charrnn.training.keeping import Keeper
+    from charrnn.training.mixing import divide
     from charrnn.training.recipes import Recipe, with_budget
     from charrnn.training.several import train_all
 
-    source = read(text_path, begun.corpus, begun.vocabulary, grow=True)
+    ranks = Ranks.here()
+    source = read_alike(ranks, text_path, begun.corpus, begun.vocabulary, grow=True)
     if begun.resumed:
         begun.resumed.check(source)
     show_text(source)
     begun.show()
-    mixing = count(source) if begun.with_ngram else None
-    ids = mixing.divided.rest if mixing else source.train
+    mixing = count(source) if begun.with_ngram and ranks.is_first else None
+    ids = source.train
+    if begun.with_ngram:
+        ids = mixing.divided.rest if mixing else divide(ids, len(source.vocabulary)).rest
     kept_back = mixing.reserved if mixing else 0.0
     model, training, chosen = begun.model, begun.training, ""
     recipe = Recipe(model, training, ())
     if not begun.resumed:
         spent = time.perf_counter() - started + kept_back
-        recipe = with_budget(model, training, begun.said, len(ids), where, spent, begun.with_ngram)
+        recipe = with_budget(model, training, begun.said, len(ids), where, spent, begun.with_ngram, ranks)
         with_steps = replace(recipe.training, minutes=training.minutes)  # which are said instead of the minutes
         chosen = f"{changed(model, recipe.model)} {changed(training, with_steps)}".strip()
-        forget_last(path)
+        if ranks.is_first:
+            forget_last(path)
     streams = Streams(ids, recipe.training.batch_size, recipe.training.seq_length)
-    keeper = Keeper(path, source, recipe.training, recipe.model, started, tuple(sys.argv), begun.with_ngram)
+    keeper = Keeper(path, source, recipe.training, recipe.model, started, tuple(sys.argv), begun.with_ngram, say)
     with TrainDisplay(keeper, streams, recipe, where, chosen) as display, stopped_by_signals() as stop:
         for step, is_best in train_all(
-            keeper, streams, where, kept_back, stop, display.validating, often, begun.resumed, begun.start, say
+            keeper, streams, where, kept_back, stop, display.validating, often, begun.resumed, begun.start, ranks
         ):
-            display.show(step, is_best)
+            if ranks.is_first:
+                display.show(step, is_best)
+    if not ranks.is_first:
+        return stop.exit_status
     if stop.asked:
         display.show_stopped(text_path)
         return stop.exit_status

@@ -12,6 +12,7 @@ from charrnn.cli.checkpoints import find as find_file
 from charrnn.config import Checked, CorpusConfig, ModelConfig, TrainingConfig, flags_of
 from charrnn.errors import UsageError
 from charrnn.text.vocabulary import Vocabulary
+from charrnn.training.distributed import Ranks
 from charrnn.training.resuming import Resumed, find, open_training
 from charrnn.training.several import SaveEvery
 from charrnn.training.starting import SHAPE, Start
@@ -46,21 +47,22 @@ class Beginning:
             return self.resumed.checkpoint.vocabulary
         return self.start.vocabulary if self.start else None
 
-    def go_on(self, path: Path, file: str | None) -> Beginning:
+    def go_on(self, path: Path, file: str | None, ranks: Ranks) -> Beginning:
         """Where the training of `path` was stopped; as it is where none was begun.
 
         Args:
             path: of its best checkpoint.
             file: that was said after --resume.
+            ranks: the processes that go on together.
 
         Raises:
             UsageError: an option was said that differs from how it was begun.
             CheckpointError: it cannot be read, or is no training.
         """
         is_state = file is not None and find_file(file) != path
-        resumed = None if is_state else find(path)
+        resumed = None if is_state else find(path, ranks)
         if resumed is None and file:
-            resumed = open_training(find_file(file))
+            resumed = open_training(find_file(file), ranks)
         if resumed is None:
             terminal.say(f"nothing to resume at {path}: begins")
             return self
@@ -81,14 +83,17 @@ class Beginning:
             )  # fmt: skip
         return begun
 
-    def start_from(self, name: str) -> Beginning:
+    def start_from(self, name: str, ranks: Ranks) -> Beginning:
         """Anew, with the weights of a checkpoint, which decide the shape of the network and whether bytes are read.
 
         Raises:
             UsageError: another shape was said.
             CheckpointError: there are no such weights.
         """
-        checkpoint = load(find_file(name))
+        path = find_file(name)
+        checkpoint = load(path) if ranks.is_first else None
+        with ranks.file(path) as file:
+            checkpoint = checkpoint or load(file or path)
         start = Start.of(checkpoint)
         shape = {one: getattr(start.config, one) for one in SHAPE}
         model = replace(self.model, **shape)

@@ -19,7 +19,12 @@ class RecurrentModel(nn.Module):
     Args:
         config: cell, widths, depth, dropout. Dropout falls on the output of every layer, in training mode alone.
         vocab_size: V.
+
+    Attributes:
+        rows: where a batch is shared among processes, which rows of it this one reads, and of how many.
     """
+
+    rows: tuple[slice, int] | None = None
 
     def __init__(self, config: ModelConfig, vocab_size: int) -> None:
         super().__init__()
@@ -64,8 +69,12 @@ class RecurrentModel(nn.Module):
             return self.head(x), tuple(after)
 
     def _drop(self, y: Tensor) -> Tensor:
-        """Variational dropout (Gal and Ghahramani 2016): one mask for all steps of a row, (B, T, H) → (B, T, H)."""
+        """Variational dropout (Gal and Ghahramani 2016): one mask for all steps of a row, (B, T, H) → (B, T, H).
+
+        Masks of rows that other processes read are drawn too: so a row has the same, however many processes there are.
+        """
         if not (self.training and self.config.dropout):
             return y
         kept = 1 - self.config.dropout
-        return y * torch.empty_like(y[:, :1]).bernoulli_(kept).div_(kept)
+        mine, total = self.rows or (slice(None), len(y))
+        return y * y.new_empty(total, 1, y.shape[2]).bernoulli_(kept)[mine].div_(kept)

@@ -7,6 +7,7 @@ carried along a row always belongs to the text before it, and batch number s is 
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,13 @@ class Streams:
     def steps_per_epoch(self) -> float:
         """How many batches hold as many characters as the text."""
         return len(self.ids) / (self.batch_size * self.seq_length)
+
+    def slice(self, rows: slice) -> Streams:
+        """Some of the streams, which read on as they do here."""
+        some = copy.copy(self)
+        some.starts = self.starts[rows]
+        some.batch_size = len(some.starts)
+        return some
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """Batch number `step`, counted from 0.

@@ -8,13 +8,17 @@ one file, so that there is no moment in which two do not fit together.
 from __future__ import annotations
 
 import copy
+import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from torch import Tensor
 
 from charrnn.checkpoint import PREVIOUS, Ongoing, below, fill, last_path, save
 from charrnn.config import ModelConfig, TrainingConfig
+from charrnn.errors import CheckpointError
 from charrnn.facts import Facts, ProgressFacts, TextFacts
 from charrnn.models.ensemble import Network, as_one
 from charrnn.models.mixture import MixtureModel
@@ -37,6 +41,7 @@ class Keeper:
         started: `time.perf_counter()` when it began.
         command: the command line, to be remembered in the checkpoint.
         with_ngram: whether they are going to be mixed with n-grams.
+        tell: told what went wrong and is no end, in a line.
 
     Attributes:
         training: of the network that is trained.
@@ -46,6 +51,7 @@ class Keeper:
         score: of all that are finished, as one model.
         facts: of the best checkpoint, once there is one.
         is_mixed: whether a mixture has taken its place.
+        is_kept: whether it is what was best or finished last.
         halvings: how often the learning rate was halved, because the loss exploded.
         saved_at: `time.perf_counter()` when the last state was saved.
         saved_step: after which step that was.
@@ -62,13 +68,14 @@ class Keeper:
         started: float,
         command: tuple[str, ...] = (),
         with_ngram: bool = False,
+        tell: Callable[[str], None] = lambda message: None,
     ) -> None:
         self.path, self.corpus, self.config, self.model = path, corpus, config, model
         self.started, self.command, self.with_ngram = started, command, with_ngram
         self.finished: list[RecurrentModel] = []
         self.score: Score | None = None
         self.facts: Facts | None = None
-        self.is_mixed = False
+        self.tell, self.is_mixed, self.is_kept = tell, False, False
         self.steps_of_finished = self.halvings = 0
 
     @property
@@ -92,21 +99,27 @@ class Keeper:
     def keep(self, step: Step) -> bool:
         """Save the state after a step; says whether it is the best so far.
 
+        Of several processes all must ask, and the first one writes. A state that cannot be written is told of, and the
+        next one is tried again; but the last one of all is put elsewhere.
+
         Raises:
-            CheckpointError: it cannot be written.
+            CheckpointError: the last state of all cannot be written where it belongs; the message says where it is.
         """
-        if step.score:
-            is_best = self.best is None or step.score.nats_per_char < self.best.nats_per_char
-        else:
-            is_best = self.best is None
+        is_best = self.best is None or (step.score is not None and step.score.nats_per_char < self.best.nats_per_char)
         if is_best:
             self.best, self.best_step = step.score, step.number
+            self.is_kept = self.is_kept and bool(self.finished)  # then those are what is kept
             self.best_state = copy.deepcopy(self.training.model)
-        facts = self._facts(step.number, step.score)
-        save(self.last_path, self.training.model, self.corpus.vocabulary, facts, self._ongoing(), self.previous_path)
+        facts, ongoing = self._facts(step.number, step.score), self._ongoing()
         self.saved_at, self.saved_step = time.perf_counter(), step.number
-        if is_best and not self.finished:
-            self._save(self.training.model, facts)
+        is_end = self.training.stopped or (step.last and len(self.finished) + 1 == self.model.networks)
+        try:
+            self._save(self.last_path, self.training.model, facts, ongoing)
+            self._keep_best()
+        except CheckpointError as error:
+            if is_end:
+                self._rescue(str(error), facts, ongoing)
+            self.tell(f"{error} (the training goes on, and tries again at the next save)")
         return is_best
 
     @property
@@ -115,17 +128,17 @@ class Keeper:
         return last_path(self.path, PREVIOUS)
 
     def finish(self) -> None:
-        """Put the network beside those that were finished before.
-
-        Raises:
-            CheckpointError: it cannot be written.
-        """
+        """Put the network beside those that were finished before."""
         assert self.best_state
         self.finished.append(self.best_state)
         self.steps_of_finished += self.best_step
         self.score = self.best
         if len(self.finished) > 1:
-            self._save(self.network, self._facts(self.steps_of_finished, None))
+            self.is_kept = False
+            try:
+                self._keep_best()
+            except CheckpointError as error:
+                self.tell(f"{error} (it is tried again at the next save)")
 
     def judge(self, progress: Progress | None = None) -> None:
         """Score all that are finished as one model, where there are several.
@@ -138,8 +151,11 @@ class Keeper:
         """
         if len(self.finished) < 2 or self.score is None:
             return
-        self.score = evaluate(self.network, self.corpus.validation[: self.score.characters], progress=progress)
-        self._save(self.network, self._facts(self.steps_of_finished, self.score))
+        ranks, score = self.training.ranks, None
+        if ranks.is_first:
+            score = evaluate(self.network, self.corpus.validation[: self.score.characters], progress=progress)
+        self.score = ranks.score_from_first(score)
+        self._save(self.path, self.network, self._facts(self.steps_of_finished, self.score))
 
     def keep_mixture(self, mixture: MixtureModel, score: Score | None) -> None:
         """Put a mixture of what is finished and counts in the place of the best checkpoint.
@@ -147,7 +163,7 @@ class Keeper:
         Raises:
             CheckpointError: it cannot be written.
         """
-        self._save(mixture, self._facts(self.steps_of_finished, score))
+        self._save(self.path, mixture, self._facts(self.steps_of_finished, score))
         self.is_mixed = True
 
     def restore(self, ongoing: Ongoing) -> None:
@@ -171,10 +187,8 @@ class Keeper:
             self.best_state = copy.deepcopy(self.training.model)
         elif facts.best_step:
             self.best_state = self._like("best.", tensors)
-        if self.finished:
-            self._save(self.network, self._facts(self.steps_of_finished, None))
-        elif self.best_state:
-            self._save(self.best_state, self._facts(self.best_step, self.best))
+        self.is_kept = False  # it may not be the one that fits
+        self._keep_best()
 
     def _like(self, prefix: str, tensors: dict[str, Tensor]) -> RecurrentModel:
         """A network of the shape of the one that is trained, from tensors whose names begin so."""
@@ -208,9 +222,30 @@ class Keeper:
         )
         return Ongoing(facts, tensors)
 
-    def _save(self, model: Network | MixtureModel, facts: Facts) -> None:
-        save(self.path, model, self.corpus.vocabulary, facts)
-        self.facts = facts
+    def _keep_best(self) -> None:
+        """Write the best checkpoint, unless it is there."""
+        if self.is_kept and self.path.exists():
+            return
+        if self.finished:
+            self._save(self.path, self.network, self._facts(self.steps_of_finished, None))
+        elif self.best_state:
+            self._save(self.path, self.best_state, self._facts(self.best_step, self.best))
+        self.is_kept = True
+
+    def _save(self, path: Path, model: Network | MixtureModel, facts: Facts, ongoing: Ongoing | None = None) -> None:
+        if self.training.ranks.is_first:
+            save(path, model, self.corpus.vocabulary, facts, ongoing, self.previous_path if ongoing else None)
+        if path == self.path:
+            self.facts = facts
+
+    def _rescue(self, reason: str, facts: Facts, ongoing: Ongoing) -> NoReturn:
+        """Put the last state into the folder for temporary files."""
+        try:
+            other = Path(tempfile.mkdtemp(prefix="charrnn-")) / self.last_path.name
+            save(other, self.training.model, self.corpus.vocabulary, facts, ongoing)
+        except (OSError, CheckpointError):
+            raise CheckpointError(reason) from None
+        raise CheckpointError(f"{reason}. The last state is in {other}: move it to {self.last_path} and say --resume")
 
     def _facts(self, steps: int, score: Score | None) -> Facts:
         return Facts(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from charrnn.models.language_model import State
 from charrnn.models.recurrent import RecurrentModel
 from charrnn.scoring.evaluate import Progress, Score, evaluate
 from charrnn.text.streams import Streams
+from charrnn.training.distributed import Ranks, told
 from charrnn.training.memory import kept_memory
 from charrnn.training.precision import dtype_of
 from charrnn.training.schedule import (
@@ -58,6 +59,7 @@ class Step:
         plan: how long the training is; None as long as `--minutes` is still measuring.
         score: of the validation part, if it was scored after this step.
         last: whether it is the last.
+        saves: whether the state after it is to be saved.
     """
 
     number: int
@@ -67,6 +69,7 @@ class Step:
     plan: Plan | None
     score: Score | None = None
     last: bool = False
+    saves: bool = False
 
 
 class Stop:
@@ -92,6 +95,7 @@ class Training:
         config: see there.
         started: `time.perf_counter()` when the budget of minutes began; now, if not given.
         plan: how long the training is, instead of what the configuration says.
+        ranks: the processes that train together, each with a part of the streams; this one alone, if not given.
 
     Attributes:
         number: how many steps were taken.
@@ -99,6 +103,7 @@ class Training:
         state: of the model after the last step; None before the first.
         updates: what changes the weights.
         due: whether a validation is still to come after the last step.
+        stopped: whether it was ended early.
         rate: of the last step.
         rate_share: what all rates are multiplied by.
         loss: of the last step, a scalar.
@@ -114,41 +119,60 @@ class Training:
         config: TrainingConfig,
         started: float | None = None,
         plan: Plan | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
         self.model, self.streams, self.validation, self.config = model, streams, validation, config
+        self.ranks = ranks or Ranks()
+        self.rows = self.ranks.rows(streams.batch_size)
+        self.own_streams = streams.slice(self.rows)
+        if self.ranks.size > 1:
+            model.rows = (self.rows, streams.batch_size)
         self.dtype = dtype_of(config, model.device)
         self.updates = Updates(model, config, self.dtype)
         self.plan = plan
         if plan is None and not config.minutes:
             self.plan = _fixed_plan(config, streams, len(validation))
         self.started = time.perf_counter() if started is None else started
-        self.number, self.due, self.rate, self.rate_share = 0, False, 0.0, 1.0
+        self.number, self.due, self.stopped, self.rate, self.rate_share = 0, False, False, 0.0, 1.0
         self.loss = torch.tensor(math.nan)
 
-    def steps(self, stop: Stop | None = None, val_progress: Progress | None = None) -> Iterator[Step]:
+    def steps(
+        self,
+        stop: Stop | None = None,
+        val_progress: Progress | None = None,
+        saves: Callable[[int], bool] = lambda number: False,
+    ) -> Iterator[Step]:
         """Take the steps that are left; the model is in evaluation mode whenever one is yielded.
 
         Args:
             stop: ends the training early.
             val_progress: told the characters scored in a validation.
+            saves: asked after a step, by its number, whether its state is to be saved.
 
         Raises:
             DivergedError: the loss is no longer a number, or far beyond chance.
+            ProcessError: another process of the training is gone.
         """
         torch.set_flush_denormal(True)  # vanishing gradients are denormal, and those are slow (oneDNN issue 561)
         try:
             with kept_memory():
-                yield from self._steps(stop or Stop(), val_progress)
+                yield from self._steps(stop or Stop(), val_progress, saves)
         finally:
             torch.set_flush_denormal(False)  # others count on small numbers: numpy warns when it finds none
 
     def tensors(self) -> dict[str, Tensor]:
-        """What the steps that are left depend on beside the weights, by name; it is not copied."""
+        """What the steps that are left depend on beside the weights, by name; it is not copied.
+
+        The same for any number of processes, all of which must ask: states are gathered by the number of the
+        stream, and the random generators of all are equal.
+        """
         device = self.model.device
         found = {"loss": self.loss, "random.cpu": torch.get_rng_state(), **self.updates.tensors()}
         if device.type == "cuda":
             found["random.cuda"] = torch.cuda.get_rng_state(device)
-        return {**found, **{f"carried.{i}": part for i, part in enumerate(self.state or ())}}
+        streams = self.streams.batch_size
+        carried = [self.ranks.gathered(part, self.rows, streams) for part in self.state or ()]
+        return {**found, **{f"carried.{i}": part for i, part in enumerate(carried)}}
 
     def restore(self, number: int, due: bool, tensors: dict[str, Tensor]) -> None:
         """Go on where `tensors` came from; the weights must be those of then.
@@ -167,25 +191,30 @@ class Training:
         self.updates.restore(tensors)
         self.loss = tensor_of(tensors, "loss", ()).to(device)
         sizes = self.model.state_sizes
-        self.state = tuple(tensor_of(tensors, f"carried.{i}", (rows, size)).to(device) for i, size in enumerate(sizes))
+        carried = [tensor_of(tensors, f"carried.{i}", (rows, size)) for i, size in enumerate(sizes)]
+        self.state = tuple(part[self.rows].to(device) for part in carried)
         torch.set_rng_state(tensor_of(tensors, "random.cpu", tuple(torch.get_rng_state().shape)))
         if device.type == "cuda" and "random.cuda" in tensors:  # another device has other numbers anyway
             torch.cuda.set_rng_state(tensors["random.cuda"], device)
 
-    def _steps(self, stop: Stop, val_progress: Progress | None) -> Iterator[Step]:
-        take_step = steps_of(self.model, self.updates, self.dtype)
+    def _steps(self, stop: Stop, val_progress: Progress | None, saves: Callable[[int], bool]) -> Iterator[Step]:
+        size = self.streams.batch_size
+        weight = (self.rows.stop - self.rows.start) * self.ranks.size / size  # DistributedDataParallel takes the mean
+        take_step = steps_of(self.model, self.updates, self.dtype, self.ranks.shared(self.model), weight)
         clock = _Clock(self.started, 60 * (self.config.minutes or 0), self.number)
         while self.due or not self.is_over:
+            saved = False
             if not self.due:  # else a training that was stopped had no time for it
                 self._take(take_step, clock)
-            if self.due or stop.asked or self.number % CHECKED_EVERY == 0:
+                saved = self._agree(stop, clock, saves(self.number))
+            if self.due or saved or self.is_over or self.number % CHECKED_EVERY == 0:
                 self.check()
-            if stop.asked:
-                yield self._done(None)
+            if self.stopped:
+                yield self._done(None, True)
                 return
             score = self._validate(clock, val_progress) if self.due else None
             self.due = False
-            yield self._done(score)
+            yield self._done(score, saved)
 
     @property
     def is_over(self) -> bool:
@@ -195,21 +224,39 @@ class Training:
     def _take(self, take_step: TakeStep, clock: _Clock) -> None:
         """Take a step, and find out what is due after it."""
         model, config = self.model, self.config
-        if self.plan is None and clock.has_measured(self.number, config.warmup_steps):
-            self.plan = clock.plan(self.number, model, self.validation, config)
+        if self.plan is None:
+            self.plan = self._plan(clock)
         plan = self.plan
         steps = plan.steps if plan else 0  # no matter: the rate of the warm-up does not depend on it
         highest = config.learning_rate * self.rate_share
         self.rate = learning_rate(self.number, steps, highest, config.warmup_steps)
         model.train()
-        self.loss, self.state = take_step(self.streams.batch(self.number), self.state, self.rate)
+        with told():
+            loss, self.state = take_step(self.own_streams.batch(self.number), self.state, self.rate)
+        self.loss = self.ranks.mean(loss, self.rows, self.streams.batch_size)
         model.eval()
         self.number += 1
         if plan is None:
             self.loss.item()  # wait for the device, so that the clock is right
             clock.tick(self.number)
+
+    def _plan(self, clock: _Clock) -> Plan | None:
+        """How long the training is, once the first process has measured its speed."""
+        plan = None
+        if self.ranks.is_first and clock.has_measured(self.number, self.config.warmup_steps):
+            plan = clock.plan(self.number, self.model, self.validation, self.config)
+        numbers = self.ranks.largest(*((plan.steps, plan.validate_every, plan.val_characters) if plan else (0, 0, 0)))
+        return Plan(*numbers) if numbers[0] else None
+
+    def _agree(self, stop: Stop, clock: _Clock, saves: bool) -> bool:
+        """What all processes do after a step: stop if one is asked to; validate and save if the first one says so."""
+        plan = self.plan
         late = plan is not None and not self.is_over and clock.is_late(self.number, plan)
-        self.due = plan is not None and plan.validates_after(self.number) and not late
+        due = plan is not None and plan.validates_after(self.number) and not late
+        first = self.ranks.is_first
+        stopped, is_due, saved = self.ranks.largest(stop.asked, due and first, saves and first)
+        self.stopped, self.due = bool(stopped), bool(is_due)
+        return bool(saved or stopped)
 
     def check(self) -> None:
         """Raise DivergedError unless the last loss is a good one; it waits for the device."""
@@ -221,15 +268,17 @@ class Training:
         part = self.validation[: self.plan.val_characters if self.plan else None]
         if not len(part):
             return None
-        before = time.perf_counter()
-        score = evaluate(self.model, part, progress=progress)
-        clock.validated(time.perf_counter() - before)
-        return score
+        score = None
+        if self.ranks.is_first:
+            before = time.perf_counter()
+            score = evaluate(self.model, part, progress=progress)
+            clock.validated(time.perf_counter() - before)
+        return self.ranks.score_from_first(score)
 
-    def _done(self, score: Score | None) -> Step:
+    def _done(self, score: Score | None, saves: bool) -> Step:
         size = self.streams.batch_size * self.streams.seq_length
         last = self.is_over and not self.due
-        return Step(self.number, size, self.loss, self.rate, self.plan, score, last)
+        return Step(self.number, size, self.loss, self.rate, self.plan, score, last, saves or last or score is not None)
 
 
 def train(

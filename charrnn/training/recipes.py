@@ -5,13 +5,16 @@ The figures behind each rule stand in docs/experiments.md. Whatever the user has
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import torch
 
 from charrnn.config import ModelConfig, TrainingConfig
+from charrnn.facts import restore
+from charrnn.training.distributed import Ranks
 from charrnn.training.precision import dtype_of
 from charrnn.training.schedule import AIM, MOST_VALIDATIONS
 from charrnn.training.speed import measure
@@ -71,6 +74,7 @@ def with_budget(
     device: torch.device,
     spent: float = 0.0,
     mixed: bool = False,
+    ranks: Ranks | None = None,
 ) -> Recipe:
     """What is trained, and how; the speed of the machine is measured.
 
@@ -84,6 +88,7 @@ def with_budget(
         device: where it is to be trained.
         spent: seconds of the minutes that are gone, or kept for something else.
         mixed: whether it is going to be mixed with n-grams.
+        ranks: the processes that train together; all get what the first one chooses.
     """
     if training.steps or training.epochs:
         return Recipe(model, training, ())
@@ -94,11 +99,21 @@ def with_budget(
         training = replace(training, optimizer="adamw")
         reasons.append(("optimizer", "adamw, for Muon needs fast products of bfloat16, which this processor lacks"))
 
+    ranks = ranks or Ranks()
+    (spent,) = ranks.from_first(spent)
+
     def speed(one: ModelConfig, fitted_so: TrainingConfig) -> float:
-        return measure(one, fitted_so, device)
+        share = max(1, fitted_so.batch_size // ranks.size)
+        return ranks.total(measure(one, replace(fitted_so, batch_size=share), device))
 
     recipe = choose(model, training, said, characters, speed, spent, device.type == "cuda", mixed)
-    return replace(recipe, reasons=(*reasons, *recipe.reasons))
+    chosen = json.dumps([asdict(recipe.model), asdict(recipe.training)])
+    model_fields, training_fields = json.loads(ranks.bytes_from_first(chosen.encode()))
+    return Recipe(
+        restore("model", model_fields, ModelConfig),
+        restore("training", training_fields, TrainingConfig),
+        (*reasons, *recipe.reasons),
+    )
 
 
 def weights_of(model: ModelConfig) -> int:

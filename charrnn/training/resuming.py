@@ -10,6 +10,7 @@ from charrnn.config import TrainingConfig
 from charrnn.errors import CheckpointError
 from charrnn.models.recurrent import RecurrentModel
 from charrnn.text.corpus import Corpus
+from charrnn.training.distributed import Ranks
 from charrnn.training.keeping import Keeper
 from charrnn.training.schedule import Plan
 
@@ -62,8 +63,12 @@ class Resumed:
             raise CheckpointError(f"{self.checkpoint.path}: is damaged, or from another version: {error}") from error
 
 
-def find(path: Path) -> Resumed | None:
+def find(path: Path, ranks: Ranks | None = None) -> Resumed | None:
     """The training whose best checkpoint goes to `path`: its last state, or where that is damaged the one before.
+
+    Args:
+        path: of the best checkpoint.
+        ranks: the processes that train together: all get what the first one finds.
 
     Returns:
         None if there is neither.
@@ -71,12 +76,19 @@ def find(path: Path) -> Resumed | None:
     Raises:
         CheckpointError: none of them can be read, or they are no trainings.
     """
+    ranks = ranks or Ranks()
+    found = _find(path) if ranks.is_first else None
+    with ranks.file(found.checkpoint.path if found else None) as file:
+        return found or (_open(file) if file else None)
+
+
+def _find(path: Path) -> Resumed | None:
     errors = []
     for candidate in (last_path(path), last_path(path, PREVIOUS)):
         if not candidate.exists():
             continue
         try:
-            return open_training(candidate)
+            return _open(candidate)
         except CheckpointError as error:
             errors.append(error)
     if errors:
@@ -84,12 +96,19 @@ def find(path: Path) -> Resumed | None:
     return None
 
 
-def open_training(path: Path) -> Resumed:
-    """The training that a file was saved from.
+def open_training(path: Path, ranks: Ranks | None = None) -> Resumed:
+    """The training that a file was saved from; see `find`.
 
     Raises:
         CheckpointError: it cannot be read, or holds a model alone.
     """
+    ranks = ranks or Ranks()
+    found = _open(path) if ranks.is_first else None
+    with ranks.file(path) as file:
+        return found or _open(file or path)
+
+
+def _open(path: Path) -> Resumed:
     found = Resumed(load(path), load_ongoing(path))
     if not isinstance(found.checkpoint.model, RecurrentModel) or found.checkpoint.facts.training is None:
         raise CheckpointError(f"{path}: holds no training; name a file that ends with -last.safetensors")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -13,6 +13,7 @@ from charrnn.errors import DivergedError
 from charrnn.models.recurrent import RecurrentModel
 from charrnn.scoring.evaluate import Progress
 from charrnn.text.streams import Streams
+from charrnn.training.distributed import Ranks
 from charrnn.training.keeping import Keeper
 from charrnn.training.loop import Step, Stop, Training
 from charrnn.training.resuming import Resumed, find
@@ -49,7 +50,7 @@ def train_all(
     save_every: SaveEvery | None = None,
     resumed: Resumed | None = None,
     start: Start | None = None,
-    tell: Callable[[str], None] = lambda message: None,
+    ranks: Ranks | None = None,
 ) -> Iterator[tuple[Step, bool]]:
     """Fit as many networks as the keeper's model says, each from its own seed, and keep them.
 
@@ -66,7 +67,7 @@ def train_all(
         save_every: how often to save between validations.
         resumed: where to go on.
         start: weights to begin with.
-        tell: told when the training goes back to a good state.
+        ranks: the processes that train together; each calls this, with a keeper of the same.
 
     Yields:
         Each step, and whether it gave the best state of its network so far.
@@ -75,7 +76,7 @@ def train_all(
         DivergedError: the loss exploded once more, after the rate was halved three times.
         CheckpointError: a checkpoint cannot be written, or what was to be resumed is damaged.
     """
-    config, model, stop, save_every = keeper.config, keeper.model, stop or Stop(), save_every or SaveEvery()
+    config, model, save_every, ranks = keeper.config, keeper.model, save_every or SaveEvery(), ranks or Ranks()
     if resumed:  # so that the minutes that are gone count
         keeper.started = time.perf_counter() - resumed.ongoing.facts.seconds
     end = keeper.started + 60 * AIM * (config.minutes or 0) - reserved
@@ -91,7 +92,7 @@ def train_all(
             start.fill(network, keeper.corpus.vocabulary)
         for cell in network.cells[: config.freeze_layers]:
             cell.requires_grad_(False)
-        training = Training(network, streams, keeper.corpus.validation, each, time.perf_counter(), plan)
+        training = Training(network, streams, keeper.corpus.validation, each, time.perf_counter(), plan, ranks)
         keeper.begin(training)
         if from_where:
             from_where.restore(keeper)
@@ -103,28 +104,26 @@ def train_all(
         training = begin(number, resumed if number == first else None)
         while True:
             try:
-                for step in training.steps(stop, val_progress):
-                    saves = step.score or step.last or stop.asked or save_every.is_due(keeper, step.number)
-                    if saves:
-                        training.check()
-                    yield step, keeper.keep(step) if saves else False
+                for step in training.steps(stop, val_progress, lambda number: save_every.is_due(keeper, number)):
+                    yield step, keeper.keep(step) if step.saves else False
                 break
             except DivergedError as error:
                 if keeper.halvings == MOST_HALVINGS:
                     raise
                 keeper.halvings += 1
-                good = find(keeper.path)
+                good = find(keeper.path, ranks)
                 if good and good.ongoing.facts.finished != number:  # of the network before
                     good = None
                 plan = training.plan
                 training = begin(number, good)
-                tell(f"{error} (done: it is halved, and the training goes back to step {training.number})")
-        if stop.asked:
+                keeper.tell(f"{error} (done: it is halved, and the training goes back to step {training.number})")
+        if training.stopped:
             return
         plan = training.plan
         keeper.finish()
         now = time.perf_counter()
-        if config.minutes and end - now < LEAST_SHARE * (now - begun):
+        (left,) = ranks.from_first(end - now - LEAST_SHARE * (now - begun))
+        if config.minutes and left < 0:
             break
     keeper.judge(val_progress)
 

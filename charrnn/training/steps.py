@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from charrnn.models.language_model import State
@@ -25,17 +25,21 @@ UNRECORDED_STEPS = 2
 must be there."""
 
 
-def steps_of(model: RecurrentModel, updates: Updates, dtype: torch.dtype) -> TakeStep:
+def steps_of(
+    model: RecurrentModel, updates: Updates, dtype: torch.dtype, shared: nn.Module | None = None, weight: float = 1.0
+) -> TakeStep:
     """How to take the steps of a training, on the model's device.
 
     Args:
         model: in training mode whenever a step is taken.
         updates: of its weights.
         dtype: of matrix products.
+        shared: the same model, where several processes train it (`Ranks.shared`). Its steps are not recorded.
+        weight: of the loss in its gradients.
     """
-    if model.device.type == "cuda":
+    if model.device.type == "cuda" and shared in (None, model):
         return RecordedSteps(model, updates, dtype)
-    return lambda batch, state, rate: take_step(model, updates, batch, state, rate, dtype)
+    return lambda batch, state, rate: take_step(model, updates, batch, state, rate, dtype, shared, weight)
 
 
 def take_step(
@@ -45,13 +49,15 @@ def take_step(
     state: State | None,
     rate: float | Tensor,
     dtype: torch.dtype,
+    shared: nn.Module | None = None,
+    weight: float = 1.0,
 ) -> tuple[Tensor, State]:
     """One step, as it is. See `TakeStep` and `steps_of`; the rate is a scalar on the device if it is being recorded."""
     inputs, targets = (_pinned(part, model.device).to(model.device, non_blocking=True) for part in batch)
     with torch.autocast(model.device.type, dtype, enabled=dtype != torch.float32):
-        logits, state = model(inputs, state)
+        logits, state = (shared or model)(inputs, state)
     loss = functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
-    updates.step(loss, rate)
+    updates.step(loss * weight if weight != 1 else loss, rate)
     return loss.detach(), tuple(part.detach() for part in state)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from processes import start_together
 from program import Charrnn
 
 from charrnn.checkpoint import load
@@ -72,11 +73,12 @@ def test_processes_share_the_counting(charrnn: Charrnn, folder: Path, processes:
     """All entries of the model are those of one process; the first alone speaks."""
     (folder / "odd.txt").write_text("".join(map(chr, np.random.default_rng(0).zipf(1.5, 700) % 200 + 48)), "utf-8")
     assert charrnn("ngram", "odd.txt", "--out", "one").status == 0
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(processes)]
-    command = [*torchrun, "-m", "charrnn", "ngram", "odd.txt", "--out", "together", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout)["model"] == "tuned order 9"
-    assert done.stderr.count("n-grams") == 1
+    started = start_together(folder, processes, "ngram", "odd.txt", "--out", "together", "--json")
+    for process in started:
+        process.join(120)
+    assert [process.exitcode for process in started] == [0] * processes
+    assert json.loads((folder / "out.txt").read_text())["model"] == "tuned order 9"
+    assert (folder / "err.txt").read_text().count("n-grams") == 1
     one, together = (load(folder / "checkpoints" / f"{name}.safetensors").model for name in ("one", "together"))
     assert isinstance(one, NgramModel)
     assert isinstance(together, NgramModel)
@@ -87,11 +89,11 @@ def test_processes_share_the_counting(charrnn: Charrnn, folder: Path, processes:
 
 def test_a_mistake_is_told_once_however_many_processes_there_are(folder: Path) -> None:
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    done = subprocess.run(
-        [*torchrun, "-m", "charrnn", "ngram", "none.txt"], capture_output=True, text=True, check=False
-    )
+    command = [*torchrun, "-m", "charrnn", "ngram", "none.txt"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert done.stderr.count("charrnn: none.txt: there is no such file") == 1
+    assert done.stderr.count("Traceback") == 1  # torchrun's own, which says that a process failed
 
 
 def test_an_infinite_score(charrnn: Charrnn, folder: Path) -> None:

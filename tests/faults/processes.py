@@ -1,29 +1,65 @@
-"""Trainings in processes of their own, by the command line; forked from one that has loaded PyTorch already."""
+"""Processes of a test's own, forked from one that has loaded PyTorch already: the command line, or any function."""
 
 import multiprocessing
 import os
+import socket
 import sys
+from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["charrnn.cli.main", "charrnn.training.several", "charrnn.cli.train_display"])
+CONTEXT.set_forkserver_preload(
+    ["charrnn.cli.main", "charrnn.training.several", "charrnn.cli.train_display", "torch._dynamo"]
+)
+"""PyTorch's optimizers load the last one at first use, which takes longer than a training of a test."""
 
 
-def start(folder: Path, *words: object) -> BaseProcess:
-    """`charrnn` with these words on its command line; what it says is in `err.txt` there."""
-    process = CONTEXT.Process(target=_run, args=(folder, [str(word) for word in words]))
+def start(folder: Path, *words: object, rank: int = 0, size: int = 1, port: int = 0) -> BaseProcess:
+    """`charrnn` with these words on its command line; what it says is in `err.txt` there, and its result in `out.txt`.
+
+    Where several are to work together, `rank` is which of them it is, of `size`, and they meet at `port`.
+    """
+    process = CONTEXT.Process(target=_run, args=(folder, [str(word) for word in words], rank, size, port))
     process.start()
     return process
 
 
-def _run(folder: Path, words: list[str]) -> None:
+def start_together(folder: Path, size: int, *words: object) -> list[BaseProcess]:
+    """The same as torchrun starts it, so many times."""
+    port = free_port()
+    return [start(folder, *words, rank=rank, size=size, port=port) for rank in range(size)]
+
+
+def run_together(size: int, function: Callable[..., None], *arguments: object) -> None:
+    """Call `function(rank, size, port, *arguments)` in so many processes, and wait for their good end."""
+    port = free_port()
+    processes = [CONTEXT.Process(target=function, args=(rank, size, port, *arguments)) for rank in range(size)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0] * size
+
+
+def free_port() -> int:
+    """A port that nobody uses."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _run(folder: Path, words: list[str], rank: int, size: int, port: int) -> None:
     import torch
 
     from charrnn.cli.main import main
 
     os.chdir(folder)
     torch.set_num_threads(1)
+    if size > 1:
+        os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(size)}
+        os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     with (folder / "err.txt").open("a") as err, (folder / "out.txt").open("a") as out:
         sys.stderr, sys.stdout = err, out
         sys.argv = ["charrnn", *words]

@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -18,9 +19,24 @@ WORDS = (*SHAPE, "--steps", 240, "--validate-every", 40)
 OFTEN = ("--save-every", 7)
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
+    """The checkpoints of a training that nobody disturbs, and the seconds that it took."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    (folder / "text.txt").write_text(TEXT, encoding="utf-8")
+    train(folder, "warm")  # the first process waits for those that are forked to be ready
+    started = time.perf_counter()
+    assert train(folder, "whole") == 0
+    return folder / "checkpoints", time.perf_counter() - started
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, undisturbed: tuple[Path, float]) -> Path:
+    """The text, and the whole training."""
     (tmp_path / "text.txt").write_text(TEXT, encoding="utf-8")
+    (tmp_path / "checkpoints").mkdir()
+    for path in undisturbed[0].glob("whole*.safetensors"):
+        shutil.copy(path, tmp_path / "checkpoints")
     return tmp_path
 
 
@@ -39,11 +55,8 @@ def assert_same(folder: Path, first: str, second: str) -> None:
         assert [name for name in one if not one[name].equal(other[name])] == []
 
 
-def kill_again_and_again(folder: Path, times: int, seed: int) -> None:
+def kill_again_and_again(folder: Path, longest: float, times: int, seed: int) -> None:
     """Kill a training that always resumes, so many times, at any moment of the time it takes; then let it end."""
-    started = time.perf_counter()
-    assert train(folder, "whole") == 0
-    longest = time.perf_counter() - started
     chance = random.Random(seed)
     killed = 0
     while killed < times:
@@ -63,18 +76,17 @@ def kill_again_and_again(folder: Path, times: int, seed: int) -> None:
     assert_same(folder, "whole", "it")
 
 
-def test_killed_at_any_moment_it_ends_with_the_same_bits(folder: Path) -> None:
-    kill_again_and_again(folder, times=6, seed=0)
+def test_killed_at_any_moment_it_ends_with_the_same_bits(folder: Path, undisturbed: tuple[Path, float]) -> None:
+    kill_again_and_again(folder, undisturbed[1], times=6, seed=0)
 
 
 @pytest.mark.slow
-def test_killed_fifty_times(folder: Path) -> None:
-    kill_again_and_again(folder, times=50, seed=1)
+def test_killed_fifty_times(folder: Path, undisturbed: tuple[Path, float]) -> None:
+    kill_again_and_again(folder, undisturbed[1], times=50, seed=1)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_asked_to_stop_it_saves_and_goes_on_later(folder: Path, number: signal.Signals) -> None:
-    assert train(folder, "whole") == 0
     process = start(folder, "train", "text.txt", *WORDS, "--out", "it")
     last = folder / "checkpoints" / "it-last.safetensors"
     while not last.exists():  # until the first validation

@@ -44,11 +44,11 @@ def run(small_corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
         monkeypatch.setattr(loop, "steps_of", spoiling)
         monkeypatch.setattr(loop, "CHECKED_EVERY", 1)
-        path, model = tmp_path / "it.safetensors", ModelConfig(hidden_size=8)
-        keeper = Keeper(path, small_corpus, CONFIG, model, time.perf_counter())
-        streams = Streams(small_corpus.train, 4, 16)
         told: list[str] = []
-        steps = train_all(keeper, streams, torch.device("cpu"), save_every=SaveEvery(steps=4), tell=told.append)
+        path, model = tmp_path / "it.safetensors", ModelConfig(hidden_size=8)
+        keeper = Keeper(path, small_corpus, CONFIG, model, time.perf_counter(), tell=told.append)
+        streams = Streams(small_corpus.train, 4, 16)
+        steps = train_all(keeper, streams, torch.device("cpu"), save_every=SaveEvery(steps=4))
         return [step for step, _ in steps], told
 
     return train

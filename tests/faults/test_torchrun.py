@@ -1,0 +1,102 @@
+"""Training on several processes from the command line: one voice, one file, and a death that is no end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from processes import free_port, start, start_together
+from safetensors.torch import load_file
+
+TEXT = "to be or not to be, that is the question; whether 'tis nobler in the mind to suffer\n" * 60
+WORDS = ("--hidden", 16, "--dropout", 0.2, "--batch-size", 4, "--seq-length", 32, "--validate-every", 40)
+TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--max-restarts", "2", "--nproc-per-node", "2")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "text.txt").write_text(TEXT, encoding="utf-8")
+    return tmp_path
+
+
+def together(folder: Path, *words: object) -> list[int | None]:
+    """Train in two processes; their exit statuses."""
+    processes = start_together(folder, 2, "train", "text.txt", *WORDS, *words)
+    for process in processes:
+        process.join(120)
+    return [process.exitcode for process in processes]
+
+
+def children(pid: int) -> list[int]:
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_the_first_one_speaks_and_writes(folder: Path) -> None:
+    assert together(folder, "--steps", 80, "--out", "it", "--json") == [0, 0]
+    assert json.loads((folder / "out.txt").read_text())["steps"] == 80
+    err = (folder / "err.txt").read_text()
+    assert err.count("model       lstm 2x16") == err.count("step 80/80") == 1
+    assert sorted(path.name for path in (folder / "checkpoints").iterdir()) == [
+        ".it.safetensors.lock", "it-last.safetensors", "it-previous.safetensors", "it.safetensors",
+    ]  # fmt: skip
+    assert together(folder, "--steps", 80, "--out", "it", "--resume") == [0, 0]
+    assert "after step 80/80" in (folder / "err.txt").read_text()
+
+
+def test_minutes_are_planned_by_the_first(folder: Path) -> None:
+    assert together(folder, "--minutes", 0.03, "--with-ngram") == [0, 0]
+    assert (folder / "err.txt").read_text().count("mixture     validation") == 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds the processes of torchrun under /proc")
+def test_a_worker_that_is_killed(folder: Path) -> None:
+    """The group is started again, and resumes by itself: the end has the bits of an undisturbed run."""
+    long = ("--steps", 160, "--save-every", 5)
+    command = [*TORCHRUN, "-m", "charrnn", "train", "text.txt", *map(str, (*WORDS, *long)), "--out", "killed"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "TORCHELASTIC_ENABLE_FILE_TIMER": "0"}
+    with (folder / "torchrun.txt").open("w") as err:
+        agent = subprocess.Popen(command, cwd=folder, stderr=err, env=environment)
+        last = folder / "checkpoints" / "killed-last.safetensors"
+        while not last.exists():
+            time.sleep(0.01)
+            assert agent.poll() is None
+        os.kill(children(agent.pid)[1], signal.SIGKILL)
+        assert together(folder, *long, "--out", "whole") == [0, 0]  # in the meantime
+        assert agent.wait(120) == 0
+    assert (folder / "torchrun.txt").read_text().count("resumed     checkpoints/killed-") == 1
+    for ending in ("", "-last"):
+        one, other = (load_file(folder / f"checkpoints/{name}{ending}.safetensors") for name in ("whole", "killed"))
+        assert [name for name in one if not one[name].equal(other[name])] == []
+
+
+def test_machines_that_share_no_folder(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The first process has the checkpoints, and sends what the other one needs; each reads its own text."""
+    other, outs = tmp_path_factory.mktemp("other"), []
+
+    def run(*words: object) -> list[int | None]:
+        port = free_port()
+        both = [
+            start(place, "train", "text.txt", *WORDS, *words, rank=rank, size=2, port=port)
+            for rank, place in enumerate((folder, other))
+        ]
+        for process in both:
+            process.join(120)
+        outs.append((other / "err.txt").read_text())
+        return [process.exitcode for process in both]
+
+    assert run("--steps", 40) == [1, 1]
+    assert "charrnn (process 1): text.txt: there is no such file" in outs[-1]
+    (other / "text.txt").write_text(TEXT.replace("nobler", "Nobler"), encoding="utf-8")
+    assert run("--steps", 40) == [1, 1]
+    assert "charrnn (process 1): text.txt: is not the text that the first process reads" in outs[-1]
+    assert "charrnn: another process" in (folder / "err.txt").read_text()
+    (other / "text.txt").write_text(TEXT, encoding="utf-8")
+    assert run("--steps", 40) == [0, 0]
+    assert run("--steps", 40, "--resume") == [0, 0]
+    assert run("--steps", 40, "--init-from", "checkpoints/text-lstm.safetensors", "--out", "new") == [0, 0]
+    assert not list(other.glob("checkpoints/*.safetensors"))
+    assert "Traceback" not in outs[-1]

@@ -1,0 +1,127 @@
+"""Several processes compute what one does, and go on where any number of them was stopped."""
+
+import json
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import torch
+import torch.distributed as dist
+from processes import run_together
+from safetensors.torch import load_file
+
+from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
+from charrnn.errors import UsageError
+from charrnn.text.corpus import read_corpus
+from charrnn.text.streams import Streams
+from charrnn.training.distributed import Ranks
+from charrnn.training.keeping import Keeper
+from charrnn.training.loop import Stop
+from charrnn.training.resuming import find
+from charrnn.training.several import SaveEvery, train_all
+
+CONFIG = TrainingConfig(
+    steps=24,
+    seq_length=16,
+    batch_size=5,
+    warmup_steps=5,
+    validate_every=8,
+    seed=3,
+    precision="float32",
+    optimizer="adamw",
+)
+TOLERANCE = 1e-5
+"""Nats by which losses may differ within 24 steps in float32: sums are taken in another order."""
+
+
+class Run(NamedTuple):
+    """A training, or a part of it."""
+
+    text: Path
+    out: Path
+    model: ModelConfig
+    stop_at: int | None = None
+
+
+def fit(rank: int, size: int, port: int, run: Run) -> None:
+    """Go on with a training; the losses of its steps are added to a file beside the checkpoint."""
+    torch.set_num_threads(1)
+    if size > 1:
+        dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=size)
+    corpus = read_corpus(run.text, CorpusConfig())
+    keeper = Keeper(run.out, corpus, CONFIG, run.model, time.perf_counter())
+    streams, stop, ranks = Streams(corpus.train, CONFIG.batch_size, CONFIG.seq_length), Stop(), Ranks.here()
+    resumed, every, losses = find(run.out, ranks), SaveEvery(steps=3), []
+    for step, _ in train_all(
+        keeper, streams, torch.device("cpu"), stop=stop, save_every=every, resumed=resumed, ranks=ranks
+    ):
+        losses.append((step.number, step.loss.item(), step.score.nats if step.score else 0.0))
+        if run.stop_at and rank == size - 1 and step.number + 1 == run.stop_at:  # one of them is asked, all stop
+            stop.ask()
+    (run.out.parent / f"{run.out.stem}-{size}-{rank}-{run.stop_at}.json").write_text(json.dumps(losses))
+    if size > 1:
+        dist.destroy_process_group()
+
+
+def curve(path: Path, size: int, stop_at: int | None = None) -> torch.Tensor:
+    """(N, 3) number of the step, its loss and its score; the same in all processes."""
+    curves = [
+        json.loads((path.parent / f"{path.stem}-{size}-{rank}-{stop_at}.json").read_text()) for rank in range(size)
+    ]
+    assert all(one == curves[0] for one in curves)
+    return torch.tensor(curves[0], dtype=torch.float64)
+
+
+def assert_close(found: torch.Tensor, expected: torch.Tensor) -> None:
+    assert found[:, 0].equal(expected[:, 0])
+    torch.testing.assert_close(found[:, 1], expected[:, 1], rtol=0, atol=TOLERANCE)
+    torch.testing.assert_close(found[:, 2], expected[:, 2], rtol=TOLERANCE, atol=0)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [ModelConfig(hidden_size=16), ModelConfig(cell="mingru", hidden_size=16, dropout=0.3, networks=2)],
+    ids=["lstm", "mingru with dropout, two networks"],
+)
+def test_losses_are_those_of_one_process(small_file: Path, tmp_path: Path, model: ModelConfig) -> None:
+    """Five streams do not divide evenly among 2 or 3 processes; masks of dropout are those of one, too."""
+    for size in (1, 2, 3):
+        run_together(size, fit, Run(small_file, tmp_path / f"of{size}.safetensors", model))
+    expected = curve(tmp_path / "of1.safetensors", 1)
+    assert len(expected) == 24 * model.networks
+    for size in (2, 3):
+        assert_close(curve(tmp_path / f"of{size}.safetensors", size), expected)
+
+
+def test_any_number_of_processes_goes_on(small_file: Path, tmp_path: Path) -> None:
+    """One begins, three go on, two end it: also from a state that is due to be validated."""
+    model = ModelConfig(hidden_size=16, dropout=0.3)
+    run_together(1, fit, Run(small_file, tmp_path / "whole.safetensors", model))
+    path = tmp_path / "parts.safetensors"
+    parts = []
+    for size, stop_at in ((1, 5), (3, 16), (2, None)):
+        run_together(size, fit, Run(small_file, path, model, stop_at))
+        parts.append(curve(path, size, stop_at))
+    assert [len(part) for part in parts] == [5, 11, 9]  # step 16 twice: it is validated by those that go on
+    found = torch.cat(parts)
+    assert found[15, 2] == 0
+    assert_close(torch.cat([found[:15], found[16:]]), curve(tmp_path / "whole.safetensors", 1))
+
+
+def test_the_same_number_gives_the_same_bits(small_file: Path, tmp_path: Path) -> None:
+    model = ModelConfig(hidden_size=16, dropout=0.3)
+    run_together(2, fit, Run(small_file, tmp_path / "whole.safetensors", model))
+    for stop_at in (7, None):
+        run_together(2, fit, Run(small_file, tmp_path / "parts.safetensors", model, stop_at))
+    for ending in ("", "-last"):
+        one, other = (load_file(tmp_path / f"{name}{ending}.safetensors") for name in ("whole", "parts"))
+        assert [name for name in one if not one[name].equal(other[name])] == []
+
+
+def test_slices_hold_each_stream_once() -> None:
+    for size in range(1, 6):
+        rows = [row for rank in range(size) for row in range(7)[Ranks(rank, size).rows(7)]]
+        assert rows == list(range(7))
+    with pytest.raises(UsageError, match="2 streams are too few for 3 processes; say a larger --batch-size"):
+        Ranks(0, 3).rows(2)
