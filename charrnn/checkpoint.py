@@ -138,7 +138,9 @@ def save(
             part.replace(path)
     except (OSError, SafetensorError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise CheckpointError(f"{path}: cannot be written: {reason}; say another place with --out") from error
+        raise CheckpointError(
+            f"{path}: cannot be written: {reason}; make room, or say another place with --out"
+        ) from error
 
 
 def _keep(path: Path, previous: Path, link: Path) -> None:

@@ -1,9 +1,11 @@
 """Processes of a test's own, forked from one that has loaded PyTorch already: the command line, or any function."""
 
+import ctypes
 import multiprocessing
 import os
 import socket
 import sys
+import tempfile
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -15,12 +17,15 @@ CONTEXT.set_forkserver_preload(
 """PyTorch's optimizers load the last one at first use, which takes longer than a training of a test."""
 
 
-def start(folder: Path, *words: object, rank: int = 0, size: int = 1, port: int = 0) -> BaseProcess:
+def start(
+    folder: Path, *words: object, rank: int = 0, size: int = 1, port: int = 0, temporary: Path | None = None
+) -> BaseProcess:
     """`charrnn` with these words on its command line; what it says is in `err.txt` there, and its result in `out.txt`.
 
     Where several are to work together, `rank` is which of them it is, of `size`, and they meet at `port`.
+    `temporary` is its folder for temporary files.
     """
-    process = CONTEXT.Process(target=_run, args=(folder, [str(word) for word in words], rank, size, port))
+    process = CONTEXT.Process(target=_run, args=(folder, [str(word) for word in words], rank, size, port, temporary))
     process.start()
     return process
 
@@ -50,13 +55,15 @@ def free_port() -> int:
     return port
 
 
-def _run(folder: Path, words: list[str], rank: int, size: int, port: int) -> None:
+def _run(folder: Path, words: list[str], rank: int, size: int, port: int, temporary: Path | None) -> None:
     import torch
 
     from charrnn.cli.main import main
 
     os.chdir(folder)
     torch.set_num_threads(1)
+    tempfile.tempdir = str(temporary) if temporary else None
+    _obey_permissions()
     if size > 1:
         os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(size)}
         os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
@@ -64,3 +71,12 @@ def _run(folder: Path, words: list[str], rank: int, size: int, port: int) -> Non
         sys.stderr, sys.stdout = err, out
         sys.argv = ["charrnn", *words]
         main()
+
+
+def _obey_permissions() -> None:
+    """Let the superuser, as who tests may run, be refused what others are: without CAP_DAC_OVERRIDE (capset(2))."""
+    libc = ctypes.CDLL(None)
+    header, sets = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+    libc.capget(header, sets)
+    sets[0] &= ~0b10
+    libc.capset(header, sets)

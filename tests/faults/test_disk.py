@@ -1,0 +1,164 @@
+"""Disks that are full, read-only or gone in the middle of a training: nothing is lost, and it goes on."""
+
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import pytest
+from processes import start
+from safetensors.torch import load_file
+
+from charrnn.checkpoint import load
+
+TEXT = "to be or not to be, that is the question; whether 'tis nobler in the mind to suffer\n" * 60
+STEPS = 400
+WORDS = ("--hidden", 16, "--dropout", 0.2, "--batch-size", 4, "--seq-length", 32, "--steps", STEPS)
+OFTEN = ("--validate-every", 40, "--save-every", 7)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A small file system of its own."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "none", place], capture_output=True, text=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"needs the right to mount a small file system: {mounted.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", "--lazy", place], check=True)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "text.txt").write_text(TEXT, encoding="utf-8")
+    (tmp_path / "tmp").mkdir()
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The last state of a training that nothing disturbs."""
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "text.txt").write_text(TEXT, encoding="utf-8")
+    process = start(folder, "train", "text.txt", *WORDS, *OFTEN)
+    process.join(120)
+    assert process.exitcode == 0
+    return folder / "checkpoints" / "text-lstm-last.safetensors"
+
+
+def is_same(one: Path, other: Path) -> bool:
+    first, second = load_file(one), load_file(other)
+    return first.keys() == second.keys() and all(first[name].equal(second[name]) for name in first)
+
+
+def said(folder: Path) -> str:
+    file = folder / "err.txt"
+    return file.read_text() if file.exists() else ""
+
+
+def wait_for(process: BaseProcess, condition: Callable[[], object]) -> None:
+    while not condition():
+        time.sleep(0.01)
+        assert process.is_alive()
+
+
+def fill(place: Path) -> Path:
+    """Leave no room at all."""
+    filler = place / "filler"
+    with filler.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(1 << 12))
+        except OSError:
+            pass
+    return filler
+
+
+def check_that_it_went_on(folder: Path, process: BaseProcess, last: Path, whole: Path, reason: str) -> None:
+    process.join(60)
+    assert process.exitcode == 0
+    assert is_same(last, whole)
+    (line,) = {line for line in said(folder).splitlines() if reason in line}
+    assert line.endswith(
+        f"it-last.safetensors: cannot be written: {reason}; make room, or say another place with --out "
+        "(the training goes on, and tries again at the next save)"
+    )
+    assert sorted(path.name for path in last.parent.iterdir() if not path.name.startswith(".")) == [
+        "it-last.safetensors", "it-previous.safetensors", "it.safetensors",
+    ]  # fmt: skip
+
+
+def test_full_for_a_while(folder: Path, disk: Path, whole: Path) -> None:
+    last = disk / "it-last.safetensors"
+    process = start(folder, "train", "text.txt", *WORDS, *OFTEN, "--out", disk / "it")
+    wait_for(process, (disk / "it-previous.safetensors").exists)
+    filler = fill(disk)
+    wait_for(process, lambda: "No space left" in said(folder))
+    before = load(last).facts.step
+    load(disk / "it.safetensors")
+    filler.unlink()
+    assert before
+    assert before < STEPS
+    check_that_it_went_on(folder, process, last, whole, "No space left on device")
+
+
+def test_read_only_for_a_while(folder: Path, whole: Path) -> None:
+    last = folder / "checkpoints" / "it-last.safetensors"
+    process = start(folder, "train", "text.txt", *WORDS, *OFTEN, "--out", "it")
+    wait_for(process, last.with_name("it-previous.safetensors").exists)
+    last.parent.chmod(0o555)
+    wait_for(process, lambda: "Permission denied" in said(folder))
+    load(last)
+    last.parent.chmod(0o755)
+    check_that_it_went_on(folder, process, last, whole, "Permission denied")
+
+
+def test_full_to_the_end(folder: Path, disk: Path, whole: Path) -> None:
+    """The last state goes to the folder for temporary files, and from there back when there is room."""
+    last = disk / "it-last.safetensors"
+    process = start(folder, "train", "text.txt", *WORDS, *OFTEN, "--out", disk / "it", temporary=folder / "tmp")
+    wait_for(process, last.exists)
+    filler = fill(disk)
+    process.join(60)
+    assert process.exitcode == 1
+    found = re.search(r"The last state is in (\S+): move it to (\S+) and say --resume\n$", said(folder))
+    assert found
+    rescued = folder / found[1]
+    assert found[2] == str(last)
+    assert load(last).facts.step
+    filler.unlink()
+    shutil.move(rescued, last)
+    again = start(folder, "train", "text.txt", *WORDS, *OFTEN, "--out", disk / "it", "--resume")
+    again.join(60)
+    assert again.exitcode == 0
+    assert is_same(last, whole)
+    assert load(disk / "it.safetensors").facts.validation
+
+
+def test_a_folder_that_is_deleted(folder: Path) -> None:
+    """It is made again, with the best state too, though no better one came."""
+    checkpoints = folder / "checkpoints"
+    process = start(folder, "train", "text.txt", *WORDS, *OFTEN, "--out", "it", "--learning-rate", 1e-9)
+    wait_for(process, (checkpoints / "it.safetensors").exists)
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    process.join(60)
+    assert process.exitcode == 0
+    step = load(checkpoints / "it-last.safetensors").facts.step
+    assert step == STEPS
+    assert load(checkpoints / "it.safetensors").facts.validation
+
+
+def test_read_only_from_the_start(folder: Path) -> None:
+    (folder / "checkpoints").mkdir(mode=0o555)
+    process = start(folder, "train", "text.txt", *WORDS)
+    process.join(60)
+    assert process.exitcode == 1
+    assert (
+        said(folder) == "charrnn: checkpoints: cannot be written to: Permission denied; say another place with --out\n"
+    )
