@@ -24,13 +24,21 @@ def is_first() -> bool:
     return number() == 1 or os.environ.get("RANK") == "0"
 
 
-def is_restarted() -> bool:
-    """Whether torchrun has started these processes again, since one of those before has died."""
-    return _attempt() > 0
-
-
 def _attempt() -> int:
+    """How often torchrun has started the processes of this machine again, since one of them had died."""
     return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
+
+
+def are_restarted() -> bool:
+    """Whether any process was started again; all must ask."""
+    if number() == 1:
+        return False
+    import torch
+    import torch.distributed as dist
+
+    attempt = torch.tensor(_attempt())
+    dist.all_reduce(attempt, dist.ReduceOp.MAX)  # on another machine it may not have been counted
+    return bool(attempt > 0)
 
 
 @contextmanager
@@ -50,10 +58,15 @@ def group() -> Iterator[None]:
 
     # Numbers that processes agree on are on the CPU; gradients are where the model is.
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-    # The store of torchrun outlives its processes: those that were started again would find the addresses of the dead.
     store, rank, size = next(rendezvous("env://"))
-    store = PrefixStore(f"attempt {_attempt()}", store)
-    dist.init_process_group(backend, timeout=PATIENCE, store=store, rank=rank, world_size=size)
+    if os.environ.get("GROUP_WORLD_SIZE", "1") == "1":
+        # torchrun's store outlives its processes: those that are started again would find the addresses of the dead.
+        # Several machines may not count alike; there it takes another attempt or two.
+        store = PrefixStore(f"attempt {_attempt()}", store)
+    try:
+        dist.init_process_group(backend, timeout=PATIENCE, store=store, rank=rank, world_size=size)
+    except RuntimeError as error:
+        raise ProcessError(f"process {rank} cannot reach the others: {str(error).splitlines()[0]}") from error
     yield
     dist.destroy_process_group()
 

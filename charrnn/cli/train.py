@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charrnn.cli.processes import first_alone, group, is_first, is_restarted
+from charrnn.cli.processes import are_restarted, first_alone, group, is_first
 from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def train(
             check_writable(path)
         with reserved(path) if is_first() else nullcontext():
             begun, ranks = Beginning(corpus, model, training, said(context), with_ngram), Ranks.here()
-            if resume or resume_from or is_restarted():
+            if are_restarted() or resume or resume_from:
                 begun = begun.go_on(path, resume_from, ranks)
             if not begun.resumed:
                 if is_first():
