@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -45,7 +45,7 @@ def forget_last(path: Path) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Raise CheckpointError now, not after the work, if no file can be made beside the checkpoint."""
+    """Raise CheckpointError now, not after the work, if no file can be made beside the checkpoint, or none so named."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):
@@ -54,6 +54,11 @@ def check_writable(path: Path) -> None:
         raise CheckpointError(
             f"{path.parent}: cannot be written to: {error.strerror}; say another place with --out"
         ) from error
+    try:
+        with suppress(FileNotFoundError):
+            last_path(path, PREVIOUS).lstat()  # whose name is the longest
+    except OSError as error:
+        raise CheckpointError(f"{path}: {error.strerror}; say a shorter one with --out") from error
 
 
 @contextmanager
