@@ -21,9 +21,12 @@ def place(out: str | None, default_name: str) -> Path:
     """The file for a new checkpoint: `--out` as a path, if there is a folder in it, or else as a name in checkpoints/.
 
     Raises:
-        UsageError: `--out` is no name.
+        UsageError: `--out` is no name, or not UTF-8.
     """
-    name = out or default_name
+    # What is no UTF-8 in the name of a text: safetensors writes such names, but does not read them.
+    name = out or "".join("_" if "\ud800" <= character <= "\udfff" else character for character in default_name)
+    if name != os.fsencode(name).decode("utf-8", "replace"):
+        raise UsageError(f"--out {name}: is not UTF-8; say another name")
     path = Path(name) if os.sep in name else FOLDER / name
     if path.name in ("", "..") or name.endswith((os.sep, ".")):
         raise UsageError(f"--out {name}: is a folder; name a file, such as {path / default_name}")

@@ -5,7 +5,6 @@ import gzip
 import io
 import lzma
 import os
-import resource
 import subprocess
 import sys
 import zipfile
@@ -239,7 +238,7 @@ def peak_of(folder: Path, *words: object) -> tuple[int, str, float]:
     ran = subprocess.run(
         [sys.executable, "-c", code, *map(str, words)], cwd=folder, capture_output=True, text=True, check=False
     )
-    return ran.returncode, ran.stderr, int(ran.stdout) * resource.getpagesize() / 4096 / 1e6
+    return ran.returncode, ran.stderr, int(ran.stdout) / 1e6
 
 
 @pytest.mark.slow
