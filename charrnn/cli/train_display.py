@@ -31,7 +31,7 @@ REPORTS = 10
 REFRESH = 0.2
 """Seconds between looks at the loss, which on a GPU is worth waiting for only now and then."""
 SMOOTHING = 0.9
-STEP_COPIES = 6
+STEP_COPIES = 7
 """How often the logits of a step lie in memory at its height, gradients and all; as measured with 100,000 characters on
 a CPU."""
 MUCH_MEMORY = 1.0

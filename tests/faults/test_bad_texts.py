@@ -18,7 +18,7 @@ from charrnn.errors import TextError
 from charrnn.text import reading
 from charrnn.text.corpus import read_corpus
 
-READERS = (
+READERS: tuple[tuple[str, ...], ...] = (
     ("train",),
     ("ngram",),
     ("score", "text-tuned-3"),
