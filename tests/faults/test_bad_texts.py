@@ -218,7 +218,7 @@ def test_memory_for_many_characters_is_told_before(
     monkeypatch.setattr("charrnn.cli.train_display.MUCH_MEMORY", 0.05)
     (folder / "many.txt").write_text(MANY[:3000], encoding="utf-8")
     shown = charrnn("train", "many.txt", *SMALL).err
-    assert "memory      about 0.1 GB, for 2,048 characters a step times 3,000 different ones; --bytes, which" in shown
+    assert "memory      about 0.2 GB, for 2,048 characters a step times 3,000 different ones; --bytes, which" in shown
     assert shown.index("memory ") < shown.index("step 1")
 
 
