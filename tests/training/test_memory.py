@@ -22,7 +22,8 @@ def faults_of_a_step():
 
 outside = min(faults_of_a_step() for _ in range(3))
 with kept_memory():
-    assert min(faults_of_a_step() for _ in range(4)) < outside / 10
+    steps = [faults_of_a_step() for _ in range(20)]  # the first few may each find another place
+    assert steps[-1] < outside / 10
 assert faults_of_a_step() > outside / 2
 """
 
