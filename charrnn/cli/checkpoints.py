@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -21,9 +21,12 @@ def place(out: str | None, default_name: str) -> Path:
     """The file for a new checkpoint: `--out` as a path, if there is a folder in it, or else as a name in checkpoints/.
 
     Raises:
-        UsageError: `--out` is no name.
+        UsageError: `--out` is no name, or not UTF-8.
     """
-    name = out or default_name
+    # What is no UTF-8 in the name of a text: safetensors writes such names, but does not read them.
+    name = out or "".join("_" if "\ud800" <= character <= "\udfff" else character for character in default_name)
+    if name != os.fsencode(name).decode("utf-8", "replace"):
+        raise UsageError(f"--out {name}: is not UTF-8; say another name")
     path = Path(name) if os.sep in name else FOLDER / name
     if path.name in ("", "..") or name.endswith((os.sep, ".")):
         raise UsageError(f"--out {name}: is a folder; name a file, such as {path / default_name}")
@@ -45,7 +48,7 @@ def forget_last(path: Path) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Raise CheckpointError now, not after the work, if no file can be made beside the checkpoint."""
+    """Raise CheckpointError now, not after the work, if no file can be made beside the checkpoint, or none so named."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):
@@ -54,6 +57,11 @@ def check_writable(path: Path) -> None:
         raise CheckpointError(
             f"{path.parent}: cannot be written to: {error.strerror}; say another place with --out"
         ) from error
+    try:
+        with suppress(FileNotFoundError):
+            last_path(path, PREVIOUS).lstat()  # whose name is the longest
+    except OSError as error:
+        raise CheckpointError(f"{path}: {error.strerror}; say a shorter one with --out") from error
 
 
 @contextmanager

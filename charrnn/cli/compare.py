@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -70,7 +69,7 @@ def compare(
     from charrnn.cli.checkpoints import FOLDER, find
     from charrnn.cli.devices import choose
     from charrnn.cli.novelty_display import sort
-    from charrnn.cli.terminal import progress, say
+    from charrnn.cli.terminal import print_json, progress, say
     from charrnn.cli.texts import locate, read, read_fitted_on
     from charrnn.scoring.compare import Copying, held_out, measure
 
@@ -98,7 +97,7 @@ def compare(
             rows.append(measure(model, part, prime, sampling, unknown, copying, scored, written))
     rows.sort(key=lambda row: row.score.nats_per_char)
     if as_json:
-        print(json.dumps([row.as_json() for row in rows]))
+        print_json([row.as_json() for row in rows])
     else:
         _show(rows, part, corpus)
         if fitted_on:
@@ -238,11 +237,11 @@ def _show_samples(rows: Sequence[Row], prime: str) -> None:
 
 def _labels(rows: Sequence[Row]) -> list[str]:
     """What the models are, or their names where two are the same."""
-    from charrnn.cli.terminal import visible
+    from charrnn.cli.terminal import one_line
 
     descriptions = [row.checkpoint.description for row in rows]
     return [
-        visible(row.checkpoint.name) if descriptions.count(description) > 1 else description
+        one_line(row.checkpoint.name) if descriptions.count(description) > 1 else description
         for row, description in zip(rows, descriptions, strict=True)
     ]
 

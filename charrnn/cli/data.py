@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
@@ -15,6 +14,7 @@ def data(
     as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
 ) -> None:
     """List the texts that charrnn knows, or fetch one into data/."""
+    from charrnn.cli.terminal import print_json
     from charrnn.cli.texts import DATA, fetch_known
     from charrnn.text.known_texts import KNOWN_TEXTS, find
 
@@ -36,7 +36,7 @@ def data(
         for text in KNOWN_TEXTS.values()
     ]
     if as_json:
-        print(json.dumps(rows, indent=2))
+        print_json(rows, indent=2)
     else:
         _show(rows)
 

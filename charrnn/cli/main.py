@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import Annotated
@@ -20,6 +21,8 @@ from charrnn.cli.train import RESUME_FROM, train
 from charrnn.errors import CharRNNError
 
 INTERRUPTED = 130
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Of a disk."""
 
 
 def make_app() -> typer.Typer:
@@ -60,13 +63,16 @@ def main() -> None:
         status = 0
     except OSError as error:
         _forget_stdout()
-        status = _fail(error, f"{error.filename or 'the output'}: {error.strerror}; make room, or write elsewhere", 1)
+        is_name = error.filename is not None and error.errno not in FULL
+        advice = "name another file" if is_name else "make room, or write elsewhere"
+        status = _fail(error, f"{error.filename or 'the output'}: {error.strerror}; {advice}", 1)
     except Exception as error:
         if hasattr(error, "format_message"):  # typer's own errors have it, whichever library they come from
             status = _fail(error, f"{error.format_message().rstrip('.')}; try `{_command_path(error)} --help`", 2)
         elif _is_out_of_memory(error):
-            advice = "say a smaller --hidden, --layers, --batch-size or --seq-length, or --order"
-            status = _fail(error, f"not enough memory; {advice}", 1)
+            smaller = "--hidden, --layers, --batch-size or --seq-length, or --order"
+            many = "--bytes if the text has many different characters"
+            status = _fail(error, f"not enough memory; say a smaller {smaller}, or {many}", 1)
         elif is_lost(error):
             status = _fail(error, "another process of the group has ended; see what it said", 1)
         else:

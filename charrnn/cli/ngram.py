@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import sys
 import time
 from pathlib import Path
@@ -52,9 +51,11 @@ def ngram(
     _check(model, online)
     with group():
         if is_first():
+            from charrnn.cli.terminal import print_json
+
             result = _count(text, corpus, model, online, out, force)
             if as_json:
-                print(json.dumps(result))
+                print_json(result)
         else:
             _assist(text, corpus, model)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import sys
@@ -15,6 +16,8 @@ from charrnn.config import SamplingConfig
 from charrnn.errors import TextError, UsageError
 
 RED, PLAIN = "\x1b[31m", "\x1b[0m"
+MOST_PRIME = 10_000_000
+"""Bytes of a prime: what it is read from may have no end."""
 
 
 def sample(
@@ -108,9 +111,12 @@ def _prime(prime: str | None, prime_file: str | None) -> str:
     if prime_file is None:
         return prime or ""
     try:
-        raw = sys.stdin.buffer.read() if prime_file == "-" else Path(prime_file).read_bytes()
+        with contextlib.nullcontext(sys.stdin.buffer) if prime_file == "-" else Path(prime_file).open("rb") as file:
+            raw = file.read(MOST_PRIME + 1)
     except OSError as error:
         raise TextError(f"--prime-file {prime_file}: cannot be read: {error.strerror}; name a text file") from error
+    if len(raw) > MOST_PRIME:
+        raise TextError(f"--prime-file {prime_file}: is longer than {MOST_PRIME:,} bytes; name a shorter one")
     return raw.decode("utf-8", "surrogateescape")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -55,7 +54,7 @@ def score(
     from charrnn.checkpoint import load, newest
     from charrnn.cli.checkpoints import FOLDER, find
     from charrnn.cli.devices import choose
-    from charrnn.cli.terminal import field, progress
+    from charrnn.cli.terminal import field, print_json, progress
     from charrnn.cli.texts import locate, read, read_fitted_on
     from charrnn.models.ngram.longest import LongestMatchModel
     from charrnn.scoring.compare import held_out, json_of
@@ -82,7 +81,7 @@ def score(
         field("online", f"{learning}, learning while it reads: no figure to compare with static ones")
         result["online"] = asdict(facts_of(learning, part.split, online=True))
     if as_json:
-        print(json.dumps(result))
+        print_json(result)
 
 
 def _online(model: Checkpoint, ids: NDArray[Any]) -> Score:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import math
+import os
+import shlex
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -20,12 +24,12 @@ BAR_DELAY = 1.0
 
 def console() -> Console:
     """Standard error, for tables and lines that people read."""
-    return Console(stderr=True, highlight=False, markup=False)
+    return Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def say(line: str, style: str = "") -> None:
     """Print a line on stderr, above the bar if there is one, and visibly, for names of files may hold anything."""
-    _print(Text(visible(line), style=style))
+    _print(Text(one_line(line), style=style))
 
 
 def _print(text: Text) -> None:
@@ -37,7 +41,7 @@ def _print(text: Text) -> None:
 
 def field(label: str, value: str) -> None:
     """Print a labelled line on stderr, above the bar if there is one."""
-    _print(Text.assemble((f"{label:<12}", "bold"), visible(value)))
+    _print(Text.assemble((f"{label:<12}", "bold"), one_line(value)))
 
 
 def bar(
@@ -62,8 +66,23 @@ def progress(label: str, unit: str, delay: float = BAR_DELAY) -> Iterator[Callab
         yield update
 
 
+def print_json(value: object, indent: int | None = None) -> None:
+    """Print a result on stdout, in ASCII. JSON has no infinite numbers, nor any that are none: they are null."""
+    print(json.dumps(_finite(value), indent=indent, allow_nan=False))
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _finite(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def visible(text: str, line_end: str = "\n") -> str:
     r"""Text that cannot do anything to a terminal: what is no plain character is written as its code.
+
+    Tabs stay: all they do is to leave room. A carriage return, after which a line is written over, does not.
 
     Args:
         text: any text, also with the surrogate escapes of a vocabulary of bytes.
@@ -72,18 +91,46 @@ def visible(text: str, line_end: str = "\n") -> str:
     return "".join(_visible_character(character, line_end) for character in text)
 
 
+def one_line(text: str) -> str:
+    """Text on one line, as a quotation."""
+    return visible(text, "↵")
+
+
+def quoted(word: object) -> str:
+    """A word of a command, such as the name of a file, as it can be shown, and pasted into a shell.
+
+    What cannot be shown is written in octal, between $' and ', as POSIX 2024 has it, and bash and zsh long before.
+    """
+    plain = str(word)
+    if plain.startswith("-"):
+        plain = f"./{plain}"  # or it would be an option
+    if all(map(_is_plain, plain)):
+        return shlex.quote(plain)
+    return "$'" + "".join(map(_escaped, plain)) + "'"
+
+
+def _escaped(character: str) -> str:
+    if character in "\\'":
+        return f"\\{character}"
+    return character if _is_plain(character) else "".join(f"\\{byte:03o}" for byte in os.fsencode(character))
+
+
+def _is_plain(character: str) -> bool:
+    """Whether a terminal shows a character and does nothing else.
+
+    C: control and format characters (also those that turn the direction of writing), surrogates, unassigned; Zl, Zp:
+    ends of lines and paragraphs.
+    """
+    category = unicodedata.category(character)
+    return category[0] != "C" and category not in ("Zl", "Zp")
+
+
 def _visible_character(character: str, line_end: str) -> str:
     if character == "\n":
         return line_end
-    # C: control and format characters (also those that turn the direction of writing), surrogates, unassigned.
-    if character == "\t" or unicodedata.category(character)[0] != "C":
+    if character == "\t" or _is_plain(character):
         return character
     point = ord(character)
     if 0xDC80 <= point <= 0xDCFF:
         return f"\\x{point - 0xDC00:02x}"  # a surrogate escape: a byte that is no UTF-8
     return f"\\x{point:02x}" if point < 0x100 else f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"
-
-
-def one_line(text: str) -> str:
-    """Text on one line, as a quotation."""
-    return visible(text, "↵")

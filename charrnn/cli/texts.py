@@ -104,5 +104,5 @@ def show_text(corpus: Corpus) -> None:
     """Say what the text is and how it is split."""
     parts = {"train": corpus.train, "validation": corpus.validation, "test": corpus.test}
     sizes = ", ".join(f"{name} {len(part):,}" for name, part in parts.items() if len(part))
-    field("text", f"{corpus.path}: {len(corpus):,} characters, {len(corpus.vocabulary)} different")
+    field("text", f"{corpus.path}: {len(corpus):,} characters, {len(corpus.vocabulary):,} different")
     field("split", f"{corpus.split} ({sizes})")

@@ -75,7 +75,7 @@ class Beginning:
             with_ngram=facts.with_ngram,
             resumed=resumed,
         )
-        anew = f"--init-from {resumed.checkpoint.path}"
+        anew = f"--init-from {terminal.quoted(resumed.checkpoint.path)}"
         for mine, its in ((self.corpus, begun.corpus), (self.model, begun.model), (self.training, begun.training)):
             _refuse_changes(
                 mine, its, self.said,

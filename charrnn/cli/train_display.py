@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
-import shlex
 import time
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +13,7 @@ import torch
 from torch import Tensor
 
 from charrnn.checkpoint import load
-from charrnn.cli.terminal import bar, field, one_line, say
+from charrnn.cli.terminal import bar, field, one_line, print_json, quoted, say
 from charrnn.config import SamplingConfig
 from charrnn.models.ensemble import make_network
 from charrnn.sampling.generate import generate
@@ -33,6 +31,11 @@ REPORTS = 10
 REFRESH = 0.2
 """Seconds between looks at the loss, which on a GPU is worth waiting for only now and then."""
 SMOOTHING = 0.9
+STEP_COPIES = 7
+"""How often the logits of a step lie in memory at its height, gradients and all; as measured with 100,000 characters on
+a CPU."""
+MUCH_MEMORY = 1.0
+"""Gigabytes that are worth a line."""
 BAR_FORMAT = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]"
 
 
@@ -88,6 +91,14 @@ class TrainDisplay:
         )
         asked = f" (the text is too short for {config.batch_size} of {config.seq_length})" if shrunk else ""
         field("batch", batch + asked)
+        size = self.streams.batch_size * self.streams.seq_length
+        memory = STEP_COPIES * 4 * size * vocab_size / 1e9
+        if memory > MUCH_MEMORY:
+            field(
+                "memory",
+                f"about {memory:.1f} GB, for {size:,} characters a step times {vocab_size:,} different ones; --bytes, "
+                "which knows 256, needs little, and a smaller --batch-size or --seq-length less",
+            )
 
     def validating(self, done: int, total: int) -> None:
         """Show how far a validation is."""
@@ -164,7 +175,7 @@ class TrainDisplay:
         """Say where the training is, and how it goes on."""
         if self.last:
             field("saved", f"{self.keeper.last_path}, after step {self.last.number}")
-        field("go on", f"charrnn train {shlex.quote(str(text))} --resume {shlex.quote(str(self.keeper.last_path))}")
+        field("go on", f"charrnn train {quoted(text)} --resume {quoted(self.keeper.last_path)}")
 
     def show_end(self, as_json: bool) -> None:
         """Say what came out and what to do with it."""
@@ -178,6 +189,6 @@ class TrainDisplay:
             how = f"after step {keeper.best_step}" if trained == 1 else f"of {trained} networks together"
             field("best", f"validation {keeper.score}, {how}")
         field("checkpoint", f"{keeper.path} (best), {keeper.last_path.name} (last)")
-        field("write", f"charrnn sample {shlex.quote(str(keeper.path))} --temp 0.8")
+        field("write", f"charrnn sample {quoted(keeper.path)} --temp 0.8")
         if as_json:
-            print(json.dumps(json_of(load(keeper.path))))
+            print_json(json_of(load(keeper.path)))

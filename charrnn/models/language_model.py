@@ -42,6 +42,10 @@ class TemperedDraw(Protocol):
         """(count,) random numbers from 0 to 1, 1 excluded, in double precision."""
 
 
+MOST_LOGITS = 1 << 24
+"""Logits that are spread out at a time where a text is scored: 64 MB. A text may have 100,000 different characters."""
+
+
 class LanguageModel(Protocol):
     """What the rest of the program knows of a model."""
 
@@ -113,9 +117,14 @@ def next_log_probs(
     """
     if isinstance(model, ScoresNext):
         return model.next_log_probs(tokens, targets, state)
-    logits, state = model(tokens, state)
-    log_probs = torch.log_softmax(logits.float(), dim=-1)
-    return log_probs.gather(-1, targets.to(logits.device)[..., None]).squeeze(-1), state
+    found = []
+    length = max(1, MOST_LOGITS // (len(tokens) * model.vocab_size))
+    for some, wanted in zip(torch.split(tokens, length, 1), torch.split(targets, length, 1), strict=True):
+        logits, state = model(some, state)
+        log_probs = torch.log_softmax(logits.float(), dim=-1)
+        found.append(log_probs.gather(-1, wanted.to(logits.device)[..., None]).squeeze(-1))
+    assert state is not None
+    return torch.cat(found, dim=1), state
 
 
 def next_token(model: LanguageModel, token: Tensor, state: State | None, draw: Draw) -> tuple[Tensor, State]:

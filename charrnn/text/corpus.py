@@ -6,26 +6,20 @@ The file is read twice in pieces, first for its characters, then for their ids, 
 
 from __future__ import annotations
 
-import codecs
-import hashlib
-import io
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import CorpusConfig
-from charrnn.errors import TextError, UsageError
+from charrnn.errors import TextError
+from charrnn.text.reading import Reading, changed, check_encoding, opened, size_of
 from charrnn.text.vocabulary import Vocabulary, name_of
 
-PIECE = 1 << 18
-"""Bytes read at a time: few, for a piece of plain ASCII is read faster than one with other characters in it."""
-ASCII_BELOW = ("ascii", "utf-8", "iso8859-1", "cp1252")
-"""Encodings whose bytes below 128 are ASCII wherever they stand."""
 UNICODE = 0x110000
 
 Progress = Callable[[int, int], None]
@@ -130,11 +124,17 @@ def read_corpus(
         TextError: the file cannot be read or decoded, is empty, has unknown characters, or is changed while it is read.
         UsageError: there is no such encoding.
     """
-    _check_file(path)
-    _check_encoding(config.encoding)
-    size = path.stat().st_size
-    report = progress or (lambda done, total: None)
-    first = _Reading(path, config, lambda done: report(done, 2 * size))
+    check_encoding(config.encoding)
+    with opened(path) as file:
+        return _read(file, path, config, vocabulary, progress or (lambda done, total: None), grow)
+
+
+def _read(
+    file: BinaryIO, path: Path, config: CorpusConfig, vocabulary: Vocabulary | None, progress: Progress, grow: bool
+) -> Corpus:
+    """Read an open file twice; under its name there may be another one the second time."""
+    size = size_of(file)
+    first = Reading(file, path, config, size, lambda done: progress(done, 2 * size))
     seen, length = np.zeros(UNICODE, bool), 0
     for piece in first:
         seen[_without(piece, seen)] = True
@@ -144,7 +144,7 @@ def read_corpus(
     found = _vocabulary_of(seen, config)
     vocabulary = (vocabulary.grown(found.characters or ()) if grow else vocabulary) if vocabulary else found
     lookup = _lookup(vocabulary, seen, path)
-    second = _Reading(path, config, lambda done: report(size + done, 2 * size))
+    second = Reading(file, path, config, size, lambda done: progress(size + done, 2 * size))
     try:
         ids = _write_ids(second, lookup, length)
     except OSError as error:
@@ -153,85 +153,8 @@ def read_corpus(
             "name another one in the environment variable TMPDIR"
         ) from error
     if ids is None or second.sha256 != first.sha256:
-        raise TextError(f"{path}: the file changed while it was read; try again")
+        raise changed(path)
     return Corpus(_stem(path), path, first.sha256, config, vocabulary, ids)
-
-
-class _Reading:
-    """One pass over a file, as arrays of code points (or bytes); afterwards it knows the file's SHA-256."""
-
-    def __init__(self, path: Path, config: CorpusConfig, done: Callable[[int], None]) -> None:
-        self.path, self.config, self.done = path, config, done
-        self.digest = hashlib.sha256()
-
-    @property
-    def sha256(self) -> str:
-        return self.digest.hexdigest()
-
-    def __iter__(self) -> Iterator[NDArray[Any]]:
-        try:
-            yield from self._pieces()
-        except OSError as error:
-            raise TextError(f"{self.path}: cannot be read: {error.strerror}; name another file") from error
-
-    def _pieces(self) -> Iterator[NDArray[Any]]:
-        decoder, offset = _decoder(self.config.encoding), 0
-        unfinished = decoder.getstate()
-        ascii_below = codecs.lookup(self.config.encoding).name in ASCII_BELOW
-        with self.path.open("rb") as file:
-            while True:
-                raw = file.read(PIECE)
-                self.digest.update(raw)
-                is_plain = ascii_below and decoder.getstate() == unfinished and raw.isascii() and b"\r" not in raw
-                if self.config.bytes or is_plain:
-                    yield np.frombuffer(raw, np.uint8)
-                else:
-                    try:
-                        text = decoder.decode(raw, final=not raw)
-                        if offset == 0:
-                            text = text.removeprefix("\ufeff")
-                        points = text.encode("utf-32-le")  # no half of a surrogate pair, which no file could hold
-                    except UnicodeError as error:
-                        raise self._undecodable(error, offset + len(raw)) from None
-                    yield np.frombuffer(points, np.uint32)
-                offset += len(raw)
-                self.done(offset)
-                if not raw:
-                    return
-
-    def _undecodable(self, error: UnicodeError, end: int) -> TextError:
-        """The line for what does not decode, where bytes up to `end` were read."""
-        where = ""
-        if isinstance(error, UnicodeDecodeError):
-            # Counted from the end, which is the same for all decoders: some keep the start of an unfinished character
-            # from the piece before, some drop a byte-order mark.
-            at = end - len(error.object) + error.start
-            where = f"byte {at} (0x{error.object[error.start]:02X}) "
-        return TextError(
-            f"{self.path}: {where}is not {self.config.encoding}; "
-            "say --encoding (latin-1, cp1252, utf-16, ...) if it is text, or --bytes to read raw bytes"
-        )
-
-
-def _decoder(encoding: str) -> io.IncrementalNewlineDecoder:
-    r"""Decode pieces of a text, strictly, with \r\n and \r turned into \n."""
-    return io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)(), translate=True)
-
-
-def _check_file(path: Path) -> None:
-    if path.is_dir():
-        raise TextError(f"{path}: is a folder; name a file in it")
-    if not path.exists():
-        raise TextError(f"{path}: there is no such file")
-    if not path.is_file():
-        raise TextError(f"{path}: is not a regular file; save the text to a file first")
-
-
-def _check_encoding(encoding: str) -> None:
-    try:
-        "".encode(encoding)  # knows codecs between bytes, such as hex, from encodings
-    except (LookupError, UnicodeError):
-        raise UsageError(f"--encoding {encoding}: there is no such encoding; utf-8 and latin-1 are common") from None
 
 
 def _vocabulary_of(seen: NDArray[np.bool_], config: CorpusConfig) -> Vocabulary:
@@ -256,7 +179,7 @@ def _lookup(vocabulary: Vocabulary, seen: NDArray[np.bool_], path: Path) -> NDAr
     return table
 
 
-def _write_ids(reading: _Reading, lookup: NDArray[Any], length: int) -> NDArray[Any] | None:
+def _write_ids(reading: Reading, lookup: NDArray[Any], length: int) -> NDArray[Any] | None:
     """Ids in a file that has no name and goes when the array does; None if there are more or fewer than `length`."""
     written = 0
     with tempfile.TemporaryFile(prefix="charrnn-") as file:

@@ -89,6 +89,12 @@ def test_prime_files_that_are_none(charrnn: Charrnn, models: Path, folder: Path)
     assert charrnn("sample", "--prime-file", "binary").failed_with(1, "0xFF (a byte that is not UTF-8)", "column 4")
 
 
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs /dev/zero")
+def test_a_prime_without_an_end(charrnn: Charrnn, models: Path) -> None:
+    """It once was read until there was no memory left. A pipe is welcome, as long as it ends."""
+    assert charrnn("sample", "--prime-file", "/dev/zero").failed_with(1, "/dev/zero: is longer than 10,000,000 bytes")
+
+
 def test_bytes_go_through_unchanged(charrnn: Charrnn, folder: Path) -> None:
     """A model of bytes once refused a prime that is no UTF-8, though such bytes are all that it knows."""
     raw = bytes([255, 10, 13, 195, 169, 128, 0, 27]) * 100

@@ -2,7 +2,7 @@
 
 import pytest
 
-from charrnn.cli.terminal import bar, field, one_line, progress, say, visible
+from charrnn.cli.terminal import bar, console, field, one_line, print_json, progress, quoted, say, visible
 
 HARMFUL = "\x1b[31m\x07\x08\r\x00\x9b\x7f\u202e\udcff\ue000"
 
@@ -18,6 +18,43 @@ def test_visible_writes_what_is_no_plain_character_as_its_code() -> None:
 def test_one_line() -> None:
     assert one_line("a\nb\x07") == r"a↵b\x07"
     assert visible("a\nb", line_end=" ") == "a b"
+
+
+def test_ends_of_lines_and_paragraphs_are_no_plain_characters() -> None:
+    assert visible("a\u2028b\u2029\x85") == r"a\u2028b\u2029\x85"
+
+
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [
+        ("novel.txt", "novel.txt"),
+        ("a novel's.txt", "'a novel'\"'\"'s.txt'"),
+        ("-novel.txt", "./-novel.txt"),
+        ("é.txt", "'é.txt'"),
+        ("a\n\x1b1'\\.txt", r"$'a\012\0331\'\\.txt'"),
+        ("-\u202e\udcff", r"$'./-\342\200\256\377'"),
+    ],
+)
+def test_quoted_is_for_a_shell(word: str, shown: str) -> None:
+    assert quoted(word) == shown
+    assert visible(shown) == shown
+
+
+def test_json_has_no_infinite_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"a": [1.5, float("inf"), float("nan")], "b": ("é\n\udcff", None, True)})
+    assert capsys.readouterr().out == r'{"a": [1.5, null, null], "b": ["\u00e9\n\udcff", null, true]}' + "\n"
+
+
+def test_tables_draw_no_pictures_for_words(capsys: pytest.CaptureFixture[str]) -> None:
+    """Rich made a cat of :cat: in what a model had written, and in names."""
+    console().print(":cat: [red]")
+    assert capsys.readouterr().err == ":cat: [red]\n"
+
+
+def test_lines_on_stderr_stay_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    say("a\nb")
+    field("label", "a\nb")
+    assert capsys.readouterr().err == "a↵b\nlabel       a↵b\n"
 
 
 def test_lines_on_stderr_are_visible(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,12 +1,13 @@
 """Processes of a test's own, forked from one that has loaded PyTorch already: the command line, or any function."""
 
+import contextlib
 import ctypes
 import multiprocessing
 import os
 import socket
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -55,6 +56,34 @@ def free_port() -> int:
     return port
 
 
+def shown_on_a_terminal(folder: Path, commands: Sequence[Sequence[object]], **environment: str) -> bytes:
+    """What a terminal receives from commands, one after the other: its own line ends are left out."""
+    import pty
+    import termios
+
+    reader, writer = pty.openpty()
+    settings = termios.tcgetattr(writer)
+    settings[1] &= ~termios.OPOST  # or it would write a carriage return before each line end
+    termios.tcsetattr(writer, termios.TCSANOW, settings)
+    words = [[str(word) for word in command] for command in commands]
+    process = CONTEXT.Process(target=_run_on_a_terminal, args=(os.ttyname(writer), folder, words, environment))
+    process.start()
+    shown = b""
+    os.set_blocking(reader, False)
+    while True:
+        ended = not process.is_alive()
+        with contextlib.suppress(BlockingIOError):
+            while piece := os.read(reader, 1 << 16):
+                shown += piece
+        if ended:
+            break
+        process.join(0.02)
+    os.close(writer)
+    os.close(reader)
+    assert process.exitcode == 0, shown
+    return shown
+
+
 def _run(folder: Path, words: list[str], rank: int, size: int, port: int, temporary: Path | None) -> None:
     import torch
 
@@ -75,8 +104,28 @@ def _run(folder: Path, words: list[str], rank: int, size: int, port: int, tempor
 
 def _obey_permissions() -> None:
     """Let the superuser, as who tests may run, be refused what others are: without CAP_DAC_OVERRIDE (capset(2))."""
+    if sys.platform != "linux":
+        return
     libc = ctypes.CDLL(None)
     header, sets = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
     libc.capget(header, sets)
     sets[0] &= ~0b10
     libc.capset(header, sets)
+
+
+def _run_on_a_terminal(name: str, folder: Path, commands: list[list[str]], environment: dict[str, str]) -> None:
+    import torch
+
+    from charrnn.cli.main import main
+
+    os.chdir(folder)
+    os.environ.update(environment)
+    torch.set_num_threads(1)
+    terminal = os.open(name, os.O_RDWR | os.O_NOCTTY)
+    for stream in (1, 2):
+        os.dup2(terminal, stream)
+    sys.stdout, sys.stderr = (open(stream, "w", buffering=1, closefd=False) for stream in (1, 2))  # noqa: SIM115
+    for words in commands:
+        sys.argv = ["charrnn", *words]
+        with contextlib.suppress(SystemExit):
+            main()

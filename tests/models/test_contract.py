@@ -123,6 +123,17 @@ def test_rows_do_not_know_each_other(model: LanguageModel, tokens: torch.Tensor)
         torch.testing.assert_close(alone[0], together[row], atol=1e-5, rtol=1e-5)
 
 
+def test_a_score_does_not_depend_on_how_much_is_spread_out_at_a_time(
+    model: LanguageModel, tokens: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, end = next_log_probs(model, tokens, tokens)
+    monkeypatch.setattr("charrnn.models.language_model.MOST_LOGITS", 7 * B * model.vocab_size)
+    pieces, after = next_log_probs(model, tokens, tokens)
+    torch.testing.assert_close(pieces, whole, atol=1e-5, rtol=1e-5)
+    for found, expected in zip(after, end, strict=True):
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
 def test_the_fast_score_is_the_slow_one(model: LanguageModel, tokens: torch.Tensor) -> None:
     targets = tokens.roll(-1, dims=1)
     _, middle = model(tokens[:, :5])

@@ -1,0 +1,264 @@
+"""Texts that are none, or odd, or that change while they are read: each command says one line, or works."""
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from program import SMALL, TEXT, Charrnn
+
+from charrnn.config import CorpusConfig
+from charrnn.errors import TextError
+from charrnn.text import reading
+from charrnn.text.corpus import read_corpus
+
+READERS: tuple[tuple[str, ...], ...] = (
+    ("train",),
+    ("ngram",),
+    ("score", "text-tuned-3"),
+    ("compare", "text-tuned-3", "--text"),
+)
+"""Commands to which the name of a text can be added."""
+RAW = TEXT.encode()
+MANY = "".join(map(chr, (*range(0x20, 0xD800), *range(0xE000, 0x20000))))[:100_000]
+
+
+def zipped(name: str) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(name, TEXT)
+    return file.getvalue()
+
+
+NO_TEXTS = {
+    "surrogate": (RAW + b"\xed\xa0\x80" + RAW, f"byte {len(RAW)} (0xED) is not utf-8; say --encoding"),
+    "far": (b"to be " * 500_000 + b"\xff" + RAW, "byte 3000000 (0xFF) is not utf-8"),
+    "utf-16": (TEXT.encode("utf-16"), "byte 0 (0xFF) is not utf-8; say --encoding (latin-1, cp1252, utf-16"),
+    "gzip": (gzip.compress(RAW), "is compressed (gzip); unpack it first, with `gunzip -k`"),
+    "gzip cut off": (gzip.compress(RAW)[:15], "is compressed (gzip); unpack it first, with `gunzip -k`"),
+    "bzip2": (bz2.compress(RAW), "is compressed (bzip2); unpack it first, with `bunzip2 -k`"),
+    "xz": (lzma.compress(RAW), "is compressed (xz); unpack it first, with `unxz -k`"),
+    "docx": (zipped("word/document.xml"), "is a ZIP archive, or a document (.docx, .odt, .epub); unpack it, or save"),
+    "pdf": (b"%PDF-1.7\n" + RAW, "is a PDF; save it as plain text first, with `pdftotext`"),
+    "empty": (b"", "the file is empty; there is nothing to read"),
+    "mark": (b"\xef\xbb\xbf", "the file is empty; there is nothing to read"),
+}
+
+
+@pytest.mark.parametrize("kind", NO_TEXTS)
+def test_files_that_are_no_texts(charrnn: Charrnn, models: Path, folder: Path, kind: str) -> None:
+    content, message = NO_TEXTS[kind]
+    (folder / "bad.txt").write_bytes(content)
+    for words in READERS:
+        assert charrnn(*words, "bad.txt").failed_with(1, f"bad.txt: {message}"), words
+
+
+def test_a_text_that_has_become_another_kind_of_file(charrnn: Charrnn, models: Path, folder: Path) -> None:
+    """What a model was fitted on is read again, by `compare`, `score` and `sample --novelty`."""
+    (folder / "text.txt").write_bytes(gzip.compress(RAW))
+    for words in (("score",), ("compare",), ("sample", "--novelty")):
+        result = charrnn(*words)
+        assert result.status == 1
+        assert result.err.splitlines()[-1].startswith("charrnn: text.txt: is compressed (gzip); unpack it first")
+
+
+def test_compressed_files_are_bytes_as_any_others(charrnn: Charrnn, folder: Path) -> None:
+    (folder / "text.gz").write_bytes(gzip.compress(os.urandom(2000)))
+    assert charrnn("ngram", "text.gz", "--bytes", "--order", 2).status == 0
+
+
+@pytest.mark.parametrize("kind", ["pipe", "/dev/zero", "/dev/null", "/dev/stdin", "folder"])
+def test_what_has_no_end_is_not_opened(charrnn: Charrnn, models: Path, folder: Path, kind: str) -> None:
+    """To open a pipe that nobody writes to would wait for ever, and /dev/zero never ends."""
+    name = kind
+    if kind == "pipe":
+        os.mkfifo(folder / name)
+    elif kind == "folder":
+        (folder / name).mkdir()
+    elif not Path(kind).exists() or Path(kind).is_file():
+        pytest.skip(f"{kind} is no device here")
+    for words in READERS:
+        step = "name a file in it" if kind == "folder" else "save the text to a file first"
+        assert charrnn(*words, name).failed_with(1, f"{name}: is ", step), words
+
+
+def test_a_text_that_may_not_be_read(
+    charrnn: Charrnn, models: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A test may run as root, who may read everything: so the system's answer is made up."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", "shut.txt")
+
+    (folder / "shut.txt").write_bytes(RAW)
+    monkeypatch.setattr(Path, "open", refuse)
+    for words in READERS:
+        message = "shut.txt: cannot be read: Permission denied; name another file"
+        assert charrnn(*words, "shut.txt").failed_with(1, message), words
+
+
+def test_a_folder_that_may_not_be_looked_into(charrnn: Charrnn, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The advice once was to make room."""
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    assert charrnn("ngram", "a/b.txt").failed_with(1, "a/b.txt: Permission denied; name another file")
+
+
+def test_a_name_that_is_too_long(charrnn: Charrnn, folder: Path) -> None:
+    """Training once failed at the lock beside the checkpoint, with a name that the user had never said."""
+    assert charrnn("ngram", "a" * 300).failed_with(1, "File name too long; name another file")
+    (folder / ("a" * 240)).write_bytes(RAW)
+    for words in (("train", *SMALL), ("ngram",)):
+        result = charrnn(*words, "a" * 240)
+        assert result.failed_with(1, f"checkpoints/{'a' * 240}-", "File name too long; say a shorter one with --out")
+        assert charrnn(*words, "a" * 240, "--out", words[0]).status == 0
+
+
+@pytest.mark.parametrize("at", [1, 2, 3, 5, 8])
+@pytest.mark.parametrize("change", ["grows", "shrinks", "is emptied", "is another"])
+def test_a_text_that_changes_while_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str, at: int
+) -> None:
+    """In its first reading or its second: the pieces are three, and a reading tells one more time at its end."""
+    monkeypatch.setattr(reading, "PIECE", 10_000)
+    path = tmp_path / "text.txt"
+    path.write_bytes((RAW * 20)[:30_000])
+    told = 0
+
+    def meddle(done: int, total: int) -> None:
+        nonlocal told
+        told += 1
+        assert told < 10  # what grows for ever has an end all the same
+        if change == "grows":  # at each piece, from one on
+            if told >= at:
+                with path.open("ab") as file:
+                    file.write(RAW)
+        elif told == at:
+            with path.open("r+b") as file:
+                if change == "is another":
+                    file.write(b"z" * 30_000)
+                else:
+                    file.truncate(1 if change == "shrinks" else 0)
+
+    if at == 8:  # all is read
+        assert len(read_corpus(path, CorpusConfig(), progress=meddle)) == 30_000
+        return
+    with pytest.raises(TextError, match="the file changed while it was read; try again, or take a copy of it"):
+        read_corpus(path, CorpusConfig(), progress=meddle)
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_a_text_that_is_deleted_or_replaced_meanwhile(tmp_path: Path, is_replaced: bool) -> None:
+    """As editors save: a file that was opened stays what it was."""
+    path, new = tmp_path / "text.txt", tmp_path / "new.txt"
+    path.write_bytes(RAW)
+    new.write_bytes(b"z" * 100)
+
+    def meddle(done: int, total: int) -> None:
+        if is_replaced and new.exists():
+            new.replace(path)
+        elif not is_replaced:
+            path.unlink(missing_ok=True)
+
+    corpus = read_corpus(path, CorpusConfig(), progress=meddle)
+    assert corpus.vocabulary.decode(corpus.ids) == TEXT
+    assert path.exists() == is_replaced
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
+def test_line_ends_and_a_mark_make_no_difference(charrnn: Charrnn, models: Path, folder: Path, ends: str) -> None:
+    (folder / "odd.txt").write_bytes(b"\xef\xbb\xbf" + TEXT.replace("\n", ends).encode())
+    assert "odd.txt: 1,700 characters, 24 different" in charrnn("ngram", "odd.txt", "--order", 2).err
+    assert charrnn("score", "text-lstm", "odd.txt").status == 0
+
+
+def test_zero_bytes_are_characters(charrnn: Charrnn, folder: Path) -> None:
+    (folder / "zeros.txt").write_bytes(b"to be\0or not\0" * 50)
+    assert charrnn("train", "zeros.txt", *SMALL).status == 0
+    assert charrnn("ngram", "zeros.txt").status == 0
+    for model in ("zeros-lstm", "zeros-tuned-9"):
+        assert charrnn("score", model, "zeros.txt").status == 0
+    assert charrnn("compare", "--length", 20, "--novelty-length", 0).status == 0
+    assert charrnn("sample", "zeros-tuned-9", "--temp", 0, "--length", 20, "--prime", "to be").out.count(b"\0") == 3
+
+
+def test_a_single_character(charrnn: Charrnn, models: Path, folder: Path) -> None:
+    (folder / "one.txt").write_bytes(b"T")
+    for words in READERS[:2]:
+        assert charrnn(*words, "one.txt").failed_with(1, "one.txt: 1 character, of which 1 would be held out, are too")
+    for words in READERS[2:]:
+        assert charrnn(*words, "one.txt").status == 0
+
+
+def test_100_000_different_characters(charrnn: Charrnn, folder: Path) -> None:
+    """Scoring a network once spread out 4,096 times so many logits: 3.6 GB."""
+    (folder / "many.txt").write_text(MANY, encoding="utf-8")
+    result = charrnn("ngram", "many.txt", "--order", 3, "--val-fraction", 0.001)
+    assert "100,000 characters, 100,000 different" in result.err
+    sample = charrnn("sample", "--length", 20).text
+    assert len(sample) == 20
+    words = ("--hidden", 2, "--layers", 1, "--steps", 1, "--seq-length", 64, "--val-fraction", 0.001)
+    result = charrnn("train", "many.txt", *words, "--batch-size", 1)
+    assert result.status == 0
+    assert "memory" not in result.err
+
+
+def test_memory_for_many_characters_is_told_before(
+    charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("charrnn.cli.train_display.MUCH_MEMORY", 0.05)
+    (folder / "many.txt").write_text(MANY[:3000], encoding="utf-8")
+    shown = charrnn("train", "many.txt", *SMALL).err
+    assert "memory      about 0.2 GB, for 2,048 characters a step times 3,000 different ones; --bytes, which" in shown
+    assert shown.index("memory ") < shown.index("step 1")
+
+
+def made_large(path: Path, piece: bytes, times: int, end: bytes = b"") -> None:
+    with path.open("wb") as file:
+        for _ in range(times):
+            file.write(piece)
+        file.write(end)
+
+
+def peak_of(folder: Path, *words: object) -> tuple[int, str, float]:
+    """Run a command by itself: its status, what it said, and its most memory, in GB."""
+    code = (
+        "import resource, sys\nfrom charrnn.cli.main import main\ntry:\n    main()\nfinally:\n"
+        "    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code, *map(str, words)], cwd=folder, capture_output=True, text=True, check=False
+    )
+    return ran.returncode, ran.stderr, int(ran.stdout) / 1e6
+
+
+@pytest.mark.slow
+def test_a_bad_byte_in_100_mb(tmp_path: Path) -> None:
+    """Takes seconds, and no more memory than a small text."""
+    made_large(tmp_path / "bad.txt", b"to be or not to be, that is the question\n" * 1000, 2500, b"\xff")
+    status, err, peak = peak_of(tmp_path, "ngram", "bad.txt")
+    assert (status, err) == (1, err)
+    assert err.startswith("charrnn: bad.txt: byte 102500000 (0xFF) is not utf-8")
+    print(f"{peak:.2f} GB")
+    assert peak < 0.5
+
+
+@pytest.mark.slow
+def test_one_line_of_1_gb(tmp_path: Path) -> None:
+    """Reading takes the memory of a piece, whatever the lines: a step is taken on a text that is not in memory."""
+    made_large(tmp_path / "line.txt", b"to be or not to be, that is the question; " * 1000, 24_000)
+    words = ("--hidden", 8, "--steps", 1, "--val-fraction", 0)
+    status, err, peak = peak_of(tmp_path, "train", "line.txt", *words)
+    assert status == 0, err
+    assert "1,008,000,000 characters" in err
+    print(f"{peak:.2f} GB")
+    assert peak < 1

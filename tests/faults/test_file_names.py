@@ -1,0 +1,123 @@
+"""Texts and checkpoints with names that a shell, a terminal or a program may take for something else."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from program import SMALL, TEXT, Charrnn
+
+from charrnn.checkpoint import load
+from charrnn.cli.terminal import quoted
+
+NAMES = {
+    "space": "two  words.txt",
+    "dash": "-novel.txt",
+    "option": "--out=novel.txt",
+    "line end": "a\nb.txt",
+    "line ends alone": "\n\r\n",
+    "quotes": 'it\'s "so" `echo` $HOME \\n.txt',
+    "wild": "*?[a]{b,c};&|<>()!#~=%.txt",
+    "tab and escape": "\ta\x1b[2J\x0712.txt",
+    "letters": "čeština 日本語 🙂.txt",
+    "direction": "a\u202eb\u2028c.txt",
+    "not UTF-8": "caf\udce9.txt",  # as Python writes the bytes b"caf\xe9.txt"
+    "hidden": ".txt",
+}
+has_names_of_bytes = sys.platform.startswith("linux")
+
+
+def names(*chosen: str) -> pytest.MarkDecorator:
+    """Run a test with these; not UTF-8 where names of files are bytes."""
+    return pytest.mark.parametrize("name", [NAMES[one] for one in chosen if has_names_of_bytes or one != "not UTF-8"])
+
+
+def words_of(line: str) -> list[str]:
+    """The words that a shell makes of a line that calls `charrnn`."""
+    assert line.isprintable(), line
+    said = subprocess.run(
+        ["bash", "-c", f'charrnn() {{ printf "%s\\0" "$@"; }}; {line}'], capture_output=True, check=True
+    )
+    assert not said.stderr
+    return said.stdout.decode("utf-8", "surrogateescape").split("\0")[:-1]
+
+
+needs_bash = pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+
+
+@needs_bash
+@names(*NAMES)
+def test_a_quoted_name_comes_out_of_a_shell_as_it_was(name: str) -> None:
+    (word,) = words_of(f"charrnn {quoted(name)}")
+    assert Path(word) == Path(name)
+    assert not word.startswith("-")
+
+
+@needs_bash
+@names("option", "line end", "quotes", "tab and escape", "not UTF-8")
+def test_every_command_takes_it_and_what_is_printed_can_be_pasted(charrnn: Charrnn, folder: Path, name: str) -> None:
+    """As the name of a text, and of a checkpoint."""
+    (folder / name).write_text(TEXT, encoding="utf-8")
+    result = charrnn("train", *SMALL, "--", name)
+    assert result.status == 0, result.err
+    network = field_of("write", result.err)
+    assert charrnn(*words_of(network), "--length", 5).status == 0
+    facts = load(Path(words_of(network)[1])).facts
+    assert facts.text.path == name
+    assert name in facts.command
+    counted = json.loads(charrnn("ngram", "--order", 2, "--json", "--", name).text)["checkpoint"]
+    assert charrnn("score", counted).status == 0
+    assert charrnn("score", "--", counted, name).status == 0
+    assert charrnn("compare", "--length", 5, "--novelty-length", 5).status == 0
+    assert charrnn("compare", "--length", 5, "--novelty-length", 0, f"--text={name}", "--", counted).status == 0
+
+
+def field_of(label: str, err: str) -> str:
+    """What stands on the line of that label."""
+    (line,) = (line.removeprefix(label).strip() for line in err.splitlines() if line.startswith(f"{label} "))
+    return line
+
+
+@needs_bash
+@names("dash", "line ends alone", "wild", "not UTF-8")
+def test_the_line_that_goes_on_can_be_pasted(
+    charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """With a name for the checkpoint that is as odd as that of the text."""
+    from charrnn.cli.signals import SignalStop
+    from charrnn.cli.train_display import TrainDisplay
+
+    (folder / name).write_text(TEXT, encoding="utf-8")
+    out = f"./{name}".replace("\udce9", "é")
+    stops: list[SignalStop] = []
+    made, shown = SignalStop.__init__, TrainDisplay.show
+
+    def make(stop: SignalStop) -> None:
+        made(stop)
+        stops.append(stop)
+
+    def show(display: TrainDisplay, *step: object) -> None:
+        shown(display, *step)  # type: ignore[arg-type]
+        stops[0].ask_by(2)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SignalStop, "__init__", make)
+        patch.setattr(TrainDisplay, "show", show)
+        stopped = charrnn("train", *SMALL, "--out", out, "--", name)
+    assert stopped.status == 130
+    resumed = charrnn(*words_of(field_of("go on", stopped.err)))
+    assert resumed.status == 0, resumed.err
+    assert field_of("resumed", resumed.err).endswith(" s")
+    assert load(Path(f"{out}.safetensors")).facts.text.path == name
+
+
+@pytest.mark.skipif(not has_names_of_bytes, reason="names of files are Unicode here")
+def test_a_checkpoint_has_a_name_in_utf_8(charrnn: Charrnn, folder: Path) -> None:
+    """Safetensors writes other names, and then does not read them: an hour of training once was lost so."""
+    result = charrnn("train", "text.txt", *SMALL, "--out", "caf\udce9")
+    assert result.failed_with(2, r"--out caf\xe9: is not UTF-8; say another name")
+    (folder / "caf\udce9.txt").write_text(TEXT, encoding="utf-8")
+    assert charrnn("ngram", "caf\udce9.txt", "--order", 2).status == 0
+    assert [path.name for path in (folder / "checkpoints").iterdir()] == ["caf_-tuned-2.safetensors"]

@@ -1,0 +1,131 @@
+"""Models that write escape sequences, and names that hold them: none of it acts on a terminal, all of it is JSON.
+
+ESC [ 2 J clears a screen, ESC ] 0 ; ... BEL renames a window, a carriage return lets a line be written over, U+202E
+turns the direction of writing, U+009B is ESC [ in one character.
+"""
+
+import json
+import sys
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import pytest
+from processes import shown_on_a_terminal
+from program import SMALL, Charrnn
+
+HOSTILE = "\x1b[2J\x1b]0;title\x07\b\x9b31m\u202e\u2066\u200d\x00\x7f\u2028\t\x0b\x85:cat: [red]"
+TEXT = (HOSTILE + "\n") * 60
+NAME = "b\x1b[2J\x07\u202e :cat:[red]\n\r\t'\".txt"
+PARTS = (
+    "\x1b[2J",
+    "\x1b]",
+    "\x07",
+    "\b",
+    "\x9b",
+    "\u202e",
+    "\u2066",
+    "\u200d",
+    "\x00",
+    "\x7f",
+    "\u2028",
+    "\x0b",
+    "\x85",
+)
+"""Of all that, what must not be seen, whatever else a screen is sent."""
+COMMANDS = (
+    ("train", NAME, *SMALL, "--out", "network"),
+    ("ngram", NAME, "--order", 3),
+    ("sample", "network", "--length", 60),
+    ("sample", "--temp", 0.5, "--length", 200, "--prime", HOSTILE),
+    ("sample", "--temp", 0.5, "--length", 60, "--novelty"),
+    ("score", "network"),
+    ("compare", "--length", 60, "--novelty-length", 60, "--prime", HOSTILE),
+    ("train", NAME, *SMALL, "--out", "network"),
+    ("ngram", NAME + "z"),
+    ("score", "network", NAME + "z"),
+    ("sample", NAME),
+    ("sample", "--prime", "\x1b[31mz"),
+    (NAME,),
+    ("ngram", "--" + NAME),
+    ("ngram", NAME, "--smoothing", NAME),
+    ("ngram", NAME, "--encoding", NAME),
+    ("ngram", NAME, "--order", NAME),
+    ("train", NAME, "--save-every", NAME),
+    ("train", NAME, "--device", NAME),
+    ("train", NAME, "--out", NAME + "/"),
+)
+
+
+@pytest.fixture
+def hostile(folder: Path) -> Path:
+    """The folder, with a text of hostile characters under a hostile name."""
+    (folder / NAME).write_text(TEXT, encoding="utf-8", newline="")
+    return folder
+
+
+def test_nothing_acts_on_a_screen(charrnn: Charrnn, hostile: Path) -> None:
+    """Here, where there are no bars and no colours, not one control character is left on stderr but for the tab."""
+    for words in COMMANDS:
+        err = charrnn(*words).err
+        assert [one for one in err if one not in "\n\t" and unicodedata.category(one)[0] == "C"] == [], words
+        assert [one for one in PARTS if one in err] == [], words
+        assert "\N{CAT}" not in err, words  # rich draws one for :cat: where it is not told otherwise
+
+
+def test_a_mistake_is_one_line_whatever_the_name(charrnn: Charrnn, hostile: Path) -> None:
+    assert charrnn("ngram", NAME + "z").failed_with(1, "there is no such file")
+    assert charrnn("sample", NAME).failed_with(1, "is no safetensors file")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_nothing_acts_on_a_terminal(hostile: Path) -> None:
+    """With bars and colours, which write control characters of their own."""
+    shown = shown_on_a_terminal(hostile, COMMANDS[:8], TERM="xterm", COLUMNS="100").decode()
+    assert [one for one in PARTS if one in shown] == []
+    assert r"\x1b[2J" in shown
+    assert "\x1b[31m" in shown  # red copies
+    assert "\N{CAT}" not in shown
+
+
+def test_into_a_pipe_go_the_very_characters(charrnn: Charrnn, hostile: Path) -> None:
+    assert charrnn("ngram", NAME, "--order", 12, "--out", "it").status == 0
+    out = charrnn("sample", "it", "--temp", 0, "--length", len(HOSTILE) + 1, "--prime", "\n").text
+    assert out == f"\n{HOSTILE}\n"
+
+
+def refuse(constant: str) -> None:
+    raise AssertionError(f"{constant} is no JSON")
+
+
+def parsed(charrnn: Charrnn, *words: object) -> Any:
+    """The one line of JSON that a command prints, which is ASCII."""
+    result = charrnn(*words, "--json")
+    assert result.status == 0, result.err
+    assert result.out.isascii()
+    assert result.out.count(b"\n") == 1
+    return json.loads(result.out, parse_constant=refuse)
+
+
+def test_json_escapes_what_it_holds(charrnn: Charrnn, hostile: Path) -> None:
+    name = NAME.removesuffix(".txt")
+    assert parsed(charrnn, "train", NAME, *SMALL, "--out", name)["checkpoint"] == f"checkpoints/{name}.safetensors"
+    counted = parsed(charrnn, "ngram", NAME, "--smoothing", "ml", "--order", 3)
+    assert counted["checkpoint"].endswith("-ml-3.safetensors")
+    scored = parsed(charrnn, "score", name, "--window", 8, "--online")
+    assert {"bits_per_char", "window", "online"} <= scored.keys()
+    rows = parsed(charrnn, "compare", "--length", 50, "--novelty-length", 60)
+    assert set("".join(row["sample"] for row in rows)) <= set(TEXT)
+    assert any("\x1b" in row["sample"] for row in rows)
+
+
+def test_json_has_no_numbers_that_are_none(charrnn: Charrnn, folder: Path) -> None:
+    """Unsmoothed counts find held-out text impossible, which is an infinite score."""
+    (folder / "odd.txt").write_text("a\n" * 450 + "aa\n\n" * 25, encoding="utf-8")
+    fitted = parsed(charrnn, "ngram", "odd.txt", "--smoothing", "ml", "--order", 3, "--online")
+    scored = parsed(charrnn, "score", "--online", "--window", 4)
+    compared = parsed(charrnn, "compare", "--length", 0, "--novelty-length", 0)[0]
+    for facts in (fitted, scored, scored["online"], scored["window"], compared):
+        assert "bits_per_char" in facts
+    assert fitted["bits_per_char"] is None
+    assert (compared["sample"], compared["bits_per_char"]) == ("", None)
