@@ -13,8 +13,13 @@ from typing import Any
 import torch
 
 from charrnn import __version__
-from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
+from charrnn.config import LARGEST_INTEGER, CorpusConfig, ModelConfig, TrainingConfig
 from charrnn.text.corpus import Corpus
+
+MOST = 2**53
+"""Of characters, steps or seconds: what a float counts."""
+MOST_HALVINGS = 3
+"""Of the learning rate, when the loss explodes; then it is something else."""
 
 
 def versions() -> dict[str, str]:
@@ -123,6 +128,35 @@ class ProgressFacts:
     best_impossible: int
     seconds: float
     halvings: int = 0
+
+    def check(self) -> None:
+        """Raise ValueError at the first number that no training has; the message names it."""
+        steps, validate_every, val_characters = self._plan
+        for name, found, low, high in (
+            ("finished", self.finished, 0, self.model.networks - 1),
+            ("steps_of_finished", self.steps_of_finished, 0, MOST),
+            ("plan: steps", steps, 1, LARGEST_INTEGER),
+            ("plan: validate_every", validate_every, 1, LARGEST_INTEGER),
+            ("plan: val_characters", val_characters, 0, MOST),
+            ("number", self.number, 1, steps),
+            ("best_step", self.best_step, 1, self.number),
+            ("best_nats", self.best_nats or 0, 0, MOST),
+            ("best_characters", self.best_characters, self.best_nats is not None, MOST),
+            ("best_impossible", self.best_impossible, 0, self.best_characters),
+            ("seconds", self.seconds, 0, MOST),
+            ("halvings", self.halvings, 0, MOST_HALVINGS),
+        ):
+            if not low <= found <= high:
+                raise ValueError(f"progress.{name}: expected a number from {low:d} to {high}, found {found!r:.50}")
+
+    @property
+    def _plan(self) -> tuple[int, int, int]:
+        """Of a training that has none yet, one that says nothing."""
+        if self.plan is None:
+            return LARGEST_INTEGER, 1, 0
+        if len(self.plan) != 3:
+            raise ValueError(f"progress.plan: expected 3 numbers, found {len(self.plan)}")
+        return self.plan[0], self.plan[1], self.plan[2]
 
 
 def restore(key: str, value: Any, kind: Any) -> Any:

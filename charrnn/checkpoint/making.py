@@ -58,8 +58,18 @@ def _network(config: ModelConfig, vocab_size: int, tensors: dict[str, Tensor], p
     layers = config.num_layers * config.networks
     if layers > len(tensors):  # each layer has some; a million of them would take long to make
         raise ValueError(f"model.num_layers: expected at most {len(tensors)} in all, found {layers}")
-    with torch.device("meta"):
-        model = make_network(config, vocab_size)
+    first = "networks.0." if config.networks > 1 else ""
+    for name, width in (
+        ("embedding.weight", config.embedding_size or config.hidden_size),
+        ("head.weight", config.hidden_size),
+    ):  # so the widths are those of numbers that are there
+        expected = torch.empty(vocab_size, width, device="meta")
+        expect(f"{prefix}{first}{name}", _described(tensors.get(f"{first}{name}")), _described(expected))
+    try:
+        with torch.device("meta"):
+            model = make_network(config, vocab_size)
+    except RuntimeError as error:  # the product of widths is more than an integer holds
+        raise ValueError(f"model.hidden_size: expected less, found {config.hidden_size} ({error})") from error
     fill(model, tensors, prefix)
     return model
 
@@ -70,16 +80,22 @@ def fill(model: torch.nn.Module, tensors: dict[str, Tensor], prefix: str) -> Non
     Raises:
         ValueError: a tensor is missing, too many, of another shape or not finite; the message names it.
     """
-    expected = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in model.state_dict().items()}
-    found = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in tensors.items()}
-    for name in sorted(expected.keys() | found.keys()):
-        expect(prefix + name, found.get(name), expected.get(name))
-        if not tensors[name].isfinite().all():
+    expected = model.state_dict()
+    for name in sorted(expected.keys() | tensors.keys()):
+        expect(prefix + name, _described(tensors.get(name)), _described(expected.get(name)))
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
             raise ValueError(f"{prefix}{name}: expected finite numbers, found others")
     model.load_state_dict(tensors, assign=True)
+
+
+def _described(tensor: Tensor | None) -> str:
+    if tensor is None:
+        return "none"
+    return f"{str(tensor.dtype).removeprefix('torch.')} of shape {tuple(tensor.shape)}"
 
 
 def expect(key: str, found: object, expected: object) -> None:
     """Raise ValueError, which names the key, unless what was found is what was expected."""
     if found != expected:
-        raise ValueError(f"{key}: expected {expected}, found {found}")
+        raise ValueError(f"{key}: expected {expected}, found {found!s:.100}")

@@ -1,4 +1,10 @@
-"""A checkpoint from the disk."""
+"""A checkpoint from the disk, from whomever: wrong, perhaps, but then it is one line and not a crash.
+
+What is detected: a file that is none, or cut off; a header that is no JSON, lacks something, or says what its tensors
+do not; by checksums, every flipped bit in the header, in a network, and in what resuming needs. What is not: a flipped
+bit in the numbers of an n-gram model, as long as they are probabilities and lead nowhere outside; and in a file from
+before there were checksums, one that leaves its number finite.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +16,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from charrnn.checkpoint.contents import FORMAT, KEY, TRAINING, Checkpoint, Model, Ongoing, below
+from charrnn.checkpoint import files
+from charrnn.checkpoint.checksums import check_header, check_tensors
+from charrnn.checkpoint.contents import FORMAT, KEY, TRAINING, Checkpoint, Ongoing, below
 from charrnn.checkpoint.making import expect, make_model, make_vocabulary
-from charrnn.checkpoint.names import LAST, SUFFIX
+from charrnn.checkpoint.names import LAST
 from charrnn.errors import CharRNNError, CheckpointError
 from charrnn.facts import Facts, ProgressFacts, restore
-from charrnn.text.vocabulary import Vocabulary
+
+LONGEST_MESSAGE = 300
+"""Characters of what is said of a damage: what was found may be as long as the file."""
 
 
 def load(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
@@ -32,12 +41,17 @@ def load(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
         CheckpointError: the file cannot be read, is no checkpoint, or does not hold what its header says; the message
             names the file, the key, what was expected and what was found.
     """
-    header, tensors = _read(path, lambda name: not name.startswith(TRAINING))
+    size, header, tensors = _read(path, _is_of_model)
     with _damage_is_told(path):
-        model, vocabulary, facts = _checkpoint_of(header, tensors)
+        vocabulary = make_vocabulary(header)
+        model = make_model(header, len(vocabulary), tensors)
+        check_tensors(header, tensors, _is_of_model)
+        names = {spec.name for spec in dataclasses.fields(Facts)}
+        facts: Facts = restore("header", {name: header[name] for name in names & header.keys()}, Facts)
+        expect("header.text.corpus.bytes", facts.text.corpus.bytes, vocabulary.is_bytes)
     if isinstance(model, torch.nn.Module):
         model.to(device).eval()
-    return Checkpoint(model, vocabulary, facts, path, path.stat().st_size)
+    return Checkpoint(model, vocabulary, facts, path, size)
 
 
 def load_ongoing(path: Path) -> Ongoing:
@@ -46,43 +60,44 @@ def load_ongoing(path: Path) -> Ongoing:
     Raises:
         CheckpointError: see `load`; or it was saved for sampling alone.
     """
-    header, tensors = _read(path, lambda name: name.startswith(TRAINING))
+    _, header, tensors = _read(path, _is_of_training)
     if "progress" not in header:
         raise CheckpointError(f"{path}: holds a model alone; a training goes on from a file that ends with {LAST}")
     with _damage_is_told(path):
+        check_tensors(header, tensors, _is_of_training)
         facts: ProgressFacts = restore("header.progress", header["progress"], ProgressFacts)
+        facts.check()
     return Ongoing(facts, below(TRAINING, tensors))
 
 
-def _read(path: Path, is_wanted: Callable[[str], bool]) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The header of a checkpoint, and its tensors that are wanted."""
-    if path.is_dir():
-        raise CheckpointError(f"{path}: is a folder; name a {SUFFIX} file in it")
-    if not path.exists():
-        raise CheckpointError(f"{path}: there is no such file; `charrnn train TEXT` makes checkpoints")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if KEY not in metadata:
-                raise CheckpointError(f"{path}: is a safetensors file, but not one of charrnn")
-            tensors = {name: file.get_tensor(name) for name in file.keys() if is_wanted(name)}  # noqa: SIM118
-    except SafetensorError as error:
-        raise CheckpointError(f"{path}: is no safetensors file, or a damaged one ({error})") from error
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from error
+def _is_of_training(name: str) -> bool:
+    return name.startswith(TRAINING)
+
+
+def _is_of_model(name: str) -> bool:
+    return not _is_of_training(name)
+
+
+def _read(path: Path, is_wanted: Callable[[str], bool]) -> tuple[int, dict[str, Any], dict[str, Tensor]]:
+    """The bytes of a file, its header, and its tensors that are wanted."""
+    size, metadata, tensors = files.read(path, is_wanted)
+    if KEY not in metadata:
+        raise CheckpointError(f"{path}: is a safetensors file, but not one of charrnn")
     with _damage_is_told(path):
-        header = restore("header", json.loads(metadata[KEY]), dict[str, object])
-        expect("format", header.get("format"), FORMAT)
-    return header, tensors
-
-
-def _checkpoint_of(header: dict[str, Any], tensors: dict[str, Tensor]) -> tuple[Model, Vocabulary, Facts]:
-    vocabulary = make_vocabulary(header)
-    model = make_model(header, len(vocabulary), tensors)
-    names = {spec.name for spec in dataclasses.fields(Facts)}
-    facts: Facts = restore("header", {name: header[name] for name in names & header.keys()}, Facts)
-    expect("header.text.corpus.bytes", facts.text.corpus.bytes, vocabulary.is_bytes)
-    return model, vocabulary, facts
+        try:
+            read = json.loads(metadata[KEY])
+        except ValueError as error:
+            raise ValueError(f"header: expected JSON, found {metadata[KEY]!r:.50}: {error}") from None
+        header = restore("header", read, dict[str, object])
+        found = header.get("format")
+    if type(found) is int and found > FORMAT:
+        raise CheckpointError(
+            f"{path}: format: expected {FORMAT}, found {found!r:.50}: a newer charrnn made it; upgrade yours to open it"
+        )
+    with _damage_is_told(path):
+        expect("format", found, FORMAT)
+        check_header(metadata)
+    return size, header, tensors
 
 
 @contextmanager
@@ -91,4 +106,6 @@ def _damage_is_told(path: Path) -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, OverflowError, RecursionError, CharRNNError) as error:
-        raise CheckpointError(f"{path}: is damaged, or from another version: {error}") from error
+        line = " ".join(str(error).split())
+        shown = line if len(line) <= LONGEST_MESSAGE else f"{line[:LONGEST_MESSAGE]}…"
+        raise CheckpointError(f"{path}: is damaged, or from another version: {shown}") from error

@@ -11,7 +11,8 @@ from pathlib import Path
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
-from charrnn.checkpoint.contents import FORMAT, KEY, TRAINING, Model, Ongoing, config_of, kind_of, tensors_of
+from charrnn.checkpoint.checksums import CHECKSUM, metadata_of, of_tensors
+from charrnn.checkpoint.contents import FORMAT, TRAINING, Model, Ongoing, config_of, kind_of, tensors_of
 from charrnn.errors import CheckpointError
 from charrnn.facts import Facts
 from charrnn.text.vocabulary import Vocabulary
@@ -41,22 +42,24 @@ def save(
     tensors = tensors_of(model)
     if ongoing:
         tensors = {**tensors, **{f"{TRAINING}{name}": tensor for name, tensor in ongoing.tensors.items()}}
+    on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    kind = kind_of(model)
     header = {
         "format": FORMAT,
-        "kind": kind_of(model),
+        "kind": kind,
         "model": dataclasses.asdict(config_of(model)),
         "vocabulary": None if vocabulary.is_bytes else "".join(vocabulary.characters or ()),
         **dataclasses.asdict(facts),
         **({"progress": dataclasses.asdict(ongoing.facts)} if ongoing else {}),
+        CHECKSUM: of_tensors(kind, on_cpu),
     }
-    on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".saving-", dir=path.parent) as folder:
             part = Path(folder) / path.name
             part.touch()
             mode = part.stat().st_mode  # what the user's umask says; safetensors makes private files
-            save_file(on_cpu, part, metadata={KEY: json.dumps(header)})
+            save_file(on_cpu, part, metadata=metadata_of(json.dumps(header)))
             with part.open("rb+") as file:
                 os.fsync(file.fileno())
             part.chmod(mode)

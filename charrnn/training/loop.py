@@ -24,6 +24,7 @@ from charrnn.scoring.evaluate import Progress, Score, evaluate
 from charrnn.text.streams import Streams
 from charrnn.training.memory import kept_memory
 from charrnn.training.precision import dtype_of
+from charrnn.training.randomness import put_back, random_state
 from charrnn.training.schedule import (
     AIM,
     DEFAULT_STEPS,
@@ -145,9 +146,7 @@ class Training:
     def tensors(self) -> dict[str, Tensor]:
         """What the steps that are left depend on beside the weights, by name; it is not copied."""
         device = self.model.device
-        found = {"loss": self.loss, "random.cpu": torch.get_rng_state(), **self.updates.tensors()}
-        if device.type == "cuda":
-            found["random.cuda"] = torch.cuda.get_rng_state(device)
+        found = {"loss": self.loss, **random_state(device), **self.updates.tensors()}
         return {**found, **{f"carried.{i}": part for i, part in enumerate(self.state or ())}}
 
     def restore(self, number: int, due: bool, tensors: dict[str, Tensor]) -> None:
@@ -159,7 +158,8 @@ class Training:
             tensors: what `tensors` gave.
 
         Raises:
-            ValueError: a tensor is missing, or has another shape; the message names it, what was expected and found.
+            ValueError: a tensor is missing, or is not what it should be; the message names it, what was expected and
+                what was found.
         """
         device, rows = self.model.device, self.streams.batch_size
         self.number, self.due = number, due
@@ -168,9 +168,7 @@ class Training:
         self.loss = tensor_of(tensors, "loss", ()).to(device)
         sizes = self.model.state_sizes
         self.state = tuple(tensor_of(tensors, f"carried.{i}", (rows, size)).to(device) for i, size in enumerate(sizes))
-        torch.set_rng_state(tensor_of(tensors, "random.cpu", tuple(torch.get_rng_state().shape)))
-        if device.type == "cuda" and "random.cuda" in tensors:  # another device has other numbers anyway
-            torch.cuda.set_rng_state(tensors["random.cuda"], device)
+        put_back(tensors, device)
 
     def _steps(self, stop: Stop, val_progress: Progress | None) -> Iterator[Step]:
         take_step = steps_of(self.model, self.updates, self.dtype)
