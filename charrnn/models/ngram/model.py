@@ -176,8 +176,8 @@ def _array(tensors: dict[str, Tensor], name: str) -> NDArray[Any]:
     if tensor.ndim != 1 or tensor.dtype not in ((torch.float32,) if is_real else INTEGERS):
         expected, found = "float32" if is_real else "integers", str(tensor.dtype).removeprefix("torch.")
         raise ValueError(f"{name}: expected {expected} in 1 dimension, found {found} in {tensor.ndim}")
-    array: NDArray[Any] = tensor.numpy()
-    return array
+    # A copy, where a header of an odd length has put numbers at odd places, for which there is no memoryview.
+    return np.require(tensor.numpy(), requirements="A")
 
 
 def _check_sizes(order: Weighted, k: int, contexts: int) -> None:
