@@ -91,7 +91,7 @@ def use(checkpoint: Checkpoint, chance: random.Random) -> None:
     model, size = checkpoint.model, len(checkpoint.vocabulary)
     tokens = torch.tensor([[chance.randrange(size) for _ in range(40)]])
     sampling = SamplingConfig(
-        temperature=chance.choice((0.7, 1.0, 1.5)), length=20, seed=0, top_k=chance.choice((None, 3))
+        temperature=chance.choice((0.7, 1.0, 1.5)), length=8, seed=0, top_k=chance.choice((None, 3))
     )
     with torch.inference_mode():
         for act in (
@@ -99,7 +99,7 @@ def use(checkpoint: Checkpoint, chance: random.Random) -> None:
             lambda: next_log_probs(model, tokens[:, :-1], tokens[:, 1:]),
             lambda: next_token(model, tokens[0], None, make_draw(SamplingConfig(), torch.Generator())),
             lambda: list(generate(model, checkpoint.vocabulary, sampling)),
-            lambda: list(generate(model, checkpoint.vocabulary, SamplingConfig(length=20, seed=0))),
+            lambda: list(generate(model, checkpoint.vocabulary, SamplingConfig(length=8, seed=0))),
         ):
             try:
                 act()
