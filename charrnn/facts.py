@@ -163,15 +163,20 @@ def restore(key: str, value: Any, kind: Any) -> Any:
     """What `kind` says from what JSON gives: dataclasses from objects, tuples from lists; defaults may be left out.
 
     Raises:
-        ValueError: the value is of another type; the message names the key, what was expected and what was found.
-        TypeError: a dataclass lacks a field or does not have it; the message names it.
+        ValueError: the value is of another type, or a dataclass lacks a field or has no such one; the message names the
+            key, what was expected and what was found.
     """
     inner = typing.get_args(kind)
     if isinstance(kind, types.UnionType):  # T | None
         return None if value is None else restore(key, value, inner[0])
     if isinstance(kind, type) and dataclasses.is_dataclass(kind) and isinstance(value, dict):
-        fields = typing.get_type_hints(kind)
-        return kind(**{name: restore(f"{key}.{name}", one, fields.get(name, object)) for name, one in value.items()})
+        hints, fields = typing.get_type_hints(kind), {spec.name: spec for spec in dataclasses.fields(kind)}
+        for name in sorted(fields.keys() ^ value.keys()):
+            if name not in fields:
+                raise ValueError(f"{key}.{name:.50}: expected no such key, found {value[name]!r:.50}")
+            if fields[name].default is fields[name].default_factory is dataclasses.MISSING:
+                raise ValueError(f"{key}.{name}: expected {_called(hints[name])}, found none")
+        return kind(**{name: restore(f"{key}.{name}", one, hints[name]) for name, one in value.items()})
     if typing.get_origin(kind) is dict and isinstance(value, dict):
         return {name: restore(f"{key}.{name}", one, inner[1]) for name, one in value.items()}
     if typing.get_origin(kind) is tuple and isinstance(value, list):
@@ -180,4 +185,8 @@ def restore(key: str, value: Any, kind: Any) -> Any:
     is_real = kind is float and type(value) in (int, float) and math.isfinite(value)
     if is_real or kind is object or (type(value) is kind and kind is not float):
         return value
-    raise ValueError(f"{key}: expected {getattr(kind, '__name__', kind)}, found {value!r:.50}")
+    raise ValueError(f"{key}: expected {_called(kind)}, found {value!r:.50}")
+
+
+def _called(kind: Any) -> str:
+    return str(getattr(kind, "__name__", kind))

@@ -77,8 +77,9 @@ def _check_beginning(path: Path) -> int:
         raise CheckpointError(
             f"{path}: is no safetensors file: expected a header of at most {MOST_HEADER:,} bytes, not {length:,}"
         )
-    if LENGTH + length > size:
-        raise _cut_off(path, "at least ", LENGTH + length, size)
+    whole = LENGTH + length if len(begin) == LENGTH else LENGTH
+    if whole > size:
+        raise _cut_off(path, "at least ", whole, size)
     return size
 
 

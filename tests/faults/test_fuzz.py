@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from chance import OF_BYTES, OF_PARTS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from spoiling import OF_BYTES, OF_PARTS, corpus_in, make_files
+from spoiling import corpus_in, whole_files
 
 from charrnn.checkpoint import Checkpoint, load, load_ongoing
 from charrnn.config import SamplingConfig
@@ -58,7 +59,7 @@ class Bench:
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     folder = tmp_path_factory.mktemp("bench")
-    found = Bench(folder, make_files(folder), corpus_in(folder))
+    found = Bench(folder, whole_files(), corpus_in(folder))
 
     def hook(event: str, _: object) -> None:
         if event in FORBIDDEN and found.watching[0]:

@@ -150,6 +150,8 @@ class Stream:
             total = sums[-1] if sums else 0.0
             if left < total:
                 return self._checked(tokens[children.start + bisect_right(sums, left)] - 1)
+            if math.isnan(total):
+                raise ValueError("weights that are no numbers")
             left = (left - total) / (1 - total) if total < 1 else 0.0
         return min(int(left * self.vocab_size), self.vocab_size - 1)
 
