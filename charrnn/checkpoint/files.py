@@ -16,8 +16,8 @@ from torch import Tensor
 from charrnn.checkpoint.names import SUFFIX
 from charrnn.errors import CheckpointError
 
-MOST_HEADER = 1 << 25
-"""Bytes: a vocabulary of all characters that there are takes half of it."""
+MOST_HEADER = 1 << 23
+"""Bytes: room for 60,000 tensors, or some 600,000 characters. Read, a hostile one takes 25 times as much memory."""
 LENGTH = 8
 """Bytes, at the beginning, of the header's length."""
 OTHERS = {
