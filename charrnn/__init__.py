@@ -23,7 +23,7 @@ _HOMES = {
     "evaluate": "charrnn.scoring.evaluate",
     "fit_ngram": "charrnn.models.ngram.fitting",
     "generate": "charrnn.sampling.generate",
-    "load": "charrnn.checkpoint",
+    "load": "charrnn.checkpoint.reading",
     "read_corpus": "charrnn.text.corpus",
     "train": "charrnn.training.loop",
 }

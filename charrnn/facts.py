@@ -13,8 +13,13 @@ from typing import Any
 import torch
 
 from charrnn import __version__
-from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
+from charrnn.config import LARGEST_INTEGER, CorpusConfig, ModelConfig, TrainingConfig
 from charrnn.text.corpus import Corpus
+
+MOST = 2**53
+"""Of characters, steps or seconds: what a float counts."""
+MOST_HALVINGS = 3
+"""Of the learning rate, when the loss explodes; then it is something else."""
 
 
 def versions() -> dict[str, str]:
@@ -124,20 +129,54 @@ class ProgressFacts:
     seconds: float
     halvings: int = 0
 
+    def check(self) -> None:
+        """Raise ValueError at the first number that no training has; the message names it."""
+        steps, validate_every, val_characters = self._plan
+        for name, found, low, high in (
+            ("finished", self.finished, 0, self.model.networks - 1),
+            ("steps_of_finished", self.steps_of_finished, 0, MOST),
+            ("plan: steps", steps, 1, LARGEST_INTEGER),
+            ("plan: validate_every", validate_every, 1, LARGEST_INTEGER),
+            ("plan: val_characters", val_characters, 0, MOST),
+            ("number", self.number, 1, steps),
+            ("best_step", self.best_step, 1, self.number),
+            ("best_nats", self.best_nats or 0, 0, MOST),
+            ("best_characters", self.best_characters, self.best_nats is not None, MOST),
+            ("best_impossible", self.best_impossible, 0, self.best_characters),
+            ("seconds", self.seconds, 0, MOST),
+            ("halvings", self.halvings, 0, MOST_HALVINGS),
+        ):
+            if not low <= found <= high:
+                raise ValueError(f"progress.{name}: expected a number from {low:d} to {high}, found {found!r:.50}")
+
+    @property
+    def _plan(self) -> tuple[int, int, int]:
+        """Of a training that has none yet, one that says nothing."""
+        if self.plan is None:
+            return LARGEST_INTEGER, 1, 0
+        if len(self.plan) != 3:
+            raise ValueError(f"progress.plan: expected 3 numbers, found {len(self.plan)}")
+        return self.plan[0], self.plan[1], self.plan[2]
+
 
 def restore(key: str, value: Any, kind: Any) -> Any:
     """What `kind` says from what JSON gives: dataclasses from objects, tuples from lists; defaults may be left out.
 
     Raises:
-        ValueError: the value is of another type; the message names the key, what was expected and what was found.
-        TypeError: a dataclass lacks a field or does not have it; the message names it.
+        ValueError: the value is of another type, or a dataclass lacks a field or has no such one; the message names the
+            key, what was expected and what was found.
     """
     inner = typing.get_args(kind)
     if isinstance(kind, types.UnionType):  # T | None
         return None if value is None else restore(key, value, inner[0])
     if isinstance(kind, type) and dataclasses.is_dataclass(kind) and isinstance(value, dict):
-        fields = typing.get_type_hints(kind)
-        return kind(**{name: restore(f"{key}.{name}", one, fields.get(name, object)) for name, one in value.items()})
+        hints, fields = typing.get_type_hints(kind), {spec.name: spec for spec in dataclasses.fields(kind)}
+        for name in sorted(fields.keys() ^ value.keys()):
+            if name not in fields:
+                raise ValueError(f"{key}.{name:.50}: expected no such key, found {value[name]!r:.50}")
+            if fields[name].default is fields[name].default_factory is dataclasses.MISSING:
+                raise ValueError(f"{key}.{name}: expected {_called(hints[name])}, found none")
+        return kind(**{name: restore(f"{key}.{name}", one, hints[name]) for name, one in value.items()})
     if typing.get_origin(kind) is dict and isinstance(value, dict):
         return {name: restore(f"{key}.{name}", one, inner[1]) for name, one in value.items()}
     if typing.get_origin(kind) is tuple and isinstance(value, list):
@@ -146,4 +185,8 @@ def restore(key: str, value: Any, kind: Any) -> Any:
     is_real = kind is float and type(value) in (int, float) and math.isfinite(value)
     if is_real or kind is object or (type(value) is kind and kind is not float):
         return value
-    raise ValueError(f"{key}: expected {getattr(kind, '__name__', kind)}, found {value!r:.50}")
+    raise ValueError(f"{key}: expected {_called(kind)}, found {value!r:.50}")
+
+
+def _called(kind: Any) -> str:
+    return str(getattr(kind, "__name__", kind))

@@ -59,7 +59,7 @@ def check_writable(path: Path) -> None:
         ) from error
     try:
         with suppress(FileNotFoundError):
-            last_path(path, PREVIOUS).lstat()  # whose name is the longest
+            path.with_name(f".{path.name}-last.part").lstat()  # as long as the longest name that is made of it
     except OSError as error:
         raise CheckpointError(f"{path}: {error.strerror}; say a shorter one with --out") from error
 
@@ -76,7 +76,7 @@ def reserved(path: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise CheckpointError(
-            f"{path}: another training is writing it; wait for its end, or say another name with --out"
+            f"{path}: another process is writing it; wait for its end, or say another name with --out"
         ) from None
     try:
         yield

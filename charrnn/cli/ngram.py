@@ -63,17 +63,27 @@ def ngram(
 def _count(
     text: str, corpus: CorpusConfig, model: NgramConfig, online: bool, out: str | None, force: bool
 ) -> dict[str, Any]:
-    from charrnn.checkpoint import save
-    from charrnn.cli.checkpoints import check_writable, place, refuse_to_overwrite
-    from charrnn.cli.terminal import field
-    from charrnn.cli.texts import locate, read, show_text
-    from charrnn.scoring.compare import json_of
-    from charrnn.scoring.evaluate import facts_of
+    from charrnn.cli.checkpoints import check_writable, place, reserved
+    from charrnn.cli.texts import locate
 
     with first_alone():
         text_path = locate(text)
         path = place(out, f"{text_path.stem}-{model.name}")
         check_writable(path)
+    with reserved(path):
+        return _count_into(path, text_path, corpus, model, online, force)
+
+
+def _count_into(
+    path: Path, text_path: Path, corpus: CorpusConfig, model: NgramConfig, online: bool, force: bool
+) -> dict[str, Any]:
+    from charrnn.checkpoint import save
+    from charrnn.cli.checkpoints import refuse_to_overwrite
+    from charrnn.cli.terminal import field
+    from charrnn.cli.texts import read, show_text
+    from charrnn.scoring.compare import json_of
+    from charrnn.scoring.evaluate import facts_of
+
     source = read(text_path, corpus)
     refuse_to_overwrite(path, force or _is_same(path, source, model))
     show_text(source)

@@ -25,6 +25,7 @@ from charrnn.text.streams import Streams
 from charrnn.training.distributed import Ranks, told
 from charrnn.training.memory import kept_memory
 from charrnn.training.precision import dtype_of
+from charrnn.training.randomness import put_back, random_state
 from charrnn.training.schedule import (
     AIM,
     DEFAULT_STEPS,
@@ -167,9 +168,7 @@ class Training:
         stream, and the random generators of all are equal.
         """
         device = self.model.device
-        found = {"loss": self.loss, "random.cpu": torch.get_rng_state(), **self.updates.tensors()}
-        if device.type == "cuda":
-            found["random.cuda"] = torch.cuda.get_rng_state(device)
+        found = {"loss": self.loss, **random_state(device), **self.updates.tensors()}
         streams = self.streams.batch_size
         carried = [self.ranks.gathered(part, self.rows, streams) for part in self.state or ()]
         return {**found, **{f"carried.{i}": part for i, part in enumerate(carried)}}
@@ -183,7 +182,8 @@ class Training:
             tensors: what `tensors` gave.
 
         Raises:
-            ValueError: a tensor is missing, or has another shape; the message names it, what was expected and found.
+            ValueError: a tensor is missing, or is not what it should be; the message names it, what was expected and
+                what was found.
         """
         device, rows = self.model.device, self.streams.batch_size
         self.number, self.due = number, due
@@ -193,9 +193,7 @@ class Training:
         sizes = self.model.state_sizes
         carried = [tensor_of(tensors, f"carried.{i}", (rows, size)) for i, size in enumerate(sizes)]
         self.state = tuple(part[self.rows].to(device) for part in carried)
-        torch.set_rng_state(tensor_of(tensors, "random.cpu", tuple(torch.get_rng_state().shape)))
-        if device.type == "cuda" and "random.cuda" in tensors:  # another device has other numbers anyway
-            torch.cuda.set_rng_state(tensors["random.cuda"], device)
+        put_back(tensors, device)
 
     def _steps(self, stop: Stop, val_progress: Progress | None, saves: Callable[[int], bool]) -> Iterator[Step]:
         size = self.streams.batch_size

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from charrnn.checkpoint import PREVIOUS, Checkpoint, Ongoing, last_path, load, load_ongoing
@@ -59,7 +59,7 @@ class Resumed:
             training.model.load_state_dict(self.checkpoint.model.state_dict())
             training.restore(facts.number, facts.due, self.ongoing.tensors)
             keeper.restore(self.ongoing)
-        except (ValueError, RuntimeError) as error:
+        except (ValueError, RuntimeError) as error:  # PyTorch raises the latter
             raise CheckpointError(f"{self.checkpoint.path}: is damaged, or from another version: {error}") from error
 
 
@@ -112,4 +112,9 @@ def _open(path: Path) -> Resumed:
     found = Resumed(load(path), load_ongoing(path))
     if not isinstance(found.checkpoint.model, RecurrentModel) or found.checkpoint.facts.training is None:
         raise CheckpointError(f"{path}: holds no training; name a file that ends with -last.safetensors")
+    model, of_all = found.checkpoint.model.config, found.ongoing.facts.model
+    if replace(of_all, networks=1) != model:
+        raise CheckpointError(
+            f"{path}: is damaged, or from another version: header.progress.model: expected {model}, found {of_all}"
+        )
     return found

@@ -10,6 +10,7 @@ import torch
 
 from charrnn.config import TrainingConfig
 from charrnn.errors import DivergedError
+from charrnn.facts import MOST_HALVINGS
 from charrnn.models.recurrent import RecurrentModel
 from charrnn.scoring.evaluate import Progress
 from charrnn.text.streams import Streams
@@ -20,8 +21,6 @@ from charrnn.training.resuming import Resumed, find
 from charrnn.training.schedule import AIM
 from charrnn.training.starting import Start
 
-MOST_HALVINGS = 3
-"""Of the learning rate, when the loss explodes; then it is something else."""
 LEAST_SHARE = 0.8
 """Of the time that a network took, there must be so much left for another one."""
 

@@ -78,7 +78,7 @@ class Updates:
             optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
         if self.scale:
             self.scale.factor.copy_(tensor_of(tensors, "scale.factor", ()))
-            self.scale.good_steps.copy_(tensor_of(tensors, "scale.good_steps", ()))
+            self.scale.good_steps.copy_(tensor_of(tensors, "scale.good_steps", (), torch.int32))
 
     def set_recording(self, on: bool) -> None:
         """Whether steps may be recorded from now on: all is decided on the device, and the rate is there too."""
@@ -118,9 +118,18 @@ def _shapes(optimizer: Optimizer, parameters: list[Tensor]) -> Iterator[dict[str
         yield {} if shape in shapes[:i] else {"momentum": (shapes.count(shape), *shape)}
 
 
-def tensor_of(tensors: dict[str, Tensor], name: str, shape: tuple[int, ...]) -> Tensor:
-    """The tensor of a name, if it has the shape; else ValueError, which names it, what was expected and found."""
+def tensor_of(
+    tensors: dict[str, Tensor], name: str, shape: tuple[int, ...], dtype: torch.dtype = torch.float32
+) -> Tensor:
+    """The tensor of a name, if it is what it should be, and finite.
+
+    Raises:
+        ValueError: it is not; the message names it, what was expected and what was found.
+    """
     found = tensors.get(name)
-    if found is None or tuple(found.shape) != shape:
-        raise ValueError(f"training.{name}: expected {shape}, found {None if found is None else tuple(found.shape)}")
+    if found is None or (tuple(found.shape), found.dtype) != (shape, dtype):
+        shown = None if found is None else f"{found.dtype} of shape {tuple(found.shape)}"
+        raise ValueError(f"training.{name}: expected {dtype} of shape {shape}, found {shown}")
+    if not found.isfinite().all():
+        raise ValueError(f"training.{name}: expected finite numbers, found others")
     return found

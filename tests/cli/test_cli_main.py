@@ -63,7 +63,7 @@ def test_wrong_usage_is_one_line_and_status_2(charrnn: Charrnn, folder: Path, wo
     assert result.status == 2
     assert not result.out
     assert [line for line in result.err.splitlines() if line.startswith("charrnn: ")] == result.err.splitlines()[-1:]
-    assert not list(folder.glob("checkpoints/*"))
+    assert not list(folder.glob("checkpoints/[!.]*"))
 
 
 @pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)])

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from program import SMALL, TEXT, Charrnn
@@ -93,8 +94,12 @@ def test_a_text_that_may_not_be_read(
 ) -> None:
     """A test may run as root, who may read everything: so the system's answer is made up."""
 
-    def refuse(*_: object) -> None:
-        raise PermissionError(13, "Permission denied", "shut.txt")
+    whole = Path.open
+
+    def refuse(path: Path, *arguments: Any, **named: Any) -> Any:
+        if path.name == "shut.txt":
+            raise PermissionError(13, "Permission denied", "shut.txt")
+        return whole(path, *arguments, **named)
 
     (folder / "shut.txt").write_bytes(RAW)
     monkeypatch.setattr(Path, "open", refuse)

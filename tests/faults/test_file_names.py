@@ -120,4 +120,4 @@ def test_a_checkpoint_has_a_name_in_utf_8(charrnn: Charrnn, folder: Path) -> Non
     assert result.failed_with(2, r"--out caf\xe9: is not UTF-8; say another name")
     (folder / "caf\udce9.txt").write_text(TEXT, encoding="utf-8")
     assert charrnn("ngram", "caf\udce9.txt", "--order", 2).status == 0
-    assert [path.name for path in (folder / "checkpoints").iterdir()] == ["caf_-tuned-2.safetensors"]
+    assert [path.name for path in (folder / "checkpoints").glob("[!.]*")] == ["caf_-tuned-2.safetensors"]

@@ -109,7 +109,7 @@ def test_two_that_write_the_same_name(folder: Path) -> None:
         assert first.is_alive()
     time.sleep(0.2)
     assert train(folder, "it", "--force") == 1
-    assert "another training is writing it" in (folder / "err.txt").read_text()
+    assert "another process is writing it" in (folder / "err.txt").read_text()
     first.kill()
     first.join(60)
     assert train(folder, "it", "--force") == 0

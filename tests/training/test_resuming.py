@@ -98,7 +98,7 @@ def test_a_damaged_last_state_gives_way_to_the_one_before(small_corpus: Corpus, 
     assert load_file(last).keys() > load_file(path).keys()
     (tmp_path / "it-previous.safetensors").unlink()
     last.write_bytes(whole[:-100])
-    with pytest.raises(CheckpointError, match=r"it-last\.safetensors: is no safetensors file"):
+    with pytest.raises(CheckpointError, match=r"it-last\.safetensors: is cut off"):
         find(path)
 
 

@@ -7,6 +7,7 @@ or two contexts, draw from exactly P; no approximation is made.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, count
@@ -102,10 +103,12 @@ class Stream:
             for _ in range(tries):
                 token = self._descend(next(random))
                 entries = self._entries(token)
-                if power == 0 or next(random) < self._probability(entries) ** power:
+                if power == 0 or next(random) < max(self._probability(entries), 0.0) ** power:
                     break
             else:
-                p = self._distribution(len(self.orders) - 1)[1:]
+                p = np.maximum(self._distribution(len(self.orders) - 1)[1:], 0)
+                if not 0 < p.max() < math.inf:
+                    raise ValueError("no character has a probability")
                 sums = ((p / p.max()) ** (1 + power)).cumsum()
                 token = min(int(sums.searchsorted(next(random) * sums[-1], side="right")), self.vocab_size - 1)
                 entries = self._entries(token)
@@ -117,7 +120,7 @@ class Stream:
         while True:
             self.read(token)
             with np.errstate(divide="ignore"):
-                log_probs = np.log(self._distribution(len(self.orders) - 1)[1:])
+                log_probs = np.log(np.maximum(self._distribution(len(self.orders) - 1)[1:], 0))
             token = int(draw(torch.from_numpy(log_probs)[None]))
             yield token
 
@@ -142,11 +145,13 @@ class Stream:
         for node, (tokens, starts, weights, _) in zip(reversed(self.nodes), reversed(self._arrays), strict=True):
             if node == ABSENT:
                 continue
-            first = starts[node]
-            sums = list(accumulate(weights[first : starts[node + 1]]))
+            children = self._children(starts, node)
+            sums = list(accumulate(weights[children]))
             total = sums[-1] if sums else 0.0
             if left < total:
-                return self._checked(tokens[first + bisect_right(sums, left)] - 1)
+                return self._checked(tokens[children.start + bisect_right(sums, left)] - 1)
+            if math.isnan(total):
+                raise ValueError("weights that are no numbers")
             left = (left - total) / (1 - total) if total < 1 else 0.0
         return min(int(left * self.vocab_size), self.vocab_size - 1)
 
@@ -171,12 +176,17 @@ class Stream:
         if known is not None:
             return known
         _, starts, _, backoffs = self._arrays[k]
-        children = slice(starts[node], starts[node + 1])
+        children = self._children(starts, node)
         p: NDArray[np.float64] = self._distribution(k - 1) * backoffs[node]
         p[order.tokens[children]] += order.weights[children]
         if k < KEPT_ORDER and len(self._kept) < KEPT:
             self._kept[k, node] = p
         return p
+
+    def _children(self, starts: memoryview[int], node: int) -> slice:
+        """The entries of a context's children; a damaged file that says there are many more is not believed."""
+        first = starts[node]
+        return slice(first, min(starts[node + 1], first + self.vocab_size + 1))
 
     def _checked(self, token: int) -> int:
         if not 0 <= token < self.vocab_size:

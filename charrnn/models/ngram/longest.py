@@ -77,22 +77,23 @@ class LongestMatchModel:
         names = [*ContextIndex.__annotations__, "last"]
         if sorted(tensors) != sorted(names):
             raise ValueError(f"tensors: expected {', '.join(names)}, found {', '.join(tensors) or 'none'}")
-        arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
         item = text_type(vocab_size)
-        places = len(arrays["text"]) - 8 // item.itemsize if arrays["text"].ndim else 0
-        kind = np.dtype(np.int64 if arrays["places"].dtype == np.int64 else np.int32)
+        places = len(tensors["text"]) - 8 // item.itemsize if tensors["text"].ndim else 0
+        kind = "int64" if tensors["places"].dtype == torch.int64 else "int32"
         for name, expected, length in (
-            ("text", item, max(places, 1) + 8 // item.itemsize),
+            ("text", item.name, max(places, 1) + 8 // item.itemsize),
             ("places", kind, places),
             ("shorter", kind, places),
-            ("starts", np.dtype(np.int64), vocab_size + 1),
-            ("last", np.dtype(np.int64), 1),
+            ("starts", "int64", vocab_size + 1),
+            ("last", "int64", 1),
         ):
-            if (arrays[name].dtype, arrays[name].shape) != (expected, (length,)):
-                found = f"{arrays[name].dtype} of shape {arrays[name].shape}"
+            found = str(tensors[name].dtype).removeprefix("torch.")
+            if (found, tensors[name].shape) != (expected, (length,)):
+                found = f"{found} of shape {tuple(tensors[name].shape)}"
                 raise ValueError(f"{name}: expected {expected} of shape {(length,)}, found {found}")
+        arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
         starts = arrays["starts"]
-        if starts[0] != 1 or starts[-1] != places or (np.diff(starts) < 0).any():
+        if starts[0] != 1 or starts[-1] != places or starts.min() < 1 or (np.diff(starts) < 0).any():
             raise ValueError(f"starts: expected numbers that rise from 1 to {places}, found others")
         last = int(arrays.pop("last")[0])
         return cls(config, vocab_size, ContextIndex(**arrays), last)

@@ -72,7 +72,7 @@ class NgramModel:
         model = cls(config, vocab_size, orders)
         if model.entries <= MOST_CHECKED:
             for k, order in enumerate(orders, 1):
-                _check_values(order, k, vocab_size)
+                _check_values(order, k, vocab_size, least=-1 if config.smoothing == "stupid" else 0)
         return model
 
     def __call__(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
@@ -153,6 +153,10 @@ class NgramModel:
 
 NAMES = ("tokens", "starts", "weights", "backoffs")
 """The arrays of an order, as they are called in a file."""
+INTEGERS = (torch.uint8, torch.int16, torch.int32, torch.int64)
+"""The types that `smallest_integer` knows."""
+ROUNDING = 1e-4
+"""What a probability, which was computed in float32, may be beside 0 to 1."""
 
 
 @contextmanager
@@ -160,19 +164,20 @@ def _damage_is_told() -> Iterator[None]:
     """What a look-up finds wrong in a file too large to be checked when it was loaded."""
     try:
         yield
-    except (IndexError, ValueError) as error:
+    except (IndexError, ValueError, OverflowError) as error:
         raise ModelError(f"the n-gram file is damaged ({error}); count its text again") from error
 
 
 def _array(tensors: dict[str, Tensor], name: str) -> NDArray[Any]:
     if name not in tensors:
         raise ValueError(f"{name} is missing")
-    array: NDArray[Any] = tensors[name].numpy()
-    kinds = "f" if name.endswith(("weights", "backoffs")) else "iu"
-    if array.ndim != 1 or array.dtype.kind not in kinds:
-        expected = "real numbers" if kinds == "f" else "integers"
-        raise ValueError(f"{name}: expected {expected} in 1 dimension, found {array.dtype} in {array.ndim}")
-    return array
+    tensor = tensors[name]
+    is_real = name.endswith(("weights", "backoffs"))
+    if tensor.ndim != 1 or tensor.dtype not in ((torch.float32,) if is_real else INTEGERS):
+        expected, found = "float32" if is_real else "integers", str(tensor.dtype).removeprefix("torch.")
+        raise ValueError(f"{name}: expected {expected} in 1 dimension, found {found} in {tensor.ndim}")
+    # A copy, where a header of an odd length has put numbers at odd places, for which there is no memoryview.
+    return np.require(tensor.numpy(), requirements="A")
 
 
 def _check_sizes(order: Weighted, k: int, contexts: int) -> None:
@@ -188,14 +193,21 @@ def _check_sizes(order: Weighted, k: int, contexts: int) -> None:
             raise ValueError(f"{k}.{name}: expected {expected} numbers, found {found}")
 
 
-def _check_values(order: Weighted, k: int, vocab_size: int) -> None:
+def _check_values(order: Weighted, k: int, vocab_size: int, least: int) -> None:
     """Raise ValueError unless the arrays of order k hold what they should: no look-up then leaves them."""
     entries = len(order.tokens)
+    _check_range(f"{k}.starts", order.starts, 0, entries)
     sizes = np.diff(order.starts.astype(np.int64), prepend=0, append=entries)
     if sizes.min() < 0 or sizes[0] or sizes[-1]:
         raise ValueError(f"{k}.starts: expected numbers that rise from 0 to {entries}, found others")
-    if order.tokens.min() < 0 or order.tokens.max() > vocab_size:
-        raise ValueError(f"{k}.tokens: expected numbers from 0 to {vocab_size}, found others")
-    for name, array in (("weights", order.weights), ("backoffs", order.backoffs)):
-        if not np.isfinite(array).all():
-            raise ValueError(f"{k}.{name}: expected finite numbers, found others")
+    _check_range(f"{k}.tokens", order.tokens, 0, vocab_size)
+    # Those of stupid back-off are differences.
+    _check_range(f"{k}.weights", order.weights, least, 1, ROUNDING)
+    _check_range(f"{k}.backoffs", order.backoffs, least, 1, ROUNDING)
+
+
+def _check_range(name: str, array: NDArray[Any], low: int, high: int, beside: float = 0) -> None:
+    """Raise ValueError unless all numbers are from `low` to `high`, or little beside."""
+    for found in (array.min(), array.max()):
+        if not low - beside <= found <= high + beside:  # not a number is neither
+            raise ValueError(f"{name}: expected numbers from {low} to {high}, found {found}")

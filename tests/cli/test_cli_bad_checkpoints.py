@@ -1,0 +1,60 @@
+"""Bad checkpoints on the command line: one line, exit status 1, and no traceback."""
+
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+from program import SMALL, Charrnn
+
+
+@pytest.fixture
+def bad(models: Path) -> Path:
+    """The newest checkpoint of several, cut off."""
+    path = models / "bad.safetensors"
+    path.write_bytes((models / "text-lstm.safetensors").read_bytes()[:-10])
+    return path
+
+
+def test_every_command_that_reads_one(charrnn: Charrnn, bad: Path) -> None:
+    for words in (
+        ("sample", "bad"),
+        ("sample",),  # the newest
+        ("score", "bad", "text.txt"),
+        ("compare", "bad"),
+        ("compare", "text-tuned-3", "bad"),
+        ("train", "text.txt", *SMALL, "--out", "new", "--init-from", "bad"),
+        ("train", "text.txt", "--resume", bad),
+    ):
+        result = charrnn(*words)
+        assert result.failed_with(1, "bad.safetensors: is cut off: expected ", " bytes, found ", "copy it again"), words
+
+
+def test_a_comparison_passes_it_over(charrnn: Charrnn, bad: Path) -> None:
+    os.utime(bad, (0, 0))
+    result = charrnn("compare", "--novelty-length", 0, "--length", 5)
+    assert result.status == 0
+    assert "left out: checkpoints/bad.safetensors: is cut off" in result.err
+
+
+def test_what_others_write(charrnn: Charrnn, folder: Path) -> None:
+    (folder / "model.pt").write_bytes(pickle.dumps({"weights": [1.0]}))
+    result = charrnn("sample", "model.pt")
+    assert result.failed_with(1, "model.pt: expected a safetensors file, found a pickle", "that could run code")
+
+
+def test_a_last_state_with_a_flipped_bit_gives_way_to_the_one_before(charrnn: Charrnn, folder: Path) -> None:
+    words = ("train", "text.txt", *SMALL[:4], "--steps", 4, "--save-every", 2, "--validate-every", 2, "--out", "it")
+    assert charrnn(*words).status == 0
+    last = folder / "checkpoints" / "it-last.safetensors"
+    whole = last.read_bytes()
+    spoiled = bytearray(whole)
+    spoiled[-1] ^= 1
+    last.write_bytes(spoiled)
+    result = charrnn("train", "text.txt", "--out", "it", "--resume")
+    assert result.status == 0
+    assert "it-previous.safetensors: after step 2/4" in result.err
+    last.write_bytes(spoiled)
+    (folder / "checkpoints" / "it-previous.safetensors").write_bytes(whole[:50])
+    result = charrnn("train", "text.txt", "--out", "it", "--resume")
+    assert result.failed_with(1, "it-last.safetensors: is damaged", "expected the checksum")

@@ -1,0 +1,181 @@
+"""Checkpoints of all kinds, and ways to spoil them on purpose: their headers, their tensors."""
+
+import functools
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load as tensors_in
+from safetensors.torch import save as as_file
+from torch import Tensor
+
+from charrnn.checkpoint import KEY, last_path, load, save
+from charrnn.checkpoint.checksums import CHECKSUM, metadata_of, of_tensors
+from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, TrainingConfig
+from charrnn.errors import CheckpointError
+from charrnn.facts import Facts, TextFacts
+from charrnn.models.ensemble import EnsembleModel
+from charrnn.models.mixture import MixtureModel
+from charrnn.models.ngram.fitting import fit_ngram
+from charrnn.models.ngram.model import NgramModel
+from charrnn.models.recurrent import RecurrentModel
+from charrnn.text.corpus import Corpus, read_corpus
+from charrnn.text.streams import Streams
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.training.keeping import Keeper
+from charrnn.training.several import train_all
+
+TEXT = "to be or not to be, that is the question\n" * 12
+VOCABULARY = Vocabulary(sorted(set(TEXT)))
+SHAPE = ModelConfig(hidden_size=4, num_layers=1)
+QUICK = TrainingConfig(steps=6, seq_length=8, batch_size=2, warmup_steps=5, validate_every=4)
+Edit = Callable[[dict[str, Any], dict[str, Tensor]], object]
+"""Changes the header, or the tensors."""
+SMOOTHINGS = ("mkn", "tuned", "stupid", "ml", "longest")
+
+
+@dataclass
+class Parts:
+    """A safetensors file taken apart: its table of tensors, with the metadata, and their bytes."""
+
+    table: dict[str, Any]
+    data: bytearray
+
+    @classmethod
+    def of(cls, file: bytes) -> "Parts":
+        length = int.from_bytes(file[:8], "little")
+        return cls(json.loads(file[8 : 8 + length]), bytearray(file[8 + length :]))
+
+    @property
+    def header(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.table["__metadata__"][KEY])
+        return found
+
+    @header.setter
+    def header(self, header: object) -> None:
+        self.table["__metadata__"][KEY] = json.dumps(header)
+
+    @property
+    def names(self) -> list[str]:
+        return sorted(self.table.keys() - {"__metadata__"})
+
+    def together(self, is_aligned: bool = False) -> bytes:
+        """As a file; numbers stand at multiples of their size, as the library writes them, or where they happen to."""
+        table = json.dumps(self.table).encode()
+        if is_aligned:
+            table += b" " * (-len(table) % 8)
+        return len(table).to_bytes(8, "little") + table + bytes(self.data)
+
+    def forged(self) -> bytes:
+        """With checksums that fit, as whoever means harm can make them."""
+        header = self.header
+        if isinstance(header, dict):
+            try:
+                tensors = tensors_in(self.together())
+                header[CHECKSUM] = of_tensors(header["kind"], tensors)
+            except Exception:  # the library refuses it, and so will charrnn
+                header.pop(CHECKSUM, None)
+        self.table["__metadata__"] = metadata_of(json.dumps(header))
+        return self.together(is_aligned=True)
+
+
+@functools.cache
+def whole_files() -> dict[str, bytes]:
+    """Small checkpoints by kind; `last` can be resumed, with `corpus_in`."""
+    with tempfile.TemporaryDirectory() as folder:
+        return _make_files(Path(folder))
+
+
+def _make_files(folder: Path) -> dict[str, bytes]:
+    torch.manual_seed(0)
+    corpus = corpus_in(folder)
+    size = len(VOCABULARY)
+    facts = Facts(TextFacts("text.txt", corpus.sha256, len(TEXT), CorpusConfig()), 1.0, "cpu")
+    network = RecurrentModel(SHAPE, size)
+    models: dict[str, Any] = {name: fit_ngram(corpus.train, size, _ngram(name)) for name in SMOOTHINGS}
+    models["mixture"] = MixtureModel(network, _counted(models["mkn"]))
+    models["several"] = EnsembleModel([RecurrentModel(SHAPE, size), network])
+    models["mingru"] = RecurrentModel(ModelConfig(cell="mingru", hidden_size=4, num_layers=2, embedding_size=3), size)
+    files = {}
+    for name, model in models.items():
+        save(folder / f"{name}.safetensors", model, VOCABULARY, facts)
+        files[name] = (folder / f"{name}.safetensors").read_bytes()
+    keeper = Keeper(
+        folder / "it.safetensors", corpus, QUICK, ModelConfig(hidden_size=4, networks=2), time.perf_counter()
+    )
+    for _ in train_all(keeper, Streams(corpus.train, 2, 8), torch.device("cpu")):
+        pass
+    files["last"] = last_path(keeper.path).read_bytes()
+    return files
+
+
+def corpus_in(folder: Path) -> Corpus:
+    path = folder / "text.txt"
+    path.write_text(TEXT, encoding="utf-8")
+    return read_corpus(path, CorpusConfig())
+
+
+def _ngram(smoothing: str) -> NgramConfig:
+    return NgramConfig(order=None if smoothing == "longest" else 3, smoothing=smoothing)
+
+
+def _counted(model: object) -> NgramModel:
+    assert isinstance(model, NgramModel)
+    return model
+
+
+def refusal(path: Path, read: Callable[[Path], object] = load) -> str:
+    """The line that is said instead of opening a file, without the file's name."""
+    with pytest.raises(CheckpointError) as caught:
+        read(path)
+    line = str(caught.value)
+    assert "\n" not in line
+    assert line.startswith(f"{path}: ")
+    return line.removeprefix(f"{path}: ")
+
+
+def changed(file: bytes, edit: Edit) -> bytes:
+    """The file with another header, or other tensors, and checksums that fit."""
+    header, tensors = Parts.of(file).header, tensors_in(file)
+    edit(header, tensors)
+    header[CHECKSUM] = of_tensors(header.get("kind", ""), tensors)
+    return as_file(tensors, metadata_of(json.dumps(header)))
+
+
+def set_to(keys: str, value: object) -> Edit:
+    """Another value in the header."""
+
+    def edit(header: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        *folders, last = keys.split(".")
+        for name in folders:
+            header = header[name]
+        header[last] = value
+
+    return edit
+
+
+def put(name: str, make: Callable[[Tensor], Tensor] | None) -> Edit:
+    """Another tensor, or none."""
+
+    def edit(header: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        old = tensors.pop(name)
+        if make:
+            tensors[name] = make(old.clone())
+
+    return edit
+
+
+def at(place: object, value: float) -> Callable[[Tensor], Tensor]:
+    """The tensor with another number somewhere."""
+
+    def make(tensor: Tensor) -> Tensor:
+        tensor[place] = value  # type: ignore[index]
+        return tensor
+
+    return make

@@ -1,0 +1,212 @@
+"""Spoiled checkpoints, very many: each is one line that names the file, or a model that can be used."""
+
+import dataclasses
+import random
+import resource
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import torch
+from chance import OF_BYTES, OF_PARTS
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from spoiling import corpus_in, whole_files
+
+from charrnn.checkpoint import Checkpoint, load, load_ongoing
+from charrnn.config import SamplingConfig
+from charrnn.errors import CharRNNError, CheckpointError
+from charrnn.models.language_model import next_log_probs, next_token
+from charrnn.models.ngram import model as ngram
+from charrnn.models.recurrent import RecurrentModel
+from charrnn.sampling.decoding import make_draw
+from charrnn.sampling.generate import generate
+from charrnn.text.corpus import Corpus
+from charrnn.text.streams import Streams
+from charrnn.training.keeping import Keeper
+from charrnn.training.loop import Training
+from charrnn.training.resuming import open_training
+
+SECONDS = 20
+"""For one file; a hundredth is usual."""
+LONGEST_LINE = 600
+MOST_GROWTH = 400 << 20
+"""Bytes of memory, beside what the first files took."""
+FORBIDDEN = {"os.system", "os.exec", "pickle.find_class"}
+"""What Python says before it runs something, or unpickles it."""
+
+
+@dataclass
+class Bench:
+    """Whole files, a place for spoiled ones, and what was seen."""
+
+    folder: Path
+    files: dict[str, bytes]
+    corpus: Corpus
+    tried: int = 0
+    accepted: int = 0
+    resumed: int = 0
+    slowest: float = 0.0
+    watching: list[bool] = field(default_factory=lambda: [False])
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    folder = tmp_path_factory.mktemp("bench")
+    found = Bench(folder, whole_files(), corpus_in(folder))
+
+    def hook(event: str, _: object) -> None:
+        if event in FORBIDDEN and found.watching[0]:
+            raise AssertionError(event)
+
+    sys.addaudithook(hook)
+    return found
+
+
+@contextmanager
+def limits(bench: Bench) -> Iterator[None]:
+    """End what hangs, and look out for what runs something."""
+
+    def stop(*_: object) -> None:
+        raise TimeoutError(f"{SECONDS} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(SECONDS)
+    bench.watching[0] = True
+    try:
+        yield
+    finally:
+        bench.watching[0] = False
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def use(checkpoint: Checkpoint, chance: random.Random) -> None:
+    """Read a few characters and write some, in every way that a model is asked."""
+    model, size = checkpoint.model, len(checkpoint.vocabulary)
+    tokens = torch.tensor([[chance.randrange(size) for _ in range(40)]])
+    sampling = SamplingConfig(
+        temperature=chance.choice((0.7, 1.0, 1.5)), length=8, seed=0, top_k=chance.choice((None, 3))
+    )
+    with torch.inference_mode():
+        for act in (
+            lambda: model(tokens),
+            lambda: next_log_probs(model, tokens[:, :-1], tokens[:, 1:]),
+            lambda: next_token(model, tokens[0], None, make_draw(SamplingConfig(), torch.Generator())),
+            lambda: list(generate(model, checkpoint.vocabulary, sampling)),
+            lambda: list(generate(model, checkpoint.vocabulary, SamplingConfig(length=8, seed=0))),
+        ):
+            try:
+                act()
+            except CharRNNError as error:
+                assert_line(error)
+
+
+def resume(path: Path, bench: Bench) -> None:
+    """Go on with a training, for a step."""
+    resumed = open_training(path)
+    config, facts = dataclasses.replace(resumed.config, precision="float32"), resumed.ongoing.facts
+    corpus = bench.corpus
+    model = RecurrentModel(dataclasses.replace(facts.model, networks=1), len(corpus.vocabulary))
+    keeper = Keeper(bench.folder / "new.safetensors", corpus, config, facts.model, time.perf_counter())
+    streams = Streams(corpus.train, config.batch_size, config.seq_length)
+    keeper.begin(Training(model, streams, corpus.validation, config, plan=resumed.plan))
+    resumed.restore(keeper)
+    bench.resumed += 1
+    next(keeper.training.steps(), None)
+
+
+def assert_line(error: CharRNNError, path: Path | None = None) -> None:
+    line = str(error)
+    assert "\n" not in line
+    assert len(line) < LONGEST_LINE
+    assert path is None or line.startswith(f"{path}: ")
+
+
+def judge(file: bytes, bench: Bench, chance: random.Random) -> None:
+    """Nothing but a CheckpointError may come of loading it, and nothing but a CharRNNError of using it then."""
+    path = bench.folder / "spoiled.safetensors"
+    path.write_bytes(file)
+    begun = time.perf_counter()
+    with limits(bench):
+        try:
+            use(load(path), chance)
+            bench.accepted += 1
+        except CheckpointError as error:
+            assert_line(error, path)
+        try:
+            load_ongoing(path)
+        except CheckpointError as error:
+            assert_line(error, path)
+        else:
+            try:
+                resume(path, bench)
+            except CharRNNError as error:
+                assert_line(error)
+    bench.tried += 1
+    bench.slowest = max(bench.slowest, time.perf_counter() - begun)
+
+
+def fuzz(bench: Bench, examples: int) -> None:
+    @settings(
+        max_examples=examples, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+    @given(
+        name=st.sampled_from(sorted(bench.files)),
+        part=st.none() | st.sampled_from(OF_PARTS),
+        of_bytes=st.none() | st.sampled_from(OF_BYTES),
+        is_large=st.booleans(),
+        seed=st.integers(0, 2**64 - 1),
+    )
+    def one(
+        name: str,
+        part: Callable[[bytes, random.Random], bytes] | None,
+        of_bytes: Callable[[bytes, random.Random], bytes] | None,
+        is_large: bool,
+        seed: int,
+    ) -> None:
+        chance, file = random.Random(seed), bench.files[name]
+        if part:
+            file = part(file, chance)
+        if of_bytes and (part is None or chance.random() < 0.2):
+            file = of_bytes(file, chance)
+        with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+            if is_large:  # as a file of gigabytes: the tables of n-grams are not looked through when it is loaded
+                patch.setattr(ngram, "MOST_CHECKED", 0)
+                warnings.simplefilter("ignore", RuntimeWarning)  # of numbers that are none, as a probability is asked
+            judge(file, bench, chance)
+
+    one()
+
+
+def test_whole_files_are_accepted(bench: Bench) -> None:
+    before = dataclasses.replace(bench)
+    for file in bench.files.values():
+        judge(file, bench, random.Random(0))
+    assert bench.accepted - before.accepted == len(bench.files)
+    assert bench.resumed - before.resumed == 1
+
+
+def test_three_hundred_spoiled_files(bench: Bench) -> None:
+    fuzz(bench, 300)
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_spoiled_files(bench: Bench) -> None:
+    fuzz(bench, 1000)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    tried, accepted, resumed = bench.tried, bench.accepted, bench.resumed
+    begun = time.perf_counter()
+    fuzz(bench, 100_000)
+    growth = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    print(
+        f"\n{bench.tried - tried} files, {bench.accepted - accepted} accepted, {bench.resumed - resumed} resumed, "
+        f"slowest {bench.slowest:.3f} s, {growth / 1024:.0f} MiB more, {time.perf_counter() - begun:.0f} s"
+    )
+    assert growth << 10 < MOST_GROWTH
