@@ -22,30 +22,19 @@ from charrnn.models.language_model import State
 from charrnn.models.recurrent import RecurrentModel
 from charrnn.scoring.evaluate import Progress, Score, evaluate
 from charrnn.text.streams import Streams
+from charrnn.training.clock import Clock
 from charrnn.training.distributed import Ranks, told
 from charrnn.training.memory import kept_memory
 from charrnn.training.precision import dtype_of
 from charrnn.training.randomness import put_back, random_state
-from charrnn.training.schedule import (
-    AIM,
-    DEFAULT_STEPS,
-    DEFAULT_VALIDATE_EVERY,
-    MEASURED_SHARE,
-    Plan,
-    learning_rate,
-    plan_minutes,
-)
+from charrnn.training.schedule import DEFAULT_STEPS, DEFAULT_VALIDATE_EVERY, Plan, learning_rate
 from charrnn.training.steps import TakeStep, steps_of
 from charrnn.training.updates import Updates, tensor_of
 
-UNTIMED_STEPS = 3
-"""The first steps are slow: they allocate, and a GPU's third is recorded."""
 CHECKED_EVERY = 50
 """Steps after which the loss is looked at: a GPU must be waited for."""
 MOST_LOSS = 3.0
 """Times that of a guess by lot; more is no learning but an explosion."""
-PROBE_CHARACTERS = 2000
-"""Characters scored to find out how long a validation takes."""
 
 
 @dataclass(frozen=True)
@@ -199,7 +188,7 @@ class Training:
         size = self.streams.batch_size
         weight = (self.rows.stop - self.rows.start) * self.ranks.size / size  # DistributedDataParallel takes the mean
         take_step = steps_of(self.model, self.updates, self.dtype, self.ranks.shared(self.model), weight)
-        clock = _Clock(self.started, 60 * (self.config.minutes or 0), self.number)
+        clock = Clock(self.started, 60 * (self.config.minutes or 0), self.number)
         while self.due or not self.is_over:
             saved = False
             if not self.due:  # else a training that was stopped had no time for it
@@ -219,7 +208,7 @@ class Training:
         """Whether all steps were taken."""
         return self.plan is not None and self.number >= self.plan.steps
 
-    def _take(self, take_step: TakeStep, clock: _Clock) -> None:
+    def _take(self, take_step: TakeStep, clock: Clock) -> None:
         """Take a step, and find out what is due after it."""
         model, config = self.model, self.config
         if self.plan is None:
@@ -238,7 +227,7 @@ class Training:
             self.loss.item()  # wait for the device, so that the clock is right
             clock.tick(self.number)
 
-    def _plan(self, clock: _Clock) -> Plan | None:
+    def _plan(self, clock: Clock) -> Plan | None:
         """How long the training is, once the first process has measured its speed."""
         plan = None
         if self.ranks.is_first and clock.has_measured(self.number, self.config.warmup_steps):
@@ -246,7 +235,7 @@ class Training:
         numbers = self.ranks.largest(*((plan.steps, plan.validate_every, plan.val_characters) if plan else (0, 0, 0)))
         return Plan(*numbers) if numbers[0] else None
 
-    def _agree(self, stop: Stop, clock: _Clock, saves: bool) -> bool:
+    def _agree(self, stop: Stop, clock: Clock, saves: bool) -> bool:
         """What all processes do after a step: stop if one is asked to; validate and save if the first one says so."""
         plan = self.plan
         late = plan is not None and not self.is_over and clock.is_late(self.number, plan)
@@ -262,7 +251,7 @@ class Training:
         if not loss < MOST_LOSS * math.log(self.model.vocab_size):  # not a number is not less, either
             raise DivergedError(f"after step {self.number}: the loss is {loss:.3g}; say a lower --learning-rate")
 
-    def _validate(self, clock: _Clock, progress: Progress | None) -> Score | None:
+    def _validate(self, clock: Clock, progress: Progress | None) -> Score | None:
         part = self.validation[: self.plan.val_characters if self.plan else None]
         if not len(part):
             return None
@@ -295,60 +284,3 @@ def _fixed_plan(config: TrainingConfig, streams: Streams, val_characters: int) -
     if config.epochs:
         steps = math.ceil(config.epochs * streams.steps_per_epoch)
     return Plan(steps, config.validate_every or DEFAULT_VALIDATE_EVERY, val_characters)
-
-
-class _Clock:
-    """Finds out in the first steps how long a step takes.
-
-    Args:
-        begun: `time.perf_counter()` when the budget began.
-        budget: seconds.
-        number: of the steps taken before.
-    """
-
-    def __init__(self, begun: float, budget: float, number: int = 0) -> None:
-        self.begun, self.budget, self.untimed = begun, budget, number + UNTIMED_STEPS
-        self.first = self.latest = time.perf_counter()
-        self.validation = self.validations = 0.0
-
-    def tick(self, number: int) -> None:
-        self.latest = time.perf_counter()
-        if number == self.untimed:
-            self.first = self.latest
-
-    def has_measured(self, number: int, warmup_steps: int) -> bool:
-        """Whether to fix the plan now: after enough time, at the latest at the end of the warm-up."""
-        spent = self.latest - self.first >= MEASURED_SHARE * self.budget
-        return number > self.untimed and (spent or number >= warmup_steps)
-
-    def validated(self, seconds: float) -> None:
-        """Take down what a validation took."""
-        self.validation = seconds
-        self.validations += seconds
-
-    def is_late(self, number: int, plan: Plan) -> bool:
-        """Whether there is a budget, and too little left of it for a validation that is not the last."""
-        now = time.perf_counter()
-        per_step = (now - self.first - self.validations) / max(1, number - self.untimed)
-        end = now + (plan.steps - number) * per_step + 2 * self.validation
-        return self.budget > 0 and end > self.begun + self.budget
-
-    def plan(self, number: int, model: RecurrentModel, validation: NDArray[Any], config: TrainingConfig) -> Plan:
-        per_step = (self.latest - self.first) / (number - self.untimed)
-        probe = validation[:PROBE_CHARACTERS]
-        per_character = 0.0
-        if len(probe):
-            evaluate(model, probe[:100])  # the first call is slow
-            before = time.perf_counter()
-            evaluate(model, probe)
-            per_character = (time.perf_counter() - before) / len(probe)
-        plan = plan_minutes(
-            self.begun + AIM * self.budget - time.perf_counter(),
-            number,
-            per_step,
-            per_character,
-            len(validation),
-            config.validate_every,
-        )
-        self.validation = plan.val_characters * per_character
-        return plan

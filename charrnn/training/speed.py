@@ -8,7 +8,7 @@ import torch
 
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.models.recurrent import RecurrentModel
-from charrnn.training.loop import UNTIMED_STEPS
+from charrnn.training.clock import UNTIMED_STEPS
 from charrnn.training.precision import dtype_of
 from charrnn.training.steps import steps_of
 from charrnn.training.updates import Updates

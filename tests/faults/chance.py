@@ -13,7 +13,9 @@ HOSTILE: tuple[Any, ...] = (
     "lstm", "gru", "ngram", "mixture", "recurrent", "longest", "ml", "stupid", "tuned", "adamw", "bfloat16", "float16",
     [], {}, [[]], [1], [None], [1, 2, 3], [2**31 - 1, 1, 10**15], {"a": {}},
 )  # fmt: skip
-DTYPES = ["F32", "F64", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "U16", "U32", "U64", "BOOL", "F8_E4M3", "X"]
+DTYPES = (
+    "F32", "F64", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "U16", "U32", "U64", "BOOL", "F8_E4M3", "C64", "X",
+)  # fmt: skip
 WORDS = (b"\0" * 8, b"\xff" * 8, b"\x7f\xff" * 4, b"\0\0\x80\x7f" * 2, b"\0\0\xc0\x7f" * 2, b"\0" * 7 + b"\x80", b'{"[')
 
 

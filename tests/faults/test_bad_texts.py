@@ -93,7 +93,6 @@ def test_a_text_that_may_not_be_read(
     charrnn: Charrnn, models: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A test may run as root, who may read everything: so the system's answer is made up."""
-
     whole = Path.open
 
     def refuse(path: Path, *arguments: Any, **named: Any) -> Any:

@@ -12,7 +12,8 @@ from charrnn.models.recurrent import RecurrentModel
 from charrnn.scoring.evaluate import evaluate
 from charrnn.text.corpus import Corpus
 from charrnn.text.streams import Streams
-from charrnn.training.loop import UNTIMED_STEPS, Step, Stop, _Clock, train
+from charrnn.training.clock import UNTIMED_STEPS, Clock
+from charrnn.training.loop import Step, Stop, train
 from charrnn.training.schedule import Plan
 
 QUICK = TrainingConfig(steps=60, seq_length=16, batch_size=8, learning_rate=1e-2, warmup_steps=10, validate_every=30)
@@ -98,7 +99,7 @@ def test_a_late_training_leaves_out_validations_but_the_last(
 ) -> None:
     """A machine that slowed down after its speed was measured took 3.5 minutes for `--minutes 3`."""
     config = replace(QUICK, steps=None, minutes=0.02, validate_every=5)
-    monkeypatch.setattr("charrnn.training.loop._Clock.is_late", lambda *_: True)
+    monkeypatch.setattr("charrnn.training.loop.Clock.is_late", lambda *_: True)
     _, steps = run(small_corpus, config, ModelConfig(hidden_size=8))
     assert [step.number for step in steps if step.score] == [steps[-1].number]
 
@@ -110,12 +111,12 @@ def test_late_is_when_the_end_would_come_after_the_budget(
     """Halfway through 106 steps, with 100 seconds for all, and validations of 1 second each."""
     now = 1000.0
     monkeypatch.setattr(time, "perf_counter", lambda: now)
-    clock = _Clock(begun=now, budget=100.0)
+    clock = Clock(begun=now, budget=100.0)
     clock.tick(UNTIMED_STEPS)
     clock.validated(1.0)
     now += passed - 3.0
     assert clock.is_late(53, Plan(steps=103, validate_every=50, val_characters=1)) == late
-    assert not _Clock(begun=now, budget=0).is_late(53, Plan(103, 50, 1))
+    assert not Clock(begun=now, budget=0).is_late(53, Plan(103, 50, 1))
 
 
 def test_stopping_takes_the_step_to_its_end(small_corpus: Corpus) -> None:
