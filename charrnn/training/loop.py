@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,6 +72,10 @@ class Stop:
     def ask(self) -> None:
         """End the training soon."""
         self.asked = True
+
+
+class _Stopped(Exception):  # noqa: N818  # no error
+    """Leave a validation."""
 
 
 class Training:
@@ -185,6 +190,7 @@ class Training:
         put_back(tensors, device)
 
     def _steps(self, stop: Stop, val_progress: Progress | None, saves: Callable[[int], bool]) -> Iterator[Step]:
+        self.stopped = False
         size = self.streams.batch_size
         weight = (self.rows.stop - self.rows.start) * self.ranks.size / size  # DistributedDataParallel takes the mean
         take_step = steps_of(self.model, self.updates, self.dtype, self.ranks.shared(self.model), weight)
@@ -199,7 +205,10 @@ class Training:
             if self.stopped:
                 yield self._done(None, True)
                 return
-            score = self._validate(clock, val_progress) if self.due else None
+            score = self._validate(stop, clock, val_progress) if self.due else None
+            if self.stopped:  # in the middle of a validation, which then is still due
+                yield self._done(None, True)
+                return
             self.due = False
             yield self._done(score, saved)
 
@@ -251,16 +260,26 @@ class Training:
         if not loss < MOST_LOSS * math.log(self.model.vocab_size):  # not a number is not less, either
             raise DivergedError(f"after step {self.number}: the loss is {loss:.3g}; say a lower --learning-rate")
 
-    def _validate(self, clock: Clock, progress: Progress | None) -> Score | None:
+    def _validate(self, stop: Stop, clock: Clock, progress: Progress | None) -> Score | None:
+        """The score, or None where there is nothing to score, or no time for it."""
         part = self.validation[: self.plan.val_characters if self.plan else None]
         if not len(part):
             return None
-        score = None
+
+        def go_on(done: int, total: int) -> None:
+            if progress:
+                progress(done, total)
+            if stop.asked and done < total:
+                raise _Stopped
+
+        score, before = None, time.perf_counter()
         if self.ranks.is_first:
-            before = time.perf_counter()
-            score = evaluate(self.model, part, progress=progress)
-            clock.validated(time.perf_counter() - before)
-        return self.ranks.score_from_first(score)
+            with suppress(_Stopped):
+                score = evaluate(self.model, part, progress=go_on)
+                clock.validated(time.perf_counter() - before)
+        score = self.ranks.score_from_first(score)
+        self.stopped = score is None
+        return score
 
     def _done(self, score: Score | None, saves: bool) -> Step:
         size = self.streams.batch_size * self.streams.seq_length

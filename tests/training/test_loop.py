@@ -13,7 +13,7 @@ from charrnn.scoring.evaluate import evaluate
 from charrnn.text.corpus import Corpus
 from charrnn.text.streams import Streams
 from charrnn.training.clock import UNTIMED_STEPS, Clock
-from charrnn.training.loop import Step, Stop, train
+from charrnn.training.loop import Step, Stop, Training, train
 from charrnn.training.schedule import Plan
 
 QUICK = TrainingConfig(steps=60, seq_length=16, batch_size=8, learning_rate=1e-2, warmup_steps=10, validate_every=30)
@@ -130,6 +130,22 @@ def test_stopping_takes_the_step_to_its_end(small_corpus: Corpus) -> None:
     assert [step.number for step in steps] == [1, 2, 3, 4, 5]
     assert not steps[-1].last
     assert steps[-1].score is None
+
+
+def test_stopping_does_not_wait_for_a_validation(small_corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which may take longer than a batch scheduler waits; whoever resumes makes up for it."""
+    monkeypatch.setattr("charrnn.scoring.evaluate.PIECE", 100)
+    model, stop = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary)), Stop()
+    streams = Streams(small_corpus.train, 4, 8)
+    training = Training(model, streams, small_corpus.validation, replace(QUICK, validate_every=4))
+    steps = list(training.steps(stop, lambda done, total: stop.ask()))
+    assert [step.number for step in steps] == [1, 2, 3, 4]
+    assert steps[-1].saves
+    assert training.stopped
+    assert training.due
+    (first, *_) = training.steps()
+    assert first.number == 4
+    assert first.score == evaluate(model, small_corpus.validation)
 
 
 def test_without_a_validation_part_there_is_no_score(small_corpus: Corpus) -> None:
