@@ -6,6 +6,7 @@ refuses tensors that are not in the file, or lie over each other, and maps those
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -63,6 +64,8 @@ def _check_beginning(path: Path) -> int:
         raise CheckpointError(f"{path}: there is no such file; `charrnn train TEXT` makes checkpoints")
     if not path.is_file():  # a pipe would never end
         raise CheckpointError(f"{path}: is no regular file; name a {SUFFIX} file")
+    if str(path) != os.fsencode(path).decode("utf-8", "replace"):
+        raise CheckpointError(f"{path}: its name is not UTF-8, which safetensors cannot open; rename it, or its folder")
     size = path.stat().st_size
     with path.open("rb") as file:
         begin = file.read(LENGTH)

@@ -121,3 +121,6 @@ def test_a_checkpoint_has_a_name_in_utf_8(charrnn: Charrnn, folder: Path) -> Non
     (folder / "caf\udce9.txt").write_text(TEXT, encoding="utf-8")
     assert charrnn("ngram", "caf\udce9.txt", "--order", 2).status == 0
     assert [path.name for path in (folder / "checkpoints").glob("[!.]*")] == ["caf_-tuned-2.safetensors"]
+    renamed = Path("caf\udce9.safetensors")
+    (folder / "checkpoints" / "caf_-tuned-2.safetensors").rename(renamed)
+    assert charrnn("sample", renamed).failed_with(1, r"caf\xe9.safetensors: its name is not UTF-8", "rename it")
