@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -14,7 +15,6 @@ from safetensors.torch import load_file
 
 TEXT = "to be or not to be, that is the question; whether 'tis nobler in the mind to suffer\n" * 60
 WORDS = ("--hidden", 16, "--dropout", 0.2, "--batch-size", 4, "--seq-length", 32, "--validate-every", 40)
-TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--max-restarts", "2", "--nproc-per-node", "2")
 
 
 @pytest.fixture
@@ -52,25 +52,41 @@ def test_minutes_are_planned_by_the_first(folder: Path) -> None:
     assert (folder / "err.txt").read_text().count("mixture     validation") == 1
 
 
-@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds the processes of torchrun under /proc")
-def test_a_worker_that_is_killed(folder: Path) -> None:
-    """The group is started again, and resumes by itself: the end has the bits of an undisturbed run."""
-    long = ("--steps", 160, "--save-every", 5)
-    command = [*TORCHRUN, "-m", "charrnn", "train", "text.txt", *map(str, (*WORDS, *long)), "--out", "killed"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "TORCHELASTIC_ENABLE_FILE_TIMER": "0"}
-    with (folder / "torchrun.txt").open("w") as err:
-        agent = subprocess.Popen(command, cwd=folder, stderr=err, env=environment)
-        last = folder / "checkpoints" / "killed-last.safetensors"
-        while not last.exists():
-            time.sleep(0.01)
-            assert agent.poll() is None
-        os.kill(children(agent.pid)[1], signal.SIGKILL)
+def kill_workers(folder: Path, times: int, steps: int) -> None:
+    """Kill so many workers of torchrun, one after the other; then compare its end with that of an undisturbed run."""
+    long, chance = ("--steps", steps, "--save-every", 5), random.Random(times)
+    torchrun = (sys.executable, "-m", "torch.distributed.run", "--max-restarts", times + 1, "--nproc-per-node", 2)
+    command = (*torchrun, "-m", "charrnn", "train", "text.txt", *WORDS, *long, "--out", "killed")
+    log, last = folder / "torchrun.txt", folder / "checkpoints" / "killed-last.safetensors"
+    with log.open("w") as err:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        agent = subprocess.Popen([str(word) for word in command], cwd=folder, stderr=err, env=environment)
+        for number in range(times):
+            before = last.stat().st_mtime_ns if number else 0
+            while not last.exists() or last.stat().st_mtime_ns == before:
+                time.sleep(0.01)
+                assert agent.poll() is None
+            os.kill(chance.choice(children(agent.pid)), signal.SIGKILL)
+            while log.read_text().count("resumed     checkpoints/killed-") <= number:
+                time.sleep(0.01)
+                assert agent.poll() is None
         assert together(folder, *long, "--out", "whole") == [0, 0]  # in the meantime
         assert agent.wait(120) == 0
-    assert (folder / "torchrun.txt").read_text().count("resumed     checkpoints/killed-") == 1
     for ending in ("", "-last"):
         one, other = (load_file(folder / f"checkpoints/{name}{ending}.safetensors") for name in ("whole", "killed"))
         assert [name for name in one if not one[name].equal(other[name])] == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds the processes of torchrun under /proc")
+def test_a_worker_that_is_killed(folder: Path) -> None:
+    """The group is started again, and resumes by itself: the end has the bits of an undisturbed run."""
+    kill_workers(folder, times=1, steps=160)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds the processes of torchrun under /proc")
+def test_ten_workers_that_are_killed(folder: Path) -> None:
+    kill_workers(folder, times=10, steps=2000)
 
 
 def test_machines_that_share_no_folder(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
