@@ -110,6 +110,7 @@ class TrainDisplay:
         if self.keeper.training is not self.training:
             self.training = self.keeper.training
             self.bar.reset(self.plan.steps if self.plan else None)
+            self.bar.initial = self.bar.n = self.bar.last_print_n = step.number - 1  # more than 0 if it was resumed
         self.characters += step.characters
         self.since_report.append(step.loss)
         if step.plan and step.plan is not self.plan:
@@ -117,7 +118,7 @@ class TrainDisplay:
         now = time.perf_counter()
         if now - self.looked_at > REFRESH or step.score or step.last:
             self._look(step, now)
-        self.bar.update()
+        self.bar.update(step.number - self.bar.n)
         if step.score or step.last or self._is_due(step):
             self._report(step, is_best)
 
