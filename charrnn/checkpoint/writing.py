@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 
 from charrnn.checkpoint.checksums import CHECKSUM, metadata_of, of_tensors
 from charrnn.checkpoint.contents import FORMAT, TRAINING, Model, Ongoing, config_of, kind_of, tensors_of
+from charrnn.checkpoint.files import MOST_HEADER
 from charrnn.errors import CheckpointError
 from charrnn.facts import Facts
 from charrnn.text.vocabulary import Vocabulary
@@ -54,13 +55,16 @@ def save(
         **({"progress": dataclasses.asdict(ongoing.facts)} if ongoing else {}),
         CHECKSUM: of_tensors(kind, on_cpu),
     }
+    said = json.dumps(header)
+    if len(said) > MOST_HEADER // 2:  # the other half is for the names of tensors
+        raise CheckpointError(f"{path}: too many different characters for a checkpoint; read the text with --bytes")
     part = _beside(path, "part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.unlink(missing_ok=True)  # of a process that was killed
         part.touch()
         mode = part.stat().st_mode  # what the user's umask says; safetensors makes private files
-        save_file(on_cpu, part, metadata=metadata_of(json.dumps(header)))
+        save_file(on_cpu, part, metadata=metadata_of(said))
         part.chmod(mode)
         _flush(part)
         if previous and path.exists():
