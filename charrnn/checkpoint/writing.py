@@ -72,11 +72,12 @@ def save(
         part.replace(path)
         _flush(path.parent)  # or the new name may be gone after a power cut
     except (OSError, SafetensorError) as error:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
         raise CheckpointError(
             f"{path}: cannot be written: {_reason(error)}; make room, or say another place with --out"
         ) from error
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def _beside(path: Path, what: str) -> Path:

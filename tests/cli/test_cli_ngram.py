@@ -2,8 +2,6 @@
 
 import json
 import math
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -88,12 +86,12 @@ def test_processes_share_the_counting(charrnn: Charrnn, folder: Path, processes:
 
 
 def test_a_mistake_is_told_once_however_many_processes_there_are(folder: Path) -> None:
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    command = [*torchrun, "-m", "charrnn", "ngram", "none.txt"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode != 0
-    assert done.stderr.count("charrnn: none.txt: there is no such file") == 1
-    assert done.stderr.count("Traceback") == 1  # torchrun's own, which says that a process failed
+    processes = start_together(folder, 2, "ngram", "none.txt")
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [1, 1]
+    assert (folder / "err.txt").read_text().startswith("charrnn: none.txt: there is no such file")
+    assert (folder / "err.txt").read_text().count("\n") == 1
 
 
 def test_an_infinite_score(charrnn: Charrnn, folder: Path) -> None:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from processes import shown_on_a_terminal
 from program import Charrnn
 
 
@@ -150,34 +151,18 @@ def test_what_is_no_checkpoint(charrnn: Charrnn, folder: Path) -> None:
     assert charrnn("sample", "text.txt").failed_with(1, "text.txt: is no safetensors file")
 
 
-def _shown_on_a_terminal(command: str, **environment: str) -> bytes:
-    """What a command writes to standard output where that is a terminal."""
-    import pty
-
-    reader, writer = pty.openpty()
-    code = f"import sys; from charrnn.cli.main import main; sys.argv = {command.split()!r}; main()"
-    wishes = ("NO_COLOR", "FORCE_COLOR")
-    surroundings = {name: value for name, value in os.environ.items() if name not in wishes}
-    surroundings |= {"TERM": "xterm", **environment}
-    subprocess.run([sys.executable, "-c", code], stdout=writer, stderr=subprocess.DEVNULL, check=True, env=surroundings)
-    shown = os.read(reader, 10_000)
-    os.close(writer)
-    os.close(reader)
-    return shown.replace(b"\r", b"")
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 def test_copies_are_red_on_a_terminal(charrnn: Charrnn, folder: Path) -> None:
     """In a harmless form all the same; and not where the user wants no colours."""
     line = "nobler in the mind\x1b to suffer\n"
     (folder / "red.txt").write_text(line * 40, encoding="utf-8")
     assert charrnn("ngram", "red.txt", "--order", 5).status == 0
-    command = "charrnn sample --novelty --length 40 --temp 0 --prime no"
+    command = ("sample", "--novelty", "--length", 40, "--temp", 0, "--prime", "no")
     text = (line * 2)[2:42].replace("\x1b", "\\x1b")
-    shown = _shown_on_a_terminal(command).decode()
-    assert shown.startswith("no\x1b[31mb\x1b[0m\x1b[31ml\x1b[0m")
-    assert shown.replace("\x1b[31m", "").replace("\x1b[0m", "") == f"no{text}\n"
-    assert _shown_on_a_terminal(command, NO_COLOR="1").decode() == f"no{text}\n"
+    shown = shown_on_a_terminal(folder, [command], TERM="xterm").decode()
+    assert "\nno\x1b[31mb\x1b[0m\x1b[31ml\x1b[0m" in shown
+    assert f"\nno{text}\n" in shown.replace("\x1b[31m", "").replace("\x1b[0m", "")
+    assert f"\nno{text}\n" in shown_on_a_terminal(folder, [command], TERM="xterm", NO_COLOR="1").decode()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
@@ -186,7 +171,8 @@ def test_a_terminal_gets_control_characters_in_a_harmless_form(charrnn: Charrnn,
     (folder / "harmful.txt").write_bytes(b"\x1b[31m\x07\xe2\x80\xae\n" * 50)
     assert charrnn("ngram", "harmful.txt", "--order", 4).status == 0
     assert charrnn("sample", "--length", 8, "--temp", 0).out == b"\x1b[31m\x07\xe2\x80\xae\n"
-    assert _shown_on_a_terminal("charrnn sample --length 8 --temp 0") == b"\\x1b[31m\\x07\\u202e\n\n"
+    shown = shown_on_a_terminal(folder, [("sample", "--length", 8, "--temp", 0)], TERM="xterm", NO_COLOR="1")
+    assert shown.endswith(b"\n\\x1b[31m\\x07\\u202e\n\n")
 
 
 def test_a_reader_that_leaves_is_no_mistake(models: Path, folder: Path) -> None:

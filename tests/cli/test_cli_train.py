@@ -4,12 +4,11 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
-import threading
+import time
 from pathlib import Path
 
 import pytest
+from processes import start
 from program import SMALL, TEXT, Charrnn
 
 from charrnn.checkpoint import load
@@ -86,29 +85,21 @@ def test_several_networks_are_one_checkpoint(charrnn: Charrnn) -> None:
     assert len(charrnn("sample", "--length", 30).text) == 30
 
 
-def _train_and_interrupt(folder: Path, wanted: str, signals: int) -> tuple[int, str]:
-    """Start a long training, send Ctrl-C after the line that holds `wanted`, and again after the answer to it."""
-    words = ["train", "text.txt", *SMALL[:4], "--steps", "1000000", "--validate-every", "5"]
-    training = subprocess.Popen(
-        [sys.executable, "-m", "charrnn", *words], cwd=folder, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    watchdog = threading.Timer(60, training.kill)
-    watchdog.start()
-    seen = ""
-    with training:
-        assert training.stderr is not None
-        for line in training.stderr:
-            seen += line
-            if signals and wanted in line:
-                training.send_signal(signal.SIGINT)
-                wanted, signals = "stopping", signals - 1
-    watchdog.cancel()
-    return training.returncode, seen
+def _train_and_interrupt(folder: Path, signals: int) -> tuple[int | None, str]:
+    """Start a long training, send Ctrl-C after its first validation, and again after the answer to it."""
+    words = ("train", "text.txt", *SMALL[:4], "--steps", 10**6, "--validate-every", 5)
+    training, err = start(folder, *words), folder / "err.txt"
+    for wanted in ("best so far", "stopping")[:signals]:
+        while not (err.exists() and wanted in err.read_text()):
+            time.sleep(0.01)
+            assert training.is_alive()
+        os.kill(training.pid or 0, signal.SIGINT)
+    training.join(60)
+    return training.exitcode, err.read_text()
 
 
 def test_ctrl_c_saves_and_leaves_with_130(folder: Path) -> None:
-    status, err = _train_and_interrupt(folder, "best so far", signals=1)
+    status, err = _train_and_interrupt(folder, signals=1)
     assert status == 130
     assert "stopping: saves first; once more leaves at once" in err
     assert "Traceback" not in err
@@ -118,7 +109,7 @@ def test_ctrl_c_saves_and_leaves_with_130(folder: Path) -> None:
 
 
 def test_a_second_ctrl_c_leaves_at_once(folder: Path) -> None:
-    status, err = _train_and_interrupt(folder, "best so far", signals=2)
+    status, err = _train_and_interrupt(folder, signals=2)
     assert status == 130
     assert "Traceback" not in err
     assert [path.suffix for path in folder.glob("checkpoints/.*")] == [".lock"]  # nothing half written
