@@ -17,7 +17,7 @@ COMMANDS = sorted({line.removeprefix("$ ").split("  #")[0] for line in LINES})
 
 
 def test_it_opens_with_two_lines_that_do_everything() -> None:
-    for block, ends in zip(BLOCKS[:2], ("charrnn sample --temp 0.8", "pytest -n 2"), strict=True):
+    for block, ends in zip(BLOCKS[:2], ("charrnn sample --temp 0.8", "pytest -n 2 --dist worksteal"), strict=True):
         (line,) = block.strip().splitlines()
         assert line.startswith("python3 -m venv .venv && .venv/bin/pip install -q -c constraints.txt ")
         assert line.endswith(ends)
