@@ -26,6 +26,7 @@ import torch.distributed as dist
 from machine import machine
 
 from charrnn import ModelConfig, RecurrentModel, Streams, TrainingConfig
+from charrnn.cli.processes import group
 from charrnn.training.distributed import Ranks
 from charrnn.training.loop import Training
 
@@ -39,8 +40,6 @@ WAYS = {"one process, one thread": (1, 1), "one process, two threads": (1, 2), "
 def work(shape: tuple[int, int, int, int], steps: int) -> None:
     """What each process does: train, and print seconds of a step, and of an exchange of its gradients."""
     layers, width, batch_size, length = shape
-    if int(os.environ["WORLD_SIZE"]) > 1:
-        dist.init_process_group("gloo")
     ranks = Ranks.here()
     torch.manual_seed(0)
     model = RecurrentModel(ModelConfig("lstm", layers, width), VOCAB_SIZE)
@@ -60,8 +59,6 @@ def work(shape: tuple[int, int, int, int], steps: int) -> None:
     if ranks.is_first:
         exchange = statistics.median(exchanges) if exchanges else 0.0
         print(json.dumps([statistics.median(seconds[UNCOUNTED:]), exchange]))
-    if ranks.size > 1:
-        dist.destroy_process_group()
 
 
 def run(shape: tuple[int, int, int, int], steps: int, processes: int, threads: int) -> tuple[float, float]:
@@ -118,7 +115,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.work:
         layers, width, batch_size, length = options.work
-        work((layers, width, batch_size, length), options.steps)
+        with group():
+            work((layers, width, batch_size, length), options.steps)
         return
     result: dict[str, Any] = {"machine": machine(), "rows": []}
     for shape in SHAPES:

@@ -14,7 +14,7 @@ from charrnn.cli.compare import compare
 from charrnn.cli.data import data
 from charrnn.cli.ngram import ngram
 from charrnn.cli.options import configured
-from charrnn.cli.processes import is_first, is_lost, is_told
+from charrnn.cli.processes import is_first, is_lost, is_told, leave
 from charrnn.cli.sample import sample
 from charrnn.cli.score import score
 from charrnn.cli.train import RESUME_FROM, train
@@ -77,7 +77,7 @@ def main() -> None:
             status = _fail(error, "another process of the group has ended; see what it said", 1)
         else:
             raise
-    sys.exit(status)
+    leave(status)
 
 
 def _with_resume_from(words: list[str]) -> list[str]:
