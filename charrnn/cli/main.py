@@ -51,8 +51,8 @@ def main() -> None:
             command.invoke(context)
         sys.stdout.flush()
         status = 0
-    except typer.Exit as leave:
-        status = leave.exit_code
+    except typer.Exit as done:
+        status = done.exit_code
     except CharRNNError as error:
         status = _fail(error, str(error), error.exit_status)
     except KeyboardInterrupt:
