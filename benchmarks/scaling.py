@@ -31,10 +31,11 @@ from charrnn.training.distributed import Ranks
 from charrnn.training.loop import Training
 
 VOCAB_SIZE = 65
-SHAPES = ((2, 128, 50, 50), (2, 256, 32, 64), (3, 512, 64, 64))
+SHAPES = ((2, 128, 50, 50), (2, 256, 32, 64), (2, 256, 128, 64), (3, 512, 64, 64))
 """Layers, width, batch, length."""
 UNCOUNTED = 5
 WAYS = {"one process, one thread": (1, 1), "one process, two threads": (1, 2), "two processes, one thread": (2, 1)}
+"""Processes and threads of each."""
 
 
 def work(shape: tuple[int, int, int, int], steps: int) -> None:

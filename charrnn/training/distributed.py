@@ -31,7 +31,7 @@ LOST = ("connection", "socket", "peer", "gloo", "nccl", "timed out")
 class Ranks:
     """The processes that train together; by default there is this one alone.
 
-    Every method but `rows` must be called by all of them, in the same order.
+    Every method but `rows` and `share` must be called by all of them, in the same order.
 
     Attributes:
         rank: which one this is.
@@ -59,7 +59,11 @@ class Ranks:
         """
         if streams < self.size:
             raise UsageError(f"{streams} streams are too few for {self.size} processes; say a larger --batch-size")
-        return slice(streams * self.rank // self.size, streams * (self.rank + 1) // self.size)
+        return self.share(streams)
+
+    def share(self, number: int) -> slice:
+        """Which of so many things this one does; none, if there are fewer than processes."""
+        return slice(number * self.rank // self.size, number * (self.rank + 1) // self.size)
 
     def largest(self, *numbers: int) -> list[int]:
         """Of each number the largest that any of them gave."""
@@ -110,11 +114,11 @@ class Ranks:
             return part
         return self._reduced(part.double() * ((rows.stop - rows.start) / streams), dist.ReduceOp.SUM).to(part.dtype)
 
-    def gathered(self, part: Tensor, rows: slice, streams: int) -> Tensor:
-        """(B, S), the rows of all, from the (b, S) of this one."""
+    def gathered(self, part: Tensor, rows: slice, number: int) -> Tensor:
+        """(B, …), the rows of all, from the (b, …) of this one; `number` is B."""
         if self.size == 1:
             return part
-        whole = part.new_zeros(streams, *part.shape[1:])
+        whole = part.new_zeros(number, *part.shape[1:])
         whole[rows] = part
         return self._reduced(whole, dist.ReduceOp.SUM)
 

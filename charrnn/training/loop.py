@@ -123,7 +123,7 @@ class Training:
         if self.ranks.size > 1:
             model.rows = (self.rows, streams.batch_size)
         self.dtype = dtype_of(config, model.device)
-        self.updates = Updates(model, config, self.dtype)
+        self.updates = Updates(model, config, self.dtype, self.ranks)
         self.plan = plan
         if plan is None and not config.minutes:
             self.plan = _fixed_plan(config, streams, len(validation))

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from charrnn.training.distributed import Ranks
+
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 ITERATIONS = 5
 EPSILON = 1e-7
@@ -28,6 +30,7 @@ class Muon(Optimizer):
         parameters: matrices.
         weight_decay: decoupled, as AdamW's.
         momentum: the share that is kept.
+        ranks: the processes that train together: each makes some of the matrices orthogonal.
 
     Attributes:
         found_inf: a scalar on the device, above 0 if the step is to be left out; the name that PyTorch's own fused
@@ -36,7 +39,10 @@ class Muon(Optimizer):
 
     found_inf: Tensor | None = None
 
-    def __init__(self, parameters: Iterable[Tensor], weight_decay: float, momentum: float) -> None:
+    def __init__(
+        self, parameters: Iterable[Tensor], weight_decay: float, momentum: float, ranks: Ranks | None = None
+    ) -> None:
+        self.ranks = ranks or Ranks()
         super().__init__(parameters, {"lr": 0.0, "weight_decay": weight_decay, "momentum": momentum})
 
     @torch.no_grad()
@@ -62,7 +68,8 @@ class Muon(Optimizer):
             gradient = torch.where(good, gradient, momentum)
             rate = rate * good
         momentum.lerp_(gradient, 1 - kept)
-        update = orthogonal(gradient.lerp(momentum, kept)).float()
+        mine, update = self.ranks.share(len(gradient)), gradient.lerp(momentum, kept)
+        update = self.ranks.gathered(orthogonal(update[mine]), mine, len(gradient)).float()
         update *= -MATCHING * math.sqrt(max(gradient.shape[1:])) * rate
         torch._foreach_mul_(parameters, 1 - weight_decay * rate)
         torch._foreach_add_(parameters, list(update.unbind()))

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,6 +43,7 @@ class Run(NamedTuple):
     out: Path
     model: ModelConfig
     stop_at: int | None = None
+    config: TrainingConfig = CONFIG
 
 
 def fit(rank: int, size: int, port: int, run: Run) -> None:
@@ -50,7 +52,7 @@ def fit(rank: int, size: int, port: int, run: Run) -> None:
     if size > 1:
         dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=size)
     corpus = read_corpus(run.text, CorpusConfig())
-    keeper = Keeper(run.out, corpus, CONFIG, run.model, time.perf_counter())
+    keeper = Keeper(run.out, corpus, run.config, run.model, time.perf_counter())
     streams, stop, ranks = Streams(corpus.train, CONFIG.batch_size, CONFIG.seq_length), Stop(), Ranks.here()
     resumed, every, losses = find(run.out, ranks), SaveEvery(steps=3), []
     for step, _ in train_all(
@@ -125,3 +127,12 @@ def test_slices_hold_each_stream_once() -> None:
         assert rows == list(range(7))
     with pytest.raises(UsageError, match="2 streams are too few for 3 processes; say a larger --batch-size"):
         Ranks(0, 3).rows(2)
+
+
+def test_muon_is_shared(small_file: Path, tmp_path: Path) -> None:
+    """Each process makes some of the matrices orthogonal, in bfloat16, of which the rounding depends on how many."""
+    model, config = ModelConfig(hidden_size=16), replace(CONFIG, optimizer="muon")
+    for size in (1, 3):
+        run_together(size, fit, Run(small_file, tmp_path / f"of{size}.safetensors", model, None, config))
+    found, expected = curve(tmp_path / "of3.safetensors", 3), curve(tmp_path / "of1.safetensors", 1)
+    torch.testing.assert_close(found[:, 1], expected[:, 1], rtol=0, atol=1e-2)
