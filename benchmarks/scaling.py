@@ -26,7 +26,7 @@ import torch.distributed as dist
 from machine import machine
 
 from charrnn import ModelConfig, RecurrentModel, Streams, TrainingConfig
-from charrnn.cli.processes import group
+from charrnn.cli.processes import group, leave
 from charrnn.training.distributed import Ranks
 from charrnn.training.loop import Training
 
@@ -118,7 +118,7 @@ def main() -> None:
         layers, width, batch_size, length = options.work
         with group():
             work((layers, width, batch_size, length), options.steps)
-        return
+        leave(0)
     result: dict[str, Any] = {"machine": machine(), "rows": []}
     for shape in SHAPES:
         result["rows"].append(row(shape, options.rounds, options.steps))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -72,9 +71,6 @@ def group() -> Iterator[None]:
         raise ProcessError(f"process {rank} cannot reach the others: {str(error).splitlines()[0]}") from error
     yield
     dist.destroy_process_group()
-    # Gloo's threads end with the last that holds the group, such as DistributedDataParallel, which holds itself. One
-    # that still frees a tensor while the interpreter ends would abort the process.
-    gc.collect()
 
 
 def wait_for_all() -> None:
@@ -97,8 +93,13 @@ def first_alone() -> Iterator[None]:
 
 
 def leave(status: int) -> NoReturn:
-    """End this process; where a group is left open after a mistake, without what the interpreter does at its end."""
-    if number() > 1 and status:
+    """End this process.
+
+    One of several ends without what the interpreter does at its end: a thread of gloo that still frees a tensor then
+    aborts it ("terminate called without an active exception"; one run in ten or twenty), and torchrun would start again
+    a training that is over.
+    """
+    if number() > 1:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)
