@@ -84,8 +84,9 @@ def _count_into(
     from charrnn.scoring.compare import json_of
     from charrnn.scoring.evaluate import facts_of
 
-    source = read(text_path, corpus)
-    refuse_to_overwrite(path, force or _is_same(path, source, model))
+    with first_alone():
+        source = read(text_path, corpus)
+        refuse_to_overwrite(path, force or _is_same(path, source, model))
     show_text(source)
     fitted = fit(source, model, path, online)
     one = fitted.checkpoint
@@ -112,7 +113,8 @@ def _assist(text: str, corpus: CorpusConfig, config: NgramConfig) -> None:
 
     with first_alone():
         path = locate(text)
-    source = read(path, corpus)
+    with first_alone():
+        source = read(path, corpus)
     assert config.order
     count_together(source.train, len(source.vocabulary), config.order, config.smoothing in COUNT_OCCURRENCES)
 

@@ -85,12 +85,16 @@ def test_processes_share_the_counting(charrnn: Charrnn, folder: Path, processes:
     assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
 
 
-def test_a_mistake_is_told_once_however_many_processes_there_are(folder: Path) -> None:
-    processes = start_together(folder, 2, "ngram", "none.txt")
+@pytest.mark.parametrize(
+    ("name", "message"), [("none.txt", "there is no such file"), ("bad.txt", "byte 3 (0xFF) is not utf-8")]
+)
+def test_a_mistake_is_told_once_however_many_processes_there_are(folder: Path, name: str, message: str) -> None:
+    (folder / "bad.txt").write_bytes(b"abc\xff" * 300)
+    processes = start_together(folder, 2, "ngram", name)
     for process in processes:
         process.join(60)
     assert [process.exitcode for process in processes] == [1, 1]
-    assert (folder / "err.txt").read_text().startswith("charrnn: none.txt: there is no such file")
+    assert (folder / "err.txt").read_text().startswith(f"charrnn: {name}: {message}")
     assert (folder / "err.txt").read_text().count("\n") == 1
 
 
