@@ -129,7 +129,7 @@ def _train(
     if begun.with_ngram:
         ids = mixing.divided.rest if mixing else divide(ids, len(source.vocabulary)).rest
     kept_back = mixing.reserved if mixing else 0.0
-    model, training, chosen = begun.model, begun.training, ""
+    model, training, chosen = begun.model, begun.training, None
     recipe = Recipe(model, training, ())
     if not begun.resumed:
         spent = time.perf_counter() - started + kept_back

@@ -47,11 +47,11 @@ class TrainDisplay:
         streams: its batches.
         recipe: what was chosen, and why.
         device: where it is trained.
-        repeat: the options that were chosen, as they are typed.
+        repeat: the options that were chosen, as they are typed; None where no single command repeats the run.
     """
 
     def __init__(
-        self, keeper: Keeper, streams: Streams, recipe: Recipe, device: torch.device, repeat: str = ""
+        self, keeper: Keeper, streams: Streams, recipe: Recipe, device: torch.device, repeat: str | None = None
     ) -> None:
         self.keeper, self.streams, self.recipe, self.repeat = keeper, streams, recipe, repeat
         self.device, self.networks = device, recipe.model.networks
@@ -128,7 +128,7 @@ class TrainDisplay:
         epochs = plan.steps / self.streams.steps_per_epoch
         when = f"every {plan.validate_every:,}" if plan.validate_every < plan.steps else "at the end"
         how = f"{plan.steps:,} steps ({epochs:.2g} epochs), validation {when}"
-        if self.keeper.config.minutes:
+        if self.keeper.config.minutes and self.repeat is not None:
             again = f"--steps {plan.steps} {self.repeat}".strip()
             how += f"; `{again}` repeats this run"
         whole = len(self.keeper.corpus.validation)
