@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from charrnn.checkpoint import load
 
 TEXT = "to be or not to be, that is the question; whether 'tis nobler in the mind to suffer\n" * 60
-STEPS = 400
+STEPS = 240
 WORDS = ("--hidden", 16, "--dropout", 0.2, "--batch-size", 4, "--seq-length", 32, "--steps", STEPS)
 OFTEN = ("--validate-every", 40, "--save-every", 7)
 

@@ -1,11 +1,11 @@
 """The library of C kernels: found, made, shared, and done without."""
 
-import subprocess
-import sys
+import os
 from pathlib import Path
 
 import pytest
 import torch
+from processes import run_together
 
 from charrnn.models.kernels import compiled
 from charrnn.models.kernels.scan import scan
@@ -74,12 +74,16 @@ def test_it_is_compiled_once(cache: Path, tmp_path: Path, monkeypatch: pytest.Mo
     assert len(list(cache.iterdir())) == 2
 
 
+def compile_into(rank: int, size: int, port: int, folder: Path) -> None:
+    """What each of some processes does."""
+    os.environ["XDG_CACHE_HOME"] = str(folder)
+    assert found_anew() is not None
+
+
 @needs_compiler
 @pytest.mark.usefixtures("cache")
 def test_processes_may_compile_at_once(cache: Path) -> None:
-    code = "from charrnn.models.kernels import compiled; assert compiled.library() is not None"
-    running = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
-    assert [process.wait() for process in running] == [0, 0]
+    run_together(2, compile_into, cache.parent)
     assert len(list(cache.iterdir())) == 1
 
 

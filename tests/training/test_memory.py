@@ -1,38 +1,36 @@
 """Memory that stays with the process."""
 
 import ctypes
-import subprocess
-import sys
+import resource
 
 import pytest
-
-from charrnn.training.memory import kept_memory
-
-PROGRAM = """
-import resource
 import torch
+from processes import run_together
+
 from charrnn.training.memory import kept_memory
 
-def faults_of_a_step():
-    # Pages that the system hands out for two large tensors.
+
+def faults_of_a_step() -> int:
+    """Pages that the system hands out for two large tensors."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     tensors = [torch.ones(10_000_000) for _ in range(2)]
     del tensors
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
-outside = min(faults_of_a_step() for _ in range(3))
-with kept_memory():
-    steps = [faults_of_a_step() for _ in range(20)]  # the first few may each find another place
-    assert steps[-1] < outside / 10
-assert faults_of_a_step() > outside / 2
-"""
+
+def take_steps(*_: int) -> None:
+    """In and out of what keeps them."""
+    outside = min(faults_of_a_step() for _ in range(3))
+    with kept_memory():
+        steps = [faults_of_a_step() for _ in range(20)]  # the first few may each find another place
+        assert steps[-1] < outside / 10
+    assert faults_of_a_step() > outside / 2
 
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="not glibc")
 def test_pages_are_handed_out_once() -> None:
     """In a process of its own: what the tests before have left on the heap once decided how this one ended."""
-    ran = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stderr
+    run_together(1, take_steps)
 
 
 def test_elsewhere_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
