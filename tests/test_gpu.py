@@ -13,7 +13,8 @@ from charrnn.sampling.generate import generate
 from charrnn.scoring.evaluate import evaluate
 from charrnn.text.corpus import Corpus
 from charrnn.text.streams import Streams
-from charrnn.training.loop import Stop, Training, train
+from charrnn.training.exchange import Stop
+from charrnn.training.loop import Training, train
 from charrnn.training.steps import RecordedSteps, take_step
 from charrnn.training.updates import Updates
 

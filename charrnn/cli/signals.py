@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from charrnn.cli.terminal import say
-from charrnn.training.loop import Stop
+from charrnn.training.exchange import Stop
 
 ASKING = (signal.SIGINT, signal.SIGTERM)
 

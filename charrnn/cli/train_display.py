@@ -19,8 +19,9 @@ from charrnn.models.ensemble import make_network
 from charrnn.sampling.generate import generate
 from charrnn.scoring.compare import json_of
 from charrnn.text.streams import Streams
+from charrnn.training.exchange import Step
 from charrnn.training.keeping import Keeper
-from charrnn.training.loop import Step, Training
+from charrnn.training.loop import Training
 from charrnn.training.recipes import Recipe
 from charrnn.training.schedule import Plan
 

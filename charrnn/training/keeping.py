@@ -25,7 +25,8 @@ from charrnn.models.mixture import MixtureModel
 from charrnn.models.recurrent import RecurrentModel
 from charrnn.scoring.evaluate import Progress, Score, evaluate, facts_of
 from charrnn.text.corpus import Corpus
-from charrnn.training.loop import Step, Training
+from charrnn.training.exchange import Step
+from charrnn.training.loop import Training
 
 
 class Keeper:

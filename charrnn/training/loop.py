@@ -10,7 +10,6 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -25,6 +24,7 @@ from charrnn.scoring.evaluate import Progress, Score, evaluate
 from charrnn.text.streams import Streams
 from charrnn.training.clock import Clock
 from charrnn.training.distributed import Ranks, told
+from charrnn.training.exchange import Step, Stop
 from charrnn.training.memory import kept_memory
 from charrnn.training.precision import dtype_of
 from charrnn.training.randomness import put_back, random_state
@@ -36,42 +36,6 @@ CHECKED_EVERY = 50
 """Steps after which the loss is looked at: a GPU must be waited for."""
 MOST_LOSS = 3.0
 """Times that of a guess by lot; more is no learning but an explosion."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step of training, after it was taken.
-
-    Attributes:
-        number: counted from 1.
-        characters: read for it.
-        loss: mean nats per character of its batch, before the step; a tensor, so that nobody waits for it unasked.
-        learning_rate: that it was taken with.
-        plan: how long the training is; None as long as `--minutes` is still measuring.
-        score: of the validation part, if it was scored after this step.
-        last: whether it is the last.
-        saves: whether the state after it is to be saved.
-    """
-
-    number: int
-    characters: int
-    loss: Tensor
-    learning_rate: float
-    plan: Plan | None
-    score: Score | None = None
-    last: bool = False
-    saves: bool = False
-
-
-class Stop:
-    """A switch that ends a training after the step that is being taken; it can be resumed from there."""
-
-    def __init__(self) -> None:
-        self.asked = False
-
-    def ask(self) -> None:
-        """End the training soon."""
-        self.asked = True
 
 
 class _Stopped(Exception):  # noqa: N818  # no error

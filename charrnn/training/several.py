@@ -15,8 +15,9 @@ from charrnn.models.recurrent import RecurrentModel
 from charrnn.scoring.evaluate import Progress
 from charrnn.text.streams import Streams
 from charrnn.training.distributed import Ranks
+from charrnn.training.exchange import Step, Stop
 from charrnn.training.keeping import Keeper
-from charrnn.training.loop import Step, Stop, Training
+from charrnn.training.loop import Training
 from charrnn.training.resuming import Resumed, find
 from charrnn.training.schedule import AIM
 from charrnn.training.starting import Start

@@ -17,8 +17,8 @@ from charrnn.errors import UsageError
 from charrnn.text.corpus import read_corpus
 from charrnn.text.streams import Streams
 from charrnn.training.distributed import Ranks
+from charrnn.training.exchange import Stop
 from charrnn.training.keeping import Keeper
-from charrnn.training.loop import Stop
 from charrnn.training.resuming import find
 from charrnn.training.several import SaveEvery, train_all
 

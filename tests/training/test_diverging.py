@@ -14,8 +14,8 @@ from charrnn.errors import DivergedError
 from charrnn.text.corpus import Corpus
 from charrnn.text.streams import Streams
 from charrnn.training import loop
+from charrnn.training.exchange import Step
 from charrnn.training.keeping import Keeper
-from charrnn.training.loop import Step
 from charrnn.training.several import SaveEvery, train_all
 from charrnn.training.steps import TakeStep, steps_of
 

@@ -10,8 +10,9 @@ from charrnn.models.recurrent import RecurrentModel
 from charrnn.scoring.evaluate import Score
 from charrnn.text.corpus import Corpus
 from charrnn.text.streams import Streams
+from charrnn.training.exchange import Step
 from charrnn.training.keeping import Keeper
-from charrnn.training.loop import Step, Training
+from charrnn.training.loop import Training
 from charrnn.training.schedule import Plan
 
 

@@ -13,7 +13,8 @@ from charrnn.scoring.evaluate import evaluate
 from charrnn.text.corpus import Corpus
 from charrnn.text.streams import Streams
 from charrnn.training.clock import UNTIMED_STEPS, Clock
-from charrnn.training.loop import Step, Stop, Training, train
+from charrnn.training.exchange import Step, Stop
+from charrnn.training.loop import Training, train
 from charrnn.training.schedule import Plan
 
 QUICK = TrainingConfig(steps=60, seq_length=16, batch_size=8, learning_rate=1e-2, warmup_steps=10, validate_every=30)

@@ -12,8 +12,8 @@ from charrnn.config import CELLS, ModelConfig, TrainingConfig
 from charrnn.errors import CheckpointError
 from charrnn.text.corpus import Corpus
 from charrnn.text.streams import Streams
+from charrnn.training.exchange import Step, Stop
 from charrnn.training.keeping import Keeper
-from charrnn.training.loop import Step, Stop
 from charrnn.training.resuming import Resumed, find, open_training
 from charrnn.training.several import SaveEvery, train_all
 

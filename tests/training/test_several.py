@@ -15,8 +15,9 @@ from charrnn.scoring.evaluate import evaluate
 from charrnn.text.corpus import Corpus
 from charrnn.text.streams import Streams
 from charrnn.training import several
+from charrnn.training.exchange import Step, Stop
 from charrnn.training.keeping import Keeper
-from charrnn.training.loop import Step, Stop, train
+from charrnn.training.loop import train
 from charrnn.training.several import train_all
 
 CPU = torch.device("cpu")
