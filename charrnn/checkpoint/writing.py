@@ -66,11 +66,12 @@ def save(
         mode = part.stat().st_mode  # what the user's umask says; safetensors makes private files
         save_file(on_cpu, part, metadata=metadata_of(said))
         part.chmod(mode)
-        _flush(part)
+        _flush(part, os.O_RDWR)
         if previous and path.exists():
             _keep(path, previous)
         part.replace(path)
-        _flush(path.parent)  # or the new name may be gone after a power cut
+        with suppress(OSError):  # not all systems can flush a folder, and the file is there
+            _flush(path.parent, os.O_RDONLY)  # or the new name may be gone after a power cut
     except (OSError, SafetensorError) as error:
         raise CheckpointError(
             f"{path}: cannot be written: {_reason(error)}; make room, or say another place with --out"
@@ -85,9 +86,9 @@ def _beside(path: Path, what: str) -> Path:
     return path.with_name(f".{path.name}.{what}")
 
 
-def _flush(path: Path) -> None:
+def _flush(path: Path, how: int) -> None:
     """Wait until a file, or the names in a folder, are on the disk."""
-    number = os.open(path, os.O_RDONLY)
+    number = os.open(path, how)
     try:
         os.fsync(number)
     finally:

@@ -33,6 +33,7 @@ class Clock:
         self.validation = self.validations = 0.0
 
     def tick(self, number: int) -> None:
+        """Take down that a step was taken, by how many there were."""
         self.latest = time.perf_counter()
         if number == self.untimed:
             self.first = self.latest
@@ -55,6 +56,7 @@ class Clock:
         return self.budget > 0 and end > self.begun + self.budget
 
     def plan(self, number: int, model: RecurrentModel, validation: NDArray[Any], config: TrainingConfig) -> Plan:
+        """How many steps, and which validations, fit into what is left of the budget."""
         per_step = (self.latest - self.first) / (number - self.untimed)
         probe = validation[:PROBE_CHARACTERS]
         per_character = 0.0

@@ -67,7 +67,7 @@ class Ranks:
 
     def largest(self, *numbers: int) -> list[int]:
         """Of each number the largest that any of them gave."""
-        return [int(number) for number in self._reduced(torch.tensor(numbers), dist.ReduceOp.MAX)]
+        return [int(number) for number in self._reduced(torch.tensor(numbers, dtype=torch.int64), dist.ReduceOp.MAX)]
 
     def total(self, number: float) -> float:
         """The sum of what all of them gave."""
