@@ -22,7 +22,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from importlib import import_module
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +32,14 @@ from charrnn import CorpusConfig, NgramConfig, SamplingConfig, evaluate, fit_ngr
 from charrnn.checkpoint import save
 from charrnn.config import SMOOTHINGS
 from charrnn.facts import Facts, TextFacts
-from charrnn.models.language_model import State, next_token, write
+from charrnn.models.language_model import State
 from charrnn.models.ngram.fitting import Counted
 from charrnn.models.ngram.model import NgramModel
-from charrnn.sampling.decoding import make_draw
+from charrnn.sampling.generate import begin, generate
 from charrnn.scoring.evaluate import evaluate_online
 from charrnn.scoring.novelty import TrainingText
 from charrnn.text.corpus import Corpus
+from charrnn.text.vocabulary import Vocabulary
 
 Row = dict[str, Any]
 
@@ -151,38 +151,34 @@ def using(corpus: Corpus, rounds: int) -> Iterator[Row]:
     scoring = statistics.median(seconds(lambda: evaluate(model, corpus.validation)) for _ in range(rounds))
     yield {"figure": "scoring", "microseconds_per_char": 1e6 * scoring / characters}
     for temperature in (1.0, 0.8, 0.5, 0.2, 1.5):
-        count = 100_000 if temperature == 1 else 20_000
-        rates = [count / seconds(lambda: one_stream(model, temperature, count)) for _ in range(rounds)]  # noqa: B023
-        yield {"figure": "sampling, one stream", "temperature": temperature, "chars_per_second": median_rate(rates)}
+        rate = writing_rate(model, corpus.vocabulary, temperature, 1, 100_000 if temperature == 1 else 20_000, rounds)
+        yield {"figure": "sampling, one stream", "temperature": temperature, "chars_per_second": rate}
     for temperature in (1.0, 0.8):
-        rates = [1024 * 100 / seconds(lambda: streams(model, temperature, 1024, 100)) for _ in range(rounds)]  # noqa: B023
-        yield {"figure": "sampling, 1,024 streams", "temperature": temperature, "chars_per_second": median_rate(rates)}
+        rate = writing_rate(model, corpus.vocabulary, temperature, 1024, 100, rounds)
+        yield {"figure": "sampling, 1,024 streams", "temperature": temperature, "chars_per_second": rate}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
         save(path, model, corpus.vocabulary, Facts(TextFacts.of(corpus), 0.0, "cpu"))
         yield opening(path, rounds)
     training_text = corpus.train, corpus.vocabulary
-    sample = torch.tensor(
-        list(islice(write(model, 0, None, make_draw(SamplingConfig(), generator())), 100_000))
-    ).numpy()
+    text = "".join(generate(model, corpus.vocabulary, SamplingConfig(length=100_000, seed=0)))
+    sample = corpus.vocabulary.encode(text)
     judging = statistics.median(seconds(lambda: TrainingText(*training_text).judge(sample)) for _ in range(rounds))
     yield {"figure": "novelty of 100,000 characters", "seconds": judging, "of_characters": len(corpus.train)}
 
 
-def one_stream(model: NgramModel, temperature: float, count: int) -> None:
-    """Write one text."""
-    draw = make_draw(SamplingConfig(temperature=temperature), generator())
-    for _ in islice(write(model, 0, None, draw), count):
-        pass
+def writing_rate(
+    model: NgramModel, vocabulary: Vocabulary, temperature: float, batch: int, length: int, rounds: int
+) -> float:
+    """Characters a second, of all texts that are written side by side."""
+    config = SamplingConfig(temperature=temperature, length=length, seed=0)
 
+    def write() -> None:
+        writing = begin(model, vocabulary, config, count=batch)
+        while not writing.is_over:
+            writing.step()
 
-@torch.inference_mode()
-def streams(model: NgramModel, temperature: float, batch: int, steps: int) -> None:
-    """Write many texts side by side."""
-    draw = make_draw(SamplingConfig(temperature=temperature), generator())
-    token, state = torch.zeros(batch, dtype=torch.int64), None
-    for _ in range(steps):
-        token, state = next_token(model, token, state, draw)
+    return median_rate([batch * length / seconds(write) for _ in range(rounds)])
 
 
 def opening(path: Path, rounds: int) -> Row:
@@ -250,11 +246,6 @@ def seconds(work: Callable[[], object]) -> float:
 def median_rate(rates: list[float]) -> int:
     """Rounded to a character."""
     return round(statistics.median(rates))
-
-
-def generator() -> torch.Generator:
-    """The same random numbers in each round."""
-    return torch.Generator().manual_seed(0)
 
 
 def main() -> None:

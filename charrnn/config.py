@@ -57,23 +57,34 @@ def share(value: float) -> str | None:
     return None if 0 < value <= 1 else "must be more than 0, and at most 1"
 
 
+def not_empty(value: str) -> str | None:
+    """Accept text that has a character."""
+    return None if value else "must not be empty"
+
+
+def none_empty(values: tuple[str, ...]) -> str | None:
+    """Accept texts that have a character each."""
+    return None if all(values) else "must not be empty"
+
+
 def one_of(choices: tuple[str, ...]) -> Check:
     """Accepts one of the words."""
     return lambda value: None if value in choices else f"must be one of {', '.join(choices)}"
 
 
-def option(default: Any, help: str, *flags: str, check: Check | None = None) -> Any:
-    """A field with what the command line must know of it.
+def option(default: Any, help: str, *flags: str, check: Check | None = None, escapes: bool = False) -> Any:
+    r"""A field with what the command line must know of it.
 
     Args:
         default: the value when nobody says otherwise.
         help: one sentence for `--help`.
         flags: the names on the command line; without any, `--` and the field's own name.
         check: see `Check`; it is not asked about None.
+        escapes: whether \n and the like stand for characters on the command line.
     """
     return field(
         default=default,
-        metadata={"help": help, "flags": flags, "check": check},
+        metadata={"help": help, "flags": flags, "check": check, "escapes": escapes},
     )
 
 
@@ -244,7 +255,10 @@ class TrainingConfig(Checked):
 
 @dataclass(frozen=True)
 class SamplingConfig(Checked):
-    """How a character is drawn from the model's distribution."""
+    """How a character is drawn from the model's distribution, and when a text ends.
+
+    Filters come in this order: allow and ban, match, repetition, temperature, top-k, top-p, min-p.
+    """
 
     temperature: float = option(
         1.0, "Below 1 is more careful, above 1 is wilder; 0 takes the likeliest.", "--temp", "--temperature",
@@ -252,5 +266,23 @@ class SamplingConfig(Checked):
     )  # fmt: skip
     top_k: int | None = option(None, "Draw from the K likeliest characters.", check=between(1))
     top_p: float | None = option(None, "Draw from the likeliest characters that make up this probability.", check=share)
-    length: int = option(1000, "How many characters to write.", check=between(0))
+    min_p: float | None = option(
+        None, "Draw from the characters that have at least this share of the likeliest one's probability.", check=share
+    )
+    repetition_penalty: float = option(
+        1.0, "Divide the probabilities of the last characters by this; more than 1 repeats less.", check=above(0)
+    )
+    repetition_window: int = option(64, "How many last characters that are.", check=between(1))
+    allow: str | None = option(None, "Write these characters only, such as 'abc \\n'.", check=not_empty, escapes=True)
+    ban: str | None = option(None, "Never write these characters.", check=not_empty, escapes=True)
+    length: int = option(1000, "How many characters to write, at most.", check=between(0))
+    until: tuple[str, ...] = option(
+        (), "End when this has been written, such as '\\n\\n'; may be said several times.", check=none_empty,
+        escapes=True,
+    )  # fmt: skip
+    until_regex: str | None = option(None, "End when this regular expression has been written.", check=not_empty)
+    match: str | None = option(
+        None, "Write what matches this regular expression, all of it: what cannot lead to a match is never written.",
+        check=not_empty,
+    )  # fmt: skip
     seed: int | None = option(None, "Seed; a new one each time if not said.", check=between(0))

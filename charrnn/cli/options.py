@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from charrnn.cli.escapes import unescaped
 from charrnn.config import (
     CorpusConfig,
     ModelConfig,
@@ -36,7 +37,7 @@ def configured(command: Callable[..., None]) -> Callable[..., None]:
 
     def wrapper(**values: Any) -> None:
         for name, config in configs.items():
-            fields = {spec.name: values.pop(spec.name) for spec in dataclasses.fields(config)}
+            fields = {spec.name: _meant(spec, values.pop(spec.name)) for spec in dataclasses.fields(config)}
             values[name] = config(**fields)
         command(**values)
 
@@ -68,20 +69,30 @@ def changed(before: Any, after: Any) -> str:
     return " ".join(f"{flag} {new}" for flag, old, new in pairs if new != old and new is not None)
 
 
+def _meant(spec: dataclasses.Field[Any], value: Any) -> Any:
+    """The value of a field, from what was typed."""
+    if isinstance(value, list):
+        return tuple(_meant(spec, one) for one in value)
+    return unescaped(value) if spec.metadata["escapes"] and value is not None else value
+
+
 def _parameters_of(config: type) -> list[inspect.Parameter]:
     types = typing.get_type_hints(config)
+    for name, kind in types.items():
+        if typing.get_origin(kind) is tuple:  # an option that may be said several times is a list to typer
+            types[name] = list[typing.get_args(kind)[0]]  # type: ignore[misc]
     return [
         inspect.Parameter(
             spec.name,
             inspect.Parameter.KEYWORD_ONLY,
-            default=spec.default,
+            default=list(spec.default) if isinstance(spec.default, tuple) else spec.default,
             annotation=Annotated[
                 types[spec.name],
                 typer.Option(
                     *flags_of(spec),
                     help=spec.metadata["help"],
                     rich_help_panel=PANELS[config],
-                    show_default=spec.default is not None and spec.default is not False,
+                    show_default=spec.default is not None and spec.default is not False and spec.default != (),
                 ),
             ],
         )

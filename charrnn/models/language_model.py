@@ -5,13 +5,13 @@ Shape letters, used in all docstrings of the package:
     B  rows of a batch         T  time steps (characters)     V  vocabulary
     D  width of an input       H  width of a layer            S  width of a cell's state
 
-Three questions have faster answers than the logits in some models. `next_log_probs`, `next_token` and `write` ask them:
-each uses the model's own method of that name if there is one, and `__call__` otherwise. Both ways must agree.
+Two questions have faster answers than the logits in some models: the log-probabilities of given characters
+(`next_log_probs`), and one step of writing (`stepping.py`). Each uses the model's own method if there is one, and
+`__call__` otherwise. Both ways must agree.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -21,26 +21,6 @@ from torch import Tensor
 
 State = tuple[Tensor, ...]
 """What a model remembers of the text so far; batch first, opaque outside the model."""
-
-Draw = Callable[[Tensor], Tensor]
-"""Logits (B, V) → tokens (B,) int64: a way of choosing, made by `sampling/decoding.py`."""
-
-
-@runtime_checkable
-class TemperedDraw(Protocol):
-    """A draw that changes the distribution by a temperature alone: from p^(1 / temperature), made to sum to 1.
-
-    A model that knows it need not spread out the distribution. Attributes: temperature, more than 0.
-    """
-
-    temperature: float
-
-    def __call__(self, logits: Tensor) -> Tensor:
-        """Logits (B, V) → tokens (B,) int64."""
-
-    def uniform(self, count: int) -> Tensor:
-        """(count,) random numbers from 0 to 1, 1 excluded, in double precision."""
-
 
 MOST_LOGITS = 1 << 24
 """Logits that are spread out at a time where a text is scored: 64 MB. A text may have 100,000 different characters."""
@@ -85,22 +65,6 @@ class ScoresOnline(Protocol):
         """(N,) a text → (N − 1,) the log-probabilities of all its characters but the first, in nats."""
 
 
-@runtime_checkable
-class DrawsNext(Protocol):
-    """A model with a faster way to take one step of sampling."""
-
-    def next_token(self, token: Tensor, state: State | None, draw: Draw) -> tuple[Tensor, State]:
-        """See the function of the same name."""
-
-
-@runtime_checkable
-class Writes(Protocol):
-    """A model with a faster way to write one text."""
-
-    def write(self, token: int, state: State | None, draw: Draw) -> Iterator[int]:
-        """See the function of the same name."""
-
-
 def next_log_probs(
     model: LanguageModel, tokens: Tensor, targets: Tensor, state: State | None = None
 ) -> tuple[Tensor, State]:
@@ -125,43 +89,3 @@ def next_log_probs(
         found.append(log_probs.gather(-1, wanted.to(logits.device)[..., None]).squeeze(-1))
     assert state is not None
     return torch.cat(found, dim=1), state
-
-
-def next_token(model: LanguageModel, token: Tensor, state: State | None, draw: Draw) -> tuple[Tensor, State]:
-    """One step of sampling: read a character, draw the next.
-
-    Args:
-        model: any language model.
-        token: (B,) int64, the character before.
-        state: as for the model itself.
-        draw: chooses from logits.
-
-    Returns:
-        (B,) int64, the character drawn; and the state after `token`.
-    """
-    if isinstance(model, DrawsNext):
-        return model.next_token(token, state, draw)
-    logits, state = model(token[:, None], state)
-    return draw(logits[:, -1]), state
-
-
-def write(model: LanguageModel, token: int, state: State | None, draw: Draw) -> Iterator[int]:
-    """One text, without end.
-
-    Args:
-        model: any language model.
-        token: the character before.
-        state: as for the model itself, before that character.
-        draw: chooses from logits.
-
-    Yields:
-        One character after the other.
-    """
-    if isinstance(model, Writes):
-        yield from model.write(token, state, draw)
-    last = torch.tensor([token])
-    while True:
-        # Entered anew for each character: a mode that stays on across a yield would leak into the caller's code.
-        with torch.inference_mode():
-            last, state = next_token(model, last, state, draw)
-        yield int(last)

@@ -1,7 +1,7 @@
 """Writing asks a model one character at a time: steppers, which hold the state in the form that one step is fastest in.
 
-They speak numpy, for a tensor costs more than a character. `stepper` makes one for any language model; a model that knows
-a faster way has a method of that name. All must agree with the model's logits.
+They speak numpy, for a tensor costs more than a character. `stepper` makes one for any language model; a model that
+knows a faster way has a method of that name. All must agree with the model's logits.
 """
 
 from __future__ import annotations

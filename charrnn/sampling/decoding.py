@@ -1,111 +1,187 @@
-"""From logits to a character: pure functions, applied in this order: temperature, top-k, top-p, draw."""
+"""From logits to a character, in this order: allowed, repetition, temperature, top-k, top-p, min-p, draw.
+
+What is allowed is what `allow` says and `ban` does not, but for the unknown symbol, and what can still lead to `match`.
+At temperature 0 the likeliest character is taken after the first two.
+"""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import Any, Protocol
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from charrnn.config import SamplingConfig
-from charrnn.errors import ModelError
-from charrnn.models.language_model import Draw
+from charrnn.errors import ModelError, UsageError
+from charrnn.models.stepping import Draw, Logits, Tokens
+from charrnn.sampling.filters import (
+    Scores,
+    at_temperature,
+    keep_min_p,
+    keep_only,
+    keep_top_k,
+    keep_top_p,
+    penalise_repetition,
+)
+from charrnn.sampling.randomness import Uniforms
+from charrnn.text.vocabulary import Vocabulary, name_of
 
 
-@dataclass
+class Context(Protocol):
+    """What a draw looks at of the text that it is for."""
+
+    @property
+    def allowed(self) -> NDArray[np.bool_] | None:
+        """(V,) the characters that may come next; all, if None."""
+
+    def recent(self, count: int) -> Sequence[int]:
+        """The last characters."""
+
+
 class Tempered:
     """Draw from p^(1 / temperature), made to sum to 1: a TemperedDraw.
 
     Args:
         temperature: more than 0.
-        generator: all randomness comes from it; it must be on the CPU.
+        random: the random numbers of each text.
     """
 
-    temperature: float
-    generator: torch.Generator
+    def __init__(self, temperature: float, random: Uniforms) -> None:
+        self.temperature, self.random = temperature, random
+        self.uniform, self.uniforms, self.upcoming = random.take, random.take_all, random.upcoming
 
-    def __call__(self, logits: Tensor) -> Tensor:
+    def __call__(self, logits: Logits) -> Tokens:
         """Logits (B, V) → tokens (B,)."""
-        return draw_from(at_temperature(_scores(logits), self.temperature).softmax(-1), self.generator)
-
-    def uniform(self, count: int) -> Tensor:
-        """(count,) random numbers from 0 to 1, in double precision."""
-        return torch.rand(count, generator=self.generator, dtype=torch.double)
+        return draw_from(at_temperature(_scores(logits), self.temperature), self.uniforms())
 
 
-def make_draw(config: SamplingConfig, generator: torch.Generator) -> Draw:
-    """How to choose the next character.
+class Filtered:
+    """Draw with all filters.
 
     Args:
-        config: temperature, top-k and top-p.
-        generator: all randomness comes from it; it must be on the CPU, so that a seed means the same on every device.
-
-    Returns:
-        A function from logits (B, V) to tokens (B,) int64 on the CPU; it raises ModelError where no character has a
-        probability.
+        config: which they are.
+        random: the random numbers of each text.
+        allowed: (V,) the characters that may be written at all.
+        contexts: the texts.
     """
-    if config.temperature == 0:
-        return lambda logits: _scores(logits).argmax(-1)
-    if config.top_k is None and config.top_p is None:
-        return Tempered(config.temperature, generator)
 
-    def draw(logits: Tensor) -> Tensor:
-        scores = at_temperature(_scores(logits), config.temperature)
+    def __init__(
+        self, config: SamplingConfig, random: Uniforms, allowed: NDArray[np.bool_], contexts: Sequence[Context]
+    ) -> None:
+        self.config, self.random, self.allowed, self.contexts = config, random, allowed, contexts
+
+    def __call__(self, logits: Logits) -> Tokens:
+        """Logits (B, V) → tokens (B,)."""
+        config = self.config
+        scores = allowed_scores(logits, self.allowed, self.contexts)
+        if config.repetition_penalty != 1:
+            recent = [context.recent(config.repetition_window) for context in self.contexts]
+            scores = penalise_repetition(scores, recent, config.repetition_penalty)
+        if config.temperature == 0:
+            likeliest: Tokens = scores.argmax(-1)
+            return likeliest
+        scores = at_temperature(scores, config.temperature)
         if config.top_k is not None:
             scores = keep_top_k(scores, config.top_k)
         if config.top_p is not None:
             scores = keep_top_p(scores, config.top_p)
-        return draw_from(scores.softmax(-1), generator)
-
-    return draw
-
-
-def at_temperature(logits: Tensor, temperature: float) -> Tensor:
-    """Logits (B, V), of which the largest becomes 0, so that no temperature, however low, makes it infinite."""
-    return (logits - logits.amax(-1, keepdim=True)) / temperature
+        if config.min_p is not None:
+            scores = keep_min_p(scores, config.min_p)
+        return draw_from(scores - scores.max(-1, keepdims=True), self.random.take_all())
 
 
-def draw_from(probabilities: Tensor, generator: torch.Generator) -> Tensor:
-    """(B, V) → (B,): where a random number falls among the running sums.
+def make_draw(
+    config: SamplingConfig, random: Uniforms, vocabulary: Vocabulary, contexts: Sequence[Context] = ()
+) -> Draw:
+    """How to choose the next characters of B texts.
 
-    As `torch.multinomial`, in a third of the time for one row. What has probability 0 is never drawn.
+    Args:
+        config: the filters.
+        random: the random numbers of each text.
+        vocabulary: the model's.
+        contexts: the texts, which `match` and the repetition penalty look at.
+
+    Returns:
+        A function from logits (B, V) to tokens (B,); it raises ModelError where no character has a probability.
     """
-    sums = probabilities.cumsum(-1)
-    random = torch.rand(len(sums), 1, generator=generator, dtype=sums.dtype) * sums[:, -1:]
-    last = probabilities.shape[-1] - 1
-    return torch.searchsorted(sums, random, right=True)[:, 0].clamp(max=last)
+    allowed = allowed_by(config, vocabulary)
+    is_plain = config.match is None and config.repetition_penalty == 1 and bool(allowed.all())
+    if is_plain and config.temperature == 0:
+        return lambda logits: _scores(logits).argmax(-1)
+    if is_plain and config.top_k is config.top_p is config.min_p is None:
+        return Tempered(config.temperature, random)
+    return Filtered(config, random, allowed, contexts)
 
 
-def _scores(logits: Tensor) -> Tensor:
-    scores = logits.detach().double().cpu()
-    if not math.isfinite(scores.amax(-1).sum()):
+def allowed_by(config: SamplingConfig, vocabulary: Vocabulary) -> NDArray[np.bool_]:
+    """(V,) the characters that may be written at all.
+
+    Raises:
+        UsageError: there is none; or one is not a byte, in a vocabulary of bytes.
+    """
+    allowed = np.ones(len(vocabulary), bool)
+    if config.allow is not None:
+        allowed[:] = False
+        allowed[_ids_of("--allow", config.allow, vocabulary)] = True
+    if config.ban is not None:
+        allowed[_ids_of("--ban", config.ban, vocabulary)] = False
+    if not allowed.any():
+        raise UsageError("--allow, --ban: no character of the model is left to write; allow more")
+    return allowed
+
+
+def allowed_scores(logits: Logits, allowed: NDArray[np.bool_], contexts: Sequence[Context]) -> Scores:
+    """The scores of what may be written.
+
+    Args:
+        logits: (B, V).
+        allowed: (V,) the characters that may be written at all.
+        contexts: of each text.
+
+    Raises:
+        ModelError: a text has none that the model gives a probability.
+    """
+    scores = _scores(logits)
+    masks = [context.allowed for context in contexts]
+    if any(mask is not None for mask in masks):
+        allowed = np.stack([allowed if mask is None else allowed & mask for mask in masks])
+    scores = keep_only(scores, allowed)
+    if not np.isfinite(scores.max(-1)).all():
+        raise ModelError(
+            "none of the characters that --allow, --ban and --match leave has a probability here; leave more, or take "
+            "a model that gives all characters one"
+        )
+    return scores
+
+
+def draw_from(scores: Scores, random: NDArray[np.float64]) -> Tokens:
+    """Where random numbers fall among the running sums of probabilities; what has none is never drawn.
+
+    Args:
+        scores: (B, V), the largest of each row 0.
+        random: (B,) from 0 to 1, 1 excluded.
+
+    Returns:
+        (B,) int64.
+    """
+    sums = np.exp(scores).cumsum(-1)
+    totals = sums[:, -1]
+    places = np.minimum(random * totals, np.nextafter(totals, 0))  # which rounding could bring to the total
+    drawn: Tokens = sums[0].searchsorted(places, side="right") if len(sums) == 1 else (sums <= places[:, None]).sum(-1)
+    return drawn
+
+
+def _scores(logits: Logits) -> Scores:
+    scores = logits.astype(np.float64)
+    if not np.isfinite(scores.max(-1)).all():
         raise ModelError("the model gives no probabilities: its weights are spoiled; train it again")
     return scores
 
 
-def keep_top_k(logits: Tensor, k: int) -> Tensor:
-    """Leave the k largest logits of each row, and −∞ for the rest; by index, so that ties never keep more than k.
-
-    Args:
-        logits: (B, V).
-        k: how many to keep; all, if there are fewer.
-    """
-    values, indices = logits.topk(min(k, logits.shape[-1]), dim=-1)
-    return torch.full_like(logits, -torch.inf).scatter(-1, indices, values)
-
-
-def keep_top_p(logits: Tensor, p: float) -> Tensor:
-    """Leave the fewest likeliest characters of each row whose probabilities reach p (nucleus sampling).
-
-    Holtzman et al. 2020, arXiv 1904.09751. The likeliest always stays.
-
-    Args:
-        logits: (B, V).
-        p: more than 0, at most 1.
-    """
-    values, indices = logits.sort(dim=-1, descending=True)
-    probabilities = values.softmax(-1)
-    reached_before = probabilities.cumsum(-1) - probabilities >= p
-    reached_before[:, 0] = False
-    return torch.full_like(logits, -torch.inf).scatter(-1, indices, values.masked_fill(reached_before, -torch.inf))
+def _ids_of(option: str, characters: str, vocabulary: Vocabulary) -> NDArray[Any]:
+    """The ids of characters; those that the model does not know are never written anyway."""
+    if vocabulary.is_bytes and not characters.isascii():
+        first = name_of(next(character for character in characters if not character.isascii()))
+        raise UsageError(f"{option}: the model writes bytes, of which {first} has several; name ASCII characters")
+    return vocabulary.encode(characters, "skip")

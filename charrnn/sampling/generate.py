@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
-from itertools import islice
-
-import torch
 
 from charrnn.config import SamplingConfig
-from charrnn.models.language_model import Draw, LanguageModel, State, write
-from charrnn.sampling.decoding import make_draw
+from charrnn.models.language_model import LanguageModel
+from charrnn.sampling.writing import Mark, Writing, read_on
 from charrnn.text.vocabulary import Vocabulary
-
-PIECE = 1024
-"""Characters of the prime that are read at a time."""
 
 
 def generate(
@@ -33,29 +28,42 @@ def generate(
         unknown: see Vocabulary.encode.
 
     Yields:
-        `config.length` characters, one at a time. With a vocabulary of bytes, each item is what the last byte
-        completed, which may be no character.
+        Characters, one at a time: `config.length` of them, unless a stop ends the text. With a vocabulary of bytes,
+        each item is what the last byte completed, which may be no character.
 
     Raises:
         TextError: the prime has a character that the vocabulary lacks.
+        UsageError: the settings do not fit the vocabulary.
+        ModelError: no character can be written.
     """
-    ids = vocabulary.encode(prime, unknown)
-    tokens = torch.from_numpy(ids) if len(ids) else torch.tensor([vocabulary.start])
-    generator = torch.Generator()
-    if config.seed is None:
-        generator.seed()
-    else:
-        generator.manual_seed(config.seed)
-    return _texts(model, vocabulary, tokens, make_draw(config, generator), config.length)
+    return stream(begin(model, vocabulary, config, prime, unknown))
 
 
-def _texts(
-    model: LanguageModel, vocabulary: Vocabulary, tokens: torch.Tensor, draw: Draw, length: int
-) -> Iterator[str]:
-    decode = vocabulary.decoder()
-    state: State | None = None
-    with torch.inference_mode():
-        for begin in range(0, len(tokens) - 1, PIECE):
-            _, state = model(tokens[None, begin : min(begin + PIECE, len(tokens) - 1)], state)
-    for token in islice(write(model, int(tokens[-1]), state, draw), length):
-        yield decode(token)
+def begin(
+    model: LanguageModel,
+    vocabulary: Vocabulary,
+    config: SamplingConfig,
+    prime: str = "",
+    unknown: str = "error",
+    count: int = 1,
+) -> Writing:
+    """Several texts after one prime, which is read once; see `generate`.
+
+    The seeds are `config.seed` and those that come after it, so each text is the one that its seed gives by itself.
+    """
+    seed = new_seed() if config.seed is None else config.seed
+    after = read_on(model, Mark.start(vocabulary, seed), vocabulary.encode(prime, unknown).tolist())
+    return Writing(model, vocabulary, config, [after.with_seed(seed + i) for i in range(count)])
+
+
+def stream(writing: Writing) -> Iterator[str]:
+    """What the first text of some is completed by, character by character."""
+    while not writing.is_over:
+        for row, piece in writing.step():
+            if row == 0 and not writing.texts[0].is_rejected:
+                yield piece
+
+
+def new_seed() -> int:
+    """One that nobody has chosen."""
+    return secrets.randbelow(2**31)

@@ -10,11 +10,12 @@ from charrnn.checkpoint import Model, load, save
 from charrnn.config import CELLS, SMOOTHINGS, CorpusConfig, ModelConfig, NgramConfig
 from charrnn.facts import Facts, TextFacts
 from charrnn.models.ensemble import make_network
-from charrnn.models.language_model import LanguageModel, State, next_log_probs, next_token
+from charrnn.models.language_model import LanguageModel, State, next_log_probs
 from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.fitting import fit_ngram
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.recurrent import RecurrentModel
+from charrnn.models.stepping import next_tokens, stepper
 from charrnn.text.vocabulary import Vocabulary
 
 V, B, T = 6, 3, 20
@@ -148,11 +149,23 @@ def test_the_fast_score_is_the_slow_one(model: LanguageModel, tokens: torch.Tens
 
 def test_the_fast_step_is_the_slow_one(model: LanguageModel, tokens: torch.Tensor) -> None:
     _, state = model(tokens[:, :5])
-    found, after = next_token(model, tokens[:, 5], state, lambda logits: logits.argmax(-1))
+    fast = stepper(model, state, B)
+    found = next_tokens(fast, tokens[:, 5].numpy(), lambda logits: logits.argmax(-1))
     logits, expected_after = model(tokens[:, 5:6], state)
-    assert torch.equal(found, logits[:, 0].argmax(-1))
-    for part, other in zip(after, expected_after, strict=True):
+    assert torch.equal(torch.from_numpy(found), logits[:, 0].argmax(-1))
+    assert fast.state is not None
+    for part, other in zip(fast.state, expected_after, strict=True):
         torch.testing.assert_close(part, other)
+
+
+def test_stepping_gives_what_reading_gives(model: LanguageModel, tokens: torch.Tensor) -> None:
+    expected, _ = model(tokens)
+    together, alone = stepper(model, None, B), stepper(model)
+    for t in range(T):
+        logits = torch.from_numpy(together.read(tokens[:, t].numpy())).log_softmax(-1)
+        torch.testing.assert_close(logits, expected[:, t].log_softmax(-1), atol=1e-5, rtol=1e-5, check_dtype=False)
+        first = torch.from_numpy(alone.read(tokens[:1, t].numpy())).log_softmax(-1)
+        torch.testing.assert_close(first, logits[:1], atol=1e-5, rtol=1e-5)
 
 
 def test_a_loaded_model_is_the_saved_one(model: Model, tokens: torch.Tensor, tmp_path: Path) -> None:

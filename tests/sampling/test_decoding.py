@@ -1,81 +1,136 @@
 """From logits to characters."""
 
+import numpy as np
 import pytest
-import torch
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import ModelError, UsageError
-from charrnn.sampling.decoding import keep_top_k, keep_top_p, make_draw
+from charrnn.models.stepping import Draw, Logits
+from charrnn.sampling.decoding import make_draw
+from charrnn.sampling.randomness import Uniforms
+from charrnn.text.vocabulary import Vocabulary
 
-P = torch.tensor([[0.5, 0.3, 0.15, 0.05]])
+P = np.array([[0.5, 0.3, 0.15, 0.05]])
+LETTERS = Vocabulary("abcd")
+DRAWS = 20_000
 
 
-def frequencies(config: SamplingConfig, logits: torch.Tensor, draws: int = 40_000) -> list[float]:
-    draw = make_draw(config, torch.Generator().manual_seed(0))
-    tokens = draw(logits.expand(draws, -1))
-    return (torch.bincount(tokens, minlength=logits.shape[-1]) / draws).tolist()
+class Past:
+    """A text that ends so."""
+
+    allowed = None
+
+    def __init__(self, *ids: int) -> None:
+        self.ids = ids
+
+    def recent(self, count: int) -> tuple[int, ...]:
+        return self.ids[-count:]
+
+
+def draw_of(config: SamplingConfig, seed: int = 0) -> Draw:
+    return make_draw(config, Uniforms([seed]), LETTERS, [Past()])
+
+
+def frequencies(logits: Logits, **settings: float | str) -> list[float]:
+    draw = draw_of(SamplingConfig(**settings))  # type: ignore[arg-type]
+    return (np.bincount([draw(logits)[0] for _ in range(DRAWS)], minlength=4) / DRAWS).tolist()  # type: ignore[no-any-return]
 
 
 def test_temperature_one_draws_the_models_own_distribution() -> None:
-    assert frequencies(SamplingConfig(), P.log()) == pytest.approx(P[0].tolist(), abs=0.01)
+    assert frequencies(np.log(P)) == pytest.approx(P[0].tolist(), abs=0.015)
 
 
-def test_temperature_sharpens_and_flattens() -> None:
-    for temperature in (0.5, 2.0):
-        expected = P[0] ** (1 / temperature)
-        expected /= expected.sum()
-        found = frequencies(SamplingConfig(temperature=temperature), P.log())
-        assert found == pytest.approx(expected.tolist(), abs=0.01)
+@pytest.mark.parametrize("temperature", [0.5, 2.0])
+def test_temperature_sharpens_and_flattens(temperature: float) -> None:
+    expected = P[0] ** (1 / temperature)
+    expected /= expected.sum()
+    assert frequencies(np.log(P), temperature=temperature) == pytest.approx(expected.tolist(), abs=0.015)
 
 
-def test_temperature_zero_takes_the_likeliest() -> None:
-    assert frequencies(SamplingConfig(temperature=0), P.log()) == [1, 0, 0, 0]
-
-
-def test_a_temperature_next_to_zero_takes_the_likeliest_too() -> None:
+@pytest.mark.parametrize("temperature", [0, 1e-40, 1e-300])
+def test_next_to_temperature_zero_the_likeliest_is_taken(temperature: float) -> None:
     """Logits divided by 1e-40 were infinite, and their softmax no number."""
-    assert frequencies(SamplingConfig(temperature=1e-40), P.log()) == [1, 0, 0, 0]
-    assert frequencies(SamplingConfig(temperature=1e-300), 1 + P) == [1, 0, 0, 0]
+    draw = draw_of(SamplingConfig(temperature=temperature))
+    assert {int(draw(1 + P)[0]) for _ in range(100)} == {0}
 
 
+@pytest.mark.parametrize("settings", [{}, {"temperature": 0}, {"top_k": 2}])
 @pytest.mark.parametrize("value", [float("nan"), -float("inf")])
-def test_no_probability_at_all_is_an_error(value: float) -> None:
+def test_no_probability_at_all_is_an_error(value: float, settings: dict[str, int]) -> None:
     with pytest.raises(ModelError, match="gives no probabilities"):
-        make_draw(SamplingConfig(), torch.Generator())(torch.full((1, 3), value))
+        draw_of(SamplingConfig(**settings))(np.full((1, 4), value))  # type: ignore[arg-type]
 
 
 def test_what_is_impossible_is_never_drawn() -> None:
-    logits = torch.tensor([[0.0, -torch.inf, 0.0]])
-    assert frequencies(SamplingConfig(temperature=5), logits)[1] == 0
+    assert frequencies(np.array([[0.0, -np.inf, 0.0, -np.inf]]), temperature=5)[1::2] == [0, 0]
 
 
-def test_top_k_keeps_k_even_of_ties() -> None:
-    kept = keep_top_k(torch.zeros(1, 5), 2)
-    assert torch.isfinite(kept).sum() == 2
-    assert keep_top_k(P, 2).tolist() == [pytest.approx([0.5, 0.3, -torch.inf, -torch.inf])]
-    assert torch.equal(keep_top_k(P, 9), P)
+def test_the_last_random_number_does_not_draw_what_is_impossible() -> None:
+    class Last(Uniforms):
+        def take_all(self) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+            return np.array([np.nextafter(1, 0)])
+
+    draw = make_draw(SamplingConfig(), Last([0]), LETTERS)
+    assert draw(np.array([[0.1, 0.2, 0.3, -np.inf]])).tolist() == [2]
 
 
-@pytest.mark.parametrize(("p", "kept"), [(0.4, 1), (0.5, 1), (0.51, 2), (0.8, 2), (0.9, 3), (1.0, 4), (1e-9, 1)])
-def test_top_p_keeps_the_fewest_that_reach_p(p: float, kept: int) -> None:
-    logits = torch.tensor([[0.5, 0.3, 0.15, 0.05]], dtype=torch.float64).log()[:, [2, 0, 3, 1]]
-    filtered = keep_top_p(logits, p - 1e-12 if p in (0.5, 0.8) else p)
-    order = [1, 3, 0, 2]
-    assert torch.isfinite(filtered)[0, order].tolist() == [i < kept for i in range(4)]
-    assert torch.equal(filtered[torch.isfinite(filtered)], logits[torch.isfinite(filtered)])
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"top_k": 1}, [1, 0, 0, 0]),
+        ({"top_p": 0.7}, [0.625, 0.375, 0, 0]),
+        ({"min_p": 0.5}, [0.625, 0.375, 0, 0]),
+        ({"ban": "ac"}, [0, 6 / 7, 0, 1 / 7]),
+        ({"allow": "da"}, [10 / 11, 0, 0, 1 / 11]),
+        ({"allow": "abc", "ban": "b"}, [10 / 13, 0, 3 / 13, 0]),
+        # The order: a is taken away before the two likeliest are looked for.
+        ({"ban": "a", "top_k": 2}, [0, 2 / 3, 1 / 3, 0]),
+        # Temperature comes before min-p: .3 / .5 is .6, its square root .77.
+        ({"min_p": 0.7, "temperature": 2}, [0.564, 0.436, 0, 0]),
+    ],
+)
+def test_filters_reach_the_draw(settings: dict[str, float], expected: list[float]) -> None:
+    assert frequencies(np.log(P), **settings) == pytest.approx(expected, abs=0.015)
 
 
-def test_filters_reach_the_draw() -> None:
-    assert frequencies(SamplingConfig(top_k=1), P.log()) == [1, 0, 0, 0]
-    assert frequencies(SamplingConfig(top_p=0.7), P.log()) == pytest.approx([0.625, 0.375, 0, 0], abs=0.01)
+def test_what_was_just_written_is_less_likely() -> None:
+    """.5 / 5 = .1 and .3 / 5 = .06: at temperature 0 the third is taken."""
+    for past, window, expected in (((), 9, 0), ((0,), 9, 1), ((0, 1), 9, 2), ((0, 1), 1, 0), ((0, 0, 1), 2, 2)):
+        config = SamplingConfig(temperature=0, repetition_penalty=5, repetition_window=window)
+        assert make_draw(config, Uniforms([0]), LETTERS, [Past(*past)])(np.log(P)).tolist() == [expected]
 
 
-def test_the_seed_decides() -> None:
-    logits = torch.zeros(50, 10)
-    first, second = (make_draw(SamplingConfig(), torch.Generator().manual_seed(7))(logits) for _ in range(2))
-    other = make_draw(SamplingConfig(), torch.Generator().manual_seed(8))(logits)
-    assert torch.equal(first, second)
-    assert not torch.equal(first, other)
+def test_a_batch_draws_what_each_row_does_alone() -> None:
+    logits = np.random.default_rng(0).normal(size=(30, 4))
+    for config in (SamplingConfig(), SamplingConfig(top_p=0.8, temperature=0.7)):
+        together = make_draw(config, Uniforms(range(30)), LETTERS, [Past()] * 30)(logits)
+        assert together.tolist() == [int(draw_of(config, row)(logits[row : row + 1])[0]) for row in range(30)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"allow": "xyz"}, "no character of the model is left"),
+        ({"allow": "a", "ban": "a"}, "no character of the model is left"),
+        ({"ban": "abcd"}, "no character of the model is left"),
+    ],
+)
+def test_nothing_to_write_is_an_error(settings: dict[str, str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        draw_of(SamplingConfig(**settings))  # type: ignore[arg-type]
+
+
+def test_bytes_are_banned_by_characters_of_one_byte() -> None:
+    bytes_ = Vocabulary(None)
+    draw = make_draw(SamplingConfig(ban="\x00", temperature=0), Uniforms([0]), bytes_, [Past()])
+    assert draw(-np.arange(256.0)[None]).tolist() == [1]
+    with pytest.raises(UsageError, match=r"--ban: the model writes bytes, of which 'é' .* has several"):
+        make_draw(SamplingConfig(ban="é"), Uniforms([0]), bytes_)
+
+
+def test_where_nothing_allowed_has_a_probability_is_an_error() -> None:
+    with pytest.raises(ModelError, match="none of the characters that --allow"):
+        draw_of(SamplingConfig(allow="b"))(np.array([[0.0, -np.inf, 0.0, 0.0]]))
 
 
 @pytest.mark.parametrize(
@@ -86,6 +141,11 @@ def test_the_seed_decides() -> None:
         ({"top_k": 0}, "--top-k 0: must be from 1"),
         ({"top_p": 0}, "--top-p 0: must be more than 0, and at most 1"),
         ({"top_p": 1.5}, "--top-p 1.5"),
+        ({"min_p": 0}, "--min-p 0"),
+        ({"repetition_penalty": 0}, "--repetition-penalty 0: must be more than 0"),
+        ({"repetition_window": 0}, "--repetition-window 0"),
+        ({"ban": ""}, "--ban : must not be empty"),
+        ({"until": ("a", "")}, "--until .*: must not be empty"),
         ({"length": -1}, "--length -1"),
     ],
 )

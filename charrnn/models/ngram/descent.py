@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
-from itertools import accumulate, count
+from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from charrnn.models.language_model import Draw, TemperedDraw
 from charrnn.models.ngram.smoothing import Weighted
 from charrnn.models.ngram.trie import ABSENT, Ints
 
@@ -25,13 +23,12 @@ TRIES = 2
 """Draws that are refused before the distribution is spread out."""
 MOST_POWER = 1.0
 """Above it (temperatures below .5) too many draws are refused to be worth trying."""
-AHEAD = 256
-"""Random numbers taken at a time."""
 KEPT = 1 << 12
 """Distributions of short contexts that a stream remembers."""
 KEPT_ORDER = 4
 """The highest order of those."""
 
+Kept = dict[tuple[int, int], NDArray[np.float64]]
 Arrays = tuple["memoryview[int]", "memoryview[int]", "memoryview[Any]", "memoryview[Any]"]
 
 
@@ -79,54 +76,50 @@ class Stream:
     Args:
         orders: the entries of order 1, 2, …
         vocab_size: V.
-        nodes: the contexts of 0, 1, … characters that the text ends with; the padding's, if None.
+        nodes: the contexts of 0, 1, … characters that the text ends with.
+        kept: distributions of short contexts, which streams of one model may share.
     """
 
-    def __init__(self, orders: Sequence[Weighted], vocab_size: int, nodes: list[int] | None) -> None:
-        self.orders, self.vocab_size = orders, vocab_size
-        self.nodes = nodes or [0] * len(orders)
+    def __init__(self, orders: Sequence[Weighted], vocab_size: int, nodes: list[int], kept: Kept | None = None) -> None:
+        self.orders, self.vocab_size, self.nodes = orders, vocab_size, nodes
         self._arrays: list[Arrays] = [(o.tokens.data, o.starts.data, o.weights.data, o.backoffs.data) for o in orders]
-        self._kept: dict[tuple[int, int], NDArray[np.float64]] = {}
+        self._kept: Kept = {} if kept is None else kept
+        self._after: tuple[int, list[int]] = ABSENT, []  # the character that was drawn, and its entries
 
-    def tempered(self, token: int, draw: TemperedDraw) -> Iterator[int]:
-        """Read a character and write on, from p^(1 / temperature).
+    def draw(self, temperature: float, uniform: Callable[[], float]) -> int:
+        """A character from p^(1 / temperature), which is read with the next call of `read`.
 
         A little below temperature 1, what was drawn from p is accepted with probability p^(1 / temperature − 1), which
         gives that distribution. After a few refusals it is spread out and drawn from; since both ways give the same
         distribution, so does what comes of them.
-        """
-        power = 1 / draw.temperature - 1
-        tries = TRIES if 0 <= power <= MOST_POWER else 0
-        random = (number for _ in count() for number in draw.uniform(AHEAD).tolist())
-        self.read(token)
-        while True:
-            for _ in range(tries):
-                token = self._descend(next(random))
-                entries = self._entries(token)
-                if power == 0 or next(random) < max(self._probability(entries), 0.0) ** power:
-                    break
-            else:
-                p = np.maximum(self._distribution(len(self.orders) - 1)[1:], 0)
-                if not 0 < p.max() < math.inf:
-                    raise ValueError("no character has a probability")
-                sums = ((p / p.max()) ** (1 + power)).cumsum()
-                token = min(int(sums.searchsorted(next(random) * sums[-1], side="right")), self.vocab_size - 1)
-                entries = self._entries(token)
-            yield token
-            self.nodes = [0, *entries[:-1]]
 
-    def drawn(self, token: int, draw: Draw) -> Iterator[int]:
-        """Read a character and write on, as any draw chooses."""
-        while True:
-            self.read(token)
-            with np.errstate(divide="ignore"):
-                log_probs = np.log(np.maximum(self._distribution(len(self.orders) - 1)[1:], 0))
-            token = int(draw(torch.from_numpy(log_probs)[None]))
-            yield token
+        Args:
+            temperature: more than 0.
+            uniform: gives random numbers from 0 to 1.
+        """
+        power = 1 / temperature - 1
+        for _ in range(TRIES if 0 <= power <= MOST_POWER else 0):
+            token = self._descend(uniform())
+            entries = self._entries(token)
+            if power == 0 or uniform() < max(self._probability(entries), 0.0) ** power:
+                self._after = token, entries
+                return token
+        p = self.probabilities()
+        if not 0 < p.max() < math.inf:
+            raise ValueError("no character has a probability")
+        sums = ((p / p.max()) ** (1 + power)).cumsum()
+        return min(int(sums.searchsorted(uniform() * sums[-1], side="right")), self.vocab_size - 1)
+
+    def probabilities(self) -> NDArray[np.float64]:
+        """(V,) of the next character; none is negative."""
+        p: NDArray[np.float64] = np.maximum(self._distribution(len(self.orders) - 1)[1:], 0)
+        return p
 
     def read(self, token: int) -> None:
         """Go on by one character."""
-        self.nodes = [0, *self._entries(token)[:-1]]
+        entries = self._after[1] if self._after[0] == token else self._entries(token)
+        self.nodes = [0, *entries[:-1]]
+        self._after = ABSENT, []
 
     def _entries(self, token: int) -> list[int]:
         """The entry of each context with a character."""

@@ -7,7 +7,7 @@ it was seen is the longest match again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from charrnn.config import NgramConfig
-from charrnn.models.language_model import Draw, State
+from charrnn.models.language_model import State
 from charrnn.models.ngram.suffixes import ContextIndex, Ints, Progress, text_type
+from charrnn.models.stepping import Draw, Logits, TemperedDraw, Tokens
 
 MOST_PROBABILITIES = 1 << 20
 """How many are spread out at a time."""
@@ -103,7 +104,7 @@ class LongestMatchModel:
         matches, state = self._read(tokens, state)
         ranges = matches.reshape(-1, 3)
         piece = max(1, MOST_PROBABILITIES // self.vocab_size)
-        log_probs = [self._log_probs(*ranges[i : i + piece, :2].T) for i in range(0, len(ranges), piece)]
+        log_probs = [self.log_probs(*ranges[i : i + piece, :2].T) for i in range(0, len(ranges), piece)]
         return torch.from_numpy(np.concatenate(log_probs)).reshape(*tokens.shape, self.vocab_size), state
 
     def next_log_probs(self, tokens: Tensor, targets: Tensor, state: State | None) -> tuple[Tensor, State]:
@@ -114,16 +115,10 @@ class LongestMatchModel:
         with np.errstate(divide="ignore"):
             return torch.from_numpy(np.log(shares).astype(np.float32)), state
 
-    def write(self, token: int, state: State | None, draw: Draw) -> Iterator[int]:
-        """See the function of this name; where one character alone can follow, and so most often, nothing is drawn."""
-        low, high, length = self.index.empty if state is None else state[0][0].tolist()
-        while True:
-            low, high, length = self.index.read_one(low, high, length, token)
-            if high - low == 1:
-                token = int(self._followers(np.array([low]))[0])
-            else:
-                token = int(draw(torch.from_numpy(self._log_probs(np.array([low]), np.array([high])))))
-            yield token
+    def stepper(self, state: State | None, batch_size: int) -> LongestMatchStepper:
+        """See the function of this name."""
+        matches = [self.index.empty] * batch_size if state is None else list(map(tuple, state[0].tolist()))
+        return LongestMatchStepper(self, matches)
 
     def _read(self, tokens: Tensor, state: State | None) -> tuple[Ints, State]:
         """The match after each token, (B, T, 3), and the state after the last."""
@@ -131,7 +126,7 @@ class LongestMatchModel:
         matches = self.index.read(tokens.cpu().numpy(), before)
         return matches, (torch.from_numpy(matches[:, -1].copy()),)
 
-    def _log_probs(self, low: Ints, high: Ints) -> NDArray[np.float32]:
+    def log_probs(self, low: Ints, high: Ints) -> NDArray[np.float32]:
         """(R, V) from ranges of places, (R,) each: few places are counted, many looked up for each character."""
         counts = np.empty((len(low), self.vocab_size), np.int64)
         few = high - low <= self.vocab_size
@@ -159,10 +154,48 @@ class LongestMatchModel:
         """(R, V): how often each character follows the places of ranges, (R,) each, from place to place."""
         sizes = high - low
         ranks = np.arange(sizes.sum()) + np.repeat(low - (np.cumsum(sizes) - sizes), sizes)
-        keys = np.repeat(np.arange(len(low)), sizes) * self.vocab_size + self._followers(ranks)
+        keys = np.repeat(np.arange(len(low)), sizes) * self.vocab_size + self.followers(ranks)
         return np.bincount(keys, minlength=len(low) * self.vocab_size).reshape(-1, self.vocab_size)
 
-    def _followers(self, ranks: Ints) -> Ints:
+    def followers(self, ranks: Ints) -> Ints:
         """The character that follows each place, both (R,)."""
         after = self.index.places[ranks].astype(np.int64) + self.index.per_word
         return np.clip(self.index.text.take(after, mode="clip").astype(np.int64) - 1, 0, self.vocab_size - 1)
+
+
+class LongestMatchStepper:
+    """Texts that a model writes; where one character alone can follow, and so most often, nothing is drawn.
+
+    Args:
+        model: the longest match.
+        matches: of each text, as the state has them.
+    """
+
+    def __init__(self, model: LongestMatchModel, matches: Sequence[tuple[int, int, int]]) -> None:
+        self.model, self.matches = model, list(matches)
+
+    @property
+    def state(self) -> State:
+        """See Stepper."""
+        return (torch.tensor(self.matches),)
+
+    def read(self, tokens: Tokens) -> Logits:
+        """See Stepper."""
+        self._go_on(tokens)
+        low, high, _ = np.array(self.matches).T
+        return self.model.log_probs(low, high)
+
+    def draw_next(self, tokens: Tokens, draw: Draw) -> Tokens:
+        """See `next_tokens`."""
+        if len(tokens) > 1 or not isinstance(draw, TemperedDraw):
+            return draw(self.read(tokens))
+        self._go_on(tokens)
+        low, high, _ = self.matches[0]
+        if high - low == 1:
+            draw.uniform(0)  # which is taken all the same: so texts are the same, however many are written
+            return self.model.followers(np.array([low]))
+        return draw(self.model.log_probs(np.array([low]), np.array([high])))
+
+    def _go_on(self, tokens: Tokens) -> None:
+        read = self.model.index.read_one
+        self.matches = [read(*match, token) for match, token in zip(self.matches, tokens.tolist(), strict=True)]

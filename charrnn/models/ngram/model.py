@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from charrnn.config import NgramConfig
-from charrnn.errors import ModelError
-from charrnn.models.language_model import Draw, State, TemperedDraw
-from charrnn.models.ngram.descent import Stream, descend
+from charrnn.models.language_model import State
 from charrnn.models.ngram.smoothing import Weighted
+from charrnn.models.ngram.stepping import NgramStepper, damage_is_told
 from charrnn.models.ngram.trie import ABSENT, Ints, walk
 
 MOST_PROBABILITIES = 1 << 22
@@ -77,7 +75,7 @@ class NgramModel:
 
     def __call__(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """See LanguageModel.__call__; the logits are log-probabilities."""
-        with _damage_is_told():
+        with damage_is_told():
             contexts, state = self._read(tokens, state)
             flat = [found.ravel() for found in contexts]
             piece = max(1, MOST_PROBABILITIES // self.vocab_size)
@@ -89,7 +87,7 @@ class NgramModel:
 
     def next_log_probs(self, tokens: Tensor, targets: Tensor, state: State | None) -> tuple[Tensor, State]:
         """See the function of this name; looks up the targets alone."""
-        with _damage_is_told():
+        with damage_is_told():
             contexts, state = self._read(tokens, state)
             wanted = targets.cpu().numpy() + 1
             # In a text each target is the token that is read next, so the walk has found its entries already.
@@ -107,30 +105,11 @@ class NgramModel:
         with np.errstate(divide="ignore"):
             return torch.from_numpy(np.log(np.maximum(p, 0)).astype(np.float32)), state
 
-    def next_token(self, token: Tensor, state: State | None, draw: Draw) -> tuple[Tensor, State]:
-        """See the function of this name; draws by descent at temperature 1."""
-        if not (self._is_mixture and isinstance(draw, TemperedDraw) and draw.temperature == 1):
-            logits, state = self(token[:, None], state)
-            return draw(logits[:, 0]), state
-        with _damage_is_told():
-            contexts, state = self._read(token[:, None], state)
-            nodes = [found[:, 0] for found in contexts]
-            drawn = descend(self.orders, nodes, draw.uniform(len(token)).numpy(), self.vocab_size)
-        return torch.from_numpy(drawn), state
-
-    def write(self, token: int, state: State | None, draw: Draw) -> Iterator[int]:
-        """See the function of this name; one character after the other, without tensors."""
-        stream = Stream(self.orders, self.vocab_size, None if state is None else state[0][0].tolist())
-        with _damage_is_told():
-            if self._is_mixture and isinstance(draw, TemperedDraw):
-                yield from stream.tempered(token, draw)
-            else:
-                yield from stream.drawn(token, draw)
-
-    @property
-    def _is_mixture(self) -> bool:
-        """Whether no weight is negative, so that each order can be drawn from by itself."""
-        return self.config.smoothing != "stupid"
+    def stepper(self, state: State | None, batch_size: int) -> NgramStepper:
+        """See the function of this name."""
+        nodes = np.zeros((batch_size, len(self.orders)), np.int64) if state is None else state[0].numpy()
+        is_mixture = self.config.smoothing != "stupid"  # whose weights may be negative
+        return NgramStepper(self.orders, self.vocab_size, nodes, is_mixture)
 
     def _read(self, tokens: Tensor, state: State | None) -> tuple[list[Ints], State]:
         """The contexts at each place, (B, T) each, and the state after the last."""
@@ -157,15 +136,6 @@ INTEGERS = (torch.uint8, torch.int16, torch.int32, torch.int64)
 """The types that `smallest_integer` knows."""
 ROUNDING = 1e-4
 """What a probability, which was computed in float32, may be beside 0 to 1."""
-
-
-@contextmanager
-def _damage_is_told() -> Iterator[None]:
-    """What a look-up finds wrong in a file too large to be checked when it was loaded."""
-    try:
-        yield
-    except (IndexError, ValueError, OverflowError) as error:
-        raise ModelError(f"the n-gram file is damaged ({error}); count its text again") from error
 
 
 def _array(tensors: dict[str, Tensor], name: str) -> NDArray[Any]:

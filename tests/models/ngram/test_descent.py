@@ -1,17 +1,17 @@
 """Drawing by descent, against the distribution that it never spreads out."""
 
-from itertools import islice
-
 import numpy as np
 import pytest
 import torch
 
 from charrnn.config import NgramConfig, SamplingConfig
 from charrnn.errors import ModelError
-from charrnn.models.language_model import next_token, write
 from charrnn.models.ngram.fitting import fit_ngram
 from charrnn.models.ngram.model import NgramModel
+from charrnn.models.stepping import Draw, Logits, Tokens, next_tokens, stepper
 from charrnn.sampling.decoding import make_draw
+from charrnn.sampling.randomness import Uniforms
+from charrnn.text.vocabulary import Vocabulary
 
 V, ORDER = 8, 4
 IDS = np.random.default_rng(0).zipf(1.4, 500) % (V - 1)  # the last character never occurs
@@ -24,8 +24,16 @@ def model(smoothing: str = "mkn") -> NgramModel:
     return fitted
 
 
-def generator() -> torch.Generator:
-    return torch.Generator().manual_seed(0)
+def draw_of(batch: int = 1, **settings: float) -> Draw:
+    return make_draw(SamplingConfig(**settings), Uniforms(range(batch)), Vocabulary("abcdefgh"))  # type: ignore[arg-type]
+
+
+def written(one: NgramModel, first: int, count: int, draw: Draw) -> list[int]:
+    step, token, found = stepper(one), np.array([first]), []
+    for _ in range(count):
+        token = next_tokens(step, token, draw)
+        found.append(int(token[0]))
+    return found
 
 
 class Grid:
@@ -33,11 +41,20 @@ class Grid:
 
     temperature = 1.0
 
-    def __call__(self, logits: torch.Tensor) -> torch.Tensor:
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __call__(self, logits: Logits) -> Tokens:
         raise AssertionError("no distribution is needed")
 
-    def uniform(self, count: int) -> torch.Tensor:
-        return (torch.arange(count, dtype=torch.double) + 0.5) / count
+    def uniform(self, row: int) -> float:
+        return (row + 0.5) / self.count
+
+    def uniforms(self) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        return (np.arange(self.count) + 0.5) / self.count
+
+    def upcoming(self, count: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+        raise AssertionError("none is wanted ahead")
 
 
 @pytest.mark.parametrize("smoothing", ["mkn", "kn", "witten-bell", "tuned", "ml"])
@@ -49,8 +66,8 @@ def test_shares_are_probabilities(smoothing: str, context: list[int]) -> None:
     logits, _ = one(tokens)
     _, state = one(tokens[:, :-1]) if context else (None, None)
     states = None if state is None else tuple(part.expand(count, -1) for part in state)
-    drawn, _ = next_token(one, tokens[0, -1:].expand(count), states, Grid())
-    shares = torch.bincount(drawn, minlength=V) / count
+    drawn = next_tokens(stepper(one, states, count), tokens[0, -1:].expand(count).numpy(), Grid(count))
+    shares = torch.bincount(torch.from_numpy(drawn), minlength=V) / count
     torch.testing.assert_close(shares, logits[0, -1].exp(), atol=(ORDER + 2) / count, rtol=0)
 
 
@@ -59,8 +76,7 @@ def test_shares_are_probabilities(smoothing: str, context: list[int]) -> None:
 def test_chi_squared(smoothing: str, temperature: float) -> None:
     """What one stream writes after each context, against p^(1/T): Pearson's statistic, summed over contexts."""
     one = model(smoothing)
-    draw = make_draw(SamplingConfig(temperature=temperature), generator())
-    text = [0, *islice(write(one, 0, None, draw), 20_000)]
+    text = [0, *written(one, 0, 20_000, draw_of(temperature=temperature))]
     logits, _ = one(torch.tensor([text[:-1]]))
     statistic, freedom = _chi_squared((logits[0].double() / temperature).softmax(-1), text[1:])
     assert freedom > 10
@@ -69,11 +85,11 @@ def test_chi_squared(smoothing: str, temperature: float) -> None:
 
 
 def test_chi_squared_of_a_batch() -> None:
-    one, draw = model(), make_draw(SamplingConfig(), generator())
-    token, state, columns = torch.zeros(200, dtype=torch.int64), None, []
+    one, draw = model(), draw_of(200)
+    step, token, columns = stepper(one, None, 200), np.zeros(200, np.int64), []
     for _ in range(60):
-        token, state = next_token(one, token, state, draw)
-        columns.append(token)
+        token = next_tokens(step, token, draw)
+        columns.append(torch.from_numpy(token))
     text = torch.stack(columns, dim=1)
     logits, _ = one(torch.cat((torch.zeros(200, 1, dtype=torch.int64), text[:, :-1]), dim=1))
     statistic, freedom = _chi_squared(logits.double().softmax(-1).flatten(0, 1), text.flatten().tolist())
@@ -102,17 +118,32 @@ def _chi_squared(probabilities: torch.Tensor, drawn: list[int]) -> tuple[float, 
 def test_a_stream_goes_on_from_a_state() -> None:
     one = model()
     _, state = one(torch.tensor([[3, 1, 0]]))
-    found = write(one, 2, state, lambda logits: logits.argmax(-1))
-    token = torch.tensor([2])
-    for written in islice(found, 30):
-        token, state = next_token(one, token, state, lambda logits: logits.argmax(-1))
-        assert written == int(token)
+    step, token = stepper(one, state), np.array([2])
+    for _ in range(30):
+        log_probs, state = one(torch.from_numpy(token)[:, None], state)
+        token = next_tokens(step, token, lambda logits: logits.argmax(-1))
+        assert token[0] == log_probs[0, 0].argmax()
+        assert torch.equal(step.state[0], state[0])  # type: ignore[index]
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.7, 1.4])
+def test_a_batch_writes_what_each_of_its_texts_does_alone(temperature: float) -> None:
+    """At temperature 1 a batch is drawn in another way, from the same numbers."""
+    one, batch = model(), 20
+    step, tokens, draw, found = stepper(one, None, batch), np.zeros(batch, np.int64), None, []
+    draw = draw_of(batch, temperature=temperature)
+    for _ in range(50):
+        tokens = next_tokens(step, tokens, draw)
+        found.append(tokens)
+    for row in range(batch):
+        alone = make_draw(SamplingConfig(temperature=temperature), Uniforms([row]), Vocabulary("abcdefgh"))
+        assert written(one, 0, 50, alone) == [int(tokens[row]) for tokens in found]
 
 
 def test_certainties_are_drawn() -> None:
     cycle = fit_ngram(np.tile(np.arange(4), 50), 4, NgramConfig(order=3, smoothing="ml"))
-    draw = make_draw(SamplingConfig(), generator())
-    assert list(islice(write(cycle, 3, None, draw), 8)) == [0, 1, 2, 3, 0, 1, 2, 3]
+    assert isinstance(cycle, NgramModel)
+    assert written(cycle, 3, 8, make_draw(SamplingConfig(), Uniforms([0]), Vocabulary("abcd"))) == [0, 1, 2, 3] * 2
 
 
 @pytest.mark.parametrize(("name", "value"), [("tokens", V + 3), ("starts", 10**6), ("starts", -5)])
@@ -122,6 +153,5 @@ def test_a_damaged_model_is_an_error(name: str, value: int) -> None:
     array = getattr(one.orders[1], name).astype(np.int64)
     array[1:] = value
     object.__setattr__(one.orders[1], name, array)
-    draw = make_draw(SamplingConfig(), generator())
     with pytest.raises(ModelError, match="the n-gram file is damaged"):
-        list(islice(write(one, 0, None, draw), 2000))
+        written(one, 0, 2000, draw_of())

@@ -1,16 +1,19 @@
 """The longest match: a worked example, a slow twin, and files that are wrong."""
 
+import copy
 from collections import Counter
-from itertools import islice
 
 import numpy as np
 import pytest
 import torch
 
 from charrnn.config import NgramConfig
-from charrnn.models.language_model import Draw, State, next_log_probs, next_token, write
+from charrnn.models.language_model import State, next_log_probs
 from charrnn.models.ngram import longest
 from charrnn.models.ngram.longest import LongestMatchModel
+from charrnn.models.stepping import Draw, PlainStepper, next_tokens, stepper
+from charrnn.sampling.decoding import Tempered
+from charrnn.sampling.randomness import Uniforms
 from charrnn.scoring.evaluate import evaluate
 from charrnn.text.corpus import Corpus
 
@@ -116,19 +119,24 @@ def test_the_fast_writing_is_the_slow_one(model: LongestMatchModel, tokens: torc
     """Whatever is chosen: the likeliest, the least likely, or the last character that can follow."""
     draws: list[Draw] = [
         lambda logits: logits.argmax(-1),
-        lambda logits: torch.where(logits.isneginf(), 0, logits).argmin(-1),
-        lambda logits: torch.where(logits.isneginf(), -1, torch.arange(6)).argmax(-1),
+        lambda logits: np.where(np.isneginf(logits), 0, logits).argmin(-1),
+        lambda logits: np.where(np.isneginf(logits), -1, np.arange(6)).argmax(-1),
+        Tempered(1.0, Uniforms([0])),
     ]
     for row in range(3):
         _, state = model(tokens[row : row + 1, :20])
         for begin in (None, state):
             for draw in draws:
-                written = list(islice(write(model, 3, begin, draw), 200))
-                token, after, expected = torch.tensor([3]), begin, []
-                for _ in range(200):
-                    token, after = next_token(model, token, after, draw)
-                    expected.append(int(token))
-                assert written == expected
+                found = []
+                for step in (stepper(model, begin), PlainStepper(model, begin)):
+                    token, text = np.array([3]), []
+                    chosen_by = copy.deepcopy(draw)  # from the first random number on
+                    for _ in range(200):
+                        token = next_tokens(step, token, chosen_by)
+                        text.append(int(token[0]))
+                    assert step.state is not None
+                    found.append((text, step.state[0].tolist()))
+                assert found[0] == found[1]
 
 
 def test_tensors_make_the_model_again(model: LongestMatchModel, tokens: torch.Tensor) -> None:
