@@ -50,7 +50,7 @@ class BlendModel:
         return [state[end - size : end] for size, end in zip(self._sizes, ends, strict=True)]
 
 
-class BlendStepper:
+class BlendStepper(Stepper):
     """The steppers of several models as one.
 
     Args:

@@ -6,6 +6,7 @@ knows a faster way has a method of that name. All must agree with the model's lo
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
@@ -24,31 +25,38 @@ Draw = Callable[[Logits], Tokens]
 """Logits (B, V) → tokens (B,): a way of choosing, made by `sampling/decoding.py`."""
 
 
-@runtime_checkable
-class TemperedDraw(Protocol):
+class TemperedDraw(ABC):
     """A draw that changes the distribution by a temperature alone: from p^(1 / temperature), made to sum to 1.
 
-    A model that knows it need not spread out the distribution. Attributes: temperature, more than 0.
+    A model that knows it need not spread out the distribution.
+
+    Attributes:
+        temperature: more than 0.
     """
 
     temperature: float
 
+    @abstractmethod
     def __call__(self, logits: Logits) -> Tokens:
         """Logits (B, V) → tokens (B,); takes the next random number of each row."""
 
+    @abstractmethod
     def uniform(self, row: int) -> float:
         """The next random number of a row, from 0 to 1, 1 excluded."""
 
+    @abstractmethod
     def uniforms(self) -> NDArray[np.float64]:
         """(B,): the next random number of each row."""
 
+    @abstractmethod
     def upcoming(self, count: int) -> NDArray[np.float64]:
         """(B, count): the numbers that come next, which are not taken by it."""
 
 
-class Stepper(Protocol):
+class Stepper(ABC):
     """B texts that a model reads side by side, a character of each at a time."""
 
+    @abstractmethod
     def read(self, tokens: Tokens) -> Logits:
         """Go on by one character.
 
@@ -60,16 +68,21 @@ class Stepper(Protocol):
         """
 
     @property
+    @abstractmethod
     def state(self) -> State | None:
         """After what was read, as the model itself gives and takes it; None before the first character."""
 
-
-@runtime_checkable
-class DrawsNext(Protocol):
-    """A stepper with a faster way to draw than by the logits."""
-
     def draw_next(self, tokens: Tokens, draw: Draw) -> Tokens:
-        """See `next_tokens`."""
+        """One step of sampling: read a character of each text, draw the next. It may be faster than by the logits.
+
+        Args:
+            tokens: (B,), the characters before.
+            draw: chooses from logits.
+
+        Returns:
+            (B,), the characters drawn, which are not read by it.
+        """
+        return draw(self.read(tokens))
 
 
 @runtime_checkable
@@ -93,23 +106,7 @@ def stepper(model: LanguageModel, state: State | None = None, batch_size: int = 
     return PlainStepper(model, state)
 
 
-def next_tokens(stepper: Stepper, tokens: Tokens, draw: Draw) -> Tokens:
-    """One step of sampling: read a character of each text, draw the next.
-
-    Args:
-        stepper: of B texts.
-        tokens: (B,), the characters before.
-        draw: chooses from logits.
-
-    Returns:
-        (B,), the characters drawn, which the stepper has not read.
-    """
-    if isinstance(stepper, DrawsNext):
-        return stepper.draw_next(tokens, draw)
-    return draw(stepper.read(tokens))
-
-
-class PlainStepper:
+class PlainStepper(Stepper):
     """The stepper of a model that has none of its own: by its logits.
 
     Args:
@@ -118,12 +115,17 @@ class PlainStepper:
     """
 
     def __init__(self, model: LanguageModel, state: State | None) -> None:
-        self.model, self.state = model, state
+        self.model, self._state = model, state
+
+    @property
+    def state(self) -> State | None:
+        """See Stepper."""
+        return self._state
 
     def read(self, tokens: Tokens) -> Logits:
         """See Stepper."""
         # Entered anew for each character: a mode that stays on between them would leak into the caller's code.
         with torch.inference_mode():
-            logits, self.state = self.model(torch.from_numpy(tokens)[:, None], self.state)
+            logits, self._state = self.model(torch.from_numpy(tokens)[:, None], self._state)
             found: Logits = logits[:, 0].float().cpu().numpy()
         return found

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import ModelError, UsageError
-from charrnn.models.stepping import Draw, Logits, Tokens
+from charrnn.models.stepping import Draw, Logits, TemperedDraw, Tokens
 from charrnn.sampling.filters import (
     Scores,
     at_temperature,
@@ -39,8 +39,8 @@ class Context(Protocol):
         """The last characters."""
 
 
-class Tempered:
-    """Draw from p^(1 / temperature), made to sum to 1: a TemperedDraw.
+class Tempered(TemperedDraw):
+    """Draw from p^(1 / temperature), made to sum to 1.
 
     Args:
         temperature: more than 0.
@@ -49,11 +49,22 @@ class Tempered:
 
     def __init__(self, temperature: float, random: Uniforms) -> None:
         self.temperature, self.random = temperature, random
-        self.uniform, self.uniforms, self.upcoming = random.take, random.take_all, random.upcoming
 
     def __call__(self, logits: Logits) -> Tokens:
-        """Logits (B, V) → tokens (B,)."""
+        """See TemperedDraw."""
         return draw_from(at_temperature(_scores(logits), self.temperature), self.uniforms())
+
+    def uniform(self, row: int) -> float:
+        """See TemperedDraw."""
+        return self.random.take(row)
+
+    def uniforms(self) -> NDArray[np.float64]:
+        """See TemperedDraw."""
+        return self.random.take_all()
+
+    def upcoming(self, count: int) -> NDArray[np.float64]:
+        """See TemperedDraw."""
+        return self.random.upcoming(count)
 
 
 class Filtered:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from charrnn.config import SamplingConfig
 from charrnn.errors import ModelError
 from charrnn.models.language_model import LanguageModel, State
-from charrnn.models.stepping import Tokens, next_tokens, stepper
+from charrnn.models.stepping import Tokens, stepper
 from charrnn.sampling.decoding import allowed_by, make_draw
 from charrnn.sampling.randomness import Uniforms
 from charrnn.sampling.stopping import Match, Stops
@@ -222,7 +222,7 @@ class Writing:
         Returns:
             The number of each of them, and what the character completed.
         """
-        drawn = next_tokens(self._stepper, self._tokens, self._draw)
+        drawn = self._stepper.draw_next(self._tokens, self._draw)
         self._tokens = drawn
         pieces = [(row, self.texts[row].add(token)) for row, token in zip(self._rows, drawn.tolist(), strict=True)]
         if any(text.is_over for text in self._contexts):

@@ -25,7 +25,7 @@ from charrnn.errors import CharRNNError, CheckpointError
 from charrnn.models.language_model import next_log_probs
 from charrnn.models.ngram import model as ngram
 from charrnn.models.recurrent import RecurrentModel
-from charrnn.models.stepping import next_tokens, stepper
+from charrnn.models.stepping import stepper
 from charrnn.sampling.decoding import Tempered
 from charrnn.sampling.generate import generate
 from charrnn.sampling.randomness import Uniforms
@@ -100,7 +100,7 @@ def use(checkpoint: Checkpoint, chance: random.Random) -> None:
         for act in (
             lambda: model(tokens),
             lambda: next_log_probs(model, tokens[:, :-1], tokens[:, 1:]),
-            lambda: next_tokens(stepper(model, None, 40), tokens[0].numpy(), Tempered(1.0, Uniforms(range(40)))),
+            lambda: stepper(model, None, 40).draw_next(tokens[0].numpy(), Tempered(1.0, Uniforms(range(40)))),
             lambda: list(generate(model, checkpoint.vocabulary, sampling)),
             lambda: list(generate(model, checkpoint.vocabulary, SamplingConfig(length=8, seed=0))),
         ):

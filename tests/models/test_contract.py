@@ -15,7 +15,7 @@ from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.fitting import fit_ngram
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.recurrent import RecurrentModel
-from charrnn.models.stepping import next_tokens, stepper
+from charrnn.models.stepping import stepper
 from charrnn.text.vocabulary import Vocabulary
 
 V, B, T = 6, 3, 20
@@ -150,7 +150,7 @@ def test_the_fast_score_is_the_slow_one(model: LanguageModel, tokens: torch.Tens
 def test_the_fast_step_is_the_slow_one(model: LanguageModel, tokens: torch.Tensor) -> None:
     _, state = model(tokens[:, :5])
     fast = stepper(model, state, B)
-    found = next_tokens(fast, tokens[:, 5].numpy(), lambda logits: logits.argmax(-1))
+    found = fast.draw_next(tokens[:, 5].numpy(), lambda logits: logits.argmax(-1))
     logits, expected_after = model(tokens[:, 5:6], state)
     assert torch.equal(torch.from_numpy(found), logits[:, 0].argmax(-1))
     assert fast.state is not None

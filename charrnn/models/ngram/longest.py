@@ -18,7 +18,7 @@ from torch import Tensor
 from charrnn.config import NgramConfig
 from charrnn.models.language_model import State
 from charrnn.models.ngram.suffixes import ContextIndex, Ints, Progress, text_type
-from charrnn.models.stepping import Draw, Logits, TemperedDraw, Tokens
+from charrnn.models.stepping import Draw, Logits, Stepper, TemperedDraw, Tokens
 
 MOST_PROBABILITIES = 1 << 20
 """How many are spread out at a time."""
@@ -163,7 +163,7 @@ class LongestMatchModel:
         return np.clip(self.index.text.take(after, mode="clip").astype(np.int64) - 1, 0, self.vocab_size - 1)
 
 
-class LongestMatchStepper:
+class LongestMatchStepper(Stepper):
     """Texts that a model writes; where one character alone can follow, and so most often, nothing is drawn.
 
     Args:
@@ -186,7 +186,7 @@ class LongestMatchStepper:
         return self.model.log_probs(low, high)
 
     def draw_next(self, tokens: Tokens, draw: Draw) -> Tokens:
-        """See `next_tokens`."""
+        """See Stepper."""
         if len(tokens) > 1 or not isinstance(draw, TemperedDraw):
             return draw(self.read(tokens))
         self._go_on(tokens)

@@ -15,7 +15,7 @@ from charrnn.models.language_model import State
 from charrnn.models.ngram.descent import Kept, Stream, descend
 from charrnn.models.ngram.smoothing import Weighted
 from charrnn.models.ngram.trie import Ints, walk
-from charrnn.models.stepping import Draw, Logits, TemperedDraw, Tokens
+from charrnn.models.stepping import Draw, Logits, Stepper, TemperedDraw, Tokens
 
 
 @contextmanager
@@ -27,7 +27,7 @@ def damage_is_told() -> Iterator[None]:
         raise ModelError(f"the n-gram file is damaged ({error}); count its text again") from error
 
 
-class NgramStepper:
+class NgramStepper(Stepper):
     """B texts: each a stream of its own, but at temperature 1 many are drawn at once, which gives the same characters.
 
     Args:
@@ -55,7 +55,7 @@ class NgramStepper:
         return log_probs
 
     def draw_next(self, tokens: Tokens, draw: Draw) -> Tokens:
-        """See `next_tokens`."""
+        """See Stepper."""
         if not (self.is_mixture and isinstance(draw, TemperedDraw)):
             return draw(self.read(tokens))
         with damage_is_told():

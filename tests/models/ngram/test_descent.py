@@ -8,7 +8,7 @@ from charrnn.config import NgramConfig, SamplingConfig
 from charrnn.errors import ModelError
 from charrnn.models.ngram.fitting import fit_ngram
 from charrnn.models.ngram.model import NgramModel
-from charrnn.models.stepping import Draw, Logits, Tokens, next_tokens, stepper
+from charrnn.models.stepping import Draw, Logits, TemperedDraw, Tokens, stepper
 from charrnn.sampling.decoding import make_draw
 from charrnn.sampling.randomness import Uniforms
 from charrnn.text.vocabulary import Vocabulary
@@ -31,12 +31,12 @@ def draw_of(batch: int = 1, **settings: float) -> Draw:
 def written(one: NgramModel, first: int, count: int, draw: Draw) -> list[int]:
     step, token, found = stepper(one), np.array([first]), []
     for _ in range(count):
-        token = next_tokens(step, token, draw)
+        token = step.draw_next(token, draw)
         found.append(int(token[0]))
     return found
 
 
-class Grid:
+class Grid(TemperedDraw):
     """A draw at temperature 1 whose random numbers are evenly spread: shares of them are probabilities."""
 
     temperature = 1.0
@@ -66,7 +66,7 @@ def test_shares_are_probabilities(smoothing: str, context: list[int]) -> None:
     logits, _ = one(tokens)
     _, state = one(tokens[:, :-1]) if context else (None, None)
     states = None if state is None else tuple(part.expand(count, -1) for part in state)
-    drawn = next_tokens(stepper(one, states, count), tokens[0, -1:].expand(count).numpy(), Grid(count))
+    drawn = stepper(one, states, count).draw_next(tokens[0, -1:].expand(count).numpy(), Grid(count))
     shares = torch.bincount(torch.from_numpy(drawn), minlength=V) / count
     torch.testing.assert_close(shares, logits[0, -1].exp(), atol=(ORDER + 2) / count, rtol=0)
 
@@ -88,7 +88,7 @@ def test_chi_squared_of_a_batch() -> None:
     one, draw = model(), draw_of(200)
     step, token, columns = stepper(one, None, 200), np.zeros(200, np.int64), []
     for _ in range(60):
-        token = next_tokens(step, token, draw)
+        token = step.draw_next(token, draw)
         columns.append(torch.from_numpy(token))
     text = torch.stack(columns, dim=1)
     logits, _ = one(torch.cat((torch.zeros(200, 1, dtype=torch.int64), text[:, :-1]), dim=1))
@@ -121,7 +121,7 @@ def test_a_stream_goes_on_from_a_state() -> None:
     step, token = stepper(one, state), np.array([2])
     for _ in range(30):
         log_probs, state = one(torch.from_numpy(token)[:, None], state)
-        token = next_tokens(step, token, lambda logits: logits.argmax(-1))
+        token = step.draw_next(token, lambda logits: logits.argmax(-1))
         assert token[0] == log_probs[0, 0].argmax()
         assert torch.equal(step.state[0], state[0])  # type: ignore[index]
 
@@ -133,7 +133,7 @@ def test_a_batch_writes_what_each_of_its_texts_does_alone(temperature: float) ->
     step, tokens, draw, found = stepper(one, None, batch), np.zeros(batch, np.int64), None, []
     draw = draw_of(batch, temperature=temperature)
     for _ in range(50):
-        tokens = next_tokens(step, tokens, draw)
+        tokens = step.draw_next(tokens, draw)
         found.append(tokens)
     for row in range(batch):
         alone = make_draw(SamplingConfig(temperature=temperature), Uniforms([row]), Vocabulary("abcdefgh"))

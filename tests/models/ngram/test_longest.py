@@ -11,7 +11,7 @@ from charrnn.config import NgramConfig
 from charrnn.models.language_model import State, next_log_probs
 from charrnn.models.ngram import longest
 from charrnn.models.ngram.longest import LongestMatchModel
-from charrnn.models.stepping import Draw, PlainStepper, next_tokens, stepper
+from charrnn.models.stepping import Draw, PlainStepper, stepper
 from charrnn.sampling.decoding import Tempered
 from charrnn.sampling.randomness import Uniforms
 from charrnn.scoring.evaluate import evaluate
@@ -132,7 +132,7 @@ def test_the_fast_writing_is_the_slow_one(model: LongestMatchModel, tokens: torc
                     token, text = np.array([3]), []
                     chosen_by = copy.deepcopy(draw)  # from the first random number on
                     for _ in range(200):
-                        token = next_tokens(step, token, chosen_by)
+                        token = step.draw_next(token, chosen_by)
                         text.append(int(token[0]))
                     assert step.state is not None
                     found.append((text, step.state[0].tolist()))
