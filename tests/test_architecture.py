@@ -23,7 +23,7 @@ FLOORS = {
     "config": 0,
     "__init__": 0,
 }
-NEIGHBOURS = {("config", "errors"), ("checkpoint", "facts"), ("__main__", "cli")}
+NEIGHBOURS = {("config", "errors"), ("checkpoint", "facts"), ("checkpoint", "sampling"), ("__main__", "cli")}
 """Rooms on one floor of which the first may import the second; text and models, say, may not."""
 SCREEN = {"typer", "rich", "tqdm"}
 FILES = sorted(PACKAGE.rglob("*.py"))

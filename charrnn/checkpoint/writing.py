@@ -11,6 +11,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import save_file
+from torch import Tensor
 
 from charrnn.checkpoint.checksums import CHECKSUM, metadata_of, of_tensors
 from charrnn.checkpoint.contents import FORMAT, TRAINING, Model, Ongoing, config_of, kind_of, tensors_of
@@ -58,13 +59,31 @@ def save(
     said = json.dumps(header)
     if len(said) > MOST_HEADER // 2:  # the other half is for the names of tensors
         raise CheckpointError(f"{path}: too many different characters for a checkpoint; read the text with --bytes")
+    write(path, on_cpu, metadata_of(said), "--out", previous)
+
+
+def write(
+    path: Path, tensors: dict[str, Tensor], metadata: dict[str, str], option: str, previous: Path | None = None
+) -> None:
+    """Write a safetensors file, whole or not at all.
+
+    Args:
+        path: the file.
+        tensors: contiguous, on the CPU.
+        metadata: what it says beside them.
+        option: with which another place can be said.
+        previous: where what is in the file now is kept.
+
+    Raises:
+        CheckpointError: it cannot be written.
+    """
     part = _beside(path, "part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.unlink(missing_ok=True)  # of a process that was killed
         part.touch()
         mode = part.stat().st_mode  # what the user's umask says; safetensors makes private files
-        save_file(on_cpu, part, metadata=metadata_of(said))
+        save_file(tensors, part, metadata=metadata)
         part.chmod(mode)
         _flush(part, os.O_RDWR)
         if previous and path.exists():
@@ -74,7 +93,7 @@ def save(
             _flush(path.parent, os.O_RDONLY)  # or the new name may be gone after a power cut
     except (OSError, SafetensorError) as error:
         raise CheckpointError(
-            f"{path}: cannot be written: {_reason(error)}; make room, or say another place with --out"
+            f"{path}: cannot be written: {_reason(error)}; make room, or say another place with {option}"
         ) from error
     finally:
         with suppress(OSError):

@@ -47,7 +47,7 @@ def forget_last(path: Path) -> None:
         one.unlink(missing_ok=True)
 
 
-def check_writable(path: Path) -> None:
+def check_writable(path: Path, option: str = "--out") -> None:
     """Raise CheckpointError now, not after the work, if no file can be made beside the checkpoint, or none so named."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,13 +55,13 @@ def check_writable(path: Path) -> None:
             pass
     except OSError as error:
         raise CheckpointError(
-            f"{path.parent}: cannot be written to: {error.strerror}; say another place with --out"
+            f"{path.parent}: cannot be written to: {error.strerror}; say another place with {option}"
         ) from error
     try:
         with suppress(FileNotFoundError):
             path.with_name(f".{path.name}-last.part").lstat()  # as long as the longest name that is made of it
     except OSError as error:
-        raise CheckpointError(f"{path}: {error.strerror}; say a shorter one with --out") from error
+        raise CheckpointError(f"{path}: {error.strerror}; say a shorter one with {option}") from error
 
 
 @contextmanager

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import stat
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated
 
 import typer
 
-from charrnn.config import SamplingConfig
+from charrnn.config import LARGEST_INTEGER, SamplingConfig
 from charrnn.errors import TextError, UsageError
 
-RED, PLAIN = "\x1b[31m", "\x1b[0m"
 MOST_PRIME = 10_000_000
 """Bytes of a prime: what it is read from may have no end."""
 
@@ -42,6 +40,57 @@ def sample(
             metavar="error|skip|replace",
         ),
     ] = "error",
+    count: Annotated[
+        int | None,
+        typer.Option(
+            help="Write so many texts, side by side; their seeds are --seed and those after it, so each can be written "
+            "again by itself. Between them is a line of dashes.",
+            min=1,
+            max=LARGEST_INTEGER,
+            show_default=False,
+        ),
+    ] = None,
+    best_of: Annotated[
+        int | None,
+        typer.Option(
+            help="Write so many texts and show the one that the model finds likeliest, per character.",
+            min=1,
+            max=LARGEST_INTEGER,
+            show_default=False,
+        ),
+    ] = None,
+    beam: Annotated[
+        int | None,
+        typer.Option(
+            help="Draw nothing, but look for the likeliest text, by keeping so many beginnings of each length.",
+            min=1,
+            max=LARGEST_INTEGER,
+            show_default=False,
+        ),
+    ] = None,
+    mix: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Write with another checkpoint, too, such as deep:0.3: its probabilities count 30%. "
+            "May be said several times.",
+            metavar="OTHER:WEIGHT",
+            show_default=False,
+        ),
+    ] = None,
+    interactive: Annotated[
+        bool,
+        typer.Option("--interactive", "-i", help="Go on from what is typed, line after line; /help says what else."),
+    ] = False,
+    save_state: Annotated[
+        str | None,
+        typer.Option(help="Keep in a file where the text ends, for --load-state.", metavar="FILE", show_default=False),
+    ] = None,
+    load_state: Annotated[
+        str | None,
+        typer.Option(
+            help="Go on where that text ended, as if there had been no end.", metavar="FILE", show_default=False
+        ),
+    ] = None,
     novelty: Annotated[
         bool,
         typer.Option(
@@ -58,8 +107,26 @@ def sample(
         ),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Print JSON: the text, its seed, its log-probabilities; a list, with --count."),
+    ] = False,
+    context: typer.Context,
 ) -> None:
-    """Write text with a model, to standard output, character by character."""
+    """Write text with a model, to standard output, character by character.
+
+    Filters work in this order: --allow and --ban, --match, --repetition-penalty, --temp, --top-k, --top-p, --min-p.
+
+    The same model, options and seed give the same text, on the same machine.
+    """  # fmt: skip
+    ways = {
+        "--count": count and count > 1, "--best-of": best_of, "--beam": beam, "--interactive": interactive,
+        "--novelty": novelty,
+    }  # fmt: skip
+    _one_at_most(ways)
+    _one_at_most({"--json": as_json, "--interactive": interactive, "--novelty": novelty})
+    _one_at_most({"--save-state": save_state, "--beam": beam, "--interactive": interactive})
+    _one_at_most({"--load-state": load_state, "--count": count, "--best-of": best_of})
     read = _prime(prime, prime_file)
     if novelty and sampling.length == 0:
         raise UsageError("--length 0: there is nothing to judge; leave out --novelty")
@@ -67,41 +134,54 @@ def sample(
         raise UsageError(f"--text {text}: is for --novelty alone")
     import torch
 
-    from charrnn.checkpoint import load, newest
-    from charrnn.cli.checkpoints import FOLDER, find
+    from charrnn.cli import sample_display as display
+    from charrnn.cli.blending import load_blended
+    from charrnn.cli.checkpoints import check_writable
     from charrnn.cli.devices import choose
-    from charrnn.cli.novelty_display import show_sample, sort
-    from charrnn.cli.terminal import BAR_DELAY, bar, say
-    from charrnn.cli.texts import read_fitted_on
-    from charrnn.sampling.generate import generate
+    from charrnn.cli.options import said
+    from charrnn.sampling.generate import new_seed
 
+    asked = said(context)
+    if save_state:
+        check_writable(Path(save_state), "--save-state")
+    if beam:
+        _refuse_what_is_drawn(asked)
     # One character of one stream is too little work to share: threads would only wait for each other.
-    torch.set_num_threads(1)
-    path = find(checkpoint) if checkpoint else newest(FOLDER)
-    model = load(path, choose(device))
-    sampling = sampling if sampling.seed is not None else _with_new_seed(sampling)
-    before = read if model.vocabulary.is_bytes else _plain(read)
-    characters = generate(model.model, model.vocabulary, sampling, before, unknown)
-    corpus = read_fitted_on(model, text) if novelty else None
-    training = sort(corpus) if corpus else None
-    say(f"{model.path}: {model.description}, temperature {sampling.temperature:g}, seed {sampling.seed}")
-    write = _writer()
-    write(before, False)
-    pieces: Iterable[tuple[str, bool]] = ((character, False) for character in characters)
-    is_marked = training is not None and _has_colours()
-    if training and is_marked:
-        pieces = training.mark_copies(characters)
-    written = []
-    # A bar where the text goes to a file: on a screen the text itself shows how far it is.
-    with bar(sampling.length, "writing", "char", delay=BAR_DELAY, hidden=not _is_file(sys.stdout)) as shown:
-        for piece, is_copied in pieces:
-            write(piece, is_copied)
-            shown.update()
-            if training:
-                written.append(piece)
-    write("\n" if sys.stdout.isatty() else "", False)
-    if corpus and training:
-        show_sample("".join(written), training, corpus, is_marked)
+    if not (ways["--count"] or best_of or beam):
+        torch.set_num_threads(1)
+    blend = load_blended(checkpoint, mix or (), choose(device))
+    if sampling.seed is None:
+        sampling = replace(sampling, seed=new_seed())
+    before = read if blend.vocabulary.is_bytes else _plain(read)
+    source = display.Source(blend, sampling, before, unknown, load_state, "seed" in asked)
+    if interactive:
+        from charrnn.cli.interactive import converse
+
+        marks = converse(source)
+    elif beam:
+        marks = display.show_likeliest(source, beam, as_json)
+    elif best_of:
+        marks = display.show_best(source, best_of, as_json)
+    elif as_json or (count or 1) > 1 or source.count > 1:
+        marks = display.show_several(source, count or 1, as_json)
+    else:
+        marks = display.show_one(source, novelty, text)
+    if save_state:
+        blend.save(Path(save_state), marks)
+
+
+def _one_at_most(options: Mapping[str, object]) -> None:
+    chosen = [name for name, value in options.items() if value]
+    if len(chosen) > 1:
+        raise UsageError(f"{chosen[0]} and {chosen[1]}: say one of them")
+
+
+def _refuse_what_is_drawn(asked: frozenset[str]) -> None:
+    """Raise UsageError where a setting was said that plays no part in a search."""
+    for name in ("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "repetition_window", "seed"):
+        if name in asked:
+            flag = "--temp" if name == "temperature" else f"--{name.replace('_', '-')}"
+            raise UsageError(f"{flag}: --beam draws nothing; leave out one of them")
 
 
 def _prime(prime: str | None, prime_file: str | None) -> str:
@@ -123,41 +203,3 @@ def _prime(prime: str | None, prime_file: str | None) -> str:
 def _plain(text: str) -> str:
     """The prime as `read_corpus` would read it, which is all that a model of characters knows."""
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _is_file(stream: TextIO) -> bool:
-    return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
-
-
-def _with_new_seed(sampling: SamplingConfig) -> SamplingConfig:
-    from dataclasses import replace
-    from secrets import randbelow
-
-    return replace(sampling, seed=randbelow(2**31))
-
-
-def _has_colours() -> bool:
-    """Whether standard output is a terminal that has them, and its user wants them (NO_COLOR)."""
-    from rich.console import Console
-
-    screen = Console(file=sys.stdout)
-    return sys.stdout.isatty() and screen.color_system is not None and not screen.no_color
-
-
-def _writer() -> Callable[[str, bool], None]:
-    """To a terminal, what a person can read, perhaps in red; to a pipe or a file, the very characters in UTF-8."""
-    from charrnn.cli.terminal import visible
-
-    if sys.stdout.isatty():
-        sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal that cannot show é shows ?
-
-        def write(text: str, is_red: bool) -> None:
-            sys.stdout.write(f"{RED}{visible(text)}{PLAIN}" if is_red else visible(text))
-            sys.stdout.flush()
-    else:
-
-        def write(text: str, is_red: bool) -> None:
-            sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
-            sys.stdout.buffer.flush()
-
-    return write

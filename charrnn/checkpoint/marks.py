@@ -1,0 +1,143 @@
+"""Places in texts that are being written, in a safetensors file, to go on from.
+
+Beside the model's state a file has all characters so far and how many random numbers each text has taken. It is of use
+with the very model that it was written with, and says which one that is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from charrnn.checkpoint import files
+from charrnn.checkpoint.contents import Checkpoint, below
+from charrnn.checkpoint.writing import write
+from charrnn.config import LARGEST_INTEGER
+from charrnn.errors import CharRNNError, CheckpointError
+from charrnn.facts import MOST, restore
+from charrnn.models.language_model import LanguageModel
+from charrnn.sampling.writing import Mark, joined
+
+KEY = "charrnn-state"
+"""Of the JSON string in a file's metadata."""
+FORMAT = 1
+STATE = "state."
+"""Begins the names of the model's tensors."""
+
+
+def identity_of(checkpoints: Sequence[Checkpoint], weights: Sequence[float]) -> str:
+    """What tells a model, or a blend of some, from all others, wherever its file is.
+
+    Args:
+        checkpoints: the models.
+        weights: of each in the blend.
+    """
+    said = [(one.description, asdict(one.facts), weight) for one, weight in zip(checkpoints, weights, strict=True)]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def save_marks(path: Path, marks: Sequence[Mark], identity: str) -> None:
+    """Write the places of some texts, whole or not at all.
+
+    Args:
+        path: the file.
+        marks: one at least; all with a state, or none.
+        identity: of the model.
+
+    Raises:
+        CheckpointError: it cannot be written.
+    """
+    said = {
+        "format": FORMAT,
+        "model": identity,
+        "lengths": [len(mark.ids) for mark in marks],
+        "begins": [mark.begin for mark in marks],
+        "seeds": [mark.seed for mark in marks],
+        "positions": [mark.position for mark in marks],
+    }
+    tensors = {"ids": torch.tensor([token for mark in marks for token in mark.ids], dtype=torch.int32)}
+    for i, part in enumerate(joined([mark.state for mark in marks]) or ()):
+        tensors[f"{STATE}{i}"] = part.cpu().contiguous()
+    write(path, tensors, {KEY: json.dumps(said)}, "--save-state")
+
+
+def load_marks(path: Path, model: LanguageModel, identity: str) -> list[Mark]:
+    """The places of some texts.
+
+    Args:
+        path: the file.
+        model: what wrote them; it takes a step, to see that the states are its own.
+        identity: of the model.
+
+    Raises:
+        CheckpointError: the file cannot be read, is none of this kind, is damaged, or is of another model.
+    """
+    if not path.exists():
+        raise CheckpointError(f"{path}: there is no such file; --save-state makes one")
+    _, metadata, tensors = files.read(path, lambda name: True)
+    if KEY not in metadata:
+        raise CheckpointError(f"{path}: is no state of a text; --save-state makes one")
+    try:
+        header: dict[str, Any] = restore("header", json.loads(metadata[KEY]), dict[str, object])
+        if header.get("format") != FORMAT:
+            raise ValueError(f"format: expected {FORMAT}, found {header.get('format')!r:.50}")
+        if header.get("model") != identity:
+            raise CheckpointError(f"{path}: was written with another model, or another --mix; name that one")
+        return _marks(header, tensors, model)
+    except CheckpointError:
+        raise
+    except (ValueError, TypeError, KeyError, IndexError, RuntimeError, OverflowError, CharRNNError) as error:
+        line = " ".join(str(error).split())
+        raise CheckpointError(f"{path}: is damaged: {line:.200}; write a new one with --save-state") from error
+
+
+def _marks(header: dict[str, Any], tensors: dict[str, Tensor], model: LanguageModel) -> list[Mark]:
+    """What a header and tensors say; ValueError, or whatever the model raises, says what is wrong."""
+    columns = {
+        name: restore(name, header[name], tuple[int, ...]) for name in ("lengths", "begins", "seeds", "positions")
+    }
+    ids = tensors["ids"]
+    if ids.ndim != 1 or ids.dtype != torch.int32 or min(columns["lengths"], default=0) < 1:
+        raise ValueError("ids: expected some of each text")
+    if len(ids) != sum(columns["lengths"]) or ids.min() < 0 or ids.max() >= model.vocab_size:
+        raise ValueError(f"ids: expected {sum(columns['lengths'])} below {model.vocab_size}")
+    rows = list(zip(*columns.values(), strict=True))
+    for length, begin, seed, position in rows:
+        if not (0 <= begin <= length and 0 <= seed <= LARGEST_INTEGER + MOST and 0 <= position <= MOST):
+            raise ValueError("expected a beginning within the text, and a seed and a position that are numbers")
+    state = _state(below(STATE, tensors), len(rows), model)
+    ends = np.cumsum(columns["lengths"]).tolist()
+    return [
+        Mark(
+            None if state is None else tuple(part[i : i + 1] for part in state),
+            tuple(ids[end - length : end].tolist()),
+            begin,
+            seed,
+            position,
+        )
+        for i, ((length, begin, seed, position), end) in enumerate(zip(rows, ends, strict=True))
+    ]
+
+
+def _state(tensors: dict[str, Tensor], rows: int, model: LanguageModel) -> tuple[Tensor, ...] | None:
+    if not tensors:
+        return None
+    tokens = torch.zeros(rows, 1, dtype=torch.int64)
+    with torch.inference_mode():
+        _, expected = model(tokens)
+        state = tuple(tensors[str(i)].to(part.device) for i, part in enumerate(expected))
+        for i, (found, part) in enumerate(zip(state, expected, strict=True)):
+            if len(tensors) != len(expected) or found.shape != part.shape or found.dtype != part.dtype:
+                raise ValueError(f"{STATE}{i}: expected {part.dtype} of shape {tuple(part.shape)}")
+            if part.is_floating_point() and not found.isfinite().all():
+                raise ValueError(f"{STATE}{i}: expected numbers")
+        model(tokens, state)
+    return state

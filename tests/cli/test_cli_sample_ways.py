@@ -1,0 +1,227 @@
+"""`charrnn sample`: filters, stops, several texts, searches, mixtures, states, JSON, and talking with it."""
+
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from program import Charrnn, Outcome
+
+DASHES = "-" * 15
+
+
+def written(result: Outcome) -> str:
+    assert result.status == 0, result.err
+    return result.text
+
+
+def json_of(result: Outcome) -> Any:
+    return json.loads(written(result))
+
+
+@pytest.mark.parametrize("model", ["text-lstm", "text-tuned-3"])
+def test_a_text_is_the_same_alone_among_others_and_after_a_pause(charrnn: Charrnn, models: Path, model: str) -> None:
+    words = ("sample", model, "--temp", 0.8, "--prime", "To")
+    together = written(charrnn(*words, "--length", 60, "--seed", 5, "--count", 3)).split(f"\n{DASHES}\n")
+    for i, text in enumerate(together):
+        alone = written(charrnn(*words, "--length", 60, "--seed", 5 + i))
+        assert text == alone
+        first = written(charrnn(*words, "--length", 25, "--seed", 5 + i, "--save-state", "state"))
+        rest = charrnn("sample", model, "--temp", 0.8, "--length", 35, "--load-state", "state", "--save-state", "state")
+        assert first + written(rest) == alone
+        assert f"seed {5 + i}, goes on from state" in rest.err
+    assert len(set(together)) == 3
+
+
+def test_several_texts_go_on_from_one_state(charrnn: Charrnn, models: Path) -> None:
+    whole = written(charrnn("sample", "--count", 2, "--seed", 1, "--length", 30)).split(f"\n{DASHES}\n")
+    charrnn("sample", "--count", 2, "--seed", 1, "--length", 20, "--save-state", "state")
+    rest = written(charrnn("sample", "--load-state", "state", "--length", 10)).split(f"\n{DASHES}\n")
+    assert [text[20:] for text in whole] == rest
+    result = charrnn("sample", "--load-state", "state", "--interactive")
+    assert result.failed_with(2, "--load-state state: holds 2 texts")
+
+
+def test_a_state_goes_on_with_more_of_a_prime_or_another_seed(charrnn: Charrnn, models: Path) -> None:
+    charrnn("sample", "--prime", "To be", "--length", 0, "--save-state", "state")
+    expected = written(charrnn("sample", "--prime", "To be, or", "--length", 30, "--seed", 3))
+    found = written(charrnn("sample", "--load-state", "state", "--prime", ", or", "--length", 30, "--seed", 3))
+    assert "To be" + found == expected
+
+
+def test_a_state_is_of_one_model(charrnn: Charrnn, models: Path) -> None:
+    charrnn("sample", "text-lstm", "--length", 5, "--save-state", "state")
+    assert charrnn("sample", "text-tuned-3", "--load-state", "state").failed_with(1, "state: was written with another")
+    mixed = charrnn("sample", "text-lstm", "--mix", "text-tuned-3:0.5", "--load-state", "state")
+    assert mixed.failed_with(1, "another --mix")
+    assert charrnn("sample", "--load-state", "nothing").failed_with(1, "nothing: there is no such file; --save-state")
+    is_model = charrnn("sample", "--load-state", models / "text-lstm.safetensors")
+    assert is_model.failed_with(1, "is no state of a text")
+    assert charrnn("sample", "--save-state", "text.txt/s").failed_with(1, "text.txt", "another place with --save-state")
+
+
+def test_filters(charrnn: Charrnn, models: Path) -> None:
+    words = ("sample", "text-lstm", "--length", 300, "--seed", 1, "--temp", 3)
+    plain = written(charrnn(*words))
+    assert {"t", "e"} <= set(plain)
+    assert not set("te\n") & set(written(charrnn(*words, "--ban", r"te\n")))
+    assert set(written(charrnn(*words, "--allow", "ao "))) == set("ao ")
+    assert written(charrnn(*words, "--min-p", 1)) == written(charrnn(*words, "--top-k", 1))
+    least = written(charrnn(*words, "--repetition-penalty", 1e30, "--repetition-window", 20))
+    assert all(least[i] not in least[max(0, i - 20) : i] for i in range(300))
+
+
+def test_stops(charrnn: Charrnn, models: Path) -> None:
+    words = ("sample", "text-tuned-3", "--seed", 1)
+    plain = written(charrnn(*words))
+    assert written(charrnn(*words, "--until", r"\n")) == plain[: plain.index("\n") + 1]
+    first = min(plain.index(end) + len(end) for end in ("in the", "\n", "er "))
+    assert written(charrnn(*words, "--until", "in the", "--until", r"\n", "--until", "er ")) == plain[:first]
+    ended = re.search(r"[a-z]+,", plain)
+    assert ended
+    assert written(charrnn(*words, "--until-regex", "[a-z]+,")) == plain[: ended.end()]
+    assert written(charrnn(*words, "--until", "Zebra", "--length", 50)) == plain[:50]
+    assert charrnn(*words, "--until", "").failed_with(2, "--until", "must not be empty")
+    assert charrnn(*words, "--until-regex", "a*").failed_with(2, "--until-regex a*: matches nothing at all")
+    assert charrnn(*words, "--until-regex", "(").failed_with(2, "--until-regex (: is no regular expression")
+
+
+@pytest.mark.parametrize("model", ["text-lstm", "text-tuned-3"])
+def test_what_is_written_matches(charrnn: Charrnn, models: Path, model: str) -> None:
+    """Even from a model that was trained for three steps: what cannot lead to a match is not written."""
+    pattern = r"(To|Or) [a-z]{2,6}( [a-z]+)*\."
+    result = charrnn("sample", model, "--match", pattern, "--count", 5, "--seed", 1, "--length", 2000)
+    for text in written(result).split(f"\n{DASHES}\n"):
+        assert re.fullmatch(pattern, text)
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "part"),
+    [
+        (["--match", "To zebra"], 1, "--match To zebra: cannot be met after 'To '"),
+        (["--match", "[a-z ]+Q"], 1, "--match [a-z ]+Q: is not met yet after 50 characters; say a larger --length"),
+        (["--match", "("], 2, "--match (: is no regular expression"),
+        (["--match", "T.*", "--ban", "T"], 1, "--match T.*: cannot be met after ''"),
+        (["--allow", "é"], 2, "no character of the model is left"),
+        (["--ban", r"\q"], 2, r"\q: is no escape"),
+        (["--count", "2", "--beam", "2"], 2, "--count and --beam: say one of them"),
+        (["--beam", "2", "--temp", "0.5"], 2, "--temp: --beam draws nothing"),
+        (["--beam", "2", "--save-state", "s"], 2, "--save-state and --beam"),
+        (["--count", "2", "--novelty"], 2, "--count and --novelty"),
+        (["--json", "--interactive"], 2, "--json and --interactive"),
+        (["--mix", "text-lstm"], 2, "--mix text-lstm: must be a checkpoint and its weight"),
+        (["--mix", "text-lstm:1"], 2, "--mix text-lstm:1: must be"),
+        (["--mix", "text-lstm:0.5", "--mix", "text-lstm:0.5"], 2, "leaves nothing for the first model"),
+        (["--mix", "nothing:0.5"], 1, "nothing: there is no such file"),
+    ],
+)
+def test_wrong_usage(charrnn: Charrnn, models: Path, words: list[str], status: int, part: str) -> None:
+    result = charrnn("sample", "text-tuned-3", "--length", 50, *words)
+    assert result.status == status
+    line = result.err.splitlines()[-1]
+    assert line.startswith("charrnn: ")
+    assert part in line
+
+
+def test_beam_search_finds_a_text_that_is_at_least_as_likely_as_the_likeliest_characters(
+    charrnn: Charrnn, models: Path
+) -> None:
+    words = ("sample", "text-tuned-3", "--prime", "W", "--length", 30, "--json")
+    greedy = json_of(charrnn(*words, "--temp", 0))
+    wide = json_of(charrnn(*words, "--beam", 20))
+    assert wide["nats_per_char"] <= greedy["nats_per_char"] + 1e-9
+    assert json_of(charrnn(*words, "--beam", 1))["text"] == greedy["text"]
+    ended = written(charrnn("sample", "text-tuned-3", "--prime", "W", "--beam", 5, "--until", r"\n"))
+    assert ended.count("\n") == 1
+    assert written(charrnn("sample", "text-lstm", "--beam", 3, "--match", "a|bb")) in ("a", "bb")
+
+
+def test_the_best_of_several_is_the_likeliest(charrnn: Charrnn, models: Path) -> None:
+    words = ("sample", "text-lstm", "--length", 40, "--seed", 3, "--json")
+    all_of_them = json_of(charrnn(*words, "--count", 4))
+    best = json_of(charrnn(*words, "--best-of", 4))
+    assert best == min(all_of_them, key=lambda text: text["nats_per_char"])
+    result = charrnn(*words[:-1], "--best-of", 4)
+    assert written(result) == best["text"]
+    assert f"seed {best['seed']}, the likeliest of 4" in result.err
+
+
+def test_json_has_text_seed_and_log_probabilities(charrnn: Charrnn, models: Path) -> None:
+    found = json_of(charrnn("sample", "text-tuned-3", "--length", 20, "--seed", 4, "--temp", 0.5, "--json"))
+    assert found["text"] == written(charrnn("sample", "text-tuned-3", "--length", 20, "--seed", 4, "--temp", 0.5))
+    assert (found["seed"], found["characters"], found["temperature"]) == (4, 20, 0.5)
+    assert len(found["log_probs"]) == 20
+    assert max(found["log_probs"]) <= 0
+    assert found["nats_per_char"] == pytest.approx(-sum(found["log_probs"]) / 20)
+    assert found["bits_per_char"] == pytest.approx(found["nats_per_char"] / math.log(2))
+    several = json_of(charrnn("sample", "--length", 5, "--count", 2, "--json", "--seed", 7))
+    assert [one["seed"] for one in several] == [7, 8]
+    empty = json_of(charrnn("sample", "--length", 0, "--json"))
+    assert (empty["text"], empty["nats_per_char"]) == ("", None)
+
+
+def test_a_mixture_of_checkpoints(charrnn: Charrnn, models: Path) -> None:
+    """Nearly all of one is that one, and half of a model is the whole of it."""
+    words = ("--length", 60, "--seed", 2, "--top-k", 100)  # which n-grams draw as all others, by their logits
+    lstm, tuned = (written(charrnn("sample", name, *words)) for name in ("text-lstm", "text-tuned-3"))
+    mixed = charrnn("sample", "text-lstm", "--mix", "text-tuned-3:0.5", *words)
+    assert written(mixed) not in (lstm, tuned)
+    assert "lstm 1x8 (50%) and checkpoints/text-tuned-3.safetensors: tuned order 3 (50%)" in mixed.err
+    assert written(charrnn("sample", "text-lstm", "--mix", "text-tuned-3:0.9999999", *words)) == tuned
+    assert written(charrnn("sample", "text-tuned-3", "--mix", "text-tuned-3:0.5", *words)) == tuned
+    first = written(charrnn("sample", "text-lstm", "--mix", "text-tuned-3:0.5", *words, "--save-state", "s"))
+    longer = written(charrnn("sample", "text-lstm", "--mix", "text-tuned-3:0.5", *words, "--length", 80))
+    rest = charrnn("sample", "text-lstm", "--mix", "text-tuned-3:0.5", *words[4:], "--load-state", "s", "--length", 20)
+    assert first + written(rest) == longer
+
+
+def test_models_of_different_characters_do_not_mix(charrnn: Charrnn, models: Path, folder: Path) -> None:
+    (folder / "other.txt").write_text("xyz " * 100, encoding="utf-8")
+    charrnn("ngram", "other.txt", "--order", 2)
+    result = charrnn("sample", "text-lstm", "--mix", "other-tuned-2:0.5")
+    assert result.failed_with(1, "--mix other-tuned-2: knows other characters than text-lstm (4, not 24)")
+
+
+def test_talking_in_a_pipe(charrnn: Charrnn, models: Path) -> None:
+    """What is written goes to stdout, all else to stderr; the state is kept from line to line."""
+
+    def talk(*lines: str, length: int = 12) -> Outcome:
+        stdin = "".join(f"{line}\n" for line in lines).encode()
+        return charrnn("sample", "text-tuned-3", "--interactive", "--length", length, "--seed", 1, stdin=stdin)
+
+    whole = written(charrnn("sample", "text-tuned-3", "--prime", "To", "--length", 24, "--seed", 1))[2:]
+    assert written(talk("To", "")).replace("\n", "") == whole.replace("\n", "")
+    assert written(talk("To", "be", "/undo", "")) == written(talk("To", "be")) + written(talk("To", ""))[13:]
+    again = written(talk("To", "/retry")).encode()
+    assert again[:12] != again[13:25]
+    assert written(talk("To", "/temp 0", "", "/reset", "To", "/reset", "To")).splitlines()[-1]
+    assert "temperature 0.5\n" in talk("/temp 0.5").err
+    cold = written(talk("/temp 0", "To", "/retry"))
+    assert cold[: len(cold) // 2] == cold[len(cold) // 2 :]
+    assert written(talk("/seed 9", "To")) == written(talk("/length 12", "/seed 9", "To", "/quit", "To"))
+    assert len(written(talk("/length 5", "W"))) == 6
+    primed = charrnn("sample", "text-tuned-3", "--prime", "To be\nor", "--length", 12, "--seed", 1)
+    assert written(talk(r"To be\nor")).rstrip("\n") == written(primed)[8:].rstrip("\n")
+    for line, part in (
+        ("/undo", "/undo: there is nothing to forget"),
+        ("/retry", "nothing was written yet"),
+        ("/temp", "/temp : must be a number"),
+        ("/temp -1", "--temp -1.0: must be 0 or more"),
+        ("/nothing", "/nothing: there is no such command"),
+        ("//", "does not know the character '/'"),
+        ("é", "does not know the character 'é'"),
+    ):
+        result = talk(line, "To")
+        assert part in result.err
+        assert written(result) == written(talk("To")), line
+    assert "/retry          write something else" in talk("/help").err
+
+
+def test_a_conversation_can_be_gone_on_with(charrnn: Charrnn, models: Path) -> None:
+    words = ("sample", "text-lstm", "--length", 10, "--seed", 1)
+    charrnn(*words, "--prime", "To be", "--save-state", "state")
+    expected = written(charrnn(*words, "--prime", "To be", "--length", 20))[15:]
+    found = written(charrnn("sample", "text-lstm", "--load-state", "state", "--length", 10, "-i", stdin=b"\n"))
+    assert found.removesuffix("\n") == expected.removesuffix("\n")

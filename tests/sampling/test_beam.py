@@ -1,0 +1,86 @@
+"""Beam search against all texts there are."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+
+from charrnn.config import ModelConfig, NgramConfig, SamplingConfig
+from charrnn.errors import ModelError
+from charrnn.models.language_model import LanguageModel
+from charrnn.models.ngram.fitting import fit_ngram
+from charrnn.models.recurrent import RecurrentModel
+from charrnn.sampling.beam import Found, beam_search
+from charrnn.sampling.likelihood import log_probs_of
+from charrnn.sampling.writing import Mark, read_on
+from charrnn.text.vocabulary import Vocabulary
+
+LETTERS = Vocabulary("\nabc")
+
+
+def counted() -> LanguageModel:
+    return fit_ngram(np.random.default_rng(0).integers(0, 4, 60), 4, NgramConfig(order=3))
+
+
+def network() -> LanguageModel:
+    torch.manual_seed(0)
+    model = RecurrentModel(ModelConfig(hidden_size=8), 4).eval()
+    with torch.no_grad():
+        model.head.weight.mul_(8)
+    return model
+
+
+def search(model: LanguageModel, width: int, prime: str = "", **settings: object) -> tuple[str, Found]:
+    mark = read_on(model, Mark.start(LETTERS, 0), LETTERS.encode(prime).tolist())
+    *steps, found = beam_search(model, LETTERS, SamplingConfig(**settings), mark, width)  # type: ignore[arg-type]
+    assert found is not None
+    assert not any(steps)
+    return LETTERS.decode(found.mark.ids[found.mark.begin :]), found
+
+
+def likelihood(model: LanguageModel, text: str, prime: str = "") -> float:
+    mark = read_on(model, Mark.start(LETTERS, 0), LETTERS.encode(prime).tolist())
+    return float(log_probs_of(model, read_on(model, mark, LETTERS.encode(text).tolist(), is_written=True)).sum())
+
+
+@pytest.mark.parametrize("make", [counted, network])
+@pytest.mark.parametrize("prime", ["", "ab"])
+def test_with_all_beginnings_it_is_the_likeliest_of_all_texts(make: object, prime: str) -> None:
+    model = make()  # type: ignore[operator]
+    best = max(("".join(text) for text in product("\nabc", repeat=4)), key=lambda text: likelihood(model, text, prime))
+    text, found = search(model, 4**3, prime, length=4)
+    assert text == best
+    assert found.log_prob == pytest.approx(likelihood(model, best, prime), abs=1e-4)
+
+
+def test_a_text_that_has_ended_is_weighed_against_those_that_go_on() -> None:
+    model = counted()
+    texts = ["".join(text) for length in range(1, 5) for text in product("\nabc", repeat=length)]
+    ended = [text for text in texts if "b" not in text[:-1] and (text.endswith("b") or len(text) == 4)]
+    best = max(ended, key=lambda text: likelihood(model, text))
+    assert search(model, 4**3, until=("b",), length=4)[0] == best
+
+
+def test_a_match_ends_with_what_cannot_lead_on() -> None:
+    """The probability of "a" is that of a and of anything after it but b or c."""
+    model = counted()
+    after_a = [likelihood(model, f"a{other}") for other in "\na"]
+    expected = {"a": float(np.logaddexp.reduce(after_a)), "ab": likelihood(model, "ab"), "ac": likelihood(model, "ac")}
+    text, found = search(model, 9, match="a[bc]?", length=9)
+    best = max(expected, key=lambda text: expected[text])
+    assert text == best
+    assert found.log_prob == pytest.approx(expected[best], abs=1e-4)
+
+
+def test_nothing_found_is_an_error() -> None:
+    with pytest.raises(ModelError, match="no text was found that ends as it must"):
+        search(counted(), 2, match="[abc]{9}", length=4)
+
+
+def test_bytes_and_bans() -> None:
+    letters, model = Vocabulary(None), fit_ngram(Vocabulary(None).encode("néé né " * 20), 256, NgramConfig(order=3))
+    *_, found = beam_search(model, letters, SamplingConfig(length=9, ban=" "), Mark.start(letters, 0), 4)
+    assert found is not None
+    assert letters.decode(found.mark.ids[1:]).startswith("né")
+    assert " " not in letters.decode(found.mark.ids[1:])
