@@ -14,5 +14,5 @@ def test_escapes_are_the_characters_that_they_name() -> None:
 
 @pytest.mark.parametrize("wrong", ["\\", r"a\q", r"\x4", r"\u12", r"\ud800", r"\U00110000", "\\\n"])
 def test_what_is_no_escape_is_a_mistake(wrong: str) -> None:
-    with pytest.raises(UsageError, match="escape|no such character"):
+    with pytest.raises(UsageError, match=r"escape|no such character"):
         unescaped(wrong)
