@@ -118,7 +118,7 @@ def held_out(checkpoints: Sequence[Checkpoint], corpus: Corpus) -> HeldOut:
     for one in fitted_on_it:
         if one.facts.text.corpus != fitted_on_it[0].facts.text.corpus:
             raise ModelError(
-                f"{fitted_on_it[0].name} and {one.name} split {corpus.path} differently, so what one of them was "
+                f"{fitted_on_it[0].name} and {one.name} split {corpus.source} differently, so what one of them was "
                 "fitted on is held out for the other; fit them with the same fractions"
             )
     if not fitted_on_it:
@@ -127,7 +127,7 @@ def held_out(checkpoints: Sequence[Checkpoint], corpus: Corpus) -> HeldOut:
         return HeldOut(corpus.test, corpus.split, "test")
     if len(corpus.validation):
         return HeldOut(corpus.validation, corpus.split, "validation")
-    raise ModelError(f"{first.name} was fitted on all of {corpus.path}, nothing is held out; say another --text")
+    raise ModelError(f"{first.name} was fitted on all of {corpus.source}, nothing is held out; say another --text")
 
 
 def measure(
