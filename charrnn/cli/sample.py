@@ -74,13 +74,14 @@ def sample(
     from charrnn.cli.terminal import BAR_DELAY, bar, say
     from charrnn.cli.texts import read_fitted_on
     from charrnn.sampling.generate import generate
+    from charrnn.text.normalizing import prepared
 
     # One character of one stream is too little work to share: threads would only wait for each other.
     torch.set_num_threads(1)
     path = find(checkpoint) if checkpoint else newest(FOLDER)
     model = load(path, choose(device))
     sampling = sampling if sampling.seed is not None else _with_new_seed(sampling)
-    before = read if model.vocabulary.is_bytes else _plain(read)
+    before = read if model.vocabulary.is_bytes else prepared(_plain(read), model.facts.text.corpus)
     characters = generate(model.model, model.vocabulary, sampling, before, unknown)
     corpus = read_fitted_on(model, text) if novelty else None
     training = sort(corpus) if corpus else None

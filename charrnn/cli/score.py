@@ -56,7 +56,7 @@ def score(
     from charrnn.cli.checkpoints import FOLDER, find
     from charrnn.cli.devices import choose
     from charrnn.cli.terminal import field, print_json, progress
-    from charrnn.cli.texts import locate_all, read, read_fitted_on
+    from charrnn.cli.texts import locate_all, read, read_fitted_on, show_unknown
     from charrnn.models.ngram.longest import LongestMatchModel
     from charrnn.scoring.compare import held_out, json_of
     from charrnn.scoring.evaluate import evaluate, evaluate_windows, facts_of
@@ -68,6 +68,7 @@ def score(
     part = held_out([model], corpus)
     field("model", f"{model.path}: {model.description}")
     field("text", f"{corpus.source}: {len(part.ids):,} characters ({part.part}, split {part.split})")
+    show_unknown(corpus)
     with progress("scoring", "char") as update:
         static = evaluate(model.model, part.ids, progress=update)
     field("static", f"{static}, one full pass")

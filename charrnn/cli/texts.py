@@ -174,3 +174,11 @@ def show_text(corpus: Corpus) -> None:
     sizes = ", ".join(f"{name} {len(part):,}" for name, part in parts.items() if len(part))
     field("text", f"{corpus.source}: {len(corpus):,} characters, {len(corpus.vocabulary):,} different")
     field("split", f"{corpus.split} ({sizes})")
+    show_unknown(corpus)
+
+
+def show_unknown(corpus: Corpus) -> None:
+    """Say how much of a text is the unknown symbol, where there is one."""
+    if corpus.vocabulary.unknown is not None:
+        share = f"{100 * corpus.unknown / len(corpus):.2g}%"
+        field("unknown", f"{corpus.unknown:,} characters of the text ({share}) are one unknown symbol")

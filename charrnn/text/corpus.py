@@ -20,7 +20,7 @@ from charrnn.config import CorpusConfig
 from charrnn.errors import TextError
 from charrnn.text.reading import Reading, check_encoding
 from charrnn.text.sources import NO_ROOM, Source, changed, described, sources_of, stem_of
-from charrnn.text.vocabulary import Vocabulary, name_of
+from charrnn.text.vocabulary import UNKNOWN_CHARACTER, Vocabulary, name_of
 
 UNICODE = 0x110000
 
@@ -39,6 +39,7 @@ class Corpus:
         config: how it was read and split.
         vocabulary: its characters.
         ids: (N,) unsigned integers, memory-mapped.
+        unknown: how many of them are the vocabulary's unknown symbol.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Corpus:
     config: CorpusConfig
     vocabulary: Vocabulary
     ids: NDArray[Any]
+    unknown: int = 0
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -118,15 +120,17 @@ def read_corpus(
     r"""Read and encode a text.
 
     A byte-order mark is left out and line ends become \n, as in any text that Python reads; with `config.bytes`
-    nothing is changed. What gzip, bzip2 or xz have packed is unpacked. Several files are one text, in their order;
-    after a file that does not end with a line end there is one, but for the last file and for bytes.
+    nothing is changed. Normal forms and lower case are as `config` says; the unknown symbol stands for what is not in a
+    vocabulary that has one, so for characters that are too rare. What gzip, bzip2 or xz have packed is unpacked.
+    Several files are one text, in their order; after a file that does not end with a line end there is one, but for the
+    last file and for bytes.
 
     Args:
         path: a file, or several; `-` is standard input.
         config: encoding and split.
         vocabulary: ids to use; made from the text (its characters in the order of their code points) if not given.
         progress: told the bytes read, and of how many, both readings counted; of how many is 0 where nobody knows.
-        grow: whether characters that the vocabulary lacks are added to it.
+        grow: whether characters that the vocabulary lacks, and that are not too rare, are added to it.
 
     Raises:
         TextError: a file cannot be read or decoded, all are empty, they have unknown characters, or one is changed
@@ -152,13 +156,19 @@ def _read(
     size, name = sum(source.size for source in sources), described([str(path) for path in paths])
     first = Reading(sources, config, lambda done: progress(done, 2 * size))
     seen, length = np.zeros(UNICODE, bool), 0
+    is_counted = config.min_count or (vocabulary is not None and vocabulary.unknown is not None)
+    counts = np.zeros(UNICODE if is_counted else 0, np.int64)
     for piece in first:
         seen[_without(piece, seen)] = True
         length += len(piece)
+        if is_counted:
+            found = np.bincount(piece)
+            counts[: len(found)] += found
     if not length:
         raise TextError(f"{name}: the file{'s are' * (len(paths) > 1) or ' is'} empty; there is nothing to read")
-    found = _vocabulary_of(seen, config)
-    vocabulary = (vocabulary.grown(found.characters or ()) if grow else vocabulary) if vocabulary else found
+    if vocabulary is None or grow:
+        here = _vocabulary_of(seen, counts, config, name)
+        vocabulary = vocabulary.grown(here) if vocabulary else here
     lookup = _lookup(vocabulary, seen, name)
     second = Reading(sources, config, lambda done: progress(size + done, 2 * size))
     try:
@@ -167,11 +177,20 @@ def _read(
         raise TextError(f"{name}: {NO_ROOM.format(error.strerror)}") from error
     if ids is None or second.sha256 != first.sha256:
         raise changed(name)
-    return Corpus(stem_of(paths), paths, first.sha256, config, vocabulary, ids)
+    unknown = int(counts[lookup == vocabulary.unknown].sum()) if vocabulary.unknown is not None else 0
+    return Corpus(stem_of(paths), paths, first.sha256, config, vocabulary, ids, unknown)
 
 
-def _vocabulary_of(seen: NDArray[np.bool_], config: CorpusConfig) -> Vocabulary:
-    return Vocabulary(None if config.bytes else map(chr, np.flatnonzero(seen)))
+def _vocabulary_of(seen: NDArray[np.bool_], counts: NDArray[np.int64], config: CorpusConfig, name: str) -> Vocabulary:
+    """All bytes; or the characters that were seen, often enough if that is asked, in the order of their code points."""
+    if config.bytes:
+        return Vocabulary(None)
+    if not config.min_count:
+        return Vocabulary(map(chr, np.flatnonzero(seen)))
+    common = set(map(chr, np.flatnonzero(counts >= config.min_count)))
+    if not common:
+        raise TextError(f"{name}: has no character {config.min_count:,} times; say a smaller --min-count")
+    return Vocabulary(sorted(common | {UNKNOWN_CHARACTER}), UNKNOWN_CHARACTER)
 
 
 def _lookup(vocabulary: Vocabulary, seen: NDArray[np.bool_], name: str) -> NDArray[Any]:
@@ -179,6 +198,10 @@ def _lookup(vocabulary: Vocabulary, seen: NDArray[np.bool_], name: str) -> NDArr
     if vocabulary.characters is None:
         return np.arange(len(vocabulary), dtype=vocabulary.dtype)
     points = np.array([ord(character) for character in vocabulary.characters], np.int64)
+    if vocabulary.unknown is not None:
+        table = np.full(UNICODE, vocabulary.unknown, vocabulary.dtype)
+        table[points] = np.arange(len(points), dtype=vocabulary.dtype)
+        return table
     unknown = seen.copy()
     unknown[points] = False
     if unknown.any():

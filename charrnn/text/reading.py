@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from charrnn.config import CorpusConfig
 from charrnn.errors import TextError, UsageError
+from charrnn.text.normalizing import Normalizer, is_plain
 from charrnn.text.sources import Source
 
 ASCII_BELOW = ("ascii", "utf-8", "iso8859-1", "cp1252")
@@ -71,7 +72,16 @@ class Reading:
             before += source.size
 
     def _pieces(self, source: Source, before: int) -> Iterator[NDArray[Any]]:
-        """Those of one file."""
+        """Those of one file, in the form that is asked for."""
+        if is_plain(self.config):
+            yield from self._decoded(source, before)
+            return
+        normalizer = Normalizer(self.config)
+        for piece in self._decoded(source, before):
+            yield _points_of(normalizer.feed(piece.astype(np.uint32).tobytes().decode("utf-32-le")))
+        yield _points_of(normalizer.finish())
+
+    def _decoded(self, source: Source, before: int) -> Iterator[NDArray[Any]]:
         decoder, offset, has_begun = _decoder(self.config.encoding), 0, False
         unfinished = decoder.getstate()
         ascii_below = codecs.lookup(self.config.encoding).name in ASCII_BELOW
@@ -80,8 +90,8 @@ class Reading:
             if offset == 0 and not self.config.bytes:
                 _check_beginning(source, raw)
             self.digest.update(raw)
-            is_plain = ascii_below and decoder.getstate() == unfinished and raw.isascii() and b"\r" not in raw
-            if self.config.bytes or is_plain:
+            is_ascii = ascii_below and decoder.getstate() == unfinished and raw.isascii() and b"\r" not in raw
+            if self.config.bytes or is_ascii:
                 has_begun = has_begun or bool(raw)
                 yield np.frombuffer(raw, np.uint8)
             else:
