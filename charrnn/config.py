@@ -20,6 +20,7 @@ Check = Callable[[Any], str | None]
 CELLS = ("rnn", "lstm", "gru", "minlstm", "mingru")
 OPTIMIZERS = ("muon", "adamw")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+NORMAL_FORMS = ("NFC", "NFD", "NFKC", "NFKD")
 SMOOTHINGS = ("ml", "stupid", "witten-bell", "kn", "mkn", "tuned", "longest")
 BYTES_VOCAB_SIZE = 256
 DEFAULT_ORDER = 9
@@ -115,10 +116,24 @@ class CorpusConfig(Checked):
     bytes: bool = option(False, "Read raw bytes (a vocabulary of 256) instead of characters.", "--bytes")
     val_fraction: float = option(0.1, "The share of the text held out for validation.", check=fraction)
     test_fraction: float = option(0.0, "The share held out for a test, after the validation part.", check=fraction)
+    normalize: str | None = option(
+        None, "Put characters that can be written in several ways into a normal form of Unicode: NFC, NFD, NFKC, NFKD.",
+        check=one_of(NORMAL_FORMS),
+    )  # fmt: skip
+    lower: bool = option(False, "Turn all letters into lower case.", "--lower")
+    min_count: int | None = option(
+        None, "Characters that the text has fewer times become one unknown symbol, which is never written; such a "
+        "model reads any text.",
+        check=between(1),
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
-        """Check also that something is left to train on."""
+        """Check also that something is left to train on, and that bytes are not read as characters."""
         super().__post_init__()
+        if self.bytes:
+            for name in ("normalize", "lower", "min_count"):
+                if getattr(self, name):
+                    raise UsageError(f"--{name.replace('_', '-')}: --bytes reads no characters; leave one of them out")
         if self.val_fraction + self.test_fraction >= 1:
             raise UsageError("--val-fraction and --test-fraction: nothing is left to train on")
 

@@ -15,6 +15,7 @@ import torch
 from charrnn import __version__
 from charrnn.config import LARGEST_INTEGER, CorpusConfig, ModelConfig, TrainingConfig
 from charrnn.text.corpus import Corpus
+from charrnn.text.sources import described
 
 MOST = 2**53
 """Of characters, steps or seconds: what a float counts."""
@@ -32,21 +33,34 @@ class TextFacts:
     """Which text a model was fitted on, and how it was read.
 
     Attributes:
-        path: as it was given on the command line.
-        sha256: of the file's bytes.
+        path: as it was given on the command line; of several files the first, of standard input `-`.
+        sha256: of their bytes, see Corpus.
         characters: how many there are.
         corpus: encoding and split.
+        paths: all files, where there are several.
     """
 
     path: str
     sha256: str
     characters: int
     corpus: CorpusConfig
+    paths: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, corpus: Corpus) -> TextFacts:
         """Those of a text that was read."""
-        return cls(str(corpus.path), corpus.sha256, len(corpus), corpus.config)
+        names = tuple(map(str, corpus.paths))
+        return cls(names[0], corpus.sha256, len(corpus), corpus.config, names if len(names) > 1 else ())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All files, as they were given."""
+        return self.paths or (self.path,)
+
+    @property
+    def source(self) -> str:
+        """The files in a few words."""
+        return described(self.names)
 
 
 @dataclass(frozen=True)

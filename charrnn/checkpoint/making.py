@@ -24,7 +24,8 @@ def make_vocabulary(header: dict[str, Any]) -> Vocabulary:
         different = set(characters) - set(map(chr, range(0xD800, 0xE000)))  # half of a surrogate pair is none
         if not characters or len(different) < len(characters):
             raise ValueError("vocabulary: expected characters, all different, found none, a double one or half of one")
-    return Vocabulary(characters)
+    unknown: str | None = restore("unknown", header.get("unknown"), str | None)
+    return Vocabulary(characters, unknown)
 
 
 def make_model(header: dict[str, Any], vocab_size: int, tensors: dict[str, Tensor]) -> Model:

@@ -52,6 +52,7 @@ def save(
         "kind": kind,
         "model": dataclasses.asdict(config_of(model)),
         "vocabulary": None if vocabulary.is_bytes else "".join(vocabulary.characters or ()),
+        **({"unknown": vocabulary.unknown_character} if vocabulary.unknown_character is not None else {}),
         **dataclasses.asdict(facts),
         **({"progress": dataclasses.asdict(ongoing.facts)} if ongoing else {}),
         CHECKSUM: of_tensors(kind, on_cpu),

@@ -31,9 +31,9 @@ def compare(
     ] = None,
     *,
     text: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            help="The text to compare on; the one they were fitted on if not said.",
+            help="The text to compare on; the one they were fitted on if not said. For several files say it again.",
             show_default=False,
         ),
     ] = None,
@@ -70,7 +70,7 @@ def compare(
     from charrnn.cli.devices import choose
     from charrnn.cli.novelty_display import sort
     from charrnn.cli.terminal import print_json, progress, say
-    from charrnn.cli.texts import locate, read, read_fitted_on
+    from charrnn.cli.texts import locate_all, read, read_fitted_on
     from charrnn.scoring.compare import Copying, held_out, measure
 
     where = choose(device)
@@ -78,12 +78,12 @@ def compare(
         models = [load(find(name), where) for name in checkpoints]
     else:
         first = load(newest(FOLDER), where)
-        say(f"comparing all models of {first.facts.text.path} in {FOLDER}/")
+        say(f"comparing all models of {first.facts.text.source} in {FOLDER}/")
         models = [first, *_others_like(first, checkpoints_in(FOLDER), where)]
-    if text is None:
+    if not text:
         corpus = read_fitted_on(models[0])
     else:
-        corpus = read(locate(text), models[0].facts.text.corpus, models[0].vocabulary)
+        corpus = read(locate_all(text), models[0].facts.text.corpus, models[0].vocabulary)
     part = held_out(models, corpus)
     models = list(_with_parts(models))
     if all(model.kind != "ngram" for model in models):
@@ -162,7 +162,7 @@ def _fitted_ngram(model: Checkpoint, corpus: Corpus) -> list[Checkpoint]:
     from charrnn.cli.terminal import say
 
     if corpus.sha256 != model.facts.text.sha256:
-        say(f"no n-gram model is fitted: {corpus.path} is held out as a whole")
+        say(f"no n-gram model is fitted: {corpus.source} is held out as a whole")
         return []
     config = NgramConfig().with_order(corpus.config.bytes)
     name = f"{corpus.name}-{config.name}"
@@ -204,7 +204,7 @@ def _show(rows: Sequence[Row], part: HeldOut, corpus: Corpus) -> None:
             f"{facts['sampling_chars_per_second']:,}",
         )
     screen.print(table)
-    where = f"{part.part} part of {one_line(str(corpus.path))}, split {part.split}"
+    where = f"{part.part} part of {one_line(corpus.source)}, split {part.split}"
     screen.print(
         f"\n{len(part.ids):,} held-out characters ({where}), static, one full pass. p: parameters, n: n-grams."
     )

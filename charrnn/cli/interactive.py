@@ -67,7 +67,7 @@ class Conversation:
                 raise UsageError(f"{name}: there is no such command; /help shows them, and // begins a text with /")
             self.commands[name](word.strip())
             return
-        typed = unescaped(line.removeprefix("/") if line.startswith("//") else line)
+        typed = self.source.prepared(unescaped(line.removeprefix("/") if line.startswith("//") else line))
         ids = self.source.blend.vocabulary.encode(typed, self.source.unknown).tolist()
         self._go_on(self.mark, read_on(self.source.blend.model, self.mark, ids))
 

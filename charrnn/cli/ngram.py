@@ -15,6 +15,8 @@ from charrnn.config import CorpusConfig, NgramConfig
 from charrnn.errors import CheckpointError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from charrnn.checkpoint import Checkpoint
     from charrnn.scoring.evaluate import Score
     from charrnn.text.corpus import Corpus
@@ -25,8 +27,12 @@ LARGE = 500_000_000
 
 def ngram(
     text: Annotated[
-        str,
-        typer.Argument(help="A text file, or a known text (see `charrnn data`).", show_default=False),
+        list[str],
+        typer.Argument(
+            help="Text files, which are one text: names, patterns ('novels/*.txt'), known texts (see `charrnn data`), "
+            "or - for standard input. Those that end with .gz, .bz2 or .xz need not be unpacked.",
+            show_default=False,
+        ),
     ],
     *,
     corpus: CorpusConfig,
@@ -61,21 +67,22 @@ def ngram(
 
 
 def _count(
-    text: str, corpus: CorpusConfig, model: NgramConfig, online: bool, out: str | None, force: bool
+    text: list[str], corpus: CorpusConfig, model: NgramConfig, online: bool, out: str | None, force: bool
 ) -> dict[str, Any]:
     from charrnn.cli.checkpoints import check_writable, place, reserved
-    from charrnn.cli.texts import locate
+    from charrnn.cli.texts import locate_all
+    from charrnn.text.sources import stem_of
 
     with first_alone():
-        text_path = locate(text)
-        path = place(out, f"{text_path.stem}-{model.name}")
+        paths = locate_all(text)
+        path = place(out, f"{stem_of(paths)}-{model.name}")
         check_writable(path)
     with reserved(path):
-        return _count_into(path, text_path, corpus, model, online, force)
+        return _count_into(path, paths, corpus, model, online, force)
 
 
 def _count_into(
-    path: Path, text_path: Path, corpus: CorpusConfig, model: NgramConfig, online: bool, force: bool
+    path: Path, paths: Sequence[Path], corpus: CorpusConfig, model: NgramConfig, online: bool, force: bool
 ) -> dict[str, Any]:
     from charrnn.checkpoint import save
     from charrnn.cli.checkpoints import refuse_to_overwrite
@@ -85,7 +92,7 @@ def _count_into(
     from charrnn.scoring.evaluate import facts_of
 
     with first_alone():
-        source = read(text_path, corpus)
+        source = read(paths, corpus)
         refuse_to_overwrite(path, force or _is_same(path, source, model))
     show_text(source)
     fitted = fit(source, model, path, online)
@@ -105,16 +112,16 @@ def _count_into(
     return result
 
 
-def _assist(text: str, corpus: CorpusConfig, config: NgramConfig) -> None:
+def _assist(text: list[str], corpus: CorpusConfig, config: NgramConfig) -> None:
     """Count a part of the text for the first process."""
-    from charrnn.cli.texts import locate, read
+    from charrnn.cli.texts import locate_all, read
     from charrnn.models.ngram.fitting import COUNT_OCCURRENCES
     from charrnn.models.ngram.sharding import count_together
 
     with first_alone():
-        path = locate(text)
+        paths = locate_all(text)
     with first_alone():
-        source = read(path, corpus)
+        source = read(paths, corpus)
     assert config.order
     count_together(source.train, len(source.vocabulary), config.order, config.smoothing in COUNT_OCCURRENCES)
 

@@ -27,7 +27,7 @@ HEADERS = (
 def sort(corpus: Corpus) -> TrainingText:
     """The training part of a text, made ready to be compared with others, with a bar."""
     delay = 0 if len(corpus.train) > LARGE else BAR_DELAY
-    with progress(f"sorting {corpus.path.name}", "step", delay) as update:
+    with progress(f"sorting {corpus.name}", "step", delay) as update:
         return TrainingText(corpus.train, corpus.vocabulary, update)
 
 
@@ -49,7 +49,7 @@ def show_novelty(rows: Sequence[tuple[str, Novelty]], corpus: Corpus) -> None:
     sizes = sorted({found.characters for _, found in rows}, reverse=True)
     screen.print(
         f"\n{' and '.join(f'{size:,}' for size in sizes)} characters against the training part of "
-        f"{one_line(str(corpus.path))} ({len(corpus.train):,} characters). Novel: not in it; known, verbatim: in it; "
+        f"{one_line(corpus.source)} ({len(corpus.train):,} characters). Novel: not in it; known, verbatim: in it; "
         f"lines: those of more than {LONG_LINE} characters."
     )
 

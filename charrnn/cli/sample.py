@@ -152,8 +152,7 @@ def sample(
     blend = load_blended(checkpoint, mix or (), choose(device))
     if sampling.seed is None:
         sampling = replace(sampling, seed=new_seed())
-    before = read if blend.vocabulary.is_bytes else _plain(read)
-    source = display.Source(blend, sampling, before, unknown, load_state, "seed" in asked)
+    source = display.Source(blend, sampling, read, unknown, load_state, "seed" in asked)
     if interactive:
         from charrnn.cli.interactive import converse
 
@@ -198,8 +197,3 @@ def _prime(prime: str | None, prime_file: str | None) -> str:
     if len(raw) > MOST_PRIME:
         raise TextError(f"--prime-file {prime_file}: is longer than {MOST_PRIME:,} bytes; name a shorter one")
     return raw.decode("utf-8", "surrogateescape")
-
-
-def _plain(text: str) -> str:
-    """The prime as `read_corpus` would read it, which is all that a model of characters knows."""
-    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")

@@ -21,6 +21,7 @@ from charrnn.sampling.beam import Found, beam_search
 from charrnn.sampling.generate import stream
 from charrnn.sampling.likelihood import likeliest, log_probs_of
 from charrnn.sampling.writing import Mark, Writing, read_on
+from charrnn.text.normalizing import prepared
 
 RED, PLAIN = "\x1b[31m", "\x1b[0m"
 BETWEEN = "-" * 15 + "\n"
@@ -51,7 +52,8 @@ class Source:
     loaded: list[Mark] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Read the state, if there is one."""
+        """Read the state, if there is one, and the prime as texts are read."""
+        self.prime = self.prepared(self.prime)
         self.loaded = self.blend.load(Path(self.state)) if self.state else []
 
     @property
@@ -64,6 +66,13 @@ class Source:
     def count(self) -> int:
         """Of the texts to go on with; one, if there are none."""
         return max(1, len(self.loaded))
+
+    def prepared(self, text: str) -> str:
+        """What is typed as `read_corpus` would read it, which is all that a model of characters knows."""
+        if self.blend.vocabulary.is_bytes:
+            return text
+        plain = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+        return prepared(plain, self.blend.first.facts.text.corpus)
 
     def marks(self, count: int) -> list[Mark]:
         """Where texts begin; the prime is read once for all that begin anew."""

@@ -23,9 +23,10 @@ def score(
         typer.Argument(help="A checkpoint; the newest in checkpoints/ if not said.", show_default=False),
     ] = None,
     text: Annotated[
-        str | None,
+        list[str] | None,
         typer.Argument(
-            help="What to score; the held-out part of the text that the model was fitted on if not said.",
+            help="What to score, one text in one file or several; the held-out part of the text that the model was "
+            "fitted on if not said.",
             show_default=False,
         ),
     ] = None,
@@ -55,7 +56,7 @@ def score(
     from charrnn.cli.checkpoints import FOLDER, find
     from charrnn.cli.devices import choose
     from charrnn.cli.terminal import field, print_json, progress
-    from charrnn.cli.texts import locate, read, read_fitted_on
+    from charrnn.cli.texts import locate_all, read, read_fitted_on, show_unknown
     from charrnn.models.ngram.longest import LongestMatchModel
     from charrnn.scoring.compare import held_out, json_of
     from charrnn.scoring.evaluate import evaluate, evaluate_windows, facts_of
@@ -63,10 +64,11 @@ def score(
     model = load(find(checkpoint) if checkpoint else newest(FOLDER), choose(device))
     if online and isinstance(model.model, LongestMatchModel):
         raise UsageError("--online: the longest match cannot count on; say another model")
-    corpus = read(locate(text), model.facts.text.corpus, model.vocabulary) if text else read_fitted_on(model)
+    corpus = read(locate_all(text), model.facts.text.corpus, model.vocabulary) if text else read_fitted_on(model)
     part = held_out([model], corpus)
     field("model", f"{model.path}: {model.description}")
-    field("text", f"{corpus.path}: {len(part.ids):,} characters ({part.part}, split {part.split})")
+    field("text", f"{corpus.source}: {len(part.ids):,} characters ({part.part}, split {part.split})")
+    show_unknown(corpus)
     with progress("scoring", "char") as update:
         static = evaluate(model.model, part.ids, progress=update)
     field("static", f"{static}, one full pass")

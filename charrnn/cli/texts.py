@@ -1,16 +1,20 @@
-"""From the name of a text on the command line to the text: a file, a file in data/, or a known text that is fetched."""
+"""From the names of a text on the command line to the text: files here or in data/, known ones, standard input."""
 
 from __future__ import annotations
 
+import glob
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.cli.processes import first_alone
+from charrnn.cli.processes import first_alone, number
 from charrnn.cli.terminal import bar, field, progress, say
 from charrnn.config import CorpusConfig
-from charrnn.errors import TextError
+from charrnn.errors import TextError, UsageError
 from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.known_texts import KNOWN_TEXTS, KnownText, fetch, find
+from charrnn.text.sources import STANDARD_INPUT, stem_of
 from charrnn.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -19,6 +23,51 @@ if TYPE_CHECKING:
 
 DATA = Path("data")
 """The folder that texts are fetched into, below the one that charrnn runs in."""
+MOST_NAMES = 1_000_000
+"""Bytes of the names of all files: a checkpoint remembers them."""
+
+
+def locate_all(names: Sequence[str]) -> tuple[Path, ...]:
+    """The files that names mean, in their order; a file that is there twice is read once.
+
+    A name may be `-`, standard input; or a pattern (*, ?, [...], and ** for folders below) if there is no file of that
+    name: the files that match, in the order of their names.
+
+    Raises:
+        TextError: a name or a pattern means no file; or there are too many.
+        UsageError: several processes would have to share standard input.
+    """
+    found = [path for name in names for path in _files_of(name)]
+    paths = tuple(dict.fromkeys(found))
+    if STANDARD_INPUT in paths:
+        if number() > 1:
+            raise UsageError("-: with torchrun each process reads the text; save it to a file, and name that")
+        if found.count(STANDARD_INPUT) > 1:
+            raise UsageError("-: standard input can be read once; say it once")
+    if len(paths) < len(found):
+        say(f"{len(found) - len(paths)} of the {len(found)} files are there twice, and are read once")
+    if len(json.dumps([str(path) for path in paths])) > MOST_NAMES:
+        raise TextError(f"{len(paths)} files are too many to be remembered; put them into one, with `cat`")
+    return paths
+
+
+def _files_of(name: str) -> Sequence[Path]:
+    if name == str(STANDARD_INPUT):
+        return [STANDARD_INPUT]
+    is_there = any(path.exists() for path in _places(name))
+    if is_there or not glob.has_magic(name):
+        path = locate(name)
+        return [path.absolute() if path == STANDARD_INPUT else path]
+    for pattern in (name, str(DATA / name)):
+        matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207  # those of Path take no absolute pattern
+        paths = [Path(one) for one in matches if Path(one).is_file()]
+        if paths:
+            return paths
+    raise TextError(f"{name}: there is no such file, and none matches it, here or in {DATA}/; name one")
+
+
+def _places(name: str) -> tuple[Path, ...]:
+    return Path(name), DATA / name, DATA / f"{name}.txt"
 
 
 def locate(name: str) -> Path:
@@ -29,7 +78,7 @@ def locate(name: str) -> Path:
     Raises:
         TextError: there is no such file, and no known text of that name.
     """
-    for path in (Path(name), DATA / name, DATA / f"{name}.txt"):
+    for path in _places(name):
         if path.is_file():
             return path
     known = find(name)
@@ -55,14 +104,22 @@ def fetch_known(text: KnownText) -> Path:
     return path
 
 
-def read(path: Path, config: CorpusConfig, vocabulary: Vocabulary | None = None, grow: bool = False) -> Corpus:
+def read(
+    path: Path | Sequence[Path], config: CorpusConfig, vocabulary: Vocabulary | None = None, grow: bool = False
+) -> Corpus:
     """Read a text, with a bar."""
-    with progress(f"reading {path.name}", "B") as update:
-        return read_corpus(path, config, vocabulary, update, grow)
+    paths = (path,) if isinstance(path, Path) else path
+    name = paths[0].name if len(paths) == 1 else stem_of(paths)
+    with progress(f"reading {name}", "B") as update:
+        return read_corpus(paths, config, vocabulary, update, grow)
 
 
 def read_alike(
-    ranks: Ranks, path: Path, config: CorpusConfig, vocabulary: Vocabulary | None = None, grow: bool = False
+    ranks: Ranks,
+    paths: Sequence[Path],
+    config: CorpusConfig,
+    vocabulary: Vocabulary | None = None,
+    grow: bool = False,
 ) -> Corpus:
     """Read a text in all processes, which may be on several machines.
 
@@ -70,9 +127,9 @@ def read_alike(
         TextError: see `read_corpus`; or it is not the text that the first process has read.
     """
     with first_alone():
-        corpus = read(path, config, vocabulary, grow)
+        corpus = read(paths, config, vocabulary, grow)
     if ranks.bytes_from_first(corpus.sha256.encode()).decode() != corpus.sha256:
-        raise TextError(f"{path}: is not the text that the first process reads; copy that one to this machine")
+        raise TextError(f"{corpus.source}: is not the text that the first process reads; copy that to this machine")
     return corpus
 
 
@@ -81,28 +138,47 @@ def read_fitted_on(model: Checkpoint, name: str | None = None) -> Corpus:
 
     Args:
         model: the model.
-        name: where the text is; as it was named when the model was fitted, or in data/, if not said.
+        name: where the text is, a file or a pattern; if not said, as it was named when the model was fitted, or in
+            data/.
 
     Raises:
-        TextError: there is no such file, or it is not that text.
+        TextError: there is no such file, or it is not that text; or it was standard input.
     """
     facts = model.facts.text
     if name is not None:
-        path = locate(name)
+        paths: Sequence[Path] = locate_all([name])
+    elif str(STANDARD_INPUT) in facts.names:
+        raise TextError(
+            f"{model.name} was fitted on standard input, which cannot be read again; save that text to a file and name "
+            f"it (`compare --text FILE`, `sample --text FILE`, `score {model.name} FILE`)"
+        )
     else:
-        try:
-            path = locate(facts.path)
-        except TextError:
-            path = locate(Path(facts.path).name)
-    corpus = read(path, facts.corpus, model.vocabulary)
+        paths = [_again(one) for one in facts.names]
+    corpus = read(paths, facts.corpus, model.vocabulary)
     if corpus.sha256 != facts.sha256:
-        raise TextError(f"{path}: is not the text that {model.name} was fitted on; name that one with --text")
+        raise TextError(f"{corpus.source}: is not the text that {model.name} was fitted on; name that one with --text")
     return corpus
+
+
+def _again(name: str) -> Path:
+    """Where a file that a model was fitted on is now."""
+    try:
+        return locate(name)
+    except TextError:
+        return locate(Path(name).name)
 
 
 def show_text(corpus: Corpus) -> None:
     """Say what the text is and how it is split."""
     parts = {"train": corpus.train, "validation": corpus.validation, "test": corpus.test}
     sizes = ", ".join(f"{name} {len(part):,}" for name, part in parts.items() if len(part))
-    field("text", f"{corpus.path}: {len(corpus):,} characters, {len(corpus.vocabulary):,} different")
+    field("text", f"{corpus.source}: {len(corpus):,} characters, {len(corpus.vocabulary):,} different")
     field("split", f"{corpus.split} ({sizes})")
+    show_unknown(corpus)
+
+
+def show_unknown(corpus: Corpus) -> None:
+    """Say how much of a text is the unknown symbol, where there is one."""
+    if corpus.vocabulary.unknown is not None:
+        share = f"{100 * corpus.unknown / len(corpus):.2g}%"
+        field("unknown", f"{corpus.unknown:,} characters of the text ({share}) are one unknown symbol")

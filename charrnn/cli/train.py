@@ -15,6 +15,8 @@ from charrnn.cli.processes import are_restarted, first_alone, group, is_first
 from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import torch
 
     from charrnn.cli.train_begin import Beginning
@@ -26,8 +28,12 @@ RESUME_FROM = "--resume-from"
 
 def train(
     text: Annotated[
-        str,
-        typer.Argument(help="A text file, or a known text (see `charrnn data`).", show_default=False),
+        list[str],
+        typer.Argument(
+            help="Text files, which are one text: names, patterns ('novels/*.txt'), known texts (see `charrnn data`), "
+            "or - for standard input. Those that end with .gz, .bz2 or .xz need not be unpacked.",
+            show_default=False,
+        ),
     ],
     *,
     corpus: CorpusConfig,
@@ -36,7 +42,10 @@ def train(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     out: Annotated[
         str | None,
-        typer.Option(help="Name of the checkpoint; TEXT-CELL if not said.", show_default=False),
+        typer.Option(
+            help="Name of the checkpoint; TEXT-CELL if not said, and of several files FIRST-and-N-more-CELL.",
+            show_default=False,
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing checkpoint.")] = False,
     resume: Annotated[
@@ -75,16 +84,17 @@ def train(
     from charrnn.cli.checkpoints import check_writable, place, refuse_to_overwrite, reserved
     from charrnn.cli.devices import choose
     from charrnn.cli.options import said
-    from charrnn.cli.texts import locate
+    from charrnn.cli.texts import locate_all
     from charrnn.cli.train_begin import Beginning, best_path
     from charrnn.cli.train_begin import save_every as parsed
+    from charrnn.text.sources import stem_of
     from charrnn.training.distributed import Ranks
 
     often, where = parsed(save_every), choose(device)
     with group():
         with first_alone():
-            text_path = locate(text)
-            path = best_path(resume_from, place(out, f"{text_path.stem}-{model.cell}{'-ngram' * with_ngram}"))
+            paths = locate_all(text)
+            path = best_path(resume_from, place(out, f"{stem_of(paths)}-{model.cell}{'-ngram' * with_ngram}"))
             check_writable(path)
         with reserved(path) if is_first() else nullcontext():
             begun, ranks = Beginning(corpus, model, training, said(context), with_ngram), Ranks.here()
@@ -95,13 +105,19 @@ def train(
                     refuse_to_overwrite(path, force, is_training=True)
                 if init_from:
                     begun = begun.start_from(init_from, ranks)
-            status = _train(text_path, path, begun, often, where, started, as_json)
+            status = _train(paths, path, begun, often, where, started, as_json)
     if status:
         raise typer.Exit(status)
 
 
 def _train(
-    text_path: Path, path: Path, begun: Beginning, often: SaveEvery, where: torch.device, started: float, as_json: bool
+    paths: Sequence[Path],
+    path: Path,
+    begun: Beginning,
+    often: SaveEvery,
+    where: torch.device,
+    started: float,
+    as_json: bool,
 ) -> int:
     """Train, mix and show; the exit status that a signal asks for."""
     from charrnn.cli.checkpoints import forget_last
@@ -119,7 +135,7 @@ def _train(
     from charrnn.training.several import train_all
 
     ranks = Ranks.here()
-    source = read_alike(ranks, text_path, begun.corpus, begun.vocabulary, grow=True)
+    source = read_alike(ranks, paths, begun.corpus, begun.vocabulary, grow=True)
     if begun.resumed:
         begun.resumed.check(source)
     show_text(source)
@@ -149,7 +165,7 @@ def _train(
     if not ranks.is_first:
         return stop.exit_status
     if stop.asked:
-        display.show_stopped(text_path)
+        display.show_stopped(paths)
         return stop.exit_status
     if mixing:
         finish(mixing, keeper)

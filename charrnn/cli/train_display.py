@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,6 +19,7 @@ from charrnn.config import SamplingConfig
 from charrnn.models.ensemble import make_network
 from charrnn.sampling.generate import generate
 from charrnn.scoring.compare import json_of
+from charrnn.text.sources import STANDARD_INPUT
 from charrnn.text.streams import Streams
 from charrnn.training.exchange import Step
 from charrnn.training.keeping import Keeper
@@ -173,11 +175,12 @@ class TrainDisplay:
         say(f"    {one_line(''.join(written))}", style="dim")
         self.looked_at = time.perf_counter()
 
-    def show_stopped(self, text: Path) -> None:
+    def show_stopped(self, paths: Sequence[Path]) -> None:
         """Say where the training is, and how it goes on."""
         if self.last:
             field("saved", f"{self.keeper.last_path}, after step {self.last.number}")
-        field("go on", f"charrnn train {quoted(text)} --resume {quoted(self.keeper.last_path)}")
+        text = " ".join("-" if path == STANDARD_INPUT else quoted(path) for path in paths)
+        field("go on", f"charrnn train {text} --resume {quoted(self.keeper.last_path)}")
 
     def show_end(self, as_json: bool) -> None:
         """Say what came out and what to do with it."""

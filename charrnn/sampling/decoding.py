@@ -131,12 +131,13 @@ def allowed_by(config: SamplingConfig, vocabulary: Vocabulary) -> NDArray[np.boo
     Raises:
         UsageError: there is none; or one is not a byte, in a vocabulary of bytes.
     """
-    allowed = np.ones(len(vocabulary), bool)
+    allowed: NDArray[np.bool_] = np.ones(len(vocabulary), bool)
     if config.allow is not None:
         allowed[:] = False
         allowed[_ids_of("--allow", config.allow, vocabulary)] = True
     if config.ban is not None:
         allowed[_ids_of("--ban", config.ban, vocabulary)] = False
+    allowed[list(vocabulary.never)] = False
     if not allowed.any():
         raise UsageError("--allow, --ban: no character of the model is left to write; allow more")
     return allowed

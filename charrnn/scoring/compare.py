@@ -17,6 +17,7 @@ from charrnn.sampling.generate import generate
 from charrnn.scoring.evaluate import Progress, Score, evaluate, facts_of
 from charrnn.scoring.novelty import Novelty, TrainingText
 from charrnn.text.corpus import Corpus
+from charrnn.text.normalizing import prepared
 
 TOLD_EVERY = 100
 """Characters after which one is told how many are written."""
@@ -118,8 +119,8 @@ def held_out(checkpoints: Sequence[Checkpoint], corpus: Corpus) -> HeldOut:
     for one in fitted_on_it:
         if one.facts.text.corpus != fitted_on_it[0].facts.text.corpus:
             raise ModelError(
-                f"{fitted_on_it[0].name} and {one.name} split {corpus.path} differently, so what one of them was "
-                "fitted on is held out for the other; fit them with the same fractions"
+                f"{fitted_on_it[0].name} and {one.name} read or split {corpus.source} differently, so what one of them "
+                "was fitted on is held out for the other; fit them with the same options"
             )
     if not fitted_on_it:
         return HeldOut(corpus.ids, "0/0/100", "all")
@@ -127,7 +128,7 @@ def held_out(checkpoints: Sequence[Checkpoint], corpus: Corpus) -> HeldOut:
         return HeldOut(corpus.test, corpus.split, "test")
     if len(corpus.validation):
         return HeldOut(corpus.validation, corpus.split, "validation")
-    raise ModelError(f"{first.name} was fitted on all of {corpus.path}, nothing is held out; say another --text")
+    raise ModelError(f"{first.name} was fitted on all of {corpus.source}, nothing is held out; say another --text")
 
 
 def measure(
@@ -154,7 +155,8 @@ def measure(
     """
     length = max(config.length, copying.length if copying else 0)
     # Made before anything is scored, so that a bad prime is told at once.
-    characters = generate(checkpoint.model, checkpoint.vocabulary, replace(config, length=length), prime, unknown)
+    before = prepared(prime, checkpoint.facts.text.corpus)
+    characters = generate(checkpoint.model, checkpoint.vocabulary, replace(config, length=length), before, unknown)
     started = time.perf_counter()
     score = evaluate(checkpoint.model, part.ids, progress=scoring)
     scored = time.perf_counter()

@@ -1,24 +1,26 @@
-"""A text from a file: memory-mapped ids, split into training, validation and test parts; knows nothing of models.
+"""A text from files: memory-mapped ids, split into training, validation and test parts; knows nothing of models.
 
-The file is read twice in pieces, first for its characters, then for their ids, which go to an unnamed temporary file
-(in the folder that TMPDIR names) in the smallest integer type that holds them. So a text may be larger than memory.
+The files are read twice in pieces, first for their characters, then for their ids, which go to an unnamed temporary
+file (in the folder that TMPDIR names) in the smallest integer type that holds them. So a text may be larger than
+memory.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import CorpusConfig
 from charrnn.errors import TextError
-from charrnn.text.reading import Reading, changed, check_encoding, opened, size_of
-from charrnn.text.vocabulary import Vocabulary, name_of
+from charrnn.text.reading import Reading, check_encoding
+from charrnn.text.sources import NO_ROOM, Source, changed, described, sources_of, stem_of
+from charrnn.text.vocabulary import UNKNOWN_CHARACTER, Vocabulary, name_of
 
 UNICODE = 0x110000
 
@@ -31,23 +33,30 @@ class Corpus:
     """A text, encoded.
 
     Attributes:
-        name: the file's name without its folder and ending.
-        path: the file, as it was given.
-        sha256: of the file's bytes, in hexadecimal.
+        name: the file's name without its folder and ending; of several the first one's, and how many more there are.
+        paths: the files, as they were given; `-` is standard input.
+        sha256: of the files' bytes, unpacked and one after the other, in hexadecimal.
         config: how it was read and split.
         vocabulary: its characters.
         ids: (N,) unsigned integers, memory-mapped.
+        unknown: how many of them are the vocabulary's unknown symbol.
     """
 
     name: str
-    path: Path
+    paths: tuple[Path, ...]
     sha256: str
     config: CorpusConfig
     vocabulary: Vocabulary
     ids: NDArray[Any]
+    unknown: int = 0
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def source(self) -> str:
+        """The files in a few words."""
+        return described([str(path) for path in self.paths])
 
     @property
     def bounds(self) -> tuple[int, int]:
@@ -55,7 +64,7 @@ class Corpus:
         try:
             return split_bounds(len(self.ids), self.config)
         except TextError as error:
-            raise TextError(f"{self.path}: {error}") from None
+            raise TextError(f"{self.source}: {error}") from None
 
     @property
     def train(self) -> NDArray[Any]:
@@ -102,7 +111,7 @@ def split_bounds(length: int, config: CorpusConfig) -> tuple[int, int]:
 
 
 def read_corpus(
-    path: Path,
+    path: Path | Sequence[Path],
     config: CorpusConfig,
     vocabulary: Vocabulary | None = None,
     progress: Progress | None = None,
@@ -111,67 +120,94 @@ def read_corpus(
     r"""Read and encode a text.
 
     A byte-order mark is left out and line ends become \n, as in any text that Python reads; with `config.bytes`
-    nothing is changed.
+    nothing is changed. Normal forms and lower case are as `config` says; the unknown symbol stands for what is not in a
+    vocabulary that has one, so for characters that are too rare. What gzip, bzip2 or xz have packed is unpacked.
+    Several files are one text, in their order; after a file that does not end with a line end there is one, but for the
+    last file and for bytes.
 
     Args:
-        path: a file.
+        path: a file, or several; `-` is standard input.
         config: encoding and split.
         vocabulary: ids to use; made from the text (its characters in the order of their code points) if not given.
-        progress: told the bytes read, and of how many, both readings counted.
-        grow: whether characters that the vocabulary lacks are added to it.
+        progress: told the bytes read, and of how many, both readings counted; of how many is 0 where nobody knows.
+        grow: whether characters that the vocabulary lacks, and that are not too rare, are added to it.
 
     Raises:
-        TextError: the file cannot be read or decoded, is empty, has unknown characters, or is changed while it is read.
+        TextError: a file cannot be read or decoded, all are empty, they have unknown characters, or one is changed
+            while it is read.
         UsageError: there is no such encoding.
     """
     check_encoding(config.encoding)
-    with opened(path) as file:
-        return _read(file, path, config, vocabulary, progress or (lambda done, total: None), grow)
+    told = progress or (lambda done, total: None)
+    paths = (path,) if isinstance(path, Path) else tuple(path)
+    with sources_of(paths, lambda done: told(done, 0)) as sources:
+        return _read(sources, paths, config, vocabulary, told, grow)
 
 
 def _read(
-    file: BinaryIO, path: Path, config: CorpusConfig, vocabulary: Vocabulary | None, progress: Progress, grow: bool
+    sources: Sequence[Source],
+    paths: tuple[Path, ...],
+    config: CorpusConfig,
+    vocabulary: Vocabulary | None,
+    progress: Progress,
+    grow: bool,
 ) -> Corpus:
-    """Read an open file twice; under its name there may be another one the second time."""
-    size = size_of(file)
-    first = Reading(file, path, config, size, lambda done: progress(done, 2 * size))
+    """Read files twice; under the name of an open one there may be another the second time."""
+    size, name = sum(source.size for source in sources), described([str(path) for path in paths])
+    first = Reading(sources, config, lambda done: progress(done, 2 * size))
     seen, length = np.zeros(UNICODE, bool), 0
+    is_counted = config.min_count or (vocabulary is not None and vocabulary.unknown is not None)
+    counts = np.zeros(UNICODE if is_counted else 0, np.int64)
     for piece in first:
         seen[_without(piece, seen)] = True
         length += len(piece)
+        if is_counted:
+            found = np.bincount(piece)
+            counts[: len(found)] += found
     if not length:
-        raise TextError(f"{path}: the file is empty; there is nothing to read")
-    found = _vocabulary_of(seen, config)
-    vocabulary = (vocabulary.grown(found.characters or ()) if grow else vocabulary) if vocabulary else found
-    lookup = _lookup(vocabulary, seen, path)
-    second = Reading(file, path, config, size, lambda done: progress(size + done, 2 * size))
+        raise TextError(f"{name}: the file{'s are' * (len(paths) > 1) or ' is'} empty; there is nothing to read")
+    if vocabulary is None or grow:
+        here = _vocabulary_of(seen, counts, config, name)
+        vocabulary = vocabulary.grown(here) if vocabulary else here
+    lookup = _lookup(vocabulary, seen, name)
+    second = Reading(sources, config, lambda done: progress(size + done, 2 * size))
     try:
         ids = _write_ids(second, lookup, length)
     except OSError as error:
-        raise TextError(
-            f"{path}: no room for a copy in the folder for temporary files: {error.strerror}; "
-            "name another one in the environment variable TMPDIR"
-        ) from error
+        raise TextError(f"{name}: {NO_ROOM.format(error.strerror)}") from error
     if ids is None or second.sha256 != first.sha256:
-        raise changed(path)
-    return Corpus(_stem(path), path, first.sha256, config, vocabulary, ids)
+        raise changed(name)
+    unknown = int(counts[lookup == vocabulary.unknown].sum()) if vocabulary.unknown is not None else 0
+    return Corpus(stem_of(paths), paths, first.sha256, config, vocabulary, ids, unknown)
 
 
-def _vocabulary_of(seen: NDArray[np.bool_], config: CorpusConfig) -> Vocabulary:
-    return Vocabulary(None if config.bytes else map(chr, np.flatnonzero(seen)))
+def _vocabulary_of(seen: NDArray[np.bool_], counts: NDArray[np.int64], config: CorpusConfig, name: str) -> Vocabulary:
+    """All bytes; or the characters that were seen, often enough if that is asked, in the order of their code points."""
+    if config.bytes:
+        return Vocabulary(None)
+    if not config.min_count:
+        return Vocabulary(map(chr, np.flatnonzero(seen)))
+    common = set(map(chr, np.flatnonzero(counts >= config.min_count)))
+    if not common:
+        raise TextError(f"{name}: has no character {config.min_count:,} times; say a smaller --min-count")
+    return Vocabulary(sorted(common | {UNKNOWN_CHARACTER}), UNKNOWN_CHARACTER)
 
 
-def _lookup(vocabulary: Vocabulary, seen: NDArray[np.bool_], path: Path) -> NDArray[Any]:
+def _lookup(vocabulary: Vocabulary, seen: NDArray[np.bool_], name: str) -> NDArray[Any]:
     """The table from code points (or bytes) to ids."""
     if vocabulary.characters is None:
         return np.arange(len(vocabulary), dtype=vocabulary.dtype)
     points = np.array([ord(character) for character in vocabulary.characters], np.int64)
+    if vocabulary.unknown is not None:
+        table = np.full(UNICODE, vocabulary.unknown, vocabulary.dtype)
+        table[points] = np.arange(len(points), dtype=vocabulary.dtype)
+        return table
     unknown = seen.copy()
     unknown[points] = False
     if unknown.any():
         first = name_of(chr(int(unknown.argmax())))
         raise TextError(
-            f"{path}: {unknown.sum()} of its characters are unknown to the model, such as {first}; "
+            f"{name}: {unknown.sum()} of its characters are unknown to the model, such as {first}; "
             "take another text, or a model that was fitted on this one"
         )
     table = np.zeros(UNICODE, vocabulary.dtype)
@@ -204,8 +240,3 @@ def _mapped(piece: NDArray[Any], lookup: NDArray[Any]) -> bytes:
         return piece.tobytes().translate(lookup[:256].tobytes())
     ids: NDArray[Any] = lookup[piece]
     return ids.tobytes()
-
-
-def _stem(path: Path) -> str:
-    """A name for what is made from the text, that is never empty."""
-    return path.stem or path.name or "text"

@@ -1,139 +1,115 @@
-"""A file as pieces of code points, or of bytes; and what is no text. Knows nothing of ids."""
+"""Files as pieces of code points, or of bytes; and what is no text. Knows nothing of ids."""
 
 from __future__ import annotations
 
 import codecs
 import hashlib
 import io
-import os
-import stat
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, BinaryIO
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import CorpusConfig
 from charrnn.errors import TextError, UsageError
+from charrnn.text.normalizing import Normalizer, is_plain
+from charrnn.text.sources import Source
 
-PIECE = 1 << 18
-"""Bytes read at a time: few, for a piece of plain ASCII is read faster than one with other characters in it."""
 ASCII_BELOW = ("ascii", "utf-8", "iso8859-1", "cp1252")
 """Encodings whose bytes below 128 are ASCII wherever they stand."""
 NO_TEXTS = (
-    (b"\x1f\x8b", "is compressed (gzip); unpack it first, with `gunzip -k`"),
-    *((b"BZh%d1AY&SY" % level, "is compressed (bzip2); unpack it first, with `bunzip2 -k`") for level in range(1, 10)),
-    (b"\xfd7zXZ\x00", "is compressed (xz); unpack it first, with `unxz -k`"),
-    (b"\x28\xb5\x2f\xfd", "is compressed (Zstandard); unpack it first, with `unzstd`"),
-    (b"7z\xbc\xaf\x27\x1c", "is a 7z archive; unpack it first"),
-    (b"PK\x03\x04", "is a ZIP archive, or a document (.docx, .odt, .epub); unpack it, or save it as plain text, first"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "is a document (.doc); save it as plain text first"),
-    (b"%PDF-", "is a PDF; save it as plain text first, with `pdftotext`"),
+    (0, b"\x1f\x8b", "is compressed twice (gzip); unpack it first"),
+    (0, b"\x28\xb5\x2f\xfd", "is compressed (Zstandard); unpack it first, with `unzstd`"),
+    (0, b"7z\xbc\xaf\x27\x1c", "is a 7z archive; unpack it first"),
+    (
+        0,
+        b"PK\x03\x04",
+        "is a ZIP archive, or a document (.docx, .odt, .epub); unpack it, or save it as plain text, first",
+    ),
+    (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "is a document (.doc); save it as plain text first"),
+    (0, b"%PDF-", "is a PDF; save it as plain text first, with `pdftotext`"),
+    (257, b"ustar", "is a tar archive; unpack it first, with `tar xf`"),
 )
-"""How files begin that hold no text as it is, and what to say of them."""
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
-    """A file that may be a text. What is none, such as a device or a pipe, is not even opened.
-
-    Raises:
-        TextError: it is no file, or cannot be read.
-    """
-    try:
-        mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
-            raise TextError(f"{path}: is a folder; name a file in it")
-        if not stat.S_ISREG(mode):
-            raise TextError(f"{path}: is not a regular file; save the text to a file first")
-        file = path.open("rb")
-    except FileNotFoundError:
-        raise TextError(f"{path}: there is no such file") from None
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    with file:
-        yield file
-
-
-def size_of(file: BinaryIO) -> int:
-    """The size of an open file, in bytes."""
-    return os.fstat(file.fileno()).st_size
-
-
-def changed(path: Path) -> TextError:
-    """The line for a file that is another one at the end than at the beginning."""
-    return TextError(f"{path}: the file changed while it was read; try again, or take a copy of it")
+"""Where files have which bytes that hold no text as it is, and what to say of them."""
 
 
 class Reading:
-    """One pass over a file, as arrays of code points (or bytes); afterwards it knows the file's SHA-256.
+    """One pass over files, as arrays of code points (or bytes); afterwards it knows the SHA-256 of all bytes.
 
-    Iterating raises TextError where the file does not decode, is known to be no text, cannot be read, or does not end
-    where it should: one that grows has no end.
+    They are one text: between two files stands `joint_of(config)`, unless the one before ends with it.
+
+    Iterating raises TextError where a file does not decode, is known to be no text, cannot be read, or does not end
+    where it should.
 
     Args:
-        file: open, at any place.
-        path: its name.
-        config: how it is encoded.
-        size: bytes that it has.
+        sources: the files.
+        config: how they are encoded.
         done: told the bytes read.
     """
 
-    def __init__(
-        self, file: BinaryIO, path: Path, config: CorpusConfig, size: int, done: Callable[[int], None]
-    ) -> None:
-        self.file, self.path, self.config, self.size, self.done = file, path, config, size, done
+    def __init__(self, sources: Sequence[Source], config: CorpusConfig, done: Callable[[int], None]) -> None:
+        self.sources, self.config, self.done = sources, config, done
         self.digest = hashlib.sha256()
 
     @property
     def sha256(self) -> str:
-        """Of the bytes read, in hexadecimal."""
+        """Of the bytes read, in hexadecimal: unpacked, one file after the other, with what was put between them."""
         return self.digest.hexdigest()
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
-        try:
-            yield from self._pieces()
-        except OSError as error:
-            raise _unreadable(self.path, error) from error
+        text = joint_of(self.config)
+        joint, before = _points_of(text, self.config.bytes), 0
+        for number, source in enumerate(self.sources, 1):
+            end: list[int] = []
+            for piece in self._pieces(source, before):
+                if len(joint) and number < len(self.sources):
+                    end = (end + piece[-len(joint) :].tolist())[-len(joint) :]
+                yield piece
+            if end and end != joint.tolist():
+                self.digest.update(text.encode())
+                yield joint
+            before += source.size
 
-    def _pieces(self) -> Iterator[NDArray[Any]]:
-        decoder, offset = _decoder(self.config.encoding), 0
+    def _pieces(self, source: Source, before: int) -> Iterator[NDArray[Any]]:
+        """Those of one file, in the form that is asked for."""
+        if is_plain(self.config):
+            yield from self._decoded(source, before)
+            return
+        normalizer = Normalizer(self.config)
+        for piece in self._decoded(source, before):
+            yield _points_of(normalizer.feed(piece.astype(np.uint32).tobytes().decode("utf-32-le")))
+        yield _points_of(normalizer.finish())
+
+    def _decoded(self, source: Source, before: int) -> Iterator[NDArray[Any]]:
+        decoder, offset, has_begun = _decoder(self.config.encoding), 0, False
         unfinished = decoder.getstate()
         ascii_below = codecs.lookup(self.config.encoding).name in ASCII_BELOW
-        self.file.seek(0)
-        while True:
-            raw = self.file.read(PIECE)
+        for raw in self._raw(source, before):
             end = offset + len(raw)
-            if end > self.size or (not raw and end < self.size):
-                raise changed(self.path)
             if offset == 0 and not self.config.bytes:
-                self._check_beginning(raw)
+                _check_beginning(source, raw)
             self.digest.update(raw)
-            is_plain = ascii_below and decoder.getstate() == unfinished and raw.isascii() and b"\r" not in raw
-            if self.config.bytes or is_plain:
+            is_ascii = ascii_below and decoder.getstate() == unfinished and raw.isascii() and b"\r" not in raw
+            if self.config.bytes or is_ascii:
+                has_begun = has_begun or bool(raw)
                 yield np.frombuffer(raw, np.uint8)
             else:
                 try:
                     text = decoder.decode(raw, final=not raw)
-                    if offset == 0:
-                        text = text.removeprefix("\ufeff")
-                    points = text.encode("utf-32-le")  # no half of a surrogate pair, which no file could hold
+                    if not has_begun:
+                        text, has_begun = text.removeprefix("\ufeff"), bool(text)
+                    points = _points_of(text)  # no half of a surrogate pair, which no file could hold
                 except UnicodeError as error:
-                    raise self._undecodable(error, end) from None
-                yield np.frombuffer(points, np.uint32)
+                    raise self._undecodable(source, error, end) from None
+                yield points
             offset = end
-            self.done(offset)
-            if not raw:
-                return
 
-    def _check_beginning(self, raw: bytes) -> None:
-        for beginning, message in NO_TEXTS:
-            if raw.startswith(beginning):
-                raise TextError(f"{self.path}: {message}")
+    def _raw(self, source: Source, before: int) -> Iterator[bytes]:
+        yield from source.pieces(lambda done: self.done(before + done))
+        yield b""  # the end, at which a decoder says what is unfinished
 
-    def _undecodable(self, error: UnicodeError, end: int) -> TextError:
+    def _undecodable(self, source: Source, error: UnicodeError, end: int) -> TextError:
         """The line for what does not decode, where bytes up to `end` were read."""
         where = ""
         if isinstance(error, UnicodeDecodeError):
@@ -142,9 +118,14 @@ class Reading:
             at = end - len(error.object) + error.start
             where = f"byte {at} (0x{error.object[error.start]:02X}) "
         return TextError(
-            f"{self.path}: {where}is not {self.config.encoding}; "
+            f"{source.name}: {where}is not {self.config.encoding}; "
             "say --encoding (latin-1, cp1252, utf-16, ...) if it is text, or --bytes to read raw bytes"
         )
+
+
+def joint_of(config: CorpusConfig) -> str:
+    """What stands between two files: a line end, and nothing between bytes."""
+    return "" if config.bytes else "\n"
 
 
 def check_encoding(encoding: str) -> None:
@@ -160,5 +141,13 @@ def _decoder(encoding: str) -> io.IncrementalNewlineDecoder:
     return io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)(), translate=True)
 
 
-def _unreadable(path: Path, error: OSError) -> TextError:
-    return TextError(f"{path}: cannot be read: {error.strerror}; name another file")
+def _check_beginning(source: Source, raw: bytes) -> None:
+    for at, beginning, message in NO_TEXTS:
+        if raw.startswith(beginning, at):
+            raise TextError(f"{source.name}: {message}")
+
+
+def _points_of(text: str, is_bytes: bool = False) -> NDArray[Any]:
+    if is_bytes:
+        return np.frombuffer(text.encode(), np.uint8)
+    return np.frombuffer(text.encode("utf-32-le"), np.uint32)

@@ -19,6 +19,8 @@ from charrnn.errors import TextError, UsageError
 
 UNKNOWN = ("error", "skip", "replace")
 """What to do with a character that the vocabulary lacks."""
+UNKNOWN_CHARACTER = "\ufffd"
+"""Unicode's replacement character: the symbol for all that a vocabulary with such a symbol lacks."""
 
 
 class Vocabulary:
@@ -26,19 +28,27 @@ class Vocabulary:
 
     Args:
         characters: one `str` of length 1 each, all different; None for the 256 bytes.
+        unknown: the one among them that stands for all others, if there is one.
+
+    Raises:
+        ValueError: that one is not among them.
     """
 
-    def __init__(self, characters: Iterable[str] | None) -> None:
+    def __init__(self, characters: Iterable[str] | None, unknown: str | None = None) -> None:
         self.characters = None if characters is None else tuple(characters)
+        self.unknown_character = unknown
+        if unknown is not None and unknown not in self._ids:
+            raise ValueError(f"the unknown symbol must be one of the characters, found {unknown!r:.50}")
 
     def __len__(self) -> int:
         return BYTES_VOCAB_SIZE if self.characters is None else len(self.characters)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Vocabulary) and self.characters == other.characters
+        mine = self.characters, self.unknown_character
+        return isinstance(other, Vocabulary) and mine == (other.characters, other.unknown_character)
 
     def __hash__(self) -> int:
-        return hash(self.characters)
+        return hash((self.characters, self.unknown_character))
 
     @property
     def is_bytes(self) -> bool:
@@ -59,13 +69,24 @@ class Vocabulary:
         """The id that stands before a text that begins from nothing: a newline, where there is one."""
         return ord("\n") if self.is_bytes else self._ids.get("\n", 0)
 
+    @property
+    def unknown(self) -> int | None:
+        """The id of the unknown symbol, if there is one."""
+        return None if self.unknown_character is None else self._ids[self.unknown_character]
+
+    @property
+    def never(self) -> tuple[int, ...]:
+        """The ids that a model must not write: that of the unknown symbol, which is no character of a text."""
+        return () if self.unknown is None else (self.unknown,)
+
     def encode(self, text: str, unknown: str = "error") -> NDArray[np.int64]:
         """The ids of a text.
 
         Args:
             text: any text.
             unknown: for characters that are not in the vocabulary. `error` raises, `skip` leaves them out,
-                `replace` puts a space for them (or, where there is none, the character that starts a text).
+                `replace` puts a space for them (or, where there is none, the character that starts a text). Where there
+                is an unknown symbol, it stands for them, unless they are left out.
 
         Raises:
             TextError: a character is unknown; the message names the first, its place, and how many there are.
@@ -75,17 +96,22 @@ class Vocabulary:
         if self.is_bytes:
             return np.frombuffer(text.encode("utf-8", "surrogateescape"), np.uint8).astype(np.int64)
         places = [i for i, character in enumerate(text) if character not in self._ids]
-        if places and unknown == "error":
+        if places and unknown == "error" and self.unknown is None:
             raise TextError(_unknown_message(text, places))
-        substitute = self._ids.get(" ", self.start) if unknown == "replace" else -1
+        substitute = self._ids.get(" ", self.start) if self.unknown is None else self.unknown
+        substitute = -1 if unknown == "skip" else substitute
         ids = np.array([self._ids.get(character, substitute) for character in text], np.int64)
         return ids[ids >= 0]
 
-    def grown(self, characters: Iterable[str]) -> Vocabulary:
-        """The same with more characters behind, in the order of their code points; ids stay what they are."""
+    def grown(self, other: Vocabulary) -> Vocabulary:
+        """The same with the characters of another one behind, in the order of their code points.
+
+        Ids stay what they are. It has an unknown symbol if one of both has.
+        """
         if self.characters is None:
             return self
-        return Vocabulary((*self.characters, *sorted(set(characters) - set(self.characters))))
+        new = sorted(set(other.characters or ()) - set(self.characters))
+        return Vocabulary((*self.characters, *new), self.unknown_character or other.unknown_character)
 
     def decoder(self) -> Callable[[int], str]:
         """A function from the next id to the text that it completes; for bytes that may be none yet."""

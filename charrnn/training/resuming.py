@@ -43,7 +43,7 @@ class Resumed:
         text = self.checkpoint.facts.text
         if corpus.sha256 != text.sha256:
             raise CheckpointError(
-                f"{self.checkpoint.path}: was trained on {text.path}, and {corpus.path} is another text; "
+                f"{self.checkpoint.path}: was trained on {text.source}, and {corpus.source} is another text; "
                 f"say --init-from {self.checkpoint.path} to begin anew with its weights"
             )
 

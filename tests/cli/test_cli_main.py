@@ -34,7 +34,7 @@ def test_without_a_command_it_shows_help_and_nothing_else(charrnn: Charrnn) -> N
         (["--nonsense"], "--nonsense"),
         (["train"], "Missing argument"),
         (["train", "text.txt", "--nonsense"], "try `charrnn train --help`"),
-        (["train", "text.txt", "another.txt"], "another.txt"),
+        (["sample", "text-lstm", "another.txt"], "another.txt"),
         (["train", "text.txt", "--steps"], "--steps"),
         (["train", "text.txt", "--steps", "many"], "'--steps'"),
         (["train", "text.txt", "--steps", "-1"], "--steps -1: must be from 1 to"),

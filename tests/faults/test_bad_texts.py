@@ -7,6 +7,7 @@ import lzma
 import os
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from program import SMALL, TEXT, Charrnn
 
 from charrnn.config import CorpusConfig
 from charrnn.errors import TextError
-from charrnn.text import reading
+from charrnn.text import sources
 from charrnn.text.corpus import read_corpus
 
 READERS: tuple[tuple[str, ...], ...] = (
@@ -37,14 +38,36 @@ def zipped(name: str) -> bytes:
     return file.getvalue()
 
 
+def tarred(name: str) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo(name), io.BytesIO())
+    return file.getvalue()
+
+
+def spoiled(packed: bytes) -> bytes:
+    """With a byte in its middle changed."""
+    middle = len(packed) // 2
+    return packed[:middle] + bytes((packed[middle] ^ 0x55,)) + packed[middle + 1 :]
+
+
 NO_TEXTS = {
     "surrogate": (RAW + b"\xed\xa0\x80" + RAW, f"byte {len(RAW)} (0xED) is not utf-8; say --encoding"),
     "far": (b"to be " * 500_000 + b"\xff" + RAW, "byte 3000000 (0xFF) is not utf-8"),
     "utf-16": (TEXT.encode("utf-16"), "byte 0 (0xFF) is not utf-8; say --encoding (latin-1, cp1252, utf-16"),
-    "gzip": (gzip.compress(RAW), "is compressed (gzip); unpack it first, with `gunzip -k`"),
-    "gzip cut off": (gzip.compress(RAW)[:15], "is compressed (gzip); unpack it first, with `gunzip -k`"),
-    "bzip2": (bz2.compress(RAW), "is compressed (bzip2); unpack it first, with `bunzip2 -k`"),
-    "xz": (lzma.compress(RAW), "is compressed (xz); unpack it first, with `unxz -k`"),
+    "gzip cut off": (
+        gzip.compress(RAW)[:-9],
+        "is compressed (gzip) and cut off before its end; fetch or pack it again",
+    ),
+    "gzip damaged": (spoiled(gzip.compress(RAW)), "is compressed (gzip) and damaged ("),
+    "gzip of gzip": (gzip.compress(gzip.compress(RAW)), "is compressed twice (gzip); unpack it first"),
+    "bzip2 cut off": (bz2.compress(RAW)[:-9], "is compressed (bzip2) and cut off before its end"),
+    "bzip2 damaged": (spoiled(bz2.compress(RAW)), "is compressed (bzip2) and damaged ("),
+    "xz cut off": (lzma.compress(RAW)[:-9], "is compressed (xz) and cut off before its end"),
+    "xz damaged": (spoiled(lzma.compress(RAW)), "is compressed (xz) and damaged ("),
+    "nothing in gzip": (gzip.compress(b""), "the file is empty; there is nothing to read"),
+    "tar in gzip": (gzip.compress(tarred("a.txt")), "is a tar archive; unpack it first, with `tar xf`"),
+    "zstandard": (b"\x28\xb5\x2f\xfd" + RAW, "is compressed (Zstandard); unpack it first"),
     "docx": (zipped("word/document.xml"), "is a ZIP archive, or a document (.docx, .odt, .epub); unpack it, or save"),
     "pdf": (b"%PDF-1.7\n" + RAW, "is a PDF; save it as plain text first, with `pdftotext`"),
     "empty": (b"", "the file is empty; there is nothing to read"),
@@ -62,16 +85,11 @@ def test_files_that_are_no_texts(charrnn: Charrnn, models: Path, folder: Path, k
 
 def test_a_text_that_has_become_another_kind_of_file(charrnn: Charrnn, models: Path, folder: Path) -> None:
     """What a model was fitted on is read again, by `compare`, `score` and `sample --novelty`."""
-    (folder / "text.txt").write_bytes(gzip.compress(RAW))
+    (folder / "text.txt").write_bytes(zipped("text.txt"))
     for words in (("score",), ("compare",), ("sample", "--novelty")):
         result = charrnn(*words)
         assert result.status == 1
-        assert result.err.splitlines()[-1].startswith("charrnn: text.txt: is compressed (gzip); unpack it first")
-
-
-def test_compressed_files_are_bytes_as_any_others(charrnn: Charrnn, folder: Path) -> None:
-    (folder / "text.gz").write_bytes(gzip.compress(os.urandom(2000)))
-    assert charrnn("ngram", "text.gz", "--bytes", "--order", 2).status == 0
+        assert result.err.splitlines()[-1].startswith("charrnn: text.txt: is a ZIP archive, or a document")
 
 
 @pytest.mark.parametrize("kind", ["pipe", "/dev/zero", "/dev/null", "/dev/stdin", "folder"])
@@ -133,7 +151,7 @@ def test_a_text_that_changes_while_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str, at: int
 ) -> None:
     """In its first reading or its second: the pieces are three, and a reading tells one more time at its end."""
-    monkeypatch.setattr(reading, "PIECE", 10_000)
+    monkeypatch.setattr(sources, "PIECE", 10_000)
     path = tmp_path / "text.txt"
     path.write_bytes((RAW * 20)[:30_000])
     told = 0

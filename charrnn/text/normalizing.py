@@ -1,0 +1,84 @@
+"""One form for characters that can be written in several: Unicode's normal forms, and lower case.
+
+A text is read in pieces, and a mark at the beginning of one may belong to a letter at the end of the one before. So the
+end of a piece waits for the next one, from a place on at which nothing can join.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Literal, cast
+
+from charrnn.config import CorpusConfig
+
+LONGEST_WAIT = 1 << 16
+"""Characters that wait at most. A run without such a place that is longer is no text, and is cut."""
+LOOKED_THROUGH = 1000
+"""Characters at the end of a piece without white space among which another place is looked for."""
+
+Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
+
+
+def is_plain(config: CorpusConfig) -> bool:
+    """Whether characters stay as they are."""
+    return not (config.normalize or config.lower)
+
+
+def prepared(text: str, config: CorpusConfig) -> str:
+    """A whole text in the form that a configuration asks for, which a model that was fitted with it knows.
+
+    Normalised, in lower case, and normalised again: lower case may be written in more than one way, too.
+    """
+    if is_plain(config):
+        return text
+    changed = _normalized(text, config)
+    return _normalized(changed.lower(), config) if config.lower else changed
+
+
+class Normalizer:
+    """The same for a text in pieces.
+
+    Args:
+        config: says which form.
+    """
+
+    def __init__(self, config: CorpusConfig) -> None:
+        self.config, self.waiting = config, ""
+
+    def feed(self, text: str) -> str:
+        """What is certain, once this has been read."""
+        text = self.waiting + text
+        cut = _place_to_cut(text, self.config.lower)
+        self.waiting = text[cut:]
+        return prepared(text[:cut], self.config)
+
+    def finish(self) -> str:
+        """The rest."""
+        rest, self.waiting = self.waiting, ""
+        return prepared(rest, self.config)
+
+
+def _normalized(text: str, config: CorpusConfig) -> str:
+    return unicodedata.normalize(cast("Form", config.normalize), text) if config.normalize else text
+
+
+def _place_to_cut(text: str, lower: bool) -> int:
+    """Where nothing joins, as late as possible; 0 if there is no such place.
+
+    Before white space: there also a word ends, on which the lower case of a sigma depends. Where there is none, as in
+    Chinese, before a character that cannot be joined to one before it.
+    """
+    found = max(text.rfind(" "), text.rfind("\n"), text.rfind("\t"))
+    if found > 0 or (lower and len(text) <= LONGEST_WAIT):
+        return max(found, 0)
+    for place in range(len(text) - 1, max(0, len(text) - LOOKED_THROUGH), -1):
+        if _begins_anew(text[place]):
+            return place
+    return len(text) if len(text) > LONGEST_WAIT else 0
+
+
+def _begins_anew(character: str) -> bool:
+    """Whether no character before it can become one with it: it is no mark, and no later part of a Korean syllable."""
+    first = unicodedata.normalize("NFKD", character)[0]
+    is_part = "\u1160" <= first <= "\u11ff" or "\U00016d40" <= first <= "\U00016d7f"
+    return unicodedata.category(first)[0] != "M" and not is_part

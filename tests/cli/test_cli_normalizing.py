@@ -1,0 +1,53 @@
+"""`--normalize`, `--lower` and `--min-count`, which a checkpoint remembers."""
+
+import json
+from pathlib import Path
+
+from program import SMALL, Charrnn
+
+LINE = "Café, CAFE\u0301 – naïve\n"
+
+
+def test_a_model_reads_everything_in_the_form_that_it_was_fitted_in(charrnn: Charrnn, folder: Path) -> None:
+    (folder / "cafe.txt").write_text(LINE * 30, encoding="utf-8")
+    form = ("--normalize", "NFC", "--lower")
+    result = charrnn("ngram", "cafe.txt", *form, "--order", 9)
+    assert "cafe.txt: 570 characters, 12 different" in result.err
+    assert charrnn("train", "cafe.txt", *form, *SMALL).status == 0
+    sample = charrnn("sample", "cafe-tuned-9", "--prime", "CAFE\u0301, ", "--temp", 0, "--length", 4)
+    assert sample.text == "café, café"
+    assert charrnn("score", "cafe-lstm").status == 0
+    (folder / "other.txt").write_text("NAI\u0308VE", encoding="utf-8")
+    assert "5 characters (all" in charrnn("score", "cafe-lstm", "other.txt").err
+    assert charrnn("compare", "--prime", "CAFÉ", "--length", 9, "--novelty-length", 50).status == 0
+    assert charrnn("sample", "cafe-lstm", "--novelty", "--length", 20).status == 0
+    again = charrnn("train", "cafe.txt", "--resume", "--normalize", "NFD")
+    assert again.failed_with(2, "--normalize NFD: it was begun with NFC")
+    assert charrnn("train", "cafe.txt", "--resume").status == 0
+
+
+def test_rare_characters_are_one_that_stands_for_all_others(charrnn: Charrnn, folder: Path) -> None:
+    (folder / "rare.txt").write_text("to be or not to be 漢字 " * 2 + "to be or not to be " * 30, encoding="utf-8")
+    result = charrnn("ngram", "rare.txt", "--min-count", 5, "--order", 3)
+    assert "unknown     4 characters of the text (0.65%) are one unknown symbol" in result.err
+    assert charrnn("train", "rare.txt", "--min-count", 5, *SMALL).status == 0
+    (folder / "other.txt").write_text("être ou ne pas être", encoding="utf-8")
+    for model in ("rare-tuned-3", "rare-lstm"):
+        scored = charrnn("score", model, "other.txt", "--json")
+        assert "unknown     " in scored.err
+        assert json.loads(scored.out)["characters"] == 19
+        assert charrnn("sample", model, "--prime", "é", "--length", 5).status == 0
+    assert charrnn("compare", "--novelty-length", 50, "--length", 9).status == 0
+    assert charrnn("train", "rare.txt", "--resume").status == 0
+    grown = charrnn("train", "other.txt", "--init-from", "rare-lstm", *SMALL[4:], "--out", "grown")
+    assert grown.status == 0
+
+
+def test_what_makes_no_sense(charrnn: Charrnn) -> None:
+    message = "--bytes reads no characters; leave one of them out"
+    for words in (("--lower",), ("--normalize", "NFC"), ("--min-count", 2)):
+        assert charrnn("train", "text.txt", "--bytes", *words).failed_with(2, f"{words[0]}: {message}")
+    assert charrnn("ngram", "text.txt", "--normalize", "nfx").failed_with(2, "--normalize nfx: must be one of NFC")
+    assert charrnn("ngram", "text.txt", "--min-count", 0).failed_with(2, "--min-count 0: must be from 1")
+    huge = charrnn("ngram", "text.txt", "--min-count", 10_000)
+    assert huge.failed_with(1, "text.txt: has no character 10,000 times; say a smaller --min-count")

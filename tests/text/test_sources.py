@@ -1,0 +1,122 @@
+"""Files, packed ones and several of them, as bytes."""
+
+import bz2
+import gzip
+import hashlib
+import io
+import lzma
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from charrnn.config import CorpusConfig
+from charrnn.errors import TextError, UsageError
+from charrnn.text import sources
+from charrnn.text.corpus import Corpus, read_corpus
+from charrnn.text.sources import STANDARD_INPUT, described, sources_of, stem_of
+
+PACKERS: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress}
+
+
+def text_of(corpus: Corpus) -> str:
+    return corpus.vocabulary.decode(corpus.ids.tolist())
+
+
+@pytest.mark.parametrize("kind", PACKERS)
+@pytest.mark.parametrize("piece", [7, 1 << 18])
+def test_packed_files_are_what_is_in_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, piece: int
+) -> None:
+    """Whatever the name says; also of several packed ones joined, as `cat a.gz b.gz` makes them."""
+    monkeypatch.setattr(sources, "PIECE", piece)
+    raw, pack = "Zwölf Boxkämpfer\n".encode() * 5, PACKERS[kind]
+    path = tmp_path / "a.txt"
+    path.write_bytes(pack(raw) + pack(b"x\n"))
+    corpus = read_corpus(path, CorpusConfig())
+    assert text_of(corpus) == (raw + b"x\n").decode()
+    assert corpus.sha256 == hashlib.sha256(raw + b"x\n").hexdigest()
+    assert read_corpus(path, CorpusConfig(bytes=True)).ids.tobytes() == raw + b"x\n"
+
+
+def test_zeros_between_and_after_parts_of_xz_are_padding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "PIECE", 4)
+    (tmp_path / "a.xz").write_bytes(lzma.compress(b"ab") + bytes(8) + lzma.compress(b"c") + bytes(12))
+    assert text_of(read_corpus(tmp_path / "a.xz", CorpusConfig())) == "abc"
+
+
+def test_a_small_file_that_is_large_unpacked_is_never_in_memory_as_a_whole(tmp_path: Path) -> None:
+    (tmp_path / "bomb.gz").write_bytes(gzip.compress(bytes(20 << 20)))
+    with sources_of([tmp_path / "bomb.gz"], lambda done: None) as (source,):
+        sizes = [len(piece) for piece in source.pieces(lambda done: None)]
+    assert sum(sizes) == 20 << 20
+    assert max(sizes) <= sources.PIECE
+
+
+def test_unpacking_xz_has_a_limit_of_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "MOST_XZ_MEMORY", 1 << 20)
+    (tmp_path / "a.xz").write_bytes(lzma.compress(b"abc"))
+    with pytest.raises(TextError, match=r"a.xz: to unpack it takes too much memory \(xz\); unpack it first"):
+        read_corpus(tmp_path / "a.xz", CorpusConfig())
+
+
+def test_several_files_are_one_text(tmp_path: Path) -> None:
+    """A line end comes after a file that has none; a mark, or half a line end, is each file's own."""
+    parts = [b"\xef\xbb\xbfone\n", b"", b"two", b"three\r", b"\nfour"]
+    paths = [tmp_path / f"{i}.txt" for i in range(len(parts))]
+    for path, part in zip(paths, parts, strict=True):
+        path.write_bytes(part)
+    corpus = read_corpus(paths, CorpusConfig())
+    assert text_of(corpus) == "one\ntwo\nthree\n\nfour"
+    assert corpus.sha256 == hashlib.sha256(b"\xef\xbb\xbfone\ntwo\nthree\r\nfour").hexdigest()
+    assert (corpus.name, corpus.paths) == ("0-and-4-more", tuple(paths))
+    assert read_corpus(paths, CorpusConfig(bytes=True)).ids.tobytes() == b"".join(parts)
+
+
+@pytest.mark.parametrize("number", [3, sources.MOST_OPEN + 3])
+def test_a_file_of_several_that_changes_is_noticed(tmp_path: Path, number: int) -> None:
+    """The first hundred stay open; others are opened twice, and may be others then."""
+    paths = [tmp_path / f"{i}.txt" for i in range(number)]
+    for path in paths:
+        path.write_bytes(b"ab\n")
+    assert len(read_corpus(paths, CorpusConfig())) == 3 * number
+
+    def meddle(done: int, total: int) -> None:
+        if done == total // 2:
+            paths[-1].write_bytes(b"ba\n")
+
+    with pytest.raises(TextError, match="the file changed while it was read"):
+        read_corpus(paths, CorpusConfig(), progress=meddle)
+
+
+def test_standard_input_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(b"abc"))))
+    corpus = read_corpus(STANDARD_INPUT, CorpusConfig())
+    assert (text_of(corpus), corpus.name, corpus.source) == ("abc", "stdin", "standard input")
+    with pytest.raises(UsageError, match="standard input can be read once"):
+        read_corpus([STANDARD_INPUT, STANDARD_INPUT], CorpusConfig())
+
+
+def test_no_room_for_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(**_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    with pytest.raises(TextError, match=r"standard input: no room .* No space left on device; .* TMPDIR"):
+        read_corpus(STANDARD_INPUT, CorpusConfig())
+
+
+@pytest.mark.parametrize(
+    ("names", "stem", "words"),
+    [
+        (["a/b.txt"], "b", "a/b.txt"),
+        (["a/b.txt.gz"], "b", "a/b.txt.gz"),
+        ([".gz"], ".gz", ".gz"),
+        (["-"], "stdin", "standard input"),
+        (["b.txt", "-"], "b-and-1-more", "b.txt and 1 more file"),
+        (["-", "b.txt", "c.txt"], "stdin-and-2-more", "standard input and 2 more files"),
+    ],
+)
+def test_what_files_are_called(names: list[str], stem: str, words: str) -> None:
+    assert (stem_of([Path(name) for name in names]), described(names)) == (stem, words)
