@@ -86,6 +86,8 @@ class Reading:
     ) -> None:
         self.file, self.path, self.config, self.size, self.done = file, path, config, size, done
         self.digest = hashlib.sha256()
+        self.line_ends: set[str] = set()
+        """As they are in the file: those of what was read by the decoder, which are all but plain newlines."""
 
     @property
     def sha256(self) -> str:
@@ -123,6 +125,8 @@ class Reading:
                 except UnicodeError as error:
                     raise self._undecodable(error, end) from None
                 yield np.frombuffer(points, np.uint32)
+                found = decoder.newlines
+                self.line_ends.update((found,) if isinstance(found, str) else found or ())
             offset = end
             self.done(offset)
             if not raw:
