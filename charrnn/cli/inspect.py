@@ -41,12 +41,13 @@ def inspect(
 ) -> None:
     """Say what a text is like, or what a checkpoint holds.
 
-    Of a text: its size; the encoding, which is guessed where it is not UTF-8; its characters, common, rare and odd
-    ones; lines; Unicode's normal form; what stands in it twice; how it is split; what to mind; and the network that
-    some minutes would buy. It takes little memory, however large the text is.
+    Of a text: size, encoding (a guess if it is not UTF-8), characters, common, rare and odd, lines, normal form.
 
-    Of a checkpoint: every tensor, the vocabulary, the text that it was fitted on, settings, scores, versions, whether
-    the checksums fit. Nothing in it is run.
+    And what stands in it twice, how it is split, what to mind, and which network some minutes would buy.
+
+    However large it is, that takes little memory. What --json adds: every character with its count.
+
+    Of a checkpoint: tensors, vocabulary, text, settings, scores, versions, checksums. Nothing in it is run.
 
     What is both the name of a text and of a checkpoint is told by its path.
     """
@@ -164,7 +165,7 @@ def _described(path: Path, corpus: CorpusConfig, is_said: bool) -> tuple[Descrip
     check_encoding(corpus.encoding)
     if not corpus.bytes and not is_said:
         with opened(path) as file, progress(f"reading {path.name}", "B") as update:
-            guess = guess_encoding(file, lambda done: update(done, path.stat().st_size))
+            guess = guess_encoding(file, path, lambda done: update(done, path.stat().st_size))
         corpus = replace(corpus, encoding=guess.encoding) if guess.encoding else replace(corpus, bytes=True)
     with progress(f"reading {path.name}", "B") as update:
         return describe(path, corpus, update), guess

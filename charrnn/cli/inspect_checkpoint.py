@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from charrnn.cli.terminal import console, field, one_line, quoted, say
+from charrnn.cli.terminal import console, one_line, paragraph, quoted, say
 from charrnn.config import CorpusConfig, TrainingConfig, flags_of
 from charrnn.text.vocabulary import Vocabulary, name_of
 
@@ -22,25 +22,26 @@ NAMED = 12
 def show_checkpoint(listing: Listing) -> None:
     """Print what a checkpoint holds, on stderr."""
     checkpoint, facts = listing.checkpoint, listing.checkpoint.facts
-    field("checkpoint", f"{checkpoint.path}: {checkpoint.kind}, format {listing.format}, {checkpoint.size:,} bytes")
+    paragraph("checkpoint", f"{checkpoint.path}: {checkpoint.kind}, format {listing.format}, {checkpoint.size:,} bytes")
     for part in listing.parts:
         _show_part(part)
     _show_vocabulary(checkpoint.vocabulary)
     text = facts.text
-    field("text", f"{text.path}: {text.characters:,} characters; SHA-256 {text.sha256}")
-    field("", f"read and split with {_options(text.corpus)}")
-    field("validation", _score(facts.validation))
+    paragraph("text", f"{text.path}: {text.characters:,} characters; SHA-256 {text.sha256}")
+    paragraph("", f"read and split with {_options(text.corpus)}")
+    paragraph("validation", _score(facts.validation))
     if facts.training:
-        field("training", _options(facts.training))
+        paragraph("training", _options(facts.training))
     steps = "" if facts.step is None else f", {facts.step:,} steps"
-    field("fitted", f"in {facts.fit_seconds:,.1f} s on {facts.device}{steps}")
-    field("versions", ", ".join(f"{name} {version}" for name, version in facts.versions.items()))
-    field("command", " ".join(map(quoted_word, facts.command)) or "not known")
+    paragraph("fitted", f"in {facts.fit_seconds:,.1f} s on {facts.device}{steps}")
+    paragraph("versions", ", ".join(f"{name} {version}" for name, version in facts.versions.items()))
+    paragraph("command", " ".join(map(quoted_word, facts.command)) or "not known")
     _show_progress(listing)
-    checked = sum(one.has_checksum for one in listing.tensors)
-    field(
+    checked, of = sum(one.has_checksum for one in listing.tensors), len(listing.tensors)
+    others = "" if checked == of else "; n-grams have none, and are checked for what they must be"
+    paragraph(
         "checksums",
-        f"fit: of the header and of {checked:,} of {len(listing.tensors):,} tensors" if listing.is_checksummed
+        f"fit: of the header and of {checked:,} of {of:,} tensors{others}" if listing.is_checksummed
         else "none: it was made before there were any",
     )  # fmt: skip
     _show_tensors(listing)
@@ -57,23 +58,23 @@ def _show_part(part: PartFacts) -> None:
         sizes.append(f"{part.parameters:,} parameters")
     if part.entries is not None:
         sizes.append(f"{sum(part.entries):,} n-grams")
-    field(part.name, ", ".join((part.description, *sizes)))
+    paragraph(part.name, ", ".join((part.description, *sizes)))
     if part.config:
-        field("", ", ".join(f"{name} {value}" for name, value in part.config.items()))
+        paragraph("", ", ".join(f"{name} {value}" for name, value in part.config.items()))
     if part.entries:
-        field("", "by order " + ", ".join(f"{order}: {number:,}" for order, number in enumerate(part.entries, 1)))
+        paragraph("", "by order " + ", ".join(f"{order}: {number:,}" for order, number in enumerate(part.entries, 1)))
 
 
 def _show_vocabulary(vocabulary: Vocabulary) -> None:
     if vocabulary.characters is None:
-        field("vocabulary", "the 256 bytes")
+        paragraph("vocabulary", "the 256 bytes")
         return
     plain = "".join(character for character in vocabulary.characters if character > " " and character.isprintable())
-    field("vocabulary", f"{len(vocabulary):,} characters: {plain}")
+    paragraph("vocabulary", f"{len(vocabulary):,} characters: {plain}")
     odd = [character for character in vocabulary.characters if character <= " " or not character.isprintable()]
     if odd:
         more = f" and {len(odd) - NAMED:,} more" if len(odd) > NAMED else ""
-        field("", f"and {', '.join(map(name_of, odd[:NAMED]))}{more}")
+        paragraph("", f"and {', '.join(map(name_of, odd[:NAMED]))}{more}")
 
 
 def _score(score: ScoreFacts | None) -> str:
@@ -101,8 +102,10 @@ def _show_progress(listing: Listing) -> None:
     networks = f", network {done.finished + 1} of {done.model.networks}" if done.model.networks > 1 else ""
     best = "no validation yet" if done.best_nats is None else f"best after step {done.best_step:,}"
     halved = f"; the rate was halved {done.halvings} times" * bool(done.halvings)
-    field("progress", f"step {done.number:,}{plan}{networks}, {done.seconds:,.0f} s; {best}{halved}")
-    say(f"{'':12}`charrnn train {quoted(listing.checkpoint.facts.text.path)} --resume` goes on, with its --out if any")
+    paragraph("progress", f"step {done.number:,}{plan}{networks}, {done.seconds:,.0f} s; {best}{halved}")
+    if done.plan is None or done.number < done.plan[0] or done.finished + 1 < done.model.networks:
+        text = quoted(listing.checkpoint.facts.text.path)
+        say(f"{'':12}`charrnn train {text} --resume` goes on, with its --out if it had one")
 
 
 def _show_tensors(listing: Listing) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from charrnn.cli.novelty_display import percent
-from charrnn.cli.terminal import console, field, say, visible
+from charrnn.cli.terminal import console, paragraph, say, visible
 from charrnn.text.normal_forms import FORMS
 from charrnn.text.repeats import LONG_LINE, RUN
 from charrnn.text.vocabulary import name_of
@@ -35,13 +35,13 @@ def show_text(text: Description, guess: Guess | None, found: Sequence[Finding]) 
     _show_lines(text)
     _show_repeats(text)
     sizes = ", ".join(f"{name} {size:,}" for name, size in text.parts.items() if size)
-    field("split", f"{text.config_split} ({sizes})" if sizes else "too short for one")
+    paragraph("split", f"{text.split} ({sizes})" if sizes else "too short for one")
     for one in found:
-        field("mind", one.line)
+        paragraph("mind", one.line)
 
 
 def _show_size(text: Description, guess: Guess | None) -> None:
-    field(
+    paragraph(
         "text",
         f"{text.path}: {_size(text.size)}, {_number(text.characters, 'character')}, "
         f"{_number(text.lines.number, 'line')}",
@@ -54,12 +54,12 @@ def _show_size(text: Description, guess: Guess | None) -> None:
         why = f"{guess.reason}: {text.config.encoding}; say --encoding {text.config.encoding} to train"
     else:
         why = f"{text.config.encoding}, as was said"
-    field("encoding", why)
+    paragraph("encoding", why)
 
 
 def _show_characters(text: Description) -> None:
     common = list(text.counts.items())[:TOP]
-    field(
+    paragraph(
         "characters",
         f"{len(text.counts):,} different, entropy {text.entropy:.3f} bits per character (each by itself); "
         + (f"the commonest {len(common)}:" if len(common) < len(text.counts) else "all of them:"),
@@ -74,14 +74,14 @@ def _show_characters(text: Description) -> None:
     if ten:
         share = sum(ten.values()) / text.characters
         kept = text.vocab_size - len(ten) + 1
-        field(
+        paragraph(
             "rare",
-            f"{len(once):,} occur once, {len(ten):,} less than 10 times ({percent(share)} of the text)"
+            f"once: {len(once):,}, less than 10 times: {len(ten):,} ({percent(share)} of the text)"
             + ("" if text.config.bytes else f"; --min-count 10 leaves {kept:,}, one of them for unknown ones"),
         )
         _show_names(ten)
-    if text.odd:
-        field("odd", f"{len(text.odd):,} control, format, private or unassigned characters")
+    if text.odd and not text.config.bytes:
+        paragraph("odd", f"{len(text.odd):,} control, format, private or unassigned characters")
         _show_names(text.odd)
     if text.forms:
         _show_forms(text)
@@ -98,21 +98,21 @@ def _show_forms(text: Description) -> None:
     forms = text.forms
     assert forms
     if len(forms.forms) == len(FORMS):
-        is_in = "all (nothing to compose, or to take apart)"
+        is_in = "any: no character of it could be written otherwise"
     else:
         is_in = " and ".join(forms.forms) or "none"
     nfc = (
         "" if "NFC" in forms.forms
         else f"; --normalize NFC: {forms.nfc_characters:,} characters, {forms.nfc_vocab_size:,} different"
     )  # fmt: skip
-    field("normal form", f"{is_in}{nfc}")
-    field("capitals", f"--lower leaves {text.lower_vocab_size:,} different characters of {len(text.counts):,}")
+    paragraph("normal form", f"{is_in}{nfc}")
+    paragraph("capitals", f"--lower leaves {text.lower_vocab_size:,} different characters of {len(text.counts):,}")
 
 
 def _show_lines(text: Description) -> None:
     lines = text.lines
     ends = " and ".join(text.line_ends) or "none"
-    field(
+    paragraph(
         "lines",
         f"half have {lines.median_length:,} characters or fewer, nine of ten {lines.length_90:,}, the longest "
         f"{lines.longest:,}; {lines.blank:,} blank, {lines.trailing_space:,} end with white space"
@@ -123,13 +123,13 @@ def _show_lines(text: Description) -> None:
 def _show_repeats(text: Description) -> None:
     found = text.repeats
     sampled = "" if found.sampled == 1 else f" (estimated from one in {round(1 / found.sampled):,})"
-    field(
+    paragraph(
         "copies",
         f"{percent(found.runs)} of the runs of {RUN} characters stand elsewhere in it too, "
         f"{percent(found.lines)} of the lines of more than {LONG_LINE}{sampled}",
     )
     if found.held_out_runs is not None or found.held_out_lines is not None:
-        field(
+        paragraph(
             "held out",
             f"of what is held out, {percent(found.held_out_runs)} of the runs and {percent(found.held_out_lines)} of "
             "the lines, those that differ, are in the training part",
@@ -138,23 +138,25 @@ def _show_repeats(text: Description) -> None:
 
 def show_advice(text: Description, advice: Advice) -> None:
     """Print what some minutes would buy, on stderr."""
-    field(
+    paragraph(
         "minutes",
         f"what `charrnn train` would choose, alone on this machine: {advice.measured} now reads "
         f"{advice.chars_per_second:,.0f} characters a second",
     )
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     for header in ("", "minutes", "model", "parameters", "dropout", "readings", "memory"):
-        table.add_column(header, justify="left" if header == "model" else "right", no_wrap=True)
+        table.add_column(header, justify="left" if header == "model" else "right")
     for one in advice.choices:
-        early = " (ends early)" * one.ends_early
+        early = ", ends early" * one.ends_early
         table.add_row(
-            " " * 10, f"{one.minutes:g}", str(one.model), f"{one.parameters:,}", f"{one.model.dropout:g}",
+            " " * 10, f"{one.minutes:g}", str(one.model), f"{one.parameters / 1e6:.1f} M", f"{one.model.dropout:g}",
             f"{one.epochs:.2g}{early}", _size(one.memory),
         )  # fmt: skip
     console().print(table)
     disk = text.characters * (1 if text.vocab_size <= 256 else 2 if text.vocab_size <= 1 << 16 else 4)
-    say(f"{'':12}Memory: weights and logits, beside Python's and PyTorch's. On the disk, while it runs: {_size(disk)}.")
+    paragraph(
+        "", f"Memory: weights and logits, beside Python's and PyTorch's. On the disk, while it runs: {_size(disk)}."
+    )
 
 
 def _shown(character: str) -> str:
@@ -171,7 +173,7 @@ def _shown(character: str) -> str:
 def _size(size: int) -> str:
     for unit, of in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if size >= of:
-            return f"{size / of:,.1f} {unit}"
+            return f"{size / of:,.1f}\xa0{unit}"
     return _number(size, "byte")
 
 

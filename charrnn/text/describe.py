@@ -30,14 +30,6 @@ ENDS = {"\n": "LF", "\r\n": "CR LF", "\r": "CR"}
 
 
 @dataclass(frozen=True)
-class Part:
-    """A part of a text: its characters, and how many of them are different."""
-
-    name: str
-    characters: int
-
-
-@dataclass(frozen=True)
 class Description:
     """What a text is like.
 
@@ -120,7 +112,7 @@ class Description:
             "lower_vocab_size": None if self.config.bytes else self.lower_vocab_size,
             "rare": {f"less_than_{n}": self._rare(n) for n in RARE},
             "repeats": asdict(self.repeats),
-            "split": self.config_split,
+            "split": self.split,
             "parts": self.parts,
             "vocabulary": [
                 {
@@ -139,7 +131,7 @@ class Description:
         return {"different": len(rare), "characters": sum(rare.values())}
 
     @property
-    def config_split(self) -> str:
+    def split(self) -> str:
         """The split in words, such as 90/10/0."""
         held_out = self.config.val_fraction, self.config.test_fraction
         return "/".join(f"{100 * share:.4g}" for share in (1 - sum(held_out), *held_out))

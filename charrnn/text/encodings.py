@@ -11,9 +11,11 @@ import codecs
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
-from charrnn.text.reading import PIECE
+from charrnn.errors import TextError
+from charrnn.text.reading import NO_TEXTS, PIECE
 
 MARKS = (
     (codecs.BOM_UTF8, "utf-8", "UTF-8 with a byte-order mark"),
@@ -58,17 +60,24 @@ class Guess:
     is_sure: bool = True
 
 
-def guess_encoding(file: BinaryIO, done: Callable[[int], None] | None = None) -> Guess:
+def guess_encoding(file: BinaryIO, path: Path, done: Callable[[int], None] | None = None) -> Guess:
     """Read a file, open at any place, as UTF-8; guess where it is none.
 
     Args:
         file: it is read to its end, or to where it is no UTF-8.
+        path: its name.
         done: told the bytes read.
+
+    Raises:
+        TextError: it is known to be no text, such as a PDF.
     """
     file.seek(0)
     decoder, offset, before = codecs.getincrementaldecoder("utf-8")(), 0, b""
     while raw := file.read(PIECE):
         if offset == 0:
+            for beginning, message in NO_TEXTS:
+                if raw.startswith(beginning):
+                    raise TextError(f"{path}: {message}")
             for mark, name, reason in MARKS:
                 if raw.startswith(mark) and name != "utf-8":
                     return Guess(name, reason)

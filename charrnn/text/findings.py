@@ -51,7 +51,7 @@ def _of_length(text: Description) -> Iterator[Finding]:
     elif text.parts["train"] < SHORT:
         yield Finding(
             "short",
-            f"short: under {SHORT:,} characters n-grams predict better than a network, in less than a second; "
+            f"short: from less than {SHORT:,} characters n-grams learn more than a network does, and at once; "
             "`charrnn ngram`, or `charrnn train --with-ngram` for both",
         )
     if text.characters > LARGE:
@@ -92,7 +92,7 @@ def _of_lines(text: Description) -> Iterator[Finding]:
             f"may be several documents: {lines.separators[separator]:,} lines are {separator!r}; "
             f"`--document-separator` tells where one ends",
         )
-    elif text.counts.get("\f", 0) >= LEAST_SEPARATORS:
+    elif text.counts.get("\f", 0) >= LEAST_SEPARATORS and not text.config.bytes:
         yield Finding(
             "documents",
             f"may be several documents or pages: {text.counts[chr(12)]:,} form feeds; `--document-separator` tells "
@@ -115,7 +115,7 @@ def _of_characters(text: Description) -> Iterator[Finding]:
     if counts.get("\ufffd", 0):
         yield Finding(
             "replacement",
-            f"{counts[chr(0xFFFD)]:,} characters are U+FFFD: it was once read in a wrong encoding; mend it",
+            f"{counts[chr(0xFFFD)]:,} characters are U+FFFD: it may have been read in a wrong encoding and saved so",
         )
     if text.config.bytes:
         return

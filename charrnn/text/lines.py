@@ -66,7 +66,7 @@ class LineCounter:
             lengths, inks = ends - begins[:-1], inked[ends] - inked[begins[:-1]]
             lengths[0] += self._length
             inks[0] += self._inked
-            before = piece[np.maximum(ends - 1, 0)]
+            before = piece[np.maximum(ends - 1, 0)].astype(np.int64)
             before[0] = self._last if ends[0] == 0 else before[0]
             self._count(lengths, inks, before)
             self._find_separators(piece, begins, lengths)

@@ -45,10 +45,11 @@ class FormCounter:
 
     def read(self, piece: NDArray[Any]) -> None:
         """Look at a piece: (N,) code points; bytes are taken for ASCII."""
-        if piece.dtype == np.uint8:
+        if piece.dtype == np.uint8 and len(piece):
             self._finish()
-            self.seen[piece] = True
-            self.characters += len(piece)
+            self.seen[piece[:-1]] = True
+            self.characters += len(piece) - 1
+            self._carried = piece[-1:].astype(np.uint32)  # an accent may follow
             return
         text = np.concatenate((self._carried, piece))
         # No character of ASCII is joined to what stands before it.

@@ -133,15 +133,17 @@ class Seen:
     def _merge(self) -> None:
         old, counts, firsts, lasts = self._kept
         hashes = np.concatenate((old, *(one for one, _ in self._new)))
+        if not len(hashes):
+            return
         places = [one for _, one in self._new]
         firsts, lasts = np.concatenate((firsts, *places)), np.concatenate((lasts, *places))
         counts = np.append(counts, np.ones(self._waiting, np.int64))
         order = np.argsort(hashes, kind="stable")
         hashes = hashes[order]
-        starts = np.flatnonzero(np.append(True, hashes[1:] != hashes[:-1])[: len(hashes)])
+        starts = np.flatnonzero(np.append(True, hashes[1:] != hashes[:-1]))
         ends = np.append(starts[1:], len(hashes)) - 1
         kept = hashes[starts]
-        added = np.add.reduceat(counts[order], starts) if len(starts) else counts
+        added = np.add.reduceat(counts[order], starts)
         while np.count_nonzero(kept <= np.uint64(self.limit)) > self.most:
             self.limit >>= 1
         wanted = kept <= np.uint64(self.limit)

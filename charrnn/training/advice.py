@@ -90,10 +90,13 @@ def advise(characters: int, vocab_size: int, device: torch.device, minutes: tupl
         minutes: some budgets.
     """
     default = ModelConfig()
-    fast = measure(default, TrainingConfig(), device)
+    speeds: dict[int, float] = {}
 
-    def speed(model: ModelConfig, _: TrainingConfig) -> float:
-        return fast * weights_of(default) / weights_of(model)
+    def speed(model: ModelConfig, training: TrainingConfig) -> float:
+        rows = training.batch_size  # a short text gets few, which take longer
+        if rows not in speeds:
+            speeds[rows] = measure(default, training, device)
+        return speeds[rows] * weights_of(default) / weights_of(model)
 
     choices = []
     for budget in minutes:
@@ -107,4 +110,4 @@ def advise(characters: int, vocab_size: int, device: torch.device, minutes: tupl
         memory = 4 * ((STATES + networks - 1) * parameters + LOGITS * step * vocab_size)
         epochs = recipe.epochs or 0.0
         choices.append(Choice(budget, recipe.model, recipe.training, epochs, networks * parameters, memory))
-    return Advice(default, fast, tuple(choices))
+    return Advice(default, next(iter(speeds.values())), tuple(choices))
