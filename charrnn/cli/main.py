@@ -12,6 +12,7 @@ import typer
 from charrnn import __version__
 from charrnn.cli.compare import compare
 from charrnn.cli.data import data
+from charrnn.cli.inspect import inspect
 from charrnn.cli.ngram import ngram
 from charrnn.cli.options import configured
 from charrnn.cli.processes import is_first, is_lost, is_told, leave
@@ -36,7 +37,7 @@ def make_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_options)
-    for command in (train, sample, ngram, score, compare, data):
+    for command in (train, sample, ngram, score, inspect, compare, data):
         app.command()(configured(command))
     return app
 

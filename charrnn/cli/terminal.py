@@ -7,6 +7,7 @@ import math
 import os
 import shlex
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from tqdm import tqdm
 
 from charrnn.cli.processes import is_first
 
+LABEL = 12
+"""Columns of the labels of lines."""
 BAR_DELAY = 1.0
 """Seconds before a bar appears: what is done sooner needs none."""
 
@@ -41,7 +44,16 @@ def _print(text: Text) -> None:
 
 def field(label: str, value: str) -> None:
     """Print a labelled line on stderr, above the bar if there is one."""
-    _print(Text.assemble((f"{label:<12}", "bold"), one_line(value)))
+    _print(Text.assemble((f"{label:<{LABEL}}", "bold"), one_line(value)))
+
+
+def paragraph(label: str, value: str) -> None:
+    """The same as `field`; on a terminal lines end between words, and begin below the value."""
+    screen = console()
+    line = one_line(value)
+    if screen.is_terminal:
+        line = "\n".join(textwrap.wrap(line, max(LABEL, screen.width - LABEL - 1), break_on_hyphens=False))
+    _print(Text.assemble((f"{label:<{LABEL}}", "bold"), line.replace("\n", f"\n{'':{LABEL}}")))
 
 
 def bar(

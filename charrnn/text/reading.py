@@ -51,6 +51,8 @@ class Reading:
     def __init__(self, sources: Sequence[Source], config: CorpusConfig, done: Callable[[int], None]) -> None:
         self.sources, self.config, self.done = sources, config, done
         self.digest = hashlib.sha256()
+        self.line_ends: set[str] = set()
+        """As they are in the file: those of what was read by the decoder, which are all but plain newlines."""
 
     @property
     def sha256(self) -> str:
@@ -88,7 +90,7 @@ class Reading:
         for raw in self._raw(source, before):
             end = offset + len(raw)
             if offset == 0 and not self.config.bytes:
-                _check_beginning(source, raw)
+                check_beginning(source.name, raw)
             self.digest.update(raw)
             is_ascii = ascii_below and decoder.getstate() == unfinished and raw.isascii() and b"\r" not in raw
             if self.config.bytes or is_ascii:
@@ -103,6 +105,8 @@ class Reading:
                 except UnicodeError as error:
                     raise self._undecodable(source, error, end) from None
                 yield points
+                found = decoder.newlines
+                self.line_ends.update((found,) if isinstance(found, str) else found or ())
             offset = end
 
     def _raw(self, source: Source, before: int) -> Iterator[bytes]:
@@ -141,10 +145,11 @@ def _decoder(encoding: str) -> io.IncrementalNewlineDecoder:
     return io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)(), translate=True)
 
 
-def _check_beginning(source: Source, raw: bytes) -> None:
+def check_beginning(name: str, raw: bytes) -> None:
+    """Raise TextError where a file begins as those do that hold no text."""
     for at, beginning, message in NO_TEXTS:
         if raw.startswith(beginning, at):
-            raise TextError(f"{source.name}: {message}")
+            raise TextError(f"{name}: {message}")
 
 
 def _points_of(text: str, is_bytes: bool = False) -> NDArray[Any]:

@@ -59,11 +59,13 @@ class Recipe:
         model: the network.
         training: how it is fitted.
         reasons: for each choice its name, and what was chosen and why, in one line.
+        epochs: how often the training part is read, by its speed; None where nothing was chosen.
     """
 
     model: ModelConfig
     training: TrainingConfig
     reasons: tuple[tuple[str, str], ...]
+    epochs: float | None = None
 
 
 def with_budget(
@@ -113,6 +115,7 @@ def with_budget(
         restore("model", model_fields, ModelConfig),
         restore("training", training_fields, TrainingConfig),
         (*reasons, *recipe.reasons),
+        recipe.epochs,
     )
 
 
@@ -182,7 +185,7 @@ def choose(
         ("recipe", f"{model.cell}, {model.num_layers} layers, {training.optimizer} at {training.learning_rate:g}, "
          f"{training.batch_size} x {training.seq_length}: what trials found best, or what was said")
     )  # fmt: skip
-    return Recipe(model, training, tuple(reasons))
+    return Recipe(model, training, tuple(reasons), epochs)
 
 
 def networks_for(work: float, characters: int, mixed: bool = False) -> int:

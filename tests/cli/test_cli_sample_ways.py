@@ -231,6 +231,14 @@ def test_the_unknown_symbol_is_never_written(charrnn: Charrnn, folder: Path) -> 
     """Four characters of ten are one symbol, which the model finds likely."""
     (folder / "rare.txt").write_text("".join(f"aab{chr(0x4E00 + i)}{chr(0x5E00 + i)}" for i in range(200)), "utf-8")
     assert charrnn("ngram", "rare.txt", "--min-count", 2, "--order", 3).status == 0
-    for words in ([], ["--temp", 0], ["--temp", 5], ["--beam", 3], ["--count", 2], ["--match", "[^q]*"], ["--top-k", 1]):
+    for words in (
+        [],
+        ["--temp", 0],
+        ["--temp", 5],
+        ["--beam", 3],
+        ["--count", 2],
+        ["--match", "[^q]*"],
+        ["--top-k", 1],
+    ):
         text = written(charrnn("sample", *words, "--length", 100))
         assert set(text.replace(DASHES, "")) <= set("ab\n"), words

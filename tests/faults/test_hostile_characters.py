@@ -40,9 +40,12 @@ COMMANDS = (
     ("sample", "--temp", 0.5, "--length", 200, "--prime", HOSTILE),
     ("sample", "--temp", 0.5, "--length", 60, "--novelty"),
     ("score", "network"),
+    ("inspect", NAME, "--no-advice"),
+    ("inspect", "network"),
     ("compare", "--length", 60, "--novelty-length", 60, "--prime", HOSTILE),
     ("train", NAME, *SMALL, "--out", "network"),
     ("ngram", NAME + "z"),
+    ("inspect", NAME + "z"),
     ("score", "network", NAME + "z"),
     ("sample", NAME),
     ("sample", "--prime", "\x1b[31mz"),
@@ -81,7 +84,7 @@ def test_a_mistake_is_one_line_whatever_the_name(charrnn: Charrnn, hostile: Path
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 def test_nothing_acts_on_a_terminal(hostile: Path) -> None:
     """With bars and colours, which write control characters of their own."""
-    shown = shown_on_a_terminal(hostile, COMMANDS[:8], TERM="xterm", COLUMNS="100").decode()
+    shown = shown_on_a_terminal(hostile, COMMANDS[:10], TERM="xterm", COLUMNS="100").decode()
     assert [one for one in PARTS if one in shown] == []
     assert r"\x1b[2J" in shown
     assert "\x1b[31m" in shown  # red copies
@@ -114,6 +117,8 @@ def test_json_escapes_what_it_holds(charrnn: Charrnn, hostile: Path) -> None:
     assert counted["checkpoint"].endswith("-ml-3.safetensors")
     scored = parsed(charrnn, "score", name, "--window", 8, "--online")
     assert {"bits_per_char", "window", "online"} <= scored.keys()
+    assert parsed(charrnn, "inspect", NAME, "--no-advice")["vocab_size"] == len(set(TEXT))
+    assert parsed(charrnn, "inspect", name)["text"]["path"] == NAME
     rows = parsed(charrnn, "compare", "--length", 50, "--novelty-length", 60)
     assert set("".join(row["sample"] for row in rows)) <= set(TEXT)
     assert any("\x1b" in row["sample"] for row in rows)

@@ -1,0 +1,134 @@
+"""The lines of a text, counted while it is read in pieces: how long they are, and what stands at their ends."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+NEWLINE, TAB, SPACE = ord("\n"), ord("\t"), ord(" ")
+SEPARATORS = ("<|endoftext|>", "<|endofdocument|>", "</s>", "<eos>", "<EOS>", "%")
+"""Lines that stand between documents, by habit; others are lines of one of SIGNS, such as ----."""
+SIGNS = "-=*_~+"
+LONGEST_SEPARATOR = 80
+LEAST_SIGNS = 3
+MOST_SEPARATORS = 1000
+"""Different ones that are counted."""
+SHOWN_SEPARATORS = 10
+_IS_FIRST = np.array([chr(i) in "".join((SIGNS, *(line[0] for line in SEPARATORS))) for i in range(128)])
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The lines of a text. Lengths are in characters, the line end not counted.
+
+    Attributes:
+        number: how many; what stands after the last line end is a line, if it is anything.
+        blank: how many hold nothing but white space.
+        trailing_space: how many end with spaces or tabs.
+        median_length: half are this long or shorter.
+        length_90: nine of ten are this long or shorter.
+        longest: the length of the longest.
+        separators: lines that may stand between documents, and how often; the ten commonest.
+    """
+
+    number: int
+    blank: int
+    trailing_space: int
+    median_length: int
+    length_90: int
+    longest: int
+    separators: dict[str, int]
+
+
+class LineCounter:
+    """Is given a text in pieces. Different lengths are few, however long it is: n of them take n²/2 characters."""
+
+    def __init__(self) -> None:
+        self.lengths: Counter[int] = Counter()
+        self.separators: Counter[str] = Counter()
+        self.blank = self.trailing = 0
+        self._length = self._inked = 0  # of the line that is not finished: its characters, and those that are seen
+        self._last = NEWLINE
+        self._begin = ""  # of that line, as far as it may be a separator
+
+    def read(self, piece: NDArray[Any]) -> None:
+        """Count a piece: (N,) code points or bytes."""
+        if not len(piece):
+            return
+        ends = np.flatnonzero(piece == NEWLINE)
+        begins = np.append(0, ends + 1)
+        inked = np.append(0, np.cumsum(piece > SPACE))
+        if len(ends):
+            lengths, inks = ends - begins[:-1], inked[ends] - inked[begins[:-1]]
+            lengths[0] += self._length
+            inks[0] += self._inked
+            before = piece[np.maximum(ends - 1, 0)].astype(np.int64)
+            before[0] = self._last if ends[0] == 0 else before[0]
+            self._count(lengths, inks, before)
+            self._find_separators(piece, begins, lengths)
+            self._length = self._inked = 0
+        rest = int(begins[-1])
+        self._length += len(piece) - rest
+        self._inked += int(inked[-1] - inked[rest])
+        self._last = int(piece[-1])
+        if self._length <= LONGEST_SEPARATOR:
+            self._begin += _text(piece[rest:])
+
+    def _count(self, lengths: NDArray[Any], inks: NDArray[Any], before: NDArray[Any]) -> None:
+        different, numbers = np.unique(lengths, return_counts=True)
+        self.lengths.update(dict(zip(different.tolist(), numbers.tolist(), strict=True)))
+        self.blank += int(np.count_nonzero(inks == 0))
+        self.trailing += int(np.count_nonzero((lengths > 0) & ((before == SPACE) | (before == TAB))))
+
+    def _find_separators(self, piece: NDArray[Any], begins: NDArray[Any], lengths: NDArray[Any]) -> None:
+        """Remember lines that may be separators."""
+        first = piece[begins[:-1]]
+        short = (lengths > 0) & (lengths <= LONGEST_SEPARATOR) & (first < 128)
+        short[short] = _IS_FIRST[first[short]]
+        if lengths[0] <= LONGEST_SEPARATOR and self._begin:
+            short[0] = True
+        for i in np.flatnonzero(short).tolist():
+            line = (self._begin if i == 0 else "") + _text(piece[begins[i] : begins[i + 1] - 1])
+            if _is_separator(line) and (line in self.separators or len(self.separators) < MOST_SEPARATORS):
+                self.separators[line] += 1
+        self._begin = ""
+
+    def result(self) -> Lines:
+        """What was found, when the text is at its end."""
+        if self._length:
+            unfinished = np.array([self._length]), np.array([self._inked]), np.array([self._last])
+            self._count(*unfinished)
+            self._length = 0
+        return Lines(
+            number=self.lengths.total(),
+            blank=self.blank,
+            trailing_space=self.trailing,
+            median_length=_quantile(self.lengths, 0.5),
+            length_90=_quantile(self.lengths, 0.9),
+            longest=max(self.lengths, default=0),
+            separators=dict(self.separators.most_common(SHOWN_SEPARATORS)),
+        )
+
+
+def _is_separator(line: str) -> bool:
+    signs = line.replace(" ", "")
+    is_one_sign = len(signs) >= LEAST_SIGNS and len(set(signs)) == 1 and signs[0] in SIGNS
+    return is_one_sign or line in SEPARATORS
+
+
+def _text(points: NDArray[Any]) -> str:
+    return points[:LONGEST_SEPARATOR].astype("<u4").tobytes().decode("utf-32-le")
+
+
+def _quantile(numbers: Counter[int], share: float) -> int:
+    """The least length that at least this share of the lines do not exceed."""
+    left = share * numbers.total()
+    for length in sorted(numbers):
+        left -= numbers[length]
+        if left <= 1e-9:
+            return length
+    return 0

@@ -1,0 +1,90 @@
+"""The encoding of a file: known where it is UTF-8, else guessed."""
+
+import pytest
+
+from charrnn.errors import TextError
+from charrnn.text.encodings import Guess, guess_encoding
+from charrnn.text.sources import PIECE
+
+ENGLISH = "Plain words, and then a café.\n"
+FRENCH = "L'été dernier, à Noël, où le garçon a mangé des pâtes : ça suffit, déjà vu !\n"
+GERMAN = "Über die Straße fuhren die Bäcker, äußerst müde; für Ärzte größer.\n"
+POLISH = "Zażółć gęślą jaźń, że się nie da.\n"
+RUSSIAN = "Все счастливые семьи похожи друг на друга.\n"
+GREEK = "Όλοι οι άνθρωποι γεννιούνται ελεύθεροι και ίσοι στην αξιοπρέπεια.\n"
+HEBREW = "כל בני האדם נולדו בני חורין ושווים בערכם.\n"
+JAPANESE = "吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。\n"
+KOREAN = "모든 국민은 인간으로서의 존엄과 가치를 가지며\n"
+CHINESE = "道可道，非常道。名可名，非常名。无名天地之始。\n"
+
+
+def guessed(raw: bytes) -> Guess:
+    return guess_encoding((raw[i : i + PIECE] for i in range(0, len(raw), PIECE)), "x.txt")
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        (ENGLISH, "cp1252"),
+        (FRENCH, "cp1252"),
+        ("“It’s — well,” he said… ‘naïve’.\n", "cp1252"),
+        (FRENCH, "cp850"),
+        (FRENCH, "mac-roman"),
+        (GERMAN, "cp1252"),
+        (POLISH, "cp1250"),
+        (POLISH, "iso8859-2"),
+        (RUSSIAN, "cp1251"),
+        (RUSSIAN, "koi8-r"),
+        (RUSSIAN, "cp866"),
+        (GREEK, "cp1253"),
+        (HEBREW, "cp1255"),
+        (JAPANESE, "cp932"),
+        (JAPANESE, "euc-jp"),
+        (KOREAN, "euc-kr"),
+        (CHINESE, "gb18030"),
+        (ENGLISH, "utf-16-le"),
+        (ENGLISH, "utf-16-be"),
+        (KOREAN, "utf-16-le"),
+        (ENGLISH, "utf-32-le"),
+        (ENGLISH, "utf-32-be"),
+    ],
+)
+def test_what_is_guessed_reads_the_text(text: str, encoding: str) -> None:
+    guess = guessed((text * 9).encode(encoding))
+    assert (guess.encoding, guess.is_sure) == (encoding, False)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name", "reason"),
+    [
+        ("utf-8", "utf-8", "UTF-8"),
+        ("utf-8-sig", "utf-8", "UTF-8 with a byte-order mark"),
+        ("utf-16", "utf-16", "UTF-16, by its byte-order mark"),
+        ("utf-32", "utf-32", "UTF-32, by its byte-order mark"),
+    ],
+)
+def test_what_is_known(encoding: str, name: str, reason: str) -> None:
+    assert guessed(FRENCH.encode(encoding)) == Guess(name, reason)
+
+
+@pytest.mark.parametrize("raw", [b"", b"plain", FRENCH.encode() * 5000])
+def test_utf_8_across_pieces(raw: bytes) -> None:
+    assert guessed(raw).encoding == "utf-8"
+
+
+def test_a_single_odd_byte_far_into_a_large_file() -> None:
+    raw = b"plain words\n" * (PIECE // 6) + b"caf\xe9 noir\n"
+    assert guessed(raw) == Guess(
+        "cp1252", f"byte {raw.index(0xE9)} (0xE9) is not UTF-8; guessed from what is around it", False
+    )
+    cut = FRENCH.encode() * 9 + "é".encode()[:1]
+    assert guessed(cut).reason.startswith(f"byte {len(cut) - 1} (0xC3) is not UTF-8")
+
+
+def test_what_is_no_text() -> None:
+    assert guessed(bytes(range(256)) * 4) == Guess(
+        None, "byte 128 (0x80) is not UTF-8, and there are zero bytes", False
+    )
+    assert guessed(bytes(range(0x80, 0x100)) * 9).encoding is None
+    with pytest.raises(TextError, match=r"x\.txt: is a PDF"):
+        guessed(b"%PDF-1.4")
