@@ -63,18 +63,24 @@ def one_of(choices: tuple[str, ...]) -> Check:
     return lambda value: None if value in choices else f"must be one of {', '.join(choices)}"
 
 
-def option(default: Any, help: str, *flags: str, check: Check | None = None) -> Any:
-    """A field with what the command line must know of it.
+def not_empty(value: str) -> str | None:
+    """Accept a text that has a character."""
+    return None if value else "must not be empty"
+
+
+def option(default: Any, help: str, *flags: str, check: Check | None = None, escapes: bool = False) -> Any:
+    r"""A field with what the command line must know of it.
 
     Args:
         default: the value when nobody says otherwise.
         help: one sentence for `--help`.
         flags: the names on the command line; without any, `--` and the field's own name.
         check: see `Check`; it is not asked about None.
+        escapes: whether \n and the like stand for characters on the command line.
     """
     return field(
         default=default,
-        metadata={"help": help, "flags": flags, "check": check},
+        metadata={"help": help, "flags": flags, "check": check, "escapes": escapes},
     )
 
 
@@ -114,6 +120,11 @@ class CorpusConfig(Checked):
         None, "Characters that the text has fewer times become one unknown symbol, which is never written; such a "
         "model reads any text.",
         check=between(1),
+    )  # fmt: skip
+    document_separator: str | None = option(
+        None, "What a document ends with, such as '\\n': each is read, and scored, from the beginning, as if nothing "
+        "had been before it. It is put after each of several files that does not end with it.",
+        check=not_empty, escapes=True,
     )  # fmt: skip
 
     def __post_init__(self) -> None:

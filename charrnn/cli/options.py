@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from charrnn.cli.escapes import unescaped
 from charrnn.config import (
     CorpusConfig,
     ModelConfig,
@@ -36,7 +37,7 @@ def configured(command: Callable[..., None]) -> Callable[..., None]:
 
     def wrapper(**values: Any) -> None:
         for name, config in configs.items():
-            fields = {spec.name: values.pop(spec.name) for spec in dataclasses.fields(config)}
+            fields = {spec.name: _meant(spec, values.pop(spec.name)) for spec in dataclasses.fields(config)}
             values[name] = config(**fields)
         command(**values)
 
@@ -51,6 +52,10 @@ def configured(command: Callable[..., None]) -> Callable[..., None]:
     wrapper.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
     return wrapper
+
+
+def _meant(spec: dataclasses.Field[Any], value: Any) -> Any:
+    return unescaped(value) if spec.metadata["escapes"] and value is not None else value
 
 
 def said(context: typer.Context) -> frozenset[str]:

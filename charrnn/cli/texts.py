@@ -128,6 +128,7 @@ def read_alike(
     """
     with first_alone():
         corpus = read(paths, config, vocabulary, grow)
+        check_documents(corpus)
     if ranks.bytes_from_first(corpus.sha256.encode()).decode() != corpus.sha256:
         raise TextError(f"{corpus.source}: is not the text that the first process reads; copy that to this machine")
     return corpus
@@ -174,7 +175,19 @@ def show_text(corpus: Corpus) -> None:
     sizes = ", ".join(f"{name} {len(part):,}" for name, part in parts.items() if len(part))
     field("text", f"{corpus.source}: {len(corpus):,} characters, {len(corpus.vocabulary):,} different")
     field("split", f"{corpus.split} ({sizes})")
+    if corpus.documents:
+        number = len(corpus.documents.starts(corpus.ids))
+        field("documents", f"{number:,}, of {len(corpus) / number:,.0f} characters in the mean")
     show_unknown(corpus)
+
+
+def check_documents(corpus: Corpus) -> None:
+    """Raise TextError where a text that is to be fitted should be documents, and is one."""
+    if corpus.documents and len(corpus.documents.starts(corpus.ids)) < 2:
+        separator = repr(corpus.config.document_separator)
+        raise TextError(
+            f"{corpus.source}: is one document: {separator} is nowhere before its end; say another separator"
+        )
 
 
 def show_unknown(corpus: Corpus) -> None:
