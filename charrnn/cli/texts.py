@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,6 +110,8 @@ def read(
 ) -> Corpus:
     """Read a text, with a bar."""
     paths = (path,) if isinstance(path, Path) else path
+    if STANDARD_INPUT in paths and sys.stdin.isatty():
+        say("reading standard input; Ctrl-D ends it")
     name = paths[0].name if len(paths) == 1 else stem_of(paths)
     with progress(f"reading {name}", "B") as update:
         return read_corpus(paths, config, vocabulary, update, grow)
