@@ -102,7 +102,7 @@ def our_step(layers: int, width: int, tokens: Tensor, dtype: torch.dtype, optimi
     carried: list[Any] = [None]
 
     def step() -> None:
-        _, carried[0] = take_step((tokens[:, :-1], tokens[:, 1:]), carried[0], RATE)
+        _, carried[0] = take_step((tokens[:, :-1], tokens[:, 1:]), carried[0], RATE, 1.0)
 
     return step
 

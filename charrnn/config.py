@@ -126,6 +126,11 @@ class CorpusConfig(Checked):
         "model reads any text.",
         check=between(1),
     )  # fmt: skip
+    document_separator: str | None = option(
+        None, "What a document ends with, such as '\\n': each is read, and scored, from the beginning, as if nothing "
+        "had been before it. It is put after each of several files that does not end with it.",
+        check=not_empty, escapes=True,
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         """Check also that something is left to train on, and that bytes are not read as characters."""

@@ -188,6 +188,11 @@ def _load_changed(path: Path, kind: str, change: Callable[[Header, Tensors], obj
         ("model.wings", 2, "wings"),
         ("text", [], r"header.text: expected TextFacts, found \[\]"),
         ("text.path", None, "header.text.path: expected str, found None"),
+        ("text.paths", "a.txt", "header.text.paths: expected tuple, found 'a.txt'"),
+        ("text.corpus.normalize", "NFX", "--normalize NFX: must be one of"),
+        ("text.corpus.document_separator", "", "--document-separator : must not be empty"),
+        ("unknown", 5, "unknown: expected str, found 5"),
+        ("unknown", "\ufffd", "the unknown symbol must be one of the characters"),
         ("text.corpus.val_fraction", 7, "--val-fraction 7: must be"),
         ("text.corpus.bytes", True, "header.text.corpus.bytes: expected True, found False|expected False, found True"),
         ("fit_seconds", float("nan"), "header.fit_seconds: expected float, found nan"),
@@ -211,6 +216,25 @@ def test_wrong_headers(tmp_path: Path, keys: str, value: object, message: str) -
 
     with pytest.raises(CheckpointError, match=f"it.safetensors: is damaged, or from another version: .*{message}"):
         _load_changed(tmp_path / "it.safetensors", "recurrent", change)
+
+
+def test_headers_from_before_there_were_several_files(tmp_path: Path) -> None:
+    def change(header: Header, tensors: Tensors) -> None:
+        header["text"].pop("paths")
+        for name in ("normalize", "lower", "min_count", "document_separator"):
+            header["text"]["corpus"].pop(name)
+
+    _load_changed(tmp_path / "it.safetensors", "ngram", change)
+    facts = load(tmp_path / "it.safetensors").facts
+    assert (facts.text, facts.text.names) == (FACTS.text, ("folder/text é.txt",))
+
+
+def test_the_unknown_symbol_comes_back(tmp_path: Path) -> None:
+    vocabulary = Vocabulary(VOCABULARY.characters, " ")
+    facts = replace(FACTS, text=replace(FACTS.text, paths=("a.txt", "-")))
+    save(tmp_path / "it.safetensors", _network(), vocabulary, facts)
+    loaded = load(tmp_path / "it.safetensors")
+    assert (loaded.vocabulary, loaded.facts.text.names) == (vocabulary, ("a.txt", "-"))
 
 
 @pytest.mark.parametrize("key", ["format", "kind", "model", "vocabulary", "text", "fit_seconds", "device"])

@@ -205,9 +205,7 @@ def _show(rows: Sequence[Row], part: HeldOut, corpus: Corpus) -> None:
         )
     screen.print(table)
     where = f"{part.part} part of {one_line(corpus.source)}, split {part.split}"
-    screen.print(
-        f"\n{len(part.ids):,} held-out characters ({where}), static, one full pass. p: parameters, n: n-grams."
-    )
+    screen.print(f"\n{len(part.ids):,} held-out characters ({where}), {part.rule}. p: parameters, n: n-grams.")
     for row in rows:
         if math.isinf(row.score.bits_per_char):
             screen.print(f"{one_line(row.checkpoint.name)}: {row.score}")

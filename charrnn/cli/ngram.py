@@ -54,7 +54,7 @@ def ngram(
     Under torchrun the processes share the counting.
     """
     model = model.with_order(corpus.bytes)
-    _check(model, online)
+    _check(model, corpus, online)
     with group():
         if is_first():
             from charrnn.cli.terminal import print_json
@@ -87,12 +87,13 @@ def _count_into(
     from charrnn.checkpoint import save
     from charrnn.cli.checkpoints import refuse_to_overwrite
     from charrnn.cli.terminal import field
-    from charrnn.cli.texts import read, show_text
+    from charrnn.cli.texts import check_documents, read, show_text
     from charrnn.scoring.compare import json_of
     from charrnn.scoring.evaluate import facts_of
 
     with first_alone():
         source = read(paths, corpus)
+        check_documents(source)
         refuse_to_overwrite(path, force or _is_same(path, source, model))
     show_text(source)
     fitted = fit(source, model, path, online)
@@ -157,16 +158,18 @@ def fit(source: Corpus, config: NgramConfig, path: Path, online: bool = False) -
     score = score_online = None
     if len(source.validation):
         with progress("scoring", "char") as update:
-            score = evaluate(model, source.validation, progress=update)
+            score = evaluate(model, source.validation, progress=update, documents=source.documents)
         if online and counted:
             score_online = evaluate_online(counted, source.validation)
-    validation = facts_of(score, source.split) if score else None
+    validation = facts_of(score, source.split, documents=source.documents is not None) if score else None
     facts = Facts(TextFacts.of(source), seconds, "cpu", validation, command=tuple(sys.argv))
     size = sum(tensor.nbytes for tensor in model.tensors().values())
     return Fitted(Checkpoint(model, source.vocabulary, facts, path, size), score, score_online)
 
 
-def _check(config: NgramConfig, online: bool) -> None:
+def _check(config: NgramConfig, corpus: CorpusConfig, online: bool) -> None:
+    if online and corpus.document_separator:
+        raise UsageError("--online: goes on through all of a text, and documents begin anew; leave one of them out")
     if online and config.smoothing in ("stupid", "longest"):
         raise UsageError(f"--online: --smoothing {config.smoothing} cannot count on; say another one")
     if number() > 1 and config.smoothing == "longest":

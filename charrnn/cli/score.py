@@ -64,15 +64,19 @@ def score(
     model = load(find(checkpoint) if checkpoint else newest(FOLDER), choose(device))
     if online and isinstance(model.model, LongestMatchModel):
         raise UsageError("--online: the longest match cannot count on; say another model")
+    if model.facts.text.corpus.document_separator and (online or window):
+        option = "--online" if online else f"--window {window}"
+        raise UsageError(f"{option}: goes on through a text, and {model.name} reads documents; leave it out")
     corpus = read(locate_all(text), model.facts.text.corpus, model.vocabulary) if text else read_fitted_on(model)
     part = held_out([model], corpus)
     field("model", f"{model.path}: {model.description}")
     field("text", f"{corpus.source}: {len(part.ids):,} characters ({part.part}, split {part.split})")
     show_unknown(corpus)
     with progress("scoring", "char") as update:
-        static = evaluate(model.model, part.ids, progress=update)
-    field("static", f"{static}, one full pass")
-    result: dict[str, Any] = {**json_of(model), **asdict(facts_of(static, part.split)), "part": part.part}
+        static = evaluate(model.model, part.ids, progress=update, documents=part.documents)
+    field("static", f"{static}, {part.rule.removeprefix('static, ')}")
+    facts = facts_of(static, part.split, documents=part.documents is not None)
+    result: dict[str, Any] = {**json_of(model), **asdict(facts), "part": part.part}
     if window:
         with progress("scoring windows", "char") as update:
             in_windows = evaluate_windows(model.model, part.ids, window, update)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,6 +110,8 @@ def read(
 ) -> Corpus:
     """Read a text, with a bar."""
     paths = (path,) if isinstance(path, Path) else path
+    if STANDARD_INPUT in paths and sys.stdin.isatty():
+        say("reading standard input; Ctrl-D ends it")
     name = paths[0].name if len(paths) == 1 else stem_of(paths)
     with progress(f"reading {name}", "B") as update:
         return read_corpus(paths, config, vocabulary, update, grow)
@@ -128,6 +131,7 @@ def read_alike(
     """
     with first_alone():
         corpus = read(paths, config, vocabulary, grow)
+        check_documents(corpus)
     if ranks.bytes_from_first(corpus.sha256.encode()).decode() != corpus.sha256:
         raise TextError(f"{corpus.source}: is not the text that the first process reads; copy that to this machine")
     return corpus
@@ -174,7 +178,19 @@ def show_text(corpus: Corpus) -> None:
     sizes = ", ".join(f"{name} {len(part):,}" for name, part in parts.items() if len(part))
     field("text", f"{corpus.source}: {len(corpus):,} characters, {len(corpus.vocabulary):,} different")
     field("split", f"{corpus.split} ({sizes})")
+    if corpus.documents:
+        number = len(corpus.documents.starts(corpus.ids))
+        field("documents", f"{number:,}, of {len(corpus) / number:,.0f} characters in the mean")
     show_unknown(corpus)
+
+
+def check_documents(corpus: Corpus) -> None:
+    """Raise TextError where a text that is to be fitted should be documents, and is one."""
+    if corpus.documents and len(corpus.documents.starts(corpus.ids)) < 2:
+        separator = repr(corpus.config.document_separator)
+        raise TextError(
+            f"{corpus.source}: is one document: {separator} is nowhere before its end; say another separator"
+        )
 
 
 def show_unknown(corpus: Corpus) -> None:

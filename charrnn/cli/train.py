@@ -127,7 +127,7 @@ def _train(
     from charrnn.cli.texts import read_alike, show_text
     from charrnn.cli.train_display import TrainDisplay
     from charrnn.cli.train_mixture import count, finish, say_what_counts_add
-    from charrnn.text.streams import Streams
+    from charrnn.text.documents import streams_of
     from charrnn.training.distributed import Ranks
     from charrnn.training.keeping import Keeper
     from charrnn.training.mixing import divide
@@ -154,7 +154,8 @@ def _train(
         chosen = f"{changed(model, recipe.model)} {changed(training, with_steps)}".strip()
         if ranks.is_first:
             forget_last(path)
-    streams = Streams(ids, recipe.training.batch_size, recipe.training.seq_length)
+    rows, length = recipe.training.batch_size, recipe.training.seq_length
+    streams = streams_of(ids, source.documents, rows, length, is_fixed=where.type == "cuda")
     keeper = Keeper(path, source, recipe.training, recipe.model, started, tuple(sys.argv), begun.with_ngram, say)
     with TrainDisplay(keeper, streams, recipe, where, chosen) as display, stopped_by_signals() as stop:
         for step, is_best in train_all(

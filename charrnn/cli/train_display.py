@@ -87,13 +87,10 @@ class TrainDisplay:
         with torch.device("meta"):
             parameters = make_network(self.recipe.model, vocab_size).parameter_count
         field("model", f"{self.recipe.model}, {parameters:,} parameters, on {self.device}")
-        batch = f"{self.streams.batch_size} streams of {self.streams.seq_length} characters a step"
-        shrunk = (self.streams.batch_size, self.streams.seq_length) != (
-            config.batch_size,
-            config.seq_length,
-        )
-        asked = f" (the text is too short for {config.batch_size} of {config.seq_length})" if shrunk else ""
-        field("batch", batch + asked)
+        shrunk = self.streams.batch_size < config.batch_size or self.streams.seq_length < config.seq_length
+        is_one = self.keeper.corpus.documents is None
+        asked = f" (the text is too short for {config.batch_size} of {config.seq_length})" if shrunk and is_one else ""
+        field("batch", f"{self.streams}{asked}")
         size = self.streams.batch_size * self.streams.seq_length
         memory = STEP_COPIES * 4 * size * vocab_size / 1e9
         if memory > MUCH_MEMORY:

@@ -39,8 +39,8 @@ def finish(mixing: Mixing, keeper: Keeper) -> None:
     if len(held_out):
         part = held_out[: keeper.score.characters if keeper.score else None]
         with progress("scoring", "char") as update:
-            counted = evaluate(mixture.counts, part)
-            score = evaluate(mixture, part, progress=update)
+            counted = evaluate(mixture.counts, part, documents=keeper.corpus.documents)
+            score = evaluate(mixture, part, progress=update, documents=keeper.corpus.documents)
         field("n-grams", f"validation {counted}, by themselves")
     keeper.keep_mixture(mixture, score)
     field("mixture", f"validation {score or 'none was held out'}")
@@ -50,7 +50,8 @@ def say_what_counts_add(keeper: Keeper) -> None:
     """Print what a mixture with n-grams would score, on some held-out characters; nothing where counting takes long."""
     corpus = keeper.corpus
     part = corpus.validation[:SHOWN_CHARACTERS]
-    if len(corpus.train) > MOST_COUNTED or len(part) < 2:
+    # A weighted mean of documents is not worth the code: `--with-ngram` says it all.
+    if len(corpus.train) > MOST_COUNTED or len(part) < 2 or corpus.documents:
         return
     counts = fit_ngram(corpus.train, len(corpus.vocabulary), SHOWN)
     network = keeper.network

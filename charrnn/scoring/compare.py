@@ -17,6 +17,7 @@ from charrnn.sampling.generate import generate
 from charrnn.scoring.evaluate import Progress, Score, evaluate, facts_of
 from charrnn.scoring.novelty import Novelty, TrainingText
 from charrnn.text.corpus import Corpus
+from charrnn.text.documents import Documents
 from charrnn.text.normalizing import prepared
 
 TOLD_EVERY = 100
@@ -31,11 +32,18 @@ class HeldOut:
         ids: (N,) the characters.
         split: the split of the text, such as 90/10/0.
         part: which part of it they are: test, validation, or all.
+        documents: what tells documents apart, if each is scored from the beginning.
     """
 
     ids: NDArray[Any]
     split: str
     part: str
+    documents: Documents | None = None
+
+    @property
+    def rule(self) -> str:
+        """How it is scored, in words."""
+        return "static, each document from the beginning" if self.documents else "static, one full pass"
 
 
 @dataclass(frozen=True)
@@ -65,7 +73,7 @@ class Row:
     Attributes:
         checkpoint: the model.
         held_out: what it was scored on.
-        score: statically, in one pass.
+        score: statically, in one pass, or document by document.
         chars_per_second: of scoring.
         sampling_chars_per_second: of writing one text.
         sample: written after the prime, which is not repeated.
@@ -88,7 +96,7 @@ class Row:
         """The row under the names that all of charrnn's JSON uses."""
         return {
             **json_of(self.checkpoint),
-            **asdict(facts_of(self.score, self.held_out.split)),
+            **asdict(facts_of(self.score, self.held_out.split, documents=self.held_out.documents is not None)),
             "part": self.held_out.part,
             "chars_per_second": round(self.chars_per_second),
             "sampling_chars_per_second": round(self.sampling_chars_per_second),
@@ -123,11 +131,11 @@ def held_out(checkpoints: Sequence[Checkpoint], corpus: Corpus) -> HeldOut:
                 "was fitted on is held out for the other; fit them with the same options"
             )
     if not fitted_on_it:
-        return HeldOut(corpus.ids, "0/0/100", "all")
+        return HeldOut(corpus.ids, "0/0/100", "all", corpus.documents)
     if len(corpus.test):
-        return HeldOut(corpus.test, corpus.split, "test")
+        return HeldOut(corpus.test, corpus.split, "test", corpus.documents)
     if len(corpus.validation):
-        return HeldOut(corpus.validation, corpus.split, "validation")
+        return HeldOut(corpus.validation, corpus.split, "validation", corpus.documents)
     raise ModelError(f"{first.name} was fitted on all of {corpus.source}, nothing is held out; say another --text")
 
 
@@ -158,7 +166,7 @@ def measure(
     before = prepared(prime, checkpoint.facts.text.corpus)
     characters = generate(checkpoint.model, checkpoint.vocabulary, replace(config, length=length), before, unknown)
     started = time.perf_counter()
-    score = evaluate(checkpoint.model, part.ids, progress=scoring)
+    score = evaluate(checkpoint.model, part.ids, progress=scoring, documents=part.documents)
     scored = time.perf_counter()
     written = list(_told(characters, length, writing))
     ended = time.perf_counter()

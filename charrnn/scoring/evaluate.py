@@ -2,7 +2,8 @@
 
 Every character counts, in order, with the state carried from one piece to the next: sums of nats are divided once, by
 the number of characters, and are never a mean of means. So the figure does not depend on the size of the pieces. The
-first character has nothing before it; every model is charged log V for it, as if it were drawn by lot.
+first character has nothing before it; every model is charged log V for it, as if it were drawn by lot. A text of
+documents is scored by another rule, see scoring/documents.py.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from torch import Tensor
 from charrnn.errors import ModelError, TextError
 from charrnn.facts import ScoreFacts
 from charrnn.models.language_model import LanguageModel, ScoresNext, ScoresOnline, State, next_log_probs
+from charrnn.scoring.documents import log_probs_of
+from charrnn.text.documents import Documents
 
 PIECE = 4096
 """Characters scored at a time: enough to keep kernels busy, little enough for B · T · V logits."""
@@ -71,7 +74,12 @@ class Score:
 
 
 def facts_of(
-    score: Score, split: str, of_characters: int | None = None, online: bool = False, window: int | None = None
+    score: Score,
+    split: str,
+    of_characters: int | None = None,
+    online: bool = False,
+    window: int | None = None,
+    documents: bool = False,
 ) -> ScoreFacts:
     """A score as checkpoints and JSON keep it, with the split and the rule that it was made by.
 
@@ -81,17 +89,19 @@ def facts_of(
         of_characters: how many characters could have been scored; as many as were, if not given.
         online: whether the model learned from the text while it was scored.
         window: characters of a window, if each was scored by itself.
+        documents: whether each document was.
     """
-    rule = "online" if online else "static"
-    whole = of_characters is None or score.characters == of_characters
-    full = f"window {window}" if window else "full"
+    full = "documents" if documents else f"window {window}" if window else "full"
+    rule = [("online" if online else "static"), full]
+    if of_characters not in (None, score.characters):
+        rule = [*rule[: 1 + documents], f"first {score.characters} of {of_characters}"]
     return ScoreFacts(
         bits_per_char=None if score.impossible else score.bits_per_char,
         nats_per_char=None if score.impossible else score.nats_per_char,
         characters=score.characters,
         impossible_share=score.impossible_share,
         split=split,
-        rule=f"{rule}, {full}" if whole else f"{rule}, first {score.characters} of {of_characters}",
+        rule=", ".join(rule),
     )
 
 
@@ -101,6 +111,7 @@ def evaluate(
     ids: NDArray[Any],
     piece: int | None = None,
     progress: Progress | None = None,
+    documents: Documents | None = None,
 ) -> Score:
     """Score a text, statically: the model does not learn from it.
 
@@ -109,6 +120,7 @@ def evaluate(
         ids: (N,) the text, N ≥ 1; it may be memory-mapped.
         piece: characters scored at a time; it changes the speed, not the score.
         progress: told the characters scored, and of how many.
+        documents: what tells documents apart, if each is to be read from the beginning; see scoring/documents.py.
 
     Raises:
         TextError: the text is empty.
@@ -116,6 +128,13 @@ def evaluate(
     """
     if len(ids) == 0:
         raise TextError("there are no held-out characters to score; say a larger --val-fraction")
+    if documents:
+        score = Score(0.0, 0)
+        for log_probs in log_probs_of(model, ids, documents):
+            score += _scored(log_probs)
+            if progress:
+                progress(score.characters, len(ids))
+        return score
     piece = piece or (LARGE_PIECE if isinstance(model, ScoresNext) else PIECE)
     score = Score(math.log(model.vocab_size), 1)
     state: State | None = None

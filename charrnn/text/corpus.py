@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from charrnn.config import CorpusConfig
 from charrnn.errors import TextError
+from charrnn.text.documents import Documents
+from charrnn.text.normalizing import separator_of
 from charrnn.text.reading import Reading, check_encoding
 from charrnn.text.sources import NO_ROOM, Source, changed, described, sources_of, stem_of
 from charrnn.text.vocabulary import UNKNOWN_CHARACTER, Vocabulary, name_of
@@ -80,6 +82,11 @@ class Corpus:
     def test(self) -> NDArray[Any]:
         """The last part, to report; empty by default."""
         return self.ids[self.bounds[1] :]
+
+    @property
+    def documents(self) -> Documents | None:
+        """What tells documents apart; None where the text is one."""
+        return Documents.of(self.config, self.vocabulary)
 
     @property
     def split(self) -> str:
@@ -188,6 +195,7 @@ def _vocabulary_of(seen: NDArray[np.bool_], counts: NDArray[np.int64], config: C
     if not config.min_count:
         return Vocabulary(map(chr, np.flatnonzero(seen)))
     common = set(map(chr, np.flatnonzero(counts >= config.min_count)))
+    common |= {one for one in separator_of(config) if seen[ord(one)]}  # or documents would have no ends
     if not common:
         raise TextError(f"{name}: has no character {config.min_count:,} times; say a smaller --min-count")
     return Vocabulary(sorted(common | {UNKNOWN_CHARACTER}), UNKNOWN_CHARACTER)

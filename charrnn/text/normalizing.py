@@ -35,6 +35,12 @@ def prepared(text: str, config: CorpusConfig) -> str:
     return _normalized(changed.lower(), config) if config.lower else changed
 
 
+def separator_of(config: CorpusConfig) -> str:
+    """The separator of documents as it stands in a text that is read so; empty if there is none."""
+    separator = config.document_separator or ""
+    return separator if config.bytes else prepared(separator.replace("\r\n", "\n").replace("\r", "\n"), config)
+
+
 class Normalizer:
     """The same for a text in pieces.
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from charrnn.config import CorpusConfig
 from charrnn.errors import TextError, UsageError
-from charrnn.text.normalizing import Normalizer, is_plain
+from charrnn.text.normalizing import Normalizer, is_plain, separator_of
 from charrnn.text.sources import Source
 
 ASCII_BELOW = ("ascii", "utf-8", "iso8859-1", "cp1252")
@@ -56,12 +56,14 @@ class Reading:
 
     @property
     def sha256(self) -> str:
-        """Of the bytes read, in hexadecimal: unpacked, one file after the other, with what was put between them."""
+        """Of the bytes read, in hexadecimal: unpacked, one file after the other.
+
+        After a file whose last byte is no line end there is one, so it does not depend on how the text is read.
+        """
         return self.digest.hexdigest()
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
-        text = joint_of(self.config)
-        joint, before = _points_of(text, self.config.bytes), 0
+        joint, before = _points_of(joint_of(self.config), self.config.bytes), 0
         for number, source in enumerate(self.sources, 1):
             end: list[int] = []
             for piece in self._pieces(source, before):
@@ -69,7 +71,6 @@ class Reading:
                     end = (end + piece[-len(joint) :].tolist())[-len(joint) :]
                 yield piece
             if end and end != joint.tolist():
-                self.digest.update(text.encode())
                 yield joint
             before += source.size
 
@@ -87,11 +88,13 @@ class Reading:
         decoder, offset, has_begun = _decoder(self.config.encoding), 0, False
         unfinished = decoder.getstate()
         ascii_below = codecs.lookup(self.config.encoding).name in ASCII_BELOW
+        last = b"\n"
         for raw in self._raw(source, before):
             end = offset + len(raw)
             if offset == 0 and not self.config.bytes:
                 check_beginning(source.name, raw)
             self.digest.update(raw)
+            last = raw[-1:] or last
             is_ascii = ascii_below and decoder.getstate() == unfinished and raw.isascii() and b"\r" not in raw
             if self.config.bytes or is_ascii:
                 has_begun = has_begun or bool(raw)
@@ -108,6 +111,8 @@ class Reading:
                 found = decoder.newlines
                 self.line_ends.update((found,) if isinstance(found, str) else found or ())
             offset = end
+        if last != b"\n" and source is not self.sources[-1]:
+            self.digest.update(b"\n")
 
     def _raw(self, source: Source, before: int) -> Iterator[bytes]:
         yield from source.pieces(lambda done: self.done(before + done))
@@ -128,8 +133,8 @@ class Reading:
 
 
 def joint_of(config: CorpusConfig) -> str:
-    """What stands between two files: a line end, and nothing between bytes."""
-    return "" if config.bytes else "\n"
+    """What stands between two files: the separator of documents, or else a line end, but nothing between bytes."""
+    return separator_of(config) or ("" if config.bytes else "\n")
 
 
 def check_encoding(encoding: str) -> None:

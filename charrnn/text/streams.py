@@ -17,6 +17,9 @@ from torch import Tensor
 
 from charrnn.errors import TextError
 
+IGNORED = -100
+"""A target that is none, as PyTorch's cross entropy has it."""
+
 
 class Streams:
     """B streams over one text.
@@ -43,6 +46,9 @@ class Streams:
         """How many batches hold as many characters as the text."""
         return len(self.ids) / (self.batch_size * self.seq_length)
 
+    def __str__(self) -> str:
+        return f"{self.batch_size} streams of {self.seq_length} characters a step"
+
     def slice(self, rows: slice) -> Streams:
         """Some of the streams, which read on as they do here."""
         some = copy.copy(self)
@@ -60,3 +66,11 @@ class Streams:
         window = self.ids[(self.starts[:, None] + offsets) % len(self.ids)].astype(np.int64)
         rows = torch.from_numpy(window)
         return rows[:, :-1], rows[:, 1:]
+
+    def begins(self, step: int) -> Tensor | None:
+        """(B,) bool: the rows of a batch in which something begins that no state comes before; None: there are none."""
+        return None
+
+    def characters(self, step: int) -> int:
+        """How many characters of a batch are predicted."""
+        return self.batch_size * self.seq_length

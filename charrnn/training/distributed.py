@@ -1,9 +1,9 @@
 """Training on several processes (torchrun, DistributedDataParallel): the same computation as on one.
 
-Streams are numbered over all processes, and each takes its slice of them. The loss is the mean over all streams; each
-process weighs its part by its streams, so slices may differ by one. All draw the dropout masks of all streams from
-equal generators, and use those of their own. So neither the losses nor what is saved depend on how many processes
-there are, up to the order of sums. The first process validates, decides by the clock, and writes.
+Streams are numbered over all processes, and each takes its slice of them. The loss is the mean over all characters of a
+batch; each process weighs its part by those of its streams, so slices may differ by one. All draw the dropout masks of
+all streams from equal generators, and use those of their own. So neither the losses nor what is saved depend on how
+many processes there are, up to the order of sums. The first process validates, decides by the clock, and writes.
 """
 
 from __future__ import annotations
@@ -108,11 +108,11 @@ class Ranks:
             copy.write_bytes(data)
             yield copy
 
-    def mean(self, part: Tensor, rows: slice, streams: int) -> Tensor:
-        """The mean over all streams, a scalar, from the mean over the `rows` of this one."""
+    def mean(self, part: Tensor, share: float) -> Tensor:
+        """The mean over all characters of a batch, a scalar, from the mean over the share of them that this one has."""
         if self.size == 1:
             return part
-        return self._reduced(part.double() * ((rows.stop - rows.start) / streams), dist.ReduceOp.SUM).to(part.dtype)
+        return self._reduced(part.double() * share, dist.ReduceOp.SUM).to(part.dtype)
 
     def gathered(self, part: Tensor, rows: slice, number: int) -> Tensor:
         """(B, …), the rows of all, from the (b, …) of this one; `number` is B."""

@@ -19,7 +19,7 @@ from torch import Tensor
 from charrnn.checkpoint import PREVIOUS, Ongoing, below, fill, last_path, save
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.errors import CheckpointError
-from charrnn.facts import Facts, ProgressFacts, TextFacts
+from charrnn.facts import Facts, ProgressFacts, ScoreFacts, TextFacts
 from charrnn.models.ensemble import Network, as_one
 from charrnn.models.mixture import MixtureModel
 from charrnn.models.recurrent import RecurrentModel
@@ -154,7 +154,8 @@ class Keeper:
             return
         ranks, score = self.training.ranks, None
         if ranks.is_first:
-            score = evaluate(self.network, self.corpus.validation[: self.score.characters], progress=progress)
+            part = self.corpus.validation[: self.score.characters]
+            score = evaluate(self.network, part, progress=progress, documents=self.corpus.documents)
         self.score = ranks.score_from_first(score)
         self._save(self.path, self.network, self._facts(self.steps_of_finished, self.score))
 
@@ -253,8 +254,12 @@ class Keeper:
             text=TextFacts.of(self.corpus),
             fit_seconds=time.perf_counter() - self.started,
             device=str(self.training.model.device),
-            validation=facts_of(score, self.corpus.split, len(self.corpus.validation)) if score else None,
+            validation=self._score_facts(score) if score else None,
             training=self.config,
             step=steps,
             command=self.command,
         )
+
+    def _score_facts(self, score: Score) -> ScoreFacts:
+        corpus = self.corpus
+        return facts_of(score, corpus.split, len(corpus.validation), documents=corpus.documents is not None)

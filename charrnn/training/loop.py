@@ -21,6 +21,7 @@ from charrnn.errors import DivergedError
 from charrnn.models.language_model import State
 from charrnn.models.recurrent import RecurrentModel
 from charrnn.scoring.evaluate import Progress, Score, evaluate
+from charrnn.text.documents import Documents
 from charrnn.text.streams import Streams
 from charrnn.training.clock import Clock
 from charrnn.training.distributed import Ranks, told
@@ -29,7 +30,7 @@ from charrnn.training.memory import kept_memory
 from charrnn.training.precision import dtype_of
 from charrnn.training.randomness import put_back, random_state
 from charrnn.training.schedule import DEFAULT_STEPS, DEFAULT_VALIDATE_EVERY, Plan, learning_rate
-from charrnn.training.steps import TakeStep, steps_of
+from charrnn.training.steps import TakeStep, begun_anew, steps_of
 from charrnn.training.updates import Updates, tensor_of
 
 CHECKED_EVERY = 50
@@ -55,6 +56,7 @@ class Training:
         started: `time.perf_counter()` when the budget of minutes began; now, if not given.
         plan: how long the training is, instead of what the configuration says.
         ranks: the processes that train together, each with a part of the streams; this one alone, if not given.
+        documents: what tells the documents of the validation part apart, if it is scored as documents.
 
     Attributes:
         number: how many steps were taken.
@@ -79,7 +81,9 @@ class Training:
         started: float | None = None,
         plan: Plan | None = None,
         ranks: Ranks | None = None,
+        documents: Documents | None = None,
     ) -> None:
+        self.documents = documents
         self.model, self.streams, self.validation, self.config = model, streams, validation, config
         self.ranks = ranks or Ranks()
         self.rows = self.ranks.rows(streams.batch_size)
@@ -155,9 +159,7 @@ class Training:
 
     def _steps(self, stop: Stop, val_progress: Progress | None, saves: Callable[[int], bool]) -> Iterator[Step]:
         self.stopped = False
-        size = self.streams.batch_size
-        weight = (self.rows.stop - self.rows.start) * self.ranks.size / size  # DistributedDataParallel takes the mean
-        take_step = steps_of(self.model, self.updates, self.dtype, self.ranks.shared(self.model), weight)
+        take_step = steps_of(self.model, self.updates, self.dtype, self.ranks.shared(self.model))
         clock = Clock(self.started, 60 * (self.config.minutes or 0), self.number)
         while self.due or not self.is_over:
             saved = False
@@ -190,10 +192,13 @@ class Training:
         steps = plan.steps if plan else 0  # no matter: the rate of the warm-up does not depend on it
         highest = config.learning_rate * self.rate_share
         self.rate = learning_rate(self.number, steps, highest, config.warmup_steps)
+        share = self.own_streams.characters(self.number) / self.streams.characters(self.number)
+        before = begun_anew(self.state, self.own_streams.begins(self.number))
+        weight = share * self.ranks.size  # DistributedDataParallel takes the mean
         model.train()
         with told():
-            loss, self.state = take_step(self.own_streams.batch(self.number), self.state, self.rate)
-        self.loss = self.ranks.mean(loss, self.rows, self.streams.batch_size)
+            loss, self.state = take_step(self.own_streams.batch(self.number), before, self.rate, weight)
+        self.loss = self.ranks.mean(loss, share)
         model.eval()
         self.number += 1
         if plan is None:
@@ -204,7 +209,7 @@ class Training:
         """How long the training is, once the first process has measured its speed."""
         plan = None
         if self.ranks.is_first and clock.has_measured(self.number, self.config.warmup_steps):
-            plan = clock.plan(self.number, self.model, self.validation, self.config)
+            plan = clock.plan(self.number, self.model, self.validation, self.config, self.documents)
         numbers = self.ranks.largest(*((plan.steps, plan.validate_every, plan.val_characters) if plan else (0, 0, 0)))
         return Plan(*numbers) if numbers[0] else None
 
@@ -239,14 +244,14 @@ class Training:
         score, before = None, time.perf_counter()
         if self.ranks.is_first:
             with suppress(_Stopped):
-                score = evaluate(self.model, part, progress=go_on)
+                score = evaluate(self.model, part, progress=go_on, documents=self.documents)
                 clock.validated(time.perf_counter() - before)
         score = self.ranks.score_from_first(score)
         self.stopped = score is None
         return score
 
     def _done(self, score: Score | None, saves: bool) -> Step:
-        size = self.streams.batch_size * self.streams.seq_length
+        size = self.streams.characters(max(0, self.number - 1))
         last = self.is_over and not self.due
         return Step(self.number, size, self.loss, self.rate, self.plan, score, last, saves or last or score is not None)
 

@@ -92,7 +92,8 @@ def train_all(
             start.fill(network, keeper.corpus.vocabulary)
         for cell in network.cells[: config.freeze_layers]:
             cell.requires_grad_(False)
-        training = Training(network, streams, keeper.corpus.validation, each, time.perf_counter(), plan, ranks)
+        corpus, now = keeper.corpus, time.perf_counter()
+        training = Training(network, streams, corpus.validation, each, now, plan, ranks, corpus.documents)
         keeper.begin(training)
         if from_where:
             from_where.restore(keeper)

@@ -35,6 +35,6 @@ def measure(model: ModelConfig, training: TrainingConfig, device: torch.device) 
     seconds = []
     for _ in range(untimed + STEPS):
         started = time.perf_counter()
-        take_step(batch, None, 1e-3)[0].item()
+        take_step(batch, None, 1e-3, 1.0)[0].item()
         seconds.append(time.perf_counter() - started)
     return batch[0].numel() / min(seconds[untimed:])

@@ -13,21 +13,21 @@ from torch.nn import functional
 
 from charrnn.models.language_model import State
 from charrnn.models.recurrent import RecurrentModel
+from charrnn.text.streams import IGNORED
 from charrnn.training.updates import Updates
 
 Batch = tuple[Tensor, Tensor]
-TakeStep = Callable[[Batch, State | None, float], tuple[Tensor, State]]
-"""Takes inputs and targets, (B, T) int64 each, on any device; the state before them; and the learning rate. Returns the
-loss before the change, a scalar; and the state after the batch, without a graph."""
+TakeStep = Callable[[Batch, State | None, float, float], tuple[Tensor, State]]
+"""Takes inputs and targets, (B, T) int64 each, on any device, where targets may be IGNORED; the state before them; the
+learning rate; and the weight of the loss in its gradients, which is not 1 where several processes train. Returns the
+loss before the change, a scalar, the mean over the targets; and the state after the batch, without a graph."""
 
 UNRECORDED_STEPS = 2
 """Before a step is recorded it is taken as it is: what is made at first use (moments, workspaces, compiled kernels)
 must be there."""
 
 
-def steps_of(
-    model: RecurrentModel, updates: Updates, dtype: torch.dtype, shared: nn.Module | None = None, weight: float = 1.0
-) -> TakeStep:
+def steps_of(model: RecurrentModel, updates: Updates, dtype: torch.dtype, shared: nn.Module | None = None) -> TakeStep:
     """How to take the steps of a training, on the model's device.
 
     Args:
@@ -35,11 +35,23 @@ def steps_of(
         updates: of its weights.
         dtype: of matrix products.
         shared: the same model, where several processes train it (`Ranks.shared`). Its steps are not recorded.
-        weight: of the loss in its gradients.
     """
     if model.device.type == "cuda" and shared in (None, model):
         return RecordedSteps(model, updates, dtype)
-    return lambda batch, state, rate: take_step(model, updates, batch, state, rate, dtype, shared, weight)
+    return lambda batch, state, rate, weight: take_step(model, updates, batch, state, rate, dtype, shared, weight)
+
+
+def begun_anew(state: State | None, begins: Tensor | None) -> State | None:
+    """A state with rows that remember nothing.
+
+    Args:
+        state: (B, S) for each layer.
+        begins: (B,) bool, the rows; None: none.
+    """
+    if state is None or begins is None:
+        return state
+    rows = _pinned(begins, state[0].device).to(state[0].device, non_blocking=True)[:, None]
+    return tuple(part.masked_fill(rows, 0) for part in state)
 
 
 def take_step(
@@ -56,7 +68,7 @@ def take_step(
     inputs, targets = (_pinned(part, model.device).to(model.device, non_blocking=True) for part in batch)
     with torch.autocast(model.device.type, dtype, enabled=dtype != torch.float32):
         logits, state = (shared or model)(inputs, state)
-    loss = functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
+    loss = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
     updates.step(loss * weight if weight != 1 else loss, rate)
     return loss.detach(), tuple(part.detach() for part in state)
 
@@ -78,8 +90,9 @@ class RecordedSteps:
         self.refused: str | None = None
         self.stream = torch.cuda.Stream(model.device)  # type: ignore[no-untyped-call]
 
-    def __call__(self, batch: Batch, state: State | None, rate: float) -> tuple[Tensor, State]:
+    def __call__(self, batch: Batch, state: State | None, rate: float, weight: float = 1.0) -> tuple[Tensor, State]:
         """See `TakeStep`. The state that is returned is changed by the next step."""
+        assert weight == 1  # several processes record none
         self.taken += 1
         if self.taken == UNRECORDED_STEPS + 1:
             self._record(batch)

@@ -69,7 +69,7 @@ def test_several_files_are_one_text(tmp_path: Path) -> None:
         path.write_bytes(part)
     corpus = read_corpus(paths, CorpusConfig())
     assert text_of(corpus) == "one\ntwo\nthree\n\nfour"
-    assert corpus.sha256 == hashlib.sha256(b"\xef\xbb\xbfone\ntwo\nthree\r\nfour").hexdigest()
+    assert corpus.sha256 == hashlib.sha256(b"\xef\xbb\xbfone\ntwo\nthree\r\n\nfour").hexdigest()
     assert (corpus.name, corpus.paths) == ("0-and-4-more", tuple(paths))
     assert read_corpus(paths, CorpusConfig(bytes=True)).ids.tobytes() == b"".join(parts)
 

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
 from charrnn.errors import UsageError
 from charrnn.text.corpus import read_corpus
-from charrnn.text.streams import Streams
+from charrnn.text.documents import streams_of
 from charrnn.training.distributed import Ranks
 from charrnn.training.exchange import Stop
 from charrnn.training.keeping import Keeper
@@ -44,6 +44,7 @@ class Run(NamedTuple):
     model: ModelConfig
     stop_at: int | None = None
     config: TrainingConfig = CONFIG
+    separator: str | None = None
 
 
 def fit(rank: int, size: int, port: int, run: Run) -> None:
@@ -51,9 +52,10 @@ def fit(rank: int, size: int, port: int, run: Run) -> None:
     torch.set_num_threads(1)
     if size > 1:
         dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=size)
-    corpus = read_corpus(run.text, CorpusConfig())
+    corpus = read_corpus(run.text, CorpusConfig(document_separator=run.separator))
     keeper = Keeper(run.out, corpus, run.config, run.model, time.perf_counter())
-    streams, stop, ranks = Streams(corpus.train, CONFIG.batch_size, CONFIG.seq_length), Stop(), Ranks.here()
+    streams = streams_of(corpus.train, corpus.documents, CONFIG.batch_size, CONFIG.seq_length)
+    stop, ranks = Stop(), Ranks.here()
     resumed, every, losses = find(run.out, ranks), SaveEvery(steps=3), []
     for step, _ in train_all(
         keeper, streams, torch.device("cpu"), stop=stop, save_every=every, resumed=resumed, ranks=ranks
@@ -94,6 +96,16 @@ def test_losses_are_those_of_one_process(small_file: Path, tmp_path: Path, model
     assert len(expected) == 24 * model.networks
     for size in (2, 3):
         assert_close(curve(tmp_path / f"of{size}.safetensors", size), expected)
+
+
+def test_documents_have_the_losses_of_one_process(small_file: Path, tmp_path: Path) -> None:
+    """Rows have more characters in one process than in the other, and the loss is the mean over all."""
+    model = ModelConfig(hidden_size=16, dropout=0.3)
+    for size in (1, 2):
+        config = replace(CONFIG, steps=8)
+        run = Run(small_file, tmp_path / f"of{size}.safetensors", model, config=config, separator=".")
+        run_together(size, fit, run)
+    assert_close(curve(tmp_path / "of2.safetensors", 2), curve(tmp_path / "of1.safetensors", 1))
 
 
 def test_any_number_of_processes_goes_on(small_file: Path, tmp_path: Path) -> None:

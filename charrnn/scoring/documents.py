@@ -1,0 +1,86 @@
+"""Bits per character of documents, each read from the beginning: exact, and not one forward for each.
+
+Every character counts, the first of a document too: it is predicted after the character that starts a text, as when one
+is sampled. Short documents are rows of one batch, those of about one length together; of what is filled up nothing
+counts. A long one is read by itself, in pieces, with its state carried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from charrnn.models.language_model import LanguageModel, State, next_log_probs
+from charrnn.text.documents import Documents
+
+PIECE = 1 << 14
+"""Characters scored at a time."""
+SORTED = 1 << 20
+"""Characters of the documents that are looked through for such of one length."""
+
+
+def log_probs_of(model: LanguageModel, ids: NDArray[Any], documents: Documents) -> Iterator[Tensor]:
+    """The log-probabilities of all characters, some at a time, in any order.
+
+    Args:
+        model: any language model; a network must be in evaluation mode.
+        ids: (N,) the text, N ≥ 1.
+        documents: what tells them apart.
+    """
+    starts = documents.starts(ids)
+    ends = np.append(starts[1:], len(ids))
+    for group in _groups(starts, ends):
+        for begins, lengths in _batches(starts[group], (ends - starts)[group]):
+            if len(begins) == 1:
+                yield from _of_one(model, ids[begins[0] : begins[0] + lengths[0]], documents.start)
+            else:
+                yield _of_several(model, ids, begins, lengths, documents.start)
+
+
+def _groups(starts: NDArray[np.int64], ends: NDArray[np.int64]) -> Iterator[slice]:
+    """Documents in their order, so many at a time that they have about SORTED characters."""
+    begin = 0
+    while begin < len(starts):
+        end = int(np.searchsorted(ends, starts[begin] + SORTED, side="right"))
+        end = max(end, begin + 1)
+        yield slice(begin, end)
+        begin = end
+
+
+def _batches(
+    begins: NDArray[np.int64], lengths: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Documents of about one length: as many as PIECE characters hold, and one at least."""
+    order = np.argsort(lengths, kind="stable")[::-1]
+    at = 0
+    while at < len(order):
+        some = order[at : at + max(1, PIECE // int(lengths[order[at]]))]
+        yield begins[some], lengths[some]
+        at += len(some)
+
+
+def _of_one(model: LanguageModel, ids: NDArray[Any], start: int) -> Iterator[Tensor]:
+    state: State | None = None
+    before = start
+    for begin in range(0, len(ids), PIECE):
+        targets = torch.from_numpy(ids[begin : begin + PIECE].astype(np.int64))
+        tokens = torch.cat((torch.tensor([before]), targets[:-1]))
+        log_probs, state = next_log_probs(model, tokens[None], targets[None], state)
+        before = int(targets[-1])
+        yield log_probs.flatten()
+
+
+def _of_several(
+    model: LanguageModel, ids: NDArray[Any], begins: NDArray[np.int64], lengths: NDArray[np.int64], start: int
+) -> Tensor:
+    offsets = np.arange(lengths.max())
+    places = (begins[:, None] + offsets).clip(max=len(ids) - 1)
+    targets = torch.from_numpy(ids[places].astype(np.int64))
+    tokens = torch.cat((torch.full((len(targets), 1), start), targets[:, :-1]), 1)
+    log_probs, _ = next_log_probs(model, tokens, targets)
+    return log_probs[torch.from_numpy(offsets < lengths[:, None]).to(log_probs.device)]

@@ -1,0 +1,199 @@
+"""A text as documents, each of which begins from nothing: where they begin, and batches of them for truncated BPTT.
+
+A document ends with the separator; the last one may end without. Before its first character stands the character that
+starts a text, as when a text is sampled, so that one is predicted too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from charrnn.config import CorpusConfig
+from charrnn.errors import TextError
+from charrnn.text.normalizing import separator_of
+from charrnn.text.streams import IGNORED, Streams
+from charrnn.text.vocabulary import Vocabulary
+
+PIECE = 1 << 22
+"""Characters that are looked through at a time."""
+MOST_ROWS = 4
+"""Times as many streams as asked, at most, where documents are short."""
+SEEN_BATCHES = 50
+"""Of which the share of padding is told."""
+
+
+@dataclass(frozen=True)
+class Documents:
+    """What tells documents apart.
+
+    Attributes:
+        separator: the ids that each ends with, one at least.
+        start: the id that is read before the first character of each.
+    """
+
+    separator: tuple[int, ...]
+    start: int
+
+    @classmethod
+    def of(cls, config: CorpusConfig, vocabulary: Vocabulary) -> Documents | None:
+        """Those of a configuration; None where a text is not read as documents.
+
+        A separator with a character that the vocabulary lacks ends nothing: the text is one document.
+        """
+        separator = separator_of(config)
+        if not separator:
+            return None
+        known = vocabulary.is_bytes or set(separator) <= set(vocabulary.characters or ())
+        ids = vocabulary.encode(separator).tolist() if known else [-1]
+        return cls(tuple(ids), vocabulary.start)
+
+    def starts(self, ids: NDArray[Any]) -> NDArray[np.int64]:
+        """Where the documents of a text begin.
+
+        Separators are found from the left, and do not overlap, as `str.split` finds them.
+
+        Args:
+            ids: (N,) the text, N ≥ 1; it may be memory-mapped.
+
+        Returns:
+            (D,) rising from 0.
+        """
+        length = len(self.separator)
+        found = [
+            begin + _places(ids[begin : begin + PIECE + length - 1], self.separator)
+            for begin in range(0, len(ids), PIECE)
+        ]
+        ends = _apart(np.concatenate(found), length) + length
+        return np.concatenate((np.zeros(1, np.int64), ends[ends < len(ids)]))
+
+
+class DocumentStreams(Streams):
+    """Streams over the windows of documents: no window holds characters of two.
+
+    A document of L characters is ⌈L / T⌉ windows, the last one perhaps shorter. All windows, in their order, are a
+    ring, which is cut into B runs. A batch is as long as its longest window; where others have no characters any more,
+    inputs are whatever they are, and targets are IGNORED.
+
+    Args:
+        ids: (N,) the text.
+        documents: what tells them apart.
+        batch_size: B, raised where windows are short, so that a step has about as many characters as in a text without
+            documents; shrunk where there are fewer windows.
+        seq_length: T, shrunk to the longest document.
+        is_fixed: whether all batches are as long as the longest window there is, as steps that are recorded need it.
+
+    Raises:
+        TextError: there is no character, or none that separates documents.
+    """
+
+    def __init__(
+        self, ids: NDArray[Any], documents: Documents, batch_size: int, seq_length: int, is_fixed: bool = False
+    ) -> None:
+        if len(ids) < 1:
+            raise TextError("0 characters are too few to train on")
+        starts = documents.starts(ids)
+        lengths = np.diff(starts, append=len(ids))
+        self.ids, self.start_id, self.is_fixed = ids, documents.start, is_fixed
+        self.documents = len(starts)
+        self.seq_length = int(min(seq_length, lengths.max()))
+        windows = -(-lengths // self.seq_length)
+        first = np.cumsum(windows) - windows
+        total = int(windows.sum())
+        self.is_first = np.zeros(total, bool)
+        self.is_first[first] = True
+        within = np.arange(total) - np.repeat(first, windows)
+        self.edges = np.append(np.repeat(starts, windows) + within * self.seq_length, len(ids))
+        raised = round(batch_size * min(MOST_ROWS, self.seq_length * total / len(ids)))
+        self.batch_size = min(raised, total)
+        self.starts = np.arange(self.batch_size) * total // self.batch_size
+
+    @property
+    def steps_per_epoch(self) -> float:
+        """How many batches hold as many windows as the text."""
+        return len(self.is_first) / self.batch_size
+
+    @property
+    def padding(self) -> float:
+        """The share of places in a batch that no character is in."""
+        steps = np.linspace(0, self.steps_per_epoch, SEEN_BATCHES, endpoint=False).astype(np.int64)
+        sizes = [self._lengths(self._windows(int(step))) for step in steps]
+        places = sum(len(one) * self._width(one) for one in sizes)
+        return 1 - sum(int(one.sum()) for one in sizes) / places
+
+    def __str__(self) -> str:
+        return (
+            f"{self.batch_size} streams of up to {self.seq_length} characters a step, anew at each of "
+            f"{self.documents:,} documents; {100 * self.padding:.0f}% of a step is empty"
+        )
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """Batch number `step`, counted from 0.
+
+        Returns:
+            inputs, targets: (B, T') int64; the targets are the inputs, one character later, and then IGNORED.
+        """
+        windows = self._windows(step)
+        begins, lengths = self.edges[windows], self._lengths(windows)
+        places = begins[:, None] + np.arange(-1, self._width(lengths))
+        rows = self.ids[places.clip(0, len(self.ids) - 1)].astype(np.int64)
+        rows[self.is_first[windows], 0] = self.start_id
+        inputs, targets = torch.from_numpy(rows[:, :-1]), torch.from_numpy(rows[:, 1:].copy())
+        targets[torch.from_numpy(places[:, 1:] >= (begins + lengths)[:, None])] = IGNORED
+        return inputs, targets
+
+    def begins(self, step: int) -> Tensor:
+        """(B,) bool: in which rows of a batch a document begins."""
+        return torch.from_numpy(self.is_first[self._windows(step)])
+
+    def characters(self, step: int) -> int:
+        """How many characters of a batch are predicted."""
+        return int(self._lengths(self._windows(step)).sum())
+
+    def _windows(self, step: int) -> NDArray[np.int64]:
+        windows: NDArray[np.int64] = (self.starts + step) % len(self.is_first)
+        return windows
+
+    def _lengths(self, windows: NDArray[np.int64]) -> NDArray[np.int64]:
+        lengths: NDArray[np.int64] = self.edges[windows + 1] - self.edges[windows]
+        return lengths
+
+    def _width(self, lengths: NDArray[np.int64]) -> int:
+        return self.seq_length if self.is_fixed else int(lengths.max())
+
+
+def streams_of(
+    ids: NDArray[Any], documents: Documents | None, batch_size: int, seq_length: int, is_fixed: bool = False
+) -> Streams:
+    """Streams over a text, with documents or without; see there."""
+    if documents is None:
+        return Streams(ids, batch_size, seq_length)
+    return DocumentStreams(ids, documents, batch_size, seq_length, is_fixed)
+
+
+def _places(piece: NDArray[Any], separator: tuple[int, ...]) -> NDArray[np.int64]:
+    """Where in a piece the separator is."""
+    count = len(piece) - len(separator) + 1
+    if count < 1 or separator[0] < 0:
+        return np.zeros(0, np.int64)
+    places = np.flatnonzero(piece[:count] == separator[0])
+    for offset, token in enumerate(separator[1:], 1):
+        places = places[piece[places + offset] == token]
+    return places.astype(np.int64)
+
+
+def _apart(places: NDArray[np.int64], length: int) -> NDArray[np.int64]:
+    """Those of rising places that do not overlap the one before that counts."""
+    if len(places) < 2 or np.diff(places).min() >= length:
+        return places
+    kept, end = [], -1
+    for place in places.tolist():
+        if place >= end:
+            kept.append(place)
+            end = place + length
+    return np.array(kept, np.int64)

@@ -1,0 +1,78 @@
+"""Scores of documents: those of each by itself, added."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from charrnn.config import CELLS, CorpusConfig, ModelConfig, NgramConfig
+from charrnn.models.language_model import LanguageModel, next_log_probs
+from charrnn.models.mixture import MixtureModel
+from charrnn.models.ngram.fitting import fit_ngram
+from charrnn.models.ngram.model import NgramModel
+from charrnn.models.recurrent import RecurrentModel
+from charrnn.scoring import documents as scoring
+from charrnn.scoring.evaluate import evaluate, facts_of
+from charrnn.text.corpus import Corpus, read_corpus
+from charrnn.text.documents import Documents
+
+
+@pytest.fixture
+def corpus(small_file: Path) -> Corpus:
+    return read_corpus(small_file, CorpusConfig(document_separator=".\n"))
+
+
+def model_of(kind: str, corpus: Corpus) -> LanguageModel:
+    size = len(corpus.vocabulary)
+    torch.manual_seed(0)
+    if kind in CELLS:
+        return RecurrentModel(ModelConfig(cell=kind, hidden_size=8), size).eval()
+    smoothing = "mkn" if kind == "mixture" else kind
+    counts = fit_ngram(corpus.train, size, NgramConfig(order=None if kind == "longest" else 4, smoothing=smoothing))
+    if kind == "mixture":
+        assert isinstance(counts, NgramModel)
+        return MixtureModel(RecurrentModel(ModelConfig(hidden_size=8), size), counts).eval()
+    return counts
+
+
+@torch.inference_mode()
+def one_by_one(model: LanguageModel, ids: np.ndarray, documents: Documents) -> tuple[float, int]:
+    nats, impossible = 0.0, 0
+    for document in np.split(ids, documents.starts(ids)[1:]):
+        targets = torch.from_numpy(document.astype(np.int64))[None]
+        tokens = torch.cat((torch.tensor([[documents.start]]), targets[:, :-1]), 1)
+        log_probs = next_log_probs(model, tokens, targets)[0]
+        nats -= float(log_probs[log_probs.isfinite()].double().sum())
+        impossible += int(log_probs.isinf().sum())
+    return nats, impossible
+
+
+@pytest.mark.parametrize("kind", [*CELLS, "mkn", "ml", "stupid", "longest", "mixture"])
+@pytest.mark.parametrize("piece", [40, 1 << 14])
+def test_the_score_is_that_of_documents_by_themselves(
+    monkeypatch: pytest.MonkeyPatch, corpus: Corpus, kind: str, piece: int
+) -> None:
+    """Rows of a batch, and documents longer than a piece, whose state is carried."""
+    monkeypatch.setattr(scoring, "PIECE", piece)
+    monkeypatch.setattr(scoring, "SORTED", 300)
+    model, documents = model_of(kind, corpus), corpus.documents
+    assert documents
+    ids = corpus.validation
+    seen: list[tuple[int, int]] = []
+    score = evaluate(model, ids, progress=lambda done, total: seen.append((done, total)), documents=documents)
+    nats, impossible = one_by_one(model, ids, documents)
+    assert score.nats == pytest.approx(nats, rel=1e-5)
+    assert (score.characters, score.impossible) == (len(ids), impossible)
+    assert seen[-1] == (len(ids), len(ids))
+    if kind == "lstm":
+        assert score.nats != pytest.approx(evaluate(model, ids).nats, rel=1e-5)
+
+
+def test_the_rule_says_so(corpus: Corpus) -> None:
+    model = model_of("mkn", corpus)
+    score = evaluate(model, corpus.validation[:100], documents=corpus.documents)
+    assert facts_of(score, "90/10/0", documents=True).rule == "static, documents"
+    assert facts_of(score, "90/10/0", 500, documents=True).rule == "static, documents, first 100 of 500"
+    assert facts_of(score, "90/10/0").rule == "static, full"
+    assert facts_of(score, "90/10/0", 500).rule == "static, first 100 of 500"

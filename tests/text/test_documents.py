@@ -1,0 +1,121 @@
+"""Where documents begin, and batches of them."""
+
+import itertools
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from charrnn.config import CorpusConfig
+from charrnn.errors import TextError
+from charrnn.text import documents
+from charrnn.text.documents import Documents, DocumentStreams, streams_of
+from charrnn.text.streams import IGNORED, Streams
+from charrnn.text.vocabulary import Vocabulary
+
+LINE = 9
+LINES = Documents((LINE,), start=LINE)
+
+
+def parts_of(ids: np.ndarray, separator: tuple[int, ...]) -> list[bytes]:
+    """As Python splits them."""
+    ending = bytes(separator)
+    *parts, last = ids.tobytes().split(ending)
+    return [part + ending for part in parts] + [last] * bool(last)
+
+
+@pytest.mark.parametrize("separator", [(0,), (0, 0), (1, 0), (0, 1, 0)])
+def test_documents_are_what_python_splits(monkeypatch: pytest.MonkeyPatch, separator: tuple[int, ...]) -> None:
+    """Also where separators overlap, or lie across the end of a piece."""
+    monkeypatch.setattr(documents, "PIECE", 7)
+    chance = random.Random(0)
+    for _ in range(200):
+        ids = np.array(chance.choices(range(2), k=chance.randint(1, 30)), np.uint8)
+        starts = Documents(separator, 0).starts(ids)
+        found = [part.tobytes() for part in np.split(ids, starts[1:])]
+        assert found == parts_of(ids, separator)
+
+
+def test_a_separator_that_a_vocabulary_lacks_ends_nothing() -> None:
+    config = CorpusConfig(document_separator="|")
+    found = Documents.of(config, Vocabulary("ab\n"))
+    assert found
+    assert found.starts(np.array([0, 1, 2, 2])).tolist() == [0]
+    assert Documents.of(config, Vocabulary("ab|")) == Documents((2,), 0)
+    assert Documents.of(CorpusConfig(), Vocabulary("ab|")) is None
+    assert Documents.of(CorpusConfig(document_separator="é", bytes=True), Vocabulary(None)) == Documents((195, 169), 10)
+    forms = CorpusConfig(document_separator="E\u0301\r\n", normalize="NFC", lower=True)
+    assert Documents.of(forms, Vocabulary("é\n")) == Documents((0, 1), 1)
+
+
+def text_of_lines(seed: int, number: int, longest: int) -> np.ndarray:
+    chance = random.Random(seed)
+    lines = [[chance.randrange(LINE) for _ in range(chance.randint(0, longest))] + [LINE] for _ in range(number)]
+    return np.array([*itertools.chain(*lines), 1, 2, 3], np.uint8)
+
+
+@pytest.mark.parametrize("rows", [1, 3, 8])
+@pytest.mark.parametrize("is_fixed", [False, True])
+def test_rows_are_the_documents_one_after_the_other(rows: int, is_fixed: bool) -> None:
+    """Twice around: what a row reads, put together, is each document after the start, and nothing else."""
+    ids = text_of_lines(1, 20, 12)
+    streams = DocumentStreams(ids, LINES, rows, 5, is_fixed)
+    whole = [bytes(part) for part in parts_of(ids, (LINE,))]
+    steps, found = -(-len(streams.is_first) // streams.batch_size), []
+    read: list[list[list[int]]] = [[] for _ in range(streams.batch_size)]
+    for step in range(2 * steps):
+        inputs, targets = streams.batch(step)
+        begins = streams.begins(step)
+        assert inputs.shape == targets.shape
+        assert inputs.shape[1] == 5 or (not is_fixed and inputs.shape[1] == (targets != IGNORED).sum(1).max())
+        assert streams.characters(step) == (targets != IGNORED).sum()
+        for row in range(streams.batch_size):
+            real = targets[row] != IGNORED
+            assert not (real[1:] & ~real[:-1]).any()
+            before = inputs[row][real].tolist()
+            after = targets[row][real].tolist()
+            assert before[1:] == after[:-1]
+            if begins[row]:
+                assert before[0] == LINE
+                read[row].append([])
+            elif read[row]:
+                assert before[0] == read[row][-1][-1]
+            if read[row]:
+                read[row][-1] += after
+    for documents_read in read:
+        found += [bytes(one) for one in documents_read[:-1]]  # the last may not be over
+    assert set(found) <= set(whole)
+    if rows == 1:
+        assert found[: len(whole)] == whole
+
+
+def test_every_character_is_predicted_once_an_epoch() -> None:
+    ids = text_of_lines(2, 30, 9)
+    streams = DocumentStreams(ids, LINES, 1, 4)
+    targets = [streams.batch(step)[1].flatten() for step in range(int(streams.steps_per_epoch))]
+    assert torch.cat(targets)[torch.cat(targets) != IGNORED].tolist() == ids.tolist()
+
+
+def test_slices_are_the_rows_of_all() -> None:
+    streams = DocumentStreams(text_of_lines(3, 40, 9), LINES, 6, 4, is_fixed=True)
+    parts = [streams.slice(rows) for rows in (slice(0, 2), slice(2, streams.batch_size))]
+    for step in range(30):
+        for whole, *some in zip(streams.batch(step), *(part.batch(step) for part in parts), strict=True):
+            assert whole.equal(torch.cat(some))
+        assert streams.characters(step) == sum(part.characters(step) for part in parts)
+
+
+def test_short_documents_make_more_rows() -> None:
+    ids = np.array([1, 2, 3, LINE] * 1000, np.uint8)
+    streams = DocumentStreams(ids, LINES, 8, 64)
+    assert (streams.seq_length, streams.batch_size, streams.padding) == (4, 8, 0)
+    mixed = DocumentStreams(np.concatenate((ids, np.ones(64, np.uint8))), LINES, 8, 64)
+    assert (mixed.seq_length, mixed.batch_size) == (64, 32)
+    assert 0 <= mixed.padding < 0.5
+    few = DocumentStreams(ids[:8], LINES, 8, 64)
+    assert few.batch_size == 2
+    assert "anew at each of 2 documents; 0% of a step is empty" in str(few)
+    assert type(streams_of(ids, None, 8, 64)) is Streams
+    with pytest.raises(TextError, match="0 characters are too few"):
+        DocumentStreams(ids[:0], LINES, 8, 64)

@@ -1,0 +1,91 @@
+"""Training on documents: the slow twin reads one document after the other, from the empty state."""
+
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn import functional
+
+from charrnn.config import CELLS, CorpusConfig, ModelConfig, TrainingConfig
+from charrnn.models.recurrent import RecurrentModel
+from charrnn.text.corpus import Corpus, read_corpus
+from charrnn.text.documents import DocumentStreams, streams_of
+from charrnn.training.exchange import Stop
+from charrnn.training.keeping import Keeper
+from charrnn.training.loop import Training
+from charrnn.training.resuming import Resumed, find
+from charrnn.training.several import SaveEvery, train_all
+from charrnn.training.steps import begun_anew
+
+CONFIG = TrainingConfig(steps=9, seq_length=16, batch_size=3, warmup_steps=2, validate_every=4)
+MODEL = ModelConfig(hidden_size=12, dropout=0.2)
+
+
+@pytest.fixture
+def corpus(small_file: Path) -> Corpus:
+    return read_corpus(small_file, CorpusConfig(document_separator="\n"))
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_losses_and_gradients_are_those_of_documents_by_themselves(corpus: Corpus, cell: str) -> None:
+    """Documents shorter and longer than a window; the state goes on within one, and is nothing before it."""
+    torch.manual_seed(0)
+    documents = corpus.documents
+    assert documents
+    streams = DocumentStreams(corpus.train[:600], documents, 1, 16)
+    model = RecurrentModel(ModelConfig(cell=cell, hidden_size=12), len(corpus.vocabulary))
+    state, total = None, torch.zeros(())
+    for step in range(int(streams.steps_per_epoch)):
+        inputs, targets = streams.batch(step)
+        logits, state = model(inputs, begun_anew(state, streams.begins(step)))
+        total = total + functional.cross_entropy(logits[0], targets[0], reduction="sum")
+    total.backward()  # type: ignore[no-untyped-call]
+    gradients = [weight.grad.clone() for weight in model.parameters() if weight.grad is not None]
+    model.zero_grad()
+    expected = torch.zeros(())
+    starts = [*documents.starts(streams.ids).tolist(), 600]
+    for begin, end in pairwise(starts):
+        targets = torch.from_numpy(streams.ids[begin:end].astype("int64"))
+        inputs = torch.cat((torch.tensor([documents.start]), targets[:-1]))
+        expected = expected + functional.cross_entropy(model(inputs[None])[0][0], targets, reduction="sum")
+    expected.backward()  # type: ignore[no-untyped-call]
+    torch.testing.assert_close(total, expected)
+    for found, weight in zip(gradients, model.parameters(), strict=True):
+        torch.testing.assert_close(found, weight.grad, rtol=1e-4, atol=1e-4)
+
+
+def run(corpus: Corpus, path: Path, stop_at: int | None = None, resumed: Resumed | None = None) -> list[float]:
+    keeper, stop = Keeper(path, corpus, CONFIG, MODEL, time.perf_counter()), Stop()
+    streams = streams_of(corpus.train, corpus.documents, CONFIG.batch_size, CONFIG.seq_length)
+    losses = []
+    for step, _ in train_all(
+        keeper, streams, torch.device("cpu"), stop=stop, save_every=SaveEvery(steps=3), resumed=resumed
+    ):
+        losses.append(step.loss.item())
+        if len(losses) + 1 == stop_at:
+            stop.ask()
+    assert resumed or stop_at or keeper.best
+    return losses
+
+
+def test_a_training_that_was_stopped_goes_on_with_the_same_bits(corpus: Corpus, tmp_path: Path) -> None:
+    whole = run(corpus, tmp_path / "whole.safetensors")
+    first = run(corpus, tmp_path / "parts.safetensors", stop_at=5)
+    rest = run(corpus, tmp_path / "parts.safetensors", resumed=find(tmp_path / "parts.safetensors"))
+    assert first + rest == whole
+
+
+def test_the_loss_is_the_mean_over_characters(corpus: Corpus) -> None:
+    """Not over the places of a batch, of which some are empty; and characters are what is counted as read."""
+    streams = streams_of(corpus.train, corpus.documents, 3, 16)
+    torch.manual_seed(0)
+    model = RecurrentModel(ModelConfig(hidden_size=8), len(corpus.vocabulary))
+    inputs, targets = streams.batch(0)
+    log_probs = torch.log_softmax(model(inputs)[0], -1)
+    real = targets >= 0
+    expected = -log_probs[real].gather(-1, targets[real][:, None]).mean()
+    step = next(Training(model, streams, corpus.validation[:0], CONFIG).steps())
+    torch.testing.assert_close(step.loss, expected.detach(), rtol=1e-2, atol=1e-2)  # perhaps of half precision
+    assert step.characters == real.sum()
