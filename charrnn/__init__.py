@@ -23,13 +23,15 @@ _HOMES = {
     "evaluate": "charrnn.scoring.evaluate",
     "fit_ngram": "charrnn.models.ngram.fitting",
     "generate": "charrnn.sampling.generate",
-    "load": "charrnn.checkpoint.reading",
+    "fit": "charrnn.api",
+    "load": "charrnn.api",
+    "TextModel": "charrnn.api",
     "read_corpus": "charrnn.text.corpus",
     "train": "charrnn.training.loop",
 }
 
 if TYPE_CHECKING:
-    from charrnn.checkpoint import load
+    from charrnn.api import TextModel, fit, load
     from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, SamplingConfig, TrainingConfig
     from charrnn.errors import CharRNNError
     from charrnn.models.language_model import LanguageModel
@@ -53,10 +55,12 @@ __all__ = [
     "RecurrentModel",
     "SamplingConfig",
     "Streams",
+    "TextModel",
     "TrainingConfig",
     "Vocabulary",
     "__version__",
     "evaluate",
+    "fit",
     "fit_ngram",
     "generate",
     "load",

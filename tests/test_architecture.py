@@ -12,6 +12,7 @@ FLOORS = {
     "cli": 6,
     "__main__": 6,
     "report": 5,
+    "api": 5,
     "training": 4,
     "scoring": 3,
     "sampling": 2,

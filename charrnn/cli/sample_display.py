@@ -18,7 +18,7 @@ from charrnn.cli.texts import read_fitted_on
 from charrnn.config import SamplingConfig
 from charrnn.errors import UsageError
 from charrnn.sampling.beam import Found, beam_search
-from charrnn.sampling.generate import stream
+from charrnn.sampling.generate import first_mark, stream
 from charrnn.sampling.likelihood import likeliest, log_probs_of
 from charrnn.sampling.writing import Mark, Writing, read_on
 from charrnn.text.normalizing import prepared
@@ -80,7 +80,8 @@ class Source:
         if self.loaded:
             seeded = [mark.with_seed(self.seed + i) if self.is_seeded else mark for i, mark in enumerate(self.loaded)]
             return [read_on(self.blend.model, mark, ids) for mark in seeded]
-        after = read_on(self.blend.model, Mark.start(self.blend.vocabulary, self.seed), ids)
+        is_document = self.blend.first.facts.text.corpus.document_separator is not None
+        after = first_mark(self.blend.model, self.blend.vocabulary, self.seed, ids, is_document)
         return [after.with_seed(self.seed + i) for i in range(count)]
 
     def one_mark(self) -> Mark:

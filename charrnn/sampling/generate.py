@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from charrnn.config import SamplingConfig
 from charrnn.models.language_model import LanguageModel
@@ -46,14 +46,31 @@ def begin(
     prime: str = "",
     unknown: str = "error",
     count: int = 1,
+    is_document: bool = False,
 ) -> Writing:
     """Several texts after one prime, which is read once; see `generate`.
 
     The seeds are `config.seed` and those that come after it, so each text is the one that its seed gives by itself.
+
+    Args:
+        model: any language model.
+        vocabulary: the model's.
+        config: how to draw, and when to end.
+        prime: what is read first.
+        unknown: see Vocabulary.encode.
+        count: how many.
+        is_document: whether the model has read documents, each from the beginning: so the prime is read, too.
     """
     seed = new_seed() if config.seed is None else config.seed
-    after = read_on(model, Mark.start(vocabulary, seed), vocabulary.encode(prime, unknown).tolist())
+    ids = vocabulary.encode(prime, unknown).tolist()
+    after = first_mark(model, vocabulary, seed, ids, is_document)
     return Writing(model, vocabulary, config, [after.with_seed(seed + i) for i in range(count)])
+
+
+def first_mark(model: LanguageModel, vocabulary: Vocabulary, seed: int, ids: Sequence[int], is_document: bool) -> Mark:
+    """Where a text begins, after the characters of a prime."""
+    start = Mark.start(vocabulary, seed)
+    return read_on(model, start, (*start.ids, *ids) if ids and is_document else ids)
 
 
 def stream(writing: Writing) -> Iterator[str]:

@@ -1,0 +1,88 @@
+"""charrnn from Python: fit, load, write, score."""
+
+import dataclasses
+import typing
+from pathlib import Path
+
+import pytest
+
+import charrnn
+from charrnn.api import Settings
+from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, SamplingConfig, TrainingConfig
+from charrnn.errors import TextError, UsageError
+from charrnn.scoring.evaluate import evaluate
+from charrnn.training.exchange import Step
+
+SMALL = ModelConfig(hidden_size=8, num_layers=1)
+
+
+@pytest.fixture(scope="module")
+def counted(small_text: str) -> charrnn.TextModel:
+    return charrnn.fit(small_text, NgramConfig(order=4))
+
+
+def test_a_network_is_fitted_and_comes_back(small_text: str, tmp_path: Path) -> None:
+    steps: list[Step] = []
+    model = charrnn.fit(small_text, SMALL, TrainingConfig(steps=4), told=steps.append)
+    assert [step.number for step in steps] == [1, 2, 3, 4]
+    assert str(model) == "lstm 1x8"
+    assert model.facts.validation is not None
+    assert model.facts.step is not None
+    model.save(tmp_path / "model.safetensors")
+    again = charrnn.load(tmp_path / "model.safetensors")
+    assert again.sample("to be", length=40, seed=1) == model.sample("to be", length=40, seed=1)
+    assert again.facts == model.facts
+
+
+def test_a_file_is_fitted_as_its_text(small_file: Path, small_text: str, counted: charrnn.TextModel) -> None:
+    of_file = charrnn.fit(small_file, NgramConfig(order=4))
+    assert of_file.facts.text.sha256 == counted.facts.text.sha256
+    assert of_file.facts.text.path == str(small_file)
+    assert of_file.score(small_text) == counted.score(small_file)
+
+
+def test_minutes_choose_what_was_not_said(small_text: str) -> None:
+    model = charrnn.fit(small_text, ModelConfig(cell="mingru"), TrainingConfig(minutes=0.02))
+    assert str(model).startswith("mingru 2x")
+
+
+def test_writing(counted: charrnn.TextModel) -> None:
+    text = counted.sample("to ", length=50, temperature=0.8, seed=3)
+    assert len(text) == 50
+    assert "".join(counted.stream("to ", length=50, temperature=0.8, seed=3)) == text
+    assert counted.samples(3, "to ", length=50, temperature=0.8, seed=2)[1] == text
+    assert counted.sample("to ", until=("\n",), seed=1).endswith("\n")
+    with pytest.raises(TextError, match="'Z'"):
+        counted.stream("Z")
+    with pytest.raises(UsageError, match="--temp -1"):
+        counted.sample(temperature=-1)
+
+
+def test_scores_are_those_of_the_held_out_part(counted: charrnn.TextModel, small_corpus: charrnn.CorpusConfig) -> None:
+    held_out = small_corpus.validation  # type: ignore[attr-defined]
+    found = counted.score(counted.vocabulary.decode(held_out))
+    assert found == evaluate(counted.model, held_out)
+    assert counted.facts.validation is not None
+    assert found.bits_per_char == pytest.approx(counted.facts.validation.bits_per_char)
+
+
+def test_bytes_forms_and_documents(tmp_path: Path) -> None:
+    raw = charrnn.fit("né\n" * 100, NgramConfig(), corpus=CorpusConfig(bytes=True))
+    assert raw.sample("n", length=4, temperature=0) == "é\nn"
+    lower = charrnn.fit("Ab\n" * 100, NgramConfig(), corpus=CorpusConfig(lower=True, document_separator="\n"))
+    assert lower.sample("A", length=2, temperature=0) == "b\n"
+    assert lower.sample(length=3, temperature=0) == "ab\n"
+    assert lower.score("AB\n" * 5).bits_per_char == pytest.approx(lower.score("ab\n").bits_per_char)
+
+
+def test_a_mistake_is_an_error() -> None:
+    with pytest.raises(UsageError, match="n-grams are counted"):
+        charrnn.fit("text", NgramConfig(), TrainingConfig())
+    with pytest.raises(TextError, match="empty"):
+        charrnn.fit("")
+
+
+def test_settings_are_those_of_the_configuration() -> None:
+    fields = {spec.name for spec in dataclasses.fields(SamplingConfig)}
+    assert typing.get_type_hints(Settings).keys() == fields
+    assert typing.get_type_hints(Settings) == typing.get_type_hints(SamplingConfig)
