@@ -26,7 +26,7 @@ import torch
 from charrnn.checkpoint import Checkpoint, Model, save
 from charrnn.checkpoint import load as load_checkpoint
 from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, SamplingConfig, TrainingConfig
-from charrnn.errors import UsageError
+from charrnn.errors import TextError, UsageError
 from charrnn.facts import Facts, TextFacts
 from charrnn.models.ngram.fitting import fit_ngram
 from charrnn.sampling.generate import begin, stream
@@ -208,7 +208,11 @@ def _read(text: str | Path, config: CorpusConfig, vocabulary: Vocabulary | None 
         path = Path(folder) / "text"
         encoding = "utf-8" if config.bytes else config.encoding
         path.write_bytes(text.encode(encoding, "surrogateescape" if config.bytes else "strict"))
-        return replace(read_corpus(path, config, vocabulary), name="text", paths=(STANDARD_INPUT,))
+        try:
+            corpus = read_corpus(path, config, vocabulary)
+        except TextError as error:
+            raise TextError(str(error).replace(str(path), "the text")) from None
+        return replace(corpus, name="text", paths=(STANDARD_INPUT,))
 
 
 def _counted(source: Corpus, config: NgramConfig, started: float) -> TextModel:

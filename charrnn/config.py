@@ -68,9 +68,15 @@ def none_empty(values: tuple[str, ...]) -> str | None:
     return None if all(values) else "must not be empty"
 
 
-def one_of(choices: tuple[str, ...]) -> Check:
-    """Accepts one of the words."""
-    return lambda value: None if value in choices else f"must be one of {', '.join(choices)}"
+@dataclass(frozen=True)
+class OneOf:
+    """Accepts one of the words: a Check."""
+
+    choices: tuple[str, ...]
+
+    def __call__(self, value: Any) -> str | None:
+        """See Check."""
+        return None if value in self.choices else f"must be one of {', '.join(self.choices)}"
 
 
 def option(default: Any, help: str, *flags: str, check: Check | None = None, escapes: bool = False) -> Any:
@@ -118,7 +124,7 @@ class CorpusConfig(Checked):
     test_fraction: float = option(0.0, "The share held out for a test, after the validation part.", check=fraction)
     normalize: str | None = option(
         None, "Put characters that can be written in several ways into a normal form of Unicode: NFC, NFD, NFKC, NFKD.",
-        check=one_of(NORMAL_FORMS),
+        check=OneOf(NORMAL_FORMS),
     )  # fmt: skip
     lower: bool = option(False, "Turn all letters into lower case.", "--lower")
     min_count: int | None = option(
@@ -147,7 +153,7 @@ class CorpusConfig(Checked):
 class ModelConfig(Checked):
     """The recurrent network."""
 
-    cell: str = option("lstm", f"The recurrent cell: {', '.join(CELLS)}.", check=one_of(CELLS))
+    cell: str = option("lstm", f"The recurrent cell: {', '.join(CELLS)}.", check=OneOf(CELLS))
     num_layers: int = option(2, "How many layers of cells.", "--layers", check=between(1, MOST_LAYERS))
     hidden_size: int = option(256, "Units in each layer.", "--hidden", check=between(1))
     embedding_size: int | None = option(
@@ -183,7 +189,7 @@ class NgramConfig(Checked):
         "ml: Goldberg's unsmoothed counts; stupid: stupid back-off, normalised; witten-bell; "
         "kn: Kneser-Ney; mkn: modified Kneser-Ney, interpolated; tuned: the same, discounts fitted on the end of "
         "the training part; longest: unsmoothed, after the longest context that occurs, however long.",
-        check=one_of(SMOOTHINGS),
+        check=OneOf(SMOOTHINGS),
     )  # fmt: skip
     prune: int = option(
         0, "Leave out n-grams of three characters and more whose count is this or less; smaller, and a little worse.",
@@ -243,7 +249,7 @@ class TrainingConfig(Checked):
     batch_size: int = option(32, "Streams of text read side by side.", check=between(1))
     optimizer: str = option(
         "muon", "muon: Muon for the matrices of the layers, AdamW for the rest; or adamw for all.",
-        check=one_of(OPTIMIZERS),
+        check=OneOf(OPTIMIZERS),
     )  # fmt: skip
     learning_rate: float = option(1.5e-2, "The learning rate at its highest.", check=above(0))
     warmup_steps: int = option(100, "Steps until the learning rate is at its highest.", check=between(0))
@@ -258,7 +264,7 @@ class TrainingConfig(Checked):
     )
     precision: str = option(
         "auto", "Of matrix products in training: float32, bfloat16, float16; auto: what the machine is fast at.",
-        check=one_of(PRECISIONS),
+        check=OneOf(PRECISIONS),
     )  # fmt: skip
     seed: int = option(0, "Seed of the first weights and of dropout.", check=between(0))
 

@@ -78,7 +78,7 @@ def test_bytes_forms_and_documents(tmp_path: Path) -> None:
 def test_a_mistake_is_an_error() -> None:
     with pytest.raises(UsageError, match="n-grams are counted"):
         charrnn.fit("text", NgramConfig(), TrainingConfig())
-    with pytest.raises(TextError, match="empty"):
+    with pytest.raises(TextError, match="the text: the file is empty"):
         charrnn.fit("")
 
 

@@ -52,8 +52,10 @@ def test_the_tree_is_the_house() -> None:
     assert named == there
 
 
-def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_text: str) -> None:
-    (example,) = [block for block in BLOCKS if "import charrnn" in block]
+def test_the_python_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_text: str) -> None:
+    examples = [block for block in BLOCKS if "import charrnn" in block]
+    assert len(examples) == 2
     monkeypatch.chdir(tmp_path)
     (tmp_path / "text.txt").write_text(small_text)
-    exec(compile(example, "README.md", "exec"), {})
+    for example in examples:
+        exec(compile(example, "README.md", "exec"), {})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from charrnn.cli import completion
 from charrnn.config import LARGEST_INTEGER, NgramConfig, SamplingConfig
 from charrnn.errors import CheckpointError, TextError
 
@@ -26,6 +27,7 @@ def compare(
         list[str] | None,
         typer.Argument(
             help="Checkpoints; if not said, the newest one and all others of its text in checkpoints/.",
+            autocompletion=completion.checkpoints,
             show_default=False,
         ),
     ] = None,

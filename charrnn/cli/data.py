@@ -6,11 +6,17 @@ from typing import Annotated
 
 import typer
 
+from charrnn.cli import completion
 from charrnn.errors import TextError
 
 
 def data(
-    name: Annotated[str | None, typer.Argument(help="A known text to fetch into data/.", show_default=False)] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="A known text to fetch into data/.", autocompletion=completion.known_texts, show_default=False
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
 ) -> None:
     """List the texts that charrnn knows, or fetch one into data/."""

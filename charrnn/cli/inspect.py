@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from charrnn.cli import completion
 from charrnn.config import CorpusConfig
 from charrnn.errors import CheckpointError, TextError, UsageError
 
@@ -25,6 +26,7 @@ def inspect(
         typer.Argument(
             metavar="TEXT...|CHECKPOINT",
             help="Texts as `charrnn train` takes them, or a checkpoint; the newest in checkpoints/ if not said.",
+            autocompletion=completion.texts_and_checkpoints,
             show_default=False,
         ),
     ] = None,

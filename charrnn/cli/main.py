@@ -11,7 +11,9 @@ import typer
 
 from charrnn import __version__
 from charrnn.cli.compare import compare
+from charrnn.cli.completion import COMPLETE
 from charrnn.cli.data import data
+from charrnn.cli.examples import STATUS, epilog_of
 from charrnn.cli.inspect import inspect
 from charrnn.cli.ngram import ngram
 from charrnn.cli.options import configured
@@ -32,19 +34,21 @@ def make_app() -> typer.Typer:
         name="charrnn",
         help="Learn to write text one character at a time, with recurrent networks and n-grams, and measure both.",
         invoke_without_command=True,
-        add_completion=False,
+        epilog=STATUS,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_options)
     for command in (train, sample, ngram, score, inspect, compare, data):
-        app.command()(configured(command))
+        app.command(epilog=epilog_of(command.__name__))(configured(command))
     return app
 
 
 def main() -> None:
     """Run the command line. A user's mistake is one line on stderr; a traceback is a bug."""
     _open_what_is_closed()
+    if COMPLETE in os.environ:
+        make_app()(prog_name="charrnn")  # which answers the shell, and leaves
     try:
         # Not `make_app()()`, which has exit statuses of its own for Ctrl-C and for a reader that has gone.
         command = typer.main.get_command(make_app())

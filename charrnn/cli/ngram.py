@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from charrnn.cli import completion
 from charrnn.cli.processes import first_alone, group, is_first, number
 from charrnn.config import CorpusConfig, NgramConfig
 from charrnn.errors import CheckpointError, UsageError
@@ -31,6 +32,7 @@ def ngram(
         typer.Argument(
             help="Text files, which are one text: names, patterns ('novels/*.txt'), known texts (see `charrnn data`), "
             "or - for standard input. Those that end with .gz, .bz2 or .xz need not be unpacked.",
+            autocompletion=completion.texts,
             show_default=False,
         ),
     ],

@@ -15,6 +15,7 @@ from charrnn.config import (
     CorpusConfig,
     ModelConfig,
     NgramConfig,
+    OneOf,
     SamplingConfig,
     TrainingConfig,
     flags_of,
@@ -76,6 +77,15 @@ def _meant(spec: dataclasses.Field[Any], value: Any) -> Any:
     return unescaped(value) if spec.metadata["escapes"] and value is not None else value
 
 
+def _choices(spec: dataclasses.Field[Any]) -> Callable[[str], list[str]] | None:
+    """What a shell may offer for a field."""
+    check = spec.metadata["check"]
+    if not isinstance(check, OneOf):
+        return None
+    choices = check.choices
+    return lambda incomplete: [one for one in choices if one.startswith(incomplete)]
+
+
 def _parameters_of(config: type) -> list[inspect.Parameter]:
     types = typing.get_type_hints(config)
     for name, kind in types.items():
@@ -92,6 +102,7 @@ def _parameters_of(config: type) -> list[inspect.Parameter]:
                     *flags_of(spec),
                     help=spec.metadata["help"],
                     rich_help_panel=PANELS[config],
+                    autocompletion=_choices(spec),
                     show_default=spec.default is not None and spec.default is not False and spec.default != (),
                 ),
             ],

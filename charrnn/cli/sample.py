@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from charrnn.cli import completion
 from charrnn.config import LARGEST_INTEGER, SamplingConfig
 from charrnn.errors import TextError, UsageError
 
@@ -21,7 +22,11 @@ MOST_PRIME = 10_000_000
 def sample(
     checkpoint: Annotated[
         str | None,
-        typer.Argument(help="A checkpoint; the newest in checkpoints/ if not said.", show_default=False),
+        typer.Argument(
+            help="A checkpoint; the newest in checkpoints/ if not said.",
+            autocompletion=completion.checkpoints,
+            show_default=False,
+        ),
     ] = None,
     *,
     sampling: SamplingConfig,

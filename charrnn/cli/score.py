@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from charrnn.cli import completion
 from charrnn.config import LARGEST_INTEGER
 from charrnn.errors import UsageError
 
@@ -20,13 +21,18 @@ if TYPE_CHECKING:
 def score(
     checkpoint: Annotated[
         str | None,
-        typer.Argument(help="A checkpoint; the newest in checkpoints/ if not said.", show_default=False),
+        typer.Argument(
+            help="A checkpoint; the newest in checkpoints/ if not said.",
+            autocompletion=completion.checkpoints,
+            show_default=False,
+        ),
     ] = None,
     text: Annotated[
         list[str] | None,
         typer.Argument(
             help="What to score, one text in one file or several; the held-out part of the text that the model was "
             "fitted on if not said.",
+            autocompletion=completion.texts,
             show_default=False,
         ),
     ] = None,

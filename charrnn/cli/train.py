@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from charrnn.cli import completion
 from charrnn.cli.processes import are_restarted, first_alone, group, is_first
 from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
 
@@ -32,6 +33,7 @@ def train(
         typer.Argument(
             help="Text files, which are one text: names, patterns ('novels/*.txt'), known texts (see `charrnn data`), "
             "or - for standard input. Those that end with .gz, .bz2 or .xz need not be unpacked.",
+            autocompletion=completion.texts,
             show_default=False,
         ),
     ],

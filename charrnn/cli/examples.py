@@ -1,0 +1,43 @@
+"""What stands at the end of each command's help: examples, and what the exit status means."""
+
+from rich.markup import escape
+
+EXAMPLES = {
+    "train": (
+        ("train novel.txt --minutes 10", "a network as good as ten minutes make it"),
+        ("train 'letters/*.txt' --with-ngram --out letters", "several files, mixed with their n-grams"),
+        ("train novel.txt --resume", "goes on where it was stopped"),
+    ),
+    "sample": (
+        ("sample --temp 0.8 --prime 'Once upon' --seed 7", "a text that can be had again"),
+        ("sample --count 5 --until '\\n\\n'", "five paragraphs"),
+        ("sample --match '[A-Z][a-z]+ [A-Z][a-z]+' --count 20", "names"),
+        ("sample --interactive", "goes on from what is typed"),
+    ),
+    "complete": (("complete --sep '\\t' words.txt", "a target for each line"),),
+    "ngram": (
+        ("ngram novel.txt", "tuned, order 9"),
+        ("ngram novel.txt --order 7 --smoothing mkn", "as KenLM's"),
+    ),
+    "score": (
+        ("score novel-lstm", "what was held out"),
+        ("score novel-lstm other.txt --online", "another text; and learning while it reads"),
+    ),
+    "inspect": (
+        ("inspect novel.txt", "before training on it"),
+        ("inspect novel-lstm --json", "all of a checkpoint"),
+    ),
+    "compare": (("compare --prime 'Once upon' --temp 0.8", "all models of a text, side by side"),),
+    "data": (("data shakespeare", "fetches it"),),
+}
+"""Command lines without `charrnn`, and what they do, for each command."""
+STATUS = (
+    "Exit status: 0; 1 if a text, a checkpoint or a model cannot be used; 2 after wrong usage; 130 after Ctrl-C, 143 "
+    "after SIGTERM, with all saved. Results go to standard output, all else to standard error."
+)
+
+
+def epilog_of(command: str) -> str:
+    """The end of a command's help."""
+    lines = (escape(f"charrnn {words}  # {what}") for words, what in EXAMPLES.get(command, ()))
+    return "\n\n".join(lines)

@@ -1,0 +1,62 @@
+"""What a shell offers, and what help says at its end."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+from program import Charrnn
+
+from charrnn.cli.completion import COMPLETE
+from charrnn.cli.examples import EXAMPLES
+from charrnn.cli.main import make_app
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("sa", {"sample"}),
+        ("sample te", {"text-lstm", "text-lstm-last", "text-tuned-3"}),
+        ("sample checkpoints/text-t", {"checkpoints/text-tuned-3.safetensors"}),
+        ("compare text-t", {"text-tuned-3"}),
+        ("train te", {"text.txt"}),
+        ("train sh", {"shakespeare"}),
+        ("ngram ./te", {"./text.txt"}),
+        ("inspect text", {"text.txt", "text-lstm", "text-lstm-last", "text-tuned-3"}),
+        ("data p", {"python"}),
+        ("train text.txt --cell min", {"minlstm", "mingru"}),
+        ("ngram text.txt --smoothing t", {"tuned"}),
+        ("sample --until-", {"--until-regex"}),
+        ("sample nothing", set()),
+        ("train no/such/folder/", set()),
+    ],
+)
+def test_tab(charrnn: Charrnn, models: Path, monkeypatch: pytest.MonkeyPatch, typed: str, offered: set[str]) -> None:
+    monkeypatch.setenv(COMPLETE, "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", f"charrnn {typed}")
+    monkeypatch.setenv("COMP_CWORD", str(len(typed.split())))
+    result = charrnn()
+    assert result.status == 0
+    assert set(result.text.split()) == offered
+
+
+def test_completion_can_be_shown(charrnn: Charrnn) -> None:
+    assert "complete" in charrnn("--show-completion", "bash").text
+
+
+@pytest.mark.parametrize("command", sorted(typer.main.get_command(make_app()).commands))  # type: ignore[attr-defined]
+def test_help_ends_with_examples_that_work(charrnn: Charrnn, command: str) -> None:
+    """Each example is one of this command, with options that it has."""
+    shown = " ".join(charrnn(command, "--help").text.split())
+    known = typer.main.get_command(make_app()).commands[command]  # type: ignore[attr-defined]
+    options = {flag for parameter in known.params for flag in parameter.opts}
+    assert EXAMPLES[command]
+    for words, what in EXAMPLES[command]:
+        name, *rest = shlex.split(words)
+        assert name == command
+        assert {word for word in rest if word.startswith("-")} <= options
+        assert f"charrnn {words} # {what}" in shown
+
+
+def test_help_says_what_the_exit_status_means(charrnn: Charrnn) -> None:
+    assert "Exit status: 0; 1 if a text" in charrnn("--help").text
