@@ -3,11 +3,13 @@ r"""What stands for characters that are hard to type, such as \n, in an option."
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from charrnn.errors import UsageError
 
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([\s\S]?))")
 _LETTERS = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "\\": "\\"}
+_NAMES = {character: f"\\{letter}" for letter, character in _LETTERS.items()}
 _KNOWN = r"\n, \t, \r, \0, \xNN, \uNNNN, \UNNNNNNNN and, for a backslash, \\"
 
 
@@ -18,6 +20,20 @@ def unescaped(text: str) -> str:
         UsageError: a backslash is followed by something else, or the number is that of no character.
     """
     return _ESCAPE.sub(_character, text)
+
+
+def escaped(text: str) -> str:
+    """The inverse: on one line, and with nothing in it that acts on a terminal."""
+    return "".join(map(_escape, text))
+
+
+def _escape(character: str) -> str:
+    if character in _NAMES:
+        return _NAMES[character]
+    point = ord(character)
+    if unicodedata.category(character)[0] not in "CZ" or character == " ":
+        return character
+    return f"\\x{point:02x}" if point < 0x100 else f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"
 
 
 def _character(match: re.Match[str]) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from charrnn.cli.options import typed
 from charrnn.cli.terminal import console, one_line, paragraph, quoted, say
 from charrnn.config import CorpusConfig, TrainingConfig, flags_of
 from charrnn.text.vocabulary import Vocabulary, name_of
@@ -88,9 +89,13 @@ def _score(score: ScoreFacts | None) -> str:
 
 def _options(config: CorpusConfig | TrainingConfig) -> str:
     """Settings as they are typed, those that are nothing left out."""
-    values = ((flags_of(spec)[0].split("/")[0], getattr(config, spec.name)) for spec in dataclasses.fields(config))
+    values = (
+        (spec, flags_of(spec)[0].split("/")[0], getattr(config, spec.name)) for spec in dataclasses.fields(config)
+    )
     return " ".join(
-        flag if value is True else f"{flag} {value}" for flag, value in values if value not in (None, False)
+        flag if value is True else f"{flag} {typed(spec, value)}"
+        for spec, flag, value in values
+        if value not in (None, False)
     )
 
 

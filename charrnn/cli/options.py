@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from charrnn.cli.escapes import unescaped
+from charrnn.cli.escapes import escaped, unescaped
 from charrnn.config import (
     CorpusConfig,
     ModelConfig,
@@ -68,6 +68,11 @@ def changed(before: Any, after: Any) -> str:
         for spec in dataclasses.fields(before)
     )
     return " ".join(f"{flag} {new}" for flag, old, new in pairs if new != old and new is not None)
+
+
+def typed(spec: dataclasses.Field[Any], value: Any) -> str:
+    """A value of a field as it is typed."""
+    return f"'{escaped(value)}'" if spec.metadata["escapes"] and isinstance(value, str) else str(value)
 
 
 def _meant(spec: dataclasses.Field[Any], value: Any) -> Any:

@@ -146,18 +146,19 @@ def _train(
     ids = source.train
     if begun.with_ngram:
         ids = mixing.divided.rest if mixing else divide(ids, len(source.vocabulary)).rest
-    kept_back = mixing.reserved if mixing else 0.0
+    kept_back, is_fixed = mixing.reserved if mixing else 0.0, where.type == "cuda"
     model, training, chosen = begun.model, begun.training, None
     recipe = Recipe(model, training, ())
     if not begun.resumed:
         spent = time.perf_counter() - started + kept_back
-        recipe = with_budget(model, training, begun.said, len(ids), where, spent, begun.with_ngram, ranks)
+        padding = streams_of(ids, source.documents, training.batch_size, training.seq_length, is_fixed).padding
+        recipe = with_budget(model, training, begun.said, len(ids), where, spent, begun.with_ngram, ranks, padding)
         with_steps = replace(recipe.training, minutes=training.minutes)  # which are said instead of the minutes
         chosen = f"{changed(model, recipe.model)} {changed(training, with_steps)}".strip()
         if ranks.is_first:
             forget_last(path)
     rows, length = recipe.training.batch_size, recipe.training.seq_length
-    streams = streams_of(ids, source.documents, rows, length, is_fixed=where.type == "cuda")
+    streams = streams_of(ids, source.documents, rows, length, is_fixed)
     keeper = Keeper(path, source, recipe.training, recipe.model, started, tuple(sys.argv), begun.with_ngram, say)
     with TrainDisplay(keeper, streams, recipe, where, chosen) as display, stopped_by_signals() as stop:
         for step, is_best in train_all(

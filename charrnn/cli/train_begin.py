@@ -9,6 +9,7 @@ from pathlib import Path
 from charrnn.checkpoint import LAST, PREVIOUS, SUFFIX, load
 from charrnn.cli import terminal
 from charrnn.cli.checkpoints import find as find_file
+from charrnn.cli.options import typed
 from charrnn.config import Checked, CorpusConfig, ModelConfig, TrainingConfig, flags_of
 from charrnn.errors import UsageError
 from charrnn.text.vocabulary import Vocabulary
@@ -155,4 +156,4 @@ def _refuse_changes(given: Checked, begun: Checked, said: frozenset[str], messag
     for spec in dataclasses.fields(given):  # type: ignore[arg-type]
         new, old = getattr(given, spec.name), getattr(begun, spec.name)
         if spec.name in said and new != old:
-            raise UsageError(f"{flags_of(spec)[0]} {new}: {message.format(old)}")
+            raise UsageError(f"{flags_of(spec)[0]} {typed(spec, new)}: {message.format(typed(spec, old))}")

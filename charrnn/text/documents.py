@@ -120,7 +120,7 @@ class DocumentStreams(Streams):
 
     @property
     def padding(self) -> float:
-        """The share of places in a batch that no character is in."""
+        """See Streams."""
         steps = np.linspace(0, self.steps_per_epoch, SEEN_BATCHES, endpoint=False).astype(np.int64)
         sizes = [self._lengths(self._windows(int(step))) for step in steps]
         places = sum(len(one) * self._width(one) for one in sizes)

@@ -46,6 +46,11 @@ class Streams:
         """How many batches hold as many characters as the text."""
         return len(self.ids) / (self.batch_size * self.seq_length)
 
+    @property
+    def padding(self) -> float:
+        """The share of places in a batch that no character is in."""
+        return 0.0
+
     def __str__(self) -> str:
         return f"{self.batch_size} streams of {self.seq_length} characters a step"
 

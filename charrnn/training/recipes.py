@@ -77,6 +77,7 @@ def with_budget(
     spent: float = 0.0,
     mixed: bool = False,
     ranks: Ranks | None = None,
+    padding: float = 0.0,
 ) -> Recipe:
     """What is trained, and how; the speed of the machine is measured.
 
@@ -91,6 +92,7 @@ def with_budget(
         spent: seconds of the minutes that are gone, or kept for something else.
         mixed: whether it is going to be mixed with n-grams.
         ranks: the processes that train together; all get what the first one chooses.
+        padding: the share of places in a batch that no character is in, see Streams.
     """
     if training.steps or training.epochs:
         return Recipe(model, training, ())
@@ -106,7 +108,7 @@ def with_budget(
 
     def speed(one: ModelConfig, fitted_so: TrainingConfig) -> float:
         share = max(1, fitted_so.batch_size // ranks.size)
-        return ranks.total(measure(one, replace(fitted_so, batch_size=share), device))
+        return (1 - padding) * ranks.total(measure(one, replace(fitted_so, batch_size=share), device))
 
     recipe = choose(model, training, said, characters, speed, spent, device.type == "cuda", mixed)
     chosen = json.dumps([asdict(recipe.model), asdict(recipe.training)])

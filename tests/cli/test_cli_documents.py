@@ -55,7 +55,8 @@ def test_a_training_on_documents_goes_on_and_is_mixed(charrnn: Charrnn, lines: P
     assert charrnn("train", "lines.txt", *BY_LINE, *SMALL).status == 0
     assert "resumed" in charrnn("train", "lines.txt", "--resume").err
     changed = charrnn("train", "lines.txt", "--resume", "--document-separator", "|")
-    assert changed.failed_with(2, "--document-separator |: it was begun with")
+    assert changed.failed_with(2, r"--document-separator '|': it was begun with '\n', and goes on as it was")
+    assert r"--val-fraction 0.1 --document-separator '\n'" in charrnn("inspect", "lines-lstm").err
     assert charrnn("sample", "--novelty", "--length", 30).status == 0
     mixed = charrnn("train", "lines.txt", *BY_LINE, *SMALL, "--with-ngram", "--json")
     assert json.loads(mixed.out)["rule"] == "static, documents"

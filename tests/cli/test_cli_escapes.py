@@ -2,7 +2,7 @@
 
 import pytest
 
-from charrnn.cli.escapes import unescaped
+from charrnn.cli.escapes import escaped, unescaped
 from charrnn.errors import UsageError
 
 
@@ -10,6 +10,14 @@ def test_escapes_are_the_characters_that_they_name() -> None:
     text = r"a\n\t\r\0\\n\x41\xe9\u20ac\U0001F600|"
     assert unescaped(text) == "a\n\t\r\0\\nA\xe9\u20ac\U0001f600|"
     assert unescaped("plain é\n") == "plain é\n"
+
+
+def test_escaped_text_is_harmless_and_comes_back() -> None:
+    text = "".join(map(chr, range(0x300))) + "\u2028\u202e\U000e0001é漢\U0001f600"
+    found = escaped(text)
+    assert unescaped(found) == text
+    assert found.isprintable()
+    assert escaped("a b\n\\") == r"a b\n\\"
 
 
 @pytest.mark.parametrize("wrong", ["\\", r"a\q", r"\x4", r"\u12", r"\ud800", r"\U00110000", "\\\n"])
