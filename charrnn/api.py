@@ -33,7 +33,7 @@ from charrnn.sampling.generate import begin, stream
 from charrnn.sampling.writing import Writing
 from charrnn.scoring.evaluate import Score, evaluate, facts_of
 from charrnn.text.corpus import Corpus, read_corpus
-from charrnn.text.documents import streams_of
+from charrnn.text.documents import Documents, streams_of
 from charrnn.text.normalizing import prepared
 from charrnn.text.sources import STANDARD_INPUT
 from charrnn.text.vocabulary import Vocabulary
@@ -146,9 +146,8 @@ class TextModel:
     def _writing(self, prime: str, count: int, settings: Settings) -> Writing:
         corpus = self.facts.text.corpus
         prime = prime if self.vocabulary.is_bytes else prepared(prime, corpus)
-        is_document = corpus.document_separator is not None
-        config = SamplingConfig(**settings)
-        return begin(self.model, self.vocabulary, config, prime, count=count, is_document=is_document)
+        documents = Documents.of(corpus, self.vocabulary)
+        return begin(self.model, self.vocabulary, SamplingConfig(**settings), prime, documents=documents, count=count)
 
 
 def load(path: str | Path, device: str | torch.device = "cpu") -> TextModel:

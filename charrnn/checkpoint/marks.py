@@ -24,7 +24,7 @@ from charrnn.config import LARGEST_INTEGER
 from charrnn.errors import CharRNNError, CheckpointError
 from charrnn.facts import MOST, restore
 from charrnn.models.language_model import LanguageModel
-from charrnn.sampling.writing import Mark, joined
+from charrnn.sampling.marks import Mark, joined
 
 KEY = "charrnn-state"
 """Of the JSON string in a file's metadata."""
@@ -49,22 +49,25 @@ def save_marks(path: Path, marks: Sequence[Mark], identity: str) -> None:
 
     Args:
         path: the file.
-        marks: one at least; all with a state, or none.
+        marks: one at least.
         identity: of the model.
 
     Raises:
         CheckpointError: it cannot be written.
     """
-    said = {
+    said: dict[str, Any] = {
         "format": FORMAT,
         "model": identity,
+        "tokens": [mark.token for mark in marks],
         "lengths": [len(mark.ids) for mark in marks],
         "begins": [mark.begin for mark in marks],
         "seeds": [mark.seed for mark in marks],
         "positions": [mark.position for mark in marks],
     }
     tensors = {"ids": torch.tensor([token for mark in marks for token in mark.ids], dtype=torch.int32)}
-    for i, part in enumerate(joined([mark.state for mark in marks]) or ()):
+    states = [mark.state for mark in marks if mark.state is not None]
+    said["with_state"] = [number for number, mark in enumerate(marks) if mark.state is not None]
+    for i, part in enumerate(joined(states)):
         tensors[f"{STATE}{i}"] = part.cpu().contiguous()
     write(path, tensors, {KEY: json.dumps(said)}, "--save-state")
 
@@ -101,35 +104,39 @@ def load_marks(path: Path, model: LanguageModel, identity: str) -> list[Mark]:
 
 def _marks(header: dict[str, Any], tensors: dict[str, Tensor], model: LanguageModel) -> list[Mark]:
     """What a header and tensors say; ValueError, or whatever the model raises, says what is wrong."""
-    columns = {
-        name: restore(name, header[name], tuple[int, ...]) for name in ("lengths", "begins", "seeds", "positions")
-    }
-    ids = tensors["ids"]
-    if ids.ndim != 1 or ids.dtype != torch.int32 or min(columns["lengths"], default=0) < 1:
-        raise ValueError("ids: expected some of each text")
-    if len(ids) != sum(columns["lengths"]) or ids.min() < 0 or ids.max() >= model.vocab_size:
-        raise ValueError(f"ids: expected {sum(columns['lengths'])} below {model.vocab_size}")
+    names = ("tokens", "lengths", "begins", "seeds", "positions")
+    columns = {name: restore(name, header[name], tuple[int, ...]) for name in names}
+    ids, lengths = tensors["ids"], columns["lengths"]
+    if ids.ndim != 1 or ids.dtype != torch.int32 or min(lengths, default=-1) < 0 or len(ids) != sum(lengths):
+        raise ValueError(f"ids: expected {sum(lengths)} of {len(lengths)} texts")
+    if any(not 0 <= token < model.vocab_size for token in (*columns["tokens"], *ids.tolist())):
+        raise ValueError(f"ids: expected characters below {model.vocab_size}")
     rows = list(zip(*columns.values(), strict=True))
-    for length, begin, seed, position in rows:
+    for _, length, begin, seed, position in rows:
         if not (0 <= begin <= length and 0 <= seed <= LARGEST_INTEGER + MOST and 0 <= position <= MOST):
             raise ValueError("expected a beginning within the text, and a seed and a position that are numbers")
-    state = _state(below(STATE, tensors), len(rows), model)
-    ends = np.cumsum(columns["lengths"]).tolist()
+    with_state: tuple[int, ...] = restore("with_state", header["with_state"], tuple[int, ...])
+    if list(with_state) != sorted(set(with_state) & set(range(len(rows)))):
+        raise ValueError(f"with_state: expected numbers of texts, found {with_state!r:.50}")
+    state = _state(below(STATE, tensors), len(with_state), model)
+    states = {row: tuple(part[i : i + 1] for part in state) for i, row in enumerate(with_state)}
+    ends = np.cumsum(lengths).tolist()
     return [
         Mark(
-            None if state is None else tuple(part[i : i + 1] for part in state),
+            states.get(i),
+            token,
             tuple(ids[end - length : end].tolist()),
             begin,
             seed,
             position,
         )
-        for i, ((length, begin, seed, position), end) in enumerate(zip(rows, ends, strict=True))
+        for i, ((token, length, begin, seed, position), end) in enumerate(zip(rows, ends, strict=True))
     ]
 
 
-def _state(tensors: dict[str, Tensor], rows: int, model: LanguageModel) -> tuple[Tensor, ...] | None:
-    if not tensors:
-        return None
+def _state(tensors: dict[str, Tensor], rows: int, model: LanguageModel) -> tuple[Tensor, ...]:
+    if not rows and not tensors:
+        return ()
     tokens = torch.zeros(rows, 1, dtype=torch.int64)
     with torch.inference_mode():
         _, expected = model(tokens)

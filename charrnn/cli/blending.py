@@ -15,8 +15,9 @@ from charrnn.cli.checkpoints import FOLDER, find
 from charrnn.errors import ModelError, UsageError
 from charrnn.models.blend import BlendModel
 from charrnn.models.language_model import LanguageModel
-from charrnn.sampling.writing import Mark
+from charrnn.sampling.marks import Mark
 from charrnn.scoring.compare import json_of
+from charrnn.text.documents import Documents
 from charrnn.text.vocabulary import Vocabulary
 
 
@@ -42,6 +43,11 @@ class Blended:
     def vocabulary(self) -> Vocabulary:
         """Which all have."""
         return self.checkpoints[0].vocabulary
+
+    @property
+    def documents(self) -> Documents | None:
+        """What tells documents apart, if the first model has read each from the beginning."""
+        return Documents.of(self.first.facts.text.corpus, self.vocabulary)
 
     @property
     def first(self) -> Checkpoint:

@@ -17,7 +17,7 @@ from charrnn.cli.terminal import say
 from charrnn.config import SamplingConfig
 from charrnn.errors import CharRNNError, UsageError
 from charrnn.sampling.generate import new_seed, stream
-from charrnn.sampling.writing import Mark, read_on
+from charrnn.sampling.marks import Mark
 
 HELP = """TEXT            is read as it is, without the end of the line, and written on; \\n is a line end, // a slash
 (nothing)       goes on writing
@@ -69,7 +69,7 @@ class Conversation:
             return
         typed = self.source.prepared(unescaped(line.removeprefix("/") if line.startswith("//") else line))
         ids = self.source.blend.vocabulary.encode(typed, self.source.unknown).tolist()
-        self._go_on(self.mark, read_on(self.source.blend.model, self.mark, ids))
+        self._go_on(self.mark, self.source.read_on(self.mark, ids))
 
     def _go_on(self, before: Mark, after: Mark) -> None:
         """Write, as far as it gets: Ctrl-C ends the text, not the conversation."""
@@ -122,7 +122,7 @@ class Conversation:
 
     def _end(self) -> str:
         written = self.source.blend.vocabulary.decode(self.mark.ids[-40:])
-        return repr(written) if len(self.mark.ids) > 1 else "nothing"
+        return repr(written) if self.mark.ids else "nothing"
 
 
 def converse(source: Source) -> list[Mark]:

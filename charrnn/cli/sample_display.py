@@ -18,9 +18,10 @@ from charrnn.cli.texts import read_fitted_on
 from charrnn.config import SamplingConfig
 from charrnn.errors import UsageError
 from charrnn.sampling.beam import Found, beam_search
-from charrnn.sampling.generate import first_mark, stream
+from charrnn.sampling.generate import stream
 from charrnn.sampling.likelihood import likeliest, log_probs_of
-from charrnn.sampling.writing import Mark, Writing, read_on
+from charrnn.sampling.marks import Mark, read_on
+from charrnn.sampling.writing import Writing
 from charrnn.text.normalizing import prepared
 
 RED, PLAIN = "\x1b[31m", "\x1b[0m"
@@ -79,10 +80,13 @@ class Source:
         ids = self.blend.vocabulary.encode(self.prime, self.unknown).tolist()
         if self.loaded:
             seeded = [mark.with_seed(self.seed + i) if self.is_seeded else mark for i, mark in enumerate(self.loaded)]
-            return [read_on(self.blend.model, mark, ids) for mark in seeded]
-        is_document = self.blend.first.facts.text.corpus.document_separator is not None
-        after = first_mark(self.blend.model, self.blend.vocabulary, self.seed, ids, is_document)
+            return [self.read_on(mark, ids) for mark in seeded]
+        after = self.read_on(Mark.start(self.blend.vocabulary, self.seed), ids)
         return [after.with_seed(self.seed + i) for i in range(count)]
+
+    def read_on(self, mark: Mark, ids: Sequence[int]) -> Mark:
+        """The place after more characters."""
+        return read_on(self.blend.model, mark, ids, self.blend.documents)
 
     def one_mark(self) -> Mark:
         """The same of one text.
@@ -96,7 +100,7 @@ class Source:
 
     def writing(self, marks: Sequence[Mark]) -> Writing:
         """Texts that go on from there."""
-        return Writing(self.blend.model, self.blend.vocabulary, self.config, marks)
+        return Writing(self.blend.model, self.blend.vocabulary, self.config, marks, self.blend.documents)
 
     def say(self, how: str) -> None:
         """Say with what is written."""
@@ -109,7 +113,9 @@ class Source:
 
     def as_json(self, before: Mark, after: Mark) -> dict[str, Any]:
         """One text, from where it began, under the names that all of charrnn's JSON uses."""
-        log_probs = log_probs_of(self.blend.model, after)[len(before.ids) - after.begin :].tolist()
+        blend = self.blend
+        found = log_probs_of(blend.model, blend.vocabulary, after, blend.documents)
+        log_probs = found[len(before.ids) - after.begin :].tolist()
         nats = -math.fsum(log_probs) / len(log_probs) if log_probs else None
         return {
             **self.blend.as_json(),
@@ -188,7 +194,8 @@ def show_best(source: Source, count: int, as_json: bool) -> list[Mark]:
         for _ in pieces:
             pass
         ends += writing.marks
-    best = likeliest(source.blend.model, ends)
+    blend = source.blend
+    best = likeliest(blend.model, blend.vocabulary, ends, blend.documents)
     source.say(f"temperature {source.config.temperature:g}, seed {ends[best].seed}, the likeliest of {count}")
     _show_whole(source, begins[best], ends[best], as_json)
     return [ends[best]]
@@ -198,8 +205,9 @@ def show_likeliest(source: Source, width: int, as_json: bool) -> list[Mark]:
     """Look for the likeliest text and show it; where it begins and ends, without a state to go on from."""
     begin = source.one_mark()
     found: Found | None = None
+    blend = source.blend
     with bar(source.config.length, "searching", "char", delay=BAR_DELAY) as shown:
-        for step in beam_search(source.blend.model, source.blend.vocabulary, source.config, begin, width):
+        for step in beam_search(blend.model, blend.vocabulary, source.config, begin, width, blend.documents):
             found = step
             shown.update()
     assert found is not None

@@ -167,8 +167,9 @@ class TrainDisplay:
             best = " (best so far)" if is_best else ""
             line = f"{at}: training loss {loss:.3f}, validation {step.score}{best}"
         say(line, style="bold" if step.score else "")
-        model, vocabulary = self.keeper.training.model, self.keeper.corpus.vocabulary
-        written = generate(model, vocabulary, dataclasses.replace(SAMPLING, seed=step.number))
+        model, corpus = self.keeper.training.model, self.keeper.corpus
+        config = dataclasses.replace(SAMPLING, seed=step.number)
+        written = generate(model, corpus.vocabulary, config, documents=corpus.documents)
         say(f"    {one_line(''.join(written))}", style="dim")
         self.looked_at = time.perf_counter()
 

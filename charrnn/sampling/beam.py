@@ -18,8 +18,10 @@ from charrnn.models.language_model import LanguageModel
 from charrnn.models.stepping import stepper
 from charrnn.sampling.decoding import allowed_by, allowed_scores
 from charrnn.sampling.filters import Scores
+from charrnn.sampling.marks import Mark
 from charrnn.sampling.stopping import Match, Stops
-from charrnn.sampling.writing import Mark, Text
+from charrnn.sampling.texts import Text
+from charrnn.text.documents import Documents
 from charrnn.text.vocabulary import Vocabulary
 
 
@@ -37,7 +39,12 @@ class Found:
 
 
 def beam_search(
-    model: LanguageModel, vocabulary: Vocabulary, config: SamplingConfig, mark: Mark, width: int
+    model: LanguageModel,
+    vocabulary: Vocabulary,
+    config: SamplingConfig,
+    mark: Mark,
+    width: int,
+    documents: Documents | None = None,
 ) -> Iterator[Found | None]:
     """Look for the likeliest text after a place.
 
@@ -50,6 +57,8 @@ def beam_search(
         config: what may be written, and when a text ends.
         mark: where it begins.
         width: W, how many beginnings are kept.
+        documents: what tells documents apart, if the model has read each from the beginning: a text ends with the
+        first.
 
     Yields:
         None for each character that the search goes on by, and the likeliest text in the end.
@@ -59,13 +68,14 @@ def beam_search(
     """
     allowed = allowed_by(config, vocabulary)
     match = None if config.match is None else Match(config.match, vocabulary)
-    texts = [Text(vocabulary, config, mark, Stops(config), match, allowed)]
+    texts = [Text(vocabulary, config, mark, documents, Stops(config), match, allowed)]
+    tokens = np.array([mark.token])
     totals, state, best = np.zeros(1), mark.state, Found(mark, -math.inf)
     if texts[0].is_over:
         best, texts = Found(mark, 0.0), []
     while texts:
         step = stepper(model, state, len(texts))
-        logits = step.read(np.array([text.ids[-1] for text in texts])).astype(np.float64)
+        logits = step.read(tokens).astype(np.float64)
         log_probs = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
         best = max([best, *_ended(texts, totals, log_probs)], key=lambda found: found.log_prob)
         scores = allowed_scores(np.where(np.isfinite(log_probs), log_probs, -np.inf), allowed, texts)
@@ -81,7 +91,7 @@ def beam_search(
                 text.add(int(token))
             except ModelError:  # it cannot become a match; others may
                 continue
-            if not text.is_over:
+            if not (text.is_over or text.is_new):
                 after.append(text)
                 places.append((int(row), total))
             elif not text.is_rejected:
@@ -90,6 +100,7 @@ def beam_search(
         totals = np.array([total for _, total in places])
         state = step.state
         state = None if state is None else tuple(part[rows] for part in state)
+        tokens = np.array([text.ids[-1] for text in texts])
         yield None
     if best.log_prob == -math.inf:
         raise ModelError("no text was found that ends as it must; say a larger --beam or --length")

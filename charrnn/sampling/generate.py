@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from charrnn.config import SamplingConfig
 from charrnn.models.language_model import LanguageModel
-from charrnn.sampling.writing import Mark, Writing, read_on
+from charrnn.sampling.marks import Mark, read_on
+from charrnn.sampling.writing import Writing
+from charrnn.text.documents import Documents
 from charrnn.text.vocabulary import Vocabulary
 
 
@@ -17,6 +19,7 @@ def generate(
     config: SamplingConfig,
     prime: str = "",
     unknown: str = "error",
+    documents: Documents | None = None,
 ) -> Iterator[str]:
     """Write on from a prime.
 
@@ -26,6 +29,7 @@ def generate(
         config: how to draw, how long, and the seed (a new one each time, if None).
         prime: what the model reads first; it is not repeated. Without one the model begins as after a line end.
         unknown: see Vocabulary.encode.
+        documents: what tells documents apart, if the model has read each from the beginning: so it writes them.
 
     Yields:
         Characters, one at a time: `config.length` of them, unless a stop ends the text. With a vocabulary of bytes,
@@ -36,7 +40,7 @@ def generate(
         UsageError: the settings do not fit the vocabulary.
         ModelError: no character can be written.
     """
-    return stream(begin(model, vocabulary, config, prime, unknown))
+    return stream(begin(model, vocabulary, config, prime, unknown, documents))
 
 
 def begin(
@@ -45,32 +49,17 @@ def begin(
     config: SamplingConfig,
     prime: str = "",
     unknown: str = "error",
+    documents: Documents | None = None,
     count: int = 1,
-    is_document: bool = False,
 ) -> Writing:
     """Several texts after one prime, which is read once; see `generate`.
 
     The seeds are `config.seed` and those that come after it, so each text is the one that its seed gives by itself.
-
-    Args:
-        model: any language model.
-        vocabulary: the model's.
-        config: how to draw, and when to end.
-        prime: what is read first.
-        unknown: see Vocabulary.encode.
-        count: how many.
-        is_document: whether the model has read documents, each from the beginning: so the prime is read, too.
     """
     seed = new_seed() if config.seed is None else config.seed
     ids = vocabulary.encode(prime, unknown).tolist()
-    after = first_mark(model, vocabulary, seed, ids, is_document)
-    return Writing(model, vocabulary, config, [after.with_seed(seed + i) for i in range(count)])
-
-
-def first_mark(model: LanguageModel, vocabulary: Vocabulary, seed: int, ids: Sequence[int], is_document: bool) -> Mark:
-    """Where a text begins, after the characters of a prime."""
-    start = Mark.start(vocabulary, seed)
-    return read_on(model, start, (*start.ids, *ids) if ids and is_document else ids)
+    after = read_on(model, Mark.start(vocabulary, seed), ids, documents)
+    return Writing(model, vocabulary, config, [after.with_seed(seed + i) for i in range(count)], documents)
 
 
 def stream(writing: Writing) -> Iterator[str]:

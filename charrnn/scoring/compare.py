@@ -164,7 +164,9 @@ def measure(
     length = max(config.length, copying.length if copying else 0)
     # Made before anything is scored, so that a bad prime is told at once.
     before = prepared(prime, checkpoint.facts.text.corpus)
-    characters = generate(checkpoint.model, checkpoint.vocabulary, replace(config, length=length), before, unknown)
+    characters = generate(
+        checkpoint.model, checkpoint.vocabulary, replace(config, length=length), before, unknown, part.documents
+    )
     started = time.perf_counter()
     score = evaluate(checkpoint.model, part.ids, progress=scoring, documents=part.documents)
     scored = time.perf_counter()
@@ -178,7 +180,7 @@ def measure(
         part,
         score,
         len(part.ids) / (scored - started),
-        length / (ended - scored),
+        len(written) / (ended - scored),
         "".join(written[: config.length]),
         config.seed,
         novelty,

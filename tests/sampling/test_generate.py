@@ -9,7 +9,7 @@ from charrnn.errors import TextError
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.ngram.fitting import fit_ngram
 from charrnn.models.recurrent import RecurrentModel
-from charrnn.sampling import writing
+from charrnn.sampling import marks
 from charrnn.sampling.generate import generate
 from charrnn.text.vocabulary import Vocabulary
 
@@ -34,7 +34,7 @@ def test_goes_on_from_the_prime(cycle: LanguageModel) -> None:
 
 
 def test_a_long_prime_is_read_in_pieces(cycle: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writing, "PIECE", 7)
+    monkeypatch.setattr(marks, "PIECE", 7)
     for length in (1, 6, 7, 8, 9, 14, 15, 16):
         prime = ("abcdefghij" * 3)[:length]
         assert text(cycle, prime, length=1) == "abcdefghij"[length % 10]

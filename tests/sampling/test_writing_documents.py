@@ -1,0 +1,103 @@
+"""Texts of a model that has read documents, each from the beginning: so it writes them."""
+
+import numpy as np
+import pytest
+import torch
+
+from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, SamplingConfig
+from charrnn.models.language_model import LanguageModel
+from charrnn.models.mixture import MixtureModel
+from charrnn.models.ngram.fitting import fit_ngram
+from charrnn.models.ngram.model import NgramModel
+from charrnn.models.recurrent import RecurrentModel
+from charrnn.sampling.generate import begin, generate
+from charrnn.sampling.likelihood import log_probs_of
+from charrnn.sampling.marks import Mark, read_again, read_on
+from charrnn.sampling.writing import Writing
+from charrnn.text.documents import Documents
+from charrnn.text.vocabulary import Vocabulary
+
+LETTERS = Vocabulary("\nab;")
+CONFIG = SamplingConfig(length=60, seed=3, temperature=1.5)
+
+
+def documents(separator: str = ";") -> Documents:
+    found = Documents.of(CorpusConfig(document_separator=separator), LETTERS)
+    assert found is not None
+    return found
+
+
+def make(kind: str) -> LanguageModel:
+    counts = fit_ngram(np.random.default_rng(0).integers(0, 4, 200), 4, NgramConfig(order=4))
+    torch.manual_seed(0)
+    network = RecurrentModel(ModelConfig(hidden_size=8), 4).eval()
+    with torch.no_grad():
+        network.head.weight.mul_(6)
+    assert isinstance(counts, NgramModel)
+    models: dict[str, LanguageModel] = {
+        "counts": counts, "network": network, "mixture": MixtureModel(network, counts).eval(),
+    }  # fmt: skip
+    return models[kind]
+
+
+def slowly(model: LanguageModel, prime: str, separator: str) -> str:
+    """Each character from a state that is read from the beginning of its document, in one piece."""
+    ids, written = LETTERS.encode(prime).tolist(), []
+    draw = begin(model, LETTERS, CONFIG)._groups[0].draw
+    here = documents(separator)
+    for _ in range(CONFIG.length):
+        starts = here.starts(np.array(ids)).tolist() if ids else [0]
+        length = len(here.separator)
+        is_ended = tuple(ids[-length:]) == here.separator and len(ids) - starts[-1] >= length
+        document = [] if is_ended else ids[starts[-1] :]
+        with torch.inference_mode():
+            logits, _ = model(torch.tensor([[here.start, *document]]))
+        # By the logits, so that n-grams draw as networks do.
+        ids.append(int(draw(logits[0, -1:].numpy())[0]))
+        written.append(ids[-1])
+    return LETTERS.decode(written)
+
+
+@pytest.mark.parametrize("kind", ["network", "mixture"])
+@pytest.mark.parametrize("prime", ["", "ab", "a;b", "a;"])
+@pytest.mark.parametrize("separator", [";", ";\n", ";;"])
+def test_each_document_is_written_from_the_beginning(kind: str, prime: str, separator: str) -> None:
+    model = make(kind)
+    found = "".join(generate(model, LETTERS, CONFIG, prime, documents=documents(separator)))
+    assert found == slowly(model, prime, separator)
+    assert found.count(separator) > 1
+
+
+@pytest.mark.parametrize("kind", ["counts", "network", "mixture"])
+def test_documents_are_the_same_alone_among_others_and_after_a_pause(kind: str) -> None:
+    """Where texts begin documents, at different steps, they have no state to be put beside those of others."""
+    model, here = make(kind), documents()
+    writing = begin(model, LETTERS, CONFIG, "a", documents=here, count=4)
+    while not writing.is_over:
+        writing.step()
+    texts = [text.written for text in writing.texts]
+    for i, text in enumerate(texts):
+        alone = begin(model, LETTERS, CONFIG, "a", documents=here)
+        marks = [alone.marks[0].with_seed(3 + i)]
+        for length in (17, 1, 42):
+            part = Writing(model, LETTERS, SamplingConfig(length=length, temperature=1.5), marks, here)
+            while not part.is_over:
+                part.step()
+            marks = part.marks
+        assert part.texts[0].written == text
+        again = read_again(model, marks[0], LETTERS, here)
+        assert (again.token, again.state is None) == (marks[0].token, marks[0].state is None)
+        for found, expected in zip(again.state or (), marks[0].state or (), strict=True):
+            torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_log_probabilities_are_those_of_the_documents() -> None:
+    model, here = make("network"), documents()
+    mark = read_on(model, Mark.start(LETTERS, 0), LETTERS.encode("ab;a").tolist(), here)
+    mark = read_on(model, mark, LETTERS.encode("b;;ab").tolist(), here, is_written=True)
+    found = log_probs_of(model, LETTERS, mark, here)
+    with torch.inference_mode():
+        logits = [model(torch.tensor([LETTERS.encode(f"\n{text}").tolist()]))[0][0] for text in ("ab;", ";", "ab")]
+    expected = torch.cat([one[:-1] for one in (*logits[:2], logits[2])]).log_softmax(-1)
+    ids = torch.from_numpy(LETTERS.encode("ab;;ab"))
+    np.testing.assert_allclose(found, expected[range(6), ids][1:], atol=1e-5)
