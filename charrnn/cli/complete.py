@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import typer
 
 from charrnn.cli.escapes import unescaped
-from charrnn.config import LARGEST_INTEGER, CompletionConfig
+from charrnn.config import LARGEST_INTEGER, CompletionConfig, CorpusConfig
 from charrnn.errors import TextError
 
 if TYPE_CHECKING:
@@ -84,21 +84,24 @@ def complete(
     from charrnn.checkpoint import load, newest
     from charrnn.cli.checkpoints import FOLDER, find
     from charrnn.cli.devices import choose
-    from charrnn.cli.terminal import BAR_DELAY, bar, field, is_file, print_json, say
+    from charrnn.cli.sample_display import is_file, writer
+    from charrnn.cli.terminal import BAR_DELAY, bar, field, print_json, say
     from charrnn.sampling.completing import Completing
     from charrnn.scoring.accuracy import Accuracy
+    from charrnn.text.normalizing import prepared
 
-    separator = unescaped(sep)
     torch.set_num_threads(1)  # a step of a batch of lines is too little work to share
     path = find(checkpoint) if checkpoint else newest(FOLDER)
     model = load(path, choose(device))
+    corpus = model.facts.text.corpus
+    separator = prepared(unescaped(sep), corpus)
     completing = Completing(model.model, model.vocabulary, sampling, separator, unknown)
     drawn = f", temperature {sampling.temperature:g}, seed {completing.seed}" if sampling.temperature else ""
-    say(f"{model.path}: {model.description}{drawn}")
     done: list[Completion] = []
+    write = writer()
     counted, unfinished, total = Accuracy(), 0, None
     with _opened(file) as opened:
-        lines = _parsed(opened, file, separator, model.vocabulary.is_bytes, accuracy)
+        lines = _parsed(opened, file, separator, corpus, accuracy)
         if opened.isatty():
             say("lines are completed as they are typed; Ctrl-D ends")
             batch_size = 1
@@ -106,6 +109,7 @@ def complete(
             read = list(lines)
             _check(completing, read)
             lines, total = iter(read), len(read)
+        say(f"{model.path}: {model.description}{drawn}")
         # A bar where targets go to a file: on a screen they themselves show how far it is.
         hidden = not as_json and not is_file(sys.stdout)
         with bar(total, "completing", "line", delay=BAR_DELAY, hidden=hidden) as shown:
@@ -116,7 +120,7 @@ def complete(
                 if as_json:
                     done.append(completion)
                 else:
-                    _write(f"{completion.source}{separator}" * with_source + completion.target)
+                    write(f"{completion.source}{separator}" * with_source + f"{completion.target}\n", False)
                 shown.update()
     if unfinished:
         field("unfinished", f"{unfinished:,} targets had not ended after {sampling.length:,} characters (--length)")
@@ -156,40 +160,30 @@ def _opened(name: str) -> Iterator[BinaryIO]:
         yield file
 
 
-def _parsed(file: BinaryIO, name: str, separator: str, is_bytes: bool, needs_target: bool) -> Iterator[Line]:
-    """The lines of a file, as `read_corpus` would read them: for a model of characters any line end is one."""
+def _parsed(file: BinaryIO, name: str, separator: str, config: CorpusConfig, needs_target: bool) -> Iterator[Line]:
+    """The lines of a file, as `read_corpus` would read them, which is all that a model of characters knows."""
+    from charrnn.text.normalizing import prepared
+
     number = 0
     while raw := file.readline(MOST_LINE + 1):
         number += 1
         if len(raw) > MOST_LINE:
             raise TextError(f"{name}: line {number} is longer than {MOST_LINE:,} bytes; name a file of sources")
         text = raw.removesuffix(b"\n").decode("utf-8", "surrogateescape")
-        if not is_bytes:
-            text = text.removesuffix("\r").removeprefix("\ufeff" if number == 1 else "")
+        if not config.bytes:
+            plain = text.removesuffix("\r").removeprefix("\ufeff" if number == 1 else "")
+            text = prepared(plain, config)
         source, found, target = text.partition(separator)
-        if needs_target and text and not found:
+        if needs_target and not found and text.removesuffix("\r"):
             raise TextError(
                 f"{name}: line {number} has no {separator!r} and target to compare with; leave out --accuracy"
             )
-        if not found:
+        if not found:  # bytes stay as they are, but no source is meant to end so
             source = source.removesuffix("\r")
-        yield (source, target if needs_target else None) if text else (None, None)
+        yield (source, target if needs_target else None) if source or found else (None, None)
 
 
 def _check(completing: Completing, lines: list[Line]) -> None:
     """Raise TextError where the model does not know a character."""
     for number, (source, _) in enumerate(lines):
         completing.encode(source or "", number)
-
-
-def _write(line: str) -> None:
-    """To a terminal, what a person can read; to a pipe or a file, the very characters in UTF-8."""
-    from charrnn.cli.terminal import visible
-
-    if sys.stdout.isatty():
-        sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal that cannot show é shows ?
-        sys.stdout.write(f"{visible(line)}\n")
-        sys.stdout.flush()
-    else:
-        sys.stdout.buffer.write(f"{line}\n".encode("utf-8", "surrogateescape"))
-        sys.stdout.buffer.flush()

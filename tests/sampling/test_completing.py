@@ -1,5 +1,8 @@
 """Completing lines side by side: the same as one after the other, and as sampling them by themselves."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -40,14 +43,14 @@ def model(request: pytest.FixtureRequest) -> LanguageModel:
 
 
 def completed(
-    model: LanguageModel, sources: list[str] | list[str | None], batch_size: int = 64, **settings: object
+    model: LanguageModel, sources: list[str] | list[str | None], batch_size: int = 64, **settings: Any
 ) -> list[Completion]:
-    config = CompletionConfig(**{"length": 20, "seed": 5, **settings})  # type: ignore[arg-type]
+    config = CompletionConfig(**{"length": 20, "seed": 5, **settings})
     return list(Completing(model, VOCABULARY, config).complete(sources, batch_size))
 
 
 @pytest.mark.parametrize("settings", [{}, {"temperature": 1.0}, {"temperature": 0.7, "top_k": 4, "ban": "x"}])
-def test_what_comes_of_a_line_does_not_depend_on_the_others(model: LanguageModel, settings: dict[str, object]) -> None:
+def test_what_comes_of_a_line_does_not_depend_on_the_others(model: LanguageModel, settings: dict[str, Any]) -> None:
     """Nor on how they are batched; and it is what sampling writes after the same characters with the line's seed."""
     found = completed(model, SOURCES, **settings)
     assert [line.source for line in found] == SOURCES
@@ -56,7 +59,7 @@ def test_what_comes_of_a_line_does_not_depend_on_the_others(model: LanguageModel
         assert [(line.target, line.finished) for line in again] == [(line.target, line.finished) for line in found]
         np.testing.assert_allclose([one.log_prob for one in again], [one.log_prob for one in found], atol=1e-4)
     for number, line in enumerate(found):
-        config = CompletionConfig(**{"length": 20, "seed": 5 + number, "until": ("\n",), **settings})  # type: ignore[arg-type]
+        config = CompletionConfig(**{"length": 20, "seed": 5 + number, "until": ("\n",), **settings})
         if isinstance(model, NgramModel) and settings == {"temperature": 1.0}:
             continue  # sampling draws by descent then, which turns the same random numbers into other characters
         text = "".join(generate(model, VOCABULARY, config, f"\n{line.source}\t"))
@@ -108,13 +111,13 @@ def test_lines_come_as_soon_as_they_are_ready(counts: LanguageModel, monkeypatch
     monkeypatch.setattr(completing, "SORTED_BATCHES", 2)
     taken = 0
 
-    def sources() -> object:
+    def sources() -> Iterator[str]:
         nonlocal taken
         for source in SOURCES:
             taken += 1
             yield source
 
-    lines = Completing(counts, VOCABULARY, CompletionConfig(length=20)).complete(sources(), 2)  # type: ignore[arg-type]
+    lines = Completing(counts, VOCABULARY, CompletionConfig(length=20)).complete(sources(), 2)
     for expected in (4, 4, 4, 4, 8):
         next(lines)
         assert taken == expected
