@@ -78,6 +78,9 @@ def complete(
 
     The model is one that `charrnn train pairs.tsv` made of lines of source, separator and target. For each source it
     writes what should stand behind, until the line ends. An empty line gives an empty line.
+
+    A model trained with `--document-separator '\n'` has read each line by itself, and does so here. Any other one has
+    read line after line, so each line comes after one that it wrote itself.
     """
     import torch
 
@@ -86,16 +89,18 @@ def complete(
     from charrnn.cli.devices import choose
     from charrnn.cli.sample_display import is_file, writer
     from charrnn.cli.terminal import BAR_DELAY, bar, field, print_json, say
-    from charrnn.sampling.completing import Completing
+    from charrnn.sampling.completing import LINE_END, Completing, usual_line
     from charrnn.scoring.accuracy import Accuracy
-    from charrnn.text.normalizing import prepared
+    from charrnn.text.normalizing import prepared, separator_of
 
     torch.set_num_threads(1)  # a step of a batch of lines is too little work to share
     path = find(checkpoint) if checkpoint else newest(FOLDER)
     model = load(path, choose(device))
     corpus = model.facts.text.corpus
     separator = prepared(unescaped(sep), corpus)
-    completing = Completing(model.model, model.vocabulary, sampling, separator, unknown)
+    is_from_nothing = separator_of(corpus) == LINE_END
+    after = "" if is_from_nothing else usual_line(model.model, model.vocabulary)
+    completing = Completing(model.model, model.vocabulary, sampling, separator, unknown, after)
     drawn = f", temperature {sampling.temperature:g}, seed {completing.seed}" if sampling.temperature else ""
     done: list[Completion] = []
     write = writer()
@@ -109,7 +114,8 @@ def complete(
             read = list(lines)
             _check(completing, read)
             lines, total = iter(read), len(read)
-        say(f"{model.path}: {model.description}{drawn}")
+        after_line = f", each line after {after!r}" if after else ""
+        say(f"{model.path}: {model.description}{drawn}{after_line}")
         # A bar where targets go to a file: on a screen they themselves show how far it is.
         hidden = not as_json and not is_file(sys.stdout)
         with bar(total, "completing", "line", delay=BAR_DELAY, hidden=hidden) as shown:

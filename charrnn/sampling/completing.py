@@ -3,6 +3,9 @@
 The model reads a source, and what its state keeps of it is all that the target is written from: a state of one size is
 a summary of a source of any length (Sutskever et al. 2014, arXiv 1409.3215). Lines are read and written side by side,
 but each by itself: what comes of one depends neither on the others nor on how many there are.
+
+A model that was trained on a text of lines has always had another line in its state where one began. Asked for a line
+after nothing it may be at a loss, so it is given one to come after, the same for all: one that it writes itself.
 """
 
 from __future__ import annotations
@@ -16,13 +19,13 @@ from numpy.typing import NDArray
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import ModelError, TextError, UsageError
-from charrnn.models.language_model import LanguageModel, State
+from charrnn.models.language_model import LanguageModel
 from charrnn.models.stepping import Draw, Logits, Stepper, Tokens, stepper
 from charrnn.sampling.decoding import allowed_by, make_draw
-from charrnn.sampling.generate import new_seed
+from charrnn.sampling.generate import generate, new_seed
 from charrnn.sampling.randomness import Uniforms
 from charrnn.sampling.stopping import Match, Stops
-from charrnn.sampling.writing import Mark, Text
+from charrnn.sampling.writing import Mark, Text, joined, read_on
 from charrnn.text.vocabulary import Vocabulary, name_of
 
 LINE_END = "\n"
@@ -30,6 +33,8 @@ BATCH_SIZE = 64
 """Lines that are completed side by side."""
 SORTED_BATCHES = 16
 """Batches whose lines are sorted by the length of their sources, so that those of one batch are about as long."""
+LONGEST_USUAL_LINE = 200
+"""Characters."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,12 @@ class Completion:
     finished: bool
 
 
+def usual_line(model: LanguageModel, vocabulary: Vocabulary) -> str:
+    """A line such as a model has read before any other, and its end: the likeliest character each time."""
+    config = SamplingConfig(temperature=0, length=LONGEST_USUAL_LINE, until=(LINE_END,))
+    return "".join(generate(model, vocabulary, config)).removesuffix(LINE_END) + LINE_END
+
+
 class Completing:
     """A model that completes lines.
 
@@ -59,6 +70,8 @@ class Completing:
             one plus n (a new seed each time, if None). Line ends are allowed whatever `allow` says.
         separator: what stands between source and target.
         unknown: see Vocabulary.encode.
+        after: whole lines, with their ends, that each line comes after; see `usual_line`. None, for a model that has
+            read each line from the beginning (`CorpusConfig.document_separator`).
 
     Raises:
         UsageError: the settings make no sense, or do not fit the vocabulary.
@@ -72,12 +85,14 @@ class Completing:
         config: SamplingConfig,
         separator: str = "\t",
         unknown: str = "error",
+        after: str = "",
     ) -> None:
         if not separator or LINE_END in separator:
             raise UsageError(f"--sep {separator!r}: must be characters that stand in a line; \\t is common")
         self.model, self.vocabulary, self.unknown = model, vocabulary, unknown
         _check_known(vocabulary, separator)
         self.separator = vocabulary.encode(separator)
+        self.state = read_on(model, Mark.start(vocabulary, 0), vocabulary.encode(f"{LINE_END}{after}").tolist()).state
         allow = None if config.allow is None else config.allow + LINE_END
         self.seed = new_seed() if config.seed is None else config.seed
         self.config = replace(config, allow=allow, until=(*config.until, LINE_END))
@@ -128,7 +143,8 @@ class Completing:
 
     def _write(self, lines: Sequence[_Line]) -> None:
         """Complete lines side by side."""
-        state: State | None = None
+        lines = [line for line in lines if not line.text.is_over]
+        state = joined([self.state] * len(lines))
         while lines := [line for line in lines if not line.text.is_over]:
             steps = stepper(self.model, state, len(lines))
             self._write_most(lines, steps)

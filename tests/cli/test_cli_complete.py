@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def test_targets_of_a_file_or_stdin(charrnn: Charrnn) -> None:
         result = charrnn("complete", *words)
         assert result.status == 0
         assert result.text == TARGETS
-        assert result.err == "checkpoints/pairs.safetensors: mkn order 9\n"
+        assert result.err == "checkpoints/pairs.safetensors: mkn order 9, each line after 'four\\tvier\\n'\n"
     for words in ([], ["-"], ["--batch-size", 1], ["--checkpoint", "bytes"]):
         assert charrnn("complete", *words, stdin=SOURCES.encode()).text == TARGETS
     assert charrnn("complete", "sources.txt", "--with-source").text == LINES
@@ -86,7 +87,7 @@ def test_json(charrnn: Charrnn) -> None:
 def test_other_settings_of_sampling(charrnn: Charrnn) -> None:
     words = ("complete", "sources.txt", "--temp", 2)
     first = charrnn(*words, "--seed", 1)
-    assert first.err == "checkpoints/pairs.safetensors: mkn order 9, temperature 2, seed 1\n"
+    assert "mkn order 9, temperature 2, seed 1, each line" in first.err
     assert charrnn(*words, "--seed", 1, "--batch-size", 1).text == first.text
     assert charrnn(*words, "--seed", 2).text != first.text
     # The second line has the seed after the first one's.
@@ -153,6 +154,25 @@ def test_a_model_that_was_trained_on_no_lines(charrnn: Charrnn, folder: Path) ->
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs /dev/zero")
 def test_a_line_without_an_end(charrnn: Charrnn) -> None:
     assert charrnn("complete", "/dev/zero").failed_with(1, "/dev/zero: line 1 is longer than 1,000,000 bytes")
+
+
+def test_a_pipe(charrnn: Charrnn) -> None:
+    """Its lines are completed as they come, so what was right before a mistake is written."""
+    reader, writer = os.pipe()
+    os.write(writer, b"one\n\ntwo\n\xc3\xa9\n")
+    os.close(writer)
+    result = charrnn("complete", f"/dev/fd/{reader}", "--batch-size", 1)
+    os.close(reader)
+    assert (result.status, result.text) == (1, "eins\n\nzwei\n")
+    assert "at line 4, column 1" in result.err
+
+
+def test_lines_that_were_documents_come_from_nothing(charrnn: Charrnn) -> None:
+    """A network that had read line after line wrote 14% of the targets right from nothing, and 97% after a line."""
+    assert charrnn("ngram", "pairs.tsv", "--smoothing", "mkn", "--document-separator", r"\n").status == 0
+    result = charrnn("complete", "sources.txt")
+    assert result.err == "checkpoints/pairs-mkn-9.safetensors: mkn order 9\n"
+    assert result.text.count("\n") == 5
 
 
 def test_a_network(charrnn: Charrnn) -> None:

@@ -14,7 +14,7 @@ from charrnn.models.ngram.fitting import fit_ngram
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.recurrent import RecurrentModel
 from charrnn.sampling import completing
-from charrnn.sampling.completing import Completing, Completion
+from charrnn.sampling.completing import Completing, Completion, usual_line
 from charrnn.sampling.generate import generate
 from charrnn.sampling.likelihood import log_probs_of
 from charrnn.sampling.writing import Mark
@@ -43,26 +43,35 @@ def model(request: pytest.FixtureRequest) -> LanguageModel:
 
 
 def completed(
-    model: LanguageModel, sources: list[str] | list[str | None], batch_size: int = 64, **settings: Any
+    model: LanguageModel,
+    sources: list[str] | list[str | None],
+    batch_size: int = 64,
+    after: str = "",
+    **settings: Any,
 ) -> list[Completion]:
     config = CompletionConfig(**{"length": 20, "seed": 5, **settings})
-    return list(Completing(model, VOCABULARY, config).complete(sources, batch_size))
+    return list(Completing(model, VOCABULARY, config, after=after).complete(sources, batch_size))
 
 
-@pytest.mark.parametrize("settings", [{}, {"temperature": 1.0}, {"temperature": 0.7, "top_k": 4, "ban": "x"}])
-def test_what_comes_of_a_line_does_not_depend_on_the_others(model: LanguageModel, settings: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("after", "settings"),
+    [("", {}), ("", {"temperature": 1.0}), ("a\tein\n", {"temperature": 0.7, "top_k": 4, "ban": "x"})],
+)
+def test_what_comes_of_a_line_does_not_depend_on_the_others(
+    model: LanguageModel, after: str, settings: dict[str, Any]
+) -> None:
     """Nor on how they are batched; and it is what sampling writes after the same characters with the line's seed."""
-    found = completed(model, SOURCES, **settings)
+    found = completed(model, SOURCES, after=after, **settings)
     assert [line.source for line in found] == SOURCES
     for batch_size in (1, 2, 3):
-        again = completed(model, SOURCES, batch_size, **settings)
+        again = completed(model, SOURCES, batch_size, after, **settings)
         assert [(line.target, line.finished) for line in again] == [(line.target, line.finished) for line in found]
         np.testing.assert_allclose([one.log_prob for one in again], [one.log_prob for one in found], atol=1e-4)
     for number, line in enumerate(found):
         config = CompletionConfig(**{"length": 20, "seed": 5 + number, "until": ("\n",), **settings})
         if isinstance(model, NgramModel) and settings == {"temperature": 1.0}:
             continue  # sampling draws by descent then, which turns the same random numbers into other characters
-        text = "".join(generate(model, VOCABULARY, config, f"\n{line.source}\t"))
+        text = "".join(generate(model, VOCABULARY, config, f"\n{after}{line.source}\t"))
         assert line.target + "\n" * line.finished == text
 
 
@@ -144,6 +153,13 @@ def test_a_model_that_does_not_know_lines() -> None:
         model = fit_ngram(vocabulary.encode(characters * 9), len(vocabulary), NgramConfig(order=2))
         with pytest.raises(ModelError, match=f"the model does not know {part}; train one on lines"):
             Completing(model, vocabulary, CompletionConfig())
+
+
+def test_a_usual_line_is_one_of_those_that_were_read(counts: LanguageModel) -> None:
+    assert usual_line(counts, VOCABULARY) in LINES.splitlines(True)
+    without_end = fit_ngram(VOCABULARY.encode("a\t" * 200), len(VOCABULARY), NgramConfig(order=2))
+    line = usual_line(without_end, VOCABULARY)
+    assert (len(line), line.count("\n"), line[-1]) == (201, 1, "\n")
 
 
 def test_bytes() -> None:
