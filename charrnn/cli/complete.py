@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
+from charrnn.cli import completion
 from charrnn.cli.escapes import unescaped
 from charrnn.config import LARGEST_INTEGER, CompletionConfig, CorpusConfig
 from charrnn.errors import TextError
@@ -38,7 +39,11 @@ def complete(
     ] = "\\t",
     checkpoint: Annotated[
         str | None,
-        typer.Option(help="The model; the newest in checkpoints/ if not said.", show_default=False),
+        typer.Option(
+            help="The model; the newest in checkpoints/ if not said.",
+            autocompletion=completion.checkpoints,
+            show_default=False,
+        ),
     ] = None,
     with_source: Annotated[bool, typer.Option("--with-source", help="Write source and separator, too.")] = False,
     accuracy: Annotated[
@@ -119,14 +124,14 @@ def complete(
         # A bar where targets go to a file: on a screen they themselves show how far it is.
         hidden = not as_json and not is_file(sys.stdout)
         with bar(total, "completing", "line", delay=BAR_DELAY, hidden=hidden) as shown:
-            for completion, wanted in _completed(completing, lines, batch_size):
-                unfinished += not completion.finished
+            for line, wanted in _completed(completing, lines, batch_size):
+                unfinished += not line.finished
                 if wanted is not None:
-                    counted.add(completion.target, wanted)
+                    counted.add(line.target, wanted)
                 if as_json:
-                    done.append(completion)
+                    done.append(line)
                 else:
-                    write(f"{completion.source}{separator}" * with_source + f"{completion.target}\n", False)
+                    write(f"{line.source}{separator}" * with_source + f"{line.target}\n", False)
                 shown.update()
     if unfinished:
         field("unfinished", f"{unfinished:,} targets had not ended after {sampling.length:,} characters (--length)")
@@ -149,8 +154,8 @@ def _completed(
             wanted.append(target)
             yield source
 
-    for completion in completing.complete(sources(), batch_size):
-        yield completion, wanted.popleft()
+    for line in completing.complete(sources(), batch_size):
+        yield line, wanted.popleft()
 
 
 @contextmanager

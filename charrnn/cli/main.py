@@ -11,8 +11,8 @@ import typer
 
 from charrnn import __version__
 from charrnn.cli.compare import compare
-from charrnn.cli.completion import COMPLETE
 from charrnn.cli.complete import complete
+from charrnn.cli.completion import COMPLETE
 from charrnn.cli.data import data
 from charrnn.cli.examples import STATUS, epilog_of
 from charrnn.cli.inspect import inspect

@@ -23,9 +23,10 @@ from charrnn.models.language_model import LanguageModel
 from charrnn.models.stepping import Draw, Logits, Stepper, Tokens, stepper
 from charrnn.sampling.decoding import allowed_by, make_draw
 from charrnn.sampling.generate import generate, new_seed
+from charrnn.sampling.marks import Mark, joined, read_on
 from charrnn.sampling.randomness import Uniforms
 from charrnn.sampling.stopping import Match, Stops
-from charrnn.sampling.writing import Mark, Text, joined, read_on
+from charrnn.sampling.texts import Text
 from charrnn.text.vocabulary import Vocabulary, name_of
 
 LINE_END = "\n"
@@ -144,7 +145,7 @@ class Completing:
     def _write(self, lines: Sequence[_Line]) -> None:
         """Complete lines side by side."""
         lines = [line for line in lines if not line.text.is_over]
-        state = joined([self.state] * len(lines))
+        state = None if self.state is None else joined([self.state] * len(lines))
         while lines := [line for line in lines if not line.text.is_over]:
             steps = stepper(self.model, state, len(lines))
             self._write_most(lines, steps)
@@ -184,9 +185,9 @@ class _Line:
     def __init__(self, completing: Completing, number: int, source: str | None) -> None:
         self.number, self.source, self.log_prob, self._stops = number, source or "", 0.0, completing.stops
         ids = completing.encode(self.source, number).tolist()
-        mark = Mark(None, tuple(ids), len(ids), completing.seed + number)
+        mark = Mark(None, ids[0], tuple(ids), len(ids), completing.seed + number)
         self.text = Text(
-            completing.vocabulary, completing.config, mark, completing.stops, completing.match, completing.allowed
+            completing.vocabulary, completing.config, mark, None, completing.stops, completing.match, completing.allowed
         )
         self.text.is_over |= source is None
         self._at, self._is_empty = 0, source is None

@@ -17,7 +17,7 @@ from charrnn.sampling import completing
 from charrnn.sampling.completing import Completing, Completion, usual_line
 from charrnn.sampling.generate import generate
 from charrnn.sampling.likelihood import log_probs_of
-from charrnn.sampling.writing import Mark
+from charrnn.sampling.marks import Mark
 from charrnn.text.vocabulary import Vocabulary
 
 LINES = "one\teins\ntwo\tzwei\nthree\tdrei\nfour\tvier\nelephant\tElefant\na\tein\n"
@@ -78,8 +78,8 @@ def test_what_comes_of_a_line_does_not_depend_on_the_others(
 def test_the_log_probability_is_that_of_the_target_and_its_end(model: LanguageModel) -> None:
     for line in completed(model, SOURCES, temperature=1.5):
         read, written = f"\n{line.source}\t", line.target + "\n" * line.finished
-        mark = Mark(None, tuple(VOCABULARY.encode(read + written).tolist()), len(read), 0)
-        assert line.log_prob == pytest.approx(log_probs_of(model, mark).sum(), abs=1e-4)
+        mark = Mark(None, 0, tuple(VOCABULARY.encode(read + written).tolist()), len(read), 0)
+        assert line.log_prob == pytest.approx(log_probs_of(model, VOCABULARY, mark).sum(), abs=1e-4)
 
 
 def test_lines_that_were_counted_are_known_by_heart(counts: LanguageModel) -> None:
