@@ -312,3 +312,14 @@ class SamplingConfig(Checked):
         check=not_empty,
     )  # fmt: skip
     seed: int | None = option(None, "Seed; a new one each time if not said.", check=between(0))
+
+
+@dataclass(frozen=True)
+class CompletionConfig(SamplingConfig):
+    """How the target of a line is drawn: as any text, but by default the likeliest, and until the line ends."""
+
+    temperature: float = option(
+        0.0, "0 takes the likeliest character each time; 1 draws as the model predicts.", "--temp", "--temperature",
+        check=at_least(0),
+    )  # fmt: skip
+    length: int = option(500, "How many characters a target has at most.", check=between(0))

@@ -21,7 +21,8 @@ CUT = {"--minutes": ("--steps", "3", "--hidden", "8", "--layers", "1"), "--steps
 
 def cut(words: list[str]) -> list[str]:
     """A command that trains for a moment."""
-    found, rest = [], iter(words)
+    found: list[str] = []
+    rest = iter(words)
     for word in rest:
         if words[0] == "train" and word in CUT:
             next(rest)
@@ -33,9 +34,9 @@ def cut(words: list[str]) -> list[str]:
 
 def write_texts(folder: Path) -> None:
     """What the recipes take for granted."""
-    prose = "The end: the old man and the sea. Why? Because it is true, yes. No, Is the end of Jim Quick was a dozy vex! & é\n"
-    (folder / "novel.txt").write_text(prose * 30, encoding="utf-8")
-    (folder / "names.txt").write_text("Ann\nBob\nCarolyn\nDan\n" * 30, encoding="utf-8")
+    prose
+    = "The end: the old man and the sea. Why? Because it is true, yes.
+    No, Is the end of Jim Quick was a dozy vex! & é\n" (folder / "novel.txt").write_text(prose * 30, encoding="utf-8") (folder / "names.txt").write_text("Ann\nBob\nCarolyn\nDan\n" * 30, encoding="utf-8")
     (folder / "letters").mkdir()
     for name in "ab":
         (folder / "letters" / f"{name}.txt").write_text(f"Dear {name}, the old man.\n" * 20, encoding="utf-8")

@@ -14,7 +14,11 @@ EXAMPLES = {
         ("sample --match '[A-Z][a-z]+ [A-Z][a-z]+' --count 20", "names"),
         ("sample --interactive", "goes on from what is typed"),
     ),
-    "complete": (("complete --sep '\\t' words.txt", "a target for each line"),),
+    "complete": (
+        ("complete words.txt > targets.txt", "a target for each line"),
+        ("complete held-out.tsv --accuracy", "and how many are right"),
+        ("complete words.txt --sep ' => ' --json", "of another kind of lines; with log-probabilities"),
+    ),
     "ngram": (
         ("ngram novel.txt", "tuned, order 9"),
         ("ngram novel.txt --order 7 --smoothing mkn", "as KenLM's"),

@@ -11,6 +11,7 @@ import typer
 
 from charrnn import __version__
 from charrnn.cli.compare import compare
+from charrnn.cli.complete import complete
 from charrnn.cli.completion import COMPLETE
 from charrnn.cli.data import data
 from charrnn.cli.examples import STATUS, epilog_of
@@ -39,7 +40,7 @@ def make_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_options)
-    for command in (train, sample, ngram, score, inspect, compare, data):
+    for command in (train, sample, complete, ngram, score, inspect, compare, data):
         app.command(epilog=epilog_of(command.__name__))(configured(command))
     return app
 

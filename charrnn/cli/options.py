@@ -12,6 +12,7 @@ import typer
 
 from charrnn.cli.escapes import escaped, unescaped
 from charrnn.config import (
+    CompletionConfig,
     CorpusConfig,
     ModelConfig,
     NgramConfig,
@@ -27,6 +28,7 @@ PANELS: dict[type, str] = {
     NgramConfig: "Model",
     TrainingConfig: "Training",
     SamplingConfig: "Sampling",
+    CompletionConfig: "Sampling",
 }
 """The heading in `--help` under which the options of each configuration stand."""
 

@@ -1,0 +1,170 @@
+"""Completing lines side by side: the same as one after the other, and as sampling them by themselves."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from charrnn.config import CompletionConfig, ModelConfig, NgramConfig
+from charrnn.errors import ModelError, TextError, UsageError
+from charrnn.models.language_model import LanguageModel
+from charrnn.models.ngram.fitting import fit_ngram
+from charrnn.models.ngram.model import NgramModel
+from charrnn.models.recurrent import RecurrentModel
+from charrnn.sampling import completing
+from charrnn.sampling.completing import Completing, Completion, usual_line
+from charrnn.sampling.generate import generate
+from charrnn.sampling.likelihood import log_probs_of
+from charrnn.sampling.marks import Mark
+from charrnn.text.vocabulary import Vocabulary
+
+LINES = "one\teins\ntwo\tzwei\nthree\tdrei\nfour\tvier\nelephant\tElefant\na\tein\n"
+SOURCES = ["three", "a", "elephant", "two", "one", "four", "thr", "a", "elephants", "x"]
+VOCABULARY = Vocabulary(sorted(set(LINES + "x")))
+
+
+@pytest.fixture(scope="module")
+def network() -> LanguageModel:
+    torch.manual_seed(0)
+    return RecurrentModel(ModelConfig(cell="gru", hidden_size=8), len(VOCABULARY)).eval()
+
+
+@pytest.fixture(scope="module")
+def counts() -> LanguageModel:
+    return fit_ngram(VOCABULARY.encode(LINES * 20), len(VOCABULARY), NgramConfig(order=9))
+
+
+@pytest.fixture(scope="module", params=["network", "counts"])
+def model(request: pytest.FixtureRequest) -> LanguageModel:
+    found: LanguageModel = request.getfixturevalue(request.param)
+    return found
+
+
+def completed(
+    model: LanguageModel,
+    sources: list[str] | list[str | None],
+    batch_size: int = 64,
+    after: str = "",
+    **settings: Any,
+) -> list[Completion]:
+    config = CompletionConfig(**{"length": 20, "seed": 5, **settings})
+    return list(Completing(model, VOCABULARY, config, after=after).complete(sources, batch_size))
+
+
+@pytest.mark.parametrize(
+    ("after", "settings"),
+    [("", {}), ("", {"temperature": 1.0}), ("a\tein\n", {"temperature": 0.7, "top_k": 4, "ban": "x"})],
+)
+def test_what_comes_of_a_line_does_not_depend_on_the_others(
+    model: LanguageModel, after: str, settings: dict[str, Any]
+) -> None:
+    """Nor on how they are batched; and it is what sampling writes after the same characters with the line's seed."""
+    found = completed(model, SOURCES, after=after, **settings)
+    assert [line.source for line in found] == SOURCES
+    for batch_size in (1, 2, 3):
+        again = completed(model, SOURCES, batch_size, after, **settings)
+        assert [(line.target, line.finished) for line in again] == [(line.target, line.finished) for line in found]
+        np.testing.assert_allclose([one.log_prob for one in again], [one.log_prob for one in found], atol=1e-4)
+    for number, line in enumerate(found):
+        config = CompletionConfig(**{"length": 20, "seed": 5 + number, "until": ("\n",), **settings})
+        if isinstance(model, NgramModel) and settings == {"temperature": 1.0}:
+            continue  # sampling draws by descent then, which turns the same random numbers into other characters
+        text = "".join(generate(model, VOCABULARY, config, f"\n{after}{line.source}\t"))
+        assert line.target + "\n" * line.finished == text
+
+
+def test_the_log_probability_is_that_of_the_target_and_its_end(model: LanguageModel) -> None:
+    for line in completed(model, SOURCES, temperature=1.5):
+        read, written = f"\n{line.source}\t", line.target + "\n" * line.finished
+        mark = Mark(None, 0, tuple(VOCABULARY.encode(read + written).tolist()), len(read), 0)
+        assert line.log_prob == pytest.approx(log_probs_of(model, VOCABULARY, mark).sum(), abs=1e-4)
+
+
+def test_lines_that_were_counted_are_known_by_heart(counts: LanguageModel) -> None:
+    found = completed(counts, SOURCES[:6])
+    assert [line.target for line in found] == ["drei", "ein", "Elefant", "zwei", "eins", "vier"]
+    assert all(line.finished for line in found)
+    assert all(-3 < line.log_prob < 0 for line in found)
+
+
+def test_empty_lines_stay_empty_and_empty_sources_do_not(counts: LanguageModel) -> None:
+    nothing = Completion("", "", 0.0, True)
+    first, second, third = completed(counts, [None, "two", None])
+    assert (first, second.target, third) == (nothing, "zwei", nothing)
+    (only,) = completed(counts, [""])
+    assert only.log_prob < 0
+    assert completed(counts, []) == []
+
+
+def test_a_target_ends_at_the_largest_length(counts: LanguageModel) -> None:
+    short, whole, nothing = (completed(counts, ["three"], length=length)[0] for length in (3, 5, 0))
+    assert (short.target, short.finished) == ("dre", False)
+    assert (whole.target, whole.finished) == ("drei", True)
+    assert (nothing.target, nothing.finished) == ("", False)
+
+
+def test_other_ends_and_limits(counts: LanguageModel) -> None:
+    found = completed(counts, SOURCES[:3], match="[dren]+", seed=1)
+    assert all(line.finished and set(line.target) <= set("dren") for line in found)
+    (until,) = completed(counts, ["elephant"], until=("ef",))
+    assert (until.target, until.finished) == ("Elef", True)
+    (allowed,) = completed(counts, ["three"], allow="drei")  # line ends always are
+    assert (allowed.target, allowed.finished) == ("drei", True)
+    with pytest.raises(ModelError, match="line 1: --match"):
+        completed(counts, ["one", "two"], match="e{30}")
+
+
+def test_lines_come_as_soon_as_they_are_ready(counts: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(completing, "SORTED_BATCHES", 2)
+    taken = 0
+
+    def sources() -> Iterator[str]:
+        nonlocal taken
+        for source in SOURCES:
+            taken += 1
+            yield source
+
+    lines = Completing(counts, VOCABULARY, CompletionConfig(length=20)).complete(sources(), 2)
+    for expected in (4, 4, 4, 4, 8):
+        next(lines)
+        assert taken == expected
+
+
+def test_unknown_characters(counts: LanguageModel) -> None:
+    with pytest.raises(TextError, match=r"'Z'.* at line 3, column 2"):
+        completed(counts, ["one", "two", "tZwo"])
+    for unknown in ("skip", "replace"):
+        (line,) = Completing(counts, VOCABULARY, CompletionConfig(length=20), unknown=unknown).complete(["twoZ"])
+        assert line.source == "twoZ"
+        assert (line.target == "zwei") == (unknown == "skip")
+
+
+@pytest.mark.parametrize("separator", ["", "\n", "=\n"])
+def test_separators_that_are_none(counts: LanguageModel, separator: str) -> None:
+    with pytest.raises(UsageError, match="--sep"):
+        Completing(counts, VOCABULARY, CompletionConfig(), separator)
+
+
+def test_a_model_that_does_not_know_lines() -> None:
+    for characters, part in (("ab\n", r"'\\t' \(U\+0009\)"), ("ab\t", "line ends")):
+        vocabulary = Vocabulary(characters)
+        model = fit_ngram(vocabulary.encode(characters * 9), len(vocabulary), NgramConfig(order=2))
+        with pytest.raises(ModelError, match=f"the model does not know {part}; train one on lines"):
+            Completing(model, vocabulary, CompletionConfig())
+
+
+def test_a_usual_line_is_one_of_those_that_were_read(counts: LanguageModel) -> None:
+    assert usual_line(counts, VOCABULARY) in LINES.splitlines(True)
+    without_end = fit_ngram(VOCABULARY.encode("a\t" * 200), len(VOCABULARY), NgramConfig(order=2))
+    line = usual_line(without_end, VOCABULARY)
+    assert (len(line), line.count("\n"), line[-1]) == (201, 1, "\n")
+
+
+def test_bytes() -> None:
+    vocabulary, lines = Vocabulary(None), "né\tü€\nab\t\udcff\n" * 20
+    model = fit_ngram(vocabulary.encode(lines), 256, NgramConfig(order=6))
+    found = list(Completing(model, vocabulary, CompletionConfig(length=9)).complete(["ab", "né"]))
+    assert [line.target for line in found] == ["\udcff", "ü€"]
+    assert all(line.finished for line in found)
