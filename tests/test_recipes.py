@@ -34,9 +34,11 @@ def cut(words: list[str]) -> list[str]:
 
 def write_texts(folder: Path) -> None:
     """What the recipes take for granted."""
-    prose
-    = "The end: the old man and the sea. Why? Because it is true, yes.
-    No, Is the end of Jim Quick was a dozy vex! & é\n" (folder / "novel.txt").write_text(prose * 30, encoding="utf-8") (folder / "names.txt").write_text("Ann\nBob\nCarolyn\nDan\n" * 30, encoding="utf-8")
+    prose = (
+        "The end: the old man and the sea. Why? Because it is true, yes. No, Is the end of Jim Quick was dozy! & é\n"
+    )
+    (folder / "novel.txt").write_text(prose * 30, encoding="utf-8")
+    (folder / "names.txt").write_text("Ann\nBob\nCarolyn\nDan\n" * 30, encoding="utf-8")
     (folder / "letters").mkdir()
     for name in "ab":
         (folder / "letters" / f"{name}.txt").write_text(f"Dear {name}, the old man.\n" * 20, encoding="utf-8")
