@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import shown_on_a_terminal
 from program import Charrnn, Outcome
 
 DASHES = "-" * 15
@@ -242,3 +243,17 @@ def test_the_unknown_symbol_is_never_written(charrnn: Charrnn, folder: Path) -> 
     ):
         text = written(charrnn("sample", *words, "--length", 100))
         assert set(text.replace(DASHES, "")) <= set("ab\n"), words
+
+
+def test_talking_on_a_terminal(models: Path, folder: Path) -> None:
+    """With arrow keys for earlier lines."""
+    up = b"\x1b[A"
+    typed = b"To be\n/temp 0\n" + up + up + b"\n" + b"/undo\n/quit\n"
+    command = ("sample", "text-tuned-3", "--interactive", "--length", 8, "--seed", 1, "--temp", 0)
+    shown = shown_on_a_terminal(folder, [command], typed, TERM="xterm").decode()
+    assert "; /help says what can be typed\n" in shown
+    assert shown.count("> ") >= 5
+    assert shown.count("temperature 0\n") == 1
+    again = shown[shown.index("temperature 0\n") :]
+    assert "To be" in again
+    assert "goes on after 'To be" in again

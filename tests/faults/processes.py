@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -16,6 +17,8 @@ CONTEXT.set_forkserver_preload(
     ["charrnn.cli.main", "charrnn.training.several", "charrnn.cli.train_display", "torch._dynamo"]
 )
 """PyTorch's optimizers load the last one at first use, which takes longer than a training of a test."""
+LONGEST = 60.0
+"""Seconds that commands on a terminal may take: what waits for more to be typed would wait for ever."""
 
 
 def start(
@@ -56,20 +59,31 @@ def free_port() -> int:
     return port
 
 
-def shown_on_a_terminal(folder: Path, commands: Sequence[Sequence[object]], **environment: str) -> bytes:
-    """What a terminal receives from commands, one after the other: its own line ends are left out."""
+def shown_on_a_terminal(
+    folder: Path, commands: Sequence[Sequence[object]], typed: bytes = b"", **environment: str
+) -> bytes:
+    """What a terminal receives from commands, one after the other: its own line ends are left out.
+
+    What is typed there, if anything, can be read by them.
+    """
     import pty
     import termios
 
     reader, writer = pty.openpty()
     settings = termios.tcgetattr(writer)
     settings[1] &= ~termios.OPOST  # or it would write a carriage return before each line end
+    if typed:
+        settings[3] &= ~(termios.ICANON | termios.ECHO)  # as they are while a line is typed
     termios.tcsetattr(writer, termios.TCSANOW, settings)
     words = [[str(word) for word in command] for command in commands]
-    process = CONTEXT.Process(target=_run_on_a_terminal, args=(os.ttyname(writer), folder, words, environment))
+    arguments = (os.ttyname(writer), folder, words, environment, bool(typed))
+    process = CONTEXT.Process(target=_run_on_a_terminal, args=arguments)
     process.start()
+    if typed:
+        os.write(reader, typed)
     shown = b""
     os.set_blocking(reader, False)
+    end = time.monotonic() + LONGEST
     while True:
         ended = not process.is_alive()
         with contextlib.suppress(BlockingIOError):
@@ -77,6 +91,7 @@ def shown_on_a_terminal(folder: Path, commands: Sequence[Sequence[object]], **en
                 shown += piece
         if ended:
             break
+        assert time.monotonic() < end, shown
         process.join(0.02)
     os.close(writer)
     os.close(reader)
@@ -113,7 +128,9 @@ def _obey_permissions() -> None:
     libc.capset(header, sets)
 
 
-def _run_on_a_terminal(name: str, folder: Path, commands: list[list[str]], environment: dict[str, str]) -> None:
+def _run_on_a_terminal(
+    name: str, folder: Path, commands: list[list[str]], environment: dict[str, str], is_typed: bool
+) -> None:
     import torch
 
     from charrnn.cli.main import main
@@ -122,8 +139,10 @@ def _run_on_a_terminal(name: str, folder: Path, commands: list[list[str]], envir
     os.environ.update(environment)
     torch.set_num_threads(1)
     terminal = os.open(name, os.O_RDWR | os.O_NOCTTY)
-    for stream in (1, 2):
+    for stream in (0, 1, 2)[not is_typed :]:
         os.dup2(terminal, stream)
+    if is_typed:
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115
     sys.stdout, sys.stderr = (open(stream, "w", buffering=1, closefd=False) for stream in (1, 2))  # noqa: SIM115
     for words in commands:
         sys.argv = ["charrnn", *words]
