@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from charrnn.config import ModelConfig
 from charrnn.models.cells import Cell, make_cell
 from charrnn.models.language_model import State
+from charrnn.models.packing import PackedStepper, packed
+from charrnn.models.stepping import PlainStepper, Stepper
 
 
 class RecurrentModel(nn.Module):
@@ -67,6 +69,11 @@ class RecurrentModel(nn.Module):
             after.append(new)
         with torch.autocast(x.device.type, enabled=False):  # a logit has few digits to lose
             return self.head(x), tuple(after)
+
+    def stepper(self, state: State | None, batch_size: int) -> Stepper:
+        """See `stepping.stepper`. In C, a text's figures are the same to the last bit, whatever is read beside it."""
+        network = packed(self)
+        return PlainStepper(self, state) if network is None else PackedStepper(network, state, batch_size)
 
     def _drop(self, y: Tensor) -> Tensor:
         """Variational dropout (Gal and Ghahramani 2016): one mask for all steps of a row, (B, T, H) → (B, T, H).

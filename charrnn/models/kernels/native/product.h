@@ -12,9 +12,9 @@
 #define MOST_ROWS 8
 #define MOST_VECTORS 4
 #ifdef __AVX512F__
-#define ROWS_AT_ONCE 8  /* 8 x 3 sums, 3 columns and a factor: 28 of 32 registers */
+#define ROWS_AT_ONCE(nr) ((nr) == 4 ? 6 : 8)  /* 8 x 3 sums, 3 columns and a factor: 28 of 32 registers */
 #else
-#define ROWS_AT_ONCE 4  /* of 16 registers */
+#define ROWS_AT_ONCE(nr) ((nr) == 4 ? 2 : 4)  /* of 16 registers */
 #endif
 #ifdef __AVX512BF16__
 #define HAS_HALF 1
@@ -38,19 +38,21 @@ INLINE size_t panel_bytes(const matrix *m) { return (panel_count(m) * panel_size
 static void pack(const matrix *m, const float *w, long column_step, long row_step, long p) {
     float *panel = m->panels + p * panel_size(m);
     int wide = m->nr / m->gates;
-    for (int v = 0; v < m->nr; v++)
-        for (long l = 0; l < LANES; l++) {
-            long column = (p * wide + v % wide) * LANES + l;
-            const float *from = w + ((v / wide) * m->N + column) * column_step;
-            int inside = column < m->N;
-            if (m->half) {
-                uint16_t *to = (uint16_t *)panel + (v * LANES + l) * 2;
-                for (long k = 0; k < m->K; k++)
-                    to[(k / 2) * m->nr * LANES * 2 + k % 2] = inside ? to_half(from[k * row_step]) : 0;
-            } else
-                for (long k = 0; k < m->K; k++)
-                    panel[(k * m->nr + v) * LANES + l] = inside ? from[k * row_step] : 0.0f;
-        }
+    for (long first = 0, last; first < m->K; first = last) {  /* a few rows at a time, so that what is written stays near */
+        last = first + LANES < m->K ? first + LANES : m->K;
+        for (int v = 0; v < m->nr; v++)
+            for (long l = 0; l < LANES; l++) {
+                long column = (p * wide + v % wide) * LANES + l;
+                const float *from = w + ((v / wide) * m->N + column) * column_step;
+                int inside = column < m->N;
+                uint16_t *halves = (uint16_t *)panel + (v * LANES + l) * 2;
+                for (long k = first; k < last; k++) {
+                    float x = inside ? from[k * row_step] : 0.0f;
+                    if (m->half) halves[(k / 2) * m->nr * LANES * 2 + k % 2] = to_half(x);
+                    else panel[(k * m->nr + v) * LANES + l] = x;
+                }
+            }
+    }
 }
 
 /* rows x nr sums, held in registers: `rows` and `nr` are known when this is compiled. */
@@ -98,21 +100,25 @@ INLINE void sums(const int rows, const int nr, const void *a, long a_step, const
 #else
 #define CASES(rows) CASE(rows, 2, 0) CASE(rows, 3, 0)
 #endif
+#define CASE_OF_4(rows) CASE(rows, 4, 0)
 
-/* out (rows, nr) = a (rows, K) times panel p. `a` is float, or bfloat16 if the matrix is; a_step is between its rows. */
+/* out (rows, nr) = a (rows, K) times panel p. `a` is float, or bfloat16 if the matrix is; a_step is between its rows.
+ * Each sum is made in the order of k by itself: a row's is the same to the last bit, whatever rows are beside it. */
 static void product(const matrix *m, long p, const void *a, long a_step, int rows, vec *out) {
     const float *panel = m->panels + p * panel_size(m);
     switch ((rows * 16 + m->nr) * 2 + m->half) {
         CASES(1) CASES(2) CASES(3) CASES(4)
-#if ROWS_AT_ONCE == 8
+        CASE_OF_4(1) CASE_OF_4(2)
+#ifdef __AVX512F__
         CASES(5) CASES(6) CASES(7) CASES(8)
+        CASE_OF_4(3) CASE_OF_4(4) CASE_OF_4(5) CASE_OF_4(6)
 #endif
     }
 }
 
 /* The largest blocks of rows, all but equal in size. */
-INLINE int rows_of_block(long first, long last) {
-    long blocks = (last - first + ROWS_AT_ONCE - 1) / ROWS_AT_ONCE;
+INLINE int rows_of_block(const matrix *m, long first, long last) {
+    long most = ROWS_AT_ONCE(m->nr), blocks = (last - first + most - 1) / most;
     return (int)((last - first + blocks - 1) / blocks);
 }
 

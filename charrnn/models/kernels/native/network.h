@@ -1,0 +1,105 @@
+/* A recurrent network as it reads without learning: its layers with their weights packed, and what one step of a layer does.
+ *
+ * A layer's step has two parts: `affine` makes W x + b, which knows no state, so that many characters may be had at once;
+ * `advance` adds U h and goes from one state to the next. The equations stand in ../../cells.py.
+ */
+#ifndef CHARRNN_NETWORK_H
+#define CHARRNN_NETWORK_H
+
+#include "product.h"
+
+enum { RNN, LSTM, GRU, MIN_LSTM, MIN_GRU };
+
+typedef struct {
+    matrix input, recurrent;  /* (G H, D) and (G H, H); without panels, there is none */
+    const float *table;       /* (V, G H): W x + b for each character, in place of `input`; or null */
+    const float *bias;        /* (G H): all that is added to W x */
+    const float *inner;       /* of a GRU (H): what is added to U_n h */
+    long D;
+    int residual;
+} layer;
+
+typedef struct {
+    int cell, gates;
+    long V, H, S, layers, width;  /* the width of the widest input */
+    const float *embedding;       /* (V, D) */
+    const layer *layer;
+    matrix head;                  /* (V, H) */
+    const float *head_bias;
+} network;
+
+/* out (rows, gates N) = x (rows, K) m + bias. */
+static void affine(const matrix *m, const float *bias, const float *x, long x_step, long rows, float *out) {
+    vec sum[MOST_ROWS * MOST_VECTORS];
+    int wide = m->nr / m->gates;
+    for (long p = 0; p < panel_count(m); p++)
+        for (long row = 0, some; row < rows; row += some) {
+            some = rows_of_block(m, row, rows);
+            product(m, p, x + row * x_step, x_step, (int)some, sum);
+            for (long i = 0; i < some; i++)
+                for (int v = 0; v < m->nr; v++) {
+                    long column = (p * wide + v % wide) * LANES, at = v / wide * m->N + column;
+                    if (column >= m->N) continue;
+                    store(out + (row + i) * m->gates * m->N + at, sum[i * m->nr + v] + load(bias + at, m->N - column),
+                          m->N - column);
+                }
+        }
+}
+
+/* A unit's next h, for a vector of units from j: `x` is W x + b there, `u` has U h of each gate. A cell's c is changed. */
+INLINE vec unit(const network *n, const layer *l, const float *x, const vec *u, float *state, long j) {
+    long H = n->H, count = H - j;
+    switch (n->cell) {
+    case RNN: return tanh_of(load(x, count) + u[0]);
+    case LSTM: {
+        vec i = sigmoid(load(x, count) + u[0]), f = sigmoid(load(x + H, count) + u[1]);
+        vec g = tanh_of(load(x + 2 * H, count) + u[2]), o = sigmoid(load(x + 3 * H, count) + u[3]);
+        vec c = f * load(state + H + j, count) + i * g;
+        store(state + H + j, c, count);
+        return o * tanh_of(c);
+    }
+    case GRU: {
+        vec r = sigmoid(load(x, count) + u[0]), z = sigmoid(load(x + H, count) + u[1]);
+        vec new = tanh_of(load(x + 2 * H, count) + r * (u[2] + load(l->inner + j, count)));
+        return new + z * (load(state + j, count) - new);
+    }
+    case MIN_LSTM: {  /* f / (f + i) by e^−f and e^−i, both times e^m: see scan.c */
+        vec f = load(x, count), i = load(x + H, count), m = min_of(all(0.0f), min_of(f, i));
+        vec keep = exp_of(m) + exp_of(m - i), add = exp_of(m) + exp_of(m - f), share = 1.0f / (keep + add);
+        return keep * share * load(state + j, count) + add * share * load(x + 2 * H, count);
+    }
+    default: {
+        vec z = sigmoid(load(x, count));
+        return (1.0f - z) * load(state + j, count) + z * load(x + H, count);
+    }
+    }
+}
+
+/* One step of a layer for some rows. What W x + b is of a row stands at row `tokens[row]` of `inputs`, or at its own if there
+ * are no tokens. The states (rows, S) become the next ones; y (rows, y_step) the new h. */
+static void advance(const network *n, const layer *l, const float *inputs, const int64_t *tokens, float *state, long rows,
+                    float *y, long y_step, int backwards) {
+    const matrix *m = &l->recurrent;
+    vec sum[MOST_ROWS * MOST_VECTORS] = {};
+    long panels = panel_count(m);
+    for (long at = 0; at < panels; at++) {
+        long p = backwards ? panels - 1 - at : at;
+        for (long row = 0, some; row < rows; row += some) {
+            some = rows_of_block(m, row, rows);
+            if (m->panels) product(m, p, state + row * n->S, n->S, (int)some, sum);
+            for (long i = row; i < row + some; i++) {
+                const float *x = inputs + (tokens ? tokens[i] : i) * n->gates * n->H;
+                long j = p * panel_width(m);
+                for (int v = 0; v < m->nr / m->gates && j < n->H; v++, j += LANES)
+                    store(y + i * y_step + j, unit(n, l, x + j, sum + (i - row) * m->nr + v, state + i * n->S, j), n->H - j);
+            }
+        }
+    }
+    for (long i = 0; i < rows; i++) memcpy(state + i * n->S, y + i * y_step, n->H * sizeof *y);
+}
+
+INLINE void add_to(float *x, const float *y, long count) {
+    for (long i = 0; i < count; i++) x[i] += y[i];
+}
+
+#endif
