@@ -1,4 +1,4 @@
-"""A recurrent network's weights as the C code reads them (`kernels/network.py`): packed at first use, and after changes.
+"""A recurrent network's weights as the C code reads them: packed at first use, and after changes.
 
 What is packed is kept beside the model, not in it: a copy of a model is a copy of its weights alone.
 """
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from charrnn.models.cells import Cell
@@ -71,6 +72,26 @@ def _layer(core: Tensor | nn.Module, residual: bool) -> Layer:
     return Layer(w, u, torch.cat((b[:gates] + c[:gates], b[gates:])), c[gates:], residual)
 
 
+def read(network: Network, tokens: Tensor, state: State) -> tuple[Tensor, State]:
+    """One text through a network.
+
+    Args:
+        network: the weights.
+        tokens: (1, T) int64.
+        state: of each layer (1, S); it is not changed.
+
+    Returns:
+        Logits (1, T, V) and the state after the last token.
+    """
+    states = _arrays(state)
+    logits = network.read(tokens[0].cpu().numpy(), states)
+    return torch.from_numpy(logits)[None], tuple(map(torch.from_numpy, states))
+
+
+def _arrays(state: State) -> list[NDArray[np.float32]]:
+    return [np.array(part.detach().cpu().numpy(), np.float32, order="C") for part in state]
+
+
 class PackedStepper:
     """A Stepper in C.
 
@@ -85,7 +106,7 @@ class PackedStepper:
         if state is None:
             states = [np.zeros(size, np.float32) for size in sizes]
         else:
-            states = [np.array(part.detach().numpy(), np.float32, order="C") for part in state]
+            states = _arrays(state)
             assert [part.shape for part in states] == sizes
         self._begun = state is not None
         self._step = Step(network, states, batch_size)

@@ -52,6 +52,29 @@ def test_steps_are_those_of_the_modules(cell: str, shape: str) -> None:
 
 
 @needs_compiler
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_long_text_is_read_as_by_the_modules(cell: str, shape: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Layers side by side, with fewer threads than layers and with more."""
+    monkeypatch.setattr(compiled, "GRAIN", 1)
+    model = make(*SHAPES[shape], cell)
+    tokens = torch.from_numpy(texts(model.vocab_size, 1, 400)).t()
+    expected, end = model(tokens)
+    before = torch.get_num_threads()
+    try:
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
+            with torch.no_grad():
+                first, state = model(tokens[:, :17])
+                second, state = model(tokens[:, 17:], state)
+            torch.testing.assert_close(torch.cat((first, second), 1), expected, atol=1e-5, rtol=1e-5)
+            for found, want in zip(state, end, strict=True):
+                torch.testing.assert_close(found, want, atol=1e-5, rtol=1e-5)
+    finally:
+        torch.set_num_threads(before)
+
+
+@needs_compiler
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_row_is_the_same_to_the_last_bit_whatever_is_beside_it(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiled, "GRAIN", 1)
@@ -138,5 +161,8 @@ def test_what_is_not_done_in_c(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_way")
 @pytest.mark.parametrize("token", [-1, 5])
 def test_a_token_that_there_is_not(token: int) -> None:
+    model = make(*SHAPES["small"])
     with pytest.raises(IndexError):
-        stepper(make(*SHAPES["small"])).read(np.array([token]))
+        stepper(model).read(np.array([token]))
+    with pytest.raises(IndexError), torch.no_grad():
+        model(torch.full((1, 20), token))

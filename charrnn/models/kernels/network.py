@@ -23,9 +23,10 @@ from charrnn.models.kernels.compiled import address, threads
 Floats = NDArray[np.float32]
 
 MOST_TABLE_ROWS = 1024
-"""Characters up to which the first layer's product is looked up: a table costs as much as that many look-ups save, and a
-page of text should gain by it."""
+"""Characters up to which the first layer's product is looked up: a table costs as much as that many look-ups save, and
+a page of text should gain by it."""
 ALIGNMENT = 64
+OUT_OF_MEMORY = -2
 
 
 @dataclass(frozen=True)
@@ -179,6 +180,38 @@ class Network:
         """For the C functions."""
         return ctypes.c_void_p(ctypes.addressof(self._network))
 
+    def read(self, tokens: NDArray[np.int64], states: Sequence[Floats]) -> Floats:
+        """One text, in order.
+
+        Args:
+            tokens: (T,), T ≥ 1.
+            states: of each layer (S,), changed.
+
+        Returns:
+            (T, V), the logits after each token.
+
+        Raises:
+            IndexError: there is no such token.
+        """
+        logits = np.empty((len(tokens), self.vocab_size), np.float32)
+        tokens = np.ascontiguousarray(tokens)
+        pointers = (ctypes.c_void_p * len(states))(*(state.ctypes.data for state in states))
+        read = self.compiled.network_read
+        read.restype = ctypes.c_long
+        bad = read(
+            self.address, tokens.ctypes.data_as(ctypes.c_void_p), pointers, logits.ctypes.data_as(ctypes.c_void_p),
+            ctypes.c_long(len(tokens)), threads(self.depth + 1, len(tokens) * self.work),
+        )  # fmt: skip
+        if bad == OUT_OF_MEMORY:
+            raise MemoryError("what stands between the layers of a network")
+        self.check(bad, tokens)
+        return logits
+
+    def check(self, bad: int, tokens: NDArray[np.int64]) -> None:
+        """Raise IndexError if the C code stopped at a token."""
+        if bad >= 0:
+            raise IndexError(f"token {tokens[bad]} of a vocabulary of {self.vocab_size}")
+
 
 class Step:
     """B texts that are read side by side, a character at a time.
@@ -214,7 +247,5 @@ class Step:
             IndexError: there is no such token.
         """
         self._tokens[:] = tokens
-        bad = self._step(*self._arguments)
-        if bad >= 0:
-            raise IndexError(f"token {self._tokens[bad]} of a vocabulary of {self.network.vocab_size}")
+        self.network.check(self._step(*self._arguments), self._tokens)
         return self._logits
