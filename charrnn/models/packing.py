@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from charrnn.models.cells import Cell
 from charrnn.models.kernels.compiled import library
 from charrnn.models.kernels.network import Layer, Network, Step
-from charrnn.models.stepping import Logits, Tokens
+from charrnn.models.stepping import Logits, Stepper, Tokens
 
 if TYPE_CHECKING:
     from charrnn.models.language_model import State
@@ -92,7 +92,7 @@ def _arrays(state: State) -> list[NDArray[np.float32]]:
     return [np.array(part.detach().cpu().numpy(), np.float32, order="C") for part in state]
 
 
-class PackedStepper:
+class PackedStepper(Stepper):
     """A Stepper in C.
 
     Args:

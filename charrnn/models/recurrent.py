@@ -14,9 +14,6 @@ from charrnn.models.language_model import State
 from charrnn.models.packing import PackedStepper, packed, read
 from charrnn.models.stepping import PlainStepper, Stepper
 
-LONG = 16
-"""Characters from which on one text is read in C, where no gradients are wanted."""
-
 
 class RecurrentModel(nn.Module):
     """A language model of stacked recurrent cells.
@@ -63,10 +60,9 @@ class RecurrentModel(nn.Module):
         """See LanguageModel.__call__."""
         if state is None:
             state = self.empty_state(tokens.shape[0])
-        if len(tokens) == 1 and tokens.shape[1] >= LONG and not torch.is_grad_enabled():
-            network = packed(self)
-            if network is not None:
-                return read(network, tokens, state)
+        network = packed(self) if len(tokens) == 1 and tokens.numel() and not torch.is_grad_enabled() else None
+        if network is not None:
+            return read(network, tokens, state)
         x = self.embedding(tokens.to(self.device))
         after = []
         for cell, before in zip(self.cells, state, strict=True):

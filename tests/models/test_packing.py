@@ -95,6 +95,19 @@ def test_a_row_is_the_same_to_the_last_bit_whatever_is_beside_it(cell: str, monk
         torch.set_num_threads(before)
 
 
+@needs_compiler
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_text_read_at_once_is_that_read_in_steps_to_the_last_bit(cell: str) -> None:
+    """So it makes no difference to a text how much of it was a prime, or where it was interrupted."""
+    model = make(*SHAPES["odd"], cell)
+    tokens = texts(model.vocab_size, 1, 100)
+    with torch.no_grad():
+        logits, state = model(torch.from_numpy(tokens).t())
+    steps = stepper(model)
+    assert all(np.array_equal(steps.read(now), logits[:, t].numpy()) for t, now in enumerate(tokens))
+    assert all(torch.equal(part, other) for part, other in zip(steps.state or (), state, strict=True))
+
+
 @pytest.fixture(params=["c", "pytorch"])
 def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "pytorch":
