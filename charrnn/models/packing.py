@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from charrnn.models.cells import Cell
 from charrnn.models.kernels.compiled import library
-from charrnn.models.kernels.network import Layer, Network, Step
+from charrnn.models.kernels.network import Layer, PackedNetwork, Step
 from charrnn.models.stepping import Logits, Stepper, Tokens
 
 if TYPE_CHECKING:
@@ -23,13 +23,19 @@ if TYPE_CHECKING:
     from charrnn.models.recurrent import RecurrentModel
 
 _Mark = tuple[tuple[int, int], ...]
-_packed: weakref.WeakKeyDictionary[RecurrentModel, tuple[_Mark, Network]] = weakref.WeakKeyDictionary()
+_packed: weakref.WeakKeyDictionary[RecurrentModel, dict[bool, tuple[_Mark, PackedNetwork]]] = (
+    weakref.WeakKeyDictionary()
+)
 
 
-def packed(model: RecurrentModel) -> Network | None:
+def packed(model: RecurrentModel, is_rounded: bool = False) -> PackedNetwork | None:
     """The network in C, if there is a compiler, and if C does what the model does now.
 
     That is: single precision, on a CPU, no gradients, no dropout.
+
+    Args:
+        model: the network.
+        is_rounded: whether to round the matrices of its layers to 8 bits.
     """
     weight = model.head.weight
     if weight.device.type != "cpu" or weight.dtype != torch.float32 or torch.is_autocast_enabled("cpu"):
@@ -37,8 +43,8 @@ def packed(model: RecurrentModel) -> Network | None:
     compiled = None if model.training and model.config.dropout else library()
     if compiled is None:
         return None
-    mark = _mark(model)
-    if mark is None or mark != _packed.get(model, (None, None))[0]:
+    mark, known = _mark(model), _packed.setdefault(model, {})
+    if mark is None or is_rounded not in known or mark != known[is_rounded][0]:
         layers, width = [], model.embedding.embedding_dim
         for cell in model.cells:
             assert isinstance(cell, Cell)
@@ -46,11 +52,14 @@ def packed(model: RecurrentModel) -> Network | None:
             width = cell.hidden_size
         head, size = model.head, model.state_sizes[0]
         with torch.no_grad():
-            found = Network(compiled, model.config.cell, size, model.embedding.weight, layers, head.weight, head.bias)
+            embedding = model.embedding.weight
+            found = PackedNetwork(
+                compiled, model.config.cell, size, embedding, layers, head.weight, head.bias, is_rounded
+            )
         if mark is None:
             return found
-        _packed[model] = mark, found
-    return _packed[model][1]
+        known[is_rounded] = mark, found
+    return known[is_rounded][1]
 
 
 def _mark(model: RecurrentModel) -> _Mark | None:
@@ -72,7 +81,7 @@ def _layer(core: Tensor | nn.Module, residual: bool) -> Layer:
     return Layer(w, u, torch.cat((b[:gates] + c[:gates], b[gates:])), c[gates:], residual)
 
 
-def read(network: Network, tokens: Tensor, state: State) -> tuple[Tensor, State]:
+def read(network: PackedNetwork, tokens: Tensor, state: State) -> tuple[Tensor, State]:
     """One text through a network.
 
     Args:
@@ -101,7 +110,7 @@ class PackedStepper(Stepper):
         batch_size: B.
     """
 
-    def __init__(self, network: Network, state: State | None, batch_size: int) -> None:
+    def __init__(self, network: PackedNetwork, state: State | None, batch_size: int) -> None:
         sizes = [(batch_size, network.state_size)] * network.depth
         if state is None:
             states = [np.zeros(size, np.float32) for size in sizes]

@@ -1,7 +1,7 @@
 """A recurrent network that reads without learning, in C: its weights packed once, in the order of their use.
 
-`Network` is made of tensors and knows no module. What it computes is what the cells of `cells.py` define, in single
-precision on a CPU; there is no slow version of it here, for the modules themselves are that.
+`PackedNetwork` is made of tensors and knows no module. What it computes is what the cells of `cells.py` define, on a CPU;
+there is no slow version of it here, for the modules themselves are that.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ class _Matrix(ctypes.Structure):
         ("gates", ctypes.c_int),
         ("nr", ctypes.c_int),
         ("half", ctypes.c_int),
+        ("bytes", ctypes.c_int),
     )
 
 
@@ -87,7 +88,7 @@ class _Network(ctypes.Structure):
     )
 
 
-class Network:
+class PackedNetwork:
     """A copy of a network's weights, as the C code reads them.
 
     Args:
@@ -98,6 +99,7 @@ class Network:
         layers: from the first to the last.
         head: (V, H).
         head_bias: (V,).
+        is_rounded: whether the layers' matrices are of 8 bits; tables, head, sums and states are not.
 
     Attributes:
         vocab_size: V.
@@ -117,6 +119,7 @@ class Network:
         layers: Sequence[Layer],
         head: Tensor,
         head_bias: Tensor,
+        is_rounded: bool = False,
     ) -> None:
         self.compiled = compiled
         self.vocab_size, self.hidden_size = head.shape
@@ -137,13 +140,13 @@ class Network:
         for number, (to, layer) in enumerate(zip(packed, layers, strict=True)):
             nr = 2 if self.gates == 1 else self.gates
             to.D, to.residual = layer.input.shape[1], layer.residual
-            to.recurrent.N, to.recurrent.gates, to.recurrent.nr = self.hidden_size, self.gates, nr
+            for matrix in (to.recurrent, to.input):
+                matrix.N, matrix.gates, matrix.nr, matrix.bytes = self.hidden_size, self.gates, nr, is_rounded
             if layer.recurrent is not None:
                 to_pack.append((to.recurrent, layer.recurrent))
             if number == 0 and table is not None:
                 to.table = self._keep(table)
             else:
-                to.input.N, to.input.gates, to.input.nr = self.hidden_size, self.gates, nr
                 to_pack.append((to.input, layer.input))
             to.bias = self._keep(layer.bias)
             to.inner = None if layer.inner is None else self._keep(layer.inner)
@@ -225,11 +228,11 @@ class Step:
         states: after the last step.
     """
 
-    def __init__(self, network: Network, states: Sequence[Floats], batch_size: int) -> None:
+    def __init__(self, network: PackedNetwork, states: Sequence[Floats], batch_size: int) -> None:
         self.network, self.states = network, states
         self._tokens = np.zeros(batch_size, np.int64)
         self._logits = np.empty((batch_size, network.vocab_size), np.float32)
-        sizes = (network.width, network.width, network.gates * network.hidden_size)
+        sizes = (network.width, network.width, network.gates * network.hidden_size, network.width // 4 + 3)
         self._work = [np.empty((batch_size, size), np.float32) for size in sizes]
         self._pointers = (ctypes.c_void_p * len(states))(*(state.ctypes.data for state in states))
         arrays = (array.ctypes.data_as(ctypes.c_void_p) for array in (*self._work, self._logits))

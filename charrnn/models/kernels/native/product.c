@@ -2,7 +2,7 @@
 #include "product.h"
 
 void pack(const matrix *m, const float *w, long column_step, long row_step, long p) {
-    float *panel = m->panels + p * panel_size(m);
+    float *panel = panel_of(m, p);
     int wide = m->nr / m->gates;
     for (long first = 0, last; first < m->K; first = last) {  /* a few rows at a time, so that what is written stays near */
         last = first + LANES < m->K ? first + LANES : m->K;
@@ -69,7 +69,7 @@ INLINE void sums(const int rows, const int nr, const void *a, long a_step, const
 #define CASE_OF_4(rows) CASE(rows, 4, 0)
 
 void product(const matrix *m, long p, const void *a, long a_step, int rows, vec *out) {
-    const float *panel = m->panels + p * panel_size(m);
+    const float *panel = panel_of(m, p);
     switch ((rows * 16 + m->nr) * 2 + m->half) {
         CASES(1) CASES(2) CASES(3) CASES(4)
         CASE_OF_4(1) CASE_OF_4(2)

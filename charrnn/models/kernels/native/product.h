@@ -23,14 +23,18 @@
 #endif
 
 typedef struct {
-    float *panels;     /* [panel][k][nr][LANES]; in half precision [panel][k / 2][nr][LANES][2] of bfloat16 */
+    void *panels;      /* [panel][k][nr][LANES]; in half precision [panel][k / 2][nr][LANES][2] of bfloat16; see bytes.h */
     long K, N;         /* what is summed over; columns of a gate */
-    int gates, nr, half;
+    int gates, nr, half, bytes;
 } matrix;
 
 INLINE long panel_width(const matrix *m) { return (long)(m->nr / m->gates) * LANES; }
 INLINE long panel_count(const matrix *m) { return (m->N + panel_width(m) - 1) / panel_width(m); }
-INLINE long panel_size(const matrix *m) { return m->K * m->nr * LANES / (m->half ? 2 : 1); }  /* in floats */
+INLINE long panel_size(const matrix *m) {  /* in floats */
+    return m->bytes ? ((m->K + 3) / 4 + 2) * m->nr * LANES : m->K * m->nr * LANES / (m->half ? 2 : 1);
+}
+
+INLINE void *panel_of(const matrix *m, long p) { return (float *)m->panels + p * panel_size(m); }
 
 INLINE size_t panel_bytes(const matrix *m) { return (panel_count(m) * panel_size(m) * 4 + 63) / 64 * 64; }
 
@@ -43,7 +47,7 @@ void product(const matrix *m, long p, const void *a, long a_step, int rows, vec 
 
 /* The largest blocks of rows, all but equal in size. */
 INLINE int rows_of_block(const matrix *m, long first, long last) {
-    long most = ROWS_AT_ONCE(m->nr), blocks = (last - first + most - 1) / most;
+    long most = m->bytes ? 4 : ROWS_AT_ONCE(m->nr), blocks = (last - first + most - 1) / most;
     return (int)((last - first + blocks - 1) / blocks);
 }
 
