@@ -5,7 +5,7 @@
 Minutes. Figures are medians over rounds, peers and ours in turns; ratios are medians of those within a round. Parts:
   one      one text of 1,000 characters on one thread, from a model that has written nothing yet: packing, drawing and
            decoding are in it. `loop` is nn.LSTM, one step, softmax, multinomial, .item() (a part of the characters,
-           for it is slow); `numpy` is a step with a table in place of the first layer's product, softmax and a draw.
+           for it is slow); `int8` is ours with weights of 8 bits; `numpy` is a step with a table in place of the first layer's product, softmax and a draw.
   many     64 and 1,024 texts side by side, drawing and decoding included
   scoring  a text of 1,000,000 characters in order, state carried, all threads; beside the same in PyTorch's layers
            (a part of it). The text is random, which makes no difference.
@@ -28,7 +28,10 @@ from machine import machine
 from training import PEERS, VOCAB_SIZE, Peer, times
 
 from charrnn import ModelConfig, RecurrentModel, SamplingConfig, Vocabulary, evaluate
-from charrnn.models.kernels.compiled import SWITCH
+from charrnn.models import packing
+from charrnn.models.kernels import compiled
+from charrnn.models.language_model import LanguageModel
+from charrnn.models.rounding import rounded
 from charrnn.sampling.generate import begin
 
 Row = dict[str, Any]
@@ -46,7 +49,7 @@ def make(cell: str, layers: int, width: int) -> RecurrentModel:
     return RecurrentModel(ModelConfig(cell, layers, width, residual=False), VOCAB_SIZE).eval()
 
 
-def ours(model: RecurrentModel, count: int, length: int) -> int:
+def ours(model: LanguageModel, count: int, length: int) -> int:
     """Write texts, whole; how many characters."""
     writing = begin(model, VOCABULARY, SamplingConfig(length=length, seed=0), count=count)
     written = 0
@@ -110,7 +113,11 @@ def one(shapes: tuple[tuple[str, int, int], ...], length: int, rounds: int) -> l
     for cell, layers, width in shapes:
         models = [make(cell, layers, width) for _ in range(rounds + 1)]
         steps: dict[str, Callable[[], object]] = {"ours": lambda models=models: ours(models.pop(), 1, length)}  # type: ignore[misc]
-        lengths = {"ours": length, "numpy": length}
+        lengths = {"ours": length, "int8": length, "numpy": length}
+        others = [rounded(model) for model in models] if compiled.library() else []
+        if others:
+            packing._packed.clear()
+            steps["int8"] = lambda others=others: ours(others.pop(), 1, length)  # type: ignore[misc]
         if cell == "lstm":
             write = in_numpy(models[0])
             steps["numpy"] = lambda write=write: write(length)  # type: ignore[misc]
@@ -126,7 +133,7 @@ def one(shapes: tuple[tuple[str, int, int], ...], length: int, rounds: int) -> l
         row: Row = {"cell": cell, "shape": f"{layers}x{width}"}
         row["microseconds_per_char"] = {name: round(1e6 * statistics.median(s), 1) for name, s in each.items()}
         row["chars_per_second"] = round(1 / statistics.median(each["ours"]))
-        for name in each.keys() - {"ours"}:
+        for name in each.keys() - {"ours", "int8"}:
             ratios = [peer / mine for peer, mine in zip(each[name], each["ours"], strict=True)]
             row[f"times_{name}"] = round(statistics.median(ratios), 1)
         rows.append(row)
@@ -159,12 +166,12 @@ def scoring(shapes: tuple[tuple[str, int, int], ...], length: int, rounds: int) 
         model = make(cell, layers, width)
 
         def in_pytorch(model: RecurrentModel = model) -> None:
-            before, os.environ[SWITCH] = os.environ.get(SWITCH), "0"
+            before, os.environ[compiled.SWITCH] = os.environ.get(compiled.SWITCH), "0"
             evaluate(model, ids[: length // 10])
             if before is None:
-                del os.environ[SWITCH]
+                del os.environ[compiled.SWITCH]
             else:
-                os.environ[SWITCH] = before
+                os.environ[compiled.SWITCH] = before
 
         def in_c(model: RecurrentModel = model) -> None:
             evaluate(model, ids)

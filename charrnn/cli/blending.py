@@ -87,9 +87,7 @@ class Blended:
         return load_marks(path, self.model, identity_of(self.checkpoints, self.weights))
 
 
-def load_blended(
-    name: str | None, mixed: Sequence[str], device: torch.device, is_rounded: bool = False
-) -> Blended:
+def load_blended(name: str | None, mixed: Sequence[str], device: torch.device, is_rounded: bool = False) -> Blended:
     """Load what was named.
 
     Args:

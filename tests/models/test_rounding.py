@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from charrnn.config import CELLS, ModelConfig, NgramConfig
 from charrnn.errors import ModelError
@@ -38,7 +38,7 @@ def of_bits(x: Tensor) -> Tensor:
 def test_it_is_an_lstm_whose_factors_are_rounded() -> None:
     model = network("lstm")
     found, _ = rounded(model)(TOKENS)
-    cells = [cell.core.all_weights[0] for cell in model.cells]  # type: ignore[union-attr]
+    cells = [core.all_weights[0] for core in model.modules() if isinstance(core, nn.LSTM)]
     h, c = [torch.zeros(B, 33)] * 3, [torch.zeros(B, 33)] * 3
     for t in range(T):
         x = model.embedding(TOKENS[:, t])
