@@ -4,8 +4,9 @@
 
 Minutes. Figures are medians over rounds, peers and ours in turns; ratios are medians of those within a round. Parts:
   one      one text of 1,000 characters on one thread, from a model that has written nothing yet: packing, drawing and
-           decoding are in it. `loop` is nn.LSTM, one step, softmax, multinomial, .item() (a part of the characters,
-           for it is slow); `int8` is ours with weights of 8 bits; `numpy` is a step with a table in place of the first layer's product, softmax and a draw.
+           decoding are in it. `int8` is ours with weights of 8 bits. `loop` is nn.LSTM, one step, softmax, multinomial,
+           .item() (a part of the characters, for it is slow); `numpy` is a step with a table in place of the first
+           layer's product, softmax and a draw.
   many     64 and 1,024 texts side by side, drawing and decoding included
   scoring  a text of 1,000,000 characters in order, state carried, all threads; beside the same in PyTorch's layers
            (a part of it). The text is random, which makes no difference.

@@ -12,6 +12,7 @@ from charrnn.config import ModelConfig
 from charrnn.models.cells import Cell, make_cell
 from charrnn.models.language_model import State
 from charrnn.models.packing import PackedStepper, packed, read
+from charrnn.models.recorded import RecordedStepper
 from charrnn.models.stepping import PlainStepper, Stepper
 
 
@@ -75,6 +76,8 @@ class RecurrentModel(nn.Module):
 
     def stepper(self, state: State | None, batch_size: int) -> Stepper:
         """See `stepping.stepper`. In C, a text's figures are the same to the last bit, whatever is read beside it."""
+        if self.device.type == "cuda":
+            return RecordedStepper(self, state, batch_size)
         network = packed(self)
         return PlainStepper(self, state) if network is None else PackedStepper(network, state, batch_size)
 

@@ -1,7 +1,7 @@
 """A recurrent network that reads without learning, in C: its weights packed once, in the order of their use.
 
-`PackedNetwork` is made of tensors and knows no module. What it computes is what the cells of `cells.py` define; there is
-no slow version of it here, for the modules themselves are that.
+`PackedNetwork` is made of tensors and knows no module. What it computes is what the cells of `cells.py` define; there
+is no slow version of it here, for the modules themselves are that.
 """
 
 from __future__ import annotations
