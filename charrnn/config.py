@@ -314,7 +314,7 @@ class SamplingConfig(Checked):
     )  # fmt: skip
     precision: str = option(
         "float32", "Of a network's weights: float32, or int8, which is faster on a CPU and all but the same.",
-        check=one_of(WRITING_PRECISIONS),
+        check=OneOf(WRITING_PRECISIONS),
     )  # fmt: skip
     seed: int | None = option(None, "Seed; a new one each time if not said.", check=between(0))
 
