@@ -5,8 +5,8 @@
 Minutes. Figures are medians over rounds, peers and ours in turns; ratios are medians of those within a round. Parts:
   one      one text of 1,000 characters on one thread, from a model that has written nothing yet: packing, drawing and
            decoding are in it. `int8` is ours with weights of 8 bits. `loop` is nn.LSTM, one step, softmax, multinomial,
-           .item() (a part of the characters, for it is slow); `numpy` is a step with a table in place of the first
-           layer's product, softmax and a draw.
+           .item(), in a process of its own (a part of the characters, for it is slow); `numpy` is a step with a table
+           in place of the first layer's product, softmax and a draw.
   many     64 and 1,024 texts side by side, drawing and decoding included
   scoring  a text of 1,000,000 characters in order, state carried, all threads; beside the same in PyTorch's layers
            (a part of it). The text is random, which makes no difference.
@@ -18,6 +18,8 @@ import argparse
 import json
 import os
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -74,6 +76,40 @@ def loop(cell: str, layers: int, width: int) -> Callable[[int], None]:
     return write
 
 
+class LoopOfItsOwn:
+    """That program in a process of its own, as it would be run.
+
+    In one where much memory was used before, the C library keeps what oneDNN needs for its copies of the weights at
+    each call, and a loop over 3x512 is some times as fast; in its own it asks the system for that each time.
+    """
+
+    def __init__(self, cell: str, layers: int, width: int) -> None:
+        command = [sys.executable, __file__, "--loop", cell, str(layers), str(width)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __call__(self, length: int) -> None:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(f"{length}\n")
+        self.process.stdin.flush()
+        self.process.stdout.readline()
+
+    def end(self) -> None:
+        """Let it go."""
+        assert self.process.stdin
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def serve_loop(cell: str, layers: int, width: int) -> None:
+    """What that process does: each line on standard input is how many characters to write."""
+    torch.set_num_threads(1)
+    write = loop(cell, layers, width)
+    for line in sys.stdin:
+        write(int(line))
+        print("written", flush=True)
+
+
 def in_numpy(model: RecurrentModel) -> Callable[[int], tuple[list[int], Any]]:
     """An LSTM's step in numpy, its table made first; gives the characters drawn and the logits of the last."""
     weights = {name: tensor.detach().numpy() for name, tensor in model.named_parameters()}
@@ -107,7 +143,7 @@ def in_numpy(model: RecurrentModel) -> Callable[[int], tuple[list[int], Any]]:
     return write
 
 
-def one(shapes: tuple[tuple[str, int, int], ...], length: int, rounds: int) -> list[Row]:
+def one(shapes: tuple[tuple[str, int, int], ...], length: int, rounds: int, quick: bool) -> list[Row]:
     """One text, each shape."""
     rows = []
     torch.set_num_threads(1)
@@ -122,14 +158,17 @@ def one(shapes: tuple[tuple[str, int, int], ...], length: int, rounds: int) -> l
         if cell == "lstm":
             write = in_numpy(models[0])
             steps["numpy"] = lambda write=write: write(length)  # type: ignore[misc]
+        slow: LoopOfItsOwn | Callable[[int], None] | None = None
         if cell in PEERS:
-            slow = loop(cell, layers, width)
+            slow = loop(cell, layers, width) if quick else LoopOfItsOwn(cell, layers, width)
             slow(2)
             started = time.perf_counter()
             slow(5)
             lengths["loop"] = min(length, max(5, int(LOOP_SECONDS / (time.perf_counter() - started) * 5)))
             steps["loop"] = lambda slow=slow, count=lengths["loop"]: slow(count)  # type: ignore[misc]
         seconds = times(steps, rounds)
+        if isinstance(slow, LoopOfItsOwn):
+            slow.end()
         each = {name: [s / lengths[name] for s in found] for name, found in seconds.items()}
         row: Row = {"cell": cell, "shape": f"{layers}x{width}"}
         row["microseconds_per_char"] = {name: round(1e6 * statistics.median(s), 1) for name, s in each.items()}
@@ -198,13 +237,18 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--only", choices=PARTS, action="append", help="may be said several times")
     parser.add_argument("--quick", action="store_true", help="tiny; the figures mean nothing")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--loop", nargs=3, metavar=("CELL", "LAYERS", "WIDTH"), help="for this program's own use")
     options = parser.parse_args(arguments)
+    if options.loop:
+        cell, layers, width = options.loop
+        serve_loop(cell, int(layers), int(width))
+        return
     shapes = QUICK_SHAPES if options.quick else SHAPES
     threads = torch.get_num_threads()
     result: Row = {"machine": machine(), "openblas_num_threads": os.environ.get("OPENBLAS_NUM_THREADS")}
     for part in options.only or PARTS:
         if part == "one":
-            result[part] = one(shapes, 20 if options.quick else 1000, options.rounds)
+            result[part] = one(shapes, 20 if options.quick else 1000, options.rounds, options.quick)
         elif part == "many":
             result[part] = many(shapes[:1], 5 if options.quick else 200, options.rounds)
         else:
