@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from torch.nn import functional
 
 from charrnn.config import CELLS
 from charrnn.models.kernels.compiled import address, threads
+from charrnn.models.kernels.pace import Pace
 
 Floats = NDArray[np.float32]
 
@@ -240,8 +242,9 @@ class Step:
         self._step.restype = ctypes.c_long
         self._arguments = (
             network.address, self._tokens.ctypes.data_as(ctypes.c_void_p), self._pointers, *arrays,
-            ctypes.c_long(batch_size), threads(batch_size, batch_size * network.work),
+            ctypes.c_long(batch_size),
         )  # fmt: skip
+        self._pace = Pace(threads(batch_size, batch_size * network.work))
 
     def __call__(self, tokens: NDArray[np.int64]) -> Floats:
         """(B,) tokens → (B, V) logits, which the next step overwrites.
@@ -250,5 +253,7 @@ class Step:
             IndexError: there is no such token.
         """
         self._tokens[:] = tokens
-        self.network.check(self._step(*self._arguments), self._tokens)
+        started = time.perf_counter()
+        self.network.check(self._step(*self._arguments, self._pace.threads), self._tokens)
+        self._pace.took(time.perf_counter() - started)
         return self._logits
