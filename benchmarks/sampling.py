@@ -252,7 +252,7 @@ def main(arguments: list[str] | None = None) -> None:
         elif part == "many":
             result[part] = many(shapes[:1], 5 if options.quick else 200, options.rounds)
         else:
-            some = shapes if options.quick else (("lstm", 2, 192), *SHAPES[1:4])
+            some = shapes if options.quick else (("lstm", 2, 192), ("lstm", 2, 256), ("gru", 2, 256))
             result[part] = scoring(some, 200 if options.quick else 1_000_000, max(1, options.rounds // 2))
         torch.set_num_threads(threads)
         if options.out:
