@@ -6,6 +6,7 @@ Where there is no GPU it says so. Parts, each within ten minutes:
   training     whole steps of the LSTM in four precisions, beside nn.LSTM in the same, and the share of the bound: what
                the products of a step would take at the rate of a large one in the same precision, in this run
   layer        a minGRU layer forward and backward beside nn.GRU, and its scan beside the time to move its bytes
+  sampling     an LSTM 3x512 that writes one text, and 4,096 side by side: the stepper, drawing on the device included
   minutes      what a budget of minutes reaches on Tiny Shakespeare, and when it was first below 1.47 nats
   shakespeare  Karpathy's setting, an LSTM 3x512 on all of Shakespeare: when it was first below his loss
 Seconds are without start-up (Python, CUDA, measuring the speed); those of training without validations too. In `bf16`
@@ -23,11 +24,11 @@ from typing import Any
 
 import torch
 from gpu_quality import budgets, karpathys
-from gpu_speed import layer, product_rates, training
+from gpu_speed import layer, product_rates, sampling, training
 from machine import machine
 
 Row = dict[str, Any]
-PARTS = ("training", "layer", "minutes", "shakespeare")
+PARTS = ("training", "layer", "sampling", "minutes", "shakespeare")
 
 
 def rows_of(part: str, options: argparse.Namespace, device: torch.device) -> Iterator[Row]:
@@ -36,6 +37,8 @@ def rows_of(part: str, options: argparse.Namespace, device: torch.device) -> Ite
         yield from training(device, options.rates, options.quick)
     elif part == "layer":
         yield from layer(device, options.rates, options.quick)
+    elif part == "sampling":
+        yield from sampling(device, options.quick)
     elif part == "minutes" and options.text:
         yield from budgets(options.text, options.minutes, options.batch, device)
     elif part == "shakespeare" and options.shakespeare:

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 from training import RATE, VOCAB_SIZE, Peer
@@ -16,6 +18,8 @@ from training import RATE, VOCAB_SIZE, Peer
 from charrnn import ModelConfig, RecurrentModel, TrainingConfig
 from charrnn.models.cells import MinGRU
 from charrnn.models.kernels.gated_scan import gated_scan
+from charrnn.models.recorded import AHEAD, UNRECORDED, RecordedStepper
+from charrnn.models.stepping import Logits, TemperedDraw, Tokens
 from charrnn.training.recipes import weights_of
 from charrnn.training.steps import steps_of
 from charrnn.training.updates import Updates
@@ -202,3 +206,53 @@ def _ratio(slow: list[float], fast: list[float]) -> float:
 def _wait(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+
+
+class Numbers(TemperedDraw):
+    """A TemperedDraw whose random numbers are made at once: 4,096 generators in Python would be what is measured."""
+
+    def __init__(self, count: int) -> None:
+        self.temperature, self.count, self.random = 1.0, count, np.random.default_rng(0)
+
+    def __call__(self, logits: Logits) -> Tokens:
+        """Draw on the host."""
+        sums = np.exp(logits - logits.max(-1, keepdims=True)).cumsum(-1)
+        found: Tokens = (sums < self.uniforms()[:, None] * sums[:, -1:]).sum(-1)
+        return found
+
+    def uniform(self, row: int) -> float:
+        """See TemperedDraw."""
+        return float(self.random.random())
+
+    def uniforms(self) -> NDArray[np.float64]:
+        """See TemperedDraw."""
+        return self.random.random(self.count)
+
+    def upcoming(self, count: int) -> NDArray[np.float64]:
+        """See TemperedDraw."""
+        return self.random.random((self.count, count))
+
+
+def sampling(device: torch.device, quick: bool) -> Iterator[Row]:
+    """Texts side by side, in float32 and (products in) TF32."""
+    for count in (1, 4) if quick else (1, 64, 4096):
+        for products in ("highest", "high"):
+            torch.set_float32_matmul_precision(products)
+            torch.manual_seed(0)
+            config = ModelConfig(num_layers=1 if quick else 3, hidden_size=8 if quick else 512)
+            stepper = RecordedStepper(RecurrentModel(config, VOCAB_SIZE).to(device).eval(), None, count)
+            draw, tokens, length = Numbers(count), np.zeros(count, np.int64), 2 * AHEAD if quick else 64 * AHEAD
+            for _ in range(UNRECORDED + 2 * AHEAD):
+                tokens = stepper.draw_next(tokens, draw)
+            started = time.perf_counter()
+            for _ in range(length):
+                tokens = stepper.draw_next(tokens, draw)
+            seconds = time.perf_counter() - started
+            yield {
+                "shape": f"{config.num_layers}x{config.hidden_size}",
+                "texts": count,
+                "products": "float32" if products == "highest" else "tf32",
+                "microseconds_per_step": round(1e6 * seconds / length, 1),
+                "chars_per_second": round(count * length / seconds),
+            }
+    torch.set_float32_matmul_precision("highest")

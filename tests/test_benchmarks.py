@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -20,6 +21,30 @@ def test_gpu_runs_all_its_parts(small_file: Path, tmp_path: Path, monkeypatch: p
     assert result["quick"]
     assert set(gpu.PARTS) <= set(result)
     assert all(row["chars_per_second"] > 0 for part in gpu.PARTS if part != "layer" for row in result[part])
+
+
+def test_sampling_runs_all_its_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import sampling
+
+    threads = torch.get_num_threads()
+    sampling.main(["--quick", "--rounds", "1", "--out", str(tmp_path / "sampling.json")])
+    assert torch.get_num_threads() == threads
+    result = json.loads((tmp_path / "sampling.json").read_text(encoding="utf-8"))
+    assert all(row["chars_per_second"] > 0 for part in sampling.PARTS for row in result[part])
+    assert {"times_loop", "times_numpy"} <= set(result["one"][0])
+
+
+def test_the_numpy_peer_is_an_lstm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ratio to something else would mean nothing."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import sampling
+
+    model = sampling.make("lstm", 2, 8)
+    tokens, logits = sampling.in_numpy(model)(5)
+    with torch.no_grad():
+        expected = model(torch.tensor([[0, *tokens[:-1]]]))[0][0, -1]
+    torch.testing.assert_close(torch.from_numpy(logits), expected)
 
 
 def test_without_a_gpu_it_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,14 +2,19 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 
 from charrnn.config import CELLS, OPTIMIZERS, ModelConfig, SamplingConfig, TrainingConfig
 from charrnn.models.kernels.gated_scan import gated_scan
 from charrnn.models.kernels.scan import _triton, scan
+from charrnn.models.recorded import RecordedStepper
 from charrnn.models.recurrent import RecurrentModel
+from charrnn.models.stepping import PlainStepper, stepper
+from charrnn.sampling.decoding import Tempered
 from charrnn.sampling.generate import generate
+from charrnn.sampling.randomness import Uniforms
 from charrnn.scoring.evaluate import evaluate
 from charrnn.text.corpus import Corpus
 from charrnn.text.streams import Streams
@@ -52,6 +57,25 @@ def test_it_trains_scores_and_writes(cell: str, small_corpus: Corpus) -> None:
     assert last.score.bits_per_char == pytest.approx(on_cpu.bits_per_char, abs=1e-3)
     text = "".join(generate(model, small_corpus.vocabulary, SamplingConfig(length=100, seed=0), "to "))
     assert len(text) == 100
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_recorded_steps_write_what_single_steps_write(cell: str) -> None:
+    """Not run yet."""
+    torch.manual_seed(0)
+    model = RecurrentModel(ModelConfig(cell=cell, hidden_size=64), 50).to("cuda").eval()
+    ours, plain = stepper(model, None, 3), PlainStepper(model, None)
+    assert isinstance(ours, RecordedStepper)
+    draws = [Tempered(0.8, Uniforms([1, 2, 3])) for _ in range(2)]
+    tokens = np.arange(3)
+    for number in range(100):
+        found, expected = (one.draw_next(tokens, draw) for one, draw in zip((ours, plain), draws, strict=True))
+        assert np.array_equal(found, expected)
+        if number % 30 == 0:
+            np.testing.assert_allclose(ours.read(found), plain.read(found), atol=1e-4)
+        for part, want in zip(ours.state or (), plain.state or (), strict=True):
+            torch.testing.assert_close(part, want, atol=1e-4, rtol=1e-4)
+        tokens = found
 
 
 @pytest.mark.parametrize("shape", [(2, 1000, 77), (1, 1, 33), (3, 128, 256)])

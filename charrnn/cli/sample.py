@@ -154,7 +154,7 @@ def sample(
     # One character of one stream is too little work to share: threads would only wait for each other.
     if not (ways["--count"] or best_of or beam):
         torch.set_num_threads(1)
-    blend = load_blended(checkpoint, mix or (), choose(device))
+    blend = load_blended(checkpoint, mix or (), choose(device), sampling.precision == "int8")
     if sampling.seed is None:
         sampling = replace(sampling, seed=new_seed())
     source = display.Source(blend, sampling, read, unknown, load_state, "seed" in asked)

@@ -75,11 +75,11 @@ class BlendStepper(Stepper):
     def read(self, tokens: Tokens) -> Logits:
         """See Stepper."""
         pairs = zip(self.steppers, self.log_weights, strict=True)
-        log_probs: Logits = np.logaddexp.reduce([_normal(one.read(tokens)) + weight for one, weight in pairs])
+        log_probs: Logits = np.logaddexp.reduce([normal(one.read(tokens)) + weight for one, weight in pairs])
         return log_probs
 
 
-def _normal(logits: Logits) -> Logits:
+def normal(logits: Logits) -> Logits:
     """Log-probabilities in double precision."""
     wide = logits.astype(np.float64)
     largest = wide.max(-1, keepdims=True)

@@ -14,8 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from charrnn.config import ModelConfig
+from charrnn.models.blend import BlendStepper
 from charrnn.models.language_model import State
 from charrnn.models.recurrent import RecurrentModel
+from charrnn.models.stepping import Stepper
 
 
 class EnsembleModel(nn.Module):
@@ -53,6 +55,15 @@ class EnsembleModel(nn.Module):
             log_probs.append(torch.log_softmax(logits.float(), -1))
             after += new
         return torch.logsumexp(torch.stack(log_probs), 0) - math.log(len(self.networks)), tuple(after)
+
+    def stepper(self, state: State | None, batch_size: int) -> Stepper:
+        """See `stepping.stepper`."""
+        layers, steppers = self.config.num_layers, []
+        for i, network in enumerate(self.networks):
+            assert isinstance(network, RecurrentModel)
+            part = None if state is None else state[i * layers : (i + 1) * layers]
+            steppers.append(network.stepper(part, batch_size))
+        return BlendStepper(steppers, [-math.log(len(steppers))] * len(steppers))
 
 
 Network = RecurrentModel | EnsembleModel

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from charrnn.models.blend import normal
 from charrnn.models.ensemble import Network
 from charrnn.models.language_model import LanguageModel, State
+from charrnn.models.stepping import Logits, Stepper, Tokens, stepper
 
 GATE_SIZE = 16
 LEAST = -15.0
@@ -88,6 +91,63 @@ class MixtureModel(nn.Module):
         weights = self.gate(_features(network.detach(), counts))
         mixed: Tensor = weights[..., :1] * network + weights[..., 1:] * counts
         return mixed
+
+    def stepper(self, state: State | None, batch_size: int) -> MixtureStepper:
+        """See `stepping.stepper`."""
+        before = (None, None) if state is None else (state[:-1], state[-1:])
+        return MixtureStepper(
+            stepper(self.network, before[0], batch_size), stepper(self.counts, before[1], batch_size), self.gate
+        )
+
+
+class MixtureStepper(Stepper):
+    """The steppers of a network and of counts, mixed as by `MixtureModel.mix`, in numpy.
+
+    No sum depends on how many rows there are, as those of a matrix product would.
+
+    Args:
+        network: of log-probabilities but for a constant.
+        counts: of log-probabilities.
+        gate: the mixture's.
+    """
+
+    def __init__(self, network: Stepper, counts: Stepper, gate: nn.Sequential) -> None:
+        self.network, self.counts = network, counts
+        self._weights = [weight.detach().double().cpu().numpy() for weight in gate.parameters()]
+
+    @property
+    def state(self) -> State | None:
+        """See Stepper."""
+        of_network, of_counts = self.network.state, self.counts.state
+        return None if of_network is None or of_counts is None else (*of_network, *of_counts)
+
+    def read(self, tokens: Tokens) -> Logits:
+        """See Stepper."""
+        w, b, u, c = self._weights
+        network, counts = normal(self.network.read(tokens)), np.maximum(self.counts.read(tokens), LEAST)
+        features = _features_of_rows(network, counts)
+        hidden = np.tanh((features[:, None] * w).sum(-1) + b)
+        weights = (hidden[:, None] * u).sum(-1) + c
+        mixed: Logits = weights[:, :1] * network + weights[:, 1:] * counts
+        return mixed
+
+
+def _features_of_rows(first: Logits, second: Logits) -> Logits:
+    """`_features` of (B, V) in numpy."""
+    rows = np.arange(len(first))
+    p, q = np.exp(first), np.exp(second)
+    best_p, best_q = first.argmax(-1), second.argmax(-1)
+    features = (
+        (p * first).sum(-1),
+        (q * second).sum(-1),
+        first[rows, best_p],
+        second[rows, best_q],
+        np.maximum(first[rows, best_q], LEAST) / 4,
+        np.maximum(second[rows, best_p], LEAST) / 4,
+        np.minimum(p, q).sum(-1),
+        best_p == best_q,
+    )
+    return np.stack(features, -1)
 
 
 def _features(first: Tensor, second: Tensor) -> Tensor:

@@ -11,6 +11,9 @@ from torch import Tensor, nn
 from charrnn.config import ModelConfig
 from charrnn.models.cells import Cell, make_cell
 from charrnn.models.language_model import State
+from charrnn.models.packing import PackedStepper, packed, read
+from charrnn.models.recorded import RecordedStepper
+from charrnn.models.stepping import PlainStepper, Stepper
 
 
 class RecurrentModel(nn.Module):
@@ -58,6 +61,9 @@ class RecurrentModel(nn.Module):
         """See LanguageModel.__call__."""
         if state is None:
             state = self.empty_state(tokens.shape[0])
+        network = packed(self) if len(tokens) == 1 and tokens.numel() and not torch.is_grad_enabled() else None
+        if network is not None:
+            return read(network, tokens, state)
         x = self.embedding(tokens.to(self.device))
         after = []
         for cell, before in zip(self.cells, state, strict=True):
@@ -67,6 +73,13 @@ class RecurrentModel(nn.Module):
             after.append(new)
         with torch.autocast(x.device.type, enabled=False):  # a logit has few digits to lose
             return self.head(x), tuple(after)
+
+    def stepper(self, state: State | None, batch_size: int) -> Stepper:
+        """See `stepping.stepper`. In C, a text's figures are the same to the last bit, whatever is read beside it."""
+        if self.device.type == "cuda":
+            return RecordedStepper(self, state, batch_size)
+        network = packed(self)
+        return PlainStepper(self, state) if network is None else PackedStepper(network, state, batch_size)
 
     def _drop(self, y: Tensor) -> Tensor:
         """Variational dropout (Gal and Ghahramani 2016): one mask for all steps of a row, (B, T, H) → (B, T, H).

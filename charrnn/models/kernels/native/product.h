@@ -12,9 +12,9 @@
 #define MOST_ROWS 8
 #define MOST_VECTORS 4
 #ifdef __AVX512F__
-#define ROWS_AT_ONCE 8  /* 8 x 3 sums, 3 columns and a factor: 28 of 32 registers */
+#define ROWS_AT_ONCE(nr) ((nr) == 4 ? 6 : 8)  /* 8 x 3 sums, 3 columns and a factor: 28 of 32 registers */
 #else
-#define ROWS_AT_ONCE 4  /* of 16 registers */
+#define ROWS_AT_ONCE(nr) ((nr) == 4 ? 2 : 4)  /* of 16 registers */
 #endif
 #ifdef __AVX512BF16__
 #define HAS_HALF 1
@@ -23,96 +23,31 @@
 #endif
 
 typedef struct {
-    float *panels;     /* [panel][k][nr][LANES]; in half precision [panel][k / 2][nr][LANES][2] of bfloat16 */
+    void *panels;      /* [panel][k][nr][LANES]; in half precision [panel][k / 2][nr][LANES][2] of bfloat16; see bytes.h */
     long K, N;         /* what is summed over; columns of a gate */
-    int gates, nr, half;
+    int gates, nr, half, bytes;
 } matrix;
 
 INLINE long panel_width(const matrix *m) { return (long)(m->nr / m->gates) * LANES; }
 INLINE long panel_count(const matrix *m) { return (m->N + panel_width(m) - 1) / panel_width(m); }
-INLINE long panel_size(const matrix *m) { return m->K * m->nr * LANES / (m->half ? 2 : 1); }  /* in floats */
+INLINE long panel_size(const matrix *m) {  /* in floats */
+    return m->bytes ? ((m->K + 3) / 4 + 2) * m->nr * LANES : m->K * m->nr * LANES / (m->half ? 2 : 1);
+}
+
+INLINE void *panel_of(const matrix *m, long p) { return (float *)m->panels + p * panel_size(m); }
 
 INLINE size_t panel_bytes(const matrix *m) { return (panel_count(m) * panel_size(m) * 4 + 63) / 64 * 64; }
 
 /* Put panel p of w into its place. Column n, row k of the matrix is w[n * column_step + k * row_step]. */
-static void pack(const matrix *m, const float *w, long column_step, long row_step, long p) {
-    float *panel = m->panels + p * panel_size(m);
-    int wide = m->nr / m->gates;
-    for (int v = 0; v < m->nr; v++)
-        for (long l = 0; l < LANES; l++) {
-            long column = (p * wide + v % wide) * LANES + l;
-            const float *from = w + ((v / wide) * m->N + column) * column_step;
-            int inside = column < m->N;
-            if (m->half) {
-                uint16_t *to = (uint16_t *)panel + (v * LANES + l) * 2;
-                for (long k = 0; k < m->K; k++)
-                    to[(k / 2) * m->nr * LANES * 2 + k % 2] = inside ? to_half(from[k * row_step]) : 0;
-            } else
-                for (long k = 0; k < m->K; k++)
-                    panel[(k * m->nr + v) * LANES + l] = inside ? from[k * row_step] : 0.0f;
-        }
-}
+void pack(const matrix *m, const float *w, long column_step, long row_step, long p);
 
-/* rows x nr sums, held in registers: `rows` and `nr` are known when this is compiled. */
-INLINE void sums(const int rows, const int nr, const void *a, long a_step, const float *panel, long K, int half, vec *out) {
-    vec sum[MOST_ROWS * MOST_VECTORS] = {};
-    if (half) {
-#if HAS_HALF
-        for (long k = 0; k < K / 2; k++, panel += nr * LANES) {
-            __m512bh w[MOST_VECTORS];
-#pragma GCC unroll 4
-            for (int v = 0; v < nr; v++) memcpy(&w[v], panel + v * LANES, sizeof w[v]);
-#pragma GCC unroll 8
-            for (int i = 0; i < rows; i++) {
-                int pair;
-                memcpy(&pair, (const uint16_t *)a + i * a_step + 2 * k, sizeof pair);
-                __m512i factors = _mm512_set1_epi32(pair);
-#pragma GCC unroll 4
-                for (int v = 0; v < nr; v++)
-                    sum[i * nr + v] = (vec)_mm512_dpbf16_ps((__m512)sum[i * nr + v], (__m512bh)factors, w[v]);
-            }
-        }
-#endif
-    } else {
-        const float *row = a;
-        for (long k = 0; k < K; k++, panel += nr * LANES) {
-            vec w[MOST_VECTORS];
-#pragma GCC unroll 4
-            for (int v = 0; v < nr; v++) memcpy(&w[v], panel + v * LANES, sizeof w[v]);
-#pragma GCC unroll 8
-            for (int i = 0; i < rows; i++) {
-                float factor = row[i * a_step + k];
-#pragma GCC unroll 4
-                for (int v = 0; v < nr; v++) sum[i * nr + v] += factor * w[v];
-            }
-        }
-    }
-#pragma GCC unroll 32
-    for (int i = 0; i < rows * nr; i++) out[i] = sum[i];
-}
-
-#define CASE(rows, nr, half) \
-    case (rows * 16 + nr) * 2 + half: sums(rows, nr, a, a_step, panel, m->K, half, out); break;
-#if HAS_HALF
-#define CASES(rows) CASE(rows, 2, 0) CASE(rows, 3, 0) CASE(rows, 2, 1) CASE(rows, 3, 1)
-#else
-#define CASES(rows) CASE(rows, 2, 0) CASE(rows, 3, 0)
-#endif
-
-/* out (rows, nr) = a (rows, K) times panel p. `a` is float, or bfloat16 if the matrix is; a_step is between its rows. */
-static void product(const matrix *m, long p, const void *a, long a_step, int rows, vec *out) {
-    const float *panel = m->panels + p * panel_size(m);
-    switch ((rows * 16 + m->nr) * 2 + m->half) {
-        CASES(1) CASES(2) CASES(3) CASES(4)
-#if ROWS_AT_ONCE == 8
-        CASES(5) CASES(6) CASES(7) CASES(8)
-#endif
-    }
-}
+/* out (rows, nr) = a (rows, K) times panel p. `a` is float, or bfloat16 if the matrix is; a_step is between its rows.
+ * Each sum is made in the order of k by itself: a row's is the same to the last bit, whatever rows are beside it. */
+void product(const matrix *m, long p, const void *a, long a_step, int rows, vec *out);
 
 /* The largest blocks of rows, all but equal in size. */
-INLINE int rows_of_block(long first, long last) {
-    long blocks = (last - first + ROWS_AT_ONCE - 1) / ROWS_AT_ONCE;
+INLINE int rows_of_block(const matrix *m, long first, long last) {
+    long most = m->bytes ? 4 : ROWS_AT_ONCE(m->nr), blocks = (last - first + most - 1) / most;
     return (int)((last - first + blocks - 1) / blocks);
 }
 

@@ -61,7 +61,7 @@ int recurrence_forward(int gates, const void *inputs, const float *weight, const
         for (long t = 0; t < T; t++)
             for (long p = 0; p < panel_count(&m); p++)
                 for (long row = first, rows; row < last; row += rows) {
-                    rows = rows_of_block(row, last);
+                    rows = rows_of_block(&m, row, last);
                     long here = t * B + row;
                     product(&m, p, place(m.half ? (void *)halves : states, here * H, m.half), H, (int)rows, sums);
                     for (long i = 0; i < rows; i++) {
@@ -130,7 +130,7 @@ int recurrence_backward(int gates, const float *grad_y, float *states, float *sa
                 }
             for (long p = 0; p < panel_count(&m); p++)
                 for (long row = first, rows; row < last; row += rows) {
-                    rows = rows_of_block(row, last);
+                    rows = rows_of_block(&m, row, last);
                     if (copied) product(&m, p, copy + row * gates * H, gates * H, (int)rows, sums);
                     else product(&m, p, place(grads, (t * B + row) * parts * H, half), parts * H, (int)rows, sums);
                     for (long i = 0; i < rows; i++)

@@ -1,0 +1,264 @@
+"""How fast charrnn writes and scores, beside the program that anyone would write and beside a plain numpy step.
+
+    OPENBLAS_NUM_THREADS=1 python benchmarks/sampling.py [--only one] [--out benchmarks/results/sampling-cpu.json]
+
+Minutes. Figures are medians over rounds, peers and ours in turns; ratios are medians of those within a round. Parts:
+  one      one text of 1,000 characters on one thread, from a model that has written nothing yet: packing, drawing and
+           decoding are in it. `int8` is ours with weights of 8 bits. `loop` is nn.LSTM, one step, softmax, multinomial,
+           .item(), in a process of its own (a part of the characters, for it is slow); `numpy` is a step with a table
+           in place of the first layer's product, softmax and a draw.
+  many     64 and 1,024 texts side by side, drawing and decoding included
+  scoring  a text of 1,000,000 characters in order, state carried, all threads; beside the same in PyTorch's layers
+           (a part of it). The text is random, which makes no difference.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from machine import machine
+from training import PEERS, VOCAB_SIZE, Peer, times
+
+from charrnn import ModelConfig, RecurrentModel, SamplingConfig, Vocabulary, evaluate
+from charrnn.models import packing
+from charrnn.models.kernels import compiled
+from charrnn.models.language_model import LanguageModel
+from charrnn.models.rounding import rounded
+from charrnn.sampling.generate import begin
+
+Row = dict[str, Any]
+PARTS = ("one", "many", "scoring")
+SHAPES = (("lstm", 2, 128), ("lstm", 2, 256), ("lstm", 3, 512), ("gru", 2, 256), ("mingru", 2, 256))
+QUICK_SHAPES = (("lstm", 2, 8), ("mingru", 1, 8))
+LOOP_SECONDS = 0.5
+"""What the loop may take in a round."""
+VOCABULARY = Vocabulary("".join(map(chr, range(48, 48 + VOCAB_SIZE))))
+
+
+def make(cell: str, layers: int, width: int) -> RecurrentModel:
+    """A model that nothing was packed of."""
+    torch.manual_seed(0)
+    return RecurrentModel(ModelConfig(cell, layers, width, residual=False), VOCAB_SIZE).eval()
+
+
+def ours(model: LanguageModel, count: int, length: int) -> int:
+    """Write texts, whole; how many characters."""
+    writing = begin(model, VOCABULARY, SamplingConfig(length=length, seed=0), count=count)
+    written = 0
+    while not writing.is_over:
+        written += len(writing.step())
+    return written
+
+
+def loop(cell: str, layers: int, width: int) -> Callable[[int], None]:
+    """The program that anyone would write."""
+    model = Peer(cell, layers, width, 0.0).eval()
+
+    def write(length: int) -> None:
+        token, state = torch.tensor([[0]]), None
+        with torch.no_grad():
+            for _ in range(length):
+                logits, state = model(token, state)
+                token = torch.multinomial(torch.softmax(logits[0, -1], -1), 1)[None]
+                token.item()
+
+    return write
+
+
+class LoopOfItsOwn:
+    """That program in a process of its own, as it would be run.
+
+    In one where much memory was used before, the C library keeps what oneDNN needs for its copies of the weights at
+    each call, and a loop over 3x512 is some times as fast; in its own it asks the system for that each time.
+    """
+
+    def __init__(self, cell: str, layers: int, width: int) -> None:
+        command = [sys.executable, __file__, "--loop", cell, str(layers), str(width)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __call__(self, length: int) -> None:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(f"{length}\n")
+        self.process.stdin.flush()
+        self.process.stdout.readline()
+
+    def end(self) -> None:
+        """Let it go."""
+        assert self.process.stdin
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def serve_loop(cell: str, layers: int, width: int) -> None:
+    """What that process does: each line on standard input is how many characters to write."""
+    torch.set_num_threads(1)
+    write = loop(cell, layers, width)
+    for line in sys.stdin:
+        write(int(line))
+        print("written", flush=True)
+
+
+def in_numpy(model: RecurrentModel) -> Callable[[int], tuple[list[int], Any]]:
+    """An LSTM's step in numpy, its table made first; gives the characters drawn and the logits of the last."""
+    weights = {name: tensor.detach().numpy() for name, tensor in model.named_parameters()}
+    layers = []
+    for k in range(model.config.num_layers):
+        w, u, b, c = (weights[f"cells.{k}.core.{name}_l0"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
+        layers.append((w, u, b + c))
+    head, head_bias = weights["head.weight"], weights["head.bias"]
+    width = model.config.hidden_size
+
+    def sigmoid(x: Any) -> Any:
+        return 1 / (1 + np.exp(-x))
+
+    def write(length: int) -> tuple[list[int], Any]:
+        random = np.random.default_rng(0)
+        table = weights["embedding.weight"] @ layers[0][0].T + layers[0][2]
+        h, c = np.zeros((2, len(layers), width), np.float32)
+        x, token, drawn = h[0], 0, []
+        for _ in range(length):
+            for k, (w, u, bias) in enumerate(layers):
+                gates = (table[token] if k == 0 else w @ x + bias) + u @ h[k]
+                i, f, o = sigmoid(gates[:width]), sigmoid(gates[width : 2 * width]), sigmoid(gates[3 * width :])
+                c[k] = f * c[k] + i * np.tanh(gates[2 * width : 3 * width])
+                x = h[k] = o * np.tanh(c[k])
+            logits = head @ x + head_bias
+            sums = np.exp(logits - logits.max()).cumsum()
+            token = int(sums.searchsorted(random.random() * sums[-1]))
+            drawn.append(token)
+        return drawn, logits
+
+    return write
+
+
+def one(shapes: tuple[tuple[str, int, int], ...], length: int, rounds: int, quick: bool) -> list[Row]:
+    """One text, each shape."""
+    rows = []
+    torch.set_num_threads(1)
+    for cell, layers, width in shapes:
+        models = [make(cell, layers, width) for _ in range(rounds + 1)]
+        steps: dict[str, Callable[[], object]] = {"ours": lambda models=models: ours(models.pop(), 1, length)}  # type: ignore[misc]
+        lengths = {"ours": length, "int8": length, "numpy": length}
+        others = [rounded(model) for model in models] if compiled.library() else []
+        if others:
+            packing._packed.clear()
+            steps["int8"] = lambda others=others: ours(others.pop(), 1, length)  # type: ignore[misc]
+        if cell == "lstm":
+            write = in_numpy(models[0])
+            steps["numpy"] = lambda write=write: write(length)  # type: ignore[misc]
+        slow: LoopOfItsOwn | Callable[[int], None] | None = None
+        if cell in PEERS:
+            slow = loop(cell, layers, width) if quick else LoopOfItsOwn(cell, layers, width)
+            slow(2)
+            started = time.perf_counter()
+            slow(5)
+            lengths["loop"] = min(length, max(5, int(LOOP_SECONDS / (time.perf_counter() - started) * 5)))
+            steps["loop"] = lambda slow=slow, count=lengths["loop"]: slow(count)  # type: ignore[misc]
+        seconds = times(steps, rounds)
+        if isinstance(slow, LoopOfItsOwn):
+            slow.end()
+        each = {name: [s / lengths[name] for s in found] for name, found in seconds.items()}
+        row: Row = {"cell": cell, "shape": f"{layers}x{width}"}
+        row["microseconds_per_char"] = {name: round(1e6 * statistics.median(s), 1) for name, s in each.items()}
+        row["chars_per_second"] = round(1 / statistics.median(each["ours"]))
+        for name in each.keys() - {"ours", "int8"}:
+            ratios = [peer / mine for peer, mine in zip(each[name], each["ours"], strict=True)]
+            row[f"times_{name}"] = round(statistics.median(ratios), 1)
+        rows.append(row)
+        print(json.dumps(row), flush=True)
+    return rows
+
+
+def many(shapes: tuple[tuple[str, int, int], ...], length: int, rounds: int) -> list[Row]:
+    """Many texts."""
+    rows = []
+    for count, threads in ((64, 1), (64, os.cpu_count() or 1), (1024, os.cpu_count() or 1)):
+        torch.set_num_threads(threads)
+        for cell, layers, width in shapes:
+            model = make(cell, layers, width)
+            found = times({"ours": lambda model=model, count=count: ours(model, count, length)}, rounds)["ours"]  # type: ignore[misc]
+            rows.append(
+                {"cell": cell, "shape": f"{layers}x{width}", "texts": count, "threads": torch.get_num_threads()}
+            )
+            rows[-1]["chars_per_second"] = round(count * length / statistics.median(found))
+            print(json.dumps(rows[-1]), flush=True)
+    return rows
+
+
+def scoring(shapes: tuple[tuple[str, int, int], ...], length: int, rounds: int) -> list[Row]:
+    """A text's score."""
+    rows = []
+    torch.set_num_threads(os.cpu_count() or 1)
+    ids = np.random.default_rng(0).integers(0, VOCAB_SIZE, length)
+    for cell, layers, width in shapes:
+        model = make(cell, layers, width)
+
+        def in_pytorch(model: RecurrentModel = model) -> None:
+            before, os.environ[compiled.SWITCH] = os.environ.get(compiled.SWITCH), "0"
+            evaluate(model, ids[: length // 10])
+            if before is None:
+                del os.environ[compiled.SWITCH]
+            else:
+                os.environ[compiled.SWITCH] = before
+
+        def in_c(model: RecurrentModel = model) -> None:
+            evaluate(model, ids)
+
+        seconds = times({"ours": in_c, "pytorch": in_pytorch}, rounds)
+        mine, theirs = seconds["ours"], [10 * s for s in seconds["pytorch"]]
+        rows.append(
+            {
+                "cell": cell, "shape": f"{layers}x{width}", "characters": length, "threads": torch.get_num_threads(),
+                "seconds": round(statistics.median(mine), 2),
+                "chars_per_second": round(length / statistics.median(mine)),
+                "times_pytorch": round(statistics.median(p / o for p, o in zip(theirs, mine, strict=True)), 2),
+            }
+        )  # fmt: skip
+        print(json.dumps(rows[-1]), flush=True)
+    return rows
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run, print a line a row, and write the JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", choices=PARTS, action="append", help="may be said several times")
+    parser.add_argument("--quick", action="store_true", help="tiny; the figures mean nothing")
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--loop", nargs=3, metavar=("CELL", "LAYERS", "WIDTH"), help="for this program's own use")
+    options = parser.parse_args(arguments)
+    if options.loop:
+        cell, layers, width = options.loop
+        serve_loop(cell, int(layers), int(width))
+        return
+    shapes = QUICK_SHAPES if options.quick else SHAPES
+    threads = torch.get_num_threads()
+    result: Row = {"machine": machine(), "openblas_num_threads": os.environ.get("OPENBLAS_NUM_THREADS")}
+    for part in options.only or PARTS:
+        if part == "one":
+            result[part] = one(shapes, 20 if options.quick else 1000, options.rounds, options.quick)
+        elif part == "many":
+            result[part] = many(shapes[:1], 5 if options.quick else 200, options.rounds)
+        else:
+            some = shapes if options.quick else (("lstm", 2, 192), ("lstm", 2, 256), ("gru", 2, 256))
+            result[part] = scoring(some, 200 if options.quick else 1_000_000, max(1, options.rounds // 2))
+        torch.set_num_threads(threads)
+        if options.out:
+            options.out.parent.mkdir(parents=True, exist_ok=True)
+            options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

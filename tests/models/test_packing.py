@@ -1,0 +1,181 @@
+"""Networks that read in C against the modules that they are copies of."""
+
+import copy
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from charrnn.config import CELLS, ModelConfig
+from charrnn.models.kernels import compiled
+from charrnn.models.kernels.network import MOST_TABLE_ROWS
+from charrnn.models.packing import PackedStepper, packed
+from charrnn.models.recurrent import RecurrentModel
+from charrnn.models.stepping import PlainStepper, stepper
+
+needs_compiler = pytest.mark.skipif(compiled.library() is None, reason="no C compiler with OpenMP")
+SHAPES = {
+    "small": (ModelConfig(num_layers=1, hidden_size=3), 5),
+    "odd": (ModelConfig(num_layers=3, hidden_size=33, embedding_size=20), 11),
+    "wide input": (ModelConfig(num_layers=2, hidden_size=16, embedding_size=40, residual=False), 70),
+    "no table": (ModelConfig(num_layers=2, hidden_size=20), MOST_TABLE_ROWS + 1),
+}
+
+
+def make(config: ModelConfig, vocab_size: int, cell: str = "lstm") -> RecurrentModel:
+    torch.manual_seed(0)
+    return RecurrentModel(ModelConfig(**{**vars(config), "cell": cell}), vocab_size).eval()
+
+
+def texts(vocab_size: int, rows: int, length: int) -> NDArray[np.int64]:
+    return np.random.default_rng(0).integers(0, vocab_size, (length, rows))
+
+
+@needs_compiler
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("cell", CELLS)
+def test_steps_are_those_of_the_modules(cell: str, shape: str) -> None:
+    model = make(*SHAPES[shape], cell)
+    tokens = torch.from_numpy(texts(model.vocab_size, 9, 12))
+    with torch.no_grad():
+        _, state = model(tokens[:4].t())
+        expected, end = model(tokens[4:].t(), state)
+    ours = stepper(model, state, 9)
+    assert isinstance(ours, PackedStepper)
+    for t, now in enumerate(tokens[4:].numpy()):
+        torch.testing.assert_close(torch.from_numpy(ours.read(now)), expected[:, t], atol=1e-5, rtol=1e-5)
+    assert ours.state is not None
+    for found, want in zip(ours.state, end, strict=True):
+        torch.testing.assert_close(found, want, atol=1e-5, rtol=1e-5)
+
+
+@needs_compiler
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_long_text_is_read_as_by_the_modules(cell: str, shape: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Layers side by side, with fewer threads than layers and with more."""
+    monkeypatch.setattr(compiled, "GRAIN", 1)
+    model = make(*SHAPES[shape], cell)
+    tokens = torch.from_numpy(texts(model.vocab_size, 1, 400)).t()
+    expected, end = model(tokens)
+    before = torch.get_num_threads()
+    try:
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
+            with torch.no_grad():
+                first, state = model(tokens[:, :17])
+                second, state = model(tokens[:, 17:], state)
+            torch.testing.assert_close(torch.cat((first, second), 1), expected, atol=1e-5, rtol=1e-5)
+            for found, want in zip(state, end, strict=True):
+                torch.testing.assert_close(found, want, atol=1e-5, rtol=1e-5)
+    finally:
+        torch.set_num_threads(before)
+
+
+@needs_compiler
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_row_is_the_same_to_the_last_bit_whatever_is_beside_it(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "GRAIN", 1)
+    model = make(*SHAPES["odd"], cell)
+    tokens = texts(model.vocab_size, 23, 6)
+    before = torch.get_num_threads()
+    try:
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
+            together, alone = stepper(model, None, 23), [stepper(model) for _ in range(23)]
+            for now in tokens:
+                rows = np.concatenate([one.read(now[i : i + 1]) for i, one in enumerate(alone)])
+                assert np.array_equal(together.read(now), rows)
+            for i, one in enumerate(alone):
+                for part, other in zip(together.state or (), one.state or (), strict=True):
+                    assert torch.equal(part[i : i + 1], other)
+    finally:
+        torch.set_num_threads(before)
+
+
+@needs_compiler
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_text_read_at_once_is_that_read_in_steps_to_the_last_bit(cell: str) -> None:
+    """So it makes no difference to a text how much of it was a prime, or where it was interrupted."""
+    model = make(*SHAPES["odd"], cell)
+    tokens = texts(model.vocab_size, 1, 100)
+    with torch.no_grad():
+        logits, state = model(torch.from_numpy(tokens).t())
+    steps = stepper(model)
+    assert all(np.array_equal(steps.read(now), logits[:, t].numpy()) for t, now in enumerate(tokens))
+    assert all(torch.equal(part, other) for part, other in zip(steps.state or (), state, strict=True))
+
+
+@pytest.fixture(params=["c", "pytorch"])
+def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "pytorch":
+        monkeypatch.setenv(compiled.SWITCH, "0")
+
+
+@pytest.mark.usefixtures("_way")
+def test_states_are_copies_that_another_stepper_goes_on_from() -> None:
+    model = make(*SHAPES["odd"])
+    first = stepper(model, None, 2)
+    assert first.state is None
+    tokens = texts(model.vocab_size, 2, 6)
+    for now in tokens[:3]:
+        first.read(now)
+    state = first.state
+    assert state is not None
+    second, copies = stepper(model, state, 2), [part.clone() for part in state]
+    for now in tokens[3:]:
+        assert np.array_equal(first.read(now), second.read(now))
+    assert all(torch.equal(part, other) for part, other in zip(state, copies, strict=True))
+
+
+@pytest.mark.usefixtures("_way")
+def test_changed_weights_are_noticed() -> None:
+    """Training draws from a model every now and then."""
+    model = make(*SHAPES["small"])
+    now = np.array([1])
+    found = [stepper(model).read(now).copy()]
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
+    model(torch.zeros(1, 2, dtype=torch.long))[0].square().sum().backward()
+    optimizer.step()
+    found.append(stepper(model).read(now).copy())
+    model.load_state_dict(make(*SHAPES["small"]).state_dict())
+    found.append(stepper(model).read(now).copy())
+    model.head.bias.data = torch.ones(5)
+    found.append(stepper(model).read(now).copy())
+    assert all(not np.array_equal(a, b) for a, b in pairwise(found))
+    assert np.array_equal(found[0], found[2])
+    other = copy.deepcopy(model)
+    assert np.array_equal(stepper(other).read(now), found[3])
+
+
+@needs_compiler
+def test_packed_once() -> None:
+    model = make(*SHAPES["small"])
+    assert packed(model) is packed(model)
+    with torch.inference_mode():  # nobody counts the changes of such weights
+        other = make(*SHAPES["small"])
+    assert packed(other) is not packed(other)
+
+
+@needs_compiler
+def test_what_is_not_done_in_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = make(ModelConfig(hidden_size=3, dropout=0.5), 5)
+    assert isinstance(stepper(model), PackedStepper)
+    assert packed(model.train()) is None, "dropout"
+    assert packed(copy.deepcopy(model).eval().double()) is None
+    with torch.autocast("cpu", torch.bfloat16):
+        assert packed(model.eval()) is None
+    monkeypatch.setenv(compiled.SWITCH, "0")
+    assert isinstance(stepper(model), PlainStepper)
+
+
+@pytest.mark.usefixtures("_way")
+@pytest.mark.parametrize("token", [-1, 5])
+def test_a_token_that_there_is_not(token: int) -> None:
+    model = make(*SHAPES["small"])
+    with pytest.raises(IndexError):
+        stepper(model).read(np.array([token]))
+    with pytest.raises(IndexError), torch.no_grad():
+        model(torch.full((1, 20), token))

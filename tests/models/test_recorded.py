@@ -1,0 +1,91 @@
+"""Blocks of characters that are drawn ahead on the device: the functions that a GPU records, run as they are."""
+
+import numpy as np
+import pytest
+import torch
+
+from charrnn.config import CELLS, ModelConfig
+from charrnn.errors import ModelError
+from charrnn.models import recorded
+from charrnn.models.recorded import RecordedStepper
+from charrnn.models.recurrent import RecurrentModel
+from charrnn.models.stepping import Logits, PlainStepper, Tokens
+from charrnn.sampling.decoding import Tempered
+from charrnn.sampling.randomness import Uniforms
+
+V, B = 11, 3
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorded, "UNRECORDED", 2)
+    monkeypatch.setattr(recorded, "AHEAD", 5)
+
+
+def network(cell: str = "lstm") -> RecurrentModel:
+    torch.manual_seed(0)
+    return RecurrentModel(ModelConfig(cell, hidden_size=16), V).eval()
+
+
+def same_states(first: RecordedStepper, second: PlainStepper) -> None:
+    for part, want in zip(first.state or (), second.state or (), strict=True):
+        torch.testing.assert_close(part, want, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_texts_and_states_are_those_of_single_steps(cell: str) -> None:
+    model = network(cell)
+    with torch.no_grad():
+        _, state = model(torch.randint(0, V, (B, 4)))
+    ours, plain = RecordedStepper(model, state, B), PlainStepper(model, state)
+    draws = [Tempered(0.8, Uniforms([1, 2, 3])) for _ in range(2)]
+    tokens = np.arange(B)
+    for _ in range(19):
+        found, expected = ours.draw_next(tokens, draws[0]), plain.draw_next(tokens, draws[1])
+        assert np.array_equal(found, expected)
+        assert draws[0].random.positions == draws[1].random.positions
+        same_states(ours, plain)
+        tokens = found
+
+
+def test_a_block_is_left_at_any_place() -> None:
+    """For other characters than were drawn, for logits, for other draws and temperatures."""
+    model = network()
+    ours, plain = RecordedStepper(model, None, B), PlainStepper(model, None)
+    assert ours.state is None
+    randoms = Uniforms([1, 2, 3]), Uniforms([1, 2, 3])
+    draws = {temperature: [Tempered(temperature, random) for random in randoms] for temperature in (0.5, 1.0)}
+    rng = np.random.default_rng(0)
+    tokens = np.arange(B)
+    for _ in range(60):
+        way = rng.integers(6)
+        if way == 0:
+            np.testing.assert_allclose(ours.read(tokens), plain.read(tokens), atol=1e-5)
+        elif way == 1:
+            assert np.array_equal(ours.draw_next(tokens, likeliest), plain.draw_next(tokens, likeliest))
+        else:
+            pairs = zip((ours, plain), draws[0.5 if way == 2 else 1.0], strict=True)
+            found, expected = (one.draw_next(tokens, draw) for one, draw in pairs)
+            assert np.array_equal(found, expected)
+            tokens = found
+        if way == 3:
+            tokens = rng.integers(0, V, B)
+        same_states(ours, plain)
+
+
+def likeliest(logits: Logits) -> Tokens:
+    found: Tokens = logits.argmax(-1)
+    return found
+
+
+def test_spoiled_weights_are_told() -> None:
+    model = network()
+    ours, draw, tokens = RecordedStepper(model, None, B), Tempered(1.0, Uniforms([1, 2, 3])), np.arange(B)
+    for _ in range(4):
+        tokens = ours.draw_next(tokens, draw)
+    with torch.no_grad():
+        model.head.bias.fill_(torch.nan)
+    for _ in range(3):  # drawn before
+        tokens = ours.draw_next(tokens, draw)
+    with pytest.raises(ModelError, match="spoiled"):
+        ours.draw_next(tokens, draw)

@@ -1,0 +1,58 @@
+"""Steppers of models that are made of models: what they agree with, and that rows do not know each other."""
+
+import numpy as np
+import pytest
+import torch
+
+from charrnn.config import ModelConfig, NgramConfig
+from charrnn.models.ensemble import EnsembleModel, make_network
+from charrnn.models.kernels import compiled
+from charrnn.models.mixture import MixtureModel
+from charrnn.models.ngram.fitting import fit_ngram
+from charrnn.models.ngram.model import NgramModel
+from charrnn.models.stepping import PlainStepper, stepper
+
+needs_compiler = pytest.mark.skipif(compiled.library() is None, reason="no C compiler with OpenMP")
+KINDS = ["ensemble", "mixture"]
+V, B = 65, 5
+TOKENS = np.random.default_rng(0).integers(0, V, (12, B))
+
+
+def make(kind: str) -> EnsembleModel | MixtureModel:
+    torch.manual_seed(0)
+    networks = make_network(ModelConfig(hidden_size=8, networks=3), V)
+    assert isinstance(networks, EnsembleModel)
+    if kind == "ensemble":
+        return networks.eval()
+    counts = fit_ngram(np.random.default_rng(0).integers(0, V, 400), V, NgramConfig(order=4))
+    assert isinstance(counts, NgramModel)
+    mixture = MixtureModel(networks, counts)
+    for weight in mixture.gate.parameters():
+        torch.nn.init.normal_(weight, std=0.3)
+    return mixture.eval()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_steps_are_those_of_the_model(kind: str) -> None:
+    model = make(kind)
+    first, plain = stepper(model, None, B), PlainStepper(model, None)
+    assert first.state is None
+    for number, now in enumerate(TOKENS):
+        if number == 5:
+            first = stepper(model, first.state, B)
+        found, expected = (torch.from_numpy(one.read(now)).double().log_softmax(-1) for one in (first, plain))
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    assert first.state is not None
+    assert plain.state is not None
+    for part, want in zip(first.state, plain.state, strict=True):
+        torch.testing.assert_close(part, want, atol=1e-5, rtol=1e-5)
+
+
+@needs_compiler
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_row_is_the_same_to_the_last_bit_whatever_is_beside_it(kind: str) -> None:
+    model = make(kind)
+    together, alone = stepper(model, None, B), [stepper(model) for _ in range(B)]
+    for now in TOKENS:
+        rows = np.concatenate([one.read(now[i : i + 1]) for i, one in enumerate(alone)])
+        assert np.array_equal(together.read(now), rows)
