@@ -20,7 +20,6 @@ Check = Callable[[Any], str | None]
 CELLS = ("rnn", "lstm", "gru", "minlstm", "mingru")
 OPTIMIZERS = ("muon", "adamw")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
-WRITING_PRECISIONS = ("float32", "int8")
 NORMAL_FORMS = ("NFC", "NFD", "NFKC", "NFKD")
 SMOOTHINGS = ("ml", "stupid", "witten-bell", "kn", "mkn", "tuned", "longest")
 BYTES_VOCAB_SIZE = 256
@@ -311,10 +310,6 @@ class SamplingConfig(Checked):
     match: str | None = option(
         None, "Write what matches this regular expression, all of it: what cannot lead to a match is never written.",
         check=not_empty,
-    )  # fmt: skip
-    precision: str = option(
-        "float32", "Of a network's weights: float32, or int8, which is faster on a CPU and all but the same.",
-        check=OneOf(WRITING_PRECISIONS),
     )  # fmt: skip
     seed: int | None = option(None, "Seed; a new one each time if not said.", check=between(0))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ class Blended:
     weights: tuple[float, ...]
     is_rounded: bool = False
 
-    @property
+    @cached_property
     def model(self) -> LanguageModel:
         """The language model."""
         models: list[LanguageModel] = [one.model for one in self.checkpoints]

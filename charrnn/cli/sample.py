@@ -15,6 +15,7 @@ from charrnn.cli import completion
 from charrnn.config import LARGEST_INTEGER, SamplingConfig
 from charrnn.errors import TextError, UsageError
 
+PRECISIONS = ("float32", "int8")
 MOST_PRIME = 10_000_000
 """Bytes of a prime: what it is read from may have no end."""
 
@@ -111,6 +112,13 @@ def sample(
             show_default=False,
         ),
     ] = None,
+    precision: Annotated[
+        str,
+        typer.Option(
+            help="Of a network's weights: float32, or int8, which is faster on a CPU and all but the same.",
+            metavar="float32|int8",
+        ),
+    ] = "float32",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     as_json: Annotated[
         bool,
@@ -132,6 +140,8 @@ def sample(
     _one_at_most({"--json": as_json, "--interactive": interactive, "--novelty": novelty})
     _one_at_most({"--save-state": save_state, "--beam": beam, "--interactive": interactive})
     _one_at_most({"--load-state": load_state, "--count": count, "--best-of": best_of})
+    if precision not in PRECISIONS:
+        raise UsageError(f"--precision {precision}: must be one of {', '.join(PRECISIONS)}")
     read = _prime(prime, prime_file)
     if novelty and sampling.length == 0:
         raise UsageError("--length 0: there is nothing to judge; leave out --novelty")
@@ -154,7 +164,7 @@ def sample(
     # One character of one stream is too little work to share: threads would only wait for each other.
     if not (ways["--count"] or best_of or beam):
         torch.set_num_threads(1)
-    blend = load_blended(checkpoint, mix or (), choose(device), sampling.precision == "int8")
+    blend = load_blended(checkpoint, mix or (), choose(device), precision == "int8")
     if sampling.seed is None:
         sampling = replace(sampling, seed=new_seed())
     source = display.Source(blend, sampling, read, unknown, load_state, "seed" in asked)

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from charrnn.models.language_model import State
     from charrnn.models.recurrent import RecurrentModel
 
-_Mark = tuple[tuple[int, int], ...]
-_packed: weakref.WeakKeyDictionary[RecurrentModel, dict[bool, tuple[_Mark, PackedNetwork]]] = (
+_packed: weakref.WeakKeyDictionary[RecurrentModel, dict[bool, tuple[list[Tensor], PackedNetwork]]] = (
     weakref.WeakKeyDictionary()
 )
+"""What was packed, and copies of the weights that it was packed from."""
 
 
 def packed(model: RecurrentModel, is_rounded: bool = False) -> PackedNetwork | None:
@@ -43,8 +43,8 @@ def packed(model: RecurrentModel, is_rounded: bool = False) -> PackedNetwork | N
     compiled = None if model.training and model.config.dropout else library()
     if compiled is None:
         return None
-    mark, known = _mark(model), _packed.setdefault(model, {})
-    if mark is None or is_rounded not in known or mark != known[is_rounded][0]:
+    known = _packed.setdefault(model, {})
+    if is_rounded not in known or not _are_equal(model, known[is_rounded][0]):
         layers, width = [], model.embedding.embedding_dim
         for cell in model.cells:
             assert isinstance(cell, Cell)
@@ -56,18 +56,16 @@ def packed(model: RecurrentModel, is_rounded: bool = False) -> PackedNetwork | N
             found = PackedNetwork(
                 compiled, model.config.cell, size, embedding, layers, head.weight, head.bias, is_rounded
             )
-        if mark is None:
-            return found
-        known[is_rounded] = mark, found
+        known[is_rounded] = [weight.detach().clone() for weight in model.parameters()], found
     return known[is_rounded][1]
 
 
-def _mark(model: RecurrentModel) -> _Mark | None:
-    """Other than before where weights were changed; None if nobody can tell."""
-    weights = list(model.parameters())
-    if any(weight.is_inference() for weight in weights):  # PyTorch does not count changes of these
-        return None
-    return tuple((weight.data_ptr(), weight._version) for weight in weights)
+def _are_equal(model: RecurrentModel, copies: list[Tensor]) -> bool:
+    """Whether the weights are what they were, each of them.
+
+    PyTorch counts changes of a tensor, but not those by its fused optimizers, nor those in inference mode.
+    """
+    return all(map(torch.equal, model.parameters(), copies))
 
 
 def _layer(core: Tensor | nn.Module, residual: bool) -> Layer:

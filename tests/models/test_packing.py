@@ -156,7 +156,10 @@ def test_packed_once() -> None:
     assert packed(model) is packed(model)
     with torch.inference_mode():  # nobody counts the changes of such weights
         other = make(*SHAPES["small"])
-    assert packed(other) is not packed(other)
+        before = packed(other)
+        assert packed(other) is before
+        other.head.weight.add_(1)
+        assert packed(other) is not before
 
 
 @needs_compiler
@@ -179,3 +182,20 @@ def test_a_token_that_there_is_not(token: int) -> None:
         stepper(model).read(np.array([token]))
     with pytest.raises(IndexError), torch.no_grad():
         model(torch.full((1, 20), token))
+
+
+@pytest.mark.parametrize("is_fused", [True, False])
+def test_what_an_optimizer_changes_is_noticed(is_fused: bool) -> None:
+    """PyTorch counts the changes of a tensor, but not those of a fused optimizer: validations once had old weights."""
+    model = RecurrentModel(ModelConfig(hidden_size=8), 5).eval()
+    tokens = torch.tensor([[1, 2, 3]])
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, fused=is_fused)
+    for _ in range(2):
+        with torch.inference_mode():
+            fast = stepper(model).read(np.array([1]))[0].copy()
+            read, _ = model(tokens)
+        expected, _ = model(tokens)
+        torch.testing.assert_close(read, expected.detach(), atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(torch.from_numpy(fast), expected[0, 0].detach(), atol=1e-5, rtol=1e-5)
+        expected.sum().backward()
+        optimizer.step()
