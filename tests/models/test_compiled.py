@@ -15,6 +15,16 @@ needs_compiler = pytest.mark.skipif(compiled.library() is None, reason="no C com
 
 
 @pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Sources that are compiled in a moment."""
+    sources = [tmp_path / "one.c", tmp_path / "two.c"]
+    for source in sources:
+        source.write_text(f"int {source.stem}(void) {{ return 1; }}\n", encoding="utf-8")
+    monkeypatch.setattr(compiled, "_sources", lambda: sources)
+    return sources
+
+
+@pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     return tmp_path / "charrnn"
@@ -63,6 +73,7 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @needs_compiler
+@pytest.mark.usefixtures("tiny")
 def test_it_is_compiled_once(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert found_anew() is not None
     (library,) = cache.iterdir()
@@ -74,17 +85,17 @@ def test_it_is_compiled_once(cache: Path, tmp_path: Path, monkeypatch: pytest.Mo
     assert len(list(cache.iterdir())) == 2
 
 
-def compile_into(rank: int, size: int, port: int, folder: Path) -> None:
+def compile_into(rank: int, size: int, port: int, folder: Path, sources: list[Path]) -> None:
     """What each of some processes does."""
     os.environ["XDG_CACHE_HOME"] = str(folder)
+    compiled._sources = lambda: sources
     assert found_anew() is not None
 
 
 @needs_compiler
-@pytest.mark.usefixtures("cache")
-def test_processes_may_compile_at_once(cache: Path) -> None:
-    run_together(2, compile_into, cache.parent)
-    assert len(list(cache.iterdir())) == 1
+def test_processes_may_compile_at_once(tmp_path: Path, tiny: list[Path]) -> None:
+    run_together(2, compile_into, tmp_path, tiny)
+    assert len(list((tmp_path / "charrnn").iterdir())) == 1
 
 
 def test_threads_are_those_of_pytorch_and_worth_their_while(monkeypatch: pytest.MonkeyPatch) -> None:

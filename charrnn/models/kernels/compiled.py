@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
@@ -24,7 +25,7 @@ from torch import Tensor
 SWITCH = "CHARRNN_COMPILE"
 """The environment variable: 0 leaves C alone."""
 COMPILERS = ("cc", "gcc", "clang")
-FLAGS = ("-O3", "-march=native", "-shared", "-fPIC", "-fopenmp", "-w")
+FLAGS = ("-O3", "-march=native", "-fPIC", "-fopenmp", "-w")
 """Without OpenMP there is no library: one thread in C loses to all threads of PyTorch. The OpenMP that PyTorch has
 loaded is taken, and its threads with it: two pools would wait in each other's way."""
 SECONDS = 120
@@ -103,11 +104,17 @@ def _processor() -> str:
 
 def _compile(compiler: str, path: Path) -> ctypes.CDLL:
     """Write the library beside its place and move it there when it loads, so that no process sees half of one."""
-    sources = [str(source) for source in _sources() if source.suffix == ".c"]
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+    sources = [source for source in _sources() if source.suffix == ".c"]
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
+        objects = [str(Path(folder) / f"{source.stem}.o") for source in sources]
+        pairs = zip(sources, objects, strict=True)
+        list(pool.map(_run, ([compiler, *FLAGS, "-c", str(source), "-o", made] for source, made in pairs)))
         built = Path(folder) / path.name
-        command = [compiler, *FLAGS, *sources, "-o", str(built), "-lm"]
-        subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=SECONDS)
+        _run([compiler, *FLAGS, "-shared", *objects, "-o", str(built), "-lm"])
         loaded = ctypes.CDLL(str(built))
         built.replace(path)
     return loaded
+
+
+def _run(command: list[str]) -> None:
+    subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=SECONDS)
