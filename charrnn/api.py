@@ -61,6 +61,7 @@ class Settings(TypedDict, total=False):
     until: tuple[str, ...]
     until_regex: str | None
     match: str | None
+    precision: str
     seed: int | None
 
 

@@ -131,12 +131,13 @@ def test_states_are_copies_that_another_stepper_goes_on_from() -> None:
 
 
 @pytest.mark.usefixtures("_way")
-def test_changed_weights_are_noticed() -> None:
-    """Training draws from a model every now and then."""
+@pytest.mark.parametrize("fused", [False, True])
+def test_changed_weights_are_noticed(fused: bool) -> None:
+    """Training draws from a model every now and then. PyTorch counts no changes by fused optimizers."""
     model = make(*SHAPES["small"])
     now = np.array([1])
     found = [stepper(model).read(now).copy()]
-    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, fused=fused)
     model(torch.zeros(1, 2, dtype=torch.long))[0].square().sum().backward()
     optimizer.step()
     found.append(stepper(model).read(now).copy())
