@@ -61,7 +61,6 @@ class Settings(TypedDict, total=False):
     until: tuple[str, ...]
     until_regex: str | None
     match: str | None
-    precision: str
     seed: int | None
 
 
