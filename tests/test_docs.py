@@ -5,9 +5,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-import typer
 
-from charrnn.cli.main import make_app
+from charrnn.cli.main import make_command
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -33,7 +32,7 @@ def test_every_install_line_uses_the_constraints() -> None:
 def test_every_command_is_one(command: str) -> None:
     """Each option that the README uses is one that the command has."""
     words = shlex.split(command.split("|")[0].split(">")[0])[1:]
-    commands = typer.main.get_command(make_app()).commands  # type: ignore[attr-defined]
+    commands = make_command().commands
     if words[0].startswith("-"):
         return
     options = {flag for parameter in commands[words[0]].params for flag in (*parameter.opts, *parameter.secondary_opts)}

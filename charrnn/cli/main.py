@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -45,6 +46,12 @@ def make_app() -> typer.Typer:
     return app
 
 
+@functools.cache
+def make_command() -> Any:
+    """The same as one command, made once: that takes half of what opening a small model takes."""
+    return typer.main.get_command(make_app())
+
+
 def main() -> None:
     """Run the command line. A user's mistake is one line on stderr; a traceback is a bug."""
     _open_what_is_closed()
@@ -52,7 +59,7 @@ def main() -> None:
         make_app()(prog_name="charrnn")  # which answers the shell, and leaves
     try:
         # Not `make_app()()`, which has exit statuses of its own for Ctrl-C and for a reader that has gone.
-        command = typer.main.get_command(make_app())
+        command = make_command()
         with command.make_context("charrnn", _with_resume_from(sys.argv[1:])) as context:
             command.invoke(context)
         sys.stdout.flush()

@@ -33,17 +33,20 @@ def sample(
     sampling: SamplingConfig,
     prime: Annotated[
         str | None,
-        typer.Option(help="Text to go on from; it is repeated first.", show_default=False),
+        typer.Option(help="Text to go on from; it is repeated first.", show_default=False, rich_help_panel="Beginning"),
     ] = None,
     prime_file: Annotated[
         str | None,
-        typer.Option(help="A file with that text; - is standard input.", show_default=False),
+        typer.Option(
+            help="A file with that text; - is standard input.", show_default=False, rich_help_panel="Beginning"
+        ),
     ] = None,
     unknown: Annotated[
         str,
         typer.Option(
             help="What to do with characters of the prime that the model does not know.",
             metavar="error|skip|replace",
+            rich_help_panel="Beginning",
         ),
     ] = "error",
     count: Annotated[
@@ -54,6 +57,8 @@ def sample(
             min=1,
             max=LARGEST_INTEGER,
             show_default=False,
+            rich_help_panel="Several texts",
+            metavar="N",
         ),
     ] = None,
     best_of: Annotated[
@@ -63,6 +68,8 @@ def sample(
             min=1,
             max=LARGEST_INTEGER,
             show_default=False,
+            rich_help_panel="Several texts",
+            metavar="N",
         ),
     ] = None,
     beam: Annotated[
@@ -72,6 +79,8 @@ def sample(
             min=1,
             max=LARGEST_INTEGER,
             show_default=False,
+            rich_help_panel="Several texts",
+            metavar="N",
         ),
     ] = None,
     mix: Annotated[
@@ -81,6 +90,7 @@ def sample(
             "May be said several times.",
             metavar="OTHER:WEIGHT",
             show_default=False,
+            rich_help_panel="Model",
         ),
     ] = None,
     interactive: Annotated[
@@ -94,7 +104,10 @@ def sample(
     load_state: Annotated[
         str | None,
         typer.Option(
-            help="Go on where that text ended, as if there had been no end.", metavar="FILE", show_default=False
+            help="Go on where that text ended, as if there had been no end.",
+            metavar="FILE",
+            show_default=False,
+            rich_help_panel="Beginning",
         ),
     ] = None,
     novelty: Annotated[
@@ -117,9 +130,10 @@ def sample(
         typer.Option(
             help="Of a network's weights: float32, or int8, which is faster on a CPU and all but the same.",
             metavar="float32|int8",
+            rich_help_panel="Model",
         ),
     ] = "float32",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.", rich_help_panel="Model")] = "auto",
     as_json: Annotated[
         bool,
         typer.Option("--json", help="Print JSON: the text, its seed, its log-probabilities; a list, with --count."),

@@ -4,12 +4,10 @@ import shlex
 from pathlib import Path
 
 import pytest
-import typer
 from program import Charrnn
 
 from charrnn.cli.completion import COMPLETE
 from charrnn.cli.examples import EXAMPLES
-from charrnn.cli.main import make_app
 
 
 @pytest.mark.parametrize(
@@ -44,11 +42,11 @@ def test_completion_can_be_shown(charrnn: Charrnn) -> None:
     assert "complete" in charrnn("--show-completion", "bash").text
 
 
-@pytest.mark.parametrize("command", sorted(typer.main.get_command(make_app()).commands))  # type: ignore[attr-defined]
+@pytest.mark.parametrize("command", sorted(make_command().commands))
 def test_help_ends_with_examples_that_work(charrnn: Charrnn, command: str) -> None:
     """Each example is one of this command, with options that it has."""
     shown = " ".join(charrnn(command, "--help").text.split())
-    known = typer.main.get_command(make_app()).commands[command]  # type: ignore[attr-defined]
+    known = make_command().commands[command]
     options = {flag for parameter in known.params for flag in parameter.opts}
     assert EXAMPLES[command]
     for words, what in EXAMPLES[command]:

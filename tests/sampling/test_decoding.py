@@ -12,7 +12,7 @@ from charrnn.text.vocabulary import Vocabulary
 
 P = np.array([[0.5, 0.3, 0.15, 0.05]])
 LETTERS = Vocabulary("abcd")
-DRAWS = 20_000
+DRAWS = 6_000
 
 
 class Past:
@@ -37,14 +37,14 @@ def frequencies(logits: Logits, **settings: float | str) -> list[float]:
 
 
 def test_temperature_one_draws_the_models_own_distribution() -> None:
-    assert frequencies(np.log(P)) == pytest.approx(P[0].tolist(), abs=0.015)
+    assert frequencies(np.log(P)) == pytest.approx(P[0].tolist(), abs=0.02)
 
 
 @pytest.mark.parametrize("temperature", [0.5, 2.0])
 def test_temperature_sharpens_and_flattens(temperature: float) -> None:
     expected = P[0] ** (1 / temperature)
     expected /= expected.sum()
-    assert frequencies(np.log(P), temperature=temperature) == pytest.approx(expected.tolist(), abs=0.015)
+    assert frequencies(np.log(P), temperature=temperature) == pytest.approx(expected.tolist(), abs=0.02)
 
 
 @pytest.mark.parametrize("temperature", [0, 1e-40, 1e-300])
@@ -90,7 +90,7 @@ def test_the_last_random_number_does_not_draw_what_is_impossible() -> None:
     ],
 )
 def test_filters_reach_the_draw(settings: dict[str, float], expected: list[float]) -> None:
-    assert frequencies(np.log(P), **settings) == pytest.approx(expected, abs=0.015)
+    assert frequencies(np.log(P), **settings) == pytest.approx(expected, abs=0.02)
 
 
 def test_what_was_just_written_is_less_likely() -> None:

@@ -76,7 +76,7 @@ def test_shares_are_probabilities(smoothing: str, context: list[int]) -> None:
 def test_chi_squared(smoothing: str, temperature: float) -> None:
     """What one stream writes after each context, against p^(1/T): Pearson's statistic, summed over contexts."""
     one = model(smoothing)
-    text = [0, *written(one, 0, 20_000, draw_of(temperature=temperature))]
+    text = [0, *written(one, 0, 8_000, draw_of(temperature=temperature))]
     logits, _ = one(torch.tensor([text[:-1]]))
     statistic, freedom = _chi_squared((logits[0].double() / temperature).softmax(-1), text[1:])
     assert freedom > 10
