@@ -8,6 +8,7 @@ from program import Charrnn
 
 from charrnn.cli.completion import COMPLETE
 from charrnn.cli.examples import EXAMPLES
+from charrnn.cli.main import make_command
 
 
 @pytest.mark.parametrize(

@@ -22,22 +22,29 @@ LONGEST = 60.0
 
 
 def start(
-    folder: Path, *words: object, rank: int = 0, size: int = 1, port: int = 0, temporary: Path | None = None
+    folder: Path,
+    *words: object,
+    rank: int = 0,
+    size: int = 1,
+    port: int = 0,
+    temporary: Path | None = None,
+    restarts: int = 0,
 ) -> BaseProcess:
     """`charrnn` with these words on its command line; what it says is in `err.txt` there, and its result in `out.txt`.
 
     Where several are to work together, `rank` is which of them it is, of `size`, and they meet at `port`.
-    `temporary` is its folder for temporary files.
+    `temporary` is its folder for temporary files, `restarts` how often torchrun has started them again.
     """
-    process = CONTEXT.Process(target=_run, args=(folder, [str(word) for word in words], rank, size, port, temporary))
+    plain = [str(word) for word in words]
+    process = CONTEXT.Process(target=_run, args=(folder, plain, rank, size, port, temporary, restarts))
     process.start()
     return process
 
 
-def start_together(folder: Path, size: int, *words: object) -> list[BaseProcess]:
+def start_together(folder: Path, size: int, *words: object, restarts: int = 0) -> list[BaseProcess]:
     """The same as torchrun starts it, so many times."""
     port = free_port()
-    return [start(folder, *words, rank=rank, size=size, port=port) for rank in range(size)]
+    return [start(folder, *words, rank=rank, size=size, port=port, restarts=restarts) for rank in range(size)]
 
 
 def run_together(size: int, function: Callable[..., None], *arguments: object) -> None:
@@ -99,7 +106,9 @@ def shown_on_a_terminal(
     return shown
 
 
-def _run(folder: Path, words: list[str], rank: int, size: int, port: int, temporary: Path | None) -> None:
+def _run(
+    folder: Path, words: list[str], rank: int, size: int, port: int, temporary: Path | None, restarts: int
+) -> None:
     import torch
 
     from charrnn.cli.main import main
@@ -111,6 +120,7 @@ def _run(folder: Path, words: list[str], rank: int, size: int, port: int, tempor
     if size > 1:
         os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(size)}
         os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        os.environ |= {"TORCHELASTIC_RESTART_COUNT": str(restarts)} if restarts else {}
     with (folder / "err.txt").open("a") as err, (folder / "out.txt").open("a") as out:
         sys.stderr, sys.stdout = err, out
         sys.argv = ["charrnn", *words]

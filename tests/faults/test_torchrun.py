@@ -23,9 +23,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def together(folder: Path, *words: object) -> list[int | None]:
+def together(folder: Path, *words: object, restarts: int = 0) -> list[int | None]:
     """Train in two processes; their exit statuses."""
-    processes = start_together(folder, 2, "train", "text.txt", *WORDS, *words)
+    processes = start_together(folder, 2, "train", "text.txt", *WORDS, *words, restarts=restarts)
     for process in processes:
         process.join(120)
     return [process.exitcode for process in processes]
@@ -77,6 +77,15 @@ def kill_workers(folder: Path, times: int, steps: int) -> None:
         assert [name for name in one if not one[name].equal(other[name])] == []
 
 
+def test_processes_that_are_started_again_resume_by_themselves(folder: Path) -> None:
+    """As torchrun does when one of them has died; where nothing was saved yet, they begin."""
+    assert together(folder, "--steps", 40, "--out", "it", restarts=1) == [0, 0]
+    assert "nothing to resume at checkpoints/it.safetensors: begins" in (folder / "err.txt").read_text()
+    assert together(folder, "--steps", 40, "--out", "it", restarts=2) == [0, 0]
+    assert "resumed     checkpoints/it-last.safetensors: after step 40/40" in (folder / "err.txt").read_text()
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds the processes of torchrun under /proc")
 def test_a_worker_that_is_killed(folder: Path) -> None:
     """The group is started again, and resumes by itself: the end has the bits of an undisturbed run."""
