@@ -152,7 +152,7 @@ def sample(
     }  # fmt: skip
     _one_at_most(ways)
     _one_at_most({"--json": as_json, "--interactive": interactive, "--novelty": novelty})
-    _one_at_most({"--save-state": save_state, "--beam": beam, "--interactive": interactive})
+    _one_at_most({"--save-state": save_state, "--beam": beam})
     _one_at_most({"--load-state": load_state, "--count": count, "--best-of": best_of})
     if precision not in PRECISIONS:
         raise UsageError(f"--precision {precision}: must be one of {', '.join(PRECISIONS)}")

@@ -91,8 +91,16 @@ def read(network: PackedNetwork, tokens: Tensor, state: State) -> tuple[Tensor, 
         Logits (1, T, V) and the state after the last token.
     """
     states = _arrays(state)
+    _check(network, states, 1)
     logits = network.read(tokens[0].cpu().numpy(), states)
     return torch.from_numpy(logits)[None], tuple(map(torch.from_numpy, states))
+
+
+def _check(network: PackedNetwork, states: list[NDArray[np.float32]], batch_size: int) -> None:
+    """Raise ValueError unless states are of a network: the C code would read beyond them."""
+    expected, found = [(batch_size, network.state_size)] * network.depth, [part.shape for part in states]
+    if found != expected:
+        raise ValueError(f"state: expected {expected}, found {found}")
 
 
 def _arrays(state: State) -> list[NDArray[np.float32]]:
@@ -109,12 +117,11 @@ class PackedStepper(Stepper):
     """
 
     def __init__(self, network: PackedNetwork, state: State | None, batch_size: int) -> None:
-        sizes = [(batch_size, network.state_size)] * network.depth
         if state is None:
-            states = [np.zeros(size, np.float32) for size in sizes]
+            states = [np.zeros((batch_size, network.state_size), np.float32) for _ in range(network.depth)]
         else:
             states = _arrays(state)
-            assert [part.shape for part in states] == sizes
+            _check(network, states, batch_size)
         self._begun = state is not None
         self._step = Step(network, states, batch_size)
 

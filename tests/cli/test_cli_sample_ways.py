@@ -226,6 +226,8 @@ def test_a_conversation_can_be_gone_on_with(charrnn: Charrnn, models: Path) -> N
     expected = written(charrnn(*words, "--prime", "To be", "--length", 20))[15:]
     found = written(charrnn("sample", "text-lstm", "--load-state", "state", "--length", 10, "-i", stdin=b"\n"))
     assert found.removesuffix("\n") == expected.removesuffix("\n")
+    charrnn(*words, "--interactive", "--save-state", "state", stdin=b"To be\n")
+    assert written(charrnn("sample", "text-lstm", "--load-state", "state", "--length", 10)) == expected
 
 
 def test_the_unknown_symbol_is_never_written(charrnn: Charrnn, folder: Path) -> None:

@@ -200,3 +200,14 @@ def test_what_an_optimizer_changes_is_noticed(is_fused: bool) -> None:
         torch.testing.assert_close(torch.from_numpy(fast), expected[0, 0].detach(), atol=1e-5, rtol=1e-5)
         expected.sum().backward()
         optimizer.step()
+
+
+@needs_compiler
+@pytest.mark.parametrize("state", [(), (torch.zeros(1, 3),), (torch.zeros(2, 6),), (torch.zeros(1, 6),) * 2])
+def test_a_state_of_another_network_is_refused(state: tuple[torch.Tensor, ...]) -> None:
+    """C would read beyond it."""
+    model = make(*SHAPES["small"])
+    with torch.inference_mode(), pytest.raises(ValueError, match="state: expected"):
+        model(torch.tensor([[1, 2]]), state)
+    with pytest.raises(ValueError, match="state: expected"):
+        stepper(model, state)
