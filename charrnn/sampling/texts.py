@@ -53,6 +53,7 @@ class Text:
         self.ids, self.left = list(mark.ids), config.length
         self._leads, self._may_write = np.ones(0, bool), allowed
         self._end = self._read_end()
+        self._is_plain = not (match or stops.reach or documents)
         self.allowed: NDArray[np.bool_] | None = None
         self.is_over = self.is_rejected = self.is_new = False
         if match:
@@ -95,6 +96,9 @@ class Text:
             return ""
         self.ids.append(token)
         self.left -= 1
+        if self._is_plain:
+            self.is_over = not self.left
+            return self.decode(token)
         self.is_new = self.documents is not None and ends_document(self.documents, self.ids)
         piece = self.decode(token)
         if self.stops.reach:

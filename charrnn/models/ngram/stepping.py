@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -17,14 +17,22 @@ from charrnn.models.ngram.smoothing import Weighted
 from charrnn.models.ngram.trie import Ints, walk
 from charrnn.models.stepping import Draw, Logits, Stepper, TemperedDraw, Tokens
 
+DAMAGE = (IndexError, ValueError, OverflowError)
+"""What a look-up raises in a file too large to be checked when it was loaded."""
+
+
+def damaged(error: Exception) -> ModelError:
+    """The line for that."""
+    return ModelError(f"the n-gram file is damaged ({error}); count its text again")
+
 
 @contextmanager
 def damage_is_told() -> Iterator[None]:
-    """What a look-up finds wrong in a file too large to be checked when it was loaded."""
+    """Raise it as a ModelError."""
     try:
         yield
-    except (IndexError, ValueError, OverflowError) as error:
-        raise ModelError(f"the n-gram file is damaged ({error}); count its text again") from error
+    except DAMAGE as error:
+        raise damaged(error) from error
 
 
 class NgramStepper(Stepper):
@@ -42,6 +50,9 @@ class NgramStepper(Stepper):
         self._nodes: Ints | None = nodes
         self._streams: list[Stream] = []
         self._kept: Kept = {}
+        self._draw: Draw | None = None
+        self._tempered: TemperedDraw | None = None
+        self._uniforms: list[Callable[[], float]] = []
 
     @property
     def state(self) -> State:
@@ -55,17 +66,25 @@ class NgramStepper(Stepper):
         return log_probs
 
     def draw_next(self, tokens: Tokens, draw: Draw) -> Tokens:
-        """See Stepper."""
-        if not (self.is_mixture and isinstance(draw, TemperedDraw)):
+        """See Stepper. Of one text it is a dozen look-ups, beside which whatever else is done counts."""
+        if draw is not self._draw:
+            self._draw, self._tempered = draw, draw if isinstance(draw, TemperedDraw) else None
+            self._uniforms = (
+                [partial(self._tempered.uniform, row) for row in range(len(tokens))] if self._tempered else []
+            )
+        tempered = self._tempered
+        if tempered is None or not self.is_mixture:
             return draw(self.read(tokens))
-        with damage_is_told():
-            if len(tokens) > 1 and draw.temperature == 1:
+        try:
+            if len(tokens) > 1 and tempered.temperature == 1:
                 contexts, self._nodes = walk(self.orders, tokens[:, None] + 1, self._as_nodes())
                 self._streams = []
                 nodes = [found[:, 0] for found in contexts]
-                return descend(self.orders, nodes, draw.uniforms(), self.vocab_size)
-            streams = enumerate(self._read(tokens))
-            return np.array([one.draw(draw.temperature, partial(draw.uniform, row)) for row, one in streams])
+                return descend(self.orders, nodes, tempered.uniforms(), self.vocab_size)
+            pairs = zip(self._read(tokens), self._uniforms, strict=True)
+            return np.array([stream.draw(tempered.temperature, uniform) for stream, uniform in pairs])
+        except DAMAGE as error:
+            raise damaged(error) from error
 
     def _read(self, tokens: Tokens) -> list[Stream]:
         if self._nodes is not None:
