@@ -87,8 +87,6 @@ def complete(
     A model trained with `--document-separator '\n'` has read each line by itself, and does so here. Any other one has
     read line after line, so each line comes after one that it wrote itself.
     """
-    import torch
-
     from charrnn.checkpoint import load, newest
     from charrnn.cli.checkpoints import FOLDER, find
     from charrnn.cli.devices import choose
@@ -98,7 +96,6 @@ def complete(
     from charrnn.scoring.accuracy import Accuracy
     from charrnn.text.normalizing import prepared, separator_of
 
-    torch.set_num_threads(1)  # a step of a batch of lines is too little work to share
     path = find(checkpoint) if checkpoint else newest(FOLDER)
     model = load(path, choose(device))
     corpus = model.facts.text.corpus

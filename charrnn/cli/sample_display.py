@@ -165,7 +165,7 @@ def show_several(source: Source, count: int, as_json: bool) -> list[Mark]:
     source.say(f"temperature {source.config.temperature:g}, seed {begins[0].seed}{last}")
     write, shown = writer(), 0
     ends: list[Mark] = []
-    for writing, pieces in _all(source, begins):
+    for writing, pieces in _all(source, begins, hidden=not as_json and sys.stdout.isatty()):
         for row, piece in pieces:
             if not as_json and row == 0 and not ends:
                 if not shown:
@@ -224,9 +224,11 @@ def _show_whole(source: Source, before: Mark, after: Mark, as_json: bool) -> Non
     writer()(f"{source.prime}{source.blend.vocabulary.decode(after.ids[len(before.ids) :])}{end}", False)
 
 
-def _all(source: Source, begins: Sequence[Mark]) -> Iterator[tuple[Writing, Iterator[tuple[int, str]]]]:
-    """Texts, as many at once as are good side by side, and their characters as they come."""
-    with bar(len(begins) * source.config.length, "writing", "char", delay=BAR_DELAY) as shown:
+def _all(
+    source: Source, begins: Sequence[Mark], hidden: bool = False
+) -> Iterator[tuple[Writing, Iterator[tuple[int, str]]]]:
+    """Texts, as many at once as are good side by side, and their characters as they come; with a bar, unless hidden."""
+    with bar(len(begins) * source.config.length, "writing", "char", delay=BAR_DELAY, hidden=hidden) as shown:
 
         def pieces(writing: Writing) -> Iterator[tuple[int, str]]:
             while not writing.is_over:

@@ -16,7 +16,7 @@ from charrnn.config import SamplingConfig
 from charrnn.errors import ModelError
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.stepping import stepper
-from charrnn.sampling.decoding import allowed_by, allowed_scores
+from charrnn.sampling.decoding import allowed_by, checked_scores, masked
 from charrnn.sampling.filters import Scores
 from charrnn.sampling.marks import Mark
 from charrnn.sampling.stopping import Match, Stops
@@ -75,11 +75,10 @@ def beam_search(
         best, texts = Found(mark, 0.0), []
     while texts:
         step = stepper(model, state, len(texts))
-        logits = step.read(tokens).astype(np.float64)
+        logits = checked_scores(step.read(tokens))
         log_probs = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
         best = max([best, *_ended(texts, totals, log_probs)], key=lambda found: found.log_prob)
-        scores = allowed_scores(np.where(np.isfinite(log_probs), log_probs, -np.inf), allowed, texts)
-        sums = totals[:, None] + scores
+        sums = totals[:, None] + masked(log_probs, allowed, texts)
         order = np.argsort(-sums, axis=None, kind="stable")[:width]
         after, places = [], []
         for row, token in zip(*np.unravel_index(order, sums.shape), strict=True):

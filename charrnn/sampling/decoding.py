@@ -52,7 +52,7 @@ class Tempered(TemperedDraw):
 
     def __call__(self, logits: Logits) -> Tokens:
         """See TemperedDraw."""
-        return draw_from(at_temperature(_scores(logits), self.temperature), self.uniforms())
+        return draw_from(at_temperature(checked_scores(logits), self.temperature), self.uniforms())
 
     def uniform(self, row: int) -> float:
         """See TemperedDraw."""
@@ -119,7 +119,7 @@ def make_draw(
     allowed = allowed_by(config, vocabulary)
     is_plain = config.match is None and config.repetition_penalty == 1 and bool(allowed.all())
     if is_plain and config.temperature == 0:
-        return lambda logits: _scores(logits).argmax(-1)
+        return lambda logits: checked_scores(logits).argmax(-1)
     if is_plain and config.top_k is config.top_p is config.min_p is None:
         return Tempered(config.temperature, random)
     return Filtered(config, random, allowed, contexts)
@@ -154,17 +154,21 @@ def allowed_scores(logits: Logits, allowed: NDArray[np.bool_], contexts: Sequenc
     Raises:
         ModelError: a text has none that the model gives a probability.
     """
-    scores = _scores(logits)
-    masks = [context.allowed for context in contexts]
-    if any(mask is not None for mask in masks):
-        allowed = np.stack([allowed if mask is None else allowed & mask for mask in masks])
-    scores = keep_only(scores, allowed)
+    scores = masked(checked_scores(logits), allowed, contexts)
     if not np.isfinite(scores.max(-1)).all():
         raise ModelError(
             "none of the characters that --allow, --ban and --match leave has a probability here; leave more, or take "
             "a model that gives all characters one"
         )
     return scores
+
+
+def masked(scores: Scores, allowed: NDArray[np.bool_], contexts: Sequence[Context]) -> Scores:
+    """The same where a text may have none: −∞ for all that may not be written."""
+    masks = [context.allowed for context in contexts]
+    if any(mask is not None for mask in masks):
+        allowed = np.stack([allowed if mask is None else allowed & mask for mask in masks])
+    return keep_only(scores, allowed)
 
 
 def draw_from(scores: Scores, random: NDArray[np.float64]) -> Tokens:
@@ -184,7 +188,8 @@ def draw_from(scores: Scores, random: NDArray[np.float64]) -> Tokens:
     return drawn
 
 
-def _scores(logits: Logits) -> Scores:
+def checked_scores(logits: Logits) -> Scores:
+    """Logits in double precision; raises ModelError where they are no numbers."""
     scores = logits.astype(np.float64)
     if not np.isfinite(scores.max(-1)).all():
         raise ModelError("the model gives no probabilities: its weights are spoiled; train it again")

@@ -76,7 +76,7 @@ def read_on(
                 _, state = model(torch.tensor([read[begin : min(begin + PIECE, len(read) - 1)]]), state)
         token = read[-1]
     after = (*mark.ids, *ids)
-    if documents and ends_document(documents, after):
+    if documents and document_begin(documents, after) == len(after):
         state, token = None, documents.start
     return replace(mark, state=state, token=token, ids=after, begin=mark.begin if is_written else len(after))
 
@@ -88,13 +88,19 @@ def read_again(model: LanguageModel, mark: Mark, vocabulary: Vocabulary, documen
     return replace(mark, state=again.state, token=again.token)
 
 
-def ends_document(documents: Documents, ids: Sequence[int]) -> bool:
-    """Whether a text is at the end of a document."""
+def document_begin(documents: Documents, ids: Sequence[int]) -> int:
+    """Where the document begins that a text is in; at its end, if the last one has ended there."""
+    begin = int(documents.starts(np.array(ids, np.int64))[-1]) if ids else 0
+    return len(ids) if ends_document(documents, ids, begin) else begin
+
+
+def ends_document(documents: Documents, ids: Sequence[int], begin: int) -> bool:
+    """Whether a text is at the end of the document that begins there.
+
+    What ends a document does not end, with a part of itself, another one.
+    """
     length = len(documents.separator)
-    if tuple(ids[-length:]) != documents.separator:
-        return False
-    # What ends a document does not end, with a part of itself, another one.
-    return len(ids) - int(documents.starts(np.array(ids))[-1]) >= length
+    return len(ids) - begin >= length and tuple(ids[-length:]) == documents.separator
 
 
 def joined(states: Sequence[State]) -> State:

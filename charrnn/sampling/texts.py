@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import ModelError
-from charrnn.sampling.marks import Mark, ends_document
+from charrnn.sampling.marks import Mark, document_begin, ends_document
 from charrnn.sampling.stopping import Match, Stops
 from charrnn.text.documents import Documents
 from charrnn.text.vocabulary import Vocabulary
@@ -53,6 +53,7 @@ class Text:
         self.ids, self.left = list(mark.ids), config.length
         self._leads, self._may_write = np.ones(0, bool), allowed
         self._end = self._read_end()
+        self._document = document_begin(documents, mark.ids) if documents else 0
         self._is_plain = not (match or stops.reach or documents)
         self.allowed: NDArray[np.bool_] | None = None
         self.is_over = self.is_rejected = self.is_new = False
@@ -99,7 +100,9 @@ class Text:
         if self._is_plain:
             self.is_over = not self.left
             return self.decode(token)
-        self.is_new = self.documents is not None and ends_document(self.documents, self.ids)
+        if self.documents:
+            self.is_new = ends_document(self.documents, self.ids, self._document)
+            self._document = len(self.ids) if self.is_new else self._document
         piece = self.decode(token)
         if self.stops.reach:
             self._end = (self._end + piece)[-self.stops.reach :]

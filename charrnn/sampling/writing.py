@@ -86,7 +86,7 @@ class Writing:
     def marks(self) -> list[Mark]:
         """Where each text is."""
         self._keep_marks()
-        return list(self._marks)
+        return [replace(mark, ids=tuple(text.ids)) for mark, text in zip(self._marks, self.texts, strict=True)]
 
     def _begin(self) -> None:
         """Make ready those that have not ended."""
@@ -107,14 +107,15 @@ class Writing:
         )
 
     def _keep_marks(self) -> None:
-        """Write down where the texts are that had not ended before the last step."""
+        """Write down where the texts are that had not ended before the last step, but for their characters."""
         for group in self._groups:
             state = group.stepper.state
             for i, row in enumerate(group.rows):
                 text, position = self.texts[row], group.random.positions[i]
-                mark = replace(self._marks[row], ids=tuple(text.ids), position=position)
+                mark = replace(self._marks[row], position=position)
                 if text.is_rejected:  # the state is already after its last character
-                    mark = read_again(self.model, mark, self.vocabulary, self.documents)
+                    whole = replace(mark, ids=tuple(text.ids))
+                    mark = read_again(self.model, whole, self.vocabulary, self.documents)
                 elif text.is_new and self.documents:
                     mark = replace(mark, state=None, token=self.documents.start)
                 elif state is not None:

@@ -80,6 +80,20 @@ def test_nothing_found_is_an_error() -> None:
         search(counted(), 2, match="[abc]{9}", length=4)
 
 
+def test_a_beginning_that_cannot_go_on_is_dropped_and_the_others_go_on() -> None:
+    """After "b" unsmoothed counts know nothing but what is banned, which once ended the whole search."""
+    model = fit_ngram(LETTERS.encode("ab\nab\nac" * 20), 4, NgramConfig(order=2, smoothing="ml"))
+    assert search(model, 4, length=3, ban="\n")[0] == "aca"
+
+
+def test_spoiled_weights_are_an_error() -> None:
+    model = network()
+    with torch.no_grad():
+        model.head.bias.fill_(torch.nan)  # type: ignore[attr-defined]
+    with pytest.raises(ModelError, match="its weights are spoiled"):
+        search(model, 2, length=3)
+
+
 def test_bytes_and_bans() -> None:
     letters, model = Vocabulary(None), fit_ngram(Vocabulary(None).encode("néé né " * 20), 256, NgramConfig(order=3))
     *_, found = beam_search(model, letters, SamplingConfig(length=9, ban=" "), Mark.start(letters, 0), 4)
