@@ -12,6 +12,7 @@ FLOORS = {
     "cli": 6,
     "__main__": 6,
     "report": 5,
+    "lab": 5,
     "api": 5,
     "training": 4,
     "scoring": 3,
@@ -24,7 +25,13 @@ FLOORS = {
     "config": 0,
     "__init__": 0,
 }
-NEIGHBOURS = {("config", "errors"), ("checkpoint", "facts"), ("checkpoint", "sampling"), ("__main__", "cli")}
+NEIGHBOURS = {
+    ("config", "errors"),
+    ("checkpoint", "facts"),
+    ("checkpoint", "sampling"),
+    ("lab", "report"),
+    ("__main__", "cli"),
+}
 """Rooms on one floor of which the first may import the second; text and models, say, may not."""
 SCREEN = {"typer", "rich", "tqdm"}
 FILES = sorted(PACKAGE.rglob("*.py"))

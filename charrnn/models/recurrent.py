@@ -64,7 +64,20 @@ class RecurrentModel(nn.Module):
         network = packed(self) if len(tokens) == 1 and tokens.numel() and not torch.is_grad_enabled() else None
         if network is not None:
             return read(network, tokens, state)
-        x = self.embedding(tokens.to(self.device))
+        return self.read_inputs(self.embed(tokens), state)
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """What the first layer reads: (B, T) characters → (B, T, D)."""
+        x: Tensor = self.embedding(tokens.to(self.device))
+        return x
+
+    def read_inputs(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """The same as for characters, of what the first layer reads, so that one may ask what depends on it.
+
+        Args:
+            x: (B, T, D), as `embed` gives it.
+            state: see LanguageModel.__call__.
+        """
         after = []
         for cell, before in zip(self.cells, state, strict=True):
             y, new = cell(x, before)

@@ -14,8 +14,9 @@ from charrnn.checkpoint import Checkpoint
 from charrnn.config import SamplingConfig
 from charrnn.errors import ModelError
 from charrnn.sampling.generate import generate
-from charrnn.scoring.evaluate import Progress, Score, evaluate, facts_of
+from charrnn.scoring.evaluate import Score, evaluate, facts_of
 from charrnn.scoring.novelty import Novelty, TrainingText
+from charrnn.scoring.surprisal import Progress
 from charrnn.text.corpus import Corpus
 from charrnn.text.documents import Documents
 from charrnn.text.normalizing import prepared

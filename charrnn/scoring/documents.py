@@ -20,12 +20,14 @@ from charrnn.text.documents import Documents
 
 PIECE = 1 << 14
 """Characters scored at a time."""
+Found = tuple[NDArray[np.int64], Tensor]
+"""(n,) places of characters in the text, and (n,) their log-probabilities in nats."""
 SORTED = 1 << 20
 """Characters of the documents that are looked through for such of one length."""
 
 
-def log_probs_of(model: LanguageModel, ids: NDArray[Any], documents: Documents) -> Iterator[Tensor]:
-    """The log-probabilities of all characters, some at a time, in any order.
+def log_probs_of(model: LanguageModel, ids: NDArray[Any], documents: Documents) -> Iterator[Found]:
+    """The log-probabilities of all characters, some at a time, with their places, in any order.
 
     Args:
         model: any language model; a network must be in evaluation mode.
@@ -37,7 +39,7 @@ def log_probs_of(model: LanguageModel, ids: NDArray[Any], documents: Documents) 
     for group in _groups(starts, ends):
         for begins, lengths in _batches(starts[group], (ends - starts)[group]):
             if len(begins) == 1:
-                yield from _of_one(model, ids[begins[0] : begins[0] + lengths[0]], documents.start)
+                yield from _of_one(model, ids[begins[0] : begins[0] + lengths[0]], documents.start, int(begins[0]))
             else:
                 yield _of_several(model, ids, begins, lengths, documents.start)
 
@@ -64,7 +66,7 @@ def _batches(
         at += len(some)
 
 
-def _of_one(model: LanguageModel, ids: NDArray[Any], start: int) -> Iterator[Tensor]:
+def _of_one(model: LanguageModel, ids: NDArray[Any], start: int, at: int) -> Iterator[Found]:
     state: State | None = None
     before = start
     for begin in range(0, len(ids), PIECE):
@@ -72,15 +74,16 @@ def _of_one(model: LanguageModel, ids: NDArray[Any], start: int) -> Iterator[Ten
         tokens = torch.cat((torch.tensor([before]), targets[:-1]))
         log_probs, state = next_log_probs(model, tokens[None], targets[None], state)
         before = int(targets[-1])
-        yield log_probs.flatten()
+        yield np.arange(at + begin, at + begin + len(targets)), log_probs.flatten()
 
 
 def _of_several(
     model: LanguageModel, ids: NDArray[Any], begins: NDArray[np.int64], lengths: NDArray[np.int64], start: int
-) -> Tensor:
+) -> Found:
     offsets = np.arange(lengths.max())
     places = (begins[:, None] + offsets).clip(max=len(ids) - 1)
     targets = torch.from_numpy(ids[places].astype(np.int64))
     tokens = torch.cat((torch.full((len(targets), 1), start), targets[:, :-1]), 1)
     log_probs, _ = next_log_probs(model, tokens, targets)
-    return log_probs[torch.from_numpy(offsets < lengths[:, None]).to(log_probs.device)]
+    inside = offsets < lengths[:, None]
+    return places[inside], log_probs[torch.from_numpy(inside).to(log_probs.device)]

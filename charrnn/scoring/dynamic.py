@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional
 
 from charrnn.models.language_model import State
-from charrnn.scoring.evaluate import Progress
+from charrnn.scoring.surprisal import Progress
 
 SEGMENT = 32
 """Characters between two updates."""

@@ -9,7 +9,6 @@ documents is scored by another rule, see scoring/documents.py.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,17 +19,9 @@ from torch import Tensor
 
 from charrnn.errors import ModelError, TextError
 from charrnn.facts import ScoreFacts
-from charrnn.models.language_model import LanguageModel, ScoresNext, ScoresOnline, State, next_log_probs
-from charrnn.scoring.documents import log_probs_of
+from charrnn.models.language_model import LanguageModel, ScoresOnline, next_log_probs
+from charrnn.scoring.surprisal import PIECE, Progress, log_prob_pieces
 from charrnn.text.documents import Documents
-
-PIECE = 4096
-"""Characters scored at a time: enough to keep kernels busy, little enough for B · T · V logits."""
-LARGE_PIECE = 1 << 16
-"""The same for models that spread out no logits."""
-
-Progress = Callable[[int, int], None]
-"""Is told how much is done, and of how much."""
 
 
 @dataclass(frozen=True)
@@ -128,22 +119,11 @@ def evaluate(
     """
     if len(ids) == 0:
         raise TextError("there are no held-out characters to score; say a larger --val-fraction")
-    if documents:
-        score = Score(0.0, 0)
-        for log_probs in log_probs_of(model, ids, documents):
-            score += _scored(log_probs)
-            if progress:
-                progress(score.characters, len(ids))
-        return score
-    piece = piece or (LARGE_PIECE if isinstance(model, ScoresNext) else PIECE)
-    score = Score(math.log(model.vocab_size), 1)
-    state: State | None = None
-    for begin in range(0, len(ids) - 1, piece):
-        window = torch.from_numpy(ids[begin : begin + piece + 1].astype(np.int64))[None]
-        log_probs, state = next_log_probs(model, window[:, :-1], window[:, 1:], state)
-        score += _scored(log_probs)
+    score = Score(0.0, 0)
+    for _, log_probs in log_prob_pieces(model, ids, piece, documents):
+        score += _sum(log_probs)
         if progress:
-            progress(begin + window.shape[1], len(ids))
+            progress(score.characters, len(ids))
     return score
 
 
@@ -185,7 +165,10 @@ def _scored(log_probs: Tensor) -> Score:
     """The sum over characters that have these log-probabilities."""
     if log_probs.isnan().any():
         raise ModelError("the model's probabilities are no numbers; train it again, with a lower --learning-rate")
-    log_probs = log_probs.clamp(max=0)  # rounding may make a certainty more than certain
+    return _sum(log_probs.clamp(max=0))  # rounding may make a certainty more than certain
+
+
+def _sum(log_probs: Tensor) -> Score:
     possible = log_probs > -torch.inf
     return Score(-float(log_probs[possible].double().sum()), log_probs.numel(), int((~possible).sum()))
 

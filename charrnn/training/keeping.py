@@ -23,7 +23,8 @@ from charrnn.facts import Facts, ProgressFacts, ScoreFacts, TextFacts
 from charrnn.models.ensemble import Network, as_one
 from charrnn.models.mixture import MixtureModel
 from charrnn.models.recurrent import RecurrentModel
-from charrnn.scoring.evaluate import Progress, Score, evaluate, facts_of
+from charrnn.scoring.evaluate import Score, evaluate, facts_of
+from charrnn.scoring.surprisal import Progress
 from charrnn.text.corpus import Corpus
 from charrnn.training.exchange import Step
 from charrnn.training.loop import Training

@@ -20,7 +20,8 @@ from charrnn.config import TrainingConfig
 from charrnn.errors import DivergedError
 from charrnn.models.language_model import State
 from charrnn.models.recurrent import RecurrentModel
-from charrnn.scoring.evaluate import Progress, Score, evaluate
+from charrnn.scoring.evaluate import Score, evaluate
+from charrnn.scoring.surprisal import Progress
 from charrnn.text.documents import Documents
 from charrnn.text.streams import Streams
 from charrnn.training.clock import Clock

@@ -24,7 +24,8 @@ from charrnn.models.ensemble import Network
 from charrnn.models.language_model import LanguageModel, State, next_log_probs
 from charrnn.models.mixture import Counted, MixtureModel
 from charrnn.models.ngram.fitting import fit_ngram
-from charrnn.scoring.evaluate import PIECE, Progress, Score
+from charrnn.scoring.evaluate import Score
+from charrnn.scoring.surprisal import PIECE, Progress
 
 SHARE = 0.03
 """Of the training part, kept for the gate."""

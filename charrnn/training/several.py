@@ -12,7 +12,7 @@ from charrnn.config import TrainingConfig
 from charrnn.errors import DivergedError
 from charrnn.facts import MOST_HALVINGS
 from charrnn.models.recurrent import RecurrentModel
-from charrnn.scoring.evaluate import Progress
+from charrnn.scoring.surprisal import Progress
 from charrnn.text.streams import Streams
 from charrnn.training.distributed import Ranks
 from charrnn.training.exchange import Step, Stop

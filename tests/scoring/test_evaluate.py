@@ -73,7 +73,7 @@ def test_nothing_to_score() -> None:
 def test_progress_ends_at_the_end() -> None:
     seen: list[tuple[int, int]] = []
     evaluate(Successor(3, 0.5), np.zeros(10, np.uint8), 4, lambda done, total: seen.append((done, total)))
-    assert seen == [(5, 10), (9, 10), (10, 10)]
+    assert seen == [(1, 10), (5, 10), (9, 10), (10, 10)]
 
 
 def test_a_partial_score_says_so() -> None:

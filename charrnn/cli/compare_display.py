@@ -1,0 +1,80 @@
+"""What `compare` shows: figures, what is copied, and samples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from charrnn.cli.novelty_display import show_novelty
+from charrnn.cli.terminal import console, one_line, visible
+from charrnn.scoring.compare import HeldOut, Row
+from charrnn.text.corpus import Corpus
+
+
+def show(rows: Sequence[Row], part: HeldOut, corpus: Corpus) -> None:
+    """Print the table of figures."""
+    screen = console()
+    table = Table(box=None, header_style="bold", pad_edge=False, collapse_padding=True)
+    table.add_column("model", overflow="fold")
+    for header in (
+        "bits/\nchar",
+        "nats/\nchar",
+        "size",
+        "file",
+        "fitted\nin",
+        "scoring,\nchars/s",
+        "sampling,\nchars/s",
+    ):
+        table.add_column(header, justify="right")
+    for row, label in zip(rows, _labels(rows), strict=True):
+        facts = row.as_json()
+        sizes = ((facts["parameters"], "p"), (facts["entries"], "n"))
+        size = "\n".join(f"{number:,} {unit}" for number, unit in sizes if number)
+        table.add_row(
+            label,
+            _figure(row.score.bits_per_char),
+            _figure(row.score.nats_per_char),
+            size,
+            f"{facts['bytes'] / 1e6:.1f} MB",
+            f"{facts['fit_seconds']:.1f} s",
+            f"{facts['chars_per_second']:,}",
+            f"{facts['sampling_chars_per_second']:,}",
+        )
+    screen.print(table)
+    where = f"{part.part} part of {one_line(corpus.source)}, split {part.split}"
+    screen.print(f"\n{len(part.ids):,} held-out characters ({where}), {part.rule}. p: parameters, n: n-grams.")
+    for row in rows:
+        if math.isinf(row.score.bits_per_char):
+            screen.print(f"{one_line(row.checkpoint.name)}: {row.score}")
+
+
+def show_copies(rows: Sequence[Row], fitted_on: Corpus) -> None:
+    """Print the table of what is copied, the held-out text's row last."""
+    console().print()
+    found = [(label, row.novelty) for label, row in zip(_labels(rows), rows, strict=True) if row.novelty]
+    found += [("held-out text", row.held_out_novelty) for row in rows[:1] if row.held_out_novelty]
+    show_novelty(found, fitted_on)
+
+
+def show_samples(rows: Sequence[Row], prime: str) -> None:
+    """Print what each model wrote."""
+    screen = console()
+    after = f', after "{one_line(prime)}"' if prime else ""
+    for row in rows:
+        screen.rule(f"{one_line(row.checkpoint.name)} ({row.checkpoint.description}){after}", align="left")
+        screen.print(visible(row.sample), soft_wrap=True)
+
+
+def _labels(rows: Sequence[Row]) -> list[str]:
+    """What the models are, or their names where two are the same."""
+    descriptions = [row.checkpoint.description for row in rows]
+    return [
+        one_line(row.checkpoint.name) if descriptions.count(description) > 1 else description
+        for row, description in zip(rows, descriptions, strict=True)
+    ]
+
+
+def _figure(value: float) -> str:
+    return "infinite" if math.isinf(value) else f"{value:.4f}"

@@ -1,0 +1,70 @@
+"""Which models `compare` and `view` put side by side, and the text that all of them were fitted on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+
+from charrnn.checkpoint import Checkpoint, load, taken_apart
+from charrnn.cli.ngram import fit
+from charrnn.cli.terminal import say
+from charrnn.cli.texts import read_fitted_on
+from charrnn.config import NgramConfig
+from charrnn.errors import CheckpointError, TextError
+from charrnn.text.corpus import Corpus
+
+
+def others_like(first: Checkpoint, paths: Sequence[Path], device: torch.device) -> Iterator[Checkpoint]:
+    """The other checkpoints that were fitted on the same part of the same text; what cannot be read is passed over."""
+    text = first.facts.text
+    for path in paths:
+        if path == first.path:
+            continue
+        try:
+            other = load(path, device)
+        except CheckpointError as error:
+            say(f"left out: {error}")
+            continue
+        if (other.facts.text.sha256, other.facts.text.corpus) == (text.sha256, text.corpus):
+            yield other
+
+
+def with_parts(models: Sequence[Checkpoint]) -> Iterator[Checkpoint]:
+    """The models, and the parts of the mixtures among them, to show what each brings; counts that are there once."""
+    counted = {model.description for model in models if model.kind == "ngram"}
+    for model in models:
+        whole, *parts = taken_apart(model)
+        yield whole
+        for part in parts:
+            if part.description not in counted:
+                yield part
+            if part.kind == "ngram":
+                counted.add(part.description)
+
+
+def fitted_on(models: Sequence[Checkpoint], corpus: Corpus) -> Corpus | None:
+    """The text that all the models were fitted on, if there is one and it can be read."""
+    text = models[0].facts.text
+    if any((one.facts.text.sha256, one.facts.text.corpus) != (text.sha256, text.corpus) for one in models):
+        say("what they copy is not looked for: they were not fitted on the same text")
+        return None
+    if corpus.sha256 == text.sha256:
+        return corpus
+    try:
+        return read_fitted_on(models[0])
+    except TextError as error:
+        say(f"what they copy is not looked for: {error}")
+        return None
+
+
+def fitted_ngram(model: Checkpoint, corpus: Corpus) -> list[Checkpoint]:
+    """The n-gram baseline on the text that the model was fitted on, if that is the text at hand."""
+    if corpus.sha256 != model.facts.text.sha256:
+        say(f"no n-gram model is fitted: {corpus.source} is held out as a whole")
+        return []
+    config = NgramConfig().with_order(corpus.config.bytes)
+    name = f"{corpus.name}-{config.name}"
+    say(f"none of them is an n-gram model: fitting {name} (`charrnn ngram` keeps one)")
+    return [fit(corpus, config, Path(name)).checkpoint]

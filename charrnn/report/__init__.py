@@ -1,0 +1,1 @@
+"""Numbers to pictures and pages; knows no command line."""

@@ -1,0 +1,95 @@
+"""How surprising each character of a text is: −ln p of each, given all before it. What scores and pictures are made of.
+
+The first character of a text has nothing before it; every model is charged log V for it, as if it were drawn by lot.
+Where documents are told apart, each is read from the beginning, see scoring/documents.py.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from charrnn.errors import ModelError
+from charrnn.models.language_model import LanguageModel, ScoresNext, State, next_log_probs
+from charrnn.scoring.documents import log_probs_of
+from charrnn.text.documents import Documents
+
+PIECE = 4096
+"""Characters scored at a time: enough to keep kernels busy, little enough for B · T · V logits."""
+LARGE_PIECE = 1 << 16
+"""The same for models that spread out no logits."""
+
+Progress = Callable[[int, int], None]
+"""Is told how much is done, and of how much."""
+
+
+@torch.inference_mode()
+def surprisals(
+    model: LanguageModel,
+    ids: NDArray[Any],
+    progress: Progress | None = None,
+    documents: Documents | None = None,
+) -> NDArray[np.float64]:
+    """The surprisal of every character of a text, statically: the model does not learn from it.
+
+    Args:
+        model: any language model; a network must be in evaluation mode.
+        ids: (N,) the text; it may be memory-mapped.
+        progress: told the characters scored, and of how many.
+        documents: what tells documents apart, if each is to be read from the beginning.
+
+    Returns:
+        (N,) nats; infinite where the model gives no probability at all.
+
+    Raises:
+        ModelError: a probability is no number.
+    """
+    found = np.empty(len(ids))
+    done = 0
+    for places, log_probs in log_prob_pieces(model, ids, documents=documents):
+        found[places] = -log_probs.double().cpu().numpy()
+        done += len(places)
+        if progress:
+            progress(done, len(ids))
+    return found
+
+
+def log_prob_pieces(
+    model: LanguageModel, ids: NDArray[Any], piece: int | None = None, documents: Documents | None = None
+) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
+    """The log-probabilities of all characters of a text, some at a time.
+
+    Args:
+        model: any language model; a network must be in evaluation mode, and gradients should be off.
+        ids: (N,) the text; it may be memory-mapped.
+        piece: characters at a time; it changes the speed, not the figures.
+        documents: what tells documents apart, if each is to be read from the beginning.
+
+    Yields:
+        (n,) places in the text, in order unless there are documents, and (n,) nats, at most 0.
+
+    Raises:
+        ModelError: a probability is no number.
+    """
+    found = log_probs_of(model, ids, documents) if documents and len(ids) else _in_order(model, ids, piece)
+    for places, log_probs in found:
+        if log_probs.isnan().any():
+            raise ModelError("the model's probabilities are no numbers; train it again, with a lower --learning-rate")
+        yield places, log_probs.clamp(max=0)  # rounding may make a certainty more than certain
+
+
+def _in_order(model: LanguageModel, ids: NDArray[Any], piece: int | None) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
+    piece = piece or (LARGE_PIECE if isinstance(model, ScoresNext) else PIECE)
+    if len(ids):
+        yield np.zeros(1, np.int64), torch.tensor([-math.log(model.vocab_size)], dtype=torch.float64)
+    state: State | None = None
+    for begin in range(0, len(ids) - 1, piece):
+        window = torch.from_numpy(ids[begin : begin + piece + 1].astype(np.int64))[None]
+        log_probs, state = next_log_probs(model, window[:, :-1], window[:, 1:], state)
+        yield np.arange(begin + 1, begin + window.shape[1]), log_probs[0]
