@@ -77,7 +77,7 @@ def kill_again_and_again(folder: Path, longest: float, times: int, seed: int) ->
 
 
 def test_killed_at_any_moment_it_ends_with_the_same_bits(folder: Path, undisturbed: tuple[Path, float]) -> None:
-    kill_again_and_again(folder, undisturbed[1], times=6, seed=0)
+    kill_again_and_again(folder, undisturbed[1], times=3, seed=0)
 
 
 @pytest.mark.slow

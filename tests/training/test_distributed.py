@@ -84,18 +84,17 @@ def assert_close(found: torch.Tensor, expected: torch.Tensor) -> None:
 
 
 @pytest.mark.parametrize(
-    "model",
-    [ModelConfig(hidden_size=16), ModelConfig(cell="mingru", hidden_size=16, dropout=0.3, networks=2)],
+    ("size", "model"),
+    [(2, ModelConfig(hidden_size=16)), (3, ModelConfig(cell="mingru", hidden_size=16, dropout=0.3, networks=2))],
     ids=["lstm", "mingru with dropout, two networks"],
 )
-def test_losses_are_those_of_one_process(small_file: Path, tmp_path: Path, model: ModelConfig) -> None:
+def test_losses_are_those_of_one_process(small_file: Path, tmp_path: Path, size: int, model: ModelConfig) -> None:
     """Five streams do not divide evenly among 2 or 3 processes; masks of dropout are those of one, too."""
-    for size in (1, 2, 3):
-        run_together(size, fit, Run(small_file, tmp_path / f"of{size}.safetensors", model))
+    for number in (1, size):
+        run_together(number, fit, Run(small_file, tmp_path / f"of{number}.safetensors", model))
     expected = curve(tmp_path / "of1.safetensors", 1)
     assert len(expected) == 24 * model.networks
-    for size in (2, 3):
-        assert_close(curve(tmp_path / f"of{size}.safetensors", size), expected)
+    assert_close(curve(tmp_path / f"of{size}.safetensors", size), expected)
 
 
 def test_documents_have_the_losses_of_one_process(small_file: Path, tmp_path: Path) -> None:

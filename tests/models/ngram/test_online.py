@@ -38,6 +38,7 @@ def test_each_character_is_predicted_from_all_before_it(smoothing: str) -> None:
     assert counted.online_log_probs(TEXT).tolist() == pytest.approx(expected, abs=2e-5)
 
 
+@pytest.mark.slow
 def test_tiny_shakespeare(tiny_shakespeare_corpus: Corpus) -> None:
     """Better than PPMd of order 6, whose code for the whole text less that for the training part is 2.026 bits."""
     corpus = tiny_shakespeare_corpus
