@@ -57,7 +57,8 @@ def test_the_mixture_is_better_than_its_parts(small_corpus: Corpus) -> None:
     assert mixed.nats < min(counts.nats, last.score.nats)
 
 
-def test_the_same_seed_gives_the_same_gate(small_corpus: Corpus) -> None:
+def test_the_same_seed_gives_the_same_gate(small_corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("charrnn.training.mixing.STEPS", 20)
     size = len(small_corpus.vocabulary)
     network = RecurrentModel(ModelConfig(hidden_size=8), size).eval()
     mixing = Mixing(small_corpus.train[:3000], size, ORDER_4)
