@@ -1,9 +1,9 @@
-"""`charrnn score`: how well a model predicts a text."""
+"""`charrnn score`: how well a model predicts a text, or which of several models a text is likeliest under."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+import sys
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,31 +12,37 @@ from charrnn.config import LARGEST_INTEGER
 from charrnn.errors import UsageError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import torch
 
     from charrnn.checkpoint import Checkpoint
-    from charrnn.scoring.evaluate import Score
+
+SHOWN = 1500
+"""Characters of a text that are shown in colours if nothing else is said."""
 
 
 def score(
-    checkpoint: Annotated[
-        str | None,
-        typer.Argument(
-            help="A checkpoint; the newest in checkpoints/ if not said.",
-            autocompletion=completion.checkpoints,
-            show_default=False,
-        ),
-    ] = None,
-    text: Annotated[
+    names: Annotated[
         list[str] | None,
         typer.Argument(
-            help="What to score, one text in one file or several; the held-out part of the text that the model was "
-            "fitted on if not said.",
-            autocompletion=completion.texts,
+            metavar="[CHECKPOINT] [TEXT]...",
+            help="A checkpoint, the newest in checkpoints/ if not said; and texts, each scored by itself, or the "
+            "held-out part of the text that the model was fitted on. With several checkpoints (each ends with "
+            ".safetensors, or texts are said with --text): which of them a text is likeliest under.",
+            autocompletion=completion.texts_and_checkpoints,
             show_default=False,
         ),
     ] = None,
     *,
+    text: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A text to score; all names without an option are checkpoints then. For several say it again.",
+            show_default=False,
+        ),
+    ] = None,
     window: Annotated[
         int | None,
         typer.Option(
@@ -54,63 +60,115 @@ def score(
             "model by counting on.",
         ),
     ] = False,
+    lines: Annotated[
+        bool,
+        typer.Option(
+            "--lines",
+            help="Score each line: the most surprising ones on a terminal; into a pipe all of them, as number, "
+            "characters, bits, bits per character and text, with tabs between.",
+        ),
+    ] = False,
+    show: Annotated[
+        int | None,
+        typer.Option(
+            help=f"Characters to show in colours that say how surprising each was; {SHOWN} if one text is scored on a "
+            "terminal, 0: none.",
+            min=0,
+            max=LARGEST_INTEGER,
+            show_default=False,
+        ),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
 ) -> None:
-    """Score a text with a model, in bits per character."""
+    """Score a text with a model, in bits per character; or find the model that a text is likeliest under."""
+    from charrnn.cli.devices import choose
+
+    checkpoints, texts = _sorted_out(names or [], text or [])
+    where = choose(device)
+    models = _opened(checkpoints, where)
+    if len(models) > 1:
+        options = (("--window", window), ("--online", online), ("--lines", lines), ("--show", show))
+        for option, value in options:
+            if value:
+                raise UsageError(f"{option}: is for one model; name one, or leave it out")
+        _attribute(models, texts, as_json)
+    else:
+        _score(models[0], texts, window, online, lines, show, as_json)
+
+
+def _sorted_out(names: Sequence[str], texts: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Which names are checkpoints, and which are texts."""
+    from charrnn.checkpoint import SUFFIX
+
+    if texts:
+        return list(names), list(texts)
+    checkpoints = [name for place, name in enumerate(names) if place == 0 or name.endswith(SUFFIX)]
+    return checkpoints, [name for place, name in enumerate(names) if place and not name.endswith(SUFFIX)]
+
+
+def _opened(names: Sequence[str], where: torch.device) -> list[Checkpoint]:
     from charrnn.checkpoint import load, newest
     from charrnn.cli.checkpoints import FOLDER, find
-    from charrnn.cli.devices import choose
-    from charrnn.cli.terminal import field, print_json, progress
-    from charrnn.cli.texts import locate_all, read, read_fitted_on, show_unknown
-    from charrnn.models.ngram.longest import LongestMatchModel
-    from charrnn.scoring.compare import held_out, json_of
-    from charrnn.scoring.evaluate import evaluate, evaluate_windows, facts_of
 
-    model = load(find(checkpoint) if checkpoint else newest(FOLDER), choose(device))
+    paths = dict.fromkeys(find(name) for name in names) if names else [newest(FOLDER)]
+    return [load(path, where) for path in paths]
+
+
+def _score(
+    model: Checkpoint,
+    texts: Sequence[str],
+    window: int | None,
+    online: bool,
+    lines: bool,
+    show: int | None,
+    as_json: bool,
+) -> None:
+    """One model, and each text by itself."""
+    from charrnn.cli.score_display import print_lines, show_lines, show_text, show_texts
+    from charrnn.cli.score_text import score_text
+    from charrnn.cli.surprisal_display import is_possible, show_surprisals
+    from charrnn.cli.terminal import field, print_json, say
+    from charrnn.cli.texts import Fitted, locate_all, read, read_fitted_on
+    from charrnn.models.ngram.longest import LongestMatchModel
+
     if online and isinstance(model.model, LongestMatchModel):
         raise UsageError("--online: the longest match cannot count on; say another model")
     if model.facts.text.corpus.document_separator and (online or window):
         option = "--online" if online else f"--window {window}"
         raise UsageError(f"{option}: goes on through a text, and {model.name} reads documents; leave it out")
-    corpus = read(locate_all(text), model.facts.text.corpus, model.vocabulary) if text else read_fitted_on(model)
-    part = held_out([model], corpus)
+    paths: Sequence[Path | None] = locate_all(texts) if texts else [None]
+    fitted, found = Fitted(), []
+    for path in paths:
+        corpus = read(path, model.facts.text.corpus, model.vocabulary) if path else read_fitted_on(model)
+        found.append(score_text(model, corpus, lambda: fitted.on(model), window, online, lines))
+    found.sort(key=lambda one: one.static.nats_per_char)
     field("model", f"{model.path}: {model.description}")
-    field("text", f"{corpus.source}: {len(part.ids):,} characters ({part.part}, split {part.split})")
-    show_unknown(corpus)
-    with progress("scoring", "char") as update:
-        static = evaluate(model.model, part.ids, progress=update, documents=part.documents)
-    field("static", f"{static}, {part.rule.removeprefix('static, ')}")
-    facts = facts_of(static, part.split, documents=part.documents is not None)
-    result: dict[str, Any] = {**json_of(model), **asdict(facts), "part": part.part}
-    if window:
-        with progress("scoring windows", "char") as update:
-            in_windows = evaluate_windows(model.model, part.ids, window, update)
-        field("windows", f"{in_windows}, each {window} characters by themselves")
-        result["window"] = asdict(facts_of(in_windows, part.split, window=window))
-    if online:
-        learning = _online(model, part.ids)
-        field("online", f"{learning}, learning while it reads: no figure to compare with static ones")
-        result["online"] = asdict(facts_of(learning, part.split, online=True))
+    show_text(found[0]) if len(found) == 1 else show_texts(found)
+    if show is None:
+        show = SHOWN * (is_possible() and len(found) == 1 and not (lines or as_json))
+    if show and not is_possible():
+        say("--show: there are no colours here")
+    for one in found if show and is_possible() else ():
+        if len(found) > 1:
+            field("text", one.corpus.source)
+        show_surprisals(one.corpus.vocabulary, *one.beginning(show), len(one.part.ids))
     if as_json:
-        print_json(result)
+        print_json(found[0].as_json() if len(found) == 1 else [one.as_json() for one in found])
+    elif lines:
+        show_lines(found) if sys.stdout.isatty() else print_lines(found)
 
 
-def _online(model: Checkpoint, ids: NDArray[Any]) -> Score:
-    """The score of a model that learns while it reads."""
-    from charrnn.cli.terminal import progress
-    from charrnn.cli.texts import read_fitted_on
-    from charrnn.models.ngram.fitting import Counted
-    from charrnn.models.ngram.longest import LongestMatchModel
-    from charrnn.models.ngram.model import NgramModel
-    from charrnn.scoring.dynamic import DynamicEvaluation
-    from charrnn.scoring.evaluate import evaluate_online
+def _attribute(models: Sequence[Checkpoint], texts: Sequence[str], as_json: bool) -> None:
+    """Several models: which of them each text is likeliest under."""
+    from charrnn.cli.score_models import attribute_all, show_attributions
+    from charrnn.cli.terminal import print_json
+    from charrnn.cli.texts import locate_all
 
-    counted = model.model
-    if isinstance(counted, NgramModel):  # its file holds no counts, so the text is counted again
-        with progress("counting", "step") as update:
-            again = Counted.of(read_fitted_on(model).train, len(model.vocabulary), counted.config, update)
-        return evaluate_online(again, ids)
-    assert not isinstance(counted, LongestMatchModel)
-    with progress("learning", "char") as update:
-        return evaluate_online(DynamicEvaluation(counted, update), ids)
+    if not texts:
+        raise UsageError("score: which text is likelier under which model? name one with --text")
+    found = attribute_all(models, locate_all(texts))
+    if as_json:
+        print_json(found[0].as_json() if len(found) == 1 else [one.as_json() for one in found])
+    else:
+        show_attributions(found)

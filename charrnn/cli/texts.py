@@ -13,6 +13,7 @@ from charrnn.cli.processes import first_alone, number
 from charrnn.cli.terminal import bar, field, progress, say
 from charrnn.config import CorpusConfig
 from charrnn.errors import TextError, UsageError
+from charrnn.scoring.unseen import MOST as MOST_SEARCHED
 from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.known_texts import KNOWN_TEXTS, KnownText, fetch, find
 from charrnn.text.sources import STANDARD_INPUT, stem_of
@@ -162,6 +163,34 @@ def read_fitted_on(model: Checkpoint, name: str | None = None) -> Corpus:
     if corpus.sha256 != facts.sha256:
         raise TextError(f"{corpus.source}: is not the text that {model.name} was fitted on; name that one with --text")
     return corpus
+
+
+class Fitted:
+    """The texts that models were fitted on, if they are here: nothing is fetched, and each is read once."""
+
+    def __init__(self) -> None:
+        self._read: dict[Path, Corpus | None] = {}
+
+    def on(self, model: Checkpoint) -> Corpus | None:
+        """The text that a model was fitted on; None if it is not here any more, or very long."""
+        if model.path not in self._read:
+            self._read[model.path] = self._of(model)
+        return self._read[model.path]
+
+    def _of(self, model: Checkpoint) -> Corpus | None:
+        facts = model.facts.text
+        names = [next((one for one in (name, Path(name).name) if is_here(one)), None) for name in facts.names]
+        if None in names or facts.characters > MOST_SEARCHED:
+            return None
+        try:
+            return read_fitted_on(model)
+        except TextError:
+            return None
+
+
+def is_here(name: str) -> bool:
+    """Whether a text can be read without being fetched."""
+    return any(path.is_file() for path in _places(name))
 
 
 def _again(name: str) -> Path:

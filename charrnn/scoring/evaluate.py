@@ -23,6 +23,9 @@ from charrnn.models.language_model import LanguageModel, ScoresOnline, next_log_
 from charrnn.scoring.surprisal import PIECE, Progress, log_prob_pieces
 from charrnn.text.documents import Documents
 
+MOST_EXPONENT = 700.0
+"""Of e, that is a number."""
+
 
 @dataclass(frozen=True)
 class Score:
@@ -43,15 +46,31 @@ class Score:
         characters, impossible = self.characters + other.characters, self.impossible + other.impossible
         return Score(self.nats + other.nats, characters, impossible)
 
+    @classmethod
+    def of(cls, surprisals: NDArray[np.float64]) -> Score:
+        """The sum of surprisals, in nats (N,), as `scoring.surprisal.surprisals` gives them."""
+        possible = np.isfinite(surprisals)
+        return cls(float(surprisals[possible].sum()), len(surprisals), int((~possible).sum()))
+
     @property
     def nats_per_char(self) -> float:
         """Nats per character; infinite if any character was impossible."""
         return math.inf if self.impossible else self.nats / self.characters
 
     @property
+    def bits(self) -> float:
+        """Bits of the whole text; infinite if any character was impossible."""
+        return math.inf if self.impossible else self.nats / math.log(2)
+
+    @property
     def bits_per_char(self) -> float:
         """Bits per character, the unit of quality; infinite if any character was impossible."""
         return self.nats_per_char / math.log(2)
+
+    @property
+    def perplexity(self) -> float:
+        """2 to the bits per character: among so many equally likely characters a choice would be as hard."""
+        return math.exp(self.nats_per_char) if self.nats_per_char < MOST_EXPONENT else math.inf
 
     @property
     def impossible_share(self) -> float:

@@ -1,0 +1,207 @@
+"""Which of several models a text is likeliest under: whose text it is, if each was fitted on an author's.
+
+All of them score the same characters: those that each one knows. So their bits of the whole may be compared, also where
+vocabularies differ, and by Bayes' rule with equal priors p(model | text) ∝ p(text | model).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.checkpoint import Checkpoint
+from charrnn.config import CorpusConfig
+from charrnn.errors import ModelError, TextError
+from charrnn.scoring.compare import json_of
+from charrnn.scoring.evaluate import Score, evaluate, facts_of
+from charrnn.scoring.surprisal import Progress
+from charrnn.scoring.unseen import LEAST, Unseen, held_out_from, unseen_in
+from charrnn.text.corpus import Corpus
+from charrnn.text.documents import Documents
+from charrnn.text.vocabulary import Vocabulary
+
+FittedOn = Callable[[Checkpoint], Corpus | None]
+"""Gives the text that a model was fitted on, in its vocabulary, if it can be read."""
+ALIKE = ("normalize", "lower", "document_separator")
+"""The settings of reading that change what a text is."""
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """A text under several models.
+
+    Attributes:
+        source: the text's name.
+        ranked: the models and their scores, the likeliest first.
+        characters: how many were scored.
+        left_out: how many were not, because some model does not know them.
+        unseen: which part of the text that is.
+        documents: whether each document was scored from the beginning.
+    """
+
+    source: str
+    ranked: tuple[tuple[Checkpoint, Score], ...]
+    characters: int
+    left_out: int
+    unseen: Unseen
+    documents: bool
+
+    @property
+    def likeliest(self) -> Checkpoint | None:
+        """The first one; None where the text is impossible for all of them."""
+        return None if self.ranked[0][1].impossible else self.ranked[0][0]
+
+    @property
+    def lead(self) -> float:
+        """Bits of the whole text by which the first is ahead of the second."""
+        first, second = (score.bits for _, score in self.ranked[:2])
+        return math.nan if math.isinf(first) else second - first
+
+    @property
+    def posteriors(self) -> tuple[float | None, ...]:
+        """The probability of each model, in their order, if all were as likely before; None where none is possible."""
+        if self.likeliest is None:
+            return (None,) * len(self.ranked)
+        best = self.ranked[0][1].bits
+        odds = [2.0 ** max(best - score.bits, -2000.0) for _, score in self.ranked]
+        return tuple(one / sum(odds) for one in odds)
+
+    @property
+    def left_out_share(self) -> float:
+        """The share of the characters that were left out."""
+        return self.left_out / (self.characters + self.left_out)
+
+    def as_json(self) -> dict[str, Any]:
+        """Under the names that all of charrnn's JSON uses."""
+        rows = []
+        for (model, score), posterior in zip(self.ranked, self.posteriors, strict=True):
+            facts = facts_of(score, self.unseen.split, documents=self.documents)
+            more = {"perplexity": score.perplexity, "bits": score.bits, "posterior": posterior}
+            rows.append({**json_of(model), **asdict(facts), **more})
+        return {
+            "text": self.source,
+            "characters": self.characters,
+            "left_out_share": self.left_out_share,
+            "part": self.unseen.part,
+            "split": self.unseen.split,
+            "rule": rows[0]["rule"],
+            "likeliest": self.likeliest and str(self.likeliest.path),
+            "lead_bits": self.lead,
+            "models": rows,
+        }
+
+
+def config_for(models: Sequence[Checkpoint]) -> CorpusConfig:
+    """How a text is read that all models are to score: as bytes only if all of them read bytes.
+
+    Raises:
+        ModelError: they read texts in ways that make other texts of them.
+    """
+    by_characters = [one for one in models if not one.vocabulary.is_bytes]
+    first = (by_characters or models)[0]
+    config = first.facts.text.corpus
+    for other in models:
+        for name in ALIKE:
+            # Bytes have no normal form: such a model reads what the others have made of the text.
+            if getattr(other.facts.text.corpus, name) != getattr(config, name) and (
+                other in by_characters or name == "document_separator"
+            ):
+                raise ModelError(
+                    f"{first.name} and {other.name} differ in --{name.replace('_', '-')}, so they do not read the same "
+                    "text; score it with each by itself"
+                )
+    return replace(config, min_count=None)
+
+
+def attribute(
+    models: Sequence[Checkpoint], corpus: Corpus, fitted_on: FittedOn, progress: Progress | None = None
+) -> Attribution:
+    """Score a text with several models, statically.
+
+    Args:
+        models: two at least.
+        corpus: the text, read as `config_for` says, in a vocabulary of its own.
+        fitted_on: see there.
+        progress: told the characters scored by all, and of how many.
+
+    Raises:
+        ModelError: a model was fitted on all of the text.
+        TextError: no character of it is known to all models.
+    """
+    unseen = max((_unseen(model, corpus, fitted_on) for model in models), key=lambda one: one.begin)
+    ids = corpus.ids[unseen.begin :]
+    is_known = np.all([_is_known(model.vocabulary, corpus.vocabulary) for model in models], axis=0)
+    known = ids[is_known[ids]]
+    if not len(known):
+        raise TextError(
+            f"{corpus.source}: no character of it is known to all models; take another text, or other models"
+        )
+    found = []
+    for done, model in enumerate(models):
+
+        def update(count: int, total: int, before: int = done) -> None:
+            if progress:
+                progress(before * total + count, len(models) * total)
+
+        documents = Documents.of(corpus.config, model.vocabulary)
+        score = evaluate(
+            model.model, _ids_of(known, corpus.vocabulary, model.vocabulary), progress=update, documents=documents
+        )
+        found.append((model, replace(score, characters=len(known))))  # of bytes there may be more
+    found.sort(key=lambda one: one[1].bits)
+    is_documents = corpus.config.document_separator is not None
+    return Attribution(corpus.source, tuple(found), len(known), len(ids) - len(known), unseen, is_documents)
+
+
+def _unseen(model: Checkpoint, corpus: Corpus, fitted_on: FittedOn) -> Unseen:
+    """What of the text a model was not fitted on."""
+    unseen, its = Unseen(), model.facts.text
+    if its.sha256 == corpus.sha256:
+        unseen = held_out_from(len(corpus), replace(corpus, config=its.corpus))
+    elif LEAST <= len(corpus) <= its.characters:
+        table = _table(corpus.vocabulary, model.vocabulary)
+        ids = _ids_of(corpus.ids, corpus.vocabulary, model.vocabulary) if table is None else table[corpus.ids]
+        if (ids >= 0).all():
+            unseen = unseen_in(ids, fitted_on(model))
+    is_mixed = model.vocabulary.is_bytes and not corpus.vocabulary.is_bytes
+    if unseen.begin == len(corpus) or (is_mixed and unseen.part != "all"):
+        raise ModelError(
+            f"{corpus.source}: {model.name} was fitted on {'some' if is_mixed else 'all'} of it; name another text"
+        )
+    return unseen
+
+
+def _is_known(vocabulary: Vocabulary, here: Vocabulary) -> NDArray[np.bool_]:
+    """Which characters of the vocabulary `here` another one has, an unknown symbol not counted."""
+    table = _table(here, vocabulary)
+    if table is None:
+        return np.ones(len(here), bool)
+    known = table >= 0
+    if vocabulary.unknown is not None:
+        known &= table != vocabulary.unknown
+    return known
+
+
+def _table(here: Vocabulary, there: Vocabulary) -> NDArray[np.int64] | None:
+    """From the ids of one vocabulary to those of another, −1 where it has none; None if that one is of bytes."""
+    if there.is_bytes:
+        return None
+    places = {character: i for i, character in enumerate(there.characters or ())}
+    other = -1 if there.unknown is None else there.unknown
+    return np.array([places.get(one, other) for one in here.characters or ()], np.int64)
+
+
+def _ids_of(ids: NDArray[Any], here: Vocabulary, there: Vocabulary) -> NDArray[Any]:
+    """The same text in another vocabulary, which has all its characters; bytes are those of UTF-8."""
+    table = _table(here, there)
+    if table is not None:
+        there_ids: NDArray[Any] = table[ids]
+        return there_ids
+    if here.is_bytes:
+        return ids
+    return np.frombuffer(here.decode(ids.tolist()).encode("utf-8", "surrogateescape"), np.uint8)

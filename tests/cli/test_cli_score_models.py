@@ -1,0 +1,131 @@
+"""`charrnn score` with several models: which of them a text is likeliest under."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from program import Charrnn
+
+A, B = "checkpoints/a.safetensors", "checkpoints/b.safetensors"
+HERS, HIS = "she sells sea shells. ", "he hit his hot hat: "
+
+
+@pytest.fixture
+def authors(charrnn: Charrnn, folder: Path) -> Path:
+    """Models a and b of texts with different characters, and texts like them."""
+    (folder / "a.txt").write_text(HERS * 40, encoding="utf-8")
+    (folder / "b.txt").write_text(HIS * 40, encoding="utf-8")
+    (folder / "hers.txt").write_text("she sells hot shells!", encoding="utf-8")
+    (folder / "his.txt").write_text("hat hat hat", encoding="utf-8")
+    for name in "ab":
+        assert charrnn("ngram", f"{name}.txt", "--order", 3, "--out", name).status == 0
+    return folder
+
+
+def found(charrnn: Charrnn, *words: object) -> Any:
+    result = charrnn("score", *words, "--json")
+    assert result.status == 0, result.err
+    return json.loads(result.text)
+
+
+def test_the_likeliest_is_named(charrnn: Charrnn, authors: Path) -> None:
+    hers, his = found(charrnn, A, B, "--text", "hers.txt", "--text", "his.txt")
+    assert (hers["text"], hers["likeliest"]) == ("hers.txt", A)
+    assert (his["text"], his["likeliest"]) == ("his.txt", B)
+    for one in (hers, his):
+        first, second = one["models"]
+        assert first["checkpoint"] == one["likeliest"]
+        assert one["lead_bits"] == pytest.approx(second["bits"] - first["bits"])
+        assert first["posterior"] == pytest.approx(1 / (1 + 2 ** -one["lead_bits"]))
+        assert first["posterior"] + second["posterior"] == pytest.approx(1)
+        assert first["bits"] == pytest.approx(first["bits_per_char"] * one["characters"])
+        assert first["perplexity"] == pytest.approx(2 ** first["bits_per_char"])
+
+
+def test_the_same_characters_are_scored_by_all(charrnn: Charrnn, authors: Path) -> None:
+    """What one of them does not know is left out for all: here l, o, t and !."""
+    hers = found(charrnn, A, B, "--text", "hers.txt")
+    common = "".join(one for one in "she sells hot shells!" if one in set(HERS) & set(HIS))
+    assert hers["characters"] == len(common)
+    assert hers["left_out_share"] == pytest.approx(1 - len(common) / 21)
+    (authors / "common.txt").write_text(common, encoding="utf-8")
+    for row in hers["models"]:
+        alone = found(charrnn, row["checkpoint"], "common.txt")
+        assert alone["bits_per_char"] == pytest.approx(row["bits_per_char"])
+
+
+def test_words_that_are_checkpoints(charrnn: Charrnn, authors: Path) -> None:
+    """Names without an ending are, where texts have an option; else those that end as files of models do."""
+    expected = found(charrnn, A, B, "--text", "hers.txt")
+    assert found(charrnn, "a", "b", "--text", "hers.txt") == expected
+    assert found(charrnn, "a", "hers.txt", B) == expected
+    assert found(charrnn, "--text", "his.txt")["checkpoint"] == B  # the newest
+    assert found(charrnn, A, "a", B, "--text", "hers.txt") == expected  # one is there twice
+
+
+def test_tables(charrnn: Charrnn, authors: Path) -> None:
+    one = " ".join(charrnn("score", A, B, "--text", "hers.txt").err.split())
+    assert "model bits/char nats/char perplexity bits in all behind posterior" in one
+    assert "likeliest a, by" in one
+    assert "characters (33%) of hers.txt, which not all of the models know" in one
+    several = charrnn("score", A, B, "--text", "hers.txt", "--text", "his.txt")
+    assert several.out == b""
+    assert "if all models were as likely before" in several.err
+
+
+def test_only_what_was_held_out_is_judged(charrnn: Charrnn, authors: Path) -> None:
+    held_out = found(charrnn, A, B, "--text", "a.txt")
+    assert (held_out["part"], held_out["split"]) == ("validation", "90/10/0")
+    assert held_out["characters"] + round(held_out["left_out_share"] * 88) == 88
+    (authors / "part.txt").write_text(HERS * 12, encoding="utf-8")
+    refused = charrnn("score", A, B, "--text", "part.txt")
+    assert refused.failed_with(1, "part.txt: a was fitted on all of it; name another text")
+
+
+def test_bytes_beside_characters(charrnn: Charrnn, authors: Path) -> None:
+    """A model of bytes scores the bytes of the same characters, and its bits are of characters too."""
+    (authors / "c.txt").write_text("é" * 30 + HIS * 30, encoding="utf-8")
+    for name, more in (("bytes", ("--bytes",)), ("chars", ())):
+        assert charrnn("ngram", "c.txt", "--order", 3, "--out", name, *more).status == 0
+    (authors / "é.txt").write_text("é" * 9, encoding="utf-8")
+    both = found(charrnn, "bytes", "chars", "--text", "é.txt")
+    assert both["characters"] == 9
+    alone = {name: found(charrnn, name, "é.txt") for name in ("bytes", "chars")}
+    for row in both["models"]:
+        one = alone[Path(row["checkpoint"]).stem]
+        assert row["bits"] == pytest.approx(one["bits_per_char"] * one["characters"])
+    assert alone["bytes"]["characters"] == 18
+    assert charrnn("score", "bytes", "chars", "--text", "c.txt").failed_with(1, "c.txt: bytes was fitted on some of it")
+
+
+def test_documents(charrnn: Charrnn, authors: Path) -> None:
+    for name, line in (("x", HERS), ("y", HIS)):
+        (authors / f"{name}.txt").write_text(f"{line}\n" * 20, encoding="utf-8")
+        words = ("--document-separator", r"\n", "--order", 3, "--out", name)
+        assert charrnn("ngram", f"{name}.txt", *words).status == 0
+    (authors / "lines.txt").write_text("she he\nhis\n", encoding="utf-8")
+    assert found(charrnn, "x", "y", "--text", "lines.txt")["rule"] == "static, documents"
+    refused = charrnn("score", "a", "y", "--text", "lines.txt")
+    assert refused.failed_with(1, "a and y differ in --document-separator, so they do not read the same text")
+
+
+def test_where_all_is_impossible(charrnn: Charrnn, authors: Path) -> None:
+    for name in "ab":
+        assert charrnn("ngram", f"{name}.txt", "--smoothing", "ml", "--order", 2, "--out", f"{name}0").status == 0
+    (authors / "odd.txt").write_text("eeesss", encoding="utf-8")
+    nobody = found(charrnn, "a0", "b0", "--text", "odd.txt")
+    assert (nobody["likeliest"], nobody["lead_bits"]) == (None, None)
+    assert [row["posterior"] for row in nobody["models"]] == [None, None]
+    assert "none: each of them gives" in charrnn("score", "a0", "b0", "--text", "odd.txt").err
+    assert found(charrnn, "a0", "b", "--text", "odd.txt")["models"][0]["posterior"] == 1
+
+
+def test_what_makes_no_sense(charrnn: Charrnn, authors: Path) -> None:
+    assert charrnn("score", A, B).failed_with(2, "name one with --text")
+    for option in (("--lines",), ("--online",), ("--window", 5), ("--show", 5)):
+        assert charrnn("score", A, B, "--text", "his.txt", *option).failed_with(2, f"{option[0]}: is for one model")
+    (authors / "odd.txt").write_text("éé", encoding="utf-8")
+    assert charrnn("score", A, B, "--text", "odd.txt").failed_with(1, "no character of it is known to all models")
+    assert charrnn("ngram", "a.txt", "--lower", "--out", "low").status == 0
+    assert charrnn("score", "low", "b", "--text", "his.txt").failed_with(1, "low and b differ in --lower")
