@@ -81,7 +81,7 @@ def show_lines(texts: Sequence[Scored]) -> None:
     screen.print(table)
     if len(lines) > len(worst):
         what = f"The {len(worst)} most surprising of {len(lines):,} lines"
-        screen.print(f"{what}; `--lines | sort -t$'\\t' -k4 -g` prints all, --json too.", soft_wrap=True)
+        screen.print(f"{what}; --json has all of them, and so has a pipe.", soft_wrap=True)
 
 
 def print_lines(texts: Sequence[Scored]) -> None:

@@ -13,7 +13,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.control import Control
+from rich.live import Live
+from rich.segment import ControlType
 from rich.text import Text
 from tqdm import tqdm
 
@@ -25,9 +28,51 @@ BAR_DELAY = 1.0
 """Seconds before a bar appears: what is done sooner needs none."""
 
 
+_in_place: list[Console] = []
+"""The screen that a display which stays in place has, while there is one: only through it lines go above that."""
+
+
 def console() -> Console:
     """Standard error, for tables and lines that people read."""
-    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+    return _in_place[-1] if _in_place else Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def can_stay_in_place() -> bool:
+    """Whether standard error is a terminal on which what was drawn can be drawn over."""
+    screen = console()
+    return is_first() and sys.stderr.isatty() and screen.is_terminal and not screen.is_dumb_terminal
+
+
+@contextmanager
+def in_place(picture: RenderableType) -> Iterator[Callable[[], None]]:
+    """A picture that stays below all lines that are printed, and is gone at the end; gives what draws it again.
+
+    Each of its lines must be shorter than the terminal is wide.
+    """
+    screen = console()
+    live = Live(
+        picture, console=screen, auto_refresh=False, transient=True, redirect_stdout=False, vertical_overflow="crop"
+    )
+    width = screen.width
+
+    def draw() -> None:
+        nonlocal width
+        if screen.width < width:  # a narrower terminal has broken lines in two, so there is more to draw over
+            drawn = screen.render_lines(picture, screen.options.update_width(width), pad=False)
+            lengths = [sum(segment.cell_length for segment in line) for line in drawn]
+            rows = sum(max(1, -(-length // screen.width)) for length in lengths)
+            for _ in range(rows - len(lengths)):
+                screen.control(Control((ControlType.ERASE_IN_LINE, 2), (ControlType.CURSOR_UP, 1)))
+        width = screen.width
+        live.refresh()
+
+    with live:
+        _in_place.append(screen)
+        screen.show_cursor(True)  # or a process that is killed would leave a terminal without one
+        try:
+            yield draw
+        finally:
+            _in_place.pop()
 
 
 def say(line: str, style: str = "") -> None:

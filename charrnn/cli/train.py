@@ -16,11 +16,13 @@ from charrnn.cli.processes import are_restarted, first_alone, group, is_first
 from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import torch
 
     from charrnn.cli.train_begin import Beginning
+    from charrnn.training.recording import Sink
+    from charrnn.training.resuming import Resumed
     from charrnn.training.several import SaveEvery
 
 RESUME_FROM = "--resume-from"
@@ -73,6 +75,14 @@ def train(
         bool,
         typer.Option("--with-ngram", help="Mix the network with the n-grams of the same text: better than either."),
     ] = False,
+    tensorboard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write the curves and samples also for TensorBoard, into DIR/NAME (needs charrnn[tensorboard]).",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     context: typer.Context,
 ) -> None:
@@ -91,6 +101,7 @@ def train(
     from charrnn.cli.train_begin import save_every as parsed
     from charrnn.text.sources import stem_of
     from charrnn.training.distributed import Ranks
+    from charrnn.training.tensorboard import check_installed
 
     often, where = parsed(save_every), choose(device)
     with group():
@@ -98,6 +109,9 @@ def train(
             paths = locate_all(text)
             path = best_path(resume_from, place(out, f"{stem_of(paths)}-{model.cell}{'-ngram' * with_ngram}"))
             check_writable(path)
+            if tensorboard is not None:
+                check_installed()
+                check_writable(Path(tensorboard) / path.stem / path.name, "--tensorboard")
         with reserved(path) if is_first() else nullcontext():
             begun, ranks = Beginning(corpus, model, training, said(context), with_ngram), Ranks.here()
             if are_restarted() or resume or resume_from:
@@ -107,7 +121,7 @@ def train(
                     refuse_to_overwrite(path, force, is_training=True)
                 if init_from:
                     begun = begun.start_from(init_from, ranks)
-            status = _train(paths, path, begun, often, where, started, as_json)
+            status = _train(paths, path, begun, often, where, started, as_json, tensorboard)
     if status:
         raise typer.Exit(status)
 
@@ -120,6 +134,7 @@ def _train(
     where: torch.device,
     started: float,
     as_json: bool,
+    board: str | None,
 ) -> int:
     """Train, mix and show; the exit status that a signal asks for."""
     from charrnn.cli.checkpoints import forget_last
@@ -134,7 +149,9 @@ def _train(
     from charrnn.training.keeping import Keeper
     from charrnn.training.mixing import divide
     from charrnn.training.recipes import Recipe, with_budget
+    from charrnn.training.recording import Recorder
     from charrnn.training.several import train_all
+    from charrnn.training.watching import Watch
 
     ranks = Ranks.here()
     source = read_alike(ranks, paths, begun.corpus, begun.vocabulary, grow=True)
@@ -160,12 +177,21 @@ def _train(
     rows, length = recipe.training.batch_size, recipe.training.seq_length
     streams = streams_of(ids, source.documents, rows, length, is_fixed)
     keeper = Keeper(path, source, recipe.training, recipe.model, started, tuple(sys.argv), begun.with_ngram, say)
-    with TrainDisplay(keeper, streams, recipe, where, chosen) as display, stopped_by_signals() as stop:
+    watch, sinks = Watch(keeper), _sinks(path, begun.resumed, board) if ranks.is_first else []
+    with (
+        TrainDisplay(keeper, streams, recipe, where, chosen) as display,
+        Recorder(keeper, sinks) as recorder,
+        stopped_by_signals() as stop,
+    ):
+        display.recall(recorder.kept)
         for step, is_best in train_all(
             keeper, streams, where, kept_back, stop, display.validating, often, begun.resumed, begun.start, ranks
         ):
             if ranks.is_first:
-                display.show(step, is_best)
+                look = watch.take(step, is_best, display.wants_sample())
+                if look:
+                    recorder.take(look)
+                display.show(step, look, watch.sampling_seconds)
     if not ranks.is_first:
         return stop.exit_status
     if stop.asked:
@@ -177,3 +203,17 @@ def _train(
     if not mixing:
         say_what_counts_add(keeper)
     return 0
+
+
+def _sinks(path: Path, resumed: Resumed | None, board: str | None) -> list[Callable[[], Sink]]:
+    """Where records of the training go: beside the checkpoint, and to TensorBoard if that was asked for."""
+    from charrnn.training.history import History, history_path
+    from charrnn.training.tensorboard import Board
+
+    facts = resumed.ongoing.facts if resumed else None
+    after = (facts.finished + 1, facts.number) if facts else None
+    steps = facts.plan[0] if facts and facts.plan else None
+    sinks: list[Callable[[], Sink]] = [lambda: History(history_path(path), after)]
+    if board is not None:
+        sinks.append(lambda: Board(Path(board) / path.stem, after, steps))
+    return sinks

@@ -1,45 +1,37 @@
-"""What `charrnn train` shows: a header, a bar, a line at each validation with a sample, and the end."""
+"""What `charrnn train` prints: a header, lines with samples along the way, and the end; the picture is train_live's."""
 
 from __future__ import annotations
 
-import dataclasses
-import math
-import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import torch
-from torch import Tensor
 
 from charrnn.checkpoint import load
-from charrnn.cli.terminal import bar, field, one_line, print_json, quoted, say
-from charrnn.config import SamplingConfig
+from charrnn.cli.terminal import can_stay_in_place, console, field, in_place, one_line, print_json, quoted, say
+from charrnn.cli.train_live import WIDEST, TrainLive
 from charrnn.models.ensemble import make_network
-from charrnn.sampling.generate import generate
 from charrnn.scoring.compare import json_of
 from charrnn.text.sources import STANDARD_INPUT
 from charrnn.text.streams import Streams
 from charrnn.training.exchange import Step
+from charrnn.training.history import Record
 from charrnn.training.keeping import Keeper
 from charrnn.training.loop import Training
 from charrnn.training.recipes import Recipe
 from charrnn.training.schedule import Plan
+from charrnn.training.watching import Look
 
-SAMPLING = SamplingConfig(temperature=0.8, length=72)
-"""How the samples along the way are drawn; the seed is the number of the step."""
-REPORTS = 10
-"""How many lines a training prints, where validations are rarer."""
-REFRESH = 0.2
-"""Seconds between looks at the loss, which on a GPU is worth waiting for only now and then."""
-SMOOTHING = 0.9
+SAMPLE_CHARACTERS = 72
+"""Of a sample that are printed on a line."""
 STEP_COPIES = 7
 """How often the logits of a step lie in memory at its height, gradients and all; as measured with 100,000 characters on
 a CPU."""
 MUCH_MEMORY = 1.0
 """Gigabytes that are worth a line."""
-BAR_FORMAT = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]"
 
 
 class TrainDisplay:
@@ -59,17 +51,18 @@ class TrainDisplay:
         self.keeper, self.streams, self.recipe, self.repeat = keeper, streams, recipe, repeat
         self.device, self.networks = device, recipe.model.networks
         self.plan: Plan | None = None
-        self.loss: float | None = None
-        self.speed = 0.0
-        self.characters = 0
-        self.since_report: list[Tensor] = []
-        self.looked_at = time.perf_counter()
+        self.loss, self.steps = 0.0, 0
         self.last: Step | None = None
         self.training: Training | None = None
+        self.live: TrainLive | None = None
+        self.closing = ExitStack()
 
     def __enter__(self) -> Self:
         self._show_header()
-        self.bar = bar(None, "starting", "step", bar_format="{desc}")
+        if can_stay_in_place():
+            self.live = TrainLive(self.networks)
+            self.live.draw = self.closing.enter_context(in_place(self.live))
+            self.live.redraw()
         return self
 
     def __exit__(
@@ -78,7 +71,20 @@ class TrainDisplay:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.bar.close()
+        self.closing.close()
+        if self.live and error is None:
+            screen = console()
+            for line in self.live.curves(min(WIDEST, screen.width - 1), screen.options.ascii_only):
+                screen.print(line, soft_wrap=True)
+
+    def recall(self, records: Iterable[Record]) -> None:
+        """Show what a training that goes on has behind it."""
+        if self.live:
+            self.live.recall(records)
+
+    def wants_sample(self) -> bool:
+        """Whether to draw a sample though there is nothing to report."""
+        return self.live is not None and self.live.wants_sample()
 
     def _show_header(self) -> None:
         config, vocab_size = self.keeper.config, len(self.keeper.corpus.vocabulary)
@@ -102,29 +108,33 @@ class TrainDisplay:
 
     def validating(self, done: int, total: int) -> None:
         """Show how far a validation is."""
-        self.bar.set_description_str(f"validating {100 * done // total}%")
+        if self.live:
+            self.live.validating(done, total)
 
-    def show(self, step: Step, is_best: bool) -> None:
-        """Take in a step, and print a line if it deserves one."""
+    def show(self, step: Step, look: Look | None, sampling_seconds: float = 0.0) -> None:
+        """Show a step, if there is something to see, and print a line if it deserves one.
+
+        Args:
+            step: the next one.
+            look: what was seen after it.
+            sampling_seconds: what drawing the sample took that was drawn last.
+        """
         self.last = step
-        if self.keeper.training is not self.training:
-            self.training = self.keeper.training
-            self.bar.reset(self.plan.steps if self.plan else None)
-            self.bar.initial = self.bar.n = self.bar.last_print_n = step.number - 1  # more than 0 if it was resumed
-        self.characters += step.characters
-        self.since_report.append(step.loss)
         if step.plan and step.plan is not self.plan:
             self._show_plan(step.plan)
-        now = time.perf_counter()
-        if now - self.looked_at > REFRESH or step.score or step.last:
-            self._look(step, now)
-        self.bar.update(step.number - self.bar.n)
-        if step.score or step.last or self._is_due(step):
-            self._report(step, is_best)
+        if look is None:
+            return
+        if self.keeper.training is not self.training:
+            self.training, self.loss, self.steps = self.keeper.training, 0.0, 0
+        self.loss += look.loss * look.steps
+        self.steps += look.steps
+        if self.live:
+            self.live.take(look, sampling_seconds)
+        if look.is_report:
+            self._report(look)
 
     def _show_plan(self, plan: Plan) -> None:
         self.plan = plan
-        self.bar.total, self.bar.bar_format = plan.steps, BAR_FORMAT
         epochs = plan.steps / self.streams.steps_per_epoch
         when = f"every {plan.validate_every:,}" if plan.validate_every < plan.steps else "at the end"
         how = f"{plan.steps:,} steps ({epochs:.2g} epochs), validation {when}"
@@ -136,42 +146,20 @@ class TrainDisplay:
             how += f"; to stay in time, validation reads {plan.val_characters:,} of {whole:,} characters"
         field("plan", how)
 
-    def _look(self, step: Step, now: float) -> None:
-        loss = step.loss.item()
-        speed = self.characters / (now - self.looked_at)
-        if self.loss is None:
-            self.loss, self.speed = loss, speed
-        self.loss += (1 - SMOOTHING) * (loss - self.loss)
-        if not step.score:  # else the time has gone into validating
-            self.speed += (1 - SMOOTHING) * (speed - self.speed)
-        self.characters, self.looked_at = 0, now
-        bits = self.loss / math.log(2)
-        self.bar.set_description_str(
-            f"loss {self.loss:.3f} ({bits:.3f} bits/char), {self.speed:,.0f} chars/s", refresh=False
-        )
-
-    def _is_due(self, step: Step) -> bool:
-        if self.plan is None:
-            return False
-        every = max(1, self.plan.steps * self.networks // REPORTS)
-        # The last step has a line of its own, and one shortly before it would say the same.
-        return step.number % every == 0 and self.plan.steps - step.number >= every / 2
-
-    def _report(self, step: Step, is_best: bool) -> None:
-        which = f"network {len(self.keeper.finished) + 1}/{self.networks}, " if self.networks > 1 else ""
+    def _report(self, look: Look) -> None:
+        """Print a line, and a sample; where a picture shows the rest, only after validations and at the end."""
+        step = look.step
+        which = f"network {look.network}/{self.networks}, " if self.networks > 1 else ""
         at = f"{which}step {step.number}" + (f"/{self.plan.steps}" if self.plan else "")
-        loss = torch.stack(self.since_report).mean().item()
-        self.since_report.clear()
-        line = f"{at}: training loss {loss:.3f}, {self.speed:,.0f} chars/s"
+        loss, self.loss, self.steps = self.loss / self.steps, 0.0, 0
+        if self.live and not (step.score or step.last):
+            return
+        line = f"{at}: training loss {loss:.3f}, {look.chars_per_second:,.0f} chars/s"
         if step.score:
-            best = " (best so far)" if is_best else ""
+            best = " (best so far)" if look.is_best else ""
             line = f"{at}: training loss {loss:.3f}, validation {step.score}{best}"
         say(line, style="bold" if step.score else "")
-        model, corpus = self.keeper.training.model, self.keeper.corpus
-        config = dataclasses.replace(SAMPLING, seed=step.number)
-        written = generate(model, corpus.vocabulary, config, documents=corpus.documents)
-        say(f"    {one_line(''.join(written))}", style="dim")
-        self.looked_at = time.perf_counter()
+        say(f"    {one_line((look.sample or '')[:SAMPLE_CHARACTERS])}", style="dim")
 
     def show_stopped(self, paths: Sequence[Path]) -> None:
         """Say where the training is, and how it goes on."""

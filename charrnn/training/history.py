@@ -7,13 +7,16 @@ first drops what came after that.
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import math
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from charrnn.checkpoint.names import LAST, PREVIOUS
 from charrnn.errors import CheckpointError
 from charrnn.facts import restore
 
@@ -58,8 +61,11 @@ class Record:
 
 
 def history_path(checkpoint: Path) -> Path:
-    """Where the history of the training that made a checkpoint stands."""
-    return checkpoint.with_suffix(SUFFIX)
+    """Where the history of the training that made a checkpoint stands; its best, last and previous state share it."""
+    stem = checkpoint.name.removesuffix(".safetensors")
+    for ending in (LAST, PREVIOUS):
+        stem = stem.removesuffix(ending)
+    return checkpoint.with_name(stem + SUFFIX)
 
 
 class History:
@@ -69,39 +75,56 @@ class History:
         path: of the file. What it holds is dropped, but for what a training that goes on has behind it.
         after: the number of the network, counted from 1, and of its step, after which a resumed training goes on.
 
+    Attributes:
+        kept: the records that were not dropped.
+
     Raises:
         CheckpointError: the file cannot be written.
     """
 
     def __init__(self, path: Path, after: tuple[int, int] | None = None) -> None:
         self.path = path
-        kept = [one for one in read_history(path) if (one.network, one.step) <= after] if after else []
-        part = path.with_name(f".{path.name}.part")
+        self.kept: tuple[Record, ...] = ()
+        self.go_back(after or (0, 0))
+
+    def go_back(self, after: tuple[int, int], steps: int | None = None) -> None:
+        """Drop what came after a step of a network, and all from the first line on that is damaged.
+
+        Raises:
+            CheckpointError: the file cannot be read or written.
+        """
+        self.kept = tuple(_until(self.path, after))
+        part = self.path.with_name(f".{self.path.name}.part")
         try:
-            part.write_text("".join(map(_line, kept)), encoding="utf-8")
-            part.replace(path)
-            self._file = path.open("a", encoding="utf-8")
+            part.write_text("".join(map(_line, self.kept)), encoding="utf-8")
+            part.replace(self.path)
         except OSError as error:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
-            raise CheckpointError(f"{path}: cannot be written: {error.strerror}; make room, or say --out") from error
+            raise self._refused(error) from error
 
     def add(self, record: Record) -> None:
-        """Write a record.
+        """Write a record, whole or not at all.
 
         Raises:
             CheckpointError: the file cannot be written.
         """
+        line = _line(record).encode()
         try:
-            self._file.write(_line(record))
-            self._file.flush()
+            # Opened anew each time: the folder may have been deleted and made again, and nothing waits in a buffer.
+            with self.path.open("ab", buffering=0) as file:
+                before = file.tell()
+                if file.write(line) < len(line):
+                    file.truncate(before)
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
-            raise CheckpointError(f"{self.path}: cannot be written: {error.strerror}; make room") from error
+            raise self._refused(error) from error
 
     def close(self) -> None:
-        """End the file; what was written stays."""
-        with suppress(OSError):
-            self._file.close()
+        """End it; there is nothing left to write."""
+
+    def _refused(self, error: OSError) -> CheckpointError:
+        return CheckpointError(f"{self.path}: cannot be written: {error.strerror}; make room, or say --out")
 
 
 def read_history(path: Path) -> tuple[Record, ...]:
@@ -116,6 +139,18 @@ def read_history(path: Path) -> tuple[Record, ...]:
         return ()
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror}; move it away to do without") from error
+
+
+def _until(path: Path, after: tuple[int, int]) -> Iterator[Record]:
+    """The records up to a step of a network."""
+    if after == (0, 0):
+        return
+    try:
+        for one in _records(path):
+            if (one.network, one.step) <= after:
+                yield one
+    except (OSError, CheckpointError):
+        return
 
 
 def _records(path: Path) -> Iterator[Record]:

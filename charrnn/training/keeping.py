@@ -255,12 +255,13 @@ class Keeper:
             text=TextFacts.of(self.corpus),
             fit_seconds=time.perf_counter() - self.started,
             device=str(self.training.model.device),
-            validation=self._score_facts(score) if score else None,
+            validation=self.score_facts(score) if score else None,
             training=self.config,
             step=steps,
             command=self.command,
         )
 
-    def _score_facts(self, score: Score) -> ScoreFacts:
+    def score_facts(self, score: Score) -> ScoreFacts:
+        """A score of the validation part, with its split and rule."""
         corpus = self.corpus
         return facts_of(score, corpus.split, len(corpus.validation), documents=corpus.documents is not None)
