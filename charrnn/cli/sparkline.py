@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 BARS, ASCII_BARS = "▁▂▃▄▅▆▇█", "_.-:=+*#"
@@ -11,32 +12,57 @@ WARM_UP = 0.1
 
 
 class Curve:
-    """Points of a curve, a bounded number of them: when there are too many, neighbours become one.
+    """Points of a curve, a bounded number of them, each the mean of as many that were added.
 
     Args:
         most: how many points there may be.
+
+    Attributes:
+        points: x and y of each; x is that of the last one that it is made of.
+        latest: the y that was added last.
     """
 
     def __init__(self, most: int = 1024) -> None:
-        self.most = most
+        self.most, self.each = most, 1
         self.points: list[tuple[float, float]] = []
+        self.waiting: list[float] = []
+        self.latest: float | None = None
 
     def add(self, x: float, y: float) -> None:
         """Add a point; x rises."""
-        self.points.append((x, y))
-        if len(self.points) > self.most:
+        self.latest = y
+        if self.waiting:  # the last point is not complete
+            self.points.pop()
+        self.waiting.append(y)
+        self.points.append((x, sum(self.waiting) / len(self.waiting)))
+        if len(self.waiting) < self.each:
+            return
+        self.waiting.clear()
+        if len(self.points) >= self.most:
             pairs = zip(self.points[::2], self.points[1::2], strict=False)
-            rest = self.points[-1:] * (len(self.points) % 2)
-            self.points = [(b, (y + z) / 2) for (_, y), (b, z) in pairs] + rest
+            self.points = [(b, (y + z) / 2) for (_, y), (b, z) in pairs]
+            self.each *= 2
+
+    def drop_after(self, x: float) -> None:
+        """Forget what came later."""
+        self.points, self.waiting = [point for point in self.points if point[0] <= x], []
 
     def columns(self, width: int, end: float) -> list[float | None]:
         """The mean of the points in each of so many columns from 0 to `end`; None where there is no point."""
         sums, counts = [0.0] * width, [0] * width
         for x, y in self.points:
-            column = min(width - 1, max(0, int(width * x / end)))
+            column = min(width - 1, max(0, math.ceil(width * x / end) - 1))
             sums[column] += y
             counts[column] += 1
         return [total / count if count else None for total, count in zip(sums, counts, strict=True)]
+
+
+def held(values: Sequence[float | None]) -> list[float | None]:
+    """The same with gaps filled, each by the value before it; what comes after the last value stays empty."""
+    found, before = list(values), None
+    for i in range(_length(values)):
+        before = found[i] = before if found[i] is None else found[i]
+    return found
 
 
 def scale_of(*curves: Sequence[float | None]) -> tuple[float, float]:

@@ -9,11 +9,11 @@ import shlex
 import sys
 import textwrap
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions
 from rich.control import Control
 from rich.live import Live
 from rich.segment import ControlType
@@ -43,13 +43,27 @@ def can_stay_in_place() -> bool:
     return is_first() and sys.stderr.isatty() and screen.is_terminal and not screen.is_dumb_terminal
 
 
-@contextmanager
-def in_place(picture: RenderableType) -> Iterator[Callable[[], None]]:
-    """A picture that stays below all lines that are printed, and is gone at the end; gives what draws it again.
+class _Picture:
+    """Lines that remember how long they were when they were drawn."""
 
-    Each of its lines must be shorter than the terminal is wide.
+    def __init__(self, lines: Callable[[ConsoleOptions], Iterable[Text]]) -> None:
+        self.lines = lines
+        self.lengths: list[int] = []
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        found = list(self.lines(options))
+        self.lengths = [line.cell_len for line in found]
+        yield from found
+
+
+@contextmanager
+def in_place(lines: Callable[[ConsoleOptions], Iterable[Text]]) -> Iterator[Callable[[], None]]:
+    """Lines that stay below all others that are printed, and are gone at the end; gives what draws them again.
+
+    Args:
+        lines: gives them as they are now, each shorter than the terminal is wide.
     """
-    screen = console()
+    screen, picture = console(), _Picture(lines)
     live = Live(
         picture, console=screen, auto_refresh=False, transient=True, redirect_stdout=False, vertical_overflow="crop"
     )
@@ -58,10 +72,7 @@ def in_place(picture: RenderableType) -> Iterator[Callable[[], None]]:
     def draw() -> None:
         nonlocal width
         if screen.width < width:  # a narrower terminal has broken lines in two, so there is more to draw over
-            drawn = screen.render_lines(picture, screen.options.update_width(width), pad=False)
-            lengths = [sum(segment.cell_length for segment in line) for line in drawn]
-            rows = sum(max(1, -(-length // screen.width)) for length in lengths)
-            for _ in range(rows - len(lengths)):
+            for _ in range(sum((length - 1) // screen.width for length in picture.lengths if length)):
                 screen.control(Control((ControlType.ERASE_IN_LINE, 2), (ControlType.CURSOR_UP, 1)))
         width = screen.width
         live.refresh()

@@ -12,7 +12,7 @@ import torch
 
 from charrnn.checkpoint import load
 from charrnn.cli.terminal import can_stay_in_place, console, field, in_place, one_line, print_json, quoted, say
-from charrnn.cli.train_live import WIDEST, TrainLive
+from charrnn.cli.train_live import ECHO, WIDEST, TrainLive
 from charrnn.models.ensemble import make_network
 from charrnn.scoring.compare import json_of
 from charrnn.text.sources import STANDARD_INPUT
@@ -61,7 +61,7 @@ class TrainDisplay:
         self._show_header()
         if can_stay_in_place():
             self.live = TrainLive(self.networks)
-            self.live.draw = self.closing.enter_context(in_place(self.live))
+            self.live.draw = self.closing.enter_context(in_place(self.live.lines))
             self.live.redraw()
         return self
 
@@ -74,7 +74,7 @@ class TrainDisplay:
         self.closing.close()
         if self.live and error is None:
             screen = console()
-            for line in self.live.curves(min(WIDEST, screen.width - 1), screen.options.ascii_only):
+            for line in self.live.curves(min(WIDEST, screen.width - ECHO), screen.options.ascii_only):
                 screen.print(line, soft_wrap=True)
 
     def recall(self, records: Iterable[Record]) -> None:

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 from rich.cells import chop_cells
-from rich.console import Console, ConsoleOptions
+from rich.console import ConsoleOptions
 from rich.text import Text
 
-from charrnn.cli.sparkline import ASCII_BARS, BARS, Curve, scale_of, sparkline
+from charrnn.cli.sparkline import ASCII_BARS, BARS, Curve, held, scale_of, sparkline
 from charrnn.cli.terminal import LABEL, visible
 from charrnn.training.history import Record
 from charrnn.training.watching import Look
@@ -20,6 +20,8 @@ WIDEST = 100
 NARROW = 64
 """Columns below which figures are short."""
 SAMPLE_LINES = 4
+ECHO = 3
+"""Columns at the right that stay free: a terminal writes ^C where the cursor is, and must not begin a line for it."""
 OTHER_LINES = 7
 """Of a terminal, which the sample leaves free."""
 SAMPLE_EVERY = 10.0
@@ -45,13 +47,15 @@ class TrainLive:
         self.sample = ""
         self.now = "starting"
         self.drawn_at = self.next_sample = 0.0
-        self._begin(1, 0, 0.0)
+        self.first: tuple[int, float] | None = None
+        """A step, and when it was taken."""
+        self._begin(1, 0)
 
     def recall(self, records: Iterable[Record]) -> None:
         """Take in what a training that goes on has behind it."""
         for one in records:
             if one.network != self.network:
-                self._begin(one.network, 0, 0.0)
+                self._begin(one.network, 0)
             if one.loss is not None:
                 self.training.add(one.step, one.loss)
             if one.nats_per_char is not None:
@@ -65,9 +69,8 @@ class TrainLive:
         """Show what was seen."""
         step, plan = look.step, look.step.plan
         if look.network != self.network or (self.look and step.number < self.look.step.number):
-            self._begin(look.network, step.number - look.steps, look.seconds)
-        elif self.look is None:
-            self.first = step.number - look.steps, look.seconds
+            self._begin(look.network, step.number - look.steps)
+        self.first = self.first or (step.number, look.seconds)
         self.look = look
         self.training.add(step.number, look.loss)
         if step.score and not step.score.impossible:
@@ -76,9 +79,9 @@ class TrainLive:
             self.sample = look.sample
             self.next_sample = time.perf_counter() + max(SAMPLE_EVERY, SAMPLE_SHARE * sampling_seconds)
         self.now = f"{look.chars_per_second:,.0f} chars/s, {_clock(look.seconds)} gone"
-        if plan:
-            number, seconds = self.first
-            per_step = (look.seconds - seconds) / max(1, step.number - number)
+        number, seconds = self.first
+        if plan and step.number > number:
+            per_step = (look.seconds - seconds) / (step.number - number)
             left = plan.steps * (1 + self.networks - look.network) - step.number
             self.now += f", {_clock(left * per_step)} left"
         self.redraw()
@@ -99,7 +102,8 @@ class TrainLive:
         is_narrow = width < NARROW
         figures = [_figure(curve, is_narrow) for curve in (self.training, self.validation)]
         room = self._room(width, figures)
-        columns = [curve.columns(room, self._end()) for curve in (self.training, self.validation)]
+        training, validation = (curve.columns(room, self._end()) for curve in (self.training, self.validation))
+        columns = [held(training), validation]
         low, high = scale_of(*columns)
         for label, style, values, figure in zip(
             ("training", "validation"), ("cyan", "green"), columns, figures, strict=True
@@ -108,9 +112,9 @@ class TrainLive:
                 bars = sparkline(values, low, high, ASCII_BARS if is_ascii else BARS)
                 yield Text.assemble((f"{label:<{LABEL}}", "bold"), (bars, style), f"  {figure}")
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
-        """All lines, each shorter than the terminal is wide."""
-        width = min(WIDEST, options.max_width - 1)
+    def lines(self, options: ConsoleOptions) -> Iterator[Text]:
+        """The picture as it is now, each line shorter than the terminal is wide."""
+        width = min(WIDEST, options.max_width - ECHO)
         lines = [*self._progress(width, options.ascii_only), *self.curves(width, options.ascii_only)]
         lines.append(Text.assemble((f"{'now':<{LABEL}}", "bold"), self.now))
         lines += self._sample_lines(width, min(SAMPLE_LINES, options.size.height - OTHER_LINES))
@@ -118,13 +122,13 @@ class TrainLive:
             line.truncate(width)
             yield line
 
-    def _begin(self, network: int, number: int, seconds: float) -> None:
+    def _begin(self, network: int, number: int) -> None:
         """Turn to a network, or to an earlier step of it."""
         if network != self.network:
             self.training, self.validation = Curve(), Curve()
         for curve in (self.training, self.validation):
-            curve.points = [point for point in curve.points if point[0] <= number]
-        self.network, self.first = network, (number, seconds)
+            curve.drop_after(number)
+        self.network, self.first = network, None
 
     def _end(self) -> float:
         plan = self.look.step.plan if self.look else None
@@ -160,9 +164,9 @@ class TrainLive:
 
 def _figure(curve: Curve, is_short: bool) -> str:
     """The latest value, in bits per character; of a short form no unit."""
-    if not curve.points:
+    if curve.latest is None:
         return ""
-    nats = curve.points[-1][1]
+    nats = curve.latest
     bits = f"{nats / math.log(2):.3f}"
     return bits if is_short else f"{bits} bits/char ({nats:.3f} nats)"
 

@@ -41,7 +41,7 @@ def test_the_first_one_speaks_and_writes(folder: Path) -> None:
     err = (folder / "err.txt").read_text()
     assert err.count("model       lstm 2x16") == err.count("step 80/80") == 1
     assert sorted(path.name for path in (folder / "checkpoints").iterdir()) == [
-        ".it.safetensors.lock", "it-last.safetensors", "it-previous.safetensors", "it.safetensors",
+        ".it.safetensors.lock", "it-last.safetensors", "it-previous.safetensors", "it.jsonl", "it.safetensors",
     ]  # fmt: skip
     assert together(folder, "--steps", 80, "--out", "it", "--resume") == [0, 0]
     assert "after step 80/80" in (folder / "err.txt").read_text()

@@ -1,0 +1,142 @@
+"""What `charrnn train` draws in place on a terminal, and what stays of it."""
+
+import io
+import math
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from program import SMALL, Charrnn
+from rich.console import Console
+
+from charrnn.cli.sparkline import Curve, held, scale_of, sparkline
+from charrnn.cli.train_live import TrainLive
+from charrnn.scoring.evaluate import Score
+from charrnn.training.exchange import Step
+from charrnn.training.history import Record
+from charrnn.training.schedule import Plan
+from charrnn.training.watching import Look
+
+PLAN = Plan(100, 25, 170)
+
+
+def test_sparkline() -> None:
+    assert sparkline([1, None, 2, 3, 9, 0], 1, 3) == "▁ ▅██▁"
+    assert sparkline([5, 5], 5, 5) == "▁▁"
+    assert sparkline([], 0, 1) == ""
+    assert held([None, 1, None, 2, None, None]) == [None, 1, 1, 2, None, None]
+    assert held([]) == []
+    assert scale_of([9, 3, 2, None] + [1] * 7) == (1, 3)
+    assert scale_of([None]) == (0, 1)
+
+
+def test_a_curve_has_bounded_points() -> None:
+    curve = Curve(most=16)
+    for x in range(1, 1001):
+        curve.add(x, 2 * x)
+        assert len(curve.points) <= 16
+    assert curve.columns(4, 1000) == pytest.approx([250, 750, 1250, 1750], rel=0.3)
+    assert [y is None for y in curve.columns(4, 2000)] == [False, False, True, True]
+    assert curve.latest == 2000
+    curve.drop_after(500)
+    curve.add(501, 7)
+    assert curve.points[-1] == (501, 7)
+
+
+def look(number: int, network: int = 1, nats: float | None = None, sample: str | None = None) -> Look:
+    score = Score(nats * 170, 170) if nats else None
+    step = Step(number, 64, torch.tensor(1.0), 1e-3, PLAN, score)
+    return Look(step, network, 1, 4 - number / 50, 1234.5, number / 2, bool(score), bool(score), sample)
+
+
+def drawn(live: TrainLive, width: int, height: int = 25, encoding: str = "utf-8") -> list[str]:
+    file = io.TextIOWrapper(io.BytesIO(), encoding)
+    screen = Console(file=file, width=width, height=height)
+    return [line.plain for line in live.lines(screen.options)]
+
+
+def filled() -> TrainLive:
+    live = TrainLive(1)
+    for number in range(1, 51):
+        live.take(look(number, nats=2 * math.log(2) if number == 25 else None), 0.0)
+    live.take(look(51, sample="To be,\n\nor\tnot \x1b[2J to be 日本日本日本日本日本日本日本日本\n" * 9), 0.0)
+    return live
+
+
+def test_the_picture() -> None:
+    step, training, validation, now, *sample = drawn(filled(), 90)
+    assert re.fullmatch(r"step {8}━+ {2}51% 51/100", step)
+    bars = training[12:].split("  ")[0].rstrip()
+    assert bars[0] == "█"
+    assert list(bars) == sorted(bars, reverse=True)
+    whole = step.index("  51%") - 12
+    assert len(bars) == pytest.approx(whole * 51 / 100, abs=1)  # as long as the training is far
+    assert training.endswith(f"  {2.98 / math.log(2):.3f} bits/char (2.980 nats)")
+    assert len(validation[12:].split("  2.000 bits")[0].rstrip()) == pytest.approx(whole / 4, abs=1)
+    assert now == f"{'now':12}1,234 chars/s, 0:26 gone, 0:24 left"
+    assert sample[0] == f"{'sample':12}To be,"
+    assert sample[1].startswith(f"{'':12}or  not \\x1b[2J to be 日本")
+    assert len(sample) == 4
+
+
+@pytest.mark.parametrize(("width", "height"), [(40, 25), (90, 8), (20, 5), (8, 2), (1, 1)])
+def test_small_terminals(width: int, height: int) -> None:
+    live = TrainLive(12)
+    for one in (look(1, 11), look(2, 11, 1.0), look(3, 12, 1.0, "日本 to be or not to be, that is the question" * 3)):
+        assert all(len(line) < width or width < 5 for line in drawn(live, width, height))
+        live.take(one, 0.0)
+    lines = drawn(live, width, height)
+    assert all(len(line) < width or width < 5 for line in lines)
+    assert len(lines) <= max(4, height)
+    assert lines[0].startswith("network 12/12"[: max(0, width - 3)])
+
+
+def test_where_there_are_no_bars_there_are_letters() -> None:
+    assert drawn(filled(), 40, encoding="latin-1")[0].isascii()
+    assert drawn(filled(), 40, encoding="latin-1")[1].isascii()
+
+
+def test_one_that_goes_on_shows_what_is_behind_it() -> None:
+    live = TrainLive(1)
+    live.recall([Record(10 * i, 1, i / 2, 1e-3, 1.0, 3 - i / 10, 100, nats_per_char=2.5) for i in range(1, 5)])
+    live.take(look(41), 0.0)
+    _, training, validation, now = drawn(live, 90)
+    bars = training[12:].strip().split("  ")[0]
+    assert len(bars) > 10
+    assert validation.strip().endswith("(2.500 nats)")
+    assert "left" not in now  # nobody knows yet
+    live.take(look(21), 0.0)  # the loss exploded, and it went back
+    assert [x for x, _ in live.training.points] == [10, 20, 21]
+
+
+def test_on_a_terminal(charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Validations and what is said stay above the picture, which is gone at the end but for its curves."""
+    for name, value in (("FORCE_COLOR", "1"), ("TERM", "xterm"), ("COLUMNS", "90")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    (folder / "checkpoints" / "text-lstm.jsonl").mkdir(parents=True)
+    shown = charrnn("train", "text.txt", *SMALL[:4], "--steps", 20, "--validate-every", 10).err
+    assert "\x1b[1A" in shown  # drawn over
+    assert "starting" in shown
+    lines = re.sub("\x1b\\[[0-9;?]*[A-Za-z]", "", shown).splitlines()
+    for part in ("step 10/20: training loss", "step 20/20: training loss", "text-lstm.jsonl: cannot be written"):
+        assert len([line for line in lines if part in line]) == 1
+    assert not [line for line in lines if "step 2/20:" in line]  # the picture shows that
+    assert [line.split()[0] for line in lines[-6:-4]] == ["training", "validation"]
+    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")  # the cursor
+
+
+def test_a_terminal_that_cannot_and_a_pipe(charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same lines, and nothing else, though colours are asked for."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    pipe = charrnn("train", "text.txt", *SMALL)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("TERM", "dumb")
+    dumb = charrnn("train", "text.txt", *SMALL, "--force")
+    for one in (pipe, dumb):
+        assert "step 1/3: training loss" in one.err
+        assert "\x1b[1A" not in one.err
+        assert "\r" not in one.err
+        assert "━" not in one.err
