@@ -7,6 +7,7 @@ EXAMPLES = {
         ("train novel.txt --minutes 10", "a network as good as ten minutes make it"),
         ("train 'letters/*.txt' --with-ngram --out letters", "several files, mixed with their n-grams"),
         ("train novel.txt --resume", "goes on where it was stopped"),
+        ("train novel.txt --tensorboard runs", "curves for TensorBoard; checkpoints/novel-lstm.jsonl has them anyway"),
     ),
     "sample": (
         ("sample --temp 0.8 --prime 'Once upon' --seed 7", "a text that can be had again"),
