@@ -27,7 +27,7 @@ def score(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[CHECKPOINT] [TEXT]...",
+            metavar="CHECKPOINT TEXT",
             help="A checkpoint, the newest in checkpoints/ if not said; and texts, each scored by itself, or the "
             "held-out part of the text that the model was fitted on. With several checkpoints (each ends with "
             ".safetensors, or texts are said with --text): which of them a text is likeliest under.",
