@@ -1,9 +1,11 @@
 """Where a text stands in the one that a model was fitted on, and what of it was held out."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from charrnn.config import CorpusConfig
 from charrnn.scoring.unseen import place_of, unseen_in
@@ -14,7 +16,7 @@ from charrnn.text.corpus import Corpus
 def test_a_place_is_one_of_ids_not_of_bytes(monkeypatch: pytest.MonkeyPatch, dtype: type) -> None:
     """Two ids of which one ends and the other begins with the same byte look like a third."""
     monkeypatch.setattr("charrnn.scoring.unseen.PIECE", 7)
-    whole = np.random.default_rng(0).integers(0, 3, 400).astype(dtype)
+    whole: NDArray[Any] = np.random.default_rng(0).integers(0, 3, 400).astype(dtype)
     for begin in (0, 1, 150, 389):
         part = whole[begin : begin + 11].astype(np.int64)
         expected = next(i for i in range(390) if (whole[i : i + 11] == part).all())
