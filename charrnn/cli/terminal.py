@@ -8,7 +8,6 @@ import os
 import shlex
 import sys
 import textwrap
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,6 +20,8 @@ from rich.text import Text
 from tqdm import tqdm
 
 from charrnn.cli.processes import is_first
+from charrnn.text.visible import is_plain
+from charrnn.text.visible import visible as visible
 
 LABEL = 12
 """Columns of the labels of lines."""
@@ -147,18 +148,6 @@ def _finite(value: object) -> object:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def visible(text: str, line_end: str = "\n") -> str:
-    r"""Text that cannot do anything to a terminal: what is no plain character is written as its code.
-
-    Tabs stay: all they do is to leave room. A carriage return, after which a line is written over, does not.
-
-    Args:
-        text: any text, also with the surrogate escapes of a vocabulary of bytes.
-        line_end: what to write for \n.
-    """
-    return "".join(_visible_character(character, line_end) for character in text)
-
-
 def one_line(text: str) -> str:
     """Text on one line, as a quotation."""
     return visible(text, "↵")
@@ -172,7 +161,7 @@ def quoted(word: object) -> str:
     plain = str(word)
     if plain.startswith("-"):
         plain = f"./{plain}"  # or it would be an option
-    if all(map(_is_plain, plain)):
+    if all(map(is_plain, plain)):
         return shlex.quote(plain)
     return "$'" + "".join(map(_escaped, plain)) + "'"
 
@@ -180,25 +169,4 @@ def quoted(word: object) -> str:
 def _escaped(character: str) -> str:
     if character in "\\'":
         return f"\\{character}"
-    return character if _is_plain(character) else "".join(f"\\{byte:03o}" for byte in os.fsencode(character))
-
-
-def _is_plain(character: str) -> bool:
-    """Whether a terminal shows a character and does nothing else.
-
-    C: control and format characters (also those that turn the direction of writing), surrogates, unassigned; Zl, Zp:
-    ends of lines and paragraphs.
-    """
-    category = unicodedata.category(character)
-    return category[0] != "C" and category not in ("Zl", "Zp")
-
-
-def _visible_character(character: str, line_end: str) -> str:
-    if character == "\n":
-        return line_end
-    if character == "\t" or _is_plain(character):
-        return character
-    point = ord(character)
-    if 0xDC80 <= point <= 0xDCFF:
-        return f"\\x{point - 0xDC00:02x}"  # a surrogate escape: a byte that is no UTF-8
-    return f"\\x{point:02x}" if point < 0x100 else f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"
+    return character if is_plain(character) else "".join(f"\\{byte:03o}" for byte in os.fsencode(character))

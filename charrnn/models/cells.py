@@ -8,12 +8,16 @@ state that goes in says what precision comes out.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from charrnn.errors import UsageError
 from charrnn.models.kernels.gated_scan import gated_scan
 from charrnn.models.kernels.recurrence import recurrence
+from charrnn.models.kernels.scan import scan
 
 OPEN_GATE = 1.0
 """Bias of the gate that keeps the state, so that a new cell remembers (Jozefowicz et al. 2015)."""
@@ -27,8 +31,10 @@ class Cell(nn.Module):
         hidden_size: H.
     """
 
-    states = 1
-    """How many vectors of width H the state holds."""
+    state_names: ClassVar[tuple[str, ...]] = ("h",)
+    """The vectors of width H that the state holds, side by side, by their letters; the first is the output."""
+    gate_names: ClassVar[dict[str, str]] = {}
+    """What the letters of the gates mean; the cell may have none."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__()
@@ -37,7 +43,24 @@ class Cell(nn.Module):
     @property
     def state_size(self) -> int:
         """S."""
-        return self.states * self.hidden_size
+        return len(self.state_names) * self.hidden_size
+
+    def gates(self, x: Tensor, before: Tensor) -> dict[str, Tensor]:
+        """What the equations compute on the way: the gates, from 0 to 1, and what they let in, by their letters.
+
+        Args:
+            x: (B, T, D), as the cell reads it.
+            before: (B, T, S), the state before each step.
+
+        Returns:
+            (B, T, H) each; nothing if there is no gate.
+        """
+        return {}
+
+    def states(self, x: Tensor, state: Tensor) -> Tensor:
+        """The state after each step, of which the cell itself gives the last: (B, T, D) and (B, S) → (B, T, S)."""
+        y: Tensor = self(x, state)[0]
+        return y
 
 
 class RNN(Cell):
@@ -62,7 +85,8 @@ class LSTM(Cell):
     Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000. The state is (h, c), side by side.
     """
 
-    states = 2
+    state_names = ("h", "c")
+    gate_names: ClassVar[dict[str, str]] = {"i": "input gate", "f": "forget gate", "o": "output gate"}
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -77,6 +101,18 @@ class LSTM(Cell):
         y, after = self.core(x, (h[None].contiguous(), c[None].contiguous()))
         return y.to(state.dtype), torch.cat(after, dim=2)[0].to(state.dtype)
 
+    def gates(self, x: Tensor, before: Tensor) -> dict[str, Tensor]:
+        w, u, b, b2 = self.core.all_weights[0]
+        h = before[..., : self.hidden_size]
+        i, f, g, o = (functional.linear(x, w, b) + functional.linear(h, u, b2)).chunk(4, dim=-1)
+        return {"i": torch.sigmoid(i), "f": torch.sigmoid(f), "o": torch.sigmoid(o), "g": torch.tanh(g)}
+
+    def states(self, x: Tensor, state: Tensor) -> Tensor:
+        h, c = state.chunk(2, dim=1)
+        y: Tensor = self(x, state)[0]
+        gate = self.gates(x, torch.cat((h[:, None], y[:, :-1]), dim=1))
+        return torch.cat((y, scan(gate["f"], gate["i"] * gate["g"], c)), dim=-1)
+
 
 class GRU(Cell):
     """r, z = σ(W x_t + U h_{t−1} + b); n = tanh(W_n x_t + b_n + r ⊙ (U_n h_{t−1} + c_n)).
@@ -85,6 +121,8 @@ class GRU(Cell):
 
     Cho et al. 2014, in cuDNN's form: the reset gate works on the product, not on the state before it.
     """
+
+    gate_names: ClassVar[dict[str, str]] = {"r": "reset gate", "z": "update gate (keeps)"}
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -97,12 +135,21 @@ class GRU(Cell):
             return h[:, None], h
         return recurrence(self.core, x, state)
 
+    def gates(self, x: Tensor, before: Tensor) -> dict[str, Tensor]:
+        w, u, b, c = self.core.all_weights[0]
+        xr, xz, xn = functional.linear(x, w, b).chunk(3, dim=-1)
+        hr, hz, hn = functional.linear(before, u, c).chunk(3, dim=-1)
+        r = torch.sigmoid(xr + hr)
+        return {"r": r, "z": torch.sigmoid(xz + hz), "n": torch.tanh(xn + r * hn)}
+
 
 class MinLSTM(Cell):
     """f, i = σ(W x_t + b); f', i' = f / (f + i), i / (f + i); h_t = f' ⊙ h_{t−1} + i' ⊙ (W_h x_t + b_h).
 
     "Were RNNs All We Needed?", arXiv 2410.01201, section 3.2. No gate looks at the state, so time is a scan.
     """
+
+    gate_names: ClassVar[dict[str, str]] = {"f'": "forget gate", "i'": "input gate"}
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -114,12 +161,19 @@ class MinLSTM(Cell):
         y = gated_scan(self.core(x), state)
         return y, y[:, -1]
 
+    def gates(self, x: Tensor, before: Tensor) -> dict[str, Tensor]:
+        f, i, c = self.core(x).chunk(3, dim=-1)
+        odds = functional.logsigmoid(f) - functional.logsigmoid(i)  # never 0 / 0 when both gates are shut
+        return {"f'": torch.sigmoid(odds), "i'": torch.sigmoid(-odds), "c": c}
+
 
 class MinGRU(Cell):
     """z = σ(W_z x_t + b_z); h_t = (1−z) ⊙ h_{t−1} + z ⊙ (W_h x_t + b_h).
 
     "Were RNNs All We Needed?", arXiv 2410.01201, section 3.1.
     """
+
+    gate_names: ClassVar[dict[str, str]] = {"z": "update gate (overwrites)"}
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -130,6 +184,10 @@ class MinGRU(Cell):
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         y = gated_scan(self.core(x), state)
         return y, y[:, -1]
+
+    def gates(self, x: Tensor, before: Tensor) -> dict[str, Tensor]:
+        z, c = self.core(x).chunk(2, dim=-1)
+        return {"z": torch.sigmoid(z), "c": c}
 
 
 def _is_single_step(x: Tensor) -> bool:

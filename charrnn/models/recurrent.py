@@ -5,6 +5,9 @@ It knows nothing of text, training or sampling. Its state is a tuple with one (B
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
@@ -14,6 +17,22 @@ from charrnn.models.language_model import State
 from charrnn.models.packing import PackedStepper, packed, read
 from charrnn.models.recorded import RecordedStepper
 from charrnn.models.stepping import PlainStepper, Stepper
+
+
+class LayerRead(NamedTuple):
+    """What went on in a layer while it read.
+
+    Attributes:
+        cell: the layer.
+        inputs: (B, T, D), what it read.
+        before: (B, T, S), its state before each step.
+        after: (B, T, S), and after it.
+    """
+
+    cell: Cell
+    inputs: Tensor
+    before: Tensor
+    after: Tensor
 
 
 class RecurrentModel(nn.Module):
@@ -86,6 +105,29 @@ class RecurrentModel(nn.Module):
             after.append(new)
         with torch.autocast(x.device.type, enabled=False):  # a logit has few digits to lose
             return self.head(x), tuple(after)
+
+    @property
+    def unit_groups(self) -> tuple[str, ...]:
+        """Names of the parts of the state, H units each: layer by layer, and in it as the cell names them."""
+        return tuple(f"layer {i} {name}" for i, cell in enumerate(self._cells, 1) for name in cell.state_names)
+
+    @property
+    def _cells(self) -> list[Cell]:
+        return [cell for cell in self.cells if isinstance(cell, Cell)]
+
+    def layers(self, tokens: Tensor, state: State | None = None) -> Iterator[LayerRead]:
+        """All states that the network goes through, one layer after the other, where `forward` gives the last alone.
+
+        Args:
+            tokens: (B, T) int64.
+            state: see LanguageModel.__call__.
+        """
+        x = self.embed(tokens)
+        for cell, first in zip(self._cells, self.empty_state(len(tokens)) if state is None else state, strict=True):
+            after = cell.states(x, first)
+            yield LayerRead(cell, x, torch.cat((first[:, None], after[:, :-1]), dim=1), after)
+            y = self._drop(after[..., : cell.hidden_size])
+            x = x + y if self.config.residual and y.shape == x.shape else y
 
     def stepper(self, state: State | None, batch_size: int) -> Stepper:
         """See `stepping.stepper`. In C, a text's figures are the same to the last bit, whatever is read beside it."""

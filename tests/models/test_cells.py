@@ -116,6 +116,34 @@ def test_single_steps_equal_the_sequence(name: str) -> None:
     torch.testing.assert_close(state, after, rtol=1e-10, atol=1e-12)
 
 
+RECOMBINED: dict[str, Callable[[dict[str, Tensor], Tensor], Tensor]] = {
+    "lstm": lambda g, before: torch.cat((g["o"] * torch.tanh(_c(g, before)), _c(g, before)), -1),
+    "gru": lambda g, before: (1 - g["z"]) * g["n"] + g["z"] * before,
+    "minlstm": lambda g, before: g["f'"] * before + g["i'"] * g["c"],
+    "mingru": lambda g, before: (1 - g["z"]) * before + g["z"] * g["c"],
+}
+
+
+def _c(gates: dict[str, Tensor], before: Tensor) -> Tensor:
+    return gates["f"] * before[..., H:] + gates["i"] * gates["g"]
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_states_and_gates_are_those_that_the_cell_goes_through(name: str) -> None:
+    """Each state follows from the one before it by the gates, as the equations say; the last is the cell's own."""
+    cell, x, state = made(name)
+    with torch.no_grad():
+        states = cell.states(x, state)
+        torch.testing.assert_close(states[:, -1], cell(x, state)[1], rtol=1e-10, atol=1e-12)
+        before = torch.cat((state[:, None], states[:, :-1]), 1)
+        gates = cell.gates(x, before)
+    assert states.shape == (B, T, cell.state_size)
+    assert gates.keys() >= cell.gate_names.keys()
+    assert (name == "rnn") == (not gates)
+    if gates:
+        torch.testing.assert_close(RECOMBINED[name](gates, before), states, rtol=1e-10, atol=1e-12)
+
+
 @pytest.mark.parametrize(("name", "keeps"), [("lstm", 0.73), ("gru", 0.73), ("minlstm", 0.6), ("mingru", 0.73)])
 def test_a_new_cell_keeps_its_state(name: str, keeps: float) -> None:
     """With inputs and candidates at zero, what is left of the state after a step is the open gate: σ(1) = 0.73, and

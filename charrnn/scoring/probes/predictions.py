@@ -1,0 +1,86 @@
+"""What a model expects at each character of a text: the likeliest ones, and how surprising the one is that came."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from charrnn.models.language_model import MOST_LOGITS, LanguageModel, State
+from charrnn.text.documents import Documents
+
+PIECE = 1 << 11
+"""Characters that are read at a time."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What was expected at each of N characters, given those before it.
+
+    Attributes:
+        likeliest: (N, K) ids, the likeliest first; −1 at a first character, before which there is nothing.
+        probabilities: (N, K) theirs.
+        nats: (N,) the surprisal of what came: log V at a first character; infinite where it had no probability.
+    """
+
+    likeliest: NDArray[np.int64]
+    probabilities: NDArray[np.float64]
+    nats: NDArray[np.float64]
+
+
+class Reading(NamedTuple):
+    """Characters that are read in one go, from the empty state.
+
+    Attributes:
+        tokens: (L,) what is read.
+        place: of the first of them in the text; where there are documents that is what stands before one, so that the
+            place is that of the character before, or −1.
+    """
+
+    tokens: NDArray[np.int64]
+    place: int
+
+
+def readings(ids: NDArray[Any], documents: Documents | None = None) -> Iterator[Reading]:
+    """How a text is read where it is scored: as a whole, or each document by itself, after what stands before one."""
+    if documents is None:
+        yield Reading(ids.astype(np.int64), 0)
+        return
+    starts = documents.starts(ids)
+    for begin, end in zip(starts.tolist(), [*starts[1:].tolist(), len(ids)], strict=True):
+        yield Reading(np.concatenate(([documents.start], ids[begin:end].astype(np.int64))), begin - 1)
+
+
+@torch.inference_mode()
+def predictions(
+    model: LanguageModel, ids: NDArray[Any], documents: Documents | None = None, count: int = 5
+) -> Predictions:
+    """What any model expects of a text; it agrees with `surprisals`.
+
+    Args:
+        model: any language model; a network must be in evaluation mode.
+        ids: (N,) the text, N ≥ 1.
+        documents: what tells documents apart, if each is read from the beginning.
+        count: K; V if there are fewer characters.
+    """
+    count = min(count, model.vocab_size)
+    likeliest = np.full((len(ids), count), -1, np.int64)
+    probabilities = np.zeros((len(ids), count))
+    nats = np.full(len(ids), math.log(model.vocab_size))
+    piece = max(1, min(PIECE, MOST_LOGITS // model.vocab_size))
+    for tokens, place in readings(ids, documents):
+        state: State | None = None
+        for begin in range(0, len(tokens) - 1, piece):
+            some = torch.from_numpy(tokens[begin : begin + piece + 1])
+            logits, state = model(some[None, :-1], state)
+            log_probs = torch.log_softmax(logits[0].double().cpu(), -1)
+            there = slice(place + begin + 1, place + begin + len(some))
+            best, who = log_probs.topk(count)
+            likeliest[there], probabilities[there] = who.numpy(), best.exp().numpy()
+            nats[there] = -log_probs.gather(1, some[1:, None])[:, 0].clamp(max=0).numpy()
+    return Predictions(likeliest, probabilities, nats)

@@ -1,0 +1,93 @@
+"""The states that a network goes through while it reads a text, character by character."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from charrnn.models.language_model import State
+from charrnn.models.recurrent import LayerRead, RecurrentModel
+from charrnn.scoring.probes.predictions import PIECE, readings
+from charrnn.scoring.surprisal import Progress
+from charrnn.text.documents import Documents
+
+MOST_NUMBERS = 1 << 26
+"""Of a trace: 256 MB."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What the units of a network were after each of N characters.
+
+    Attributes:
+        groups: names of the parts of the state, such as "layer 1 h".
+        width: H, units of each.
+        values: (N, U) single precision, U = H times the number of groups, in their order.
+    """
+
+    groups: tuple[str, ...]
+    width: int
+    values: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return self.values.shape[1]
+
+    def name(self, unit: int) -> str:
+        """Of a unit: "layer 1 h 17", counted from 1."""
+        return f"{self.groups[unit // self.width]} {unit % self.width + 1}"
+
+    @property
+    def top(self) -> slice:
+        """The units that the last layer gives to the head."""
+        layer = self.groups[-1].rpartition(" ")[0]
+        first = next(i for i, group in enumerate(self.groups) if group.startswith(f"{layer} "))
+        return slice(first * self.width, (first + 1) * self.width)
+
+
+def trace(
+    network: RecurrentModel, ids: NDArray[Any], documents: Documents | None = None, progress: Progress | None = None
+) -> Trace:
+    """Read a text and keep all states.
+
+    Args:
+        network: in evaluation mode.
+        ids: (N,) the text, N ≥ 1. What is more than MOST_NUMBERS states is left out at its end.
+        documents: what tells documents apart, if each is read from the beginning.
+        progress: told the characters read, and of how many.
+    """
+    groups = network.unit_groups
+    width = network.config.hidden_size
+    ids = ids[: max(1, MOST_NUMBERS // (len(groups) * width))]
+    values = np.empty((len(ids), len(groups) * width), np.float32)
+    for there, layers in pieces(network, ids, documents):
+        values[there] = torch.cat([layer.after[0] for layer in layers], -1).float().cpu().numpy()
+        if progress:
+            progress(there.stop, len(ids))
+    return Trace(groups, width, values)
+
+
+@torch.inference_mode()
+def pieces(
+    network: RecurrentModel, ids: NDArray[Any], documents: Documents | None = None
+) -> Iterator[tuple[slice, list[LayerRead]]]:
+    """Some characters of a text at a time: their places, and what went on in each layer, as (1, T, ...) tensors."""
+    for tokens, place in readings(ids, documents):
+        state: State | None = None
+        for begin in range(0, len(tokens), PIECE):
+            some = torch.from_numpy(tokens[begin : begin + PIECE])
+            layers = list(network.layers(some[None], state))
+            state = tuple(layer.after[:, -1] for layer in layers)
+            start = 1 if documents and not begin else 0  # what stands before a document
+            if start < len(some):
+                yield (
+                    slice(place + begin + start, place + begin + len(some)),
+                    [
+                        LayerRead(one.cell, one.inputs[:, start:], one.before[:, start:], one.after[:, start:])
+                        for one in layers
+                    ],
+                )
