@@ -36,6 +36,10 @@ EXAMPLES = {
         ("inspect novel-lstm --json", "all of a checkpoint"),
     ),
     "compare": (("compare --prime 'Once upon' --temp 0.8", "all models of a text, side by side"),),
+    "view": (
+        ("view novel-lstm --open", "a page to look at it, in the browser"),
+        ("view novel-lstm --text letters.txt --out letters.html", "reading another text"),
+    ),
     "data": (("data shakespeare", "fetches it"),),
 }
 """Command lines without `charrnn`, and what they do, for each command."""

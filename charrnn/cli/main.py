@@ -23,6 +23,7 @@ from charrnn.cli.processes import is_first, is_lost, is_told, leave
 from charrnn.cli.sample import sample
 from charrnn.cli.score import score
 from charrnn.cli.train import RESUME_FROM, train
+from charrnn.cli.view import view
 from charrnn.errors import CharRNNError
 
 INTERRUPTED = 130
@@ -41,7 +42,7 @@ def make_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_options)
-    for command in (train, sample, complete, ngram, score, inspect, compare, data):
+    for command in (train, sample, complete, ngram, score, inspect, compare, view, data):
         app.command(epilog=epilog_of(command.__name__))(configured(command))
     return app
 

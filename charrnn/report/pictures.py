@@ -106,7 +106,8 @@ def svg(figure: Figure, title: str, name: str) -> str:
         name: of letters and digits, another one for each picture of a page, since identifiers are made of it.
 
     Returns:
-        `<svg ...>...</svg>`. CSS variables --ink, --grid, --paper and --series-1 ... set the colours.
+        `<svg ...>...</svg>` with one <style> in it and no style attributes. CSS variables --ink, --grid, --paper and
+        --series-1 ... set the colours.
     """
     from html import escape
 
@@ -117,15 +118,35 @@ def svg(figure: Figure, title: str, name: str) -> str:
         figure.savefig(file, format="svg", metadata={"Date": None})
     text = file.getvalue()
     text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r"<(metadata|style).*?</\1>|<!--.*?-->|<defs>\s*</defs>", "", text, flags=re.DOTALL)
+    text = re.sub(r"(\d\.\d\d)\d+", r"\1", text)  # a hundredth of a point is not seen
     text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", text)
+    text, rules = _with_classes(text, name)
     for variable, colour in (
         ("ink", INK),
         ("grid", GRID),
         ("paper", PAPER),
         *((f"series-{number}", colour) for number, colour in enumerate(SERIES, 1)),
     ):
-        text = text.replace(colour, f"var(--{variable}, {colour})")
+        rules = rules.replace(colour, f"var(--{variable}, {colour})")
     head, _, rest = text.partition(">")
-    head = re.sub(r' (width|height)="[^"]*"', "", head)
-    return f'{head} role="img" aria-label="{escape(title)}">{rest}'
+    head = re.sub(r' (width|height|xmlns\S*|version)="[^"]*"', "", head)
+    label = escape(title)
+    return f'{head} id="{name}" class="figure" role="img" aria-label="{label}"><style>{rules}</style>{rest.strip()}'
+
+
+def _with_classes(text: str, name: str) -> tuple[str, str]:
+    """The styles of elements as classes, and their rules: a page with a strict policy takes no style attributes.
+
+    Fonts are the page's; their sizes stay.
+    """
+    known: dict[str, str] = {}
+
+    def named(match: re.Match[str]) -> str:
+        style = re.sub(r"font: (?:\S+ )*?([0-9.]+)px [^;]*", r"font-size: \1px", match[1].strip().rstrip(";"))
+        style = re.sub(r"font-family: [^;]*;? ?", "", style)
+        return f' class="{known.setdefault(style, f"{name}-s{len(known)}")}"'
+
+    text = re.sub(r' style="([^"]*)"', named, text)
+    rules = "".join(f".{class_}{{{style}}}" for style, class_ in known.items())
+    return text, f":where(#{name} *){{stroke-linejoin:round;stroke-linecap:butt}}{rules}"

@@ -114,8 +114,8 @@ def _brackets(characters: Sequence[str]) -> Numbers:
 def _quotes(characters: Sequence[str]) -> Numbers:
     r"""Whether a quotation is open.
 
-    It is one of '...' (to the end of its line at most), "..." (to an empty line at most), triple quotes as in Python, or
-    “...”. A quotation mark after a letter or digit opens nothing, and one after \ counts for nothing.
+    It is one of '...' (to the end of its line at most), "..." (to an empty line at most), triple quotes as in Python,
+    or “...”. A quotation mark after a letter or digit opens nothing, and one after \ counts for nothing.
     """
     found: Numbers = []
     mark, before = "", "\n"  # what closes it; nothing outside

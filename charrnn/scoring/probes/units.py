@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SHIFTS = 99
-"""So chance alone passes the line of one feature once in a hundred times, at most: one unit is held to the best of all."""
+"""So chance alone passes the line of a feature once in a hundred times at most: one unit is held to the best of all."""
 RAREST = 0.005
 """Of the places where a feature is not as it is mostly: where there are fewer, nothing can be said of it."""
 RUNNERS_UP = 4
