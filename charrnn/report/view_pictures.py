@@ -48,7 +48,7 @@ def training_picture(records: Sequence[Record]) -> str:
     rates.set_xlabel("step")
     if len(networks) <= 3:
         legend(losses, "upper right")
-    return svg(figure, "Bits per character against steps of training, and the learning rate below", "training")
+    return svg(figure, "Bits per character against steps of training, and the learning rate below", "curve")
 
 
 def plane_picture(plane: Plane, classes: Sequence[str], path: int) -> str:
@@ -91,7 +91,7 @@ def gate_pictures(gates: Sequence[Saturation]) -> list[str]:
         low, high = (f"below −{OPEN}", f"above {OPEN}") if name == "state" else (f"below {SHUT}", f"above {OPEN}")
         axes.set_xlabel(f"share of the time {low}")
         axes.set_ylabel(f"share of the time {high}")
-        axes.set_title(name)
+        axes.set_title(name, loc="left")
         if len(some) > 1:
             legend(axes, "upper right")
         found.append(svg(figure, f"{name}: how often each unit is saturated, by layer", f"gate{number}"))

@@ -153,7 +153,7 @@
     const known = chosen === null ? undefined : tracks.get(unit);
     at("coloured").textContent = chosen === null
       ? "Each character by how surprising it was."
-      : `Each character by what ${unitNames[chosen]} is after it${known ? `: it keeps track of the ${known}` : ""}.`;
+      : `Each character by what ${unitNames[chosen]} is after it${known ? `, which follows best: ${known}` : ""}.`;
     document.querySelectorAll("button.unit").forEach((one) => {
       one.setAttribute("aria-pressed", String(chosen !== null && one.dataset.unit === unit));
     });

@@ -1,0 +1,268 @@
+"""The page of `charrnn view` in a real browser: what moves, how it looks, and that nothing of a text acts in it."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_core_python.selenium import Axe
+from looking import browser
+from program import status_of
+from selenium.common.exceptions import NoAlertPresentException
+from selenium.webdriver import ActionChains, Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select
+
+from charrnn.training.history import History, Record, history_path
+
+pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore::ResourceWarning")]
+
+HOSTILE = (
+    "<script>alert(1)</script> \"quoted\" 'so' <img src=x onerror=alert(2)> "
+    "\u202eback\u202c nul:\0 {{ 7 * 7 }} & \x1b[2J <!-- \u2028\n"
+)
+FILE = '<img src=x onerror=alert(3)> "it\'s" \u202e.txt'
+NAME = '<b onmouseover=alert(4)> "it\'s" \u202e'
+SHOWN_NAME = NAME.replace("\u202e", "\\u202e")
+SIZES = ("--hidden", "12", "--layers", "2", "--steps", "5")
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a small network that was fitted on a hostile text, with hostile names, and wrote a hostile sample."""
+    folder = tmp_path_factory.mktemp("page")
+    with contextlib.chdir(folder):
+        Path(FILE).write_text(HOSTILE * 60, encoding="utf-8")
+        assert status_of("train", FILE, *SIZES, "--out", NAME) == 0
+        checkpoint = Path("checkpoints") / f"{NAME}.safetensors"
+        history_path(checkpoint).unlink(missing_ok=True)
+        history = History(history_path(checkpoint))
+        for step in range(1, 6):
+            history.add(
+                Record(
+                    step,
+                    1,
+                    0.1 * step,
+                    0.01,
+                    1e4,
+                    3.0 / step,
+                    5,
+                    3.1 / step,
+                    4.4 / step,
+                    300,
+                    "90/10/0",
+                    sample=HOSTILE,
+                )
+            )
+        history.close()
+        assert status_of("view", NAME, "--out", "page.html", "--length", "400") == 0
+    return folder / "page.html"
+
+
+@pytest.fixture(scope="module")
+def chrome() -> Iterator[Chrome]:
+    with browser() as found:
+        yield found
+
+
+@pytest.fixture
+def opened(chrome: Chrome, page: Path) -> Iterator[Chrome]:
+    """The page, just opened, on a desk and in the light; nothing may be complained of in the end."""
+    chrome.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    emulate(chrome, "light")
+    chrome.get(page.as_uri())
+    yield chrome
+    assert chrome.get_log("browser") == []
+
+
+def emulate(chrome: Chrome, scheme: str) -> None:
+    features = [
+        {"name": "prefers-color-scheme", "value": scheme},
+        {"name": "prefers-reduced-motion", "value": "reduce"},
+    ]
+    chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+
+def text_of(chrome: Chrome, name: str) -> str:
+    return str(chrome.find_element(By.ID, name).get_property("textContent"))
+
+
+def colours(chrome: Chrome) -> list[str]:
+    found = "return [...document.querySelectorAll('#text i')].map(one => getComputedStyle(one).backgroundColor)"
+    return list(chrome.execute_script(found))  # type: ignore[no-untyped-call]
+
+
+def test_hover_says_what_was_expected(opened: Chrome) -> None:
+    characters = opened.find_elements(By.CSS_SELECTOR, "#text i")
+    assert len(characters) == 400
+    before = text_of(opened, "came")
+    opened.execute_script("arguments[0].scrollIntoView({block: 'center'})", characters[90])  # type: ignore[no-untyped-call]
+    ActionChains(opened).move_to_element(characters[90]).perform()
+    came = text_of(opened, "came")
+    assert came != before
+    assert came.startswith("What came: ")
+    assert "bits" in came
+    rows = [row.text for row in opened.find_elements(By.CSS_SELECTOR, "#likeliest li")]
+    assert len(rows) == 5
+    shares = [float(row.split()[-1].removesuffix("%")) for row in rows]
+    assert shares == sorted(shares, reverse=True)
+    assert 0 < sum(shares) <= 100.5
+    widths = [one.size["width"] for one in opened.find_elements(By.CSS_SELECTOR, "#likeliest .bar")]
+    assert widths == sorted(widths, reverse=True)
+    assert widths[0] > 1
+    ActionChains(opened).move_to_element(opened.find_element(By.TAG_NAME, "h2")).perform()
+    assert text_of(opened, "came") == before  # of the caret again
+
+
+def test_keys_move_the_caret(opened: Chrome) -> None:
+    """One stop of Tab for all characters; the arrows move in it, and what is there is said aloud."""
+    field = opened.find_element(By.ID, "text")
+    assert opened.find_elements(By.CSS_SELECTOR, "#text [tabindex]") == []
+    opened.find_element(By.ID, "find").click()
+    ActionChains(opened).send_keys(Keys.TAB).perform()
+    assert opened.switch_to.active_element == field
+
+    def caret() -> int:
+        find = "return [...document.querySelectorAll('#text i')].findIndex(one => one.classList.contains('caret'))"
+        return int(opened.execute_script(find))  # type: ignore[no-untyped-call]
+
+    def press(*keys: str) -> int:
+        ActionChains(opened).send_keys(*keys).perform()
+        return caret()
+
+    first = caret()
+    assert press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT) == first + 2
+    assert press(Keys.ARROW_LEFT) == first + 1
+    start = press(Keys.HOME)
+    end = press(Keys.END)
+    line = opened.find_elements(By.CSS_SELECTOR, "#text i")[start : end + 1]
+    assert line[-1].text == "↵"
+    assert press(Keys.ARROW_DOWN) > end
+    assert press(Keys.ARROW_UP) <= end
+    ActionChains(opened).key_down(Keys.CONTROL).send_keys(Keys.END).key_up(Keys.CONTROL).perform()
+    assert caret() == 399
+    assert press(Keys.ARROW_RIGHT) == 399
+    spoken = opened.find_element(By.ID, "spoken")
+    assert spoken.get_attribute("aria-live") == "polite"
+    opened.implicitly_wait(0)
+    for _ in range(40):
+        if "Expected" in text_of(opened, "spoken"):
+            break
+        ActionChains(opened).pause(0.1).perform()
+    assert "bits. Expected " in text_of(opened, "spoken")
+    press(Keys.ESCAPE)
+    assert opened.switch_to.active_element != field
+
+
+def test_a_tap_puts_the_caret_there(opened: Chrome) -> None:
+    opened.find_elements(By.CSS_SELECTOR, "#text i")[50].click()
+    assert "caret" in str(opened.find_elements(By.CSS_SELECTOR, "#text i")[50].get_attribute("class"))
+
+
+def test_a_unit_colours_the_text(opened: Chrome) -> None:
+    select = Select(opened.find_element(By.ID, "colour"))
+    values = [one.get_attribute("value") for one in select.options]
+    assert len(values) == len(set(values)) == 1 + 2 * 2 * 12  # surprisal; two layers of h and c
+    by_surprisal = colours(opened)
+    select.select_by_value("5")
+    by_unit = colours(opened)
+    assert by_unit != by_surprisal
+    assert len(set(by_unit)) > 2
+    assert "layer 1 h 6" in text_of(opened, "coloured")
+    assert "layer 1 h 6 after it: " in text_of(opened, "activation")
+    find = opened.find_element(By.ID, "find")
+    find.send_keys("layer 2 c 3")
+    assert select.first_selected_option.get_attribute("value") == str(3 * 12 + 2)
+    assert colours(opened) != by_unit
+    buttons = opened.find_elements(By.CSS_SELECTOR, "button.unit")
+    if buttons:  # what chance lets through is not said here
+        buttons[0].click()
+        assert buttons[0].get_attribute("aria-pressed") == "true"
+    select.select_by_value("surprisal")
+    assert colours(opened) == by_surprisal
+
+
+def test_samples_are_turned_over(opened: Chrome) -> None:
+    visible = [one for one in opened.find_elements(By.CSS_SELECTOR, "#samples li") if one.is_displayed()]
+    assert [one.text.splitlines()[0] for one in visible] == ["step 5, validation 0.880 bits"]
+    opened.find_element(By.ID, "sample-choice").send_keys(Keys.HOME)
+    visible = [one for one in opened.find_elements(By.CSS_SELECTOR, "#samples li") if one.is_displayed()]
+    assert [one.text.splitlines()[0] for one in visible] == ["step 1, validation 4.400 bits"]
+
+
+def test_what_is_hostile_is_text(opened: Chrome) -> None:
+    with pytest.raises(NoAlertPresentException):
+        _ = opened.switch_to.alert
+    assert opened.find_element(By.TAG_NAME, "h1").text == SHOWN_NAME
+    assert opened.find_elements(By.CSS_SELECTOR, "img, b[onmouseover], #text script, blockquote script") == []
+    assert len(opened.find_elements(By.TAG_NAME, "script")) == 2
+    shown = text_of(opened, "text")
+    for part in (
+        "<script>alert(1)</script>",
+        "<img src=x onerror=alert(2)>",
+        "\\u202eback",
+        "nul:\\x00",
+        "{{ 7 * 7 }} &",
+    ):
+        assert part in shown
+        assert part in text_of(opened, "samples")
+    assert 'onerror=alert(3)> "it\'s" \\u202e.txt' in text_of(opened, "reading")
+    everything = str(opened.execute_script("return document.documentElement.outerHTML"))  # type: ignore[no-untyped-call]
+    assert not any(character in everything for character in "\0\u202e\u202c\x1b")
+    for one in opened.find_elements(By.CSS_SELECTOR, "#text i")[:60]:
+        one.click()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(opened: Chrome, scheme: str) -> None:
+    """The accessibility check, with a unit chosen and everything unfolded; it has to get past the page's policy."""
+    emulate(opened, scheme)
+    opened.execute_cdp_cmd("Page.setBypassCSP", {"enabled": True})
+    try:
+        opened.refresh()
+        opened.execute_script("document.querySelectorAll('details').forEach(one => { one.open = true; })")  # type: ignore[no-untyped-call]
+        Select(opened.find_element(By.ID, "colour")).select_by_value("5")
+        found: dict[str, Any] = Axe().run(opened)
+    finally:
+        opened.execute_cdp_cmd("Page.setBypassCSP", {"enabled": False})
+    said = [(one["id"], one["help"], [node["html"][:200] for node in one["nodes"][:3]]) for one in found["violations"]]
+    assert said == []
+    assert "color-contrast" in [one["id"] for one in found["passes"]]
+    assert "color-contrast" not in [one["id"] for one in found["incomplete"]]
+    assert len(found["passes"]) > 20
+
+
+def test_it_is_dark_where_that_is_preferred(opened: Chrome) -> None:
+    def look() -> tuple[str, str, str]:
+        find = (
+            "const look = (name) => getComputedStyle(document.querySelector(name));"
+            "return [look('html').backgroundColor, look('body').color, look('.figure text').fill]"
+        )
+        first, second, third = opened.execute_script(find)  # type: ignore[no-untyped-call]
+        return first, second, third
+
+    light = look()
+    emulate(opened, "dark")
+    dark = look()
+    assert light == ("rgb(254, 254, 253)", "rgb(26, 26, 27)", "rgb(26, 26, 27)")
+    assert dark == ("rgb(23, 23, 26)", "rgb(231, 228, 221)", "rgb(231, 228, 221)")
+
+
+def test_a_phone_scrolls_down_alone(opened: Chrome) -> None:
+    opened.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
+    )
+    opened.refresh()
+    find = "return [document.documentElement.scrollWidth, document.body.scrollWidth, window.innerWidth]"
+    assert opened.execute_script(find) == [360, 360, 360]  # type: ignore[no-untyped-call]
+    panel = opened.find_element(By.ID, "panel")
+    opened.execute_script("document.getElementById('text').scrollIntoView()")  # type: ignore[no-untyped-call]
+    place = opened.execute_script("return arguments[0].getBoundingClientRect().bottom", panel)  # type: ignore[no-untyped-call]
+    assert place <= 740  # at the foot of the screen while the text is read
+
+
+def test_nothing_is_fetched(opened: Chrome) -> None:
+    find = "return performance.getEntriesByType('resource').length"
+    assert opened.execute_script(find) == 0  # type: ignore[no-untyped-call]

@@ -1,0 +1,46 @@
+"""What is said of places in a text, on texts that one can check by eye."""
+
+import numpy as np
+import pytest
+
+from charrnn.scoring.probes.features import FEATURES, features
+
+
+@pytest.mark.parametrize(
+    ("feature", "text", "expected"),
+    [
+        ("position in the line", "ab\n\nc", "12001"),
+        ("inside quotes", 'a "b" c', "0011000"),
+        ("inside quotes", "don't 'be'", "0000001110"[:6] + "1110"),
+        ("inside quotes", "'tis so\nno", "1111111000"),
+        ("inside quotes", '"a\nb\n\nc', "111100"[:5] + "00"),
+        ("inside quotes", "“a” b", "11000"),
+        ("inside quotes", r"'\'' x", "111000"),
+        ("inside quotes", "'''a\n\nb''' c", "1111111" + "11" + "000"),
+        ("depth of brackets", "a(b[c])d", "01122100"),
+        ("depth of brackets", "((a\n\nb", "122200"),
+        ("depth of brackets", ")a]", "000"),
+        ("indentation of the line", "  a b\n c\nd", "1222201100"),
+        ("indentation of the line", "\ta", "88"),
+        ("position in the word", "ab c", "1201"),
+        ("position in the sentence", "A b. C d", "12345"[:4] + "0123"),
+        ("position in the paragraph", "a\n\nb", "1201"),
+        ("in a word", "ab, c", "11001"),
+        ("upper case", "aB C", "0101"),
+        ("in capitals", "AB C: De", "01110000"),
+        ("digits", "a12", "011"),
+        ("in a comment", "a # b\nc", "0001100"),
+        ("inside a tag", "a <b> < c", "000100000"),
+    ],
+)  # fmt: skip
+def test_by_eye(feature: str, text: str, expected: str) -> None:
+    assert "".join(f"{one:.0f}" for one in features(text)[feature]) == expected
+
+
+def test_what_comes_later_changes_nothing() -> None:
+    text = "He said: \"It's (so)\".\n\n    x = 'a' # no\nTHE END <b>"
+    whole = features(text)
+    assert whole.keys() == FEATURES.keys()
+    for length in range(1, len(text)):
+        for name, label in features(text[:length]).items():
+            np.testing.assert_array_equal(label, whole[name][:length])

@@ -1,0 +1,68 @@
+"""The search for units that keep track of something: what was planted is found, and luck is not."""
+
+import numpy as np
+
+from charrnn.scoring.probes.features import features
+from charrnn.scoring.probes.units import search
+
+TEXT = "".join(f"{'word ' * (3 + i * i % 9)}\n" for i in range(150))
+
+
+def noise(units: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """Units that wander, as those of networks do: each is much like it was a character before."""
+    steps = np.random.default_rng(0).normal(size=(len(TEXT), units))
+    for t in range(1, len(steps)):
+        steps[t] += 0.9 * steps[t - 1]
+    return steps
+
+
+def test_a_unit_that_was_planted_is_found_first() -> None:
+    labels = features(TEXT)
+    values = noise(60)
+    values[:, 17] = np.tanh(labels["position in the line"] / 30) + 0.1 * values[:, 17]
+    found = search(values, labels)
+    assert (found[0].feature, found[0].unit) == ("position in the line", 17)
+    assert found[0].correlation > 0.9
+    assert found[0].is_beyond_chance
+    assert found[0].chance < 0.5
+    assert len(found[0].others) == 4
+
+
+def test_a_unit_that_follows_it_downwards_is_found_too() -> None:
+    labels = features(TEXT)
+    values = noise(20)
+    values[:, 3] = -labels["position in the line"]
+    assert search(values, labels)[0].correlation < -0.99
+
+
+def test_noise_keeps_track_of_nothing() -> None:
+    """The best of 200 units on the first half looks like something, but is no better than others on the second."""
+    found = search(noise(200), features(TEXT))
+    assert found
+    assert not any(one.is_beyond_chance for one in found)
+
+
+def test_a_unit_that_tracks_on_one_half_alone_does_not_count() -> None:
+    labels = features(TEXT)
+    values = noise(20)
+    half = len(TEXT) // 2
+    values[:half, 5] = labels["position in the line"][:half]
+    (one,) = [one for one in search(values, labels) if one.feature == "position in the line"]
+    assert one.unit == 5
+    assert not one.is_beyond_chance
+
+
+def test_what_a_text_hardly_has_is_left_out() -> None:
+    labels = features(TEXT)
+    found = {one.feature for one in search(noise(5), labels)}
+    assert "position in the line" in found
+    assert found.isdisjoint({"inside quotes", "depth of brackets", "digits", "upper case", "inside a tag"})
+
+
+def test_units_that_never_change() -> None:
+    found = search(np.ones((len(TEXT), 3)), features(TEXT))
+    assert all(one.correlation == one.chance == 0 and not one.is_beyond_chance for one in found)
+
+
+def test_a_text_of_two_characters() -> None:
+    assert search(np.zeros((2, 3)), features("ab")) == ()
