@@ -21,7 +21,7 @@ from charrnn.training.history import Record
 
 MOST_BYTES = 3_000_000
 """Of a page."""
-MARGIN = 10_000
+MARGIN = 1000
 """Bytes of what is said of the units, at most."""
 
 
@@ -83,10 +83,13 @@ def render(view: View) -> str:
         data["units"] = unit_data(states, len(view.characters), view.inside.found, room)
         beyond = [one for one in view.inside.found if one.is_beyond_chance]
         first = {one.unit: one.feature for one in reversed(beyond)}  # the best of a unit that keeps track of several
-        data["tracks"] = [[str(one.unit), one.feature] for one in beyond if first[one.unit] == one.feature]
-        if len(data["units"]["kept"]) < len(states):
+        kept = data["units"]["kept"]
+        data["tracks"] = [
+            [str(one.unit), one.feature] for one in beyond if first[one.unit] == one.feature and one.unit in kept
+        ]
+        if len(kept) < len(states):
             values["reading"]["sentence"] += (
-                f" Of {len(states):,} units {len(data['units']['kept']):,} are here, for a page is to be small: those "
+                f" Of {len(states):,} units {len(kept):,} are here, for a page is to be small: those "
                 "that keep track of something, and those that vary most."
             )
         page = fill("template.html", {**values, "data": data})

@@ -23,7 +23,9 @@ CLASS_SERIES = (0, 1, 4, 3, 2, 6)
 def training_picture(records: Sequence[Record]) -> str:
     """Bits per character of training and validation, and the learning rate below, against steps."""
     figure, (losses, rates) = new_figure(WIDTH, 3.9, rows=2)
-    losses.get_gridspec().set_height_ratios((3, 1))
+    grid = losses.get_gridspec()
+    if grid:
+        grid.set_height_ratios((3, 1))
     networks = sorted({record.network for record in records})
     for network in networks:
         some = [record for record in records if record.network == network]

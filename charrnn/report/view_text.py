@@ -18,6 +18,8 @@ NAMES = {"\n": "line end", " ": "space", "\t": "tab", "\r": "carriage return", "
 """What characters are called that do not show."""
 SHOWN = {"\n": "↵", " ": "␣", "\t": "⇥"}
 """And how they are written in a list."""
+SAID = 24
+"""Bytes of what is said of a unit beside that: its number, its scale."""
 LARGEST = 127
 """Of an activation, in 8 bits."""
 
@@ -76,8 +78,8 @@ def unit_data(trace: Trace, shown: int, found: Sequence[Found], budget: int) -> 
         budget: bytes.
     """
     values = trace.values[:shown]
-    room = max(0, budget * 3 // 4 // shown)
-    first = [unit for one in found for unit in (one.unit, *(other for other, _ in one.others))]
+    room = max(0, budget // (4 * shown // 3 + SAID))
+    first = [one.unit for one in found] + [unit for one in found for unit, _ in one.others]
     if room >= len(trace):
         kept = list(range(len(trace)))
     else:

@@ -130,7 +130,7 @@ def _quotes(characters: Sequence[str]) -> Numbers:
         elif mark in THREE:
             mark = "" if last == mark else mark
             last = last if mark else ""
-        elif last in THREE:
+        elif last in THREE and not mark:
             mark, last = last, ""
         elif mark:
             ends = one in CLOSING if mark == "”" else one == mark

@@ -35,7 +35,7 @@ class Trace:
     values: NDArray[np.float32]
 
     def __len__(self) -> int:
-        return self.values.shape[1]
+        return len(self.groups) * self.width
 
     def name(self, unit: int) -> str:
         """Of a unit: "layer 1 h 17", counted from 1."""

@@ -1,5 +1,7 @@
 """States, gates and predictions, against the network asked step by step; the plane against a decomposition."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -51,7 +53,7 @@ def test_documents_are_read_each_from_the_beginning() -> None:
     found = trace(model, IDS, DOCUMENTS)
     starts = [*DOCUMENTS.starts(IDS).tolist(), N]
     with torch.inference_mode():
-        for begin, end in zip(starts, starts[1:], strict=False):
+        for begin, end in itertools.pairwise(starts):
             tokens = torch.from_numpy(np.concatenate(([3], IDS[begin:end].astype(np.int64))))[None]
             _, state = model(tokens)
             np.testing.assert_allclose(found.values[end - 1], torch.cat(state, 1)[0], atol=1e-5)
@@ -84,8 +86,8 @@ def test_gates_that_are_known_are_saturated() -> None:
         for parameter in model.cells.parameters():
             parameter.zero_()
         for cell in model.cells:
-            bias = cell.core.bias_ih_l0  # type: ignore[union-attr]
-            bias[:H], bias[H : 2 * H] = -5, 5  # type: ignore[index]
+            bias = cell.get_parameter("core.bias_ih_l0")
+            bias[:H], bias[H : 2 * H] = -5, 5
     for one in saturation(model, IDS):
         expected = {"input gate": (1, 0), "forget gate": (0, 1), "output gate": (0, 0)}[one.gate]
         assert (set(one.left), set(one.right)) == ({expected[0]}, {expected[1]})

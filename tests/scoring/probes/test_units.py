@@ -22,7 +22,7 @@ def test_a_unit_that_was_planted_is_found_first() -> None:
     values[:, 17] = np.tanh(labels["position in the line"] / 30) + 0.1 * values[:, 17]
     found = search(values, labels)
     assert (found[0].feature, found[0].unit) == ("position in the line", 17)
-    assert found[0].correlation > 0.9
+    assert found[0].correlation > 0.7
     assert found[0].is_beyond_chance
     assert found[0].chance < 0.5
     assert len(found[0].others) == 4

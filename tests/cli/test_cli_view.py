@@ -1,0 +1,234 @@
+"""`charrnn view`: a page of every kind of model, where it goes, and what is said where it cannot be made."""
+
+import base64
+import copy
+import hashlib
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from program import SMALL, TEXT, Charrnn
+
+from charrnn.checkpoint import load, save
+from charrnn.models.ensemble import EnsembleModel
+from charrnn.models.mixture import MixtureModel
+from charrnn.models.ngram.model import NgramModel
+from charrnn.models.recurrent import RecurrentModel
+from charrnn.report import view, view_text
+from charrnn.scoring.probes.traces import Trace
+from charrnn.training.history import History, Record, history_path
+
+SHOWN = ("--length", "60")
+
+
+def page_of(charrnn: Charrnn, *words: object) -> str:
+    result = charrnn("view", *words)
+    assert result.status == 0, result.err
+    path = Path(result.text.strip())  # on a pipe: where it was written, and nothing else
+    assert f"page        {path}" in result.err
+    return path.read_text(encoding="utf-8")
+
+
+def data_of(page: str) -> dict[str, Any]:
+    (found,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page, flags=re.DOTALL)
+    data: dict[str, Any] = json.loads(found)
+    return data
+
+
+def words_of(page: str) -> str:
+    """What is read on a page, in one line."""
+    shown = re.sub(r"<(script|style)\b.*?</\1>", " ", page, flags=re.DOTALL)
+    return " ".join(re.sub(r"<[^>]*>", " ", shown).split())
+
+
+def test_a_network(charrnn: Charrnn, models: Path) -> None:
+    history = History(history_path(models / "text-lstm.safetensors"))
+    history.add(Record(1, 1, 0.5, 0.01, 100.0, 3.0, 3, sample="first words"))
+    history.add(
+        Record(3, 1, 1.0, 0.005, 100.0, 2.0, 3, 2.1, 3.0297, 170, "90/10/0", "static, full", True, "last words")
+    )
+    history.close()
+    page = page_of(charrnn, "text-lstm", *SHOWN)
+    assert (models / "text-lstm.html").read_text(encoding="utf-8") == page
+    shown = words_of(page)
+    for part in (
+        "text-lstm An LSTM of one layer of 8 units, trained for",
+        "split 90/10/0, static, full",
+        "charrnn train text.txt --hidden 8 --layers 1 --steps 3",
+        "3 steps in 1.0 s. The best validation, 3.0297 bits per character, was after step 3",
+        "step 1 first words",
+        "step 3, validation 3.030 bits last words",
+        "The first 60 of 170 characters of the validation part of text.txt",
+        "forget gate",
+        "on all 170 characters",
+        "tuned order 3",
+    ):
+        assert part in shown
+    assert page.count("<svg") == 1 + 1 + 3  # the training, the plane of states, three gates
+    data = data_of(page)
+    assert "".join(data["text"]["characters"]).replace("↵", "") == TEXT[-170:-110]
+    assert len(data["text"]["bits"]) == len(data["text"]["likeliest"]) == 60
+    assert data["text"]["likeliest"][0] == []
+    assert [len(row) for row in data["text"]["percent"][1:]] == [5] * 59
+    assert (data["units"]["groups"], data["units"]["width"]) == (["layer 1 h", "layer 1 c"], 8)
+    assert len(base64.b64decode(data["units"]["values"])) == 60 * 16
+
+
+def test_nothing_but_what_is_in_it_may_act(charrnn: Charrnn, models: Path) -> None:
+    """The policy names the checksums of the script and of all styles; there is no address, and no style attribute."""
+    page = page_of(charrnn, "text-lstm", *SHOWN, "--no-compare")
+    (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)
+    policy = policy.replace("&#39;", "'")
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    for name, tag in (("script-src", "script"), ("style-src", "style")):
+        texts = re.findall(rf"<{tag}>(.*?)</{tag}>", page, flags=re.DOTALL)
+        hashes = {base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in texts}
+        (said,) = re.findall(rf"{name} ([^;]*)", policy)
+        assert set(said.replace("'", "").replace("sha256-", "").split()) == hashes
+    assert not re.search(r'\s(style|on\w+|src)="|href="(?!#)|@import|url\((?!#)', page)
+    assert "unsafe" not in policy
+    assert "Other models were left out" in words_of(page)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "mingru"])
+def test_cells_without_the_gates_of_an_lstm(charrnn: Charrnn, cell: str) -> None:
+    assert charrnn("train", "text.txt", *SMALL, "--cell", cell).status == 0
+    shown = words_of(page_of(charrnn, f"text-{cell}", *SHOWN, "--no-compare"))
+    assert ("A vanilla network has no gates" in shown) == (cell == "rnn")
+    assert "layer 1 c" not in shown
+
+
+def test_counts_have_no_inside(charrnn: Charrnn, models: Path) -> None:
+    page = page_of(charrnn, "text-tuned-3", *SHOWN)
+    shown = words_of(page)
+    assert "Counts of n-grams, fitted for" in shown
+    assert "It was counted, not trained" in shown
+    assert "Its gates" not in shown
+    assert 'href="#gates"' not in page
+    data = data_of(page)
+    assert data["units"] is None
+    assert len(data["text"]["percent"][5]) == 5
+
+
+def test_counts_that_give_no_probability_at_all(charrnn: Charrnn, folder: Path) -> None:
+    (folder / "odd.txt").write_text("a\n" * 450 + "aa\n\n" * 25, encoding="utf-8")
+    assert charrnn("ngram", "odd.txt", "--smoothing", "ml", "--order", 3).status == 0
+    page = page_of(charrnn, "odd-ml-3")
+    assert "have probability 0, so it is infinitely surprised" in words_of(page)
+    assert None in data_of(page)["text"]["bits"]
+
+
+def test_of_a_mixture_the_network_is_shown(charrnn: Charrnn, models: Path) -> None:
+    network, counts = (load(models / f"{name}.safetensors") for name in ("text-lstm", "text-tuned-3"))
+    assert isinstance(network.model, RecurrentModel)
+    assert isinstance(counts.model, NgramModel)
+    mixture = MixtureModel(EnsembleModel([network.model, copy.deepcopy(network.model)]), counts.model)
+    save(models / "both.safetensors", mixture, network.vocabulary, network.facts)
+    shown = words_of(page_of(charrnn, "both", *SHOWN))
+    assert "A network and n-gram counts as one model" in shown
+    assert "This is the inside of the first of 2 networks, the network in the mixture." in shown
+    assert "both.network lstm 1x8 (2 networks)" in shown  # beside its parts
+
+
+def test_without_a_history_the_page_says_so(charrnn: Charrnn, models: Path) -> None:
+    history_path(models / "text-lstm.safetensors").unlink(missing_ok=True)
+    shown = words_of(page_of(charrnn, "text-lstm", *SHOWN, "--no-compare"))
+    assert "No history of its training was found beside it" in shown
+    assert "The text is too short, or too even, to tell." not in shown
+
+
+def test_the_last_state_has_the_history_of_its_training(charrnn: Charrnn, models: Path) -> None:
+    history = History(history_path(models / "text-lstm.safetensors"))
+    history.add(Record(1, 1, 0.5, 0.01, 100.0, 3.0, 3))
+    history.close()
+    assert "1 steps in 0.5 s" in words_of(page_of(charrnn, "text-lstm-last", *SHOWN, "--no-compare"))
+
+
+def test_another_text_in_a_page_of_another_name(charrnn: Charrnn, models: Path, folder: Path) -> None:
+    (folder / "part.txt").write_text(TEXT[:50], encoding="utf-8")
+    result = charrnn("view", "text-lstm", "--text", "part.txt", "--out", "pages/part.html")
+    assert result.status == 0, result.err
+    page = (folder / "pages" / "part.html").read_text(encoding="utf-8")
+    assert "All 50 characters of the part.txt" in words_of(page)
+    assert "".join(data_of(page)["text"]["characters"]).replace("↵", "") == TEXT[:50]
+
+
+@pytest.mark.parametrize("option", [("--bytes",), ("--document-separator", "\\n")])
+def test_bytes_and_documents(charrnn: Charrnn, folder: Path, option: tuple[str, ...]) -> None:
+    (folder / "names.txt").write_text("Zoë\nMaël\nÅsa\n" * 40, encoding="utf-8")
+    assert charrnn("train", "names.txt", *SMALL, *option).status == 0
+    data = data_of(page_of(charrnn, *SHOWN, "--no-compare"))
+    is_bytes = option == ("--bytes",)
+    assert ("\\xc3" in data["text"]["characters"]) == is_bytes
+    assert ("ë" in data["text"]["characters"]) != is_bytes
+    assert data["text"]["likeliest"][0] == [] if is_bytes else len(data["text"]["likeliest"][0]) == 5
+
+
+def test_its_own_page_is_overwritten_and_nothing_else(charrnn: Charrnn, models: Path, folder: Path) -> None:
+    words = ("text-tuned-3", "--no-compare", *SHOWN, "--out", "page.html")
+    for _ in range(2):
+        assert charrnn("view", *words).status == 0
+    (folder / "page.html").write_text("<p>my thesis</p>", encoding="utf-8")
+    assert charrnn("view", *words).failed_with(2, "page.html: is no page of charrnn", "--force")
+    assert (folder / "page.html").read_text(encoding="utf-8") == "<p>my thesis</p>"
+    assert charrnn("view", *words, "--force").status == 0
+    assert sorted(one.name for one in folder.iterdir()) == ["checkpoints", "page.html", "text.txt"]
+
+
+def test_where_it_cannot_go(charrnn: Charrnn, models: Path, folder: Path) -> None:
+    assert charrnn("view", "text-lstm", "--out", "checkpoints").failed_with(2, "is a folder; name a file, such as")
+    assert charrnn("view", "text-lstm", "--out", "new/").failed_with(2, "is a folder")
+    assert charrnn("view", "text-lstm", "--out", "text.txt/page.html").failed_with(1, "text.txt", "--out")
+
+
+@pytest.mark.parametrize("lacking", ["jinja2", "matplotlib"])
+def test_an_extra_that_is_missing(
+    charrnn: Charrnn, models: Path, monkeypatch: pytest.MonkeyPatch, lacking: str
+) -> None:
+    monkeypatch.setitem(sys.modules, lacking, None)
+    result = charrnn("view", "no-such-checkpoint")
+    assert result.failed_with(2, f"pages need {lacking}; install with `pip install 'charrnn[report]'`")
+
+
+def test_wrong_usage(charrnn: Charrnn, models: Path) -> None:
+    assert charrnn("view", "text-lstm", "--length", 1).failed_with(2, "--length")
+    assert charrnn("view", "none").failed_with(1, "none: there is no such file")
+    (models / "text-lstm.jsonl").write_text("{}\n", encoding="utf-8")
+    assert charrnn("view", "text-lstm").failed_with(1, "text-lstm.jsonl: line 1:")
+
+
+def test_it_is_opened_in_the_browser(charrnn: Charrnn, models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    assert charrnn("view", "text-tuned-3", "--no-compare", *SHOWN, "--open").status == 0
+    assert opened == [(models / "text-tuned-3.html").as_uri()]
+
+
+def test_units_are_left_out_where_there_is_no_room(
+    charrnn: Charrnn, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = len(page_of(charrnn, "text-lstm", *SHOWN, "--no-compare").encode())
+    monkeypatch.setattr(view, "MOST_BYTES", whole - 1)
+    page = page_of(charrnn, "text-lstm", *SHOWN, "--no-compare")
+    data = data_of(page)
+    assert whole - 1500 < len(page.encode()) < whole
+    assert 0 < len(data["units"]["kept"]) < 16
+    assert f"Of 16 units {len(data['units']['kept']):,} are here" in words_of(page)
+    assert {int(unit) for unit, _ in data["tracks"]} <= set(data["units"]["kept"])
+    monkeypatch.setattr(view, "MOST_BYTES", whole // 2)
+    assert charrnn("view", "text-lstm", "--no-compare").failed_with(2, "say a smaller --length")
+
+
+def test_units_come_back_from_their_bytes() -> None:
+    values = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)
+    values[:, 2] = 0
+    data = view_text.unit_data(Trace(("layer 1 h",), 4, values), 20, (), 10_000)
+    rows = np.frombuffer(base64.b64decode(data["values"]), np.int8).reshape(4, 20) / 127
+    np.testing.assert_allclose(rows.T * data["scales"], values[:20], atol=0.02)
+    few = view_text.unit_data(Trace(("layer 1 h",), 4, values), 20, (), 2 * (20 * 4 // 3 + view_text.SAID))
+    assert len(few["kept"]) == 2
+    assert 2 not in few["kept"]
