@@ -22,6 +22,7 @@ from charrnn.cli.main import make_command
         ("train sh", {"shakespeare"}),
         ("ngram ./te", {"./text.txt"}),
         ("inspect text", {"text.txt", "text-lstm", "text-lstm-last", "text-tuned-3"}),
+        ("view text-t", {"text-tuned-3"}),
         ("data p", {"python"}),
         ("train text.txt --cell min", {"minlstm", "mingru"}),
         ("ngram text.txt --smoothing t", {"tuned"}),
