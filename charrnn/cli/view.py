@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -105,7 +106,7 @@ def view(
     write(render(made), page)
     field("page", str(page))
     if not sys.stdout.isatty():
-        print(page)
+        sys.stdout.buffer.write(os.fsencode(page) + b"\n")
     if open_it:
         import webbrowser
 

@@ -93,7 +93,8 @@ def training(records: Sequence[Record]) -> dict[str, Any] | None:
     last = records[-1]
     scored = [one for one in records if one.bits_per_char is not None]
     best = min(scored, key=lambda one: one.bits_per_char or math.inf, default=None)
-    said = [f"{last.step:,} steps{f' of each of {networks} networks' * (networks > 1)} in {duration(last.seconds)}."]
+    several = f" of each of {networks} networks" if networks > 1 else ""
+    said = [f"{last.step:,} step{'s' * (last.step != 1)}{several} in {duration(last.seconds)}."]
     if best:
         said.append(f"The best validation, {best.bits_per_char:.4f} bits per character, was after step {best.step:,}")
         said[-1] += (

@@ -66,7 +66,7 @@ def _units(trace: Trace, found: Sequence[Found], whose: str) -> dict[str, Any]:
             f"Units were chosen by their correlation on the first half of {read:,} characters; the "
             "correlation shown is on the other half, on which they were not chosen. By chance: the largest of all "
             f"{len(trace):,} units on that half, of {SHIFTS} tries with the labels shifted around. "
-            "h is a layer's output, c the cell of an LSTM."
+            "h is a layer's output" + (", c the cell of an LSTM." if trace.has_cells else ".")
         ),
     }
 

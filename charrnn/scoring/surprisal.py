@@ -24,6 +24,7 @@ PIECE = 4096
 """Characters scored at a time: enough to keep kernels busy, little enough for B · T · V logits."""
 LARGE_PIECE = 1 << 16
 """The same for models that spread out no logits."""
+NO_NUMBERS = "the model's probabilities are no numbers; train it again, with a lower --learning-rate"
 
 Progress = Callable[[int, int], None]
 """Is told how much is done, and of how much."""
@@ -80,7 +81,7 @@ def log_prob_pieces(
     found = log_probs_of(model, ids, documents) if documents and len(ids) else _in_order(model, ids, piece)
     for places, log_probs in found:
         if log_probs.isnan().any():
-            raise ModelError("the model's probabilities are no numbers; train it again, with a lower --learning-rate")
+            raise ModelError(NO_NUMBERS)
         yield places, log_probs.clamp(max=0)  # rounding may make a certainty more than certain
 
 

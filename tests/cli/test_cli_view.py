@@ -145,7 +145,7 @@ def test_the_last_state_has_the_history_of_its_training(charrnn: Charrnn, models
     history = History(history_path(models / "text-lstm.safetensors"))
     history.add(Record(1, 1, 0.5, 0.01, 100.0, 3.0, 3))
     history.close()
-    assert "1 steps in 0.5 s" in words_of(page_of(charrnn, "text-lstm-last", *SHOWN, "--no-compare"))
+    assert "1 step in 0.5 s" in words_of(page_of(charrnn, "text-lstm-last", *SHOWN, "--no-compare"))
 
 
 def test_another_text_in_a_page_of_another_name(charrnn: Charrnn, models: Path, folder: Path) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from charrnn.models.recurrent import LayerRead, RecurrentModel
 from charrnn.scoring.probes.traces import pieces
+from charrnn.scoring.surprisal import Progress
 from charrnn.text.documents import Documents
 
 SHUT, OPEN = 0.1, 0.9
@@ -37,7 +38,7 @@ class Saturation:
 
 @torch.inference_mode()
 def saturation(
-    network: RecurrentModel, ids: NDArray[Any], documents: Documents | None = None
+    network: RecurrentModel, ids: NDArray[Any], documents: Documents | None = None, progress: Progress | None = None
 ) -> tuple[Saturation, ...]:
     """How often each unit's gates are saturated, layer by layer.
 
@@ -45,14 +46,17 @@ def saturation(
         network: in evaluation mode.
         ids: (N,) the text, N ≥ 1.
         documents: what tells documents apart, if each is read from the beginning.
+        progress: told the characters read, and of how many.
     """
     left: dict[tuple[int, str], Tensor] = {}
     right: dict[tuple[int, str], Tensor] = {}
-    for _, layers in pieces(network, ids, documents):
+    for there, layers in pieces(network, ids, documents):
         for number, layer in enumerate(layers, 1):
             for gate, (low, high) in counts(layer).items():
                 key = number, gate
                 left[key], right[key] = left.get(key, 0) + low, right.get(key, 0) + high
+        if progress:
+            progress(there.stop, len(ids))
     return tuple(
         Saturation(number, gate, (low / len(ids)).numpy(), (right[number, gate] / len(ids)).numpy())
         for (number, gate), low in left.items()

@@ -49,9 +49,11 @@ def look_inside(
         ids: (N,) the text, N ≥ 1.
         characters: (N,) the same as one `str` each.
         documents: what tells documents apart, if each is read from the beginning.
-        progress: told the characters read, and of how many.
+        progress: told the characters read, each of them twice, and of how many.
     """
-    states = trace(network, ids, documents, progress)
+    told = progress or (lambda done, total: None)
+    states = trace(network, ids, documents, lambda done, total: told(done, 2 * total))
     read = len(states.values)
+    gates = saturation(network, ids[:read], documents, lambda done, total: told(total + done, 2 * total))
     found = search(states.values, features(characters[:read]))
-    return Inside(states, found, plane(states.values[:, states.top]), saturation(network, ids[:read], documents))
+    return Inside(states, found, plane(states.values[:, states.top]), gates)

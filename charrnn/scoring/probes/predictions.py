@@ -11,7 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from charrnn.errors import ModelError
 from charrnn.models.language_model import MOST_LOGITS, LanguageModel, State
+from charrnn.scoring.surprisal import NO_NUMBERS
 from charrnn.text.documents import Documents
 
 PIECE = 1 << 11
@@ -67,6 +69,9 @@ def predictions(
         ids: (N,) the text, N ≥ 1.
         documents: what tells documents apart, if each is read from the beginning.
         count: K; V if there are fewer characters.
+
+    Raises:
+        ModelError: a probability is no number.
     """
     count = min(count, model.vocab_size)
     likeliest = np.full((len(ids), count), -1, np.int64)
@@ -83,4 +88,6 @@ def predictions(
             best, who = log_probs.topk(count)
             likeliest[there], probabilities[there] = who.numpy(), best.exp().numpy()
             nats[there] = -log_probs.gather(1, some[1:, None])[:, 0].clamp(max=0).numpy()
+    if np.isnan(nats).any():
+        raise ModelError(NO_NUMBERS)
     return Predictions(likeliest, probabilities, nats)

@@ -42,6 +42,11 @@ class Trace:
         return f"{self.groups[unit // self.width]} {unit % self.width + 1}"
 
     @property
+    def has_cells(self) -> bool:
+        """Whether there is more to a layer's state than what it gives out."""
+        return any(not group.endswith(" h") for group in self.groups)
+
+    @property
     def top(self) -> slice:
         """The units that the last layer gives to the head."""
         layer = self.groups[-1].rpartition(" ")[0]

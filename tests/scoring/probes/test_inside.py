@@ -141,5 +141,5 @@ def test_all_of_it_in_as_much_as_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[int, int]] = []
     found = look_inside(network(), IDS, ["a"] * N, progress=lambda done, total: told.append((done, total)))
     assert len(found.trace.values) == len(found.plane.points) == 30
-    assert told[-1] == (30, 30)
+    assert told[-1] == (60, 60)
     assert len(found.gates) == 6
