@@ -129,7 +129,7 @@ def test_hover_says_what_was_expected(opened: Chrome) -> None:
     assert "bits" in came
     rows = [row.text for row in opened.find_elements(By.CSS_SELECTOR, "#likeliest li")]
     assert len(rows) == 5
-    shares = [float(row.split()[-1].removesuffix("%")) for row in rows]
+    shares = [float(row.split("\n")[-1].strip("< %")) for row in rows]
     assert shares == sorted(shares, reverse=True)
     assert 0 < sum(shares) <= 100.5
     widths = [one.size["width"] for one in opened.find_elements(By.CSS_SELECTOR, "#likeliest .bar")]
@@ -284,6 +284,10 @@ def test_a_phone_scrolls_down_alone(opened: Chrome) -> None:
     opened.execute_script("document.getElementById('text').scrollIntoView()")
     place = opened.execute_script("return arguments[0].getBoundingClientRect().bottom", panel)
     assert place <= 740  # at the foot of the screen while the text is read
+    opened.find_element(By.ID, "text").send_keys(Keys.END)
+    find = "return [document.querySelector('#before b').getBoundingClientRect().right, window.innerWidth]"
+    mark, width = opened.execute_script(find)
+    assert mark <= width  # where the next character comes is seen, however long the line before it
 
 
 def test_nothing_is_fetched(opened: Chrome) -> None:

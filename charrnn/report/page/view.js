@@ -26,6 +26,7 @@
 
   const name = (i) => text.names[i] || text.characters[i];
   const number = (value, digits) => value.toFixed(digits).replace("-", "−");
+  const percent = (share) => share < 0.05 ? "< 0.1%" : `${number(share, share < 10 ? 1 : 0)}%`;
   const bitsOf = (i) => text.bits[i] === null ? "infinitely many bits" : `${number(text.bits[i], 2)} bits`;
 
   // Units.
@@ -42,6 +43,7 @@
     at("before").replaceChildren(
       text.characters.slice(Math.max(0, i - CONTEXT), i).join("").replaceAll("↵\n", "↵").replaceAll("⇥\t", "⇥").slice(-CONTEXT),
       element("b", "", "?"));
+    at("before").scrollTo(at("before").scrollWidth, at("before").scrollHeight); // the end of it is what matters
     const rows = text.likeliest[i].map((letter, k) => {
       const [shown, called] = text.alphabet[letter];
       const row = element("li", called === name(i) ? "right" : "");
@@ -51,7 +53,7 @@
       room.append(bar);
       const character = element("span", "character", shown);
       character.title = called;
-      row.append(character, room, element("span", "percent", `${number(text.percent[i][k], text.percent[i][k] < 10 ? 1 : 0)}%`));
+      row.append(character, room, element("span", "percent", percent(text.percent[i][k])));
       return row;
     });
     at("likeliest").replaceChildren(...rows);
@@ -83,8 +85,8 @@
 
   const keepInView = () => {
     const box = spans[caret].getBoundingClientRect(), panel = at("panel").getBoundingClientRect();
-    const isBelow = panel.top > field.getBoundingClientRect().left && panel.left <= box.left && panel.width > field.clientWidth * 0.9;
-    const bottom = isBelow ? panel.top : window.innerHeight;
+    const isBelow = panel.width > field.clientWidth * 0.9; // as on a phone, where it covers the foot of the screen
+    const bottom = isBelow ? Math.min(panel.top, window.innerHeight) : window.innerHeight;
     if (box.top < 0) window.scrollBy({ top: box.top - 40, behavior: "instant" });
     else if (box.bottom > bottom) window.scrollBy({ top: box.bottom - bottom + 40, behavior: "instant" });
   };
