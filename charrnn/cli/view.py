@@ -58,12 +58,13 @@ def view(
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is no page of charrnn.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
 ) -> None:
-    """Make a page to look at a model: one HTML file that needs no network.
+    r"""Make a page to look at a model: one HTML file that needs no network.
 
-    How it learned; what it expects at each character of a text; which units keep track of what, and the text coloured
-    by any of them; where its state goes; its gates; other models beside it.
+    How it learned, and what it expects at each character of a text, which is coloured by surprisal or by any unit.
 
-    Needs `pip install 'charrnn[report]'`.
+    Which units keep track of what, where the state goes, how often gates are shut, and other models beside it.
+
+    Needs `pip install 'charrnn\[report]'`.
     """
     from charrnn.report.pages import check_extra
 
@@ -168,8 +169,8 @@ def _compared(model: Checkpoint, corpus: Corpus, part: HeldOut, where: torch.dev
     from charrnn.config import SamplingConfig
     from charrnn.scoring.compare import measure
 
-    models = [model, *others_like(model, checkpoints_in(FOLDER), where)]
-    models = list(with_parts(models))
+    others = others_like(model, checkpoints_in(FOLDER), where)
+    models = list(with_parts([model, *(one for one in others if one.vocabulary == model.vocabulary)]))
     if all(one.kind != "ngram" for one in models):
         models += fitted_ngram(model, corpus)
     some = replace(part, ids=part.ids[:COMPARED])

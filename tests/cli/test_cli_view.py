@@ -194,6 +194,10 @@ def test_an_extra_that_is_missing(
     assert result.failed_with(2, f"pages need {lacking}; install with `pip install 'charrnn[report]'`")
 
 
+def test_help_names_the_extra(charrnn: Charrnn) -> None:
+    assert "pip install 'charrnn[report]'" in charrnn("view", "--help").text
+
+
 def test_wrong_usage(charrnn: Charrnn, models: Path) -> None:
     assert charrnn("view", "text-lstm", "--length", 1).failed_with(2, "--length")
     assert charrnn("view", "none").failed_with(1, "none: there is no such file")

@@ -59,6 +59,8 @@ def search(
         Those beyond chance first, by |correlation|.
     """
     half = len(values) // 2
+    if not half:
+        return ()
     first, second = _standard(values[:half]), _standard(values[half:])
     rng = np.random.default_rng(seed)
     found = []

@@ -64,5 +64,6 @@ def test_units_that_never_change() -> None:
     assert all(one.correlation == one.chance == 0 and not one.is_beyond_chance for one in found)
 
 
-def test_a_text_of_two_characters() -> None:
-    assert search(np.zeros((2, 3)), features("ab")) == ()
+def test_a_text_of_next_to_nothing() -> None:
+    for text in ("ab", "a"):
+        assert search(np.zeros((len(text), 3)), features(text)) == ()
