@@ -65,6 +65,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
             )
         history.close()
         assert status_of("view", NAME, "--out", "page.html", "--length", "400") == 0
+        assert status_of("ngram", FILE, "--order", "3", "--out", "counts") == 0
+        assert status_of("view", "counts", "--out", "counts.html", "--length", "90", "--no-compare") == 0
     return folder / "page.html"
 
 
@@ -293,3 +295,12 @@ def test_a_phone_scrolls_down_alone(opened: Chrome) -> None:
 def test_nothing_is_fetched(opened: Chrome) -> None:
     find = "return performance.getEntriesByType('resource').length"
     assert opened.execute_script(find) == 0
+
+
+def test_counts_have_a_page_without_units(opened: Chrome, page: Path) -> None:
+    opened.get(page.with_name("counts.html").as_uri())
+    assert len(opened.find_elements(By.CSS_SELECTOR, "#text i")) == 90
+    assert opened.find_elements(By.CSS_SELECTOR, "#units, #states, #gates, #find") == []
+    opened.find_elements(By.CSS_SELECTOR, "#text i")[40].click()
+    assert len(opened.find_elements(By.CSS_SELECTOR, "#likeliest li")) == 5
+    assert len(set(colours(opened))) > 2
