@@ -36,6 +36,11 @@ EXAMPLES = {
         ("inspect novel-lstm --json", "all of a checkpoint"),
     ),
     "compare": (("compare --prime 'Once upon' --temp 0.8", "all models of a text, side by side"),),
+    "lab": (
+        ("lab", "which experiments there are"),
+        ("lab vanishing --quick", "the lecture's curve in some minutes: lab/vanishing.png"),
+        ("lab ngrams --text novel.txt --out novel-lab", "on a text of your own"),
+    ),
     "data": (("data shakespeare", "fetches it"),),
 }
 """Command lines without `charrnn`, and what they do, for each command."""

@@ -1,0 +1,178 @@
+"""All five cells at the same parameters and the same minutes on one text: bits per character, speed, samples."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from charrnn.config import CELLS, SamplingConfig, TrainingConfig
+from charrnn.lab.experiment import COLOURS, Bench, Result, Row, caption, held_out, text_in_words, title
+from charrnn.lab.machine import machine
+from charrnn.lab.networks import new_network, sized
+from charrnn.models.recurrent import RecurrentModel
+from charrnn.report.pictures import legend, new_figure
+from charrnn.sampling.generate import generate
+from charrnn.scoring.evaluate import evaluate
+from charrnn.text.streams import Streams
+from charrnn.training.loop import Training
+from charrnn.training.precision import dtype_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LAYERS = 2
+TEMPERATURE = 0.8
+LEAST_SECONDS_SHARE = 0.1
+"""Of the time, from which on the picture's scale is made: before that all is steep."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large the experiment is.
+
+    Attributes:
+        parameters: of each network, nearly.
+        minutes: of training for each, on this machine; None where `steps` are given.
+        steps: of training, instead of minutes, so that a seed gives one result.
+        points: of each curve.
+        curve_characters: held-out characters that the points before the last are of.
+        length: of what is written.
+    """
+
+    parameters: int
+    minutes: float | None
+    steps: int | None = None
+    points: int = 8
+    curve_characters: int = 20_000
+    length: int = 300
+
+
+SIZES = {
+    "tiny": Size(30_000, None, steps=3, points=3, curve_characters=50, length=20),
+    "quick": Size(300_000, 0.4),
+    "full": Size(600_000, 3.0, points=12),
+}
+
+
+def run(bench: Bench, size: Size) -> Result:
+    """Train a network of each cell for the same time.
+
+    Raises:
+        TextError: nothing of the text is held out.
+        UsageError: a cell cannot be made so small.
+    """
+    corpus = bench.of_text()
+    ids = held_out(corpus, 2)
+    config = TrainingConfig(steps=size.steps, minutes=size.minutes, seed=bench.seed)
+    models = [sized(cell, LAYERS, len(corpus.vocabulary), size.parameters) for cell in CELLS]
+    rows: list[Row] = []
+    samples = []
+    for model in models:
+        network = new_network(model, len(corpus.vocabulary), bench.seed, bench.device)
+        points = _train(bench, size, config, network)
+        before = time.perf_counter()
+        sampling = SamplingConfig(temperature=TEMPERATURE, length=size.length, seed=bench.seed)
+        written = "".join(generate(network, corpus.vocabulary, sampling))
+        writing_speed = round(size.length / (time.perf_counter() - before))
+        samples.append((f"{model}, temperature {TEMPERATURE}, seed {bench.seed}", written))
+        rows += [
+            {
+                "cell": model.cell,
+                "width": model.hidden_size,
+                "parameters": network.parameter_count,
+                **point,
+                "sampling_chars_per_second": writing_speed,
+            }
+            for point in points
+        ]
+    length = f"{size.minutes:g} minutes of training each" if size.minutes else f"{size.steps} steps each"
+    kind = str(dtype_of(config, bench.device)).removeprefix("torch.")
+    said = (
+        f"{text_in_words(corpus)}: bits per character of held-out text, static; the last point of each is of all "
+        f"{len(ids):,} characters in one pass, those before of the first {size.curve_characters:,}. The same for all: "
+        f"{LAYERS} layers with residual connections, about {size.parameters:,} parameters, {length} (scoring not "
+        f"counted), {config.optimizer} at {config.learning_rate:g} (chosen for LSTMs), batch {config.batch_size} x "
+        f"{config.seq_length}, products in {kind}, no dropout, seed {bench.seed}. On {machine(bench.device)}."
+    )
+    figure = _draw(rows)
+    caption(figure, said)
+    return Result(rows, _table(rows), said, figure, samples)
+
+
+def _train(bench: Bench, size: Size, config: TrainingConfig, network: RecurrentModel) -> list[Row]:
+    """Points of the curve; the clock of a budget stands still while they are scored.
+
+    The loop is given nothing to validate on: then it plans to spend all of the minutes on steps, after it has measured
+    in the first ones how long they take.
+    """
+    corpus = bench.of_text()
+    ids = corpus.validation
+    streams = Streams(corpus.train, config.batch_size, config.seq_length)
+    training = Training(network, streams, ids[:0], config)
+    points: list[Row] = []
+    scoring, due = 0.0, -1
+    for step in training.steps():
+        plan = step.plan
+        bench.watch(f"{network.config}", step.number, plan.steps if plan else math.ceil(step.number / 0.05))
+        if plan is None:
+            continue
+        if due < 0:
+            due = max(step.number, math.ceil(plan.steps / size.points))
+        if step.number < due and not step.last:
+            continue
+        step.loss.item()  # wait for the device
+        before = time.perf_counter()
+        seconds = before - training.started - scoring
+        score = evaluate(network, ids if step.last else ids[: size.curve_characters])
+        due += math.ceil(plan.steps / size.points)
+        points.append(
+            {
+                "seconds": round(seconds, 2),
+                "steps": step.number,
+                "chars_per_second": round(step.number * step.characters / seconds),
+                "bits_per_char": score.bits_per_char,
+                "characters": score.characters,
+            }
+        )
+        scoring += time.perf_counter() - before
+    return points
+
+
+def _last(rows: Sequence[Row]) -> list[Row]:
+    """Of each cell, after training."""
+    return [[row for row in rows if row["cell"] == cell][-1] for cell in CELLS]
+
+
+def _table(rows: Sequence[Row]) -> list[list[str]]:
+    table = [["cell", "width", "parameters", "bits/char", "seconds", "steps", "training chars/s", "writing chars/s"]]
+    for row in sorted(_last(rows), key=lambda row: row["bits_per_char"]):
+        table.append(
+            [row["cell"], f"{row['width']}", f"{row['parameters']:,}", f"{row['bits_per_char']:.3f}"]
+            + [f"{row['seconds']:.1f}", f"{row['steps']:,}"]
+            + [f"{row[name]:,}" for name in ("chars_per_second", "sampling_chars_per_second")]
+        )
+    return table
+
+
+def _draw(rows: Sequence[Row]) -> Figure:
+    figure, axes = new_figure(7.5, 4.6)
+    (ax,) = axes
+    for cell, marker in zip(CELLS, "os^vD", strict=True):
+        mine = [row for row in rows if row["cell"] == cell]
+        x, y = ([row[name] for row in mine] for name in ("seconds", "bits_per_char"))
+        label = f"{cell} 2x{mine[0]['width']}: {y[-1]:.3f}"
+        ax.plot(x, y, color=COLOURS[cell], label=label, marker=marker, markersize=4, linewidth=1.6)
+    end = max(row["seconds"] for row in rows)
+    late = [row["bits_per_char"] for row in rows if row["seconds"] >= LEAST_SECONDS_SHARE * end]
+    low, high = min(late), float(np.max(late))
+    ax.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
+    ax.set_xlim(0)
+    title(ax, "bits per character, held out")
+    ax.set_xlabel("seconds of training")
+    legend(ax, "upper right")
+    return figure
