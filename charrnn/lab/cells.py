@@ -53,7 +53,7 @@ class Size:
 
 
 SIZES = {
-    "tiny": Size(30_000, None, steps=3, points=3, curve_characters=50, length=20),
+    "tiny": Size(60_000, None, steps=3, points=3, curve_characters=50, length=20),
     "quick": Size(300_000, 0.4),
     "full": Size(600_000, 3.0, points=12),
 }
@@ -165,7 +165,7 @@ def _draw(rows: Sequence[Row]) -> Figure:
     for cell, marker in zip(CELLS, "os^vD", strict=True):
         mine = [row for row in rows if row["cell"] == cell]
         x, y = ([row[name] for row in mine] for name in ("seconds", "bits_per_char"))
-        label = f"{cell} 2x{mine[0]['width']}: {y[-1]:.3f}"
+        label = f"{cell} {LAYERS}x{mine[0]['width']}: {y[-1]:.3f}"
         ax.plot(x, y, color=COLOURS[cell], label=label, marker=marker, markersize=4, linewidth=1.6)
     end = max(row["seconds"] for row in rows)
     late = [row["bits_per_char"] for row in rows if row["seconds"] >= LEAST_SECONDS_SHARE * end]

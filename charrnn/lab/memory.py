@@ -68,8 +68,8 @@ class Size:
 
 SIZES = {
     "tiny": Size(20_000, 2, 4, (1, 4), tests=32, batch_size=4, layers=1),
-    "quick": Size(50_000, 600, 128, (1, 2, 4, 8, 16, 32, 64, 128, 256)),
-    "full": Size(50_000, 4000, 256, (1, 2, 4, 8, 16, 32, 64, 128, 256, 512), tests=2048),
+    "quick": Size(50_000, 500, 128, (1, 2, 4, 8, 16, 32, 64, 128, 256)),
+    "full": Size(50_000, 3000, 256, (1, 2, 4, 8, 16, 32, 64, 128, 256, 512), tests=2048),
 }
 
 
@@ -141,11 +141,10 @@ TASKS = {
 def run(bench: Bench, size: Size) -> Result:
     """Train a network of each cell on each task, and ask it."""
     rows: list[Row] = []
+    configs = {cell: sized(cell, size.layers, VOCAB_SIZE, size.parameters) for cell in CELLS}
     for task in TASKS:
-        for cell in CELLS:
-            network = new_network(
-                sized(cell, size.layers, VOCAB_SIZE, size.parameters), VOCAB_SIZE, bench.seed, bench.device
-            )
+        for cell, config in configs.items():
+            network = new_network(config, VOCAB_SIZE, bench.seed, bench.device)
             _train(bench, size, task, network)
             accuracies = measure(network, task, size, np.random.default_rng([bench.seed, 1]))
             rows += [
@@ -160,11 +159,12 @@ def run(bench: Bench, size: Size) -> Result:
                 }
                 for distance, accuracy in zip(size.distances, accuracies, strict=True)
             ]
+    sizes = [row["parameters"] for row in rows]
     said = (
-        f"Share of right answers after d characters, {size.tests:,} new sequences for each d. {size.layers} layers, about "
-        f"{size.parameters:,} parameters each, {size.steps:,} steps of {size.batch_size} sequences of one distance, "
-        f"drawn log-uniformly from 1 to {size.longest} (line: the longest seen in training); "
-        f"dotted: by lot. Made-up sequences, seed {bench.seed}."
+        f"Share of right answers after d characters, {size.tests:,} new sequences for each d. {size.layers} layers, "
+        f"{min(sizes):,} to {max(sizes):,} parameters, {size.steps:,} steps of {size.batch_size} sequences of one "
+        f"distance, drawn log-uniformly from 1 to {size.longest} (line: the longest seen in training); dotted: by lot. "
+        f"Made-up sequences, seed {bench.seed}."
     )
     figure = _draw(rows, size)
     caption(figure, said)
@@ -196,7 +196,7 @@ def measure(network: RecurrentModel, task: str, size: Size, drawn: np.random.Gen
         inputs, targets = TASKS[task].draw(drawn, size.tests, distance)
         asked = slice(-TASKS[task].asked, None)
         right: list[NDArray[np.bool_]] = []
-        for some, wanted in zip(inputs.split(TEST_ROWS), targets[:, asked].split(TEST_ROWS), strict=True):
+        for some, wanted in zip(torch.split(inputs, TEST_ROWS), torch.split(targets[:, asked], TEST_ROWS), strict=True):
             answers = network(some)[0][:, asked].argmax(-1).cpu()
             right.append((answers == wanted).numpy())
         found.append(float(np.concatenate(right).mean()))
@@ -204,13 +204,13 @@ def measure(network: RecurrentModel, task: str, size: Size, drawn: np.random.Gen
 
 
 def _table(rows: Sequence[Row], size: Size) -> list[list[str]]:
-    table = [["task, cell", "width", "parameters", *(f"d = {d}" for d in size.distances)]]
+    table = [["right after d =", *(f"{d}" for d in size.distances)]]
     for task in TASKS:
         for cell in CELLS:
             mine = [row for row in rows if (row["task"], row["cell"]) == (task, cell)]
-            sizes = [f"{mine[0]['width']}", f"{mine[0]['parameters']:,}"]
-            table.append([f"{task}, {cell}", *sizes, *(f"{row['accuracy']:.0%}" for row in mine)])
-        table.append([f"{task}, by lot", "", "", *[f"{1 / TASKS[task].choices:.0%}"] * len(size.distances)])
+            label = f"{task}, {cell} {size.layers}x{mine[0]['width']}"
+            table.append([label, *(f"{row['accuracy']:.0%}" for row in mine)])
+        table.append([f"{task}, by lot", *[f"{1 / TASKS[task].choices:.0%}"] * len(size.distances)])
     return table
 
 
@@ -231,5 +231,5 @@ def _draw(rows: Sequence[Row], size: Size) -> Figure:
         title(ax, f"{task}: {about.what}")
         ax.set_xlabel("d, characters between")
     axes[0].set_ylabel("right, %")
-    legend(axes[0], "lower left")
+    legend(axes[0])
     return figure

@@ -7,10 +7,11 @@ import torch
 from charrnn.config import ModelConfig
 from charrnn.errors import UsageError
 from charrnn.models.recurrent import RecurrentModel
+from charrnn.training.recipes import weights_of
 
 SLACK = 0.02
 """Share of the parameters by which networks of the same size may differ from it."""
-MOST_WIDTH = 1 << 14
+MOST_WIDTH = 1 << 12
 
 
 def new_network(config: ModelConfig, vocab_size: int, seed: int, device: torch.device) -> RecurrentModel:
@@ -34,13 +35,13 @@ def sized(cell: str, num_layers: int, vocab_size: int, parameters: int) -> Model
     found = count(cell, num_layers, width, vocab_size)
     if abs(found - parameters) > SLACK * parameters:
         raise UsageError(
-            f"a {cell} of {num_layers} layers has {found:,} parameters or far more, and none has {parameters:,}; "
-            "take a text with fewer different characters"
+            f"no {cell} of {num_layers} layers has {parameters:,} parameters, or {SLACK:.0%} more or less, for a text "
+            f"of {vocab_size:,} different characters; take a text with fewer of them"
         )
     return ModelConfig(cell, num_layers, width)
 
 
 def count(cell: str, num_layers: int, width: int, vocab_size: int) -> int:
-    """The parameters of a network, which is not made for it."""
-    with torch.device("meta"):
-        return RecurrentModel(ModelConfig(cell, num_layers, width), vocab_size).parameter_count
+    """The parameters of a network: weights of the layers, a bias to each row of them; embedding and head."""
+    layers = weights_of(ModelConfig(cell, num_layers, width))
+    return layers + layers // width + vocab_size * (2 * width + 1)

@@ -83,7 +83,7 @@ def run(bench: Bench, size: Size) -> Result:
             rows.append(row | _judged(found))
             done = number * len(SMOOTHINGS) + which + 1
             bench.watch("n-grams", done, len(size.orders) * len(SMOOTHINGS))
-    beside = {name: None for name in rows[0]} | {"smoothing": "held-out"}
+    beside = dict.fromkeys(rows[0]) | {"smoothing": "held-out"}
     rows.append(beside | _judged(training.judge(ids[: size.length])))
     said = (
         f"{text_in_words(corpus)}: bits per character of all {len(ids):,} held-out characters, one full pass, static. "
@@ -96,7 +96,8 @@ def run(bench: Bench, size: Size) -> Result:
     caption(figure, said)
     legend_of_table = (
         " In the table, of what ml and tuned wrote: new, share of runs of 20 characters that the training part lacks; "
-        "copy, characters of the longest copy; lines, share of long lines that are copies; words, share that is known; text: the held-out text itself."
+        "copy, characters of the longest copy; lines, share of long lines that are copies; words, share that is known. "
+        "text: the held-out text itself."
     )
     return Result(rows, _table(rows), said + legend_of_table, figure)
 
@@ -184,7 +185,5 @@ def _draw(rows: Sequence[Row]) -> Figure:
 
 def line(ax: Axes, orders: Sequence[int], values: Sequence[float], smoothing: str, label: str = "") -> None:
     """One line over the orders, in the smoothing's colour."""
-    ax.plot(
-        orders, values, color=COLOURS[smoothing], label=label or NAMES[smoothing], marker="os^"[SMOOTHINGS.index(smoothing)],
-        markersize=4, linewidth=1.6,
-    )  # fmt: skip
+    colour, marker = COLOURS[smoothing], "os^"[SMOOTHINGS.index(smoothing)]
+    ax.plot(orders, values, color=colour, label=label or NAMES[smoothing], marker=marker, markersize=4, linewidth=1.6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 STAGES = ("fresh", "trained")
 SHOWN = (1, 10, 20, 50, 100, 200)
 """Distances of the table."""
+QUARTILES = ("lower_quartile", "median", "upper_quartile")
 FAINT = 0.01
 """Of the gradient at d = 0: what the table calls gone."""
 LOWEST = 1e-14
@@ -57,7 +59,7 @@ class Size:
 SIZES = {
     "tiny": Size(width=6, steps=2, batch_size=2, seq_length=8, places=3, furthest=6, warm_up=2),
     "quick": Size(width=128, steps=400),
-    "full": Size(width=256, steps=3000, places=2048),
+    "full": Size(width=256, steps=2500, places=2048),
 }
 
 
@@ -79,10 +81,8 @@ def run(bench: Bench, size: Size) -> Result:
         for stage in STAGES:
             if stage == "trained":
                 scores[cell] = _train(bench, size, network)
-            label = f"{cell}, {stage}: gradients"
-            norms = input_gradients(
-                network, ids, places, size.furthest, size.warm_up, lambda done, total: bench.watch(label, done, total)
-            )
+            told = functools.partial(bench.watch, f"{cell}, {stage}: gradients")
+            norms = input_gradients(network, ids, places, size.furthest, size.warm_up, told)
             rows += _quartiles(cell, stage, norms)
     said = (
         f"‖∂ loss at t / ∂ input at t−d‖: median of {size.places:,} places of the held-out part of "
@@ -114,17 +114,16 @@ def _train(bench: Bench, size: Size, network: RecurrentModel) -> Score:
 
 def _quartiles(cell: str, stage: str, norms: NDArray[np.float64]) -> list[Row]:
     """A row for each distance."""
-    names = ("lower_quartile", "median", "upper_quartile")
     found = np.quantile(norms, (0.25, 0.5, 0.75), axis=0)
     return [
-        {
-            "cell": cell,
-            "stage": stage,
-            "distance": d,
-            **{name: float(f"{one:.4g}") for name, one in zip(names, found[:, d], strict=True)},
-        }
+        {"cell": cell, "stage": stage, "distance": d, **dict(zip(QUARTILES, map(_short, found[:, d]), strict=True))}
         for d in range(found.shape[1])
     ]
+
+
+def _short(value: float) -> float:
+    """Four digits, which is more than is known."""
+    return float(f"{value:.4g}")
 
 
 def _table(rows: Sequence[Row], scores: dict[str, Score], furthest: int) -> list[list[str]]:
@@ -149,7 +148,7 @@ def _draw(rows: Sequence[Row]) -> Figure:
         for cell in CELLS:
             mine = [row for row in rows if (row["cell"], row["stage"]) == (cell, stage)]
             x = [row["distance"] for row in mine]
-            low, middle, high = ([row[name] for row in mine] for name in ("lower_quartile", "median", "upper_quartile"))
+            low, middle, high = ([row[name] for row in mine] for name in QUARTILES)
             ax.fill_between(x, low, high, color=COLOURS[cell], alpha=0.18, linewidth=0)
             ax.plot(x, middle, color=COLOURS[cell], label=cell, linewidth=1.6)
         ax.set_yscale("log")

@@ -1,7 +1,7 @@
 """How much a loss depends on what was read before it: the gradient that vanishes or explodes.
 
-With L_t = −log p(character t+1 | characters up to t), and x_s the vector that the first layer reads for character s, it is
-‖∂L_t/∂x_{t−d}‖ for d = 0, 1, 2, … (Hochreiter 1991; Bengio, Simard and Frasconi 1994).
+With L_t = −log p(character t+1 | characters up to t) and x_s the vector that the first layer reads for character s: it
+is ‖∂L_t/∂x_{t−d}‖ for d = 0, 1, 2, … (Hochreiter 1991; Bengio, Simard and Frasconi 1994).
 """
 
 from __future__ import annotations
