@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 STAGES = ("fresh", "trained")
-SHOWN = (1, 10, 20, 50, 100, 200)
+SHOWN = (1, 10, 50, 100, 200)
 """Distances of the table."""
 QUARTILES = ("lower_quartile", "median", "upper_quartile")
 FAINT = 0.01
