@@ -136,7 +136,7 @@ def _show(result: Result, paths: Sequence[Path]) -> None:
     from charrnn.cli.terminal import console, field, one_line, visible
 
     screen = console()
-    table = Table(box=None, header_style="bold", pad_edge=False)
+    table = Table(box=None, header_style="bold", pad_edge=False, collapse_padding=True)
     headers, *lines = result.table
     for number, header in enumerate(headers):
         table.add_column(header, justify="right" if number else "left", overflow="fold")

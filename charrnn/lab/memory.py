@@ -231,5 +231,8 @@ def _draw(rows: Sequence[Row], size: Size) -> Figure:
         title(ax, f"{task}: {about.what}")
         ax.set_xlabel("d, characters between")
     axes[0].set_ylabel("right, %")
-    legend(axes[0])
+    legend(axes[1], "lower left")
+    names = axes[1].get_legend()
+    assert names
+    names.set_bbox_to_anchor((0, 0.3), axes[1].transAxes)  # above the line of chance
     return figure

@@ -28,8 +28,8 @@ WRITERS = ("ml", "tuned")
 NAMES = {"ml": "Goldberg's counts", "mkn": "modified Kneser-Ney", "tuned": "tuned", "held-out": "held-out text"}
 COLOURS = dict(zip(NAMES, (*SERIES[:3], INK), strict=True))
 JUDGED = ("novel_10", "novel_20", "novel_40", "longest_copy", "known_words", "known_word_pairs", "verbatim_lines")
-COPYING = {"new": "novel_20", "copy": "longest_copy", "lines": "verbatim_lines", "words": "known_words"}
-"""What the table shows of it."""
+COPYING = {"new": "novel_20", "copy": "longest_copy", "words": "known_words", "lines": "verbatim_lines"}
+"""What the table shows of it; of `tuned` not the last, which are none."""
 HALVINGS = 40
 
 
@@ -134,16 +134,17 @@ def _of(rows: Sequence[Row], smoothing: str, name: str) -> list[Any]:
 
 
 def _table(rows: Sequence[Row]) -> list[list[str]]:
-    table = [["order", "zeros", "ml", "ε", "mkn", "tuned", *(f"{one} {name}" for one in WRITERS for name in COPYING)]]
+    table = [["order", "zeros", "ml", "ε", "mkn", "tuned", *(f"ml {name}" for name in COPYING)]]
+    table[0] += [f"tuned {name}" for name in COPYING][:-1]
     for order in _of(rows, "ml", "order"):
         ml, mkn, tuned = (row for row in rows if row["order"] == order)
         table.append(
             [f"{order}", f"{ml['impossible_share']:.1%}", f"{ml['floored_bits_per_char']:.3f}", f"{ml['floor']:.2f}"]
             + [f"{row['bits_per_char']:.3f}" for row in (mkn, tuned)]
-            + [word for row in (ml, tuned) for word in _copying(row)]
+            + [*_copying(ml), *_copying(tuned)[:-1]]
         )
     (beside,) = (row for row in rows if row["smoothing"] == "held-out")
-    return [*table, ["text", *[""] * 5, *_copying(beside), *[""] * len(COPYING)]]
+    return [*table, ["text", *[""] * 5, *_copying(beside), *[""] * (len(COPYING) - 1)]]
 
 
 def _copying(row: Row) -> list[str]:
@@ -152,7 +153,7 @@ def _copying(row: Row) -> list[str]:
 
 
 def _draw(rows: Sequence[Row]) -> Figure:
-    figure, axes = new_figure(8.5, 7.0, columns=2, rows=2)
+    figure, axes = new_figure(7.0, 5.7, columns=2, rows=2)
     bits, zeros, novel, longest = axes
     orders = _of(rows, "ml", "order")
     line(bits, orders, _of(rows, "ml", "floored_bits_per_char"), "ml", "Goldberg's counts with the best floor")
@@ -161,7 +162,7 @@ def _draw(rows: Sequence[Row]) -> Figure:
     title(bits, "bits per character, held out")
     legend(bits, "upper right")
     line(zeros, orders, [100 * share for share in _of(rows, "ml", "impossible_share")], "ml")
-    title(zeros, "held-out characters of probability 0, %")
+    title(zeros, "held out: probability 0, %")
     zeros.set_ylim(0)
     legend(zeros, "lower right")
     for ax, name, scale in ((novel, "novel_20", 100), (longest, "longest_copy", 1)):
@@ -171,15 +172,15 @@ def _draw(rows: Sequence[Row]) -> Figure:
         (beside,) = _of(rows, "held-out", name)
         if beside is not None:
             ax.axhline(scale * beside, color=INK, linewidth=1, linestyle="--", label=NAMES["held-out"])
-    title(novel, "written: runs of 20 characters that are new, %")
+    title(novel, "written: new runs of 20, %")
     novel.set_ylim(-3, 104)
     legend(novel, "lower left")
-    title(longest, "written: longest copy, characters")
+    title(longest, "written: longest copy")
     longest.set_yscale("log")
     for ax in axes:
         ax.set_xlabel("order")
         ax.set_xlim(0.5, max(orders) + 0.5)
-        ax.set_xticks(range(1, max(orders) + 1, 2))
+        ax.set_xticks(range(1, max(orders) + 1, 4))
     return figure
 
 
