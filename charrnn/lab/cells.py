@@ -54,7 +54,7 @@ class Size:
 
 SIZES = {
     "tiny": Size(60_000, None, steps=3, points=3, curve_characters=50, length=20),
-    "quick": Size(300_000, 0.4),
+    "quick": Size(300_000, 0.5),
     "full": Size(600_000, 3.0, points=12),
 }
 

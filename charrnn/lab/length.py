@@ -22,7 +22,7 @@ from charrnn.lab.machine import machine
 from charrnn.lab.networks import new_network
 from charrnn.models.cells import Cell, make_cell
 from charrnn.models.kernels.gated_scan import gated_scan_reference
-from charrnn.report.pictures import SERIES, legend, new_figure
+from charrnn.report.pictures import INK, SERIES, legend, new_figure
 from charrnn.training.memory import kept_memory
 from charrnn.training.precision import dtype_of
 from charrnn.training.steps import take_step
@@ -229,10 +229,10 @@ def _table(rows: Sequence[Row], size: Size) -> list[list[str]]:
 
 
 def _draw(rows: Sequence[Row], size: Size) -> Figure:
-    figure, axes = new_figure(8.5, 4.8, columns=2)
-    for ax, part, column, scale in ((axes[0], "layer", "seconds", 1000), (axes[1], "step", "chars_per_second", 1)):
+    figure, axes = new_figure(8.2, 4.6, columns=2)
+    for ax, part, column in ((axes[0], "layer", "times_the_scan"), (axes[1], "step", "chars_per_second")):
         for name, (colour, style, marker) in STYLES.items():
-            values = [scale * row[column] for row in rows if (row["part"], row["cell"]) == (part, name)]
+            values = [row[column] for row in rows if (row["part"], row["cell"]) == (part, name)]
             ax.plot(
                 size.lengths, values, color=colour, linestyle=style, marker=marker, markersize=4, label=name,
                 linewidth=1.6,
@@ -241,7 +241,9 @@ def _draw(rows: Sequence[Row], size: Size) -> Figure:
         ax.set_yscale("log")
         plain_numbers(ax, size.lengths)
         ax.set_xlabel("characters of a sequence")
-    title(axes[0], "one layer, forward and backward: ms")
+    axes[0].plot([PAPER_LENGTH], [PAPER_RATIO], "*", color=INK, markersize=10, label="gru, the paper's (GPU)")
+    title(axes[0], f"time of a layer, as multiples of {OURS}")
     title(axes[1], "whole training steps: characters a second")
     legend(axes[0], "upper left")
+    axes[0].set_ylim(top=10 * PAPER_RATIO)
     return figure

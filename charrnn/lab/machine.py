@@ -12,10 +12,11 @@ CPU_INFO = Path("/proc/cpuinfo")
 
 def machine(device: torch.device) -> str:
     """Threads and processor, or the GPU, and the version of PyTorch."""
+    version = torch.__version__.partition("+")[0]
     if device.type == "cuda":
-        return f"one {torch.cuda.get_device_name(device)}, PyTorch {torch.__version__}"
+        return f"one {torch.cuda.get_device_name(device)}, PyTorch {version}"
     threads = torch.get_num_threads()
-    return f"{threads} thread{'s' * (threads != 1)} of {_processor()}, PyTorch {torch.__version__}"
+    return f"{threads} thread{'s' * (threads != 1)} of {_processor()}, PyTorch {version}"
 
 
 def _processor() -> str:
