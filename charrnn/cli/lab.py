@@ -12,7 +12,7 @@ import typer
 
 from charrnn.cli import completion
 from charrnn.config import LARGEST_INTEGER
-from charrnn.errors import CharRNNError, UsageError
+from charrnn.errors import CharRNNError, DivergedError, ModelError, UsageError
 from charrnn.lab.catalogue import EXPERIMENTS, module_of
 
 if TYPE_CHECKING:
@@ -72,10 +72,12 @@ def lab(
         show_text(corpus)
     field("experiment", entry.question)
     experiment = module_of(name)
-    with _watching() as watch:
-        result: Result = experiment.run(
-            Bench(corpus, seed, where, watch), experiment.SIZES["quick" if quick else "full"]
-        )
+    size = experiment.SIZES["quick" if quick else "full"]
+    try:
+        with _watching() as watch:
+            result: Result = experiment.run(Bench(corpus, seed, where, watch), size)
+    except DivergedError as error:  # which knows another way out, but there is no rate to be said here
+        raise ModelError(f"{name}: {str(error).partition(';')[0]}; say another --seed, or another --text") from error
     said = [*(["--quick"] if quick else []), *(f"--text {quoted(one)}" for one in text or ())]
     said += [f"--seed {seed}"] * (seed != 0) + [f"--device {device}"] * (device != "auto")
     paths = write(result, out, name, " ".join(["charrnn lab", name, *said]), machine(where))

@@ -20,7 +20,7 @@ from charrnn.text.streams import IGNORED
 from charrnn.training.memory import kept_memory
 from charrnn.training.precision import dtype_of
 from charrnn.training.schedule import learning_rate
-from charrnn.training.steps import steps_of
+from charrnn.training.steps import take_step
 from charrnn.training.updates import Updates
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def _train(bench: Bench, size: Size, task: str, network: RecurrentModel) -> None
     """The same sequences, rates and number of steps for all cells."""
     config = TrainingConfig(steps=size.steps, precision="float32")
     dtype = dtype_of(config, network.device)
-    take_step = steps_of(network, Updates(network, config, dtype), dtype)
+    updates = Updates(network, config, dtype)
     drawn = np.random.default_rng([bench.seed, 0])
     with kept_memory():
         for number in range(size.steps):
@@ -183,7 +183,7 @@ def _train(bench: Bench, size: Size, task: str, network: RecurrentModel) -> None
             batch = TASKS[task].draw(drawn, size.batch_size, distance)
             rate = learning_rate(number, size.steps, config.learning_rate, config.warmup_steps)
             network.train()
-            take_step(batch, None, rate, 1.0)
+            take_step(network, updates, batch, None, rate, dtype)  # not recorded on a GPU: lengths change
             bench.watch(f"{task}, {network.config.cell}", number + 1, size.steps)
     network.eval()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from program import Charrnn
 
+from charrnn.errors import DivergedError
 from charrnn.lab import memory, ngrams
 from charrnn.lab.catalogue import EXPERIMENTS
 
@@ -68,3 +69,14 @@ def test_without_matplotlib_nothing_is_begun(charrnn: Charrnn, folder: Path, mon
 
 def test_a_folder_that_cannot_be_made(charrnn: Charrnn, folder: Path) -> None:
     assert charrnn("lab", "memory", "--out", "text.txt").failed_with(1, "text.txt: cannot be made: File exists")
+
+
+def test_a_training_that_explodes(charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def explode(*_: object) -> None:
+        raise DivergedError("after step 3: the loss is 99; say a lower --learning-rate")
+
+    monkeypatch.setattr(memory, "run", explode)
+    failed = charrnn("lab", "memory", "--quick")
+    assert failed.status == 1
+    advice = "say another --seed, or another --text"
+    assert failed.err.splitlines()[-1] == f"charrnn: memory: after step 3: the loss is 99; {advice}"

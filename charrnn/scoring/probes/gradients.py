@@ -49,7 +49,8 @@ def input_gradients(
     Returns:
         (P, furthest + 1): the norms, by d.
     """
-    double = copy.deepcopy(model).double().train()  # cuDNN has gradients in training mode alone
+    where = "cpu" if model.device.type == "mps" else model.device  # which has no double precision
+    double = copy.deepcopy(model).to(where).double().train()  # cuDNN has gradients in training mode alone
     double.config = dataclasses.replace(model.config, dropout=0.0)
     found = []
     for begin in range(0, len(places), ROWS):
