@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -107,39 +106,45 @@ def run(bench: Bench, size: Size) -> Result:
 def _train(bench: Bench, size: Size, config: TrainingConfig, network: RecurrentModel) -> list[Row]:
     """Points of the curve; the clock of a budget stands still while they are scored.
 
-    The loop is given nothing to validate on: then it plans to spend all of the minutes on steps, after it has measured
-    in the first ones how long they take.
+    The loop plans its steps after it has timed the first ones, and here the plan is mended after each, so that all have
+    the same time to the second even where the machine has other work; the learning rate follows the plan.
     """
     corpus = bench.of_text()
-    ids = corpus.validation
     streams = Streams(corpus.train, config.batch_size, config.seq_length)
-    training = Training(network, streams, ids[:0], config)
+    training = Training(network, streams, corpus.validation[:0], config)  # nothing is scored but here
     points: list[Row] = []
-    scoring, due = 0.0, -1
-    for step in training.steps():
-        plan = step.plan
-        bench.watch(f"{network.config}", step.number, plan.steps if plan else math.ceil(step.number / 0.05))
-        if plan is None:
-            continue
-        if due < 0:
-            due = max(step.number, math.ceil(plan.steps / size.points))
-        if step.number < due and not step.last:
-            continue
-        step.loss.item()  # wait for the device
-        before = time.perf_counter()
-        seconds = before - training.started - scoring
-        score = evaluate(network, ids[: size.curve_characters])
-        due += math.ceil(plan.steps / size.points)
+    scoring = 0.0
+
+    def add(seconds: float, is_last: bool) -> None:
+        """Score the network as it is."""
+        nonlocal scoring
+        before, ids = time.perf_counter(), corpus.validation
+        first = evaluate(network, ids[: size.curve_characters]).bits_per_char
         points.append(
             {
                 "seconds": round(seconds, 2),
-                "steps": step.number,
-                "chars_per_second": round(step.number * step.characters / seconds),
-                "first_bits_per_char": score.bits_per_char,
-                "bits_per_char": evaluate(network, ids).bits_per_char if step.last else None,
+                "steps": training.number,
+                "chars_per_second": round(training.number * config.batch_size * config.seq_length / seconds),
+                "first_bits_per_char": first,
+                "bits_per_char": evaluate(network, ids).bits_per_char if is_last else None,
             }
         )
         scoring += time.perf_counter() - before
+
+    seconds = 0.0
+    for step in training.steps():
+        step.loss.item()  # wait for the device
+        seconds = time.perf_counter() - training.started - scoring
+        if training.plan is None:
+            continue
+        if size.minutes:
+            left = round((60 * size.minutes - seconds) * step.number / seconds)
+            training.plan = replace(training.plan, steps=step.number + max(0, left))
+        steps = training.plan.steps
+        bench.watch(f"{network.config}", step.number, steps)
+        if (len(points) + 1) / size.points <= step.number / steps < 1:
+            add(seconds, is_last=False)
+    add(seconds, is_last=True)
     return points
 
 

@@ -55,4 +55,5 @@ def test_minutes_are_spent_on_steps(small_corpus: Corpus) -> None:
         last = [row for row in result.rows if row["cell"] == cell][-1]
         assert 0 < last["bits_per_char"] < 2 * math.log2(len(small_corpus.vocabulary))
         assert last["steps"] > 3
+        assert last["seconds"] > 0.2
     assert "0.005 minutes of training each" in result.caption
