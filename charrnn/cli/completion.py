@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from charrnn.lab.catalogue import EXPERIMENTS
+
 COMPLETE = "_CHARRNN_COMPLETE"
 """The environment variable by which a shell asks."""
 CHECKPOINTS, SUFFIX = Path("checkpoints"), ".safetensors"
@@ -23,6 +25,11 @@ def known_texts(incomplete: str) -> list[str]:
     from charrnn.text.known_texts import KNOWN_TEXTS
 
     return [name for name in KNOWN_TEXTS if name.startswith(incomplete)]
+
+
+def experiments(incomplete: str) -> list[str]:
+    """What `charrnn lab` can run."""
+    return [name for name in EXPERIMENTS if name.startswith(incomplete)]
 
 
 def texts(incomplete: str) -> list[str]:

@@ -40,6 +40,11 @@ EXAMPLES = {
         ("view novel-lstm --open", "a page to look at it, in the browser"),
         ("view novel-lstm --text letters.txt --out letters.html", "reading another text"),
     ),
+    "lab": (
+        ("lab", "which experiments there are"),
+        ("lab vanishing --quick", "the lecture's curve in some minutes: lab/vanishing.png"),
+        ("lab ngrams --text novel.txt --out novel-lab", "on a text of your own"),
+    ),
     "data": (("data shakespeare", "fetches it"),),
 }
 """Command lines without `charrnn`, and what they do, for each command."""

@@ -17,6 +17,7 @@ from charrnn.cli.completion import COMPLETE
 from charrnn.cli.data import data
 from charrnn.cli.examples import STATUS, epilog_of
 from charrnn.cli.inspect import inspect
+from charrnn.cli.lab import lab
 from charrnn.cli.ngram import ngram
 from charrnn.cli.options import configured
 from charrnn.cli.processes import is_first, is_lost, is_told, leave
@@ -42,7 +43,7 @@ def make_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_options)
-    for command in (train, sample, complete, ngram, score, inspect, compare, view, data):
+    for command in (train, sample, complete, ngram, score, inspect, compare, view, lab, data):
         app.command(epilog=epilog_of(command.__name__))(configured(command))
     return app
 

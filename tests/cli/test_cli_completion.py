@@ -24,6 +24,7 @@ from charrnn.cli.main import make_command
         ("inspect text", {"text.txt", "text-lstm", "text-lstm-last", "text-tuned-3"}),
         ("view text-t", {"text-tuned-3"}),
         ("data p", {"python"}),
+        ("lab me", {"memory"}),
         ("train text.txt --cell min", {"minlstm", "mingru"}),
         ("ngram text.txt --smoothing t", {"tuned"}),
         ("sample --until-", {"--until-regex"}),

@@ -1,0 +1,1 @@
+"""The lecture's experiments: each one command, one picture, one table."""

@@ -1,0 +1,183 @@
+"""All five cells at the same parameters and the same minutes on one text: bits per character, speed, samples."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from charrnn.config import CELLS, SamplingConfig, TrainingConfig
+from charrnn.lab.experiment import COLOURS, Bench, Result, Row, caption, held_out, text_in_words, title
+from charrnn.lab.machine import machine
+from charrnn.lab.networks import new_network, sized
+from charrnn.models.recurrent import RecurrentModel
+from charrnn.report.pictures import legend, new_figure
+from charrnn.sampling.generate import generate
+from charrnn.scoring.evaluate import evaluate
+from charrnn.text.streams import Streams
+from charrnn.training.loop import Training
+from charrnn.training.precision import dtype_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LAYERS = 2
+TEMPERATURE = 0.8
+LEAST_SECONDS_SHARE = 0.1
+"""Of the time, from which on the picture's scale is made: before that all is steep."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large the experiment is.
+
+    Attributes:
+        parameters: of each network, nearly.
+        minutes: of training for each, on this machine; None where `steps` are given.
+        steps: of training, instead of minutes, so that a seed gives one result.
+        points: of each curve.
+        curve_characters: held-out characters that its points are of; the last network is scored on all, too.
+        length: of what is written.
+    """
+
+    parameters: int
+    minutes: float | None
+    steps: int | None = None
+    points: int = 8
+    curve_characters: int = 20_000
+    length: int = 300
+
+
+SIZES = {
+    "tiny": Size(60_000, None, steps=2, points=2, curve_characters=50, length=20),
+    "quick": Size(300_000, 0.5),
+    "full": Size(600_000, 3.0, points=12),
+}
+
+
+def run(bench: Bench, size: Size) -> Result:
+    """Train a network of each cell for the same time.
+
+    Raises:
+        TextError: nothing of the text is held out.
+        UsageError: a cell cannot be made so small.
+    """
+    corpus = bench.of_text()
+    ids = held_out(corpus, 2)
+    config = TrainingConfig(steps=size.steps, minutes=size.minutes, seed=bench.seed)
+    models = [sized(cell, LAYERS, len(corpus.vocabulary), size.parameters) for cell in CELLS]
+    rows: list[Row] = []
+    samples = []
+    for model in models:
+        network = new_network(model, len(corpus.vocabulary), bench.seed, bench.device)
+        points = _train(bench, size, config, network)
+        before = time.perf_counter()
+        sampling = SamplingConfig(temperature=TEMPERATURE, length=size.length, seed=bench.seed)
+        written = "".join(generate(network, corpus.vocabulary, sampling))
+        writing_speed = round(size.length / (time.perf_counter() - before))
+        samples.append((f"{model}, temperature {TEMPERATURE}, seed {bench.seed}", written))
+        rows += [
+            {
+                "cell": model.cell,
+                "width": model.hidden_size,
+                "parameters": network.parameter_count,
+                **point,
+                "sampling_chars_per_second": writing_speed,
+            }
+            for point in points
+        ]
+    length = f"{size.minutes:g} minutes of training each" if size.minutes else f"{size.steps} steps each"
+    kind = str(dtype_of(config, bench.device)).removeprefix("torch.")
+    said = (
+        f"{text_in_words(corpus)}: bits per character of held-out text, static, in one pass; curves are of its first "
+        f"{size.curve_characters:,} characters, the figures beside the names of all {len(ids):,}. The same for all: "
+        f"{LAYERS} layers with residual connections, about {size.parameters:,} parameters, {length} (scoring not "
+        f"counted), {config.optimizer} at {config.learning_rate:g} (chosen for LSTMs), batch {config.batch_size} x "
+        f"{config.seq_length}, products in {kind}, no dropout, seed {bench.seed}. On {machine(bench.device)}."
+    )
+    figure = _draw(rows)
+    caption(figure, said)
+    return Result(rows, _table(rows), said, figure, samples)
+
+
+def _train(bench: Bench, size: Size, config: TrainingConfig, network: RecurrentModel) -> list[Row]:
+    """Points of the curve; the clock of a budget stands still while they are scored.
+
+    The loop plans its steps after it has timed the first ones, and here the plan is mended after each, so that all have
+    the same time to the second even where the machine has other work; the learning rate follows the plan.
+    """
+    corpus = bench.of_text()
+    streams = Streams(corpus.train, config.batch_size, config.seq_length)
+    training = Training(network, streams, corpus.validation[:0], config)  # nothing is scored but here
+    points: list[Row] = []
+    scoring = 0.0
+
+    def add(seconds: float, is_last: bool) -> None:
+        """Score the network as it is."""
+        nonlocal scoring
+        before, ids = time.perf_counter(), corpus.validation
+        first = evaluate(network, ids[: size.curve_characters]).bits_per_char
+        points.append(
+            {
+                "seconds": round(seconds, 2),
+                "steps": training.number,
+                "chars_per_second": round(training.number * config.batch_size * config.seq_length / seconds),
+                "first_bits_per_char": first,
+                "bits_per_char": evaluate(network, ids).bits_per_char if is_last else None,
+            }
+        )
+        scoring += time.perf_counter() - before
+
+    seconds = 0.0
+    for step in training.steps():
+        step.loss.item()  # wait for the device
+        seconds = time.perf_counter() - training.started - scoring
+        if training.plan is None:
+            continue
+        if size.minutes:
+            left = round((60 * size.minutes - seconds) * step.number / seconds)
+            training.plan = replace(training.plan, steps=step.number + max(0, left))
+        steps = training.plan.steps
+        bench.watch(f"{network.config}", step.number, steps)
+        if (len(points) + 1) / size.points <= step.number / steps < 1:
+            add(seconds, is_last=False)
+    add(seconds, is_last=True)
+    return points
+
+
+def _last(rows: Sequence[Row]) -> list[Row]:
+    """Of each cell, after training."""
+    return [[row for row in rows if row["cell"] == cell][-1] for cell in CELLS]
+
+
+def _table(rows: Sequence[Row]) -> list[list[str]]:
+    table = [["cell", "width", "parameters", "bits/char", "seconds", "steps", "training chars/s", "writing chars/s"]]
+    for row in sorted(_last(rows), key=lambda row: row["bits_per_char"]):
+        table.append(
+            [row["cell"], f"{row['width']}", f"{row['parameters']:,}", f"{row['bits_per_char']:.3f}"]
+            + [f"{row['seconds']:.1f}", f"{row['steps']:,}"]
+            + [f"{row[name]:,}" for name in ("chars_per_second", "sampling_chars_per_second")]
+        )
+    return table
+
+
+def _draw(rows: Sequence[Row]) -> Figure:
+    figure, axes = new_figure(7.2, 4.6)
+    (ax,) = axes
+    for cell, marker in zip(CELLS, "os^vD", strict=True):
+        mine = [row for row in rows if row["cell"] == cell]
+        x, y = ([row[name] for row in mine] for name in ("seconds", "first_bits_per_char"))
+        label = f"{cell} {LAYERS}x{mine[-1]['width']}: {mine[-1]['bits_per_char']:.3f}"
+        ax.plot(x, y, color=COLOURS[cell], label=label, marker=marker, markersize=4, linewidth=1.6)
+    end = max(row["seconds"] for row in rows)
+    late = [row["first_bits_per_char"] for row in rows if row["seconds"] >= LEAST_SECONDS_SHARE * end]
+    low, high = min(late), float(np.max(late))
+    ax.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
+    ax.set_xlim(0)
+    title(ax, "bits per character, held out")
+    ax.set_xlabel("seconds of training")
+    legend(ax, "upper right")
+    return figure

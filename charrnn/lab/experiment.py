@@ -1,0 +1,146 @@
+"""What an experiment is given and gives back, and the files that are made of it; knows no experiment."""
+
+from __future__ import annotations
+
+import csv
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from numpy.typing import NDArray
+
+from charrnn.config import CELLS
+from charrnn.errors import CharRNNError, TextError
+from charrnn.report.pictures import INK, SERIES, save
+from charrnn.text.corpus import Corpus
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Row = Mapping[str, Any]
+Watch = Callable[[str, int, int], None]
+"""Is told what is being done, how much of it is done, and of how much."""
+
+COLOURS = dict(zip(CELLS, SERIES, strict=False))
+"""Of the cells, the same in all pictures."""
+CAPTION_WIDTH = 17
+"""Characters of a picture's caption in each inch."""
+MARKER = "<!-- What follows is written by `charrnn lab`; what stands above stays. -->"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What an experiment works with.
+
+    Attributes:
+        corpus: the text, for those that read one.
+        seed: of all that is drawn.
+        device: to train on.
+        watch: what is told how far it is.
+    """
+
+    corpus: Corpus | None = None
+    seed: int = 0
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    watch: Watch = lambda label, done, total: None
+
+    def of_text(self) -> Corpus:
+        """The text of an experiment that reads one."""
+        assert self.corpus is not None
+        return self.corpus
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came out.
+
+    Attributes:
+        rows: all figures, plain, each row with the same columns.
+        table: what people read of them: the headers, then the lines.
+        caption: what was measured, on what.
+        figure: the picture.
+        samples: titles and texts that belong to it.
+    """
+
+    rows: Sequence[Row]
+    table: Sequence[Sequence[str]]
+    caption: str
+    figure: Figure
+    samples: Sequence[tuple[str, str]] = ()
+
+
+def held_out(corpus: Corpus, least: int) -> NDArray[Any]:
+    """The validation part of a text.
+
+    Raises:
+        TextError: it has fewer characters than are needed.
+    """
+    found = corpus.validation
+    if len(found) < least:
+        raise TextError(
+            f"{corpus.source}: has {len(found):,} held-out characters, and {least:,} are needed; bring a longer text"
+        )
+    return found
+
+
+def text_in_words(corpus: Corpus) -> str:
+    """The text of a caption, with its split."""
+    return f"{corpus.name} ({len(corpus):,} characters, split {corpus.split})"
+
+
+def caption(figure: Figure, text: str) -> None:
+    """Write what was measured below a picture."""
+    lines = textwrap.wrap(text, int(CAPTION_WIDTH * figure.get_figwidth()))
+    figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=7.5, color=INK)
+
+
+def title(axes: Axes, text: str) -> None:
+    """Name what some axes show."""
+    axes.set_title(text, loc="left", fontsize=11, color=INK)
+
+
+def plain_numbers(axes: Axes, numbers: Sequence[int]) -> None:
+    """Mark the places of these numbers on a logarithmic axis of x, and no others."""
+    axes.set_xticks(list(numbers), [f"{number:,}" for number in numbers])
+    axes.set_xticks([], minor=True)
+
+
+def write(result: Result, folder: Path, name: str, command: str, machine: str) -> tuple[Path, ...]:
+    """Write an experiment's picture (PNG and SVG), its figures (CSV) and its page (Markdown).
+
+    Where there is a page already, what stands above the marker in it stays.
+
+    Raises:
+        CharRNNError: a file cannot be written.
+    """
+    paths = tuple(folder / f"{name}.{suffix}" for suffix in ("png", "svg", "csv", "md"))
+    png, svg, table, page = paths
+    save(result.figure, png)
+    save(result.figure, svg)
+    try:
+        with table.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(result.rows[0]))
+            writer.writeheader()
+            writer.writerows(result.rows)
+        old = page.read_text(encoding="utf-8") if page.is_file() else f"# {name}\n\n![{name}]({png.name})\n\n{MARKER}"
+        above, _, _ = old.partition(MARKER)
+        page.write_text(f"{above.rstrip()}\n\n{MARKER}\n\n{markdown(result, command, machine)}", encoding="utf-8")
+    except OSError as error:
+        raise CharRNNError(f"{error.filename or folder}: cannot be written: {error.strerror}; say --out") from error
+    return paths
+
+
+def markdown(result: Result, command: str, machine: str) -> str:
+    """The table as Markdown, with the command and the machine."""
+    headers, *lines = result.table
+    rule = ["---", *["--:"] * (len(headers) - 1)]
+    drawn = "\n".join(f"| {' | '.join(line)} |" for line in (headers, rule, *lines))
+    parts = [f"`{command}`, on {machine}:", drawn, result.caption]
+    for title, text in result.samples:
+        indented = textwrap.indent(text, "    ", lambda line: True)
+        parts.append(f"{title}:\n\n{indented}")
+    return "\n\n".join(parts) + "\n"

@@ -1,0 +1,249 @@
+"""Training time of a scan against step-by-step cells, by the length of the sequence, with honest peers.
+
+"Were RNNs All We Needed?" (arXiv 2410.01201) says that a minGRU trains 175 times as fast as a GRU at length 512. That
+depends on whom it is compared with: a GRU that is written out in PyTorch, a dozen operations for each character, or one
+whose steps are fused. Both are here.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from charrnn.config import ModelConfig, TrainingConfig
+from charrnn.lab.experiment import COLOURS, Bench, Result, Row, caption, plain_numbers, title
+from charrnn.lab.machine import machine
+from charrnn.lab.networks import new_network
+from charrnn.models.cells import Cell, make_cell
+from charrnn.models.kernels.gated_scan import gated_scan_reference
+from charrnn.report.pictures import INK, SERIES, legend, new_figure
+from charrnn.training.memory import kept_memory
+from charrnn.training.precision import dtype_of
+from charrnn.training.steps import take_step
+from charrnn.training.updates import Updates
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+VOCAB_SIZE = 65
+RATE = 1e-3
+OURS = "mingru, scan"
+PAPER_LENGTH, PAPER_RATIO = 512, 175
+
+
+class WrittenOutGRU(Cell):
+    """A GRU as one writes it from the equations, one operation of PyTorch after the other."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.gates = nn.Linear(input_size + hidden_size, 2 * hidden_size)
+        self.candidate = nn.Linear(input_size + hidden_size, hidden_size)
+
+    def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """See Cell."""
+        h, found = state, []
+        for x_t in x.unbind(1):
+            r, z = torch.sigmoid(self.gates(torch.cat((x_t, h), 1))).chunk(2, 1)
+            n = torch.tanh(self.candidate(torch.cat((x_t, r * h), 1)))
+            h = (1 - z) * n + z * h
+            found.append(h)
+        return torch.stack(found, 1), h
+
+
+class SteppedMinGRU(Cell):
+    """A minGRU whose recurrence is a loop in Python, so that nothing but the scan is different."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.core = nn.Linear(input_size, 2 * hidden_size)
+
+    def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """See Cell."""
+        y = gated_scan_reference(self.core(x), state)
+        return y, y[:, -1]
+
+
+class TorchLayer(Cell):
+    """A layer of PyTorch's own."""
+
+    def __init__(self, layer: type[nn.GRU] | type[nn.LSTM], input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.core = layer(input_size, hidden_size, batch_first=True)
+        self.is_pair = layer is nn.LSTM
+
+    def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """See Cell; of an LSTM both vectors begin as the state, and the first one is given back."""
+        h = state[None].contiguous()
+        y, after = self.core(x, (h, h) if self.is_pair else h)
+        return y, (after[0] if self.is_pair else after)[0]
+
+
+CELLS: dict[str, Callable[[int, int], Cell]] = {
+    OURS: lambda inputs, width: make_cell("mingru", inputs, width),
+    "minlstm, scan": lambda inputs, width: make_cell("minlstm", inputs, width),
+    "mingru, step by step": SteppedMinGRU,
+    "gru, written out": WrittenOutGRU,
+    "gru, PyTorch's": lambda inputs, width: TorchLayer(nn.GRU, inputs, width),
+    "gru, charrnn's": lambda inputs, width: make_cell("gru", inputs, width),
+    "lstm, PyTorch's": lambda inputs, width: TorchLayer(nn.LSTM, inputs, width),
+}
+STYLES = {
+    OURS: (COLOURS["mingru"], "-", "D"),
+    "minlstm, scan": (COLOURS["minlstm"], "-", "v"),
+    "mingru, step by step": (COLOURS["mingru"], ":", "D"),
+    "gru, written out": (COLOURS["gru"], ":", "^"),
+    "gru, PyTorch's": (SERIES[5], "--", "^"),
+    "gru, charrnn's": (COLOURS["gru"], "-", "^"),
+    "lstm, PyTorch's": (COLOURS["lstm"], "--", "s"),
+}
+"""Colour, line and marker."""
+PARTS = {"layer": "one layer, forward and backward", "step": "a whole training step"}
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large the experiment is; fixed, and its times are what the machine makes of it.
+
+    Attributes:
+        lengths: of sequences.
+        rounds: that medians are over; in each, all cells have their turn.
+        batch_size: sequences side by side.
+        width: of inputs and layers.
+        layers: of the network of a whole step.
+    """
+
+    lengths: tuple[int, ...]
+    rounds: int
+    batch_size: int = 16
+    width: int = 128
+    layers: int = 2
+
+
+SIZES = {
+    "tiny": Size((3, 4), rounds=1, batch_size=2, width=4, layers=1),
+    "quick": Size((64, 128, 256, 512, 1024), rounds=5),
+    "full": Size((64, 128, 256, 512, 1024, 2048, 4096), rounds=9),
+}
+
+
+def run(bench: Bench, size: Size) -> Result:
+    """Time all cells, in turns."""
+    rows: list[Row] = []
+    done, total = 0, len(PARTS) * len(size.lengths) * (size.rounds + 1)
+    with kept_memory():
+        for length in size.lengths:
+            for part, make in (("layer", _layer), ("step", _step)):
+                work = {name: make(name, length, bench, size) for name in CELLS}
+                seconds: dict[str, list[float]] = {name: [] for name in CELLS}
+                for number in range(size.rounds + 1):  # the first is not counted
+                    for name, once in work.items():
+                        taken = _seconds(once, bench.device)
+                        if number:
+                            seconds[name].append(taken)
+                    done += 1
+                    bench.watch(f"length {length}", done, total)
+                rows += [_row(part, length, name, seconds, size) for name in CELLS]
+    said = (
+        f"{size.batch_size} sequences side by side, width {size.width}, float32 for a layer; a step is of a network of "
+        f"{size.layers} layers with embedding, head and optimizer, as charrnn trains. Medians of {size.rounds} rounds, "
+        f"in each of which all have their turn; ratios are medians of those within a round. On {machine(bench.device)}."
+    )
+    figure = _draw(rows, size)
+    caption(figure, said)
+    return Result(rows, _table(rows, size), said, figure)
+
+
+def _layer(name: str, length: int, bench: Bench, size: Size) -> Callable[[], object]:
+    """One layer forward and backward, the gradients of its inputs included."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(bench.seed)
+        cell = CELLS[name](size.width, size.width).to(bench.device).train()
+        x = torch.randn(size.batch_size, length, size.width).to(bench.device).requires_grad_()
+    state = torch.zeros(size.batch_size, cell.state_size, device=bench.device)
+
+    def once() -> None:
+        y, _ = cell(x, state)
+        torch.autograd.grad(y.sum(), [x, *cell.parameters()])
+
+    return once
+
+
+def _step(name: str, length: int, bench: Bench, size: Size) -> Callable[[], object]:
+    """A training step of charrnn, with these cells in its network; on a GPU not recorded, for loops are too long."""
+    network = new_network(ModelConfig("mingru", size.layers, size.width), VOCAB_SIZE, bench.seed, bench.device)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(bench.seed)
+        cells = [CELLS[name](size.width, size.width).to(bench.device) for _ in range(size.layers)]
+    network.cells = nn.ModuleList(cells)
+    network.state_sizes = tuple(int(cell.state_size) for cell in cells)
+    config = TrainingConfig()
+    dtype = dtype_of(config, bench.device)
+    updates = Updates(network.train(), config, dtype)
+    drawn = torch.Generator().manual_seed(bench.seed)
+    tokens = torch.randint(0, VOCAB_SIZE, (size.batch_size, length + 1), generator=drawn).to(bench.device)
+    return lambda: take_step(network, updates, (tokens[:, :-1], tokens[:, 1:]), None, RATE, dtype)
+
+
+def _seconds(once: Callable[[], object], device: torch.device) -> float:
+    """How long something takes."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    started = time.perf_counter()
+    once()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - started
+
+
+def _row(part: str, length: int, name: str, seconds: dict[str, list[float]], size: Size) -> Row:
+    median = statistics.median(seconds[name])
+    ratios = [theirs / ours for theirs, ours in zip(seconds[name], seconds[OURS], strict=True)]
+    return {
+        "part": part,
+        "length": length,
+        "cell": name,
+        "seconds": median,
+        "chars_per_second": size.batch_size * length / median,
+        "times_the_scan": statistics.median(ratios),
+    }
+
+
+def _table(rows: Sequence[Row], size: Size) -> list[list[str]]:
+    """How many times as long as the scan each takes."""
+    table = [["cell", *(f"{length:,}" for length in size.lengths)]]
+    for part, what in PARTS.items():
+        of_ours = {row["length"]: row for row in rows if (row["part"], row["cell"]) == (part, OURS)}
+        times = [f"{1000 * of_ours[length]['seconds']:.3g} ms" for length in size.lengths]
+        table.append([f"{what}: {OURS}", *times])
+        for name in CELLS:
+            if name != OURS:
+                ratios = [row["times_the_scan"] for row in rows if (row["part"], row["cell"]) == (part, name)]
+                table.append([f"{name}: times that", *(f"{ratio:.3g}" for ratio in ratios)])
+    return table
+
+
+def _draw(rows: Sequence[Row], size: Size) -> Figure:
+    figure, axes = new_figure(8.2, 4.6, columns=2)
+    for ax, part, column in ((axes[0], "layer", "times_the_scan"), (axes[1], "step", "chars_per_second")):
+        for name, (colour, style, marker) in STYLES.items():
+            values = [row[column] for row in rows if (row["part"], row["cell"]) == (part, name)]
+            ax.plot(
+                size.lengths, values, color=colour, linestyle=style, marker=marker, markersize=4, label=name,
+                linewidth=1.6,
+            )  # fmt: skip
+        ax.set_xscale("log", base=2)
+        ax.set_yscale("log")
+        plain_numbers(ax, size.lengths)
+        ax.set_xlabel("characters of a sequence")
+    axes[0].plot([PAPER_LENGTH], [PAPER_RATIO], "*", color=INK, markersize=10, label="gru, the paper's (GPU)")
+    title(axes[0], f"time of a layer, as multiples of {OURS}")
+    title(axes[1], "whole training steps: characters a second")
+    legend(axes[0], "upper left")
+    axes[0].set_ylim(top=10 * PAPER_RATIO)
+    return figure

@@ -1,0 +1,47 @@
+"""Networks of the experiments: with their first weights by seed, and of a size that is given in parameters."""
+
+from __future__ import annotations
+
+import torch
+
+from charrnn.config import ModelConfig
+from charrnn.errors import UsageError
+from charrnn.models.recurrent import RecurrentModel
+from charrnn.training.recipes import weights_of
+
+SLACK = 0.02
+"""Share of the parameters by which networks of the same size may differ from it."""
+MOST_WIDTH = 1 << 12
+
+
+def new_network(config: ModelConfig, vocab_size: int, seed: int, device: torch.device) -> RecurrentModel:
+    """A network with the first weights of a seed, in evaluation mode; the generators of others are left alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return RecurrentModel(config, vocab_size).to(device).eval()
+
+
+def sized(cell: str, num_layers: int, vocab_size: int, parameters: int) -> ModelConfig:
+    """The network of a cell that comes next to a number of parameters, embedding and head included.
+
+    Raises:
+        UsageError: none comes within SLACK of it.
+    """
+    low, high = 1, MOST_WIDTH
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if count(cell, num_layers, middle, vocab_size) <= parameters else (low, middle)
+    width = min((low, high), key=lambda one: abs(count(cell, num_layers, one, vocab_size) - parameters))
+    found = count(cell, num_layers, width, vocab_size)
+    if abs(found - parameters) > SLACK * parameters:
+        raise UsageError(
+            f"no {cell} of {num_layers} layers has {parameters:,} parameters, or {SLACK:.0%} more or less, for a text "
+            f"of {vocab_size:,} different characters; take a text with fewer of them"
+        )
+    return ModelConfig(cell, num_layers, width)
+
+
+def count(cell: str, num_layers: int, width: int, vocab_size: int) -> int:
+    """The parameters of a network: weights of the layers, a bias to each row of them; embedding and head."""
+    layers = weights_of(ModelConfig(cell, num_layers, width))
+    return layers + layers // width + vocab_size * (2 * width + 1)

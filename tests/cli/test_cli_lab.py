@@ -1,0 +1,82 @@
+"""`charrnn lab`."""
+
+import csv
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from program import Charrnn
+
+from charrnn.errors import DivergedError
+from charrnn.lab import memory, ngrams
+from charrnn.lab.catalogue import EXPERIMENTS
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (memory, ngrams):
+        monkeypatch.setitem(module.SIZES, "quick", module.SIZES["tiny"])
+
+
+def test_the_list(charrnn: Charrnn) -> None:
+    listed = charrnn("lab")
+    assert (listed.status, listed.out) == (0, b"")
+    assert all(name in listed.err for name in EXPERIMENTS)
+    rows = json.loads(charrnn("lab", "--json").text)
+    assert [row["name"] for row in rows] == list(EXPERIMENTS)
+    assert all(row["question"].endswith("?") for row in rows)
+
+
+def test_an_unknown_name(charrnn: Charrnn, folder: Path) -> None:
+    assert charrnn("lab", "alchemy").failed_with(2, f"alchemy: is no experiment; there are {', '.join(EXPERIMENTS)}")
+    assert not (folder / "lab").exists()
+
+
+def test_picture_table_and_figures(charrnn: Charrnn, folder: Path) -> None:
+    done = charrnn("lab", "ngrams", "--quick", "--text", "text.txt", "--seed", 5, "--json")
+    assert done.status == 0
+    rows = json.loads(done.text)
+    assert {row["smoothing"] for row in rows} == {"ml", "mkn", "tuned", "held-out"}
+    with (folder / "lab" / "ngrams.csv").open() as file:
+        written = list(csv.DictReader(file))
+    assert [row["longest_copy"] for row in written] == [
+        "" if row["longest_copy"] is None else str(row["longest_copy"]) for row in rows
+    ]
+    page = (folder / "lab" / "ngrams.md").read_text()
+    assert "`charrnn lab ngrams --quick --text text.txt --seed 5`, on " in page
+    assert all((folder / "lab" / f"ngrams.{suffix}").is_file() for suffix in ("png", "svg"))
+    assert "split 90/10/0" in done.err
+    assert "lab/ngrams.png" in done.err
+
+
+def test_what_reads_no_text(charrnn: Charrnn, folder: Path) -> None:
+    wrong = charrnn("lab", "memory", "--text", "text.txt")
+    assert wrong.failed_with(2, "--text text.txt: memory makes up what it reads; leave it out")
+    done = charrnn("lab", "memory", "--quick", "--out", "elsewhere", "--device", "cpu")
+    assert (done.status, done.out) == (0, b"")
+    assert (folder / "elsewhere" / "memory.png").is_file()
+    assert "brackets, by lot" in done.err
+
+
+def test_without_matplotlib_nothing_is_begun(charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("matplotlib", "matplotlib.figure"):
+        monkeypatch.setitem(sys.modules, name, None)
+    failed = charrnn("lab", "ngrams", "--text", "no-such-file")
+    assert failed.failed_with(2, "pictures need matplotlib; install it with")
+    assert not (folder / "lab").exists()
+
+
+def test_a_folder_that_cannot_be_made(charrnn: Charrnn, folder: Path) -> None:
+    assert charrnn("lab", "memory", "--out", "text.txt").failed_with(1, "text.txt: cannot be made: File exists")
+
+
+def test_a_training_that_explodes(charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def explode(*_: object) -> None:
+        raise DivergedError("after step 3: the loss is 99; say a lower --learning-rate")
+
+    monkeypatch.setattr(memory, "run", explode)
+    failed = charrnn("lab", "memory", "--quick")
+    assert failed.status == 1
+    advice = "say another --seed, or another --text"
+    assert failed.err.splitlines()[-1] == f"charrnn: memory: after step 3: the loss is 99; {advice}"
