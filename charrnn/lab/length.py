@@ -42,14 +42,14 @@ class WrittenOutGRU(Cell):
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
-        self.gates = nn.Linear(input_size + hidden_size, 2 * hidden_size)
+        self.reset_and_update = nn.Linear(input_size + hidden_size, 2 * hidden_size)
         self.candidate = nn.Linear(input_size + hidden_size, hidden_size)
 
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """See Cell."""
         h, found = state, []
         for x_t in x.unbind(1):
-            r, z = torch.sigmoid(self.gates(torch.cat((x_t, h), 1))).chunk(2, 1)
+            r, z = torch.sigmoid(self.reset_and_update(torch.cat((x_t, h), 1))).chunk(2, 1)
             n = torch.tanh(self.candidate(torch.cat((x_t, r * h), 1)))
             h = (1 - z) * n + z * h
             found.append(h)

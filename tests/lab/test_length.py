@@ -33,8 +33,8 @@ def test_the_written_out_gru_is_one() -> None:
     w, u, b, c = core.core.all_weights[0]
     with torch.no_grad():
         b[:H] = 50.0  # r = 1
-        written.gates.weight.copy_(torch.cat((w[: 2 * H], u[: 2 * H]), 1))
-        written.gates.bias.copy_((b + c)[: 2 * H])
+        written.reset_and_update.weight.copy_(torch.cat((w[: 2 * H], u[: 2 * H]), 1))
+        written.reset_and_update.bias.copy_((b + c)[: 2 * H])
         written.candidate.weight.copy_(torch.cat((w[2 * H :], u[2 * H :]), 1))
         written.candidate.bias.copy_((b + c)[2 * H :])
     x, state = torch.randn(B, T, D), torch.randn(B, H)
