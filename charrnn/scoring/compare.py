@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
@@ -13,6 +14,8 @@ from charrnn import __version__
 from charrnn.checkpoint import Checkpoint
 from charrnn.config import SamplingConfig
 from charrnn.errors import ModelError
+from charrnn.facts import Facts
+from charrnn.models.language_model import LanguageModel
 from charrnn.sampling.generate import generate
 from charrnn.scoring.evaluate import Score, evaluate, facts_of
 from charrnn.scoring.novelty import Novelty, TrainingText
@@ -20,9 +23,46 @@ from charrnn.scoring.surprisal import Progress
 from charrnn.text.corpus import Corpus
 from charrnn.text.documents import Documents
 from charrnn.text.normalizing import prepared
+from charrnn.text.vocabulary import Vocabulary
 
 TOLD_EVERY = 100
 """Characters after which one is told how many are written."""
+
+
+class Compared(Protocol):
+    """What a row needs to know of a model: a checkpoint, or what is made for the table; see there."""
+
+    @property
+    def model(self) -> LanguageModel:
+        """The language model."""
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """Its characters."""
+
+    @property
+    def facts(self) -> Facts:
+        """How it came to be."""
+
+    @property
+    def path(self) -> Path:
+        """Of its file."""
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+
+    @property
+    def name(self) -> str:
+        """Its file's, without the ending."""
+
+    @property
+    def kind(self) -> str:
+        """`recurrent`, `ngram` or `mixture`."""
+
+    @property
+    def description(self) -> str:
+        """The model in a few words."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +121,10 @@ class Row:
         seed: of the sample.
         novelty: of what it wrote, the sample and more, if that was judged.
         held_out_novelty: of as much held-out text.
+        is_baseline: whether it was made for the comparison alone, and has no file.
     """
 
-    checkpoint: Checkpoint
+    checkpoint: Compared
     held_out: HeldOut
     score: Score
     chars_per_second: float
@@ -92,11 +133,15 @@ class Row:
     seed: int | None
     novelty: Novelty | None = None
     held_out_novelty: Novelty | None = None
+    is_baseline: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        """The row under the names that all of charrnn's JSON uses."""
+        """The row under the names that all of charrnn's JSON uses; a baseline is in no checkpoint."""
+        known = json_of(self.checkpoint)
         return {
-            **json_of(self.checkpoint),
+            **known,
+            "checkpoint": None if self.is_baseline else known["checkpoint"],
+            "is_baseline": self.is_baseline,
             **asdict(facts_of(self.score, self.held_out.split, documents=self.held_out.documents is not None)),
             "part": self.held_out.part,
             "chars_per_second": round(self.chars_per_second),
@@ -140,8 +185,14 @@ def held_out(checkpoints: Sequence[Checkpoint], corpus: Corpus) -> HeldOut:
     raise ModelError(f"{first.name} was fitted on all of {corpus.source}, nothing is held out; say another --text")
 
 
+def best_of(rows: Iterable[Row], kind: str) -> Row | None:
+    """The model of a kind with the best score that is finite, if there is one."""
+    found = (row for row in rows if row.checkpoint.kind == kind and not row.score.impossible)
+    return min(found, key=lambda row: row.score.nats_per_char, default=None)
+
+
 def measure(
-    checkpoint: Checkpoint,
+    checkpoint: Compared,
     part: HeldOut,
     prime: str,
     config: SamplingConfig,
@@ -196,7 +247,7 @@ def _told(characters: Iterable[str], length: int, progress: Progress | None) -> 
             progress(done, length)
 
 
-def json_of(checkpoint: Checkpoint) -> dict[str, Any]:
+def json_of(checkpoint: Compared) -> dict[str, Any]:
     """What is known of a checkpoint, under the names that all of charrnn's JSON uses; its validation score too."""
     model, facts = checkpoint.model, checkpoint.facts
     return {

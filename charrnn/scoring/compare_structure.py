@@ -144,8 +144,8 @@ def _brackets(closings: Sequence[Closing], said: Of, ids: NDArray[Any], kinds: i
                 for one, one_said in enumerate(said)
                 for group in (CLOSING, ANY)
             }
-            among = (right[0, CLOSING], right[1, CLOSING]) if kinds > 1 else (None, None)
-            yield Closed(kind, len(places), *among, right[0, ANY], right[1, ANY])
+            first, second = (right[0, CLOSING], right[1, CLOSING]) if kinds > 1 else (None, None)
+            yield Closed(kind, len(places), first, second, right[0, ANY], right[1, ANY])
 
 
 def _indentation(lines: Lines, said: Of, ids: NDArray[Any], blanks: Sequence[int]) -> Iterator[Indented]:

@@ -1,8 +1,8 @@
 """What compressors need for a text after they have read another: models that learn while they read, by other means.
 
 A compressor that has read the training part needs so many bytes more for the text behind it: size(both) − size(first).
-That is an online figure, as it learns from the text while it codes it, and no compressor looks back for ever: bzip2 sorts
-blocks of 900 kB, xz -9 has a window of 64 MiB, PPMd forgets when its memory is full.
+That is an online figure, as it learns from the text while it codes it; and no compressor looks back for ever: bzip2
+sorts blocks of 900 kB, xz -9 has a window of 64 MiB, PPMd forgets when its memory is full.
 """
 
 from __future__ import annotations

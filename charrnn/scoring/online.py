@@ -1,6 +1,7 @@
 """Models that learn while they read: what each makes of the same text, for a table of its own.
 
-Every figure here is online: a model predicts each character and may then learn from it. None compares with a static one.
+All figures here are online: a model predicts each character, and may then learn from it. None compares with static
+ones.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class OnlineRow:
 
     def as_json(self) -> dict[str, Any]:
         """The row under the names that all of charrnn's JSON uses."""
-        known: dict[str, Any] = {"label": self.label, "how": self.how, "bits_per_char": None}
+        known: dict[str, Any] = {"model": self.label, "how": self.how, "bits_per_char": None}
         if self.score:
             known |= asdict(facts_of(self.score, self.split, self.of_characters, online=True))
         return {**known, "part": self.part, "seconds": round(self.seconds, 3)}
