@@ -60,7 +60,7 @@ def compare(
         typer.Option(
             help="Held-out characters that --online and --structure read at most; 0: all.", min=0, max=LARGEST_INTEGER
         ),
-    ] = 500_000,
+    ] = 200_000,
     prime: Annotated[
         str, typer.Option(help="What the samples go on from; a line end if not said.", show_default=False)
     ] = "",

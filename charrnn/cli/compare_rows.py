@@ -69,8 +69,8 @@ def structure_in(rows: Sequence[Row], part: HeldOut, limit: int, seed: int) -> t
     """
     network, counts = best_of(rows, "recurrent"), best_of(rows, "ngram")
     if not network or not counts:
-        lacking = "n-grams that give every character a probability" if network else "a network"
-        raise UsageError(f"--structure: compares a network with n-grams, and there is no {lacking}; leave it out")
+        lacking = "n-grams that give every character a probability are" if network else "a network is"
+        raise UsageError(f"--structure: compares a network with n-grams, and {lacking} missing; leave it out")
     with progress("looking where they differ", "char") as update:
         found = structure_of(
             network.checkpoint.model, counts.checkpoint.model, part.ids[: limit or None], network.checkpoint.vocabulary,

@@ -27,6 +27,8 @@ from charrnn.text.vocabulary import Vocabulary
 
 TOLD_EVERY = 100
 """Characters after which one is told how many are written."""
+UNSMOOTHED = ("ml ", "longest ")
+"""Begin the descriptions of n-grams that are not smoothed."""
 
 
 class Compared(Protocol):
@@ -186,9 +188,14 @@ def held_out(checkpoints: Sequence[Checkpoint], corpus: Corpus) -> HeldOut:
 
 
 def best_of(rows: Iterable[Row], kind: str) -> Row | None:
-    """The model of a kind with the best score that is finite, if there is one."""
-    found = (row for row in rows if row.checkpoint.kind == kind and not row.score.impossible)
+    """The best model of a kind, if there is one; of n-grams one that gives every character a probability."""
+    found = (row for row in rows if row.checkpoint.kind == kind and not _may_be_infinite(row))
     return min(found, key=lambda row: row.score.nats_per_char, default=None)
+
+
+def _may_be_infinite(row: Row) -> bool:
+    """Whether it gave a character probability 0, or would give it to another one."""
+    return row.score.impossible > 0 or row.checkpoint.description.startswith(UNSMOOTHED)
 
 
 def measure(

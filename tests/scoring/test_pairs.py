@@ -68,7 +68,6 @@ def test_what_stands_too_far_apart_is_none() -> None:
 
 def test_what_looks_like_code() -> None:
     assert looks_like_code(CODE)
-    assert not looks_like_code(
-        "To be, or not to be [aside]: that is the question, which a man may put to himself, and no other, in the night."
-    )
+    prose = "To be, or not to be: that is the question that men put to themselves (and none else), or so he says."
+    assert not looks_like_code(prose)
     assert not looks_like_code("")
