@@ -13,8 +13,8 @@ from charrnn.cli.terminal import progress
 from charrnn.cli.train_mixture import NETWORK_SHARE
 from charrnn.config import SamplingConfig
 from charrnn.errors import UsageError
-from charrnn.scoring.baselines import Blend
-from charrnn.scoring.compare import Compared, Copying, HeldOut, Row, best_of, measure
+from charrnn.scoring.baselines import Blend, Compared
+from charrnn.scoring.compare import Copying, HeldOut, Row, best_of, measure
 from charrnn.scoring.compare_structure import structure_of
 from charrnn.scoring.structure import Structure
 

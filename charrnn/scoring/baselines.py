@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 from charrnn.checkpoint import Checkpoint
 from charrnn.config import NgramConfig
 from charrnn.facts import Facts
 from charrnn.models.blend import BlendModel
+from charrnn.models.language_model import LanguageModel
 from charrnn.text.vocabulary import Vocabulary
 
 SMOOTHINGS = ("tuned", "mkn", "ml")
@@ -37,13 +39,49 @@ def missing(models: Sequence[Checkpoint], is_bytes: bool, smoothings: Sequence[s
     return [config for config in wanted if str(config) not in there]
 
 
+class Compared(Protocol):
+    """What a row needs to know of a model: a checkpoint, or what is made for the table; see there."""
+
+    @property
+    def model(self) -> LanguageModel:
+        """The language model."""
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """Its characters."""
+
+    @property
+    def facts(self) -> Facts:
+        """How it came to be."""
+
+    @property
+    def path(self) -> Path:
+        """Of its file."""
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+
+    @property
+    def name(self) -> str:
+        """Its file's, without the ending."""
+
+    @property
+    def kind(self) -> str:
+        """`recurrent`, `ngram` or `mixture`."""
+
+    @property
+    def description(self) -> str:
+        """The model in a few words."""
+
+
 @dataclass(frozen=True)
 class Blend:
     """A network and n-grams as one: the weighted mean of their probabilities, with a weight that nothing was fitted to.
 
     A better mixture, `train --with-ngram`, has weights for each place from a gate, which needs text that both models
-    were kept from; a network that is trained already was kept from nothing but the text that it is compared on. What
-    a row of a table needs to know is called as it is of a Checkpoint.
+    were kept from; a network that is trained already was kept from nothing but the text that it is compared on. It
+    is Compared, as a checkpoint is.
 
     Attributes:
         network: the one.

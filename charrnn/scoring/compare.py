@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from numpy.typing import NDArray
 
@@ -14,57 +13,19 @@ from charrnn import __version__
 from charrnn.checkpoint import Checkpoint
 from charrnn.config import SamplingConfig
 from charrnn.errors import ModelError
-from charrnn.facts import Facts
-from charrnn.models.language_model import LanguageModel
 from charrnn.sampling.generate import generate
+from charrnn.scoring.baselines import Compared
 from charrnn.scoring.evaluate import Score, evaluate, facts_of
 from charrnn.scoring.novelty import Novelty, TrainingText
 from charrnn.scoring.surprisal import Progress
 from charrnn.text.corpus import Corpus
 from charrnn.text.documents import Documents
 from charrnn.text.normalizing import prepared
-from charrnn.text.vocabulary import Vocabulary
 
 TOLD_EVERY = 100
 """Characters after which one is told how many are written."""
 UNSMOOTHED = ("ml ", "longest ")
 """Begin the descriptions of n-grams that are not smoothed."""
-
-
-class Compared(Protocol):
-    """What a row needs to know of a model: a checkpoint, or what is made for the table; see there."""
-
-    @property
-    def model(self) -> LanguageModel:
-        """The language model."""
-
-    @property
-    def vocabulary(self) -> Vocabulary:
-        """Its characters."""
-
-    @property
-    def facts(self) -> Facts:
-        """How it came to be."""
-
-    @property
-    def path(self) -> Path:
-        """Of its file."""
-
-    @property
-    def size(self) -> int:
-        """In bytes."""
-
-    @property
-    def name(self) -> str:
-        """Its file's, without the ending."""
-
-    @property
-    def kind(self) -> str:
-        """`recurrent`, `ngram` or `mixture`."""
-
-    @property
-    def description(self) -> str:
-        """The model in a few words."""
 
 
 @dataclass(frozen=True)
