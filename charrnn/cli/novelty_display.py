@@ -68,14 +68,20 @@ def show_curve(rows: Sequence[tuple[str, Novelty]]) -> None:
     table.add_column(f"{CURVE[0]} to {CURVE[-1]}", no_wrap=True)
     for name, found in rows:
         shares = dict(zip(CURVE, found.curve, strict=True))
-        figures = ("-" if shares[length] is None else f"{100 * (shares[length] or 0):.0f}%" for length in SHOWN)
-        table.add_row(one_line(name), *figures, bars(found.curve))
+        table.add_row(one_line(name), *(_whole(shares[length]) for length in SHOWN), bars(found.curve))
     screen.print(table)
 
 
 def bars(shares: Sequence[float | None]) -> str:
     """Shares as a line of bars, a blank where there is none."""
     return "".join(" " if share is None else BARS[min(int(share * len(BARS)), len(BARS) - 1)] for share in shares)
+
+
+def _whole(share: float | None) -> str:
+    """A share without digits behind the point, like `percent`."""
+    if share is None:
+        return "-"
+    return "<1%" if 0 < share < 0.005 else ">99%" if 0.995 <= share < 1 else f"{100 * share:.0f}%"
 
 
 def show_sample(text: str, training: TrainingText, corpus: Corpus, is_marked: bool) -> None:
