@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from program import SMALL, TEXT, Charrnn
 
-from charrnn.cli.novelty_display import bars
+from charrnn.cli.novelty_display import bars, show_curve
 from charrnn.scoring.novelty import Novelty
 
 QUICK = ("--length", 5, "--novelty-length", 0)
@@ -326,8 +326,10 @@ def test_a_file_that_cannot_be(charrnn: Charrnn, models: Path) -> None:
         assert charrnn("compare", "--out", name).failed_with(2, f"--out {name}: ", "such as table.csv")
 
 
-def test_bars_and_shares_never_look_like_all_or_none() -> None:
+def test_bars_and_shares_never_look_like_all_or_none(capsys: pytest.CaptureFixture[str]) -> None:
     curve = (None, 0.0, 0.001, 0.5, 0.996, *(1.0,) * 8)
     assert bars(curve) == " ▁▁▅█████████"
     found = Novelty(9, None, None, None, 0, 0, 0, None, None, None, curve)
     assert list(found.as_json()["curve"].items())[:4] == [("4", None), ("5", 0.0), ("6", 0.001), ("7", 0.5)]
+    show_curve([("text", found)])
+    assert capsys.readouterr().err.splitlines()[1].split()[:4] == ["text", "-", "<1%", ">99%"]
