@@ -14,7 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from charrnn.models.language_model import MOST_LOGITS, LanguageModel, next_log_probs
+from charrnn.models.blend import normal
+from charrnn.models.language_model import MOST_LOGITS, LanguageModel, ScoresNext, next_log_probs
+from charrnn.models.stepping import stepper
 from charrnn.scoring.surprisal import Progress
 
 LENGTHS = (8, 16, 32, 64, 128, 256, 512)
@@ -66,9 +68,19 @@ def surprisals_after(
     found = []
     for begin in range(0, len(places), rows):
         some = places[begin : begin + rows, None] + np.arange(-length, 1)
-        window = torch.from_numpy(ids[some].astype(np.int64))
-        log_probs, _ = next_log_probs(model, window[:, :-1], window[:, 1:])
-        found.append(-log_probs[:, -1].double().clamp(max=0).cpu().numpy())
+        found.append(-_last(model, ids[some].astype(np.int64)).clip(max=0))
         if progress:
             progress(min(begin + rows, len(places)) * length, len(places) * length)
     return np.concatenate(found)
+
+
+def _last(model: LanguageModel, window: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(B, length + 1) characters → (B,) the log-probability of the last of each row."""
+    if isinstance(model, ScoresNext):
+        rows = torch.from_numpy(window)
+        return next_log_probs(model, rows[:, :-1], rows[:, 1:])[0][:, -1].double().cpu().numpy()
+    steps = stepper(model, None, len(window))
+    for column in window[:, :-1].T:
+        logits = steps.read(np.ascontiguousarray(column))
+    log_probs: NDArray[np.float64] = normal(logits)[np.arange(len(window)), window[:, -1]].astype(np.float64)
+    return log_probs
