@@ -30,15 +30,14 @@ def compare(
         ),
     ] = None,
     baselines: Annotated[
-        bool | None,
+        str,
         typer.Option(
-            "--baselines/--no-baselines",
-            help="Fit what the table lacks, for it alone: n-grams (Goldberg's counts, modified and tuned Kneser-Ney), "
-            "and the best network mixed with the best of them. If nothing is said, of a text of more than 20 million "
+            help="What the table lacks is made for it alone: n-grams (Goldberg's counts, modified and tuned "
+            "Kneser-Ney), and the best network mixed with the best of them; auto: of a text of more than 20 million "
             "characters only the tuned ones.",
-            show_default=False,
+            metavar="auto|all|none",
         ),
-    ] = None,
+    ] = "auto",
     online: Annotated[
         bool,
         typer.Option(
@@ -112,6 +111,8 @@ def compare(
     from charrnn.cli.texts import locate_all, read, read_fitted_on
     from charrnn.scoring.compare import Copying, held_out
 
+    if baselines not in ("auto", "all", "none"):
+        raise UsageError(f"--baselines {baselines}: must be auto, all or none")
     if out:
         check_out(out)
     where = choose(device)
@@ -130,16 +131,16 @@ def compare(
         option = "--online" if online else "--structure"
         raise UsageError(f"{option}: goes on through a text, and {models[0].name} reads documents; leave it out")
     models = list(with_parts(models))
-    is_text_needed = novelty_length or online or baselines is not False
+    is_text_needed = novelty_length or online or baselines != "none"
     text_of_all = fitted_on(models, corpus) if is_text_needed else None
     if online and not text_of_all:
         raise UsageError("--online: needs the text that all of them were fitted on; leave it out")
 
-    fitted = fitted_ngrams(models, text_of_all, baselines) if text_of_all and baselines is not False else []
+    fitted = fitted_ngrams(models, text_of_all, baselines == "all") if text_of_all and baselines != "none" else []
     copying = Copying.beside(part, sort(text_of_all), novelty_length) if text_of_all and novelty_length else None
     measuring = Measuring(part, sampling, prime, unknown, copying)
     rows = [measuring.row(model) for model in models] + [measuring.row(model, is_baseline=True) for model in fitted]
-    together = blend_of(rows) if baselines is not False else None
+    together = blend_of(rows) if baselines != "none" else None
     if together:
         rows.append(measuring.row(together, is_baseline=True))
     rows.sort(key=lambda row: row.score.nats_per_char)

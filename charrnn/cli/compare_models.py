@@ -62,20 +62,20 @@ def fitted_on(models: Sequence[Checkpoint], corpus: Corpus) -> Corpus | None:
         return None
 
 
-def fitted_ngrams(models: Sequence[Checkpoint], corpus: Corpus, is_told: bool | None) -> list[Checkpoint]:
+def fitted_ngrams(models: Sequence[Checkpoint], corpus: Corpus, are_all: bool) -> list[Checkpoint]:
     """The n-grams that a table lacks, counted over the same training part, with bars.
 
     Args:
         models: that are there.
         corpus: the text that all of them were fitted on.
-        is_told: whether they were asked for; None: where they do not take long.
+        are_all: whether all of them are counted, however long the text is.
     """
     smoothings: Sequence[str] = SMOOTHINGS
-    if is_told is None and len(corpus.train) > MOST_COUNTED:
+    if not are_all and len(corpus.train) > MOST_COUNTED:
         smoothings = SMOOTHINGS[:1]
         say(
             f"{', '.join(SMOOTHINGS[1:])}: not counted, for the training part has {len(corpus.train):,} characters; "
-            "--baselines counts them all the same"
+            "--baselines all counts them too"
         )
     configs = missing(models, corpus.config.bytes, smoothings)
     if configs:

@@ -21,7 +21,7 @@ def _refuse(constant: str) -> None:
 
 
 def _rows(charrnn: Charrnn, *words: object) -> list[dict[str, Any]]:
-    result = charrnn("compare", *words, "--json", "--length", 10, "--novelty-length", 60, "--no-baselines")
+    result = charrnn("compare", *words, "--json", "--length", 10, "--novelty-length", 60, "--baselines", "none")
     assert result.status == 0, result.err
     rows: list[dict[str, Any]] = json.loads(result.text, parse_constant=_refuse)
     return rows
@@ -95,7 +95,7 @@ def test_what_is_copied_stands_beside_the_same_of_held_out_text(charrnn: Charrnn
     assert counted["held_out_novelty"]["longest_copy"] == counted["held_out_novelty"]["characters"] == 60
     assert (counted["novelty"]["characters"], len(counted["sample"])) == (60, 10)
     assert counted["novelty"]["novel_10"] < network["novelty"]["novel_10"] == 1
-    lines = charrnn("compare", "--novelty-length", 200, "--no-baselines").err.splitlines()
+    lines = charrnn("compare", "--novelty-length", 200, "--baselines", "none").err.splitlines()
     header = next(i for i, line in enumerate(lines) if line.startswith("text "))
     assert [line.split("  ")[0] for line in lines[header + 2 : header + 4]] == ["lstm 1x8", "held-out text"]
     assert lines[header + 3].split()[2:] == ["0%", "0%", "0%", "170", "100%", "100%", "100%"]
@@ -183,7 +183,15 @@ def test_nothing_was_held_out(charrnn: Charrnn) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["--length", "-1"], ["--temp", "nan"], ["--temp", "-1"], ["--seed", "-1"], ["--novelty-length", "-1"]]
+    "words",
+    [
+        ["--length", "-1"],
+        ["--temp", "nan"],
+        ["--temp", "-1"],
+        ["--seed", "-1"],
+        ["--novelty-length", "-1"],
+        ["--baselines", "some"],
+    ],
 )
 def test_wrong_usage(charrnn: Charrnn, models: Path, words: list[str]) -> None:
     assert charrnn("compare", *words).failed_with(2, words[0])
@@ -197,13 +205,13 @@ def test_no_checkpoint(charrnn: Charrnn) -> None:
 def test_a_mixture_stands_beside_its_parts(charrnn: Charrnn, folder: Path) -> None:
     """Its counts are the n-gram baseline, so none is fitted; a model of the same counts is not shown twice."""
     assert charrnn("train", "text.txt", *SMALL, "--with-ngram").status == 0
-    result = charrnn("compare", "--json", *QUICK, "--no-baselines")
+    result = charrnn("compare", "--json", *QUICK, "--baselines", "none")
     rows = {row["kind"]: row for row in json.loads(result.text)}
     assert set(rows) == {"mixture", "recurrent", "ngram"}
     assert rows["mixture"]["parameters"] > rows["recurrent"]["parameters"] > 0
     assert rows["mixture"]["entries"] == rows["ngram"]["entries"] > 0
     assert charrnn("ngram", "text.txt").status == 0
-    again = json.loads(charrnn("compare", "--json", *QUICK, "--no-baselines").text)
+    again = json.loads(charrnn("compare", "--json", *QUICK, "--baselines", "none").text)
     assert sorted(row["kind"] for row in again) == ["mixture", "ngram", "recurrent"]
 
 
@@ -224,8 +232,8 @@ def test_of_a_long_text_only_the_best_counts(charrnn: Charrnn, models: Path, mon
     monkeypatch.setattr("charrnn.cli.compare_models.MOST_COUNTED", 1000)
     result = charrnn("compare", "text-lstm", *QUICK, "--json")
     assert sorted(row["kind"] for row in json.loads(result.text)) == ["mixture", "ngram", "recurrent"]
-    assert "mkn, ml: not counted, for the training part has 1,530 characters; --baselines counts them" in result.err
-    assert len(json.loads(charrnn("compare", "text-lstm", *QUICK, "--json", "--baselines").text)) == 5
+    assert "mkn, ml: not counted, for the training part has 1,530 characters; --baselines all counts" in result.err
+    assert len(json.loads(charrnn("compare", "text-lstm", *QUICK, "--json", "--baselines", "all").text)) == 5
 
 
 def test_without_the_training_text_nothing_is_fitted(charrnn: Charrnn, models: Path, folder: Path) -> None:
@@ -244,7 +252,7 @@ def test_without_the_training_text_nothing_is_fitted(charrnn: Charrnn, models: P
 
 
 def test_what_learns_while_it_reads_has_a_table_of_its_own(charrnn: Charrnn, models: Path, folder: Path) -> None:
-    words = ("compare", *QUICK, "--no-baselines", "--online")
+    words = ("compare", *QUICK, "--baselines", "none", "--online")
     result = json.loads(charrnn(*words, "--json", "--out", "table.csv").text)
     assert [row["rule"] for row in result["static"]] == ["static, full"] * 2
     rows = {row["model"]: row for row in result["online"]}
@@ -278,7 +286,7 @@ def test_the_online_table_says_what_it_is(charrnn: Charrnn, models: Path, monkey
 
 def test_bytes_are_compressed_as_they_are(charrnn: Charrnn) -> None:
     assert charrnn("train", "text.txt", *SMALL, "--bytes", "--out", "raw").status == 0
-    result = json.loads(charrnn("compare", "raw", *QUICK, "--no-baselines", "--online", "--json").text)
+    result = json.loads(charrnn("compare", "raw", *QUICK, "--baselines", "none", "--online", "--json").text)
     found = {row["model"]: row["bits_per_char"] for row in result["online"]}
     train, both = (TEXT[:1530].encode(), TEXT.encode())
     assert found["bz2 -9"] == pytest.approx(8 * (len(bz2.compress(both)) - len(bz2.compress(train))) / 170)
