@@ -74,7 +74,8 @@ def _show_contexts(rows: Sequence[AtContext]) -> None:
     for row in rows:
         figures = ((row.network, row.network_error), (row.counts, row.counts_error))
         cells = [cell for mean, error in figures for cell in (f"{mean:.3f}", _error(error))]
-        lost = (f"{row.lost:+.3f}", _error(row.lost_error)) if row.length else ("", "")
+        # Without the sum, what is rounded to 0 from below would keep its sign.
+        lost = (f"{round(row.lost, 3) + 0.0:+.3f}", _error(row.lost_error)) if row.length else ("", "")
         table.add_row(f"{row.length:,}" if row.length else "all", *cells, *lost)
     console().print(table)
 
