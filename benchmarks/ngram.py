@@ -21,7 +21,6 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +35,7 @@ from charrnn.models.language_model import State
 from charrnn.models.ngram.fitting import Counted
 from charrnn.models.ngram.model import NgramModel
 from charrnn.sampling.generate import begin, generate
+from charrnn.scoring.compressors import bits_after, ppmd
 from charrnn.scoring.evaluate import evaluate_online
 from charrnn.scoring.novelty import TrainingText
 from charrnn.text.corpus import Corpus
@@ -75,21 +75,15 @@ def quality(corpus: Corpus) -> Iterator[Row]:
             "bits_per_char": score.bits_per_char,
             "seconds": seconds,
         }
-    yield from ppmd(corpus)
+    yield from compressed(corpus)
 
 
-def ppmd(corpus: Corpus) -> Iterator[Row]:
+def compressed(corpus: Corpus) -> Iterator[Row]:
     """PPMd's code for both parts less that for the training part."""
-    try:
-        pyppmd = import_module("pyppmd")
-    except ImportError:
-        return
-    train = corpus.vocabulary.decode(corpus.train).encode()
-    both = train + corpus.vocabulary.decode(corpus.validation).encode()
-    for order in (5, 6, 7):
-        sizes = [len(pyppmd.compress(part, max_order=order, mem_size=1 << 28)) for part in (train, both)]
-        bits = 8 * (sizes[1] - sizes[0]) / len(corpus.validation)
-        yield {"figure": "online", "model": f"PPMd order {order}", "bits_per_char": bits}
+    for compressor in map(ppmd, (5, 6, 7)):
+        if compressor.is_there:
+            bits = bits_after(compressor, corpus.train, corpus.validation, corpus.vocabulary) / len(corpus.validation)
+            yield {"figure": "online", "model": compressor.name, "bits_per_char": bits}
 
 
 def fitting(corpus: Corpus, lmplz: Path | None, rounds: int) -> Iterator[Row]:

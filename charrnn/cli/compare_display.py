@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from charrnn.cli.novelty_display import show_novelty
+from charrnn.cli.novelty_display import percent, show_curve, show_novelty
 from charrnn.cli.terminal import console, one_line, visible
+from charrnn.scoring.baselines import EXPLAINED
 from charrnn.scoring.compare import HeldOut, Row
 from charrnn.text.corpus import Corpus
 
@@ -27,15 +28,15 @@ def show(rows: Sequence[Row], part: HeldOut, corpus: Corpus) -> None:
         "scoring,\nchars/s",
         "sampling,\nchars/s",
     ):
-        table.add_column(header, justify="right")
+        table.add_column(header, justify="right", no_wrap=True)
     for row, label in zip(rows, _labels(rows), strict=True):
         facts = row.as_json()
         sizes = ((facts["parameters"], "p"), (facts["entries"], "n"))
         size = "\n".join(f"{number:,} {unit}" for number, unit in sizes if number)
         table.add_row(
-            label,
-            _figure(row.score.bits_per_char),
-            _figure(row.score.nats_per_char),
+            f"{label} *" if row.is_baseline else label,
+            _score(row.score.bits_per_char, row.score.impossible_share),
+            figure(row.score.nats_per_char),
             size,
             f"{facts['bytes'] / 1e6:.1f} MB",
             f"{facts['fit_seconds']:.1f} s",
@@ -45,9 +46,18 @@ def show(rows: Sequence[Row], part: HeldOut, corpus: Corpus) -> None:
     screen.print(table)
     where = f"{part.part} part of {one_line(corpus.source)}, split {part.split}"
     screen.print(f"\n{len(part.ids):,} held-out characters ({where}), {part.rule}. p: parameters, n: n-grams.")
-    for row in rows:
-        if math.isinf(row.score.bits_per_char):
-            screen.print(f"{one_line(row.checkpoint.name)}: {row.score}")
+    if any(row.score.impossible for row in rows):
+        screen.print(
+            "p = 0: the share of characters that a model takes for impossible, each of them infinitely surprising."
+        )
+    descriptions = " ".join(row.checkpoint.description for row in rows)
+    known = "; ".join(line for name, line in EXPLAINED.items() if f"{name} order" in descriptions)
+    if known:
+        screen.print(f"{known}.")
+    if any(row.is_baseline for row in rows):
+        blended = any(row.is_baseline and row.checkpoint.kind == "mixture" for row in rows)
+        mean = "; weights of a mean were not fitted, `train --with-ngram` fits better ones" if blended else ""
+        screen.print(f"*: made for this table{mean}.")
 
 
 def show_copies(rows: Sequence[Row], fitted_on: Corpus) -> None:
@@ -56,6 +66,8 @@ def show_copies(rows: Sequence[Row], fitted_on: Corpus) -> None:
     found = [(label, row.novelty) for label, row in zip(_labels(rows), rows, strict=True) if row.novelty]
     found += [("held-out text", row.held_out_novelty) for row in rows[:1] if row.held_out_novelty]
     show_novelty(found, fitted_on)
+    console().print()
+    show_curve(found)
 
 
 def show_samples(rows: Sequence[Row], prime: str) -> None:
@@ -63,7 +75,8 @@ def show_samples(rows: Sequence[Row], prime: str) -> None:
     screen = console()
     after = f', after "{one_line(prime)}"' if prime else ""
     for row in rows:
-        screen.rule(f"{one_line(row.checkpoint.name)} ({row.checkpoint.description}){after}", align="left")
+        what, name = row.checkpoint.description, one_line(row.checkpoint.name)
+        screen.rule(f"{what if row.is_baseline else f'{name} ({what})'}{after}", align="left")
         screen.print(visible(row.sample), soft_wrap=True)
 
 
@@ -76,5 +89,10 @@ def _labels(rows: Sequence[Row]) -> list[str]:
     ]
 
 
-def _figure(value: float) -> str:
+def figure(value: float) -> str:
+    """A score as it stands in a table."""
     return "infinite" if math.isinf(value) else f"{value:.4f}"
+
+
+def _score(bits: float, impossible_share: float) -> str:
+    return f"{figure(bits)}\np = 0: {percent(impossible_share)}" if impossible_share else figure(bits)

@@ -11,9 +11,12 @@ from charrnn.checkpoint import Checkpoint, load, taken_apart
 from charrnn.cli.ngram import fit
 from charrnn.cli.terminal import say
 from charrnn.cli.texts import read_fitted_on
-from charrnn.config import NgramConfig
 from charrnn.errors import CheckpointError, TextError
+from charrnn.scoring.baselines import MOST_COUNTED, SMOOTHINGS, missing
 from charrnn.text.corpus import Corpus
+
+WITHOUT = "no n-grams are fitted, and what they copy is not looked for"
+"""Without the text that all models were fitted on."""
 
 
 def others_like(first: Checkpoint, paths: Sequence[Path], device: torch.device) -> Iterator[Checkpoint]:
@@ -48,23 +51,33 @@ def fitted_on(models: Sequence[Checkpoint], corpus: Corpus) -> Corpus | None:
     """The text that all the models were fitted on, if there is one and it can be read."""
     text = models[0].facts.text
     if any((one.facts.text.sha256, one.facts.text.corpus) != (text.sha256, text.corpus) for one in models):
-        say("what they copy is not looked for: they were not fitted on the same text")
+        say(f"{WITHOUT}: they were not fitted on the same text")
         return None
     if corpus.sha256 == text.sha256:
         return corpus
     try:
         return read_fitted_on(models[0])
     except TextError as error:
-        say(f"what they copy is not looked for: {error}")
+        say(f"{WITHOUT}: {error}")
         return None
 
 
-def fitted_ngram(model: Checkpoint, corpus: Corpus) -> list[Checkpoint]:
-    """The n-gram baseline on the text that the model was fitted on, if that is the text at hand."""
-    if corpus.sha256 != model.facts.text.sha256:
-        say(f"no n-gram model is fitted: {corpus.source} is held out as a whole")
-        return []
-    config = NgramConfig().with_order(corpus.config.bytes)
-    name = f"{corpus.name}-{config.name}"
-    say(f"none of them is an n-gram model: fitting {name} (`charrnn ngram` keeps one)")
-    return [fit(corpus, config, Path(name)).checkpoint]
+def fitted_ngrams(models: Sequence[Checkpoint], corpus: Corpus, are_all: bool) -> list[Checkpoint]:
+    """The n-grams that a table lacks, counted over the same training part, with bars.
+
+    Args:
+        models: that are there.
+        corpus: the text that all of them were fitted on.
+        are_all: whether all of them are counted, however long the text is.
+    """
+    smoothings: Sequence[str] = SMOOTHINGS
+    if not are_all and len(corpus.train) > MOST_COUNTED:
+        smoothings = SMOOTHINGS[:1]
+        say(
+            f"{', '.join(SMOOTHINGS[1:])}: not counted, for the training part has {len(corpus.train):,} characters; "
+            "--baselines all counts them too"
+        )
+    configs = missing(models, corpus.config.bytes, smoothings)
+    if configs:
+        say(f"fitting {', '.join(map(str, configs))} for the table (`charrnn ngram` keeps one)")
+    return [fit(corpus, config, Path(f"{corpus.name}-{config.name}")).checkpoint for config in configs]

@@ -35,7 +35,12 @@ EXAMPLES = {
         ("inspect novel.txt", "before training on it"),
         ("inspect novel-lstm --json", "all of a checkpoint"),
     ),
-    "compare": (("compare --prime 'Once upon' --temp 0.8", "all models of a text, side by side"),),
+    "compare": (
+        ("compare --prime 'Once upon' --temp 0.8", "all models of a text beside n-grams, and mixed with them"),
+        ("compare novel-lstm --online", "also what learns while it reads: bz2, xz and PPMd too"),
+        ("compare python-lstm --structure", "where the network wins: brackets, indentation, memory"),
+        ("compare --out table.csv --json > table.json", "for other programs"),
+    ),
     "view": (
         ("view novel-lstm --open", "a page to look at it, in the browser"),
         ("view novel-lstm --text letters.txt --out letters.html", "reading another text"),

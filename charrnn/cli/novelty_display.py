@@ -9,7 +9,7 @@ import numpy as np
 from rich.table import Table
 
 from charrnn.cli.terminal import BAR_DELAY, console, one_line, progress
-from charrnn.scoring.novelty import LONG_COPY, LONG_LINE, Novelty, TrainingText
+from charrnn.scoring.novelty import CURVE, LONG_COPY, LONG_LINE, Novelty, TrainingText
 
 if TYPE_CHECKING:
     from charrnn.text.corpus import Corpus
@@ -22,6 +22,10 @@ HEADERS = (
     "novel\n10-grams", "novel\n20-grams", "novel\n40-grams", "longest\ncopy", "known\nwords", "known\npairs",
     "verbatim\nlines",
 )  # fmt: skip
+
+SHOWN = (4, 6, 8, 10, 15, 20, 30, 50)
+"""Lengths of runs that have a column."""
+BARS = "▁▂▃▄▅▆▇█"
 
 
 def sort(corpus: Corpus) -> TrainingText:
@@ -52,6 +56,32 @@ def show_novelty(rows: Sequence[tuple[str, Novelty]], corpus: Corpus) -> None:
         f"{one_line(corpus.source)} ({len(corpus.train):,} characters). Novel: not in it; known, verbatim: in it; "
         f"lines: those of more than {LONG_LINE} characters."
     )
+
+
+def show_curve(rows: Sequence[tuple[str, Novelty]]) -> None:
+    """Print what share of runs of each length is novel, in figures and as a line of bars."""
+    screen = console()
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("novel runs of", overflow="fold")
+    for length in SHOWN:
+        table.add_column(str(length), justify="right")
+    table.add_column(f"{CURVE[0]} to {CURVE[-1]}", no_wrap=True)
+    for name, found in rows:
+        shares = dict(zip(CURVE, found.curve, strict=True))
+        table.add_row(one_line(name), *(_whole(shares[length]) for length in SHOWN), bars(found.curve))
+    screen.print(table)
+
+
+def bars(shares: Sequence[float | None]) -> str:
+    """Shares as a line of bars, a blank where there is none."""
+    return "".join(" " if share is None else BARS[min(int(share * len(BARS)), len(BARS) - 1)] for share in shares)
+
+
+def _whole(share: float | None) -> str:
+    """A share without digits behind the point, like `percent`."""
+    if share is None:
+        return "-"
+    return "<1%" if 0 < share < 0.005 else ">99%" if 0.995 <= share < 1 else f"{100 * share:.0f}%"
 
 
 def show_sample(text: str, training: TrainingText, corpus: Corpus, is_marked: bool) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from charrnn.models.language_model import LanguageModel, State
+from charrnn.models.language_model import LanguageModel, State, next_log_probs
 from charrnn.models.stepping import Logits, Stepper, Tokens, stepper
 
 
@@ -37,6 +37,26 @@ class BlendModel:
             log_probs.append(torch.log_softmax(logits.float().cpu(), -1) + log_weight)
             after += new
         return torch.logsumexp(torch.stack(log_probs), 0), tuple(after)
+
+    def next_log_probs(self, tokens: Tensor, targets: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """See the function of this name; n-grams need not spread out what is not asked for."""
+        log_probs: list[Tensor] = []
+        after: list[Tensor] = []
+        for model, log_weight, before in zip(self.models, self.log_weights, self._parts(state), strict=True):
+            found, new = next_log_probs(model, tokens, targets, before)
+            log_probs.append(found.float().cpu() + log_weight)
+            after += new
+        return torch.logsumexp(torch.stack(log_probs), 0), tuple(after)
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers of all of them are learned by gradient."""
+        return sum(getattr(model, "parameter_count", 0) for model in self.models)
+
+    @property
+    def entries(self) -> int:
+        """How many n-grams all of them store."""
+        return sum(getattr(model, "entries", 0) for model in self.models)
 
     def stepper(self, state: State | None, batch_size: int) -> BlendStepper:
         """See the function of this name."""

@@ -14,6 +14,7 @@ from charrnn.checkpoint import Checkpoint
 from charrnn.config import SamplingConfig
 from charrnn.errors import ModelError
 from charrnn.sampling.generate import generate
+from charrnn.scoring.baselines import Compared
 from charrnn.scoring.evaluate import Score, evaluate, facts_of
 from charrnn.scoring.novelty import Novelty, TrainingText
 from charrnn.scoring.surprisal import Progress
@@ -23,6 +24,8 @@ from charrnn.text.normalizing import prepared
 
 TOLD_EVERY = 100
 """Characters after which one is told how many are written."""
+UNSMOOTHED = ("ml ", "longest ")
+"""Begin the descriptions of n-grams that are not smoothed."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +84,10 @@ class Row:
         seed: of the sample.
         novelty: of what it wrote, the sample and more, if that was judged.
         held_out_novelty: of as much held-out text.
+        is_baseline: whether it was made for the comparison alone, and has no file.
     """
 
-    checkpoint: Checkpoint
+    checkpoint: Compared
     held_out: HeldOut
     score: Score
     chars_per_second: float
@@ -92,11 +96,15 @@ class Row:
     seed: int | None
     novelty: Novelty | None = None
     held_out_novelty: Novelty | None = None
+    is_baseline: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        """The row under the names that all of charrnn's JSON uses."""
+        """The row under the names that all of charrnn's JSON uses; a baseline is in no checkpoint."""
+        known = json_of(self.checkpoint)
         return {
-            **json_of(self.checkpoint),
+            **known,
+            "checkpoint": None if self.is_baseline else known["checkpoint"],
+            "is_baseline": self.is_baseline,
             **asdict(facts_of(self.score, self.held_out.split, documents=self.held_out.documents is not None)),
             "part": self.held_out.part,
             "chars_per_second": round(self.chars_per_second),
@@ -140,8 +148,19 @@ def held_out(checkpoints: Sequence[Checkpoint], corpus: Corpus) -> HeldOut:
     raise ModelError(f"{first.name} was fitted on all of {corpus.source}, nothing is held out; say another --text")
 
 
+def best_of(rows: Iterable[Row], kind: str) -> Row | None:
+    """The best model of a kind, if there is one; of n-grams one that gives every character a probability."""
+    found = (row for row in rows if row.checkpoint.kind == kind and not _may_be_infinite(row))
+    return min(found, key=lambda row: row.score.nats_per_char, default=None)
+
+
+def _may_be_infinite(row: Row) -> bool:
+    """Whether it gave a character probability 0, or would give it to another one."""
+    return row.score.impossible > 0 or row.checkpoint.description.startswith(UNSMOOTHED)
+
+
 def measure(
-    checkpoint: Checkpoint,
+    checkpoint: Compared,
     part: HeldOut,
     prime: str,
     config: SamplingConfig,
@@ -196,7 +215,7 @@ def _told(characters: Iterable[str], length: int, progress: Progress | None) -> 
             progress(done, length)
 
 
-def json_of(checkpoint: Checkpoint) -> dict[str, Any]:
+def json_of(checkpoint: Compared) -> dict[str, Any]:
     """What is known of a checkpoint, under the names that all of charrnn's JSON uses; its validation score too."""
     model, facts = checkpoint.model, checkpoint.facts
     return {

@@ -22,6 +22,8 @@ LONG_COPY = 20
 """Characters; of the runs that long in Tiny Shakespeare's held-out part, one in 400 stands in the training part."""
 LONG_LINE = 20
 """Characters of a line that is too short to count as copied: names of speakers and the like."""
+CURVE = (4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50)
+"""Lengths of runs, for the curve."""
 PIECE = 1 << 16
 """Characters that are looked up at a time."""
 
@@ -47,6 +49,7 @@ class Novelty:
         known_word_pairs: the same of two words in a row.
         verbatim_lines: the share of the text's lines of more than LONG_LINE characters that are lines of the training
             text; a line stands between two line ends, so one that is cut off at the end of the text is none.
+        curve: the share of novel runs, as above, for each length in CURVE.
     """
 
     characters: int
@@ -59,10 +62,11 @@ class Novelty:
     known_words: float | None
     known_word_pairs: float | None
     verbatim_lines: float | None
+    curve: tuple[float | None, ...] = (None,) * len(CURVE)
 
     def as_json(self) -> dict[str, Any]:
-        """The figures by their names."""
-        return asdict(self)
+        """The figures by their names; the curve's by the length of runs."""
+        return {**asdict(self), "curve": dict(zip(map(str, CURVE), self.curve, strict=True))}
 
 
 class TrainingText:
@@ -109,6 +113,7 @@ class TrainingText:
             known_words=known_words,
             known_word_pairs=known_pairs,
             verbatim_lines=_mean(self._are_verbatim(ids, lengths)),
+            curve=tuple(_mean(lengths[n - 1 :] < n) for n in CURVE),
         )
 
     def mark_copies(self, pieces: Iterable[str]) -> Iterator[tuple[str, bool]]:

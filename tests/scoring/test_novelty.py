@@ -38,12 +38,13 @@ def slow_judge(text: str, training: str) -> dict[str, Any]:
     (text_words, training_words) = (re.findall("[A-Za-z']+", one) for one in (text, training))
     lines = [line for line in text.split("\n")[1:-1] if len(line) > LONG_LINE]
     novel: dict[str, Any] = {}
-    for n in (10, 20, 40):
+    for n in novelty.CURVE:
         known = slow_share([text[i : i + n] for i in range(len(text) - n + 1)], training)
-        novel[f"novel_{n}"] = None if known is None else pytest.approx(1 - known)
+        novel[str(n)] = None if known is None else pytest.approx(1 - known)
     return {
         "characters": len(text),
-        **novel,
+        **{f"novel_{n}": novel[str(n)] for n in (10, 20, 40)},
+        "curve": novel,
         "longest_copy": longest,
         "longest_copy_at": at,
         "longest_copy_from": training.index(text[at : at + longest]),
@@ -106,7 +107,7 @@ def test_a_text_in_itself_is_all_copied(small_text: str) -> None:
     assert judge(text, text) == {
         "characters": 500, "novel_10": 0, "novel_20": 0, "novel_40": 0,
         "longest_copy": 500, "longest_copy_at": 0, "longest_copy_from": 0,
-        "known_words": 1, "known_word_pairs": 1, "verbatim_lines": 1,
+        "known_words": 1, "known_word_pairs": 1, "verbatim_lines": 1, "curve": {str(n): 0 for n in novelty.CURVE},
     }  # fmt: skip
 
 
@@ -115,9 +116,12 @@ def test_texts_that_have_nothing_to_share() -> None:
         "characters": 2, "novel_10": None, "novel_20": None, "novel_40": None,
         "longest_copy": 0, "longest_copy_at": 0, "longest_copy_from": 0,
         "known_words": None, "known_word_pairs": None, "verbatim_lines": None,
+        "curve": {str(n): None for n in novelty.CURVE},
     }  # fmt: skip
     assert judge("abc", "...")["known_words"] == 0
-    assert {*judge("", "abc").values()} == {0, None}
+    empty = judge("", "abc")
+    assert {*empty.pop("curve").values()} == {None}
+    assert {*empty.values()} == {0, None}
 
 
 def test_words_of_other_languages() -> None:

@@ -1,0 +1,114 @@
+"""What opens and closes in a text: brackets, quotes and tags, with how far apart they are. Knows texts, not models.
+
+A rule of thumb, not a parser: what it takes for a pair nearly always is one, in code and in prose.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+CODE_CHARACTERS = "=(){}[]_"
+CODE_SHARE = 0.02
+"""Of those in a text that is code: Python's library has 5%, Shakespeare none."""
+MOST_DISTANCE = 4095
+"""Characters; what stands further apart mostly does not belong together."""
+GROUPS = {
+    "()": "brackets", "[]": "brackets", "{}": "brackets", '""': "quotes", "''": "quotes", "“”": "quotes",
+    '"""': "quotes", "'''": "quotes", "<>": "tags",
+}  # fmt: skip
+"""The kinds, and what each belongs to."""
+BRACKETS = ("()", "[]", "{}")
+ENDS = {kind[1]: kind for kind in (*BRACKETS, "“”")}
+ANY_BRACKET = re.compile("[" + re.escape("".join(ENDS.values())) + "]")
+TRIPLE = re.compile('"""|' + "'''")
+CODE_STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"|' + r"(?<!\w)[bBfFrRuU]{0,2}'(?:[^'\\\n]|\\.)*'(?!\w)")
+"""On one line. Single quotes must stand apart from words: apostrophes do not."""
+PROSE_QUOTE = re.compile(r'"(?:[^"\n]|\n(?!\n))*"')
+"""Within a paragraph."""
+TAG = re.compile(r"<(/?)([A-Za-z][\w:.-]*)((?:\s[^<>]*)?/?)>")
+
+
+@dataclass(frozen=True, order=True)
+class Closing:
+    """The end of a pair.
+
+    Attributes:
+        place: of the character that closes, counted from 0; of a tag, of its name, after the `</`.
+        length: how many characters close: 1, but of a tag its name and the `>`. Of three quotes the first one counts.
+        kind: one of GROUPS.
+        distance: characters from the one that opens (of a tag, its `>`) to the one that closes (of a tag, its `<`); 1
+            if nothing stands between.
+    """
+
+    place: int
+    length: int
+    kind: str
+    distance: int
+
+
+def find_closings(text: str) -> list[Closing]:
+    """All closing brackets, quotes and tags of a text, in order, but for those that nothing opens.
+
+    In code a bracket in a string is a character like any other, and single quotes are quotes; in prose, where they are
+    apostrophes, they are not.
+    """
+    is_code = looks_like_code(text)
+    quotes = list(_quotes(TRIPLE.sub("\n\n\n", text), CODE_STRING if is_code else PROSE_QUOTE))
+    found = [*_triples(text), *quotes, *_brackets(text, quotes if is_code else []), *_tags(text)]
+    return sorted(one for one in found if one.distance <= MOST_DISTANCE)
+
+
+def looks_like_code(text: str) -> bool:
+    """Whether a text has as many brackets, equals signs and underscores as code has."""
+    return sum(map(text.count, CODE_CHARACTERS)) > CODE_SHARE * len(text)
+
+
+def _triples(text: str) -> Iterator[Closing]:
+    """Strings between three quotes, as Python's."""
+    opened: tuple[str, int] | None = None
+    for found in TRIPLE.finditer(text):
+        if opened is None:
+            opened = found[0], found.end() - 1
+        elif found[0] == opened[0]:
+            yield Closing(found.start(), 1, found[0], found.start() - opened[1])
+            opened = None
+
+
+def _quotes(text: str, pattern: re.Pattern[str]) -> Iterator[Closing]:
+    for found in pattern.finditer(text):
+        quote = found[0][-1]
+        yield Closing(found.end() - 1, 1, 2 * quote, len(found[0]) - 1 - found[0].index(quote))
+
+
+def _brackets(text: str, strings: list[Closing]) -> Iterator[Closing]:
+    """Brackets that stand in none of the strings. Each kind is matched by itself, for prose leaves some open."""
+    opened: dict[str, list[int]] = {kind: [] for kind in ENDS.values()}
+    ends = iter([*((one.place - one.distance, one.place) for one in strings), (len(text), len(text))])
+    begin, end = next(ends)
+    for found in ANY_BRACKET.finditer(text):
+        place = found.start()
+        while place > end:
+            begin, end = next(ends)
+        if begin < place < end:
+            continue
+        kind = ENDS.get(found[0])
+        if kind is None:
+            opened[next(one for one in opened if one[0] == found[0])].append(place)
+        elif opened[kind]:
+            yield Closing(place, 1, kind, place - opened[kind].pop())
+
+
+def _tags(text: str) -> Iterator[Closing]:
+    """Tags with a name, such as <b>…</b>. One that nothing closes (<br>) is forgotten when the one around it closes."""
+    opened: list[tuple[str, int]] = []
+    for found in TAG.finditer(text):
+        slash, name, rest = found.groups()
+        if not slash:
+            if not rest.endswith("/"):
+                opened.append((name, found.end() - 1))
+        elif any(one == name for one, _ in opened):
+            while opened[-1][0] != name:
+                opened.pop()
+            yield Closing(found.start(2), len(name) + 1, "<>", found.start() - opened.pop()[1])

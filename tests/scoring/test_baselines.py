@@ -1,0 +1,81 @@
+"""What is made for a table: which n-grams, and the mean of two models."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from charrnn.checkpoint import Checkpoint, Model
+from charrnn.config import ModelConfig, NgramConfig
+from charrnn.facts import Facts, TextFacts
+from charrnn.models.language_model import next_log_probs
+from charrnn.models.ngram.fitting import fit_ngram
+from charrnn.models.recurrent import RecurrentModel
+from charrnn.scoring.baselines import Blend, missing
+from charrnn.scoring.compare import held_out
+from charrnn.scoring.evaluate import evaluate
+from charrnn.scoring.online import can_learn, learning, score_of
+from charrnn.scoring.surprisal import surprisals
+from charrnn.text.corpus import Corpus
+
+
+def of(corpus: Corpus, model: Model) -> Checkpoint:
+    return Checkpoint(model, corpus.vocabulary, Facts(TextFacts.of(corpus), 1.5, "cpu"), Path("one.safetensors"), 100)
+
+
+@pytest.fixture
+def both(small_corpus: Corpus) -> tuple[Checkpoint, Checkpoint]:
+    """An untrained network, and n-grams."""
+    size = len(small_corpus.vocabulary)
+    network = RecurrentModel(ModelConfig(hidden_size=8), size).eval()
+    counts = fit_ngram(small_corpus.train, size, NgramConfig(order=4, smoothing="mkn"))
+    return of(small_corpus, network), of(small_corpus, counts)
+
+
+def test_a_blend_is_the_weighted_mean(both: tuple[Checkpoint, Checkpoint], small_corpus: Corpus) -> None:
+    """By its logits, and by the faster way that n-grams have."""
+    network, counts = both
+    blend, ids = Blend(network, counts, 0.6), small_corpus.validation[:300]
+    p, q = (np.exp(-surprisals(one.model, ids)) for one in both)
+    np.testing.assert_allclose(np.exp(-surprisals(blend.model, ids)), 0.6 * p + 0.4 * q, rtol=1e-4)
+    tokens = torch.from_numpy(ids[:20].astype(np.int64)).view(2, 10)
+    logits, state = blend.model(tokens)
+    slow = torch.log_softmax(logits[:, :-1], -1).gather(-1, tokens[:, 1:, None])[..., 0]
+    fast, after = next_log_probs(blend.model, tokens[:, :-1], tokens[:, 1:])
+    torch.testing.assert_close(fast, slow, rtol=1e-4, atol=1e-4)
+    assert len(after) == len(state)
+    torch.testing.assert_close(blend.model(tokens[:, -1:], after)[0], logits[:, -1:])
+
+
+def test_what_a_row_needs_to_know(both: tuple[Checkpoint, Checkpoint], small_corpus: Corpus) -> None:
+    blend = Blend(*both, share=0.6)
+    assert (blend.kind, blend.description) == ("mixture", "60% lstm 2x8, 40% mkn order 4")
+    assert (blend.size, blend.facts.fit_seconds, blend.name) == (200, 3.0, "one+one")
+    assert isinstance(both[0].model, RecurrentModel)
+    assert blend.model.parameter_count == both[0].model.parameter_count
+    assert blend.model.entries > 0
+    assert held_out([*both], small_corpus).part == "validation"
+
+
+def test_which_ngrams_a_table_lacks(both: tuple[Checkpoint, Checkpoint], small_corpus: Corpus) -> None:
+    assert [str(one) for one in missing(both, False)] == ["tuned order 9", "mkn order 9", "ml order 9"]
+    counted = fit_ngram(small_corpus.train, len(small_corpus.vocabulary), NgramConfig(order=8, smoothing="mkn"))
+    assert [str(one) for one in missing([of(small_corpus, counted)], True)] == ["tuned order 8", "ml order 8"]
+    assert [str(one) for one in missing(both, False, ("tuned",))] == ["tuned order 9"]
+
+
+def test_what_can_learn_while_it_reads(both: tuple[Checkpoint, Checkpoint], small_corpus: Corpus) -> None:
+    size, train, ids = len(small_corpus.vocabulary), small_corpus.train, small_corpus.validation[:200]
+    for smoothing, can in (("mkn", True), ("ml", True), ("stupid", False), ("longest", False)):
+        order = None if smoothing == "longest" else 3
+        assert can_learn(fit_ngram(train, size, NgramConfig(order=order, smoothing=smoothing))) is can
+    for one in both:
+        assert can_learn(one.model)
+        log_probs = learning(one.model, train).online_log_probs(ids)
+        score = score_of(log_probs, size)
+        assert (score.characters, score.impossible) == (200, 0)
+        assert score.nats == pytest.approx(math.log(size) - log_probs.sum())
+    assert score_of(np.array([-1.0, -math.inf]), 2).impossible == 1
+    assert evaluate(both[1].model, ids).characters == 200

@@ -1,0 +1,73 @@
+"""What is taken for a pair, and how far apart its ends are."""
+
+from charrnn.scoring.pairs import MOST_DISTANCE, find_closings, looks_like_code
+
+CODE = "\nx = {a_b: (c_d, [e_f])}\n" * 3
+"""Makes any text that it stands before look like code."""
+
+
+def found(text: str) -> list[tuple[str, str, int]]:
+    """What closes, its kind, and its distance."""
+    return [(text[one.place : one.place + one.length], one.kind, one.distance) for one in find_closings(text)]
+
+
+def in_code(line: str) -> list[tuple[str, str, int]]:
+    before = find_closings(CODE)
+    text = CODE + line
+    return [
+        (text[one.place : one.place + one.length], one.kind, one.distance)
+        for one in find_closings(text)
+        if one not in before
+    ]
+
+
+def test_brackets_of_each_kind_match_by_themselves() -> None:
+    assert found("(a[b)c] d{}") == [(")", "()", 4), ("]", "[]", 4), ("}", "{}", 1)]
+    assert found("((a) b)") == [(")", "()", 2), (")", "()", 6)]
+    assert found("a) b) (c") == []
+
+
+def test_places_are_those_of_the_text() -> None:
+    (one,) = find_closings("say (it) now")
+    assert (one.place, one.length, one.distance) == (7, 1, 3)
+
+
+def test_quotes_of_prose_end_in_their_paragraph_and_apostrophes_are_none() -> None:
+    prose = '"Go," he said. \'Tis o\' the king\'s "men\nare" \'here\' and "there\n\nnot" so'
+    assert found(prose) == [('"', '""', 4), ('"', '""', 8)]
+    assert found("“Well” he’s") == [("”", "“”", 5)]
+
+
+def test_strings_of_code_stand_on_one_line() -> None:
+    assert in_code("f('a\\'b', \"don't\", r'c') # it's") == [
+        ("'", "''", 5), ('"', '""', 6), ("'", "''", 2), (")", "()", 22),
+    ]  # fmt: skip
+    assert in_code("'open\nclose'") == []
+    assert in_code("a = ''") == [("'", "''", 1)]
+
+
+def test_a_bracket_in_a_string_of_code_is_none() -> None:
+    assert in_code("f('(')") == [("'", "''", 2), (")", "()", 4)]
+    assert in_code("f(a)['x', 'y']") == [(")", "()", 2), ("'", "''", 2), ("'", "''", 2), ("]", "[]", 9)]
+
+
+def test_three_quotes_are_one() -> None:
+    assert in_code('"""A "b".\n\nIt\'s.\n"""') == [('"', '""', 2), ('"', '"""', 15)]
+
+
+def test_tags_close_by_name() -> None:
+    text = '<p class="x">a<br>b<i/> <b>c</b></p> 1 < 2 </q>'
+    assert found(text)[1:] == [("b>", "<>", 2), ("p>", "<>", text.index("</p>") - text.index(">"))]
+
+
+def test_what_stands_too_far_apart_is_none() -> None:
+    text = "(" + "a" * (MOST_DISTANCE - 1)
+    assert found(text + ")") == [(")", "()", MOST_DISTANCE)]
+    assert found(text + "a)") == []
+
+
+def test_what_looks_like_code() -> None:
+    assert looks_like_code(CODE)
+    prose = "To be, or not to be: that is the question that men put to themselves (and none else), or so he says."
+    assert not looks_like_code(prose)
+    assert not looks_like_code("")
