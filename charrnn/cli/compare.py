@@ -103,7 +103,7 @@ def compare(
     from charrnn.cli.compare_display import show, show_copies, show_samples
     from charrnn.cli.compare_models import fitted_ngrams, fitted_on, others_like, with_parts
     from charrnn.cli.compare_online import online_rows, show_online
-    from charrnn.cli.compare_rows import Measuring, blend_of, check_out, structure_in, write_rows
+    from charrnn.cli.compare_rows import Measuring, check_out, structure_in, write_rows
     from charrnn.cli.devices import choose
     from charrnn.cli.novelty_display import sort
     from charrnn.cli.structure_display import show_structure
@@ -139,11 +139,7 @@ def compare(
     fitted = fitted_ngrams(models, text_of_all, baselines == "all") if text_of_all and baselines != "none" else []
     copying = Copying.beside(part, sort(text_of_all), novelty_length) if text_of_all and novelty_length else None
     measuring = Measuring(part, sampling, prime, unknown, copying)
-    rows = [measuring.row(model) for model in models] + [measuring.row(model, is_baseline=True) for model in fitted]
-    together = blend_of(rows) if baselines != "none" else None
-    if together:
-        rows.append(measuring.row(together, is_baseline=True))
-    rows.sort(key=lambda row: row.score.nats_per_char)
+    rows, together = measuring.rows(models, fitted, baselines != "none")
     result: dict[str, Any] = {"static": [row.as_json() for row in rows]}
     if not as_json:
         show(rows, part, corpus)

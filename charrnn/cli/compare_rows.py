@@ -44,6 +44,20 @@ class Measuring:
             row = measure(model, self.part, self.prime, self.sampling, self.unknown, self.copying, scored, written)
         return replace(row, is_baseline=is_baseline)
 
+    def rows(
+        self, models: Sequence[Compared], fitted: Sequence[Compared], is_mixed: bool
+    ) -> tuple[list[Row], Blend | None]:
+        """Models, what was fitted for the table alone, and perhaps the best two mixed; the best first.
+
+        Returns:
+            The rows, and the mixture that one of them is of, if there is one.
+        """
+        rows = [self.row(model) for model in models] + [self.row(model, is_baseline=True) for model in fitted]
+        together = blend_of(rows) if is_mixed else None
+        if together:
+            rows.append(self.row(together, is_baseline=True))
+        return sorted(rows, key=lambda row: row.score.nats_per_char), together
+
 
 def blend_of(rows: Sequence[Row]) -> Blend | None:
     """The best network with the best n-grams; None if there is a mixture, or not both."""

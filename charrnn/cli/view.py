@@ -80,13 +80,13 @@ def view(
     from charrnn.scoring.compare import held_out
     from charrnn.scoring.probes.inside import look_inside
     from charrnn.scoring.probes.predictions import predictions
-    from charrnn.training.history import read_history
+    from charrnn.training.history import history_path, read_history
 
     where = choose(device)
     model = load(find(checkpoint) if checkpoint else newest(FOLDER), where)
     page = _page_path(out, model, force)
     check_writable(page)
-    history = read_history(_history_path(model.path))
+    history = read_history(history_path(model.path))
     corpus = read(locate_all(text), model.facts.text.corpus, model.vocabulary) if text else read_fitted_on(model)
     part = held_out([model], corpus)
     field("model", f"{model.path}: {model.description}")
@@ -130,15 +130,6 @@ def _page_path(out: str | None, model: Checkpoint, force: bool) -> Path:
     return path
 
 
-def _history_path(path: Path) -> Path:
-    """Where the history of the training is, of its last state as of its best."""
-    from charrnn.checkpoint import LAST, PREVIOUS, SUFFIX
-    from charrnn.training.history import history_path
-
-    stem = path.name.removesuffix(SUFFIX).removesuffix(LAST).removesuffix(PREVIOUS)
-    return history_path(path.with_name(stem + SUFFIX))
-
-
 def _network_of(model: Checkpoint) -> tuple[RecurrentModel | None, str]:
     """The network to look into, if there is one, and what to say where it is not all of the model."""
     from charrnn.checkpoint import taken_apart
@@ -164,19 +155,15 @@ def _compared(model: Checkpoint, corpus: Corpus, part: HeldOut, where: torch.dev
 
     from charrnn.checkpoint import checkpoints_in
     from charrnn.cli.checkpoints import FOLDER
-    from charrnn.cli.compare_models import fitted_ngram, others_like, with_parts
-    from charrnn.cli.terminal import progress
+    from charrnn.cli.compare_models import fitted_ngrams, fitted_on, others_like, with_parts
+    from charrnn.cli.compare_rows import Measuring
     from charrnn.config import SamplingConfig
-    from charrnn.scoring.compare import measure
 
     others = others_like(model, checkpoints_in(FOLDER), where)
     models = list(with_parts([model, *(one for one in others if one.vocabulary == model.vocabulary)]))
-    if all(one.kind != "ngram" for one in models):
-        models += fitted_ngram(model, corpus)
+    text_of_all = fitted_on(models, corpus)
+    fitted = fitted_ngrams(models, text_of_all, are_all=False) if text_of_all else []
     some = replace(part, ids=part.ids[:COMPARED])
-    rows = []
-    for one in models:
-        scoring, writing = progress(f"scoring {one.name}", "char"), progress(f"{one.name} writes", "char")
-        with scoring as scored, writing as written:
-            rows.append(measure(one, some, "", SamplingConfig(length=SAMPLE, seed=0), "error", None, scored, written))
-    return sorted(rows, key=lambda row: row.score.nats_per_char), len(some.ids)
+    measuring = Measuring(some, SamplingConfig(length=SAMPLE, seed=0), "", "error", None)
+    rows, _ = measuring.rows(models, fitted, is_mixed=True)
+    return rows, len(some.ids)
