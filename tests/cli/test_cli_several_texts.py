@@ -37,7 +37,7 @@ def test_several_files_are_the_text_that_they_are_together(charrnn: Charrnn, fil
     facts, single = facts_of(files, "a-and-2-more-tuned-3"), facts_of(files, "text-tuned-3")
     assert facts["paths"] == ["novels/a.txt", "novels/b.txt", "c.txt.gz"]
     assert (facts["sha256"], single["paths"]) == (single["sha256"], [])
-    rows = json.loads(charrnn("compare", "a-and-2-more-tuned-3", "text-tuned-3", "--json").out)
+    rows = json.loads(charrnn("compare", "a-and-2-more-tuned-3", "text-tuned-3", "--baselines", "none", "--json").out)
     assert len({row["bits_per_char"] for row in rows}) == 1
     scores = [json.loads(charrnn("score", "text-tuned-3", *names, "--json").out) for names in ((), ("text.txt",))]
     assert {(one["part"], one["bits_per_char"]) for one in scores} == {("validation", rows[0]["bits_per_char"])}
