@@ -37,7 +37,7 @@ def test_documents_are_trained_on_scored_and_compared_by_one_rule(charrnn: Charr
     assert {row["rule"] for row in rows} == {"static, documents"}
     shown = " ".join(charrnn("compare", "lines-lstm", "--novelty-length", 0, "--length", 9).err.split())
     assert "static, each document from the beginning. p:" in shown
-    assert "fitting lines-tuned-9" in shown
+    assert "fitting tuned order 9" in shown
 
 
 def test_the_order_of_documents_makes_no_difference_to_their_score(charrnn: Charrnn, lines: Path) -> None:
