@@ -22,6 +22,7 @@ def test_every_command_that_reads_one(charrnn: Charrnn, bad: Path) -> None:
         ("sample",),  # the newest
         ("score", "bad", "text.txt"),
         ("compare", "bad"),
+        ("view", "bad"),
         ("compare", "text-tuned-3", "bad"),
         ("train", "text.txt", *SMALL, "--out", "new", "--init-from", "bad"),
         ("train", "text.txt", "--resume", bad),
