@@ -186,11 +186,11 @@ def test_goldbergs_counts_are_infinitely_surprised(tiny_shakespeare_corpus: Corp
 
 
 def test_kneser_ney_sums_to_one_everywhere(tiny_shakespeare_corpus: Corpus) -> None:
-    """In every context of the validation part."""
+    """In every context of the first 30,000 characters of the validation part."""
     corpus = tiny_shakespeare_corpus
     model = fit_ngram(corpus.train, len(corpus.vocabulary), NgramConfig())
     worst, state = 0.0, None
-    for ids in np.array_split(corpus.validation.astype(np.int64), 8):
+    for ids in np.array_split(corpus.validation[:30_000].astype(np.int64), 2):
         logits, state = model(torch.from_numpy(ids)[None], state)
         worst = max(worst, (logits.exp().double().sum(-1) - 1).abs().max().item())
     assert worst < 1e-5
