@@ -19,8 +19,8 @@ from charrnn.cli.train_mixture import NETWORK_SHARE
 from charrnn.scoring.baselines import Blend
 from charrnn.scoring.compare import HeldOut
 from charrnn.scoring.compressors import COMPRESSORS, MISSING, bits_after
-from charrnn.scoring.evaluate import Score
-from charrnn.scoring.online import OnlineRow, can_learn, learning, score_of
+from charrnn.scoring.evaluate import Score, score_of
+from charrnn.scoring.online import OnlineRow, can_learn, learning
 from charrnn.text.corpus import Corpus
 
 

@@ -130,10 +130,10 @@ def _score(
     from charrnn.cli.surprisal_display import is_possible, show_surprisals
     from charrnn.cli.terminal import field, print_json, say
     from charrnn.cli.texts import Fitted, locate_all, read, read_fitted_on
-    from charrnn.models.ngram.longest import LongestMatchModel
+    from charrnn.scoring.online import can_learn
 
-    if online and isinstance(model.model, LongestMatchModel):
-        raise UsageError("--online: the longest match cannot count on; say another model")
+    if online and not can_learn(model.model):
+        raise UsageError(f"--online: {model.name} ({model.description}) cannot count on; say another model")
     if model.facts.text.corpus.document_separator and (online or window):
         option = "--online" if online else f"--window {window}"
         raise UsageError(f"{option}: goes on through a text, and {model.name} reads documents; leave it out")

@@ -13,13 +13,10 @@ from charrnn.checkpoint import Checkpoint
 from charrnn.cli.terminal import progress
 from charrnn.cli.texts import read_fitted_on
 from charrnn.facts import ScoreFacts
-from charrnn.models.ngram.fitting import Counted
-from charrnn.models.ngram.longest import LongestMatchModel
-from charrnn.models.ngram.model import NgramModel
 from charrnn.scoring.compare import HeldOut, held_out, json_of
-from charrnn.scoring.dynamic import DynamicEvaluation
 from charrnn.scoring.evaluate import Score, evaluate, evaluate_online, evaluate_windows, facts_of
 from charrnn.scoring.lines import LineScore, by_line
+from charrnn.scoring.online import learning
 from charrnn.scoring.surprisal import surprisals
 from charrnn.scoring.unseen import unseen_in
 from charrnn.text.corpus import Corpus
@@ -148,11 +145,7 @@ def _json_of(score: Score, facts: ScoreFacts) -> dict[str, Any]:
 
 def _online(model: Checkpoint, ids: NDArray[Any]) -> Score:
     """The score of a model that learns while it reads."""
-    counted = model.model
-    if isinstance(counted, NgramModel):  # its file holds no counts, so the text is counted again
-        with progress("counting", "step") as update:
-            again = Counted.of(read_fitted_on(model).train, len(model.vocabulary), counted.config, update)
-        return evaluate_online(again, ids)
-    assert not isinstance(counted, LongestMatchModel)
-    with progress("learning", "char") as update:
-        return evaluate_online(DynamicEvaluation(counted, update), ids)
+    # A file of n-grams holds no counts, so the text is counted again; a network does not need it.
+    train = read_fitted_on(model).train if model.kind == "ngram" else ids[:0]
+    with progress("counting", "step") as counting, progress("learning", "char") as reading:
+        return evaluate_online(learning(model.model, train, counting, reading), ids)

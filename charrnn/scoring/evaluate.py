@@ -201,7 +201,16 @@ def evaluate_online(model: ScoresOnline, ids: NDArray[Any]) -> Score:
         model: what can learn so.
         ids: (N,) the text, N ≥ 1.
     """
-    log_probs = model.online_log_probs(ids).clip(max=0)
+    return score_of(model.online_log_probs(ids), model.vocab_size)
+
+
+def score_of(log_probs: NDArray[np.float64], vocab_size: int) -> Score:
+    """The score of a text.
+
+    Args:
+        log_probs: (N − 1,) nats, of all its characters but the first, which costs log V.
+        vocab_size: V.
+    """
     possible = np.isfinite(log_probs)
-    nats = math.log(model.vocab_size) - float(log_probs[possible].sum())
-    return Score(nats, len(ids), int((~possible).sum()))
+    nats = math.log(vocab_size) - float(log_probs[possible].clip(max=0).sum())
+    return Score(nats, len(log_probs) + 1, int((~possible).sum()))

@@ -6,11 +6,9 @@ ones.
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
@@ -79,15 +77,3 @@ def learning(
         return Counted.of(train, model.vocab_size, model.config, counting)
     assert isinstance(model, nn.Module)
     return DynamicEvaluation(model, reading)
-
-
-def score_of(log_probs: NDArray[np.float64], vocab_size: int) -> Score:
-    """The score of a text.
-
-    Args:
-        log_probs: (N − 1,) nats, of all its characters but the first, which costs log V.
-        vocab_size: V.
-    """
-    possible = np.isfinite(log_probs)
-    nats = math.log(vocab_size) - float(log_probs[possible].clip(max=0).sum())
-    return Score(nats, len(log_probs) + 1, int((~possible).sum()))

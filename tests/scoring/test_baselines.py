@@ -15,8 +15,8 @@ from charrnn.models.ngram.fitting import fit_ngram
 from charrnn.models.recurrent import RecurrentModel
 from charrnn.scoring.baselines import Blend, missing
 from charrnn.scoring.compare import held_out
-from charrnn.scoring.evaluate import evaluate
-from charrnn.scoring.online import can_learn, learning, score_of
+from charrnn.scoring.evaluate import evaluate, score_of
+from charrnn.scoring.online import can_learn, learning
 from charrnn.scoring.surprisal import surprisals
 from charrnn.text.corpus import Corpus
 
