@@ -34,8 +34,8 @@ def show(rows: Sequence[Row], part: HeldOut, corpus: Corpus) -> None:
         sizes = ((facts["parameters"], "p"), (facts["entries"], "n"))
         size = "\n".join(f"{number:,} {unit}" for number, unit in sizes if number)
         table.add_row(
-            f"{label} *" if row.is_baseline else label,
-            _score(row.score.bits_per_char, row.score.impossible_share),
+            _named(label, row),
+            figure(row.score.bits_per_char),
             figure(row.score.nats_per_char),
             size,
             f"{facts['bytes'] / 1e6:.1f} MB",
@@ -91,8 +91,10 @@ def _labels(rows: Sequence[Row]) -> list[str]:
 
 def figure(value: float) -> str:
     """A score as it stands in a table."""
-    return "infinite" if math.isinf(value) else f"{value:.4f}"
+    return "∞" if math.isinf(value) else f"{value:.4f}"
 
 
-def _score(bits: float, impossible_share: float) -> str:
-    return f"{figure(bits)}\np = 0: {percent(impossible_share)}" if impossible_share else figure(bits)
+def _named(label: str, row: Row) -> str:
+    """A model's name in the table, so that 80 columns hold it, with what is to be said of it."""
+    zeros = f"\n(p = 0: {percent(row.score.impossible_share)})" if row.score.impossible else ""
+    return f"{'* ' * row.is_baseline}{label}{zeros}"
