@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SUFFIX = ".html"
 PROBED = 20_000
 """Held-out characters that units, states and gates are measured on."""
-COMPARED = 100_000
+COMPARED = 500_000
 """Held-out characters that models are compared on, at most: `compare` takes all."""
 SAMPLE = 300
 

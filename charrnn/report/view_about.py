@@ -144,7 +144,8 @@ def comparison(
     return {
         "sentence": (
             f"Models of the same text, on {first} {len(part.ids):,} characters ({which}{source}, split {part.split}), "
-            f"{part.rule}; the best first. Samples are of temperature 1; speeds were measured while this page was made."
+            f"{part.rule}; the best first. p = 0: the share of characters that a model takes for impossible. Samples are "
+            "of temperature 1; speeds were measured while this page was made."
         ),
         "rows": [_row(row, checkpoint) for row in rows],
     }
@@ -154,14 +155,14 @@ def _row(row: Row, this: Checkpoint) -> dict[str, Any]:
     facts = row.as_json()
     sizes = ((facts["parameters"], "parameters"), (facts["entries"], "n-grams"))
     bits, nats = row.score.bits_per_char, row.score.nats_per_char
-    impossible = f"infinite: {100 * row.score.impossible_share:.1f}% have probability 0"
+    impossible = f"infinite ({100 * row.score.impossible_share:.1f}% p = 0)"
     return {
         "is_this": row.checkpoint is this,
-        "name": row.checkpoint.name,
-        "description": row.checkpoint.description,
+        "name": row.checkpoint.description if row.is_baseline else row.checkpoint.name,
+        "description": "made for this table" if row.is_baseline else row.checkpoint.description,
         "bits": impossible if math.isinf(bits) else f"{bits:.4f}",
         "nats": "infinite" if math.isinf(nats) else f"{nats:.4f}",
-        "size": ", ".join(f"{number:,} {unit}" for number, unit in sizes if number),
+        "sizes": [f"{number:,} {unit}" for number, unit in sizes if number],
         "file": size(facts["bytes"]),
         "fitted": duration(facts["fit_seconds"]),
         "scoring": f"{facts['chars_per_second']:,}",
