@@ -144,8 +144,8 @@ def comparison(
     return {
         "sentence": (
             f"Models of the same text, on {first} {len(part.ids):,} characters ({which}{source}, split {part.split}), "
-            f"{part.rule}; the best first. p = 0: the share of characters that a model takes for impossible. Samples are "
-            "of temperature 1; speeds were measured while this page was made."
+            f"{part.rule}; the best first. p = 0: the share of characters that a model takes for impossible. "
+            "Samples are of temperature 1; speeds were measured while this page was made."
         ),
         "rows": [_row(row, checkpoint) for row in rows],
     }
