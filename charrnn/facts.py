@@ -83,6 +83,12 @@ class ScoreFacts:
     split: str
     rule: str = "static, full"
 
+    def __str__(self) -> str:
+        how = f"{self.characters:,} characters, split {self.split}, {self.rule}"
+        if self.bits_per_char is None or self.nats_per_char is None:
+            return f"infinite: {100 * self.impossible_share:.1f}% have probability 0; {how}"
+        return f"{self.bits_per_char:.4f} bits per character ({self.nats_per_char:.4f} nats); {how}"
+
 
 @dataclass(frozen=True)
 class Facts:

@@ -14,7 +14,6 @@ from charrnn.text.vocabulary import Vocabulary, name_of
 
 if TYPE_CHECKING:
     from charrnn.checkpoint.listing import Listing, PartFacts
-    from charrnn.facts import ScoreFacts
 
 NAMED = 12
 """Odd characters that are shown by name."""
@@ -30,7 +29,7 @@ def show_checkpoint(listing: Listing) -> None:
     text = facts.text
     paragraph("text", f"{text.source}: {text.characters:,} characters; SHA-256 {text.sha256}")
     paragraph("", f"read and split with {_options(text.corpus)}")
-    paragraph("validation", _score(facts.validation))
+    paragraph("validation", str(facts.validation or "none: nothing was held out"))
     if facts.training:
         paragraph("training", _options(facts.training))
     steps = "" if facts.step is None else f", {facts.step:,} steps"
@@ -76,15 +75,6 @@ def _show_vocabulary(vocabulary: Vocabulary) -> None:
     if odd:
         more = f" and {len(odd) - NAMED:,} more" if len(odd) > NAMED else ""
         paragraph("", f"and {', '.join(map(name_of, odd[:NAMED]))}{more}")
-
-
-def _score(score: ScoreFacts | None) -> str:
-    if score is None:
-        return "none: nothing was held out"
-    rule = f"{score.characters:,} characters, split {score.split}, {score.rule}"
-    if score.bits_per_char is None or score.nats_per_char is None:
-        return f"infinite: {100 * score.impossible_share:.1f}% have probability 0; {rule}"
-    return f"{score.bits_per_char:.4f} bits per character ({score.nats_per_char:.4f} nats); {rule}"
 
 
 def _options(config: CorpusConfig | TrainingConfig) -> str:

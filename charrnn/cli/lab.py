@@ -56,6 +56,8 @@ def lab(
         raise UsageError(f"{name}: is no experiment; there are {', '.join(EXPERIMENTS)}")
     if text and not entry.reads_text:
         raise UsageError(f"--text {text[0]}: {name} makes up what it reads; leave it out")
+    if device not in ("auto", "cpu") and not entry.trains:
+        raise UsageError(f"--device {device}: {name} counts, on the CPU alone; leave it out")
     from charrnn.cli.devices import choose
     from charrnn.cli.terminal import field, print_json, quoted
     from charrnn.cli.texts import locate_all, read, show_text

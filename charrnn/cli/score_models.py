@@ -43,11 +43,11 @@ def _show_one(found: Attribution) -> None:
     table = _table("model")
     for header in ("bits/char", "nats/char", "perplexity", "bits in all", "behind", "posterior"):
         table.add_column(header, justify="right")
-    best = found.ranked[0][1].bits
+    best, models = found.ranked[0][1].bits, [model for model, _ in found.ranked]
     for (model, score), posterior in zip(found.ranked, found.posteriors, strict=True):
         behind = "" if score.bits == best else figure(score.bits - best, 1)
         cells = (figure(score.bits_per_char), figure(score.nats_per_char), figure(score.perplexity, 3))
-        table.add_row(one_line(model.name), *cells, figure(score.bits, 1), behind, _share(posterior))
+        table.add_row(_name(model, models), *cells, figure(score.bits, 1), behind, _share(posterior))
     how = "each document from the beginning" if found.documents else "one full pass"
     field("text", f"{found.source}: {found.characters:,} characters ({found.unseen.part}), static, {how}")
     console().print(table)
@@ -55,22 +55,28 @@ def _show_one(found: Attribution) -> None:
 
 
 def _show_several(found: Sequence[Attribution]) -> None:
-    names = [one_line(model.name) for model, _ in sorted(found[0].ranked, key=lambda pair: str(pair[0].path))]
+    models = sorted((model for model, _ in found[0].ranked), key=lambda model: str(model.path))
     table = _table("text, bits/char")
-    for header in ("characters", *names):
+    for header in ("characters", *(_name(model, models) for model in models)):
         table.add_column(header, justify="right", overflow="fold")
     table.add_column("likeliest", overflow="fold")
     for header in ("by bits", "posterior"):
         table.add_column(header, justify="right")
     for one in found:
-        scores = {one_line(model.name): figure(score.bits_per_char) for model, score in one.ranked}
-        likeliest = one_line(one.likeliest.name) if one.likeliest else "none"
+        scores = {model.path: figure(score.bits_per_char) for model, score in one.ranked}
+        likeliest = _name(one.likeliest, models) if one.likeliest else "none"
         lead = "" if math.isnan(one.lead) else figure(one.lead, 1)
-        cells = [scores[name] for name in names]
+        cells = [scores[model.path] for model in models]
         table.add_row(one_line(one.source), f"{one.characters:,}", *cells, likeliest, lead, _share(one.posteriors[0]))
     console().print(table)
     how = "static, each document from the beginning" if found[0].documents else "static, one full pass each"
     console().print(f"\n{how}; posterior: of the likeliest, if all models were as likely before.", soft_wrap=True)
+
+
+def _name(model: Checkpoint, models: Sequence[Checkpoint]) -> str:
+    """Of one of several models: its path where another one in another folder has the same name."""
+    is_only = [other.name for other in models].count(model.name) == 1
+    return one_line(model.name if is_only else str(model.path))
 
 
 def _table(first: str) -> Table:
@@ -83,7 +89,8 @@ def _verdict(found: Attribution) -> str:
     if found.likeliest is None:
         return "none: each of them gives some character probability 0"
     ahead = "infinitely many" if math.isinf(found.lead) else f"{found.lead:,.1f}"
-    return f"{found.likeliest.name}, by {ahead} bits in all (posterior {_share(found.posteriors[0])}, equal priors)"
+    name = _name(found.likeliest, [model for model, _ in found.ranked])
+    return f"{name}, by {ahead} bits in all (posterior {_share(found.posteriors[0])}, equal priors)"
 
 
 def _share(value: float | None) -> str:

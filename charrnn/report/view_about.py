@@ -9,7 +9,6 @@ from typing import Any
 
 from charrnn.checkpoint import Checkpoint
 from charrnn.config import ModelConfig
-from charrnn.facts import ScoreFacts
 from charrnn.report.view_pictures import training_picture
 from charrnn.scoring.compare import HeldOut, Row
 from charrnn.training.history import Record
@@ -44,7 +43,7 @@ def head(checkpoint: Checkpoint) -> dict[str, Any]:
         "Model": ", ".join((checkpoint.description, *sizes)),
         "Reads": vocabulary,
         "Text": f"{text.source}, {text.characters:,} characters",
-        "Held out": _score(facts.validation),
+        "Held out": str(facts.validation or "nothing"),
         "Fitted": f"in {duration(facts.fit_seconds)} on {facts.device}{steps}",
         "Seed": seed,
         "Versions": ", ".join(f"{name} {version}" for name, version in facts.versions.items()),
@@ -73,15 +72,6 @@ def _sentence(checkpoint: Checkpoint) -> str:
         share = f"{100 * score.impossible_share:.1f}%"
         return f"{what}. {share} of the held-out characters have probability 0, so it is infinitely surprised."
     return f"{what}. On held-out text it needs {score.bits_per_char:.3f} bits per character."
-
-
-def _score(score: ScoreFacts | None) -> str:
-    if score is None:
-        return "nothing"
-    rule = f"{score.characters:,} characters, split {score.split}, {score.rule}"
-    if score.bits_per_char is None or score.nats_per_char is None:
-        return f"infinite: {100 * score.impossible_share:.1f}% have probability 0; {rule}"
-    return f"{score.bits_per_char:.4f} bits per character ({score.nats_per_char:.4f} nats); {rule}"
 
 
 def training(records: Sequence[Record]) -> dict[str, Any] | None:

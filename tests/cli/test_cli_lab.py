@@ -80,3 +80,7 @@ def test_a_training_that_explodes(charrnn: Charrnn, folder: Path, monkeypatch: p
     assert failed.status == 1
     advice = "say another --seed, or another --text"
     assert failed.err.splitlines()[-1] == f"charrnn: memory: after step 3: the loss is 99; {advice}"
+
+
+def test_counts_are_on_no_device(charrnn: Charrnn) -> None:
+    assert charrnn("lab", "ngrams", "--device", "cuda").failed_with(2, "--device cuda: ngrams counts, on the CPU alone")

@@ -129,3 +129,17 @@ def test_what_makes_no_sense(charrnn: Charrnn, authors: Path) -> None:
     assert charrnn("score", A, B, "--text", "odd.txt").failed_with(1, "no character of it is known to all models")
     assert charrnn("ngram", "a.txt", "--lower", "--out", "low").status == 0
     assert charrnn("score", "low", "b", "--text", "his.txt").failed_with(1, "low and b differ in --lower")
+
+
+def test_models_of_one_name_in_two_folders(charrnn: Charrnn, authors: Path) -> None:
+    """In the table of several texts both columns once had the figures of one of them."""
+    for name in "ab":
+        (authors / name).mkdir()
+        (authors / f"checkpoints/{name}.safetensors").rename(authors / name / "it.safetensors")
+    result = charrnn("score", "a/it.safetensors", "b/it.safetensors", "--text", "hers.txt", "--text", "his.txt")
+    shown = {
+        line.split()[0]: line.split() for line in result.err.splitlines() if "hers.txt" in line or "his.txt" in line
+    }
+    assert shown["hers.txt"][2] != shown["hers.txt"][3]
+    assert shown["hers.txt"][4].startswith("a/")
+    assert shown["his.txt"][4].startswith("b/")
