@@ -170,7 +170,8 @@ def _train(
         spent = time.perf_counter() - started + kept_back
         padding = streams_of(ids, source.documents, training.batch_size, training.seq_length, is_fixed).padding
         recipe = with_budget(model, training, begun.said, len(ids), where, spent, begun.with_ngram, ranks, padding)
-        with_steps = replace(recipe.training, minutes=training.minutes)  # which are said instead of the minutes
+        # Its length is said in steps, instead of the minutes, or of the epochs that a short text is held to.
+        with_steps = replace(recipe.training, minutes=training.minutes, epochs=training.epochs)
         chosen = f"{changed(model, recipe.model)} {changed(training, with_steps)}".strip()
         if ranks.is_first:
             forget_last(path)

@@ -126,3 +126,11 @@ def test_the_line_that_repeats_a_run_does(charrnn: Charrnn, monkeypatch: pytest.
     assert "--minutes" not in options[1]
     words = [*options[1].split(), "--hidden", 8, "--layers", 1]
     assert charrnn("train", "text.txt", *words, "--out", "again").status == 0
+
+
+def test_more_minutes_than_a_short_text_is_worth(charrnn: Charrnn, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They once were "say at most one of them": such a text is read so many times at most, and not for the minutes."""
+    monkeypatch.setattr("charrnn.training.recipes.MOST_EPOCHS", 0.01)
+    result = charrnn("train", "text.txt", "--hidden", 8, "--minutes", 0.02)
+    assert result.status == 0, result.err
+    assert "less than that: 0.01 readings of the text" in result.err
