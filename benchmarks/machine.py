@@ -1,4 +1,4 @@
-"""The machine that a result was measured on, in words: processor, cores, memory, versions, GPU."""
+"""The machine that a result was measured on, in words: processor and instruction set, memory, versions, GPU."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from pathlib import Path
 
 import torch
 
+from charrnn.models.kernels.processor import instruction_set
+
 
 def machine() -> dict[str, object]:
     """What a reader must know to make anything of a time."""
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     return {
         "processor": _processor(),
+        "instruction_set": instruction_set(),
+        "threads": torch.get_num_threads(),
         "cores": os.cpu_count(),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
         "gpu": gpu,

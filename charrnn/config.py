@@ -31,6 +31,7 @@ LARGEST_INTEGER = 2**31 - 1
 """What every library below takes for an integer."""
 MOST_LAYERS = 1000
 MOST_NETWORKS = 100
+MOST_THREADS = 1024
 
 
 def at_least(low: float) -> Check:
@@ -66,6 +67,27 @@ def not_empty(value: str) -> str | None:
 def none_empty(values: tuple[str, ...]) -> str | None:
     """Accept texts that have a character each."""
     return None if all(values) else "must not be empty"
+
+
+def parse_replanned(value: str | None) -> tuple[tuple[int, int], ...]:
+    """The pairs of `--replanned 300:1500,600:1200`: until step 300 the plan was 1500 steps, until step 600 it was 1200.
+
+    Raises:
+        ValueError: it is not of this form.
+    """
+    pairs = [tuple(map(int, pair.split(":"))) for pair in value.split(",")] if value else []
+    return tuple((until, steps) for until, steps in pairs)
+
+
+def replans(value: str) -> str | None:
+    """Accept what `parse_replanned` reads, in ascending order."""
+    try:
+        pairs = parse_replanned(value)
+    except ValueError:
+        pairs = ()
+    untils = [until for until, _ in pairs]
+    is_good = pairs and untils == sorted(set(untils)) and all(0 < until < steps for until, steps in pairs)
+    return None if is_good else "must be pairs STEP:STEPS in ascending order, such as 300:1500,600:1200"
 
 
 @dataclass(frozen=True)
@@ -239,6 +261,11 @@ class TrainingConfig(Checked):
     """Truncated BPTT. At most one of `steps`, `epochs` and `minutes` is set."""
 
     steps: int | None = option(None, "How many steps to train, instead of --minutes.", check=between(1))
+    replanned: str | None = option(
+        None, "With --steps, repeat a --minutes run that changed its number of steps on the way: STEP:STEPS,..., as "
+        "that run printed it (default: no change).",
+        check=replans,
+    )  # fmt: skip
     epochs: float | None = option(None, "How often to read the training part, instead of --minutes.", check=above(0))
     minutes: float | None = option(
         None, "How long to take in all, final validation included. Size, dropout and batch are chosen for it, where "
@@ -266,6 +293,11 @@ class TrainingConfig(Checked):
         "auto", "Of matrix products in training: float32, bfloat16, float16; auto: what the machine is fast at.",
         check=OneOf(PRECISIONS),
     )  # fmt: skip
+    threads: int | None = option(
+        None, "Train with exactly N threads on a CPU, for results that are the same bit for bit each time (default: as "
+        "many as are fastest, measured again when the load of the machine changes).",
+        check=between(1, MOST_THREADS),
+    )  # fmt: skip
     seed: int = option(0, "Seed of the first weights and of dropout.", check=between(0))
 
     def __post_init__(self) -> None:
@@ -273,6 +305,8 @@ class TrainingConfig(Checked):
         super().__post_init__()
         if sum(value is not None for value in (self.steps, self.epochs, self.minutes)) > 1:
             raise UsageError("--steps, --epochs, --minutes: say at most one of them")
+        if self.replanned and not self.steps:
+            raise UsageError(f"--replanned {self.replanned}: needs the number of steps; add --steps N")
         if self.minutes and self.warmup_steps < LEAST_MEASURED_STEPS:
             raise UsageError(
                 f"--minutes measures the speed during the warm-up; say --warmup-steps {LEAST_MEASURED_STEPS} or more"

@@ -91,6 +91,25 @@ class ScoreFacts:
 
 
 @dataclass(frozen=True)
+class ComputeFacts:
+    """What a network was trained with on its device, on which the last bits of its weights may depend.
+
+    Attributes:
+        instruction_set: of the processor, as PyTorch used it.
+        threads: all numbers of threads that steps were taken with.
+        precision: of matrix products, such as bfloat16.
+    """
+
+    instruction_set: str
+    threads: tuple[int, ...]
+    precision: str
+
+    def __str__(self) -> str:
+        threads = " and ".join(map(str, self.threads)) + (" thread" if self.threads == (1,) else " threads")
+        return f"{self.instruction_set}, {threads}, {self.precision}"
+
+
+@dataclass(frozen=True)
 class Facts:
     """What is known of how a model came to be.
 
@@ -102,6 +121,7 @@ class Facts:
         training: settings, for a network.
         step: how many steps were taken, for a network.
         command: the command line.
+        compute: what a network was trained with.
         versions: of charrnn, torch and Python.
     """
 
@@ -112,6 +132,7 @@ class Facts:
     training: TrainingConfig | None = None
     step: int | None = None
     command: tuple[str, ...] = ()
+    compute: ComputeFacts | None = None
     versions: dict[str, str] = field(default_factory=versions)
 
 
@@ -133,6 +154,7 @@ class ProgressFacts:
         best_impossible: see there.
         seconds: that it took so far.
         halvings: how often the learning rate was halved, because the loss exploded.
+        earlier_plans: until which step each plan before held, and its number of steps.
     """
 
     model: ModelConfig
@@ -148,6 +170,7 @@ class ProgressFacts:
     best_impossible: int
     seconds: float
     halvings: int = 0
+    earlier_plans: tuple[tuple[int, ...], ...] = ()
 
     def check(self) -> None:
         """Raise ValueError at the first number that no training has; the message names it."""
@@ -168,6 +191,17 @@ class ProgressFacts:
         ):
             if not low <= found <= high:
                 raise ValueError(f"progress.{name}: expected a number from {low:d} to {high}, found {found!r:.50}")
+
+        last = 0
+        for pair in self.earlier_plans:
+            if len(pair) != 2 or not last < pair[0] <= min(self.number, pair[1], LARGEST_INTEGER):
+                raise ValueError(f"progress.earlier_plans: expected ascending steps of plans, found {pair!r:.50}")
+            last = pair[0]
+
+    @property
+    def earlier(self) -> tuple[tuple[int, int], ...]:
+        """`earlier_plans`, after `check`."""
+        return tuple((until, steps) for until, steps in self.earlier_plans)
 
     @property
     def _plan(self) -> tuple[int, int, int]:

@@ -68,9 +68,10 @@ def _check_beginning(path: Path) -> int:
         raise CheckpointError(f"{path}: its name is not UTF-8, which safetensors cannot open; rename it, or its folder")
     size = path.stat().st_size
     with path.open("rb") as file:
-        begin = file.read(LENGTH)
+        begin, brace = file.read(LENGTH), file.read(1)
     for its, name in OTHERS.items():
-        if begin.startswith(its):
+        # A header of 1,152 bytes begins like a pickle, by its length; but then a JSON object follows.
+        if begin.startswith(its) and brace != b"{":
             raise CheckpointError(
                 f"{path}: expected a safetensors file, found {name}, which charrnn does not open: that could run code; "
                 "name a checkpoint that charrnn has made"

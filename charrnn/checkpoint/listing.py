@@ -98,6 +98,7 @@ class Listing:
             "vocabulary": None if vocabulary.is_bytes else list(vocabulary.characters or ()),
             "text": asdict(facts.text),
             "training": asdict(facts.training) if facts.training else None,
+            "compute": asdict(facts.compute) if facts.compute else None,
             "validation": asdict(facts.validation) if facts.validation else None,
             "progress": asdict(self.ongoing.facts) if self.ongoing else None,
             "command": facts.command,

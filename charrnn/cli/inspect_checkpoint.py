@@ -33,7 +33,8 @@ def show_checkpoint(listing: Listing) -> None:
     if facts.training:
         paragraph("training", _options(facts.training))
     steps = "" if facts.step is None else f", {facts.step:,} steps"
-    paragraph("fitted", f"in {facts.fit_seconds:,.1f} s on {facts.device}{steps}")
+    how = f" ({facts.compute})" if facts.compute else ""
+    paragraph("fitted", f"in {facts.fit_seconds:,.1f} s on {facts.device}{how}{steps}")
     paragraph("versions", ", ".join(f"{name} {version}" for name, version in facts.versions.items()))
     paragraph("command", " ".join(map(quoted_word, facts.command)) or "not known")
     _show_progress(listing)

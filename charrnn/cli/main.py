@@ -65,6 +65,7 @@ def main() -> None:
         with command.make_context("charrnn", _with_resume_from(sys.argv[1:])) as context:
             command.invoke(context)
         sys.stdout.flush()
+        _show_notice()
         status = 0
     except typer.Exit as done:
         status = done.exit_code
@@ -139,6 +140,14 @@ def _options(
 def _command_path(error: Exception) -> str:
     context = getattr(error, "ctx", None)
     return str(context.command_path) if context else "charrnn"
+
+
+def _show_notice() -> None:
+    """Say what is slower on this machine than it need be, after the command that was asked for."""
+    compiled = sys.modules.get("charrnn.models.kernels.compiled")
+    message = compiled.notice() if compiled and is_first() else None
+    if message:
+        print("charrnn: note:", message, file=sys.stderr)
 
 
 def _fail(error: Exception, message: str, status: int) -> int:

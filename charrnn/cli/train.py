@@ -148,7 +148,7 @@ def _train(
     from charrnn.training.distributed import Ranks
     from charrnn.training.keeping import Keeper
     from charrnn.training.mixing import divide
-    from charrnn.training.recipes import Recipe, with_budget
+    from charrnn.training.recipes import Recipe, machine_reasons, with_budget
     from charrnn.training.recording import Recorder
     from charrnn.training.several import train_all
     from charrnn.training.watching import Watch
@@ -165,7 +165,7 @@ def _train(
         ids = mixing.divided.rest if mixing else divide(ids, len(source.vocabulary)).rest
     kept_back, is_fixed = mixing.reserved if mixing else 0.0, where.type == "cuda"
     model, training, chosen = begun.model, begun.training, None
-    recipe = Recipe(model, training, ())
+    recipe = Recipe(model, training, machine_reasons(training, where))
     if not begun.resumed:
         spent = time.perf_counter() - started + kept_back
         padding = streams_of(ids, source.documents, training.batch_size, training.seq_length, is_fixed).padding

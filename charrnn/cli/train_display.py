@@ -134,17 +134,28 @@ class TrainDisplay:
             self._report(look)
 
     def _show_plan(self, plan: Plan) -> None:
-        self.plan = plan
+        before, self.plan = self.plan, plan
+        if plan.earlier and before:
+            faster = "faster" if plan.steps > before.steps else "slower"
+            instead = f"{plan.steps:,} steps instead of {before.steps:,}: this machine has become {faster}"
+            field("plan", f"{instead}{self._repeats(plan)}")
+            return
         epochs = plan.steps / self.streams.steps_per_epoch
         when = f"every {plan.validate_every:,}" if plan.validate_every < plan.steps else "at the end"
         how = f"{plan.steps:,} steps ({epochs:.2g} epochs), validation {when}"
-        if self.keeper.config.minutes and self.repeat is not None:
-            again = f"--steps {plan.steps} {self.repeat}".strip()
-            how += f"; `{again}` repeats this run"
+        how += self._repeats(plan)
         whole = len(self.keeper.corpus.validation)
         if plan.val_characters < whole:
             how += f"; to stay in time, validation reads {plan.val_characters:,} of {whole:,} characters"
         field("plan", how)
+
+    def _repeats(self, plan: Plan) -> str:
+        """The options that give the same steps without a clock; of several networks each may have a plan of its own."""
+        if not self.keeper.config.minutes or self.repeat is None or (plan.earlier and self.networks > 1):
+            return ""
+        before = ",".join(f"{until}:{steps}" for until, steps in plan.earlier)
+        again = " ".join(filter(None, (f"--steps {plan.steps}", before and f"--replanned {before}", self.repeat)))
+        return f"; `{again}` repeats this run"
 
     def _report(self, look: Look) -> None:
         """Print a line, and a sample; where a picture shows the rest, only after validations and at the end."""

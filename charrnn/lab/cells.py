@@ -139,7 +139,7 @@ def _train(bench: Bench, size: Size, config: TrainingConfig, network: RecurrentM
             continue
         if size.minutes:
             left = round((60 * size.minutes - seconds) * step.number / seconds)
-            training.plan = replace(training.plan, steps=step.number + max(0, left))
+            training.plan = replace(training.plan, steps=step.number + max(0, left), earlier=())
         steps = training.plan.steps
         bench.watch(f"{network.config}", step.number, steps)
         if (len(points) + 1) / size.points <= step.number / steps < 1:

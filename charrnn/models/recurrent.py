@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from charrnn.config import ModelConfig
 from charrnn.models.cells import Cell, make_cell
@@ -17,6 +18,9 @@ from charrnn.models.language_model import State
 from charrnn.models.packing import PackedStepper, packed, read
 from charrnn.models.recorded import RecordedStepper
 from charrnn.models.stepping import PlainStepper, Stepper
+
+HEAD_MULTIPLE = 16
+"""Of outputs, see `RecurrentModel._logits`."""
 
 
 class LayerRead(NamedTuple):
@@ -104,7 +108,18 @@ class RecurrentModel(nn.Module):
             x = x + y if self.config.residual and y.shape == x.shape else y
             after.append(new)
         with torch.autocast(x.device.type, enabled=False):  # a logit has few digits to lose
-            return self.head(x), tuple(after)
+            return self._logits(x), tuple(after)
+
+    def _logits(self, x: Tensor) -> Tensor:
+        """The head, with as many outputs as MKL computes alike with any number of threads: a multiple of 16.
+
+        With 65, say, four threads sum in another order than three, and a training would depend on their number.
+        """
+        missing = -self.vocab_size % HEAD_MULTIPLE
+        if x.device.type != "cpu" or not missing:
+            return self.head(x)  # type: ignore[no-any-return]
+        weight = functional.pad(self.head.weight, (0, 0, 0, missing))
+        return functional.linear(x, weight, functional.pad(self.head.bias, (0, missing)))[..., : self.vocab_size]
 
     @property
     def unit_groups(self) -> tuple[str, ...]:

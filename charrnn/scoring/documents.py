@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from charrnn.models.kernels.pace import Pace, pace_for
 from charrnn.models.language_model import LanguageModel, State, next_log_probs
 from charrnn.text.documents import Documents
 
@@ -34,14 +35,15 @@ def log_probs_of(model: LanguageModel, ids: NDArray[Any], documents: Documents) 
         ids: (N,) the text, N ≥ 1.
         documents: what tells them apart.
     """
-    starts = documents.starts(ids)
+    starts, pace = documents.starts(ids), pace_for()
     ends = np.append(starts[1:], len(ids))
     for group in _groups(starts, ends):
         for begins, lengths in _batches(starts[group], (ends - starts)[group]):
             if len(begins) == 1:
-                yield from _of_one(model, ids[begins[0] : begins[0] + lengths[0]], documents.start, int(begins[0]))
+                one = ids[begins[0] : begins[0] + lengths[0]]
+                yield from _of_one(model, one, documents.start, int(begins[0]), pace)
             else:
-                yield _of_several(model, ids, begins, lengths, documents.start)
+                yield _of_several(model, ids, begins, lengths, documents.start, pace)
 
 
 def _groups(starts: NDArray[np.int64], ends: NDArray[np.int64]) -> Iterator[slice]:
@@ -66,24 +68,31 @@ def _batches(
         at += len(some)
 
 
-def _of_one(model: LanguageModel, ids: NDArray[Any], start: int, at: int) -> Iterator[Found]:
+def _of_one(model: LanguageModel, ids: NDArray[Any], start: int, at: int, pace: Pace) -> Iterator[Found]:
     state: State | None = None
     before = start
     for begin in range(0, len(ids), PIECE):
         targets = torch.from_numpy(ids[begin : begin + PIECE].astype(np.int64))
         tokens = torch.cat((torch.tensor([before]), targets[:-1]))
-        log_probs, state = next_log_probs(model, tokens[None], targets[None], state)
+        with pace.piece(len(tokens)):
+            log_probs, state = next_log_probs(model, tokens[None], targets[None], state)
         before = int(targets[-1])
         yield np.arange(at + begin, at + begin + len(targets)), log_probs.flatten()
 
 
 def _of_several(
-    model: LanguageModel, ids: NDArray[Any], begins: NDArray[np.int64], lengths: NDArray[np.int64], start: int
+    model: LanguageModel,
+    ids: NDArray[Any],
+    begins: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    start: int,
+    pace: Pace,
 ) -> Found:
     offsets = np.arange(lengths.max())
     places = (begins[:, None] + offsets).clip(max=len(ids) - 1)
     targets = torch.from_numpy(ids[places].astype(np.int64))
     tokens = torch.cat((torch.full((len(targets), 1), start), targets[:, :-1]), 1)
-    log_probs, _ = next_log_probs(model, tokens, targets)
+    with pace.piece(tokens.numel()):
+        log_probs, _ = next_log_probs(model, tokens, targets)
     inside = offsets < lengths[:, None]
     return places[inside], log_probs[torch.from_numpy(inside).to(log_probs.device)]

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from charrnn.errors import ModelError, TextError
 from charrnn.facts import ScoreFacts
+from charrnn.models.kernels.pace import pace_for
 from charrnn.models.language_model import LanguageModel, ScoresOnline, next_log_probs
 from charrnn.scoring.surprisal import PIECE, Progress, log_prob_pieces
 from charrnn.text.documents import Documents
@@ -164,7 +165,7 @@ def evaluate_windows(model: LanguageModel, ids: NDArray[Any], window: int, progr
     """
     if len(ids) < 2:
         raise TextError("there are no held-out characters to score; say a larger --val-fraction")
-    total = Score(0.0, 0)
+    total, pace = Score(0.0, 0), pace_for()
     rows = max(1, PIECE // window)
     for begin in range(0, len(ids) - 1, rows * window):
         part = torch.from_numpy(ids[begin : begin + rows * window + 1].astype(np.int64))
@@ -174,7 +175,9 @@ def evaluate_windows(model: LanguageModel, ids: NDArray[Any], window: int, progr
             (part[whole:-1][None], part[whole + 1 :][None]),
         ):
             if targets.numel():
-                total += _scored(next_log_probs(model, tokens, targets)[0])
+                with pace.piece(tokens.numel()):
+                    log_probs, _ = next_log_probs(model, tokens, targets)
+                total += _scored(log_probs)
         if progress:
             progress(begin + len(part), len(ids))
     return total

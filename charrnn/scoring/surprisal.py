@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from charrnn.errors import ModelError
+from charrnn.models.kernels.pace import pace_for
 from charrnn.models.language_model import LanguageModel, ScoresNext, State, next_log_probs
 from charrnn.scoring.documents import log_probs_of
 from charrnn.text.documents import Documents
@@ -90,7 +91,9 @@ def _in_order(model: LanguageModel, ids: NDArray[Any], piece: int | None) -> Ite
     if len(ids):
         yield np.zeros(1, np.int64), torch.tensor([-math.log(model.vocab_size)], dtype=torch.float64)
     state: State | None = None
+    pace = pace_for()
     for begin in range(0, len(ids) - 1, piece):
         window = torch.from_numpy(ids[begin : begin + piece + 1].astype(np.int64))[None]
-        log_probs, state = next_log_probs(model, window[:, :-1], window[:, 1:], state)
+        with pace.piece(window.numel()):
+            log_probs, state = next_log_probs(model, window[:, :-1], window[:, 1:], state)
         yield np.arange(begin + 1, begin + window.shape[1]), log_probs[0]

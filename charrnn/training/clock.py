@@ -15,6 +15,10 @@ from charrnn.training.schedule import AIM, MEASURED_SHARE, Plan, plan_minutes
 
 UNTIMED_STEPS = 3
 """The first steps are slow: they allocate, and a GPU's third is recorded."""
+CHECKS = 16
+"""How often in a budget the plan is compared with the time that is left."""
+LATE, EARLY = 0.03, 0.05
+"""Share of the budget by which the end may be expected after or before the aim without a change of the plan."""
 PROBE_CHARACTERS = 2000
 """Characters scored to find out how long a validation takes."""
 
@@ -32,6 +36,40 @@ class Clock:
         self.begun, self.budget, self.untimed = begun, budget, number + UNTIMED_STEPS
         self.first = self.latest = time.perf_counter()
         self.validation = self.validations = 0.0
+        self.mark(number)
+
+    def mark(self, number: int) -> None:
+        """Begin to measure the speed for the next comparison, after so many steps."""
+        self.marked = (time.perf_counter(), self.validations, number)
+
+    def refit(self, number: int, plan: Plan) -> int | None:
+        """How many steps in all fit into the budget by the speed since the last comparison.
+
+        Args:
+            number: steps taken.
+            plan: as it is.
+
+        Returns:
+            None where it is not yet time to compare, or the plan fits.
+        """
+        now, (marked, validations, before) = time.perf_counter(), self.marked
+        if not self.budget or now - marked < self.budget / CHECKS or number == before:
+            return None
+        per_step = max(1e-9, now - marked - (self.validations - validations)) / (number - before)
+        self.mark(number)
+        still = sum(plan.validates_after(step) for step in self._ends(number, plan))
+        left = self.begun + AIM * self.budget - now - still * self.validation
+        over = (plan.steps - number) * per_step - left
+        if -EARLY * self.budget <= over <= LATE * self.budget:
+            return None
+        steps = number + max(1, int(left / per_step))
+        return steps if steps != plan.steps else None
+
+    @staticmethod
+    def _ends(number: int, plan: Plan) -> list[int]:
+        """The steps after which a validation may come."""
+        every = plan.validate_every
+        return [*range((number // every + 1) * every, plan.steps, every), plan.steps]
 
     def tick(self, number: int) -> None:
         """Take down that a step was taken, by how many there were."""
@@ -82,4 +120,5 @@ class Clock:
             config.validate_every,
         )
         self.validation = plan.val_characters * per_character
+        self.mark(number)
         return plan

@@ -19,8 +19,9 @@ from torch import Tensor
 from charrnn.checkpoint import PREVIOUS, Ongoing, below, fill, last_path, save
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.errors import CheckpointError
-from charrnn.facts import Facts, ProgressFacts, ScoreFacts, TextFacts
+from charrnn.facts import ComputeFacts, Facts, ProgressFacts, ScoreFacts, TextFacts
 from charrnn.models.ensemble import Network, as_one
+from charrnn.models.kernels.processor import instruction_set
 from charrnn.models.mixture import MixtureModel
 from charrnn.models.recurrent import RecurrentModel
 from charrnn.scoring.evaluate import Score, evaluate, facts_of
@@ -55,6 +56,7 @@ class Keeper:
         is_mixed: whether a mixture has taken its place.
         is_kept: whether it is what was best or finished last.
         halvings: how often the learning rate was halved, because the loss exploded.
+        threads: the numbers of threads that took steps before the present network, or before it was resumed.
         saved_at: `time.perf_counter()` when the last state was saved.
         saved_step: after which step that was.
     """
@@ -79,6 +81,7 @@ class Keeper:
         self.facts: Facts | None = None
         self.tell, self.is_mixed, self.is_kept = tell, False, False
         self.steps_of_finished = self.halvings = 0
+        self.threads: set[int] = set()
 
     @property
     def last_path(self) -> Path:
@@ -132,6 +135,7 @@ class Keeper:
     def finish(self) -> None:
         """Put the network beside those that were finished before."""
         assert self.best_state
+        self.threads |= self.training.pace.used
         self.finished.append(self.best_state)
         self.steps_of_finished += self.best_step
         self.score = self.best
@@ -216,6 +220,7 @@ class Keeper:
             number=training.number,
             due=training.due,
             plan=(plan.steps, plan.validate_every, plan.val_characters) if plan else None,
+            earlier_plans=plan.earlier if plan else (),
             best_step=self.best_step,
             best_nats=best.nats if best else None,
             best_characters=best.characters if best else 0,
@@ -259,6 +264,11 @@ class Keeper:
             training=self.config,
             step=steps,
             command=self.command,
+            compute=ComputeFacts(
+                instruction_set(),
+                tuple(sorted(self.threads | self.training.pace.used)),
+                str(self.training.dtype).removeprefix("torch."),
+            ),
         )
 
     def score_facts(self, score: Score) -> ScoreFacts:

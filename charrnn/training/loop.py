@@ -16,8 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from charrnn.config import TrainingConfig
+from charrnn.config import TrainingConfig, parse_replanned
 from charrnn.errors import DivergedError
+from charrnn.models.kernels.pace import Pace, fixed_pace, pace_for
 from charrnn.models.language_model import State
 from charrnn.models.recurrent import RecurrentModel
 from charrnn.scoring.evaluate import Score, evaluate
@@ -66,6 +67,7 @@ class Training:
         updates: what changes the weights.
         due: whether a validation is still to come after the last step.
         stopped: whether it was ended early.
+        pace: how many threads take the steps.
         rate: of the last step.
         rate_share: what all rates are multiplied by.
         loss: of the last step, a scalar.
@@ -93,6 +95,7 @@ class Training:
             model.rows = (self.rows, streams.batch_size)
         self.dtype = dtype_of(config, model.device)
         self.updates = Updates(model, config, self.dtype, self.ranks)
+        self.pace = _pace(config, model.device, self.ranks)
         self.plan = plan
         if plan is None and not config.minutes:
             self.plan = _fixed_plan(config, streams, len(validation))
@@ -192,12 +195,13 @@ class Training:
         plan = self.plan
         steps = plan.steps if plan else 0  # no matter: the rate of the warm-up does not depend on it
         highest = config.learning_rate * self.rate_share
-        self.rate = learning_rate(self.number, steps, highest, config.warmup_steps)
+        earlier = plan.earlier if plan else ()
+        self.rate = learning_rate(self.number, steps, highest, config.warmup_steps, earlier)
         share = self.own_streams.characters(self.number) / self.streams.characters(self.number)
         before = begun_anew(self.state, self.own_streams.begins(self.number))
         weight = share * self.ranks.size  # DistributedDataParallel takes the mean
         model.train()
-        with told():
+        with told(), self.pace.piece():
             loss, self.state = take_step(self.own_streams.batch(self.number), before, self.rate, weight)
         self.loss = self.ranks.mean(loss, share)
         model.eval()
@@ -212,14 +216,19 @@ class Training:
         if self.ranks.is_first and clock.has_measured(self.number, self.config.warmup_steps):
             plan = clock.plan(self.number, self.model, self.validation, self.config, self.documents)
         numbers = self.ranks.largest(*((plan.steps, plan.validate_every, plan.val_characters) if plan else (0, 0, 0)))
-        return Plan(*numbers) if numbers[0] else None
+        return Plan(numbers[0], numbers[1], numbers[2]) if numbers[0] else None
 
     def _agree(self, stop: Stop, clock: Clock, saves: bool) -> bool:
-        """What all processes do after a step: stop if one is asked to; validate and save if the first one says so."""
-        plan = self.plan
+        """What all processes do after a step: stop if one is asked to; what the first one says of plan and files."""
+        first, plan, steps = self.ranks.is_first, self.plan, None
+        if plan is not None and not self.is_over:
+            if first:
+                steps = clock.refit(self.number, plan)
+            (steps,) = self.ranks.largest(steps or 0)
+            if steps:
+                self.plan = plan = plan.changed(self.number, steps)
         late = plan is not None and not self.is_over and clock.is_late(self.number, plan)
         due = plan is not None and plan.validates_after(self.number) and not late
-        first = self.ranks.is_first
         stopped, is_due, saved = self.ranks.largest(stop.asked, due and first, saves and first)
         self.stopped, self.due = bool(stopped), bool(is_due)
         return bool(saved or stopped)
@@ -268,8 +277,16 @@ def train(
     return Training(model, streams, validation, config).steps(stop)
 
 
+def _pace(config: TrainingConfig, device: torch.device, ranks: Ranks) -> Pace:
+    """How many threads take the steps; of several processes each keeps its number, for all wait for the slowest."""
+    if config.threads is None and device.type == "cpu" and ranks.size == 1:
+        return pace_for()
+    return fixed_pace(config.threads or torch.get_num_threads())
+
+
 def _fixed_plan(config: TrainingConfig, streams: Streams, val_characters: int) -> Plan:
     steps = config.steps or DEFAULT_STEPS
     if config.epochs:
         steps = math.ceil(config.epochs * streams.steps_per_epoch)
-    return Plan(steps, config.validate_every or DEFAULT_VALIDATE_EVERY, val_characters)
+    every = config.validate_every or DEFAULT_VALIDATE_EVERY
+    return Plan(steps, every, val_characters, parse_replanned(config.replanned))

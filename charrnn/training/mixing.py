@@ -21,6 +21,7 @@ from torch.nn import functional
 from charrnn.config import NgramConfig
 from charrnn.errors import TextError
 from charrnn.models.ensemble import Network
+from charrnn.models.kernels.pace import pace_for
 from charrnn.models.language_model import LanguageModel, State, next_log_probs
 from charrnn.models.mixture import Counted, MixtureModel
 from charrnn.models.ngram.fitting import fit_ngram
@@ -162,15 +163,17 @@ def fit_gate(network: Network, counts: Counted, divided: Divided, seed: int = 0)
         mixture = MixtureModel(network, counts)
     first, second = _log_probs(network, divided), _log_probs(counts, divided)
     targets = torch.from_numpy(divided.blocks[:, divided.context :].astype(np.int64)).flatten()
+    pace = pace_for()
     optimizer = torch.optim.AdamW(mixture.gate.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     for step in range(STEPS):
         for group in optimizer.param_groups:
             group["lr"] = LEARNING_RATE * (1 - step / STEPS)
         rows = torch.randint(0, len(targets), (BATCH_SIZE,), generator=generator)
-        loss = functional.cross_entropy(mixture.mix(first[rows], second[rows]), targets[rows])
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        with pace.piece():
+            loss = functional.cross_entropy(mixture.mix(first[rows], second[rows]), targets[rows])
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
     return mixture.to(network.device).eval()
 
 

@@ -14,10 +14,12 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from charrnn.models.kernels.processor import fast_half_precisions
 from charrnn.training.distributed import Ranks
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
-ITERATIONS = 5
+ITERATIONS, HALF_ITERATIONS = 4, 2
+"""In all (four are as good as the usual five, see docs/experiments.md), and by one Gram matrix of half precision."""
 EPSILON = 1e-7
 MATCHING = 0.2
 """What makes an update about as large as one of AdamW's (arXiv 2502.16982, equation 4)."""
@@ -58,32 +60,65 @@ class Muon(Optimizer):
 
     def _step(self, parameters: list[Tensor], rate: float | Tensor, weight_decay: float, kept: float) -> None:
         """One step of N matrices of one shape."""
-        gradient = torch.stack([parameter.grad for parameter in parameters if parameter.grad is not None])
+        update = torch.stack([parameter.grad for parameter in parameters if parameter.grad is not None])
         state = self.state[parameters[0]]
         if not state:
-            state["momentum"] = torch.zeros_like(gradient)
+            state["momentum"] = torch.zeros_like(update)
         momentum: Tensor = state["momentum"]
         if self.found_inf is not None:  # left out: the momentum stays, and the rate is none
             good = self.found_inf == 0
-            gradient = torch.where(good, gradient, momentum)
+            update = torch.where(good, update, momentum)
             rate = rate * good
-        momentum.lerp_(gradient, 1 - kept)
-        mine, update = self.ranks.share(len(gradient)), gradient.lerp(momentum, kept)
-        update = self.ranks.gathered(orthogonal(update[mine]), mine, len(gradient)).float()
-        update *= -MATCHING * math.sqrt(max(gradient.shape[1:])) * rate
+        momentum.lerp_(update, 1 - kept)
+        update.lerp_(momentum, kept)
+        mine, scale = self.ranks.share(len(update)), -MATCHING * math.sqrt(max(update.shape[1:])) * rate
+        update = self.ranks.gathered(orthogonal(update[mine], dtype_for(update.device), scale), mine, len(update))
         torch._foreach_mul_(parameters, 1 - weight_decay * rate)
         torch._foreach_add_(parameters, list(update.unbind()))
 
 
-def orthogonal(matrices: Tensor) -> Tensor:
-    """(N, A, B) → the same in bfloat16, all singular values about 1, by Newton-Schulz."""
+def dtype_for(device: torch.device) -> torch.dtype:
+    """The precision of Muon's products: bfloat16, but float32 on a processor that can only emulate it."""
+    is_slow = device.type == "cpu" and torch.bfloat16 not in fast_half_precisions()
+    return torch.float32 if is_slow else torch.bfloat16
+
+
+def orthogonal(matrices: Tensor, dtype: torch.dtype, scale: float | Tensor = 1.0) -> Tensor:
+    """(N, A, B) → scale times the same with all singular values about 1, float32, by Newton-Schulz.
+
+    With X (n, m), n ≤ m, an iteration is X ← p X, p = a I + b G + c G², G = X Xᵀ. The iterations need the Gram matrix
+    G (n, n) alone: Q ← p Q, G ← p G p, and X ← Q X at the end, so that few products touch X. In half precision the
+    rounding of G would grow from one iteration to the next; there G is made anew from X after every second one.
+
+    Args:
+        matrices: float32.
+        dtype: of the products.
+        scale: a number, or a scalar on the device.
+    """
+    is_tall = matrices.shape[1] > matrices.shape[2]
+    x = (matrices.mT if is_tall else matrices).to(dtype)
+    together = ITERATIONS if dtype == torch.float32 else HALF_ITERATIONS
+    for done in range(0, ITERATIONS, together):
+        gram = x @ x.mT
+        factor: float | Tensor = 1.0
+        if done == 0:  # the squares of the singular values sum to 1
+            squared = gram.diagonal(dim1=1, dim2=2).float().sum(1)[:, None, None].clamp(min=EPSILON**2)
+            gram, factor = gram / squared.to(dtype), squared.rsqrt()
+        if done + together >= ITERATIONS:
+            factor = factor * scale
+        x = (_polynomial(gram, together) * factor).to(dtype) @ x
+    return (x.mT if is_tall else x).float()
+
+
+def _polynomial(gram: Tensor, iterations: int) -> Tensor:
+    """(N, n, n), what so many iterations multiply the matrices by that have this Gram matrix."""
     a, b, c = COEFFICIENTS
-    x = matrices.bfloat16()
-    is_tall = x.shape[1] > x.shape[2]
-    if is_tall:
-        x = x.mT
-    x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=EPSILON)
-    for _ in range(ITERATIONS):
-        squares = x @ x.mT
-        x = torch.baddbmm(x, torch.baddbmm(squares, squares, squares, beta=b, alpha=c), x, beta=a)
-    return x.mT if is_tall else x
+    product = None
+    for left in reversed(range(iterations)):
+        p = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+        p.diagonal(dim1=1, dim2=2).add_(a)
+        product = p if product is None else p @ product
+        if left:
+            gram = p @ gram @ p
+    assert product is not None
+    return product

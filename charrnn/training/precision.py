@@ -6,28 +6,36 @@ The weights themselves, their updates, the states, the losses and all that adds 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 
 from charrnn.config import TrainingConfig
+from charrnn.models.kernels.processor import fast_half_precisions, instruction_set
 
-FAST_BFLOAT16 = ("avx512_bf16", "amx_bf16")
-"""What processors have that multiply matrices of bfloat16 faster than of float32."""
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 def dtype_of(config: TrainingConfig, device: torch.device) -> torch.dtype:
-    """What matrix products of a training are computed in: as the configuration says, or what the device is fast at.
+    """The precision of the matrix products of a training.
+
+    On a CPU without fast products of the half precision that was asked for it is float32, see `fallback`.
 
     Args:
-        config: its `precision`.
-        device: where the model is.
+        config: its `precision`; with `auto`, the precision that the device is fast at.
+        device: the device of the model.
     """
-    if config.precision != "auto":
-        return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[config.precision]
+    asked = DTYPES.get(config.precision)
     if device.type == "cpu":
-        has: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # PyTorch 2.13 and later
-        return torch.bfloat16 if any(has.get(name) for name in FAST_BFLOAT16) else torch.float32
-    if device.type == "cuda":
-        return torch.float16
-    return torch.float32
+        fast = fast_half_precisions()
+        if asked is None:
+            return torch.bfloat16 if torch.bfloat16 in fast else torch.float32
+        return asked if asked in fast else torch.float32
+    if asked is None:
+        return torch.float16 if device.type == "cuda" else torch.float32
+    return asked
+
+
+def fallback(config: TrainingConfig, device: torch.device) -> str | None:
+    """Why a training does not use the precision that its configuration names, in a line; None if it does."""
+    if config.precision == "auto" or dtype_of(config, device) == DTYPES[config.precision]:
+        return None
+    return f"float32 instead of {config.precision}, which this processor ({instruction_set()}) can only emulate"

@@ -15,7 +15,7 @@ import torch
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.facts import restore
 from charrnn.training.distributed import Ranks
-from charrnn.training.precision import dtype_of
+from charrnn.training.precision import fallback
 from charrnn.training.schedule import AIM, MOST_VALIDATIONS
 from charrnn.training.speed import measure
 
@@ -94,15 +94,11 @@ def with_budget(
         ranks: the processes that train together; all get what the first one chooses.
         padding: the share of places in a batch that no character is in, see Streams.
     """
+    reasons = machine_reasons(training, device)
     if training.steps or training.epochs:
-        return Recipe(model, training, ())
+        return Recipe(model, training, reasons)
     if not training.minutes:
         training = replace(training, minutes=CPU_MINUTES if device.type == "cpu" else GPU_MINUTES)
-    reasons = []
-    if "optimizer" not in said and device.type == "cpu" and dtype_of(training, device) == torch.float32:
-        training = replace(training, optimizer="adamw")
-        reasons.append(("optimizer", "adamw, for Muon needs fast products of bfloat16, which this processor lacks"))
-
     ranks = ranks or Ranks()
     (spent,) = ranks.from_first(spent)
 
@@ -119,6 +115,12 @@ def with_budget(
         (*reasons, *recipe.reasons),
         recipe.epochs,
     )
+
+
+def machine_reasons(training: TrainingConfig, device: torch.device) -> tuple[tuple[str, str], ...]:
+    """What this machine cannot do as the configuration says, as `Recipe.reasons`."""
+    line = fallback(training, device)
+    return (("precision", line),) if line else ()
 
 
 def weights_of(model: ModelConfig) -> int:

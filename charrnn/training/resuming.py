@@ -36,7 +36,8 @@ class Resumed:
     @property
     def plan(self) -> Plan | None:
         """How long it was to be; None if that was not yet known."""
-        return Plan(*self.ongoing.facts.plan) if self.ongoing.facts.plan else None
+        facts = self.ongoing.facts
+        return Plan(facts.plan[0], facts.plan[1], facts.plan[2], facts.earlier) if facts.plan else None
 
     def check(self, corpus: Corpus) -> None:
         """Raise CheckpointError unless this is the text that it was trained on."""
@@ -59,6 +60,7 @@ class Resumed:
             training.model.load_state_dict(self.checkpoint.model.state_dict())
             training.restore(facts.number, facts.due, self.ongoing.tensors)
             keeper.restore(self.ongoing)
+            keeper.threads.update(compute.threads if (compute := self.checkpoint.facts.compute) else ())
         except (ValueError, RuntimeError) as error:  # PyTorch raises the latter
             raise CheckpointError(f"{self.checkpoint.path}: is damaged, or from another version: {error}") from error
 

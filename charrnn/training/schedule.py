@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 DEFAULT_STEPS = 4000
 DEFAULT_VALIDATE_EVERY = 1000
@@ -18,20 +18,31 @@ MEASURED_SHARE = 0.08
 """Share of the minutes that is spent on steps until the speed counts as measured, if the warm-up is that long."""
 
 
-def learning_rate(step: int, steps: int, highest: float, warmup_steps: int) -> float:
+Earlier = tuple[tuple[int, int], ...]
+"""Plans that were changed, in order: until which step each held, and how many steps it had in all."""
+
+
+def learning_rate(step: int, steps: int, highest: float, warmup_steps: int, earlier: Earlier = ()) -> float:
     """A line up to the highest rate over the warm-up, then half a cosine down to 0.
 
     During the warm-up the rate does not depend on `steps`: that is when `--minutes` finds out how many there will be.
+    Where the number of steps was changed on the way, the rate goes on from where it was, faster or more slowly.
 
     Args:
         step: counted from 0.
         steps: how many there are in all.
         highest: the rate at the end of the warm-up.
         warmup_steps: its length.
+        earlier: plans that held before.
     """
     if step < warmup_steps:
         return highest * (step + 1) / warmup_steps
-    done = (step - warmup_steps) / max(1, steps - warmup_steps)
+    done, begin = 0.0, warmup_steps
+    for until, total in (*earlier, (step, steps)):
+        end = min(step, until)
+        if end > begin:
+            done += (1 - done) * min(1.0, (end - begin) / max(1, total - begin))
+            begin = end
     return highest * (1 + math.cos(math.pi * done)) / 2
 
 
@@ -43,11 +54,17 @@ class Plan:
         steps: steps in all.
         validate_every: steps between validations; there is always one at the end.
         val_characters: how many characters of the validation part are scored each time.
+        earlier: plans that held before, where the number of steps was changed on the way.
     """
 
     steps: int
     validate_every: int
     val_characters: int
+    earlier: Earlier = ()
+
+    def changed(self, number: int, steps: int) -> Plan:
+        """The same with another number of steps in all, from step `number` on."""
+        return replace(self, steps=steps, earlier=(*self.earlier, (number, self.steps)))
 
     def validates_after(self, step: int) -> bool:
         """Whether a validation follows step number `step`, counted from 1.

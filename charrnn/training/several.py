@@ -54,8 +54,8 @@ def train_all(
 ) -> Iterator[tuple[Step, bool]]:
     """Fit as many networks as the keeper's model says, each from its own seed, and keep them.
 
-    Of a budget of minutes each gets its share. The first one measures how many steps that is; the others take as many,
-    and if the machine was slower than it had seemed, there are fewer of them.
+    Of a budget of minutes each gets its share of what is left. The first one measures how many steps that is; the
+    others begin with the same plan, and if the machine was slower than it had seemed, there are fewer of them.
 
     Args:
         keeper: of the checkpoints; its configuration says how the networks are fitted.
@@ -83,7 +83,6 @@ def train_all(
     first, plan = 0, None
     if resumed:
         first, plan = resumed.ongoing.facts.finished, resumed.plan
-    each = _with_share(config, end, model.networks - first)
 
     def begin(number: int, from_where: Resumed | None) -> Training:
         torch.manual_seed(config.seed + number)
@@ -93,6 +92,7 @@ def train_all(
         for cell in network.cells[: config.freeze_layers]:
             cell.requires_grad_(False)
         corpus, now = keeper.corpus, time.perf_counter()
+        each = _with_share(config, end, model.networks - number)
         training = Training(network, streams, corpus.validation, each, now, plan, ranks, corpus.documents)
         keeper.begin(training)
         if from_where:
@@ -121,6 +121,8 @@ def train_all(
         if training.stopped:
             return
         plan = training.plan
+        if plan and plan.earlier:
+            plan = replace(plan, earlier=())
         keeper.finish()
         now = time.perf_counter()
         (left,) = ranks.from_first(end - now - LEAST_SHARE * (now - begun))

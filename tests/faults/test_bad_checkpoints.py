@@ -15,7 +15,7 @@ from torch import Tensor
 
 from charrnn.checkpoint import KEY, load
 from charrnn.config import NgramConfig, SamplingConfig
-from charrnn.errors import ModelError
+from charrnn.errors import CheckpointError, ModelError
 from charrnn.models.ngram import model as ngram
 from charrnn.sampling.generate import generate
 
@@ -65,6 +65,16 @@ def test_a_flipped_bit_names_its_tensor(bad: Path) -> None:
     parts.table["__metadata__"][KEY] = parts.table["__metadata__"][KEY].replace("text.txt", "tezt.txt")
     bad.write_bytes(parts.together())
     assert "header: expected the checksum" in refusal(bad)
+
+
+@pytest.mark.parametrize("length", [640, 896, 1152, 1408])
+def test_a_header_as_long_as_a_pickle_begins(length: int, bad: Path) -> None:
+    """A header of 896 bytes, 0x380, was taken for a pickle of protocol 3, which begins with the bytes 80 03."""
+    text = '{"__metadata__":{"x":"' + "y" * (length - 25) + '"}}'
+    bad.write_bytes(length.to_bytes(8, "little") + text.encode())
+    with pytest.raises(CheckpointError) as caught:
+        load(bad)
+    assert "pickle" not in str(caught.value)
 
 
 def test_files_from_before_there_were_checksums(bad: Path) -> None:

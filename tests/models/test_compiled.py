@@ -1,6 +1,9 @@
 """The library of C kernels: found, made, shared, and done without."""
 
 import os
+import shutil
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -66,10 +69,67 @@ def test_a_broken_compiler(script: str, tmp_path: Path, cache: Path, monkeypatch
     assert not list(cache.glob("*")), "nothing broken is kept for the next time"
 
 
-def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "file").write_text("no folder", encoding="utf-8")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    assert found_anew() is None
+def no_folder(cache: Path) -> None:
+    """A file stands where the cache should be; read-only and full disks fail like it."""
+    cache.write_text("no folder", encoding="utf-8")
+
+
+def of_others(cache: Path) -> None:
+    """Others may write there: what is found is not run."""
+    cache.mkdir()
+    cache.chmod(0o777)
+    for name in {f"kernels-{compiled._key(path)}.so" for path in map(shutil.which, compiled.COMPILERS) if path}:
+        (cache / name).write_bytes(b"somebody else's")
+
+
+def not_executable(cache: Path) -> None:
+    """What is there cannot be loaded, as on a disk that is mounted noexec."""
+    cache.mkdir(mode=0o700)
+    for name in {f"kernels-{compiled._key(path)}.so" for path in map(shutil.which, compiled.COMPILERS) if path}:
+        (cache / name).write_bytes(b"\x7fELF")
+
+
+@needs_compiler
+@pytest.mark.usefixtures("tiny")
+@pytest.mark.parametrize("spoil", [no_folder, of_others, not_executable])
+def test_a_cache_that_cannot_be_used(
+    spoil: Callable[[Path], None], cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compiled for this process alone, and said; nothing is left behind."""
+    monkeypatch.setattr(compiled, "_notices", [])
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    spoil(cache)
+    library = found_anew()
+    assert library is not None
+    assert library.one() == 1
+    assert not list(temporary.iterdir())
+    assert "were compiled for this command alone" in str(compiled.notice())
+
+
+def test_nobodys_home_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+
+    def home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", home)
+    with pytest.raises(RuntimeError, match="home"):
+        compiled._cache()
+
+
+def test_c_uses_no_more_instructions_than_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else ATEN_CPU_CAPABILITY=avx2 would not show what a machine with AVX2 alone computes."""
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    flags = {}
+    for used in ("AVX512", "AVX2"):
+        monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda used=used: used)
+        flags[used] = compiled._flags()
+    assert compiled.WITHOUT_AVX512 not in flags["AVX512"]
+    assert compiled.WITHOUT_AVX512 in flags["AVX2"]
+    monkeypatch.setattr("platform.machine", lambda: "arm64")
+    assert compiled._flags() == compiled.FLAGS
 
 
 @needs_compiler

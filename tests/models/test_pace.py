@@ -1,32 +1,143 @@
-"""How many threads are taken, on machines made of a few numbers."""
+"""How many threads are used, on machines that are made of a few numbers."""
 
-from charrnn.models.kernels.pace import FIRST_WAIT, Pace
+from collections.abc import Callable
+from pathlib import Path
 
+import pytest
+import torch
 
-def run(pace: Pace, seconds: dict[int, float], pieces: int) -> int:
-    """How many of some pieces all threads took."""
-    found = 0
-    for _ in range(pieces):
-        found += pace.threads == pace.most
-        pace.took(seconds[pace.threads])
-    return found
+from charrnn.models.kernels.load import INTERVAL, FreeCores, usage
+from charrnn.models.kernels.pace import FIRST_WAIT, Pace, fixed_pace, pace_for
 
-
-def test_all_of_them_on_a_quiet_machine() -> None:
-    assert run(Pace(2), {1: 2.0, 2: 1.0}, 1000) > 900
-    assert run(Pace(1), {1: 1.0}, 50) == 50
+QUIET, BUSY = {1: 2.0, 2: 1.0}, {1: 2.0, 2: 50.0}
+"""Milliseconds of a piece, by the number of threads."""
 
 
-def test_one_on_a_busy_machine_and_fewer_and_fewer_trials() -> None:
+class Machine:
+    """Time passes when a piece is done; other processes use as many cores as one says."""
+
+    def __init__(self, cores: int = 2) -> None:
+        self.now, self.busy, self.others, self.cores = 0.0, 0.0, 0.0, cores
+
+    def clock(self) -> float:
+        return self.now
+
+    def usage(self) -> tuple[float, float]:
+        return self.busy, 0.0
+
+    def free_cores(self) -> FreeCores:
+        return FreeCores(self.cores, self.usage, self.clock)
+
+    def run(self, pace: Pace, milliseconds: dict[int, float], seconds: float) -> list[int]:
+        """Do pieces for some seconds; the numbers of threads they were done with."""
+        end, found = self.now + seconds, []
+        while self.now < end:
+            took = milliseconds[pace.threads] / 1000
+            found.append(pace.threads)
+            self.now += took
+            self.busy += took * self.others
+            pace.took(took)
+        return found
+
+
+def share_of(threads: int, found: list[int]) -> float:
+    return found.count(threads) / len(found)
+
+
+@pytest.mark.parametrize("hints", [True, False])
+def test_all_of_them_on_a_quiet_machine(hints: bool) -> None:
+    machine = Machine()
+    pace = Pace(2, machine.free_cores() if hints else None)
+    assert share_of(2, machine.run(pace, QUIET, 20)) > 0.98
+    assert pace.used == {1, 2}, "it was tried"
+
+
+def test_one_of_one() -> None:
+    assert set(Machine().run(Pace(1), {1: 1.0}, 1)) == {1}
+
+
+def test_fewer_at_once_when_another_process_begins_and_all_within_seconds_when_it_ends() -> None:
+    machine = Machine()
+    pace = Pace(2, machine.free_cores())
+    machine.run(pace, QUIET, 5)
+    machine.others = 1.0
+    assert machine.run(pace, BUSY, 0.5)[-1] == 1
+    assert set(machine.run(pace, BUSY, 100)) == {1}, "hopeless numbers are not tried while no core is free"
+    machine.others = 0.0
+    machine.run(pace, QUIET, 2)
+    assert share_of(2, machine.run(pace, QUIET, 3)) > 0.9
+
+
+def test_without_hints_trials_become_rare_and_cost_little() -> None:
+    machine = Machine()
     pace = Pace(2)
-    assert run(pace, {1: 2.0, 2: 50.0}, 1000) < 20
-    assert run(pace, {1: 2.0, 2: 50.0}, 1000) < 10
-    assert run(pace, {1: 2.0, 2: 1.0}, 10_000) > 4000, "when it is quiet again"
+    machine.run(pace, QUIET, 5)
+    machine.run(pace, BUSY, 5)
+    found = machine.run(pace, BUSY, 100)
+    cost = sum(BUSY[threads] - BUSY[1] for threads in found if threads == 2) / 1000
+    assert cost < 5
+    assert machine.run(pace, QUIET, 120)[-1] == 2, "when it is quiet again"
+
+
+def test_a_few_of_many_where_more_are_slower() -> None:
+    """Small pieces on a machine with 64 cores; and large ones, that all of them do best."""
+    for times, best in (
+        ({1: 8.0, 2: 5.0, 4: 4.0, 8: 3.0, 16: 4.5, 32: 6.0, 64: 9.0}, 8),
+        ({1: 64.0, 2: 33.0, 4: 17.0, 8: 9.0, 16: 5.0, 32: 3.0, 64: 2.0}, 64),
+    ):
+        machine = Machine(64)
+        pace = Pace(64, machine.free_cores())
+        machine.run(pace, times, 30)
+        assert share_of(best, machine.run(pace, times, 30)) > 0.9
 
 
 def test_a_stall_is_looked_into_at_once() -> None:
+    machine = Machine()
     pace = Pace(2)
-    run(pace, {1: 2.0, 2: 1.0}, FIRST_WAIT - 20)
+    machine.run(pace, QUIET, FIRST_WAIT / 4)
     assert pace.threads == 2
-    pace.took(100.0)
+    pace.took(0.1)
     assert pace.threads == 1
+
+
+def test_pieces_of_different_size_are_compared_by_their_work() -> None:
+    alike, different = Pace(2), Pace(2)
+    for work in (1, 1, 1, 10, 100, 1, 1, 5, 1):
+        alike.took(0.001)
+        different.took(0.001 * work, work)
+        assert different.threads == alike.threads
+
+
+def test_a_piece_has_its_threads_and_leaves_those_that_were_there() -> None:
+    with fixed_pace(3).piece():
+        assert torch.get_num_threads() == 3
+    assert torch.get_num_threads() == 1, "as the tests have it"
+    with pytest.raises(ZeroDivisionError), fixed_pace(3).piece():
+        _ = 1 / 0
+    assert torch.get_num_threads() == 1
+    assert pace_for().threads == 1
+
+
+def test_free_cores() -> None:
+    machine = Machine(4)
+    free = machine.free_cores()
+    assert free.look() is None, "too early"
+    machine.now, machine.busy = 2 * INTERVAL, 3 * INTERVAL
+    assert free.look() == 2.5
+    machine.now += INTERVAL / 2
+    assert free.look() == 2.5, "not yet looked again"
+    machine.now += INTERVAL
+    assert free.look() == 4.0
+
+
+def test_a_system_that_does_not_say() -> None:
+    nothing: Callable[[], None] = lambda: None  # noqa: E731
+    free = FreeCores(4, nothing, iter([0.0, 1.0, 2.0]).__next__)
+    assert free.look() is None
+
+
+def test_a_system_that_hides_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("charrnn.models.kernels.load.STAT", tmp_path / "stat")
+    assert usage() is None
+    (tmp_path / "stat").write_text("".join(f"cpu{number} nonsense\n" for number in range(1024)), encoding="ascii")
+    assert usage() is None

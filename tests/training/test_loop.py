@@ -81,7 +81,7 @@ def test_epochs_are_counted_in_steps(small_corpus: Corpus) -> None:
 
 
 def test_minutes_are_kept_and_repeatable(small_corpus: Corpus) -> None:
-    """The plan that a budget of time leads to gives the same weights when its steps are asked for."""
+    """The plan that a budget of time leads to, and its changes, give the same weights when they are asked for."""
     settings = ModelConfig(hidden_size=16)
     before = time.perf_counter()
     timed, steps = run(small_corpus, replace(QUICK, steps=None, minutes=0.015, validate_every=None), settings)
@@ -90,7 +90,8 @@ def test_minutes_are_kept_and_repeatable(small_corpus: Corpus) -> None:
     assert plan is not None
     assert plan.steps == steps[-1].number
     assert steps[0].plan is None
-    repeated, _ = run(small_corpus, replace(QUICK, steps=plan.steps), settings)
+    replanned = ",".join(f"{until}:{total}" for until, total in plan.earlier) or None
+    repeated, _ = run(small_corpus, replace(QUICK, steps=plan.steps, replanned=replanned), settings)
     for name, parameter in timed.state_dict().items():
         assert torch.equal(parameter, repeated.state_dict()[name]), name
 

@@ -4,30 +4,38 @@ import pytest
 import torch
 
 from charrnn.config import CELLS, ModelConfig, TrainingConfig
+from charrnn.models.kernels.processor import fast_half_precisions
 from charrnn.models.recurrent import RecurrentModel
-from charrnn.training.precision import dtype_of
+from charrnn.training.precision import dtype_of, fallback
 
+PRECISION = "charrnn.training.precision"
 CPU = torch.device("cpu")
 
 
-def test_what_is_said_is_taken() -> None:
-    for name in ("float32", "bfloat16", "float16"):
-        assert dtype_of(TrainingConfig(precision=name), CPU) == getattr(torch, name)
+@pytest.mark.parametrize("name", ["float32", "bfloat16", "float16"])
+def test_what_is_said_is_taken_where_the_device_is_fast_at_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere it is float32, with a line: emulated products end in a traceback of oneDNN for an LSTM."""
+    config = TrainingConfig(precision=name)
+    assert dtype_of(config, torch.device("cuda")) == getattr(torch, name)
+    monkeypatch.setattr(PRECISION + ".fast_half_precisions", lambda: frozenset({torch.bfloat16, torch.float16}))
+    assert dtype_of(config, CPU) == getattr(torch, name)
+    assert fallback(config, CPU) is None
+    monkeypatch.setattr(PRECISION + ".fast_half_precisions", frozenset)
+    assert dtype_of(config, CPU) == torch.float32
+    line = fallback(config, CPU)
+    assert line is None if name == "float32" else line and line.startswith(f"float32 instead of {name}")
 
 
-@pytest.mark.parametrize(("has", "expected"), [({"avx512_bf16": True}, "bfloat16"), ({"avx2": True}, "float32")])
-def test_a_processor_without_fast_half_precision_gets_none(
-    has: dict[str, bool], expected: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: has, raising=False)
-    assert dtype_of(TrainingConfig(), CPU) == getattr(torch, expected)
+@pytest.mark.parametrize("has", [True, False])
+def test_auto_is_bfloat16_where_it_is_fast(has: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PRECISION + ".fast_half_precisions", lambda: frozenset({torch.bfloat16} if has else ()))
+    assert dtype_of(TrainingConfig(), CPU) == (torch.bfloat16 if has else torch.float32)
+    assert fallback(TrainingConfig(), CPU) is None
 
 
-def test_an_older_pytorch_does_not_say_what_the_processor_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr("torch.cpu.get_capabilities", raising=False)
-    assert dtype_of(TrainingConfig(), CPU) == torch.float32
-
-
+@pytest.mark.skipif(
+    torch.bfloat16 not in fast_half_precisions(), reason="needs AVX-512 BF16 or AMX: oneDNN has no such LSTM without"
+)
 @pytest.mark.parametrize("cell", CELLS)
 def test_logits_and_states_stay_in_single_precision(cell: str) -> None:
     """And are close to those of single precision throughout."""

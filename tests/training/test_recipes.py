@@ -105,11 +105,9 @@ def test_steps_and_epochs_leave_all_as_it_is() -> None:
         assert (recipe.model, recipe.training, recipe.reasons) == (ModelConfig(), training, ())
 
 
-@pytest.mark.parametrize(("has", "optimizer"), [({"avx512_bf16": True}, "muon"), ({}, "adamw")])
-def test_the_default_budget(has: dict[str, bool], optimizer: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Five minutes on a CPU; and Muon only where its products are fast."""
-    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: has, raising=False)
+def test_the_default_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five minutes on a CPU, with Muon on every processor."""
     monkeypatch.setattr("charrnn.training.recipes.measure", lambda model, training, device: speed(model, training))
     recipe = with_budget(ModelConfig(), TrainingConfig(), NOTHING, 10**6, torch.device("cpu"))
     assert recipe.training.minutes == 5
-    assert recipe.training.optimizer == optimizer
+    assert recipe.training.optimizer == "muon"

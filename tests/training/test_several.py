@@ -84,6 +84,7 @@ def test_they_share_the_minutes(
 ) -> None:
     """All take as many steps as the first had time for; another one begins if there is time enough."""
     monkeypatch.setattr(several, "LEAST_SHARE", share)
+    monkeypatch.setattr("charrnn.training.loop.Clock.refit", lambda *_: None)
     config = replace(QUICK, steps=None, minutes=0.02, validate_every=None)
     keeper, steps = run(small_corpus, tmp_path, config)
     assert len(keeper.finished) == ready

@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -28,8 +29,12 @@ COMPILERS = ("cc", "gcc", "clang")
 FLAGS = ("-O3", "-march=native", "-fPIC", "-fopenmp", "-w")
 """Without OpenMP there is no library: one thread in C loses to all threads of PyTorch. The OpenMP that PyTorch has
 loaded is taken, and its threads with it: two pools would wait in each other's way."""
+WITHOUT_AVX512 = "-mno-avx512f"
+"""Added where PyTorch uses no AVX-512 though the processor may have it, so that all of a process computes alike."""
 SECONDS = 120
 """After which a compiler is given up."""
+
+SLOWER = f"GRU, RNN, minGRU, minLSTM and writing are slower ({SWITCH}=0 hides this line)"
 
 GRAIN = 32768
 """Elements for each thread at least, as in PyTorch's own operations."""
@@ -60,22 +65,57 @@ def threads(rows: int, work: int) -> int:
     return max(1, min(torch.get_num_threads(), rows, work // GRAIN))
 
 
+_notices: list[str] = []
+
+
+def notice() -> str | None:
+    """What a user should know of the kernels that were looked for: that there are none, or that they were not kept."""
+    return _notices[-1] if _notices else None
+
+
 @functools.cache
 def _found() -> ctypes.CDLL | None:
     compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
     if compiler is None:
+        _notices.append(f"no C compiler ({', '.join(COMPILERS)}) was found: {SLOWER}; install gcc")
         return None
+    name, reason = f"kernels-{_key(compiler)}.so", ""
     try:
-        path = _cache() / f"kernels-{_key(compiler)}.so"
+        path = _cache() / name
         return ctypes.CDLL(str(path)) if path.is_file() else _compile(compiler, path)
-    except (OSError, subprocess.SubprocessError, RuntimeError):  # RuntimeError: nobody's home is known
+    except (OSError, subprocess.SubprocessError, RuntimeError) as error:
+        reason = _said(error)
+    started = time.perf_counter()
+    try:
+        with tempfile.TemporaryDirectory(prefix="charrnn-") as folder:  # what is loaded may be deleted
+            found = _compile(compiler, Path(folder) / name)
+    except (OSError, subprocess.SubprocessError) as error:
+        _notices.append(f"the kernels in C cannot be used ({_said(error)}): {SLOWER}")
         return None
+    _notices.append(
+        f"the kernels in C were compiled for this command alone ({time.perf_counter() - started:.0f} s), for they "
+        f"cannot be kept: {reason}; set XDG_CACHE_HOME to a folder of yours"
+    )
+    return found
+
+
+def _said(error: Exception) -> str:
+    """An error in a line; of a compiler its first."""
+    lines = (getattr(error, "stderr", None) or b"").decode(errors="replace").splitlines()
+    return next((line for line in lines if "error" in line.lower()), str(error))
 
 
 def _cache() -> Path:
-    """The folder: only for this user, because what lies there is run."""
+    """The folder: of this user alone, because what lies there is run.
+
+    Raises:
+        RuntimeError: it belongs to somebody else, or others may write to it; or nobody's home is known.
+    """
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "charrnn"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = folder.stat()
+    if hasattr(os, "geteuid") and (status.st_uid != os.geteuid() or status.st_mode & 0o022):
+        raise RuntimeError(f"{folder} belongs to another user, or others may write to it")
     return folder
 
 
@@ -83,9 +123,14 @@ def _sources() -> list[Path]:
     return sorted((Path(__file__).parent / "native").iterdir())
 
 
+def _flags() -> tuple[str, ...]:
+    is_old = platform.machine() == "x86_64" and torch.backends.cpu.get_cpu_capability() != "AVX512"
+    return (*FLAGS, WITHOUT_AVX512) if is_old else FLAGS
+
+
 def _key(compiler: str) -> str:
     """Of all that the machine code depends on: a folder of users may be shared by machines."""
-    digest = hashlib.sha256(repr((compiler, FLAGS, platform.platform(), _processor())).encode())
+    digest = hashlib.sha256(repr((compiler, _flags(), platform.platform(), _processor())).encode())
     for source in _sources():
         digest.update(source.read_bytes())
     return digest.hexdigest()[:24]
@@ -104,13 +149,13 @@ def _processor() -> str:
 
 def _compile(compiler: str, path: Path) -> ctypes.CDLL:
     """Write the library beside its place and move it there when it loads, so that no process sees half of one."""
-    sources = [source for source in _sources() if source.suffix == ".c"]
+    sources, flags = [source for source in _sources() if source.suffix == ".c"], _flags()
     with tempfile.TemporaryDirectory(dir=path.parent) as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
         objects = [str(Path(folder) / f"{source.stem}.o") for source in sources]
         pairs = zip(sources, objects, strict=True)
-        list(pool.map(_run, ([compiler, *FLAGS, "-c", str(source), "-o", made] for source, made in pairs)))
+        list(pool.map(_run, ([compiler, *flags, "-c", str(source), "-o", made] for source, made in pairs)))
         built = Path(folder) / path.name
-        _run([compiler, *FLAGS, "-shared", *objects, "-o", str(built), "-lm"])
+        _run([compiler, *flags, "-shared", *objects, "-o", str(built), "-lm"])
         loaded = ctypes.CDLL(str(built))
         built.replace(path)
     return loaded

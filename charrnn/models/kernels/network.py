@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from charrnn.config import CELLS
 from charrnn.models.kernels.compiled import address, threads
-from charrnn.models.kernels.pace import Pace
+from charrnn.models.kernels.pace import pace_for
 
 Floats = NDArray[np.float32]
 
@@ -244,7 +244,7 @@ class Step:
             network.address, self._tokens.ctypes.data_as(ctypes.c_void_p), self._pointers, *arrays,
             ctypes.c_long(batch_size),
         )  # fmt: skip
-        self._pace = Pace(threads(batch_size, batch_size * network.work))
+        self._pace = pace_for(threads(batch_size, batch_size * network.work))
 
     def __call__(self, tokens: NDArray[np.int64]) -> Floats:
         """(B,) tokens → (B, V) logits, which the next step overwrites.

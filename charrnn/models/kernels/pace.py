@@ -1,51 +1,162 @@
-"""How many threads take a short piece of work that comes again and again: all of them, or one, where that was faster.
+"""How many threads take a piece of work that comes again and again: as many as measurements show to be fastest.
 
-Threads wait for each other at the end of each piece. On a machine that has other work, one of them may not be run for
-some milliseconds, in which the others could have done the piece a hundred times.
+Threads wait for each other many times in each piece. When another process occupies one of the cores, the thread on it
+is not running most of the time, and the others spin until it does; one thread alone can then be ten times as fast.
+And for small pieces on a machine with many cores, a few threads are faster than all.
+
+`Pace` only counts and compares; the measuring is in `piece`, and `FreeCores` gives hints when to try another number.
 """
 
 from __future__ import annotations
 
-TRIAL = 4
-"""Pieces that decide."""
-FIRST_WAIT, LONGEST_WAIT = 64, 4096
-"""Pieces between trials; twice as many after each that was lost."""
-STALL = 10
-"""Times the usual, from which on one piece is enough to know."""
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from charrnn.models.kernels.load import FreeCores
+
+TRIAL = 3
+"""Pieces that a number of threads is tried for."""
+FIRST = 4
+"""Threads to begin with, where there are as many."""
+CLEARLY = 1.5
+"""How many times as slow, or as fast, the pieces of a trial must be to end it at once."""
+SLOW, STALL = 1.5, 4.0
+"""How many times the mean two pieces in a row, or one piece, must take for a trial at once."""
+GAIN = 0.97
+"""Share of the time that more threads may need at most; else fewer are enough."""
+FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
+"""Seconds between trials; twice as long after each that changed nothing."""
+COST = 30.0
+"""A trial that changed nothing may have cost a thirtieth of the time until the next."""
+SMOOTHING = 0.3
+"""Weight of the last piece in the mean."""
+SPARE = 0.5
+"""Share of a core that may be used by others and still counts as free."""
 
 
 class Pace:
-    """Told how long each piece took, it says how many threads to take for the next.
+    """Told how long each piece took, it says how many threads to use for the next.
 
     Args:
         most: threads, 1 or more.
+        free: hints from the system; None: trials alone.
 
     Attributes:
         threads: for the next piece.
+        used: all numbers of threads that were used.
     """
 
-    def __init__(self, most: int) -> None:
-        self.most = self.threads = most
-        self._means: dict[int, float] = {}
-        self._is_trial, self._wait, self._left = False, FIRST_WAIT, 2
+    def __init__(self, most: int, free: FreeCores | None = None) -> None:
+        self.most, self.free = most, free
+        self._rungs = sorted({min(most, 1 << i) for i in range(most.bit_length() + 1)})
+        self.threads = max(rung for rung in self._rungs if rung <= FIRST)
+        self.used: set[int] = set()
+        self._mean: float | None = None
+        self._usual = 0  # threads to return to if a trial is lost; 0: no trial
+        self._tried: list[float] = []
+        self._tried_seconds = 0.0
+        self._wait, self._rest, self._age, self._slow = FIRST_WAIT, 0.0, 0, 0
+        self._tries_more, self._cap = True, most
 
-    def took(self, seconds: float) -> None:
-        """The last piece."""
+    def took(self, seconds: float, work: int = 1) -> None:
+        """Take down how long the last piece took.
+
+        Args:
+            seconds: its time.
+            work: how large it was, in any unit, where pieces differ.
+        """
+        self.used.add(self.threads)
         if self.most == 1:
             return
-        mean = self._means.get(self.threads, seconds)
-        self._means[self.threads] = mean + (seconds - mean) / TRIAL
-        self._left -= 1
-        other = self.most if self.threads == 1 else 1
-        usual = self._means[other] if self._is_trial else mean
-        if self._left and seconds < STALL * usual:
-            return
-        if not self._is_trial:
-            self._means.pop(other, None)
-            self.threads, self._left = other, TRIAL
-        elif self._means[other] < self._means[self.threads]:
-            self.threads, self._wait = other, min(2 * self._wait, LONGEST_WAIT)
-            self._left = self._wait
+        self._rest -= seconds
+        if self._usual:
+            self._tried_seconds += seconds
+            self._judge(seconds / work)
         else:
-            self._wait = self._left = FIRST_WAIT
-        self._is_trial = not self._is_trial
+            self._watch(seconds / work)
+
+    def _watch(self, seconds: float) -> None:
+        """Between trials: keep the mean, and see whether it is time to try another number."""
+        self._age += 1
+        if self._mean is None:
+            self._mean = seconds
+            return  # the first piece of all warms up
+        self._slow = self._slow + 1 if seconds > SLOW * self._mean else 0
+        is_slow = self._slow > 1 or seconds > STALL * self._mean
+        self._mean = seconds if self._age == 2 else self._mean + SMOOTHING * (seconds - self._mean)
+        cap = self._capacity()
+        is_freer, self._cap = cap > self._cap, cap
+        if is_freer or cap < self.threads:
+            self._wait = FIRST_WAIT
+        more, fewer = self._next(1), self._next(-1)
+        if fewer and (cap < self.threads or is_slow):
+            self._try(max((rung for rung in self._rungs if rung <= cap and rung < self.threads), default=fewer))
+        elif more and more <= cap and is_freer:
+            self._try(more)
+        elif self._rest <= 0 and self._age > TRIAL:
+            ways = (more if more and more <= cap else None, fewer)
+            first, second = ways if self._tries_more else ways[::-1]
+            self._tries_more = not self._tries_more
+            if first or second:
+                self._try(first or second or 1)
+
+    def _judge(self, seconds: float) -> None:
+        """In a trial: decide, when enough was seen."""
+        assert self._mean is not None
+        self._tried.append(seconds)
+        share = sum(self._tried) / len(self._tried) / self._mean
+        if len(self._tried) < TRIAL and 1 / CLEARLY < share < CLEARLY:
+            return
+        is_better = share < GAIN if self.threads > self._usual else share <= 1 / GAIN
+        cost = self._tried_seconds * (1 - 1 / share)
+        if is_better:
+            self._mean, self._wait, self._rest = share * self._mean, FIRST_WAIT, 0.0
+            self._tries_more = self.threads > self._usual  # go on in this direction
+        else:
+            self.threads = self._usual
+            self._wait = min(2 * self._wait, LONGEST_WAIT)
+            self._rest = max(self._wait, COST * cost)
+        self._usual, self._tried, self._tried_seconds, self._age = 0, [], 0.0, 1
+
+    def _try(self, threads: int) -> None:
+        self._usual, self.threads, self._slow = self.threads, threads, 0
+
+    def _next(self, step: int) -> int | None:
+        place = self._rungs.index(self.threads) + step
+        return self._rungs[place] if 0 <= place < len(self._rungs) else None
+
+    def _capacity(self) -> int:
+        """Threads that find a core of their own, as far as that is known."""
+        free = self.free.look() if self.free else None
+        return self.most if free is None else max(1, min(self.most, int(free + SPARE)))
+
+    @contextmanager
+    def piece(self, work: int = 1) -> Iterator[None]:
+        """Do a piece of work of PyTorch's with so many threads, and time it; for `work` see `took`."""
+        before = torch.get_num_threads()
+        threads = self.threads
+        if threads != before:
+            torch.set_num_threads(threads)
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            if threads != before:
+                torch.set_num_threads(before)
+        self.took(time.perf_counter() - started, work)
+
+
+def pace_for(most: int | None = None) -> Pace:
+    """A pace for work on the CPU, with up to so many threads; with PyTorch's number if it is not given."""
+    most = most or torch.get_num_threads()
+    return Pace(most, FreeCores(most) if most > 1 else None)
+
+
+def fixed_pace(threads: int) -> Pace:
+    """A pace that never changes."""
+    pace = Pace(1)
+    pace.threads = threads
+    return pace

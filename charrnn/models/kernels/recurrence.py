@@ -110,7 +110,7 @@ class _Recurrence(torch.autograd.Function):
         count = threads(B, u.numel() * T * B // H)
         grad_y, grad_h = grad_y.transpose(0, 1).contiguous(), grad_h.clone(memory_format=torch.contiguous_format)
         grads = x.new_empty(T * B, (gates + extra) * H)
-        grad_bias = states.new_zeros(count, (gates + extra) * H)
+        grad_bias = states.new_zeros(B, (gates + extra) * H)
         rolled = u.roll(extra * H, 0)
         arrays = map(address, (grad_y, states, saved, rolled, grad_h, grads, grad_bias))
         sizes = map(ctypes.c_long, (T, B, H))

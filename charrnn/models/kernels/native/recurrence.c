@@ -96,7 +96,8 @@ INLINE vec gru_grads(const pass *s, long here, long j, long count, vec d, vec *g
 }
 
 /* grad_y (T, B, H). grad_h (B, H): of the last state; becomes that of the first. weight (G H, H), of a GRU in the order n, r, z.
- * grads, written: (T, B, H), or of a GRU (T, B, 4H): of U_n h + c_n, r, z, n. grad_bias (threads, as wide), zeros: their sums. */
+ * grads, written: (T, B, H), or of a GRU (T, B, 4H): of U_n h + c_n, r, z, n. grad_bias (B, as wide), zeros: their sums for each
+ * row, so that no sum depends on how rows are shared among threads. */
 int recurrence_backward(int gates, const float *grad_y, float *states, float *saved, const float *weight, float *grad_h,
                         void *grads, float *grad_bias, long T, long B, long H, int half, int threads) {
     pass s = {.states = states, .saved = saved, .B = B, .H = H, .half = half};
@@ -113,10 +114,11 @@ int recurrence_backward(int gates, const float *grad_y, float *states, float *sa
 #pragma omp for
         for (long p = 0; p < panel_count(&m); p++) pack(&m, weight, 1, H, p);
         long first, last;
-        float *sum = grad_bias + my_part(B, &first, &last) * parts * H;
+        my_part(B, &first, &last);
         vec sums[MOST_ROWS * MOST_VECTORS], four[4];
         for (long t = T - 1; t >= 0; t--) {
-            for (long row = first, here = t * B + row; row < last; row++, here++)
+            for (long row = first, here = t * B + row; row < last; row++, here++) {
+                float *sum = grad_bias + row * parts * H;
                 for (long j = 0; j < H; j += LANES) {
                     long count = H - j;
                     float *d = grad_h + row * H + j;
@@ -128,6 +130,7 @@ int recurrence_backward(int gates, const float *grad_y, float *states, float *sa
                         store(sum + g * H + j, load(sum + g * H + j, count) + four[g], count);
                     }
                 }
+            }
             for (long p = 0; p < panel_count(&m); p++)
                 for (long row = first, rows; row < last; row += rows) {
                     rows = rows_of_block(&m, row, last);
