@@ -36,6 +36,7 @@ class Clock:
         self.begun, self.budget, self.untimed = begun, budget, number + UNTIMED_STEPS
         self.first = self.latest = time.perf_counter()
         self.validation = self.validations = 0.0
+        self.per_step: float | None = None
         self.mark(number)
 
     def mark(self, number: int) -> None:
@@ -43,7 +44,9 @@ class Clock:
         self.marked = (time.perf_counter(), self.validations, number)
 
     def refit(self, number: int, plan: Plan) -> int | None:
-        """How many steps in all fit into the budget by the speed since the last comparison.
+        """How many steps in all fit into the budget by the speed since the last comparison and the one known before.
+
+        Both count alike: a disturbance that has passed when the next comparison comes should not change much.
 
         Args:
             number: steps taken.
@@ -55,7 +58,8 @@ class Clock:
         now, (marked, validations, before) = time.perf_counter(), self.marked
         if not self.budget or now - marked < self.budget / CHECKS or number == before:
             return None
-        per_step = max(1e-9, now - marked - (self.validations - validations)) / (number - before)
+        recent = max(1e-9, now - marked - (self.validations - validations)) / (number - before)
+        per_step = self.per_step = recent if self.per_step is None else (recent + self.per_step) / 2
         self.mark(number)
         still = sum(plan.validates_after(step) for step in self._ends(number, plan))
         left = self.begun + AIM * self.budget - now - still * self.validation
@@ -103,7 +107,7 @@ class Clock:
         documents: Documents | None = None,
     ) -> Plan:
         """How many steps, and which validations, fit into what is left of the budget."""
-        per_step = (self.latest - self.first) / (number - self.untimed)
+        per_step = self.per_step = (self.latest - self.first) / (number - self.untimed)
         probe = validation[:PROBE_CHARACTERS]
         per_character = 0.0
         if len(probe):

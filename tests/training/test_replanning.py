@@ -1,0 +1,123 @@
+"""A budget of minutes on a machine whose speed changes on the way; time is a number that steps add to."""
+
+import itertools
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+
+from charrnn.config import ModelConfig, TrainingConfig
+from charrnn.errors import UsageError
+from charrnn.models.language_model import State
+from charrnn.models.recurrent import RecurrentModel
+from charrnn.text.corpus import Corpus
+from charrnn.text.streams import Streams
+from charrnn.training import loop
+from charrnn.training.clock import CHECKS, Clock
+from charrnn.training.exchange import Step
+from charrnn.training.schedule import AIM, Plan, learning_rate
+from charrnn.training.steps import Batch
+
+BUDGET = 60.0
+CONFIG = TrainingConfig(minutes=BUDGET / 60, warmup_steps=100, validate_every=10**6)
+
+
+def steady(now: float) -> float:
+    return 0.08
+
+
+def busy_at_first(now: float) -> float:
+    """Another process uses a core for a quarter of the time."""
+    return 0.14 if now < BUDGET / 4 else 0.08
+
+
+def stalled_at_first(now: float) -> float:
+    """What it was like when the threads waited for one that was not running."""
+    return 0.8 if now < BUDGET / 4 else 0.08
+
+
+def busy_later(now: float) -> float:
+    return 0.08 if now < BUDGET / 2 else 0.16
+
+
+def busy_in_between(now: float) -> float:
+    return 0.16 if BUDGET / 3 < now < 2 * BUDGET / 3 else 0.08
+
+
+@pytest.fixture
+def passed(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time."""
+    now = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    return now
+
+
+def run(
+    corpus: Corpus, passed: list[float], cost: Callable[[float], float], monkeypatch: pytest.MonkeyPatch
+) -> list[Step]:
+    """A training whose steps compute nothing but take their time."""
+
+    def take(batch: Batch, state: State | None, rate: float, weight: float) -> tuple[torch.Tensor, State]:
+        passed[0] += cost(passed[0])
+        return torch.tensor(1.0), state or ()
+
+    monkeypatch.setattr(loop, "steps_of", lambda *_: take)
+    model = RecurrentModel(ModelConfig(hidden_size=8), len(corpus.vocabulary))
+    return list(loop.train(model, Streams(corpus.train, 8, 16), corpus.validation, CONFIG))
+
+
+@pytest.mark.parametrize("cost", [steady, busy_at_first, stalled_at_first, busy_later, busy_in_between])
+def test_it_ends_in_time_and_the_rate_goes_on_from_where_it_was(
+    cost: Callable[[float], float], small_corpus: Corpus, passed: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = run(small_corpus, passed, cost, monkeypatch)
+    assert 0.85 * BUDGET < passed[0] < 1.05 * BUDGET
+    plan = steps[-1].plan
+    assert plan is not None
+    assert plan.steps == steps[-1].number
+    assert bool(plan.earlier) == (cost is not steady)
+    assert len(plan.earlier) <= CHECKS
+    rates = [step.learning_rate for step in steps]
+    assert rates[-1] < 0.05 * max(rates), "the schedule comes to its end"
+    falls = [before - after for before, after in itertools.pairwise(rates[100:])]
+    assert all(0 <= fall < 0.1 * max(rates) for fall in falls)
+    if plan.earlier:
+        replanned = ",".join(f"{until}:{total}" for until, total in plan.earlier)
+        repeated = replace(CONFIG, minutes=None, steps=plan.steps, replanned=replanned)
+        assert rates_of(repeated, loop._fixed_plan(repeated, Streams(small_corpus.train, 8, 16), 1)) == rates
+
+
+def rates_of(config: TrainingConfig, plan: Plan) -> list[float]:
+    highest, warmup = config.learning_rate, config.warmup_steps
+    return [learning_rate(number, plan.steps, highest, warmup, plan.earlier) for number in range(plan.steps)]
+
+
+def test_a_plan_that_fits_stays(passed: list[float]) -> None:
+    clock, plan = Clock(begun=0.0, budget=BUDGET), Plan(600, 600, 1)
+    passed[0] = BUDGET / CHECKS / 2
+    assert clock.refit(50, plan) is None, "it is too early to compare"
+    passed[0] = AIM * BUDGET / 2
+    assert clock.refit(300, plan) is None
+    passed[0] *= 1.5
+    steps = clock.refit(400, plan)
+    assert steps is not None
+    assert steps < 600, "it was slower"
+
+
+def test_without_a_budget_nothing_changes(passed: list[float]) -> None:
+    clock = Clock(begun=0.0, budget=0.0)
+    passed[0] = 1000.0
+    assert clock.refit(1, Plan(600, 600, 1)) is None
+
+
+@pytest.mark.parametrize("value", ["", "5", "5:", "5:4", "9:20,5:30", "a:b", "5:10:20", "-1:5"])
+def test_what_is_no_list_of_plans_is_refused(value: str) -> None:
+    with pytest.raises(UsageError, match=r"--replanned .*: must be pairs STEP:STEPS in ascending order"):
+        TrainingConfig(steps=100, replanned=value)
+
+
+def test_a_list_of_plans_needs_the_last_one() -> None:
+    with pytest.raises(UsageError, match="--replanned 5:10: needs the number of steps; add --steps N"):
+        TrainingConfig(replanned="5:10")
