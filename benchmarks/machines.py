@@ -1,0 +1,229 @@
+"""What a user of another machine gets: the same commands with all instructions of this processor, and with AVX2 alone.
+
+    python benchmarks/machines.py tinyshakespeare.txt [--shakespeare shakespeare.txt] [--parts steps quality busy plain]
+        [--minutes 1 3 10] [--mixed-minutes 1 3 10] [--sets all avx2] [--out machines.json]
+
+`avx2` sets ATEN_CPU_CAPABILITY=avx2 and ONEDNN_MAX_CPU_ISA=AVX2, which PyTorch, oneDNN and the kernels in C obey, so a
+processor with AVX-512 computes as one without. Each row names the instruction set that was really used.
+
+steps     training steps with Muon and with AdamW, in turns: milliseconds (medians) and the median ratio of pairs
+quality   `charrnn train --minutes`, whole commands, with and without `--with-ngram`; `charrnn ngram` beside it
+busy      `charrnn train --minutes 1` while a loop uses one core for the first 15 seconds, or all the time
+plain     training steps and writing without a C compiler, as a share of the speed with one
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+PARTS = ("steps", "quality", "busy", "plain")
+SETS = {"all": {}, "avx2": {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}}
+WIDTHS = (128, 192, 256, 512)
+CELLS = ("lstm", "gru", "rnn", "mingru", "minlstm")
+PAIRS, UNTIMED = 20, 3
+WRITTEN = 2000
+BUSY_SECONDS = {"first 15 s": 15.0, "all the time": 90.0}
+
+Row = dict[str, Any]
+
+
+def step_times(cell: str, width: int, optimizers: tuple[str, ...], pairs: int = PAIRS) -> dict[str, list[float]]:
+    """Seconds of training steps of 32 x 64, one optimizer after the other in turns, in the precision of `auto`."""
+    import torch
+
+    from charrnn import ModelConfig, RecurrentModel, TrainingConfig
+    from charrnn.models.language_model import State
+    from charrnn.training.precision import dtype_of
+    from charrnn.training.steps import TakeStep, steps_of
+    from charrnn.training.updates import Updates
+
+    torch.set_flush_denormal(True)
+    config = TrainingConfig()
+    steps: dict[str, TakeStep] = {}
+    states: dict[str, State | None] = dict.fromkeys(optimizers)
+    times: dict[str, list[float]] = {name: [] for name in optimizers}
+    for name in optimizers:
+        torch.manual_seed(0)
+        model = RecurrentModel(ModelConfig(cell=cell, hidden_size=width), 65).train()
+        dtype = dtype_of(config, model.device)
+        steps[name] = steps_of(model, Updates(model, TrainingConfig(optimizer=name), dtype), dtype)
+    rows = torch.randint(0, 65, (config.batch_size, config.seq_length + 1))
+    for number in range(UNTIMED + pairs):
+        for name in optimizers:
+            started = time.perf_counter()
+            _, states[name] = steps[name]((rows[:, :-1], rows[:, 1:]), states[name], 1e-3, 1.0)
+            if number >= UNTIMED:
+                times[name].append(time.perf_counter() - started)
+    return times
+
+
+def steps_rows() -> Iterator[Row]:
+    """See the head of this file."""
+    for width in WIDTHS:
+        times = step_times("lstm", width, ("adamw", "muon"))
+        ratio = statistics.median(m / a for a, m in zip(times["adamw"], times["muon"], strict=True))
+        yield {"model": f"lstm 2x{width}", **_milliseconds(times), "muon_to_adamw": round(ratio, 3)}
+
+
+def plain_rows() -> Iterator[Row]:
+    """Speed with the C kernels or without, as CHARRNN_COMPILE says."""
+    import torch
+
+    from charrnn import ModelConfig, RecurrentModel, SamplingConfig, Vocabulary, generate
+
+    for cell in CELLS:
+        torch.manual_seed(0)
+        model = RecurrentModel(ModelConfig(cell=cell, hidden_size=192), 65).eval()
+        vocabulary = Vocabulary("".join(chr(33 + i) for i in range(65)))
+        started = time.perf_counter()
+        for _ in generate(model, vocabulary, SamplingConfig(length=WRITTEN, seed=1)):
+            pass
+        seconds = time.perf_counter() - started
+        times = step_times(cell, 192, ("adamw",), pairs=8)
+        yield {"cell": f"{cell} 2x192", **_milliseconds(times), "written_per_second": round(WRITTEN / seconds)}
+
+
+def _milliseconds(times: dict[str, list[float]]) -> Row:
+    return {f"{name}_ms": round(1000 * statistics.median(seconds), 1) for name, seconds in times.items()}
+
+
+def about(row: Row) -> tuple[object, ...]:
+    """What a row says something of: a row that is measured again takes the place of the one before."""
+    if "run" in row:
+        return row["run"], row.get("one loop")
+    return (row.get("model"), row.get("cell"))
+
+
+def machine_row() -> Iterator[Row]:
+    """The machine, as PyTorch sees it with these instructions."""
+    from machine import machine
+
+    yield machine()
+
+
+CHILDREN = {"steps": steps_rows, "plain": plain_rows, "machine": machine_row}
+
+
+def child(what: str, environment: dict[str, str]) -> list[Row]:
+    """The rows that this program gives in a process whose environment says what instructions to use."""
+    command = [sys.executable, str(Path(__file__).resolve()), "--child", what]
+    done = subprocess.run(command, env=os.environ | environment, check=True, stdout=subprocess.PIPE)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def charrnn(folder: Path, environment: dict[str, str], *words: str) -> tuple[Any, float]:
+    """The JSON that a command prints, and the seconds it took."""
+    started = time.perf_counter()
+    command = [sys.executable, "-m", "charrnn", *words, "--json"]
+    done = subprocess.run(command, cwd=folder, env=os.environ | environment, check=True, capture_output=True)
+    return json.loads(done.stdout), round(time.perf_counter() - started, 1)
+
+
+def trained(folder: Path, environment: dict[str, str], text: Path, minutes: str, *extra: str) -> Row:
+    """One training as a user types it."""
+    words = ("train", str(text), "--minutes", minutes, "--out", "model", "--force", *extra)
+    found, seconds = charrnn(folder, environment, *words)
+    return {
+        "run": " ".join(["charrnn train", text.stem, "--minutes", minutes, *extra]),
+        "seconds": seconds,
+        **{name: found[name] for name in ("model", "steps", "nats_per_char", "bits_per_char", "characters", "rule")},
+    }
+
+
+def quality_rows(folder: Path, environment: dict[str, str], options: argparse.Namespace) -> Iterator[Row]:
+    """See the head of this file."""
+    for minutes in options.minutes:
+        yield trained(folder, environment, options.text, minutes)
+    for minutes in options.mixed_minutes:
+        yield trained(folder, environment, options.text, minutes, "--with-ngram")
+    if options.shakespeare:
+        found, _ = charrnn(folder, environment, "ngram", str(options.shakespeare), "--force")
+        yield {"run": "charrnn ngram shakespeare", **{name: found[name] for name in ("nats_per_char", "bits_per_char")}}
+        yield trained(folder, environment, options.shakespeare, "3")
+
+
+def busy_rows(folder: Path, environment: dict[str, str], options: argparse.Namespace) -> Iterator[Row]:
+    """See the head of this file."""
+    from load import busy
+
+    context = multiprocessing.get_context("spawn")
+    for when, seconds in BUSY_SECONDS.items():
+        loop = context.Process(target=busy, args=(seconds,), daemon=True)
+        loop.start()
+        yield {"one loop": when, **trained(folder, environment, options.text, "1")}
+        loop.kill()
+        loop.join()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run, print a line a row, and write the JSON after each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("text", type=Path, nargs="?")
+    parser.add_argument("--shakespeare", type=Path)
+    parser.add_argument("--parts", nargs="*", default=PARTS, choices=PARTS)
+    parser.add_argument("--sets", nargs="*", default=tuple(SETS), choices=tuple(SETS))
+    parser.add_argument("--minutes", nargs="*", default=["1", "3", "10"])
+    parser.add_argument("--mixed-minutes", nargs="*", default=["1", "3", "10"])
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--child", choices=tuple(CHILDREN), help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.child:
+        for row in CHILDREN[options.child]():
+            print(json.dumps(row), flush=True)
+        return
+    if options.text is None and {"quality", "busy"} & set(options.parts):
+        parser.error("quality and busy need a text, such as tinyshakespeare.txt")
+    options.text = options.text and options.text.resolve()
+    options.shakespeare = options.shakespeare and options.shakespeare.resolve()
+    result: dict[str, Any] = {}
+    if options.out and options.out.exists():  # parts may be measured one after the other
+        result = json.loads(options.out.read_text(encoding="utf-8"))
+
+    def add(name: str, part: str, row: Row) -> None:
+        rows = result[name].setdefault(part, [])
+        same = [i for i, before in enumerate(rows) if about(before) == about(row)]
+        if same:
+            rows[same[0]] = row  # measured again
+        else:
+            rows.append(row)
+        print(name, part, json.dumps(row), flush=True)
+        if options.out:
+            options.out.parent.mkdir(parents=True, exist_ok=True)
+            options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+    with tempfile.TemporaryDirectory() as name_of_folder:
+        folder = Path(name_of_folder)
+        for part in options.parts:
+            for name in options.sets:
+                environment = SETS[name]
+                result.setdefault(name, {})["machine"] = child("machine", environment)[0]
+                if part == "plain":
+                    with_c, without = child(part, environment), child(part, environment | {"CHARRNN_COMPILE": "0"})
+                    for ours, theirs in zip(with_c, without, strict=True):
+                        shares = {
+                            "training_share": round(ours["adamw_ms"] / theirs["adamw_ms"], 2),
+                            "writing_share": round(theirs["written_per_second"] / ours["written_per_second"], 2),
+                        }
+                        add(name, part, {"cell": ours["cell"], **shares, "with_c": ours, "without": theirs})
+                elif part == "steps":
+                    for row in child(part, environment):
+                        add(name, part, row)
+                else:
+                    rows = quality_rows if part == "quality" else busy_rows
+                    for row in rows(folder, environment, options):
+                        add(name, part, row)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""The number of threads follows the load of the machine; so that a training does not, no sum depends on it.
+
+Two things did: the gradients of a bias in C, which each thread summed for its rows, and MKL's product for a head whose
+outputs are no multiple of 16, which four threads share in another way than three.
+"""
+
+import itertools
+from dataclasses import replace
+
+import pytest
+import torch
+
+from charrnn.config import CELLS, OPTIMIZERS, ModelConfig, TrainingConfig
+from charrnn.facts import ComputeFacts
+from charrnn.models.kernels.pace import fixed_pace
+from charrnn.models.kernels.processor import fast_half_precisions
+from charrnn.models.recurrent import RecurrentModel
+from charrnn.text.corpus import Corpus
+from charrnn.text.streams import Streams
+from charrnn.training.loop import Training, train
+from charrnn.training.steps import Batch, steps_of
+from charrnn.training.updates import Updates
+
+VOCAB_SIZE = 65
+NUMBERS = (1, 2, 3, 5)
+
+
+def weights_after(steps: int, threads: int, config: TrainingConfig, cell: str, dtype: torch.dtype) -> torch.Tensor:
+    """All weights of a network with dropout, large enough that its products are shared among threads."""
+    torch.manual_seed(0)
+    model = RecurrentModel(ModelConfig(cell=cell, hidden_size=64, dropout=0.1), VOCAB_SIZE).train()
+    take_step = steps_of(model, Updates(model, config, dtype), dtype)
+    state = None
+    for _ in range(steps):
+        rows = torch.randint(0, VOCAB_SIZE, (32, 41))
+        batch: Batch = rows[:, :-1], rows[:, 1:]
+        with fixed_pace(threads).piece():
+            _, state = take_step(batch, state, 1e-2, 1.0)
+    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+
+
+@pytest.mark.skipif(
+    not torch.backends.mkl.is_available(),  # type: ignore[no-untyped-call]
+    reason="other libraries than MKL were not looked into",
+)
+@pytest.mark.parametrize("half", [False, True], ids=["float32", "bfloat16"])
+@pytest.mark.parametrize(("cell", "optimizer"), [*itertools.product(CELLS, OPTIMIZERS)])
+def test_weights_do_not_depend_on_the_number_of_threads(cell: str, optimizer: str, half: bool) -> None:
+    if half and torch.bfloat16 not in fast_half_precisions():
+        pytest.skip("needs AVX-512 BF16 or AMX")
+    dtype = torch.bfloat16 if half else torch.float32
+    first, *others = (weights_after(3, n, TrainingConfig(optimizer=optimizer), cell, dtype) for n in NUMBERS)
+    for threads, weights in zip(NUMBERS[1:], others, strict=True):
+        assert torch.equal(weights, first), threads
+
+
+def test_a_fixed_number_is_kept(small_corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And without one a training begins with what PyTorch has, up to four."""
+    seen: list[int] = []
+    monkeypatch.setattr("torch.set_num_threads", seen.append)
+    config = TrainingConfig(steps=2, threads=3, batch_size=4, seq_length=8)
+    model = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary))
+    list(train(model, Streams(small_corpus.train, 4, 8), small_corpus.validation[:0], config))
+    assert seen == [3, 1, 3, 1], "back to one, as the tests have it, after each step"
+    streams = Streams(small_corpus.train, 4, 8)
+    for available, begins in ((1, 1), (2, 2), (64, 4)):
+        monkeypatch.setattr("torch.get_num_threads", lambda available=available: available)
+        training = Training(model, streams, small_corpus.validation[:0], replace(config, threads=None))
+        assert (training.pace.most, training.pace.threads) == (available, begins)
+
+
+def test_what_a_network_was_trained_with_in_words() -> None:
+    assert str(ComputeFacts("AVX2", (1, 2), "float32")) == "AVX2, 1 and 2 threads, float32"
+    assert str(ComputeFacts("AVX-512 BF16", (1,), "bfloat16")) == "AVX-512 BF16, 1 thread, bfloat16"
