@@ -235,7 +235,7 @@ def _trained(
 ) -> TextModel:
     said = _changed(model) | _changed(training)
     spent = time.perf_counter() - started
-    recipe = with_budget(model, training, said, len(source.train), where, spent)
+    recipe = with_budget(model, training, said, len(source.train), where, spent, vocab_size=len(source.vocabulary))
     rows, length = recipe.training.batch_size, recipe.training.seq_length
     streams = streams_of(source.train, source.documents, rows, length, is_fixed=where.type == "cuda")
     with tempfile.TemporaryDirectory(prefix="charrnn-") as folder:

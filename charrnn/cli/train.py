@@ -167,9 +167,11 @@ def _train(
     model, training, chosen = begun.model, begun.training, None
     recipe = Recipe(model, training, machine_reasons(training, where))
     if not begun.resumed:
-        spent = time.perf_counter() - started + kept_back
+        spent, vocab_size = time.perf_counter() - started + kept_back, len(source.vocabulary)
         padding = streams_of(ids, source.documents, training.batch_size, training.seq_length, is_fixed).padding
-        recipe = with_budget(model, training, begun.said, len(ids), where, spent, begun.with_ngram, ranks, padding)
+        recipe = with_budget(
+            model, training, begun.said, len(ids), where, spent, begun.with_ngram, ranks, padding, vocab_size
+        )
         # Its length is said in steps, instead of the minutes, or of the epochs that a short text is held to.
         with_steps = replace(recipe.training, minutes=training.minutes, epochs=training.epochs)
         chosen = f"{changed(model, recipe.model)} {changed(training, with_steps)}".strip()

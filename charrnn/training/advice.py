@@ -101,7 +101,9 @@ def advise(characters: int, vocab_size: int, device: torch.device, minutes: tupl
     choices = []
     for budget in minutes:
         given = TrainingConfig(minutes=budget)
-        recipe = choose(default, given, frozenset(), characters, speed, on_gpu=device.type == "cuda")
+        recipe = choose(
+            default, given, frozenset(), characters, speed, on_gpu=device.type == "cuda", vocab_size=vocab_size
+        )
         networks = recipe.model.networks
         with torch.device("meta"):
             one = RecurrentModel(replace(recipe.model, networks=1), vocab_size)

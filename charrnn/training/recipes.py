@@ -46,6 +46,11 @@ MOST_DROPOUT = 0.4
 STREAM_CHARACTERS = 27_000
 """Of its own that each stream has, so that a short text gives many small steps rather than few large ones."""
 LEAST_ROWS = 4
+EMBEDDING = 64
+"""Numbers for each character where there are at most SMALL_VOCABULARY: better than as many as units, and cheaper."""
+SMALL_VOCABULARY = 256
+NARROW_EMBEDDINGS = ("rnn", "lstm", "gru")
+"""Cells for which that was found; a minGRU is worse by it."""
 
 Speed = Callable[[ModelConfig, TrainingConfig], float]
 """Says how many characters a second a network trains on."""
@@ -78,6 +83,7 @@ def with_budget(
     mixed: bool = False,
     ranks: Ranks | None = None,
     padding: float = 0.0,
+    vocab_size: int = SMALL_VOCABULARY,
 ) -> Recipe:
     """What is trained, and how; the speed of the machine is measured.
 
@@ -93,6 +99,7 @@ def with_budget(
         mixed: whether it is going to be mixed with n-grams.
         ranks: the processes that train together; all get what the first one chooses.
         padding: the share of places in a batch that no character is in, see Streams.
+        vocab_size: V.
     """
     reasons = machine_reasons(training, device)
     if training.steps or training.epochs:
@@ -106,7 +113,7 @@ def with_budget(
         share = max(1, fitted_so.batch_size // ranks.size)
         return (1 - padding) * ranks.total(measure(one, replace(fitted_so, batch_size=share), device))
 
-    recipe = choose(model, training, said, characters, speed, spent, device.type == "cuda", mixed)
+    recipe = choose(model, training, said, characters, speed, spent, device.type == "cuda", mixed, vocab_size)
     chosen = json.dumps([asdict(recipe.model), asdict(recipe.training)])
     model_fields, training_fields = json.loads(ranks.bytes_from_first(chosen.encode()))
     return Recipe(
@@ -139,6 +146,7 @@ def choose(
     spent: float = 0.0,
     on_gpu: bool = False,
     mixed: bool = False,
+    vocab_size: int = SMALL_VOCABULARY,
 ) -> Recipe:
     """Fill in what the user has left open.
 
@@ -151,8 +159,12 @@ def choose(
         spent: seconds of the minutes that are gone, or kept for something else.
         on_gpu: whether that is where it is trained.
         mixed: whether it is going to be mixed with n-grams.
+        vocab_size: V.
     """
     assert training.minutes
+    is_open = "embedding_size" not in said and not on_gpu
+    if is_open and model.cell in NARROW_EMBEDDINGS and vocab_size <= SMALL_VOCABULARY:
+        model = replace(model, embedding_size=EMBEDDING)
     seconds, reasons = max(1.0, 60 * AIM * training.minutes - spent), []
     rows = max(LEAST_ROWS, min(training.batch_size, characters // STREAM_CHARACTERS))
     if "batch_size" not in said and rows < training.batch_size:
@@ -174,6 +186,11 @@ def choose(
             ("size", f"{model.num_layers} layers of {model.hidden_size}, which read about {readable:,.0f} characters "
              f"in {seconds:.0f} seconds")
         )  # fmt: skip
+    if is_open and model.embedding_size == EMBEDDING >= model.hidden_size:
+        model = replace(model, embedding_size=None)
+    if is_open and model.embedding_size:
+        why = "for each character: in trials better than as many as units, and faster"
+        reasons.append(("embedding", f"{model.embedding_size} numbers {why}"))
     epochs = readable / characters
     if epochs > MOST_EPOCHS:
         epochs = MOST_EPOCHS

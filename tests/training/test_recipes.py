@@ -68,7 +68,8 @@ def test_more_readings_want_more_dropout() -> None:
 
 def test_what_is_said_stays() -> None:
     model, training = ModelConfig(hidden_size=100, dropout=0.3), TrainingConfig(minutes=1, batch_size=7)
-    recipe = choose(model, training, frozenset({"hidden_size", "dropout", "batch_size"}), 10_000_000, speed)
+    said = frozenset({"hidden_size", "dropout", "batch_size", "embedding_size"})
+    recipe = choose(model, training, said, 10_000_000, speed)
     assert (recipe.model, recipe.training) == (model, training)
     assert [name for name, _ in recipe.reasons] == ["recipe"]
 
@@ -103,6 +104,22 @@ def test_steps_and_epochs_leave_all_as_it_is() -> None:
     for training in (TrainingConfig(steps=5), TrainingConfig(epochs=5)):
         recipe = with_budget(ModelConfig(), training, NOTHING, 10**6, torch.device("cpu"))
         assert (recipe.model, recipe.training, recipe.reasons) == (ModelConfig(), training, ())
+
+
+@pytest.mark.parametrize(
+    ("cell", "hidden_size", "vocab_size", "expected"),
+    [("lstm", 192, 65, 64), ("gru", 192, 256, 64), ("lstm", 192, 5000, None), ("mingru", 192, 65, None)]
+    + [("lstm", 64, 65, None)],
+)
+def test_few_numbers_stand_for_a_character_of_few(
+    cell: str, hidden_size: int, vocab_size: int, expected: int | None
+) -> None:
+    """Where that was tried and found better: not in minGRUs, and not for thousands of characters."""
+    model = ModelConfig(cell=cell, hidden_size=hidden_size)
+    said = frozenset({"hidden_size", "cell"})
+    recipe = choose(model, TrainingConfig(minutes=1), said, 10_000_000, speed, vocab_size=vocab_size)
+    assert recipe.model.embedding_size == expected
+    assert ("embedding" in dict(recipe.reasons)) == (expected is not None)
 
 
 def test_the_default_budget(monkeypatch: pytest.MonkeyPatch) -> None:
