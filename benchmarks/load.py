@@ -104,7 +104,7 @@ def _send(connection: Any, options: argparse.Namespace, threads: int | None, loo
     connection.send(one_row(options, threads, loops, nice))
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Run, print a line a row, and write the JSON after each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=15.0, help="alone, and beside the loops")
@@ -115,7 +115,7 @@ def main() -> None:
     parser.add_argument("--fixed", type=int, nargs="*", default=[1, 2], help="fixed numbers of threads to compare with")
     parser.add_argument("--repeat", type=int, default=1)
     parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     result: dict[str, Any] = {"machine": machine(), "model": f"{options.cell} 2x{options.hidden}", "rows": []}
     cases: list[tuple[int | None, int, int]] = [(None, 1, 0), (None, 1, 10), (None, 2, 0)]
     cases += [(threads, 1, 0) for threads in options.fixed]

@@ -48,7 +48,6 @@ def step_times(cell: str, width: int, optimizers: tuple[str, ...], pairs: int = 
     from charrnn.training.steps import TakeStep, steps_of
     from charrnn.training.updates import Updates
 
-    torch.set_flush_denormal(True)
     config = TrainingConfig()
     steps: dict[str, TakeStep] = {}
     states: dict[str, State | None] = dict.fromkeys(optimizers)
@@ -59,12 +58,14 @@ def step_times(cell: str, width: int, optimizers: tuple[str, ...], pairs: int = 
         dtype = dtype_of(config, model.device)
         steps[name] = steps_of(model, Updates(model, TrainingConfig(optimizer=name), dtype), dtype)
     rows = torch.randint(0, 65, (config.batch_size, config.seq_length + 1))
+    torch.set_flush_denormal(True)  # as a training does
     for number in range(UNTIMED + pairs):
         for name in optimizers:
             started = time.perf_counter()
             _, states[name] = steps[name]((rows[:, :-1], rows[:, 1:]), states[name], 1e-3, 1.0)
             if number >= UNTIMED:
                 times[name].append(time.perf_counter() - started)
+    torch.set_flush_denormal(False)
     return times
 
 

@@ -54,3 +54,32 @@ def test_without_a_gpu_it_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     gpu.main([])
     assert capsys.readouterr().out == "no GPU here: nothing was measured\n"
+
+
+def test_machines_compares_optimizers_and_kernels(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import machines
+
+    monkeypatch.setattr(machines, "WIDTHS", (8,))
+    monkeypatch.setattr(machines, "PAIRS", 1)
+    machines.main(["--child", "steps"])
+    (row,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert row["muon_to_adamw"] > 0
+    machines.main(["--child", "machine"])
+    assert json.loads(capsys.readouterr().out)["instruction_set"]
+    assert machines.about(row) == ("lstm 2x8", None)
+    assert machines.about({"run": "a", "model": "b"}) == ("a", None)
+
+
+@pytest.mark.slow
+def test_load_disturbs_a_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import load
+
+    out = tmp_path / "load.json"
+    load.main(["--seconds", "2", "--settle", "0.5", "--hidden", "32", "--fixed", "--out", str(out)])
+    rows = json.loads(out.read_text(encoding="utf-8"))["rows"]
+    assert [(row["loops"], row["nice"]) for row in rows] == [(1, 0), (1, 10), (2, 0)]
+    assert all(0 < row["share"] < 2 for row in rows)

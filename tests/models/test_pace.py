@@ -68,6 +68,15 @@ def test_fewer_at_once_when_another_process_begins_and_all_within_seconds_when_i
     assert share_of(2, machine.run(pace, QUIET, 3)) > 0.9
 
 
+def test_a_hint_is_a_hint() -> None:
+    """Where all threads are faster although others use most of a core, fewer are tried now and then, and not taken."""
+    machine = Machine()
+    pace = Pace(2, machine.free_cores())
+    machine.others = 0.8
+    machine.run(pace, QUIET, 10)
+    assert share_of(2, machine.run(pace, QUIET, 60)) > 0.98
+
+
 def test_without_hints_trials_become_rare_and_cost_little() -> None:
     machine = Machine()
     pace = Pace(2)

@@ -81,7 +81,15 @@ def test_a_short_text_is_not_read_for_ever() -> None:
     assert recipe.training.batch_size == 4
     assert recipe.training.validate_every == math.ceil(12 * 5000 / (4 * 64) / 10)
     assert recipe.model.dropout > 0.2
-    assert [name for name, _ in recipe.reasons] == ["batch", "networks", "size", "time", "dropout", "recipe"]
+    assert [name for name, _ in recipe.reasons] == [
+        "batch",
+        "networks",
+        "size",
+        "embedding",
+        "time",
+        "dropout",
+        "recipe",
+    ]
 
 
 def test_many_minutes_are_shared_among_networks() -> None:
@@ -108,8 +116,13 @@ def test_steps_and_epochs_leave_all_as_it_is() -> None:
 
 @pytest.mark.parametrize(
     ("cell", "hidden_size", "vocab_size", "expected"),
-    [("lstm", 192, 65, 64), ("gru", 192, 256, 64), ("lstm", 192, 5000, None), ("mingru", 192, 65, None)]
-    + [("lstm", 64, 65, None)],
+    [
+        ("lstm", 192, 65, 64),
+        ("gru", 192, 256, 64),
+        ("lstm", 192, 5000, None),
+        ("mingru", 192, 65, None),
+        ("lstm", 64, 65, None),
+    ],
 )
 def test_few_numbers_stand_for_a_character_of_few(
     cell: str, hidden_size: int, vocab_size: int, expected: int | None

@@ -12,7 +12,7 @@ import torch
 
 from charrnn.config import CELLS, OPTIMIZERS, ModelConfig, TrainingConfig
 from charrnn.facts import ComputeFacts
-from charrnn.models.kernels.pace import fixed_pace
+from charrnn.models.kernels.pace import fixed_pace, pace_for
 from charrnn.models.kernels.processor import fast_half_precisions
 from charrnn.models.recurrent import RecurrentModel
 from charrnn.text.corpus import Corpus
@@ -63,10 +63,13 @@ def test_a_fixed_number_is_kept(small_corpus: Corpus, monkeypatch: pytest.Monkey
     list(train(model, Streams(small_corpus.train, 4, 8), small_corpus.validation[:0], config))
     assert seen == [3, 1, 3, 1], "back to one, as the tests have it, after each step"
     streams = Streams(small_corpus.train, 4, 8)
-    for available, begins in ((1, 1), (2, 2), (64, 4)):
+    monkeypatch.setattr("charrnn.models.kernels.pace.cores", lambda: 32)
+    for available, begins in ((1, 1), (2, 2), (32, 4)):
         monkeypatch.setattr("torch.get_num_threads", lambda available=available: available)
         training = Training(model, streams, small_corpus.validation[:0], replace(config, threads=None))
         assert (training.pace.most, training.pace.threads) == (available, begins)
+    monkeypatch.setattr("charrnn.models.kernels.pace.cores", lambda: 2)
+    assert pace_for().most == 2, "of 32 threads that OMP_NUM_THREADS asks for on two cores"
 
 
 def test_what_a_network_was_trained_with_in_words() -> None:

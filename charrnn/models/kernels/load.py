@@ -18,6 +18,13 @@ Usage = Callable[[], tuple[float, float] | None]
 """Gives the seconds that the cores of this process were busy, and those of them that this process used."""
 
 
+def cores() -> int:
+    """The cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def usage() -> tuple[float, float] | None:
     """See Usage; None where the system does not say."""
     try:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 import torch
 
-from charrnn.models.kernels.load import FreeCores
+from charrnn.models.kernels.load import FreeCores, cores
 
 TRIAL = 3
 """Pieces that a number of threads is tried for."""
@@ -88,20 +88,23 @@ class Pace:
         is_slow = self._slow > 1 or seconds > STALL * self._mean
         self._mean = seconds if self._age == 2 else self._mean + SMOOTHING * (seconds - self._mean)
         cap = self._capacity()
-        is_freer, self._cap = cap > self._cap, cap
-        if is_freer or cap < self.threads:
+        is_freer, is_fuller, self._cap = cap > self._cap, cap < self._cap, cap
+        if is_freer or is_fuller:
             self._wait = FIRST_WAIT
         more, fewer = self._next(1), self._next(-1)
-        if fewer and (cap < self.threads or is_slow):
-            self._try(max((rung for rung in self._rungs if rung <= cap and rung < self.threads), default=fewer))
-        elif more and more <= cap and is_freer:
+        if more and more > cap:
+            more = None
+        if fewer and self.threads > cap:
+            fewer = max((rung for rung in self._rungs if rung <= cap), default=fewer)
+        is_time = self._rest <= 0 and self._age > TRIAL
+        if fewer and (is_slow or (self.threads > cap and (is_fuller or is_time))):
+            self._try(fewer)
+        elif more and is_freer:
             self._try(more)
-        elif self._rest <= 0 and self._age > TRIAL:
-            ways = (more if more and more <= cap else None, fewer)
-            first, second = ways if self._tries_more else ways[::-1]
+        elif is_time and (more or fewer):
+            first, second = (more, fewer) if self._tries_more else (fewer, more)
             self._tries_more = not self._tries_more
-            if first or second:
-                self._try(first or second or 1)
+            self._try(first or second or self.threads)
 
     def _judge(self, seconds: float) -> None:
         """In a trial: decide, when enough was seen."""
@@ -150,9 +153,10 @@ class Pace:
 
 
 def pace_for(most: int | None = None) -> Pace:
-    """A pace for work on the CPU, with up to so many threads; with PyTorch's number if it is not given."""
-    most = most or torch.get_num_threads()
-    return Pace(most, FreeCores(most) if most > 1 else None)
+    """A pace for work on the CPU, with up to so many threads (default: PyTorch's number), but no more than cores."""
+    available = cores()
+    most = min(most or torch.get_num_threads(), available)
+    return Pace(most, FreeCores(available) if most > 1 else None)
 
 
 def fixed_pace(threads: int) -> Pace:
