@@ -1,7 +1,7 @@
 """What a user of another machine gets: the same commands with all instructions of this processor, and with AVX2 alone.
 
-    python benchmarks/machines.py tinyshakespeare.txt [--shakespeare shakespeare.txt] [--parts steps quality busy plain]
-        [--minutes 1 3 10] [--mixed-minutes 1 3 10] [--sets all avx2] [--out machines.json]
+    python benchmarks/machines.py tinyshakespeare.txt [--shakespeare shakespeare.txt] [--sets all avx2]
+        [--parts steps quality busy plain allowed] [--minutes 1 3 10] [--mixed-minutes 1 3 10] [--out machines.json]
 
 `avx2` sets ATEN_CPU_CAPABILITY=avx2 and ONEDNN_MAX_CPU_ISA=AVX2, which PyTorch, oneDNN and the kernels in C obey, so a
 processor with AVX-512 computes as one without. Each row names the instruction set that was really used.
@@ -10,6 +10,7 @@ steps     training steps with Muon and with AdamW, in turns: milliseconds (media
 quality   `charrnn train --minutes`, whole commands, with and without `--with-ngram`; `charrnn ngram` beside it
 busy      `charrnn train --minutes 1` while a loop uses one core for the first 15 seconds, or all the time
 plain     training steps and writing without a C compiler, as a share of the speed with one
+allowed   training where OMP_NUM_THREADS allows 1, 2, 8 or 64 threads, and the number that charrnn then uses
 """
 
 from __future__ import annotations
@@ -27,12 +28,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-PARTS = ("steps", "quality", "busy", "plain")
+PARTS = ("steps", "quality", "busy", "plain", "allowed")
 SETS = {"all": {}, "avx2": {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}}
 WIDTHS = (128, 192, 256, 512)
 CELLS = ("lstm", "gru", "rnn", "mingru", "minlstm")
 PAIRS, UNTIMED = 20, 3
 WRITTEN = 2000
+ALLOWED = (1, 2, 8, 64)
+SPEED_STEPS = 150
 BUSY_SECONDS = {"first 15 s": 15.0, "all the time": 90.0}
 
 Row = dict[str, Any]
@@ -95,6 +98,28 @@ def plain_rows() -> Iterator[Row]:
         yield {"cell": f"{cell} 2x192", **_milliseconds(times), "written_per_second": round(WRITTEN / seconds)}
 
 
+def allowed_rows() -> Iterator[Row]:
+    """Steps of a training as `charrnn train` takes them, the last two thirds of them timed."""
+    import numpy as np
+    import torch
+
+    from charrnn import ModelConfig, RecurrentModel, Streams, TrainingConfig
+    from charrnn.training.loop import Training
+
+    torch.manual_seed(0)
+    ids = np.random.default_rng(0).integers(0, 65, 100_000).astype(np.uint8)
+    config = TrainingConfig(steps=SPEED_STEPS)
+    streams = Streams(ids, config.batch_size, config.seq_length)
+    training = Training(RecurrentModel(ModelConfig(hidden_size=128), 65), streams, ids[:0], config)
+    ends = []
+    for step in training.steps():
+        step.loss.item()
+        ends.append(time.perf_counter())
+    timed = ends[SPEED_STEPS // 3 :]
+    speed = config.batch_size * config.seq_length * (len(timed) - 1) / (timed[-1] - timed[0])
+    yield {"model": "lstm 2x128", "chars_per_second": round(speed), "threads": training.pace.threads}
+
+
 def _milliseconds(times: dict[str, list[float]]) -> Row:
     return {f"{name}_ms": round(1000 * statistics.median(seconds), 1) for name, seconds in times.items()}
 
@@ -113,7 +138,7 @@ def machine_row() -> Iterator[Row]:
     yield machine()
 
 
-CHILDREN = {"steps": steps_rows, "plain": plain_rows, "machine": machine_row}
+CHILDREN = {"steps": steps_rows, "plain": plain_rows, "machine": machine_row, "allowed": allowed_rows}
 
 
 def child(what: str, environment: dict[str, str]) -> list[Row]:
@@ -217,6 +242,10 @@ def main(arguments: list[str] | None = None) -> None:
                             "writing_share": round(theirs["written_per_second"] / ours["written_per_second"], 2),
                         }
                         add(name, part, {"cell": ours["cell"], **shares, "with_c": ours, "without": theirs})
+                elif part == "allowed":
+                    for number in ALLOWED:
+                        (row,) = child(part, environment | {"OMP_NUM_THREADS": str(number)})
+                        add(name, part, {"cell": f"{number} allowed", **row})
                 elif part == "steps":
                     for row in child(part, environment):
                         add(name, part, row)

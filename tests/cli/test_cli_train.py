@@ -8,11 +8,14 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from processes import start
 from program import SMALL, TEXT, Charrnn
 
 from charrnn.checkpoint import load
 from charrnn.models.recurrent import RecurrentModel
+from charrnn.training.clock import Clock
+from charrnn.training.schedule import Plan
 
 
 def test_it_trains_and_keeps_the_best_and_the_last(charrnn: Charrnn, folder: Path) -> None:
@@ -116,16 +119,31 @@ def test_a_second_ctrl_c_leaves_at_once(folder: Path) -> None:
     load(folder / "checkpoints/text-lstm.safetensors")
 
 
-def test_the_line_that_repeats_a_run_does(charrnn: Charrnn, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It named the default minutes beside the steps, and both together are refused."""
+@pytest.mark.parametrize("is_changed", [False, True])
+def test_the_line_that_repeats_a_run_does(
+    is_changed: bool, charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It named the default minutes beside the steps, and both together are refused. A plan may change on the way."""
+
+    def refit(clock: Clock, number: int, plan: Plan) -> int | None:
+        begun = clock.marked[2]  # when the plan was made
+        return number + 9 if is_changed and not plan.earlier and number > begun + 1 else None
+
+    monkeypatch.setattr(Clock, "refit", refit)
     monkeypatch.setattr("charrnn.training.recipes.CPU_MINUTES", 0.02)
     monkeypatch.setattr("charrnn.training.recipes.MOST_EPOCHS", 1e9)
     shown = charrnn("train", "text.txt", "--hidden", 8, "--layers", 1).err
-    options = re.search("`(--steps [^`]+)` repeats this run", shown)
-    assert options
-    assert "--minutes" not in options[1]
-    words = [*options[1].split(), "--hidden", 8, "--layers", 1]
+    assert ("this machine has become" in shown) == is_changed
+    options = re.findall("`(--steps [^`]+)` repeats this run", shown)[-1]
+    assert ("--replanned" in options) == is_changed
+    assert "--minutes" not in options
+    words = [*options.split(), "--hidden", 8, "--layers", 1]
     assert charrnn("train", "text.txt", *words, "--out", "again").status == 0
+    first, again = (load(folder / f"checkpoints/{name}-last.safetensors").model for name in ("text-lstm", "again"))
+    assert isinstance(first, RecurrentModel)
+    assert isinstance(again, RecurrentModel)
+    weights = again.state_dict()
+    assert all(torch.equal(one, weights[name]) for name, one in first.state_dict().items())
 
 
 def test_more_minutes_than_a_short_text_is_worth(charrnn: Charrnn, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,6 +35,7 @@ SECONDS = 120
 """After which a compiler is given up."""
 
 SLOWER = f"GRU, RNN, minGRU, minLSTM and writing are slower ({SWITCH}=0 hides this line)"
+"""What a notice says where there is no library."""
 
 GRAIN = 32768
 """Elements for each thread at least, as in PyTorch's own operations."""

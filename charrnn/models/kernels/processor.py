@@ -21,6 +21,7 @@ of float32. Without them products are emulated, a hundred times slower, or not t
 ONEDNN_LIMIT = "ONEDNN_MAX_CPU_ISA"
 ONEDNN_WITH = {torch.bfloat16: ("BF16", "FP16", "AMX", "AVX10"), torch.float16: ("FP16", "AMX", "AVX10")}
 """For each half precision parts of oneDNN's names for the instruction sets that have it."""
+_SHORT = {torch.bfloat16: "BF16", torch.float16: "FP16"}
 
 
 def instruction_set() -> str:
@@ -28,9 +29,6 @@ def instruction_set() -> str:
     used = torch.backends.cpu.get_cpu_capability()
     name = {"AVX512": "AVX-512", "DEFAULT": platform.machine()}.get(used, used)
     return name + "".join(f" {short}" for dtype, short in _SHORT.items() if dtype in fast_half_precisions())
-
-
-_SHORT = {torch.bfloat16: "BF16", torch.float16: "FP16"}
 
 
 def fast_half_precisions() -> frozenset[torch.dtype]:
