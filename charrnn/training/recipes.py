@@ -49,6 +49,8 @@ LEAST_ROWS = 4
 EMBEDDING = 64
 """Numbers for each character where there are at most SMALL_VOCABULARY: better than as many as units, and cheaper."""
 SMALL_VOCABULARY = 256
+NARROW_DROPOUT = 0.1
+"""The most dropout with which that holds: without a residual connection around the first layer, more is harmful."""
 NARROW_EMBEDDINGS = ("rnn", "lstm", "gru")
 """Cells for which that was found; a minGRU is worse by it."""
 
@@ -186,11 +188,6 @@ def choose(
             ("size", f"{model.num_layers} layers of {model.hidden_size}, which read about {readable:,.0f} characters "
              f"in {seconds:.0f} seconds")
         )  # fmt: skip
-    if is_open and model.embedding_size == EMBEDDING >= model.hidden_size:
-        model = replace(model, embedding_size=None)
-    if is_open and model.embedding_size:
-        why = "for each character: in trials better than as many as units, and faster"
-        reasons.append(("embedding", f"{model.embedding_size} numbers {why}"))
     epochs = readable / characters
     if epochs > MOST_EPOCHS:
         epochs = MOST_EPOCHS
@@ -202,6 +199,11 @@ def choose(
         model = replace(model, dropout=dropout_for(epochs))
         times = f"{epochs:.2g} time{'s' * (epochs != 1)}"
         reasons.append(("dropout", f"{model.dropout:g}: the text is read about {times}"))
+    if is_open and (model.hidden_size <= EMBEDDING or model.dropout > NARROW_DROPOUT):
+        model = replace(model, embedding_size=None)
+    if is_open and model.embedding_size:
+        why = "for each character: in trials better than as many as units, and faster"
+        reasons.append(("embedding", f"{model.embedding_size} numbers {why}"))
     reasons.append(
         ("recipe", f"{model.cell}, {model.num_layers} layers, {training.optimizer} at {training.learning_rate:g}, "
          f"{training.batch_size} x {training.seq_length}: what trials found best, or what was said")
