@@ -85,7 +85,6 @@ def test_a_short_text_is_not_read_for_ever() -> None:
         "batch",
         "networks",
         "size",
-        "embedding",
         "time",
         "dropout",
         "recipe",
