@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -43,7 +44,7 @@ class Clock:
         """Begin to measure the speed for the next comparison, after so many steps."""
         self.marked = (time.perf_counter(), self.validations, number)
 
-    def refit(self, number: int, plan: Plan) -> int | None:
+    def refit(self, number: int, plan: Plan, steps_per_epoch: float = math.inf) -> int | None:
         """How many steps in all fit into the budget by the speed since the last comparison and the one known before.
 
         Both count alike: a disturbance that has passed when the next comparison comes should not change much.
@@ -51,6 +52,7 @@ class Clock:
         Args:
             number: steps taken.
             plan: as it is.
+            steps_per_epoch: that read the text once; see `Plan.most_steps`.
 
         Returns:
             None where it is not yet time to compare, or the plan fits.
@@ -67,6 +69,8 @@ class Clock:
         if -EARLY * self.budget <= over <= LATE * self.budget:
             return None
         steps = number + max(1, int(left / per_step))
+        if steps > plan.steps:
+            steps = max(plan.steps, min(steps, plan.most_steps(steps_per_epoch)))
         return steps if steps != plan.steps else None
 
     @staticmethod

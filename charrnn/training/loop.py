@@ -223,7 +223,7 @@ class Training:
         first, plan, steps = self.ranks.is_first, self.plan, None
         if plan is not None and not self.is_over:
             if first:
-                steps = clock.refit(self.number, plan)
+                steps = clock.refit(self.number, plan, self.streams.steps_per_epoch)
             (steps,) = self.ranks.largest(steps or 0)
             if steps:
                 self.plan = plan = plan.changed(self.number, steps)

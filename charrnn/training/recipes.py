@@ -16,7 +16,7 @@ from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.facts import restore
 from charrnn.training.distributed import Ranks
 from charrnn.training.precision import fallback
-from charrnn.training.schedule import AIM, MOST_VALIDATIONS
+from charrnn.training.schedule import AIM, FREE_EPOCHS, MOST_VALIDATIONS
 from charrnn.training.speed import measure
 
 CPU_MINUTES, GPU_MINUTES = 5.0, 2.0
@@ -39,8 +39,6 @@ MIXED_READINGS = 7.5
 NETWORKS_GROWTH = 0.4
 """Exponent of the number of networks in the work; what each of them gets grows a little faster."""
 MOST_NETWORKS = 8
-FREE_EPOCHS = 4.0
-"""As often a text may be read before dropout pays."""
 DROPOUT_PER_EPOCH = 0.04
 MOST_DROPOUT = 0.4
 STREAM_CHARACTERS = 27_000

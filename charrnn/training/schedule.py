@@ -17,6 +17,11 @@ AIM = 0.97
 MEASURED_SHARE = 0.08
 """Share of the minutes that is spent on steps until the speed counts as measured, if the warm-up is that long."""
 
+FREE_EPOCHS = 4.0
+"""As often a text may be read before dropout pays."""
+MOST_LONGER = 1.5
+"""A plan may grow to so many times the first one if the text is then read more often than that: dropout was chosen by
+the first one."""
 
 Earlier = tuple[tuple[int, int], ...]
 """Plans that were changed, in order: until which step each held, and how many steps it had in all."""
@@ -65,6 +70,11 @@ class Plan:
     def changed(self, number: int, steps: int) -> Plan:
         """The same with another number of steps in all, from step `number` on."""
         return replace(self, steps=steps, earlier=(*self.earlier, (number, self.steps)))
+
+    def most_steps(self, steps_per_epoch: float) -> int:
+        """Up to how many steps in all it may be changed to."""
+        first = self.earlier[0][1] if self.earlier else self.steps
+        return max(math.floor(MOST_LONGER * first), math.floor(FREE_EPOCHS * steps_per_epoch))
 
     def validates_after(self, step: int) -> bool:
         """Whether a validation follows step number `step`, counted from 1.

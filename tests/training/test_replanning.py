@@ -65,7 +65,7 @@ def run(
 
     monkeypatch.setattr(loop, "steps_of", lambda *_: take)
     model = RecurrentModel(ModelConfig(hidden_size=8), len(corpus.vocabulary))
-    return list(loop.train(model, Streams(corpus.train, 8, 16), corpus.validation, CONFIG))
+    return list(loop.train(model, Streams(corpus.train, 2, 2), corpus.validation, CONFIG))
 
 
 @pytest.mark.parametrize("cost", [steady, busy_at_first, stalled_at_first, busy_later, busy_in_between])
@@ -86,7 +86,7 @@ def test_it_ends_in_time_and_the_rate_goes_on_from_where_it_was(
     if plan.earlier:
         replanned = ",".join(f"{until}:{total}" for until, total in plan.earlier)
         repeated = replace(CONFIG, minutes=None, steps=plan.steps, replanned=replanned)
-        assert rates_of(repeated, loop._fixed_plan(repeated, Streams(small_corpus.train, 8, 16), 1)) == rates
+        assert rates_of(repeated, loop._fixed_plan(repeated, Streams(small_corpus.train, 2, 2), 1)) == rates
 
 
 def rates_of(config: TrainingConfig, plan: Plan) -> list[float]:
@@ -104,6 +104,23 @@ def test_a_plan_that_fits_stays(passed: list[float]) -> None:
     steps = clock.refit(400, plan)
     assert steps is not None
     assert steps < 600, "it was slower"
+
+
+def test_a_text_is_not_read_much_more_often_than_dropout_was_chosen_for(passed: list[float]) -> None:
+    clock, plan = Clock(begun=0.0, budget=BUDGET), Plan(600, 600, 1)
+    passed[0] = BUDGET / CHECKS
+    assert clock.refit(200, plan, steps_per_epoch=100) == 900, "nine readings instead of six"
+    clock, plan = Clock(begun=0.0, budget=BUDGET), plan.changed(200, 900)
+    passed[0] *= 2
+    assert clock.refit(600, plan, steps_per_epoch=100) is None, "it has grown once"
+
+
+def test_a_long_text_that_would_not_be_read_once_takes_all_the_time(passed: list[float]) -> None:
+    clock, plan = Clock(begun=0.0, budget=BUDGET), Plan(600, 600, 1)
+    passed[0] = BUDGET / CHECKS
+    steps = clock.refit(200, plan, steps_per_epoch=10_000)
+    assert steps is not None
+    assert steps > 2500, "its speed allows for it"
 
 
 def test_without_a_budget_nothing_changes(passed: list[float]) -> None:
