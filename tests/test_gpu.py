@@ -130,7 +130,6 @@ def test_recorded_steps_are_those_that_are_not(cell: str, dtype: torch.dtype, op
         other_loss, other_state = take_step(there, updates, (inputs, targets), other_state, rate, dtype)
         tolerance = 1e-4 if dtype == torch.float32 else 1e-2
         torch.testing.assert_close(loss, other_loss, rtol=tolerance, atol=tolerance)
-    assert recorded.refused is None
     assert recorded.graph is not None
     for found, expected in zip(state or (), other_state or (), strict=True):
         torch.testing.assert_close(found, expected, rtol=0.02, atol=0.02)

@@ -25,7 +25,7 @@ from charrnn.cli.sample import sample
 from charrnn.cli.score import score
 from charrnn.cli.train import RESUME_FROM, train
 from charrnn.cli.view import view
-from charrnn.errors import CharRNNError
+from charrnn.errors import CharRNNError, is_out_of_memory
 
 INTERRUPTED = 130
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -85,7 +85,7 @@ def main() -> None:
     except Exception as error:
         if hasattr(error, "format_message"):  # typer's own errors have it, whichever library they come from
             status = _fail(error, f"{error.format_message().rstrip('.')}; try `{_command_path(error)} --help`", 2)
-        elif _is_out_of_memory(error):
+        elif is_out_of_memory(error):
             smaller = "--hidden, --layers, --batch-size or --seq-length, or --order"
             many = "--bytes if the text has many different characters"
             status = _fail(error, f"not enough memory; say a smaller {smaller}, or {many}", 1)
@@ -119,12 +119,6 @@ def _forget_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _is_out_of_memory(error: Exception) -> bool:
-    """Whether there was too little memory; PyTorch says so in a RuntimeError, and only in its words."""
-    said = isinstance(error, RuntimeError) and ("allocate memory" in str(error) or "out of memory" in str(error))
-    return said or isinstance(error, MemoryError)
-
-
 def _options(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)] = False,
@@ -144,9 +138,8 @@ def _command_path(error: Exception) -> str:
 
 def _show_notice() -> None:
     """Say what is slower on this machine than it need be, after the command that was asked for."""
-    compiled = sys.modules.get("charrnn.models.kernels.compiled")
-    message = compiled.notice() if compiled and is_first() else None
-    if message:
+    found = sys.modules.get("charrnn.models.kernels.notices")
+    for message in found.notices() if found and is_first() else ():
         print("charrnn: note:", message, file=sys.stderr)
 
 

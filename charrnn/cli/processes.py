@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import NoReturn
 
-from charrnn.errors import ProcessError
+from charrnn.errors import DeviceError, ProcessError
 
 PATIENCE = timedelta(days=1)
 """How long a process waits for the others: while the first one validates, say, or counts. torchrun ends those that wait
@@ -117,7 +117,7 @@ def is_lost(error: Exception) -> bool:
 
 def is_told(error: Exception) -> bool:
     """Whether to tell what is wrong: the first process does, and others what they alone can know."""
-    if is_first():
+    if is_first() or isinstance(error, DeviceError):
         return True
     import torch.distributed as dist
 

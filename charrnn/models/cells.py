@@ -98,7 +98,8 @@ class LSTM(Cell):
         if _is_single_step(x):
             h, c = torch.lstm_cell(x[:, 0], (h, c), *self.core.all_weights[0])
             return h[:, None], torch.cat((h, c), dim=1)
-        y, after = self.core(x, (h[None].contiguous(), c[None].contiguous()))
+        # x too: the gradients of nn.LSTM are wrong on MPS where it is not contiguous (PyTorch issue 175189).
+        y, after = self.core(x.contiguous(), (h[None].contiguous(), c[None].contiguous()))
         return y.to(state.dtype), torch.cat(after, dim=2)[0].to(state.dtype)
 
     def gates(self, x: Tensor, before: Tensor) -> dict[str, Tensor]:

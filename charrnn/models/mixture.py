@@ -113,7 +113,7 @@ class MixtureStepper(Stepper):
 
     def __init__(self, network: Stepper, counts: Stepper, gate: nn.Sequential) -> None:
         self.network, self.counts = network, counts
-        self._weights = [weight.detach().double().cpu().numpy() for weight in gate.parameters()]
+        self._weights = [weight.detach().cpu().double().numpy() for weight in gate.parameters()]
 
     @property
     def state(self) -> State | None:

@@ -1,4 +1,4 @@
-"""Steps on a GPU: recorded once as CUDA graphs, and many characters at a time, drawn on the device. Not measured yet.
+"""Steps on a GPU: recorded once as CUDA graphs, and many characters at a time, drawn on the device.
 
 A step is dozens of kernels of a few microseconds, which take Python longer to ask for than the GPU to do; and a
 character that is drawn on the host must be waited for. So where the next draws need nothing but random numbers, a block
@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from charrnn.errors import RecordingError
+from charrnn.models.kernels.gpu_features import has_graphs, is_allowed, recording_failed
 from charrnn.models.language_model import State
 from charrnn.models.stepping import Draw, Logits, Stepper, TemperedDraw, Tokens
 
@@ -24,8 +26,9 @@ if TYPE_CHECKING:
 
 AHEAD = 32
 """Characters of a block."""
-UNRECORDED = 16
-"""Steps that are taken one by one first: a stepper that takes no more is not worth a recording."""
+UNRECORDED = 256
+"""Steps that are taken one by one first. A recording costs about 100 steps, so a text of 200 characters, such as those
+that are written during a training, is not worth one; and a recording that fails would end the training."""
 
 
 class RecordedStepper(Stepper):
@@ -74,7 +77,7 @@ class RecordedStepper(Stepper):
         self._settle()
         self._begun = True
         self._taken += 1
-        if self._read is None and self._taken > UNRECORDED:
+        if self._read is None and self._taken > UNRECORDED and self._may_record():
             self._read = self._recorded(self._take_step)
         self._tokens.copy_(torch.from_numpy(tokens))
         (self._read or self._take_step)()
@@ -83,7 +86,8 @@ class RecordedStepper(Stepper):
 
     def draw_next(self, tokens: Tokens, draw: Draw) -> Tokens:
         """See Stepper."""
-        if not isinstance(draw, TemperedDraw) or (self._draw is None and self._taken < UNRECORDED):
+        has_blocks = self._draw is not None or (self._taken >= UNRECORDED and self._may_record())
+        if not isinstance(draw, TemperedDraw) or not has_blocks:
             return draw(self.read(tokens))
         if self._used == AHEAD and np.array_equal(tokens, self._block[-1]):
             self._used = 0  # `_state` is that of the block's end
@@ -101,6 +105,10 @@ class RecordedStepper(Stepper):
         draw.uniforms()
         chosen: Tokens = drawn.copy()
         return chosen
+
+    def _may_record(self) -> bool:
+        device = self.model.device
+        return not has_graphs(device) or is_allowed("graphs", device)
 
     def _draw_block(self, tokens: Tokens, draw: TemperedDraw) -> None:
         if self._draw is None:
@@ -137,21 +145,25 @@ class RecordedStepper(Stepper):
             self._tokens.clamp_(min=0)
 
     def _recorded(self, function: Callable[[], None]) -> Callable[[], None]:
-        """What does the same as a function of this object's tensors; the function, where it cannot be recorded."""
-        if self.model.device.type != "cuda":
+        """What does the same as a function of this object's tensors.
+
+        Raises:
+            RecordingError: CUDA cannot record it; the process must end.
+        """
+        if not has_graphs(self.model.device):
             return function
         kept = [part.clone() for part in self._state]
-        stream = torch.cuda.Stream(self.model.device)  # type: ignore[no-untyped-call]
-        stream.wait_stream(torch.cuda.current_stream())
         graph = torch.cuda.CUDAGraph()
-        try:
+        with torch.cuda.device(self.model.device):  # streams and graphs are the current device's
+            stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+            stream.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(stream):
                 function()  # once as it is: what is made at first use must be there
-            with torch.cuda.graph(graph, stream=stream):
-                function()
-        except RuntimeError:  # CUDA says so of whatever it cannot record
-            return function
-        finally:
+            try:
+                with torch.cuda.graph(graph, stream=stream):
+                    function()
+            except RuntimeError as error:  # CUDA says so of whatever it cannot record
+                raise RecordingError(recording_failed(error)) from error
             torch.cuda.current_stream().wait_stream(stream)
             for mine, before in zip(self._state, kept, strict=True):
                 mine.copy_(before)

@@ -5,8 +5,10 @@ It knows nothing of text, training or sampling. Its state is a tuple with one (B
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
-from typing import NamedTuple
+from dataclasses import replace
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +20,8 @@ from charrnn.models.language_model import State
 from charrnn.models.packing import PackedStepper, packed, read
 from charrnn.models.recorded import RecordedStepper
 from charrnn.models.stepping import PlainStepper, Stepper
+
+Model = TypeVar("Model", bound=nn.Module)
 
 HEAD_MULTIPLE = 16
 """Of outputs, see `RecurrentModel._logits`."""
@@ -161,3 +165,17 @@ class RecurrentModel(nn.Module):
         kept = 1 - self.config.dropout
         mine, total = self.rows or (slice(None), len(y))
         return y * y.new_empty(total, 1, y.shape[2]).bernoulli_(kept)[mine].div_(kept)
+
+
+def trainable_copy(model: Model, device: torch.device) -> Model:
+    """A copy on a device that gradients can be asked of: in training mode, where alone cuDNN has them, without dropout.
+
+    Args:
+        model: a network, or a model that has some.
+        device: of the copy.
+    """
+    copied = copy.deepcopy(model).to(device).requires_grad_().train()
+    for part in copied.modules():
+        if isinstance(part, RecurrentModel):
+            part.config = replace(part.config, dropout=0.0)
+    return copied

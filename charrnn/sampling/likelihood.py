@@ -55,5 +55,5 @@ def _of_one(model: LanguageModel, ids: NDArray[np.int64]) -> NDArray[np.float64]
     for begin in range(0, len(ids) - 1, PIECE):
         window = torch.from_numpy(ids[begin : begin + PIECE + 1])[None]
         log_probs, state = next_log_probs(model, window[:, :-1], window[:, 1:], state)
-        found.append(log_probs[0].double().cpu().clamp(max=0).numpy())
+        found.append(log_probs[0].cpu().double().clamp(max=0).numpy())
     return np.concatenate(found)

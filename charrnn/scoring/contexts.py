@@ -78,7 +78,7 @@ def _last(model: LanguageModel, window: NDArray[np.int64]) -> NDArray[np.float64
     """(B, length + 1) characters → (B,) the log-probability of the last of each row."""
     if isinstance(model, ScoresNext):
         rows = torch.from_numpy(window)
-        return next_log_probs(model, rows[:, :-1], rows[:, 1:])[0][:, -1].double().cpu().numpy()
+        return next_log_probs(model, rows[:, :-1], rows[:, 1:])[0][:, -1].cpu().double().numpy()
     steps = stepper(model, None, len(window))
     for column in window[:, :-1].T:
         logits = steps.read(np.ascontiguousarray(column))

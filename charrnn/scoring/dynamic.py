@@ -6,7 +6,6 @@ knowledge of itself, and the figure is an honest one, but an *online* one.
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from torch import nn
 from torch.nn import functional
 
 from charrnn.models.language_model import State
+from charrnn.models.recurrent import trainable_copy
 from charrnn.scoring.surprisal import Progress
 
 SEGMENT = 32
@@ -49,11 +49,12 @@ class DynamicEvaluation:
 
     def online_log_probs(self, ids: NDArray[Any]) -> NDArray[np.float64]:
         """See ScoresOnline."""
-        model = copy.deepcopy(self.model).requires_grad_()
+        device = next(self.model.parameters()).device
+        model = trainable_copy(self.model, device)
         weights = list(model.parameters())
         trained = [weight.detach().clone() for weight in weights]
         optimizer = torch.optim.Adam(weights, lr=LEARNING_RATE, betas=(0.0, SQUARES), fused=True)
-        device, state = weights[0].device, None
+        state: State | None = None
         found = np.empty(len(ids) - 1)
         for begin in range(0, len(found), SEGMENT):
             window = torch.from_numpy(ids[begin : begin + SEGMENT + 1].astype(np.int64)).to(device)
@@ -66,11 +67,7 @@ class DynamicEvaluation:
             with torch.no_grad():
                 for weight, first in zip(weights, trained, strict=True):
                     weight.lerp_(first, DECAY)
-            state = _cut(state)
+            state = tuple(part.detach() for part in state)
             if self.progress:
                 self.progress(begin + len(window), len(ids))
         return found
-
-
-def _cut(state: State) -> State:
-    return tuple(part.detach() for part in state)

@@ -191,6 +191,7 @@ def _scored(log_probs: Tensor) -> Score:
 
 
 def _sum(log_probs: Tensor) -> Score:
+    log_probs = log_probs.cpu()  # MPS has no float64
     possible = log_probs > -torch.inf
     return Score(-float(log_probs[possible].double().sum()), log_probs.numel(), int((~possible).sum()))
 

@@ -55,7 +55,7 @@ def surprisals(
     found = np.empty(len(ids))
     done = 0
     for places, log_probs in log_prob_pieces(model, ids, documents=documents):
-        found[places] = -log_probs.double().cpu().numpy()
+        found[places] = -log_probs.cpu().double().numpy()
         done += len(places)
         if progress:
             progress(done, len(ids))

@@ -114,7 +114,7 @@ class Keeper:
         if is_best:
             self.best, self.best_step = step.score, step.number
             self.is_kept = self.is_kept and bool(self.finished)  # then those are what is kept
-            self.best_state = copy.deepcopy(self.training.model)
+            self.best_state = _copied(self.training.model)
         facts, ongoing = self._facts(step.number, step.score), self._ongoing()
         self.saved_at, self.saved_step = time.perf_counter(), step.number
         is_end = self.training.stopped or (step.last and len(self.finished) + 1 == self.model.networks)
@@ -191,7 +191,7 @@ class Keeper:
         if facts.best_nats is not None:
             self.best = Score(facts.best_nats, facts.best_characters, facts.best_impossible)
         if facts.best_step == facts.number:
-            self.best_state = copy.deepcopy(self.training.model)
+            self.best_state = _copied(self.training.model)
         elif facts.best_step:
             self.best_state = self._like("best.", tensors)
         self.is_kept = False  # it may not be the one that fits
@@ -275,3 +275,8 @@ class Keeper:
         """A score of the validation part, with its split and rule."""
         corpus = self.corpus
         return facts_of(score, corpus.split, len(corpus.validation), documents=corpus.documents is not None)
+
+
+def _copied(model: RecurrentModel) -> RecurrentModel:
+    """A copy whose weights cuDNN finds in one piece, as `to` leaves them; deepcopy scatters them, and cuDNN warns."""
+    return copy.deepcopy(model).to(model.device)

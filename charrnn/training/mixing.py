@@ -124,7 +124,7 @@ def score_of_mean(models: Sequence[tuple[LanguageModel, float]], ids: NDArray[An
             weighted = []
             for i, (model, weight) in enumerate(models):
                 log_probs, states[i] = next_log_probs(model, window[:, :-1], window[:, 1:], states[i])
-                weighted.append(log_probs.double().cpu() + math.log(weight))
+                weighted.append(log_probs.cpu().double() + math.log(weight))
             nats -= float(torch.logsumexp(torch.stack(weighted), 0).sum())
     return Score(nats, len(ids))
 

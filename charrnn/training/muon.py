@@ -78,9 +78,8 @@ class Muon(Optimizer):
 
 
 def dtype_for(device: torch.device) -> torch.dtype:
-    """The precision of Muon's products: bfloat16, but float32 on a processor that can only emulate it."""
-    is_slow = device.type == "cpu" and torch.bfloat16 not in fast_half_precisions()
-    return torch.float32 if is_slow else torch.bfloat16
+    """The precision of Muon's products: bfloat16, but float32 on a CPU or GPU that can only emulate it."""
+    return torch.bfloat16 if torch.bfloat16 in fast_half_precisions(device) else torch.float32
 
 
 def orthogonal(matrices: Tensor, dtype: torch.dtype, scale: float | Tensor = 1.0) -> Tensor:

@@ -13,29 +13,34 @@ from charrnn.models.kernels.processor import fast_half_precisions, instruction_s
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
+AUTO = {"cpu": torch.bfloat16, "cuda": torch.float16}
+"""The half precision of `auto`, where the device is fast at it."""
+
 
 def dtype_of(config: TrainingConfig, device: torch.device) -> torch.dtype:
     """The precision of the matrix products of a training.
 
-    On a CPU without fast products of the half precision that was asked for it is float32, see `fallback`.
+    On a device without fast products of the half precision that was asked for it is another one, see `fallback`.
 
     Args:
         config: its `precision`; with `auto`, the precision that the device is fast at.
         device: the device of the model.
     """
-    asked = DTYPES.get(config.precision)
-    if device.type == "cpu":
-        fast = fast_half_precisions()
-        if asked is None:
-            return torch.bfloat16 if torch.bfloat16 in fast else torch.float32
-        return asked if asked in fast else torch.float32
-    if asked is None:
-        return torch.float16 if device.type == "cuda" else torch.float32
-    return asked
+    if config.precision == "float32":
+        return torch.float32
+    fast = fast_half_precisions(device)
+    asked = DTYPES.get(config.precision, AUTO.get(device.type, torch.float32))
+    if asked in fast:
+        return asked
+    return torch.float16 if device.type == "cuda" and torch.float16 in fast else torch.float32
 
 
 def fallback(config: TrainingConfig, device: torch.device) -> str | None:
     """Why a training does not use the precision that its configuration names, in a line; None if it does."""
-    if config.precision == "auto" or dtype_of(config, device) == DTYPES[config.precision]:
+    dtype = dtype_of(config, device)
+    if config.precision == "auto" or dtype == DTYPES[config.precision]:
         return None
-    return f"float32 instead of {config.precision}, which this processor ({instruction_set()}) can only emulate"
+    what = f"processor ({instruction_set()})"
+    if device.type != "cpu":
+        what = f"GPU ({torch.cuda.get_device_name(device) if device.type == 'cuda' else device.type})"
+    return f"{str(dtype).removeprefix('torch.')} instead of {config.precision}, which this {what} can only emulate"

@@ -44,6 +44,13 @@ MOST_DROPOUT = 0.4
 STREAM_CHARACTERS = 27_000
 """Of its own that each stream has, so that a short text gives many small steps rather than few large ones."""
 LEAST_ROWS = 4
+GPU_MULTIPLE, GPU_MOST_ROWS = 8, 128
+"""Batch sizes of cuDNN's persistent kernels (aten/src/ATen/native/cudnn/RNN.cpp)."""
+GPU_STREAM_CHARACTERS = 80_000
+"""Of its own that each stream has on a GPU where there are more than the default: 128 streams from ten megabytes on.
+Not fitted on a GPU yet; `benchmarks/gpu.py --first-light` prints what to set."""
+GPU_WIDTHS = (128, 128, 1024)
+"""The least width of a layer, the step and the most: others miss cuDNN's fast kernels."""
 EMBEDDING = 64
 """Numbers for each character where there are at most SMALL_VOCABULARY: better than as many as units, and cheaper."""
 SMALL_VOCABULARY = 256
@@ -111,7 +118,7 @@ def with_budget(
 
     def speed(one: ModelConfig, fitted_so: TrainingConfig) -> float:
         share = max(1, fitted_so.batch_size // ranks.size)
-        return (1 - padding) * ranks.total(measure(one, replace(fitted_so, batch_size=share), device))
+        return (1 - padding) * ranks.total(measure(one, replace(fitted_so, batch_size=share), device, ranks.size == 1))
 
     recipe = choose(model, training, said, characters, speed, spent, device.type == "cuda", mixed, vocab_size)
     chosen = json.dumps([asdict(recipe.model), asdict(recipe.training)])
@@ -166,10 +173,12 @@ def choose(
     if is_open and model.cell in NARROW_EMBEDDINGS and vocab_size <= SMALL_VOCABULARY:
         model = replace(model, embedding_size=EMBEDDING)
     seconds, reasons = max(1.0, 60 * AIM * training.minutes - spent), []
-    rows = max(LEAST_ROWS, min(training.batch_size, characters // STREAM_CHARACTERS))
-    if "batch_size" not in said and rows < training.batch_size:
+    rows = rows_for(characters, training.batch_size, on_gpu)
+    if "batch_size" not in said and rows != training.batch_size:
+        is_short = rows < training.batch_size
+        why = "the text is short, and many small steps are better than few" if is_short else "the text is long"
         training = replace(training, batch_size=rows)
-        reasons.append(("batch", f"{rows} streams: the text is short, and many small steps are better than few"))
+        reasons.append(("batch", f"{rows} streams: {why}"))
     readable = seconds * speed(model, training)
     if "networks" not in said:
         model = replace(model, networks=networks_for(readable * weights_of(model), characters, mixed))
@@ -182,6 +191,10 @@ def choose(
     if "hidden_size" not in said:
         model = replace(model, hidden_size=width_for(readable * weights_of(model), model, characters, on_gpu))
         readable = seconds * speed(model, training)
+        while on_gpu and readable > MOST_EPOCHS * characters and model.hidden_size < GPU_WIDTHS[2]:
+            # The time of a step falls less than its weights: see whether a wider network has the time too.
+            model = replace(model, hidden_size=min(GPU_WIDTHS[2], 2 * model.hidden_size))
+            readable = seconds * speed(model, training)
         reasons.append(
             ("size", f"{model.num_layers} layers of {model.hidden_size}, which read about {readable:,.0f} characters "
              f"in {seconds:.0f} seconds")
@@ -209,6 +222,21 @@ def choose(
     return Recipe(model, training, tuple(reasons), epochs)
 
 
+def rows_for(characters: int, usual: int, on_gpu: bool = False) -> int:
+    """How many streams a batch has.
+
+    Args:
+        characters: of the training part.
+        usual: how many streams there are where the text is neither short nor long.
+        on_gpu: whether that is where it is trained.
+    """
+    rows = min(usual, characters // STREAM_CHARACTERS)
+    if not on_gpu:
+        return max(LEAST_ROWS, rows)
+    rows = max(rows, min(GPU_MOST_ROWS, characters // GPU_STREAM_CHARACTERS))
+    return max(GPU_MULTIPLE, rows // GPU_MULTIPLE * GPU_MULTIPLE)
+
+
 def networks_for(work: float, characters: int, mixed: bool = False) -> int:
     """How many networks to share so much work (characters times weights) among, on such a text."""
     enough = (MIXED_READINGS if mixed else NETWORK_READINGS) * characters * max(characters, REFERENCE_WEIGHTS)
@@ -217,14 +245,11 @@ def networks_for(work: float, characters: int, mixed: bool = False) -> int:
 
 
 def width_for(work: float, model: ModelConfig, characters: int, on_gpu: bool = False) -> int:
-    """The width of the layers that makes the most of so much work (characters times weights) on such a text.
-
-    On a GPU it is a multiple of 128 and at most 1024: others miss cuDNN's fast kernels.
-    """
+    """The width of the layers that makes the most of so much work (characters times weights) on such a text."""
     by_work: float = REFERENCE_WEIGHTS * (work / REFERENCE_WORK) ** GROWTH
     by_text = work / (GOOD_EPOCHS * characters)
     width = model.hidden_size * math.sqrt(max(by_work, by_text) / weights_of(model))
-    least, step, most = (128, 128, 1024) if on_gpu else (64, 64, 512)
+    least, step, most = GPU_WIDTHS if on_gpu else (64, 64, 512)
     return max(least, min(most, step * round(width / step)))
 
 

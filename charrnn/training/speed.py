@@ -23,20 +23,21 @@ SHARE, MOST_SECONDS = 0.005, 3.0
 minutes seemed to read one text 6.9, 8.3 or 10.7 times, and dropout was chosen by that."""
 
 
-def measure(model: ModelConfig, training: TrainingConfig, device: torch.device) -> float:
+def measure(model: ModelConfig, training: TrainingConfig, device: torch.device, is_alone: bool = True) -> float:
     """Characters a second of whole steps, with the number of threads that is fastest now.
 
     Args:
         model: the network that is timed.
         training: its batch, optimizer and precision.
         device: where.
+        is_alone: False where several processes train together, whose steps are no CUDA graphs.
     """
     with torch.random.fork_rng(devices=[]):
         network = RecurrentModel(model, VOCAB_SIZE).to(device).train()
         rows = torch.randint(0, VOCAB_SIZE, (training.batch_size, training.seq_length + 1))
     batch = rows[:, :-1], rows[:, 1:]
     dtype = dtype_of(training, device)
-    take_step = steps_of(network, Updates(network, training, dtype), dtype)
+    take_step = steps_of(network, Updates(network, training, dtype), dtype, is_alone=is_alone)
     untimed = 1 if device.type == "cpu" else UNTIMED_STEPS
 
     def seconds(threads: int, steps: int, least: float = 0.0) -> float:

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from charrnn.errors import RecordingError
+from charrnn.models.kernels.gpu_features import has_graphs, is_allowed, recording_failed
 from charrnn.models.language_model import State
 from charrnn.models.recurrent import RecurrentModel
 from charrnn.text.streams import IGNORED
@@ -27,7 +29,13 @@ UNRECORDED_STEPS = 2
 must be there."""
 
 
-def steps_of(model: RecurrentModel, updates: Updates, dtype: torch.dtype, shared: nn.Module | None = None) -> TakeStep:
+def steps_of(
+    model: RecurrentModel,
+    updates: Updates,
+    dtype: torch.dtype,
+    shared: nn.Module | None = None,
+    is_alone: bool = True,
+) -> TakeStep:
     """How to take the steps of a training, on the model's device.
 
     Args:
@@ -35,8 +43,10 @@ def steps_of(model: RecurrentModel, updates: Updates, dtype: torch.dtype, shared
         updates: of its weights.
         dtype: of matrix products.
         shared: the same model, where several processes train it (`Ranks.shared`). Its steps are not recorded.
+        is_alone: False for steps that are timed for several processes: they are not recorded either.
     """
-    if model.device.type == "cuda" and shared in (None, model):
+    can_record = has_graphs(model.device) and shared in (None, model) and is_alone
+    if can_record and is_allowed("graphs", model.device):
         return RecordedSteps(model, updates, dtype)
     return lambda batch, state, rate, weight: take_step(model, updates, batch, state, rate, dtype, shared, weight)
 
@@ -65,6 +75,8 @@ def take_step(
     weight: float = 1.0,
 ) -> tuple[Tensor, State]:
     """One step, as it is. See `TakeStep` and `steps_of`; the rate is a scalar on the device if it is being recorded."""
+    if model.device.type == "cuda":  # the same arithmetic as in a recorded step
+        rate = torch.full((), rate, device=model.device) if not isinstance(rate, Tensor) else rate
     inputs, targets = (_pinned(part, model.device).to(model.device, non_blocking=True) for part in batch)
     with torch.autocast(model.device.type, dtype, enabled=dtype != torch.float32):
         logits, state = (shared or model)(inputs, state)
@@ -76,35 +88,39 @@ def take_step(
 class RecordedSteps:
     """Steps on a CUDA device: a few as they are, then one that is recorded, then that again, with other numbers in it.
 
-    All batches have one shape. Where a step cannot be recorded, all are taken as they are. Not measured yet.
+    A batch of another shape than the recorded one is taken as it is. Where graphs may be used at all is decided by
+    `kernels/gpu_features.py`.
 
     Attributes:
-        graph: what was recorded; None before, and where it cannot be.
-        refused: why it cannot.
+        graph: what was recorded; None before.
     """
 
     def __init__(self, model: RecurrentModel, updates: Updates, dtype: torch.dtype) -> None:
         self.model, self.updates, self.dtype = model, updates, dtype
         self.taken = 0
         self.graph: torch.cuda.CUDAGraph | None = None
-        self.refused: str | None = None
         self.stream = torch.cuda.Stream(model.device)  # type: ignore[no-untyped-call]
 
     def __call__(self, batch: Batch, state: State | None, rate: float, weight: float = 1.0) -> tuple[Tensor, State]:
-        """See `TakeStep`. The state that is returned is changed by the next step."""
+        """See `TakeStep`. The state that is returned is changed by the next step.
+
+        Raises:
+            RecordingError: CUDA cannot record the step; the process must end.
+        """
         assert weight == 1  # several processes record none
-        self.taken += 1
-        if self.taken == UNRECORDED_STEPS + 1:
-            self._record(batch)
-        if self.graph is None:
-            return self._take(batch, state, rate)
-        before = self.model.empty_state(len(batch[0])) if state is None else state
-        for mine, given in zip((*self.batch, *self.state), (*batch, *before), strict=True):
-            if mine is not given:
-                mine.copy_(_pinned(given, mine.device), non_blocking=True)
-        self.rate.fill_(rate)
-        self.graph.replay()
-        return self.loss.clone(), self.state
+        with torch.cuda.device(self.model.device):  # streams and graphs are the current device's
+            self.taken += 1
+            if self.taken == UNRECORDED_STEPS + 1:
+                self._record(batch)
+            if self.graph is None or batch[0].shape != self.batch[0].shape:
+                return self._take(batch, state, rate)
+            before = self.model.empty_state(len(batch[0])) if state is None else state
+            for mine, given in zip((*self.batch, *self.state), (*batch, *before), strict=True):
+                if mine is not given:
+                    mine.copy_(_pinned(given, mine.device), non_blocking=True)
+            self.rate.fill_(rate)
+            self.graph.replay()
+            return self.loss.clone(), self.state
 
     def _take(self, batch: Batch, state: State | None, rate: float) -> tuple[Tensor, State]:
         """As it is, on another stream than the default: a later recording must not depend on that one."""
@@ -117,7 +133,7 @@ class RecordedSteps:
     def _record(self, batch: Batch) -> None:
         """Nothing is computed here: the kernels are written down."""
         device = self.model.device
-        self.batch = tuple(part.to(device).contiguous() for part in batch)
+        self.batch = tuple(part.to(device, copy=True).contiguous() for part in batch)  # replays write into it
         self.state = self.model.empty_state(len(batch[0]))
         self.rate = torch.zeros((), device=device)
         self.updates.set_recording(True)
@@ -130,11 +146,8 @@ class RecordedSteps:
                 for mine, new in zip(self.state, after, strict=True):
                     mine.copy_(new)
         except RuntimeError as error:  # CUDA says so of whatever it cannot record
-            self.refused = str(error)
-            self.updates.set_recording(False)
-            self.model.zero_grad()  # what it holds was never computed
-        else:
-            self.graph = graph
+            raise RecordingError(recording_failed(error)) from error
+        self.graph = graph
 
 
 def _pinned(part: Tensor, device: torch.device) -> Tensor:

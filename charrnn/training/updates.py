@@ -80,7 +80,7 @@ class Updates:
                 if shapes
             }
             optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-        if self.scale:
+        if self.scale and any(name.startswith("scale.") for name in tensors):  # else it comes from a CPU: a fresh one
             self.scale.factor.copy_(tensor_of(tensors, "scale.factor", ()))
             self.scale.good_steps.copy_(tensor_of(tensors, "scale.good_steps", (), torch.int32))
 

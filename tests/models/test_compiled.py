@@ -10,7 +10,7 @@ import pytest
 import torch
 from processes import run_together
 
-from charrnn.models.kernels import compiled
+from charrnn.models.kernels import compiled, notices
 from charrnn.models.kernels.scan import scan
 
 found_anew = compiled._found.__wrapped__
@@ -96,7 +96,7 @@ def test_a_cache_that_cannot_be_used(
     spoil: Callable[[Path], None], cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Compiled for this process alone, and said; nothing is left behind."""
-    monkeypatch.setattr(compiled, "_notices", [])
+    monkeypatch.setattr(notices, "_notices", {})
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
@@ -105,7 +105,7 @@ def test_a_cache_that_cannot_be_used(
     assert library is not None
     assert library.one() == 1
     assert not list(temporary.iterdir())
-    assert "were compiled for this command alone" in str(compiled.notice())
+    assert "were compiled for this command alone" in str(notices.notices())
 
 
 def test_nobodys_home_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +116,7 @@ def test_nobodys_home_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(Path, "home", home)
     with pytest.raises(RuntimeError, match="home"):
-        compiled._cache()
+        compiled.cache_folder()
 
 
 def test_c_uses_no_more_instructions_than_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:

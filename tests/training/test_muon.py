@@ -50,9 +50,9 @@ def test_orthogonal_is_newton_schulz(shape: tuple[int, int], dtype: torch.dtype,
 def test_products_of_bfloat16_are_never_emulated(monkeypatch: pytest.MonkeyPatch) -> None:
     """Emulated they took 25 times as long as a whole step, and nothing said so."""
     cpu = torch.device("cpu")
-    monkeypatch.setattr("charrnn.training.muon.fast_half_precisions", frozenset)
+    monkeypatch.setattr("charrnn.training.muon.fast_half_precisions", lambda device: frozenset())
     assert dtype_for(cpu) == torch.float32
-    monkeypatch.setattr("charrnn.training.muon.fast_half_precisions", lambda: frozenset({torch.bfloat16}))
+    monkeypatch.setattr("charrnn.training.muon.fast_half_precisions", lambda device: frozenset({torch.bfloat16}))
     assert dtype_for(cpu) == torch.bfloat16
     assert dtype_for(torch.device("cuda")) == torch.bfloat16
 

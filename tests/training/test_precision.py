@@ -17,10 +17,10 @@ def test_what_is_said_is_taken_where_the_device_is_fast_at_it(name: str, monkeyp
     """Elsewhere it is float32, with a line: emulated products end in a traceback of oneDNN for an LSTM."""
     config = TrainingConfig(precision=name)
     assert dtype_of(config, torch.device("cuda")) == getattr(torch, name)
-    monkeypatch.setattr(PRECISION + ".fast_half_precisions", lambda: frozenset({torch.bfloat16, torch.float16}))
+    monkeypatch.setattr(PRECISION + ".fast_half_precisions", lambda device: frozenset({torch.bfloat16, torch.float16}))
     assert dtype_of(config, CPU) == getattr(torch, name)
     assert fallback(config, CPU) is None
-    monkeypatch.setattr(PRECISION + ".fast_half_precisions", frozenset)
+    monkeypatch.setattr(PRECISION + ".fast_half_precisions", lambda device: frozenset())
     assert dtype_of(config, CPU) == torch.float32
     line = fallback(config, CPU)
     assert line is None if name == "float32" else line and line.startswith(f"float32 instead of {name}")
@@ -28,7 +28,7 @@ def test_what_is_said_is_taken_where_the_device_is_fast_at_it(name: str, monkeyp
 
 @pytest.mark.parametrize("has", [True, False])
 def test_auto_is_bfloat16_where_it_is_fast(has: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(PRECISION + ".fast_half_precisions", lambda: frozenset({torch.bfloat16} if has else ()))
+    monkeypatch.setattr(PRECISION + ".fast_half_precisions", lambda device: frozenset({torch.bfloat16} if has else ()))
     assert dtype_of(TrainingConfig(), CPU) == (torch.bfloat16 if has else torch.float32)
     assert fallback(TrainingConfig(), CPU) is None
 

@@ -50,3 +50,24 @@ def test_the_gradient_is_limited(optimizer: str) -> None:
         )
     updates.step(1e6 * logits.square().mean(), rate=0.0)
     assert torch.stack(seen).norm() == pytest.approx(0.5, rel=1e-3)
+
+
+def test_a_state_without_a_scale_gets_a_fresh_one() -> None:
+    """A CPU trains without one; so a GPU finds none in its state."""
+
+    def begun(dtype: torch.dtype) -> Updates:
+        torch.manual_seed(0)
+        network = RecurrentModel(ModelConfig(hidden_size=8), 5)
+        updates = Updates(network, TrainingConfig(), dtype)
+        logits, _ = network(torch.zeros(2, 3, dtype=torch.int64))
+        updates.step(logits.square().mean(), 1e-3)
+        return updates
+
+    on_cpu, on_gpu = begun(torch.float32), begun(torch.float16)
+    assert on_gpu.scale
+    on_gpu.restore(on_cpu.tensors())
+    on_cpu.restore(on_gpu.tensors())
+    tensors = on_gpu.tensors()
+    del tensors["scale.factor"]
+    with pytest.raises(ValueError, match=r"training\.scale\.factor"):
+        on_gpu.restore(tensors)

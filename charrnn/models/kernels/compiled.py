@@ -23,6 +23,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from charrnn.models.kernels import notices
+
 SWITCH = "CHARRNN_COMPILE"
 """The environment variable: 0 leaves C alone."""
 COMPILERS = ("cc", "gcc", "clang")
@@ -66,23 +68,15 @@ def threads(rows: int, work: int) -> int:
     return max(1, min(torch.get_num_threads(), rows, work // GRAIN))
 
 
-_notices: list[str] = []
-
-
-def notice() -> str | None:
-    """What a user should know of the kernels that were looked for: that there are none, or that they were not kept."""
-    return _notices[-1] if _notices else None
-
-
 @functools.cache
 def _found() -> ctypes.CDLL | None:
     compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
     if compiler is None:
-        _notices.append(f"no C compiler ({', '.join(COMPILERS)}) was found: {SLOWER}; install gcc")
+        notices.put("compiler", f"no C compiler ({', '.join(COMPILERS)}) was found: {SLOWER}; install gcc")
         return None
     name, reason = f"kernels-{_key(compiler)}.so", ""
     try:
-        path = _cache() / name
+        path = cache_folder() / name
         return ctypes.CDLL(str(path)) if path.is_file() else _compile(compiler, path)
     except (OSError, subprocess.SubprocessError, RuntimeError) as error:
         reason = _said(error)
@@ -91,11 +85,12 @@ def _found() -> ctypes.CDLL | None:
         with tempfile.TemporaryDirectory(prefix="charrnn-") as folder:  # what is loaded may be deleted
             found = _compile(compiler, Path(folder) / name)
     except (OSError, subprocess.SubprocessError) as error:
-        _notices.append(f"the kernels in C cannot be used ({_said(error)}): {SLOWER}")
+        notices.put("compiler", f"the kernels in C cannot be used ({_said(error)}): {SLOWER}")
         return None
-    _notices.append(
+    notices.put(
+        "compiler",
         f"the kernels in C were compiled for this command alone ({time.perf_counter() - started:.0f} s), for they "
-        f"cannot be kept: {reason}; set XDG_CACHE_HOME to a folder of yours"
+        f"cannot be kept: {reason}; set XDG_CACHE_HOME to a folder of yours",
     )
     return found
 
@@ -106,8 +101,8 @@ def _said(error: Exception) -> str:
     return next((line for line in lines if "error" in line.lower()), str(error))
 
 
-def _cache() -> Path:
-    """The folder: of this user alone, because what lies there is run.
+def cache_folder() -> Path:
+    """The folder for what this machine has made or found out: of this user alone, because what lies there is run.
 
     Raises:
         RuntimeError: it belongs to somebody else, or others may write to it; or nobody's home is known.

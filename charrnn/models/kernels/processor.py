@@ -1,4 +1,4 @@
-"""The instructions that this processor computes with, and the half precision that it is fast at.
+"""The instructions that this processor computes with, and the half precisions that it, or a GPU, is fast at.
 
 PyTorch and oneDNN can be told to use fewer instructions than there are: `ATEN_CPU_CAPABILITY=avx2` and
 `ONEDNN_MAX_CPU_ISA=AVX2` together make a new processor compute as an older one does. The C kernels follow PyTorch.
@@ -21,6 +21,9 @@ of float32. Without them products are emulated, a hundred times slower, or not t
 ONEDNN_LIMIT = "ONEDNN_MAX_CPU_ISA"
 ONEDNN_WITH = {torch.bfloat16: ("BF16", "FP16", "AMX", "AVX10"), torch.float16: ("FP16", "AMX", "AVX10")}
 """For each half precision parts of oneDNN's names for the instruction sets that have it."""
+TENSOR_CORES = {torch.float16: (7, 0), torch.bfloat16: (8, 0)}
+"""The first compute capability of CUDA devices with matrix products of a half precision (Volta, Ampere)."""
+CPU = torch.device("cpu")
 _SHORT = {torch.bfloat16: "BF16", torch.float16: "FP16"}
 
 
@@ -31,11 +34,16 @@ def instruction_set() -> str:
     return name + "".join(f" {short}" for dtype, short in _SHORT.items() if dtype in fast_half_precisions())
 
 
-def fast_half_precisions() -> frozenset[torch.dtype]:
+def fast_half_precisions(device: torch.device = CPU) -> frozenset[torch.dtype]:
     """The half precisions whose matrix products are faster than those of float32.
 
-    PyTorch before 2.13 does not say what the processor has; then there are none.
+    PyTorch before 2.13 does not say what a CPU has; then there are none.
     """
+    if device.type == "cuda":
+        has_now = torch.cuda.get_device_capability(device)
+        return frozenset(dtype for dtype, least in TENSOR_CORES.items() if has_now >= least)
+    if device.type != "cpu":
+        return frozenset({torch.float16})  # all of Apple's GPUs; bfloat16 is emulated on the M1
     has: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     if not torch.backends.cpu.get_cpu_capability().startswith("AVX512"):
         return frozenset()

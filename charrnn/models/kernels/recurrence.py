@@ -42,7 +42,7 @@ def recurrence(core: Core, x: Tensor, h0: Tensor) -> tuple[Tensor, Tensor]:
     """`recurrence_reference` in less time. Under autocast to bfloat16 the products are of bfloat16, the rest is not."""
     compiled = library() if x.numel() and _fits(core, x, h0) else None
     if compiled is None:
-        y, hidden = core(x, h0[None].contiguous())
+        y, hidden = core(x.contiguous(), h0[None].contiguous())
         return y.to(h0.dtype), hidden[0].to(h0.dtype)
     dtype = torch.bfloat16 if torch.is_autocast_enabled("cpu") else torch.float32
     with torch.autocast("cpu", enabled=False):

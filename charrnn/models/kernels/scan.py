@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import importlib.util
 from types import ModuleType
 from typing import Any
 
@@ -18,6 +17,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from charrnn.models.kernels.compiled import address, library, threads
+from charrnn.models.kernels.gpu_features import is_allowed
 
 
 def scan_reference(a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
@@ -55,22 +55,19 @@ def scan(a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
 def triton_for(*inputs: Tensor) -> ModuleType | None:
     """The Triton kernels, if they take such tensors."""
     if all(part.is_cuda and part.dtype.itemsize <= 4 and part.numel() for part in inputs):
-        return _triton()
+        return _triton(inputs[0].device)
     return None
 
 
 @functools.cache
-def _triton() -> ModuleType | None:
-    """The kernels, if they run here."""
-    if not importlib.util.find_spec("triton"):
+def _triton(device: torch.device) -> ModuleType | None:
+    """The kernels, if they have proved to be right on this GPU: Triton needs a C compiler, Python's headers, and a GPU
+    that is not too old.
+    """
+    if not is_allowed("triton", device):
         return None
-    # Triton needs a C compiler, Python's headers and a GPU that is not too old: so try it.
-    try:
-        from charrnn.models.kernels import scan_triton
+    from charrnn.models.kernels import scan_triton
 
-        scan_triton.gated_scan(torch.zeros(1, 1, 2, device="cuda"), torch.zeros(1, 1, device="cuda"))
-    except Exception:
-        return None
     return scan_triton
 
 

@@ -5,8 +5,8 @@ it is on its way to keep the memory busy; inside it the steps are an associative
 the composition of h → a·h + b; its last state is carried to the next piece. Gates are applied in registers: what moves
 is what goes in and what comes out, once. Whatever the inputs are kept in, sums are in float32.
 
-Imports Triton, so only `kernels/scan.py` imports this, where there is a GPU. Not measured on one yet; compiled
-for sm_80 and sm_90 (no spills). With `TRITON_INTERPRET=1` it runs on a CPU.
+Imports Triton, so only `kernels/scan.py` imports this, where there is a GPU on which they have passed a trial
+(`kernels/gpu_features.py`). Not measured on one yet. With `TRITON_INTERPRET=1` it runs on a CPU.
 """
 
 from __future__ import annotations
@@ -76,9 +76,10 @@ def _forward(p: Tensor, q: Tensor, h0: Tensor, gated: bool) -> Tensor:
     rows, length, width = p.shape
     h = torch.empty(p.shape, dtype=h0.dtype, device=p.device)
     grid = (rows, triton.cdiv(width, UNITS))
-    _forward_kernel[grid](
-        p, q, h0, h, length, width, p.stride(0), p.stride(1), gated, _piece(length), UNITS, num_warps=WARPS
-    )  # fmt: skip
+    with torch.cuda.device_of(p):  # type: ignore[no-untyped-call]  # Triton takes the current device
+        _forward_kernel[grid](
+            p, q, h0, h, length, width, p.stride(0), p.stride(1), gated, _piece(length), UNITS, num_warps=WARPS
+        )  # fmt: skip
     return h
 
 
@@ -89,10 +90,11 @@ def _backward(
     rows, length, width = p.shape
     grad_h0 = torch.empty_like(h0)
     grid = (rows, triton.cdiv(width, UNITS))
-    _backward_kernel[grid](
-        p, q, h0, h, grad_h.contiguous(), grad_p, grad_q, grad_h0, length, width, p.stride(0), p.stride(1),
-        gated, _piece(length), UNITS, num_warps=WARPS,
-    )  # fmt: skip
+    with torch.cuda.device_of(p):  # type: ignore[no-untyped-call]
+        _backward_kernel[grid](
+            p, q, h0, h, grad_h.contiguous(), grad_p, grad_q, grad_h0, length, width, p.stride(0), p.stride(1),
+            gated, _piece(length), UNITS, num_warps=WARPS,
+        )  # fmt: skip
     return grad_h0
 
 

@@ -74,4 +74,4 @@ def counts(layer: LayerRead) -> dict[str, tuple[Tensor, Tensor]]:
 
 def _counted(values: Tensor, low: float, high: float) -> tuple[Tensor, Tensor]:
     rows = values.flatten(0, 1)
-    return (rows < low).sum(0, dtype=torch.float64).cpu(), (rows > high).sum(0, dtype=torch.float64).cpu()
+    return (rows < low).sum(0).cpu().double(), (rows > high).sum(0).cpu().double()

@@ -6,8 +6,6 @@ is ‖∂L_t/∂x_{t−d}‖ for d = 0, 1, 2, … (Hochreiter 1991; Bengio, Sima
 
 from __future__ import annotations
 
-import copy
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from charrnn.models.recurrent import RecurrentModel
+from charrnn.models.recurrent import RecurrentModel, trainable_copy
 
 ROWS = 64
 """Places that are read side by side."""
@@ -49,9 +47,8 @@ def input_gradients(
     Returns:
         (P, furthest + 1): the norms, by d.
     """
-    where = "cpu" if model.device.type == "mps" else model.device  # which has no double precision
-    double = copy.deepcopy(model).to(where).double().train()  # cuDNN has gradients in training mode alone
-    double.config = dataclasses.replace(model.config, dropout=0.0)
+    where = torch.device("cpu") if model.device.type == "mps" else model.device  # which has no double precision
+    double = trainable_copy(model, where).double()
     found = []
     for begin in range(0, len(places), ROWS):
         ends = places[begin : begin + ROWS]

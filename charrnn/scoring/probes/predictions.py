@@ -83,7 +83,7 @@ def predictions(
         for begin in range(0, len(tokens) - 1, piece):
             some = torch.from_numpy(tokens[begin : begin + piece + 1])
             logits, state = model(some[None, :-1], state)
-            log_probs = torch.log_softmax(logits[0].double().cpu(), -1)
+            log_probs = torch.log_softmax(logits[0].cpu().double(), -1)
             there = slice(place + begin + 1, place + begin + len(some))
             best, who = log_probs.topk(count)
             likeliest[there], probabilities[there] = who.numpy(), best.exp().numpy()

@@ -1,0 +1,184 @@
+"""Whether this GPU may record CUDA graphs and run the Triton kernels: tried once, in another process.
+
+A recording that fails, or a kernel that crashes, leaves the process that tried it unusable (PyTorch issues 180395 and
+190348), and a hang never returns. So a child process tries each feature (`charrnn/training/gpu_trial.py`) in at most
+`SECONDS`, and its verdict is kept in the user's cache for this GPU, driver, PyTorch, Triton and version of charrnn's
+code. Until a feature has passed, the plain path is taken, which needs nothing but PyTorch's own operations.
+
+`CHARRNN_GRAPHS` and `CHARRNN_TRITON` overrule the verdict: 0 never, 1 always, auto (default) if it passed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from charrnn.errors import UsageError
+from charrnn.models.kernels import notices
+from charrnn.models.kernels.compiled import cache_folder
+
+SWITCHES = {"triton": "CHARRNN_TRITON", "graphs": "CHARRNN_GRAPHS"}
+"""The environment variable of each feature."""
+NAMES = {"triton": "the Triton kernels", "graphs": "CUDA graphs"}
+TRIAL = "charrnn.training.gpu_trial"
+SECONDS = 60.0
+"""The most that a trial may take."""
+PACKAGE = Path(__file__).parents[2]
+CODE = ("models", "training")
+"""Folders of the package whose code a verdict is about."""
+DRIVER = Path("/proc/driver/nvidia/version")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a trial has found.
+
+    Attributes:
+        passed: whether the feature may be used.
+        reason: why not, in a line.
+    """
+
+    passed: bool
+    reason: str = ""
+
+
+_verdicts: dict[tuple[str, torch.device], Verdict] = {}
+
+
+def has_graphs(device: torch.device) -> bool:
+    """Whether a device has CUDA graphs at all."""
+    return device.type == "cuda"
+
+
+def is_allowed(feature: str, device: torch.device) -> bool:
+    """Whether to use a feature on a CUDA device; the first call may try it, see `prove`.
+
+    Args:
+        feature: "graphs" or "triton".
+        device: a CUDA device.
+
+    Raises:
+        UsageError: its environment variable is not 0, 1 or auto.
+    """
+    said = os.environ.get(SWITCHES[feature], "auto")
+    if said not in ("0", "1", "auto"):
+        raise UsageError(f"{SWITCHES[feature]}={said}: must be 0, 1 or auto")
+    if said != "auto":
+        return said == "1"
+    prove(device, feature)
+    return _verdicts[feature, _numbered(device)].passed
+
+
+def prove(device: torch.device, *features: str, tell: Callable[[str], None] | None = None) -> None:
+    """Find the verdicts of features on a CUDA device: in this process, in the cache, or by a trial.
+
+    Args:
+        device: a CUDA device.
+        features: "graphs", "triton" or both. Graphs are tried after Triton, whose kernels they record.
+        tell: told in a line that a trial begins, and that a feature failed; without it, failures become notices.
+    """
+    device = _numbered(device)
+    for feature in SWITCHES if "graphs" in features else features:
+        is_open = os.environ.get(SWITCHES[feature], "auto") == "auto"
+        if is_open and (feature, device) not in _verdicts:
+            verdict = _verdicts[feature, device] = _found(feature, device, tell)
+            if not verdict.passed and feature in features:
+                off = f"{NAMES[feature]} are off on this GPU ({verdict.reason}); {SWITCHES[feature]}=1 uses them anyway"
+                notices.put(feature, off) if tell is None else tell(off)
+
+
+def _numbered(device: torch.device) -> torch.device:
+    return device if device.index is not None else torch.device(device.type, torch.cuda.current_device())
+
+
+def recording_failed(error: Exception) -> str:
+    """The message of a RecordingError, in a line."""
+    said = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return f"the GPU failed while recording a CUDA graph ({said}); try {SWITCHES['graphs']}=0"
+
+
+def _found(feature: str, device: torch.device, tell: Callable[[str], None] | None) -> Verdict:
+    if feature == "triton" and not importlib.util.find_spec("triton"):
+        return Verdict(False, "Triton is not installed")
+    path = _path(feature, device)
+    if path and path.is_file():
+        with suppress(OSError, ValueError, TypeError):  # damaged: try again
+            return Verdict(**json.loads(path.read_text(encoding="utf-8")))
+    if tell:
+        tell(f"trying {NAMES[feature]} on this GPU, once ({SECONDS:.0f} seconds at most)")
+    verdict = _tried(feature, device)
+    if path:
+        _keep(path, verdict)
+    return verdict
+
+
+def _tried(feature: str, device: torch.device) -> Verdict:
+    """Run the trial in a child process, which ends with exit status 0 if the feature passed."""
+    triton = "1" if feature == "triton" or is_allowed("triton", device) else "0"
+    environment = {**os.environ, "CHARRNN_TRITON": triton, "CHARRNN_GRAPHS": "1"}
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"):  # of torchrun: the child is alone
+        environment.pop(name, None)
+    paths = [str(PACKAGE.parent), os.environ.get("PYTHONPATH", "")]
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    child = subprocess.Popen(
+        [sys.executable, "-m", TRIAL, feature, str(device)],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    )
+    try:
+        _, said = child.communicate(timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        with suppress(subprocess.TimeoutExpired):
+            child.communicate(timeout=1)  # a process that hangs in a driver does not end
+        return Verdict(False, f"the trial took more than {SECONDS:.0f} seconds")
+    if child.returncode == 0:
+        return Verdict(True)
+    lines = [line for line in said.splitlines() if line.strip()]
+    return Verdict(False, lines[-1] if lines else f"the trial ended with status {child.returncode}")
+
+
+def _path(feature: str, device: torch.device) -> Path | None:
+    """The file of a verdict; None where nothing can be kept."""
+    try:
+        return cache_folder() / f"{feature}-{_key(device)}.json"
+    except (OSError, RuntimeError):
+        return None
+
+
+def _key(device: torch.device) -> str:
+    """A hash of all that a verdict depends on."""
+    about = [torch.__version__, torch.cuda.get_device_name(device), str(torch.cuda.get_device_capability(device))]
+    if importlib.util.find_spec("triton"):
+        about.append(importlib.metadata.version("triton"))
+    if DRIVER.is_file():
+        about.append(DRIVER.read_text(encoding="utf-8", errors="replace"))
+    digest = hashlib.sha256("\n".join(about).encode())
+    for folder in CODE:
+        for source in sorted((PACKAGE / folder).rglob("*.py")):
+            digest.update(source.read_bytes())
+    return digest.hexdigest()[:24]
+
+
+def _keep(path: Path, verdict: Verdict) -> None:
+    """Write a verdict beside its place and move it there, so that no process reads half of one."""
+    with suppress(OSError):  # then the next command tries again
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
+            json.dump(asdict(verdict), file)
+        Path(file.name).replace(path)

@@ -1,0 +1,180 @@
+"""The trials of `kernels/gpu_features.py`: does a feature of this GPU give the numbers of the plain path?
+
+    python -m charrnn.training.gpu_trial graphs|triton cuda:0
+
+Ends with exit status 0 if it does. It runs in a process of its own, because what fails here may not be undone.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import math
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from charrnn.config import CELLS, OPTIMIZERS, ModelConfig, TrainingConfig
+from charrnn.models.kernels.gated_scan import gated_scan, gated_scan_reference
+from charrnn.models.kernels.scan import scan, scan_reference
+from charrnn.models.recorded import AHEAD, UNRECORDED, RecordedStepper
+from charrnn.models.recurrent import RecurrentModel
+from charrnn.models.stepping import Logits, PlainStepper, TemperedDraw, Tokens
+from charrnn.training.precision import dtype_of
+from charrnn.training.steps import RecordedSteps, take_step
+from charrnn.training.updates import Updates
+
+VOCAB_SIZE = 65
+STEPS = 8
+RATE, DROPOUT = 1e-2, 0.2
+SHAPES = ((64, 8, 16), (128, 128, 64))
+"""Width, rows and length; the second one has as many characters as the largest batch of the recipes."""
+TOLERANCE = {torch.float32: 0.02, torch.float16: 0.2}
+"""The most by which weights may differ, as a share of how far the steps have moved them. Rounding grows from step to
+step, most of all through Muon; a step that reads an old batch or takes an old rate differs by more than 1."""
+SCANS = ((2, 130, 33), (1, 1, 64), (8, 64, 256))
+TRIED = 2 * AHEAD
+SAME = 0.98
+"""The share of draws that must be equal: a number may fall on the border between two characters."""
+
+
+class Differs(Exception):  # noqa: N818  # the result of a trial
+    """The feature gives other numbers than the plain path."""
+
+
+def main(arguments: list[str]) -> None:
+    """Try a feature on a device; a traceback, and exit status 1, if it fails."""
+    feature, device = arguments[0], torch.device(arguments[1])
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+        torch.backends.cudnn.rnn.fp32_precision = "ieee"  # type: ignore[attr-defined]
+    {"graphs": try_graphs, "triton": try_triton}[feature](device)
+
+
+def try_graphs(device: torch.device) -> None:
+    """Recorded steps of training and of sampling.
+
+    Raises:
+        Differs: they are not those of the plain path.
+        RecordingError: a step cannot be recorded.
+    """
+    for cell, optimizer in itertools.product(CELLS, OPTIMIZERS):
+        for precision in ("float32", "auto"):
+            for shape in SHAPES if optimizer == TrainingConfig().optimizer else SHAPES[:1]:
+                try_training(cell, optimizer, precision, shape, device)
+    for cell in CELLS:
+        try_sampling(cell, device)
+
+
+def try_training(cell: str, optimizer: str, precision: str, shape: tuple[int, int, int], device: torch.device) -> None:
+    """Steps with dropout, at a rate that changes, recorded and plain, from the same weights."""
+    width, rows, length = shape
+    config = TrainingConfig(optimizer=optimizer, precision=precision)
+    dtype = dtype_of(config, device)
+    torch.manual_seed(0)
+    first = RecurrentModel(ModelConfig(cell=cell, hidden_size=width, dropout=DROPOUT), VOCAB_SIZE).to(device).train()
+    models = [copy.deepcopy(first).to(device) for _ in range(2)]
+    updates = [Updates(model, config, dtype) for model in models]
+    recorded = RecordedSteps(models[0], updates[0], dtype)
+    results = []
+    for i in range(2):
+        torch.manual_seed(1)
+        state, losses = None, []
+        for number, batch in enumerate(_batches(rows, length)):
+            rate = RATE * (number + 1) / STEPS
+            if i == 0:
+                loss, state = recorded(batch, state, rate)
+            else:
+                loss, state = take_step(models[1], updates[1], batch, state, rate, dtype)
+            losses.append(float(loss))
+        results.append(losses)
+    where = f"{cell} {width}, {rows} x {length}, {optimizer}, {dtype}"
+    if recorded.graph is None:
+        raise Differs(f"{where}: nothing was recorded")
+    moved = _distance(models[1], first)
+    share = _distance(models[0], models[1]) / moved
+    if not (moved > 0 and share <= TOLERANCE.get(dtype, TOLERANCE[torch.float16])):
+        raise Differs(f"{where}: recorded weights differ by {share:.2g} of the way; losses {results}")
+
+
+def try_sampling(cell: str, device: torch.device) -> None:
+    """Blocks of recorded draws beside single steps, both of which read what the single steps have drawn."""
+    torch.manual_seed(0)
+    model = RecurrentModel(ModelConfig(cell=cell, hidden_size=64), VOCAB_SIZE).to(device).eval()
+    texts = 3
+    blocks, single = RecordedStepper(model, None, texts), PlainStepper(model, None)
+    draws = [_Numbers(texts), _Numbers(texts)]
+    tokens, same = np.zeros(texts, np.int64), 0
+    for _ in range(UNRECORDED + TRIED):
+        found, tokens_after = blocks.draw_next(tokens, draws[0]), single.draw_next(tokens, draws[1])
+        same += int((found == tokens_after).sum())
+        tokens = tokens_after
+    if same < SAME * texts * (UNRECORDED + TRIED):
+        raise Differs(f"sampling, {cell}: {same} of {texts * (UNRECORDED + TRIED)} draws are equal")
+
+
+def try_triton(device: torch.device) -> None:
+    """The scans and their gradients.
+
+    Raises:
+        Differs: they are not those of the definition.
+    """
+    for shape, dtype in itertools.product(SCANS, (torch.float32, torch.float16, torch.bfloat16)):
+        rows, length, width = shape
+        torch.manual_seed(0)
+        keep, add, h0 = torch.rand(shape), torch.randn(shape), torch.randn(rows, width)
+        gates, weights = torch.randn(rows, length, 2 * width), torch.randn(shape)
+        inputs = [part.to(device).requires_grad_() for part in (keep, add, h0, gates.to(dtype))]
+        results = []
+        for functions in ((scan, gated_scan), (scan_reference, gated_scan_reference)):
+            h = functions[0](*inputs[:3]), functions[1](inputs[3], inputs[2])
+            results.append([*h, *torch.autograd.grad((sum(h) * weights.to(device)).sum(), inputs)])
+        for found, expected in zip(*results, strict=True):
+            tolerance = 1e-2 if found.dtype.itemsize == 2 else 1e-3
+            if not torch.allclose(found, expected, rtol=tolerance, atol=tolerance):
+                most = float((found - expected).abs().max())
+                raise Differs(f"scan of {shape}, {dtype}: differs by up to {most:.2g}")
+
+
+def _batches(rows: int, length: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Something to learn, another each time: in each row characters in one order, which goes round."""
+    for number in range(STEPS):
+        places = torch.arange(rows)[:, None] * 7 + number * length + torch.arange(length + 1)
+        text = (places * 3 + places % 5) % VOCAB_SIZE
+        yield text[:, :-1], text[:, 1:]
+
+
+def _distance(one: RecurrentModel, other: RecurrentModel) -> float:
+    pairs = zip(one.parameters(), other.parameters(), strict=True)
+    return math.sqrt(sum(float((a - b).detach().double().square().sum()) for a, b in pairs))
+
+
+class _Numbers(TemperedDraw):
+    """Draws by numbers of a generator, as `sampling/decoding.py` does."""
+
+    def __init__(self, texts: int) -> None:
+        self.temperature, self.random = 0.8, np.random.default_rng(0).random((texts, UNRECORDED + TRIED + AHEAD))
+        self.taken = 0
+
+    def __call__(self, logits: Logits) -> Tokens:
+        scores = np.exp((logits.astype(np.float64) - logits.max(-1, keepdims=True)) / self.temperature)
+        sums = scores.cumsum(-1)
+        found: Tokens = (sums <= self.uniforms()[:, None] * sums[:, -1:]).sum(-1)
+        return found
+
+    def uniform(self, row: int) -> float:
+        raise NotImplementedError  # for models without logits
+
+    def uniforms(self) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        self.taken += 1
+        return self.random[:, self.taken - 1]
+
+    def upcoming(self, count: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+        return self.random[:, self.taken : self.taken + count]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

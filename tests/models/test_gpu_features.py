@@ -1,0 +1,149 @@
+"""Verdicts on what a GPU can do, with a GPU that is played and children that pass, fail, crash and hang for real."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from charrnn.errors import UsageError
+from charrnn.models.kernels import gpu_features, notices
+from charrnn.models.kernels.gpu_features import Verdict, is_allowed, prove
+
+GPU = torch.device("cuda", 0)
+CHILD = """
+import os, sys, time
+with open(os.environ["TRIALS"], "a") as file:
+    print(sys.argv[1], os.environ["CHARRNN_TRITON"], os.environ["CHARRNN_GRAPHS"], os.environ.get("RANK"), file=file)
+how = os.environ["HOW"]
+if how == "crash":
+    os.abort()
+if how == "hang":
+    time.sleep(60)
+if how == "fail":
+    raise ValueError("recorded weights differ")
+"""
+
+
+@pytest.fixture
+def trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file with a line for each trial; the child takes what HOW says."""
+    (tmp_path / "trial_of_test.py").write_text(CHILD)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("TRIALS", str(tmp_path / "trials"))
+    monkeypatch.setenv("RANK", "1")
+    for name in gpu_features.SWITCHES.values():
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(gpu_features, "TRIAL", "trial_of_test")
+    monkeypatch.setattr(gpu_features, "_verdicts", {})
+    monkeypatch.setattr(notices, "_notices", {})
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "3.6.0")
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "A GPU")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    return tmp_path / "trials"
+
+
+def forget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be another process."""
+    monkeypatch.setattr(gpu_features, "_verdicts", {})
+
+
+def test_what_passes_is_used_and_tried_once(trials: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOW", "pass")
+    told: list[str] = []
+    prove(GPU, "graphs", tell=told.append)
+    assert is_allowed("graphs", GPU)
+    assert is_allowed("triton", torch.device("cuda"))
+    forget(monkeypatch)
+    assert is_allowed("graphs", GPU)
+    assert trials.read_text().splitlines() == ["triton 1 1 None", "graphs 1 1 None"], "one after the other, once"
+    assert told == [
+        "trying the Triton kernels on this GPU, once (60 seconds at most)",
+        "trying CUDA graphs on this GPU, once (60 seconds at most)",
+    ]
+    assert not notices.notices()
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        ("fail", "ValueError: recorded weights differ"),
+        ("crash", "the trial ended with status -6"),
+        ("hang", "the trial took more than 1 seconds"),
+    ],
+)
+def test_what_does_not_pass_is_off_with_one_line(
+    how: str, reason: str, trials: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOW", how)
+    monkeypatch.setenv("CHARRNN_TRITON", "0")
+    if how == "hang":
+        monkeypatch.setattr(gpu_features, "SECONDS", 1.0)
+    assert not is_allowed("graphs", GPU)
+    line = f"CUDA graphs are off on this GPU ({reason}); CHARRNN_GRAPHS=1 uses them anyway"
+    assert notices.notices() == [line]
+    forget(monkeypatch)
+    told: list[str] = []
+    prove(GPU, "graphs", tell=told.append)
+    assert told == [line], "said each time, tried once"
+    assert trials.read_text().splitlines() == ["graphs 0 1 None"]
+
+
+def test_a_verdict_is_about_this_gpu_and_this_code(trials: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOW", "pass")
+    assert is_allowed("triton", GPU)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Another GPU")
+    forget(monkeypatch)
+    assert is_allowed("triton", GPU)
+    monkeypatch.setattr(gpu_features, "DRIVER", trials)
+    forget(monkeypatch)
+    assert is_allowed("triton", GPU)
+    monkeypatch.setattr(gpu_features, "CODE", ("models",))
+    forget(monkeypatch)
+    assert is_allowed("triton", GPU)
+    assert len(trials.read_text().splitlines()) == 4
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b'{"passed": true, "more": 1}', b"\xff"])
+def test_a_damaged_verdict_is_found_anew(content: bytes, trials: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOW", "pass")
+    path = gpu_features._path("triton", GPU)
+    assert path
+    path.write_bytes(content)
+    assert is_allowed("triton", GPU)
+    assert Verdict(**json.loads(path.read_text())) == Verdict(passed=True)
+
+
+def test_a_cache_that_cannot_be_written_is_no_mistake(trials: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOW", "pass")
+    trials.parent.joinpath("cache").write_text("a file")
+    assert is_allowed("triton", GPU)
+    assert is_allowed("triton", GPU)
+    assert len(trials.read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize(("value", "allowed"), [("0", False), ("1", True)])
+def test_the_user_has_the_last_word(value: str, allowed: bool, trials: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for feature, name in gpu_features.SWITCHES.items():
+        monkeypatch.setenv(name, value)
+        assert is_allowed(feature, GPU) == allowed
+    prove(GPU, "graphs", "triton")
+    assert not trials.exists()
+
+
+def test_other_values_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHARRNN_GRAPHS", "yes")
+    with pytest.raises(UsageError, match="CHARRNN_GRAPHS=yes: must be 0, 1 or auto"):
+        is_allowed("graphs", GPU)
+
+
+def test_a_child_that_hangs_does_not_hold_up_the_command(trials: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOW", "hang")
+    monkeypatch.setattr(gpu_features, "SECONDS", 0.5)
+    started = time.perf_counter()
+    assert not is_allowed("triton", GPU)
+    assert time.perf_counter() - started < 30, "the child sleeps for a minute"

@@ -1,0 +1,127 @@
+"""The trials of a GPU's features, on graphs in software: right recordings pass, and wrong ones are found."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from charrnn.config import CELLS, OPTIMIZERS, ModelConfig, TrainingConfig
+from charrnn.errors import RecordingError
+from charrnn.models import recorded
+from charrnn.models.kernels.processor import fast_half_precisions
+from charrnn.models.recorded import RecordedStepper
+from charrnn.models.recurrent import RecurrentModel
+from charrnn.training import gpu_trial, steps
+from charrnn.training.gpu_trial import Differs, try_sampling, try_training
+from charrnn.training.steps import Batch, RecordedSteps, steps_of
+from charrnn.training.updates import Updates
+
+pytestmark = pytest.mark.usefixtures("software_graphs")
+CPU = torch.device("cpu")
+SHAPE = (32, 4, 8)
+PRECISIONS = ["float32", *(["bfloat16"] if torch.bfloat16 in fast_half_precisions() else [])]
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("cell", CELLS)
+def test_recorded_steps_are_plain_steps(cell: str, optimizer: str, precision: str) -> None:
+    """With dropout, and at a rate that changes."""
+    try_training(cell, optimizer, precision, SHAPE, CPU)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_recorded_blocks_write_what_single_steps_write(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (recorded, gpu_trial):
+        monkeypatch.setattr(module, "UNRECORDED", 3)
+        monkeypatch.setattr(module, "AHEAD", 5)
+    monkeypatch.setattr(gpu_trial, "TRIED", 20)
+    monkeypatch.setattr(gpu_trial, "SAME", 1.0)
+    try_sampling(cell, CPU)
+
+
+def spoil_rate(steps: RecordedSteps) -> None:
+    """The graph goes on with the rate of another tensor."""
+    steps.rate = torch.zeros(())
+
+
+def spoil_batch(steps: RecordedSteps) -> None:
+    """New batches go where the graph doesn't read."""
+    steps.batch = tuple(part.clone() for part in steps.batch)
+
+
+def spoil_state(steps: RecordedSteps) -> None:
+    steps.state = tuple(part.clone() for part in steps.state)
+
+
+@pytest.mark.parametrize("spoil", [spoil_rate, spoil_batch, spoil_state])
+def test_a_wrong_recording_is_found(spoil: Callable[[RecordedSteps], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    record = RecordedSteps._record
+
+    def wrong(self: RecordedSteps, batch: Batch) -> None:
+        record(self, batch)
+        spoil(self)
+
+    monkeypatch.setattr(RecordedSteps, "_record", wrong)
+    with pytest.raises(Differs, match="recorded weights differ"):
+        try_training("lstm", "muon", "float32", SHAPE, CPU)
+
+
+def begun() -> tuple[RecordedSteps, RecurrentModel]:
+    torch.manual_seed(0)
+    model = RecurrentModel(ModelConfig(hidden_size=16), 20).train()
+    taken = steps_of(model, Updates(model, TrainingConfig(), torch.float32), torch.float32)
+    assert isinstance(taken, RecordedSteps)
+    return taken, model
+
+
+def test_a_batch_of_the_caller_stays_as_it_is() -> None:
+    """It was the memory that replays write into."""
+    taken, _ = begun()
+    batches = [(torch.randint(0, 20, (4, 8)), torch.randint(0, 20, (4, 8))) for _ in range(5)]
+    kept = [(inputs.clone(), targets.clone()) for inputs, targets in batches]
+    for batch in batches:
+        taken(batch, None, 1e-2)
+    for found, expected in zip(batches, kept, strict=True):
+        assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
+
+
+def test_a_batch_of_another_shape_is_taken_as_it_is() -> None:
+    taken, model = begun()
+    for rows, length in [(4, 8), (4, 8), (4, 8), (3, 5), (4, 8), (4, 1)]:
+        tokens = torch.randint(0, 20, (rows, length + 1))
+        before = model.head.weight.detach().clone()
+        loss, state = taken((tokens[:, :-1], tokens[:, 1:]), None, 1e-2)
+        assert loss.isfinite()
+        assert {len(part) for part in state} == {rows}
+        assert not torch.equal(before, model.head.weight)
+    assert taken.graph is not None
+
+
+def test_a_recording_that_fails_is_an_error_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the process holds afterwards cannot be relied on, so nothing goes on by itself."""
+    taken, _ = begun()
+    tokens = torch.randint(0, 20, (4, 9))
+    batch = tokens[:, :-1], tokens[:, 1:]
+    step = steps.take_step
+
+    def waits(*args: object) -> object:
+        found = step(*args)  # type: ignore[arg-type]
+        found[0].item()
+        return found
+
+    monkeypatch.setattr(steps, "take_step", waits)
+    for _ in range(2):
+        taken(batch, None, 1e-2)
+    with pytest.raises(RecordingError, match=r"recording a CUDA graph \(_local_scalar_dense.*\); try CHARRNN_GRAPHS=0"):
+        taken(batch, None, 1e-2)
+
+
+def test_short_texts_are_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the samples of a training: a recording that fails there would end it."""
+    model = RecurrentModel(ModelConfig(hidden_size=8), 20).eval()
+    stepper = RecordedStepper(model, None, 1)
+    monkeypatch.setattr(stepper, "_recorded", lambda function: pytest.fail("it was recorded"))
+    draw, tokens = gpu_trial._Numbers(1), torch.zeros(1, dtype=torch.int64).numpy()
+    for _ in range(200):
+        tokens = stepper.draw_next(tokens, draw)
