@@ -1,6 +1,9 @@
 """How fast charrnn trains on a GPU, and how well in minutes, beside PyTorch's layers and the bounds of the machine.
 
+    python benchmarks/gpu.py [tinyshakespeare.txt] --first-light [--out results/gpu.json]
     python benchmarks/gpu.py [tinyshakespeare.txt] [--shakespeare all.txt] [--only training] [--out results/gpu.json]
+
+The first form is for a GPU that nothing has run on yet: ten minutes, correctness first (gpu_first_light.py).
 
 Where there is no GPU it says so. Parts, each within ten minutes:
   training     whole steps of the LSTM in four precisions, beside nn.LSTM in the same, and the share of the bound: what
@@ -23,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from gpu_first_light import STAGES, first_light, run_stage, stage_options
 from gpu_quality import budgets, karpathys
 from gpu_speed import layer, product_rates, sampling, training
 from machine import machine
@@ -66,10 +70,18 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--first-light", action="store_true", help="the ten minutes of gpu_first_light.py")
+    parser.add_argument("--stage", choices=STAGES, help="one of its stages, in this process")
     options = parser.parse_args(arguments)
     device = torch.device(options.device)
     if device.type == "cuda" and not torch.cuda.is_available():
         print("no GPU here: nothing was measured")
+        return
+    if options.stage:
+        run_stage(options.stage, stage_options(options))
+        return
+    if options.first_light:
+        first_light(stage_options(options), options.out)
         return
     options.rates = product_rates(device, options.quick)
     result: Row = {"machine": machine(), "quick": options.quick, "product_operations_per_second": options.rates}

@@ -1,7 +1,9 @@
 """Programs that need a machine not at hand still run."""
 
+import importlib
 import json
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -54,6 +56,63 @@ def test_without_a_gpu_it_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     gpu.main([])
     assert capsys.readouterr().out == "no GPU here: nothing was measured\n"
+
+
+@pytest.fixture
+def first_light(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    return importlib.import_module("gpu_first_light")
+
+
+def test_first_light_writes_after_every_row(
+    first_light: ModuleType, small_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = {name: first_light.STAGES[name] for name in ("machine", "recorded", "plain")}
+    monkeypatch.setattr(first_light, "STAGES", some)
+    out = tmp_path / "gpu.json"
+    options = first_light.Options(small_file, torch.device("cpu"), True)
+    result = first_light.first_light(options, out)
+    assert json.loads(out.read_text(encoding="utf-8")) == result
+    assert set(result) == {"machine", "plain"}, "a CPU has no graphs"
+    assert [row["passed"] for row in result["plain"]["rows"]] == [True] * 10
+    assert not any(stage["findings"] or "ended" in stage for stage in result.values())
+
+
+def test_first_light_goes_on_after_a_stage_that_crashes_or_hangs(first_light: ModuleType) -> None:
+    bad, good = (first_light.Options(None, torch.device(name), True) for name in ("meta", "cpu"))
+    found = dict(first_light._run("plain", bad, 60.0))
+    assert found["ended"].startswith("status 1: ")
+    assert any("Traceback" in line for line in found["findings"])
+    assert dict(first_light._run("peers", good, 0.1))["ended"] == "killed after 0 seconds"
+
+
+def test_first_light_says_what_to_change(first_light: ModuleType) -> None:
+    """Of figures that are made up."""
+    steps = [
+        {"layers": 2, "width": 256, "rows": 32, "plain_ms": 3.0, "recorded_ms": 1.0, "chars_per_second": 2_000_000},
+        {"layers": 2, "width": 256, "rows": 128, "plain_ms": 3.0, "recorded_ms": 1.5, "chars_per_second": 5_000_000},
+        {"layers": 2, "width": 512, "rows": 32, "plain_ms": 3.0, "recorded_ms": 2.0, "chars_per_second": 1_000_000},
+        {"layers": 3, "width": 512, "rows": 128, "plain_ms": 3.0, "recorded_ms": 2.0, "chars_per_second": 4_000_000},
+    ]
+    written = [{"texts": 1, "chars_per_second": 20_000}, {"texts": 4096, "chars_per_second": 2e7}]
+    lines = list(
+        first_light.conclusions(
+            {
+                "plain": {"rows": [{"passed": False}], "findings": []},
+                "steps": {"rows": steps},
+                "sampling": {"rows": written},
+            }
+        )
+    )
+    assert lines == [
+        "look at plain: 1 failed; ended well; []",
+        "training, LSTM 3x512, characters a second: 4,000,000 (target 5,000,000, MISSED)",
+        "sampling, one text, LSTM 3x512, characters a second: 20,000 (target 10,000)",
+        "sampling, 4,096 texts, LSTM 3x512, characters a second: 20,000,000 (target 10,000,000)",
+        "width 256: a step of 128 streams takes 1.50 times as long as one of 32: below 2, lower GPU_STREAM_CHARACTERS",
+        "from 256 to 512 the time of a step grows like the width to the power of 1.00, the weights to that of 2: below "
+        "1, raise the least of GPU_WIDTHS",
+    ]
 
 
 def test_machines_compares_optimizers_and_kernels(
