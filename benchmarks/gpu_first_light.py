@@ -319,7 +319,8 @@ def run_stage(name: str, options: Options) -> None:
 
 def first_light(options: Options, out: Path | None, seconds: float = SECONDS) -> Row:
     """All stages, each in a process of its own; the result is written after every row."""
-    started, result = time.perf_counter(), {}
+    result: Row = {}
+    started = time.perf_counter()
     for name, stage in STAGES.items():
         if options.device.type != "cuda" and name in NEEDS_GPU:
             continue
@@ -402,7 +403,10 @@ def conclusions(result: Row) -> Iterator[str]:
 def recipe_advice(timed: list[Row]) -> Iterator[str]:
     """What to set in recipes.py, by the milliseconds of steps."""
     two_layers = [row for row in timed if row["layers"] == 2]
-    ms = {(row["width"], row["rows"]): row.get("recorded_ms", row["plain_ms"]) for row in two_layers}
+    ms = {
+        (row["width"], row["rows"]): float(row["recorded_ms" if "recorded_ms" in row else "plain_ms"])
+        for row in two_layers
+    }
     for width in sorted({width for width, _ in ms}):
         if (width, 32) in ms and (width, 128) in ms:
             ratio = ms[width, 128] / ms[width, 32]
