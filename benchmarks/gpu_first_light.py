@@ -231,9 +231,8 @@ def steps(options: Options) -> Iterator[Row]:
     """Milliseconds of a training step, plain and recorded, in the precision and with the optimizer of the defaults."""
     config = TrainingConfig()
     dtype = dtype_of(config, options.device)
-    shapes = ((8, 2),) if options.quick else (*((2, *shape) for shape in SHAPES), (3, 512, 128))
-    for shape in shapes:
-        layers, width, rows = shape if len(shape) == 3 else (2, *shape)
+    shapes = ((2, 8, 2),) if options.quick else (*((2, *shape) for shape in SHAPES), (3, 512, 128))
+    for layers, width, rows in shapes:
         tokens = torch.randint(0, VOCAB_SIZE, (rows, LENGTH + 1))
         row: Row = {"model": f"lstm {layers}x{width}", "layers": layers, "width": width, "rows": rows}
         ways = ("plain", "recorded") if options.device.type == "cuda" else ("plain",)
@@ -251,7 +250,7 @@ def _step(
     dtype: torch.dtype,
     config: TrainingConfig,
     options: Options,
-) -> Callable[[], None]:
+) -> Callable[[], object]:
     torch.manual_seed(0)
     model = RecurrentModel(ModelConfig(num_layers=layers, hidden_size=width), VOCAB_SIZE).to(options.device).train()
     updates = Updates(model, config, dtype)

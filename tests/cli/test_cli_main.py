@@ -44,7 +44,7 @@ def test_without_a_command_it_shows_help_and_nothing_else(charrnn: Charrnn) -> N
         (["train", "text.txt", "--val-fraction", "1"], "--val-fraction 1.0"),
         (["train", "text.txt", "--val-fraction", ".5", "--test-fraction", ".5"], "nothing is left to train on"),
         (["train", "text.txt", "--cell", "brain"], "--cell brain: must be one of rnn, lstm"),
-        (["train", "text.txt", "--device", "abacus"], "--device abacus: is not here; here are"),
+        (["train", "text.txt", "--device", "abacus"], "--device abacus: not found on this machine; try one of"),
         (["train", "text.txt", "--out", "."], "--out .: is a folder"),
         (["ngram", "text.txt", "--order", "0"], "--order 0"),
         (["ngram", "text.txt", "--order", "101"], "--order 101: must be from 1 to 100"),

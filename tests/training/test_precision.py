@@ -6,6 +6,7 @@ import torch
 from charrnn.config import CELLS, ModelConfig, TrainingConfig
 from charrnn.models.kernels.processor import fast_half_precisions
 from charrnn.models.recurrent import RecurrentModel
+from charrnn.training.muon import dtype_for
 from charrnn.training.precision import dtype_of, fallback
 
 PRECISION = "charrnn.training.precision"
@@ -16,7 +17,6 @@ CPU = torch.device("cpu")
 def test_what_is_said_is_taken_where_the_device_is_fast_at_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Elsewhere it is float32, with a line: emulated products end in a traceback of oneDNN for an LSTM."""
     config = TrainingConfig(precision=name)
-    assert dtype_of(config, torch.device("cuda")) == getattr(torch, name)
     monkeypatch.setattr(PRECISION + ".fast_half_precisions", lambda device: frozenset({torch.bfloat16, torch.float16}))
     assert dtype_of(config, CPU) == getattr(torch, name)
     assert fallback(config, CPU) is None
@@ -24,6 +24,34 @@ def test_what_is_said_is_taken_where_the_device_is_fast_at_it(name: str, monkeyp
     assert dtype_of(config, CPU) == torch.float32
     line = fallback(config, CPU)
     assert line is None if name == "float32" else line and line.startswith(f"float32 instead of {name}")
+
+
+@pytest.mark.parametrize(
+    ("capability", "auto", "bfloat16", "muon"),
+    [
+        ((6, 1), torch.float32, torch.float32, torch.float32),
+        ((7, 5), torch.float16, torch.float16, torch.float32),
+        ((9, 0), torch.float16, torch.bfloat16, torch.bfloat16),
+    ],
+)
+def test_a_gpu_computes_in_what_it_has(
+    capability: tuple[int, int],
+    auto: torch.dtype,
+    bfloat16: torch.dtype,
+    muon: torch.dtype,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A T4 (7.5) emulates bfloat16; older ones have no fast half precision at all."""
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Tesla T4")
+    gpu = torch.device("cuda", 0)
+    assert dtype_of(TrainingConfig(), gpu) == auto
+    asked = TrainingConfig(precision="bfloat16")
+    assert dtype_of(asked, gpu) == bfloat16
+    line = fallback(asked, gpu)
+    assert (line is None) == (bfloat16 == torch.bfloat16)
+    assert line is None or line.endswith("instead of bfloat16, which this GPU (Tesla T4) can only emulate")
+    assert dtype_for(gpu) == muon
 
 
 @pytest.mark.parametrize("has", [True, False])
