@@ -125,7 +125,7 @@ def test_the_line_that_repeats_a_run_does(
 ) -> None:
     """It named the default minutes beside the steps, and both together are refused. A plan may change on the way."""
 
-    def refit(clock: Clock, number: int, plan: Plan) -> int | None:
+    def refit(clock: Clock, number: int, plan: Plan, steps_per_epoch: float) -> int | None:
         begun = clock.marked[2]  # when the plan was made
         return number + 9 if is_changed and not plan.earlier and number > begun + 1 else None
 
