@@ -1,13 +1,21 @@
-"""On a CUDA device: the same numbers as on the CPU, and the same program. Run by hand with `pytest -m gpu`."""
+"""On a CUDA device: the same numbers as on the CPU, and the same program. Run by hand with `pytest -m gpu`.
+
+Not run on one yet, see docs/gpu.md. As everywhere, a warning fails a test.
+"""
 
 import copy
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from program import Charrnn
 
 from charrnn.config import CELLS, OPTIMIZERS, ModelConfig, SamplingConfig, TrainingConfig
+from charrnn.models import recorded
+from charrnn.models.kernels import gpu_features
 from charrnn.models.kernels.gated_scan import gated_scan
+from charrnn.models.kernels.gpu_features import is_allowed
 from charrnn.models.kernels.scan import _triton, scan
 from charrnn.models.recorded import RecordedStepper
 from charrnn.models.recurrent import RecurrentModel
@@ -60,8 +68,8 @@ def test_it_trains_scores_and_writes(cell: str, small_corpus: Corpus) -> None:
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_recorded_steps_write_what_single_steps_write(cell: str) -> None:
-    """Not run yet."""
+def test_recorded_steps_write_what_single_steps_write(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorded, "UNRECORDED", 16)
     torch.manual_seed(0)
     model = RecurrentModel(ModelConfig(cell=cell, hidden_size=64), 50).to("cuda").eval()
     ours, plain = stepper(model, None, 3), PlainStepper(model, None)
@@ -82,7 +90,7 @@ def test_recorded_steps_write_what_single_steps_write(cell: str) -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 def test_scans_are_those_of_the_cpu(shape: tuple[int, int, int], dtype: torch.dtype) -> None:
     pytest.importorskip("triton")
-    assert _triton(), "the kernels do not run here"
+    assert _triton(torch.device("cuda", 0)), "the kernels do not run here"
     rows, length, width = shape
     torch.manual_seed(0)
     keep, add, h0 = torch.rand(shape), torch.randn(shape), torch.randn(rows, width)
@@ -120,23 +128,23 @@ def test_recorded_steps_are_those_that_are_not(cell: str, dtype: torch.dtype, op
     torch.manual_seed(0)
     here = RecurrentModel(ModelConfig(cell=cell, hidden_size=128), 50).to("cuda")
     there = copy.deepcopy(here)
-    recorded = RecordedSteps(here, Updates(here, config, dtype), dtype)
+    by_graph = RecordedSteps(here, Updates(here, config, dtype), dtype)
     updates = Updates(there, config, dtype)
     batches = torch.randint(0, 50, (8, 2, 8, 16))
     state = other_state = None
     for number, (inputs, targets) in enumerate(batches):
         rate = 1e-3 * (number + 1)
-        loss, state = recorded((inputs, targets), state, rate)
+        loss, state = by_graph((inputs, targets), state, rate)
         other_loss, other_state = take_step(there, updates, (inputs, targets), other_state, rate, dtype)
         tolerance = 1e-4 if dtype == torch.float32 else 1e-2
         torch.testing.assert_close(loss, other_loss, rtol=tolerance, atol=tolerance)
-    assert recorded.graph is not None
+    assert by_graph.graph is not None
     for found, expected in zip(state or (), other_state or (), strict=True):
         torch.testing.assert_close(found, expected, rtol=0.02, atol=0.02)
 
 
 def test_a_stopped_training_goes_on(small_corpus: Corpus) -> None:
-    """With dropout; the losses are those of an undisturbed one, but for rounding. Not run yet."""
+    """With dropout; the losses are those of an undisturbed one, but for rounding."""
     config = TrainingConfig(steps=20, seq_length=16, batch_size=8, warmup_steps=5, precision="float32")
     streams, nothing = Streams(small_corpus.train, 8, 16), small_corpus.ids[:0]
 
@@ -157,3 +165,61 @@ def test_a_stopped_training_goes_on(small_corpus: Corpus) -> None:
     second.restore(first.number, first.due, tensors)
     found += [step.loss.item() for step in second.steps()]
     torch.testing.assert_close(torch.tensor(found), torch.tensor(whole), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("feature", ["graphs", "triton"])
+def test_the_features_pass_their_trials(feature: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a child, as for a user; with an empty cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+    monkeypatch.setattr(gpu_features, "_verdicts", {})
+    assert is_allowed(feature, torch.device("cuda")), gpu_features._verdicts
+
+
+COMMANDS = (
+    "train text.txt --steps 20 --hidden 64 --out a",
+    "train text.txt --minutes 0.05 --out minutes",
+    "train text.txt --steps 20 --hidden 64 --cell mingru --dropout 0.2 --out min",
+    "train text.txt --steps 20 --hidden 64 --with-ngram --networks 2 --out mixed",
+    "train lines.txt --steps 20 --hidden 64 --document-separator \\n --out lines",
+    "sample a --length 600 --seed 1",
+    "sample mixed --length 100",
+    "sample a --beam 2 --length 20",
+    "score a",
+    "score a --online",
+    "score mixed --lines",
+    "compare a min --prime to",
+    "compare a --online --baselines none",
+    "complete sources.txt --checkpoint lines",
+    "view a --out page.html",
+    "lab length --quick --text text.txt",
+)
+
+
+def test_every_command(charrnn: Charrnn, folder: Path) -> None:
+    (folder / "lines.txt").write_text("".join(f"{i}\t{i + 1}\n" for i in range(2000)))
+    (folder / "sources.txt").write_text("12\n13\n")
+    for line in COMMANDS:
+        words = line.split()
+        if words[0] == "view":
+            pytest.importorskip("jinja2")
+        if words[0] == "lab":
+            pytest.importorskip("matplotlib")
+        found = charrnn(*words, "--device", "cuda")
+        assert found.status == 0, (line, found.err)
+
+
+@pytest.mark.parametrize(("first", "second"), [("cpu", "cuda"), ("cuda", "cpu")])
+def test_a_training_goes_on_on_another_device(first: str, second: str, charrnn: Charrnn) -> None:
+    words = ("train", "text.txt", "--hidden", 32, "--steps", 6, "--out", "a")
+    ended = charrnn(*words, "--device", first)
+    assert ended.status == 0, ended.err
+    found = charrnn("train", "text.txt", "--resume", "--steps", 12, "--out", "a", "--device", second)
+    assert found.status == 0, found.err
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two GPUs")
+def test_the_second_gpu_needs_no_set_device(small_corpus: Corpus) -> None:
+    model = RecurrentModel(ModelConfig(hidden_size=32), len(small_corpus.vocabulary)).to("cuda:1")
+    config = TrainingConfig(steps=8, seq_length=16, batch_size=8)
+    *_, last = train(model, Streams(small_corpus.train, 8, 16), small_corpus.validation, config)
+    assert last.loss.isfinite()

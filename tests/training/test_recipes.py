@@ -136,7 +136,9 @@ def test_few_numbers_stand_for_a_character_of_few(
 
 def test_the_default_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     """Five minutes on a CPU, with Muon on every processor."""
-    monkeypatch.setattr("charrnn.training.recipes.measure", lambda model, training, device, is_alone: speed(model, training))
+    monkeypatch.setattr(
+        "charrnn.training.recipes.measure", lambda model, training, device, is_alone: speed(model, training)
+    )
     recipe = with_budget(ModelConfig(), TrainingConfig(), NOTHING, 10**6, torch.device("cpu"))
     assert recipe.training.minutes == 5
     assert recipe.training.optimizer == "muon"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import os
 from types import ModuleType
 from typing import Any
 
@@ -66,6 +67,7 @@ def _triton(device: torch.device) -> ModuleType | None:
     """
     if not is_allowed("triton", device):
         return None
+    os.environ.setdefault("TRITON_DEFAULT_FP_FUSION", "1")  # Triton 3.9 warns where nobody says
     from charrnn.models.kernels import scan_triton
 
     return scan_triton
