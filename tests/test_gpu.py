@@ -191,7 +191,7 @@ COMMANDS = (
     "compare a --online --baselines none",
     "complete sources.txt --checkpoint lines",
     "view a --out page.html",
-    "lab length --quick --text text.txt",
+    "lab length --quick",
 )
 
 
