@@ -39,7 +39,7 @@ MIXED_READINGS = 7.5
 NETWORKS_GROWTH = 0.4
 """Exponent of the number of networks in the work; what each of them gets grows a little faster."""
 MOST_NETWORKS = 8
-DROPOUT_PER_EPOCH = 0.04
+DROPOUT_PER_EPOCH = 0.025
 MOST_DROPOUT = 0.4
 STREAM_CHARACTERS = 27_000
 """Of its own that each stream has, so that a short text gives many small steps rather than few large ones."""
@@ -54,8 +54,6 @@ GPU_WIDTHS = (128, 128, 1024)
 EMBEDDING = 64
 """Numbers for each character where there are at most SMALL_VOCABULARY: better than as many as units, and cheaper."""
 SMALL_VOCABULARY = 256
-NARROW_DROPOUT = 0.1
-"""The most dropout with which that holds: without a residual connection around the first layer, more is harmful."""
 NARROW_EMBEDDINGS = ("rnn", "lstm", "gru")
 """Cells for which that was found; a minGRU is worse by it."""
 
@@ -210,7 +208,7 @@ def choose(
         model = replace(model, dropout=dropout_for(epochs))
         times = f"{epochs:.2g} time{'s' * (epochs != 1)}"
         reasons.append(("dropout", f"{model.dropout:g}: the text is read about {times}"))
-    if is_open and (model.hidden_size <= EMBEDDING or model.dropout > NARROW_DROPOUT):
+    if is_open and model.hidden_size <= EMBEDDING:
         model = replace(model, embedding_size=None)
     if is_open and model.embedding_size:
         why = "for each character: in trials better than as many as units, and faster"
