@@ -7,8 +7,9 @@ import os
 import torch
 
 from charrnn.cli.processes import number
-from charrnn.cli.terminal import field
+from charrnn.cli.terminal import field, say
 from charrnn.errors import DeviceError, UsageError
+from charrnn.models.kernels.gpu_features import prove
 
 OLDER_GPU = "no kernel image"
 """What PyTorch says of a GPU for which it has no code."""
@@ -46,6 +47,17 @@ def choose(name: str) -> torch.device:
         torch.cuda.set_device(device)
         torch.backends.cudnn.rnn.fp32_precision = "ieee"  # type: ignore[attr-defined]
     return device
+
+
+def try_features(device: torch.device, *features: str) -> None:
+    """Find out whether CUDA graphs and the Triton kernels may be used on a GPU: once, in up to a minute each.
+
+    Args:
+        device: any; only a GPU that one process uses has something to try.
+        features: as for `kernels.gpu_features.prove`.
+    """
+    if device.type == "cuda" and number() == 1:
+        prove(device, *features, tell=say)
 
 
 def _local_rank(name: str) -> int:

@@ -145,10 +145,12 @@ def _inspect_text(names: Sequence[str], corpus: CorpusConfig, is_said: bool, dev
         "advice": None,
     }
     if device and text.parts:
-        from charrnn.cli.devices import choose
+        from charrnn.cli.devices import choose, try_features
         from charrnn.training.advice import advise
 
-        advice = advise(text.parts["train"], text.vocab_size, choose(device))
+        where = choose(device)
+        try_features(where, "graphs")
+        advice = advise(text.parts["train"], text.vocab_size, where)
         result["advice"] = advice.as_json()
         if not as_json:
             show_advice(text, advice)

@@ -166,8 +166,9 @@ def sample(
     from charrnn.cli import sample_display as display
     from charrnn.cli.blending import load_blended
     from charrnn.cli.checkpoints import check_writable
-    from charrnn.cli.devices import choose
+    from charrnn.cli.devices import choose, try_features
     from charrnn.cli.options import said
+    from charrnn.models.recorded import UNRECORDED
     from charrnn.sampling.generate import new_seed
 
     asked = said(context)
@@ -178,7 +179,10 @@ def sample(
     # One character of one stream is too little work to share: threads would only wait for each other.
     if not (ways["--count"] or best_of or beam):
         torch.set_num_threads(1)
-    blend = load_blended(checkpoint, mix or (), choose(device), precision == "int8")
+    where = choose(device)
+    if sampling.length > UNRECORDED:
+        try_features(where, "graphs")
+    blend = load_blended(checkpoint, mix or (), where, precision == "int8")
     if sampling.seed is None:
         sampling = replace(sampling, seed=new_seed())
     source = display.Source(blend, sampling, read, unknown, load_state, "seed" in asked)

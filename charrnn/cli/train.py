@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charrnn.cli import completion
-from charrnn.cli.processes import are_restarted, first_alone, group, is_first, number
+from charrnn.cli.processes import are_restarted, first_alone, group, is_first
 from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
 
 if TYPE_CHECKING:
@@ -94,14 +94,12 @@ def train(
     """
     started = time.perf_counter()
     from charrnn.cli.checkpoints import check_writable, place, refuse_to_overwrite, reserved
-    from charrnn.cli.devices import choose
+    from charrnn.cli.devices import choose, try_features
     from charrnn.cli.options import said
-    from charrnn.cli.terminal import say
     from charrnn.cli.texts import locate_all
     from charrnn.cli.train_again import start_again
     from charrnn.cli.train_begin import Beginning, best_path
     from charrnn.cli.train_begin import save_every as parsed
-    from charrnn.models.kernels.gpu_features import prove
     from charrnn.text.sources import stem_of
     from charrnn.training.distributed import Ranks
     from charrnn.training.tensorboard import check_installed
@@ -124,10 +122,9 @@ def train(
                     refuse_to_overwrite(path, force, is_training=True)
                 if init_from:
                     begun = begun.start_from(init_from, ranks)
-            if where.type == "cuda" and number() == 1:
-                waited = time.perf_counter()
-                prove(where, "graphs", *(["triton"] if model.cell.startswith("min") else []), tell=say)
-                started += time.perf_counter() - waited  # no part of the minutes
+            waited = time.perf_counter()
+            try_features(where, "graphs", *(["triton"] if begun.model.cell.startswith("min") else []))
+            started += time.perf_counter() - waited  # no part of the minutes
             try:
                 status = _train(paths, path, begun, often, where, started, as_json, tensorboard)
             except Exception as error:

@@ -63,7 +63,8 @@ def try_graphs(device: torch.device) -> None:
     """
     for cell, optimizer in itertools.product(CELLS, OPTIMIZERS):
         for precision in ("float32", "auto"):
-            for shape in SHAPES if optimizer == TrainingConfig().optimizer else SHAPES[:1]:
+            is_default = (optimizer, precision) == (TrainingConfig().optimizer, TrainingConfig().precision)
+            for shape in SHAPES if is_default else SHAPES[:1]:
                 try_training(cell, optimizer, precision, shape, device)
     for cell in CELLS:
         try_sampling(cell, device)
