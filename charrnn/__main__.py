@@ -4,10 +4,14 @@ import sys
 
 
 def main() -> None:
-    """Run the command line; a Ctrl-C that comes while it is still being loaded leaves quietly too."""
+    """Run the command line; a Ctrl-C that comes while it is still being loaded is one line too."""
     try:
+        from charrnn.cli import interrupts
+
+        interrupts.install()
         from charrnn.cli.main import main as run
     except KeyboardInterrupt:
+        print("charrnn: interrupted", file=sys.stderr)
         sys.exit(130)
     run()
 

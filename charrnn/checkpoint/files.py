@@ -79,7 +79,7 @@ def _check_beginning(path: Path) -> int:
     length = int.from_bytes(begin, "little")
     if length > MOST_HEADER:
         raise CheckpointError(
-            f"{path}: is no safetensors file: expected a header of at most {MOST_HEADER:,} bytes, not {length:,}"
+            f"{path}: not a safetensors file; name a checkpoint that charrnn has made, see `ls checkpoints`"
         )
     whole = LENGTH + length if len(begin) == LENGTH else LENGTH
     if whole > size:

@@ -78,6 +78,7 @@ def write(
     Raises:
         CheckpointError: it cannot be written.
     """
+    path = Path(os.path.realpath(path)) if path.is_symlink() else path  # and the link stays
     part = _beside(path, "part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -11,8 +12,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from charrnn.checkpoint import PREVIOUS, SUFFIX, last_path
+from charrnn.cli.terminal import say
 from charrnn.errors import CheckpointError, UsageError
 
+NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)
+"""What a file system without locks answers, such as NFS without its lock daemon."""
 FOLDER = Path("checkpoints")
 """The folder for checkpoints, below the one that charrnn runs in."""
 
@@ -69,23 +73,49 @@ def reserved(path: Path) -> Iterator[None]:
     """Keep the name of a checkpoint from other processes; the system frees it when this one ends, however it does.
 
     Raises:
-        CheckpointError: another process has it.
+        CheckpointError: another process has it, or another user has left a lock file there.
     """
-    lock = FileLock(path.with_name(f".{path.name}.lock"), blocking=False)
+    lock = _locked(path)
+    try:
+        yield
+    finally:
+        if lock:
+            lock.release()
+
+
+def _locked(path: Path) -> FileLock | None:
+    """The lock of a checkpoint's name; None where the file system has no locks."""
+    file = path.with_name(f".{path.name}.lock")
+    lock = FileLock(file, blocking=False)
     try:
         lock.acquire()
     except Timeout:
         raise CheckpointError(
             f"{path}: another process is writing it; wait for its end, or say another name with --out"
         ) from None
-    try:
-        yield
-    finally:
-        lock.release()
+    except PermissionError:
+        raise CheckpointError(
+            f"{path}: cannot be reserved: the lock file {file} belongs to another user, whose charrnn has made it; "
+            "delete that file if no charrnn is writing there, or say another name with --out"
+        ) from None
+    except NotImplementedError:
+        pass
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+    else:
+        return lock
+    say(f"note: this file system has no locks, so nothing keeps another process from writing {path} too")
+    return None
 
 
 def find(name: str) -> Path:
-    """The checkpoint that a name means: the path as it is, or that name in checkpoints/."""
+    """The checkpoint that a name means: that name in checkpoints/, or the path as it is.
+
+    A path that ends as checkpoints do is taken as it is first. Another file beside a checkpoint of the same name, such
+    as the text that it was trained on, is not meant.
+    """
     path = Path(name)
-    candidates = (path, FOLDER / name, FOLDER / f"{name}{SUFFIX}")
+    in_folder = (FOLDER / f"{name}{SUFFIX}", FOLDER / name)
+    candidates = (path, *in_folder) if path.suffix == SUFFIX else (*in_folder, path)
     return next((one for one in candidates if one.is_file()), path)

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from charrnn.cli import completion
+from charrnn.cli.escapes import unescaped
+from charrnn.cli.options import TextEncoding
 from charrnn.config import LARGEST_INTEGER, SamplingConfig
 from charrnn.errors import UsageError
 
@@ -29,6 +31,7 @@ def compare(
             show_default=False,
         ),
     ] = None,
+    encoding: TextEncoding = None,
     baselines: Annotated[
         str,
         typer.Option(
@@ -61,7 +64,10 @@ def compare(
         ),
     ] = 200_000,
     prime: Annotated[
-        str, typer.Option(help="What the samples go on from; a line end if not said.", show_default=False)
+        str,
+        typer.Option(
+            help="What the samples go on from, such as 'ROMEO:\\n'; a line end if not said.", show_default=False
+        ),
     ] = "",
     length: Annotated[int, typer.Option(help="Characters of each sample.")] = 300,
     temperature: Annotated[float, typer.Option("--temp", "--temperature", help="Temperature of the samples.")] = 1.0,
@@ -108,7 +114,7 @@ def compare(
     from charrnn.cli.novelty_display import sort
     from charrnn.cli.structure_display import show_structure
     from charrnn.cli.terminal import print_json, say
-    from charrnn.cli.texts import locate_all, read, read_fitted_on
+    from charrnn.cli.texts import locate_all, read_fitted_on, read_for
     from charrnn.scoring.compare import Copying, held_out
 
     if baselines not in ("auto", "all", "none"):
@@ -122,10 +128,7 @@ def compare(
         first = load(newest(FOLDER), where)
         say(f"comparing all models of {first.facts.text.source} in {FOLDER}/")
         models = [first, *others_like(first, checkpoints_in(FOLDER), where)]
-    if not text:
-        corpus = read_fitted_on(models[0])
-    else:
-        corpus = read(locate_all(text), models[0].facts.text.corpus, models[0].vocabulary)
+    corpus = read_fitted_on(models[0]) if not text else read_for(models[0], locate_all(text), encoding)
     part = held_out(models, corpus)
     if part.documents and (online or structure):
         option = "--online" if online else "--structure"
@@ -138,6 +141,7 @@ def compare(
 
     fitted = fitted_ngrams(models, text_of_all, baselines == "all") if text_of_all and baselines != "none" else []
     copying = Copying.beside(part, sort(text_of_all), novelty_length) if text_of_all and novelty_length else None
+    prime = unescaped(prime)
     measuring = Measuring(part, sampling, prime, unknown, copying)
     rows, together = measuring.rows(models, fitted, baselines != "none")
     result: dict[str, Any] = {"static": [row.as_json() for row in rows]}

@@ -2,11 +2,13 @@ r"""`charrnn complete`: targets for lines, from a model of lines `source\ttarget
 
 from __future__ import annotations
 
+import codecs
+import io
 import sys
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
@@ -14,6 +16,7 @@ import typer
 
 from charrnn.cli import completion
 from charrnn.cli.escapes import unescaped
+from charrnn.cli.options import TextEncoding
 from charrnn.config import LARGEST_INTEGER, CompletionConfig, CorpusConfig
 from charrnn.errors import TextError
 
@@ -69,6 +72,7 @@ def complete(
         ),
     ] = 64,
     sampling: CompletionConfig,
+    encoding: TextEncoding = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     as_json: Annotated[
         bool,
@@ -108,7 +112,7 @@ def complete(
     write = writer()
     counted, unfinished, total = Accuracy(), 0, None
     with _opened(file) as opened:
-        lines = _parsed(opened, file, separator, corpus, accuracy)
+        lines = _parsed(opened, file, separator, replace(corpus, encoding=encoding or corpus.encoding), accuracy)
         if opened.isatty():
             say("lines are completed as they are typed; Ctrl-D ends")
             batch_size = 1
@@ -168,16 +172,29 @@ def _opened(name: str) -> Iterator[BinaryIO]:
         yield file
 
 
+def _decoded(file: BinaryIO, name: str, config: CorpusConfig) -> Iterator[str]:
+    """The lines of a file, without their ends. Of UTF-8, bytes that are none stay, as surrogate escapes."""
+    encoding = "utf-8" if config.bytes else config.encoding
+    is_utf8 = codecs.lookup(encoding).name == "utf-8"
+    decoded = io.TextIOWrapper(file, encoding, "surrogateescape" if is_utf8 else "strict", newline="\n")
+    number = 1
+    try:
+        while line := decoded.readline(MOST_LINE + 1):
+            if len(line) > MOST_LINE:
+                raise TextError(f"{name}: line {number} is longer than {MOST_LINE:,} characters; try shorter lines")
+            yield line.removesuffix("\n")
+            number += 1
+    except UnicodeError as error:
+        raise TextError(f"{name}: near line {number}: not {encoding} ({error}); try --encoding") from None
+    finally:
+        decoded.detach()  # the file is closed by who opened it
+
+
 def _parsed(file: BinaryIO, name: str, separator: str, config: CorpusConfig, needs_target: bool) -> Iterator[Line]:
     """The lines of a file, as `read_corpus` would read them, which is all that a model of characters knows."""
     from charrnn.text.normalizing import prepared
 
-    number = 0
-    while raw := file.readline(MOST_LINE + 1):
-        number += 1
-        if len(raw) > MOST_LINE:
-            raise TextError(f"{name}: line {number} is longer than {MOST_LINE:,} bytes; name a file of sources")
-        text = raw.removesuffix(b"\n").decode("utf-8", "surrogateescape")
+    for number, text in enumerate(_decoded(file, name, config), 1):
         if not config.bytes:
             plain = text.removesuffix("\r").removeprefix("\ufeff" if number == 1 else "")
             text = prepared(plain, config)

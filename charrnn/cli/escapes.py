@@ -10,7 +10,7 @@ from charrnn.errors import UsageError
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([\s\S]?))")
 _LETTERS = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "\\": "\\"}
 _NAMES = {character: f"\\{letter}" for letter, character in _LETTERS.items()}
-_KNOWN = r"\n, \t, \r, \0, \xNN, \uNNNN, \UNNNNNNNN and, for a backslash, \\"
+_KNOWN = r"a line end is \n, a backslash \\; \t, \r, \0, \xNN, \uNNNN and \UNNNNNNNN are known, too"
 
 
 def unescaped(text: str) -> str:
@@ -40,7 +40,7 @@ def _character(match: re.Match[str]) -> str:
     digits = match[1] or match[2] or match[3]
     if digits is None:
         if match[4] not in _LETTERS:
-            raise UsageError(f"{match[0]}: is no escape; known are {_KNOWN}")
+            raise UsageError(f"{match[0]}: not an escape sequence; {_KNOWN}")
         return _LETTERS[match[4]]
     point = int(digits, 16)
     if point > 0x10FFFF or 0xD800 <= point <= 0xDFFF:

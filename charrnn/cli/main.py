@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import functools
 import os
+import re
 import sys
 from typing import Annotated, Any
 
 import typer
 
 from charrnn import __version__
+from charrnn.cli import interrupts
 from charrnn.cli.compare import compare
 from charrnn.cli.complete import complete
 from charrnn.cli.completion import COMPLETE
@@ -18,6 +20,7 @@ from charrnn.cli.data import data
 from charrnn.cli.examples import STATUS, epilog_of
 from charrnn.cli.inspect import inspect
 from charrnn.cli.lab import lab
+from charrnn.cli.log import may_be_lost
 from charrnn.cli.ngram import ngram
 from charrnn.cli.options import configured
 from charrnn.cli.processes import is_first, is_lost, is_told, leave
@@ -27,7 +30,8 @@ from charrnn.cli.train import RESUME_FROM, train
 from charrnn.cli.view import view
 from charrnn.errors import CharRNNError, is_out_of_memory
 
-INTERRUPTED = 130
+MARKUP = re.compile(r"(\[[a-zA-Z#/@])")
+"""What typer takes for markup in help, and does not show."""
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Of a disk."""
 
@@ -51,14 +55,28 @@ def make_app() -> typer.Typer:
 @functools.cache
 def make_command() -> Any:
     """The same as one command, made once: that takes half of what opening a small model takes."""
-    return typer.main.get_command(make_app())
+    command = typer.main.get_command(make_app())
+    for one in (command, *command.commands.values()):  # type: ignore[attr-defined]
+        for parameter in one.params:
+            if getattr(parameter, "help", None):
+                parameter.help = MARKUP.sub(r"\\\1", parameter.help)  # type: ignore[attr-defined]
+    return command
 
 
 def main() -> None:
     """Run the command line. A user's mistake is one line on stderr; a traceback is a bug."""
+    interrupts.install()
     _open_what_is_closed()
+    _forget_bad_sizes()
     if COMPLETE in os.environ:
         make_app()(prog_name="charrnn")  # which answers the shell, and leaves
+    with may_be_lost():
+        status = _run()
+    leave(status)
+
+
+def _run() -> int:
+    """Run the command; the exit status."""
     try:
         # Not `make_app()()`, which has exit statuses of its own for Ctrl-C and for a reader that has gone.
         command = make_command()
@@ -72,7 +90,8 @@ def main() -> None:
     except CharRNNError as error:
         status = _fail(error, str(error), error.exit_status)
     except KeyboardInterrupt:
-        status = INTERRUPTED
+        print(interrupts.LINE, file=sys.stderr)
+        status = interrupts.INTERRUPTED
     except BrokenPipeError:
         # The reader has gone (`charrnn sample | head`), and that is no mistake.
         _forget_stdout()
@@ -93,7 +112,7 @@ def main() -> None:
             status = _fail(error, "another process of the group has ended; see what it said", 1)
         else:
             raise
-    leave(status)
+    return status
 
 
 def _with_resume_from(words: list[str]) -> list[str]:
@@ -112,6 +131,14 @@ def _open_what_is_closed() -> None:
     sys.stdin = sys.stdin or open(os.devnull)  # noqa: PTH123, SIM115
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
+
+
+def _forget_bad_sizes() -> None:
+    """Leave the size of the screen to the terminal where COLUMNS or LINES is none, such as the 0 of some CI systems."""
+    for name in ("COLUMNS", "LINES"):
+        value = os.environ.get(name)
+        if value is not None and not (value.isdecimal() and int(value)):
+            del os.environ[name]
 
 
 def _forget_stdout() -> None:

@@ -22,6 +22,16 @@ from charrnn.config import (
     flags_of,
 )
 
+TextEncoding = Annotated[
+    str | None,
+    typer.Option(
+        "--encoding",
+        help="Encoding of the text that is read; the one of the text that the model was trained on if not given.",
+        show_default=False,
+    ),
+]
+"""The option of every command that reads a text for a model."""
+
 PANELS: dict[type, str] = {
     CorpusConfig: "Text",
     ModelConfig: "Model",

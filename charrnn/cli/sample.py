@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import sys
 from collections.abc import Mapping
@@ -12,7 +13,9 @@ from typing import Annotated
 import typer
 
 from charrnn.cli import completion
-from charrnn.config import LARGEST_INTEGER, SamplingConfig
+from charrnn.cli.escapes import unescaped
+from charrnn.cli.options import TextEncoding
+from charrnn.config import LARGEST_INTEGER, CorpusConfig, SamplingConfig
 from charrnn.errors import TextError, UsageError
 
 PRECISIONS = ("float32", "int8")
@@ -33,7 +36,11 @@ def sample(
     sampling: SamplingConfig,
     prime: Annotated[
         str | None,
-        typer.Option(help="Text to go on from; it is repeated first.", show_default=False, rich_help_panel="Beginning"),
+        typer.Option(
+            help="Text to go on from; it is repeated first. A line end is \\n, a backslash \\\\.",
+            show_default=False,
+            rich_help_panel="Beginning",
+        ),
     ] = None,
     prime_file: Annotated[
         str | None,
@@ -41,6 +48,7 @@ def sample(
             help="A file with that text; - is standard input.", show_default=False, rich_help_panel="Beginning"
         ),
     ] = None,
+    encoding: TextEncoding = None,
     unknown: Annotated[
         str,
         typer.Option(
@@ -185,7 +193,8 @@ def sample(
     blend = load_blended(checkpoint, mix or (), where, precision == "int8")
     if sampling.seed is None:
         sampling = replace(sampling, seed=new_seed())
-    source = display.Source(blend, sampling, read, unknown, load_state, "seed" in asked)
+    begun = read if isinstance(read, str) else _decoded(read, prime_file, blend.first.facts.text.corpus, encoding)
+    source = display.Source(blend, sampling, begun, unknown, load_state, "seed" in asked)
     if interactive:
         from charrnn.cli.interactive import converse
 
@@ -216,12 +225,25 @@ def _refuse_what_is_drawn(asked: frozenset[str]) -> None:
             raise UsageError(f"{flag}: --beam draws nothing; leave out one of them")
 
 
-def _prime(prime: str | None, prime_file: str | None) -> str:
-    """The prime, with surrogate escapes for bytes that are no UTF-8: a model of bytes knows them."""
+def _decoded(raw: bytes, name: str | None, config: CorpusConfig, encoding: str | None) -> str:
+    """A prime from a file. Of UTF-8, bytes that are none stay, as surrogate escapes: a model of bytes knows them."""
+    from charrnn.text.reading import check_encoding
+
+    encoding = "utf-8" if config.bytes else encoding or config.encoding
+    check_encoding(encoding)
+    is_utf8 = codecs.lookup(encoding).name == "utf-8"
+    try:
+        return raw.decode(encoding, "surrogateescape" if is_utf8 else "strict")
+    except UnicodeError as error:
+        raise TextError(f"--prime-file {name}: not {encoding} ({error}); try --encoding") from None
+
+
+def _prime(prime: str | None, prime_file: str | None) -> str | bytes:
+    """What is typed, or the bytes of a file."""
     if prime is not None and prime_file is not None:
         raise UsageError("--prime and --prime-file: say one of them")
     if prime_file is None:
-        return prime or ""
+        return unescaped(prime or "")
     try:
         with contextlib.nullcontext(sys.stdin.buffer) if prime_file == "-" else Path(prime_file).open("rb") as file:
             raw = file.read(MOST_PRIME + 1)
@@ -229,4 +251,4 @@ def _prime(prime: str | None, prime_file: str | None) -> str:
         raise TextError(f"--prime-file {prime_file}: cannot be read: {error.strerror}; name a text file") from error
     if len(raw) > MOST_PRIME:
         raise TextError(f"--prime-file {prime_file}: is longer than {MOST_PRIME:,} bytes; name a shorter one")
-    return raw.decode("utf-8", "surrogateescape")
+    return raw

@@ -6,6 +6,7 @@ import math
 import os
 import stat
 import sys
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,7 +74,12 @@ class Source:
         if self.blend.vocabulary.is_bytes:
             return text
         plain = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-        return prepared(plain, self.blend.first.facts.text.corpus)
+        found = prepared(plain, self.blend.first.facts.text.corpus)
+        form = self.blend.vocabulary.known_form(found)
+        if form:
+            say(f"the prime was converted to {form}, the form in which the model knows its accents")
+            found = unicodedata.normalize(form, found)
+        return found
 
     def marks(self, count: int) -> list[Mark]:
         """Where texts begin; the prime is read once for all that begin anew."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charrnn.cli import completion
+from charrnn.cli.options import TextEncoding
 from charrnn.config import LARGEST_INTEGER
 from charrnn.errors import UsageError
 
@@ -78,6 +79,7 @@ def score(
             show_default=False,
         ),
     ] = None,
+    encoding: TextEncoding = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
 ) -> None:
@@ -92,9 +94,9 @@ def score(
         for option, value in options:
             if value:
                 raise UsageError(f"{option}: is for one model; name one, or leave it out")
-        _attribute(models, texts, as_json)
+        _attribute(models, texts, encoding, as_json)
     else:
-        _score(models[0], texts, window, online, lines, show, as_json)
+        _score(models[0], texts, encoding, window, online, lines, show, as_json)
 
 
 def _sorted_out(names: Sequence[str], texts: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -118,6 +120,7 @@ def _opened(names: Sequence[str], where: torch.device) -> list[Checkpoint]:
 def _score(
     model: Checkpoint,
     texts: Sequence[str],
+    encoding: str | None,
     window: int | None,
     online: bool,
     lines: bool,
@@ -129,7 +132,7 @@ def _score(
     from charrnn.cli.score_text import score_text
     from charrnn.cli.surprisal_display import is_possible, show_surprisals
     from charrnn.cli.terminal import field, print_json, say
-    from charrnn.cli.texts import Fitted, locate_all, read, read_fitted_on
+    from charrnn.cli.texts import Fitted, locate_all, read_fitted_on, read_for
     from charrnn.scoring.online import can_learn
 
     if online and not can_learn(model.model):
@@ -140,7 +143,7 @@ def _score(
     paths: Sequence[Path | None] = locate_all(texts) if texts else [None]
     fitted, found = Fitted(), []
     for path in paths:
-        corpus = read(path, model.facts.text.corpus, model.vocabulary) if path else read_fitted_on(model)
+        corpus = read_for(model, path, encoding) if path else read_fitted_on(model)
         found.append(score_text(model, corpus, lambda: fitted.on(model), window, online, lines))
     found.sort(key=lambda one: one.static.nats_per_char)
     field("model", f"{model.path}: {model.description}")
@@ -159,7 +162,7 @@ def _score(
         show_lines(found) if sys.stdout.isatty() else print_lines(found)
 
 
-def _attribute(models: Sequence[Checkpoint], texts: Sequence[str], as_json: bool) -> None:
+def _attribute(models: Sequence[Checkpoint], texts: Sequence[str], encoding: str | None, as_json: bool) -> None:
     """Several models: which of them each text is likeliest under."""
     from charrnn.cli.score_models import attribute_all, show_attributions
     from charrnn.cli.terminal import print_json
@@ -167,7 +170,7 @@ def _attribute(models: Sequence[Checkpoint], texts: Sequence[str], as_json: bool
 
     if not texts:
         raise UsageError("score: which text is likelier under which model? name one with --text")
-    found = attribute_all(models, locate_all(texts))
+    found = attribute_all(models, locate_all(texts), encoding)
     if as_json:
         print_json(found[0].as_json() if len(found) == 1 else [one.as_json() for one in found])
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.table import Table
@@ -15,9 +16,12 @@ from charrnn.cli.texts import Fitted, read
 from charrnn.scoring.attribution import Attribution, attribute, config_for
 
 
-def attribute_all(models: Sequence[Checkpoint], paths: Sequence[Path]) -> list[Attribution]:
-    """Score each text with all models."""
+def attribute_all(
+    models: Sequence[Checkpoint], paths: Sequence[Path], encoding: str | None = None
+) -> list[Attribution]:
+    """Score each text with all models; `encoding` is that of the texts, if it is not that of the models' texts."""
     config, fitted, found = config_for(models), Fitted(), []
+    config = replace(config, encoding=encoding or config.encoding)
     for path in paths:
         corpus = read(path, config)
         with progress(f"scoring {corpus.name}", "char") as update:

@@ -1,4 +1,4 @@
-"""Signals that ask a training to stop: Ctrl-C, and what batch schedulers send before they take a machine away."""
+"""Signals that a training gets: Ctrl-C, a terminal that closes, and what batch schedulers send."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from contextlib import contextmanager
 from charrnn.cli.terminal import say
 from charrnn.training.exchange import Stop
 
-ASKING = (signal.SIGINT, signal.SIGTERM)
+ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name))
+"""Signals that save the state and end the training."""
+SAVING = tuple(getattr(signal, name) for name in ("SIGUSR1",) if hasattr(signal, name))
+"""Signals that save the state; the training goes on."""
 
 
 class SignalStop(Stop):
@@ -29,22 +32,31 @@ class SignalStop(Stop):
 
 @contextmanager
 def stopped_by_signals() -> Iterator[SignalStop]:
-    """The first signal asks the training to stop; a second one does what it did before, and leaves at once."""
+    """The first signal asks the training to stop; a second one does what it did before, and leaves at once.
+
+    A signal that the process was started to ignore stays ignored: SIGHUP under `nohup`.
+    """
     stop = SignalStop()
 
-    def ask(number: int, _: object) -> None:
+    def end(number: int, _: object) -> None:
         stop.ask_by(number)
-        restore()
+        restore(ENDING)
         say("stopping: saves first; once more leaves at once")
 
-    def restore() -> None:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+    def save(number: int, _: object) -> None:
+        stop.wants_save = True
+        say("saving after this step, and going on")
 
-    before = {number: signal.getsignal(number) for number in ASKING}
-    for number in ASKING:
-        signal.signal(number, ask)
+    def restore(numbers: tuple[int, ...]) -> None:
+        for number in numbers:
+            if number in before:
+                signal.signal(number, before[number])
+
+    handlers = {**dict.fromkeys(ENDING, end), **dict.fromkeys(SAVING, save)}
+    before = {number: now for number in handlers if (now := signal.getsignal(number)) is not signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, handlers[number])
     try:
         yield stop
     finally:
-        restore()
+        restore((*ENDING, *SAVING))

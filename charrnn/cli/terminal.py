@@ -25,6 +25,8 @@ from charrnn.text.visible import visible as visible
 
 LABEL = 12
 """Columns of the labels of lines."""
+IN_NOTEBOOK = "JPY_PARENT_PID"
+"""The environment variable that Jupyter and Colab set for what a cell runs."""
 BAR_DELAY = 1.0
 """Seconds before a bar appears: what is done sooner needs none."""
 
@@ -40,6 +42,8 @@ def console() -> Console:
 
 def can_stay_in_place() -> bool:
     """Whether standard error is a terminal on which what was drawn can be drawn over."""
+    if IN_NOTEBOOK in os.environ:  # its terminal shows each drawing below the one before
+        return False
     screen = console()
     return is_first() and sys.stderr.isatty() and screen.is_terminal and not screen.is_dumb_terminal
 

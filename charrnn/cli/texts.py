@@ -6,6 +6,7 @@ import glob
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,12 +61,22 @@ def _files_of(name: str) -> Sequence[Path]:
     if is_there or not glob.has_magic(name):
         path = locate(name)
         return [path.absolute() if path == STANDARD_INPUT else path]
-    for pattern in (name, str(DATA / name)):
+    for pattern in (_pattern(name), _pattern(str(DATA / name))):
         matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207  # those of Path take no absolute pattern
         paths = [Path(one) for one in matches if Path(one).is_file()]
         if paths:
             return paths
     raise TextError(f"{name}: there is no such file, and none matches it, here or in {DATA}/; name one")
+
+
+def _pattern(name: str) -> str:
+    """A pattern whose first folders, if they are there by the name that is written, mean just that: `[2024] logs/*`."""
+    parts = Path(name).parts
+    for i in range(len(parts) - 1, 0, -1):
+        folder = Path(*parts[:i])
+        if folder.is_dir():
+            return str(Path(glob.escape(str(folder)), *parts[i:]))
+    return name
 
 
 def _places(name: str) -> tuple[Path, ...]:
@@ -116,6 +127,18 @@ def read(
     name = paths[0].name if len(paths) == 1 else stem_of(paths)
     with progress(f"reading {name}", "B") as update:
         return read_corpus(paths, config, vocabulary, update, grow)
+
+
+def read_for(model: Checkpoint, path: Path | Sequence[Path], encoding: str | None = None) -> Corpus:
+    """Read a text as the one was read that a model was fitted on: its characters, its normal form, its encoding.
+
+    Args:
+        model: the model.
+        path: of the text.
+        encoding: another encoding of this text.
+    """
+    config = model.facts.text.corpus
+    return read(path, replace(config, encoding=encoding or config.encoding), model.vocabulary)
 
 
 def read_alike(

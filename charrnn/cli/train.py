@@ -79,7 +79,7 @@ def train(
         str | None,
         typer.Option(
             metavar="DIR",
-            help="Write the curves and samples also for TensorBoard, into DIR/NAME (needs charrnn[tensorboard]).",
+            help="Write the curves and samples also for TensorBoard, into DIR/NAME (needs `pip install tensorboard`).",
             show_default=False,
         ),
     ] = None,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charrnn.cli import completion
+from charrnn.cli.options import TextEncoding
 from charrnn.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def view(
             show_default=False,
         ),
     ] = None,
+    encoding: TextEncoding = None,
     length: Annotated[int, typer.Option(help="Characters that are shown.", min=2, max=20_000)] = 2000,
     compare: Annotated[
         bool, typer.Option(help="Put other models of its text in checkpoints/, and n-grams, beside it.")
@@ -64,7 +66,7 @@ def view(
 
     Which units keep track of what, where the state goes, how often gates are shut, and other models beside it.
 
-    Needs `pip install 'charrnn\[report]'`.
+    Needs `pip install matplotlib jinja2`.
     """
     from charrnn.report.pages import check_extra
 
@@ -73,7 +75,7 @@ def view(
     from charrnn.cli.checkpoints import FOLDER, check_writable, find
     from charrnn.cli.devices import choose
     from charrnn.cli.terminal import field, progress
-    from charrnn.cli.texts import locate_all, read, read_fitted_on
+    from charrnn.cli.texts import locate_all, read_fitted_on, read_for
     from charrnn.report.pages import write
     from charrnn.report.view import View, render
     from charrnn.report.view_text import characters_of
@@ -87,7 +89,7 @@ def view(
     page = _page_path(out, model, force)
     check_writable(page)
     history = read_history(history_path(model.path))
-    corpus = read(locate_all(text), model.facts.text.corpus, model.vocabulary) if text else read_fitted_on(model)
+    corpus = read_for(model, locate_all(text), encoding) if text else read_fitted_on(model)
     part = held_out([model], corpus)
     field("model", f"{model.path}: {model.description}")
     field("text", f"{corpus.source}: {len(part.ids):,} characters ({part.part}, split {part.split})")

@@ -35,7 +35,7 @@ def check_extra() -> None:
     """Raise UsageError if what pages are made with is not installed."""
     lacking = [name for name in NEEDED if not _is_there(name)]
     if lacking:
-        raise UsageError(f"pages need {' and '.join(lacking)}; install with `pip install 'charrnn[report]'`")
+        raise UsageError(f"pages need {' and '.join(lacking)}; try `pip install {' '.join(NEEDED)}`")
 
 
 def _is_there(name: str) -> bool:

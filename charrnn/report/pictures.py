@@ -7,6 +7,7 @@ text and lines have the colours of the page (CSS variables), which a dark one se
 from __future__ import annotations
 
 import io
+import logging
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -42,11 +43,13 @@ def new_figure(width: float = 7.0, height: float = 4.0, columns: int = 1, rows: 
     Raises:
         UsageError: matplotlib is not installed.
     """
+    # Where its cache folder cannot be written, matplotlib warns of that, and makes a temporary one.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     try:
         from matplotlib import rc_context
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise UsageError("pictures need matplotlib; install it with `pip install 'charrnn[report]'`") from error
+        raise UsageError("pictures need matplotlib; try `pip install matplotlib`") from error
     with rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained", facecolor=PAPER)
         axes = figure.subplots(rows, columns, squeeze=False)

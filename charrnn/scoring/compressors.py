@@ -77,7 +77,7 @@ def ppmd(order: int = PPMD_ORDER) -> Compressor:
 BZ2 = Compressor("bz2 -9", "blocks of 900 kB", lambda: bz2.BZ2Compressor(9))
 XZ = Compressor("xz -9", "a window of 64 MiB", lambda: lzma.LZMACompressor(preset=9))
 COMPRESSORS = (ppmd(), BZ2, XZ)
-MISSING = "pip install 'charrnn[compressors]'"
+MISSING = "pip install pyppmd"
 """What brings PPMd."""
 
 

@@ -10,12 +10,16 @@ import codecs
 import unicodedata
 from collections.abc import Callable, Iterable
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import BYTES_VOCAB_SIZE
 from charrnn.errors import TextError, UsageError
+
+FORMS: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")
+"""Normal forms in which a text is the same text."""
 
 UNKNOWN = ("error", "skip", "replace")
 """What to do with a character that the vocabulary lacks."""
@@ -97,11 +101,23 @@ class Vocabulary:
             return np.frombuffer(text.encode("utf-8", "surrogateescape"), np.uint8).astype(np.int64)
         places = [i for i, character in enumerate(text) if character not in self._ids]
         if places and unknown == "error" and self.unknown is None:
-            raise TextError(_unknown_message(text, places))
+            raise TextError(_unknown_message(text, places, self.known_form(text)))
         substitute = self._ids.get(" ", self.start) if self.unknown is None else self.unknown
         substitute = -1 if unknown == "skip" else substitute
         ids = np.array([self._ids.get(character, substitute) for character in text], np.int64)
         return ids[ids >= 0]
+
+    def known_form(self, text: str) -> Literal["NFC", "NFD"] | None:
+        """The normal form in which all characters of a text are known; None if they are as they stand, or in neither.
+
+        In both it is the same text (UAX #15): an accent is a character of its own, or a part of its letter.
+        """
+        if self.is_bytes or all(character in self._ids for character in text):
+            return None
+        for form in FORMS:
+            if all(character in self._ids for character in unicodedata.normalize(form, text)):
+                return form
+        return None
 
     def grown(self, other: Vocabulary) -> Vocabulary:
         """The same with the characters of another one behind, in the order of their code points.
@@ -136,11 +152,12 @@ def name_of(character: str) -> str:
     return f"{shown} (U+{ord(character):04X}{' ' if name else ''}{name})"
 
 
-def _unknown_message(text: str, places: list[int]) -> str:
+def _unknown_message(text: str, places: list[int], form: str | None) -> str:
     first = places[0]
     line, column = text.count("\n", 0, first) + 1, first - text.rfind("\n", 0, first)
     more = "" if len(places) == 1 else f", and {len(places) - 1} more"
+    advice = f"write the text in {form}, in which all of it is known" if form else "take it out"
     return (
         f"the model does not know the character {name_of(text[first])} at line {line}, column {column}{more}; "
-        "take it out, or say --unknown skip or --unknown replace"
+        f"{advice}, or say --unknown skip or --unknown replace"
     )

@@ -36,11 +36,21 @@ class Step:
 
 
 class Stop:
-    """A switch that ends a training after the step that is being taken; it can be resumed from there."""
+    """A switch that ends a training after the step that is being taken; it can be resumed from there.
+
+    Attributes:
+        asked: whether the training is to end.
+        wants_save: whether the state is to be saved after the next step, and the training to go on.
+    """
 
     def __init__(self) -> None:
-        self.asked = False
+        self.asked = self.wants_save = False
 
     def ask(self) -> None:
         """End the training soon."""
         self.asked = True
+
+    def takes_save(self) -> bool:
+        """Whether a save was asked for since this was called last."""
+        wanted, self.wants_save = self.wants_save, False
+        return wanted

@@ -169,7 +169,7 @@ class Training:
             saved = False
             if not self.due:  # else a training that was stopped had no time for it
                 self._take(take_step, clock)
-                saved = self._agree(stop, clock, saves(self.number))
+                saved = self._agree(stop, clock, saves(self.number) or stop.takes_save())
             if self.due or saved or self.is_over or self.number % CHECKED_EVERY == 0:
                 self.check()
             if self.stopped:
@@ -236,7 +236,8 @@ class Training:
     def check(self) -> None:
         """Raise DivergedError unless the last loss is a good one; it waits for the device."""
         loss = self.loss.item()
-        if not loss < MOST_LOSS * math.log(self.model.vocab_size):  # not a number is not less, either
+        most = MOST_LOSS * math.log(max(2, self.model.vocab_size))  # of a single character the loss is 0
+        if not loss < most:  # not a number is not less, either
             raise DivergedError(f"after step {self.number}: the loss is {loss:.3g}; say a lower --learning-rate")
 
     def _validate(self, stop: Stop, clock: Clock, progress: Progress | None) -> Score | None:

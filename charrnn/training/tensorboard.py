@@ -27,7 +27,7 @@ def check_installed() -> None:
         import torch.utils.tensorboard  # noqa: F401
     except ImportError as error:
         raise UsageError(
-            f"--tensorboard: needs TensorBoard ({error}); say `pip install 'charrnn[tensorboard]'`, or leave it out"
+            f"--tensorboard: needs TensorBoard ({error}); try `pip install tensorboard`, or leave the option out"
         ) from None
 
 
