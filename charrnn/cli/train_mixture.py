@@ -47,7 +47,10 @@ def finish(mixing: Mixing, keeper: Keeper) -> None:
 
 
 def say_what_counts_add(keeper: Keeper) -> None:
-    """Print what a mixture with n-grams would score, on some held-out characters; nothing where counting takes long."""
+    """Print what n-grams, mixed with the network or alone, would score on some held-out characters, if that is better.
+
+    Nothing where counting takes long.
+    """
     corpus = keeper.corpus
     part = corpus.validation[:SHOWN_CHARACTERS]
     # A weighted mean of documents is not worth the code: `--with-ngram` says it all.
@@ -56,10 +59,10 @@ def say_what_counts_add(keeper: Keeper) -> None:
     counts = fit_ngram(corpus.train, len(corpus.vocabulary), SHOWN)
     network = keeper.network
     mixed = score_of_mean(((network, NETWORK_SHARE), (counts, 1 - NETWORK_SHARE)), part)
-    alone = evaluate(network, part)
+    alone, of_counts = evaluate(network, part), evaluate(counts, part)
     where = "" if len(part) == len(corpus.validation) else f" of the first {len(part):,} held-out characters"
-    field(
-        "n-grams",
-        f"with them, {mixed.bits_per_char:.3f} bits per character instead of {alone.bits_per_char:.3f}{where}; "
-        "`charrnn train --with-ngram` mixes both",
-    )
+    instead = f"bits per character instead of {alone.bits_per_char:.3f}{where}"
+    if mixed.nats_per_char < min(alone.nats_per_char, of_counts.nats_per_char):
+        field("n-grams", f"with them, {mixed.bits_per_char:.3f} {instead}; `charrnn train --with-ngram` mixes both")
+    elif of_counts.nats_per_char < alone.nats_per_char:
+        field("n-grams", f"by themselves, {of_counts.bits_per_char:.3f} {instead}; `charrnn ngram` keeps them")

@@ -47,10 +47,15 @@ class MixtureModel(nn.Module):
         super().__init__()
         self.network, self.counts = network, counts
         self.gate = nn.Sequential(nn.Linear(FEATURES, GATE_SIZE), nn.Tanh(), nn.Linear(GATE_SIZE, 2))
-        last = self.gate[-1]
-        assert isinstance(last, nn.Linear)
-        nn.init.zeros_(last.weight)
-        nn.init.constant_(last.bias, 0.5)
+        nn.init.zeros_(self.last.weight)
+        nn.init.constant_(self.last.bias, 0.5)
+
+    @property
+    def last(self) -> nn.Linear:
+        """The layer of the gate that gives the weights: its bias, as long as its own weights are 0."""
+        layer = self.gate[-1]
+        assert isinstance(layer, nn.Linear)
+        return layer
 
     @property
     def vocab_size(self) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,6 +46,9 @@ GATE_SECONDS = 2.0
 """About what the gate takes; scoring the mixture takes as long as the validation that is planned for."""
 STEPS, BATCH_SIZE = 600, 1024
 LEARNING_RATE, WEIGHT_DECAY = 1e-2, 1e-3
+LBFGS_ITERATIONS = 50
+MUCH = 10_000
+"""Characters kept for the gate from which on it is better than simpler ways to mix."""
 
 
 class Divided(NamedTuple):
@@ -151,6 +154,9 @@ def divide(ids: NDArray[Any], vocab_size: int) -> Divided:
 def fit_gate(network: Network, counts: Counted, divided: Divided, seed: int = 0) -> MixtureModel:
     """The mixture of two models whose gate suits text that both have not seen.
 
+    Where that is little text, a gate that was fitted to it may be worse than two fixed weights, or than one of the
+    models alone. So each of them is fitted to one half of it and judged on the other, and the best is taken.
+
     Args:
         network: in evaluation mode; it is not changed.
         counts: of the text without the blocks.
@@ -161,20 +167,106 @@ def fit_gate(network: Network, counts: Counted, divided: Divided, seed: int = 0)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         mixture = MixtureModel(network, counts)
-    first, second = _log_probs(network, divided), _log_probs(counts, divided)
     targets = torch.from_numpy(divided.blocks[:, divided.context :].astype(np.int64)).flatten()
+    kept = Kept(_log_probs(network, divided), _log_probs(counts, divided), targets)
+    fit: Fit = _fit_gate
+    if len(targets) < MUCH:
+        halves = kept.halves()
+        fit = min(FITS, key=lambda one: _loss_of_other_half(one, mixture, halves, generator))
+    fit(mixture, kept, generator)
+    return mixture.to(network.device).eval()
+
+
+class Kept(NamedTuple):
+    """Characters that neither model has seen.
+
+    Attributes:
+        first: (N, V) log-probabilities of the network.
+        second: (N, V) those of the counts.
+        targets: (N,) the characters.
+    """
+
+    first: Tensor
+    second: Tensor
+    targets: Tensor
+
+    def halves(self) -> tuple[Kept, Kept]:
+        """The beginning and the end."""
+        middle = len(self.targets) // 2
+        beginning, end = slice(None, middle), slice(middle, None)
+        return Kept(*(part[beginning] for part in self)), Kept(*(part[end] for part in self))
+
+    def loss(self, mixture: MixtureModel, rows: Tensor | slice = slice(None)) -> Tensor:
+        """Mean nats per character of a mixture."""
+        return functional.cross_entropy(mixture.mix(self.first[rows], self.second[rows]), self.targets[rows])
+
+
+Fit = Callable[[MixtureModel, Kept, torch.Generator], None]
+"""A way to set the gate of a mixture."""
+
+
+def _fit_gate(mixture: MixtureModel, kept: Kept, generator: torch.Generator) -> None:
+    """All of the gate, by AdamW on random characters."""
     pace = pace_for()
     optimizer = torch.optim.AdamW(mixture.gate.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     for step in range(STEPS):
         for group in optimizer.param_groups:
             group["lr"] = LEARNING_RATE * (1 - step / STEPS)
-        rows = torch.randint(0, len(targets), (BATCH_SIZE,), generator=generator)
+        rows = torch.randint(0, len(kept.targets), (BATCH_SIZE,), generator=generator)
         with pace.piece():
-            loss = functional.cross_entropy(mixture.mix(first[rows], second[rows]), targets[rows])
+            loss = kept.loss(mixture, rows)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-    return mixture.to(network.device).eval()
+
+
+def _fit_weights(mixture: MixtureModel, kept: Kept, generator: torch.Generator) -> None:
+    """Two weights that are the same everywhere, by LBFGS on all characters."""
+    _set_weights(mixture, 0.5, 0.5)
+    bias = mixture.last.bias
+    optimizer = torch.optim.LBFGS([bias], max_iter=LBFGS_ITERATIONS, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        found = kept.loss(mixture)
+        found.backward()  # type: ignore[no-untyped-call]
+        return found
+
+    optimizer.step(loss)  # type: ignore[arg-type]
+
+
+def _take_network(mixture: MixtureModel, kept: Kept, generator: torch.Generator) -> None:
+    """The network alone."""
+    _set_weights(mixture, 1.0, 0.0)
+
+
+def _take_counts(mixture: MixtureModel, kept: Kept, generator: torch.Generator) -> None:
+    """The counts alone."""
+    _set_weights(mixture, 0.0, 1.0)
+
+
+FITS: tuple[Fit, ...] = (_take_network, _take_counts, _fit_weights, _fit_gate)
+"""From the simplest to the one with the most to fit."""
+
+
+def _set_weights(mixture: MixtureModel, network: float, counts: float) -> None:
+    with torch.no_grad():
+        mixture.last.weight.zero_()
+        mixture.last.bias.copy_(torch.tensor([network, counts]))
+
+
+def _loss_of_other_half(
+    fit: Fit, mixture: MixtureModel, halves: tuple[Kept, Kept], generator: torch.Generator
+) -> float:
+    """Nats per character where each half is judged by what was fitted to the other; the gate is as before afterwards."""
+    before = {name: tensor.clone() for name, tensor in mixture.gate.state_dict().items()}
+    total = 0.0
+    for mine, other in (halves, halves[::-1]):
+        fit(mixture, mine, generator)
+        with torch.no_grad():
+            total += float(other.loss(mixture)) * len(other.targets)
+        mixture.gate.load_state_dict(before)
+    return total / sum(len(half.targets) for half in halves)
 
 
 @torch.no_grad()
