@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from charrnn.cli.novelty_display import percent, show_curve, show_novelty
-from charrnn.cli.terminal import console, one_line, visible
+from charrnn.cli.terminal import console, one_line, show_table, visible
 from charrnn.scoring.baselines import EXPLAINED
 from charrnn.scoring.compare import HeldOut, Row
 from charrnn.text.corpus import Corpus
@@ -43,7 +43,7 @@ def show(rows: Sequence[Row], part: HeldOut, corpus: Corpus) -> None:
             f"{facts['chars_per_second']:,}",
             f"{facts['sampling_chars_per_second']:,}",
         )
-    screen.print(table)
+    show_table(table)
     where = f"{part.part} part of {one_line(corpus.source)}, split {part.split}"
     screen.print(f"\n{len(part.ids):,} held-out characters ({where}), {part.rule}. p: parameters, n: n-grams.")
     if any(row.score.impossible for row in rows):

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from charrnn.checkpoint import Checkpoint
 from charrnn.cli.compare_display import figure
-from charrnn.cli.terminal import console, one_line, progress
+from charrnn.cli.terminal import console, one_line, progress, show_table
 from charrnn.cli.train_mixture import NETWORK_SHARE
 from charrnn.scoring.baselines import Blend
 from charrnn.scoring.compare import HeldOut
@@ -87,7 +87,7 @@ def show_online(rows: Sequence[OnlineRow]) -> None:
         else:
             table.add_row(label, "-", "-", "-", row.how)
     screen.print()
-    screen.print(table)
+    show_table(table)
     read = next(row.score.characters for row in rows if row.score)
     total = rows[0].of_characters
     cut = f"the first {read:,} of {total:,} held-out characters (--limit 0: all)" if read < total else ""

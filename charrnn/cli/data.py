@@ -50,7 +50,7 @@ def data(
 def _show(rows: list[dict[str, object]]) -> None:
     from rich.table import Table
 
-    from charrnn.cli.terminal import console
+    from charrnn.cli.terminal import console, show_table
 
     table = Table("name", "size", "source", "licence", "in data/", box=None, header_style="bold")
     for row in rows:
@@ -58,5 +58,5 @@ def _show(rows: list[dict[str, object]]) -> None:
         shown = f"{size / 1e6:.1f} MB" if isinstance(size, int) else "varies"
         present = "yes" if row["present"] else "no"
         table.add_row(str(row["name"]), shown, str(row["source"]), str(row["licence"]), present)
-    console().print(table)
+    show_table(table)
     console().print("`charrnn data NAME` fetches one; `charrnn train NAME` does so by itself.")

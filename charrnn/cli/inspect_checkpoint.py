@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from charrnn.cli.options import typed
-from charrnn.cli.terminal import console, one_line, paragraph, quoted, say
+from charrnn.cli.terminal import one_line, paragraph, quoted, say, show_table
 from charrnn.config import CorpusConfig, TrainingConfig, flags_of
 from charrnn.text.vocabulary import Vocabulary, name_of
 
@@ -111,4 +111,4 @@ def _show_tensors(listing: Listing) -> None:
     for one in listing.tensors:
         shape = " x ".join(f"{size:,}" for size in one.shape) or "one number"
         table.add_row(one_line(one.name), one.dtype, shape, f"{one.bytes:,}")
-    console().print(table)
+    show_table(table)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from charrnn.cli.novelty_display import percent
-from charrnn.cli.terminal import console, paragraph, say, visible
+from charrnn.cli.terminal import paragraph, say, show_table, visible
 from charrnn.text.normal_forms import FORMS
 from charrnn.text.repeats import LONG_LINE, RUN
 from charrnn.text.vocabulary import name_of
@@ -69,7 +69,7 @@ def _show_characters(text: Description) -> None:
     for begin in range(rows):
         cells = [f"{_shown(character)} {percent(count / text.characters)}" for character, count in common[begin::rows]]
         table.add_row(" " * 10, *cells)
-    console().print(table)
+    show_table(table)
     once, ten = text.rarer_than(2), text.rarer_than(10)
     if ten:
         share = sum(ten.values()) / text.characters
@@ -152,7 +152,7 @@ def show_advice(text: Description, advice: Advice) -> None:
             " " * 10, f"{one.minutes:g}", str(one.model), f"{one.parameters / 1e6:.1f} M", f"{one.model.dropout:g}",
             f"{one.epochs:.2g}{early}", _size(one.memory),
         )  # fmt: skip
-    console().print(table)
+    show_table(table)
     disk = text.characters * (1 if text.vocab_size <= 256 else 2 if text.vocab_size <= 1 << 16 else 4)
     paragraph(
         "", f"Memory: weights and logits, beside Python's and PyTorch's. On the disk, while it runs: {_size(disk)}."

@@ -91,7 +91,7 @@ def lab(
 def _list(as_json: bool) -> None:
     from rich.table import Table
 
-    from charrnn.cli.terminal import console, print_json
+    from charrnn.cli.terminal import console, print_json, show_table
 
     if as_json:
         print_json([{"name": name, "question": entry.question} for name, entry in EXPERIMENTS.items()])
@@ -100,7 +100,7 @@ def _list(as_json: bool) -> None:
     table.add_column(style="bold")
     for name, entry in EXPERIMENTS.items():
         table.add_row(name, entry.question)
-    console().print(table)
+    show_table(table)
     console().print("\n`charrnn lab NAME --quick` runs one in minutes; docs/lab has a page for each.")
 
 
@@ -137,7 +137,7 @@ def _show(result: Result, paths: Sequence[Path]) -> None:
     """The table, what it says, and where the files are."""
     from rich.table import Table
 
-    from charrnn.cli.terminal import console, field, one_line, visible
+    from charrnn.cli.terminal import console, field, one_line, show_table, visible
 
     screen = console()
     table = Table(box=None, header_style="bold", pad_edge=False, collapse_padding=True)
@@ -146,7 +146,7 @@ def _show(result: Result, paths: Sequence[Path]) -> None:
         table.add_column(header, justify="right" if number else "left", overflow="fold")
     for line in lines:
         table.add_row(*line)
-    screen.print(table)
+    show_table(table)
     screen.print(f"\n{one_line(result.caption)}")
     for title, text in result.samples:
         screen.rule(one_line(title), align="left")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rich.table import Table
 
-from charrnn.cli.terminal import BAR_DELAY, console, one_line, progress
+from charrnn.cli.terminal import BAR_DELAY, console, one_line, progress, show_table
 from charrnn.scoring.novelty import CURVE, LONG_COPY, LONG_LINE, Novelty, TrainingText
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def show_novelty(rows: Sequence[tuple[str, Novelty]], corpus: Corpus) -> None:
             f"{found.longest_copy:,}",
             *(percent(share) for share in (found.known_words, found.known_word_pairs, found.verbatim_lines)),
         )
-    screen.print(table)
+    show_table(table)
     sizes = sorted({found.characters for _, found in rows}, reverse=True)
     screen.print(
         f"\n{' and '.join(f'{size:,}' for size in sizes)} characters against the training part of "
@@ -60,7 +60,6 @@ def show_novelty(rows: Sequence[tuple[str, Novelty]], corpus: Corpus) -> None:
 
 def show_curve(rows: Sequence[tuple[str, Novelty]]) -> None:
     """Print what share of runs of each length is novel, in figures and as a line of bars."""
-    screen = console()
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("novel runs of", overflow="fold")
     for length in SHOWN:
@@ -69,7 +68,7 @@ def show_curve(rows: Sequence[tuple[str, Novelty]]) -> None:
     for name, found in rows:
         shares = dict(zip(CURVE, found.curve, strict=True))
         table.add_row(one_line(name), *(_whole(shares[length]) for length in SHOWN), bars(found.curve))
-    screen.print(table)
+    show_table(table)
 
 
 def bars(shares: Sequence[float | None]) -> str:

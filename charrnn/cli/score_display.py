@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from charrnn.cli.score_text import FITTED, Scored
-from charrnn.cli.terminal import console, field, one_line
+from charrnn.cli.terminal import console, field, one_line, show_table
 from charrnn.cli.texts import show_unknown
 from charrnn.scoring.evaluate import Score
 from charrnn.scoring.lines import LineScore
@@ -52,7 +52,7 @@ def show_texts(ranked: Sequence[Scored]) -> None:
         cells += [figure(score.bits_per_char), figure(score.nats_per_char), figure(score.perplexity, 3)]
         cells += [figure(other.bits_per_char) for other in (one.in_windows, one.online) if other]
         table.add_row(one_line(one.corpus.source), *cells)
-    screen.print(table)
+    show_table(table)
     screen.print(f"\n{first.part.rule}, each text by itself; the least surprising first.", soft_wrap=True)
     for one in ranked:
         _mind(one)
@@ -78,7 +78,7 @@ def show_lines(texts: Sequence[Scored]) -> None:
         text.truncate(room, overflow="ellipsis")
         table.add_row(*name, *numbers, figure(line.score.bits_per_char, 3), text)
     screen.print()
-    screen.print(table)
+    show_table(table)
     if len(lines) > len(worst):
         what = f"The {len(worst)} most surprising of {len(lines):,} lines"
         screen.print(f"{what}; --json has all of them, and so has a pipe.", soft_wrap=True)

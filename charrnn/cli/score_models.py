@@ -11,7 +11,7 @@ from rich.table import Table
 
 from charrnn.checkpoint import Checkpoint
 from charrnn.cli.score_display import figure
-from charrnn.cli.terminal import console, field, one_line, progress
+from charrnn.cli.terminal import console, field, one_line, progress, show_table
 from charrnn.cli.texts import Fitted, read
 from charrnn.scoring.attribution import Attribution, attribute, config_for
 
@@ -54,7 +54,7 @@ def _show_one(found: Attribution) -> None:
         table.add_row(_name(model, models), *cells, figure(score.bits, 1), behind, _share(posterior))
     how = "each document from the beginning" if found.documents else "one full pass"
     field("text", f"{found.source}: {found.characters:,} characters ({found.unseen.part}), static, {how}")
-    console().print(table)
+    show_table(table)
     field("likeliest", _verdict(found))
 
 
@@ -72,7 +72,7 @@ def _show_several(found: Sequence[Attribution]) -> None:
         lead = "" if math.isnan(one.lead) else figure(one.lead, 1)
         cells = [scores[model.path] for model in models]
         table.add_row(one_line(one.source), f"{one.characters:,}", *cells, likeliest, lead, _share(one.posteriors[0]))
-    console().print(table)
+    show_table(table)
     how = "static, each document from the beginning" if found[0].documents else "static, one full pass each"
     console().print(f"\n{how}; posterior: of the likeliest, if all models were as likely before.", soft_wrap=True)
 

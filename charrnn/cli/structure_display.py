@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from charrnn.cli.novelty_display import percent
-from charrnn.cli.terminal import console, one_line
+from charrnn.cli.terminal import console, one_line, show_table
 from charrnn.scoring.structure import AtContext, Closed, Difference, Indented, Structure
 
 LEAST_CASES = 10
@@ -77,7 +77,7 @@ def _show_contexts(rows: Sequence[AtContext]) -> None:
         # Without the sum, what is rounded to 0 from below would keep its sign.
         lost = (f"{round(row.lost, 3) + 0.0:+.3f}", _error(row.lost_error)) if row.length else ("", "")
         table.add_row(f"{row.length:,}" if row.length else "all", *cells, *lost)
-    console().print(table)
+    show_table(table)
 
 
 def _show_closings(found: Structure) -> None:
@@ -89,7 +89,7 @@ def _show_closings(found: Structure) -> None:
             kind = "" if row.kind == before else row.kind
             table.add_row(kind, f"{row.low:,}-{row.high:,}", f"{row.bits.cases:,}", *of_bits)
             before = row.kind
-    console().print(table)
+    show_table(table)
 
 
 def _show_brackets(rows: Sequence[Closed]) -> None:
@@ -99,7 +99,7 @@ def _show_brackets(rows: Sequence[Closed]) -> None:
     for row in rows:
         shares = (row.network_among, row.counts_among, row.network_first, row.counts_first)
         table.add_row(row.kind[-1], f"{row.cases:,}", *map(percent, shares))
-    console().print(table)
+    show_table(table)
 
 
 def _show_indentation(rows: Sequence[Indented]) -> None:
@@ -117,7 +117,7 @@ def _show_indentation(rows: Sequence[Indented]) -> None:
         bits = row.bits
         of_bits = (f"{bits.network:.2f}", f"{bits.counts:.2f}", *_difference(bits))
         table.add_row(row.change, f"{bits.cases:,}", percent(row.network_right), percent(row.counts_right), *of_bits)
-    console().print(table)
+    show_table(table)
 
 
 def _difference(bits: Difference) -> tuple[str, str]:

@@ -258,7 +258,7 @@ def _set_weights(mixture: MixtureModel, network: float, counts: float) -> None:
 def _loss_of_other_half(
     fit: Fit, mixture: MixtureModel, halves: tuple[Kept, Kept], generator: torch.Generator
 ) -> float:
-    """Nats per character where each half is judged by what was fitted to the other; the gate is as before afterwards."""
+    """Nats per character where each half is judged by what was fitted to the other; the gate is put back."""
     before = {name: tensor.clone() for name, tensor in mixture.gate.state_dict().items()}
     total = 0.0
     for mine, other in (halves, halves[::-1]):
