@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import ModelError, UsageError
-from charrnn.text.vocabulary import Vocabulary
+from charrnn.text.vocabulary import Vocabulary, name_of
 
 SEARCHED = 1000
 """The last characters, in which a pattern may end a text."""
@@ -25,10 +25,21 @@ class Stops:
 
     Args:
         config: what they are.
+        vocabulary: the characters that can be written.
+
+    Raises:
+        UsageError: a text would never be met, for the model does not write one of its characters; or a pattern is wrong.
     """
 
-    def __init__(self, config: SamplingConfig) -> None:
+    def __init__(self, config: SamplingConfig, vocabulary: Vocabulary) -> None:
         self.texts = config.until
+        for text in self.texts:
+            never = next((character for character in text if not vocabulary.writes(character)), None)
+            if never is not None:
+                raise UsageError(
+                    f"--until {text!r}: is never met, because the model does not write {name_of(never)}; "
+                    "try another text, or leave the option out"
+                )
         self.pattern = None if config.until_regex is None else compiled("--until-regex", config.until_regex)
         if self.pattern is not None and self.pattern.search(""):
             raise UsageError(f"--until-regex {config.until_regex}: matches nothing at all; say what must be there")

@@ -23,6 +23,11 @@ from typing import BinaryIO, cast
 
 from charrnn.errors import TextError, UsageError
 
+try:
+    import resource
+except ImportError:
+    resource = None  # type: ignore[assignment]
+
 PIECE = 1 << 18
 """Bytes read at a time: few, for a piece of plain ASCII is read faster than one with other characters in it."""
 STANDARD_INPUT = Path("-")
@@ -161,15 +166,24 @@ def sources_of(paths: Sequence[Path], told: Callable[[int], None]) -> Iterator[l
     """
     if list(paths).count(STANDARD_INPUT) > 1:
         raise UsageError("-: standard input can be read once; say it once")
+    most_open = min(MOST_OPEN, _file_limit() // 4)
     with ExitStack() as stack:
         sources = []
         for number, path in enumerate(paths):
             if path == STANDARD_INPUT:
                 sources.append(Source(path, stack.enter_context(_copied_input(told))))
             else:
-                stays = number < MOST_OPEN
+                stays = number < most_open
                 sources.append(Source(path, stack.enter_context(opened(path)) if stays else None))
         yield sources
+
+
+def _file_limit() -> int:
+    """How many files this process may have open."""
+    if resource is None:  # Windows has other limits
+        return 4 * MOST_OPEN
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return 4 * MOST_OPEN if limit == resource.RLIM_INFINITY else limit
 
 
 def described(names: Sequence[str]) -> str:

@@ -83,6 +83,10 @@ class Vocabulary:
         """The ids that a model must not write: that of the unknown symbol, which is no character of a text."""
         return () if self.unknown is None else (self.unknown,)
 
+    def writes(self, character: str) -> bool:
+        """Whether a model of it can write a character."""
+        return self.is_bytes or (character in self._ids and character != self.unknown_character)
+
     def encode(self, text: str, unknown: str = "error") -> NDArray[np.int64]:
         """The ids of a text.
 
