@@ -1,0 +1,52 @@
+"""File systems without locks, lock files of others, and checkpoints that are links."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from program import SMALL, Charrnn
+
+from charrnn.checkpoint import load
+from charrnn.cli.checkpoints import reserved
+from charrnn.errors import CheckpointError
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])
+@pytest.mark.parametrize("command", ["train", "ngram"])
+def test_without_locks_it_goes_on_and_says_so(
+    command: str, number: int, charrnn: Charrnn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: FileLock) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(FileLock, "acquire", refuse)
+    found = charrnn(command, "text.txt", *(SMALL if command == "train" else ()), "--out", "it")
+    assert found.status == 0, found.err
+    assert found.err.count("this file system has no locks") == 1
+
+
+def test_a_lock_file_of_another_user_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: FileLock) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(FileLock, "acquire", refuse)
+    with pytest.raises(CheckpointError, match=r"lock file .*\.it\.safetensors\.lock belongs to another user.*delete"):
+        with reserved(folder / "it.safetensors"):
+            pass
+
+
+def test_a_checkpoint_that_is_a_link_stays_one(charrnn: Charrnn, folder: Path) -> None:
+    store = folder / "store"
+    store.mkdir()
+    (folder / "checkpoints").mkdir()
+    for name in ("it", "it-last"):
+        (store / f"{name}.safetensors").touch()
+        (folder / f"checkpoints/{name}.safetensors").symlink_to(store / f"{name}.safetensors")
+    assert charrnn("train", "text.txt", *SMALL, "--out", "it", "--force").status == 0
+    link = folder / "checkpoints/it.safetensors"
+    assert link.is_symlink()
+    assert load(store / "it.safetensors").facts.step == 3
+    assert load(link).facts.step == 3
+    assert [path.name for path in store.iterdir() if path.name.startswith(".")] == []

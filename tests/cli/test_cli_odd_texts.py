@@ -1,0 +1,132 @@
+"""Texts of one character, of two, of ten in all; encodings, normal forms and escapes, through the commands."""
+
+import unicodedata
+from pathlib import Path
+
+import pytest
+from program import Charrnn
+
+TINY = ("--hidden", "8", "--layers", "1", "--steps", "5")
+DEGENERATE = {
+    "one kind": "a" * 2000,
+    "two kinds": "ab" * 3 + "a" * 500 + "b" * 500,
+    "ten in all": "abcdefghij",
+    "one period": "ab" * 1000,
+    "short": "to be or not to be, that is the question\n",
+}
+
+
+@pytest.mark.parametrize("name", DEGENERATE)
+def test_degenerate_texts_end_well_or_in_one_line(name: str, charrnn: Charrnn, folder: Path) -> None:
+    """A loss of 0 was taken for an explosion."""
+    (folder / "odd.txt").write_text(DEGENERATE[name])
+    commands = [
+        ("train", "odd.txt", *TINY, "--out", "net"),
+        ("train", "odd.txt", *TINY, "--cell", "mingru", "--out", "min"),
+        ("train", "odd.txt", *TINY, "--with-ngram", "--out", "mixed"),
+        ("ngram", "odd.txt", "--out", "counts"),
+        ("sample", "net", "--length", "20"),
+        ("sample", "counts", "--length", "20"),
+        ("score", "net"),
+        ("score", "counts"),
+        ("compare", "net", "counts"),
+        ("inspect", "odd.txt", "--device", "cpu"),
+        ("view", "net"),
+    ]
+    made = set()
+    for words in commands:
+        if words[0] == "view":
+            pytest.importorskip("jinja2")
+        found = charrnn(*words)
+        assert "Traceback" not in found.err
+        if found.status:
+            line = [line for line in found.err.splitlines() if line.startswith("charrnn: ") and "note" not in line]
+            assert len(line) == 1, (words, found.err)
+        made |= {words[words.index("--out") + 1]} if found.status == 0 and "--out" in words else set()
+    if name in ("one kind", "two kinds", "one period"):
+        assert {"net", "min", "mixed", "counts"} <= made
+
+
+ENCODED = {
+    "latin-1": "Äpfel und Öl, für größere Füße.\n" * 60,
+    "gb18030": "天地玄黄,宇宙洪荒。\n" * 60,
+    "utf-16": "Съешь ещё этих мягких булок.\n" * 60,
+}
+
+
+@pytest.mark.parametrize("encoding", ENCODED)
+def test_a_model_reads_in_the_encoding_of_its_text(encoding: str, charrnn: Charrnn, folder: Path) -> None:
+    text = ENCODED[encoding]
+    (folder / "own.txt").write_bytes(text.encode(encoding))
+    (folder / "other.txt").write_bytes(text[:200].encode("utf-8"))
+    (folder / "prime.txt").write_bytes(text[:6].encode(encoding))
+    (folder / "sources.txt").write_bytes(f"{text[:5]}\n{text[:4]}\n".encode(encoding))
+    assert charrnn("train", "own.txt", *TINY, "--encoding", encoding, "--out", "net").status == 0
+    found = charrnn("sample", "net", "--prime-file", "prime.txt", "--length", 5)
+    assert found.text.startswith(text[:6]), found.err
+    found = charrnn("sample", "net", "--prime-file", "other.txt", "--encoding", "utf-8", "--length", 5)
+    assert found.text.startswith(text[:100]), found.err
+    assert charrnn("complete", "sources.txt", "--checkpoint", "net", "--sep", text[3], "--length", 5).status == 0
+    for words in (("score", "net", "own.txt"), ("compare", "net", "--text", "own.txt", "--baselines", "none")):
+        found = charrnn(*words)
+        assert found.status == 0, found.err
+    for words in (("score", "net", "other.txt"), ("compare", "net", "--text", "other.txt", "--novelty-length", "0")):
+        found = charrnn(*words, "--encoding", "utf-8")
+        assert found.status == 0, found.err
+
+
+def test_a_prime_that_is_not_in_the_encoding_names_the_option(charrnn: Charrnn, folder: Path) -> None:
+    (folder / "own.txt").write_bytes(ENCODED["utf-16"].encode("utf-16"))
+    (folder / "prime.txt").write_bytes(b"abc")
+    assert charrnn("train", "own.txt", *TINY, "--encoding", "utf-16", "--out", "net").status == 0
+    found = charrnn("sample", "net", "--prime-file", "prime.txt")
+    assert found.failed_with(1, "--prime-file prime.txt: not utf-16", "try --encoding")
+
+
+def test_options_that_take_text_know_escapes(charrnn: Charrnn, models: Path) -> None:
+    found = charrnn("sample", "text-lstm", "--prime", r"to be\nor", "--length", 3)
+    assert found.text.startswith("to be\nor")
+    found = charrnn("compare", "text-lstm", "--prime", r"be\n", "--baselines", "none", "--json")
+    assert found.status == 0, found.err
+    found = charrnn("sample", "text-lstm", "--prime", r"to\be")
+    assert found.failed_with(2, r"\b: not an escape sequence; a line end is \n, a backslash \\")
+
+
+@pytest.mark.parametrize(("form", "typed"), [("NFD", "NFC"), ("NFC", "NFD")])
+def test_a_prime_in_another_normal_form_is_converted(form: str, typed: str, charrnn: Charrnn, folder: Path) -> None:
+    text = unicodedata.normalize(form, "été à la forêt, où l'on est né\n" * 60)  # type: ignore[arg-type]
+    (folder / "french.txt").write_text(text, encoding="utf-8")
+    assert charrnn("train", "french.txt", *TINY, "--out", "net").status == 0
+    prime = unicodedata.normalize(typed, "été")  # type: ignore[arg-type]
+    found = charrnn("sample", "net", "--prime", prime, "--length", 3)
+    assert found.text.startswith(unicodedata.normalize(form, "été"))  # type: ignore[arg-type]
+    assert f"the prime was converted to {form}" in found.err
+
+
+def test_an_end_that_is_never_met_is_said_at_once(charrnn: Charrnn, models: Path) -> None:
+    found = charrnn("sample", "text-lstm", "--until", "€")
+    assert found.failed_with(2, "--until '€': is never met", "does not write '€'", "try another text")
+
+
+def test_a_checkpoint_beside_its_text_of_the_same_name(charrnn: Charrnn, models: Path, folder: Path) -> None:
+    (folder / "text-lstm").write_text("a text that has the name of the checkpoint")
+    found = charrnn("sample", "text-lstm", "--length", 5)
+    assert found.status == 0, found.err
+    (folder / "poems.safetensors").write_text("no checkpoint at all")
+    found = charrnn("sample", "poems.safetensors")
+    assert found.failed_with(1, "poems.safetensors: not a safetensors file")
+
+
+def test_patterns_below_folders_with_brackets(charrnn: Charrnn, folder: Path) -> None:
+    (folder / "[2024] logs").mkdir()
+    for name in ("a", "b"):
+        (folder / "[2024] logs" / f"{name}.txt").write_text("to be or not to be\n" * 20)
+    found = charrnn("ngram", "[2024] logs/*.txt", "--order", 3, "--out", "logs")
+    assert found.status == 0, found.err
+    assert "1 more file" in found.err
+
+
+def test_help_shows_square_brackets(charrnn: Charrnn) -> None:
+    from charrnn.cli.main import MARKUP
+
+    assert MARKUP.sub(r"\\\1", "needs [this] and [0, 1]") == r"needs \[this] and [0, 1]"

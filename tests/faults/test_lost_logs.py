@@ -1,0 +1,137 @@
+"""Real processes whose log is lost, whose terminal closes, and that are interrupted while they start."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from charrnn.checkpoint import load
+
+SMALL = "--hidden 8 --layers 1 --batch-size 4 --seq-length 16"
+RUN = f"{sys.executable} -m charrnn"
+PACKAGE = Path(__file__).parents[2]
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(PACKAGE), "OMP_NUM_THREADS": "1"}
+
+
+def shell(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command],
+        cwd=folder,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("log", ["2>&1 | head -3", "2>&1 | grep -m1 step", "2>/dev/full", "2>&-"])
+def test_a_training_goes_on_without_its_log(log: str, folder: Path) -> None:
+    """The checkpoint and the history are what it is for."""
+    done = shell(folder, f"{RUN} train text.txt {SMALL} --steps 30 --validate-every 3 {log}")
+    assert done.returncode == 0, done
+    assert load(folder / "checkpoints/text-lstm-last.safetensors").facts.step == 30
+    assert (folder / "checkpoints/text-lstm.jsonl").stat().st_size > 0
+
+
+def begin(folder: Path, prefix: str = "", name: str = "it") -> subprocess.Popen[str]:
+    command = f"exec {prefix} {RUN} train text.txt {SMALL} --steps 1000000 --validate-every 50 --out {name}"
+    return subprocess.Popen(
+        ["bash", "-c", command],
+        cwd=folder,
+        env=ENVIRONMENT,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+    while not path.exists():
+        time.sleep(0.02)
+        assert process.poll() is None
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT])
+def test_a_terminal_that_closes_saves(number: signal.Signals, folder: Path) -> None:
+    """SIGHUP is what ssh leaves behind; there is nobody to read what is said then."""
+    process = begin(folder)
+    last = folder / "checkpoints/it-last.safetensors"
+    wait_for(last, process)
+    before = load(last).facts.step or 0
+    assert process.stderr
+    process.stderr.close()
+    time.sleep(0.5)
+    process.send_signal(number)
+    assert process.wait(60) == 128 + number
+    assert (load(last).facts.step or 0) > before
+
+
+def test_under_nohup_it_goes_on(folder: Path) -> None:
+    process = begin(folder, "nohup")
+    last = folder / "checkpoints/it-last.safetensors"
+    wait_for(last, process)
+    process.send_signal(signal.SIGHUP)
+    changed = last.stat().st_mtime_ns
+    while last.stat().st_mtime_ns == changed:
+        time.sleep(0.02)
+        assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 128 + signal.SIGTERM
+    assert process.stderr
+    process.stderr.close()
+
+
+def test_a_scheduler_may_ask_for_a_save(folder: Path) -> None:
+    command = f"exec {RUN} train text.txt {SMALL} --steps 1000000 --validate-every 900000 --save-every 1h --out it"
+    process = subprocess.Popen(
+        ["bash", "-c", command],
+        cwd=folder,
+        env=ENVIRONMENT,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    wait_for(folder / "checkpoints/it.jsonl", process)
+    last = folder / "checkpoints/it-last.safetensors"
+    assert not last.exists()
+    process.send_signal(signal.SIGUSR1)
+    wait_for(last, process)
+    time.sleep(0.2)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert "saving after this step, and going on" in said
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.3, 0.6, 1.0, 1.5, 2.0])
+def test_ctrl_c_while_it_starts_is_one_line(seconds: float, folder: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "charrnn", "train", "text.txt", *SMALL.split(), "--steps", "100000000"],
+        cwd=folder, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert not re.search("Traceback|terminate called|Error", said)
+    assert "charrnn: interrupted" in said or "stopping: saves first" in said
+
+
+def test_no_columns_are_no_width(folder: Path) -> None:
+    """Some CI systems set COLUMNS to 0: nothing was shown at all."""
+    for value in ("0", "", "-3", "wide"):
+        done = subprocess.run(
+            [sys.executable, "-m", "charrnn", "train", "--help"],
+            env=ENVIRONMENT | {"COLUMNS": value}, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert "--hidden" in done.stdout
+        said = subprocess.run(
+            [sys.executable, "-m", "charrnn", "ngram", "text.txt", "--order", "3", "--force"],
+            cwd=folder, env=ENVIRONMENT | {"COLUMNS": value}, capture_output=True, text=True, check=True,
+        ).stderr  # fmt: skip
+        assert "validation" in said
