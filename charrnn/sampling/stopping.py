@@ -28,7 +28,7 @@ class Stops:
         vocabulary: the characters that can be written.
 
     Raises:
-        UsageError: a text would never be met, for the model does not write one of its characters; or a pattern is wrong.
+        UsageError: the model does not write a character of one of the texts; or a pattern is wrong.
     """
 
     def __init__(self, config: SamplingConfig, vocabulary: Vocabulary) -> None:

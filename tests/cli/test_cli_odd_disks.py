@@ -32,9 +32,9 @@ def test_a_lock_file_of_another_user_is_named(folder: Path, monkeypatch: pytest.
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     monkeypatch.setattr(FileLock, "acquire", refuse)
-    with pytest.raises(CheckpointError, match=r"lock file .*\.it\.safetensors\.lock belongs to another user.*delete"):
-        with reserved(folder / "it.safetensors"):
-            pass
+    message = r"lock file .*\.it\.safetensors\.lock belongs to another user.*delete"
+    with pytest.raises(CheckpointError, match=message), reserved(folder / "it.safetensors"):
+        pass
 
 
 def test_a_checkpoint_that_is_a_link_stays_one(charrnn: Charrnn, folder: Path) -> None:
