@@ -14,6 +14,7 @@ It is a shell over the modules below it, as the command line is.
 from __future__ import annotations
 
 import dataclasses
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import torch
+from tqdm.auto import tqdm
 
 from charrnn.checkpoint import Checkpoint, Model, save
 from charrnn.checkpoint import load as load_checkpoint
@@ -44,6 +46,9 @@ from charrnn.training.several import SaveEvery, train_all
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+IN_NOTEBOOK = "ipykernel"
+"""The module that is loaded where Python runs in a notebook."""
 
 
 class Settings(TypedDict, total=False):
@@ -170,6 +175,7 @@ def fit(
     corpus: CorpusConfig | None = None,
     device: str | torch.device = "cpu",
     told: Callable[[Step], None] = lambda step: None,
+    progress: bool | None = None,
 ) -> TextModel:
     """Fit a model to a text: what `charrnn train` and `charrnn ngram` do, without a word.
 
@@ -181,6 +187,7 @@ def fit(
         corpus: how the text is read and split.
         device: where a network is fitted, and stays.
         told: told each step of a network.
+        progress: whether to show a bar while a network is trained; if not given, in a notebook.
 
     Returns:
         The best state by the validation part, which the model was not fitted on; its score is in `facts.validation`.
@@ -196,7 +203,7 @@ def fit(
             raise UsageError("training: n-grams are counted; leave it out")
         return _counted(source, model, started)
     where = torch.device(device)
-    return _trained(source, model or ModelConfig(), training or TrainingConfig(), where, started, told)
+    return _trained(source, model or ModelConfig(), training or TrainingConfig(), where, started, told, progress)
 
 
 def _read(text: str | Path, config: CorpusConfig, vocabulary: Vocabulary | None = None) -> Corpus:
@@ -232,6 +239,7 @@ def _trained(
     where: torch.device,
     started: float,
     told: Callable[[Step], None],
+    progress: bool | None,
 ) -> TextModel:
     said = _changed(model) | _changed(training)
     spent = time.perf_counter() - started
@@ -240,8 +248,15 @@ def _trained(
     streams = streams_of(source.train, source.documents, rows, length, is_fixed=where.type == "cuda")
     with tempfile.TemporaryDirectory(prefix="charrnn-") as folder:
         keeper = Keeper(Path(folder) / "text.safetensors", source, recipe.training, recipe.model, started)
-        for step, _ in train_all(keeper, streams, where, save_every=SaveEvery(seconds=None)):
-            told(step)
+        if progress is None:
+            progress = IN_NOTEBOOK in sys.modules
+        with tqdm(desc=str(recipe.model), unit="step", disable=not progress) as bar:
+            for step, _ in train_all(keeper, streams, where, save_every=SaveEvery(seconds=None)):
+                told(step)
+                if step.plan and bar.total is None:
+                    bar.reset(step.plan.steps * recipe.model.networks)
+                    bar.n = step.number - 1
+                bar.update()
         return load(keeper.path, where)
 
 

@@ -1,8 +1,10 @@
 """charrnn from Python: fit, load, write, score."""
 
 import dataclasses
+import sys
 import typing
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -86,3 +88,15 @@ def test_settings_are_those_of_the_configuration() -> None:
     fields = {spec.name for spec in dataclasses.fields(SamplingConfig)}
     assert typing.get_type_hints(Settings).keys() == fields
     assert typing.get_type_hints(Settings) == typing.get_type_hints(SamplingConfig)
+
+
+def test_a_bar_is_shown_in_a_notebook(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    training = TrainingConfig(steps=3)
+    text = "to be or not to be " * 50
+    charrnn.fit(text, SMALL, training)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setitem(sys.modules, "ipykernel", ModuleType("ipykernel"))
+    charrnn.fit(text, SMALL, training)
+    assert "3/3" in capsys.readouterr().err
+    charrnn.fit(text, SMALL, training, progress=False)
+    assert capsys.readouterr().err == ""
