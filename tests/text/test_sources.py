@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import io
 import lzma
+import resource
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -88,6 +89,19 @@ def test_a_file_of_several_that_changes_is_noticed(tmp_path: Path, number: int) 
 
     with pytest.raises(TextError, match="the file changed while it was read"):
         read_corpus(paths, CorpusConfig(), progress=meddle)
+
+
+def test_many_files_need_few_open_ones(tmp_path: Path) -> None:
+    """A system may let a process have no more than 64."""
+    paths = [tmp_path / f"{i}.txt" for i in range(300)]
+    for path in paths:
+        path.write_bytes(b"ab\n")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (80, before[1]))
+    try:
+        assert len(read_corpus(paths, CorpusConfig())) == 900
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_standard_input_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,3 +78,20 @@ def test_a_mean_by_hand(small_corpus: Corpus) -> None:
     p, q = (model(tokens[None, :-1])[0][0].softmax(-1) for model in (one, other))
     expected = -(0.3 * p + 0.7 * q).gather(1, tokens[1:, None]).log().sum() + np.log(size)
     assert score_of_mean(((one, 0.3), (other, 0.7)), part).nats == pytest.approx(float(expected), rel=1e-5)
+
+
+@pytest.mark.parametrize("length", [300, 1000, 5000])
+def test_on_little_text_it_is_hardly_worse_than_the_better_part(length: int, tiny_shakespeare_corpus: Corpus) -> None:
+    """A gate with 178 weights, fitted to a few hundred characters, was worse than both."""
+    corpus = tiny_shakespeare_corpus
+    ids, held_out = corpus.train[:length], corpus.validation[:3000]
+    size = len(corpus.vocabulary)
+    mixing = Mixing(ids, size, NgramConfig())
+    config = TrainingConfig(steps=60, seq_length=16, batch_size=4, validate_every=60)
+    torch.manual_seed(0)
+    network = RecurrentModel(ModelConfig(hidden_size=32), size)
+    *_, last = train(network, Streams(mixing.divided.rest, 4, 16), held_out, config)
+    mixture = mixing.finish(network, seed=0)
+    assert last.score
+    better = min(last.score.nats_per_char, evaluate(mixture.counts, held_out).nats_per_char)
+    assert evaluate(mixture, held_out).nats_per_char < better + 0.02
