@@ -52,8 +52,8 @@ def test_every_command(on_device: PlayedDevice, charrnn: Charrnn, small_file: Pa
         ("score", "a"),
         ("score", "b", "--lines"),
         ("score", "a", "--online", "--window", "16"),
-        ("compare", "a", "b", "--prime", "to "),
-        ("compare", "a", "--online", "--baselines", "none"),
+        ("compare", "a", "b", "--prime", "to ", "--length", "50", "--novelty-length", "200"),
+        ("compare", "a", "--online", "--baselines", "none", "--length", "20", "--novelty-length", "0"),
         ("view", "a", "--out", "page.html"),
         ("inspect", "a"),
     ):

@@ -17,6 +17,8 @@ from triton.compiler import ASTSource
 
 from charrnn.models.kernels import scan_triton  # imports Triton
 
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Triton 3.7's own, on Python 3.13
+
 SHARED_MEMORY = 48 * 1024
 """Bytes that every GPU gives a program without being asked for more."""
 
