@@ -93,7 +93,7 @@ def test_what_is_no_such_file(model: RecurrentModel, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="there is no such file"):
         load_marks(file, model, "me")
     file.write_bytes(b"x" * 100)
-    with pytest.raises(CheckpointError, match="is no safetensors file"):
+    with pytest.raises(CheckpointError, match="not a safetensors file"):
         load_marks(file, model, "me")
     save_file({"a": torch.zeros(1)}, file, {KEY: "[1"})
     with pytest.raises(CheckpointError, match="is damaged"):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from charrnn.cli.novelty_display import percent, show_curve, show_novelty
-from charrnn.cli.terminal import console, one_line, show_table, visible
+from charrnn.cli.terminal import console, one_line, show_table, show_title, visible
 from charrnn.scoring.baselines import EXPLAINED
 from charrnn.scoring.compare import HeldOut, Row
 from charrnn.text.corpus import Corpus
@@ -76,7 +76,7 @@ def show_samples(rows: Sequence[Row], prime: str) -> None:
     after = f', after "{one_line(prime)}"' if prime else ""
     for row in rows:
         what, name = row.checkpoint.description, one_line(row.checkpoint.name)
-        screen.rule(f"{what if row.is_baseline else f'{name} ({what})'}{after}", align="left")
+        show_title(f"{what if row.is_baseline else f'{name} ({what})'}{after}")
         screen.print(visible(row.sample), soft_wrap=True)
 
 

@@ -7,7 +7,7 @@ import io
 import sys
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
@@ -187,7 +187,8 @@ def _decoded(file: BinaryIO, name: str, config: CorpusConfig) -> Iterator[str]:
     except UnicodeError as error:
         raise TextError(f"{name}: near line {number}: not {encoding} ({error}); try --encoding") from None
     finally:
-        decoded.detach()  # the file is closed by who opened it
+        with suppress(ValueError):  # it is closed already
+            decoded.detach()  # who opened it closes it
 
 
 def _parsed(file: BinaryIO, name: str, separator: str, config: CorpusConfig, needs_target: bool) -> Iterator[Line]:

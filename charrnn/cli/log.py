@@ -54,7 +54,7 @@ class Log:
 def may_be_lost() -> Iterator[None]:
     """Make standard error such a log."""
     before = sys.stderr
-    sys.stderr = Log(before)  # type: ignore[assignment]
+    sys.stderr = Log(before)
     try:
         yield
     finally:

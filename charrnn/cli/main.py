@@ -56,10 +56,10 @@ def make_app() -> typer.Typer:
 def make_command() -> Any:
     """The same as one command, made once: that takes half of what opening a small model takes."""
     command = typer.main.get_command(make_app())
-    for one in (command, *command.commands.values()):  # type: ignore[attr-defined]
+    for one in (command, *getattr(command, "commands", {}).values()):
         for parameter in one.params:
             if getattr(parameter, "help", None):
-                parameter.help = MARKUP.sub(r"\\\1", parameter.help)  # type: ignore[attr-defined]
+                parameter.help = MARKUP.sub(r"\\\1", parameter.help)
     return command
 
 

@@ -22,6 +22,7 @@ from charrnn.sampling.beam import Found, beam_search
 from charrnn.sampling.generate import stream
 from charrnn.sampling.likelihood import likeliest, log_probs_of
 from charrnn.sampling.marks import Mark, read_on
+from charrnn.sampling.stopping import check_until
 from charrnn.sampling.writing import Writing
 from charrnn.text.normalizing import prepared
 
@@ -55,6 +56,7 @@ class Source:
 
     def __post_init__(self) -> None:
         """Read the state, if there is one, and the prime as texts are read."""
+        check_until(self.config, self.blend.vocabulary)
         self.prime = self.prepared(self.prime)
         self.loaded = self.blend.load(Path(self.state)) if self.state else []
 

@@ -136,6 +136,15 @@ def show_table(table: Table) -> None:
                 screen.print(Text.assemble(f"  {header} " if header else "  ", value), overflow="fold")
 
 
+def show_title(title: str) -> None:
+    """Print a title as a line across the screen, or by itself where it is longer."""
+    screen = console()
+    if cell_len(title) + 2 > screen.width:
+        screen.print(title, style="bold", overflow="fold")
+    else:
+        screen.rule(title, align="left")
+
+
 def _least_width(table: Table) -> int:
     """The columns of the screen that a table needs so that only names are broken."""
     needed = 0

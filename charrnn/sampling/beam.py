@@ -68,7 +68,7 @@ def beam_search(
     """
     allowed = allowed_by(config, vocabulary)
     match = None if config.match is None else Match(config.match, vocabulary)
-    texts = [Text(vocabulary, config, mark, documents, Stops(config, vocabulary), match, allowed)]
+    texts = [Text(vocabulary, config, mark, documents, Stops(config), match, allowed)]
     tokens = np.array([mark.token])
     totals, state, best = np.zeros(1), mark.state, Found(mark, -math.inf)
     if texts[0].is_over:

@@ -97,7 +97,7 @@ class Completing:
         allow = None if config.allow is None else config.allow + LINE_END
         self.seed = new_seed() if config.seed is None else config.seed
         self.config = replace(config, allow=allow, until=(*config.until, LINE_END))
-        self.stops, self.allowed = Stops(self.config, vocabulary), allowed_by(self.config, vocabulary)
+        self.stops, self.allowed = Stops(self.config), allowed_by(self.config, vocabulary)
         self.match = None if config.match is None else Match(config.match, vocabulary)
 
     def encode(self, source: str, number: int = 0) -> NDArray[np.int64]:

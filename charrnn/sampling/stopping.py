@@ -25,21 +25,10 @@ class Stops:
 
     Args:
         config: what they are.
-        vocabulary: the characters that can be written.
-
-    Raises:
-        UsageError: the model does not write a character of one of the texts; or a pattern is wrong.
     """
 
-    def __init__(self, config: SamplingConfig, vocabulary: Vocabulary) -> None:
+    def __init__(self, config: SamplingConfig) -> None:
         self.texts = config.until
-        for text in self.texts:
-            never = next((character for character in text if not vocabulary.writes(character)), None)
-            if never is not None:
-                raise UsageError(
-                    f"--until {text!r}: is never met, because the model does not write {name_of(never)}; "
-                    "try another text, or leave the option out"
-                )
         self.pattern = None if config.until_regex is None else compiled("--until-regex", config.until_regex)
         if self.pattern is not None and self.pattern.search(""):
             raise UsageError(f"--until-regex {config.until_regex}: matches nothing at all; say what must be there")
@@ -52,6 +41,16 @@ class Stops:
             return True
         pattern = self.pattern
         return pattern is not None and _tried("--until-regex", lambda: pattern.search(end, timeout=SECONDS)) is not None
+
+
+def check_until(config: SamplingConfig, vocabulary: Vocabulary) -> None:
+    """Raise UsageError if none of the texts of `until` can be met: the model does not write a character of each."""
+    never = [next((character for character in text if not vocabulary.writes(character)), None) for text in config.until]
+    if never and never[0] is not None and None not in never and config.until_regex is None:
+        raise UsageError(
+            f"--until {config.until[0]!r}: is never met, because the model does not write {name_of(never[0])}; "
+            "try another text, or leave the option out"
+        )
 
 
 class Match:

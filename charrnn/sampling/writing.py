@@ -53,7 +53,7 @@ class Writing:
         documents: Documents | None = None,
     ) -> None:
         self.model, self.vocabulary, self.config, self.documents = model, vocabulary, config, documents
-        stops, allowed = Stops(config, vocabulary), allowed_by(config, vocabulary)
+        stops, allowed = Stops(config), allowed_by(config, vocabulary)
         match = None if config.match is None else Match(config.match, vocabulary)
         self.texts = [Text(vocabulary, config, mark, documents, stops, match, allowed) for mark in marks]
         self._marks, self._groups = list(marks), list[_Group]()

@@ -232,7 +232,7 @@ def _fit_weights(mixture: MixtureModel, kept: Kept, generator: torch.Generator) 
         found.backward()  # type: ignore[no-untyped-call]
         return found
 
-    optimizer.step(loss)  # type: ignore[arg-type]
+    optimizer.step(loss)  # type: ignore[no-untyped-call]
 
 
 def _take_network(mixture: MixtureModel, kept: Kept, generator: torch.Generator) -> None:

@@ -128,7 +128,7 @@ def test_unknown_characters(charrnn: Charrnn, folder: Path) -> None:
     [
         (["--sep", ""], 2, ["--sep ''", "must be characters that stand in a line"]),
         (["--sep", r"\n"], 2, [r"--sep '\n'"]),
-        (["--sep", r"\q"], 2, [r"\q: is no escape"]),
+        (["--sep", r"\q"], 2, [r"\q: not an escape sequence"]),
         (["--sep", "|"], 1, ["the model does not know '|' (U+007C", "or say another --sep"]),
         (["--temp", "-1"], 2, ["--temp -1.0"]),
         (["--batch-size", "0"], 2, ["--batch-size"]),
@@ -153,7 +153,7 @@ def test_a_model_that_was_trained_on_no_lines(charrnn: Charrnn, folder: Path) ->
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs /dev/zero")
 def test_a_line_without_an_end(charrnn: Charrnn) -> None:
-    assert charrnn("complete", "/dev/zero").failed_with(1, "/dev/zero: line 1 is longer than 1,000,000 bytes")
+    assert charrnn("complete", "/dev/zero").failed_with(1, "/dev/zero: line 1 is longer than 1,000,000 characters")
 
 
 def test_a_pipe(charrnn: Charrnn) -> None:

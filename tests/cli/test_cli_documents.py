@@ -85,7 +85,7 @@ def test_what_makes_no_sense(charrnn: Charrnn, lines: Path) -> None:
             1, "lines.txt: is one document: '@@' is nowhere before its end; say another separator"
         )
         wrong = charrnn(*command, "--document-separator", r"\q")
-        assert wrong.failed_with(2, r"\q: is no escape; known are \n, \t")
+        assert wrong.failed_with(2, r"\q: not an escape sequence; a line end is \n")
         assert charrnn(*command, "--document-separator", "").failed_with(2, "--document-separator : must not be empty")
     assert charrnn("ngram", "lines.txt", *BY_LINE, "--online").failed_with(2, "--online: goes on through all of a text")
     charrnn("ngram", "lines.txt", *BY_LINE, "--order", 2)

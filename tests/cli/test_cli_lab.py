@@ -63,7 +63,7 @@ def test_without_matplotlib_nothing_is_begun(charrnn: Charrnn, folder: Path, mon
     for name in ("matplotlib", "matplotlib.figure"):
         monkeypatch.setitem(sys.modules, name, None)
     failed = charrnn("lab", "ngrams", "--text", "no-such-file")
-    assert failed.failed_with(2, "pictures need matplotlib; install it with")
+    assert failed.failed_with(2, "pictures need matplotlib; try `pip install matplotlib`")
     assert not (folder / "lab").exists()
 
 

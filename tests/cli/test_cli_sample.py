@@ -148,7 +148,7 @@ def test_no_checkpoint(charrnn: Charrnn, folder: Path) -> None:
 
 def test_what_is_no_checkpoint(charrnn: Charrnn, folder: Path) -> None:
     assert charrnn("sample", folder).failed_with(1, "is a folder; name a .safetensors file in it")
-    assert charrnn("sample", "text.txt").failed_with(1, "text.txt: is no safetensors file")
+    assert charrnn("sample", "text.txt").failed_with(1, "text.txt: not a safetensors file")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")

@@ -8,7 +8,9 @@ from program import SMALL, TEXT, Charrnn
 
 from charrnn.checkpoint import load, parts
 from charrnn.models.mixture import MixtureModel
+from charrnn.models.ngram.model import NgramModel
 from charrnn.models.recurrent import RecurrentModel
+from charrnn.scoring.evaluate import Score
 
 
 def test_one_file_that_samples_and_compares_like_any_other(charrnn: Charrnn, folder: Path) -> None:
@@ -66,9 +68,24 @@ def test_a_very_short_text(charrnn: Charrnn, folder: Path, length: int) -> None:
 
 
 def test_without_it_train_says_what_they_would_add(charrnn: Charrnn) -> None:
+    """Only what is true: after three steps the counts are better alone."""
     last = charrnn("train", "text.txt", *SMALL).err.splitlines()[-1]
-    assert last.startswith("n-grams     with them, ")
-    assert last.endswith("`charrnn train --with-ngram` mixes both")
+    assert last.startswith("n-grams     by themselves, ")
+    assert last.endswith("`charrnn ngram` keeps them")
+
+
+@pytest.mark.parametrize(("mixed", "counted", "said"), [(1.0, 2.0, "with them, "), (9.0, 9.0, "")])
+def test_advice_is_given_where_it_is_true(
+    mixed: float, counted: float, said: str, charrnn: Charrnn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It recommended mixtures that were worse than the network."""
+    monkeypatch.setattr("charrnn.cli.train_mixture.score_of_mean", lambda models, part: Score(mixed * 100, 100))
+    monkeypatch.setattr(
+        "charrnn.cli.train_mixture.evaluate",
+        lambda model, part: Score((counted if isinstance(model, NgramModel) else 3.0) * 100, 100),
+    )
+    lines = [line for line in charrnn("train", "text.txt", *SMALL).err.splitlines() if line.startswith("n-grams")]
+    assert [line.startswith(f"n-grams     {said}") for line in lines] == [True] * bool(said)
 
 
 def test_too_short_a_text_to_mix_by(charrnn: Charrnn, folder: Path) -> None:

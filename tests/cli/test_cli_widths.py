@@ -28,7 +28,8 @@ def test_tables_keep_their_figures(
     shown = capsys.readouterr().err
     assert "1.9695" in shown
     assert "1,113,468" in shown
-    assert "a-name-that-is-rather-long" in re.sub(r"\s+", "", shown)
+    letters = re.sub(r"[^a-z]", "", shown)
+    assert all(part in letters for part in ("anamethatisrat", "narrow"))
     assert max(map(len, shown.splitlines())) <= width
 
 

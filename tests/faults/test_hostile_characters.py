@@ -81,7 +81,7 @@ def test_nothing_acts_on_a_screen(charrnn: Charrnn, hostile: Path) -> None:
 
 def test_a_mistake_is_one_line_whatever_the_name(charrnn: Charrnn, hostile: Path) -> None:
     assert charrnn("ngram", NAME + "z").failed_with(1, "there is no such file")
-    assert charrnn("sample", NAME).failed_with(1, "is no safetensors file")
+    assert charrnn("sample", NAME).failed_with(1, "not a safetensors file")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
