@@ -3,8 +3,10 @@
 The public names are loaded when they are first asked for, so that `import charrnn` costs nothing.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
+
+TYPE_CHECKING = False
+"""True for type checkers, as that of `typing`, which takes longer to import than all of this file."""
 
 __version__ = "0.1.0"
 
@@ -31,6 +33,8 @@ _HOMES = {
 }
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from charrnn.api import TextModel, fit, load
     from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, SamplingConfig, TrainingConfig
     from charrnn.errors import CharRNNError
@@ -72,6 +76,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'charrnn' has no attribute {name!r}")
+    from importlib import import_module
+
     return getattr(import_module(_HOMES[name]), name)
 
 

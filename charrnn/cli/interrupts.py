@@ -5,9 +5,12 @@ Imports nothing that takes time, so that it can be the first thing that `charrnn
 
 from __future__ import annotations
 
+import _signal as signal  # type: ignore[import-not-found]  # signal.py loads enum, as slow as all before it
 import os
-import signal
-from types import FrameType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
 
 INTERRUPTED = 130
 """Exit status: 128 and the number of SIGINT."""
