@@ -2,6 +2,7 @@ r"""What stands for characters that are hard to type, such as \n, in an option."
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 
@@ -19,7 +20,17 @@ def unescaped(text: str) -> str:
     Raises:
         UsageError: a backslash is followed by something else, or the number is that of no character.
     """
-    return _ESCAPE.sub(_character, text)
+    return _ESCAPE.sub(_character, _as_utf8(text))
+
+
+def _as_utf8(text: str) -> str:
+    """What was typed, in UTF-8 even where the locale knows ASCII alone, and Python takes the rest for single bytes."""
+    if not any("\udc80" <= character <= "\udcff" for character in text):
+        return text
+    try:
+        return os.fsencode(text).decode("utf-8")
+    except UnicodeError:
+        return text
 
 
 def escaped(text: str) -> str:

@@ -1,5 +1,8 @@
 """Texts of one character, of two, of ten in all; encodings, normal forms and escapes, through the commands."""
 
+import os
+import subprocess
+import sys
 import unicodedata
 from pathlib import Path
 
@@ -130,3 +133,14 @@ def test_help_shows_square_brackets(charrnn: Charrnn) -> None:
     from charrnn.cli.main import MARKUP
 
     assert MARKUP.sub(r"\\\1", "needs [this] and [0, 1]") == r"needs \[this] and [0, 1]"
+
+
+def test_a_prime_is_utf8_in_any_locale(folder: Path) -> None:
+    """torch-rnn issue 133: `-start_text` failed with UTF-8. In the C locale Python takes it for single bytes."""
+    (folder / "french.txt").write_text("été à la forêt\n" * 60, encoding="utf-8")
+    c_locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    environment = os.environ | c_locale | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    run = [sys.executable, "-m", "charrnn"]
+    for words in (["ngram", "french.txt", "--order", "3", "--out", "it"], ["sample", "it", "--prime", "été"]):
+        done = subprocess.run([*run, *words], cwd=folder, env=environment, capture_output=True, check=True)
+    assert done.stdout.decode("utf-8").startswith("été")
