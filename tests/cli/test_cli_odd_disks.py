@@ -2,6 +2,8 @@
 
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,3 +52,12 @@ def test_a_checkpoint_that_is_a_link_stays_one(charrnn: Charrnn, folder: Path) -
     assert load(store / "it.safetensors").facts.step == 3
     assert load(link).facts.step == 3
     assert [path.name for path in store.iterdir() if path.name.startswith(".")] == []
+
+
+def test_no_folder_for_matplotlib_is_no_warning(folder: Path, made: Path) -> None:
+    """It warns where it cannot keep its fonts; a page needs none of that."""
+    pytest.importorskip("jinja2")
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "MPLCONFIGDIR": "/dev/null/none"}
+    words = [sys.executable, "-m", "charrnn", "view", str(made / "text-lstm.safetensors"), "--out", "page.html"]
+    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    assert "atplotlib" not in done.stderr
