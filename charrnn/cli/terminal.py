@@ -127,12 +127,13 @@ def show_table(table: Table) -> None:
     if _least_width(table) <= screen.width:
         screen.print(table)
         return
-    headers = [" ".join(str(column.header).split()) for column in table.columns]
+    headers = [" ".join(str(column.header).replace("/\n", "/").split()) for column in table.columns]
     for cells in zip(*(column.cells for column in table.columns), strict=True):
         name, *rest = (one if isinstance(one, Text) else Text(str(one)) for one in cells)
         screen.print(name, style="bold", overflow="fold")
         for header, value in zip(headers[1:], rest, strict=True):
             if value.plain:
+                value.plain = ", ".join(value.plain.split("\n"))
                 screen.print(Text.assemble(f"  {header} " if header else "  ", value), overflow="fold")
 
 
