@@ -35,7 +35,7 @@ CELLS = ("lstm", "gru", "rnn", "mingru", "minlstm")
 PAIRS, UNTIMED = 20, 3
 WRITTEN = 2000
 ALLOWED = (1, 2, 8, 64)
-SPEED_STEPS, ROUNDS = 150, 5
+SPEED_STEPS, ROUNDS = 150, 3
 BUSY_SECONDS = {"first 15 s": 15.0, "all the time": 90.0}
 
 Row = dict[str, Any]
