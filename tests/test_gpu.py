@@ -4,6 +4,7 @@ Not run on one yet, see docs/gpu.md. As everywhere, a warning fails a test.
 """
 
 import copy
+import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -187,8 +188,8 @@ COMMANDS = (
     "score a",
     "score a --online",
     "score mixed --lines",
-    "compare a min --prime to",
-    "compare a --online --baselines none",
+    "compare a min --prime to --novelty-length 0",
+    "compare a --online --baselines none --novelty-length 0",
     "complete sources.txt --checkpoint lines",
     "view a --out page.html",
     "lab length --quick",
@@ -200,10 +201,9 @@ def test_every_command(charrnn: Charrnn, folder: Path) -> None:
     (folder / "sources.txt").write_text("12\n13\n")
     for line in COMMANDS:
         words = line.split()
-        if words[0] == "view":
-            pytest.importorskip("jinja2")
-        if words[0] == "lab":
-            pytest.importorskip("matplotlib")
+        needed = {"view": "jinja2", "lab": "matplotlib"}.get(words[0])
+        if needed and not importlib.util.find_spec(needed):
+            continue  # the machine that is lent has few packages
         found = charrnn(*words, "--device", "cuda")
         assert found.status == 0, (line, found.err)
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
-import regex
 from numpy.typing import NDArray
 
 from charrnn.config import SamplingConfig
@@ -99,6 +98,8 @@ def compiled(option: str, pattern: Any) -> Any:
     Raises:
         UsageError: it is none.
     """
+    import regex  # only who has a pattern needs it
+
     try:
         return regex.compile(pattern)
     except regex.error as error:
