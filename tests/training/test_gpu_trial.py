@@ -86,6 +86,31 @@ def test_a_batch_of_the_caller_stays_as_it_is() -> None:
         assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
 
 
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_the_loss_scale_is_recorded_too(optimizer: str) -> None:
+    """Steps whose gradients are too large are left out, and the factor is halved, without asking the host."""
+    results = []
+    for is_recorded in (True, False):
+        torch.manual_seed(0)
+        model = RecurrentModel(ModelConfig(hidden_size=16), 20).train()
+        updates = Updates(model, TrainingConfig(optimizer=optimizer), torch.float16)
+        assert updates.scale
+        updates.scale.factor.fill_(3e38)
+        model.head.weight.data.mul_(300)  # so that gradients are infinite until the factor has been halved
+        graph = RecordedSteps(model, updates, torch.float32)
+        torch.manual_seed(1)
+        for _ in range(10):
+            tokens = torch.randint(0, 20, (4, 9))
+            batch = tokens[:, :-1], tokens[:, 1:]
+            rate = torch.tensor(1e-2)
+            graph(batch, None, 1e-2) if is_recorded else steps.take_step(
+                model, updates, batch, None, rate, torch.float32
+            )
+        results.append((updates.scale.factor.item(), torch.cat([one.detach().flatten() for one in model.parameters()])))
+    assert results[0][0] == results[1][0] < 3e38
+    torch.testing.assert_close(results[0][1], results[1][1], rtol=1e-4, atol=1e-5)
+
+
 def test_a_batch_of_another_shape_is_taken_as_it_is() -> None:
     taken, model = begun()
     for rows, length in [(4, 8), (4, 8), (4, 8), (3, 5), (4, 8), (4, 1)]:
