@@ -7,6 +7,7 @@ import contextlib
 import io
 import os
 import shutil
+import signal
 import sys
 from pathlib import Path
 
@@ -30,6 +31,14 @@ TINY_SHAKESPEARE = "CHARRNN_TINYSHAKESPEARE"
 def one_thread() -> None:
     """What is tested is small: threads would only wait for each other, and for whatever else the machine does."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def usual_signals() -> None:
+    """As in a shell: what `nohup`, or a script that runs the tests in the background, ignores, is not ignored here."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for name in ("SIGHUP", "SIGQUIT", "SIGTERM"):
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

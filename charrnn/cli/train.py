@@ -91,6 +91,8 @@ def train(
     What is not said is chosen for the minutes there are: 5 on a CPU, 2 on a GPU, if no length is said.
 
     Keeps the best and the last state under checkpoints/. Ctrl-C saves and leaves; --resume goes on.
+
+    A terminal that closes does the same, unless nohup is used; SIGUSR1 saves and goes on.
     """
     started = time.perf_counter()
     from charrnn.cli.checkpoints import check_writable, place, refuse_to_overwrite, reserved
