@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 from program import Charrnn
+from rich.text import Text
+
+from charrnn.cli.main import MARKUP
 
 TINY = ("--hidden", "8", "--layers", "1", "--steps", "5")
 DEGENERATE = {
@@ -129,10 +132,12 @@ def test_patterns_below_folders_with_brackets(charrnn: Charrnn, folder: Path) ->
     assert "1 more file" in found.err
 
 
-def test_help_shows_square_brackets(charrnn: Charrnn) -> None:
-    from charrnn.cli.main import MARKUP
-
-    assert MARKUP.sub(r"\\\1", "needs [this] and [0, 1]") == r"needs \[this] and [0, 1]"
+def test_square_brackets_are_shown_as_they_are(charrnn: Charrnn) -> None:
+    """In help, where typer reads markup; and in mistakes."""
+    text = "needs [this] or [/that], from [0, 1]"
+    assert Text.from_markup(MARKUP.sub(r"\\\1", text)).plain == text
+    assert "[this]" in charrnn("train", "[this].txt").err
+    assert "[/b]" in charrnn("sample", "[/b]").err
 
 
 def test_a_prime_is_utf8_in_any_locale(folder: Path) -> None:
