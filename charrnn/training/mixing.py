@@ -155,7 +155,8 @@ def fit_gate(network: Network, counts: Counted, divided: Divided, seed: int = 0)
     """The mixture of two models whose gate suits text that both have not seen.
 
     Where that is little text, a gate that was fitted to it may be worse than two fixed weights, or than one of the
-    models alone. So each of them is fitted to one half of it and judged on the other, and the best is taken.
+    models alone. So each is fitted to one half of it and judged on the other; what has more to fit is taken only
+    if it is better by more than a standard error (Breiman et al. 1984).
 
     Args:
         network: in evaluation mode; it is not changed.
@@ -172,7 +173,12 @@ def fit_gate(network: Network, counts: Counted, divided: Divided, seed: int = 0)
     fit: Fit = _fit_gate
     if len(targets) < MUCH:
         halves = kept.halves()
-        fit = min(FITS, key=lambda one: _loss_of_other_half(one, mixture, halves, generator))
+        losses = {one: _losses_of_other_half(one, mixture, halves, generator) for one in FITS}
+        fit = min(ALONE, key=lambda one: float(losses[one].mean()))
+        for one in FITS[len(ALONE) :]:
+            gain = losses[fit] - losses[one]
+            if gain.mean() > gain.std() / math.sqrt(len(gain)):
+                fit = one
     fit(mixture, kept, generator)
     return mixture.to(network.device).eval()
 
@@ -196,9 +202,10 @@ class Kept(NamedTuple):
         beginning, end = slice(None, middle), slice(middle, None)
         return Kept(*(part[beginning] for part in self)), Kept(*(part[end] for part in self))
 
-    def loss(self, mixture: MixtureModel, rows: Tensor | slice = slice(None)) -> Tensor:
-        """Mean nats per character of a mixture."""
-        return functional.cross_entropy(mixture.mix(self.first[rows], self.second[rows]), self.targets[rows])
+    def losses(self, mixture: MixtureModel, rows: Tensor | slice = slice(None)) -> Tensor:
+        """The nats of characters under a mixture."""
+        logits = mixture.mix(self.first[rows], self.second[rows])
+        return functional.cross_entropy(logits, self.targets[rows], reduction="none")
 
 
 Fit = Callable[[MixtureModel, Kept, torch.Generator], None]
@@ -214,7 +221,7 @@ def _fit_gate(mixture: MixtureModel, kept: Kept, generator: torch.Generator) -> 
             group["lr"] = LEARNING_RATE * (1 - step / STEPS)
         rows = torch.randint(0, len(kept.targets), (BATCH_SIZE,), generator=generator)
         with pace.piece():
-            loss = kept.loss(mixture, rows)
+            loss = kept.losses(mixture, rows).mean()
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -228,7 +235,7 @@ def _fit_weights(mixture: MixtureModel, kept: Kept, generator: torch.Generator) 
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        found = kept.loss(mixture)
+        found = kept.losses(mixture).mean()
         found.backward()  # type: ignore[no-untyped-call]
         return found
 
@@ -245,7 +252,8 @@ def _take_counts(mixture: MixtureModel, kept: Kept, generator: torch.Generator) 
     _set_weights(mixture, 0.0, 1.0)
 
 
-FITS: tuple[Fit, ...] = (_take_network, _take_counts, _fit_weights, _fit_gate)
+ALONE: tuple[Fit, ...] = (_take_network, _take_counts)
+FITS: tuple[Fit, ...] = (*ALONE, _fit_weights, _fit_gate)
 """From the simplest to the one with the most to fit."""
 
 
@@ -255,18 +263,18 @@ def _set_weights(mixture: MixtureModel, network: float, counts: float) -> None:
         mixture.last.bias.copy_(torch.tensor([network, counts]))
 
 
-def _loss_of_other_half(
+def _losses_of_other_half(
     fit: Fit, mixture: MixtureModel, halves: tuple[Kept, Kept], generator: torch.Generator
-) -> float:
-    """Nats per character where each half is judged by what was fitted to the other; the gate is put back."""
+) -> Tensor:
+    """(N,) nats where each half is judged by what was fitted to the other; the gate is put back."""
     before = {name: tensor.clone() for name, tensor in mixture.gate.state_dict().items()}
-    total = 0.0
-    for mine, other in (halves, halves[::-1]):
+    found = []
+    for mine, other in (halves[::-1], halves):
         fit(mixture, mine, generator)
         with torch.no_grad():
-            total += float(other.loss(mixture)) * len(other.targets)
+            found.append(other.losses(mixture))
         mixture.gate.load_state_dict(before)
-    return total / sum(len(half.targets) for half in halves)
+    return torch.cat(found)
 
 
 @torch.no_grad()

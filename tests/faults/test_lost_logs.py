@@ -29,7 +29,7 @@ def shell(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("log", ["2>&1 | head -3", "2>&1 | grep -m1 step", "2>/dev/full", "2>&-"])
+@pytest.mark.parametrize("log", ["2>&1 | head -3", "2>/dev/full"])
 def test_a_training_goes_on_without_its_log(log: str, folder: Path) -> None:
     """The checkpoint and the history are what it is for."""
     done = shell(folder, f"{RUN} train text.txt {SMALL} --steps 30 --validate-every 3 {log}")
@@ -108,7 +108,7 @@ def test_a_scheduler_may_ask_for_a_save(folder: Path) -> None:
     assert "saving after this step, and going on" in said
 
 
-@pytest.mark.parametrize("seconds", [0.1, 0.3, 0.6, 1.0, 1.5, 2.0])
+@pytest.mark.parametrize("seconds", [0.1, 0.6, 1.5])
 def test_ctrl_c_while_it_starts_is_one_line(seconds: float, folder: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "charrnn", "train", "text.txt", *SMALL.split(), "--steps", "100000000"],
