@@ -85,7 +85,7 @@ def test_killed_fifty_times(folder: Path, undisturbed: tuple[Path, float]) -> No
     kill_again_and_again(folder, undisturbed[1], times=50, seed=1)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT])
 def test_asked_to_stop_it_saves_and_goes_on_later(folder: Path, number: signal.Signals) -> None:
     process = start(folder, "train", "text.txt", *WORDS, "--out", "it")
     last = folder / "checkpoints" / "it-last.safetensors"
