@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import torch
-from tqdm.auto import tqdm
 
 from charrnn.checkpoint import Checkpoint, Model, save
 from charrnn.checkpoint import load as load_checkpoint
@@ -177,7 +176,7 @@ def fit(
     told: Callable[[Step], None] = lambda step: None,
     progress: bool | None = None,
 ) -> TextModel:
-    """Fit a model to a text: what `charrnn train` and `charrnn ngram` do, without a word.
+    """Fit a model to a text: what `charrnn train` and `charrnn ngram` do; without a word, but for a bar in a notebook.
 
     Args:
         text: the text itself, or the path of a file.
@@ -241,6 +240,8 @@ def _trained(
     told: Callable[[Step], None],
     progress: bool | None,
 ) -> TextModel:
+    from tqdm.auto import tqdm  # loads asyncio, which loading a model need not wait for
+
     said = _changed(model) | _changed(training)
     spent = time.perf_counter() - started
     recipe = with_budget(model, training, said, len(source.train), where, spent, vocab_size=len(source.vocabulary))

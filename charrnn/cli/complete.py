@@ -2,7 +2,6 @@ r"""`charrnn complete`: targets for lines, from a model of lines `source\ttarget
 
 from __future__ import annotations
 
-import codecs
 import io
 import sys
 from collections import deque
@@ -173,10 +172,11 @@ def _opened(name: str) -> Iterator[BinaryIO]:
 
 
 def _decoded(file: BinaryIO, name: str, config: CorpusConfig) -> Iterator[str]:
-    """The lines of a file, without their ends. Of UTF-8, bytes that are none stay, as surrogate escapes."""
-    encoding = "utf-8" if config.bytes else config.encoding
-    is_utf8 = codecs.lookup(encoding).name == "utf-8"
-    decoded = io.TextIOWrapper(file, encoding, "surrogateescape" if is_utf8 else "strict", newline="\n")
+    """The lines of a file, without their ends."""
+    from charrnn.text.reading import decoding
+
+    encoding, errors = decoding(config)
+    decoded = io.TextIOWrapper(file, encoding, errors, newline="\n")
     number = 1
     try:
         while line := decoded.readline(MOST_LINE + 1):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import sys
 from collections.abc import Mapping
@@ -226,14 +225,12 @@ def _refuse_what_is_drawn(asked: frozenset[str]) -> None:
 
 
 def _decoded(raw: bytes, name: str | None, config: CorpusConfig, encoding: str | None) -> str:
-    """A prime from a file. Of UTF-8, bytes that are none stay, as surrogate escapes: a model of bytes knows them."""
-    from charrnn.text.reading import check_encoding
+    """A prime from a file."""
+    from charrnn.text.reading import decoding
 
-    encoding = "utf-8" if config.bytes else encoding or config.encoding
-    check_encoding(encoding)
-    is_utf8 = codecs.lookup(encoding).name == "utf-8"
+    encoding, errors = decoding(config, encoding)
     try:
-        return raw.decode(encoding, "surrogateescape" if is_utf8 else "strict")
+        return raw.decode(encoding, errors)
     except UnicodeError as error:
         raise TextError(f"--prime-file {name}: not {encoding} ({error}); try --encoding") from None
 

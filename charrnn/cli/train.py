@@ -99,7 +99,7 @@ def train(
     from charrnn.cli.devices import choose, try_features
     from charrnn.cli.options import said
     from charrnn.cli.texts import locate_all
-    from charrnn.cli.train_again import start_again
+    from charrnn.cli.train_again import start_again, state_of
     from charrnn.cli.train_begin import Beginning, best_path
     from charrnn.cli.train_begin import save_every as parsed
     from charrnn.text.sources import stem_of
@@ -124,14 +124,14 @@ def train(
                     refuse_to_overwrite(path, force, is_training=True)
                 if init_from:
                     begun = begun.start_from(init_from, ranks)
-            waited = time.perf_counter()
+            before, waited = state_of(path), time.perf_counter()
             try_features(where, "graphs", *(["triton"] if begun.model.cell.startswith("min") else []))
             started += time.perf_counter() - waited  # no part of the minutes
             try:
                 status = _train(paths, path, begun, often, where, started, as_json, tensorboard)
             except Exception as error:
                 if where.type == "cuda":
-                    start_again(error, device, path, paths)
+                    start_again(error, device, path, paths, before)
                 raise
     if status:
         raise typer.Exit(status)

@@ -15,7 +15,18 @@ from charrnn.models.kernels.gpu_features import SWITCHES
 from charrnn.text.sources import STANDARD_INPUT
 
 
-def start_again(error: Exception, device: str, path: Path, texts: Sequence[Path]) -> None:
+def state_of(path: Path) -> tuple[int, int] | None:
+    """Which file the last state of a checkpoint is: its inode and time; None if there is none."""
+    last = last_path(path)
+    if not last.exists():
+        return None
+    status = last.stat()
+    return status.st_ino, status.st_mtime_ns
+
+
+def start_again(
+    error: Exception, device: str, path: Path, texts: Sequence[Path], before: tuple[int, int] | None = None
+) -> None:
     """Replace this process by one that trains without CUDA graphs, or on the CPU; return if that does not help.
 
     After a failure CUDA may not work in this process any more. What was saved is resumed.
@@ -25,6 +36,7 @@ def start_again(error: Exception, device: str, path: Path, texts: Sequence[Path]
         device: what `--device` says. Only with `auto` is the CPU taken where the GPU has too little memory.
         path: of the checkpoint.
         texts: that are read; standard input cannot be read again.
+        before: `state_of(path)` when this training began: a state that lay there already is of another one.
     """
     if number() > 1 or STANDARD_INPUT in texts:
         return
@@ -37,8 +49,9 @@ def start_again(error: Exception, device: str, path: Path, texts: Sequence[Path]
         words += ["--device", "cpu"]
     else:
         return
-    if last_path(path).exists() and not any(word.startswith("--resume") for word in words):
-        words.append("--resume")  # a state of this training: those of earlier ones were deleted when it began
+    has_saved = state_of(path) not in (None, before)
+    if has_saved and not any(word.startswith("--resume") for word in words):
+        words.append("--resume")
     sys.stdout.flush()
     sys.stderr.flush()
     os.execve(sys.executable, [sys.executable, "-m", "charrnn", *words], environment)

@@ -137,6 +137,23 @@ def joint_of(config: CorpusConfig) -> str:
     return separator_of(config) or ("" if config.bytes else "\n")
 
 
+def decoding(config: CorpusConfig, encoding: str | None = None) -> tuple[str, str]:
+    """How to decode a prime or a source for a model: the encoding, and what to do with bytes that are none of its text.
+
+    Of UTF-8 they stay, as surrogate escapes: a model of bytes knows them.
+
+    Args:
+        config: of the text that the model was trained on.
+        encoding: another one, if it was named.
+
+    Raises:
+        UsageError: there is no such encoding.
+    """
+    found = "utf-8" if config.bytes else encoding or config.encoding
+    check_encoding(found)
+    return found, "surrogateescape" if codecs.lookup(found).name == "utf-8" else "strict"
+
+
 def check_encoding(encoding: str) -> None:
     """Raise UsageError where there is no such encoding."""
     try:

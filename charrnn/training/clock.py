@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from typing import Any
 
@@ -44,7 +43,7 @@ class Clock:
         """Begin to measure the speed for the next comparison, after so many steps."""
         self.marked = (time.perf_counter(), self.validations, number)
 
-    def refit(self, number: int, plan: Plan, steps_per_epoch: float = math.inf) -> int | None:
+    def refit(self, number: int, plan: Plan, steps_per_epoch: float) -> int | None:
         """How many steps in all fit into the budget by the speed since the last comparison and the one known before.
 
         Both count alike: a disturbance that has passed when the next comparison comes should not change much.

@@ -113,6 +113,8 @@ def test_a_training_starts_again_without_graphs(
     (tmp_path / "model-last.safetensors").touch()
     train_again.start_again(BROKEN, "cuda", path, [Path("a.txt")])
     assert started[1][0][-1] == "--resume"
+    train_again.start_again(BROKEN, "cuda", path, [Path("a.txt")], before=train_again.state_of(path))
+    assert started[2][0][-1] == "a.txt", "the state of an earlier training is not resumed"
 
 
 def test_a_training_starts_again_on_the_cpu_if_the_gpu_was_not_asked_for(

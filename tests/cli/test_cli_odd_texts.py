@@ -89,6 +89,21 @@ def test_a_prime_that_is_not_in_the_encoding_names_the_option(charrnn: Charrnn, 
     assert found.failed_with(1, "--prime-file prime.txt: not utf-16", "try --encoding")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("sample", "text-lstm", "--prime-file", "text.txt"),
+        ("complete", "text.txt", "--checkpoint", "text-lstm", "--sep", " "),
+        ("score", "text-lstm", "text.txt"),
+        ("compare", "text-lstm", "--text", "text.txt"),
+    ],
+)
+def test_an_encoding_that_does_not_exist(words: tuple[str, ...], charrnn: Charrnn, models: Path) -> None:
+    found = charrnn(*words, "--encoding", "abacus")
+    assert found.status == 2
+    assert "--encoding abacus: there is no such encoding" in found.err
+
+
 def test_options_that_take_text_know_escapes(charrnn: Charrnn, models: Path) -> None:
     found = charrnn("sample", "text-lstm", "--prime", r"to be\nor", "--length", 3)
     assert found.text.startswith("to be\nor")

@@ -38,8 +38,9 @@ def test_a_training_goes_on_without_its_log(log: str, folder: Path) -> None:
     assert (folder / "checkpoints/text-lstm.jsonl").stat().st_size > 0
 
 
-def begin(folder: Path, prefix: str = "", name: str = "it") -> subprocess.Popen[str]:
-    command = f"exec {prefix} {RUN} train text.txt {SMALL} --steps 1000000 --validate-every 50 --out {name}"
+def begin(folder: Path, prefix: str = "", validate_every: int = 50) -> subprocess.Popen[str]:
+    """A training that does not end by itself."""
+    command = f"exec {prefix} {RUN} train text.txt {SMALL} --steps 1000000 --validate-every {validate_every} --out it"
     return subprocess.Popen(
         ["bash", "-c", command],
         cwd=folder,
@@ -87,15 +88,7 @@ def test_under_nohup_it_goes_on(folder: Path) -> None:
 
 
 def test_a_scheduler_may_ask_for_a_save(folder: Path) -> None:
-    command = f"exec {RUN} train text.txt {SMALL} --steps 1000000 --validate-every 900000 --out it"
-    process = subprocess.Popen(
-        ["bash", "-c", command],
-        cwd=folder,
-        env=ENVIRONMENT,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-    )
+    process = begin(folder, validate_every=900_000)
     wait_for(folder / "checkpoints/it.jsonl", process)
     last = folder / "checkpoints/it-last.safetensors"
     assert not last.exists()

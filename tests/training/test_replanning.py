@@ -97,11 +97,11 @@ def rates_of(config: TrainingConfig, plan: Plan) -> list[float]:
 def test_a_plan_that_fits_stays(passed: list[float]) -> None:
     clock, plan = Clock(begun=0.0, budget=BUDGET), Plan(600, 600, 1)
     passed[0] = BUDGET / CHECKS / 2
-    assert clock.refit(50, plan) is None, "it is too early to compare"
+    assert clock.refit(50, plan, 1000) is None, "it is too early to compare"
     passed[0] = AIM * BUDGET / 2
-    assert clock.refit(300, plan) is None
+    assert clock.refit(300, plan, 1000) is None
     passed[0] *= 1.5
-    steps = clock.refit(400, plan)
+    steps = clock.refit(400, plan, 1000)
     assert steps is not None
     assert steps < 600, "it was slower"
 
@@ -126,7 +126,7 @@ def test_a_long_text_that_would_not_be_read_once_takes_all_the_time(passed: list
 def test_without_a_budget_nothing_changes(passed: list[float]) -> None:
     clock = Clock(begun=0.0, budget=0.0)
     passed[0] = 1000.0
-    assert clock.refit(1, Plan(600, 600, 1)) is None
+    assert clock.refit(1, Plan(600, 600, 1), 1000) is None
 
 
 @pytest.mark.parametrize("value", ["", "5", "5:", "5:4", "9:20,5:30", "a:b", "5:10:20", "-1:5"])
