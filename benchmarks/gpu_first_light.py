@@ -4,7 +4,8 @@
 
 Every stage is a process of its own with a time limit, so that one that crashes or hangs costs its own rows alone. The
 JSON is written after every row. Warnings and tracebacks on stderr are findings, and stand beside the rows. The last
-lines say what to change in `charrnn/training/recipes.py`. Needs what charrnn needs, and pytest for its stage `tests`.
+lines say what to change in `charrnn/training/budget/auto_config.py`. Needs what charrnn needs, and pytest for its
+stage `tests`.
 """
 
 from __future__ import annotations
@@ -34,11 +35,11 @@ from gpu_speed import layer, product_rates, sampling, times, training
 from machine import machine
 
 from charrnn.config import CELLS, OPTIMIZERS, ModelConfig, TrainingConfig
-from charrnn.models.recurrent import RecurrentModel
+from charrnn.models.rnn.model import RecurrentModel
 from charrnn.training import gpu_trial
-from charrnn.training.precision import dtype_of
-from charrnn.training.steps import RecordedSteps, take_step
-from charrnn.training.updates import Updates
+from charrnn.training.optim.optimizer import Updates
+from charrnn.training.optim.precision import dtype_of
+from charrnn.training.step import RecordedSteps, take_step
 
 Row = dict[str, Any]
 SECONDS = 590.0

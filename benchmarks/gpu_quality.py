@@ -13,9 +13,9 @@ import torch
 
 from charrnn import CorpusConfig, ModelConfig, Streams, TrainingConfig, evaluate, read_corpus
 from charrnn.text.corpus import Corpus
-from charrnn.training.keeping import Keeper
-from charrnn.training.recipes import with_budget
-from charrnn.training.several import train_all
+from charrnn.training.budget.auto_config import with_budget
+from charrnn.training.ensemble import train_all
+from charrnn.training.state.checkpoints import Keeper
 
 Row = dict[str, Any]
 TARGET = 1.47

@@ -16,13 +16,13 @@ from torch.nn import functional
 from training import RATE, VOCAB_SIZE, Peer
 
 from charrnn import ModelConfig, RecurrentModel, TrainingConfig
-from charrnn.models.cells import MinGRU
 from charrnn.models.kernels.gated_scan import gated_scan
-from charrnn.models.recorded import AHEAD, UNRECORDED, RecordedStepper
-from charrnn.models.stepping import Logits, TemperedDraw, Tokens
-from charrnn.training.recipes import weights_of
-from charrnn.training.steps import steps_of
-from charrnn.training.updates import Updates
+from charrnn.models.rnn.cells import MinGRU
+from charrnn.models.rnn.cuda_graph import AHEAD, UNRECORDED, RecordedStepper
+from charrnn.models.stepper import Logits, TemperedDraw, Tokens
+from charrnn.training.budget.auto_config import weights_of
+from charrnn.training.optim.optimizer import Updates
+from charrnn.training.step import steps_of
 
 Row = dict[str, Any]
 Step = Callable[[], object]

@@ -47,9 +47,9 @@ def step_times(cell: str, width: int, optimizers: tuple[str, ...], pairs: int = 
 
     from charrnn import ModelConfig, RecurrentModel, TrainingConfig
     from charrnn.models.language_model import State
-    from charrnn.training.precision import dtype_of
-    from charrnn.training.steps import TakeStep, steps_of
-    from charrnn.training.updates import Updates
+    from charrnn.training.optim.optimizer import Updates
+    from charrnn.training.optim.precision import dtype_of
+    from charrnn.training.step import TakeStep, steps_of
 
     config = TrainingConfig()
     steps: dict[str, TakeStep] = {}

@@ -29,10 +29,10 @@ from machine import machine
 
 from charrnn import CorpusConfig, NgramConfig, SamplingConfig, evaluate, fit_ngram, load, read_corpus
 from charrnn.checkpoint import save
+from charrnn.checkpoint.metadata import Facts, TextFacts
 from charrnn.config import SMOOTHINGS
-from charrnn.facts import Facts, TextFacts
 from charrnn.models.language_model import State
-from charrnn.models.ngram.fitting import Counted
+from charrnn.models.ngram.fit import Counted
 from charrnn.models.ngram.model import NgramModel
 from charrnn.sampling.generate import begin, generate
 from charrnn.scoring.compressors import bits_after, ppmd

@@ -31,9 +31,9 @@ from machine import machine
 from training import PEERS, VOCAB_SIZE, Peer, times
 
 from charrnn import ModelConfig, RecurrentModel, SamplingConfig, Vocabulary, evaluate
-from charrnn.models import packing
-from charrnn.models.kernels import compiled
+from charrnn.models.kernels import build as compiled
 from charrnn.models.language_model import LanguageModel
+from charrnn.models.rnn import native as packing
 from charrnn.models.rounding import rounded
 from charrnn.sampling.generate import begin
 

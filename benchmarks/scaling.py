@@ -26,7 +26,7 @@ import torch.distributed as dist
 from machine import machine
 
 from charrnn import ModelConfig, RecurrentModel, Streams, TrainingConfig
-from charrnn.cli.processes import group, leave
+from charrnn.cli.shared.processes import group, leave
 from charrnn.training.distributed import Ranks
 from charrnn.training.loop import Training
 

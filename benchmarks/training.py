@@ -25,11 +25,11 @@ from torch.nn import functional
 from charrnn import ModelConfig, RecurrentModel, TrainingConfig
 from charrnn.models.kernels.gated_scan import gated_scan
 from charrnn.models.kernels.scan import scan, scan_reference
-from charrnn.training.memory import kept_memory
-from charrnn.training.precision import dtype_of
-from charrnn.training.recipes import weights_of
-from charrnn.training.steps import take_step
-from charrnn.training.updates import Updates
+from charrnn.training.allocator import kept_memory
+from charrnn.training.budget.auto_config import weights_of
+from charrnn.training.optim.optimizer import Updates
+from charrnn.training.optim.precision import dtype_of
+from charrnn.training.step import take_step
 
 Step = Callable[[], object]
 VOCAB_SIZE = 65

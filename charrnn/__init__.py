@@ -19,11 +19,11 @@ _HOMES = {
     "CharRNNError": "charrnn.errors",
     "LanguageModel": "charrnn.models.language_model",
     "NgramModel": "charrnn.models.ngram.model",
-    "RecurrentModel": "charrnn.models.recurrent",
-    "Streams": "charrnn.text.streams",
+    "RecurrentModel": "charrnn.models.rnn.model",
+    "Streams": "charrnn.text.batches",
     "Vocabulary": "charrnn.text.vocabulary",
     "evaluate": "charrnn.scoring.evaluate",
-    "fit_ngram": "charrnn.models.ngram.fitting",
+    "fit_ngram": "charrnn.models.ngram.fit",
     "generate": "charrnn.sampling.generate",
     "fit": "charrnn.api",
     "load": "charrnn.api",
@@ -39,13 +39,13 @@ if TYPE_CHECKING:
     from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, SamplingConfig, TrainingConfig
     from charrnn.errors import CharRNNError
     from charrnn.models.language_model import LanguageModel
-    from charrnn.models.ngram.fitting import fit_ngram
+    from charrnn.models.ngram.fit import fit_ngram
     from charrnn.models.ngram.model import NgramModel
-    from charrnn.models.recurrent import RecurrentModel
+    from charrnn.models.rnn.model import RecurrentModel
     from charrnn.sampling.generate import generate
     from charrnn.scoring.evaluate import evaluate
+    from charrnn.text.batches import Streams
     from charrnn.text.corpus import read_corpus
-    from charrnn.text.streams import Streams
     from charrnn.text.vocabulary import Vocabulary
     from charrnn.training.loop import train
 

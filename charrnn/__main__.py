@@ -6,7 +6,7 @@ import sys
 def main() -> None:
     """Run the command line; a Ctrl-C that comes while it is still being loaded is one line too."""
     try:
-        from charrnn.cli import interrupts
+        from charrnn.cli.shared import interrupts
 
         interrupts.install()
         from charrnn.cli.main import main as run

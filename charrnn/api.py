@@ -26,22 +26,22 @@ import torch
 
 from charrnn.checkpoint import Checkpoint, Model, save
 from charrnn.checkpoint import load as load_checkpoint
+from charrnn.checkpoint.metadata import Facts, TextFacts
 from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, SamplingConfig, TrainingConfig
 from charrnn.errors import TextError, UsageError
-from charrnn.facts import Facts, TextFacts
-from charrnn.models.ngram.fitting import fit_ngram
+from charrnn.models.ngram.fit import fit_ngram
+from charrnn.sampling.batch import Writing
 from charrnn.sampling.generate import begin, stream
-from charrnn.sampling.writing import Writing
 from charrnn.scoring.evaluate import Score, evaluate, facts_of
 from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.documents import Documents, streams_of
-from charrnn.text.normalizing import prepared
+from charrnn.text.normalize import prepared
 from charrnn.text.sources import STANDARD_INPUT
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.training.exchange import Step
-from charrnn.training.keeping import Keeper
-from charrnn.training.recipes import with_budget
-from charrnn.training.several import SaveEvery, train_all
+from charrnn.training.budget.auto_config import with_budget
+from charrnn.training.ensemble import SaveEvery, train_all
+from charrnn.training.events import Step
+from charrnn.training.state.checkpoints import Keeper
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -1,6 +1,6 @@
 """Every setting, once: its type, its default, its help and its check stand beside the field.
 
-The command line is made from these dataclasses (`cli/options.py`), and the library takes them as they are.
+The command line is made from these dataclasses (`cli/shared/options.py`), and the library takes them as they are.
 A value that fails its check is a UsageError that names the option as it is typed.
 """
 

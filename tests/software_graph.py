@@ -17,8 +17,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map
 
-from charrnn.models import recorded
-from charrnn.training import steps
+from charrnn.models.rnn import cuda_graph as recorded
+from charrnn.training import step as steps
 
 WAITS = ("_local_scalar_dense", "nonzero", "masked_select", "unique", "_unique2", "equal", "is_nonzero")
 """Operations whose result the host must have."""

@@ -16,11 +16,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from charrnn.checkpoint import KEY, Model, checkpoints_in, load, newest, save
+from charrnn.checkpoint.metadata import Facts, ScoreFacts, TextFacts
 from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, TrainingConfig
 from charrnn.errors import CheckpointError
-from charrnn.facts import Facts, ScoreFacts, TextFacts
-from charrnn.models.ngram.fitting import fit_ngram
-from charrnn.models.recurrent import RecurrentModel
+from charrnn.models.ngram.fit import fit_ngram
+from charrnn.models.rnn.model import RecurrentModel
 from charrnn.text.vocabulary import Vocabulary
 
 TEXT = "to be or not to be, that is the question\n" * 10

@@ -13,24 +13,24 @@ import torch
 from program import Charrnn
 
 from charrnn.config import CELLS, OPTIMIZERS, ModelConfig, SamplingConfig, TrainingConfig
-from charrnn.models import recorded
 from charrnn.models.kernels import gpu_features
 from charrnn.models.kernels.gated_scan import gated_scan
 from charrnn.models.kernels.gpu_features import is_allowed
 from charrnn.models.kernels.scan import _triton, scan
-from charrnn.models.recorded import RecordedStepper
-from charrnn.models.recurrent import RecurrentModel
-from charrnn.models.stepping import PlainStepper, stepper
-from charrnn.sampling.decoding import Tempered
+from charrnn.models.rnn import cuda_graph as recorded
+from charrnn.models.rnn.cuda_graph import RecordedStepper
+from charrnn.models.rnn.model import RecurrentModel
+from charrnn.models.stepper import PlainStepper, stepper
 from charrnn.sampling.generate import generate
-from charrnn.sampling.randomness import Uniforms
+from charrnn.sampling.rng import Uniforms
+from charrnn.sampling.sampler import Tempered
 from charrnn.scoring.evaluate import evaluate
+from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
-from charrnn.text.streams import Streams
-from charrnn.training.exchange import Stop
+from charrnn.training.events import Stop
 from charrnn.training.loop import Training, train
-from charrnn.training.steps import RecordedSteps, take_step
-from charrnn.training.updates import Updates
+from charrnn.training.optim.optimizer import Updates
+from charrnn.training.step import RecordedSteps, take_step
 
 pytestmark = [
     pytest.mark.gpu,

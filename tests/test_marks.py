@@ -12,9 +12,9 @@ from safetensors.torch import save_file
 from charrnn.checkpoint.marks import KEY, load_marks, save_marks
 from charrnn.config import ModelConfig, SamplingConfig
 from charrnn.errors import CheckpointError
-from charrnn.models.recurrent import RecurrentModel
-from charrnn.sampling.marks import Mark
-from charrnn.sampling.writing import Writing
+from charrnn.models.rnn.model import RecurrentModel
+from charrnn.sampling.batch import Writing
+from charrnn.sampling.state import Mark
 from charrnn.text.vocabulary import Vocabulary
 
 LETTERS = Vocabulary("\nabc")

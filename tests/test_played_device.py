@@ -10,11 +10,11 @@ from program import SMALL, Charrnn
 from torch import Tensor, nn
 
 from charrnn.config import CELLS, ModelConfig, TrainingConfig
-from charrnn.models.cells import LSTM
-from charrnn.models.recurrent import RecurrentModel
+from charrnn.models.rnn.cells import LSTM
+from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.evaluate import evaluate
+from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
-from charrnn.text.streams import Streams
 from charrnn.training.loop import train
 
 

@@ -4,8 +4,8 @@ The weights are the file's tensors. One JSON string in its metadata, under the k
 There is no pickle: a checkpoint from a stranger can be wrong, but it cannot run code.
 """
 
-from charrnn.checkpoint.contents import KEY, Checkpoint, Model, Ongoing, below, parts, taken_apart
-from charrnn.checkpoint.making import fill
+from charrnn.checkpoint.build import fill
+from charrnn.checkpoint.format import KEY, Checkpoint, Model, Ongoing, below, parts, taken_apart
 from charrnn.checkpoint.names import LAST, PREVIOUS, SUFFIX, checkpoints_in, last_path, newest
 from charrnn.checkpoint.reading import load, load_ongoing
 from charrnn.checkpoint.writing import save

@@ -14,8 +14,8 @@ from zlib import crc32
 import torch
 from torch import Tensor
 
-from charrnn.checkpoint.contents import COUNTS, KEY
-from charrnn.facts import restore
+from charrnn.checkpoint.format import COUNTS, KEY
+from charrnn.checkpoint.metadata import restore
 
 CHECKSUM = "crc32"
 """The key of the header's checksum, beside the header's; and in the header, of those of the tensors."""

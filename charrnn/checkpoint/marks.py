@@ -18,13 +18,13 @@ import torch
 from torch import Tensor
 
 from charrnn.checkpoint import files
-from charrnn.checkpoint.contents import Checkpoint, below
+from charrnn.checkpoint.format import Checkpoint, below
+from charrnn.checkpoint.metadata import MOST, restore
 from charrnn.checkpoint.writing import write
 from charrnn.config import LARGEST_INTEGER
 from charrnn.errors import CharRNNError, CheckpointError
-from charrnn.facts import MOST, restore
 from charrnn.models.language_model import LanguageModel
-from charrnn.sampling.marks import Mark, joined
+from charrnn.sampling.state import Mark, joined
 
 KEY = "charrnn-state"
 """Of the JSON string in a file's metadata."""

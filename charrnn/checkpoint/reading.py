@@ -19,12 +19,12 @@ import torch
 from torch import Tensor
 
 from charrnn.checkpoint import files
+from charrnn.checkpoint.build import expect, make_model, make_vocabulary
 from charrnn.checkpoint.checksums import check_header, check_tensors
-from charrnn.checkpoint.contents import FORMAT, KEY, TRAINING, Checkpoint, Ongoing, below
-from charrnn.checkpoint.making import expect, make_model, make_vocabulary
+from charrnn.checkpoint.format import FORMAT, KEY, TRAINING, Checkpoint, Ongoing, below
+from charrnn.checkpoint.metadata import Facts, ProgressFacts, restore
 from charrnn.checkpoint.names import LAST
 from charrnn.errors import CharRNNError, CheckpointError
-from charrnn.facts import Facts, ProgressFacts, restore
 
 LONGEST_MESSAGE = 300
 """Characters of what is said of a damage: what was found may be as long as the file."""

@@ -14,10 +14,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from charrnn.checkpoint.checksums import CHECKSUM, metadata_of, of_tensors
-from charrnn.checkpoint.contents import FORMAT, TRAINING, Model, Ongoing, config_of, kind_of, tensors_of
 from charrnn.checkpoint.files import MOST_HEADER
+from charrnn.checkpoint.format import FORMAT, TRAINING, Model, Ongoing, config_of, kind_of, tensors_of
+from charrnn.checkpoint.metadata import Facts
 from charrnn.errors import CheckpointError
-from charrnn.facts import Facts
 from charrnn.text.vocabulary import Vocabulary
 
 

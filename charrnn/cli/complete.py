@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from charrnn.cli import completion
-from charrnn.cli.escapes import unescaped
-from charrnn.cli.options import TextEncoding
+from charrnn.cli.shared import shell_completion as completion
+from charrnn.cli.shared.escapes import unescaped
+from charrnn.cli.shared.options import TextEncoding
 from charrnn.config import LARGEST_INTEGER, CompletionConfig, CorpusConfig
 from charrnn.errors import TextError
 
 if TYPE_CHECKING:
-    from charrnn.sampling.completing import Completing, Completion
+    from charrnn.sampling.complete import Completing, Completion
 
 MOST_LINE = 1_000_000
 """Bytes of a line: what it is read from may have no end."""
@@ -91,13 +91,13 @@ def complete(
     read line after line, so each line comes after one that it wrote itself.
     """
     from charrnn.checkpoint import load, newest
-    from charrnn.cli.checkpoints import FOLDER, find
-    from charrnn.cli.devices import choose
-    from charrnn.cli.sample_display import is_file, writer
-    from charrnn.cli.terminal import BAR_DELAY, bar, field, print_json, say
-    from charrnn.sampling.completing import LINE_END, Completing, usual_line
+    from charrnn.cli.sample.output import is_file, writer
+    from charrnn.cli.shared.checkpoints import FOLDER, find
+    from charrnn.cli.shared.devices import choose
+    from charrnn.cli.shared.terminal import BAR_DELAY, bar, field, print_json, say
+    from charrnn.sampling.complete import LINE_END, Completing, usual_line
     from charrnn.scoring.accuracy import Accuracy
-    from charrnn.text.normalizing import prepared, separator_of
+    from charrnn.text.normalize import prepared, separator_of
 
     path = find(checkpoint) if checkpoint else newest(FOLDER)
     model = load(path, choose(device))
@@ -173,7 +173,7 @@ def _opened(name: str) -> Iterator[BinaryIO]:
 
 def _decoded(file: BinaryIO, name: str, config: CorpusConfig) -> Iterator[str]:
     """The lines of a file, without their ends."""
-    from charrnn.text.reading import decoding
+    from charrnn.text.decode import decoding
 
     encoding, errors = decoding(config)
     decoded = io.TextIOWrapper(file, encoding, errors, newline="\n")
@@ -193,7 +193,7 @@ def _decoded(file: BinaryIO, name: str, config: CorpusConfig) -> Iterator[str]:
 
 def _parsed(file: BinaryIO, name: str, separator: str, config: CorpusConfig, needs_target: bool) -> Iterator[Line]:
     """The lines of a file, as `read_corpus` would read them, which is all that a model of characters knows."""
-    from charrnn.text.normalizing import prepared
+    from charrnn.text.normalize import prepared
 
     for number, text in enumerate(_decoded(file, name, config), 1):
         if not config.bytes:

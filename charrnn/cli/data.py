@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from charrnn.cli import completion
+from charrnn.cli.shared import shell_completion as completion
 from charrnn.errors import TextError
 
 
@@ -20,9 +20,9 @@ def data(
     as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
 ) -> None:
     """List the texts that charrnn knows, or fetch one into data/."""
-    from charrnn.cli.terminal import print_json
-    from charrnn.cli.texts import DATA, fetch_known
-    from charrnn.text.known_texts import KNOWN_TEXTS, find
+    from charrnn.cli.shared.terminal import print_json
+    from charrnn.cli.shared.texts import DATA, fetch_known
+    from charrnn.text.datasets.registry import KNOWN_TEXTS, find
 
     if name is not None:
         text = find(name)
@@ -50,7 +50,7 @@ def data(
 def _show(rows: list[dict[str, object]]) -> None:
     from rich.table import Table
 
-    from charrnn.cli.terminal import console, show_table
+    from charrnn.cli.shared.terminal import console, show_table
 
     table = Table("name", "size", "source", "licence", "in data/", box=None, header_style="bold")
     for row in rows:

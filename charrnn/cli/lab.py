@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charrnn.cli import completion
+from charrnn.cli.shared import shell_completion as completion
 from charrnn.config import LARGEST_INTEGER
 from charrnn.errors import CharRNNError, DivergedError, ModelError, UsageError
 from charrnn.lab.catalogue import EXPERIMENTS, module_of
@@ -58,9 +58,9 @@ def lab(
         raise UsageError(f"--text {text[0]}: {name} makes up what it reads; leave it out")
     if device not in ("auto", "cpu") and not entry.trains:
         raise UsageError(f"--device {device}: {name} counts, on the CPU alone; leave it out")
-    from charrnn.cli.devices import choose
-    from charrnn.cli.terminal import field, print_json, quoted
-    from charrnn.cli.texts import locate_all, read, show_text
+    from charrnn.cli.shared.devices import choose
+    from charrnn.cli.shared.terminal import field, print_json, quoted
+    from charrnn.cli.shared.texts import locate_all, read, show_text
     from charrnn.config import CorpusConfig
     from charrnn.lab.experiment import Bench, write
     from charrnn.lab.machine import machine
@@ -91,7 +91,7 @@ def lab(
 def _list(as_json: bool) -> None:
     from rich.table import Table
 
-    from charrnn.cli.terminal import console, print_json, show_table
+    from charrnn.cli.shared.terminal import console, print_json, show_table
 
     if as_json:
         print_json([{"name": name, "question": entry.question} for name, entry in EXPERIMENTS.items()])
@@ -117,7 +117,7 @@ def _make(folder: Path) -> None:
 @contextmanager
 def _watching() -> Iterator[Watch]:
     """One bar, for one thing after the other."""
-    from charrnn.cli.terminal import bar, one_line
+    from charrnn.cli.shared.terminal import bar, one_line
 
     now = ""
     with bar(None, "", "step") as shown:
@@ -137,7 +137,7 @@ def _show(result: Result, paths: Sequence[Path]) -> None:
     """The table, what it says, and where the files are."""
     from rich.table import Table
 
-    from charrnn.cli.terminal import console, field, one_line, show_table, visible
+    from charrnn.cli.shared.terminal import console, field, one_line, show_table, visible
 
     screen = console()
     table = Table(box=None, header_style="bold", pad_edge=False, collapse_padding=True)

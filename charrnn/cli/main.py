@@ -12,21 +12,22 @@ from typing import Annotated, Any
 import typer
 
 from charrnn import __version__
-from charrnn.cli import interrupts
-from charrnn.cli.compare import compare
+from charrnn.cli.compare.command import compare
 from charrnn.cli.complete import complete
-from charrnn.cli.completion import COMPLETE
 from charrnn.cli.data import data
-from charrnn.cli.examples import STATUS, epilog_of
-from charrnn.cli.inspect import inspect
+from charrnn.cli.inspect.command import inspect
 from charrnn.cli.lab import lab
-from charrnn.cli.log import may_be_lost
 from charrnn.cli.ngram import ngram
-from charrnn.cli.options import configured
-from charrnn.cli.processes import is_first, is_lost, is_told, leave
-from charrnn.cli.sample import sample
-from charrnn.cli.score import score
-from charrnn.cli.train import RESUME_FROM, train
+from charrnn.cli.sample.command import sample
+from charrnn.cli.score.command import score
+from charrnn.cli.shared import interrupts
+from charrnn.cli.shared.examples import STATUS, epilog_of
+from charrnn.cli.shared.log import may_be_lost
+from charrnn.cli.shared.old_spellings import advice_on
+from charrnn.cli.shared.options import configured
+from charrnn.cli.shared.processes import is_first, is_lost, is_told, leave
+from charrnn.cli.shared.shell_completion import COMPLETE
+from charrnn.cli.train.command import RESUME_FROM, train
 from charrnn.cli.view import view
 from charrnn.errors import CharRNNError, is_out_of_memory
 
@@ -99,11 +100,12 @@ def _run() -> int:
     except OSError as error:
         _forget_stdout()
         is_name = error.filename is not None and error.errno not in FULL
-        advice = "name another file" if is_name else "make room, or write elsewhere"
-        status = _fail(error, f"{error.filename or 'the output'}: {error.strerror}; {advice}", 1)
+        way_out = "name another file" if is_name else "make room, or write elsewhere"
+        status = _fail(error, f"{error.filename or 'the output'}: {error.strerror}; {way_out}", 1)
     except Exception as error:
         if hasattr(error, "format_message"):  # typer's own errors have it, whichever library they come from
-            status = _fail(error, f"{error.format_message().rstrip('.')}; try `{_command_path(error)} --help`", 2)
+            advice = advice_on(error) or f"try `{_command_path(error)} --help`"
+            status = _fail(error, f"{error.format_message().rstrip('.')}; {advice}", 2)
         elif is_out_of_memory(error):
             smaller = "--hidden, --layers, --batch-size or --seq-length, or --order"
             many = "--bytes if the text has many different characters"
@@ -172,7 +174,7 @@ def _show_notice() -> None:
 
 def _fail(error: Exception, message: str, status: int) -> int:
     """Tell what went wrong in a line, unless another process of torchrun does."""
-    from charrnn.cli.terminal import visible
+    from charrnn.cli.shared.terminal import visible
 
     if is_told(error):
         which = "" if is_first() else f" (process {os.environ['RANK']})"

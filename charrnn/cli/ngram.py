@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from charrnn.cli import completion
-from charrnn.cli.processes import first_alone, group, is_first, number
+from charrnn.cli.shared import shell_completion as completion
+from charrnn.cli.shared.processes import first_alone, group, is_first, number
 from charrnn.config import CorpusConfig, NgramConfig
 from charrnn.errors import CheckpointError, UsageError
 
@@ -59,7 +59,7 @@ def ngram(
     _check(model, corpus, online)
     with group():
         if is_first():
-            from charrnn.cli.terminal import print_json
+            from charrnn.cli.shared.terminal import print_json
 
             result = _count(text, corpus, model, online, out, force)
             if as_json:
@@ -71,8 +71,8 @@ def ngram(
 def _count(
     text: list[str], corpus: CorpusConfig, model: NgramConfig, online: bool, out: str | None, force: bool
 ) -> dict[str, Any]:
-    from charrnn.cli.checkpoints import check_writable, place, reserved
-    from charrnn.cli.texts import locate_all
+    from charrnn.cli.shared.checkpoints import check_writable, place, reserved
+    from charrnn.cli.shared.texts import locate_all
     from charrnn.text.sources import stem_of
 
     with first_alone():
@@ -87,10 +87,10 @@ def _count_into(
     path: Path, paths: Sequence[Path], corpus: CorpusConfig, model: NgramConfig, online: bool, force: bool
 ) -> dict[str, Any]:
     from charrnn.checkpoint import save
-    from charrnn.cli.checkpoints import refuse_to_overwrite
-    from charrnn.cli.terminal import field
-    from charrnn.cli.texts import check_documents, read, show_text
-    from charrnn.scoring.compare import json_of
+    from charrnn.cli.shared.checkpoints import refuse_to_overwrite
+    from charrnn.cli.shared.terminal import field
+    from charrnn.cli.shared.texts import check_documents, read, show_text
+    from charrnn.scoring.compare.rows import json_of
     from charrnn.scoring.evaluate import facts_of
 
     with first_alone():
@@ -117,9 +117,9 @@ def _count_into(
 
 def _assist(text: list[str], corpus: CorpusConfig, config: NgramConfig) -> None:
     """Count a part of the text for the first process."""
-    from charrnn.cli.texts import locate_all, read
-    from charrnn.models.ngram.fitting import COUNT_OCCURRENCES
-    from charrnn.models.ngram.sharding import count_together
+    from charrnn.cli.shared.texts import locate_all, read
+    from charrnn.models.ngram.counting.distributed import count_together
+    from charrnn.models.ngram.fit import COUNT_OCCURRENCES
 
     with first_alone():
         paths = locate_all(text)
@@ -140,11 +140,11 @@ class Fitted(NamedTuple):
 def fit(source: Corpus, config: NgramConfig, path: Path, online: bool = False) -> Fitted:
     """Count the training part and score the validation part, with bars."""
     from charrnn.checkpoint import Checkpoint
-    from charrnn.cli.terminal import progress
-    from charrnn.facts import Facts, TextFacts
-    from charrnn.models.ngram.counting import count_ngrams
-    from charrnn.models.ngram.fitting import Counted, fit_ngram
-    from charrnn.models.ngram.sharding import count_together
+    from charrnn.checkpoint.metadata import Facts, TextFacts
+    from charrnn.cli.shared.terminal import progress
+    from charrnn.models.ngram.counting.count import count_ngrams
+    from charrnn.models.ngram.counting.distributed import count_together
+    from charrnn.models.ngram.fit import Counted, fit_ngram
     from charrnn.scoring.evaluate import evaluate, evaluate_online, facts_of
 
     started = time.perf_counter()
@@ -181,7 +181,7 @@ def _check(config: NgramConfig, corpus: CorpusConfig, online: bool) -> None:
 def _is_same(path: Path, source: Corpus, config: NgramConfig) -> bool:
     """Whether the checkpoint holds what is about to be counted: then nothing is lost by writing it again."""
     from charrnn.checkpoint import load
-    from charrnn.facts import TextFacts
+    from charrnn.checkpoint.metadata import TextFacts
 
     if not path.exists():
         return True

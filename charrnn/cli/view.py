@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charrnn.cli import completion
-from charrnn.cli.options import TextEncoding
+from charrnn.cli.shared import shell_completion as completion
+from charrnn.cli.shared.options import TextEncoding
 from charrnn.errors import UsageError
 
 if TYPE_CHECKING:
     import torch
 
     from charrnn.checkpoint import Checkpoint
-    from charrnn.models.recurrent import RecurrentModel
-    from charrnn.scoring.compare import HeldOut, Row
+    from charrnn.models.rnn.model import RecurrentModel
+    from charrnn.scoring.compare.rows import HeldOut, Row
     from charrnn.text.corpus import Corpus
 
 SUFFIX = ".html"
@@ -68,21 +68,21 @@ def view(
 
     Needs `pip install matplotlib jinja2`.
     """
-    from charrnn.report.pages import check_extra
+    from charrnn.report.page import check_extra
 
     check_extra()
     from charrnn.checkpoint import load, newest
-    from charrnn.cli.checkpoints import FOLDER, check_writable, find
-    from charrnn.cli.devices import choose
-    from charrnn.cli.terminal import field, progress
-    from charrnn.cli.texts import locate_all, read_fitted_on, read_for
-    from charrnn.report.pages import write
-    from charrnn.report.view import View, render
-    from charrnn.report.view_text import characters_of
-    from charrnn.scoring.compare import held_out
-    from charrnn.scoring.probes.inside import look_inside
+    from charrnn.cli.shared.checkpoints import FOLDER, check_writable, find
+    from charrnn.cli.shared.devices import choose
+    from charrnn.cli.shared.terminal import field, progress
+    from charrnn.cli.shared.texts import locate_all, read_fitted_on, read_for
+    from charrnn.report.page import write
+    from charrnn.report.view.report import View, render
+    from charrnn.report.view.text import characters_of
+    from charrnn.scoring.compare.rows import held_out
+    from charrnn.scoring.probes.analyze import look_inside
     from charrnn.scoring.probes.predictions import predictions
-    from charrnn.training.history import history_path, read_history
+    from charrnn.training.monitor.history import history_path, read_history
 
     where = choose(device)
     model = load(find(checkpoint) if checkpoint else newest(FOLDER), where)
@@ -122,7 +122,7 @@ def _page_path(out: str | None, model: Checkpoint, force: bool) -> Path:
     Raises:
         UsageError: that is a folder, or a file that is no page.
     """
-    from charrnn.report.pages import is_page
+    from charrnn.report.page import is_page
 
     path = Path(out) if out else model.path.with_name(f"{model.name}{SUFFIX}")
     if path.is_dir() or (out and out.endswith(("/", "\\"))):
@@ -136,7 +136,7 @@ def _network_of(model: Checkpoint) -> tuple[RecurrentModel | None, str]:
     """The network to look into, if there is one, and what to say where it is not all of the model."""
     from charrnn.checkpoint import taken_apart
     from charrnn.models.ensemble import EnsembleModel
-    from charrnn.models.recurrent import RecurrentModel
+    from charrnn.models.rnn.model import RecurrentModel
 
     said = []
     one: object = model.model
@@ -156,9 +156,9 @@ def _compared(model: Checkpoint, corpus: Corpus, part: HeldOut, where: torch.dev
     from dataclasses import replace
 
     from charrnn.checkpoint import checkpoints_in
-    from charrnn.cli.checkpoints import FOLDER
-    from charrnn.cli.compare_models import fitted_ngrams, fitted_on, others_like, with_parts
-    from charrnn.cli.compare_rows import Measuring
+    from charrnn.cli.compare.models import fitted_ngrams, fitted_on, others_like, with_parts
+    from charrnn.cli.compare.rows import Measuring
+    from charrnn.cli.shared.checkpoints import FOLDER
     from charrnn.config import SamplingConfig
 
     others = others_like(model, checkpoints_in(FOLDER), where)

@@ -13,13 +13,13 @@ from charrnn.config import CELLS, SamplingConfig, TrainingConfig
 from charrnn.lab.experiment import COLOURS, Bench, Result, Row, caption, held_out, text_in_words, title
 from charrnn.lab.machine import machine
 from charrnn.lab.networks import new_network, sized
-from charrnn.models.recurrent import RecurrentModel
+from charrnn.models.rnn.model import RecurrentModel
 from charrnn.report.pictures import legend, new_figure
 from charrnn.sampling.generate import generate
 from charrnn.scoring.evaluate import evaluate
-from charrnn.text.streams import Streams
+from charrnn.text.batches import Streams
 from charrnn.training.loop import Training
-from charrnn.training.precision import dtype_of
+from charrnn.training.optim.precision import dtype_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -20,13 +20,13 @@ from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.lab.experiment import COLOURS, Bench, Result, Row, caption, plain_numbers, title
 from charrnn.lab.machine import machine
 from charrnn.lab.networks import new_network
-from charrnn.models.cells import Cell, make_cell
 from charrnn.models.kernels.gated_scan import gated_scan_reference
+from charrnn.models.rnn.cells import Cell, make_cell
 from charrnn.report.pictures import INK, SERIES, legend, new_figure
-from charrnn.training.memory import kept_memory
-from charrnn.training.precision import dtype_of
-from charrnn.training.steps import take_step
-from charrnn.training.updates import Updates
+from charrnn.training.allocator import kept_memory
+from charrnn.training.optim.optimizer import Updates
+from charrnn.training.optim.precision import dtype_of
+from charrnn.training.step import take_step
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

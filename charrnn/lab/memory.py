@@ -14,14 +14,14 @@ from torch import Tensor
 from charrnn.config import CELLS, TrainingConfig
 from charrnn.lab.experiment import COLOURS, Bench, Result, Row, caption, plain_numbers, title
 from charrnn.lab.networks import new_network, sized
-from charrnn.models.recurrent import RecurrentModel
+from charrnn.models.rnn.model import RecurrentModel
 from charrnn.report.pictures import INK, legend, new_figure
-from charrnn.text.streams import IGNORED
-from charrnn.training.memory import kept_memory
-from charrnn.training.precision import dtype_of
-from charrnn.training.schedule import learning_rate
-from charrnn.training.steps import take_step
-from charrnn.training.updates import Updates
+from charrnn.text.batches import IGNORED
+from charrnn.training.allocator import kept_memory
+from charrnn.training.optim.optimizer import Updates
+from charrnn.training.optim.precision import dtype_of
+from charrnn.training.optim.schedule import learning_rate
+from charrnn.training.step import take_step
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,8 +6,8 @@ import torch
 
 from charrnn.config import ModelConfig
 from charrnn.errors import UsageError
-from charrnn.models.recurrent import RecurrentModel
-from charrnn.training.recipes import weights_of
+from charrnn.models.rnn.model import RecurrentModel
+from charrnn.training.budget.auto_config import weights_of
 
 SLACK = 0.02
 """Share of the parameters by which networks of the same size may differ from it."""

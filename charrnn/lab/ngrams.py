@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from charrnn.config import NgramConfig, SamplingConfig
 from charrnn.lab.experiment import Bench, Result, Row, caption, held_out, text_in_words, title
-from charrnn.models.ngram.fitting import fit_ngram
+from charrnn.models.ngram.fit import fit_ngram
 from charrnn.report.pictures import INK, SERIES, legend, new_figure
 from charrnn.sampling.generate import generate
 from charrnn.scoring.evaluate import evaluate

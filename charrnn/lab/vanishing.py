@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from charrnn.config import CELLS, ModelConfig, TrainingConfig
 from charrnn.lab.experiment import COLOURS, Bench, Result, Row, caption, held_out, text_in_words, title
 from charrnn.lab.networks import new_network
-from charrnn.models.recurrent import RecurrentModel
+from charrnn.models.rnn.model import RecurrentModel
 from charrnn.report.pictures import legend, new_figure
 from charrnn.scoring.evaluate import Score
 from charrnn.scoring.probes.gradients import input_gradients
-from charrnn.text.streams import Streams
+from charrnn.text.batches import Streams
 from charrnn.training.loop import train
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from charrnn.config import ModelConfig
 from charrnn.models.blend import BlendStepper
 from charrnn.models.language_model import State
-from charrnn.models.recurrent import RecurrentModel
-from charrnn.models.stepping import Stepper
+from charrnn.models.rnn.model import RecurrentModel
+from charrnn.models.stepper import Stepper
 
 
 class EnsembleModel(nn.Module):

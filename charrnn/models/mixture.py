@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from charrnn.models.blend import normal
 from charrnn.models.ensemble import Network
 from charrnn.models.language_model import LanguageModel, State
-from charrnn.models.stepping import Logits, Stepper, Tokens, stepper
+from charrnn.models.stepper import Logits, Stepper, Tokens, stepper
 
 GATE_SIZE = 16
 LEAST = -15.0

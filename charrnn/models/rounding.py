@@ -12,12 +12,12 @@ from torch import Tensor
 from charrnn.errors import ModelError
 from charrnn.models.blend import BlendModel
 from charrnn.models.ensemble import EnsembleModel
-from charrnn.models.kernels.network import PackedNetwork
+from charrnn.models.kernels.native_network import PackedNetwork
 from charrnn.models.language_model import LanguageModel, State
 from charrnn.models.mixture import MixtureModel, MixtureStepper
-from charrnn.models.packing import PackedStepper, packed, read
-from charrnn.models.recurrent import RecurrentModel
-from charrnn.models.stepping import Stepper, stepper
+from charrnn.models.rnn.model import RecurrentModel
+from charrnn.models.rnn.native import PackedStepper, packed, read
+from charrnn.models.stepper import Stepper, stepper
 
 
 def rounded(model: LanguageModel) -> LanguageModel:

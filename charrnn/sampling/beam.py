@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from charrnn.config import SamplingConfig
 from charrnn.errors import ModelError
 from charrnn.models.language_model import LanguageModel
-from charrnn.models.stepping import stepper
-from charrnn.sampling.decoding import allowed_by, checked_scores, masked
+from charrnn.models.stepper import stepper
 from charrnn.sampling.filters import Scores
-from charrnn.sampling.marks import Mark
+from charrnn.sampling.sampler import allowed_by, checked_scores, masked
+from charrnn.sampling.sequence import Text
+from charrnn.sampling.state import Mark
 from charrnn.sampling.stopping import Match, Stops
-from charrnn.sampling.texts import Text
 from charrnn.text.documents import Documents
 from charrnn.text.vocabulary import Vocabulary
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from charrnn.config import SamplingConfig
 from charrnn.models.language_model import LanguageModel
-from charrnn.sampling.marks import Mark, read_on
-from charrnn.sampling.writing import Writing
+from charrnn.sampling.batch import Writing
+from charrnn.sampling.state import Mark, read_on
 from charrnn.text.documents import Documents
 from charrnn.text.vocabulary import Vocabulary
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from charrnn.models.language_model import LanguageModel, State, next_log_probs
-from charrnn.sampling.marks import Mark
+from charrnn.sampling.state import Mark
 from charrnn.text.documents import Documents
 from charrnn.text.vocabulary import Vocabulary
 

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from charrnn.checkpoint import Checkpoint
 from charrnn.config import CorpusConfig
 from charrnn.errors import ModelError, TextError
-from charrnn.scoring.compare import json_of
+from charrnn.scoring.compare.rows import json_of
 from charrnn.scoring.evaluate import Score, evaluate, facts_of
+from charrnn.scoring.held_out import LEAST, Unseen, held_out_from, unseen_in
 from charrnn.scoring.surprisal import Progress
-from charrnn.scoring.unseen import LEAST, Unseen, held_out_from, unseen_in
 from charrnn.text.corpus import Corpus
 from charrnn.text.documents import Documents
 from charrnn.text.vocabulary import Vocabulary

@@ -17,8 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from charrnn.checkpoint.metadata import ScoreFacts
 from charrnn.errors import ModelError, TextError
-from charrnn.facts import ScoreFacts
 from charrnn.models.kernels.pace import pace_for
 from charrnn.models.language_model import LanguageModel, ScoresOnline, next_log_probs
 from charrnn.scoring.surprisal import PIECE, Progress, log_prob_pieces

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.models.ngram.suffixes import ContextIndex, Ints
+from charrnn.models.ngram.longest.suffix_array import ContextIndex, Ints
 from charrnn.scoring.words import Words, letters_of
 from charrnn.text.vocabulary import Vocabulary
 

@@ -14,9 +14,9 @@ from torch import nn
 
 from charrnn.checkpoint import Model
 from charrnn.models.language_model import ScoresOnline
-from charrnn.models.ngram.fitting import Counted
+from charrnn.models.ngram.fit import Counted
 from charrnn.models.ngram.model import NgramModel
-from charrnn.scoring.dynamic import DynamicEvaluation
+from charrnn.scoring.dynamic_evaluation import DynamicEvaluation
 from charrnn.scoring.evaluate import Score, facts_of
 from charrnn.scoring.surprisal import Progress
 

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from charrnn.config import CorpusConfig
 from charrnn.errors import TextError
+from charrnn.text.decode import Reading, check_encoding
 from charrnn.text.documents import Documents
-from charrnn.text.normalizing import separator_of
-from charrnn.text.reading import Reading, check_encoding
+from charrnn.text.normalize import separator_of
 from charrnn.text.sources import NO_ROOM, Source, changed, described, sources_of, stem_of
 from charrnn.text.vocabulary import UNKNOWN_CHARACTER, Vocabulary, name_of
 

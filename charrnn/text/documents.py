@@ -16,8 +16,8 @@ from torch import Tensor
 
 from charrnn.config import CorpusConfig
 from charrnn.errors import TextError
-from charrnn.text.normalizing import separator_of
-from charrnn.text.streams import IGNORED, Streams
+from charrnn.text.batches import IGNORED, Streams
+from charrnn.text.normalize import separator_of
 from charrnn.text.vocabulary import Vocabulary
 
 PIECE = 1 << 22

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from charrnn.errors import ProcessError, UsageError
-from charrnn.models.recurrent import RecurrentModel
+from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.evaluate import Score
 
 LOST = ("connection", "socket", "peer", "gloo", "nccl", "timed out")

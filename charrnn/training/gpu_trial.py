@@ -20,12 +20,12 @@ from torch import Tensor
 from charrnn.config import CELLS, OPTIMIZERS, ModelConfig, TrainingConfig
 from charrnn.models.kernels.gated_scan import gated_scan, gated_scan_reference
 from charrnn.models.kernels.scan import scan, scan_reference
-from charrnn.models.recorded import AHEAD, UNRECORDED, RecordedStepper
-from charrnn.models.recurrent import RecurrentModel
-from charrnn.models.stepping import Logits, PlainStepper, TemperedDraw, Tokens
-from charrnn.training.precision import dtype_of
-from charrnn.training.steps import RecordedSteps, take_step
-from charrnn.training.updates import Updates
+from charrnn.models.rnn.cuda_graph import AHEAD, UNRECORDED, RecordedStepper
+from charrnn.models.rnn.model import RecurrentModel
+from charrnn.models.stepper import Logits, PlainStepper, TemperedDraw, Tokens
+from charrnn.training.optim.optimizer import Updates
+from charrnn.training.optim.precision import dtype_of
+from charrnn.training.step import RecordedSteps, take_step
 
 VOCAB_SIZE = 65
 STEPS = 8
@@ -154,7 +154,7 @@ def _distance(one: RecurrentModel, other: RecurrentModel) -> float:
 
 
 class _Numbers(TemperedDraw):
-    """Draws by numbers of a generator, as `sampling/decoding.py` does."""
+    """Draws by numbers of a generator, as `sampling/sampler.py` does."""
 
     def __init__(self, texts: int) -> None:
         self.temperature, self.random = 0.8, np.random.default_rng(0).random((texts, UNRECORDED + TRIED + AHEAD))

@@ -20,20 +20,20 @@ from charrnn.config import TrainingConfig, parse_replanned
 from charrnn.errors import DivergedError
 from charrnn.models.kernels.pace import Pace, fixed_pace, pace_for
 from charrnn.models.language_model import State
-from charrnn.models.recurrent import RecurrentModel
+from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.evaluate import Score, evaluate
 from charrnn.scoring.surprisal import Progress
+from charrnn.text.batches import Streams
 from charrnn.text.documents import Documents
-from charrnn.text.streams import Streams
-from charrnn.training.clock import Clock
+from charrnn.training.allocator import kept_memory
+from charrnn.training.budget.clock import Clock
 from charrnn.training.distributed import Ranks, told
-from charrnn.training.exchange import Step, Stop
-from charrnn.training.memory import kept_memory
-from charrnn.training.precision import dtype_of
-from charrnn.training.randomness import put_back, random_state
-from charrnn.training.schedule import DEFAULT_STEPS, DEFAULT_VALIDATE_EVERY, Plan, learning_rate
-from charrnn.training.steps import TakeStep, begun_anew, steps_of
-from charrnn.training.updates import Updates, tensor_of
+from charrnn.training.events import Step, Stop
+from charrnn.training.optim.optimizer import Updates, tensor_of
+from charrnn.training.optim.precision import dtype_of
+from charrnn.training.optim.schedule import DEFAULT_STEPS, DEFAULT_VALIDATE_EVERY, Plan, learning_rate
+from charrnn.training.state.rng_state import put_back, random_state
+from charrnn.training.step import TakeStep, begun_anew, steps_of
 
 CHECKED_EVERY = 50
 """Steps after which the loss is looked at: a GPU must be waited for."""

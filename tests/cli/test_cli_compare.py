@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from program import SMALL, TEXT, Charrnn
 
-from charrnn.cli.novelty_display import bars, show_curve
+from charrnn.cli.shared.novelty import bars, show_curve
 from charrnn.scoring.novelty import Novelty
 
 QUICK = ("--length", 5, "--novelty-length", 0)
@@ -229,7 +229,7 @@ def test_a_table_with_baselines_says_what_they_are(charrnn: Charrnn, models: Pat
 
 
 def test_of_a_long_text_only_the_best_counts(charrnn: Charrnn, models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charrnn.cli.compare_models.MOST_COUNTED", 1000)
+    monkeypatch.setattr("charrnn.cli.compare.models.MOST_COUNTED", 1000)
     result = charrnn("compare", "text-lstm", *QUICK, "--json")
     assert sorted(row["kind"] for row in json.loads(result.text)) == ["mixture", "ngram", "recurrent"]
     assert "mkn, ml: not counted, for the training part has 1,530 characters; --baselines all counts" in result.err

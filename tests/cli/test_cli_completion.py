@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from program import Charrnn
 
-from charrnn.cli.completion import COMPLETE
-from charrnn.cli.examples import EXAMPLES
 from charrnn.cli.main import make_command
+from charrnn.cli.shared.examples import EXAMPLES
+from charrnn.cli.shared.shell_completion import COMPLETE
 
 
 @pytest.mark.parametrize(

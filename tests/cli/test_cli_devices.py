@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from charrnn.cli import devices, train_again
-from charrnn.cli.processes import is_told
+from charrnn.cli.shared import devices
+from charrnn.cli.shared.processes import is_told
+from charrnn.cli.train import again as train_again
 from charrnn.errors import DeviceError, RecordingError, UsageError, is_out_of_memory
 
 

@@ -10,8 +10,8 @@ from program import SMALL, TEXT, Charrnn, Outcome
 
 from charrnn import __version__
 from charrnn.checkpoint import load
-from charrnn.training import advice as advising
-from charrnn.training import speed
+from charrnn.training.budget import estimate as advising
+from charrnn.training.budget import speed
 
 FRENCH = "Où est-il ? Déjà à l'été, dans le café.\n"
 

@@ -125,5 +125,5 @@ def test_too_little_memory_is_one_line(charrnn: Charrnn, monkeypatch: pytest.Mon
     def read(*_: object) -> None:
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 16 TB")
 
-    monkeypatch.setattr("charrnn.cli.texts.read", read)
+    monkeypatch.setattr("charrnn.cli.shared.texts.read", read)
     assert charrnn("ngram", "text.txt").failed_with(1, "not enough memory; say a smaller --hidden")

@@ -11,7 +11,7 @@ from filelock import FileLock
 from program import SMALL, Charrnn
 
 from charrnn.checkpoint import load
-from charrnn.cli.checkpoints import reserved
+from charrnn.cli.shared.checkpoints import reserved
 from charrnn.errors import CheckpointError
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from charrnn.cli.terminal import bar, console, field, one_line, print_json, progress, quoted, say, visible
+from charrnn.cli.shared.terminal import bar, console, field, one_line, print_json, progress, quoted, say, visible
 
 HARMFUL = "\x1b[31m\x07\x08\r\x00\x9b\x7f\u202e\udcff\ue000"
 

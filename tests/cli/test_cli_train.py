@@ -13,9 +13,9 @@ from processes import start
 from program import SMALL, TEXT, Charrnn
 
 from charrnn.checkpoint import load
-from charrnn.models.recurrent import RecurrentModel
-from charrnn.training.clock import Clock
-from charrnn.training.schedule import Plan
+from charrnn.models.rnn.model import RecurrentModel
+from charrnn.training.budget.clock import Clock
+from charrnn.training.optim.schedule import Plan
 
 
 def test_it_trains_and_keeps_the_best_and_the_last(charrnn: Charrnn, folder: Path) -> None:
@@ -130,8 +130,8 @@ def test_the_line_that_repeats_a_run_does(
         return number + 9 if is_changed and not plan.earlier and number > begun + 1 else None
 
     monkeypatch.setattr(Clock, "refit", refit)
-    monkeypatch.setattr("charrnn.training.recipes.CPU_MINUTES", 0.02)
-    monkeypatch.setattr("charrnn.training.recipes.MOST_EPOCHS", 1e9)
+    monkeypatch.setattr("charrnn.training.budget.auto_config.CPU_MINUTES", 0.02)
+    monkeypatch.setattr("charrnn.training.budget.auto_config.MOST_EPOCHS", 1e9)
     shown = charrnn("train", "text.txt", "--hidden", 8, "--layers", 1).err
     assert ("this machine has become" in shown) == is_changed
     options = re.findall("`(--steps [^`]+)` repeats this run", shown)[-1]
@@ -148,7 +148,7 @@ def test_the_line_that_repeats_a_run_does(
 
 def test_more_minutes_than_a_short_text_is_worth(charrnn: Charrnn, monkeypatch: pytest.MonkeyPatch) -> None:
     """They once were "say at most one of them": such a text is read so many times at most, and not for the minutes."""
-    monkeypatch.setattr("charrnn.training.recipes.MOST_EPOCHS", 0.01)
+    monkeypatch.setattr("charrnn.training.budget.auto_config.MOST_EPOCHS", 0.01)
     result = charrnn("train", "text.txt", "--hidden", 8, "--minutes", 0.02)
     assert result.status == 0, result.err
     assert "less than that: 0.01 readings of the text" in result.err

@@ -9,7 +9,7 @@ import torch
 from program import SMALL, TEXT, Charrnn
 
 from charrnn.checkpoint import Checkpoint, load
-from charrnn.models.recurrent import RecurrentModel
+from charrnn.models.rnn.model import RecurrentModel
 
 
 def checkpoint(folder: Path, name: str) -> Checkpoint:

@@ -11,17 +11,17 @@ from program import SMALL, Charrnn
 
 from charrnn.checkpoint import load, load_ongoing
 from charrnn.config import ModelConfig, TrainingConfig
-from charrnn.models.recurrent import RecurrentModel
+from charrnn.models.rnn.model import RecurrentModel
+from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
-from charrnn.text.streams import Streams
-from charrnn.training import recording
-from charrnn.training.exchange import Step
-from charrnn.training.history import Record, read_history
-from charrnn.training.keeping import Keeper
+from charrnn.training.events import Step
 from charrnn.training.loop import Training
-from charrnn.training.recording import Recorder
-from charrnn.training.schedule import Plan
-from charrnn.training.watching import Look
+from charrnn.training.monitor import recording
+from charrnn.training.monitor.history import Record, read_history
+from charrnn.training.monitor.monitor import Look
+from charrnn.training.monitor.recording import Recorder
+from charrnn.training.optim.schedule import Plan
+from charrnn.training.state.checkpoints import Keeper
 
 HISTORY = Path("checkpoints/text-lstm.jsonl")
 

@@ -10,13 +10,13 @@ import torch
 from program import SMALL, Charrnn
 from rich.console import Console
 
-from charrnn.cli.sparkline import Curve, held, scale_of, sparkline
-from charrnn.cli.train_live import TrainLive
+from charrnn.cli.shared.sparkline import Curve, held, scale_of, sparkline
+from charrnn.cli.train.live import TrainLive
 from charrnn.scoring.evaluate import Score
-from charrnn.training.exchange import Step
-from charrnn.training.history import Record
-from charrnn.training.schedule import Plan
-from charrnn.training.watching import Look
+from charrnn.training.events import Step
+from charrnn.training.monitor.history import Record
+from charrnn.training.monitor.monitor import Look
+from charrnn.training.optim.schedule import Plan
 
 PLAN = Plan(100, 25, 170)
 

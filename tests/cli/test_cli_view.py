@@ -17,10 +17,11 @@ from charrnn.checkpoint import load, save
 from charrnn.models.ensemble import EnsembleModel
 from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.model import NgramModel
-from charrnn.models.recurrent import RecurrentModel
-from charrnn.report import view, view_text
+from charrnn.models.rnn.model import RecurrentModel
+from charrnn.report.view import report as view
+from charrnn.report.view import text as view_text
 from charrnn.scoring.probes.traces import Trace
-from charrnn.training.history import History, Record, history_path
+from charrnn.training.monitor.history import History, Record, history_path
 
 SHOWN = ("--length", "60")
 

@@ -7,7 +7,7 @@ from program import Charrnn
 from rich.console import Console
 from rich.table import Table
 
-from charrnn.cli import terminal
+from charrnn.cli.shared import terminal
 
 
 def table() -> Table:

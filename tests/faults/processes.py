@@ -14,7 +14,7 @@ from pathlib import Path
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
-    ["charrnn.cli.main", "charrnn.training.several", "charrnn.cli.train_display", "torch._dynamo"]
+    ["charrnn.cli.main", "charrnn.training.ensemble", "charrnn.cli.train.console", "torch._dynamo"]
 )
 """PyTorch's optimizers load the last one at first use, which takes longer than a training of a test."""
 LONGEST = 60.0

@@ -17,19 +17,19 @@ from torch import Tensor
 
 from charrnn.checkpoint import KEY, last_path, load, save
 from charrnn.checkpoint.checksums import CHECKSUM, metadata_of, of_tensors
+from charrnn.checkpoint.metadata import Facts, TextFacts
 from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, TrainingConfig
 from charrnn.errors import CheckpointError
-from charrnn.facts import Facts, TextFacts
 from charrnn.models.ensemble import EnsembleModel
 from charrnn.models.mixture import MixtureModel
-from charrnn.models.ngram.fitting import fit_ngram
+from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.ngram.model import NgramModel
-from charrnn.models.recurrent import RecurrentModel
+from charrnn.models.rnn.model import RecurrentModel
+from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus, read_corpus
-from charrnn.text.streams import Streams
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.training.keeping import Keeper
-from charrnn.training.several import train_all
+from charrnn.training.ensemble import train_all
+from charrnn.training.state.checkpoints import Keeper
 
 TEXT = "to be or not to be, that is the question\n" * 12
 VOCABULARY = Vocabulary(sorted(set(TEXT)))

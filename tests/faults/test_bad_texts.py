@@ -237,7 +237,7 @@ def test_100_000_different_characters(charrnn: Charrnn, folder: Path) -> None:
 def test_memory_for_many_characters_is_told_before(
     charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("charrnn.cli.train_display.MUCH_MEMORY", 0.05)
+    monkeypatch.setattr("charrnn.cli.train.console.MUCH_MEMORY", 0.05)
     (folder / "many.txt").write_text(MANY[:3000], encoding="utf-8")
     shown = charrnn("train", "many.txt", *SMALL).err
     assert "memory      about 0.2 GB, for 2,048 characters a step times 3,000 different ones; --bytes, which" in shown

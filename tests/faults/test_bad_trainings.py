@@ -11,11 +11,11 @@ from spoiling import QUICK, Edit, at, changed, corpus_in, put, refusal, set_to, 
 from torch import Tensor
 
 from charrnn.checkpoint import load_ongoing
-from charrnn.models.recurrent import RecurrentModel
-from charrnn.text.streams import Streams
-from charrnn.training.keeping import Keeper
+from charrnn.models.rnn.model import RecurrentModel
+from charrnn.text.batches import Streams
 from charrnn.training.loop import Training
-from charrnn.training.resuming import open_training
+from charrnn.training.state.checkpoints import Keeper
+from charrnn.training.state.resume import open_training
 
 Header = dict[str, Any]
 Tensors = dict[str, Tensor]

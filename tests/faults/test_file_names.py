@@ -10,7 +10,7 @@ import pytest
 from program import SMALL, TEXT, Charrnn
 
 from charrnn.checkpoint import load
-from charrnn.cli.terminal import quoted
+from charrnn.cli.shared.terminal import quoted
 
 NAMES = {
     "space": "two  words.txt",
@@ -86,8 +86,8 @@ def test_the_line_that_goes_on_can_be_pasted(
     charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """With a name for the checkpoint that is as odd as that of the text."""
-    from charrnn.cli.signals import SignalStop
-    from charrnn.cli.train_display import TrainDisplay
+    from charrnn.cli.train.console import TrainDisplay
+    from charrnn.cli.train.signals import SignalStop
 
     (folder / name).write_text(TEXT, encoding="utf-8")
     out = f"./{name}".replace("\udce9", "é")

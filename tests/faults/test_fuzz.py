@@ -24,16 +24,16 @@ from charrnn.config import SamplingConfig
 from charrnn.errors import CharRNNError, CheckpointError
 from charrnn.models.language_model import next_log_probs
 from charrnn.models.ngram import model as ngram
-from charrnn.models.recurrent import RecurrentModel
-from charrnn.models.stepping import stepper
-from charrnn.sampling.decoding import Tempered
+from charrnn.models.rnn.model import RecurrentModel
+from charrnn.models.stepper import stepper
 from charrnn.sampling.generate import generate
-from charrnn.sampling.randomness import Uniforms
+from charrnn.sampling.rng import Uniforms
+from charrnn.sampling.sampler import Tempered
+from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
-from charrnn.text.streams import Streams
-from charrnn.training.keeping import Keeper
 from charrnn.training.loop import Training
-from charrnn.training.resuming import open_training
+from charrnn.training.state.checkpoints import Keeper
+from charrnn.training.state.resume import open_training
 
 SECONDS = 20
 """For one file; a hundredth is usual."""

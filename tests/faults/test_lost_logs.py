@@ -103,7 +103,7 @@ def test_a_scheduler_may_ask_for_a_save(folder: Path) -> None:
 
 BEGUN = """
 import sys
-from charrnn.cli import interrupts
+from charrnn.cli.shared import interrupts
 interrupts.install()
 print("begun", flush=True)
 from charrnn.__main__ import main

@@ -6,7 +6,7 @@ from torch import nn
 
 from charrnn.lab.experiment import Bench
 from charrnn.lab.length import CELLS, OURS, SIZES, SteppedMinGRU, TorchLayer, WrittenOutGRU, run
-from charrnn.models.cells import GRU, MinGRU
+from charrnn.models.rnn.cells import GRU, MinGRU
 
 B, T, D, H = 2, 5, 3, 4
 

@@ -23,8 +23,8 @@ from charrnn.lab.memory import (
     measure,
     run,
 )
-from charrnn.models.recurrent import RecurrentModel
-from charrnn.text.streams import IGNORED
+from charrnn.models.rnn.model import RecurrentModel
+from charrnn.text.batches import IGNORED
 
 
 def test_symbols_are_asked_for_after_the_distance() -> None:

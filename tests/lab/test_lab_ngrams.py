@@ -6,7 +6,7 @@ import pytest
 from charrnn.config import NgramConfig
 from charrnn.lab.experiment import Bench
 from charrnn.lab.ngrams import SIZES, SMOOTHINGS, best_floor, floored_bits, run
-from charrnn.models.ngram.fitting import fit_ngram
+from charrnn.models.ngram.fit import fit_ngram
 from charrnn.scoring.evaluate import evaluate
 from charrnn.scoring.novelty import TrainingText
 from charrnn.scoring.surprisal import surprisals

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from charrnn import config
 from charrnn.errors import UsageError
-from charrnn.models.cells import CELLS, Cell, make_cell
+from charrnn.models.rnn.cells import CELLS, Cell, make_cell
 
 B, T, D, H = 3, 7, 5, 4
 

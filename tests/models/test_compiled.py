@@ -10,7 +10,8 @@ import pytest
 import torch
 from processes import run_together
 
-from charrnn.models.kernels import compiled, notices
+from charrnn.models.kernels import build as compiled
+from charrnn.models.kernels import notices
 from charrnn.models.kernels.scan import scan
 
 found_anew = compiled._found.__wrapped__

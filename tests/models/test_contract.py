@@ -7,15 +7,15 @@ import pytest
 import torch
 
 from charrnn.checkpoint import Model, load, save
+from charrnn.checkpoint.metadata import Facts, TextFacts
 from charrnn.config import CELLS, SMOOTHINGS, CorpusConfig, ModelConfig, NgramConfig
-from charrnn.facts import Facts, TextFacts
 from charrnn.models.ensemble import make_network
 from charrnn.models.language_model import LanguageModel, State, next_log_probs
 from charrnn.models.mixture import MixtureModel
-from charrnn.models.ngram.fitting import fit_ngram
+from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.ngram.model import NgramModel
-from charrnn.models.recurrent import RecurrentModel
-from charrnn.models.stepping import stepper
+from charrnn.models.rnn.model import RecurrentModel
+from charrnn.models.stepper import stepper
 from charrnn.text.vocabulary import Vocabulary
 
 V, B, T = 6, 3, 20

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from charrnn.models.kernels import compiled
+from charrnn.models.kernels import build as compiled
 from charrnn.models.kernels.gated_scan import gated_scan, gated_scan_reference
 
 

@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 
 from charrnn.config import CELLS, ModelConfig
-from charrnn.models.kernels import compiled
-from charrnn.models.kernels.network import MOST_TABLE_ROWS
-from charrnn.models.packing import PackedStepper, packed
-from charrnn.models.recurrent import RecurrentModel
-from charrnn.models.stepping import PlainStepper, stepper
+from charrnn.models.kernels import build as compiled
+from charrnn.models.kernels.native_network import MOST_TABLE_ROWS
+from charrnn.models.rnn.model import RecurrentModel
+from charrnn.models.rnn.native import PackedStepper, packed
+from charrnn.models.stepper import PlainStepper, stepper
 
 needs_compiler = pytest.mark.skipif(compiled.library() is None, reason="no C compiler with OpenMP")
 SHAPES = {

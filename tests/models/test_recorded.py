@@ -6,12 +6,12 @@ import torch
 
 from charrnn.config import CELLS, ModelConfig
 from charrnn.errors import ModelError
-from charrnn.models import recorded
-from charrnn.models.recorded import RecordedStepper
-from charrnn.models.recurrent import RecurrentModel
-from charrnn.models.stepping import Logits, PlainStepper, Tokens
-from charrnn.sampling.decoding import Tempered
-from charrnn.sampling.randomness import Uniforms
+from charrnn.models.rnn import cuda_graph as recorded
+from charrnn.models.rnn.cuda_graph import RecordedStepper
+from charrnn.models.rnn.model import RecurrentModel
+from charrnn.models.stepper import Logits, PlainStepper, Tokens
+from charrnn.sampling.rng import Uniforms
+from charrnn.sampling.sampler import Tempered
 
 V, B = 11, 3
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from charrnn.models.kernels import compiled
+from charrnn.models.kernels import build as compiled
 from charrnn.models.kernels.recurrence import Core, recurrence, recurrence_reference
 
 needs_compiler = pytest.mark.skipif(compiled.library() is None, reason="no C compiler with OpenMP")

@@ -8,14 +8,14 @@ from torch import Tensor, nn
 from charrnn.config import CELLS, ModelConfig, NgramConfig
 from charrnn.errors import ModelError
 from charrnn.models.ensemble import make_network
-from charrnn.models.kernels import compiled
+from charrnn.models.kernels import build as compiled
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.mixture import MixtureModel
-from charrnn.models.ngram.fitting import fit_ngram
+from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.ngram.model import NgramModel
-from charrnn.models.recurrent import RecurrentModel
+from charrnn.models.rnn.model import RecurrentModel
 from charrnn.models.rounding import rounded
-from charrnn.models.stepping import stepper
+from charrnn.models.stepper import stepper
 
 pytestmark = pytest.mark.skipif(compiled.library() is None, reason="no C compiler with OpenMP")
 V, B, T = 11, 9, 12

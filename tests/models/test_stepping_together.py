@@ -6,11 +6,11 @@ import torch
 
 from charrnn.config import ModelConfig, NgramConfig
 from charrnn.models.ensemble import EnsembleModel, make_network
-from charrnn.models.kernels import compiled
+from charrnn.models.kernels import build as compiled
 from charrnn.models.mixture import MixtureModel
-from charrnn.models.ngram.fitting import fit_ngram
+from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.ngram.model import NgramModel
-from charrnn.models.stepping import PlainStepper, stepper
+from charrnn.models.stepper import PlainStepper, stepper
 
 needs_compiler = pytest.mark.skipif(compiled.library() is None, reason="no C compiler with OpenMP")
 KINDS = ["ensemble", "mixture"]

@@ -9,11 +9,11 @@ import torch
 from charrnn.config import ModelConfig, NgramConfig, SamplingConfig
 from charrnn.errors import ModelError
 from charrnn.models.language_model import LanguageModel
-from charrnn.models.ngram.fitting import fit_ngram
-from charrnn.models.recurrent import RecurrentModel
+from charrnn.models.ngram.fit import fit_ngram
+from charrnn.models.rnn.model import RecurrentModel
 from charrnn.sampling.beam import Found, beam_search
 from charrnn.sampling.likelihood import log_probs_of
-from charrnn.sampling.marks import Mark, read_on
+from charrnn.sampling.state import Mark, read_on
 from charrnn.text.vocabulary import Vocabulary
 
 LETTERS = Vocabulary("\nabc")

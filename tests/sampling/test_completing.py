@@ -10,14 +10,14 @@ import torch
 from charrnn.config import CompletionConfig, ModelConfig, NgramConfig
 from charrnn.errors import ModelError, TextError, UsageError
 from charrnn.models.language_model import LanguageModel
-from charrnn.models.ngram.fitting import fit_ngram
+from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.ngram.model import NgramModel
-from charrnn.models.recurrent import RecurrentModel
-from charrnn.sampling import completing
-from charrnn.sampling.completing import Completing, Completion, usual_line
+from charrnn.models.rnn.model import RecurrentModel
+from charrnn.sampling import complete as completing
+from charrnn.sampling.complete import Completing, Completion, usual_line
 from charrnn.sampling.generate import generate
 from charrnn.sampling.likelihood import log_probs_of
-from charrnn.sampling.marks import Mark
+from charrnn.sampling.state import Mark
 from charrnn.text.vocabulary import Vocabulary
 
 LINES = "one\teins\ntwo\tzwei\nthree\tdrei\nfour\tvier\nelephant\tElefant\na\tein\n"

@@ -5,9 +5,9 @@ import pytest
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import ModelError, UsageError
-from charrnn.models.stepping import Draw, Logits
-from charrnn.sampling.decoding import make_draw
-from charrnn.sampling.randomness import Uniforms
+from charrnn.models.stepper import Draw, Logits
+from charrnn.sampling.rng import Uniforms
+from charrnn.sampling.sampler import make_draw
 from charrnn.text.vocabulary import Vocabulary
 
 P = np.array([[0.5, 0.3, 0.15, 0.05]])

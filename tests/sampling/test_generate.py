@@ -7,9 +7,9 @@ import torch
 from charrnn.config import ModelConfig, NgramConfig, SamplingConfig
 from charrnn.errors import TextError
 from charrnn.models.language_model import LanguageModel
-from charrnn.models.ngram.fitting import fit_ngram
-from charrnn.models.recurrent import RecurrentModel
-from charrnn.sampling import marks
+from charrnn.models.ngram.fit import fit_ngram
+from charrnn.models.rnn.model import RecurrentModel
+from charrnn.sampling import state as marks
 from charrnn.sampling.generate import generate
 from charrnn.text.vocabulary import Vocabulary
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from charrnn.sampling.randomness import BLOCK, Uniforms
+from charrnn.sampling.rng import BLOCK, Uniforms
 
 
 def test_a_number_depends_on_seed_and_place_alone() -> None:

@@ -7,13 +7,13 @@ import torch
 from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, SamplingConfig
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.mixture import MixtureModel
-from charrnn.models.ngram.fitting import fit_ngram
+from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.ngram.model import NgramModel
-from charrnn.models.recurrent import RecurrentModel
+from charrnn.models.rnn.model import RecurrentModel
+from charrnn.sampling.batch import Writing
 from charrnn.sampling.generate import begin, generate
 from charrnn.sampling.likelihood import log_probs_of
-from charrnn.sampling.marks import Mark, read_again, read_on
-from charrnn.sampling.writing import Writing
+from charrnn.sampling.state import Mark, read_again, read_on
 from charrnn.text.documents import Documents
 from charrnn.text.vocabulary import Vocabulary
 

@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from charrnn.checkpoint import Checkpoint, Model
+from charrnn.checkpoint.metadata import Facts, TextFacts
 from charrnn.config import ModelConfig, NgramConfig
-from charrnn.facts import Facts, TextFacts
 from charrnn.models.language_model import next_log_probs
-from charrnn.models.ngram.fitting import fit_ngram
-from charrnn.models.recurrent import RecurrentModel
-from charrnn.scoring.baselines import Blend, missing
-from charrnn.scoring.compare import held_out
+from charrnn.models.ngram.fit import fit_ngram
+from charrnn.models.rnn.model import RecurrentModel
+from charrnn.scoring.compare.baselines import Blend, missing
+from charrnn.scoring.compare.rows import held_out
 from charrnn.scoring.evaluate import evaluate, score_of
 from charrnn.scoring.online import can_learn, learning
 from charrnn.scoring.surprisal import surprisals

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from charrnn.checkpoint import Checkpoint, Model
+from charrnn.checkpoint.metadata import Facts, TextFacts
 from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, SamplingConfig
 from charrnn.errors import ModelError
-from charrnn.facts import Facts, TextFacts
-from charrnn.models.ngram.fitting import fit_ngram
-from charrnn.models.recurrent import RecurrentModel
-from charrnn.scoring.compare import Copying, held_out, measure
+from charrnn.models.ngram.fit import fit_ngram
+from charrnn.models.rnn.model import RecurrentModel
+from charrnn.scoring.compare.rows import Copying, held_out, measure
 from charrnn.scoring.novelty import TrainingText
 from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.vocabulary import Vocabulary

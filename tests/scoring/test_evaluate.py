@@ -10,8 +10,8 @@ import torch
 from charrnn.config import CELLS, ModelConfig, NgramConfig
 from charrnn.errors import TextError
 from charrnn.models.language_model import State
-from charrnn.models.ngram.fitting import fit_ngram
-from charrnn.models.recurrent import RecurrentModel
+from charrnn.models.ngram.fit import fit_ngram
+from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.evaluate import Score, evaluate, evaluate_windows, facts_of
 
 

@@ -1,6 +1,6 @@
 """What is taken for a pair, and how far apart its ends are."""
 
-from charrnn.scoring.pairs import MOST_DISTANCE, find_closings, looks_like_code
+from charrnn.scoring.structure.brackets import MOST_DISTANCE, find_closings, looks_like_code
 
 CODE = "\nx = {a_b: (c_d, [e_f])}\n" * 3
 """Makes any text that it stands before look like code."""

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from charrnn.config import CELLS, ModelConfig
-from charrnn.models.recurrent import RecurrentModel
+from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.probes.gradients import input_gradients
 
 V, FURTHEST, WARM_UP = 5, 4, 3

@@ -9,9 +9,9 @@ import torch
 from charrnn.config import CELLS, CorpusConfig, ModelConfig, NgramConfig
 from charrnn.models.language_model import LanguageModel, next_log_probs
 from charrnn.models.mixture import MixtureModel
-from charrnn.models.ngram.fitting import fit_ngram
+from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.ngram.model import NgramModel
-from charrnn.models.recurrent import RecurrentModel
+from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring import documents as scoring
 from charrnn.scoring.evaluate import evaluate, facts_of
 from charrnn.text.corpus import Corpus, read_corpus

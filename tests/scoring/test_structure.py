@@ -9,12 +9,13 @@ import torch
 from known_model import KnownModel, always, by_length
 
 from charrnn.errors import ModelError, TextError
-from charrnn.scoring import contexts, probing
-from charrnn.scoring.compare_structure import structure_of
-from charrnn.scoring.contexts import draw_places, lengths_in, surprisals_after
-from charrnn.scoring.indentation import Lines
-from charrnn.scoring.probing import ask
-from charrnn.scoring.structure import Difference
+from charrnn.scoring.structure import context_length as contexts
+from charrnn.scoring.structure import probe as probing
+from charrnn.scoring.structure.context_length import draw_places, lengths_in, surprisals_after
+from charrnn.scoring.structure.indentation import Lines
+from charrnn.scoring.structure.probe import ask
+from charrnn.scoring.structure.report import Difference
+from charrnn.scoring.structure.run import structure_of
 from charrnn.text.vocabulary import Vocabulary
 
 

@@ -8,14 +8,14 @@ import pytest
 from numpy.typing import NDArray
 
 from charrnn.config import CorpusConfig
-from charrnn.scoring.unseen import place_of, unseen_in
+from charrnn.scoring.held_out import place_of, unseen_in
 from charrnn.text.corpus import Corpus
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32])
 def test_a_place_is_one_of_ids_not_of_bytes(monkeypatch: pytest.MonkeyPatch, dtype: type) -> None:
     """Two ids of which one ends and the other begins with the same byte look like a third."""
-    monkeypatch.setattr("charrnn.scoring.unseen.PIECE", 7)
+    monkeypatch.setattr("charrnn.scoring.held_out.PIECE", 7)
     whole: NDArray[Any] = np.random.default_rng(0).integers(0, 3, 400).astype(dtype)
     for begin in (0, 1, 150, 389):
         part = whole[begin : begin + 11].astype(np.int64)

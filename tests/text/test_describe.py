@@ -8,9 +8,9 @@ import pytest
 from charrnn.config import CorpusConfig
 from charrnn.errors import TextError
 from charrnn.text import sources
-from charrnn.text.describe import Description, describe
-from charrnn.text.findings import SHORT, findings
 from charrnn.text.sources import sources_of
+from charrnn.text.stats.describe import Description, describe
+from charrnn.text.stats.warnings import SHORT, findings
 
 FRENCH = "Où est-il ? Déjà à l'été, dans le café.\n"
 

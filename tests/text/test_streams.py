@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from charrnn.errors import TextError
-from charrnn.text.streams import Streams
+from charrnn.text.batches import Streams
 
 
 def test_rows_go_on_where_they_ended_for_ever() -> None:

@@ -17,10 +17,10 @@ from charrnn.errors import UsageError
 from charrnn.text.corpus import read_corpus
 from charrnn.text.documents import streams_of
 from charrnn.training.distributed import Ranks
-from charrnn.training.exchange import Stop
-from charrnn.training.keeping import Keeper
-from charrnn.training.resuming import find
-from charrnn.training.several import SaveEvery, train_all
+from charrnn.training.ensemble import SaveEvery, train_all
+from charrnn.training.events import Stop
+from charrnn.training.state.checkpoints import Keeper
+from charrnn.training.state.resume import find
 
 CONFIG = TrainingConfig(
     steps=24,

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.errors import DivergedError
+from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
-from charrnn.text.streams import Streams
 from charrnn.training import loop
-from charrnn.training.exchange import Step
-from charrnn.training.keeping import Keeper
-from charrnn.training.several import SaveEvery, train_all
-from charrnn.training.steps import TakeStep, steps_of
+from charrnn.training.ensemble import SaveEvery, train_all
+from charrnn.training.events import Step
+from charrnn.training.state.checkpoints import Keeper
+from charrnn.training.step import TakeStep, steps_of
 
 CONFIG = TrainingConfig(steps=12, seq_length=16, batch_size=4, warmup_steps=2, validate_every=6)
 Spoil = Callable[[int, Tensor], Tensor]

@@ -7,14 +7,15 @@ import torch
 
 from charrnn.config import CELLS, OPTIMIZERS, ModelConfig, TrainingConfig
 from charrnn.errors import RecordingError
-from charrnn.models import recorded
 from charrnn.models.kernels.processor import fast_half_precisions
-from charrnn.models.recorded import RecordedStepper
-from charrnn.models.recurrent import RecurrentModel
-from charrnn.training import gpu_trial, steps
+from charrnn.models.rnn import cuda_graph as recorded
+from charrnn.models.rnn.cuda_graph import RecordedStepper
+from charrnn.models.rnn.model import RecurrentModel
+from charrnn.training import gpu_trial
+from charrnn.training import step as steps
 from charrnn.training.gpu_trial import Differs, try_sampling, try_training
-from charrnn.training.steps import Batch, RecordedSteps, steps_of
-from charrnn.training.updates import Updates
+from charrnn.training.optim.optimizer import Updates
+from charrnn.training.step import Batch, RecordedSteps, steps_of
 
 pytestmark = pytest.mark.usefixtures("software_graphs")
 CPU = torch.device("cpu")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from charrnn.errors import CheckpointError
-from charrnn.training.history import History, Record, history_path, read_history
+from charrnn.training.monitor.history import History, Record, history_path, read_history
 
 
 def record(step: int, network: int = 1, loss: float | None = 1.5) -> Record:

@@ -6,14 +6,14 @@ import torch
 
 from charrnn.checkpoint import load
 from charrnn.config import ModelConfig, TrainingConfig
-from charrnn.models.recurrent import RecurrentModel
+from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.evaluate import Score
+from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
-from charrnn.text.streams import Streams
-from charrnn.training.exchange import Step
-from charrnn.training.keeping import Keeper
+from charrnn.training.events import Step
 from charrnn.training.loop import Training
-from charrnn.training.schedule import Plan
+from charrnn.training.optim.schedule import Plan
+from charrnn.training.state.checkpoints import Keeper
 
 
 def step(number: int, nats: float | None, characters: int) -> Step:

@@ -8,14 +8,14 @@ import torch
 
 from charrnn.config import CELLS, ModelConfig, TrainingConfig
 from charrnn.errors import DivergedError
-from charrnn.models.recurrent import RecurrentModel
+from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.evaluate import evaluate
+from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
-from charrnn.text.streams import Streams
-from charrnn.training.clock import UNTIMED_STEPS, Clock
-from charrnn.training.exchange import Step, Stop
+from charrnn.training.budget.clock import UNTIMED_STEPS, Clock
+from charrnn.training.events import Step, Stop
 from charrnn.training.loop import Training, train
-from charrnn.training.schedule import Plan
+from charrnn.training.optim.schedule import Plan
 
 QUICK = TrainingConfig(steps=60, seq_length=16, batch_size=8, learning_rate=1e-2, warmup_steps=10, validate_every=30)
 

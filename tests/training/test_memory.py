@@ -7,7 +7,7 @@ import pytest
 import torch
 from processes import run_together
 
-from charrnn.training.memory import kept_memory
+from charrnn.training.allocator import kept_memory
 
 
 def faults_of_a_step() -> int:

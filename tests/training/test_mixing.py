@@ -5,13 +5,13 @@ import pytest
 import torch
 
 from charrnn.config import ModelConfig, NgramConfig, TrainingConfig
-from charrnn.models.ngram.fitting import fit_ngram
-from charrnn.models.recurrent import RecurrentModel
+from charrnn.models.ngram.fit import fit_ngram
+from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.evaluate import evaluate
+from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
-from charrnn.text.streams import Streams
 from charrnn.training.loop import train
-from charrnn.training.mixing import Mixing, divide, score_of_mean
+from charrnn.training.mixture import Mixing, divide, score_of_mean
 
 ORDER_4 = NgramConfig(order=4)
 
@@ -32,7 +32,7 @@ def test_blocks_are_kept_from_both(length: int) -> None:
 
 def test_large_vocabularies_and_large_texts_keep_less(monkeypatch: pytest.MonkeyPatch) -> None:
     assert divide(np.arange(100_000), vocab_size=100_000).kept == 500
-    monkeypatch.setattr("charrnn.training.mixing.MOST_COPIED", 50_000)
+    monkeypatch.setattr("charrnn.training.mixture.MOST_COPIED", 50_000)
     ids = np.arange(100_000)
     divided = divide(ids, vocab_size=65)
     assert divided.blocks.shape == (1, 256 + 3000)
@@ -58,7 +58,7 @@ def test_the_mixture_is_better_than_its_parts(small_corpus: Corpus) -> None:
 
 
 def test_the_same_seed_gives_the_same_gate(small_corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charrnn.training.mixing.STEPS", 20)
+    monkeypatch.setattr("charrnn.training.mixture.STEPS", 20)
     size = len(small_corpus.vocabulary)
     network = RecurrentModel(ModelConfig(hidden_size=8), size).eval()
     mixing = Mixing(small_corpus.train[:3000], size, ORDER_4)

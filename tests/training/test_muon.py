@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from charrnn.training.muon import COEFFICIENTS, ITERATIONS, Muon, dtype_for, orthogonal
+from charrnn.training.optim.muon import COEFFICIENTS, ITERATIONS, Muon, dtype_for, orthogonal
 
 SHAPES = [(12, 8), (12, 8), (8, 8), (8, 20)]
 
@@ -50,15 +50,15 @@ def test_orthogonal_is_newton_schulz(shape: tuple[int, int], dtype: torch.dtype,
 def test_products_of_bfloat16_are_never_emulated(monkeypatch: pytest.MonkeyPatch) -> None:
     """Emulated they took 25 times as long as a whole step, and nothing said so."""
     cpu = torch.device("cpu")
-    monkeypatch.setattr("charrnn.training.muon.fast_half_precisions", lambda device: frozenset())
+    monkeypatch.setattr("charrnn.training.optim.muon.fast_half_precisions", lambda device: frozenset())
     assert dtype_for(cpu) == torch.float32
-    monkeypatch.setattr("charrnn.training.muon.fast_half_precisions", lambda device: frozenset({torch.bfloat16}))
+    monkeypatch.setattr("charrnn.training.optim.muon.fast_half_precisions", lambda device: frozenset({torch.bfloat16}))
     assert dtype_for(cpu) == torch.bfloat16
 
 
 def test_its_updates_are_those_of_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
     """A matrix without a gradient stays; a rate may be a tensor. PyTorch's products are of bfloat16."""
-    monkeypatch.setattr("charrnn.training.muon.dtype_for", lambda device: torch.float32)
+    monkeypatch.setattr("charrnn.training.optim.muon.dtype_for", lambda device: torch.float32)
     ours, theirs = matrices(), matrices()
     by_us = Muon(ours, 0.1, 0.95)
     by_them = torch.optim.Muon(

@@ -5,11 +5,11 @@ import torch
 
 from charrnn.config import CELLS, ModelConfig, TrainingConfig
 from charrnn.models.kernels.processor import fast_half_precisions
-from charrnn.models.recurrent import RecurrentModel
-from charrnn.training.muon import dtype_for
-from charrnn.training.precision import dtype_of, fallback
+from charrnn.models.rnn.model import RecurrentModel
+from charrnn.training.optim.muon import dtype_for
+from charrnn.training.optim.precision import dtype_of, fallback
 
-PRECISION = "charrnn.training.precision"
+PRECISION = "charrnn.training.optim.precision"
 CPU = torch.device("cpu")
 
 

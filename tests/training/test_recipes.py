@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from charrnn.config import ModelConfig, TrainingConfig
-from charrnn.training.recipes import choose, dropout_for, networks_for, weights_of, width_for, with_budget
+from charrnn.training.budget.auto_config import choose, dropout_for, networks_for, weights_of, width_for, with_budget
 
 NOTHING: frozenset[str] = frozenset()
 MINUTE = TrainingConfig(minutes=1.0)
@@ -21,7 +21,7 @@ def speed(model: ModelConfig, _: TrainingConfig) -> float:
 def test_the_weights_of_each_cell() -> None:
     """As the layers have them, biases apart."""
     for cell in ("rnn", "lstm", "gru", "minlstm", "mingru"):
-        from charrnn.models.recurrent import RecurrentModel
+        from charrnn.models.rnn.model import RecurrentModel
 
         config = ModelConfig(cell=cell, num_layers=3, hidden_size=16)
         layers = RecurrentModel(config, 5).cells
@@ -138,7 +138,7 @@ def test_few_numbers_stand_for_a_character_of_few(
 def test_the_default_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     """Five minutes on a CPU, with Muon on every processor."""
     monkeypatch.setattr(
-        "charrnn.training.recipes.measure", lambda model, training, device, is_alone: speed(model, training)
+        "charrnn.training.budget.auto_config.measure", lambda model, training, device, is_alone: speed(model, training)
     )
     recipe = with_budget(ModelConfig(), TrainingConfig(), NOTHING, 10**6, torch.device("cpu"))
     assert recipe.training.minutes == 5

@@ -11,14 +11,14 @@ import torch
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.errors import UsageError
 from charrnn.models.language_model import State
-from charrnn.models.recurrent import RecurrentModel
+from charrnn.models.rnn.model import RecurrentModel
+from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
-from charrnn.text.streams import Streams
 from charrnn.training import loop
-from charrnn.training.clock import CHECKS, Clock
-from charrnn.training.exchange import Step
-from charrnn.training.schedule import AIM, Plan, learning_rate
-from charrnn.training.steps import Batch
+from charrnn.training.budget.clock import CHECKS, Clock
+from charrnn.training.events import Step
+from charrnn.training.optim.schedule import AIM, Plan, learning_rate
+from charrnn.training.step import Batch
 
 BUDGET = 60.0
 CONFIG = TrainingConfig(minutes=BUDGET / 60, warmup_steps=100, validate_every=10**6)

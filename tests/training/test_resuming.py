@@ -10,12 +10,12 @@ from safetensors.torch import load_file
 
 from charrnn.config import CELLS, ModelConfig, TrainingConfig
 from charrnn.errors import CheckpointError
+from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
-from charrnn.text.streams import Streams
-from charrnn.training.exchange import Step, Stop
-from charrnn.training.keeping import Keeper
-from charrnn.training.resuming import Resumed, find, open_training
-from charrnn.training.several import SaveEvery, train_all
+from charrnn.training.ensemble import SaveEvery, train_all
+from charrnn.training.events import Step, Stop
+from charrnn.training.state.checkpoints import Keeper
+from charrnn.training.state.resume import Resumed, find, open_training
 
 CPU = torch.device("cpu")
 QUICK = TrainingConfig(steps=12, seq_length=16, batch_size=4, warmup_steps=5, validate_every=4, seed=3)

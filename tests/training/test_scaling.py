@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from charrnn.config import OPTIMIZERS, ModelConfig, TrainingConfig
-from charrnn.models.recurrent import RecurrentModel
-from charrnn.training.scaling import FIRST, LossScale
-from charrnn.training.updates import Updates
+from charrnn.models.rnn.model import RecurrentModel
+from charrnn.training.optim.grad_scaler import FIRST, LossScale
+from charrnn.training.optim.optimizer import Updates
 
 CPU = torch.device("cpu")
 

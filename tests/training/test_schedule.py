@@ -2,7 +2,7 @@
 
 import pytest
 
-from charrnn.training.schedule import Plan, learning_rate, plan_minutes
+from charrnn.training.optim.schedule import Plan, learning_rate, plan_minutes
 
 
 def test_learning_rate_by_hand() -> None:

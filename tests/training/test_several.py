@@ -10,15 +10,15 @@ import torch
 from charrnn.checkpoint import load
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.models.ensemble import EnsembleModel
-from charrnn.models.recurrent import RecurrentModel
+from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.evaluate import evaluate
+from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
-from charrnn.text.streams import Streams
-from charrnn.training import several
-from charrnn.training.exchange import Step, Stop
-from charrnn.training.keeping import Keeper
+from charrnn.training import ensemble as several
+from charrnn.training.ensemble import train_all
+from charrnn.training.events import Step, Stop
 from charrnn.training.loop import train
-from charrnn.training.several import train_all
+from charrnn.training.state.checkpoints import Keeper
 
 CPU = torch.device("cpu")
 QUICK = TrainingConfig(steps=40, seq_length=16, batch_size=8, warmup_steps=10, validate_every=20, seed=5)

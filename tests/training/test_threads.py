@@ -11,16 +11,16 @@ from dataclasses import replace
 import pytest
 import torch
 
+from charrnn.checkpoint.metadata import ComputeFacts
 from charrnn.config import CELLS, OPTIMIZERS, ModelConfig, TrainingConfig
-from charrnn.facts import ComputeFacts
 from charrnn.models.kernels.pace import fixed_pace, pace_for
 from charrnn.models.kernels.processor import fast_half_precisions
-from charrnn.models.recurrent import RecurrentModel
+from charrnn.models.rnn.model import RecurrentModel
+from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
-from charrnn.text.streams import Streams
 from charrnn.training.loop import Training, train
-from charrnn.training.steps import Batch, steps_of
-from charrnn.training.updates import Updates
+from charrnn.training.optim.optimizer import Updates
+from charrnn.training.step import Batch, steps_of
 
 VOCAB_SIZE = 65
 INDEPENDENT = [cell for cell in CELLS if cell != "lstm"]

@@ -9,15 +9,15 @@ import torch
 from torch.nn import functional
 
 from charrnn.config import CELLS, CorpusConfig, ModelConfig, TrainingConfig
-from charrnn.models.recurrent import RecurrentModel
+from charrnn.models.rnn.model import RecurrentModel
 from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.documents import DocumentStreams, streams_of
-from charrnn.training.exchange import Stop
-from charrnn.training.keeping import Keeper
+from charrnn.training.ensemble import SaveEvery, train_all
+from charrnn.training.events import Stop
 from charrnn.training.loop import Training
-from charrnn.training.resuming import Resumed, find
-from charrnn.training.several import SaveEvery, train_all
-from charrnn.training.steps import begun_anew
+from charrnn.training.state.checkpoints import Keeper
+from charrnn.training.state.resume import Resumed, find
+from charrnn.training.step import begun_anew
 
 CONFIG = TrainingConfig(steps=9, seq_length=16, batch_size=3, warmup_steps=2, validate_every=4)
 MODEL = ModelConfig(hidden_size=12, dropout=0.2)

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from charrnn.config import OPTIMIZERS, ModelConfig, TrainingConfig
-from charrnn.models.recurrent import RecurrentModel
-from charrnn.training.updates import Updates
+from charrnn.models.rnn.model import RecurrentModel
+from charrnn.training.optim.optimizer import Updates
 
 
 def make(optimizer: str, **settings: float) -> tuple[RecurrentModel, Updates]:

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from charrnn.models.kernels.compiled import address, library, threads
+from charrnn.models.kernels.build import address, library, threads
 from charrnn.models.kernels.scan import scan, scan_reference, triton_for
 
 

@@ -27,7 +27,7 @@ import torch
 
 from charrnn.errors import UsageError
 from charrnn.models.kernels import notices
-from charrnn.models.kernels.compiled import cache_folder
+from charrnn.models.kernels.build import cache_folder
 
 SWITCHES = {"triton": "CHARRNN_TRITON", "graphs": "CHARRNN_GRAPHS"}
 """The environment variable of each feature."""

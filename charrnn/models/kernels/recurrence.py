@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from charrnn.models.kernels.compiled import address, library, threads
+from charrnn.models.kernels.build import address, library, threads
 
 Core = nn.RNN | nn.GRU
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from charrnn.models.kernels.compiled import address, library, threads
+from charrnn.models.kernels.build import address, library, threads
 from charrnn.models.kernels.gpu_features import is_allowed
 
 

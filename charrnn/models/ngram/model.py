@@ -12,8 +12,8 @@ from torch import Tensor
 
 from charrnn.config import NgramConfig
 from charrnn.models.language_model import State
-from charrnn.models.ngram.smoothing import Weighted
-from charrnn.models.ngram.stepping import NgramStepper, damage_is_told
+from charrnn.models.ngram.smoothing.methods import Weighted
+from charrnn.models.ngram.stepper import NgramStepper, damage_is_told
 from charrnn.models.ngram.trie import ABSENT, Ints, walk
 
 MOST_PROBABILITIES = 1 << 22

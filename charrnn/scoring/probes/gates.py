@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from charrnn.models.recurrent import LayerRead, RecurrentModel
+from charrnn.models.rnn.model import LayerRead, RecurrentModel
 from charrnn.scoring.probes.traces import pieces
 from charrnn.scoring.surprisal import Progress
 from charrnn.text.documents import Documents

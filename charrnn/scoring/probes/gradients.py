@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from charrnn.models.recurrent import RecurrentModel, trainable_copy
+from charrnn.models.rnn.model import RecurrentModel, trainable_copy
 
 ROWS = 64
 """Places that are read side by side."""

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from charrnn.models.language_model import State
-from charrnn.models.recurrent import LayerRead, RecurrentModel
+from charrnn.models.rnn.model import LayerRead, RecurrentModel
 from charrnn.scoring.probes.predictions import PIECE, readings
 from charrnn.scoring.surprisal import Progress
 from charrnn.text.documents import Documents

@@ -5,10 +5,11 @@ from collections import Counter, defaultdict
 import numpy as np
 import pytest
 
-from charrnn.models.ngram import counting, keys, tables
-from charrnn.models.ngram.counting import Counts, count_ngrams, count_part, count_texts
-from charrnn.models.ngram.keys import Alphabet
-from charrnn.models.ngram.tables import joined, merge, split
+from charrnn.models.ngram.counting import count as counting
+from charrnn.models.ngram.counting import keys, tables
+from charrnn.models.ngram.counting.count import Counts, count_ngrams, count_part, count_texts
+from charrnn.models.ngram.counting.keys import Alphabet
+from charrnn.models.ngram.counting.tables import joined, merge, split
 
 Gram = tuple[int, ...]
 FIVE = Alphabet(np.arange(5), 5)

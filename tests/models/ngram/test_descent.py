@@ -6,11 +6,11 @@ import torch
 
 from charrnn.config import NgramConfig, SamplingConfig
 from charrnn.errors import ModelError
-from charrnn.models.ngram.fitting import fit_ngram
+from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.ngram.model import NgramModel
-from charrnn.models.stepping import Draw, Logits, TemperedDraw, Tokens, stepper
-from charrnn.sampling.decoding import make_draw
-from charrnn.sampling.randomness import Uniforms
+from charrnn.models.stepper import Draw, Logits, TemperedDraw, Tokens, stepper
+from charrnn.sampling.rng import Uniforms
+from charrnn.sampling.sampler import make_draw
 from charrnn.text.vocabulary import Vocabulary
 
 V, ORDER = 8, 4

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from charrnn.models.ngram import keys
-from charrnn.models.ngram.keys import Alphabet, Grams, windows
+from charrnn.models.ngram.counting import keys
+from charrnn.models.ngram.counting.keys import Alphabet, Grams, windows
 
 V = 6
 ALL = Alphabet(np.arange(V), V)

@@ -9,11 +9,11 @@ import torch
 
 from charrnn.config import NgramConfig
 from charrnn.models.language_model import State, next_log_probs
-from charrnn.models.ngram import longest
-from charrnn.models.ngram.longest import LongestMatchModel
-from charrnn.models.stepping import Draw, PlainStepper, stepper
-from charrnn.sampling.decoding import Tempered
-from charrnn.sampling.randomness import Uniforms
+from charrnn.models.ngram.longest import model as longest
+from charrnn.models.ngram.longest.model import LongestMatchModel
+from charrnn.models.stepper import Draw, PlainStepper, stepper
+from charrnn.sampling.rng import Uniforms
+from charrnn.sampling.sampler import Tempered
 from charrnn.scoring.evaluate import evaluate
 from charrnn.text.corpus import Corpus
 

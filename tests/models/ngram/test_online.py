@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from charrnn.config import NgramConfig
-from charrnn.models.ngram.counting import count_part, derive
-from charrnn.models.ngram.fitting import COUNT_OCCURRENCES, Counted
-from charrnn.models.ngram.keys import Alphabet
+from charrnn.models.ngram.counting.count import count_part, derive
+from charrnn.models.ngram.counting.keys import Alphabet
+from charrnn.models.ngram.counting.tables import merge
+from charrnn.models.ngram.fit import COUNT_OCCURRENCES, Counted
 from charrnn.models.ngram.model import NgramModel
-from charrnn.models.ngram.smoothing import smooth
-from charrnn.models.ngram.tables import merge
+from charrnn.models.ngram.smoothing.methods import smooth
 from charrnn.scoring.evaluate import evaluate, evaluate_online
 from charrnn.text.corpus import Corpus
 

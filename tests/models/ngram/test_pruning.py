@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from charrnn.config import NgramConfig
-from charrnn.models.ngram.fitting import Counted, fit_ngram
+from charrnn.models.ngram.fit import Counted, fit_ngram
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.ngram.trie import ABSENT
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from charrnn.config import NgramConfig
-from charrnn.models.ngram.counting import count_ngrams
-from charrnn.models.ngram.fitting import fit_ngram
+from charrnn.models.ngram.counting.count import count_ngrams
+from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.ngram.model import NgramModel
-from charrnn.models.ngram.smoothing import smooth
+from charrnn.models.ngram.smoothing.methods import smooth
 from charrnn.scoring.evaluate import evaluate
 from charrnn.text.corpus import Corpus
 

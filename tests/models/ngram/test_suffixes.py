@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from charrnn.models.ngram import suffixes
-from charrnn.models.ngram.suffixes import ContextIndex, suffix_array
+from charrnn.models.ngram.longest import suffix_array as suffixes
+from charrnn.models.ngram.longest.suffix_array import ContextIndex, suffix_array
 
 Match = tuple[int, set[int]]
 

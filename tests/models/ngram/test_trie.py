@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from charrnn.models.ngram.counting import count_ngrams
+from charrnn.models.ngram.counting.count import count_ngrams
 from charrnn.models.ngram.trie import ABSENT, smallest_integer, walk
 
 V = 9

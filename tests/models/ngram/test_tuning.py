@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from charrnn.config import NgramConfig
-from charrnn.models.ngram.counting import count_ngrams
-from charrnn.models.ngram.events import predict
+from charrnn.models.ngram.counting.count import count_ngrams
 from charrnn.models.ngram.model import NgramModel
-from charrnn.models.ngram.smoothing import Rule, kneser_ney, smooth, three_discounts, witten_bell
-from charrnn.models.ngram.tuning import FEATURES, held_out_events, rule_of, tuned
+from charrnn.models.ngram.smoothing.methods import Rule, kneser_ney, smooth, three_discounts, witten_bell
+from charrnn.models.ngram.smoothing.observations import predict
+from charrnn.models.ngram.smoothing.tuned import FEATURES, held_out_events, rule_of, tuned
 from charrnn.scoring.evaluate import evaluate
 from charrnn.text.corpus import Corpus
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from charrnn.config import CELLS, ModelConfig
-from charrnn.models.recurrent import RecurrentModel
+from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.probes import gates, predictions, traces
+from charrnn.scoring.probes.analyze import look_inside
 from charrnn.scoring.probes.gates import saturation
-from charrnn.scoring.probes.inside import look_inside
 from charrnn.scoring.probes.predictions import predictions as predicted
 from charrnn.scoring.probes.states import CLASSES, class_of, plane
 from charrnn.scoring.probes.traces import trace

@@ -1,0 +1,114 @@
+"""What `charrnn inspect` shows of a checkpoint."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from charrnn.cli.shared.options import typed
+from charrnn.cli.shared.terminal import one_line, paragraph, quoted, say, show_table
+from charrnn.config import CorpusConfig, TrainingConfig, flags_of
+from charrnn.text.vocabulary import Vocabulary, name_of
+
+if TYPE_CHECKING:
+    from charrnn.checkpoint.info import Listing, PartFacts
+
+NAMED = 12
+"""Odd characters that are shown by name."""
+
+
+def show_checkpoint(listing: Listing) -> None:
+    """Print what a checkpoint holds, on stderr."""
+    checkpoint, facts = listing.checkpoint, listing.checkpoint.facts
+    paragraph("checkpoint", f"{checkpoint.path}: {checkpoint.kind}, format {listing.format}, {checkpoint.size:,} bytes")
+    for part in listing.parts:
+        _show_part(part)
+    _show_vocabulary(checkpoint.vocabulary)
+    text = facts.text
+    paragraph("text", f"{text.source}: {text.characters:,} characters; SHA-256 {text.sha256}")
+    paragraph("", f"read and split with {_options(text.corpus)}")
+    paragraph("validation", str(facts.validation or "none: nothing was held out"))
+    if facts.training:
+        paragraph("training", _options(facts.training))
+    steps = "" if facts.step is None else f", {facts.step:,} steps"
+    how = f" ({facts.compute})" if facts.compute else ""
+    paragraph("fitted", f"in {facts.fit_seconds:,.1f} s on {facts.device}{how}{steps}")
+    paragraph("versions", ", ".join(f"{name} {version}" for name, version in facts.versions.items()))
+    paragraph("command", " ".join(map(quoted_word, facts.command)) or "not known")
+    _show_progress(listing)
+    checked, of = sum(one.has_checksum for one in listing.tensors), len(listing.tensors)
+    others = "" if checked == of else "; n-grams have none, and are checked for what they must be"
+    paragraph(
+        "checksums",
+        f"fit: of the header and of {checked:,} of {of:,} tensors{others}" if listing.is_checksummed
+        else "none: it was made before there were any",
+    )  # fmt: skip
+    _show_tensors(listing)
+
+
+def quoted_word(word: str) -> str:
+    """A word of a command line, options as they are."""
+    return word if word.startswith("-") and word.replace("-", "").isalnum() else quoted(word)
+
+
+def _show_part(part: PartFacts) -> None:
+    sizes = []
+    if part.parameters is not None:
+        sizes.append(f"{part.parameters:,} parameters")
+    if part.entries is not None:
+        sizes.append(f"{sum(part.entries):,} n-grams")
+    paragraph(part.name, ", ".join((part.description, *sizes)))
+    if part.config:
+        paragraph("", ", ".join(f"{name} {value}" for name, value in part.config.items()))
+    if part.entries:
+        paragraph("", "by order " + ", ".join(f"{order}: {number:,}" for order, number in enumerate(part.entries, 1)))
+
+
+def _show_vocabulary(vocabulary: Vocabulary) -> None:
+    if vocabulary.characters is None:
+        paragraph("vocabulary", "the 256 bytes")
+        return
+    plain = "".join(character for character in vocabulary.characters if character > " " and character.isprintable())
+    paragraph("vocabulary", f"{len(vocabulary):,} characters: {plain}")
+    odd = [character for character in vocabulary.characters if character <= " " or not character.isprintable()]
+    if odd:
+        more = f" and {len(odd) - NAMED:,} more" if len(odd) > NAMED else ""
+        paragraph("", f"and {', '.join(map(name_of, odd[:NAMED]))}{more}")
+
+
+def _options(config: CorpusConfig | TrainingConfig) -> str:
+    """Settings as they are typed, those that are nothing left out."""
+    values = (
+        (spec, flags_of(spec)[0].split("/")[0], getattr(config, spec.name)) for spec in dataclasses.fields(config)
+    )
+    return " ".join(
+        flag if value is True else f"{flag} {typed(spec, value)}"
+        for spec, flag, value in values
+        if value not in (None, False)
+    )
+
+
+def _show_progress(listing: Listing) -> None:
+    if listing.ongoing is None:
+        return
+    done = listing.ongoing.facts
+    plan = f" of {done.plan[0]:,}" if done.plan else ""
+    networks = f", network {done.finished + 1} of {done.model.networks}" if done.model.networks > 1 else ""
+    best = "no validation yet" if done.best_nats is None else f"best after step {done.best_step:,}"
+    halved = f"; the rate was halved {done.halvings} times" * bool(done.halvings)
+    paragraph("progress", f"step {done.number:,}{plan}{networks}, {done.seconds:,.0f} s; {best}{halved}")
+    if done.plan is None or done.number < done.plan[0] or done.finished + 1 < done.model.networks:
+        text = " ".join(map(quoted, listing.checkpoint.facts.text.names))
+        say(f"{'':12}`charrnn train {text} --resume` goes on, with its --out if it had one")
+
+
+def _show_tensors(listing: Listing) -> None:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for header in ("tensor", "dtype", "shape", "bytes"):
+        table.add_column(header, justify="right" if header == "bytes" else "left", overflow="fold")
+    for one in listing.tensors:
+        shape = " x ".join(f"{size:,}" for size in one.shape) or "one number"
+        table.add_row(one_line(one.name), one.dtype, shape, f"{one.bytes:,}")
+    show_table(table)

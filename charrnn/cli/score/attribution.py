@@ -1,0 +1,105 @@
+"""Several models on the same texts: which one each text is likeliest under."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rich.table import Table
+
+from charrnn.checkpoint import Checkpoint
+from charrnn.cli.score.tables import figure
+from charrnn.cli.shared.terminal import console, field, one_line, progress, show_table
+from charrnn.cli.shared.texts import Fitted, read
+from charrnn.scoring.attribution import Attribution, attribute, config_for
+
+
+def attribute_all(
+    models: Sequence[Checkpoint], paths: Sequence[Path], encoding: str | None = None
+) -> list[Attribution]:
+    """Score each text with all models; `encoding` is that of the texts, if it is not that of the models' texts."""
+    config, fitted, found = config_for(models), Fitted(), []
+    config = replace(config, encoding=encoding or config.encoding)
+    for path in paths:
+        corpus = read(path, config)
+        with progress(f"scoring {corpus.name}", "char") as update:
+            found.append(attribute(models, corpus, fitted.on, update))
+    return found
+
+
+def show_attributions(found: Sequence[Attribution]) -> None:
+    """Print the models of one text, or the table of several texts and models."""
+    if len(found) == 1:
+        _show_one(found[0])
+    else:
+        _show_several(found)
+    for one in found:
+        if one.left_out:
+            share = f"{one.left_out:,} characters ({100 * one.left_out_share:.2g}%)"
+            field("left out", f"{share} of {one.source}, which not all of the models know")
+        if one.unseen.begin:
+            field("mind", f"a model was fitted on the beginning of {one.source}; only the held-out end is scored")
+
+
+def _show_one(found: Attribution) -> None:
+    table = _table("model")
+    for header in ("bits/char", "nats/char", "perplexity", "bits in all", "behind", "posterior"):
+        table.add_column(header, justify="right")
+    best, models = found.ranked[0][1].bits, [model for model, _ in found.ranked]
+    for (model, score), posterior in zip(found.ranked, found.posteriors, strict=True):
+        behind = "" if score.bits == best else figure(score.bits - best, 1)
+        cells = (figure(score.bits_per_char), figure(score.nats_per_char), figure(score.perplexity, 3))
+        table.add_row(_name(model, models), *cells, figure(score.bits, 1), behind, _share(posterior))
+    how = "each document from the beginning" if found.documents else "one full pass"
+    field("text", f"{found.source}: {found.characters:,} characters ({found.unseen.part}), static, {how}")
+    show_table(table)
+    field("likeliest", _verdict(found))
+
+
+def _show_several(found: Sequence[Attribution]) -> None:
+    models = sorted((model for model, _ in found[0].ranked), key=lambda model: str(model.path))
+    table = _table("text, bits/char")
+    for header in ("characters", *(_name(model, models) for model in models)):
+        table.add_column(header, justify="right", overflow="fold")
+    table.add_column("likeliest", overflow="fold")
+    for header in ("by bits", "posterior"):
+        table.add_column(header, justify="right")
+    for one in found:
+        scores = {model.path: figure(score.bits_per_char) for model, score in one.ranked}
+        likeliest = _name(one.likeliest, models) if one.likeliest else "none"
+        lead = "" if math.isnan(one.lead) else figure(one.lead, 1)
+        cells = [scores[model.path] for model in models]
+        table.add_row(one_line(one.source), f"{one.characters:,}", *cells, likeliest, lead, _share(one.posteriors[0]))
+    show_table(table)
+    how = "static, each document from the beginning" if found[0].documents else "static, one full pass each"
+    console().print(f"\n{how}; posterior: of the likeliest, if all models were as likely before.", soft_wrap=True)
+
+
+def _name(model: Checkpoint, models: Sequence[Checkpoint]) -> str:
+    """Of one of several models: its path where another one in another folder has the same name."""
+    is_only = [other.name for other in models].count(model.name) == 1
+    return one_line(model.name if is_only else str(model.path))
+
+
+def _table(first: str) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False, collapse_padding=True)
+    table.add_column(first, overflow="fold")
+    return table
+
+
+def _verdict(found: Attribution) -> str:
+    if found.likeliest is None:
+        return "none: each of them gives some character probability 0"
+    ahead = "infinitely many" if math.isinf(found.lead) else f"{found.lead:,.1f}"
+    name = _name(found.likeliest, [model for model, _ in found.ranked])
+    return f"{name}, by {ahead} bits in all (posterior {_share(found.posteriors[0])}, equal priors)"
+
+
+def _share(value: float | None) -> str:
+    if value is None:
+        return ""
+    if value >= 0.9999:
+        return ">99.99%"
+    return "<0.01%" if value < 0.0001 else f"{100 * value:.2f}%"

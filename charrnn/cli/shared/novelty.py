@@ -1,0 +1,115 @@
+"""What `sample --novelty` and `compare` show of what is copied from the training text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.table import Table
+
+from charrnn.cli.shared.terminal import BAR_DELAY, console, one_line, progress, show_table
+from charrnn.scoring.novelty import CURVE, LONG_COPY, LONG_LINE, Novelty, TrainingText
+
+if TYPE_CHECKING:
+    from charrnn.text.corpus import Corpus
+
+LARGE = 4_000_000
+"""Characters of a text that is worth a bar from the first moment: its longest step is the first."""
+QUOTED = 50
+"""Characters of a copy that are shown."""
+HEADERS = (
+    "novel\n10-grams", "novel\n20-grams", "novel\n40-grams", "longest\ncopy", "known\nwords", "known\npairs",
+    "verbatim\nlines",
+)  # fmt: skip
+
+SHOWN = (4, 6, 8, 10, 15, 20, 30, 50)
+"""Lengths of runs that have a column."""
+BARS = "▁▂▃▄▅▆▇█"
+
+
+def sort(corpus: Corpus) -> TrainingText:
+    """The training part of a text, made ready to be compared with others, with a bar."""
+    delay = 0 if len(corpus.train) > LARGE else BAR_DELAY
+    with progress(f"sorting {corpus.name}", "step", delay) as update:
+        return TrainingText(corpus.train, corpus.vocabulary, update)
+
+
+def show_novelty(rows: Sequence[tuple[str, Novelty]], corpus: Corpus) -> None:
+    """Print a table of texts by their names, and what its columns mean."""
+    screen = console()
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("text", overflow="fold")
+    for header in HEADERS:
+        table.add_column(header, justify="right")
+    for name, found in rows:
+        table.add_row(
+            one_line(name),
+            *(percent(share) for share in (found.novel_10, found.novel_20, found.novel_40)),
+            f"{found.longest_copy:,}",
+            *(percent(share) for share in (found.known_words, found.known_word_pairs, found.verbatim_lines)),
+        )
+    show_table(table)
+    sizes = sorted({found.characters for _, found in rows}, reverse=True)
+    screen.print(
+        f"\n{' and '.join(f'{size:,}' for size in sizes)} characters against the training part of "
+        f"{one_line(corpus.source)} ({len(corpus.train):,} characters). Novel: not in it; known, verbatim: in it; "
+        f"lines: those of more than {LONG_LINE} characters."
+    )
+
+
+def show_curve(rows: Sequence[tuple[str, Novelty]]) -> None:
+    """Print what share of runs of each length is novel, in figures and as a line of bars."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("novel runs of", overflow="fold")
+    for length in SHOWN:
+        table.add_column(str(length), justify="right")
+    table.add_column(f"{CURVE[0]} to {CURVE[-1]}", no_wrap=True)
+    for name, found in rows:
+        shares = dict(zip(CURVE, found.curve, strict=True))
+        table.add_row(one_line(name), *(_whole(shares[length]) for length in SHOWN), bars(found.curve))
+    show_table(table)
+
+
+def bars(shares: Sequence[float | None]) -> str:
+    """Shares as a line of bars, a blank where there is none."""
+    return "".join(" " if share is None else BARS[min(int(share * len(BARS)), len(BARS) - 1)] for share in shares)
+
+
+def _whole(share: float | None) -> str:
+    """A share without digits behind the point, like `percent`."""
+    if share is None:
+        return "-"
+    return "<1%" if 0 < share < 0.005 else ">99%" if 0.995 <= share < 1 else f"{100 * share:.0f}%"
+
+
+def show_sample(text: str, training: TrainingText, corpus: Corpus, is_marked: bool) -> None:
+    """Print what of a text is copied beside what of as much held-out text is, and the longest copy with its places."""
+    screen = console()
+    screen.print()
+    ids = training.vocabulary.encode(text)
+    found = training.judge(ids)
+    rows = [("sample", found)]
+    held_out = corpus.ids[len(corpus.train) :][: len(ids)]
+    if len(held_out):
+        rows.append(("held-out text", training.judge(held_out)))
+    show_novelty(rows, corpus)
+    at, from_, length = found.longest_copy_at, found.longest_copy_from, found.longest_copy
+    line = 1 + np.count_nonzero(np.isin(corpus.ids[:from_], corpus.vocabulary.encode("\n", unknown="skip")))
+    copied = corpus.vocabulary.decode(ids[at : at + min(length, QUOTED)].tolist()) + "..." * (length > QUOTED)
+    if is_marked:
+        screen.print(f"Red: copies of {LONG_COPY} characters and more.")
+    screen.print(
+        f'Longest copy: "{one_line(copied)}", at character {at + 1:,} of the sample, from line {line:,} of the text.'
+    )
+
+
+def percent(share: float | None) -> str:
+    """A share as people read it; a part of more than nothing and less than all never looks like either."""
+    if share is None:
+        return "-"
+    if 0 < share < 0.001:
+        return "<0.1%"
+    if 0.999 < share < 1:
+        return ">99.9%"
+    return f"{100 * share:.4g}%" if share in (0, 1) else f"{100 * share:.1f}%"

@@ -1,0 +1,128 @@
+"""Command-line options from the configuration dataclasses, so that each option is described once."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import typing
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from charrnn.cli.shared.escapes import escaped, unescaped
+from charrnn.config import (
+    CompletionConfig,
+    CorpusConfig,
+    ModelConfig,
+    NgramConfig,
+    OneOf,
+    SamplingConfig,
+    TrainingConfig,
+    flags_of,
+)
+
+TextEncoding = Annotated[
+    str | None,
+    typer.Option(
+        "--encoding",
+        help="Encoding of the text that is read; the one of the text that the model was trained on if not given.",
+        show_default=False,
+    ),
+]
+"""The option of every command that reads a text for a model."""
+
+PANELS: dict[type, str] = {
+    CorpusConfig: "Text",
+    ModelConfig: "Model",
+    NgramConfig: "Model",
+    TrainingConfig: "Training",
+    SamplingConfig: "Sampling",
+    CompletionConfig: "Sampling",
+}
+"""The heading in `--help` under which the options of each configuration stand."""
+
+
+def configured(command: Callable[..., None]) -> Callable[..., None]:
+    """Replace each parameter of a command whose type is a configuration by that configuration's options."""
+    signature = inspect.signature(command, eval_str=True)
+    configs = {p.name: p.annotation for p in signature.parameters.values() if p.annotation in PANELS}
+
+    def wrapper(**values: Any) -> None:
+        for name, config in configs.items():
+            fields = {spec.name: _meant(spec, values.pop(spec.name)) for spec in dataclasses.fields(config)}
+            values[name] = config(**fields)
+        command(**values)
+
+    parameters: list[inspect.Parameter] = []
+    for parameter in signature.parameters.values():
+        parameters += (
+            _parameters_of(parameter.annotation)
+            if parameter.name in configs
+            else [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)]
+        )
+    wrapper.__name__, wrapper.__doc__ = command.__name__, command.__doc__
+    wrapper.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
+    return wrapper
+
+
+def said(context: typer.Context) -> frozenset[str]:
+    """The fields that were set on the command line, and not by their defaults."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return frozenset(name for name, source in sources.items() if source and source.name == "COMMANDLINE")
+
+
+def changed(before: Any, after: Any) -> str:
+    """The options, as they are typed, that turn a configuration into another one of its kind."""
+    pairs = (
+        (flags_of(spec)[0], getattr(before, spec.name), getattr(after, spec.name))
+        for spec in dataclasses.fields(before)
+    )
+    return " ".join(f"{flag} {new}" for flag, old, new in pairs if new != old and new is not None)
+
+
+def typed(spec: dataclasses.Field[Any], value: Any) -> str:
+    """A value of a field as it is typed."""
+    return f"'{escaped(value)}'" if spec.metadata["escapes"] and isinstance(value, str) else str(value)
+
+
+def _meant(spec: dataclasses.Field[Any], value: Any) -> Any:
+    """The value of a field, from what was typed."""
+    if isinstance(value, list):
+        return tuple(_meant(spec, one) for one in value)
+    return unescaped(value) if spec.metadata["escapes"] and value is not None else value
+
+
+def _choices(spec: dataclasses.Field[Any]) -> Callable[[str], list[str]] | None:
+    """What a shell may offer for a field."""
+    check = spec.metadata["check"]
+    if not isinstance(check, OneOf):
+        return None
+    choices = check.choices
+    return lambda incomplete: [one for one in choices if one.startswith(incomplete)]
+
+
+def _parameters_of(config: type) -> list[inspect.Parameter]:
+    types = typing.get_type_hints(config)
+    for name, kind in types.items():
+        if typing.get_origin(kind) is tuple:  # an option that may be said several times is a list to typer
+            types[name] = list[typing.get_args(kind)[0]]  # type: ignore[misc]
+    return [
+        inspect.Parameter(
+            spec.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=list(spec.default) if isinstance(spec.default, tuple) else spec.default,
+            annotation=Annotated[
+                types[spec.name],
+                typer.Option(
+                    *flags_of(spec),
+                    help=spec.metadata["help"],
+                    rich_help_panel=PANELS[config],
+                    autocompletion=_choices(spec),
+                    show_default=spec.default is not None and spec.default is not False and spec.default != (),
+                ),
+            ],
+        )
+        for spec in dataclasses.fields(config)
+    ]

@@ -1,0 +1,252 @@
+"""From the names of a text on the command line to the text: files here or in data/, known ones, standard input."""
+
+from __future__ import annotations
+
+import glob
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charrnn.cli.shared.processes import first_alone, number
+from charrnn.cli.shared.terminal import bar, field, progress, say
+from charrnn.config import CorpusConfig
+from charrnn.errors import TextError, UsageError
+from charrnn.scoring.held_out import MOST as MOST_SEARCHED
+from charrnn.text.corpus import Corpus, read_corpus
+from charrnn.text.datasets.registry import KNOWN_TEXTS, KnownText, fetch, find
+from charrnn.text.sources import STANDARD_INPUT, stem_of
+from charrnn.text.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from charrnn.checkpoint import Checkpoint
+    from charrnn.training.distributed import Ranks
+
+DATA = Path("data")
+"""The folder that texts are fetched into, below the one that charrnn runs in."""
+MOST_NAMES = 1_000_000
+"""Bytes of the names of all files: a checkpoint remembers them."""
+
+
+def locate_all(names: Sequence[str]) -> tuple[Path, ...]:
+    """The files that names mean, in their order; a file that is there twice is read once.
+
+    A name may be `-`, standard input; or a pattern (*, ?, [...], and ** for folders below) if there is no file of that
+    name: the files that match, in the order of their names.
+
+    Raises:
+        TextError: a name or a pattern means no file; or there are too many.
+        UsageError: several processes would have to share standard input.
+    """
+    found = [path for name in names for path in _files_of(name)]
+    paths = tuple(dict.fromkeys(found))
+    if STANDARD_INPUT in paths:
+        if number() > 1:
+            raise UsageError("-: with torchrun each process reads the text; save it to a file, and name that")
+        if found.count(STANDARD_INPUT) > 1:
+            raise UsageError("-: standard input can be read once; say it once")
+    if len(paths) < len(found):
+        say(f"{len(found) - len(paths)} of the {len(found)} files are there twice, and are read once")
+    if len(json.dumps([str(path) for path in paths])) > MOST_NAMES:
+        raise TextError(f"{len(paths)} files are too many to be remembered; put them into one, with `cat`")
+    return paths
+
+
+def _files_of(name: str) -> Sequence[Path]:
+    if name == str(STANDARD_INPUT):
+        return [STANDARD_INPUT]
+    is_there = any(path.exists() for path in _places(name))
+    if is_there or not glob.has_magic(name):
+        path = locate(name)
+        return [path.absolute() if path == STANDARD_INPUT else path]
+    for pattern in (_pattern(name), _pattern(str(DATA / name))):
+        matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207  # those of Path take no absolute pattern
+        paths = [Path(one) for one in matches if Path(one).is_file()]
+        if paths:
+            return paths
+    raise TextError(f"{name}: there is no such file, and none matches it, here or in {DATA}/; name one")
+
+
+def _pattern(name: str) -> str:
+    """A pattern whose first folders, if they are there by the name that is written, mean just that: `[2024] logs/*`."""
+    parts = Path(name).parts
+    for i in range(len(parts) - 1, 0, -1):
+        folder = Path(*parts[:i])
+        if folder.is_dir():
+            return str(Path(glob.escape(str(folder)), *parts[i:]))
+    return name
+
+
+def _places(name: str) -> tuple[Path, ...]:
+    return Path(name), DATA / name, DATA / f"{name}.txt"
+
+
+def locate(name: str) -> Path:
+    """The file that a name means: the path as it is, or that name in data/.
+
+    A known text that is in neither place is fetched into data/ first.
+
+    Raises:
+        TextError: there is no such file, and no known text of that name.
+    """
+    for path in _places(name):
+        if path.is_file():
+            return path
+    known = find(name)
+    if known:
+        return fetch_known(known)
+    path = Path(name)
+    if path.exists():
+        return path  # a folder or a device: reading it says what is wrong
+    raise TextError(
+        f"{name}: there is no such file, here or in {DATA}/; "
+        f"known texts, which are fetched by name: {', '.join(KNOWN_TEXTS)}"
+    )
+
+
+def fetch_known(text: KnownText) -> Path:
+    """Fetch a known text into data/, with a bar, and say so."""
+    path = DATA / text.file_name
+    say(f"fetching {text.name} ({text.source}) into {path}")
+    with bar(None, text.name, "B") as shown:
+        for step in fetch(text, DATA):
+            shown.total, shown.unit = step.total, step.unit
+            shown.update(step.done - shown.n)
+    return path
+
+
+def read(
+    path: Path | Sequence[Path], config: CorpusConfig, vocabulary: Vocabulary | None = None, grow: bool = False
+) -> Corpus:
+    """Read a text, with a bar."""
+    paths = (path,) if isinstance(path, Path) else path
+    if STANDARD_INPUT in paths and sys.stdin.isatty():
+        say("reading standard input; Ctrl-D ends it")
+    name = paths[0].name if len(paths) == 1 else stem_of(paths)
+    with progress(f"reading {name}", "B") as update:
+        return read_corpus(paths, config, vocabulary, update, grow)
+
+
+def read_for(model: Checkpoint, path: Path | Sequence[Path], encoding: str | None = None) -> Corpus:
+    """Read a text as the one was read that a model was fitted on: its characters, its normal form, its encoding.
+
+    Args:
+        model: the model.
+        path: of the text.
+        encoding: another encoding of this text.
+    """
+    config = model.facts.text.corpus
+    return read(path, replace(config, encoding=encoding or config.encoding), model.vocabulary)
+
+
+def read_alike(
+    ranks: Ranks,
+    paths: Sequence[Path],
+    config: CorpusConfig,
+    vocabulary: Vocabulary | None = None,
+    grow: bool = False,
+) -> Corpus:
+    """Read a text in all processes, which may be on several machines.
+
+    Raises:
+        TextError: see `read_corpus`; or it is not the text that the first process has read.
+    """
+    with first_alone():
+        corpus = read(paths, config, vocabulary, grow)
+        check_documents(corpus)
+    if ranks.bytes_from_first(corpus.sha256.encode()).decode() != corpus.sha256:
+        raise TextError(f"{corpus.source}: is not the text that the first process reads; copy that to this machine")
+    return corpus
+
+
+def read_fitted_on(model: Checkpoint, name: str | None = None) -> Corpus:
+    """The text that a model was fitted on, split as it was then.
+
+    Args:
+        model: the model.
+        name: where the text is, a file or a pattern; if not said, as it was named when the model was fitted, or in
+            data/.
+
+    Raises:
+        TextError: there is no such file, or it is not that text; or it was standard input.
+    """
+    facts = model.facts.text
+    if name is not None:
+        paths: Sequence[Path] = locate_all([name])
+    elif str(STANDARD_INPUT) in facts.names:
+        raise TextError(
+            f"{model.name} was fitted on standard input, which cannot be read again; save that text to a file and name "
+            f"it (`compare --text FILE`, `sample --text FILE`, `score {model.name} FILE`)"
+        )
+    else:
+        paths = [_again(one) for one in facts.names]
+    corpus = read(paths, facts.corpus, model.vocabulary)
+    if corpus.sha256 != facts.sha256:
+        raise TextError(f"{corpus.source}: is not the text that {model.name} was fitted on; name that one with --text")
+    return corpus
+
+
+class Fitted:
+    """The texts that models were fitted on, if they are here: nothing is fetched, and each is read once."""
+
+    def __init__(self) -> None:
+        self._read: dict[Path, Corpus | None] = {}
+
+    def on(self, model: Checkpoint) -> Corpus | None:
+        """The text that a model was fitted on; None if it is not here any more, or very long."""
+        if model.path not in self._read:
+            self._read[model.path] = self._of(model)
+        return self._read[model.path]
+
+    def _of(self, model: Checkpoint) -> Corpus | None:
+        facts = model.facts.text
+        names = [next((one for one in (name, Path(name).name) if is_here(one)), None) for name in facts.names]
+        if None in names or facts.characters > MOST_SEARCHED:
+            return None
+        try:
+            return read_fitted_on(model)
+        except TextError:
+            return None
+
+
+def is_here(name: str) -> bool:
+    """Whether a text can be read without being fetched."""
+    return any(path.is_file() for path in _places(name))
+
+
+def _again(name: str) -> Path:
+    """Where a file that a model was fitted on is now."""
+    try:
+        return locate(name)
+    except TextError:
+        return locate(Path(name).name)
+
+
+def show_text(corpus: Corpus) -> None:
+    """Say what the text is and how it is split."""
+    parts = {"train": corpus.train, "validation": corpus.validation, "test": corpus.test}
+    sizes = ", ".join(f"{name} {len(part):,}" for name, part in parts.items() if len(part))
+    field("text", f"{corpus.source}: {len(corpus):,} characters, {len(corpus.vocabulary):,} different")
+    field("split", f"{corpus.split} ({sizes})")
+    if corpus.documents:
+        number = len(corpus.documents.starts(corpus.ids))
+        field("documents", f"{number:,}, of {len(corpus) / number:,.0f} characters in the mean")
+    show_unknown(corpus)
+
+
+def check_documents(corpus: Corpus) -> None:
+    """Raise TextError where a text that is to be fitted should be documents, and is one."""
+    if corpus.documents and len(corpus.documents.starts(corpus.ids)) < 2:
+        separator = repr(corpus.config.document_separator)
+        raise TextError(
+            f"{corpus.source}: is one document: {separator} is nowhere before its end; say another separator"
+        )
+
+
+def show_unknown(corpus: Corpus) -> None:
+    """Say how much of a text is the unknown symbol, where there is one."""
+    if corpus.vocabulary.unknown is not None:
+        share = f"{100 * corpus.unknown / len(corpus):.2g}%"
+        field("unknown", f"{corpus.unknown:,} characters of the text ({share}) are one unknown symbol")

@@ -1,0 +1,57 @@
+"""Training that starts again in place of a process whose GPU has failed, without what failed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from charrnn.checkpoint import last_path
+from charrnn.cli.shared.processes import number
+from charrnn.cli.shared.terminal import say
+from charrnn.errors import RecordingError, is_out_of_memory
+from charrnn.models.kernels.gpu_features import SWITCHES
+from charrnn.text.sources import STANDARD_INPUT
+
+
+def state_of(path: Path) -> tuple[int, int] | None:
+    """Which file the last state of a checkpoint is: its inode and time; None if there is none."""
+    last = last_path(path)
+    if not last.exists():
+        return None
+    status = last.stat()
+    return status.st_ino, status.st_mtime_ns
+
+
+def start_again(
+    error: Exception, device: str, path: Path, texts: Sequence[Path], before: tuple[int, int] | None = None
+) -> None:
+    """Replace this process by one that trains without CUDA graphs, or on the CPU; return if that does not help.
+
+    After a failure CUDA may not work in this process any more. What was saved is resumed.
+
+    Args:
+        error: what has ended the training.
+        device: what `--device` says. Only with `auto` is the CPU taken where the GPU has too little memory.
+        path: of the checkpoint.
+        texts: that are read; standard input cannot be read again.
+        before: `state_of(path)` when this training began: a state that lay there already is of another one.
+    """
+    if number() > 1 or STANDARD_INPUT in texts:
+        return
+    words, environment = sys.argv[1:], dict(os.environ)
+    if isinstance(error, RecordingError):
+        say(f"warning: {error}: starting again with that")
+        environment[SWITCHES["graphs"]] = "0"
+    elif is_out_of_memory(error) and device == "auto":
+        say("warning: the GPU has too little memory: starting again on the CPU; a smaller --batch-size may fit the GPU")
+        words += ["--device", "cpu"]
+    else:
+        return
+    has_saved = state_of(path) not in (None, before)
+    if has_saved and not any(word.startswith("--resume") for word in words):
+        words.append("--resume")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execve(sys.executable, [sys.executable, "-m", "charrnn", *words], environment)

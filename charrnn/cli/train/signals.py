@@ -1,0 +1,62 @@
+"""Signals that a training gets: Ctrl-C, a terminal that closes, and what batch schedulers send."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from charrnn.cli.shared.terminal import say
+from charrnn.training.events import Stop
+
+ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name))
+"""Signals that save the state and end the training."""
+SAVING = tuple(getattr(signal, name) for name in ("SIGUSR1",) if hasattr(signal, name))
+"""Signals that save the state; the training goes on."""
+
+
+class SignalStop(Stop):
+    """A switch that signals throw.
+
+    Attributes:
+        exit_status: what a shell expects of a program that the signal has ended: 128 and its number.
+    """
+
+    exit_status = 0
+
+    def ask_by(self, number: int) -> None:
+        """End the training soon, for a signal."""
+        self.ask()
+        self.exit_status = 128 + number
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[SignalStop]:
+    """The first signal asks the training to stop; a second one does what it did before, and leaves at once.
+
+    A signal that the process was started to ignore stays ignored: SIGHUP under `nohup`.
+    """
+    stop = SignalStop()
+
+    def end(number: int, _: object) -> None:
+        stop.ask_by(number)
+        restore(ENDING)
+        say("stopping: saves first; once more leaves at once")
+
+    def save(number: int, _: object) -> None:
+        stop.wants_save = True
+        say("saving after this step, and going on")
+
+    def restore(numbers: tuple[int, ...]) -> None:
+        for number in numbers:
+            if number in before:
+                signal.signal(number, before[number])
+
+    handlers = {**dict.fromkeys(ENDING, end), **dict.fromkeys(SAVING, save)}
+    before = {number: now for number in handlers if (now := signal.getsignal(number)) is not signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, handlers[number])
+    try:
+        yield stop
+    finally:
+        restore((*ENDING, *SAVING))

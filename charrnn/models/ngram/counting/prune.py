@@ -1,0 +1,49 @@
+"""Leaves rare n-grams out of a smoothed model; what they had goes to the order below, so that all still sums to 1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from charrnn.models.ngram.counting.count import Counts
+from charrnn.models.ngram.smoothing.methods import Weighted
+from charrnn.models.ngram.trie import smallest_integer
+
+LEAST_ORDER = 3
+"""Shorter n-grams are few, and all are kept."""
+
+
+def prune(orders: Sequence[Weighted], counts: Sequence[Counts], most: int) -> list[Weighted]:
+    """Leave out the n-grams of three characters and more that are no contexts of others and whose counts are low.
+
+    Args:
+        orders: the entries of order 1, 2, …
+        counts: their counts, of continuations in the lower orders of Kneser-Ney.
+        most: the highest count that is left out.
+    """
+    pruned: list[Weighted] = []
+    has_kept_children = np.zeros(len(counts[-1]), bool)
+    for k in range(len(orders), 0, -1):
+        order = orders[k - 1]
+        kept = (counts[k - 1].counts > most) | has_kept_children
+        kept[: 1 if k >= LEAST_ORDER else None] = True
+        before = np.concatenate(([0], np.cumsum(kept)))
+        sizes = before[order.starts[1:]] - before[order.starts[:-1]]
+        lost = order.sum_children(np.where(kept, 0, order.weights))
+        starts = before[order.starts]
+        pruned.append(
+            Weighted(
+                order.tokens[kept],
+                starts.astype(smallest_integer(int(starts[-1]))),
+                order.weights[kept],
+                (order.backoffs + lost).astype(np.float32),
+            )
+        )
+        has_kept_children = sizes > 0
+        if k < len(orders):  # the order above has these entries as contexts
+            above = pruned[-2]
+            pruned[-2] = Weighted(
+                above.tokens, np.append(above.starts[:-1][kept], above.starts[-1]), above.weights, above.backoffs[kept]
+            )
+    return pruned[::-1]

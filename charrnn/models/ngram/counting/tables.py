@@ -1,0 +1,114 @@
+"""Sorted tables of n-grams with their counts: made of n-grams in any order, cut by ranges of keys, merged.
+
+Sorting and merging are shared by threads: each takes a range of keys.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.models.ngram.counting.keys import Grams
+
+RANGES = 64
+"""Parts of a merge: small enough to stay in the processor's cache."""
+LEAST_SHARED = 1 << 20
+"""n-grams that are worth sharing between threads."""
+SAMPLE = 1 << 12
+"""n-grams that ranges are chosen by."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """n-grams of one order, sorted, all different.
+
+    Attributes:
+        grams: E of them.
+        counts: (E,) how often each occurs.
+    """
+
+    grams: Grams
+    counts: NDArray[Any]
+
+
+def distinct(grams: Grams) -> Table:
+    """The different ones of n-grams in sorted runs, which are spoiled, and how often each stands there."""
+    ranges = workers() if len(grams) > LEAST_SHARED else 1
+    if ranges == 1:
+        return runs_of(grams.sorted(in_runs=True))
+    sample = np.sort(grams.words[0][:: max(1, len(grams) // SAMPLE)])
+    bounds = sample[np.linspace(0, len(sample), ranges + 1).astype(int)[1:-1]]
+
+    def one(which: int) -> Table:
+        key = grams.words[0]
+        inside = np.ones(len(grams), bool)
+        if which > 0:
+            inside &= key >= bounds[which - 1]
+        if which < len(bounds):
+            inside &= key < bounds[which]
+        return runs_of(grams[inside].sorted(in_runs=True))
+
+    with ThreadPoolExecutor(ranges) as pool:
+        return joined(list(pool.map(one, range(ranges))))
+
+
+def runs_of(ordered: Grams) -> Table:
+    """The different ones of sorted n-grams, and how often each stands there."""
+    firsts = ordered.first_of_runs()
+    return Table(ordered[firsts], compact(np.diff(firsts, append=len(ordered))))
+
+
+def merge(tables: Sequence[Table]) -> Table:
+    """One table of several: what stands in more than one is added up.
+
+    Each range of keys is merged for itself, so that threads can share the work.
+    """
+    if len(tables) == 1:
+        return tables[0]
+    largest = max(tables, key=lambda table: len(table.counts)).grams.words[0]
+    bounds = largest[np.linspace(0, len(largest), RANGES + 1).astype(int)[1:-1]]
+    with ThreadPoolExecutor(workers()) as pool:
+        ranges = list(pool.map(_merge, zip(*(split(table, bounds) for table in tables), strict=True)))
+    return joined(ranges)
+
+
+def split(table: Table, bounds: NDArray[np.uint64]) -> list[Table]:
+    """Cut a table into ranges of keys.
+
+    Args:
+        table: E n-grams.
+        bounds: (R,) in order: where ranges begin, but for the first; compared with the first words of the keys.
+    """
+    at = [0, *np.searchsorted(table.grams.words[0], bounds), len(table.counts)]
+    return [Table(table.grams[a:b], table.counts[a:b]) for a, b in pairwise(at)]
+
+
+def _merge(tables: Iterable[Table]) -> Table:
+    tables = list(tables)
+    grams = Grams.concatenate([table.grams for table in tables])
+    by_key = grams.sorting()
+    grams, counts = grams[by_key], np.concatenate([table.counts for table in tables])[by_key]
+    firsts = grams.first_of_runs()
+    return Table(grams[firsts], compact(np.add.reduceat(counts, firsts, dtype=np.int64)) if len(firsts) else counts)
+
+
+def joined(ranges: Sequence[Table]) -> Table:
+    """One table of several that follow each other, with no n-gram in two of them."""
+    return Table(Grams.concatenate([one.grams for one in ranges]), np.concatenate([one.counts for one in ranges]))
+
+
+def compact(counts: NDArray[np.int64]) -> NDArray[Any]:
+    """Counts in half the memory, where they fit."""
+    return counts.astype(np.int32) if counts.max(initial=0) <= np.iinfo(np.int32).max else counts
+
+
+def workers() -> int:
+    """Threads that sort: memory is the limit, not processors."""
+    return min(4, os.cpu_count() or 1)

@@ -1,0 +1,1 @@
+"""The longest match: counts of any length, by a suffix array."""

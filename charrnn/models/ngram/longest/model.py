@@ -1,0 +1,201 @@
+"""Goldberg's idea taken to its end: the shares of what followed the longest context that was ever seen, however long.
+
+That is the infinite-gram of Liu et al. 2024 (arXiv 2401.17377): no smoothing, no back-off, no longest order. What did
+not follow that context has probability 0, and there is much of that. When it writes it copies: a match that goes on as
+it was seen is the longest match again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from charrnn.config import NgramConfig
+from charrnn.models.language_model import State
+from charrnn.models.ngram.longest.suffix_array import ContextIndex, Ints, Progress, text_type
+from charrnn.models.stepper import Draw, Logits, Stepper, TemperedDraw, Tokens
+
+MOST_PROBABILITIES = 1 << 20
+"""How many are spread out at a time."""
+
+
+class LongestMatchModel:
+    """A language model of the longest match.
+
+    Its state is one (B, 3) int64 tensor: the match that the text so far ends in, as ContextIndex.read has it.
+
+    Args:
+        config: its order is not asked for; there is none.
+        vocab_size: V.
+        index: the places of the training text that a character follows.
+        last: the rank of the last of them.
+    """
+
+    def __init__(self, config: NgramConfig, vocab_size: int, index: ContextIndex, last: int) -> None:
+        self.config, self.vocab_size, self.index, self.last = config, vocab_size, index, last
+
+    @classmethod
+    def fit(
+        cls,
+        ids: NDArray[Any],
+        vocab_size: int,
+        config: NgramConfig,
+        progress: Progress | None = None,
+    ) -> LongestMatchModel:
+        """Sort the places of a text.
+
+        Args:
+            ids: (N,) the training part, N ≥ 1.
+            vocab_size: V.
+            config: it is kept with the model.
+            progress: told the steps done, and of how many.
+        """
+        index = ContextIndex.build(ids, vocab_size, followed=True, progress=progress)
+        return cls(config, vocab_size, index, int((index.places == len(ids) - 1).argmax()))
+
+    @property
+    def entries(self) -> int:
+        """How many contexts are stored, each of any length: one for each character of the text."""
+        return len(self.index.places)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that a checkpoint must hold, by name."""
+        arrays = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in vars(self.index).items()}
+        return {**arrays, "last": torch.tensor([self.last])}
+
+    @classmethod
+    def from_tensors(cls, config: NgramConfig, vocab_size: int, tensors: dict[str, Tensor]) -> LongestMatchModel:
+        """The inverse of `tensors`; the arrays are used where they are, and none is read that is as long as the text.
+
+        Raises:
+            ValueError: the tensors do not make a model; the message names the first that is wrong.
+        """
+        names = [*ContextIndex.__annotations__, "last"]
+        if sorted(tensors) != sorted(names):
+            raise ValueError(f"tensors: expected {', '.join(names)}, found {', '.join(tensors) or 'none'}")
+        item = text_type(vocab_size)
+        places = len(tensors["text"]) - 8 // item.itemsize if tensors["text"].ndim else 0
+        kind = "int64" if tensors["places"].dtype == torch.int64 else "int32"
+        for name, expected, length in (
+            ("text", item.name, max(places, 1) + 8 // item.itemsize),
+            ("places", kind, places),
+            ("shorter", kind, places),
+            ("starts", "int64", vocab_size + 1),
+            ("last", "int64", 1),
+        ):
+            found = str(tensors[name].dtype).removeprefix("torch.")
+            if (found, tensors[name].shape) != (expected, (length,)):
+                found = f"{found} of shape {tuple(tensors[name].shape)}"
+                raise ValueError(f"{name}: expected {expected} of shape {(length,)}, found {found}")
+        arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+        starts = arrays["starts"]
+        if starts[0] != 1 or starts[-1] != places or starts.min() < 1 or (np.diff(starts) < 0).any():
+            raise ValueError(f"starts: expected numbers that rise from 1 to {places}, found others")
+        last = int(arrays.pop("last")[0])
+        return cls(config, vocab_size, ContextIndex(**arrays), last)
+
+    def __call__(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """See LanguageModel.__call__; the logits are log-probabilities, −∞ for what never followed the match."""
+        matches, state = self._read(tokens, state)
+        ranges = matches.reshape(-1, 3)
+        piece = max(1, MOST_PROBABILITIES // self.vocab_size)
+        log_probs = [self.log_probs(*ranges[i : i + piece, :2].T) for i in range(0, len(ranges), piece)]
+        return torch.from_numpy(np.concatenate(log_probs)).reshape(*tokens.shape, self.vocab_size), state
+
+    def next_log_probs(self, tokens: Tensor, targets: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """See the function of this name; counts the targets alone."""
+        matches, state = self._read(tokens, state)
+        low, high, _ = np.moveaxis(matches, -1, 0)
+        shares = self._counts_of(targets.cpu().numpy(), low, high) / (high - low)
+        with np.errstate(divide="ignore"):
+            return torch.from_numpy(np.log(shares).astype(np.float32)), state
+
+    def stepper(self, state: State | None, batch_size: int) -> LongestMatchStepper:
+        """See the function of this name."""
+        matches = [self.index.empty] * batch_size if state is None else list(map(tuple, state[0].tolist()))
+        return LongestMatchStepper(self, matches)
+
+    def _read(self, tokens: Tensor, state: State | None) -> tuple[Ints, State]:
+        """The match after each token, (B, T, 3), and the state after the last."""
+        before = np.array([self.index.empty] * len(tokens)) if state is None else state[0].numpy()
+        matches = self.index.read(tokens.cpu().numpy(), before)
+        return matches, (torch.from_numpy(matches[:, -1].copy()),)
+
+    def log_probs(self, low: Ints, high: Ints) -> NDArray[np.float32]:
+        """(R, V) from ranges of places, (R,) each: few places are counted, many looked up for each character."""
+        counts = np.empty((len(low), self.vocab_size), np.int64)
+        few = high - low <= self.vocab_size
+        counts[few] = self._counts_at(low[few], high[few])
+        if not few.all():
+            # Contexts with many places are short, so there are not many different ones.
+            many, which = np.unique(np.stack((low[~few], high[~few])), axis=1, return_inverse=True)
+            counts[~few] = self._counts_of(np.arange(self.vocab_size), *many[:, :, None])[which.ravel()]
+        with np.errstate(divide="ignore"):
+            log_probs: NDArray[np.float32] = np.log(counts / (high - low)[:, None]).astype(np.float32)
+        return log_probs
+
+    def _counts_of(self, tokens: Ints, low: Ints, high: Ints) -> Ints:
+        """How often tokens follow the places of ranges, of any shape that fit each other.
+
+        As often as there are places after the same characters and the token; and once more where the range has the last
+        place, for the one after that is not in the index.
+        """
+        first, last = self.index.extend(low, high, tokens)
+        at_end = (low <= self.last) & (self.last < high) & (tokens == int(self.index.text[-1]) - 1)
+        counts: Ints = last - first + at_end
+        return counts
+
+    def _counts_at(self, low: Ints, high: Ints) -> Ints:
+        """(R, V): how often each character follows the places of ranges, (R,) each, from place to place."""
+        sizes = high - low
+        ranks = np.arange(sizes.sum()) + np.repeat(low - (np.cumsum(sizes) - sizes), sizes)
+        keys = np.repeat(np.arange(len(low)), sizes) * self.vocab_size + self.followers(ranks)
+        return np.bincount(keys, minlength=len(low) * self.vocab_size).reshape(-1, self.vocab_size)
+
+    def followers(self, ranks: Ints) -> Ints:
+        """The character that follows each place, both (R,)."""
+        after = self.index.places[ranks].astype(np.int64) + self.index.per_word
+        return np.clip(self.index.text.take(after, mode="clip").astype(np.int64) - 1, 0, self.vocab_size - 1)
+
+
+class LongestMatchStepper(Stepper):
+    """Texts that a model writes; where one character alone can follow, and so most often, nothing is drawn.
+
+    Args:
+        model: the longest match.
+        matches: of each text, as the state has them.
+    """
+
+    def __init__(self, model: LongestMatchModel, matches: Sequence[tuple[int, int, int]]) -> None:
+        self.model, self.matches = model, list(matches)
+
+    @property
+    def state(self) -> State:
+        """See Stepper."""
+        return (torch.tensor(self.matches),)
+
+    def read(self, tokens: Tokens) -> Logits:
+        """See Stepper."""
+        self._go_on(tokens)
+        low, high, _ = np.array(self.matches).T
+        return self.model.log_probs(low, high)
+
+    def draw_next(self, tokens: Tokens, draw: Draw) -> Tokens:
+        """See Stepper."""
+        if len(tokens) > 1 or not isinstance(draw, TemperedDraw):
+            return draw(self.read(tokens))
+        self._go_on(tokens)
+        low, high, _ = self.matches[0]
+        if high - low == 1:
+            draw.uniform(0)  # which is taken all the same: so texts are the same, however many are written
+            return self.model.followers(np.array([low]))
+        return draw(self.model.log_probs(np.array([low]), np.array([high])))
+
+    def _go_on(self, tokens: Tokens) -> None:
+        read = self.model.index.read_one
+        self.matches = [read(*match, token) for match, token in zip(self.matches, tokens.tolist(), strict=True)]

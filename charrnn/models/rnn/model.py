@@ -1,0 +1,181 @@
+"""The recurrent language model: embedding → layers of cells → linear head.
+
+It knows nothing of text, training or sampling. Its state is a tuple with one (B, S) tensor for each layer.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from charrnn.config import ModelConfig
+from charrnn.models.language_model import State
+from charrnn.models.rnn.cells import Cell, make_cell
+from charrnn.models.rnn.cuda_graph import RecordedStepper
+from charrnn.models.rnn.native import PackedStepper, packed, read
+from charrnn.models.stepper import PlainStepper, Stepper
+
+Model = TypeVar("Model", bound=nn.Module)
+
+HEAD_MULTIPLE = 16
+"""Of outputs, see `RecurrentModel._logits`."""
+
+
+class LayerRead(NamedTuple):
+    """What went on in a layer while it read.
+
+    Attributes:
+        cell: the layer.
+        inputs: (B, T, D), what it read.
+        before: (B, T, S), its state before each step.
+        after: (B, T, S), and after it.
+    """
+
+    cell: Cell
+    inputs: Tensor
+    before: Tensor
+    after: Tensor
+
+
+class RecurrentModel(nn.Module):
+    """A language model of stacked recurrent cells.
+
+    Args:
+        config: cell, widths, depth, dropout. Dropout falls on the output of every layer, in training mode alone.
+        vocab_size: V.
+
+    Attributes:
+        rows: where a batch is shared among processes, which rows of it this one reads, and of how many.
+    """
+
+    rows: tuple[slice, int] | None = None
+
+    def __init__(self, config: ModelConfig, vocab_size: int) -> None:
+        super().__init__()
+        self.config, self.vocab_size = config, vocab_size
+        width = config.embedding_size or config.hidden_size
+        self.embedding = nn.Embedding(vocab_size, width)
+        cells: list[Cell] = []
+        for _ in range(config.num_layers):
+            cells.append(make_cell(config.cell, width, config.hidden_size))
+            width = config.hidden_size
+        self.state_sizes = tuple(cell.state_size for cell in cells)
+        self.cells = nn.ModuleList(cells)
+        self.head = nn.Linear(width, vocab_size)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are, and where logits come out."""
+        return self.head.weight.device
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers are learned."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def empty_state(self, batch_size: int) -> State:
+        """The state before the first character: zeros, one (B, S) tensor for each layer."""
+        weight = self.head.weight
+        return tuple(weight.new_zeros(batch_size, size) for size in self.state_sizes)
+
+    def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """See LanguageModel.__call__."""
+        if state is None:
+            state = self.empty_state(tokens.shape[0])
+        network = packed(self) if len(tokens) == 1 and tokens.numel() and not torch.is_grad_enabled() else None
+        if network is not None:
+            return read(network, tokens, state)
+        return self.read_inputs(self.embed(tokens), state)
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """What the first layer reads: (B, T) characters → (B, T, D)."""
+        x: Tensor = self.embedding(tokens.to(self.device))
+        return x
+
+    def read_inputs(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """The same as for characters, of what the first layer reads, so that one may ask what depends on it.
+
+        Args:
+            x: (B, T, D), as `embed` gives it.
+            state: see LanguageModel.__call__.
+        """
+        after = []
+        for cell, before in zip(self.cells, state, strict=True):
+            y, new = cell(x, before)
+            y = self._drop(y)
+            x = x + y if self.config.residual and y.shape == x.shape else y
+            after.append(new)
+        with torch.autocast(x.device.type, enabled=False):  # a logit has few digits to lose
+            return self._logits(x), tuple(after)
+
+    def _logits(self, x: Tensor) -> Tensor:
+        """The head, with as many outputs as MKL computes alike with any number of threads: a multiple of 16.
+
+        With 65, say, four threads sum in another order than three, and a training would depend on their number.
+        """
+        missing = -self.vocab_size % HEAD_MULTIPLE
+        if x.device.type != "cpu" or not missing:
+            return self.head(x)  # type: ignore[no-any-return]
+        weight = functional.pad(self.head.weight, (0, 0, 0, missing))
+        return functional.linear(x, weight, functional.pad(self.head.bias, (0, missing)))[..., : self.vocab_size]
+
+    @property
+    def unit_groups(self) -> tuple[str, ...]:
+        """Names of the parts of the state, H units each: layer by layer, and in it as the cell names them."""
+        return tuple(f"layer {i} {name}" for i, cell in enumerate(self._cells, 1) for name in cell.state_names)
+
+    @property
+    def _cells(self) -> list[Cell]:
+        return [cell for cell in self.cells if isinstance(cell, Cell)]
+
+    def layers(self, tokens: Tensor, state: State | None = None) -> Iterator[LayerRead]:
+        """All states that the network goes through, one layer after the other, where `forward` gives the last alone.
+
+        Args:
+            tokens: (B, T) int64.
+            state: see LanguageModel.__call__.
+        """
+        x = self.embed(tokens)
+        for cell, first in zip(self._cells, self.empty_state(len(tokens)) if state is None else state, strict=True):
+            after = cell.states(x, first)
+            yield LayerRead(cell, x, torch.cat((first[:, None], after[:, :-1]), dim=1), after)
+            y = self._drop(after[..., : cell.hidden_size])
+            x = x + y if self.config.residual and y.shape == x.shape else y
+
+    def stepper(self, state: State | None, batch_size: int) -> Stepper:
+        """See `stepping.stepper`. In C, a text's figures are the same to the last bit, whatever is read beside it."""
+        if self.device.type == "cuda":
+            return RecordedStepper(self, state, batch_size)
+        network = packed(self)
+        return PlainStepper(self, state) if network is None else PackedStepper(network, state, batch_size)
+
+    def _drop(self, y: Tensor) -> Tensor:
+        """Variational dropout (Gal and Ghahramani 2016): one mask for all steps of a row, (B, T, H) → (B, T, H).
+
+        Masks of rows that other processes read are drawn too: so a row has the same, however many processes there are.
+        """
+        if not (self.training and self.config.dropout):
+            return y
+        kept = 1 - self.config.dropout
+        mine, total = self.rows or (slice(None), len(y))
+        return y * y.new_empty(total, 1, y.shape[2]).bernoulli_(kept)[mine].div_(kept)
+
+
+def trainable_copy(model: Model, device: torch.device) -> Model:
+    """A copy on a device that gradients can be asked of: in training mode, where alone cuDNN has them, without dropout.
+
+    Args:
+        model: a network, or a model that has some.
+        device: of the copy.
+    """
+    copied = copy.deepcopy(model).to(device).requires_grad_().train()
+    for part in copied.modules():
+        if isinstance(part, RecurrentModel):
+            part.config = replace(part.config, dropout=0.0)
+    return copied

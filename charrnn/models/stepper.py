@@ -1,0 +1,131 @@
+"""Writing asks a model one character at a time: steppers, which hold the state in the form that one step is fastest in.
+
+They speak numpy, for a tensor costs more than a character. `stepper` makes one for any language model; a model that
+knows a faster way has a method of that name. All must agree with the model's logits.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from charrnn.models.language_model import LanguageModel, State
+
+Tokens = NDArray[np.int64]
+"""(B,)"""
+Logits = NDArray[np.floating[Any]]
+"""(B, V)"""
+
+Draw = Callable[[Logits], Tokens]
+"""Logits (B, V) → tokens (B,): a way of choosing, made by `sampling/sampler.py`."""
+
+
+class TemperedDraw(ABC):
+    """A draw that changes the distribution by a temperature alone: from p^(1 / temperature), made to sum to 1.
+
+    A model that knows it need not spread out the distribution.
+
+    Attributes:
+        temperature: more than 0.
+    """
+
+    temperature: float
+
+    @abstractmethod
+    def __call__(self, logits: Logits) -> Tokens:
+        """Logits (B, V) → tokens (B,); takes the next random number of each row."""
+
+    @abstractmethod
+    def uniform(self, row: int) -> float:
+        """The next random number of a row, from 0 to 1, 1 excluded."""
+
+    @abstractmethod
+    def uniforms(self) -> NDArray[np.float64]:
+        """(B,): the next random number of each row."""
+
+    @abstractmethod
+    def upcoming(self, count: int) -> NDArray[np.float64]:
+        """(B, count): the numbers that come next, which are not taken by it."""
+
+
+class Stepper(ABC):
+    """B texts that a model reads side by side, a character of each at a time."""
+
+    @abstractmethod
+    def read(self, tokens: Tokens) -> Logits:
+        """Go on by one character.
+
+        Args:
+            tokens: (B,), the next character of each text.
+
+        Returns:
+            (B, V) the logits of the one after it; good until the next call.
+        """
+
+    @property
+    @abstractmethod
+    def state(self) -> State | None:
+        """After what was read, as the model itself gives and takes it; None before the first character."""
+
+    def draw_next(self, tokens: Tokens, draw: Draw) -> Tokens:
+        """One step of sampling: read a character of each text, draw the next. It may be faster than by the logits.
+
+        Args:
+            tokens: (B,), the characters before.
+            draw: chooses from logits.
+
+        Returns:
+            (B,), the characters drawn, which are not read by it.
+        """
+        return draw(self.read(tokens))
+
+
+@runtime_checkable
+class Steps(Protocol):
+    """A model with a stepper of its own."""
+
+    def stepper(self, state: State | None, batch_size: int) -> Stepper:
+        """See the function of the same name."""
+
+
+def stepper(model: LanguageModel, state: State | None = None, batch_size: int = 1) -> Stepper:
+    """What reads and writes with a model, character by character.
+
+    Args:
+        model: any language model; a network must be in evaluation mode, and its weights stay as they are.
+        state: as for the model itself; None before the first character. It is not changed.
+        batch_size: B.
+    """
+    if isinstance(model, Steps):
+        return model.stepper(state, batch_size)
+    return PlainStepper(model, state)
+
+
+class PlainStepper(Stepper):
+    """The stepper of a model that has none of its own: by its logits.
+
+    Args:
+        model: any language model.
+        state: as for the model itself.
+    """
+
+    def __init__(self, model: LanguageModel, state: State | None) -> None:
+        self.model, self._state = model, state
+
+    @property
+    def state(self) -> State | None:
+        """See Stepper."""
+        return self._state
+
+    def read(self, tokens: Tokens) -> Logits:
+        """See Stepper."""
+        # Entered anew for each character: a mode that stays on between them would leak into the caller's code.
+        with torch.inference_mode():
+            logits, self._state = self.model(torch.from_numpy(tokens)[:, None], self._state)
+            found: Logits = logits[:, 0].float().cpu().numpy()
+        return found

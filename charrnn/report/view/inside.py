@@ -1,0 +1,139 @@
+"""What a page says of the inside of a network: units, states, gates, each with its figures in a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from charrnn.report.view.pictures import gate_pictures, plane_picture
+from charrnn.scoring.probes.analyze import Inside
+from charrnn.scoring.probes.gates import OPEN, SHUT, Saturation
+from charrnn.scoring.probes.states import CLASSES, Plane, class_of
+from charrnn.scoring.probes.traces import Trace
+from charrnn.scoring.probes.units import SHIFTS, Found
+
+MOST_POINTS = 2000
+PATH = 40
+"""Characters through which the way of the state is drawn."""
+ALWAYS = 0.9
+"""Of the time, or more, is nearly always."""
+
+
+def inside(found: Inside, characters: Sequence[str], network: str) -> dict[str, Any]:
+    """All of it.
+
+    Args:
+        found: measured.
+        characters: those that are shown.
+        network: whose it is, if not the model's.
+    """
+    whose = f" {network}" if network else ""
+    return {
+        "units": _units(found.trace, found.found, whose),
+        "states": _states(found.plane, characters, len(found.trace.values), whose),
+        "gates": _gates(found.gates, len(found.trace.values), whose),
+    }
+
+
+def _units(trace: Trace, found: Sequence[Found], whose: str) -> dict[str, Any]:
+    beyond = [one for one in found if one.is_beyond_chance]
+    read = len(trace.values)
+    sentence = (
+        "Some units count or remember something that one can name. Choose one to colour the text above by it."
+        if beyond
+        else "No unit was found that keeps track of anything that was looked for, beyond what chance gives."
+    )
+    nothing = ", ".join(one.feature for one in found if not one.is_beyond_chance)
+    if not found:
+        nothing = ""
+        sentence += " The text is too short, or too even, to tell."
+    return {
+        "sentence": sentence + whose,
+        "rows": [
+            {
+                "feature": one.feature,
+                "unit": _unit(trace, one.unit),
+                "correlation": _correlation(one.correlation),
+                "chance": _correlation(one.chance),
+                "others": [_unit(trace, unit, r) for unit, r in one.others[:2]],
+            }
+            for one in beyond
+        ],
+        "nothing": f"None was found, beyond chance, for: {nothing}." if nothing and beyond else "",
+        "rule": (
+            f"Units were chosen by their correlation on the first half of {read:,} characters; the "
+            "correlation shown is on the other half, on which they were not chosen. By chance: the largest of all "
+            f"{len(trace):,} units on that half, of {SHIFTS} tries with the labels shifted around. "
+            "h is a layer's output" + (", c the cell of an LSTM." if trace.has_cells else ".")
+        ),
+    }
+
+
+def _unit(trace: Trace, unit: int, correlation: float | None = None) -> dict[str, Any]:
+    said = None if correlation is None else _correlation(correlation)
+    return {"number": unit, "name": trace.name(unit), "correlation": said}
+
+
+def _correlation(value: float) -> str:
+    """Such as .83 or −.07."""
+    digits = f"{abs(value):.2f}".removeprefix("0")
+    return f"−{digits}" if value < -0.005 else digits
+
+
+def _states(plane: Plane, characters: Sequence[str], read: int, whose: str) -> dict[str, Any]:
+    from markupsafe import Markup
+
+    classes = [class_of(one) for one in characters[: min(MOST_POINTS, read)]]
+    path = min(PATH, len(classes))
+    named = np.array(classes)
+    rows = []
+    for name in CLASSES:
+        chosen = plane.points[: len(classes)][named == name]
+        if len(chosen):
+            first, second = (f"{mean:.2f}".replace("-", "−") for mean in chosen.mean(0))
+            rows.append((name, f"{len(chosen):,}", first, second))
+    return {
+        "sentence": (
+            f"The output of the top layer after each of the first {len(classes):,} characters, in the plane in which "
+            f"it varies most. That holds {100 * plane.share.sum():.0f}% of the variance over {read:,} characters: what "
+            f"else the network keeps is not seen here. The line follows the first {path} characters, from the circle "
+            f"on.{whose}"
+        ),
+        "picture": Markup(plane_picture(plane, classes, path)),
+        "rows": rows,
+    }
+
+
+def _gates(gates: Sequence[Saturation], read: int, whose: str) -> dict[str, Any]:
+    from markupsafe import Markup
+
+    is_state = any(one.gate == "state" for one in gates)
+    low, high = (f"below −{OPEN}", f"above {OPEN}") if is_state else ("shut", "open")
+    what = (
+        f"A vanilla network has no gates; its tanh is saturated where it is below −{OPEN} or above {OPEN}, and lets "
+        "little gradient through there."
+        if is_state
+        else f"A gate below {SHUT} is called shut (left-saturated), above {OPEN} open (right-saturated)."
+    )
+    return {
+        "sentence": (
+            f"{what} Each point is a unit, by the share of {read:,} characters at which it is so; near the origin it "
+            f"is seldom either. After Karpathy, Johnson and Li (arXiv 1506.02078, figure 3).{whose}"
+        ),
+        "low": low,
+        "high": high,
+        "pictures": [Markup(one) for one in gate_pictures(gates)],
+        "rows": [
+            (
+                one.layer,
+                one.gate,
+                f"{100 * one.left.mean():.0f}%",
+                f"{100 * one.right.mean():.0f}%",
+                f"{int((one.left >= ALWAYS).sum()):,}",
+                f"{int((one.right >= ALWAYS).sum()):,}",
+            )
+            for one in gates
+        ],
+    }

@@ -1,0 +1,100 @@
+"""The pictures of a page about a model: its training, the plane of its states, its gates. Numbers to SVG."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from charrnn.report.pictures import GRID, INK, SERIES, legend, new_figure, svg
+from charrnn.scoring.probes.gates import OPEN, SHUT, Saturation
+from charrnn.scoring.probes.states import CLASSES, Plane
+from charrnn.training.monitor.history import Record
+
+WIDTH = 4.7
+"""Of a figure, in inches: as wide as a phone, so that its letters can be read there."""
+MARKS = ("o", "s", "^", "D", "v", "P", "X")
+"""Of points of different kinds: colour alone does not tell them apart."""
+CLASS_SERIES = (0, 1, 4, 3, 2, 6)
+"""The colour of each class of characters, from SERIES."""
+
+
+def training_picture(records: Sequence[Record]) -> str:
+    """Bits per character of training and validation, and the learning rate below, against steps."""
+    figure, (losses, rates) = new_figure(WIDTH, 3.9, rows=2)
+    grid = losses.get_gridspec()
+    if grid:
+        grid.set_height_ratios((3, 1))
+    networks = sorted({record.network for record in records})
+    for network in networks:
+        some = [record for record in records if record.network == network]
+        which = f", network {network}" if len(networks) > 1 else ""
+        colour = SERIES[(network - 1) % len(SERIES)]
+        steps = [one.step for one in some if one.loss is not None]
+        bits = [one.loss / math.log(2) for one in some if one.loss is not None]
+        losses.plot(steps, bits, color=colour, linewidth=1.2, label=f"training{which}")
+        scored = [one for one in some if one.bits_per_char is not None]
+        if scored:
+            losses.plot(
+                [one.step for one in scored], [float(one.bits_per_char or 0) for one in scored],
+                color=SERIES[1] if len(networks) == 1 else colour, linewidth=1.2, linestyle="--",
+                marker=MARKS[(network - 1) % len(MARKS)], markersize=4, label=f"validation{which}",
+            )  # fmt: skip
+        rates.plot([one.step for one in some], [one.learning_rate for one in some], color=colour, linewidth=1.2)
+    losses.set_ylabel("bits per character")
+    losses.tick_params(labelbottom=False)
+    rates.set_xlim(losses.get_xlim())
+    rates.set_ylim(bottom=0)
+    rates.set_ylabel("learning rate")
+    rates.set_xlabel("step")
+    if len(networks) <= 3:
+        legend(losses, "upper right")
+    return svg(figure, "Bits per character against steps of training, and the learning rate below", "curve")
+
+
+def plane_picture(plane: Plane, classes: Sequence[str], path: int) -> str:
+    """States as points, coloured by what was read last; the way through the first `path` of them as a line."""
+    figure, (axes,) = new_figure(WIDTH, 4.4)
+    x, y = plane.points[: len(classes)].T
+    axes.plot(x[:path], y[:path], color=INK, linewidth=0.7, alpha=0.5, zorder=3)
+    axes.plot(x[:1], y[:1], color=INK, marker="o", markersize=7, fillstyle="none", linestyle="", zorder=4)
+    named = np.array(classes)
+    for number, name in enumerate(CLASSES):
+        chosen = named == name
+        if chosen.any():
+            axes.plot(
+                x[chosen], y[chosen], color=SERIES[CLASS_SERIES[number]], marker=MARKS[number % len(MARKS)],
+                markersize=2.6, markeredgewidth=0, linestyle="", label=name, zorder=2,
+            )  # fmt: skip
+    axes.set_xlabel(f"first component ({100 * plane.share[0]:.0f}% of the variance)")
+    axes.set_ylabel(f"second component ({100 * plane.share[1]:.0f}%)")
+    axes.tick_params(labelbottom=False, labelleft=False, length=0)
+    figure.legend(
+        frameon=False, labelcolor=INK, fontsize=9, loc="outside lower center", ncols=3, markerscale=2, columnspacing=1.2
+    )
+    title = "The states of the top layer in the plane of their first two principal components, by class of character"
+    return svg(figure, title, "plane")
+
+
+def gate_pictures(gates: Sequence[Saturation]) -> list[str]:
+    """For each gate how often its units are shut and open, one point a unit, layers in colours."""
+    found = []
+    for number, name in enumerate(dict.fromkeys(one.gate for one in gates)):
+        figure, (axes,) = new_figure(3.1, 3.3)
+        some = [one for one in gates if one.gate == name]
+        axes.plot([0, 1], [1, 0], color=GRID, linewidth=0.8)
+        for one in some:
+            axes.plot(
+                one.left, one.right, color=SERIES[(one.layer - 1) % len(SERIES)], linestyle="", markersize=3.6,
+                marker=MARKS[(one.layer - 1) % len(MARKS)], markeredgewidth=0, alpha=0.75, label=f"layer {one.layer}",
+            )  # fmt: skip
+        axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
+        low, high = (f"below −{OPEN}", f"above {OPEN}") if name == "state" else (f"below {SHUT}", f"above {OPEN}")
+        axes.set_xlabel(f"share of the time {low}")
+        axes.set_ylabel(f"share of the time {high}")
+        axes.set_title(name, loc="left")
+        if len(some) > 1:
+            legend(axes, "upper right")
+        found.append(svg(figure, f"{name}: how often each unit is saturated, by layer", f"gate{number}"))
+    return found

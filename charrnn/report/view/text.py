@@ -1,0 +1,102 @@
+"""A text as the page's script reads it: characters, what was expected at each, and what units were, as JSON."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.scoring.probes.predictions import Predictions
+from charrnn.scoring.probes.traces import Trace
+from charrnn.scoring.probes.units import Found
+from charrnn.text.sanitize import visible
+
+NAMES = {"\n": "line end", " ": "space", "\t": "tab", "\r": "carriage return", "\xa0": "no-break space"}
+"""What characters are called that do not show."""
+SHOWN = {"\n": "↵", " ": "␣", "\t": "⇥"}
+"""And how they are written in a list."""
+SAID = 24
+"""Bytes of what is said of a unit beside that: its number, its scale."""
+LARGEST = 127
+"""Of an activation, in 8 bits."""
+
+
+def characters_of(ids: Sequence[int], decoded: Sequence[str] | None) -> list[str]:
+    """Each id as one `str`; a byte beyond ASCII as a surrogate escape.
+
+    Args:
+        ids: (N,)
+        decoded: the vocabulary's characters; None for bytes.
+    """
+    if decoded is not None:
+        return [decoded[one] for one in ids]
+    return [chr(one) if one < 0x80 else chr(0xDC00 + one) for one in ids]
+
+
+def in_text(character: str) -> str:
+    """A character as the text shows it: a line end is seen, and ends the line."""
+    return visible(character, "↵\n") if character != "\t" else "⇥\t"
+
+
+def text_data(characters: Sequence[str], vocabulary: Sequence[str] | None, found: Predictions) -> dict[str, Any]:
+    """Characters and what was expected at each.
+
+    Args:
+        characters: (N,)
+        vocabulary: the characters by their ids; None for bytes.
+        found: for the same N characters.
+    """
+    used = sorted({*found.likeliest[found.likeliest >= 0].tolist()})
+    number = {one: i for i, one in enumerate(used)}
+    alphabet = characters_of(used, vocabulary)
+    return {
+        "characters": [in_text(one) for one in characters],
+        "names": {str(i): _name(one) for i, one in enumerate(characters) if _name(one) != one},
+        "bits": [None if np.isinf(nats) else round(float(nats / np.log(2)), 3) for nats in found.nats],
+        "alphabet": [[SHOWN.get(one, visible(one)), _name(one)] for one in alphabet],
+        "likeliest": [[number[one] for one in row if one >= 0] for row in found.likeliest.tolist()],
+        "percent": [[round(100 * one, 2) for one in row] for row in found.probabilities.tolist()],
+    }
+
+
+def _name(character: str) -> str:
+    return NAMES.get(character, visible(character))
+
+
+def unit_data(trace: Trace, shown: int, found: Sequence[Found], budget: int) -> dict[str, Any]:
+    """What units were at each character that is shown, in 8 bits, as many units as there is room for.
+
+    First those that were found to keep track of something, then those that vary most.
+
+    Args:
+        trace: of as many characters, or more.
+        shown: how many of them.
+        found: by the search.
+        budget: bytes.
+    """
+    values = trace.values[:shown]
+    room = max(0, budget // (4 * shown // 3 + SAID))
+    first = [one.unit for one in found] + [unit for one in found for unit, _ in one.others]
+    if room >= len(trace):
+        kept = list(range(len(trace)))
+    else:
+        scale = np.abs(values).max(0)
+        varying = np.argsort(-values.std(0) / np.where(scale > 0, scale, 1), kind="stable").tolist()
+        kept = sorted(list(dict.fromkeys([*first, *varying]))[:room])
+    scales = np.abs(values[:, kept]).max(0, initial=0)
+    return {
+        "groups": list(trace.groups),
+        "width": trace.width,
+        "kept": kept,
+        "scales": [round(float(scale), 4) for scale in scales],
+        "values": _packed(values[:, kept], scales),
+    }
+
+
+def _packed(values: NDArray[np.float32], scales: NDArray[np.float32]) -> str:
+    """(N, U) numbers as signed bytes, unit after unit, in base 64."""
+    scaled = np.round(values / np.where(scales > 0, scales, 1) * LARGEST).astype(np.int8)
+    return base64.b64encode(np.ascontiguousarray(scaled.T).tobytes()).decode("ascii")

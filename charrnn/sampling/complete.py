@@ -1,0 +1,240 @@
+"""Lines `source<separator>target` from their sources: what a model that was trained on such lines writes behind each.
+
+The model reads a source, and what its state keeps of it is all that the target is written from: a state of one size is
+a summary of a source of any length (Sutskever et al. 2014, arXiv 1409.3215). Lines are read and written side by side,
+but each by itself: what comes of one depends neither on the others nor on how many there are.
+
+A model that was trained on a text of lines has always had another line in its state where one began. Asked for a line
+after nothing it may be at a loss, so it is given one to come after, the same for all: one that it writes itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.config import SamplingConfig
+from charrnn.errors import ModelError, TextError, UsageError
+from charrnn.models.language_model import LanguageModel
+from charrnn.models.stepper import Draw, Logits, Stepper, Tokens, stepper
+from charrnn.sampling.generate import generate, new_seed
+from charrnn.sampling.rng import Uniforms
+from charrnn.sampling.sampler import allowed_by, make_draw
+from charrnn.sampling.sequence import Text
+from charrnn.sampling.state import Mark, joined, read_on
+from charrnn.sampling.stopping import Match, Stops
+from charrnn.text.vocabulary import Vocabulary, name_of
+
+LINE_END = "\n"
+BATCH_SIZE = 64
+"""Lines that are completed side by side."""
+SORTED_BATCHES = 16
+"""Batches whose lines are sorted by the length of their sources, so that those of one batch are about as long."""
+LONGEST_USUAL_LINE = 200
+"""Characters."""
+
+
+@dataclass(frozen=True)
+class Completion:
+    """A line, completed.
+
+    Attributes:
+        source: as it was given.
+        target: what the model wrote, without the line end.
+        log_prob: of the target and the line end, given the source, in nats, whatever filters it was drawn with.
+        finished: whether it ended by itself, and not by the largest length.
+    """
+
+    source: str
+    target: str
+    log_prob: float
+    finished: bool
+
+
+def usual_line(model: LanguageModel, vocabulary: Vocabulary) -> str:
+    """A line such as a model has read before any other, and its end: the likeliest character each time."""
+    config = SamplingConfig(temperature=0, length=LONGEST_USUAL_LINE, until=(LINE_END,))
+    return "".join(generate(model, vocabulary, config)).removesuffix(LINE_END) + LINE_END
+
+
+class Completing:
+    """A model that completes lines.
+
+    Args:
+        model: any language model; a network must be in evaluation mode.
+        vocabulary: the model's.
+        config: how to draw, and how long a target is at most. Line number n, counted from 0, has the seed of the first
+            one plus n (a new seed each time, if None). Line ends are allowed whatever `allow` says.
+        separator: what stands between source and target.
+        unknown: see Vocabulary.encode.
+        after: whole lines, with their ends, that each line comes after; see `usual_line`. None, for a model that has
+            read each line from the beginning (`CorpusConfig.document_separator`).
+
+    Raises:
+        UsageError: the settings make no sense, or do not fit the vocabulary.
+        ModelError: the model does not know what a line is.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        vocabulary: Vocabulary,
+        config: SamplingConfig,
+        separator: str = "\t",
+        unknown: str = "error",
+        after: str = "",
+    ) -> None:
+        if not separator or LINE_END in separator:
+            raise UsageError(f"--sep {separator!r}: must be characters that stand in a line; \\t is common")
+        self.model, self.vocabulary, self.unknown = model, vocabulary, unknown
+        _check_known(vocabulary, separator)
+        self.separator = vocabulary.encode(separator)
+        self.state = read_on(model, Mark.start(vocabulary, 0), vocabulary.encode(f"{LINE_END}{after}").tolist()).state
+        allow = None if config.allow is None else config.allow + LINE_END
+        self.seed = new_seed() if config.seed is None else config.seed
+        self.config = replace(config, allow=allow, until=(*config.until, LINE_END))
+        self.stops, self.allowed = Stops(self.config), allowed_by(self.config, vocabulary)
+        self.match = None if config.match is None else Match(config.match, vocabulary)
+
+    def encode(self, source: str, number: int = 0) -> NDArray[np.int64]:
+        """(N,) what the model reads before it writes: as at the beginning of a text, then source and separator.
+
+        Args:
+            source: without a line end.
+            number: of the line, counted from 0.
+
+        Raises:
+            TextError: the source has a character that the vocabulary lacks; the message names the place.
+        """
+        try:
+            ids = self.vocabulary.encode(source, self.unknown)
+        except TextError:
+            ids = self.vocabulary.encode(LINE_END * number + source, self.unknown)  # raises it with the line's number
+        return np.concatenate([[self.vocabulary.start], ids, self.separator])
+
+    def complete(self, sources: Iterable[str | None], batch_size: int = BATCH_SIZE) -> Iterator[Completion]:
+        """Write a target for each source.
+
+        Args:
+            sources: without line ends; None stands for a line that is empty, and stays so.
+            batch_size: how many are completed side by side. With 1, each is completed before the next one is taken;
+                otherwise sixteen times as many are taken at once.
+
+        Yields:
+            Completions, in the order of the sources.
+
+        Raises:
+            TextError: see `encode`.
+            ModelError: no character can be written, or no match.
+        """
+        numbered = enumerate(sources)
+        while block := list(islice(numbered, batch_size * SORTED_BATCHES if batch_size > 1 else 1)):
+            lines = [_Line(self, number, source) for number, source in block]
+            by_length = sorted(lines, key=lambda line: len(line.text.ids))
+            batches = [by_length[begin : begin + batch_size] for begin in range(0, len(lines), batch_size)]
+            batch_of = {line.number: batch for batch in batches for line in batch}
+            for line in lines:
+                if not line.text.is_over:
+                    self._write(batch_of[line.number])
+                yield line.completion
+
+    def _write(self, lines: Sequence[_Line]) -> None:
+        """Complete lines side by side."""
+        lines = [line for line in lines if not line.text.is_over]
+        state = None if self.state is None else joined([self.state] * len(lines))
+        while lines := [line for line in lines if not line.text.is_over]:
+            steps = stepper(self.model, state, len(lines))
+            self._write_most(lines, steps)
+            going_on = [row for row, line in enumerate(lines) if not line.text.is_over]
+            state = tuple(part[going_on] for part in steps.state or ())
+
+    def _write_most(self, lines: Sequence[_Line], steps: Stepper) -> None:
+        """Go on with lines until half of them are over: these cost as much as the others."""
+        writing: list[int] = []
+        while 2 * sum(not line.text.is_over for line in lines) > len(lines):
+            logits = steps.read(np.array([line.next() for line in lines]))
+            are_read = [row for row, line in enumerate(lines) if line.is_read]
+            if are_read != writing:
+                writing = are_read
+                draw = self._draw([lines[row].text for row in writing])
+            if not writing:
+                continue
+            drawn = draw(logits[writing])
+            for row, token, log_prob in zip(writing, drawn.tolist(), _log_probs(logits[writing], drawn), strict=True):
+                lines[row].add(token, log_prob)
+
+    def _draw(self, texts: Sequence[Text]) -> Draw:
+        seeds = [text.mark.seed for text in texts]
+        positions = [len(text.ids) - text.mark.begin for text in texts]  # a character takes one random number
+        return make_draw(self.config, Uniforms(seeds, positions), self.vocabulary, texts)
+
+
+class _Line:
+    """A line that is being completed.
+
+    Args:
+        completing: how.
+        number: of the line, counted from 0.
+        source: of the line.
+    """
+
+    def __init__(self, completing: Completing, number: int, source: str | None) -> None:
+        self.number, self.source, self.log_prob, self._stops = number, source or "", 0.0, completing.stops
+        ids = completing.encode(self.source, number).tolist()
+        mark = Mark(None, ids[0], tuple(ids), len(ids), completing.seed + number)
+        self.text = Text(
+            completing.vocabulary, completing.config, mark, None, completing.stops, completing.match, completing.allowed
+        )
+        self.text.is_over |= source is None
+        self._at, self._is_empty = 0, source is None
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the model has read all that there is, so that a character can be drawn."""
+        return self._at == len(self.text.ids) and not self.text.is_over
+
+    def next(self) -> int:
+        """What the model reads next; of a line that is over, it does not matter."""
+        ids = self.text.ids
+        token = ids[min(self._at, len(ids) - 1)]
+        self._at += 1
+        return token
+
+    def add(self, token: int, log_prob: float) -> None:
+        """Go on by a character that was drawn."""
+        try:
+            self.text.add(token)
+        except ModelError as error:
+            raise ModelError(f"line {self.number + 1}: {error}") from None
+        if not self.text.is_rejected:
+            self.log_prob += log_prob
+
+    @property
+    def completion(self) -> Completion:
+        """What has come of it."""
+        text = self.text
+        written = text.written
+        by_itself = text.left > 0 or text.is_rejected or self._stops.are_met(written)
+        return Completion(self.source, written.removesuffix(LINE_END), self.log_prob, by_itself or self._is_empty)
+
+
+def _check_known(vocabulary: Vocabulary, separator: str) -> None:
+    """Raise an error if the model cannot have read lines with that separator."""
+    for character in (*separator, LINE_END):
+        if vocabulary.characters is not None and character not in vocabulary.characters:
+            what, other = ("line ends", "") if character == LINE_END else (name_of(character), ", or say another --sep")
+            raise ModelError(
+                f"the model does not know {what}; train one on lines of source, separator and target{other}"
+            )
+
+
+def _log_probs(logits: Logits, tokens: Tokens) -> list[float]:
+    """(B,) of tokens, in nats."""
+    scores = logits.astype(np.float64)
+    scores -= scores.max(-1, keepdims=True)
+    found: list[float] = (scores[np.arange(len(tokens)), tokens] - np.log(np.exp(scores).sum(-1))).tolist()
+    return found

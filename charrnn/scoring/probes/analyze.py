@@ -1,0 +1,59 @@
+"""All that a page shows of the inside of one network, measured on one text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from charrnn.models.rnn.model import RecurrentModel
+from charrnn.scoring.probes.features import features
+from charrnn.scoring.probes.gates import Saturation, saturation
+from charrnn.scoring.probes.states import Plane, plane
+from charrnn.scoring.probes.traces import Trace, trace
+from charrnn.scoring.probes.units import Found, search
+from charrnn.scoring.surprisal import Progress
+from charrnn.text.documents import Documents
+
+
+@dataclass(frozen=True)
+class Inside:
+    """The inside of a network, on N characters.
+
+    Attributes:
+        trace: its states.
+        found: the units that keep track of something, and of what none does.
+        plane: of the states of its top layer.
+        gates: how often they are saturated.
+    """
+
+    trace: Trace
+    found: tuple[Found, ...]
+    plane: Plane
+    gates: tuple[Saturation, ...]
+
+
+def look_inside(
+    network: RecurrentModel,
+    ids: NDArray[Any],
+    characters: Sequence[str],
+    documents: Documents | None = None,
+    progress: Progress | None = None,
+) -> Inside:
+    """Measure all of it.
+
+    Args:
+        network: in evaluation mode.
+        ids: (N,) the text, N ≥ 1.
+        characters: (N,) the same as one `str` each.
+        documents: what tells documents apart, if each is read from the beginning.
+        progress: told the characters read, each of them twice, and of how many.
+    """
+    told = progress or (lambda done, total: None)
+    states = trace(network, ids, documents, lambda done, total: told(done, 2 * total))
+    read = len(states.values)
+    gates = saturation(network, ids[:read], documents, lambda done, total: told(total + done, 2 * total))
+    found = search(states.values, features(characters[:read]))
+    return Inside(states, found, plane(states.values[:, states.top]), gates)

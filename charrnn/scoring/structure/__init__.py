@@ -1,0 +1,1 @@
+"""Brackets, indentation and long contexts: `charrnn compare --structure`."""

@@ -1,0 +1,193 @@
+"""Where a network wins against n-grams: both read a text, and what they say is put together. See structure.py."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.errors import ModelError, TextError
+from charrnn.models.language_model import LanguageModel
+from charrnn.scoring.structure.brackets import BRACKETS, GROUPS, Closing, find_closings, looks_like_code
+from charrnn.scoring.structure.context_length import LENGTHS, PLACES, draw_places, lengths_in, surprisals_after
+from charrnn.scoring.structure.indentation import CHANGES, Lines, groups
+from charrnn.scoring.structure.probe import Group, Said, ask
+from charrnn.scoring.structure.report import (
+    AtContext,
+    AtDistance,
+    Closed,
+    Difference,
+    Indented,
+    Structure,
+    mean_and_error,
+)
+from charrnn.scoring.surprisal import Progress
+from charrnn.text.vocabulary import Vocabulary
+
+EDGES = (1, *(1 << power for power in range(2, 13)))
+"""Of the distances that are counted together: 1 to 3, 4 to 7, 8 to 15, … 2,048 to 4,095."""
+ANY, CLOSING = "any", "closing"
+"""Groups of characters."""
+
+
+class Of(NamedTuple):
+    """Something of each of the two models."""
+
+    network: Said
+    counts: Said
+
+
+def structure_of(
+    network: LanguageModel,
+    counts: LanguageModel,
+    ids: NDArray[Any],
+    vocabulary: Vocabulary,
+    places: int = PLACES,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Structure:
+    """Compare two models where a text has structure.
+
+    Args:
+        network: any language model; a network must be in evaluation mode.
+        counts: another one with the same vocabulary, which gives every character a probability.
+        ids: (N,) a text that neither has seen, N ≥ 2; it may be memory-mapped.
+        vocabulary: of both.
+        places: at which contexts are cut, at most.
+        seed: they are drawn with.
+        progress: told the characters read, and of how many, by both models, all contexts included.
+
+    Raises:
+        TextError: the text is too short.
+        ModelError: a probability is no number, or the other model gives one of the characters none.
+    """
+    if len(ids) < 2:
+        raise TextError("there are no held-out characters to look into; say a larger --val-fraction")
+    text = characters_of(ids, vocabulary)
+    closings, lines = find_closings(text), Lines.of(text)
+    lengths = lengths_in(len(ids), LENGTHS)
+    drawn = draw_places(len(ids), max((*lengths, 1)), places, seed)
+    told = _Told(progress, 2 * len(ids) + 2 * len(drawn) * sum(lengths))
+
+    blanks, ends = _known(vocabulary, " \t"), _known(vocabulary, "".join(kind[1] for kind in BRACKETS))
+    asked: dict[str, Group] = {ANY: range(len(vocabulary)), **({CLOSING: ends} if ends else {})}
+    if lines:
+        asked |= groups(len(vocabulary), _known(vocabulary, "\n"), blanks)
+    at_brackets = np.array([one.place for one in closings if one.kind in BRACKETS], np.int64)
+    where = np.union1d(at_brackets, lines.places if lines else at_brackets)
+    said = Of(*(ask(model, ids, where, asked, told.part(len(ids))) for model in (network, counts)))
+    if not np.isfinite(said.counts.surprisals).all():
+        raise ModelError("the n-grams give some held-out characters probability 0; say ones that are smoothed")
+
+    whole = said.network.surprisals[drawn], said.counts.surprisals[drawn]
+    contexts = []
+    for length in lengths:
+        after = (surprisals_after(one, ids, drawn, length, told.part(len(drawn) * length)) for one in (network, counts))
+        contexts.append(_at_context(length, tuple(after), whole))
+    return Structure(
+        characters=len(ids),
+        is_code=looks_like_code(text),
+        places=len(drawn),
+        seed=seed,
+        closings=tuple(_by_distance(closings, said, sorted(set(GROUPS.values())), GROUPS)),
+        kinds=tuple(_by_distance(closings, said, GROUPS, {kind: kind for kind in GROUPS})),
+        contexts=(*contexts, _at_context(None, whole, whole)),
+        brackets=tuple(_brackets(closings, said, ids, len(ends))),
+        indentation=tuple(_indentation(lines, said, ids, blanks)) if lines else (),
+    )
+
+
+def _by_distance(
+    closings: Sequence[Closing], said: Of, kinds: Collection[str], kind_of: Mapping[str, str]
+) -> Iterator[AtDistance]:
+    """For each kind, or group of kinds, the distances at which there are closings."""
+    for kind in kinds:
+        some = [one for one in closings if kind_of[one.kind] == kind]
+        distances = np.array([one.distance for one in some], np.int64)
+        network, counts = (_sums(some, one.surprisals) for one in said)
+        for low, above in pairwise(EDGES):
+            here = (low <= distances) & (distances < above)
+            if here.any():
+                yield AtDistance(kind, low, above - 1, Difference.of(network[here], counts[here]))
+
+
+def _sums(closings: Sequence[Closing], surprisals: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n,) nats of all characters that close, of each."""
+    return np.array([surprisals[one.place : one.place + one.length].sum() for one in closings])
+
+
+def _at_context(
+    length: int | None, cut: tuple[NDArray[np.float64], ...], whole: tuple[NDArray[np.float64], ...]
+) -> AtContext:
+    network, counts = cut
+    lost, lost_error = mean_and_error(network - whole[0])
+    return AtContext(length, *mean_and_error(network), *mean_and_error(counts), lost, lost_error)
+
+
+def _brackets(closings: Sequence[Closing], said: Of, ids: NDArray[Any], kinds: int) -> Iterator[Closed]:
+    """For each kind that the text has.
+
+    Args:
+        closings: of all kinds.
+        said: of both models.
+        ids: the text.
+        kinds: how many kinds of closing brackets the models know.
+    """
+    for kind in BRACKETS:
+        places = np.array([one.place for one in closings if one.kind == kind], np.int64)
+        if len(places):
+            right = {
+                (one, group): float((one_said.best[group][one_said.rows(places)] == ids[places]).mean())
+                for one, one_said in enumerate(said)
+                for group in (CLOSING, ANY)
+            }
+            first, second = (right[0, CLOSING], right[1, CLOSING]) if kinds > 1 else (None, None)
+            yield Closed(kind, len(places), first, second, right[0, ANY], right[1, ANY])
+
+
+def _indentation(lines: Lines, said: Of, ids: NDArray[Any], blanks: Sequence[int]) -> Iterator[Indented]:
+    """All lines, and those of each change."""
+    (right, nats), (counts_right, counts_nats) = (lines.judge(ids, one, blanks) for one in said)
+    for change in ("all", *CHANGES):
+        here = np.ones(len(nats), bool) if change == "all" else lines.changes == CHANGES.index(change)
+        if here.any():
+            bits = Difference.of(nats[here], counts_nats[here])
+            yield Indented(change, float(right[here].mean()), float(counts_right[here].mean()), bits)
+
+
+def characters_of(ids: NDArray[Any], vocabulary: Vocabulary) -> str:
+    """A text with one character for each id; bytes as those of Latin-1."""
+    if vocabulary.is_bytes:
+        return ids.astype(np.uint8).tobytes().decode("latin-1")
+    return vocabulary.decode(ids.tolist())
+
+
+def _known(vocabulary: Vocabulary, characters: str) -> list[int]:
+    """The ids of those of the characters that the vocabulary has."""
+    found: list[int] = vocabulary.encode(characters, unknown="skip").tolist()
+    return found
+
+
+class _Told:
+    """One account of work that has several parts, one after the other.
+
+    Args:
+        progress: told what is done in all.
+        total: of how much.
+    """
+
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self.progress, self.total, self.done = progress, total, 0
+
+    def part(self, size: int) -> Progress:
+        """What the next part tells."""
+        before, self.done = self.done, self.done + size
+
+        def tell(done: int, total: int) -> None:
+            if self.progress:
+                self.progress(before + done, self.total)
+
+        return tell

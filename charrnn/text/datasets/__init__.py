@@ -1,0 +1,1 @@
+"""Texts that charrnn knows by name."""

@@ -1,0 +1,1 @@
+"""What `charrnn data inspect` says of a text."""

@@ -1,0 +1,1 @@
+"""From minutes to a network that can be trained in them."""

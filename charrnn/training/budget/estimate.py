@@ -1,0 +1,115 @@
+"""What a text of a certain length would get, before any training: what `recipes.py` chooses for some minutes each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from charrnn.config import ModelConfig, TrainingConfig
+from charrnn.models.rnn.model import RecurrentModel
+from charrnn.training.budget.auto_config import MOST_EPOCHS, choose, weights_of
+from charrnn.training.budget.speed import measure
+
+MINUTES = (1.0, 5.0, 30.0)
+STATES = 5
+"""Numbers for each weight: itself, its gradient, two moments, and the best one so far."""
+LOGITS = 3
+"""Numbers for each logit of a step: itself, its probability, its gradient."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What so many minutes would buy on this machine.
+
+    Attributes:
+        minutes: the budget.
+        model: the network that would be trained.
+        training: how.
+        epochs: how often it would read the training part.
+        parameters: of all networks together.
+        memory: bytes of weights and logits while one is trained; Python and PyTorch need theirs beside them.
+    """
+
+    minutes: float
+    model: ModelConfig
+    training: TrainingConfig
+    epochs: float
+    parameters: int
+    memory: int
+
+    @property
+    def ends_early(self) -> bool:
+        """Whether it would stop before its time, because more readings would only overfit."""
+        return self.epochs >= MOST_EPOCHS
+
+    def as_json(self) -> dict[str, Any]:
+        """The numbers, under the names that charrnn's JSON uses."""
+        return {
+            "minutes": self.minutes,
+            "model": str(self.model),
+            "dropout": self.model.dropout,
+            "batch_size": self.training.batch_size,
+            "epochs": self.epochs,
+            "parameters": self.parameters,
+            "memory_bytes": self.memory,
+        }
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What is chosen for some numbers of minutes, and by which speed.
+
+    Attributes:
+        measured: the network whose speed was measured.
+        chars_per_second: its speed; others are taken to be as much slower as they have more weights.
+        choices: for each number of minutes.
+    """
+
+    measured: ModelConfig
+    chars_per_second: float
+    choices: tuple[Choice, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The numbers, under the names that charrnn's JSON uses."""
+        return {
+            "measured": str(self.measured),
+            "chars_per_second": self.chars_per_second,
+            "choices": [one.as_json() for one in self.choices],
+        }
+
+
+def advise(characters: int, vocab_size: int, device: torch.device, minutes: tuple[float, ...] = MINUTES) -> Advice:
+    """What some numbers of minutes would buy, by the speed of a few steps of the network that is the default.
+
+    Args:
+        characters: of the training part.
+        vocab_size: V.
+        device: where it would be trained.
+        minutes: some budgets.
+    """
+    default = ModelConfig()
+    speeds: dict[int, float] = {}
+
+    def speed(model: ModelConfig, training: TrainingConfig) -> float:
+        rows = training.batch_size  # a short text gets few, which take longer
+        if rows not in speeds:
+            speeds[rows] = measure(default, training, device)
+        return speeds[rows] * weights_of(default) / weights_of(model)
+
+    choices = []
+    for budget in minutes:
+        given = TrainingConfig(minutes=budget)
+        recipe = choose(
+            default, given, frozenset(), characters, speed, on_gpu=device.type == "cuda", vocab_size=vocab_size
+        )
+        networks = recipe.model.networks
+        with torch.device("meta"):
+            one = RecurrentModel(replace(recipe.model, networks=1), vocab_size)
+        parameters = sum(weights.numel() for weights in one.parameters())
+        step = recipe.training.batch_size * recipe.training.seq_length
+        memory = 4 * ((STATES + networks - 1) * parameters + LOGITS * step * vocab_size)
+        epochs = recipe.epochs or 0.0
+        choices.append(Choice(budget, recipe.model, recipe.training, epochs, networks * parameters, memory))
+    return Advice(default, next(iter(speeds.values())), tuple(choices))

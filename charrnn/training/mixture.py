@@ -1,0 +1,285 @@
+"""How a network and counts are put together: a gate, fitted on blocks of the training part.
+
+The blocks are kept from both while they are fitted: a gate that is fitted on what its models know by heart trusts them
+too much. Afterwards the counts take them in; the network does not. They are spread over the text: what is left out in
+one piece, such as the end, takes names and subjects with it that are not met again.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from charrnn.config import NgramConfig
+from charrnn.errors import TextError
+from charrnn.models.ensemble import Network
+from charrnn.models.kernels.pace import pace_for
+from charrnn.models.language_model import LanguageModel, State, next_log_probs
+from charrnn.models.mixture import Counted, MixtureModel
+from charrnn.models.ngram.fit import fit_ngram
+from charrnn.scoring.evaluate import Score
+from charrnn.scoring.surprisal import PIECE, Progress
+
+SHARE = 0.03
+"""Of the training part, kept for the gate."""
+MOST_CHARACTERS = 100_000
+MOST_NUMBERS = 1 << 24
+"""Log-probabilities of the kept part that are held at a time, of each model."""
+LEAST_CHARACTERS = 500
+BLOCK = 1000
+"""Characters of a block."""
+CONTEXT = 256
+"""Characters that are read before each block is predicted."""
+MOST_COPIED = 1 << 26
+"""Characters of a training part that is copied without its blocks; of a longer one the end is kept."""
+ROWS = 8
+"""Blocks that are predicted at a time."""
+GATE_SECONDS = 2.0
+"""About what the gate takes; scoring the mixture takes as long as the validation that is planned for."""
+STEPS, BATCH_SIZE = 600, 1024
+LEARNING_RATE, WEIGHT_DECAY = 1e-2, 1e-3
+LBFGS_ITERATIONS = 50
+MUCH = 10_000
+"""Characters kept for the gate from which on it is better than simpler ways to mix."""
+
+
+class Divided(NamedTuple):
+    """The training part: what the models are fitted on, and what the gate is.
+
+    Attributes:
+        rest: (M,) the text without the blocks.
+        blocks: (N, C + L) the blocks, each with what stands before it.
+        context: C.
+    """
+
+    rest: NDArray[Any]
+    blocks: NDArray[Any]
+    context: int
+
+    @property
+    def kept(self) -> int:
+        """How many characters are kept for the gate."""
+        number, length = self.blocks.shape
+        return int(number * (length - self.context))
+
+
+class Mixing:
+    """The counts' side of a mixture, while the network is trained.
+
+    Args:
+        ids: (N,) the training part.
+        vocab_size: V.
+        config: of the n-grams.
+        progress: told the steps of counting done, and of how many.
+
+    Attributes:
+        divided: what the network may be trained on, and what is kept.
+        seconds: that counting took.
+    """
+
+    def __init__(
+        self, ids: NDArray[Any], vocab_size: int, config: NgramConfig, progress: Progress | None = None
+    ) -> None:
+        self.ids, self.vocab_size, self.config = ids, vocab_size, config
+        self.divided = divide(ids, vocab_size)
+        started = time.perf_counter()
+        self.counts = fit_ngram(self.divided.rest, vocab_size, config, progress)
+        self.seconds = time.perf_counter() - started
+
+    @property
+    def reserved(self) -> float:
+        """Seconds to keep for finishing."""
+        return self.seconds + GATE_SECONDS
+
+    def finish(self, network: Network, seed: int, progress: Progress | None = None) -> MixtureModel:
+        """Mix the counts with a network.
+
+        Args:
+            network: in evaluation mode; it is not changed.
+            seed: of the gate.
+            progress: told the steps of counting done, and of how many.
+        """
+        mixture = fit_gate(network, self.counts, self.divided, seed)
+        mixture.counts = fit_ngram(self.ids, self.vocab_size, self.config, progress)
+        return mixture
+
+
+def score_of_mean(models: Sequence[tuple[LanguageModel, float]], ids: NDArray[Any]) -> Score:
+    """The score of a weighted mean of models' probabilities, all of a text in one pass.
+
+    Args:
+        models: each with its weight; weights sum to 1.
+        ids: (N,) a text, N ≥ 2.
+    """
+    nats = math.log(models[0][0].vocab_size)
+    states: list[State | None] = [None] * len(models)
+    with torch.inference_mode():
+        for begin in range(0, len(ids) - 1, PIECE):
+            window = torch.from_numpy(ids[begin : begin + PIECE + 1].astype(np.int64))[None]
+            weighted = []
+            for i, (model, weight) in enumerate(models):
+                log_probs, states[i] = next_log_probs(model, window[:, :-1], window[:, 1:], states[i])
+                weighted.append(log_probs.cpu().double() + math.log(weight))
+            nats -= float(torch.logsumexp(torch.stack(weighted), 0).sum())
+    return Score(nats, len(ids))
+
+
+def divide(ids: NDArray[Any], vocab_size: int) -> Divided:
+    """Keep blocks of a training part for the gate, evenly spread; the last one is its end.
+
+    Raises:
+        TextError: there are fewer than four characters.
+    """
+    most = min(MOST_CHARACTERS, MOST_NUMBERS // vocab_size)
+    kept = min(len(ids) // 4, max(LEAST_CHARACTERS, min(most, int(SHARE * len(ids)))))
+    if not kept:
+        raise TextError(f"{len(ids)} characters are too few to mix two models by; bring a longer text")
+    number = max(1, kept // BLOCK) if len(ids) <= MOST_COPIED else 1
+    length = kept // number
+    context = min(CONTEXT, len(ids) // number - length)
+    ends = [(i + 1) * len(ids) // number for i in range(number)]
+    blocks = np.stack([ids[end - length - context : end] for end in ends])
+    pieces = [ids[begin : end - length] for begin, end in zip([0, *ends], ends, strict=False)]
+    return Divided(pieces[0] if number == 1 else np.concatenate(pieces), blocks, context)
+
+
+def fit_gate(network: Network, counts: Counted, divided: Divided, seed: int = 0) -> MixtureModel:
+    """The mixture of two models whose gate suits text that both have not seen.
+
+    Where that is little text, a gate that was fitted to it may be worse than two fixed weights, or than one of the
+    models alone. So each is fitted to one half of it and judged on the other; what has more to fit is taken only
+    if it is better by more than a standard error (Breiman et al. 1984).
+
+    Args:
+        network: in evaluation mode; it is not changed.
+        counts: of the text without the blocks.
+        divided: the blocks.
+        seed: of the gate's first weights and its batches.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        mixture = MixtureModel(network, counts)
+    targets = torch.from_numpy(divided.blocks[:, divided.context :].astype(np.int64)).flatten()
+    kept = Kept(_log_probs(network, divided), _log_probs(counts, divided), targets)
+    fit: Fit = _fit_gate
+    if len(targets) < MUCH:
+        halves = kept.halves()
+        losses = {one: _losses_of_other_half(one, mixture, halves, generator) for one in FITS}
+        fit = min(ALONE, key=lambda one: float(losses[one].mean()))
+        for one in FITS[len(ALONE) :]:
+            gain = losses[fit] - losses[one]
+            if gain.mean() > gain.std() / math.sqrt(len(gain)):
+                fit = one
+    fit(mixture, kept, generator)
+    return mixture.to(network.device).eval()
+
+
+class Kept(NamedTuple):
+    """Characters that neither model has seen.
+
+    Attributes:
+        first: (N, V) log-probabilities of the network.
+        second: (N, V) those of the counts.
+        targets: (N,) the characters.
+    """
+
+    first: Tensor
+    second: Tensor
+    targets: Tensor
+
+    def halves(self) -> tuple[Kept, Kept]:
+        """The beginning and the end."""
+        middle = len(self.targets) // 2
+        beginning, end = slice(None, middle), slice(middle, None)
+        return Kept(*(part[beginning] for part in self)), Kept(*(part[end] for part in self))
+
+    def losses(self, mixture: MixtureModel, rows: Tensor | slice = slice(None)) -> Tensor:
+        """The nats of characters under a mixture."""
+        logits = mixture.mix(self.first[rows], self.second[rows])
+        return functional.cross_entropy(logits, self.targets[rows], reduction="none")
+
+
+Fit = Callable[[MixtureModel, Kept, torch.Generator], None]
+"""A way to set the gate of a mixture."""
+
+
+def _fit_gate(mixture: MixtureModel, kept: Kept, generator: torch.Generator) -> None:
+    """All of the gate, by AdamW on random characters."""
+    pace = pace_for()
+    optimizer = torch.optim.AdamW(mixture.gate.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    for step in range(STEPS):
+        for group in optimizer.param_groups:
+            group["lr"] = LEARNING_RATE * (1 - step / STEPS)
+        rows = torch.randint(0, len(kept.targets), (BATCH_SIZE,), generator=generator)
+        with pace.piece():
+            loss = kept.losses(mixture, rows).mean()
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+
+
+def _fit_weights(mixture: MixtureModel, kept: Kept, generator: torch.Generator) -> None:
+    """Two weights that are the same everywhere, by LBFGS on all characters."""
+    _set_weights(mixture, 0.5, 0.5)
+    bias = mixture.last.bias
+    optimizer = torch.optim.LBFGS([bias], max_iter=LBFGS_ITERATIONS, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        found = kept.losses(mixture).mean()
+        found.backward()  # type: ignore[no-untyped-call]
+        return found
+
+    optimizer.step(loss)  # type: ignore[no-untyped-call]
+
+
+def _take_network(mixture: MixtureModel, kept: Kept, generator: torch.Generator) -> None:
+    """The network alone."""
+    _set_weights(mixture, 1.0, 0.0)
+
+
+def _take_counts(mixture: MixtureModel, kept: Kept, generator: torch.Generator) -> None:
+    """The counts alone."""
+    _set_weights(mixture, 0.0, 1.0)
+
+
+ALONE: tuple[Fit, ...] = (_take_network, _take_counts)
+FITS: tuple[Fit, ...] = (*ALONE, _fit_weights, _fit_gate)
+"""From the simplest to the one with the most to fit."""
+
+
+def _set_weights(mixture: MixtureModel, network: float, counts: float) -> None:
+    with torch.no_grad():
+        mixture.last.weight.zero_()
+        mixture.last.bias.copy_(torch.tensor([network, counts]))
+
+
+def _losses_of_other_half(
+    fit: Fit, mixture: MixtureModel, halves: tuple[Kept, Kept], generator: torch.Generator
+) -> Tensor:
+    """(N,) nats where each half is judged by what was fitted to the other; the gate is put back."""
+    before = {name: tensor.clone() for name, tensor in mixture.gate.state_dict().items()}
+    found = []
+    for mine, other in (halves[::-1], halves):
+        fit(mixture, mine, generator)
+        with torch.no_grad():
+            found.append(other.losses(mixture))
+        mixture.gate.load_state_dict(before)
+    return torch.cat(found)
+
+
+@torch.no_grad()
+def _log_probs(model: LanguageModel, divided: Divided) -> Tensor:
+    """(N · L, V) what a model says of the characters of all blocks."""
+    tokens = torch.from_numpy(divided.blocks[:, :-1].astype(np.int64))
+    said = (model(rows)[0][:, divided.context - 1 :] for rows in torch.split(tokens, ROWS))
+    return torch.cat([torch.log_softmax(logits.float(), -1).cpu().flatten(0, 1) for logits in said])

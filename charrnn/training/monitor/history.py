@@ -1,0 +1,175 @@
+"""What happened in a training, as lines of JSON beside its checkpoint: NAME.jsonl.
+
+Each line is one record, so that a training that is killed leaves all but its last. One that goes on from a saved state
+first drops what came after that.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import json
+import math
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from charrnn.checkpoint.metadata import restore
+from charrnn.checkpoint.names import LAST, PREVIOUS
+from charrnn.errors import CheckpointError
+
+SUFFIX = ".jsonl"
+
+
+@dataclass(frozen=True)
+class Record:
+    """Some steps of a training.
+
+    Attributes:
+        step: the last of them, counted from 1 in each network.
+        network: of several, counted from 1.
+        seconds: since the training began, those before a pause included.
+        learning_rate: of the last step.
+        chars_per_second: of training.
+        loss: mean nats per character of training text over these steps; None if it was no number.
+        steps: how many steps the plan has; None as long as `--minutes` is still measuring.
+        nats_per_char: of the held-out text, if it was scored after the last step; None also if infinite.
+        bits_per_char: the same in bits.
+        characters: how many were scored.
+        split: such as 90/10/0.
+        rule: how they were scored.
+        is_best: whether that was the best so far.
+        sample: text drawn from the network at that moment.
+    """
+
+    step: int
+    network: int
+    seconds: float
+    learning_rate: float
+    chars_per_second: float
+    loss: float | None = None
+    steps: int | None = None
+    nats_per_char: float | None = None
+    bits_per_char: float | None = None
+    characters: int | None = None
+    split: str | None = None
+    rule: str | None = None
+    is_best: bool | None = None
+    sample: str | None = None
+
+
+def history_path(checkpoint: Path) -> Path:
+    """Where the history of the training that made a checkpoint stands; its best, last and previous state share it."""
+    stem = checkpoint.name.removesuffix(".safetensors")
+    for ending in (LAST, PREVIOUS):
+        stem = stem.removesuffix(ending)
+    return checkpoint.with_name(stem + SUFFIX)
+
+
+class History:
+    """Writes a history, a line at once.
+
+    Args:
+        path: of the file. What it holds is dropped, but for what a training that goes on has behind it.
+        after: the number of the network, counted from 1, and of its step, after which a resumed training goes on.
+
+    Attributes:
+        kept: the records that were not dropped.
+
+    Raises:
+        CheckpointError: the file cannot be written.
+    """
+
+    def __init__(self, path: Path, after: tuple[int, int] | None = None) -> None:
+        self.path = path
+        self.kept: tuple[Record, ...] = ()
+        self.go_back(after or (0, 0))
+
+    def go_back(self, after: tuple[int, int], steps: int | None = None) -> None:
+        """Drop what came after a step of a network, and all from the first line on that is damaged.
+
+        Raises:
+            CheckpointError: the file cannot be read or written.
+        """
+        self.kept = tuple(_until(self.path, after))
+        part = self.path.with_name(f".{self.path.name}.part")
+        try:
+            part.write_text("".join(map(_line, self.kept)), encoding="utf-8")
+            part.replace(self.path)
+        except OSError as error:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+            raise self._refused(error) from error
+
+    def add(self, record: Record) -> None:
+        """Write a record, whole or not at all.
+
+        Raises:
+            CheckpointError: the file cannot be written.
+        """
+        line = _line(record).encode()
+        try:
+            # Opened anew each time: the folder may have been deleted and made again, and nothing waits in a buffer.
+            with self.path.open("ab", buffering=0) as file:
+                before = file.tell()
+                if file.write(line) < len(line):
+                    file.truncate(before)
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            raise self._refused(error) from error
+
+    def close(self) -> None:
+        """End it; there is nothing left to write."""
+
+    def _refused(self, error: OSError) -> CheckpointError:
+        return CheckpointError(f"{self.path}: cannot be written: {error.strerror}; make room, or say --out")
+
+
+def read_history(path: Path) -> tuple[Record, ...]:
+    """The records of a training, in their order; none if there is no such file. An unfinished last line is left out.
+
+    Raises:
+        CheckpointError: the file cannot be read, or is no history; the message names the line.
+    """
+    try:
+        return tuple(_records(path))
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror}; move it away to do without") from error
+
+
+def _until(path: Path, after: tuple[int, int]) -> Iterator[Record]:
+    """The records up to a step of a network."""
+    if after == (0, 0):
+        return
+    try:
+        for one in _records(path):
+            if (one.network, one.step) <= after:
+                yield one
+    except (OSError, CheckpointError):
+        return
+
+
+def _records(path: Path) -> Iterator[Record]:
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.endswith("\n"):
+                return
+            try:
+                found = restore("record", json.loads(line), Record)
+            except (ValueError, RecursionError) as error:
+                raise CheckpointError(f"{path}: line {number}: {error}; move it away to do without") from error
+            yield found
+
+
+def _line(record: Record) -> str:
+    filled = {name: one for name, one in dataclasses.asdict(record).items() if _is_said(one)}
+    return f"{json.dumps(filled, allow_nan=False)}\n"
+
+
+def _is_said(value: object) -> bool:
+    """Whether JSON can say it; it has no infinite numbers."""
+    return value is not None and not (isinstance(value, float) and not math.isfinite(value))

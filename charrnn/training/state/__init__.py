@@ -1,0 +1,1 @@
+"""Saving a training, resuming it, and starting from another."""

@@ -1,0 +1,282 @@
+"""What a training leaves on the disk: its best state, its last one, and the one before that.
+
+NAME.safetensors is the best by its validation score; of several networks, those that are finished, as one model.
+NAME-last.safetensors is all that the training depends on, the networks that are finished and the best state included:
+one file, so that there is no moment in which two do not fit together.
+"""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from torch import Tensor
+
+from charrnn.checkpoint import PREVIOUS, Ongoing, below, fill, last_path, save
+from charrnn.checkpoint.metadata import ComputeFacts, Facts, ProgressFacts, ScoreFacts, TextFacts
+from charrnn.config import ModelConfig, TrainingConfig
+from charrnn.errors import CheckpointError
+from charrnn.models.ensemble import Network, as_one
+from charrnn.models.kernels.processor import instruction_set
+from charrnn.models.mixture import MixtureModel
+from charrnn.models.rnn.model import RecurrentModel
+from charrnn.scoring.evaluate import Score, evaluate, facts_of
+from charrnn.scoring.surprisal import Progress
+from charrnn.text.corpus import Corpus
+from charrnn.training.events import Step
+from charrnn.training.loop import Training
+
+
+class Keeper:
+    """Writes NAME.safetensors at each best validation, and NAME-last.safetensors whenever it is told to.
+
+    Without a validation part, both are the last state.
+
+    Args:
+        path: of the best checkpoint.
+        corpus: what is trained on.
+        config: how.
+        model: the networks, all of them.
+        started: `time.perf_counter()` when it began.
+        command: the command line, to be remembered in the checkpoint.
+        with_ngram: whether they are going to be mixed with n-grams.
+        tell: told what went wrong and is no end, in a line.
+
+    Attributes:
+        training: of the network that is trained.
+        finished: the networks before it, in their best states.
+        best: the score of its best state.
+        best_step: after which step that was.
+        score: of all that are finished, as one model.
+        facts: of the best checkpoint, once there is one.
+        is_mixed: whether a mixture has taken its place.
+        is_kept: whether it is what was best or finished last.
+        halvings: how often the learning rate was halved, because the loss exploded.
+        threads: the numbers of threads that took steps before the present network, or before it was resumed.
+        saved_at: `time.perf_counter()` when the last state was saved.
+        saved_step: after which step that was.
+    """
+
+    training: Training
+
+    def __init__(
+        self,
+        path: Path,
+        corpus: Corpus,
+        config: TrainingConfig,
+        model: ModelConfig,
+        started: float,
+        command: tuple[str, ...] = (),
+        with_ngram: bool = False,
+        tell: Callable[[str], None] = lambda message: None,
+    ) -> None:
+        self.path, self.corpus, self.config, self.model = path, corpus, config, model
+        self.started, self.command, self.with_ngram = started, command, with_ngram
+        self.finished: list[RecurrentModel] = []
+        self.score: Score | None = None
+        self.facts: Facts | None = None
+        self.tell, self.is_mixed, self.is_kept = tell, False, False
+        self.steps_of_finished = self.halvings = 0
+        self.threads: set[int] = set()
+
+    @property
+    def last_path(self) -> Path:
+        """The file of the last state."""
+        return last_path(self.path)
+
+    @property
+    def network(self) -> Network:
+        """All that are finished, as one model."""
+        return as_one(self.finished)
+
+    def begin(self, training: Training) -> None:
+        """Turn to a network that is trained from here on."""
+        self.training = training
+        self.best: Score | None = None
+        self.best_step = 0
+        self.best_state: RecurrentModel | None = None
+        self.saved_at, self.saved_step = time.perf_counter(), training.number
+
+    def keep(self, step: Step) -> bool:
+        """Save the state after a step; says whether it is the best so far.
+
+        Of several processes all must ask, and the first one writes. A state that cannot be written is told of, and the
+        next one is tried again; but the last one of all is put elsewhere.
+
+        Raises:
+            CheckpointError: the last state of all cannot be written where it belongs; the message says where it is.
+        """
+        is_best = self.best is None or (step.score is not None and step.score.nats_per_char < self.best.nats_per_char)
+        if is_best:
+            self.best, self.best_step = step.score, step.number
+            self.is_kept = self.is_kept and bool(self.finished)  # then those are what is kept
+            self.best_state = _copied(self.training.model)
+        facts, ongoing = self._facts(step.number, step.score), self._ongoing()
+        self.saved_at, self.saved_step = time.perf_counter(), step.number
+        is_end = self.training.stopped or (step.last and len(self.finished) + 1 == self.model.networks)
+        try:
+            self._save(self.last_path, self.training.model, facts, ongoing)
+            self._keep_best()
+        except CheckpointError as error:
+            if is_end:
+                self._rescue(str(error), facts, ongoing)
+            self.tell(f"{error} (the training goes on, and tries again at the next save)")
+        return is_best
+
+    @property
+    def previous_path(self) -> Path:
+        """The file of the state that was saved before the last one."""
+        return last_path(self.path, PREVIOUS)
+
+    def finish(self) -> None:
+        """Put the network beside those that were finished before."""
+        assert self.best_state
+        self.threads |= self.training.pace.used
+        self.finished.append(self.best_state)
+        self.steps_of_finished += self.best_step
+        self.score = self.best
+        if len(self.finished) > 1:
+            self.is_kept = False
+            try:
+                self._keep_best()
+            except CheckpointError as error:
+                self.tell(f"{error} (it is tried again at the next save)")
+
+    def judge(self, progress: Progress | None = None) -> None:
+        """Score all that are finished as one model, where there are several.
+
+        Args:
+            progress: told the characters scored, and of how many.
+
+        Raises:
+            CheckpointError: it cannot be written.
+        """
+        if len(self.finished) < 2 or self.score is None:
+            return
+        ranks, score = self.training.ranks, None
+        if ranks.is_first:
+            part = self.corpus.validation[: self.score.characters]
+            score = evaluate(self.network, part, progress=progress, documents=self.corpus.documents)
+        self.score = ranks.score_from_first(score)
+        self._save(self.path, self.network, self._facts(self.steps_of_finished, self.score))
+
+    def keep_mixture(self, mixture: MixtureModel, score: Score | None) -> None:
+        """Put a mixture of what is finished and counts in the place of the best checkpoint.
+
+        Raises:
+            CheckpointError: it cannot be written.
+        """
+        self._save(self.path, mixture, self._facts(self.steps_of_finished, score))
+        self.is_mixed = True
+
+    def restore(self, ongoing: Ongoing) -> None:
+        """Take over what is finished, and the best state of the network that was begun.
+
+        Args:
+            ongoing: of a checkpoint whose model the training has already.
+
+        Raises:
+            ValueError: a tensor is missing, or has another shape; the message names it.
+            CheckpointError: the best checkpoint cannot be written.
+        """
+        facts, tensors = ongoing.facts, ongoing.tensors
+        self.finished = [self._like(f"finished.{i}.", tensors) for i in range(facts.finished)]
+        self.steps_of_finished, self.halvings = facts.steps_of_finished, max(self.halvings, facts.halvings)
+        self.started = time.perf_counter() - facts.seconds
+        self.best_step = facts.best_step
+        if facts.best_nats is not None:
+            self.best = Score(facts.best_nats, facts.best_characters, facts.best_impossible)
+        if facts.best_step == facts.number:
+            self.best_state = _copied(self.training.model)
+        elif facts.best_step:
+            self.best_state = self._like("best.", tensors)
+        self.is_kept = False  # it may not be the one that fits
+        self._keep_best()
+
+    def _like(self, prefix: str, tensors: dict[str, Tensor]) -> RecurrentModel:
+        """A network of the shape of the one that is trained, from tensors whose names begin so."""
+        network = copy.deepcopy(self.training.model)
+        fill(network, below(prefix, tensors), f"training.{prefix}")
+        return network.to(self.training.model.device).eval()
+
+    def _ongoing(self) -> Ongoing:
+        """All that resuming needs, beside the weights."""
+        training, best = self.training, self.best
+        tensors = training.tensors()
+        for i, network in enumerate(self.finished):
+            tensors |= {f"finished.{i}.{name}": one for name, one in network.state_dict().items()}
+        if self.best_state and self.best_step != training.number:
+            tensors |= {f"best.{name}": one for name, one in self.best_state.state_dict().items()}
+        plan = training.plan
+        facts = ProgressFacts(
+            model=self.model,
+            with_ngram=self.with_ngram,
+            finished=len(self.finished),
+            steps_of_finished=self.steps_of_finished,
+            number=training.number,
+            due=training.due,
+            plan=(plan.steps, plan.validate_every, plan.val_characters) if plan else None,
+            earlier_plans=plan.earlier if plan else (),
+            best_step=self.best_step,
+            best_nats=best.nats if best else None,
+            best_characters=best.characters if best else 0,
+            best_impossible=best.impossible if best else 0,
+            seconds=time.perf_counter() - self.started,
+            halvings=self.halvings,
+        )
+        return Ongoing(facts, tensors)
+
+    def _keep_best(self) -> None:
+        """Write the best checkpoint, unless it is there."""
+        if self.is_kept and self.path.exists():
+            return
+        if self.finished:
+            self._save(self.path, self.network, self._facts(self.steps_of_finished, None))
+        elif self.best_state:
+            self._save(self.path, self.best_state, self._facts(self.best_step, self.best))
+        self.is_kept = True
+
+    def _save(self, path: Path, model: Network | MixtureModel, facts: Facts, ongoing: Ongoing | None = None) -> None:
+        if self.training.ranks.is_first:
+            save(path, model, self.corpus.vocabulary, facts, ongoing, self.previous_path if ongoing else None)
+        if path == self.path:
+            self.facts = facts
+
+    def _rescue(self, reason: str, facts: Facts, ongoing: Ongoing) -> NoReturn:
+        """Put the last state into the folder for temporary files."""
+        try:
+            other = Path(tempfile.mkdtemp(prefix="charrnn-")) / self.last_path.name
+            save(other, self.training.model, self.corpus.vocabulary, facts, ongoing)
+        except (OSError, CheckpointError):
+            raise CheckpointError(reason) from None
+        raise CheckpointError(f"{reason}. The last state is in {other}: move it to {self.last_path} and say --resume")
+
+    def _facts(self, steps: int, score: Score | None) -> Facts:
+        return Facts(
+            text=TextFacts.of(self.corpus),
+            fit_seconds=time.perf_counter() - self.started,
+            device=str(self.training.model.device),
+            validation=self.score_facts(score) if score else None,
+            training=self.config,
+            step=steps,
+            command=self.command,
+            compute=ComputeFacts(
+                instruction_set(),
+                tuple(sorted(self.threads | self.training.pace.used)),
+                str(self.training.dtype).removeprefix("torch."),
+            ),
+        )
+
+    def score_facts(self, score: Score) -> ScoreFacts:
+        """A score of the validation part, with its split and rule."""
+        corpus = self.corpus
+        return facts_of(score, corpus.split, len(corpus.validation), documents=corpus.documents is not None)
+
+
+def _copied(model: RecurrentModel) -> RecurrentModel:
+    """A copy whose weights cuDNN finds in one piece, as `to` leaves them; deepcopy scatters them, and cuDNN warns."""
+    return copy.deepcopy(model).to(model.device)

@@ -1,0 +1,122 @@
+"""Going on where a training was stopped, as if it had never been."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from charrnn.checkpoint import PREVIOUS, Checkpoint, Ongoing, last_path, load, load_ongoing
+from charrnn.config import TrainingConfig
+from charrnn.errors import CheckpointError
+from charrnn.models.rnn.model import RecurrentModel
+from charrnn.text.corpus import Corpus
+from charrnn.training.distributed import Ranks
+from charrnn.training.optim.schedule import Plan
+from charrnn.training.state.checkpoints import Keeper
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """A training that was stopped, as it was saved.
+
+    Attributes:
+        checkpoint: the network that was trained, and the facts of its training.
+        ongoing: what its next steps depend on.
+    """
+
+    checkpoint: Checkpoint
+    ongoing: Ongoing
+
+    @property
+    def config(self) -> TrainingConfig:
+        """How it was trained."""
+        assert self.checkpoint.facts.training
+        return self.checkpoint.facts.training
+
+    @property
+    def plan(self) -> Plan | None:
+        """How long it was to be; None if that was not yet known."""
+        facts = self.ongoing.facts
+        return Plan(facts.plan[0], facts.plan[1], facts.plan[2], facts.earlier) if facts.plan else None
+
+    def check(self, corpus: Corpus) -> None:
+        """Raise CheckpointError unless this is the text that it was trained on."""
+        text = self.checkpoint.facts.text
+        if corpus.sha256 != text.sha256:
+            raise CheckpointError(
+                f"{self.checkpoint.path}: was trained on {text.source}, and {corpus.source} is another text; "
+                f"say --init-from {self.checkpoint.path} to begin anew with its weights"
+            )
+
+    def restore(self, keeper: Keeper) -> None:
+        """Give a keeper, and the training that it has begun, all that was saved.
+
+        Raises:
+            CheckpointError: the file does not hold what its header says.
+        """
+        facts, training = self.ongoing.facts, keeper.training
+        try:
+            assert isinstance(self.checkpoint.model, RecurrentModel)
+            training.model.load_state_dict(self.checkpoint.model.state_dict())
+            training.restore(facts.number, facts.due, self.ongoing.tensors)
+            keeper.restore(self.ongoing)
+            keeper.threads.update(compute.threads if (compute := self.checkpoint.facts.compute) else ())
+        except (ValueError, RuntimeError) as error:  # PyTorch raises the latter
+            raise CheckpointError(f"{self.checkpoint.path}: is damaged, or from another version: {error}") from error
+
+
+def find(path: Path, ranks: Ranks | None = None) -> Resumed | None:
+    """The training whose best checkpoint goes to `path`: its last state, or where that is damaged the one before.
+
+    Args:
+        path: of the best checkpoint.
+        ranks: the processes that train together: all get what the first one finds.
+
+    Returns:
+        None if there is neither.
+
+    Raises:
+        CheckpointError: none of them can be read, or they are no trainings.
+    """
+    ranks = ranks or Ranks()
+    found = _find(path) if ranks.is_first else None
+    with ranks.file(found.checkpoint.path if found else None) as file:
+        return found or (_open(file) if file else None)
+
+
+def _find(path: Path) -> Resumed | None:
+    errors = []
+    for candidate in (last_path(path), last_path(path, PREVIOUS)):
+        if not candidate.exists():
+            continue
+        try:
+            return _open(candidate)
+        except CheckpointError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
+    return None
+
+
+def open_training(path: Path, ranks: Ranks | None = None) -> Resumed:
+    """The training that a file was saved from; see `find`.
+
+    Raises:
+        CheckpointError: it cannot be read, or holds a model alone.
+    """
+    ranks = ranks or Ranks()
+    found = _open(path) if ranks.is_first else None
+    with ranks.file(path) as file:
+        return found or _open(file or path)
+
+
+def _open(path: Path) -> Resumed:
+    found = Resumed(load(path), load_ongoing(path))
+    if not isinstance(found.checkpoint.model, RecurrentModel) or found.checkpoint.facts.training is None:
+        raise CheckpointError(f"{path}: holds no training; name a file that ends with -last.safetensors")
+    model, of_all = found.checkpoint.model.config, found.ongoing.facts.model
+    if replace(of_all, networks=1) != model:
+        raise CheckpointError(
+            f"{path}: is damaged, or from another version: header.progress.model: expected {model}, found {of_all}"
+        )
+    return found

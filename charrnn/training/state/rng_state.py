@@ -1,0 +1,48 @@
+"""Where PyTorch's generators are, taken down and put back; knows nothing of what draws from them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from charrnn.training.optim.optimizer import tensor_of
+
+LEFT, NEXT = slice(8, 12), slice(16, 24)
+"""Bytes of the CPU generator's state (aten/src/ATen/CPUGeneratorImpl.cpp) with an int32 and an int64: how many of the
+624 numbers of the Mersenne twister are left, and the place of the next."""
+TWISTER_SIZE = 624
+
+
+def random_state(device: torch.device) -> dict[str, Tensor]:
+    """The states of the generators of the CPU and of a device, by name."""
+    found = {"random.cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        found["random.cuda"] = torch.cuda.get_rng_state(device)
+    return found
+
+
+def put_back(tensors: dict[str, Tensor], device: torch.device) -> None:
+    """Make the generators go on where `random_state` was taken.
+
+    Raises:
+        ValueError, RuntimeError: they are no states of generators.
+    """
+    for name, now in random_state(device).items():
+        if name == "random.cuda" and name not in tensors:  # from another device, which has other numbers anyway
+            continue
+        state = tensor_of(tensors, name, tuple(now.shape), torch.uint8)
+        if name == "random.cuda":
+            torch.cuda.set_rng_state(state, device)
+            continue
+        _check_places(state)
+        torch.set_rng_state(state)
+
+
+def _check_places(state: Tensor) -> None:
+    """Raise ValueError where the next number is none of the twister's: PyTorch would read beyond them."""
+    left, place = (int(state[part].clone().view(kind)) for part, kind in ((LEFT, torch.int32), (NEXT, torch.int64)))
+    is_new = (left, place) == (1, 0)
+    if not (is_new or (0 <= place <= TWISTER_SIZE and left + place == TWISTER_SIZE + 1)):
+        raise ValueError(
+            f"training.random.cpu: expected {TWISTER_SIZE + 1} as the sum of two numbers, found {left} and {place}"
+        )
