@@ -15,7 +15,7 @@ import typer
 
 from charrnn.cli.shared import shell_completion as completion
 from charrnn.cli.shared.escapes import unescaped
-from charrnn.cli.shared.options import TextEncoding
+from charrnn.cli.shared.options import DeviceOption, TextEncoding
 from charrnn.config import LARGEST_INTEGER, CompletionConfig, CorpusConfig
 from charrnn.errors import TextError
 
@@ -72,7 +72,7 @@ def complete(
     ] = 64,
     sampling: CompletionConfig,
     encoding: TextEncoding = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    device: DeviceOption = "auto",
     as_json: Annotated[
         bool,
         typer.Option(

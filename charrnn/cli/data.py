@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from charrnn.cli.shared import shell_completion as completion
+from charrnn.cli.shared.tables import show_table
 from charrnn.errors import TextError
 
 
@@ -50,7 +51,7 @@ def data(
 def _show(rows: list[dict[str, object]]) -> None:
     from rich.table import Table
 
-    from charrnn.cli.shared.terminal import console, show_table
+    from charrnn.cli.shared.terminal import console
 
     table = Table("name", "size", "source", "licence", "in data/", box=None, header_style="bold")
     for row in rows:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charrnn.cli.shared import shell_completion as completion
+from charrnn.cli.shared.options import DeviceOption
+from charrnn.cli.shared.tables import plain_table, show_table
 from charrnn.config import LARGEST_INTEGER
 from charrnn.errors import CharRNNError, DivergedError, ModelError, UsageError
 from charrnn.lab.catalogue import EXPERIMENTS, module_of
@@ -44,7 +46,7 @@ def lab(
     seed: Annotated[
         int, typer.Option(help="Seed of all that is drawn, and of first weights.", min=0, max=LARGEST_INTEGER)
     ] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    device: DeviceOption = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
 ) -> None:
     """Run one of the lecture's experiments: a picture, a table, and all figures in a file."""
@@ -89,14 +91,13 @@ def lab(
 
 
 def _list(as_json: bool) -> None:
-    from rich.table import Table
 
-    from charrnn.cli.shared.terminal import console, print_json, show_table
+    from charrnn.cli.shared.terminal import console, print_json
 
     if as_json:
         print_json([{"name": name, "question": entry.question} for name, entry in EXPERIMENTS.items()])
         return
-    table = Table(box=None, show_header=False, pad_edge=False)
+    table = plain_table(show_header=False)
     table.add_column(style="bold")
     for name, entry in EXPERIMENTS.items():
         table.add_row(name, entry.question)
@@ -135,12 +136,10 @@ def _watching() -> Iterator[Watch]:
 
 def _show(result: Result, paths: Sequence[Path]) -> None:
     """The table, what it says, and where the files are."""
-    from rich.table import Table
-
-    from charrnn.cli.shared.terminal import console, field, one_line, show_table, visible
+    from charrnn.cli.shared.terminal import console, field, one_line, visible
 
     screen = console()
-    table = Table(box=None, header_style="bold", pad_edge=False, collapse_padding=True)
+    table = plain_table(collapse_padding=True)
     headers, *lines = result.table
     for number, header in enumerate(headers):
         table.add_column(header, justify="right" if number else "left", overflow="fold")

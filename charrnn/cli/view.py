@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charrnn.cli.shared import shell_completion as completion
-from charrnn.cli.shared.options import TextEncoding
+from charrnn.cli.shared.options import DeviceOption, TextEncoding
 from charrnn.errors import UsageError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def view(
     ] = True,
     open_it: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is no page of charrnn.")] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    device: DeviceOption = "auto",
 ) -> None:
     r"""Make a page to look at a model: one HTML file that needs no network.
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from program import SMALL, TEXT, Charrnn
 
-from charrnn.cli.shared.novelty import bars, show_curve
+from charrnn.cli.shared.novelty import show_curve
+from charrnn.format import sparkline
 from charrnn.scoring.novelty import Novelty
 
 QUICK = ("--length", 5, "--novelty-length", 0)
@@ -336,7 +337,7 @@ def test_a_file_that_cannot_be(charrnn: Charrnn, models: Path) -> None:
 
 def test_bars_and_shares_never_look_like_all_or_none(capsys: pytest.CaptureFixture[str]) -> None:
     curve = (None, 0.0, 0.001, 0.5, 0.996, *(1.0,) * 8)
-    assert bars(curve) == " ▁▁▅█████████"
+    assert sparkline(curve) == " ▁▁▅█████████"
     found = Novelty(9, None, None, None, 0, 0, 0, None, None, None, curve)
     assert list(found.as_json()["curve"].items())[:4] == [("4", None), ("5", 0.0), ("6", 0.001), ("7", 0.5)]
     show_curve([("text", found)])

@@ -10,8 +10,9 @@ import torch
 from program import SMALL, Charrnn
 from rich.console import Console
 
-from charrnn.cli.shared.sparkline import Curve, held, scale_of, sparkline
+from charrnn.cli.shared.sparkline import Curve, held, scale_of
 from charrnn.cli.train.live import TrainLive
+from charrnn.format import sparkline
 from charrnn.scoring.evaluate import Score
 from charrnn.training.events import Step
 from charrnn.training.monitor.history import Record

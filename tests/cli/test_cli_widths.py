@@ -7,11 +7,11 @@ from program import Charrnn
 from rich.console import Console
 from rich.table import Table
 
-from charrnn.cli.shared import terminal
+from charrnn.cli.shared import tables, terminal
 
 
 def table() -> Table:
-    found = Table(box=None, pad_edge=False)
+    found = Table(box=None, header_style="bold", pad_edge=False)
     found.add_column("model", overflow="fold")
     for header in ("bits/\nchar", "scoring,\nchars/s"):
         found.add_column(header, justify="right", no_wrap=True)
@@ -24,7 +24,7 @@ def test_tables_keep_their_figures(
     width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
-    terminal.show_table(table())
+    tables.show_table(table())
     shown = capsys.readouterr().err
     assert "1.9695" in shown
     assert "1,113,468" in shown

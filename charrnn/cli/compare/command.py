@@ -9,7 +9,7 @@ import typer
 
 from charrnn.cli.shared import shell_completion as completion
 from charrnn.cli.shared.escapes import unescaped
-from charrnn.cli.shared.options import TextEncoding
+from charrnn.cli.shared.options import DeviceOption, TextEncoding
 from charrnn.config import LARGEST_INTEGER, SamplingConfig
 from charrnn.errors import UsageError
 
@@ -86,7 +86,7 @@ def compare(
             help="What to do with characters of the prime that a model does not know.", metavar="error|skip|replace"
         ),
     ] = "error",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    device: DeviceOption = "auto",
     out: Annotated[
         Path | None,
         typer.Option(help="Write the rows of the tables to this file too, as CSV.", show_default=False),

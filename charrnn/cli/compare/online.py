@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.table import Table
 
 from charrnn.checkpoint import Checkpoint
-from charrnn.cli.compare.tables import figure
-from charrnn.cli.shared.terminal import console, one_line, progress, show_table
+from charrnn.cli.shared.tables import plain_table, show_table
+from charrnn.cli.shared.terminal import console, one_line, progress
 from charrnn.cli.train.mixture import NETWORK_SHARE
+from charrnn.format import figure
 from charrnn.scoring.compare.baselines import Blend
 from charrnn.scoring.compare.rows import HeldOut
 from charrnn.scoring.compressors import COMPRESSORS, MISSING, bits_after
@@ -74,7 +74,7 @@ def _rows(
 def show_online(rows: Sequence[OnlineRow]) -> None:
     """Print their table, and what it means."""
     screen = console()
-    table = Table(box=None, header_style="bold", pad_edge=False)
+    table = plain_table()
     table.add_column("online", overflow="fold")
     for header in ("bits/\nchar", "nats/\nchar", "took"):
         table.add_column(header, justify="right")

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from charrnn.cli.shared.novelty import percent
-from charrnn.cli.shared.terminal import console, one_line, show_table
+from charrnn.cli.shared.tables import plain_table, show_table
+from charrnn.cli.shared.terminal import console, one_line
+from charrnn.format import percent
 from charrnn.scoring.structure.report import AtContext, Closed, Difference, Indented, Structure
 
 LEAST_CASES = 10
@@ -63,7 +64,7 @@ def show_structure(found: Structure, network: str, counts: str, of_characters: i
 
 
 def _table(*headers: str) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
+    table = plain_table()
     for i, header in enumerate(headers):
         table.add_column(header, justify="right" if i else "left")
     return table

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-from rich.table import Table
-
-from charrnn.cli.shared.novelty import percent, show_curve, show_novelty
-from charrnn.cli.shared.terminal import console, one_line, show_table, show_title, visible
+from charrnn.cli.shared.novelty import show_curve, show_novelty
+from charrnn.cli.shared.tables import plain_table, show_table, show_title
+from charrnn.cli.shared.terminal import console, one_line, visible
+from charrnn.format import figure, percent
 from charrnn.scoring.compare.baselines import EXPLAINED
 from charrnn.scoring.compare.rows import HeldOut, Row
 from charrnn.text.corpus import Corpus
@@ -17,7 +16,7 @@ from charrnn.text.corpus import Corpus
 def show(rows: Sequence[Row], part: HeldOut, corpus: Corpus) -> None:
     """Print the table of figures."""
     screen = console()
-    table = Table(box=None, header_style="bold", pad_edge=False, collapse_padding=True)
+    table = plain_table(collapse_padding=True)
     table.add_column("model", overflow="fold")
     for header in (
         "bits/\nchar",
@@ -87,11 +86,6 @@ def _labels(rows: Sequence[Row]) -> list[str]:
         one_line(row.checkpoint.name) if descriptions.count(description) > 1 else description
         for row, description in zip(rows, descriptions, strict=True)
     ]
-
-
-def figure(value: float) -> str:
-    """A score as it stands in a table."""
-    return "∞" if math.isinf(value) else f"{value:.4f}"
 
 
 def _named(label: str, row: Row) -> str:

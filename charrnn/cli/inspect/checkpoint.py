@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from rich.table import Table
-
 from charrnn.cli.shared.options import typed
-from charrnn.cli.shared.terminal import one_line, paragraph, quoted, say, show_table
+from charrnn.cli.shared.tables import plain_table, show_table
+from charrnn.cli.shared.terminal import one_line, paragraph, quoted, say
 from charrnn.config import CorpusConfig, TrainingConfig, flags_of
 from charrnn.text.vocabulary import Vocabulary, name_of
 
@@ -105,7 +104,7 @@ def _show_progress(listing: Listing) -> None:
 
 
 def _show_tensors(listing: Listing) -> None:
-    table = Table(box=None, header_style="bold", pad_edge=False)
+    table = plain_table()
     for header in ("tensor", "dtype", "shape", "bytes"):
         table.add_column(header, justify="right" if header == "bytes" else "left", overflow="fold")
     for one in listing.tensors:

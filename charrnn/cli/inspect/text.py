@@ -6,10 +6,9 @@ import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rich.table import Table
-
-from charrnn.cli.shared.novelty import percent
-from charrnn.cli.shared.terminal import paragraph, say, show_table, visible
+from charrnn.cli.shared.tables import plain_table, show_table
+from charrnn.cli.shared.terminal import paragraph, say, visible
+from charrnn.format import percent, plural, size
 from charrnn.text.stats.duplicates import LONG_LINE, RUN
 from charrnn.text.stats.unicode import FORMS
 from charrnn.text.vocabulary import name_of
@@ -30,7 +29,7 @@ GIVEN_NAMES = {"\n": "newline", " ": "space", "\t": "tab", "\r": "return", "\xa0
 
 def show_text(text: Description, guess: Guess | None, found: Sequence[Finding]) -> None:
     """Print what a text is like, on stderr."""
-    _show_size(text, guess)
+    _showsize(text, guess)
     _show_characters(text)
     _show_lines(text)
     _show_repeats(text)
@@ -40,11 +39,11 @@ def show_text(text: Description, guess: Guess | None, found: Sequence[Finding]) 
         paragraph("mind", one.line)
 
 
-def _show_size(text: Description, guess: Guess | None) -> None:
+def _showsize(text: Description, guess: Guess | None) -> None:
     paragraph(
         "text",
-        f"{text.source}: {_size(text.size)}, {_number(text.characters, 'character')}, "
-        f"{_number(text.lines.number, 'line')}",
+        f"{text.source}: {size(text.size)}, {plural(text.characters, 'character')}, "
+        f"{plural(text.lines.number, 'line')}",
     )
     if text.config.bytes:
         why = f"none: {guess.reason}; say --bytes to train" if guess else "read as bytes"
@@ -64,7 +63,7 @@ def _show_characters(text: Description) -> None:
         f"{len(text.counts):,} different, entropy {text.entropy:.3f} bits per character (each by itself); "
         + (f"the commonest {len(common)}:" if len(common) < len(text.counts) else "all of them:"),
     )
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table = plain_table(show_header=False, padding=(0, 2, 0, 0))
     rows = -(-len(common) // COLUMNS)
     for begin in range(rows):
         cells = [f"{_shown(character)} {percent(count / text.characters)}" for character, count in common[begin::rows]]
@@ -143,19 +142,19 @@ def show_advice(text: Description, advice: Advice) -> None:
         f"what `charrnn train` would choose, alone on this machine: {advice.measured} now reads "
         f"{advice.chars_per_second:,.0f} characters a second",
     )
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
+    table = plain_table(padding=(0, 1, 0, 0))
     for header in ("", "minutes", "model", "parameters", "dropout", "readings", "memory"):
         table.add_column(header, justify="left" if header == "model" else "right")
     for one in advice.choices:
         early = ", ends early" * one.ends_early
         table.add_row(
             " " * 10, f"{one.minutes:g}", str(one.model), f"{one.parameters / 1e6:.1f} M", f"{one.model.dropout:g}",
-            f"{one.epochs:.2g}{early}", _size(one.memory),
+            f"{one.epochs:.2g}{early}", size(one.memory),
         )  # fmt: skip
     show_table(table)
     disk = text.characters * (1 if text.vocab_size <= 256 else 2 if text.vocab_size <= 1 << 16 else 4)
     paragraph(
-        "", f"Memory: weights and logits, beside Python's and PyTorch's. On the disk, while it runs: {_size(disk)}."
+        "", f"Memory: weights and logits, beside Python's and PyTorch's. On the disk, while it runs: {size(disk)}."
     )
 
 
@@ -168,14 +167,3 @@ def _shown(character: str) -> str:
     if unicodedata.category(character)[0] == "Z":
         return f"U+{ord(character):04X}"
     return visible(character)
-
-
-def _size(size: int) -> str:
-    for unit, of in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if size >= of:
-            return f"{size / of:,.1f}\xa0{unit}"
-    return _number(size, "byte")
-
-
-def _number(number: int, of: str) -> str:
-    return f"{number:,} {of}{'s' * (number != 1)}"

@@ -13,7 +13,7 @@ import typer
 
 from charrnn.cli.shared import shell_completion as completion
 from charrnn.cli.shared.escapes import unescaped
-from charrnn.cli.shared.options import TextEncoding
+from charrnn.cli.shared.options import DeviceOption, TextEncoding
 from charrnn.config import LARGEST_INTEGER, CorpusConfig, SamplingConfig
 from charrnn.errors import TextError, UsageError
 
@@ -140,7 +140,7 @@ def sample(
             rich_help_panel="Model",
         ),
     ] = "float32",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.", rich_help_panel="Model")] = "auto",
+    device: DeviceOption = "auto",
     as_json: Annotated[
         bool,
         typer.Option("--json", help="Print JSON: the text, its seed, its log-probabilities; a list, with --count."),

@@ -10,9 +10,10 @@ from pathlib import Path
 from rich.table import Table
 
 from charrnn.checkpoint import Checkpoint
-from charrnn.cli.score.tables import figure
-from charrnn.cli.shared.terminal import console, field, one_line, progress, show_table
+from charrnn.cli.shared.tables import plain_table, show_table
+from charrnn.cli.shared.terminal import console, field, one_line, progress
 from charrnn.cli.shared.texts import Fitted, read
+from charrnn.format import figure, percent
 from charrnn.scoring.attribution import Attribution, attribute, config_for
 
 
@@ -51,7 +52,7 @@ def _show_one(found: Attribution) -> None:
     for (model, score), posterior in zip(found.ranked, found.posteriors, strict=True):
         behind = "" if score.bits == best else figure(score.bits - best, 1)
         cells = (figure(score.bits_per_char), figure(score.nats_per_char), figure(score.perplexity, 3))
-        table.add_row(_name(model, models), *cells, figure(score.bits, 1), behind, _share(posterior))
+        table.add_row(_name(model, models), *cells, figure(score.bits, 1), behind, percent(posterior, 2))
     how = "each document from the beginning" if found.documents else "one full pass"
     field("text", f"{found.source}: {found.characters:,} characters ({found.unseen.part}), static, {how}")
     show_table(table)
@@ -71,7 +72,9 @@ def _show_several(found: Sequence[Attribution]) -> None:
         likeliest = _name(one.likeliest, models) if one.likeliest else "none"
         lead = "" if math.isnan(one.lead) else figure(one.lead, 1)
         cells = [scores[model.path] for model in models]
-        table.add_row(one_line(one.source), f"{one.characters:,}", *cells, likeliest, lead, _share(one.posteriors[0]))
+        table.add_row(
+            one_line(one.source), f"{one.characters:,}", *cells, likeliest, lead, percent(one.posteriors[0], 2)
+        )
     show_table(table)
     how = "static, each document from the beginning" if found[0].documents else "static, one full pass each"
     console().print(f"\n{how}; posterior: of the likeliest, if all models were as likely before.", soft_wrap=True)
@@ -84,7 +87,7 @@ def _name(model: Checkpoint, models: Sequence[Checkpoint]) -> str:
 
 
 def _table(first: str) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False, collapse_padding=True)
+    table = plain_table(collapse_padding=True)
     table.add_column(first, overflow="fold")
     return table
 
@@ -94,12 +97,4 @@ def _verdict(found: Attribution) -> str:
         return "none: each of them gives some character probability 0"
     ahead = "infinitely many" if math.isinf(found.lead) else f"{found.lead:,.1f}"
     name = _name(found.likeliest, [model for model, _ in found.ranked])
-    return f"{name}, by {ahead} bits in all (posterior {_share(found.posteriors[0])}, equal priors)"
-
-
-def _share(value: float | None) -> str:
-    if value is None:
-        return ""
-    if value >= 0.9999:
-        return ">99.99%"
-    return "<0.01%" if value < 0.0001 else f"{100 * value:.2f}%"
+    return f"{name}, by {ahead} bits in all (posterior {percent(found.posteriors[0], 2)}, equal priors)"

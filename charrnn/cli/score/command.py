@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charrnn.cli.shared import shell_completion as completion
-from charrnn.cli.shared.options import TextEncoding
+from charrnn.cli.shared.options import DeviceOption, TextEncoding
 from charrnn.config import LARGEST_INTEGER
 from charrnn.errors import UsageError
 
@@ -80,7 +80,7 @@ def score(
         ),
     ] = None,
     encoding: TextEncoding = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    device: DeviceOption = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
 ) -> None:
     """Score a text with a model, in bits per character; or find the model that a text is likeliest under."""

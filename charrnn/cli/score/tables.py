@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import heapq
-import math
 import sys
 from collections.abc import Sequence
 
-from rich.table import Table
 from rich.text import Text
 
 from charrnn.cli.score.text import FITTED, Scored
-from charrnn.cli.shared.terminal import console, field, one_line, show_table
+from charrnn.cli.shared.tables import plain_table, show_table
+from charrnn.cli.shared.terminal import console, field, one_line
 from charrnn.cli.shared.texts import show_unknown
+from charrnn.format import figure
 from charrnn.scoring.evaluate import Score
 from charrnn.scoring.lines import LineScore
 
@@ -39,7 +39,7 @@ def show_text(scored: Scored) -> None:
 def show_texts(ranked: Sequence[Scored]) -> None:
     """Print a table of several texts, in their order."""
     screen, first = console(), ranked[0]
-    table = Table(box=None, header_style="bold", pad_edge=False, collapse_padding=True)
+    table = plain_table(collapse_padding=True)
     table.add_column("text", overflow="fold")
     headers = ["characters", "part", "bits/char", "nats/char", "perplexity"]
     headers += [f"window {first.window},\nbits/char"] * (first.window is not None)
@@ -63,7 +63,7 @@ def show_lines(texts: Sequence[Scored]) -> None:
     lines = [(one, line) for one in texts for line in one.lines()]
     # Short lines alone would be at the top; but what is the most surprising is for the reader to say.
     worst = heapq.nlargest(MOST_LINES, lines, key=lambda pair: pair[1].score.bits_per_char)
-    table = Table(box=None, header_style="bold", pad_edge=False, collapse_padding=True)
+    table = plain_table(collapse_padding=True)
     if len(texts) > 1:
         table.add_column("text", overflow="fold", max_width=NAME)
     for header in ("line", "characters", "bits", "bits/char"):
@@ -96,11 +96,6 @@ def print_lines(texts: Sequence[Scored]) -> None:
             cells = f"{name}{line.line}\t{_numbers(line)}\t{one.text_of(line)}\n"
             sys.stdout.buffer.write(cells.encode("utf-8", "surrogateescape"))
     sys.stdout.buffer.flush()
-
-
-def figure(value: float, digits: int = 4) -> str:
-    """A number of a table."""
-    return "infinite" if math.isinf(value) else f"{value:,.{digits}f}"
 
 
 def _numbers(line: LineScore) -> str:

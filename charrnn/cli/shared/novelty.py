@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from rich.table import Table
 
-from charrnn.cli.shared.terminal import BAR_DELAY, console, one_line, progress, show_table
+from charrnn.cli.shared.tables import plain_table, show_table
+from charrnn.cli.shared.terminal import BAR_DELAY, console, one_line, progress
+from charrnn.format import percent, sparkline
 from charrnn.scoring.novelty import CURVE, LONG_COPY, LONG_LINE, Novelty, TrainingText
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def sort(corpus: Corpus) -> TrainingText:
 def show_novelty(rows: Sequence[tuple[str, Novelty]], corpus: Corpus) -> None:
     """Print a table of texts by their names, and what its columns mean."""
     screen = console()
-    table = Table(box=None, header_style="bold", pad_edge=False)
+    table = plain_table()
     table.add_column("text", overflow="fold")
     for header in HEADERS:
         table.add_column(header, justify="right")
@@ -60,27 +61,15 @@ def show_novelty(rows: Sequence[tuple[str, Novelty]], corpus: Corpus) -> None:
 
 def show_curve(rows: Sequence[tuple[str, Novelty]]) -> None:
     """Print what share of runs of each length is novel, in figures and as a line of bars."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
+    table = plain_table()
     table.add_column("novel runs of", overflow="fold")
     for length in SHOWN:
         table.add_column(str(length), justify="right")
     table.add_column(f"{CURVE[0]} to {CURVE[-1]}", no_wrap=True)
     for name, found in rows:
         shares = dict(zip(CURVE, found.curve, strict=True))
-        table.add_row(one_line(name), *(_whole(shares[length]) for length in SHOWN), bars(found.curve))
+        table.add_row(one_line(name), *(percent(shares[length], 0) for length in SHOWN), sparkline(found.curve))
     show_table(table)
-
-
-def bars(shares: Sequence[float | None]) -> str:
-    """Shares as a line of bars, a blank where there is none."""
-    return "".join(" " if share is None else BARS[min(int(share * len(BARS)), len(BARS) - 1)] for share in shares)
-
-
-def _whole(share: float | None) -> str:
-    """A share without digits behind the point, like `percent`."""
-    if share is None:
-        return "-"
-    return "<1%" if 0 < share < 0.005 else ">99%" if 0.995 <= share < 1 else f"{100 * share:.0f}%"
 
 
 def show_sample(text: str, training: TrainingText, corpus: Corpus, is_marked: bool) -> None:
@@ -102,14 +91,3 @@ def show_sample(text: str, training: TrainingText, corpus: Corpus, is_marked: bo
     screen.print(
         f'Longest copy: "{one_line(copied)}", at character {at + 1:,} of the sample, from line {line:,} of the text.'
     )
-
-
-def percent(share: float | None) -> str:
-    """A share as people read it; a part of more than nothing and less than all never looks like either."""
-    if share is None:
-        return "-"
-    if 0 < share < 0.001:
-        return "<0.1%"
-    if 0.999 < share < 1:
-        return ">99.9%"
-    return f"{100 * share:.4g}%" if share in (0, 1) else f"{100 * share:.1f}%"

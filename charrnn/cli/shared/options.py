@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from charrnn.cli.shared import shell_completion
 from charrnn.cli.shared.escapes import escaped, unescaped
 from charrnn.config import (
     CompletionConfig,
@@ -21,6 +22,47 @@ from charrnn.config import (
     TrainingConfig,
     flags_of,
 )
+
+DeviceOption = Annotated[str, typer.Option("--device", help="Device: auto, cpu, cuda, cuda:1 or mps.")]
+"""The device that a network runs on, for every command that has one; the default is auto."""
+
+CheckpointArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="NAME",
+        help="Checkpoint: a name in checkpoints/, or a file (default: the newest in checkpoints/).",
+        autocompletion=shell_completion.checkpoints,
+        show_default=False,
+    ),
+]
+"""The checkpoint that a command reads; see `checkpoints.find`."""
+
+CheckpointsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="NAME...",
+        help="Checkpoints: names in checkpoints/, or files (default: the newest in checkpoints/).",
+        autocompletion=shell_completion.checkpoints,
+        show_default=False,
+    ),
+]
+"""The checkpoints of a command that reads several."""
+
+TextOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--text",
+        metavar="FILE",
+        help="Text to read: a file, a folder, a pattern, a known text, or - for standard input; repeatable "
+        "(default: the text that the model was trained on).",
+        autocompletion=shell_completion.texts,
+        show_default=False,
+    ),
+]
+"""The texts that a command reads with a model."""
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+"""JSON on standard output, for every command that has figures."""
 
 TextEncoding = Annotated[
     str | None,

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-BARS, ASCII_BARS = "▁▂▃▄▅▆▇█", "_.-:=+*#"
-"""From low to high."""
 WARM_UP = 0.1
 """The share of a curve whose beginning may be higher than the highest bar: what a training begins with is far up."""
 
@@ -70,20 +68,6 @@ def scale_of(*curves: Sequence[float | None]) -> tuple[float, float]:
     seen = [y for curve in curves for y in curve if y is not None]
     late = [y for curve in curves for y in curve[int(WARM_UP * _length(curve)) :] if y is not None]
     return min(seen, default=0.0), max(late, default=1.0)
-
-
-def sparkline(values: Sequence[float | None], low: float, high: float, bars: str = BARS) -> str:
-    """A bar for each value, and blanks for what is None.
-
-    Args:
-        values: from left to right.
-        low: the value of the lowest bar.
-        high: of the highest; what is beyond is cut off.
-        bars: from low to high.
-    """
-    span = max(high - low, 1e-9)
-    steps = len(bars) - 1
-    return "".join(" " if y is None else bars[round(steps * min(1.0, max(0.0, (y - low) / span)))] for y in values)
 
 
 def _length(curve: Sequence[float | None]) -> int:

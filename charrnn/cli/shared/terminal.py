@@ -12,12 +12,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions
 from rich.control import Control
 from rich.live import Live
 from rich.segment import ControlType
-from rich.table import Table
 from rich.text import Text
 from tqdm import tqdm
 
@@ -27,8 +25,6 @@ from charrnn.text.sanitize import visible as visible
 
 LABEL = 12
 """Columns of the labels of lines."""
-NAME_WIDTH = 12
-"""Columns that names in a table have at least; longer ones are broken."""
 IN_NOTEBOOK = "JPY_PARENT_PID"
 """The environment variable that Jupyter and Colab set for what a cell runs."""
 BAR_DELAY = 1.0
@@ -119,42 +115,6 @@ def paragraph(label: str, value: str) -> None:
     if screen.is_terminal:
         line = "\n".join(textwrap.wrap(line, max(LABEL, screen.width - LABEL - 1), break_on_hyphens=False))
     _print(Text.assemble((f"{label:<{LABEL}}", "bold"), line.replace("\n", f"\n{'':{LABEL}}")))
-
-
-def show_table(table: Table) -> None:
-    """Print a table; where the screen is too narrow for its figures, each row as lines of header and value."""
-    screen = console()
-    if _least_width(table) <= screen.width:
-        screen.print(table)
-        return
-    headers = [" ".join(str(column.header).replace("/\n", "/").split()) for column in table.columns]
-    for cells in zip(*(column.cells for column in table.columns), strict=True):
-        name, *rest = (one if isinstance(one, Text) else Text(str(one)) for one in cells)
-        screen.print(name, style="bold", overflow="fold")
-        for header, value in zip(headers[1:], rest, strict=True):
-            if value.plain:
-                value.plain = ", ".join(value.plain.split("\n"))
-                screen.print(Text.assemble(f"  {header} " if header else "  ", value), overflow="fold")
-
-
-def show_title(title: str) -> None:
-    """Print a title as a line across the screen, or by itself where it is longer."""
-    screen = console()
-    if cell_len(title) + 2 > screen.width:
-        screen.print(title, style="bold", overflow="fold")
-    else:
-        screen.rule(title, align="left")
-
-
-def _least_width(table: Table) -> int:
-    """The columns of the screen that a table needs so that only names are broken."""
-    needed = 0
-    for column in table.columns:
-        lines = [line for cell in (column.header, *column.cells) for line in str(cell).splitlines()]
-        words = lines if column.no_wrap else [word for line in lines for word in line.split()]
-        longest = max(map(cell_len, words), default=0)
-        needed += min(longest, NAME_WIDTH) if column.overflow == "fold" else longest
-    return needed + (1 if table.collapse_padding else 2) * (len(table.columns) - 1)
 
 
 def bar(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charrnn.cli.shared import shell_completion as completion
+from charrnn.cli.shared.options import DeviceOption
 from charrnn.cli.shared.processes import are_restarted, first_alone, group, is_first
 from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
 
@@ -43,7 +44,7 @@ def train(
     corpus: CorpusConfig,
     model: ModelConfig,
     training: TrainingConfig,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    device: DeviceOption = "auto",
     out: Annotated[
         str | None,
         typer.Option(

@@ -10,8 +10,9 @@ from rich.cells import chop_cells
 from rich.console import ConsoleOptions
 from rich.text import Text
 
-from charrnn.cli.shared.sparkline import ASCII_BARS, BARS, Curve, held, scale_of, sparkline
+from charrnn.cli.shared.sparkline import Curve, held, scale_of
 from charrnn.cli.shared.terminal import LABEL, visible
+from charrnn.format import ASCII_BARS, BARS, clock, sparkline
 from charrnn.training.monitor.history import Record
 from charrnn.training.monitor.monitor import Look
 
@@ -78,12 +79,12 @@ class TrainLive:
         if look.sample is not None:
             self.sample = look.sample
             self.next_sample = time.perf_counter() + max(SAMPLE_EVERY, SAMPLE_SHARE * sampling_seconds)
-        self.now = f"{look.chars_per_second:,.0f} chars/s, {_clock(look.seconds)} gone"
+        self.now = f"{look.chars_per_second:,.0f} chars/s, {clock(look.seconds)} gone"
         number, seconds = self.first
         if plan and step.number > number:
             per_step = (look.seconds - seconds) / (step.number - number)
             left = plan.steps * (1 + self.networks - look.network) - step.number
-            self.now += f", {_clock(left * per_step)} left"
+            self.now += f", {clock(left * per_step)} left"
         self.redraw()
 
     def validating(self, done: int, total: int) -> None:
@@ -169,9 +170,3 @@ def _figure(curve: Curve, is_short: bool) -> str:
     nats = curve.latest
     bits = f"{nats / math.log(2):.3f}"
     return bits if is_short else f"{bits} bits/char ({nats:.3f} nats)"
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -9,6 +9,7 @@ from typing import Any
 
 from charrnn.checkpoint import Checkpoint
 from charrnn.config import ModelConfig
+from charrnn.format import duration, size
 from charrnn.report.view.pictures import training_picture
 from charrnn.scoring.compare.rows import HeldOut, Row
 from charrnn.training.monitor.history import Record
@@ -159,21 +160,6 @@ def _row(row: Row, this: Checkpoint) -> dict[str, Any]:
         "writing": f"{facts['sampling_chars_per_second']:,}",
         "sample": row.sample,
     }
-
-
-def duration(seconds: float) -> str:
-    """Such as 5.4 s, 2 min 46 s, or 3 h 20 min."""
-    if seconds < 59.5:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def size(number: int) -> str:
-    """Of a file."""
-    return f"{number / 1e6:.1f} MB" if number >= 50_000 else f"{number / 1e3:.1f} kB"
 
 
 def _markup(svg: str) -> object:
