@@ -7,6 +7,7 @@ import functools
 import os
 import re
 import sys
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -14,8 +15,8 @@ import typer
 from charrnn import __version__
 from charrnn.cli.compare.command import compare
 from charrnn.cli.complete import complete
-from charrnn.cli.data import data
-from charrnn.cli.inspect.command import inspect
+from charrnn.cli.data.command import make_data_app
+from charrnn.cli.inspect import inspect
 from charrnn.cli.lab import lab
 from charrnn.cli.ngram import ngram
 from charrnn.cli.sample.command import sample
@@ -48,8 +49,9 @@ def make_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_options)
-    for command in (train, sample, complete, ngram, score, inspect, compare, view, lab, data):
+    for command in (train, sample, complete, ngram, score, inspect, compare, view, lab):
         app.command(epilog=epilog_of(command.__name__))(configured(command))
+    app.add_typer(make_data_app(), name="data", epilog=epilog_of("data"))
     return app
 
 
@@ -57,11 +59,18 @@ def make_app() -> typer.Typer:
 def make_command() -> Any:
     """The same as one command, made once: that takes half of what opening a small model takes."""
     command = typer.main.get_command(make_app())
-    for one in (command, *getattr(command, "commands", {}).values()):
+    for one in _with_sub_commands(command):
         for parameter in one.params:
             if getattr(parameter, "help", None):
                 parameter.help = MARKUP.sub(r"\\\1", parameter.help)
     return command
+
+
+def _with_sub_commands(command: Any) -> Iterator[Any]:
+    """A command and all below it."""
+    yield command
+    for one in getattr(command, "commands", {}).values():
+        yield from _with_sub_commands(one)
 
 
 def main() -> None:

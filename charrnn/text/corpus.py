@@ -21,7 +21,7 @@ from charrnn.errors import TextError
 from charrnn.text.decode import Reading, check_encoding
 from charrnn.text.documents import Documents
 from charrnn.text.normalize import separator_of
-from charrnn.text.sources import NO_ROOM, Source, changed, described, sources_of, stem_of
+from charrnn.text.sources import NO_ROOM, TextSource, changed, described, sources_of, stem_of
 from charrnn.text.vocabulary import UNKNOWN_CHARACTER, Vocabulary, name_of
 
 UNICODE = 0x110000
@@ -152,7 +152,7 @@ def read_corpus(
 
 
 def _read(
-    sources: Sequence[Source],
+    sources: Sequence[TextSource],
     paths: tuple[Path, ...],
     config: CorpusConfig,
     vocabulary: Vocabulary | None,

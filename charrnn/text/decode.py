@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from charrnn.config import CorpusConfig
 from charrnn.errors import TextError, UsageError
 from charrnn.text.normalize import Normalizer, is_plain, separator_of
-from charrnn.text.sources import Source
+from charrnn.text.sources import TextSource
 
 ASCII_BELOW = ("ascii", "utf-8", "iso8859-1", "cp1252")
 """Encodings whose bytes below 128 are ASCII wherever they stand."""
@@ -48,7 +48,7 @@ class Reading:
         done: told the bytes read.
     """
 
-    def __init__(self, sources: Sequence[Source], config: CorpusConfig, done: Callable[[int], None]) -> None:
+    def __init__(self, sources: Sequence[TextSource], config: CorpusConfig, done: Callable[[int], None]) -> None:
         self.sources, self.config, self.done = sources, config, done
         self.digest = hashlib.sha256()
         self.line_ends: set[str] = set()
@@ -74,7 +74,7 @@ class Reading:
                 yield joint
             before += source.size
 
-    def _pieces(self, source: Source, before: int) -> Iterator[NDArray[Any]]:
+    def _pieces(self, source: TextSource, before: int) -> Iterator[NDArray[Any]]:
         """Those of one file, in the form that is asked for."""
         if is_plain(self.config):
             yield from self._decoded(source, before)
@@ -84,7 +84,7 @@ class Reading:
             yield _points_of(normalizer.feed(piece.astype(np.uint32).tobytes().decode("utf-32-le")))
         yield _points_of(normalizer.finish())
 
-    def _decoded(self, source: Source, before: int) -> Iterator[NDArray[Any]]:
+    def _decoded(self, source: TextSource, before: int) -> Iterator[NDArray[Any]]:
         decoder, offset, has_begun = _decoder(self.config.encoding), 0, False
         unfinished = decoder.getstate()
         ascii_below = codecs.lookup(self.config.encoding).name in ASCII_BELOW
@@ -114,11 +114,11 @@ class Reading:
         if last != b"\n" and source is not self.sources[-1]:
             self.digest.update(b"\n")
 
-    def _raw(self, source: Source, before: int) -> Iterator[bytes]:
+    def _raw(self, source: TextSource, before: int) -> Iterator[bytes]:
         yield from source.pieces(lambda done: self.done(before + done))
         yield b""  # the end, at which a decoder says what is unfinished
 
-    def _undecodable(self, source: Source, error: UnicodeError, end: int) -> TextError:
+    def _undecodable(self, source: TextSource, error: UnicodeError, end: int) -> TextError:
         """The line for what does not decode, where bytes up to `end` were read."""
         where = ""
         if isinstance(error, UnicodeDecodeError):

@@ -96,7 +96,7 @@ def _read_input() -> bytes:
         raise unreadable("standard input", error) from error
 
 
-class Source:
+class TextSource:
     """One file, or standard input, that can be read more than once.
 
     Args:
@@ -153,7 +153,7 @@ class Source:
 
 
 @contextmanager
-def sources_of(paths: Sequence[Path], told: Callable[[int], None]) -> Iterator[list[Source]]:
+def sources_of(paths: Sequence[Path], told: Callable[[int], None]) -> Iterator[list[TextSource]]:
     """Files that can be read, in this order; standard input is read here.
 
     Args:
@@ -171,10 +171,10 @@ def sources_of(paths: Sequence[Path], told: Callable[[int], None]) -> Iterator[l
         sources = []
         for number, path in enumerate(paths):
             if path == STANDARD_INPUT:
-                sources.append(Source(path, stack.enter_context(_copied_input(told))))
+                sources.append(TextSource(path, stack.enter_context(_copied_input(told))))
             else:
                 stays = number < most_open
-                sources.append(Source(path, stack.enter_context(opened(path)) if stays else None))
+                sources.append(TextSource(path, stack.enter_context(opened(path)) if stays else None))
         yield sources
 
 

@@ -36,7 +36,7 @@ def test_degenerate_texts_end_well_or_in_one_line(name: str, charrnn: Charrnn, f
         ("score", "net"),
         ("score", "counts"),
         ("compare", "net", "counts", "--novelty-length", "200", "--length", "50"),
-        ("inspect", "odd.txt", "--device", "cpu"),
+        ("data", "inspect", "odd.txt", "--device", "cpu"),
         ("view", "net"),
     ]
     made = set()

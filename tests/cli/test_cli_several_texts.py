@@ -99,7 +99,7 @@ def test_what_can_be_wrong_with_several(charrnn: Charrnn, files: Path, monkeypat
     assert charrnn("train", "novels/a.txt", "novels").failed_with(1, "novels: is a folder; name a file in it")
     (files / "bad.txt").write_bytes(b"caf\xe9")
     assert charrnn("ngram", "text.txt", "bad.txt").failed_with(1, "bad.txt: byte 3 (0xE9) is not utf-8")
-    monkeypatch.setattr("charrnn.cli.shared.texts.MOST_NAMES", 30)
+    monkeypatch.setattr("charrnn.cli.shared.texts.MAX_NAMES_SIZE", 30)
     assert charrnn("ngram", "novels/*.txt", "text.txt").failed_with(1, "3 files are too many to be remembered; put")
     monkeypatch.setattr("charrnn.cli.shared.texts.number", lambda: 2)
     assert charrnn("ngram", "-").failed_with(2, "-: with torchrun each process reads the text; save it to a file")

@@ -43,12 +43,12 @@ COMMANDS = (
     ("complete", NAME, "--sep", ":cat:", "--with-source", "--temp", 1, "--length", 60),
     ("complete", NAME, "--sep", HOSTILE + "\n"),
     ("score", "network"),
-    ("inspect", NAME, "--no-advice"),
+    ("data", "inspect", NAME, "--no-advice"),
     ("inspect", "network"),
     ("compare", "--length", 60, "--novelty-length", 60, "--prime", HOSTILE),
     ("train", NAME, *SMALL, "--out", "network"),
     ("ngram", NAME + "z"),
-    ("inspect", NAME + "z"),
+    ("data", "inspect", NAME + "z"),
     ("score", "network", NAME + "z"),
     ("sample", NAME),
     ("sample", "--prime", "\x1b[31mz"),
@@ -120,7 +120,7 @@ def test_json_escapes_what_it_holds(charrnn: Charrnn, hostile: Path) -> None:
     assert counted["checkpoint"].endswith("-ml-3.safetensors")
     scored = parsed(charrnn, "score", name, "--window", 8, "--online")
     assert {"bits_per_char", "window", "online"} <= scored.keys()
-    assert parsed(charrnn, "inspect", NAME, "--no-advice")["vocab_size"] == len(set(TEXT))
+    assert parsed(charrnn, "data", "inspect", NAME, "--no-advice")["vocab_size"] == len(set(TEXT))
     assert parsed(charrnn, "inspect", name)["text"]["path"] == NAME
     rows = parsed(charrnn, "compare", "--length", 50, "--novelty-length", 60)
     assert set("".join(row["sample"] for row in rows)) <= set(TEXT)

@@ -8,9 +8,8 @@ import pytest
 from charrnn.config import CorpusConfig
 from charrnn.errors import TextError
 from charrnn.text import sources
-from charrnn.text.sources import sources_of
 from charrnn.text.stats.describe import Description, describe
-from charrnn.text.stats.warnings import SHORT, findings
+from charrnn.text.stats.warnings import SHORT, find_warnings
 
 FRENCH = "Où est-il ? Déjà à l'été, dans le café.\n"
 
@@ -22,12 +21,11 @@ def path(tmp_path: Path) -> Path:
 
 def described(path: Path, text: str | bytes, **options: object) -> Description:
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    with sources_of([path], lambda done: None) as files:
-        return describe(files, CorpusConfig(**options))  # type: ignore[arg-type]
+    return describe([path], CorpusConfig(**options))  # type: ignore[arg-type]
 
 
 def named(text: Description) -> set[str]:
-    return {one.name for one in findings(text)}
+    return {warning.name for warning in find_warnings(text)}
 
 
 def test_characters_and_lines(path: Path) -> None:
@@ -127,7 +125,7 @@ def test_what_is_refused(path: Path) -> None:
         ("abcdef", "rare_characters"),
     ],
 )
-def test_findings(path: Path, text: str, name: str) -> None:
+def test_warnings(path: Path, text: str, name: str) -> None:
     found = named(described(path, text))
     assert name in found
     assert name not in named(described(path, "".join(f"{i * 7919:x} words of prose\n" for i in range(SHORT // 15))))

@@ -5,15 +5,15 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from charrnn.text.stats.duplicates import BLOCK, LONG_LINE, RUN, RepeatCounter, Repeats, Seen
+from charrnn.text.stats.duplicates import BLOCK, LONG_LINE, RUN, HashSketch, RepeatCounter, Repeats
 
 
-def counted(text: str, train: int, piece: int = 1 << 20, most: int = 1 << 20) -> Repeats:
+def counted(text: str, train: int, piece: int = 1 << 20, capacity: int = 1 << 20) -> Repeats:
     points = np.frombuffer(text.encode("utf-32-le"), np.uint32)
-    counter = RepeatCounter(most)
+    counter = RepeatCounter(capacity)
     for begin in range(0, len(points), piece):
-        counter.read(points[begin : begin + piece])
-    return counter.result(train)
+        counter.feed(points[begin : begin + piece])
+    return counter.finish(train)
 
 
 def slowly(met: list[tuple[str, int]], train: int) -> tuple[float | None, float | None]:
@@ -80,7 +80,7 @@ def test_a_sample_of_them_gives_about_the_same() -> None:
 
 
 def test_what_is_met_a_million_times_takes_no_room() -> None:
-    seen = Seen(1000)
+    sketch = HashSketch(1000)
     for begin in range(0, 10_000, 500):
-        seen.add(np.full(500, 7, np.uint64), np.arange(begin, begin + 500))
-    assert seen.shares(9_000) == (1.0, 1.0)
+        sketch.add(np.full(500, 7, np.uint64), np.arange(begin, begin + 500))
+    assert sketch.shares(9_000) == (1.0, 1.0)

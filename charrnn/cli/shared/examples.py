@@ -32,8 +32,8 @@ EXAMPLES = {
         ("score her-lstm his-lstm --text letter.txt", "who wrote this?"),
     ),
     "inspect": (
-        ("inspect novel.txt", "before training on it"),
-        ("inspect novel-lstm --json", "all of a checkpoint"),
+        ("inspect novel-lstm", "its tensors, settings and scores"),
+        ("inspect novel-lstm --json", "all of it, for other programs"),
     ),
     "compare": (
         ("compare --prime 'Once upon' --temp 0.8", "all models of a text beside n-grams, and mixed with them"),
@@ -50,7 +50,11 @@ EXAMPLES = {
         ("lab vanishing --quick", "the lecture's curve in some minutes: lab/vanishing.png"),
         ("lab ngrams --text novel.txt --out novel-lab", "on a text of your own"),
     ),
-    "data": (("data shakespeare", "fetches it"),),
+    "data": (
+        ("data", "the known texts"),
+        ("data shakespeare", "fetches one"),
+        ("data inspect novel.txt", "before training on it"),
+    ),
 }
 """Command lines without `charrnn`, and what they do, for each command."""
 STATUS = (

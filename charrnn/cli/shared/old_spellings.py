@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-OLD_OPTIONS: dict[tuple[str, str], str] = {}
+from dataclasses import fields
+
+from charrnn.config import CorpusConfig, flags_of
+
+INSPECT_TEXT = "use `charrnn data inspect TEXT`"
+OLD_OPTIONS: dict[tuple[str, str], str] = {
+    **{("inspect", flag): INSPECT_TEXT for flag in ("--advice", "--no-advice", "--device")},
+    **{("inspect", flag): INSPECT_TEXT for spec in fields(CorpusConfig) for flag in flags_of(spec)},
+}
 """(command, option) → what to type instead; such as ("sample", "--old"): "use --new"."""
 
 
 def advice_on(error: Exception) -> str | None:
     """What to type instead of an option that a command no longer has; None if it never had it."""
     context = getattr(error, "ctx", None)
-    command = context.info_name if context else ""
+    command = context.command_path.removeprefix("charrnn ") if context else ""
     return OLD_OPTIONS.get((command, getattr(error, "option_name", "")))

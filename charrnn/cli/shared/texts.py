@@ -10,8 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from charrnn.checkpoint import SUFFIX
+from charrnn.cli.shared.checkpoints import find as find_checkpoint
 from charrnn.cli.shared.processes import first_alone, number
-from charrnn.cli.shared.terminal import bar, field, progress, say
+from charrnn.cli.shared.terminal import bar, field, progress, quoted, say
 from charrnn.config import CorpusConfig
 from charrnn.errors import TextError, UsageError
 from charrnn.scoring.held_out import MOST as MOST_SEARCHED
@@ -26,8 +28,10 @@ if TYPE_CHECKING:
 
 DATA = Path("data")
 """The folder that texts are fetched into, below the one that charrnn runs in."""
-MOST_NAMES = 1_000_000
-"""Bytes of the names of all files: a checkpoint remembers them."""
+MAX_NAMES_SIZE = 1_000_000
+"""The most bytes that the names of all files may have: a checkpoint stores them."""
+FOREIGN_SUFFIXES = (".pt", ".pth", ".ckpt", ".t7")
+"""The endings of other programs' checkpoints, which are not opened; reading them says why."""
 
 
 def locate_all(names: Sequence[str]) -> tuple[Path, ...]:
@@ -40,16 +44,16 @@ def locate_all(names: Sequence[str]) -> tuple[Path, ...]:
         TextError: a name or a pattern means no file; or there are too many.
         UsageError: several processes would have to share standard input.
     """
-    found = [path for name in names for path in _files_of(name)]
-    paths = tuple(dict.fromkeys(found))
+    named = [path for name in names for path in _files_of(name)]
+    paths = tuple(dict.fromkeys(named))
     if STANDARD_INPUT in paths:
         if number() > 1:
             raise UsageError("-: with torchrun each process reads the text; save it to a file, and name that")
-        if found.count(STANDARD_INPUT) > 1:
+        if named.count(STANDARD_INPUT) > 1:
             raise UsageError("-: standard input can be read once; say it once")
-    if len(paths) < len(found):
-        say(f"{len(found) - len(paths)} of the {len(found)} files are there twice, and are read once")
-    if len(json.dumps([str(path) for path in paths])) > MOST_NAMES:
+    if len(paths) < len(named):
+        say(f"{len(named) - len(paths)} of the {len(named)} files are there twice, and are read once")
+    if len(json.dumps([str(path) for path in paths])) > MAX_NAMES_SIZE:
         raise TextError(f"{len(paths)} files are too many to be remembered; put them into one, with `cat`")
     return paths
 
@@ -63,7 +67,7 @@ def _files_of(name: str) -> Sequence[Path]:
         return [path.absolute() if path == STANDARD_INPUT else path]
     for pattern in (_pattern(name), _pattern(str(DATA / name))):
         matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207  # those of Path take no absolute pattern
-        paths = [Path(one) for one in matches if Path(one).is_file()]
+        paths = [path for path in map(Path, matches) if path.is_file()]
         if paths:
             return paths
     raise TextError(f"{name}: there is no such file, and none matches it, here or in {DATA}/; name one")
@@ -104,6 +108,33 @@ def locate(name: str) -> Path:
         f"{name}: there is no such file, here or in {DATA}/; "
         f"known texts, which are fetched by name: {', '.join(KNOWN_TEXTS)}"
     )
+
+
+def refuse_text(name: str, path: Path) -> None:
+    """Raise UsageError where what should be a checkpoint is a text; `path` is the file that the name may mean."""
+    if path.is_file() and looks_like_checkpoint(path):
+        return
+    if path.is_file() or is_here(name) or find(name) or name == str(STANDARD_INPUT) or glob.has_magic(name):
+        raise UsageError(f"{name} is a text; try `charrnn data inspect {quoted(name)}`")
+
+
+def refuse_checkpoints(names: Sequence[str]) -> None:
+    """Raise UsageError where one of the texts to be read is a checkpoint."""
+    for name in names:
+        path = next((path for path in _places(name) if path.is_file()), find_checkpoint(name))
+        if path.is_file() and looks_like_checkpoint(path):
+            raise UsageError(f"{name} is a checkpoint; try `charrnn inspect {quoted(name)}`")
+
+
+def looks_like_checkpoint(path: Path) -> bool:
+    """Whether a file has a checkpoint's ending, or begins like one: with the length of a header in JSON."""
+    if path.suffix in (SUFFIX, *FOREIGN_SUFFIXES):
+        return True
+    try:
+        with path.open("rb") as file:
+            return file.read(9)[3:] == b"\0\0\0\0\0{"
+    except OSError:
+        return False  # reading it says what is wrong
 
 
 def fetch_known(text: KnownText) -> Path:
@@ -181,7 +212,7 @@ def read_fitted_on(model: Checkpoint, name: str | None = None) -> Corpus:
             f"it (`compare --text FILE`, `sample --text FILE`, `score {model.name} FILE`)"
         )
     else:
-        paths = [_again(one) for one in facts.names]
+        paths = [_locate_again(stored) for stored in facts.names]
     corpus = read(paths, facts.corpus, model.vocabulary)
     if corpus.sha256 != facts.sha256:
         raise TextError(f"{corpus.source}: is not the text that {model.name} was fitted on; name that one with --text")
@@ -202,8 +233,8 @@ class Fitted:
 
     def _of(self, model: Checkpoint) -> Corpus | None:
         facts = model.facts.text
-        names = [next((one for one in (name, Path(name).name) if is_here(one)), None) for name in facts.names]
-        if None in names or facts.characters > MOST_SEARCHED:
+        is_missing = any(not (is_here(name) or is_here(Path(name).name)) for name in facts.names)
+        if is_missing or facts.characters > MOST_SEARCHED:
             return None
         try:
             return read_fitted_on(model)
@@ -216,12 +247,18 @@ def is_here(name: str) -> bool:
     return any(path.is_file() for path in _places(name))
 
 
-def _again(name: str) -> Path:
+def _locate_again(name: str) -> Path:
     """Where a file that a model was fitted on is now."""
     try:
         return locate(name)
     except TextError:
         return locate(Path(name).name)
+
+
+def refuse_encoding(encoding: str | None, applies_to: str) -> None:
+    """Raise UsageError where `--encoding` was given, and nothing is read that it applies to, such as `--prime-file`."""
+    if encoding is not None:
+        raise UsageError(f"--encoding {encoding}: applies only to {applies_to}; remove it")
 
 
 def show_text(corpus: Corpus) -> None:

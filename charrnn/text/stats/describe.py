@@ -1,6 +1,6 @@
-"""What a text is like, before anything is trained on it: one pass over the file, in memory that does not grow with it.
+"""What a text is like, before anything is trained on it: one pass over its files, in memory that does not grow with it.
 
-Numbers alone: what they mean is said in `findings.py`, and shown by the command line.
+Numbers alone: what they mean for training is in `warnings.py`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,14 +19,15 @@ from charrnn.config import CorpusConfig
 from charrnn.errors import TextError
 from charrnn.text.corpus import split_bounds
 from charrnn.text.decode import Reading, check_encoding
-from charrnn.text.sources import Source, described
+from charrnn.text.sources import TextSource, described, sources_of
 from charrnn.text.stats.duplicates import RepeatCounter, Repeats
+from charrnn.text.stats.encoding import Guess, guess_encoding
 from charrnn.text.stats.lines import LineCounter, Lines
 from charrnn.text.stats.unicode import UNICODE, FormCounter, NormalForms
 
 RARE = (2, 10)
-"""What a rare character is: one that occurs less often than this."""
-ENDS = {"\n": "LF", "\r\n": "CR LF", "\r": "CR"}
+"""Counts below which a character is rare."""
+LINE_ENDS = {"\n": "LF", "\r\n": "CR LF", "\r": "CR"}
 """The names of line ends."""
 
 
@@ -45,6 +47,7 @@ class Description:
         lines: their lengths and what stands at their ends.
         forms: Unicode's normal forms; None for bytes.
         repeats: what stands in it more than once.
+        guess: the encoding that was found, with the reason; None if the encoding was given.
     """
 
     source: str
@@ -57,6 +60,7 @@ class Description:
     lines: Lines
     forms: NormalForms | None
     repeats: Repeats
+    guess: Guess | None = None
 
     @property
     def vocab_size(self) -> int:
@@ -103,6 +107,8 @@ class Description:
             "bytes": self.size,
             "sha256": self.sha256,
             "encoding": None if self.config.bytes else self.config.encoding,
+            "encoding_is_sure": self.guess.is_sure if self.guess else None,
+            "encoding_reason": self.guess.reason if self.guess else None,
             "characters": self.characters,
             "vocab_size": self.vocab_size,
             "entropy_bits_per_char": self.entropy,
@@ -138,34 +144,57 @@ class Description:
 
 
 def describe(
-    sources: Sequence[Source], config: CorpusConfig, progress: Callable[[int, int], None] | None = None
+    paths: Sequence[Path],
+    config: CorpusConfig,
+    progress: Callable[[int, int], None] | None = None,
+    guess: bool = False,
 ) -> Description:
-    """Read a text once and say what it is like.
+    """Read a text and describe it.
 
     Args:
-        sources: its files.
+        paths: its files; `-` is standard input.
         config: encoding, form and split.
-        progress: told the bytes read, and of how many.
+        progress: progress callback (bytes read, of how many; 0 where that is not known).
+        guess: whether to find out the encoding instead, if the configuration does not ask for bytes; a text that is in
+            no encoding is described as bytes.
 
     Raises:
         TextError: a file cannot be read or decoded, is changed while it is read, or all are empty.
         UsageError: there is no such encoding.
     """
     check_encoding(config.encoding)
-    size, name = sum(source.size for source in sources), described([str(source.path) for source in sources])
-    reading = Reading(sources, config, lambda done: progress(done, size) if progress else None)
+    update = progress or (lambda done, total: None)
+    with sources_of(paths, lambda done: update(done, 0)) as sources:
+        size, found = sum(source.size for source in sources), None
+        if guess and not config.bytes:
+            found = _guess(sources, lambda done: update(done, size))
+            config = replace(config, encoding=found.encoding) if found.encoding else replace(config, bytes=True)
+        return _describe(Reading(sources, config, lambda done: update(done, size)), size, found)
+
+
+def _guess(sources: Sequence[TextSource], progress: Callable[[int], None]) -> Guess:
+    """The encoding of files, which are read alike: that of the first that is not UTF-8, if there is one."""
+    guesses = (guess_encoding(source.pieces(progress), source.name) for source in sources)
+    found = next(guesses)
+    while found.encoding == "utf-8" and (following := next(guesses, None)):
+        found = following
+    return found
+
+
+def _describe(reading: Reading, size: int, guess: Guess | None) -> Description:
+    config, name = reading.config, described([str(source.path) for source in reading.sources])
     counts, characters, has_plain = np.zeros(UNICODE, np.int64), 0, False
     lines, repeats = LineCounter(), RepeatCounter()
     forms = None if config.bytes else FormCounter()
     for piece in reading:
-        found = np.bincount(piece)
-        counts[: len(found)] += found
+        of_piece = np.bincount(piece)
+        counts[: len(of_piece)] += of_piece
         characters += len(piece)
-        has_plain |= piece.dtype == np.uint8 and len(found) > ord("\n") and found[ord("\n")] > 0
-        lines.read(piece)
-        repeats.read(piece)
+        has_plain |= piece.dtype == np.uint8 and len(of_piece) > ord("\n") and of_piece[ord("\n")] > 0
+        lines.feed(piece)
+        repeats.feed(piece)
         if forms:
-            forms.read(piece)
+            forms.feed(piece)
     if not characters:
         raise TextError(f"{name}: the file is empty; there is nothing to read")
     try:
@@ -180,10 +209,11 @@ def describe(
         config=config,
         characters=characters,
         counts=dict(_counted(counts, config.bytes)),
-        line_ends=tuple(name for end, name in ENDS.items() if end in ends),
-        lines=lines.result(),
-        forms=forms.result() if forms else None,
-        repeats=repeats.result(train),
+        line_ends=tuple(name for end, name in LINE_ENDS.items() if end in ends),
+        lines=lines.finish(),
+        forms=forms.finish() if forms else None,
+        repeats=repeats.finish(train),
+        guess=guess,
     )
 
 

@@ -18,8 +18,8 @@ RUN = 50
 """Characters of a run. Prose repeats so many in a row only where it quotes, or was copied."""
 LONG_LINE = 20
 """Characters; shorter lines, such as the names of speakers, are expected to stand in a text many times."""
-MOST = 5 << 18
-"""Different runs, or lines, that are kept: 42 MB; more than there are in Tiny Shakespeare."""
+CAPACITY = 5 << 18
+"""The number of different runs, and of lines, that are kept: 42 MB; more than there are in Tiny Shakespeare."""
 BLOCK = 1 << 16
 """Characters that are handled at a time: their sums stay in the processor's cache."""
 MULTIPLIER = 0x9E3779B97F4A7C15
@@ -50,26 +50,26 @@ class Repeats:
 
 
 class RepeatCounter:
-    """Is given a text in pieces.
+    """Finds what a text repeats, piece by piece.
 
     Args:
-        most: different runs, and lines, that are kept.
+        capacity: how many different runs, and lines, are kept.
     """
 
-    def __init__(self, most: int = MOST) -> None:
-        self.runs, self.lines = Seen(most), Seen(most)
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self.runs, self.lines = HashSketch(capacity), HashSketch(capacity)
         self._powers = _powers(MULTIPLIER, BLOCK + RUN)
         self._inverses = _powers(pow(MULTIPLIER, -1, WHOLE), BLOCK + RUN)
         self._carried = np.zeros(0, np.uint32)  # what runs of the next block begin with
         self._done = 0  # characters that were read
         self._line = (0, 0)  # of the line that is not finished: its hash so far, and its length
 
-    def read(self, piece: NDArray[Any]) -> None:
+    def feed(self, piece: NDArray[Any]) -> None:
         """Count a piece: (N,) code points or bytes."""
         for begin in range(0, len(piece), BLOCK):
-            self._read(piece[begin : begin + BLOCK].astype(np.uint32))
+            self._feed(piece[begin : begin + BLOCK].astype(np.uint32))
 
-    def _read(self, block: NDArray[np.uint32]) -> None:
+    def _feed(self, block: NDArray[np.uint32]) -> None:
         text = np.concatenate((self._carried, block))
         begin, known = self._done - len(self._carried), len(self._carried)
         sums = np.zeros(len(text) + 1, np.uint64)
@@ -78,11 +78,11 @@ class RepeatCounter:
         if runs > 0:
             hashes = _mixed((sums[RUN:] - sums[:runs]) * self._inverses[:runs])
             self.runs.add(hashes, np.arange(begin, begin + runs))
-        self._read_lines(text, sums, known, begin)
+        self._feed_lines(text, sums, known, begin)
         self._carried = text[max(0, len(text) + 1 - RUN) :]
         self._done += len(block)
 
-    def _read_lines(self, text: NDArray[np.uint32], sums: Hashes, known: int, begin: int) -> None:
+    def _feed_lines(self, text: NDArray[np.uint32], sums: Hashes, known: int, begin: int) -> None:
         ends = known + np.flatnonzero(text[known:] == NEWLINE)
         begins = np.append(known, ends + 1)
         finished = np.append(ends, len(text))  # and the one that is not
@@ -97,8 +97,8 @@ class RepeatCounter:
         long = lengths[:-1] > LONG_LINE
         self.lines.add(_mixed(hashes[:-1][long]), places[:-1][long])
 
-    def result(self, train: int) -> Repeats:
-        """What was found, when the text is at its end.
+    def finish(self, train: int) -> Repeats:
+        """The shares, at the end of the text.
 
         Args:
             train: characters of the training part.
@@ -111,11 +111,11 @@ class RepeatCounter:
         return Repeats(runs[0], lines[0], runs[1], lines[1], (self.runs.limit + 1) / WHOLE)
 
 
-class Seen:
-    """Hashes, how often each was met, and where first and last; the smallest, where there are too many."""
+class HashSketch:
+    """Hashes, how often each was met, and where first and last; the smallest, where there are too many (bottom-k)."""
 
-    def __init__(self, most: int) -> None:
-        self.most, self.limit = most, WHOLE - 1
+    def __init__(self, capacity: int) -> None:
+        self.capacity, self.limit = capacity, WHOLE - 1
         self._kept = (np.zeros(0, np.uint64), *(np.zeros(0, np.int64) for _ in range(3)))
         self._new: list[tuple[Hashes, NDArray[np.int64]]] = []
         self._waiting = 0
@@ -127,7 +127,7 @@ class Seen:
             hashes, places = hashes[wanted], places[wanted]
         self._new.append((hashes, places))
         self._waiting += len(hashes)
-        if self._waiting > self.most // 2:
+        if self._waiting > self.capacity // 2:
             self._merge()
 
     def _merge(self) -> None:
@@ -144,7 +144,7 @@ class Seen:
         ends = np.append(starts[1:], len(hashes)) - 1
         kept = hashes[starts]
         added = np.add.reduceat(counts[order], starts)
-        while np.count_nonzero(kept <= np.uint64(self.limit)) > self.most:
+        while np.count_nonzero(kept <= np.uint64(self.limit)) > self.capacity:
             self.limit >>= 1
         wanted = kept <= np.uint64(self.limit)
         # Stable, so what was met earlier stands earlier.

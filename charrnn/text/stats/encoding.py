@@ -1,8 +1,8 @@
 """Which encoding a file is in: UTF-8 is known, others are guessed. Knows bytes and alphabets, nothing of models.
 
-Libraries that guess any of a hundred encodings take short French for Baltic. Here there are the few that files from
-real life are in, the commonest first, and each must read the file as words: letters beside letters of their own
-alphabet, small ones after large ones, signs between words.
+Libraries that guess any of a hundred encodings take short French for Baltic (see docs/experiments.md). Here there are
+the few that files from real life are in, the commonest first, and each must read the file as words: letters beside
+letters of their own alphabet, small ones after large ones, signs between words.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ DOUBLE = {
     "big5": ((0xA4, 0xC6),),
 }
 """Of two bytes a character; and the ranges of first bytes of the characters that are common there."""
-LEAST_SCORE = 0.4
-"""Of what can be a guess; see `_score_single` and `_score_double`."""
-SAMPLE = 1 << 15
-"""Bytes that are guessed from."""
+MIN_SCORE = 0.4
+"""The lowest score of a guess; see `_score_single` and `_score_double`."""
+SAMPLE_SIZE = 1 << 15
+"""The number of bytes that a guess is made from."""
 SIGNS = "“”„‘’‚«»‹›–—…°§©®™€£¥•·¿¡×½¼¾²³№"
 """Not letters, and common between words."""
 
@@ -74,7 +74,7 @@ def guess_encoding(pieces: Iterator[bytes], name: str) -> Guess:
             for mark, encoding, reason in MARKS:
                 if raw.startswith(mark) and encoding != "utf-8":
                     return Guess(encoding, reason)
-            if wide := _wide(raw[:SAMPLE]):
+            if wide := _wide(raw[:SAMPLE_SIZE]):
                 return wide
             before = raw[: len(codecs.BOM_UTF8)]
         try:
@@ -86,7 +86,7 @@ def guess_encoding(pieces: Iterator[bytes], name: str) -> Guess:
             around = last + raw + next(pieces, b"")
             return _guess_from(around, at - offset + len(last), at)
         offset += len(raw)
-        last = (last + raw)[-SAMPLE:]
+        last = (last + raw)[-SAMPLE_SIZE:]
     left = decoder.getstate()[0]
     if left:
         return _guess_from(last, len(last) - len(left), offset - len(left))
@@ -114,8 +114,8 @@ def _wide(raw: bytes) -> Guess | None:
 
 def _guess_from(around: bytes, place: int, at: int) -> Guess:
     """Guess from what stands around the first byte that is no UTF-8, at a place of that, and of the file."""
-    begin = max(0, place - SAMPLE // 4)
-    raw = around[begin : begin + SAMPLE]
+    begin = max(0, place - SAMPLE_SIZE // 4)
+    raw = around[begin : begin + SAMPLE_SIZE]
     if at > place - begin and b"\n" in raw[: place - begin]:  # at a line's beginning no character is cut through
         raw = raw[raw.index(b"\n") + 1 :]
     where = f"byte {at} (0x{around[place]:02X}) is not UTF-8"
@@ -126,7 +126,7 @@ def _guess_from(around: bytes, place: int, at: int) -> Guess:
         if _decoded(raw, name) is not None:
             scores[name] = _score_double(raw, ranges)
     best = max(scores, key=scores.__getitem__, default=None)
-    if best is None or scores[best] < LEAST_SCORE:
+    if best is None or scores[best] < MIN_SCORE:
         return Guess(None, f"{where}, and in no common encoding there are words", is_sure=False)
     return Guess(best, f"{where}; guessed from what is around it", is_sure=False)
 

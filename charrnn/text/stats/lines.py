@@ -13,11 +13,10 @@ NEWLINE, TAB, SPACE = ord("\n"), ord("\t"), ord(" ")
 SEPARATORS = ("<|endoftext|>", "<|endofdocument|>", "</s>", "<eos>", "<EOS>", "%")
 """Lines that stand between documents, by habit; others are lines of one of SIGNS, such as ----."""
 SIGNS = "-=*_~+"
-LONGEST_SEPARATOR = 80
-LEAST_SIGNS = 3
-MOST_SEPARATORS = 1000
-"""Different ones that are counted."""
-SHOWN_SEPARATORS = 10
+MAX_SEPARATOR_LENGTH, MIN_SIGNS = 80, 3
+"""The longest line, and the fewest signs in it, that is taken for a separator."""
+MAX_SEPARATORS, SHOWN_SEPARATORS = 1000, 10
+"""The number of different separators that are counted, and of those that are reported."""
 _IS_FIRST = np.array([chr(i) in "".join((SIGNS, *(line[0] for line in SEPARATORS))) for i in range(128)])
 
 
@@ -45,7 +44,7 @@ class Lines:
 
 
 class LineCounter:
-    """Is given a text in pieces. Different lengths are few, however long it is: n of them take n²/2 characters."""
+    """Counts the lines of a text, piece by piece. Lengths that differ are few: n of them take n²/2 characters."""
 
     def __init__(self) -> None:
         self.lengths: Counter[int] = Counter()
@@ -55,7 +54,7 @@ class LineCounter:
         self._last = NEWLINE
         self._begin = ""  # of that line, as far as it may be a separator
 
-    def read(self, piece: NDArray[Any]) -> None:
+    def feed(self, piece: NDArray[Any]) -> None:
         """Count a piece: (N,) code points or bytes."""
         if not len(piece):
             return
@@ -75,7 +74,7 @@ class LineCounter:
         self._length += len(piece) - rest
         self._inked += int(inked[-1] - inked[rest])
         self._last = int(piece[-1])
-        if self._length <= LONGEST_SEPARATOR:
+        if self._length <= MAX_SEPARATOR_LENGTH:
             self._begin += _text(piece[rest:])
 
     def _count(self, lengths: NDArray[Any], inks: NDArray[Any], before: NDArray[Any]) -> None:
@@ -87,18 +86,18 @@ class LineCounter:
     def _find_separators(self, piece: NDArray[Any], begins: NDArray[Any], lengths: NDArray[Any]) -> None:
         """Remember lines that may be separators."""
         first = piece[begins[:-1]]
-        short = (lengths > 0) & (lengths <= LONGEST_SEPARATOR) & (first < 128)
+        short = (lengths > 0) & (lengths <= MAX_SEPARATOR_LENGTH) & (first < 128)
         short[short] = _IS_FIRST[first[short]]
-        if lengths[0] <= LONGEST_SEPARATOR and self._begin:
+        if lengths[0] <= MAX_SEPARATOR_LENGTH and self._begin:
             short[0] = True
         for i in np.flatnonzero(short).tolist():
             line = (self._begin if i == 0 else "") + _text(piece[begins[i] : begins[i + 1] - 1])
-            if _is_separator(line) and (line in self.separators or len(self.separators) < MOST_SEPARATORS):
+            if _is_separator(line) and (line in self.separators or len(self.separators) < MAX_SEPARATORS):
                 self.separators[line] += 1
         self._begin = ""
 
-    def result(self) -> Lines:
-        """What was found, when the text is at its end."""
+    def finish(self) -> Lines:
+        """The counts, at the end of the text."""
         if self._length:
             unfinished = np.array([self._length]), np.array([self._inked]), np.array([self._last])
             self._count(*unfinished)
@@ -116,12 +115,12 @@ class LineCounter:
 
 def _is_separator(line: str) -> bool:
     signs = line.replace(" ", "")
-    is_one_sign = len(signs) >= LEAST_SIGNS and len(set(signs)) == 1 and signs[0] in SIGNS
+    is_one_sign = len(signs) >= MIN_SIGNS and len(set(signs)) == 1 and signs[0] in SIGNS
     return is_one_sign or line in SEPARATORS
 
 
 def _text(points: NDArray[Any]) -> str:
-    return points[:LONGEST_SEPARATOR].astype("<u4").tobytes().decode("utf-32-le")
+    return points[:MAX_SEPARATOR_LENGTH].astype("<u4").tobytes().decode("utf-32-le")
 
 
 def _quantile(numbers: Counter[int], share: float) -> int:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 UNICODE = 0x110000
 Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
 FORMS: tuple[Form, ...] = ("NFC", "NFD", "NFKC", "NFKD")
-MOST_CARRIED = 1 << 16
+MAX_CARRIED = 1 << 16
 """Characters without any ASCII among them that are kept for the next piece: more are cut where they are."""
 
 
@@ -36,17 +36,17 @@ class NormalForms:
 
 
 class FormCounter:
-    """Is given a text in pieces."""
+    """Finds the normal forms of a text, piece by piece."""
 
     def __init__(self) -> None:
         self.forms, self.characters = list(FORMS), 0
         self.seen = np.zeros(UNICODE, bool)
         self._carried = np.zeros(0, np.uint32)
 
-    def read(self, piece: NDArray[Any]) -> None:
+    def feed(self, piece: NDArray[Any]) -> None:
         """Look at a piece: (N,) code points; bytes are taken for ASCII."""
         if piece.dtype == np.uint8 and len(piece):
-            self._finish()
+            self._flush()
             self.seen[piece[:-1]] = True
             self.characters += len(piece) - 1
             self._carried = piece[-1:].astype(np.uint32)  # an accent may follow
@@ -55,11 +55,11 @@ class FormCounter:
         # No character of ASCII is joined to what stands before it.
         cut = int(np.flatnonzero(np.append(True, text < 128))[-1]) - 1
         if cut <= 0:
-            cut = len(text) if len(text) > MOST_CARRIED else 0
+            cut = len(text) if len(text) > MAX_CARRIED else 0
         self._carried = text[cut:]
         self._look_at(text[:cut])
 
-    def _finish(self) -> None:
+    def _flush(self) -> None:
         carried, self._carried = self._carried, self._carried[:0]
         self._look_at(carried)
 
@@ -71,7 +71,7 @@ class FormCounter:
         self.seen[points] = True
         self.characters += len(points)
 
-    def result(self) -> NormalForms:
-        """What was found, when the text is at its end."""
-        self._finish()
+    def finish(self) -> NormalForms:
+        """The forms, at the end of the text."""
+        self._flush()
         return NormalForms(tuple(self.forms), self.characters, int(self.seen.sum()))

@@ -1,21 +1,44 @@
-"""What `charrnn inspect` shows of a checkpoint."""
+"""`charrnn inspect`: what a checkpoint holds."""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import TYPE_CHECKING
 
-from charrnn.cli.shared.options import typed
+from charrnn.cli.shared.options import CheckpointArgument, JsonOption, typed
 from charrnn.cli.shared.tables import plain_table, show_table
-from charrnn.cli.shared.terminal import one_line, paragraph, quoted, say
+from charrnn.cli.shared.terminal import one_line, paragraph, print_json, quoted, say
 from charrnn.config import CorpusConfig, TrainingConfig, flags_of
-from charrnn.text.vocabulary import Vocabulary, name_of
 
 if TYPE_CHECKING:
     from charrnn.checkpoint.info import Listing, PartFacts
+    from charrnn.text.vocabulary import Vocabulary
 
-NAMED = 12
-"""Odd characters that are shown by name."""
+SHOWN_NAMES = 12
+"""The number of odd characters of a vocabulary shown by name."""
+
+
+def inspect(name: CheckpointArgument = None, *, as_json: JsonOption = False) -> None:
+    """Show what a checkpoint holds.
+
+    Its tensors, vocabulary, text, settings, scores, versions and checksums. Nothing in it is run.
+
+    For a text use `charrnn data inspect`.
+    """
+    from charrnn.checkpoint import newest
+    from charrnn.checkpoint.info import list_contents
+    from charrnn.cli.shared.checkpoints import FOLDER, find
+    from charrnn.cli.shared.texts import refuse_text
+    from charrnn.scoring.compare.rows import json_of
+
+    path = find(name) if name else newest(FOLDER)
+    if name:
+        refuse_text(name, path)
+    listing = list_contents(path)
+    if as_json:
+        print_json({**json_of(listing.checkpoint), **listing.as_json()})
+    else:
+        show_checkpoint(listing)
 
 
 def show_checkpoint(listing: Listing) -> None:
@@ -35,9 +58,9 @@ def show_checkpoint(listing: Listing) -> None:
     how = f" ({facts.compute})" if facts.compute else ""
     paragraph("fitted", f"in {facts.fit_seconds:,.1f} s on {facts.device}{how}{steps}")
     paragraph("versions", ", ".join(f"{name} {version}" for name, version in facts.versions.items()))
-    paragraph("command", " ".join(map(quoted_word, facts.command)) or "not known")
+    paragraph("command", " ".join(map(_quoted_word, facts.command)) or "not known")
     _show_progress(listing)
-    checked, of = sum(one.has_checksum for one in listing.tensors), len(listing.tensors)
+    checked, of = sum(tensor.has_checksum for tensor in listing.tensors), len(listing.tensors)
     others = "" if checked == of else "; n-grams have none, and are checked for what they must be"
     paragraph(
         "checksums",
@@ -47,7 +70,7 @@ def show_checkpoint(listing: Listing) -> None:
     _show_tensors(listing)
 
 
-def quoted_word(word: str) -> str:
+def _quoted_word(word: str) -> str:
     """A word of a command line, options as they are."""
     return word if word.startswith("-") and word.replace("-", "").isalnum() else quoted(word)
 
@@ -66,6 +89,8 @@ def _show_part(part: PartFacts) -> None:
 
 
 def _show_vocabulary(vocabulary: Vocabulary) -> None:
+    from charrnn.text.vocabulary import name_of
+
     if vocabulary.characters is None:
         paragraph("vocabulary", "the 256 bytes")
         return
@@ -73,8 +98,8 @@ def _show_vocabulary(vocabulary: Vocabulary) -> None:
     paragraph("vocabulary", f"{len(vocabulary):,} characters: {plain}")
     odd = [character for character in vocabulary.characters if character <= " " or not character.isprintable()]
     if odd:
-        more = f" and {len(odd) - NAMED:,} more" if len(odd) > NAMED else ""
-        paragraph("", f"and {', '.join(map(name_of, odd[:NAMED]))}{more}")
+        more = f" and {len(odd) - SHOWN_NAMES:,} more" if len(odd) > SHOWN_NAMES else ""
+        paragraph("", f"and {', '.join(map(name_of, odd[:SHOWN_NAMES]))}{more}")
 
 
 def _options(config: CorpusConfig | TrainingConfig) -> str:
@@ -107,7 +132,7 @@ def _show_tensors(listing: Listing) -> None:
     table = plain_table()
     for header in ("tensor", "dtype", "shape", "bytes"):
         table.add_column(header, justify="right" if header == "bytes" else "left", overflow="fold")
-    for one in listing.tensors:
-        shape = " x ".join(f"{size:,}" for size in one.shape) or "one number"
-        table.add_row(one_line(one.name), one.dtype, shape, f"{one.bytes:,}")
+    for tensor in listing.tensors:
+        shape = " x ".join(f"{size:,}" for size in tensor.shape) or "one number"
+        table.add_row(one_line(tensor.name), tensor.dtype, shape, f"{tensor.bytes:,}")
     show_table(table)

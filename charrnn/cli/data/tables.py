@@ -1,10 +1,10 @@
-"""What `charrnn inspect` shows of a text."""
+"""What `charrnn data` shows: the known texts, and what a text is like."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.shared.tables import plain_table, show_table
 from charrnn.cli.shared.terminal import paragraph, say, visible
@@ -15,31 +15,40 @@ from charrnn.text.vocabulary import name_of
 
 if TYPE_CHECKING:
     from charrnn.text.stats.describe import Description
-    from charrnn.text.stats.encoding import Guess
-    from charrnn.text.stats.warnings import Finding
+    from charrnn.text.stats.warnings import TextWarning
     from charrnn.training.budget.estimate import Advice
 
-TOP = 24
-"""Characters that are shown with their shares."""
-COLUMNS = 4
-SOME = 5
-"""Rare characters that are shown by name."""
+SHOWN_CHARACTERS, COLUMNS = 24, 4
+"""The number of most frequent characters shown with their shares, and the columns of that table."""
+SHOWN_NAMES = 5
+"""The number of rare or odd characters shown by name."""
 GIVEN_NAMES = {"\n": "newline", " ": "space", "\t": "tab", "\r": "return", "\xa0": "no-break space"}
 
 
-def show_text(text: Description, guess: Guess | None, found: Sequence[Finding]) -> None:
+def show_known_texts(rows: Sequence[dict[str, Any]]) -> None:
+    """Print the known texts, on stderr."""
+    table = plain_table("name", "size", "source", "licence", "in data/", padding=(0, 2, 0, 0))
+    for row in rows:
+        shown_size = size(row["bytes"]) if row["bytes"] else "varies"
+        table.add_row(row["name"], shown_size, row["source"], row["licence"], "yes" if row["present"] else "no")
+    show_table(table)
+    say("`charrnn data NAME` fetches one; `charrnn train NAME` does so by itself.")
+
+
+def show_text(text: Description, warnings: Sequence[TextWarning]) -> None:
     """Print what a text is like, on stderr."""
-    _showsize(text, guess)
+    _show_size(text)
     _show_characters(text)
     _show_lines(text)
     _show_repeats(text)
     sizes = ", ".join(f"{name} {size:,}" for name, size in text.parts.items() if size)
     paragraph("split", f"{text.split} ({sizes})" if sizes else "too short for one")
-    for one in found:
-        paragraph("mind", one.line)
+    for warning in warnings:
+        paragraph("mind", warning.line)
 
 
-def _showsize(text: Description, guess: Guess | None) -> None:
+def _show_size(text: Description) -> None:
+    guess = text.guess
     paragraph(
         "text",
         f"{text.source}: {size(text.size)}, {plural(text.characters, 'character')}, "
@@ -57,7 +66,7 @@ def _showsize(text: Description, guess: Guess | None) -> None:
 
 
 def _show_characters(text: Description) -> None:
-    common = list(text.counts.items())[:TOP]
+    common = list(text.counts.items())[:SHOWN_CHARACTERS]
     paragraph(
         "characters",
         f"{len(text.counts):,} different, entropy {text.entropy:.3f} bits per character (each by itself); "
@@ -87,10 +96,10 @@ def _show_characters(text: Description) -> None:
 
 
 def _show_names(counts: dict[str, int]) -> None:
-    for character, count in list(counts.items())[-SOME:]:
+    for character, count in list(counts.items())[-SHOWN_NAMES:]:
         say(f"{'':12}{name_of(character)}: {count:,}")
-    if len(counts) > SOME:
-        say(f"{'':12}and {len(counts) - SOME:,} more")
+    if len(counts) > SHOWN_NAMES:
+        say(f"{'':12}and {len(counts) - SHOWN_NAMES:,} more")
 
 
 def _show_forms(text: Description) -> None:
@@ -120,18 +129,18 @@ def _show_lines(text: Description) -> None:
 
 
 def _show_repeats(text: Description) -> None:
-    found = text.repeats
-    sampled = "" if found.sampled == 1 else f" (estimated from one in {round(1 / found.sampled):,})"
+    repeats = text.repeats
+    sampled = "" if repeats.sampled == 1 else f" (estimated from one in {round(1 / repeats.sampled):,})"
     paragraph(
         "copies",
-        f"{percent(found.runs)} of the runs of {RUN} characters stand elsewhere in it too, "
-        f"{percent(found.lines)} of the lines of more than {LONG_LINE}{sampled}",
+        f"{percent(repeats.runs)} of the runs of {RUN} characters stand elsewhere in it too, "
+        f"{percent(repeats.lines)} of the lines of more than {LONG_LINE}{sampled}",
     )
-    if found.held_out_runs is not None or found.held_out_lines is not None:
+    if repeats.held_out_runs is not None or repeats.held_out_lines is not None:
         paragraph(
             "held out",
-            f"of what is held out, {percent(found.held_out_runs)} of the runs and {percent(found.held_out_lines)} of "
-            "the lines, those that differ, are in the training part",
+            f"of what is held out, {percent(repeats.held_out_runs)} of the runs and "
+            f"{percent(repeats.held_out_lines)} of the lines, those that differ, are in the training part",
         )
 
 
@@ -145,11 +154,12 @@ def show_advice(text: Description, advice: Advice) -> None:
     table = plain_table(padding=(0, 1, 0, 0))
     for header in ("", "minutes", "model", "parameters", "dropout", "readings", "memory"):
         table.add_column(header, justify="left" if header == "model" else "right")
-    for one in advice.choices:
-        early = ", ends early" * one.ends_early
+    for choice in advice.choices:
+        early = ", ends early" * choice.ends_early
         table.add_row(
-            " " * 10, f"{one.minutes:g}", str(one.model), f"{one.parameters / 1e6:.1f} M", f"{one.model.dropout:g}",
-            f"{one.epochs:.2g}{early}", size(one.memory),
+            " " * 10, f"{choice.minutes:g}", str(choice.model), f"{choice.parameters / 1e6:.1f} M",
+            f"{choice.model.dropout:g}",
+            f"{choice.epochs:.2g}{early}", size(choice.memory),
         )  # fmt: skip
     show_table(table)
     disk = text.characters * (1 if text.vocab_size <= 256 else 2 if text.vocab_size <= 1 << 16 else 4)
@@ -159,11 +169,9 @@ def show_advice(text: Description, advice: Advice) -> None:
 
 
 def _shown(character: str) -> str:
-    """A character in a table: visible, and told by its name where it is none that is seen."""
+    """A character in a table, by its name or code where it cannot be seen by itself."""
     if character in GIVEN_NAMES:
         return GIVEN_NAMES[character]
-    if unicodedata.category(character)[0] == "M":
-        return f"U+{ord(character):04X}"  # it would join what stands before it
-    if unicodedata.category(character)[0] == "Z":
+    if unicodedata.category(character)[0] in "MZ":  # a mark would join the character before it; a space is not seen
         return f"U+{ord(character):04X}"
     return visible(character)

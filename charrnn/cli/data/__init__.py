@@ -1,0 +1,1 @@
+"""`charrnn data`: known texts, and what any text is like."""
