@@ -25,13 +25,13 @@ FLOORS = {
     "progress": 0,
     "format": 0,
     "files": 0,
+    "paths": 0,
     "errors": 0,
     "config": 0,
     "__init__": 0,
 }
 NEIGHBOURS = {
     ("config", "errors"),
-    ("files", "errors"),
     ("torchrun", "errors"),
     ("checkpoint", "sampling"),
     ("__main__", "cli"),

@@ -1,14 +1,13 @@
-"""Checkpoints: one safetensors file that is enough to sample, score and compare. It alone knows every kind of model.
+"""Checkpoints: one safetensors file that is enough to sample, score and compare. It alone knows all kinds of models.
 
-The weights are the file's tensors. One JSON string in its metadata, under the key "charrnn", holds the rest: see Facts.
+The tensors are the model. One JSON string in the file's metadata, under the key "charrnn", has the rest: see Facts.
 There is no pickle: a checkpoint from a stranger can be wrong, but it cannot run code.
 """
 
 from charrnn.checkpoint.build import fill
 from charrnn.checkpoint.format import KEY, Checkpoint, Model, Ongoing, below, parts, taken_apart
+from charrnn.checkpoint.io import load, load_ongoing, save
 from charrnn.checkpoint.names import LAST, PREVIOUS, SUFFIX, checkpoints_in, last_path, newest
-from charrnn.checkpoint.reading import load, load_ongoing
-from charrnn.checkpoint.writing import save
 
 __all__ = [
     "KEY",

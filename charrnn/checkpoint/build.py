@@ -1,4 +1,4 @@
-"""From the header and the tensors of a file back to its model; nothing in them is believed before it is checked."""
+"""Building a model from the header and the tensors of a file, each of which is checked before it is used."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from charrnn.checkpoint.format import COUNTS, GATE, NETWORK, Model, below
+from charrnn.checkpoint.format import GATE, NETWORK, NGRAM, Model, below
 from charrnn.checkpoint.metadata import restore
 from charrnn.config import MixtureConfig, ModelConfig, NgramConfig
 from charrnn.models.ensemble import Network, make_network
@@ -18,10 +18,10 @@ from charrnn.text.vocabulary import Vocabulary
 
 
 def make_vocabulary(header: dict[str, Any]) -> Vocabulary:
-    """The vocabulary of a header; ValueError says what is wrong."""
+    """The vocabulary of a header; ValueError if it is not valid."""
     characters: str | None = restore("vocabulary", header.get("vocabulary", ""), str | None)
     if characters is not None:
-        different = set(characters) - set(map(chr, range(0xD800, 0xE000)))  # half of a surrogate pair is none
+        different = set(characters) - set(map(chr, range(0xD800, 0xE000)))  # halves of surrogate pairs
         if not characters or len(different) < len(characters):
             raise ValueError("vocabulary: expected characters, all different, found none, a double one or half of one")
     unknown: str | None = restore("unknown", header.get("unknown"), str | None)
@@ -32,23 +32,23 @@ def make_model(header: dict[str, Any], vocab_size: int, tensors: dict[str, Tenso
     """The model of a header and its tensors.
 
     Raises:
-        ValueError, TypeError, UsageError: they do not make one; the message names what is wrong, what was expected and
+        ValueError, TypeError, UsageError: they do not fit together; the message names the key, what was expected and
             what was found.
     """
     kind = header.get("kind")
     if kind == "ngram":
-        counted: NgramConfig = restore("model", header.get("model"), NgramConfig)
-        counting = LongestMatchModel if counted.smoothing == "longest" else NgramModel
-        return counting.from_tensors(counted, vocab_size, tensors)
+        ngram_config: NgramConfig = restore("model", header.get("model"), NgramConfig)
+        ngram_class = LongestMatchModel if ngram_config.smoothing == "longest" else NgramModel
+        return ngram_class.from_tensors(ngram_config, vocab_size, tensors)
     if kind == "mixture":
-        both: MixtureConfig = restore("model", header.get("model"), MixtureConfig)
-        of = {prefix: below(prefix, tensors) for prefix in (NETWORK, COUNTS, GATE)}
-        expect("tensors", len(tensors), sum(len(part) for part in of.values()))
-        network = _network(both.network, vocab_size, of[NETWORK], NETWORK)
-        counts = NgramModel.from_tensors(both.counts, vocab_size, of[COUNTS])
+        mixture_config: MixtureConfig = restore("model", header.get("model"), MixtureConfig)
+        groups = {prefix: below(prefix, tensors) for prefix in (NETWORK, NGRAM, GATE)}
+        expect("tensors", len(tensors), sum(map(len, groups.values())))
+        network = _network(mixture_config.network, vocab_size, groups[NETWORK], NETWORK)
+        ngram = NgramModel.from_tensors(mixture_config.counts, vocab_size, groups[NGRAM])
         with torch.device("meta"):
-            model = MixtureModel(network, counts)
-        fill(model.gate, of[GATE], GATE)
+            model = MixtureModel(network, ngram)
+        fill(model.gate, groups[GATE], GATE)
         return model
     expect("kind", kind, "recurrent")
     config: ModelConfig = restore("model", header.get("model"), ModelConfig)
@@ -57,46 +57,51 @@ def make_model(header: dict[str, Any], vocab_size: int, tensors: dict[str, Tenso
 
 def _network(config: ModelConfig, vocab_size: int, tensors: dict[str, Tensor], prefix: str = "") -> Network:
     layers = config.num_layers * config.networks
-    if layers > len(tensors):  # each layer has some; a million of them would take long to make
+    if layers > len(tensors):  # each layer has some; building a million layers would take long
         raise ValueError(f"model.num_layers: expected at most {len(tensors)} in all, found {layers}")
     first = "networks.0." if config.networks > 1 else ""
     for name, width in (
         ("embedding.weight", config.embedding_size or config.hidden_size),
         ("head.weight", config.hidden_size),
-    ):  # so the widths are those of numbers that are there
+    ):  # so the file really has tensors of these widths
         expected = torch.empty(vocab_size, width, device="meta")
-        expect(f"{prefix}{first}{name}", _described(tensors.get(f"{first}{name}")), _described(expected))
+        expect(f"{prefix}{first}{name}", _description(tensors.get(f"{first}{name}")), _description(expected))
     try:
         with torch.device("meta"):
             model = make_network(config, vocab_size)
-    except RuntimeError as error:  # the product of widths is more than an integer holds
+    except RuntimeError as error:  # a product of widths overflows
         raise ValueError(f"model.hidden_size: expected less, found {config.hidden_size} ({error})") from error
     fill(model, tensors, prefix)
     return model
 
 
 def fill(model: torch.nn.Module, tensors: dict[str, Tensor], prefix: str) -> None:
-    """Give a module its weights, which then share memory with the tensors.
+    """Load a module's weights, which then share memory with the tensors.
+
+    Args:
+        model: the module.
+        tensors: by the names in its state dict.
+        prefix: of the names in error messages.
 
     Raises:
-        ValueError: a tensor is missing, too many, of another shape or not finite; the message names it.
+        ValueError: a tensor is missing, unknown, of another shape or not finite; the message names it.
     """
     expected = model.state_dict()
     for name in sorted(expected.keys() | tensors.keys()):
-        expect(prefix + name, _described(tensors.get(name)), _described(expected.get(name)))
+        expect(prefix + name, _description(tensors.get(name)), _description(expected.get(name)))
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
             raise ValueError(f"{prefix}{name}: expected finite numbers, found others")
     model.load_state_dict(tensors, assign=True)
 
 
-def _described(tensor: Tensor | None) -> str:
+def _description(tensor: Tensor | None) -> str:
     if tensor is None:
         return "none"
     return f"{str(tensor.dtype).removeprefix('torch.')} of shape {tuple(tensor.shape)}"
 
 
-def expect(key: str, found: object, expected: object) -> None:
-    """Raise ValueError, which names the key, unless what was found is what was expected."""
-    if found != expected:
-        raise ValueError(f"{key}: expected {expected}, found {found!s:.100}")
+def expect(key: str, actual: object, expected: object) -> None:
+    """Raise ValueError, which names the key, unless a value is the expected one."""
+    if actual != expected:
+        raise ValueError(f"{key}: expected {expected}, found {actual!s:.100}")

@@ -1,4 +1,4 @@
-"""What a checkpoint holds: a model of any kind, its vocabulary and its facts; and how a model becomes tensors."""
+"""What a checkpoint holds: a model of any kind, its vocabulary and its metadata; and the model as tensors by name."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from pathlib import Path
 from torch import Tensor
 
 from charrnn.checkpoint.metadata import Facts, ProgressFacts
-from charrnn.checkpoint.names import SUFFIX
 from charrnn.config import MixtureConfig, ModelConfig, NgramConfig
 from charrnn.models.ensemble import Network
 from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.longest.model import LongestMatchModel
 from charrnn.models.ngram.model import NgramModel
+from charrnn.paths import CHECKPOINT_SUFFIX
 from charrnn.text.vocabulary import Vocabulary
 
 FORMAT = 1
 KEY = "charrnn"
-"""Of the JSON string in a file's metadata."""
+"""The key of the header, a JSON string, in the metadata of a safetensors file."""
 Model = Network | NgramModel | LongestMatchModel | MixtureModel
-"""All that a checkpoint may hold."""
-NETWORK, COUNTS, GATE = "network.", "counts.", "gate."
-"""Begin the names of a mixture's tensors."""
+"""The kinds of models that a checkpoint may hold."""
+NETWORK, NGRAM, GATE = "network.", "counts.", "gate."
+"""Prefixes of the names of a mixture's tensors."""
 TRAINING = "training."
-"""Begins the names of tensors that only resuming needs."""
+"""Prefix of the names of the tensors that only resuming needs."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model with its vocabulary and history; `path` and `size` (bytes) are those of its file."""
+    """A model with its vocabulary and metadata; `path` and `size` (in bytes) are those of its file."""
 
     model: Model
     vocabulary: Vocabulary
@@ -40,8 +40,8 @@ class Checkpoint:
 
     @property
     def name(self) -> str:
-        """The file's name without its ending."""
-        return self.path.name.removesuffix(SUFFIX)
+        """The name of the file without its suffix."""
+        return self.path.name.removesuffix(CHECKPOINT_SUFFIX)
 
     @property
     def kind(self) -> str:
@@ -56,27 +56,25 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Ongoing:
-    """What resuming needs beside the model: numbers, and tensors by name."""
+    """What resuming needs beside the model: its progress in numbers, and tensors by name."""
 
     facts: ProgressFacts
     tensors: dict[str, Tensor]
 
 
 def taken_apart(checkpoint: Checkpoint) -> list[Checkpoint]:
-    """A mixture and then its parts, each as a checkpoint of its own; what is no mixture by itself."""
+    """A mixture, then its network and its n-grams, as three checkpoints; any other checkpoint alone."""
     if not isinstance(checkpoint.model, MixtureModel):
         return [checkpoint]
-    network, counts = (checkpoint.path.with_name(f"{checkpoint.name}.{name}") for name in ("network", "counts"))
-    of_network, of_counts = parts(checkpoint.model)
-    return [
-        checkpoint,
-        dataclasses.replace(checkpoint, model=of_network, path=network),
-        dataclasses.replace(checkpoint, model=of_counts, path=counts),
-    ]
+    components = [checkpoint]
+    for name, model in zip(("network", "counts"), parts(checkpoint.model), strict=True):
+        path = checkpoint.path.with_name(f"{checkpoint.name}.{name}")
+        components.append(dataclasses.replace(checkpoint, model=model, path=path))
+    return components
 
 
 def parts(model: MixtureModel) -> tuple[Network, NgramModel]:
-    """The two models of a mixture."""
+    """The network and the n-gram model of a mixture."""
     assert isinstance(model.counts, NgramModel)
     return model.network, model.counts
 
@@ -89,21 +87,21 @@ def kind_of(model: Model) -> str:
 
 
 def config_of(model: Model) -> ModelConfig | NgramConfig | MixtureConfig:
-    """What its shape follows from."""
+    """The configuration that a model's shape follows from."""
     if isinstance(model, MixtureModel):
-        network, counts = parts(model)
-        return MixtureConfig(network.config, counts.config)
+        network, ngram = parts(model)
+        return MixtureConfig(network.config, ngram.config)
     return model.config
 
 
 def tensors_of(model: Model) -> dict[str, Tensor]:
-    """All that a file must hold of it, by name."""
+    """The tensors that a file must hold of a model, by name."""
     if isinstance(model, MixtureModel):
-        counted = {f"{COUNTS}{name}": tensor for name, tensor in parts(model)[1].tensors().items()}
-        return {**model.state_dict(), **counted}
+        ngram = {f"{NGRAM}{name}": tensor for name, tensor in parts(model)[1].tensors().items()}
+        return {**model.state_dict(), **ngram}
     return model.state_dict() if isinstance(model, Network) else model.tensors()
 
 
 def below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors whose names begin so, without it."""
-    return {name.removeprefix(prefix): one for name, one in tensors.items() if name.startswith(prefix)}
+    """The tensors whose names have a prefix, under their names without it."""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

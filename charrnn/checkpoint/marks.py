@@ -15,14 +15,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
 from torch import Tensor
 
-from charrnn.checkpoint import files
+from charrnn.checkpoint.container import read_container
 from charrnn.checkpoint.format import Checkpoint, below
 from charrnn.checkpoint.metadata import MOST, restore
-from charrnn.checkpoint.writing import write
 from charrnn.config import LARGEST_INTEGER
 from charrnn.errors import CharRNNError, CheckpointError
+from charrnn.files import atomic_write
 from charrnn.models.language_model import LanguageModel
 from charrnn.sampling.state import Mark, joined
 
@@ -69,7 +71,11 @@ def save_marks(path: Path, marks: Sequence[Mark], identity: str) -> None:
     said["with_state"] = [number for number, mark in enumerate(marks) if mark.state is not None]
     for i, part in enumerate(joined(states)):
         tensors[f"{STATE}{i}"] = part.cpu().contiguous()
-    write(path, tensors, {KEY: json.dumps(said)}, "--save-state")
+    try:
+        with atomic_write(path) as temporary:
+            save_file(tensors, temporary, metadata={KEY: json.dumps(said)})
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path}: cannot be written: {error}; say another place with --save-state") from error
 
 
 def load_marks(path: Path, model: LanguageModel, identity: str) -> list[Mark]:
@@ -85,7 +91,7 @@ def load_marks(path: Path, model: LanguageModel, identity: str) -> list[Mark]:
     """
     if not path.exists():
         raise CheckpointError(f"{path}: there is no such file; --save-state makes one")
-    _, metadata, tensors = files.read(path, lambda name: True)
+    _, metadata, tensors = read_container(path, lambda name: True)
     if KEY not in metadata:
         raise CheckpointError(f"{path}: is no state of a text; --save-state makes one")
     try:

@@ -1,4 +1,4 @@
-"""What a checkpoint remembers of how its model came to be, and how that comes back from JSON."""
+"""The metadata of a checkpoint: text, settings, score, progress; and how dataclasses are read back from JSON."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from charrnn.text.corpus import Corpus
 from charrnn.text.sources import described
 
 MOST = 2**53
-"""Of characters, steps or seconds: what a float counts."""
+"""Largest number of characters, steps or seconds: the integers that a float can hold."""
 MOST_HALVINGS = 3
-"""Of the learning rate, when the loss explodes; then it is something else."""
+"""Largest number of times that the learning rate is halved because the loss has diverged."""
 
 
 def versions() -> dict[str, str]:
-    """Of what a result may depend on."""
+    """The versions of the software that a result may depend on."""
     return {"charrnn": __version__, "torch": torch.__version__, "python": platform.python_version()}
 
 
 @dataclass(frozen=True)
 class TextFacts:
-    """Which text a model was fitted on, and how it was read.
+    """The text that a model was fitted on.
 
     Attributes:
-        path: as it was given on the command line; of several files the first, of standard input `-`.
-        sha256: of their bytes, see Corpus.
-        characters: how many there are.
-        corpus: encoding and split.
-        paths: all files, where there are several.
+        path: the file as given on the command line, the first of several, or `-` for standard input.
+        sha256: of the bytes, see Corpus.
+        characters: number of characters.
+        corpus: how it was decoded and split.
+        paths: all files, if there are several.
     """
 
     path: str
@@ -48,13 +48,13 @@ class TextFacts:
 
     @classmethod
     def of(cls, corpus: Corpus) -> TextFacts:
-        """Those of a text that was read."""
+        """Describe a text that was read."""
         names = tuple(map(str, corpus.paths))
         return cls(names[0], corpus.sha256, len(corpus), corpus.config, names if len(names) > 1 else ())
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All files, as they were given."""
+        """All files as given on the command line."""
         return self.paths or (self.path,)
 
     @property
@@ -65,15 +65,15 @@ class TextFacts:
 
 @dataclass(frozen=True)
 class ScoreFacts:
-    """The score of the validation part when the checkpoint was made. Infinite scores are None.
+    """The score of the validation part when the checkpoint was saved. Infinite scores are None.
 
     Attributes:
-        bits_per_char: the unit of quality.
+        bits_per_char: bits per character.
         nats_per_char: the same in nats.
-        characters: how many were scored.
-        impossible_share: the share that had probability 0.
+        characters: number of scored characters.
+        impossible_share: the share of them that had probability 0.
         split: such as 90/10/0.
-        rule: how it was scored.
+        rule: how it was scored, such as `static, full`.
     """
 
     bits_per_char: float | None
@@ -92,11 +92,11 @@ class ScoreFacts:
 
 @dataclass(frozen=True)
 class ComputeFacts:
-    """What a network was trained with on its device, on which the last bits of its weights may depend.
+    """How a network's training was computed; the last bits of its weights may depend on that.
 
     Attributes:
-        instruction_set: of the processor, as PyTorch used it.
-        threads: all numbers of threads that steps were taken with.
+        instruction_set: the processor's instruction set, as PyTorch used it.
+        threads: all numbers of threads that steps were computed with.
         precision: of matrix products, such as bfloat16.
     """
 
@@ -111,17 +111,17 @@ class ComputeFacts:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of how a model came to be.
+    """Where a model comes from.
 
     Attributes:
         text: the text it was fitted on.
-        fit_seconds: how long that took, validations included.
-        device: where.
-        validation: its score, if it was scored.
-        training: settings, for a network.
-        step: how many steps were taken, for a network.
+        fit_seconds: time of fitting, validations included.
+        device: where it was fitted.
+        validation: its score, if it has one.
+        training: the settings of a network's training.
+        step: the number of steps of a network's training.
         command: the command line.
-        compute: what a network was trained with.
+        compute: how a network's training was computed.
         versions: of charrnn, torch and Python.
     """
 
@@ -138,23 +138,23 @@ class Facts:
 
 @dataclass(frozen=True)
 class ProgressFacts:
-    """How far a training is, as far as that is numbers; weights, moments, states and generators are tensors beside it.
+    """The progress of a training in numbers. Weights, moments, states and random generators are tensors beside it.
 
     Attributes:
-        model: all networks that are trained.
-        with_ngram: whether they are going to be mixed with n-grams.
-        finished: how many are.
-        steps_of_finished: how many steps they took.
-        number: steps taken of the one that is being trained.
-        due: whether a validation is still to come after the last of them.
-        plan: its steps, steps between validations, characters of a validation; None while speed is measured.
-        best_step: after which step its best state was.
-        best_nats: what that scored, None if nothing was; with the numbers of characters and of impossible ones.
-        best_characters: see there.
-        best_impossible: see there.
-        seconds: that it took so far.
-        halvings: how often the learning rate was halved, because the loss exploded.
-        earlier_plans: until which step each plan before held, and its number of steps.
+        model: the shape of each network, and how many are trained.
+        with_ngram: whether they will be mixed with n-grams.
+        finished: number of networks that are finished.
+        steps_of_finished: number of steps of those.
+        number: number of steps of the network that is being trained.
+        due: whether the last of these steps has yet to be validated.
+        plan: planned steps, steps between validations, characters of a validation; None while speed is measured.
+        best_step: the step with the best validation score so far.
+        best_nats: the total of that score in nats; None if nothing was scored.
+        best_characters: number of characters of that score.
+        best_impossible: number of those that had probability 0.
+        seconds: time so far.
+        halvings: number of times that the learning rate was halved because the loss had diverged.
+        earlier_plans: for each earlier plan, the step until which it held, and its number of steps.
     """
 
     model: ModelConfig
@@ -173,9 +173,9 @@ class ProgressFacts:
     earlier_plans: tuple[tuple[int, ...], ...] = ()
 
     def check(self) -> None:
-        """Raise ValueError at the first number that no training has; the message names it."""
+        """Raise ValueError, which names the number, at the first one that is out of range."""
         steps, validate_every, val_characters = self._plan
-        for name, found, low, high in (
+        for name, value, low, high in (
             ("finished", self.finished, 0, self.model.networks - 1),
             ("steps_of_finished", self.steps_of_finished, 0, MOST),
             ("plan: steps", steps, 1, LARGEST_INTEGER),
@@ -189,8 +189,8 @@ class ProgressFacts:
             ("seconds", self.seconds, 0, MOST),
             ("halvings", self.halvings, 0, MOST_HALVINGS),
         ):
-            if not low <= found <= high:
-                raise ValueError(f"progress.{name}: expected a number from {low:d} to {high}, found {found!r:.50}")
+            if not low <= value <= high:
+                raise ValueError(f"progress.{name}: expected a number from {low:d} to {high}, found {value!r:.50}")
 
         last = 0
         for pair in self.earlier_plans:
@@ -205,7 +205,7 @@ class ProgressFacts:
 
     @property
     def _plan(self) -> tuple[int, int, int]:
-        """Of a training that has none yet, one that says nothing."""
+        """The plan; without one, one that allows everything."""
         if self.plan is None:
             return LARGEST_INTEGER, 1, 0
         if len(self.plan) != 3:
@@ -214,10 +214,15 @@ class ProgressFacts:
 
 
 def restore(key: str, value: Any, kind: Any) -> Any:
-    """What `kind` says from what JSON gives: dataclasses from objects, tuples from lists; defaults may be left out.
+    """Convert a JSON value to a type: objects to dataclasses, lists to tuples. Fields with defaults may be missing.
+
+    Args:
+        key: the name of the value in error messages.
+        value: what `json.loads` gave.
+        kind: the type: a dataclass, T | None, dict[str, T], tuple[T, ...], object, str, int, float or bool.
 
     Raises:
-        ValueError: the value is of another type, or a dataclass lacks a field or has no such one; the message names the
+        ValueError: the value is of another type, or a field of a dataclass is missing or unknown; the message names the
             key, what was expected and what was found.
     """
     inner = typing.get_args(kind)
@@ -229,18 +234,18 @@ def restore(key: str, value: Any, kind: Any) -> Any:
             if name not in fields:
                 raise ValueError(f"{key}.{name:.50}: expected no such key, found {value[name]!r:.50}")
             if fields[name].default is fields[name].default_factory is dataclasses.MISSING:
-                raise ValueError(f"{key}.{name}: expected {_called(hints[name])}, found none")
-        return kind(**{name: restore(f"{key}.{name}", one, hints[name]) for name, one in value.items()})
+                raise ValueError(f"{key}.{name}: expected {_type_name(hints[name])}, found none")
+        return kind(**{name: restore(f"{key}.{name}", item, hints[name]) for name, item in value.items()})
     if typing.get_origin(kind) is dict and isinstance(value, dict):
-        return {name: restore(f"{key}.{name}", one, inner[1]) for name, one in value.items()}
+        return {name: restore(f"{key}.{name}", item, inner[1]) for name, item in value.items()}
     if typing.get_origin(kind) is tuple and isinstance(value, list):
-        return tuple(restore(key, one, inner[0]) for one in value)
-    # JSON may write 1.0 as 1; and it has no infinite numbers, so none may come out of it.
+        return tuple(restore(key, item, inner[0]) for item in value)
+    # JSON may write 1.0 as 1. It has no infinite numbers, but Python reads them.
     is_real = kind is float and type(value) in (int, float) and math.isfinite(value)
     if is_real or kind is object or (type(value) is kind and kind is not float):
         return value
-    raise ValueError(f"{key}: expected {_called(kind)}, found {value!r:.50}")
+    raise ValueError(f"{key}: expected {_type_name(kind)}, found {value!r:.50}")
 
 
-def _called(kind: Any) -> str:
+def _type_name(kind: Any) -> str:
     return str(getattr(kind, "__name__", kind))

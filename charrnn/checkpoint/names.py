@@ -1,4 +1,4 @@
-"""How checkpoints are called, and which of a folder is meant; knows nothing of what is in them."""
+"""File names of checkpoints, and the checkpoints of a folder. Opens no file."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ import os
 from pathlib import Path
 
 from charrnn.errors import CheckpointError
+from charrnn.paths import CHECKPOINT_SUFFIX
 
-SUFFIX = ".safetensors"
+SUFFIX = CHECKPOINT_SUFFIX  # an alias until the merge: charrnn.paths has it
 LAST, PREVIOUS = "-last", "-previous"
-"""End the names of the state that a training is in, which may not be its best, and of the one saved before."""
+"""Endings of the stem for the latest state of a training, which may not be its best one, and for the one before it."""
 
 
 def last_path(path: Path, ending: str = LAST) -> Path:
-    """The file for the last state, or the one before it, of the training whose best goes to `path`."""
-    return path.with_name(path.name.removesuffix(SUFFIX) + ending + SUFFIX)
+    """The file for the latest state, or the one before it, of the training whose best state goes to `path`."""
+    return path.with_name(path.name.removesuffix(CHECKPOINT_SUFFIX) + ending + CHECKPOINT_SUFFIX)
 
 
 def checkpoints_in(folder: Path) -> list[Path]:
-    """The checkpoints of a folder, newest first; where a training has a best and a last one, the best alone."""
-    files = [path for path in folder.glob(f"*{SUFFIX}") if path.is_file()]
-    found = sorted(files, key=lambda path: path.stat().st_mtime, reverse=True)
-    names = {path.name for path in found}
-    return [path for path in found if not _has_better(path, names)]
+    """The checkpoints of a folder, newest first; of a training that has its best state there, only that."""
+    files = [path for path in folder.glob(f"*{CHECKPOINT_SUFFIX}") if path.is_file()]
+    files.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    names = {path.name for path in files}
+    return [path for path in files if not _has_better(path, names)]
 
 
 def newest(folder: Path) -> Path:
@@ -31,14 +32,16 @@ def newest(folder: Path) -> Path:
     Raises:
         CheckpointError: there is none.
     """
-    found = checkpoints_in(folder)
-    if not found:
+    paths = checkpoints_in(folder)
+    if not paths:
         raise CheckpointError(
             f"there is no checkpoint in {folder}{os.sep}; make one with `charrnn train shakespeare.txt`"
         )
-    return found[0]
+    return paths[0]
 
 
 def _has_better(path: Path, names: set[str]) -> bool:
-    stem = path.name.removesuffix(SUFFIX)
-    return any(stem.endswith(end) and stem.removesuffix(end) + SUFFIX in names for end in (LAST, PREVIOUS))
+    stem = path.name.removesuffix(CHECKPOINT_SUFFIX)
+    return any(
+        stem.endswith(ending) and stem.removesuffix(ending) + CHECKPOINT_SUFFIX in names for ending in (LAST, PREVIOUS)
+    )

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from charrnn.config import CELLS
 from charrnn.errors import CharRNNError, TextError
+from charrnn.files import atomic_write
 from charrnn.report.pictures import INK, SERIES, save
 from charrnn.text.corpus import Corpus
 
@@ -122,13 +123,15 @@ def write(result: Result, folder: Path, name: str, command: str, machine: str) -
     save(result.figure, png)
     save(result.figure, svg)
     try:
-        with table.open("w", encoding="utf-8", newline="") as file:
+        with atomic_write(table) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, list(result.rows[0]))
             writer.writeheader()
             writer.writerows(result.rows)
         old = page.read_text(encoding="utf-8") if page.is_file() else f"# {name}\n\n![{name}]({png.name})\n\n{MARKER}"
         above, _, _ = old.partition(MARKER)
-        page.write_text(f"{above.rstrip()}\n\n{MARKER}\n\n{markdown(result, command, machine)}", encoding="utf-8")
+        with atomic_write(page) as temporary:
+            text = f"{above.rstrip()}\n\n{MARKER}\n\n{markdown(result, command, machine)}"
+            temporary.write_text(text, encoding="utf-8")
     except OSError as error:
         raise CharRNNError(f"{error.filename or folder}: cannot be written: {error.strerror}; say --out") from error
     return paths

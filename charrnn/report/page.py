@@ -10,16 +10,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import importlib.util
-import os
 import re
-import tempfile
-from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from charrnn import __version__
 from charrnn.errors import CharRNNError, UsageError
+from charrnn.files import atomic_write
 from charrnn.text.sanitize import visible
 
 NEEDED = ("matplotlib", "jinja2")
@@ -107,17 +105,8 @@ def write(page: str, path: Path) -> None:
     Raises:
         CharRNNError: it cannot be written.
     """
-    part = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, encoding="utf-8", delete=False) as file:
-            part = Path(file.name)
-            file.write(page)
-        umask = os.umask(0)
-        os.umask(umask)
-        part.chmod(0o666 & ~umask)
-        part.replace(path)
+        with atomic_write(path) as temporary:
+            temporary.write_text(page, encoding="utf-8")
     except OSError as error:
-        with suppress(OSError, AttributeError):
-            part.unlink()  # type: ignore[union-attr]
         raise CharRNNError(f"{path}: cannot be written: {error.strerror}; say another place with --out") from error

