@@ -56,10 +56,10 @@ class Streams:
 
     def slice(self, rows: slice) -> Streams:
         """Some of the streams, which read on as they do here."""
-        some = copy.copy(self)
-        some.starts = self.starts[rows]
-        some.batch_size = len(some.starts)
-        return some
+        part = copy.copy(self)
+        part.starts = self.starts[rows]
+        part.batch_size = len(part.starts)
+        return part
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """Batch number `step`, counted from 0.

@@ -18,16 +18,14 @@ from numpy.typing import NDArray
 
 from charrnn.config import CorpusConfig
 from charrnn.errors import TextError
-from charrnn.text.decode import Reading, check_encoding
+from charrnn.text.decode import NUM_CODE_POINTS, TextReader, check_encoding
 from charrnn.text.documents import Documents
 from charrnn.text.normalize import separator_of
 from charrnn.text.sources import NO_ROOM, TextSource, changed, described, sources_of, stem_of
 from charrnn.text.vocabulary import UNKNOWN_CHARACTER, Vocabulary, name_of
 
-UNICODE = 0x110000
-
 Progress = Callable[[int, int], None]
-"""Is told how much is done, and of how much."""
+"""A progress callback: (done, total)."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +134,7 @@ def read_corpus(
         path: a file, or several; `-` is standard input.
         config: encoding and split.
         vocabulary: ids to use; made from the text (its characters in the order of their code points) if not given.
-        progress: told the bytes read, and of how many, both readings counted; of how many is 0 where nobody knows.
+        progress: progress callback (bytes read, of how many; both readings counted; 0 where that is not known).
         grow: whether characters that the vocabulary lacks, and that are not too rare, are added to it.
 
     Raises:
@@ -145,10 +143,10 @@ def read_corpus(
         UsageError: there is no such encoding.
     """
     check_encoding(config.encoding)
-    told = progress or (lambda done, total: None)
+    update = progress or (lambda done, total: None)
     paths = (path,) if isinstance(path, Path) else tuple(path)
-    with sources_of(paths, lambda done: told(done, 0)) as sources:
-        return _read(sources, paths, config, vocabulary, told, grow)
+    with sources_of(paths, lambda done: update(done, 0)) as sources:
+        return _read(sources, paths, config, vocabulary, update, grow)
 
 
 def _read(
@@ -161,23 +159,23 @@ def _read(
 ) -> Corpus:
     """Read files twice; under the name of an open one there may be another the second time."""
     size, name = sum(source.size for source in sources), described([str(path) for path in paths])
-    first = Reading(sources, config, lambda done: progress(done, 2 * size))
-    seen, length = np.zeros(UNICODE, bool), 0
+    first = TextReader(sources, config, lambda done: progress(done, 2 * size))
+    seen, length = np.zeros(NUM_CODE_POINTS, bool), 0
     is_counted = config.min_count or (vocabulary is not None and vocabulary.unknown is not None)
-    counts = np.zeros(UNICODE if is_counted else 0, np.int64)
+    counts = np.zeros(NUM_CODE_POINTS if is_counted else 0, np.int64)
     for piece in first:
         seen[_without(piece, seen)] = True
         length += len(piece)
         if is_counted:
-            found = np.bincount(piece)
-            counts[: len(found)] += found
+            of_piece = np.bincount(piece)
+            counts[: len(of_piece)] += of_piece
     if not length:
         raise TextError(f"{name}: the file{'s are' * (len(paths) > 1) or ' is'} empty; there is nothing to read")
     if vocabulary is None or grow:
-        here = _vocabulary_of(seen, counts, config, name)
-        vocabulary = vocabulary.grown(here) if vocabulary else here
+        in_text = _vocabulary_of(seen, counts, config, name)
+        vocabulary = vocabulary.extended_with(in_text) if vocabulary else in_text
     lookup = _lookup(vocabulary, seen, name)
-    second = Reading(sources, config, lambda done: progress(size + done, 2 * size))
+    second = TextReader(sources, config, lambda done: progress(size + done, 2 * size))
     try:
         ids = _write_ids(second, lookup, length)
     except OSError as error:
@@ -195,7 +193,9 @@ def _vocabulary_of(seen: NDArray[np.bool_], counts: NDArray[np.int64], config: C
     if not config.min_count:
         return Vocabulary(map(chr, np.flatnonzero(seen)))
     common = set(map(chr, np.flatnonzero(counts >= config.min_count)))
-    common |= {one for one in separator_of(config) if seen[ord(one)]}  # or documents would have no ends
+    common |= {
+        character for character in separator_of(config) if seen[ord(character)]
+    }  # or documents would have no ends
     if not common:
         raise TextError(f"{name}: has no character {config.min_count:,} times; say a smaller --min-count")
     return Vocabulary(sorted(common | {UNKNOWN_CHARACTER}), UNKNOWN_CHARACTER)
@@ -207,7 +207,7 @@ def _lookup(vocabulary: Vocabulary, seen: NDArray[np.bool_], name: str) -> NDArr
         return np.arange(len(vocabulary), dtype=vocabulary.dtype)
     points = np.array([ord(character) for character in vocabulary.characters], np.int64)
     if vocabulary.unknown is not None:
-        table = np.full(UNICODE, vocabulary.unknown, vocabulary.dtype)
+        table = np.full(NUM_CODE_POINTS, vocabulary.unknown, vocabulary.dtype)
         table[points] = np.arange(len(points), dtype=vocabulary.dtype)
         return table
     unknown = seen.copy()
@@ -218,12 +218,12 @@ def _lookup(vocabulary: Vocabulary, seen: NDArray[np.bool_], name: str) -> NDArr
             f"{name}: {unknown.sum()} of its characters are unknown to the model, such as {first}; "
             "take another text, or a model that was fitted on this one"
         )
-    table = np.zeros(UNICODE, vocabulary.dtype)
+    table = np.zeros(NUM_CODE_POINTS, vocabulary.dtype)
     table[points] = np.arange(len(points), dtype=vocabulary.dtype)
     return table
 
 
-def _write_ids(reading: Reading, lookup: NDArray[Any], length: int) -> NDArray[Any] | None:
+def _write_ids(reading: TextReader, lookup: NDArray[Any], length: int) -> NDArray[Any] | None:
     """Ids in a file that has no name and goes when the array does; None if there are more or fewer than `length`."""
     written = 0
     with tempfile.TemporaryFile(prefix="charrnn-") as file:

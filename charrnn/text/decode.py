@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from charrnn.config import CorpusConfig
 from charrnn.errors import TextError, UsageError
-from charrnn.text.normalize import Normalizer, is_plain, separator_of
+from charrnn.text.normalize import Normalizer, is_unchanged, separator_of
 from charrnn.text.sources import TextSource
 
-ASCII_BELOW = ("ascii", "utf-8", "iso8859-1", "cp1252")
-"""Encodings whose bytes below 128 are ASCII wherever they stand."""
-NO_TEXTS = (
+NUM_CODE_POINTS = 0x110000
+"""The number of Unicode code points."""
+ASCII_SUPERSETS = ("ascii", "utf-8", "iso8859-1", "cp1252")
+"""Encodings in which every byte below 128 is ASCII, wherever it is."""
+NON_TEXT_SIGNATURES = (
     (0, b"\x1f\x8b", "is compressed twice (gzip); unpack it first"),
     (0, b"\x28\xb5\x2f\xfd", "is compressed (Zstandard); unpack it first, with `unzstd`"),
     (0, b"7z\xbc\xaf\x27\x1c", "is a 7z archive; unpack it first"),
@@ -31,13 +33,13 @@ NO_TEXTS = (
     (0, b"%PDF-", "is a PDF; save it as plain text first, with `pdftotext`"),
     (257, b"ustar", "is a tar archive; unpack it first, with `tar xf`"),
 )
-"""Where files have which bytes that hold no text as it is, and what to say of them."""
+"""Files that are not plain text: (offset, bytes there, message)."""
 
 
-class Reading:
+class TextReader:
     """One pass over files, as arrays of code points (or bytes); afterwards it knows the SHA-256 of all bytes.
 
-    They are one text: between two files stands `joint_of(config)`, unless the one before ends with it.
+    They are one text: between two files stands `separator_between_files(config)`, unless the one before ends with it.
 
     Iterating raises TextError where a file does not decode, is known to be no text, cannot be read, or does not end
     where it should.
@@ -63,7 +65,7 @@ class Reading:
         return self.digest.hexdigest()
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
-        joint, before = _points_of(joint_of(self.config), self.config.bytes), 0
+        joint, before = _points_of(separator_between_files(self.config), self.config.bytes), 0
         for number, source in enumerate(self.sources, 1):
             end: list[int] = []
             for piece in self._pieces(source, before):
@@ -76,7 +78,7 @@ class Reading:
 
     def _pieces(self, source: TextSource, before: int) -> Iterator[NDArray[Any]]:
         """Those of one file, in the form that is asked for."""
-        if is_plain(self.config):
+        if is_unchanged(self.config):
             yield from self._decoded(source, before)
             return
         normalizer = Normalizer(self.config)
@@ -87,12 +89,12 @@ class Reading:
     def _decoded(self, source: TextSource, before: int) -> Iterator[NDArray[Any]]:
         decoder, offset, has_begun = _decoder(self.config.encoding), 0, False
         unfinished = decoder.getstate()
-        ascii_below = codecs.lookup(self.config.encoding).name in ASCII_BELOW
+        ascii_below = codecs.lookup(self.config.encoding).name in ASCII_SUPERSETS
         last = b"\n"
         for raw in self._raw(source, before):
             end = offset + len(raw)
             if offset == 0 and not self.config.bytes:
-                check_beginning(source.name, raw)
+                refuse_non_text(source.name, raw)
             self.digest.update(raw)
             last = raw[-1:] or last
             is_ascii = ascii_below and decoder.getstate() == unfinished and raw.isascii() and b"\r" not in raw
@@ -132,7 +134,7 @@ class Reading:
         )
 
 
-def joint_of(config: CorpusConfig) -> str:
+def separator_between_files(config: CorpusConfig) -> str:
     """What stands between two files: the separator of documents, or else a line end, but nothing between bytes."""
     return separator_of(config) or ("" if config.bytes else "\n")
 
@@ -167,9 +169,9 @@ def _decoder(encoding: str) -> io.IncrementalNewlineDecoder:
     return io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)(), translate=True)
 
 
-def check_beginning(name: str, raw: bytes) -> None:
-    """Raise TextError where a file begins as those do that hold no text."""
-    for at, beginning, message in NO_TEXTS:
+def refuse_non_text(name: str, raw: bytes) -> None:
+    """Raise TextError where a file begins like one of a format that is not plain text."""
+    for at, beginning, message in NON_TEXT_SIGNATURES:
         if raw.startswith(beginning, at):
             raise TextError(f"{name}: {message}")
 

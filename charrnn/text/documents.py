@@ -20,12 +20,12 @@ from charrnn.text.batches import IGNORED, Streams
 from charrnn.text.normalize import separator_of
 from charrnn.text.vocabulary import Vocabulary
 
-PIECE = 1 << 22
-"""Characters that are looked through at a time."""
-MOST_ROWS = 4
-"""Times as many streams as asked, at most, where documents are short."""
-SEEN_BATCHES = 50
-"""Of which the share of padding is told."""
+CHUNK_CHARS = 1 << 22
+"""The characters that are searched for separators at a time."""
+MAX_BATCH_FACTOR = 4
+"""How many times as many streams as asked there may be where documents are short."""
+PADDING_SAMPLES = 50
+"""The number of batches that the share of padding is measured on."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,11 @@ class Documents:
             (D,) rising from 0.
         """
         length = len(self.separator)
-        found = [
-            begin + _places(ids[begin : begin + PIECE + length - 1], self.separator)
-            for begin in range(0, len(ids), PIECE)
+        places = [
+            begin + _places(ids[begin : begin + CHUNK_CHARS + length - 1], self.separator)
+            for begin in range(0, len(ids), CHUNK_CHARS)
         ]
-        ends = _apart(np.concatenate(found), length) + length
+        ends = _apart(np.concatenate(places), length) + length
         return np.concatenate((np.zeros(1, np.int64), ends[ends < len(ids)]))
 
 
@@ -109,7 +109,7 @@ class DocumentStreams(Streams):
         self.is_first[first] = True
         within = np.arange(total) - np.repeat(first, windows)
         self.edges = np.append(np.repeat(starts, windows) + within * self.seq_length, len(ids))
-        raised = round(batch_size * min(MOST_ROWS, self.seq_length * total / len(ids)))
+        raised = round(batch_size * min(MAX_BATCH_FACTOR, self.seq_length * total / len(ids)))
         self.batch_size = min(raised, total)
         self.starts = np.arange(self.batch_size) * total // self.batch_size
 
@@ -121,10 +121,10 @@ class DocumentStreams(Streams):
     @property
     def padding(self) -> float:
         """See Streams."""
-        steps = np.linspace(0, self.steps_per_epoch, SEEN_BATCHES, endpoint=False).astype(np.int64)
-        sizes = [self._lengths(self._windows(int(step))) for step in steps]
-        places = sum(len(one) * self._width(one) for one in sizes)
-        return 1 - sum(int(one.sum()) for one in sizes) / places
+        steps = np.linspace(0, self.steps_per_epoch, PADDING_SAMPLES, endpoint=False).astype(np.int64)
+        batches = [self._lengths(self._windows(int(step))) for step in steps]
+        places = sum(len(lengths) * self._width(lengths) for lengths in batches)
+        return 1 - sum(int(lengths.sum()) for lengths in batches) / places
 
     def __str__(self) -> str:
         return (

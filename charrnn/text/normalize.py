@@ -11,15 +11,15 @@ from typing import Literal, cast
 
 from charrnn.config import CorpusConfig
 
-LONGEST_WAIT = 1 << 16
-"""Characters that wait at most. A run without such a place that is longer is no text, and is cut."""
-LOOKED_THROUGH = 1000
-"""Characters at the end of a piece without white space among which another place is looked for."""
+MAX_WAITING = 1 << 16
+"""The most characters that wait. A longer run without such a place is no text, and is cut."""
+SEARCHED = 1000
+"""The characters at the end of a piece without white space that are searched for another place."""
 
 Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
 
 
-def is_plain(config: CorpusConfig) -> bool:
+def is_unchanged(config: CorpusConfig) -> bool:
     """Whether characters stay as they are."""
     return not (config.normalize or config.lower)
 
@@ -29,7 +29,7 @@ def prepared(text: str, config: CorpusConfig) -> str:
 
     Normalised, in lower case, and normalised again: lower case may be written in more than one way, too.
     """
-    if is_plain(config):
+    if is_unchanged(config):
         return text
     changed = _normalized(text, config)
     return _normalized(changed.lower(), config) if config.lower else changed
@@ -42,7 +42,7 @@ def separator_of(config: CorpusConfig) -> str:
 
 
 class Normalizer:
-    """The same for a text in pieces.
+    """Brings a text into that form, piece by piece.
 
     Args:
         config: says which form.
@@ -52,7 +52,7 @@ class Normalizer:
         self.config, self.waiting = config, ""
 
     def feed(self, text: str) -> str:
-        """What is certain, once this has been read."""
+        """The text that is certain after another piece."""
         text = self.waiting + text
         cut = _place_to_cut(text, self.config.lower)
         self.waiting = text[cut:]
@@ -74,13 +74,13 @@ def _place_to_cut(text: str, lower: bool) -> int:
     Before white space: there also a word ends, on which the lower case of a sigma depends. Where there is none, as in
     Chinese, before a character that cannot be joined to one before it.
     """
-    found = max(text.rfind(" "), text.rfind("\n"), text.rfind("\t"))
-    if found > 0 or (lower and len(text) <= LONGEST_WAIT):
-        return max(found, 0)
-    for place in range(len(text) - 1, max(0, len(text) - LOOKED_THROUGH), -1):
+    space = max(text.rfind(" "), text.rfind("\n"), text.rfind("\t"))
+    if space > 0 or (lower and len(text) <= MAX_WAITING):
+        return max(space, 0)
+    for place in range(len(text) - 1, max(0, len(text) - SEARCHED), -1):
         if _begins_anew(text[place]):
             return place
-    return len(text) if len(text) > LONGEST_WAIT else 0
+    return len(text) if len(text) > MAX_WAITING else 0
 
 
 def _begins_anew(character: str) -> bool:

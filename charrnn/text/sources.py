@@ -28,22 +28,22 @@ try:
 except ImportError:
     resource = None  # type: ignore[assignment]
 
-PIECE = 1 << 18
-"""Bytes read at a time: few, for a piece of plain ASCII is read faster than one with other characters in it."""
+CHUNK_SIZE = 1 << 18
+"""The bytes read at a time: few, for a piece of plain ASCII is read faster than one with other characters in it."""
 STANDARD_INPUT = Path("-")
 """The path that means it. A file of that name has a folder before it: `./-` on the command line, absolute here."""
-MOST_OPEN = 100
-"""Files that stay open between two readings, so that they stay what they are; a system lets a process have 1,024."""
-MOST_XZ_MEMORY = 1 << 28
-"""Bytes that unpacking may take; `xz -9` makes files that take 65 MB."""
+MAX_OPEN_FILES = 100
+"""The files that stay open between two readings, so that they stay what they are; a process may have 1,024."""
+MAX_XZ_MEMORY = 1 << 28
+"""The most bytes of memory that unpacking may take; `xz -9` makes files that take 65 MB."""
 PACKED = {
     "gzip": re.compile(rb"\x1f\x8b\x08"),
     "bzip2": re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"),
     "xz": re.compile(rb"\xfd7zXZ\x00"),
 }
-"""How packed files begin."""
+"""The first bytes of packed files."""
 BEGINNING = 16
-"""Bytes that are enough to see how a file begins."""
+"""The bytes that are enough to see how a file begins."""
 PACKED_ENDINGS = (".gz", ".bz2", ".xz")
 NO_ROOM = (
     "no room for a copy in the folder for temporary files: {}; name another one in the environment variable TMPDIR"
@@ -73,7 +73,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _copied_input(told: Callable[[int], None]) -> Iterator[BinaryIO]:
+def _copied_input(progress: Callable[[int], None]) -> Iterator[BinaryIO]:
     """All of standard input, in a file."""
     done = 0
     with ExitStack() as stack:
@@ -82,7 +82,7 @@ def _copied_input(told: Callable[[int], None]) -> Iterator[BinaryIO]:
             while raw := _read_input():
                 file.write(raw)
                 done += len(raw)
-                told(done)
+                progress(done)
             file.flush()
         except OSError as error:
             raise TextError(f"standard input: {NO_ROOM.format(error.strerror)}") from error
@@ -91,7 +91,7 @@ def _copied_input(told: Callable[[int], None]) -> Iterator[BinaryIO]:
 
 def _read_input() -> bytes:
     try:
-        return sys.stdin.buffer.read(PIECE)
+        return sys.stdin.buffer.read(CHUNK_SIZE)
     except OSError as error:
         raise unreadable("standard input", error) from error
 
@@ -113,11 +113,11 @@ class TextSource:
         with self._opened() as opened_now:
             self.size = _size_of(opened_now)
 
-    def pieces(self, told: Callable[[int], None]) -> Iterator[bytes]:
+    def pieces(self, progress: Callable[[int], None]) -> Iterator[bytes]:
         """All its bytes, unpacked, from the first on.
 
         Args:
-            told: the bytes of the file that were read.
+            progress: called with the bytes of the file that were read.
 
         Raises:
             TextError: it cannot be read, is damaged, or is not as long as it was: one that grows has no end.
@@ -130,10 +130,10 @@ class TextSource:
             how = next((name for name, pattern in PACKED.items() if pattern.match(begins)), None)
             try:
                 for piece in _unpacked(exact, how):
-                    told(exact.done)
+                    progress(exact.done)
                     yield piece
                 exact.check_end()
-                told(exact.done)
+                progress(exact.done)
             except (EOFError, zlib.error, lzma.LZMAError) as error:
                 raise self._damaged(how, error) from error
             except OSError as error:
@@ -153,12 +153,12 @@ class TextSource:
 
 
 @contextmanager
-def sources_of(paths: Sequence[Path], told: Callable[[int], None]) -> Iterator[list[TextSource]]:
+def sources_of(paths: Sequence[Path], progress: Callable[[int], None]) -> Iterator[list[TextSource]]:
     """Files that can be read, in this order; standard input is read here.
 
     Args:
         paths: one at least.
-        told: the bytes of standard input that were read.
+        progress: called with the bytes of standard input that were read.
 
     Raises:
         TextError: one of them is no file, or cannot be read.
@@ -166,12 +166,12 @@ def sources_of(paths: Sequence[Path], told: Callable[[int], None]) -> Iterator[l
     """
     if list(paths).count(STANDARD_INPUT) > 1:
         raise UsageError("-: standard input can be read once; say it once")
-    most_open = min(MOST_OPEN, _file_limit() // 4)
+    most_open = min(MAX_OPEN_FILES, _file_limit() // 4)
     with ExitStack() as stack:
         sources = []
         for number, path in enumerate(paths):
             if path == STANDARD_INPUT:
-                sources.append(TextSource(path, stack.enter_context(_copied_input(told))))
+                sources.append(TextSource(path, stack.enter_context(_copied_input(progress))))
             else:
                 stays = number < most_open
                 sources.append(TextSource(path, stack.enter_context(opened(path)) if stays else None))
@@ -181,9 +181,9 @@ def sources_of(paths: Sequence[Path], told: Callable[[int], None]) -> Iterator[l
 def _file_limit() -> int:
     """How many files this process may have open."""
     if resource is None:  # Windows has other limits
-        return 4 * MOST_OPEN
+        return 4 * MAX_OPEN_FILES
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return 4 * MOST_OPEN if limit == resource.RLIM_INFINITY else limit
+    return 4 * MAX_OPEN_FILES if limit == resource.RLIM_INFINITY else limit
 
 
 def described(names: Sequence[str]) -> str:
@@ -246,25 +246,25 @@ def _unpacked(file: _Exact, how: str | None) -> Iterator[bytes]:
         unpacking = cast("BinaryIO", gzip.GzipFile(fileobj=unpacking))
     elif how == "bzip2":
         unpacking = cast("BinaryIO", bz2.BZ2File(unpacking))
-    while piece := unpacking.read(PIECE):
+    while piece := unpacking.read(CHUNK_SIZE):
         yield piece
 
 
 def _from_xz(file: _Exact) -> Iterator[bytes]:
     """Unpack with a limit of memory, which `lzma.LZMAFile` has not; a file may be several, and zeros between them."""
-    raw = file.read(PIECE)
+    raw = file.read(CHUNK_SIZE)
     while raw:
-        unpacker = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MOST_XZ_MEMORY)
+        unpacker = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MAX_XZ_MEMORY)
         while not unpacker.eof:
             if unpacker.needs_input and not raw:
-                raw = file.read(PIECE)
+                raw = file.read(CHUNK_SIZE)
                 if not raw:
                     raise EOFError
-            if piece := unpacker.decompress(raw, PIECE):
+            if piece := unpacker.decompress(raw, CHUNK_SIZE):
                 yield piece
             raw = b""
         raw = unpacker.unused_data.lstrip(b"\0")
-        while not raw and (more := file.read(PIECE)):
+        while not raw and (more := file.read(CHUNK_SIZE)):
             raw = more.lstrip(b"\0")
 
 

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from charrnn.config import BYTES_VOCAB_SIZE
 from charrnn.errors import TextError, UsageError
 
-FORMS: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")
-"""Normal forms in which a text is the same text."""
+EQUIVALENT_FORMS: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")
+"""The normal forms in which a text is the same text."""
 
-UNKNOWN = ("error", "skip", "replace")
-"""What to do with a character that the vocabulary lacks."""
+UNKNOWN_POLICIES = ("error", "skip", "replace")
+"""The ways to treat a character that the vocabulary lacks."""
 UNKNOWN_CHARACTER = "\ufffd"
 """Unicode's replacement character: the symbol for all that a vocabulary with such a symbol lacks."""
 
@@ -99,8 +99,8 @@ class Vocabulary:
         Raises:
             TextError: a character is unknown; the message names the first, its place, and how many there are.
         """
-        if unknown not in UNKNOWN:
-            raise UsageError(f"--unknown {unknown}: must be one of {', '.join(UNKNOWN)}")
+        if unknown not in UNKNOWN_POLICIES:
+            raise UsageError(f"--unknown {unknown}: must be one of {', '.join(UNKNOWN_POLICIES)}")
         if self.is_bytes:
             return np.frombuffer(text.encode("utf-8", "surrogateescape"), np.uint8).astype(np.int64)
         places = [i for i, character in enumerate(text) if character not in self._ids]
@@ -118,12 +118,12 @@ class Vocabulary:
         """
         if self.is_bytes or all(character in self._ids for character in text):
             return None
-        for form in FORMS:
+        for form in EQUIVALENT_FORMS:
             if all(character in self._ids for character in unicodedata.normalize(form, text)):
                 return form
         return None
 
-    def grown(self, other: Vocabulary) -> Vocabulary:
+    def extended_with(self, other: Vocabulary) -> Vocabulary:
         """The same with the characters of another one behind, in the order of their code points.
 
         Ids stay what they are. It has an unknown symbol if one of both has.

@@ -151,7 +151,7 @@ def test_a_text_that_changes_while_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str, at: int
 ) -> None:
     """In its first reading or its second: the pieces are three, and a reading tells one more time at its end."""
-    monkeypatch.setattr(sources, "PIECE", 10_000)
+    monkeypatch.setattr(sources, "CHUNK_SIZE", 10_000)
     path = tmp_path / "text.txt"
     path.write_bytes((RAW * 20)[:30_000])
     told = 0

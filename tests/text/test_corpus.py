@@ -34,7 +34,7 @@ def test_reads_what_is_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "latin-1", "utf-8-sig"])
 def test_pieces_do_not_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
     """Characters and line ends that lie across the end of a piece."""
-    monkeypatch.setattr(sources, "PIECE", 3)
+    monkeypatch.setattr(sources, "CHUNK_SIZE", 3)
     text = "aé\nöü\n\nß"
     path = written(tmp_path, text.replace("\n", "\r\n").encode(encoding))
     corpus = read_corpus(path, CorpusConfig(encoding=encoding))
@@ -58,7 +58,7 @@ def test_bytes_are_left_alone(tmp_path: Path) -> None:
 def test_undecodable_byte_is_found_where_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int, before: str
 ) -> None:
-    monkeypatch.setattr(sources, "PIECE", piece)
+    monkeypatch.setattr(sources, "CHUNK_SIZE", piece)
     path = written(tmp_path, before.encode() + b"\xe9 la")
     with pytest.raises(TextError, match=rf"byte {len(before.encode())} \(0xE9\) is not utf-8; say --encoding"):
         read_corpus(path, CorpusConfig())
@@ -144,7 +144,7 @@ def test_pieces_of_plain_ascii_are_read_as_the_others(
     tmp_path: Path, encoding: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A faster way reads them, and must not be taken in the middle of a character, of a line end, or of a shift."""
-    monkeypatch.setattr("charrnn.text.sources.PIECE", 8)
+    monkeypatch.setattr("charrnn.text.sources.CHUNK_SIZE", 8)
     text = "plain plain plain é plain plain\r\nplain\rpla+in ü\r\n" * 3 + "1234567\r" + "\nplain, plain"
     path = tmp_path / "text.txt"
     path.write_bytes(text.encode(encoding))

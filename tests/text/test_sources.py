@@ -31,7 +31,7 @@ def test_packed_files_are_what_is_in_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, piece: int
 ) -> None:
     """Whatever the name says; also of several packed ones joined, as `cat a.gz b.gz` makes them."""
-    monkeypatch.setattr(sources, "PIECE", piece)
+    monkeypatch.setattr(sources, "CHUNK_SIZE", piece)
     raw, pack = "Zwölf Boxkämpfer\n".encode() * 5, PACKERS[kind]
     path = tmp_path / "a.txt"
     path.write_bytes(pack(raw) + pack(b"x\n"))
@@ -42,7 +42,7 @@ def test_packed_files_are_what_is_in_them(
 
 
 def test_zeros_between_and_after_parts_of_xz_are_padding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "PIECE", 4)
+    monkeypatch.setattr(sources, "CHUNK_SIZE", 4)
     (tmp_path / "a.xz").write_bytes(lzma.compress(b"ab") + bytes(8) + lzma.compress(b"c") + bytes(12))
     assert text_of(read_corpus(tmp_path / "a.xz", CorpusConfig())) == "abc"
 
@@ -52,11 +52,11 @@ def test_a_small_file_that_is_large_unpacked_is_never_in_memory_as_a_whole(tmp_p
     with sources_of([tmp_path / "bomb.gz"], lambda done: None) as (source,):
         sizes = [len(piece) for piece in source.pieces(lambda done: None)]
     assert sum(sizes) == 20 << 20
-    assert max(sizes) <= sources.PIECE
+    assert max(sizes) <= sources.CHUNK_SIZE
 
 
 def test_unpacking_xz_has_a_limit_of_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "MOST_XZ_MEMORY", 1 << 20)
+    monkeypatch.setattr(sources, "MAX_XZ_MEMORY", 1 << 20)
     (tmp_path / "a.xz").write_bytes(lzma.compress(b"abc"))
     with pytest.raises(TextError, match=r"a.xz: to unpack it takes too much memory \(xz\); unpack it first"):
         read_corpus(tmp_path / "a.xz", CorpusConfig())
@@ -75,7 +75,7 @@ def test_several_files_are_one_text(tmp_path: Path) -> None:
     assert read_corpus(paths, CorpusConfig(bytes=True)).ids.tobytes() == b"".join(parts)
 
 
-@pytest.mark.parametrize("number", [3, sources.MOST_OPEN + 3])
+@pytest.mark.parametrize("number", [3, sources.MAX_OPEN_FILES + 3])
 def test_a_file_of_several_that_changes_is_noticed(tmp_path: Path, number: int) -> None:
     """The first hundred stay open; others are opened twice, and may be others then."""
     paths = [tmp_path / f"{i}.txt" for i in range(number)]

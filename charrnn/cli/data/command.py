@@ -74,9 +74,9 @@ def fetch(
 ) -> None:
     """Fetch a known text into data/, unless it is there; print its path."""
     from charrnn.cli.shared.texts import fetch_known
-    from charrnn.text.datasets.registry import KNOWN_TEXTS, find
+    from charrnn.text.datasets.registry import KNOWN_TEXTS, find_known_text
 
-    text = find(name)
+    text = find_known_text(name)
     if text is None:
         raise TextError(f"{name}: is no known text; known are {', '.join(KNOWN_TEXTS)}")
     path = DATA_FOLDER / text.file_name

@@ -41,7 +41,7 @@ def inspect(
 
     Takes little memory, however large the text is. --json adds every character with its count.
     """
-    from charrnn.cli.data.tables import show_advice, show_text
+    from charrnn.cli.data.tables import show_advice, show_description
     from charrnn.cli.shared.options import said
     from charrnn.cli.shared.terminal import print_json, progress
     from charrnn.cli.shared.texts import locate_all, refuse_checkpoints
@@ -55,7 +55,7 @@ def inspect(
         text = describe(paths, corpus, update, guess="encoding" not in said(context))
     warnings = list(find_warnings(text))
     if not as_json:
-        show_text(text, warnings)
+        show_description(text, warnings)
     estimate = _estimate(text, device) if advice and text.parts else None
     if as_json:
         found = {"findings": [warning._asdict() for warning in warnings]}

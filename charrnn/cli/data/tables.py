@@ -35,7 +35,7 @@ def show_known_texts(rows: Sequence[dict[str, Any]]) -> None:
     say("`charrnn data NAME` fetches one; `charrnn train NAME` does so by itself.")
 
 
-def show_text(text: Description, warnings: Sequence[TextWarning]) -> None:
+def show_description(text: Description, warnings: Sequence[TextWarning]) -> None:
     """Print what a text is like, on stderr."""
     _show_size(text)
     _show_characters(text)

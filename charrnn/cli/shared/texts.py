@@ -19,7 +19,7 @@ from charrnn.paths import CHECKPOINT_SUFFIX, DATA_FOLDER
 from charrnn.scoring.held_out import MOST as MOST_SEARCHED
 from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.datasets.known_text import KnownText, fetch
-from charrnn.text.datasets.registry import KNOWN_TEXTS, find
+from charrnn.text.datasets.registry import KNOWN_TEXTS, find_known_text
 from charrnn.text.sources import STANDARD_INPUT, stem_of
 from charrnn.text.vocabulary import Vocabulary
 
@@ -97,7 +97,7 @@ def locate(name: str) -> Path:
     for path in _places(name):
         if path.is_file():
             return path
-    known = find(name)
+    known = find_known_text(name)
     if known:
         return fetch_known(known)
     path = Path(name)
@@ -113,7 +113,7 @@ def refuse_text(name: str, path: Path) -> None:
     """Raise UsageError where what should be a checkpoint is a text; `path` is the file that the name may mean."""
     if path.is_file() and looks_like_checkpoint(path):
         return
-    if path.is_file() or is_here(name) or find(name) or name == str(STANDARD_INPUT) or glob.has_magic(name):
+    if path.is_file() or is_here(name) or find_known_text(name) or name == str(STANDARD_INPUT) or glob.has_magic(name):
         raise UsageError(f"{name} is a text; try `charrnn data inspect {quoted(name)}`")
 
 

@@ -13,7 +13,7 @@ KNOWN_TEXTS = {text.name: text for text in (SHAKESPEARE, TINY_SHAKESPEARE, PYTHO
 """By name."""
 
 
-def find(name: str) -> KnownText | None:
+def find_known_text(name: str) -> KnownText | None:
     """The known text that a user's `name` means: its name or file name, bare or in data/."""
     path = Path(name)
     if path.parent not in (Path(), DATA_FOLDER):

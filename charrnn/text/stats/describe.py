@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from charrnn.config import CorpusConfig
 from charrnn.errors import TextError
 from charrnn.text.corpus import split_bounds
-from charrnn.text.decode import Reading, check_encoding
+from charrnn.text.decode import NUM_CODE_POINTS, TextReader, check_encoding
 from charrnn.text.sources import TextSource, described, sources_of
 from charrnn.text.stats.duplicates import RepeatCounter, Repeats
 from charrnn.text.stats.encoding import Guess, guess_encoding
 from charrnn.text.stats.lines import LineCounter, Lines
-from charrnn.text.stats.unicode import UNICODE, FormCounter, NormalForms
+from charrnn.text.stats.unicode import FormCounter, NormalForms
 
 RARE = (2, 10)
 """Counts below which a character is rare."""
@@ -169,7 +169,7 @@ def describe(
         if guess and not config.bytes:
             found = _guess(sources, lambda done: update(done, size))
             config = replace(config, encoding=found.encoding) if found.encoding else replace(config, bytes=True)
-        return _describe(Reading(sources, config, lambda done: update(done, size)), size, found)
+        return _describe(TextReader(sources, config, lambda done: update(done, size)), size, found)
 
 
 def _guess(sources: Sequence[TextSource], progress: Callable[[int], None]) -> Guess:
@@ -181,9 +181,9 @@ def _guess(sources: Sequence[TextSource], progress: Callable[[int], None]) -> Gu
     return found
 
 
-def _describe(reading: Reading, size: int, guess: Guess | None) -> Description:
+def _describe(reading: TextReader, size: int, guess: Guess | None) -> Description:
     config, name = reading.config, described([str(source.path) for source in reading.sources])
-    counts, characters, has_plain = np.zeros(UNICODE, np.int64), 0, False
+    counts, characters, has_plain = np.zeros(NUM_CODE_POINTS, np.int64), 0, False
     lines, repeats = LineCounter(), RepeatCounter()
     forms = None if config.bytes else FormCounter()
     for piece in reading:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-UNICODE = 0x110000
-Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
-FORMS: tuple[Form, ...] = ("NFC", "NFD", "NFKC", "NFKD")
+from charrnn.text.decode import NUM_CODE_POINTS
+from charrnn.text.normalize import Form
+
+FORMS: tuple[Form, ...] = get_args(Form)
 MAX_CARRIED = 1 << 16
-"""Characters without any ASCII among them that are kept for the next piece: more are cut where they are."""
+"""The most characters without any ASCII among them that wait for the next piece; more are cut where they are."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class FormCounter:
 
     def __init__(self) -> None:
         self.forms, self.characters = list(FORMS), 0
-        self.seen = np.zeros(UNICODE, bool)
+        self.seen = np.zeros(NUM_CODE_POINTS, bool)
         self._carried = np.zeros(0, np.uint32)
 
     def feed(self, piece: NDArray[Any]) -> None:
