@@ -140,23 +140,22 @@ class Checked:
 class CorpusConfig(Checked):
     """How a text is read and split: training part first, then validation, then test."""
 
-    encoding: str = option("utf-8", "How the characters of the text are encoded.")
+    encoding: str = option("utf-8", "Encoding of the text.")
     bytes: bool = option(False, "Read raw bytes (a vocabulary of 256) instead of characters.", "--bytes")
-    val_fraction: float = option(0.1, "The share of the text held out for validation.", check=fraction)
-    test_fraction: float = option(0.0, "The share held out for a test, after the validation part.", check=fraction)
+    val_fraction: float = option(0.1, "Fraction of the text held out for validation.", check=fraction)
+    test_fraction: float = option(0.0, "Fraction held out for a test, after the validation part.", check=fraction)
     normalize: str | None = option(
-        None, "Put characters that can be written in several ways into a normal form of Unicode: NFC, NFD, NFKC, NFKD.",
-        check=OneOf(NORMAL_FORMS),
+        None, f"Unicode normalization: {', '.join(NORMAL_FORMS)}.", check=OneOf(NORMAL_FORMS)
     )  # fmt: skip
-    lower: bool = option(False, "Turn all letters into lower case.", "--lower")
+    lower: bool = option(False, "Convert all letters to lower case.", "--lower")
     min_count: int | None = option(
-        None, "Characters that the text has fewer times become one unknown symbol, which is never written; such a "
+        None, "Replace characters that occur fewer than N times by one unknown symbol, which is never sampled; such a "
         "model reads any text.",
         check=between(1),
     )  # fmt: skip
     document_separator: str | None = option(
-        None, "What a document ends with, such as '\\n': each is read, and scored, from the beginning, as if nothing "
-        "had been before it. It is put after each of several files that does not end with it.",
+        None, "Separator of documents, such as '\\n'. The model's state is reset at each document, in training, "
+        "scoring and sampling. A separator is added to each of several files that does not end with one.",
         check=not_empty, escapes=True,
     )  # fmt: skip
 
@@ -166,7 +165,7 @@ class CorpusConfig(Checked):
         if self.bytes:
             for name in ("normalize", "lower", "min_count"):
                 if getattr(self, name):
-                    raise UsageError(f"--{name.replace('_', '-')}: --bytes reads no characters; leave one of them out")
+                    raise UsageError(f"--{name.replace('_', '-')} cannot be combined with --bytes")
         if self.val_fraction + self.test_fraction >= 1:
             raise UsageError("--val-fraction and --test-fraction: nothing is left to train on")
 

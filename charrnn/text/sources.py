@@ -51,7 +51,7 @@ NO_ROOM = (
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
+def open_text_file(path: Path) -> Iterator[BinaryIO]:
     """A file that may be a text. What is none, such as a device or a pipe, is not even opened.
 
     Raises:
@@ -110,8 +110,8 @@ class TextSource:
     def __init__(self, path: Path, file: BinaryIO | None) -> None:
         self.path, self.file = path, file
         self.name = described((str(path),))
-        with self._opened() as opened_now:
-            self.size = _size_of(opened_now)
+        with self._opened() as file_now:
+            self.size = _size_of(file_now)
 
     def pieces(self, progress: Callable[[int], None]) -> Iterator[bytes]:
         """All its bytes, unpacked, from the first on.
@@ -142,7 +142,7 @@ class TextSource:
                 raise unreadable(self.name, error) from error
 
     def _opened(self) -> AbstractContextManager[BinaryIO]:
-        return nullcontext(self.file) if self.file else opened(self.path)
+        return nullcontext(self.file) if self.file else open_text_file(self.path)
 
     def _damaged(self, how: str | None, error: Exception) -> TextError:
         if "limit" in str(error).lower():
@@ -174,7 +174,7 @@ def sources_of(paths: Sequence[Path], progress: Callable[[int], None]) -> Iterat
                 sources.append(TextSource(path, stack.enter_context(_copied_input(progress))))
             else:
                 stays = number < most_open
-                sources.append(TextSource(path, stack.enter_context(opened(path)) if stays else None))
+                sources.append(TextSource(path, stack.enter_context(open_text_file(path)) if stays else None))
         yield sources
 
 

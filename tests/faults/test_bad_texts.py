@@ -79,7 +79,7 @@ NO_TEXTS = {
 def test_files_that_are_no_texts(charrnn: Charrnn, models: Path, folder: Path, kind: str) -> None:
     content, message = NO_TEXTS[kind]
     (folder / "bad.txt").write_bytes(content)
-    for words in READERS:
+    for words in READERS[1:3]:  # one reads a text to fit, one for a model
         assert charrnn(*words, "bad.txt").failed_with(1, f"bad.txt: {message}"), words
 
 

@@ -113,7 +113,7 @@ def refuse_text(name: str, path: Path) -> None:
     """Raise UsageError where what should be a checkpoint is a text; `path` is the file that the name may mean."""
     if path.is_file() and looks_like_checkpoint(path):
         return
-    if path.is_file() or is_here(name) or find_known_text(name) or name == str(STANDARD_INPUT) or glob.has_magic(name):
+    if path.is_file() or is_local(name) or find_known_text(name) or name == str(STANDARD_INPUT) or glob.has_magic(name):
         raise UsageError(f"{name} is a text; try `charrnn data inspect {quoted(name)}`")
 
 
@@ -232,7 +232,7 @@ class Fitted:
 
     def _of(self, model: Checkpoint) -> Corpus | None:
         facts = model.facts.text
-        is_missing = any(not (is_here(name) or is_here(Path(name).name)) for name in facts.names)
+        is_missing = any(not (is_local(name) or is_local(Path(name).name)) for name in facts.names)
         if is_missing or facts.characters > MOST_SEARCHED:
             return None
         try:
@@ -241,7 +241,7 @@ class Fitted:
             return None
 
 
-def is_here(name: str) -> bool:
+def is_local(name: str) -> bool:
     """Whether a text can be read without being fetched."""
     return any(path.is_file() for path in _places(name))
 
