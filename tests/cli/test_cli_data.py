@@ -15,7 +15,7 @@ from charrnn.training.budget import speed
 FRENCH = "Où est-il ? Déjà à l'été, dans le café.\n"
 
 
-def test_the_list_says_what_is_here(charrnn: Charrnn, folder: Path) -> None:
+def test_data_list_shows_which_texts_are_here(charrnn: Charrnn, folder: Path) -> None:
     (folder / "data").mkdir()
     (folder / "data" / "tinyshakespeare.txt").write_text("To be", encoding="utf-8")
     rows = {row["name"]: row for row in json.loads(charrnn("data", "--json").text)}
@@ -27,18 +27,18 @@ def test_the_list_says_what_is_here(charrnn: Charrnn, folder: Path) -> None:
     assert all(name in table.err for name in rows)
 
 
-def test_a_text_that_is_here_is_not_fetched_again(charrnn: Charrnn, folder: Path) -> None:
+def test_data_fetch_text_that_is_here_prints_its_path(charrnn: Charrnn, folder: Path) -> None:
     (folder / "data").mkdir()
     (folder / "data" / "shakespeare.txt").write_text("To be", encoding="utf-8")
     result = charrnn("data", "shakespeare")
     assert (result.status, result.text, result.err) == (0, "data/shakespeare.txt\n", "")
 
 
-def test_an_unknown_name(charrnn: Charrnn) -> None:
+def test_data_fetch_unknown_name_names_the_known_ones(charrnn: Charrnn) -> None:
     assert charrnn("data", "hamlet").failed_with(1, "hamlet: is no known text; known are shakespeare")
 
 
-def test_a_folder_that_cannot_be_made(charrnn: Charrnn, folder: Path) -> None:
+def test_data_fetch_into_an_unwritable_folder_is_one_line(charrnn: Charrnn, folder: Path) -> None:
     (folder / "data").write_text("a file where the folder should be", encoding="utf-8")
     result = charrnn("data", "python")
     assert result.status == 1
@@ -88,7 +88,7 @@ def read(result: Outcome) -> dict[str, Any]:
     return facts
 
 
-def test_a_text(charrnn: Charrnn) -> None:
+def test_data_inspect_shows_what_a_text_is_like(charrnn: Charrnn) -> None:
     result = charrnn("data", "inspect", "text.txt")
     assert (result.status, result.out) == (0, b"")
     for part in (
@@ -106,7 +106,7 @@ def test_a_text(charrnn: Charrnn) -> None:
     assert "rare  " not in result.err
 
 
-def test_a_text_as_json(charrnn: Charrnn) -> None:
+def test_data_inspect_json_has_all_of_it(charrnn: Charrnn) -> None:
     facts = read(charrnn("data", "inspect", "text.txt", "--json", "--val-fraction", 0.2, "--test-fraction", 0.1))
     assert (facts["bytes"], facts["characters"], facts["vocab_size"]) == (1700, 1700, 24)
     assert (facts["encoding"], facts["encoding_is_sure"], facts["encoding_reason"]) == ("utf-8", True, "UTF-8")
@@ -121,12 +121,12 @@ def test_a_text_as_json(charrnn: Charrnn) -> None:
     assert all(one["epochs"] > 0 and one["parameters"] > 0 for one in choices)
 
 
-def test_the_speed_is_measured(charrnn: Charrnn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_data_inspect_measures_the_speed(charrnn: Charrnn, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(advising, "measure", speed.measure)
     assert read(charrnn("data", "inspect", "text.txt", "--json"))["advice"]["chars_per_second"] > 0
 
 
-def test_what_train_then_says(charrnn: Charrnn) -> None:
+def test_data_inspect_sizes_are_those_of_other_commands(charrnn: Charrnn) -> None:
     """The sizes are those of the other commands."""
     facts = read(charrnn("data", "inspect", "text.txt", "--json", "--no-advice"))
     assert facts["advice"] is None
@@ -146,7 +146,7 @@ def test_what_train_then_says(charrnn: Charrnn) -> None:
         ),
     ],
 )
-def test_encodings(charrnn: Charrnn, folder: Path, encoding: str, said: str) -> None:
+def test_data_inspect_finds_the_encoding(charrnn: Charrnn, folder: Path, encoding: str, said: str) -> None:
     (folder / "coded.txt").write_bytes((FRENCH * 9).encode(encoding))
     assert f"encoding    {said}" in charrnn("data", "inspect", "coded.txt", "--no-advice").err
     facts = read(charrnn("data", "inspect", "coded.txt", "--no-advice", "--json"))
@@ -158,7 +158,7 @@ def test_encodings(charrnn: Charrnn, folder: Path, encoding: str, said: str) -> 
         )
 
 
-def test_bytes(charrnn: Charrnn, folder: Path) -> None:
+def test_data_inspect_binary_file_is_described_as_bytes(charrnn: Charrnn, folder: Path) -> None:
     (folder / "some.dat").write_bytes(bytes(range(256)) * 8)
     for words, why in ((("--bytes",), "read as bytes"), ((), "and there are zero bytes; say --bytes to train")):
         assert why in charrnn("data", "inspect", "some.dat", "--no-advice", *words).err
@@ -166,7 +166,7 @@ def test_bytes(charrnn: Charrnn, folder: Path) -> None:
         assert (facts["encoding"], facts["vocab_size"], facts["characters"]) == (None, 256, 2048)
 
 
-def test_hostile_characters_are_shown_as_codes(charrnn: Charrnn, folder: Path) -> None:
+def test_data_inspect_control_characters_are_escaped(charrnn: Charrnn, folder: Path) -> None:
     (folder / "odd.txt").write_text("a\u0301\x1b[31m\x07\u202e😀\ue000" * 30, encoding="utf-8")
     result = charrnn("data", "inspect", "odd.txt", "--no-advice")
     assert all(code in result.err for code in (r"\x1b", r"\x07", "U+0301", "RIGHT-TO-LEFT OVERRIDE", "U+E000", "😀"))
@@ -176,13 +176,13 @@ def test_hostile_characters_are_shown_as_codes(charrnn: Charrnn, folder: Path) -
 @pytest.mark.parametrize(
     ("content", "part"), [(b"", "the file is empty"), (b"%PDF-1.7", "is a PDF"), (b"x", "too short to train on")]
 )
-def test_files_that_are_no_texts(charrnn: Charrnn, folder: Path, content: bytes, part: str) -> None:
+def test_data_inspect_bad_file_is_one_line(charrnn: Charrnn, folder: Path, content: bytes, part: str) -> None:
     (folder / "bad.txt").write_bytes(content)
     result = charrnn("data", "inspect", "bad.txt")
     assert result.failed_with(1, "bad.txt: ", part) if len(content) != 1 else part in result.err
 
 
-def test_several_texts_packed_ones_and_standard_input(charrnn: Charrnn, folder: Path) -> None:
+def test_data_inspect_several_texts_are_read_as_train_reads_them(charrnn: Charrnn, folder: Path) -> None:
     """As `train` reads them: with a line end between files; the first that is no UTF-8 says the encoding of all."""
     (folder / "a.txt").write_text("One line, Ünd one\nmore", encoding="utf-8")
     (folder / "b.txt.gz").write_bytes(gzip.compress(b"plain words\n"))

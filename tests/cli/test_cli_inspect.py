@@ -18,7 +18,7 @@ def read(result: Outcome) -> dict[str, Any]:
     return facts
 
 
-def test_a_network(charrnn: Charrnn, models: Path) -> None:
+def test_inspect_network_shows_all_of_it(charrnn: Charrnn, models: Path) -> None:
     facts = read(charrnn("inspect", "text-lstm", "--json"))
     saved = load(models / "text-lstm.safetensors")
     assert saved.facts.validation
@@ -53,7 +53,7 @@ def test_a_network(charrnn: Charrnn, models: Path) -> None:
         assert part in result.err, part
 
 
-def test_the_last_state(charrnn: Charrnn, models: Path) -> None:
+def test_inspect_last_state_shows_the_progress(charrnn: Charrnn, models: Path) -> None:
     facts = read(charrnn("inspect", "text-lstm-last", "--json"))
     assert facts["progress"]["number"] == 3
     assert any(one["name"].startswith("training.optimizer.") for one in facts["tensors"])
@@ -61,7 +61,7 @@ def test_the_last_state(charrnn: Charrnn, models: Path) -> None:
     assert "progress    step 3 of 3" in charrnn("inspect", "text-lstm-last").err
 
 
-def test_n_grams(charrnn: Charrnn, models: Path) -> None:
+def test_inspect_ngram_model_shows_its_entries(charrnn: Charrnn, models: Path) -> None:
     facts = read(charrnn("inspect", "--json"))  # the newest
     (part,) = facts["parts"]
     assert (facts["kind"], part["entries"][0], sum(part["entries"])) == ("ngram", 24, facts["entries"])
@@ -70,7 +70,7 @@ def test_n_grams(charrnn: Charrnn, models: Path) -> None:
     assert "by order 1: 24, 2: " in charrnn("inspect").err
 
 
-def test_a_mixture_and_other_kinds(charrnn: Charrnn, folder: Path) -> None:
+def test_inspect_mixture_shows_its_parts(charrnn: Charrnn, folder: Path) -> None:
     assert charrnn("train", "text.txt", *SMALL, "--with-ngram").status == 0
     assert [part["name"] for part in read(charrnn("inspect", "--json"))["parts"]] == ["network", "counts", "gate"]
     assert "counts      tuned order 9" in charrnn("inspect").err
@@ -79,7 +79,7 @@ def test_a_mixture_and_other_kinds(charrnn: Charrnn, folder: Path) -> None:
     assert "longest match" in charrnn("inspect", "text-longest").err
 
 
-def test_bad_checkpoints(charrnn: Charrnn, models: Path) -> None:
+def test_inspect_damaged_checkpoint_is_one_line(charrnn: Charrnn, models: Path) -> None:
     whole = (models / "text-lstm.safetensors").read_bytes()
     (models / "cut.safetensors").write_bytes(whole[:-1])
     assert charrnn("inspect", "cut").failed_with(1, "cut.safetensors: is cut off")
@@ -91,7 +91,7 @@ def test_bad_checkpoints(charrnn: Charrnn, models: Path) -> None:
     assert charrnn("inspect", models / "other.pt").failed_with(1, "a PyTorch file (a zip), which charrnn does not open")
 
 
-def test_a_checkpoint_by_what_it_begins_with(charrnn: Charrnn, models: Path, folder: Path) -> None:
+def test_inspect_renamed_checkpoint_is_recognized(charrnn: Charrnn, models: Path, folder: Path) -> None:
     (models / "text-lstm.safetensors").rename(folder / "renamed.txt")
     assert read(charrnn("inspect", "renamed.txt", "--json"))["kind"] == "recurrent"
 

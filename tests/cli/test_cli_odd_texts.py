@@ -24,7 +24,7 @@ DEGENERATE = {
 
 
 @pytest.mark.parametrize("name", DEGENERATE)
-def test_degenerate_texts_end_well_or_in_one_line(
+def test_degenerate_text_works_or_is_one_line(
     name: str, charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A loss of 0 was taken for an explosion."""
@@ -66,7 +66,7 @@ ENCODED = {
 
 
 @pytest.mark.parametrize("encoding", ENCODED)
-def test_a_model_reads_in_the_encoding_of_its_text(encoding: str, charrnn: Charrnn, folder: Path) -> None:
+def test_model_reads_texts_in_the_encoding_of_its_own(encoding: str, charrnn: Charrnn, folder: Path) -> None:
     text = ENCODED[encoding]
     (folder / "own.txt").write_bytes(text.encode(encoding))
     (folder / "other.txt").write_bytes(text[:200].encode("utf-8"))
@@ -86,7 +86,7 @@ def test_a_model_reads_in_the_encoding_of_its_text(encoding: str, charrnn: Charr
         assert found.status == 0, found.err
 
 
-def test_a_prime_that_is_not_in_the_encoding_names_the_option(charrnn: Charrnn, folder: Path) -> None:
+def test_prime_in_another_encoding_names_the_option(charrnn: Charrnn, folder: Path) -> None:
     (folder / "own.txt").write_bytes(ENCODED["utf-16"].encode("utf-16"))
     (folder / "prime.txt").write_bytes(b"abc")
     assert charrnn("train", "own.txt", *TINY, "--encoding", "utf-16", "--out", "net").status == 0
@@ -103,13 +103,13 @@ def test_a_prime_that_is_not_in_the_encoding_names_the_option(charrnn: Charrnn, 
         ("compare", "text-lstm", "--text", "text.txt"),
     ],
 )
-def test_an_encoding_that_does_not_exist(words: tuple[str, ...], charrnn: Charrnn, models: Path) -> None:
+def test_encoding_that_does_not_exist_is_one_line(words: tuple[str, ...], charrnn: Charrnn, models: Path) -> None:
     found = charrnn(*words, "--encoding", "abacus")
     assert found.status == 2
     assert "--encoding abacus: there is no such encoding" in found.err
 
 
-def test_options_that_take_text_know_escapes(charrnn: Charrnn, models: Path) -> None:
+def test_options_with_text_decode_escapes(charrnn: Charrnn, models: Path) -> None:
     found = charrnn("sample", "text-lstm", "--prime", r"to be\nor", "--length", 3)
     assert found.text.startswith("to be\nor")
     found = charrnn("compare", "text-lstm", "--prime", r"be\n", "--baselines", "none", "--json")
@@ -119,7 +119,7 @@ def test_options_that_take_text_know_escapes(charrnn: Charrnn, models: Path) -> 
 
 
 @pytest.mark.parametrize(("form", "typed"), [("NFD", "NFC"), ("NFC", "NFD")])
-def test_a_prime_in_another_normal_form_is_converted(form: str, typed: str, charrnn: Charrnn, folder: Path) -> None:
+def test_prime_in_another_normal_form_is_converted(form: str, typed: str, charrnn: Charrnn, folder: Path) -> None:
     text = unicodedata.normalize(form, "été à la forêt, où l'on est né\n" * 60)  # type: ignore[arg-type]
     (folder / "french.txt").write_text(text, encoding="utf-8")
     assert charrnn("train", "french.txt", *TINY, "--out", "net").status == 0
@@ -129,12 +129,12 @@ def test_a_prime_in_another_normal_form_is_converted(form: str, typed: str, char
     assert f"the prime was converted to {form}" in found.err
 
 
-def test_an_end_that_is_never_met_is_said_at_once(charrnn: Charrnn, models: Path) -> None:
+def test_until_with_unknown_characters_is_one_line(charrnn: Charrnn, models: Path) -> None:
     found = charrnn("sample", "text-lstm", "--until", "€")
     assert found.failed_with(2, "--until '€': is never met", "does not write '€'", "try another text")
 
 
-def test_a_checkpoint_beside_its_text_of_the_same_name(charrnn: Charrnn, models: Path, folder: Path) -> None:
+def test_checkpoint_beside_a_text_of_its_name_is_used(charrnn: Charrnn, models: Path, folder: Path) -> None:
     (folder / "text-lstm").write_text("a text that has the name of the checkpoint")
     found = charrnn("sample", "text-lstm", "--length", 5)
     assert found.status == 0, found.err
@@ -143,7 +143,7 @@ def test_a_checkpoint_beside_its_text_of_the_same_name(charrnn: Charrnn, models:
     assert found.failed_with(1, "poems.safetensors: not a safetensors file")
 
 
-def test_patterns_below_folders_with_brackets(charrnn: Charrnn, folder: Path) -> None:
+def test_pattern_below_a_folder_with_brackets_matches(charrnn: Charrnn, folder: Path) -> None:
     (folder / "[2024] logs").mkdir()
     for name in ("a", "b"):
         (folder / "[2024] logs" / f"{name}.txt").write_text("to be or not to be\n" * 20)
@@ -152,7 +152,7 @@ def test_patterns_below_folders_with_brackets(charrnn: Charrnn, folder: Path) ->
     assert "1 more file" in found.err
 
 
-def test_square_brackets_are_shown_as_they_are(charrnn: Charrnn) -> None:
+def test_square_brackets_are_not_markup(charrnn: Charrnn) -> None:
     """In help, where typer reads markup; and in mistakes."""
     text = "needs [this] or [/that], from [0, 1]"
     assert Text.from_markup(MARKUP.sub(r"\\\1", text)).plain == text
@@ -160,7 +160,7 @@ def test_square_brackets_are_shown_as_they_are(charrnn: Charrnn) -> None:
     assert "[/b]" in charrnn("sample", "[/b]").err
 
 
-def test_a_prime_is_utf8_in_any_locale(charrnn: Charrnn, folder: Path) -> None:
+def test_prime_is_utf8_in_any_locale(charrnn: Charrnn, folder: Path) -> None:
     """torch-rnn issue 133: `-start_text` failed with UTF-8. In the C locale Python takes it for single bytes."""
     (folder / "french.txt").write_text("été à la forêt\n" * 60, encoding="utf-8")
     c_locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}

@@ -29,7 +29,7 @@ def facts_of(folder: Path, name: str) -> dict[str, object]:
     return text
 
 
-def test_several_files_are_the_text_that_they_are_together(charrnn: Charrnn, files: Path, models: Path) -> None:
+def test_several_texts_equal_the_text_they_join_to(charrnn: Charrnn, files: Path, models: Path) -> None:
     """So a model of them, and one of the single file, compare."""
     result = charrnn("ngram", "novels/*.txt", "c.txt.gz", *NGRAM)
     assert "novels/a.txt and 2 more files: 1,700 characters, 24 different" in result.err
@@ -43,7 +43,7 @@ def test_several_files_are_the_text_that_they_are_together(charrnn: Charrnn, fil
     assert {(one["part"], one["bits_per_char"]) for one in scores} == {("validation", rows[0]["bits_per_char"])}
 
 
-def test_a_training_on_several_files_goes_on_and_is_used(charrnn: Charrnn, files: Path) -> None:
+def test_several_texts_training_is_resumed_and_used(charrnn: Charrnn, files: Path) -> None:
     names = ("novels/a.txt", "novels/b.txt", "c.txt.gz")
     assert charrnn("train", *names, *SMALL, "--save-every", 1).status == 0
     again = charrnn("train", *names, "--resume")
@@ -68,7 +68,7 @@ def test_a_training_on_several_files_goes_on_and_is_used(charrnn: Charrnn, files
     assert charrnn("compare", *options, "--novelty-length", 0).status == 0
 
 
-def test_standard_input(charrnn: Charrnn, files: Path) -> None:
+def test_standard_input_is_read_wherever_a_text_is_named(charrnn: Charrnn, files: Path) -> None:
     packed = lzma.compress(TEXT.encode())
     assert charrnn("train", "-", *SMALL, stdin=TEXT.encode()).status == 0
     assert "standard input: 1,700 characters, 24 different" in charrnn("ngram", "-", *NGRAM, stdin=packed).err
@@ -89,7 +89,7 @@ def test_standard_input(charrnn: Charrnn, files: Path) -> None:
     )
 
 
-def test_what_can_be_wrong_with_several(charrnn: Charrnn, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_texts_mistakes_are_one_line(charrnn: Charrnn, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert charrnn("ngram", "-", "-").failed_with(2, "-: standard input can be read once; say it once")
     assert charrnn("ngram", "-").failed_with(1, "standard input: the file is empty")
     assert charrnn("train", "novels/*.md").failed_with(
@@ -105,7 +105,7 @@ def test_what_can_be_wrong_with_several(charrnn: Charrnn, files: Path, monkeypat
     assert charrnn("ngram", "-").failed_with(2, "-: with torchrun each process reads the text; save it to a file")
 
 
-def test_files_that_are_called_like_patterns_or_standard_input(charrnn: Charrnn, files: Path) -> None:
+def test_text_named_like_a_pattern_or_standard_input_is_read(charrnn: Charrnn, files: Path) -> None:
     (files / "a[b]*.txt").write_text(TEXT, encoding="utf-8")
     assert "a[b]*.txt: 1,700 characters" in charrnn("ngram", "a[b]*.txt", *NGRAM).err
     (files / "-").write_text(TEXT, encoding="utf-8")

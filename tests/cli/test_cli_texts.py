@@ -6,7 +6,7 @@ import pytest
 from program import TEXT, Charrnn
 
 
-def test_a_text_is_looked_for_here_then_in_data(charrnn: Charrnn, folder: Path) -> None:
+def test_text_name_is_looked_up_here_then_in_data(charrnn: Charrnn, folder: Path) -> None:
     data = folder / "data"
     data.mkdir()
     (data / "hamlet.txt").write_text(TEXT, encoding="utf-8")
@@ -16,7 +16,7 @@ def test_a_text_is_looked_for_here_then_in_data(charrnn: Charrnn, folder: Path) 
     assert "hamlet: 12 characters" in charrnn("ngram", "hamlet", "--order", 2, "--force").err
 
 
-def test_a_missing_text_names_the_known_ones(charrnn: Charrnn) -> None:
+def test_text_name_missing_names_the_known_texts(charrnn: Charrnn) -> None:
     result = charrnn("train", "hamlet.txt")
     assert result.failed_with(1, "hamlet.txt: there is no such file, here or in data/", "shakespeare", "python")
 
@@ -32,38 +32,38 @@ def test_a_missing_text_names_the_known_ones(charrnn: Charrnn) -> None:
         (bytes(range(256)), "byte 128 (0x80) is not utf-8"),
     ],
 )
-def test_files_that_are_no_texts(charrnn: Charrnn, folder: Path, content: bytes, part: str) -> None:
+def test_bad_text_is_one_line(charrnn: Charrnn, folder: Path, content: bytes, part: str) -> None:
     (folder / "bad.txt").write_bytes(content)
     for command in ("train", "ngram"):
         assert charrnn(command, "bad.txt").failed_with(1, "bad.txt: ", part)
 
 
-def test_what_is_no_file(charrnn: Charrnn, folder: Path) -> None:
+def test_folder_or_device_is_one_line(charrnn: Charrnn, folder: Path) -> None:
     assert charrnn("ngram", folder).failed_with(1, "is a folder; name a file in it")
     assert charrnn("ngram", "/dev/null").failed_with(1, "is not a regular file")
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "punycode"])
-def test_an_encoding_that_the_text_does_not_have(charrnn: Charrnn, encoding: str) -> None:
+def test_encoding_that_does_not_fit_is_one_line(charrnn: Charrnn, encoding: str) -> None:
     """UTF-16 without a byte-order mark once was a traceback: Python raises UnicodeError there, with no place in it."""
     assert charrnn("ngram", "text.txt", "--encoding", encoding).failed_with(1, "text.txt: ", f"is not {encoding}; say")
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig", "cp037"])
-def test_an_encoding_that_the_text_has(charrnn: Charrnn, folder: Path, encoding: str) -> None:
+def test_encoding_that_fits_reads_the_text(charrnn: Charrnn, folder: Path, encoding: str) -> None:
     (folder / "coded.txt").write_bytes(TEXT.encode(encoding))
     result = charrnn("ngram", "coded.txt", "--encoding", encoding, "--order", 2)
     assert result.status == 0
     assert "coded.txt: 1,700 characters, 24 different" in result.err
 
 
-def test_three_characters_are_enough(charrnn: Charrnn, folder: Path) -> None:
+def test_text_of_three_characters_can_be_fitted(charrnn: Charrnn, folder: Path) -> None:
     (folder / "abc.txt").write_text("abc", encoding="utf-8")
     assert charrnn("train", "abc.txt", "--hidden", 4, "--steps", 1).status == 0
     assert charrnn("ngram", "abc.txt").status == 0
 
 
-def test_no_room_for_the_copy(charrnn: Charrnn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_text_without_room_for_its_ids_names_tmpdir(charrnn: Charrnn, monkeypatch: pytest.MonkeyPatch) -> None:
     """A full /tmp was once blamed on the text: "cannot be read: No space left on device"."""
 
     def full(*_: object) -> None:
@@ -74,7 +74,7 @@ def test_no_room_for_the_copy(charrnn: Charrnn, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("name", ["sp ace.txt", "é.txt", "a'b.txt", "\x1b[31mred.txt", "-dash.txt", ".txt"])
-def test_odd_names(charrnn: Charrnn, folder: Path, name: str) -> None:
+def test_text_with_an_odd_name_is_read_and_shown_safely(charrnn: Charrnn, folder: Path, name: str) -> None:
     """File names are shown, and an escape sequence in one once reached the terminal."""
     (folder / name).write_text(TEXT, encoding="utf-8")
     result = charrnn("ngram", "--order", 2, "--", name)

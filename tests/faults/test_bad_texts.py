@@ -76,14 +76,14 @@ NO_TEXTS = {
 
 
 @pytest.mark.parametrize("kind", NO_TEXTS)
-def test_files_that_are_no_texts(charrnn: Charrnn, models: Path, folder: Path, kind: str) -> None:
+def test_bad_text_is_one_line(charrnn: Charrnn, models: Path, folder: Path, kind: str) -> None:
     content, message = NO_TEXTS[kind]
     (folder / "bad.txt").write_bytes(content)
     for words in READERS[1:3]:  # one reads a text to fit, one for a model
         assert charrnn(*words, "bad.txt").failed_with(1, f"bad.txt: {message}"), words
 
 
-def test_a_text_that_has_become_another_kind_of_file(charrnn: Charrnn, models: Path, folder: Path) -> None:
+def test_training_text_replaced_by_an_archive_is_one_line(charrnn: Charrnn, models: Path, folder: Path) -> None:
     """What a model was fitted on is read again, by `compare`, `score` and `sample --novelty`."""
     (folder / "text.txt").write_bytes(zipped("text.txt"))
     for words in (("score",), ("compare",), ("sample", "--novelty")):
@@ -93,7 +93,7 @@ def test_a_text_that_has_become_another_kind_of_file(charrnn: Charrnn, models: P
 
 
 @pytest.mark.parametrize("kind", ["pipe", "/dev/zero", "/dev/null", "/dev/stdin", "folder"])
-def test_what_has_no_end_is_not_opened(charrnn: Charrnn, models: Path, folder: Path, kind: str) -> None:
+def test_pipe_device_or_folder_is_not_opened(charrnn: Charrnn, models: Path, folder: Path, kind: str) -> None:
     """To open a pipe that nobody writes to would wait for ever, and /dev/zero never ends."""
     name = kind
     if kind == "pipe":
@@ -107,7 +107,7 @@ def test_what_has_no_end_is_not_opened(charrnn: Charrnn, models: Path, folder: P
         assert charrnn(*words, name).failed_with(1, f"{name}: is ", step), words
 
 
-def test_a_text_that_may_not_be_read(
+def test_text_without_permission_is_one_line(
     charrnn: Charrnn, models: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A test may run as root, who may read everything: so the system's answer is made up."""
@@ -125,7 +125,7 @@ def test_a_text_that_may_not_be_read(
         assert charrnn(*words, "shut.txt").failed_with(1, message), words
 
 
-def test_a_folder_that_may_not_be_looked_into(charrnn: Charrnn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder_without_permission_is_one_line(charrnn: Charrnn, monkeypatch: pytest.MonkeyPatch) -> None:
     """The advice once was to make room."""
 
     def refuse(path: Path) -> None:
@@ -135,7 +135,7 @@ def test_a_folder_that_may_not_be_looked_into(charrnn: Charrnn, monkeypatch: pyt
     assert charrnn("ngram", "a/b.txt").failed_with(1, "a/b.txt: Permission denied; name another file")
 
 
-def test_a_name_that_is_too_long(charrnn: Charrnn, folder: Path) -> None:
+def test_name_that_is_too_long_is_one_line(charrnn: Charrnn, folder: Path) -> None:
     """Training once failed at the lock beside the checkpoint, with a name that the user had never said."""
     assert charrnn("ngram", "a" * 300).failed_with(1, "File name too long; name another file")
     (folder / ("a" * 240)).write_bytes(RAW)
@@ -147,7 +147,7 @@ def test_a_name_that_is_too_long(charrnn: Charrnn, folder: Path) -> None:
 
 @pytest.mark.parametrize("at", [1, 2, 3, 5, 8])
 @pytest.mark.parametrize("change", ["grows", "shrinks", "is emptied", "is another"])
-def test_a_text_that_changes_while_it_is_read(
+def test_text_that_changes_while_it_is_read_raises(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str, at: int
 ) -> None:
     """In its first reading or its second: the pieces are three, and a reading tells one more time at its end."""
@@ -179,7 +179,7 @@ def test_a_text_that_changes_while_it_is_read(
 
 
 @pytest.mark.parametrize("is_replaced", [False, True])
-def test_a_text_that_is_deleted_or_replaced_meanwhile(tmp_path: Path, is_replaced: bool) -> None:
+def test_text_deleted_or_replaced_while_open_is_read_whole(tmp_path: Path, is_replaced: bool) -> None:
     """As editors save: a file that was opened stays what it was."""
     path, new = tmp_path / "text.txt", tmp_path / "new.txt"
     path.write_bytes(RAW)
@@ -197,13 +197,15 @@ def test_a_text_that_is_deleted_or_replaced_meanwhile(tmp_path: Path, is_replace
 
 
 @pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
-def test_line_ends_and_a_mark_make_no_difference(charrnn: Charrnn, models: Path, folder: Path, ends: str) -> None:
+def test_line_ends_and_byte_order_mark_make_no_difference(
+    charrnn: Charrnn, models: Path, folder: Path, ends: str
+) -> None:
     (folder / "odd.txt").write_bytes(b"\xef\xbb\xbf" + TEXT.replace("\n", ends).encode())
     assert "odd.txt: 1,700 characters, 24 different" in charrnn("ngram", "odd.txt", "--order", 2).err
     assert charrnn("score", "text-lstm", "odd.txt").status == 0
 
 
-def test_zero_bytes_are_characters(charrnn: Charrnn, folder: Path) -> None:
+def test_text_with_zero_bytes_is_read_by_all_commands(charrnn: Charrnn, folder: Path) -> None:
     (folder / "zeros.txt").write_bytes(b"to be\0or not\0" * 50)
     assert charrnn("train", "zeros.txt", *SMALL).status == 0
     assert charrnn("ngram", "zeros.txt").status == 0
@@ -213,7 +215,7 @@ def test_zero_bytes_are_characters(charrnn: Charrnn, folder: Path) -> None:
     assert charrnn("sample", "zeros-tuned-9", "--temp", 0, "--length", 20, "--prime", "to be").out.count(b"\0") == 3
 
 
-def test_a_single_character(charrnn: Charrnn, models: Path, folder: Path) -> None:
+def test_text_of_one_character_is_scored_but_not_fitted(charrnn: Charrnn, models: Path, folder: Path) -> None:
     (folder / "one.txt").write_bytes(b"T")
     for words in READERS[:2]:
         assert charrnn(*words, "one.txt").failed_with(1, "one.txt: 1 character, of which 1 would be held out, are too")
@@ -221,7 +223,7 @@ def test_a_single_character(charrnn: Charrnn, models: Path, folder: Path) -> Non
         assert charrnn(*words, "one.txt").status == 0
 
 
-def test_100_000_different_characters(charrnn: Charrnn, folder: Path) -> None:
+def test_text_of_100_000_different_characters_fits_in_memory(charrnn: Charrnn, folder: Path) -> None:
     """Scoring a network once spread out 4,096 times so many logits: 3.6 GB."""
     (folder / "many.txt").write_text(MANY, encoding="utf-8")
     result = charrnn("ngram", "many.txt", "--order", 3, "--val-fraction", 0.001)
@@ -234,7 +236,7 @@ def test_100_000_different_characters(charrnn: Charrnn, folder: Path) -> None:
     assert "memory" not in result.err
 
 
-def test_memory_for_many_characters_is_told_before(
+def test_train_many_different_characters_warns_of_memory(
     charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("charrnn.cli.train.console.MUCH_MEMORY", 0.05)
@@ -264,7 +266,7 @@ def peak_of(folder: Path, *words: object) -> tuple[int, str, float]:
 
 
 @pytest.mark.slow
-def test_a_bad_byte_in_100_mb(tmp_path: Path) -> None:
+def test_bad_byte_in_100_mb_takes_little_memory(tmp_path: Path) -> None:
     """Takes seconds, and no more memory than a small text."""
     made_large(tmp_path / "bad.txt", b"to be or not to be, that is the question\n" * 1000, 2500, b"\xff")
     status, err, peak = peak_of(tmp_path, "ngram", "bad.txt")
@@ -275,7 +277,7 @@ def test_a_bad_byte_in_100_mb(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_one_line_of_1_gb(tmp_path: Path) -> None:
+def test_one_line_of_1_gb_takes_little_memory(tmp_path: Path) -> None:
     """Reading takes the memory of a piece, whatever the lines: a step is taken on a text that is not in memory."""
     made_large(tmp_path / "line.txt", b"to be or not to be, that is the question; " * 1000, 24_000)
     words = ("--hidden", 8, "--steps", 1, "--val-fraction", 0)

@@ -49,7 +49,7 @@ needs_bash = pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash
 
 @needs_bash
 @names(*NAMES)
-def test_a_quoted_name_comes_out_of_a_shell_as_it_was(name: str) -> None:
+def test_quoted_name_survives_a_shell(name: str) -> None:
     (word,) = words_of(f"charrnn {quoted(name)}")
     assert Path(word) == Path(name)
     assert not word.startswith("-")
@@ -57,7 +57,7 @@ def test_a_quoted_name_comes_out_of_a_shell_as_it_was(name: str) -> None:
 
 @needs_bash
 @names("option", "line end", "quotes", "tab and escape", "not UTF-8")
-def test_every_command_takes_it_and_what_is_printed_can_be_pasted(charrnn: Charrnn, folder: Path, name: str) -> None:
+def test_odd_name_printed_commands_can_be_pasted(charrnn: Charrnn, folder: Path, name: str) -> None:
     """As the name of a text, and of a checkpoint."""
     (folder / name).write_text(TEXT, encoding="utf-8")
     result = charrnn("train", *SMALL, "--", name)
@@ -82,7 +82,7 @@ def field_of(label: str, err: str) -> str:
 
 @needs_bash
 @names("dash", "line ends alone", "wild", "not UTF-8")
-def test_the_line_that_goes_on_can_be_pasted(
+def test_odd_name_printed_resume_command_can_be_pasted(
     charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """With a name for the checkpoint that is as odd as that of the text."""
@@ -114,7 +114,7 @@ def test_the_line_that_goes_on_can_be_pasted(
 
 
 @pytest.mark.skipif(not has_names_of_bytes, reason="names of files are Unicode here")
-def test_a_checkpoint_has_a_name_in_utf_8(charrnn: Charrnn, folder: Path) -> None:
+def test_checkpoint_name_that_is_not_utf8_is_refused(charrnn: Charrnn, folder: Path) -> None:
     """Safetensors writes other names, and then does not read them: an hour of training once was lost so."""
     result = charrnn("train", "text.txt", *SMALL, "--out", "caf\udce9")
     assert result.failed_with(2, r"--out caf\xe9: is not UTF-8; say another name")

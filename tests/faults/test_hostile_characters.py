@@ -70,7 +70,7 @@ def hostile(folder: Path) -> Path:
     return folder
 
 
-def test_nothing_acts_on_a_screen(charrnn: Charrnn, hostile: Path) -> None:
+def test_hostile_text_stderr_has_no_control_characters(charrnn: Charrnn, hostile: Path) -> None:
     """Here, where there are no bars and no colours, not one control character is left on stderr but for the tab."""
     for words in COMMANDS:
         err = charrnn(*words).err
@@ -79,13 +79,13 @@ def test_nothing_acts_on_a_screen(charrnn: Charrnn, hostile: Path) -> None:
         assert "\N{CAT}" not in err, words  # rich draws one for :cat: where it is not told otherwise
 
 
-def test_a_mistake_is_one_line_whatever_the_name(charrnn: Charrnn, hostile: Path) -> None:
+def test_hostile_name_mistake_is_one_line(charrnn: Charrnn, hostile: Path) -> None:
     assert charrnn("ngram", NAME + "z").failed_with(1, "there is no such file")
     assert charrnn("sample", NAME).failed_with(1, "not a safetensors file")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
-def test_nothing_acts_on_a_terminal(hostile: Path) -> None:
+def test_hostile_text_does_not_act_on_a_terminal(hostile: Path) -> None:
     """With bars and colours, which write control characters of their own."""
     shown = shown_on_a_terminal(hostile, COMMANDS[:10], TERM="xterm", COLUMNS="100").decode()
     assert [one for one in PARTS if one in shown] == []
@@ -94,7 +94,7 @@ def test_nothing_acts_on_a_terminal(hostile: Path) -> None:
     assert "\N{CAT}" not in shown
 
 
-def test_into_a_pipe_go_the_very_characters(charrnn: Charrnn, hostile: Path) -> None:
+def test_hostile_text_into_a_pipe_is_unchanged(charrnn: Charrnn, hostile: Path) -> None:
     assert charrnn("ngram", NAME, "--order", 12, "--out", "it").status == 0
     out = charrnn("sample", "it", "--temp", 0, "--length", len(HOSTILE) + 1, "--prime", "\n").text
     assert out == f"\n{HOSTILE}\n"
@@ -113,7 +113,7 @@ def parsed(charrnn: Charrnn, *words: object) -> Any:
     return json.loads(result.out, parse_constant=refuse)
 
 
-def test_json_escapes_what_it_holds(charrnn: Charrnn, hostile: Path) -> None:
+def test_hostile_text_json_is_ascii_and_complete(charrnn: Charrnn, hostile: Path) -> None:
     name = NAME.removesuffix(".txt")
     assert parsed(charrnn, "train", NAME, *SMALL, "--out", name)["checkpoint"] == f"checkpoints/{name}.safetensors"
     counted = parsed(charrnn, "ngram", NAME, "--smoothing", "ml", "--order", 3)
@@ -127,7 +127,7 @@ def test_json_escapes_what_it_holds(charrnn: Charrnn, hostile: Path) -> None:
     assert any("\x1b" in row["sample"] for row in rows)
 
 
-def test_json_has_no_numbers_that_are_none(charrnn: Charrnn, folder: Path) -> None:
+def test_infinite_score_in_json_is_null(charrnn: Charrnn, folder: Path) -> None:
     """Unsmoothed counts find held-out text impossible, which is an infinite score."""
     (folder / "odd.txt").write_text("a\n" * 450 + "aa\n\n" * 25, encoding="utf-8")
     fitted = parsed(charrnn, "ngram", "odd.txt", "--smoothing", "ml", "--order", 3, "--online")

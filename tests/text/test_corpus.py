@@ -19,7 +19,7 @@ def written(tmp_path: Path, content: bytes) -> Path:
     return path
 
 
-def test_reads_what_is_there(tmp_path: Path) -> None:
+def test_read_corpus_returns_the_ids_of_the_file(tmp_path: Path) -> None:
     text = "Zwölf Boxkämpfer\njagen Eva\n" * 20
     path = written(tmp_path, text.encode())
     corpus = read_corpus(path, CorpusConfig())
@@ -32,7 +32,9 @@ def test_reads_what_is_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "latin-1", "utf-8-sig"])
-def test_pieces_do_not_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+def test_read_corpus_in_small_chunks_gives_the_same_ids(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
     """Characters and line ends that lie across the end of a piece."""
     monkeypatch.setattr(sources, "CHUNK_SIZE", 3)
     text = "aé\nöü\n\nß"
@@ -41,12 +43,12 @@ def test_pieces_do_not_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, enc
     assert corpus.vocabulary.decode(corpus.ids) == text
 
 
-def test_byte_order_mark_is_no_character(tmp_path: Path) -> None:
+def test_read_corpus_byte_order_mark_is_left_out(tmp_path: Path) -> None:
     corpus = read_corpus(written(tmp_path, b"\xef\xbb\xbfabcabc"), CorpusConfig())
     assert corpus.vocabulary.characters == ("a", "b", "c")
 
 
-def test_bytes_are_left_alone(tmp_path: Path) -> None:
+def test_read_corpus_bytes_are_unchanged(tmp_path: Path) -> None:
     raw = bytes(range(256)) + b"\r\n\xef\xbb\xbf"
     corpus = read_corpus(written(tmp_path, raw), CorpusConfig(bytes=True))
     assert corpus.ids.tobytes() == raw
@@ -55,7 +57,7 @@ def test_bytes_are_left_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("piece", [1, 2, 5, 1 << 20])
 @pytest.mark.parametrize("before", ["", "abc", "aé€"])
-def test_undecodable_byte_is_found_where_it_is(
+def test_read_corpus_undecodable_byte_is_named_with_its_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int, before: str
 ) -> None:
     monkeypatch.setattr(sources, "CHUNK_SIZE", piece)
@@ -64,14 +66,14 @@ def test_undecodable_byte_is_found_where_it_is(
         read_corpus(path, CorpusConfig())
 
 
-def test_more_than_256_characters_take_two_bytes(tmp_path: Path) -> None:
+def test_read_corpus_more_than_256_characters_take_two_bytes(tmp_path: Path) -> None:
     text = "".join(map(chr, range(0x4E00, 0x4E00 + 300))) * 2
     corpus = read_corpus(written(tmp_path, text.encode()), CorpusConfig())
     assert corpus.ids.dtype == np.uint16
     assert corpus.vocabulary.decode(corpus.ids) == text
 
 
-def test_a_given_vocabulary_is_used(tmp_path: Path) -> None:
+def test_read_corpus_given_vocabulary_is_used(tmp_path: Path) -> None:
     path = written(tmp_path, b"abba")
     corpus = read_corpus(path, CorpusConfig(), Vocabulary("zba"))
     assert corpus.ids.tolist() == [2, 1, 1, 2]
@@ -79,19 +81,19 @@ def test_a_given_vocabulary_is_used(tmp_path: Path) -> None:
         read_corpus(path, CorpusConfig(), Vocabulary("a"))
 
 
-def test_progress_ends_at_the_end(tmp_path: Path) -> None:
+def test_read_corpus_progress_ends_at_the_total(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     read_corpus(written(tmp_path, b"abcd"), CorpusConfig(), progress=lambda done, total: seen.append((done, total)))
     assert seen[-1] == (8, 8)
 
 
 @pytest.mark.parametrize(("content", "message"), [(b"", "the file is empty"), (b"\xef\xbb\xbf", "the file is empty")])
-def test_empty_files_are_errors(tmp_path: Path, content: bytes, message: str) -> None:
+def test_read_corpus_empty_file_raises(tmp_path: Path, content: bytes, message: str) -> None:
     with pytest.raises(TextError, match=message):
         read_corpus(written(tmp_path, content), CorpusConfig())
 
 
-def test_files_that_are_none(tmp_path: Path) -> None:
+def test_read_corpus_missing_file_folder_or_unknown_encoding_raises(tmp_path: Path) -> None:
     with pytest.raises(TextError, match="is a folder"):
         read_corpus(tmp_path, CorpusConfig())
     with pytest.raises(TextError, match="there is no such file"):
@@ -100,7 +102,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         read_corpus(written(tmp_path, b"a"), CorpusConfig(encoding="utf-9"))
 
 
-def test_a_file_that_changes_is_noticed(tmp_path: Path) -> None:
+def test_read_corpus_file_that_changes_raises(tmp_path: Path) -> None:
     path = written(tmp_path, b"abcabc")
 
     def change(done: int, total: int) -> None:
@@ -111,7 +113,7 @@ def test_a_file_that_changes_is_noticed(tmp_path: Path) -> None:
         read_corpus(path, CorpusConfig(), progress=change)
 
 
-def test_the_split_is_nanogpts(tiny_shakespeare_corpus: Corpus) -> None:
+def test_split_of_tiny_shakespeare_is_nanogpts(tiny_shakespeare_corpus: Corpus) -> None:
     assert len(tiny_shakespeare_corpus.train) == 1_003_854
     assert len(tiny_shakespeare_corpus.validation) == 111_540
     assert len(tiny_shakespeare_corpus.test) == 0
@@ -128,11 +130,11 @@ def test_the_split_is_nanogpts(tiny_shakespeare_corpus: Corpus) -> None:
         (4, 0.1, 0.1, (2, 3)),
     ],
 )
-def test_split_bounds(length: int, val: float, test: float, bounds: tuple[int, int]) -> None:
+def test_split_bounds_follow_the_fractions(length: int, val: float, test: float, bounds: tuple[int, int]) -> None:
     assert split_bounds(length, CorpusConfig(val_fraction=val, test_fraction=test)) == bounds
 
 
-def test_too_short_to_split() -> None:
+def test_split_bounds_of_a_short_text_raise() -> None:
     with pytest.raises(TextError, match="1 character, of which 1 would be held out, are too few to train on"):
         split_bounds(1, CorpusConfig())
     with pytest.raises(UsageError, match="nothing is left to train on"):
@@ -140,7 +142,7 @@ def test_too_short_to_split() -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16", "utf-7"])
-def test_pieces_of_plain_ascii_are_read_as_the_others(
+def test_read_corpus_ascii_chunks_are_read_like_others(
     tmp_path: Path, encoding: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A faster way reads them, and must not be taken in the middle of a character, of a line end, or of a shift."""

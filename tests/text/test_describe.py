@@ -28,7 +28,7 @@ def named(text: Description) -> set[str]:
     return {warning.name for warning in find_warnings(text)}
 
 
-def test_characters_and_lines(path: Path) -> None:
+def test_describe_counts_characters_and_lines(path: Path) -> None:
     text = described(path, "aab\r\n\r\n \t\r\nab \r\nlast é")
     assert (text.size, text.characters, text.vocab_size) == (23, 18, 9)
     assert text.counts == {"\n": 4, "a": 4, " ": 3, "b": 2, "\t": 1, "l": 1, "s": 1, "t": 1, "é": 1}
@@ -39,14 +39,14 @@ def test_characters_and_lines(path: Path) -> None:
     assert text.rarer_than(2).keys() == set("\tlsté")
 
 
-def test_entropy(path: Path) -> None:
+def test_describe_entropy_of_equal_shares_is_their_log(path: Path) -> None:
     assert described(path, "abab").entropy == 1
     assert described(path, "aaaa").entropy == 0
     assert described(path, "abcdabcd").entropy == 2
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 64])
-def test_pieces_do_not_matter(path: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+def test_describe_in_small_chunks_gives_the_same(path: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     """Line ends, lines, letters and their accents, separators: all may be cut through."""
     raw = (
         unicodedata.normalize("NFD", FRENCH) * 2 + "-----\r\nline \t\n日本語ガ\n\n  \n----\n-----\n한글\r<eos>"
@@ -57,7 +57,7 @@ def test_pieces_do_not_matter(path: Path, monkeypatch: pytest.MonkeyPatch, size:
     assert whole.lines.separators == {"-----": 2, "----": 1}
 
 
-def test_normal_forms(path: Path) -> None:
+def test_describe_finds_normal_forms(path: Path) -> None:
     forms = ("NFC", "NFD", "NFKC", "NFKD")
     assert described(path, "plain").forms.forms == forms  # type: ignore[union-attr]
     composed, apart = described(path, FRENCH), described(path, unicodedata.normalize("NFD", FRENCH))
@@ -74,14 +74,14 @@ def test_normal_forms(path: Path) -> None:
     assert "not_nfc" not in named(composed)
 
 
-def test_capitals_and_odd_characters(path: Path) -> None:
+def test_describe_counts_lower_case_and_odd_characters(path: Path) -> None:
     text = described(path, "aA bB İ\x07\u200b\ue000\n")
     assert text.lower_vocab_size == len("ab i\u0307\x07\u200b\ue000\n")
     assert set(text.odd) == {"\x07", "\u200b", "\ue000"}
     assert "odd_characters" in named(text)
 
 
-def test_bytes(path: Path) -> None:
+def test_describe_bytes_counts_surrogate_escapes(path: Path) -> None:
     text = described(path, b"a\xff\xff\r\n", bytes=True)
     assert text.counts == {"\udcff": 2, "\n": 1, "\r": 1, "a": 1}
     assert (text.vocab_size, text.forms, text.line_ends) == (256, None, ("LF",))
@@ -90,7 +90,7 @@ def test_bytes(path: Path) -> None:
     }  # fmt: skip
 
 
-def test_the_split(path: Path) -> None:
+def test_describe_split_has_the_sizes_of_the_corpus(path: Path) -> None:
     assert described(path, "ab" * 50).parts == {"train": 90, "validation": 10, "test": 0}
     text = described(path, "ab" * 50, val_fraction=0.2, test_fraction=0.1)
     assert text.parts == {"train": 70, "validation": 20, "test": 10}
@@ -98,7 +98,7 @@ def test_the_split(path: Path) -> None:
     assert described(path, "a").parts == {}
 
 
-def test_what_is_refused(path: Path) -> None:
+def test_describe_empty_or_undecodable_text_raises(path: Path) -> None:
     with pytest.raises(TextError, match="the file is empty"):
         described(path, "")
     with pytest.raises(TextError, match=r"byte 3 .* is not utf-8"):
@@ -125,7 +125,7 @@ def test_what_is_refused(path: Path) -> None:
         ("abcdef", "rare_characters"),
     ],
 )
-def test_warnings(path: Path, text: str, name: str) -> None:
+def test_find_warnings_names_each_problem(path: Path, text: str, name: str) -> None:
     found = named(described(path, text))
     assert name in found
     assert name not in named(described(path, "".join(f"{i * 7919:x} words of prose\n" for i in range(SHORT // 15))))

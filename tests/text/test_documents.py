@@ -26,7 +26,7 @@ def parts_of(ids: np.ndarray, separator: tuple[int, ...]) -> list[bytes]:
 
 
 @pytest.mark.parametrize("separator", [(0,), (0, 0), (1, 0), (0, 1, 0)])
-def test_documents_are_what_python_splits(monkeypatch: pytest.MonkeyPatch, separator: tuple[int, ...]) -> None:
+def test_documents_starts_are_where_python_splits(monkeypatch: pytest.MonkeyPatch, separator: tuple[int, ...]) -> None:
     """Also where separators overlap, or lie across the end of a piece."""
     monkeypatch.setattr(documents, "CHUNK_CHARS", 7)
     chance = random.Random(0)
@@ -37,7 +37,7 @@ def test_documents_are_what_python_splits(monkeypatch: pytest.MonkeyPatch, separ
         assert found == parts_of(ids, separator)
 
 
-def test_a_separator_that_a_vocabulary_lacks_ends_nothing() -> None:
+def test_documents_separator_missing_in_the_vocabulary_ends_nothing() -> None:
     config = CorpusConfig(document_separator="|")
     found = Documents.of(config, Vocabulary("ab\n"))
     assert found
@@ -57,7 +57,7 @@ def text_of_lines(seed: int, number: int, longest: int) -> np.ndarray:
 
 @pytest.mark.parametrize("rows", [1, 3, 8])
 @pytest.mark.parametrize("is_fixed", [False, True])
-def test_rows_are_the_documents_one_after_the_other(rows: int, is_fixed: bool) -> None:
+def test_document_streams_rows_are_whole_documents_in_order(rows: int, is_fixed: bool) -> None:
     """Twice around: what a row reads, put together, is each document after the start, and nothing else."""
     ids = text_of_lines(1, 20, 12)
     streams = DocumentStreams(ids, LINES, rows, 5, is_fixed)
@@ -90,14 +90,14 @@ def test_rows_are_the_documents_one_after_the_other(rows: int, is_fixed: bool) -
         assert found[: len(whole)] == whole
 
 
-def test_every_character_is_predicted_once_an_epoch() -> None:
+def test_document_streams_predict_every_character_once_an_epoch() -> None:
     ids = text_of_lines(2, 30, 9)
     streams = DocumentStreams(ids, LINES, 1, 4)
     targets = [streams.batch(step)[1].flatten() for step in range(int(streams.steps_per_epoch))]
     assert torch.cat(targets)[torch.cat(targets) != IGNORED].tolist() == ids.tolist()
 
 
-def test_slices_are_the_rows_of_all() -> None:
+def test_document_streams_slice_has_the_rows_of_the_whole() -> None:
     streams = DocumentStreams(text_of_lines(3, 40, 9), LINES, 6, 4, is_fixed=True)
     parts = [streams.slice(rows) for rows in (slice(0, 2), slice(2, streams.batch_size))]
     for step in range(30):
@@ -106,7 +106,7 @@ def test_slices_are_the_rows_of_all() -> None:
         assert streams.characters(step) == sum(part.characters(step) for part in parts)
 
 
-def test_short_documents_make_more_rows() -> None:
+def test_document_streams_of_short_documents_have_more_rows() -> None:
     ids = np.array([1, 2, 3, LINE] * 1000, np.uint8)
     streams = DocumentStreams(ids, LINES, 8, 64)
     assert (streams.seq_length, streams.batch_size, streams.padding) == (4, 8, 0)

@@ -31,7 +31,7 @@ def said(markdown: str) -> list[tuple[str, list[str]]]:
     return [(speech.speaker, speech.lines) for speech in speeches(markdown)]
 
 
-def test_a_play_has_the_form_of_tiny_shakespeare() -> None:
+def test_play_text_has_the_form_of_tiny_shakespeare() -> None:
     assert play_text(PLAY) == (
         "ROMEO:\n"
         "He jests at scars that never felt a wound.\n"
@@ -43,11 +43,11 @@ def test_a_play_has_the_form_of_tiny_shakespeare() -> None:
     )
 
 
-def test_a_play_without_speeches_is_empty() -> None:
+def test_play_text_without_speeches_is_empty() -> None:
     assert play_text("# Hamlet\n\n_Enter a ghost_\n") == ""
 
 
-def test_no_direction_is_left_however_it_is_written() -> None:
+def test_speeches_contain_no_stage_directions() -> None:
     """The wheel's own slips: underscores left out or doubled, another play with asterisks."""
     markdown = r"""**A**
 _\[Aside]_
@@ -65,32 +65,32 @@ Edward.*
     assert said(markdown) == [("A", ["one", "And either", "two"])]
 
 
-def test_a_direction_ends_before_a_name_that_follows_at_once() -> None:
+def test_speeches_direction_ends_before_a_following_name() -> None:
     """The line after a direction was once taken into it, and FABIAN's speech went to OLIVIA."""
     markdown = "**OLIVIA**\nRead it.\n\n_\\[To FABIAN]_  \n**FABIAN**  \n_\\[Reads]_  \nMadam\n"
     assert said(markdown) == [("OLIVIA", ["Read it."]), ("FABIAN", ["Madam"])]
 
 
-def test_a_speech_of_directions_alone_is_left_out() -> None:
+def test_speeches_of_directions_alone_are_left_out() -> None:
     assert said("**A**\n_\\[Aside]_\n\n**B**\nyes\n\n**C**\n\n_Exit_\n") == [("B", ["yes"])]
 
 
-def test_a_numbered_list_is_a_direction() -> None:
+def test_speeches_numbered_list_is_a_direction() -> None:
     markdown = "**A**\nHark!\n\n1\\. A flourish.\n2\\. Then, two\nJudges.\n\nSo.\n"
     assert said(markdown) == [("A", ["Hark!", "So."])]
 
 
-def test_escapes_entities_dashes_and_spaces_are_plain() -> None:
+def test_speeches_escapes_and_entities_are_decoded() -> None:
     markdown = "**A**  \n\\--Ladies,'\\--or  two \nmine,' &amp; c.\nherself— \nnay — nay,—so  \n"
     assert said(markdown) == [("A", ["--Ladies,'--or two", "mine,' &c.", "herself--", "nay--nay,--so"])]
 
 
-def test_rare_signs_of_speech_stay() -> None:
+def test_speeches_rare_punctuation_is_kept() -> None:
     lines = ['"Even thus," quoth she, $', "Item, Sack, 5s. 8d. (so)", "O,", "BERTRAM.", "'Twas I"]
     assert said("**A**\n" + "  \n".join(lines)) == [("A", lines)]
 
 
-def test_names_keep_their_case_and_lose_stray_signs() -> None:
+def test_speeches_names_keep_case_and_lose_stray_signs() -> None:
     markdown = "**Second Lord**\na\n\n**ROSENCRANTZ: & GUILDENSTERN:**\nb\n\n**PAGE & & C**\nc\n"
     assert [name for name, _ in said(markdown)] == [
         "Second Lord",
@@ -99,7 +99,7 @@ def test_names_keep_their_case_and_lose_stray_signs() -> None:
     ]
 
 
-def test_names_that_stand_in_the_speech_before_are_found() -> None:
+def test_speeches_names_inside_the_speech_before_are_found() -> None:
     markdown = """**TIMON**
 What yours?
 Lucilius' Servant Five thousand crowns.
@@ -118,12 +118,12 @@ CASSIO: Good night.
     ]
 
 
-def test_a_serving_man_who_is_spoken_of_is_no_name() -> None:
+def test_speeches_serving_man_in_speech_is_not_a_name() -> None:
     lines = ["a withered", "serving-man a fresh tapster.", "Lord Timon is mad"]
     assert said("**A**\n" + "\n".join(lines)) == [("A", lines)]
 
 
-def test_names_cut_in_two_are_joined() -> None:
+def test_speeches_split_names_are_joined() -> None:
     markdown = "**A**\none\nBISHOP\n\n**OF WINCHESTER**\ntwo\n\nVarro's\n\n**First Servant**\nthree\n"
     assert said(markdown) == [
         ("A", ["one"]),
@@ -132,12 +132,12 @@ def test_names_cut_in_two_are_joined() -> None:
     ]
 
 
-def test_page_titles_and_song_headings_are_left_out() -> None:
+def test_speeches_page_titles_and_song_headings_are_left_out() -> None:
     markdown = "**A**\none\n\nLOVE'S LABOURS LOST\n\ntwo\nSONG.\nthree\nOF EPHESUS\n\n**B**\nfour\n"
     assert said(markdown) == [("A", ["one", "two", "three"]), ("B", ["four"])]
 
 
-def test_speech_and_scenes_marked_as_names_are_not_names() -> None:
+def test_speeches_bold_speech_and_scenes_are_not_names() -> None:
     markdown = "**A**\none\n\n**Here stand I**\nlady\n\n**Scene III**\nA tavern.\n\n_Enter B_\n\n"
     assert said(markdown + "**B**\ntwo\n") == [
         ("A", ["one", "Here stand I", "lady"]),
@@ -145,17 +145,17 @@ def test_speech_and_scenes_marked_as_names_are_not_names() -> None:
     ]
 
 
-def test_a_heading_that_runs_on_is_left_out() -> None:
+def test_speeches_heading_over_two_lines_is_left_out() -> None:
     assert said("### SCENE II. The castle:\n\na light burning.\n\n_Enter A_\n") == []
 
 
-def test_an_unnamed_speech_is_by_whom_the_direction_names_first() -> None:
+def test_speeches_unnamed_speech_is_by_the_first_name_of_the_direction() -> None:
     assert said("### SCENE I. A wood.\n\n_Enter TIMON, from the cave_\n\nO sun\n\n_March_\n\nHa!\n") == [
         ("TIMON", ["O sun", "Ha!"])
     ]
     assert said("### SCENE I. A grange.\n\n_Boy sings_\n\nTake, O, take\n") == [("Boy", ["Take, O, take"])]
 
 
-def test_an_unnamed_prologue_or_epilogue_speaks_for_itself() -> None:
+def test_speeches_unnamed_prologue_and_epilogue_are_speakers() -> None:
     markdown = "### Prologue\n\nI come\n\n## ACT I\n\n**A**\none\n\nEPILOGUE\n\nThus far\n"
     assert said(markdown) == [("Prologue", ["I come"]), ("A", ["one"]), ("Epilogue", ["Thus far"])]

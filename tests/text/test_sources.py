@@ -27,7 +27,7 @@ def text_of(corpus: Corpus) -> str:
 
 @pytest.mark.parametrize("kind", PACKERS)
 @pytest.mark.parametrize("piece", [7, 1 << 18])
-def test_packed_files_are_what_is_in_them(
+def test_read_corpus_packed_files_are_unpacked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, piece: int
 ) -> None:
     """Whatever the name says; also of several packed ones joined, as `cat a.gz b.gz` makes them."""
@@ -41,13 +41,13 @@ def test_packed_files_are_what_is_in_them(
     assert read_corpus(path, CorpusConfig(bytes=True)).ids.tobytes() == raw + b"x\n"
 
 
-def test_zeros_between_and_after_parts_of_xz_are_padding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_corpus_xz_padding_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "CHUNK_SIZE", 4)
     (tmp_path / "a.xz").write_bytes(lzma.compress(b"ab") + bytes(8) + lzma.compress(b"c") + bytes(12))
     assert text_of(read_corpus(tmp_path / "a.xz", CorpusConfig())) == "abc"
 
 
-def test_a_small_file_that_is_large_unpacked_is_never_in_memory_as_a_whole(tmp_path: Path) -> None:
+def test_source_pieces_of_a_zip_bomb_stay_small(tmp_path: Path) -> None:
     (tmp_path / "bomb.gz").write_bytes(gzip.compress(bytes(20 << 20)))
     with sources_of([tmp_path / "bomb.gz"], lambda done: None) as (source,):
         sizes = [len(piece) for piece in source.pieces(lambda done: None)]
@@ -55,14 +55,14 @@ def test_a_small_file_that_is_large_unpacked_is_never_in_memory_as_a_whole(tmp_p
     assert max(sizes) <= sources.CHUNK_SIZE
 
 
-def test_unpacking_xz_has_a_limit_of_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_corpus_xz_over_the_memory_limit_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "MAX_XZ_MEMORY", 1 << 20)
     (tmp_path / "a.xz").write_bytes(lzma.compress(b"abc"))
     with pytest.raises(TextError, match=r"a.xz: to unpack it takes too much memory \(xz\); unpack it first"):
         read_corpus(tmp_path / "a.xz", CorpusConfig())
 
 
-def test_several_files_are_one_text(tmp_path: Path) -> None:
+def test_read_corpus_several_files_are_joined_by_line_ends(tmp_path: Path) -> None:
     """A line end comes after a file that has none; a mark, or half a line end, is each file's own."""
     parts = [b"\xef\xbb\xbfone\n", b"", b"two", b"three\r", b"\nfour"]
     paths = [tmp_path / f"{i}.txt" for i in range(len(parts))]
@@ -76,7 +76,7 @@ def test_several_files_are_one_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [3, sources.MAX_OPEN_FILES + 3])
-def test_a_file_of_several_that_changes_is_noticed(tmp_path: Path, number: int) -> None:
+def test_read_corpus_one_of_several_files_that_changes_raises(tmp_path: Path, number: int) -> None:
     """The first hundred stay open; others are opened twice, and may be others then."""
     paths = [tmp_path / f"{i}.txt" for i in range(number)]
     for path in paths:
@@ -91,7 +91,7 @@ def test_a_file_of_several_that_changes_is_noticed(tmp_path: Path, number: int) 
         read_corpus(paths, CorpusConfig(), progress=meddle)
 
 
-def test_many_files_need_few_open_ones(tmp_path: Path) -> None:
+def test_read_corpus_many_files_need_few_open_ones(tmp_path: Path) -> None:
     """A system may let a process have no more than 64."""
     paths = [tmp_path / f"{i}.txt" for i in range(300)]
     for path in paths:
@@ -104,7 +104,7 @@ def test_many_files_need_few_open_ones(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
-def test_standard_input_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_corpus_standard_input_twice_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(b"abc"))))
     corpus = read_corpus(STANDARD_INPUT, CorpusConfig())
     assert (text_of(corpus), corpus.name, corpus.source) == ("abc", "stdin", "standard input")
@@ -112,7 +112,7 @@ def test_standard_input_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
         read_corpus([STANDARD_INPUT, STANDARD_INPUT], CorpusConfig())
 
 
-def test_no_room_for_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_corpus_no_room_for_standard_input_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(**_: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -132,5 +132,5 @@ def test_no_room_for_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
         (["-", "b.txt", "c.txt"], "stdin-and-2-more", "standard input and 2 more files"),
     ],
 )
-def test_what_files_are_called(names: list[str], stem: str, words: str) -> None:
+def test_stem_of_and_described_name_the_files(names: list[str], stem: str, words: str) -> None:
     assert (stem_of([Path(name) for name in names]), described(names)) == (stem, words)

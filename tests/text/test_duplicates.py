@@ -48,18 +48,18 @@ def text() -> str:
 
 
 @pytest.mark.parametrize("piece", [3, 49, 1000, 10**6])
-def test_it_is_what_dictionaries_find(text: str, piece: int) -> None:
+def test_repeat_counter_matches_plain_dictionaries(text: str, piece: int) -> None:
     train = int(len(text) * 0.8)
     assert counted(text, train, piece) == plain(text, train)
     assert counted(text, train, piece).runs not in (0, 1)
 
 
 @pytest.mark.parametrize("text", ["", "\n", "abc", "a" * RUN, "a" * (RUN + 1), "a" * 21 + "\n" + "a" * 21])
-def test_short_texts(text: str) -> None:
+def test_repeat_counter_short_texts_match_plain_dictionaries(text: str) -> None:
     assert counted(text, len(text)) == plain(text, len(text))
 
 
-def test_a_text_longer_than_a_block() -> None:
+def test_repeat_counter_finds_copies_across_blocks() -> None:
     """A line, and runs, that begin in one block and end in the next."""
     rng = np.random.default_rng(1)
     half = "".join(rng.choice(list("abcdefgh"), BLOCK - 10)) + "\n"
@@ -68,7 +68,7 @@ def test_a_text_longer_than_a_block() -> None:
     assert found.runs == pytest.approx(1, abs=2 * RUN / len(half))
 
 
-def test_a_sample_of_them_gives_about_the_same() -> None:
+def test_repeat_counter_sampled_shares_are_close_to_exact() -> None:
     rng = np.random.default_rng(2)
     new = "".join(rng.choice(list("abcdefgh"), 60_000))
     text = new[:20_000] + new
@@ -79,7 +79,7 @@ def test_a_sample_of_them_gives_about_the_same() -> None:
     assert found.held_out_runs == pytest.approx(wanted.held_out_runs, abs=0.06)
 
 
-def test_what_is_met_a_million_times_takes_no_room() -> None:
+def test_hash_sketch_repeated_hash_takes_no_room() -> None:
     sketch = HashSketch(1000)
     for begin in range(0, 10_000, 500):
         sketch.add(np.full(500, 7, np.uint64), np.arange(begin, begin + 500))
