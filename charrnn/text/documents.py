@@ -1,4 +1,4 @@
-"""A text as documents, each of which begins from nothing: where they begin, and batches of them for truncated BPTT.
+"""A text as documents, each of which begins from nothing: where they begin, spans and batches of them.
 
 A document ends with the separator; the last one may end without. Before its first character stands the character that
 starts a text, as when a text is sampled, so that one is predicted too.
@@ -6,6 +6,7 @@ starts a text, as when a text is sampled, so that one is predicted too.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,6 +72,45 @@ class Documents:
         ]
         ends = _apart(np.concatenate(places), length) + length
         return np.concatenate((np.zeros(1, np.int64), ends[ends < len(ids)]))
+
+
+@dataclass(frozen=True, eq=False)
+class TextSpan:
+    """A stretch of an encoded text.
+
+    Slices are spans of the same kind. Where a text is documents, each span begins a document, even if it is cut out of
+    the middle of one.
+
+    Attributes:
+        ids: (N,) the characters; it may be memory-mapped, and a slice copies nothing.
+        documents: what separates documents, each of which a model reads from the beginning; None where the text is one.
+    """
+
+    ids: NDArray[Any]
+    documents: Documents | None = None
+
+    @classmethod
+    def of(cls, text: TextSpan | NDArray[Any] | Sequence[int]) -> TextSpan:
+        """A span as it is; ids as a span without documents."""
+        return text if isinstance(text, TextSpan) else cls(np.asarray(text))
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, part: slice) -> TextSpan:
+        """A stretch of the span.
+
+        Raises:
+            ValueError: the slice leaves characters out, or turns them round.
+        """
+        if part.step not in (None, 1):
+            raise ValueError(f"a span has a step of 1, found {part.step}")
+        return TextSpan(self.ids[part], self.documents)
+
+    @property
+    def starts(self) -> NDArray[np.int64]:
+        """(D,) where documents begin, rising from 0; the beginning alone where the text is one."""
+        return self.documents.starts(self.ids) if self.documents else np.zeros(1, np.int64)
 
 
 class DocumentStreams(Streams):

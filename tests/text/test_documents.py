@@ -1,4 +1,4 @@
-"""Where documents begin, and batches of them."""
+"""Where documents begin, spans of them, and batches of them."""
 
 import itertools
 import random
@@ -11,7 +11,7 @@ from charrnn.config import CorpusConfig
 from charrnn.errors import TextError
 from charrnn.text import documents
 from charrnn.text.batches import IGNORED, Streams
-from charrnn.text.documents import Documents, DocumentStreams, streams_of
+from charrnn.text.documents import Documents, DocumentStreams, TextSpan, streams_of
 from charrnn.text.vocabulary import Vocabulary
 
 LINE = 9
@@ -119,3 +119,43 @@ def test_document_streams_of_short_documents_have_more_rows() -> None:
     assert type(streams_of(ids, None, 8, 64)) is Streams
     with pytest.raises(TextError, match="0 characters are too few"):
         DocumentStreams(ids[:0], LINES, 8, 64)
+
+
+SHORT = np.array([1, 2, LINE, 3, LINE, 4, 5], np.uint8)
+
+
+def documents_in(span: TextSpan) -> list[list[int]]:
+    return [part.tolist() for part in np.split(span.ids, span.starts[1:])]
+
+
+def test_span_starts_are_those_of_its_documents() -> None:
+    assert documents_in(TextSpan(SHORT, LINES)) == [[1, 2, LINE], [3, LINE], [4, 5]]
+    assert documents_in(TextSpan(SHORT)) == [SHORT.tolist()]
+
+
+def test_span_slice_keeps_its_documents_and_begins_one() -> None:
+    span = TextSpan(SHORT, LINES)
+    assert span[1:].documents is span.documents
+    assert documents_in(span[1:]) == [[2, LINE], [3, LINE], [4, 5]]
+    assert documents_in(span[:4]) == [[1, 2, LINE], [3]]
+    assert documents_in(span[1:][2:4]) == [[3, LINE]]
+    assert len(span[2:5]) == 3
+
+
+def test_span_slice_is_a_view() -> None:
+    span = TextSpan(SHORT, LINES)
+    assert np.shares_memory(span[2:5].ids, SHORT)
+
+
+def test_span_slice_with_a_step_raises() -> None:
+    for part in (slice(None, None, -1), slice(0, 6, 2)):
+        with pytest.raises(ValueError, match="a span has a step of 1"):
+            TextSpan(SHORT)[part]
+    assert len(TextSpan(SHORT)[0:7:1]) == 7
+
+
+def test_span_of_ids_has_no_documents() -> None:
+    span = TextSpan(SHORT, LINES)
+    assert TextSpan.of(span) is span
+    assert TextSpan.of([1, 2]).documents is None
+    assert TextSpan.of([1, 2]).ids.tolist() == [1, 2]
