@@ -18,7 +18,7 @@ from torch import Tensor
 from charrnn.errors import TextError
 
 IGNORED = -100
-"""A target that is none, as PyTorch's cross entropy has it."""
+"""The target of a place without one, as in PyTorch's cross entropy."""
 
 
 class Streams:
@@ -55,7 +55,7 @@ class Streams:
         return f"{self.batch_size} streams of {self.seq_length} characters a step"
 
     def slice(self, rows: slice) -> Streams:
-        """Some of the streams, which read on as they do here."""
+        """Some of the streams, with the rows that they have among all."""
         part = copy.copy(self)
         part.starts = self.starts[rows]
         part.batch_size = len(part.starts)
@@ -73,7 +73,7 @@ class Streams:
         return rows[:, :-1], rows[:, 1:]
 
     def begins(self, step: int) -> Tensor | None:
-        """(B,) bool: the rows of a batch in which something begins that no state comes before; None: there are none."""
+        """(B,) bool: the rows of a batch that begin with a fresh state; None if no row does."""
         return None
 
     def characters(self, step: int) -> int:

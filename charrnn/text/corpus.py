@@ -125,8 +125,8 @@ def read_corpus(
     r"""Read and encode a text.
 
     A byte-order mark is left out and line ends become \n, as in any text that Python reads; with `config.bytes`
-    nothing is changed. Normal forms and lower case are as `config` says; the unknown symbol stands for what is not in a
-    vocabulary that has one, so for characters that are too rare. What gzip, bzip2 or xz have packed is unpacked.
+    nothing is changed. Normal forms and lower case are as `config` says; the unknown symbol replaces what a vocabulary
+    that has one lacks, so characters that are too rare. What gzip, bzip2 or xz have packed is unpacked.
     Several files are one text, in their order; after a file that does not end with a line end there is one, but for the
     last file and for bytes.
 

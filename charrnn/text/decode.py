@@ -1,4 +1,4 @@
-"""Files as pieces of code points, or of bytes; and what is no text. Knows nothing of ids."""
+"""Files as pieces of code points, or of bytes; refuses files that are not text. Knows nothing of ids."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ NON_TEXT_SIGNATURES = (
 class TextReader:
     """One pass over files, as arrays of code points (or bytes); afterwards it knows the SHA-256 of all bytes.
 
-    They are one text: between two files stands `separator_between_files(config)`, unless the one before ends with it.
+    They are one text: `separator_between_files(config)` is put after each but the last, unless it ends with it.
 
     Iterating raises TextError where a file does not decode, is known to be no text, cannot be read, or does not end
     where it should.
@@ -47,7 +47,7 @@ class TextReader:
     Args:
         sources: the files.
         config: how they are encoded.
-        done: told the bytes read.
+        done: called with the bytes read.
     """
 
     def __init__(self, sources: Sequence[TextSource], config: CorpusConfig, done: Callable[[int], None]) -> None:
@@ -60,7 +60,7 @@ class TextReader:
     def sha256(self) -> str:
         """Of the bytes read, in hexadecimal: unpacked, one file after the other.
 
-        After a file whose last byte is no line end there is one, so it does not depend on how the text is read.
+        A line end is added after a file without one, so it does not depend on how the text is read.
         """
         return self.digest.hexdigest()
 
@@ -110,8 +110,8 @@ class TextReader:
                 except UnicodeError as error:
                     raise self._undecodable(source, error, end) from None
                 yield points
-                found = decoder.newlines
-                self.line_ends.update((found,) if isinstance(found, str) else found or ())
+                ends = decoder.newlines
+                self.line_ends.update((ends,) if isinstance(ends, str) else ends or ())
             offset = end
         if last != b"\n" and source is not self.sources[-1]:
             self.digest.update(b"\n")
@@ -135,14 +135,14 @@ class TextReader:
 
 
 def separator_between_files(config: CorpusConfig) -> str:
-    """What stands between two files: the separator of documents, or else a line end, but nothing between bytes."""
+    """The text between two files: the separator of documents, or else a line end, but nothing between bytes."""
     return separator_of(config) or ("" if config.bytes else "\n")
 
 
 def decoding(config: CorpusConfig, encoding: str | None = None) -> tuple[str, str]:
-    """How to decode a prime or a source for a model: the encoding, and what to do with bytes that are none of its text.
+    """How to decode a prime or a source for a model: the encoding, and how to treat bytes that do not decode.
 
-    Of UTF-8 they stay, as surrogate escapes: a model of bytes knows them.
+    In UTF-8 they become surrogate escapes: a model of bytes knows them.
 
     Args:
         config: of the text that the model was trained on.
@@ -151,9 +151,9 @@ def decoding(config: CorpusConfig, encoding: str | None = None) -> tuple[str, st
     Raises:
         UsageError: there is no such encoding.
     """
-    found = "utf-8" if config.bytes else encoding or config.encoding
-    check_encoding(found)
-    return found, "surrogateescape" if codecs.lookup(found).name == "utf-8" else "strict"
+    chosen = "utf-8" if config.bytes else encoding or config.encoding
+    check_encoding(chosen)
+    return chosen, "surrogateescape" if codecs.lookup(chosen).name == "utf-8" else "strict"
 
 
 def check_encoding(encoding: str) -> None:

@@ -1,7 +1,7 @@
-"""A text as documents, each of which begins from nothing: where they begin, spans and batches of them.
+"""A text as documents, each of which is read with a fresh state: where they begin, spans and batches of them.
 
-A document ends with the separator; the last one may end without. Before its first character stands the character that
-starts a text, as when a text is sampled, so that one is predicted too.
+A document ends with the separator; the last one may end without. Its first character is predicted too: from the
+character that starts a text, as when a text is sampled.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PADDING_SAMPLES = 50
 
 @dataclass(frozen=True)
 class Documents:
-    """What tells documents apart.
+    """How documents are separated.
 
     Attributes:
         separator: the ids that each ends with, one at least.
@@ -43,7 +43,7 @@ class Documents:
 
     @classmethod
     def of(cls, config: CorpusConfig, vocabulary: Vocabulary) -> Documents | None:
-        """Those of a configuration; None where a text is not read as documents.
+        """The separation that a configuration asks for; None where a text is not read as documents.
 
         A separator with a character that the vocabulary lacks ends nothing: the text is one document.
         """
@@ -83,7 +83,7 @@ class TextSpan:
 
     Attributes:
         ids: (N,) the characters; it may be memory-mapped, and a slice copies nothing.
-        documents: what separates documents, each of which a model reads from the beginning; None where the text is one.
+        documents: how documents are separated, if a model reads each with a fresh state; None where the text is one.
     """
 
     ids: NDArray[Any]
@@ -118,18 +118,18 @@ class DocumentStreams(Streams):
 
     A document of L characters is ⌈L / T⌉ windows, the last one perhaps shorter. All windows, in their order, are a
     ring, which is cut into B runs. A batch is as long as its longest window; where others have no characters any more,
-    inputs are whatever they are, and targets are IGNORED.
+    inputs are arbitrary, and targets are IGNORED.
 
     Args:
         ids: (N,) the text.
-        documents: what tells them apart.
+        documents: how they are separated.
         batch_size: B, raised where windows are short, so that a step has about as many characters as in a text without
             documents; shrunk where there are fewer windows.
         seq_length: T, shrunk to the longest document.
-        is_fixed: whether all batches are as long as the longest window there is, as steps that are recorded need it.
+        is_fixed: whether all batches are as long as the longest window, as CUDA graphs need it.
 
     Raises:
-        TextError: there is no character, or none that separates documents.
+        TextError: the text is empty.
     """
 
     def __init__(
@@ -217,7 +217,7 @@ def streams_of(
 
 
 def _places(piece: NDArray[Any], separator: tuple[int, ...]) -> NDArray[np.int64]:
-    """Where in a piece the separator is."""
+    """The places of the separator in a piece."""
     count = len(piece) - len(separator) + 1
     if count < 1 or separator[0] < 0:
         return np.zeros(0, np.int64)
@@ -228,7 +228,7 @@ def _places(piece: NDArray[Any], separator: tuple[int, ...]) -> NDArray[np.int64
 
 
 def _apart(places: NDArray[np.int64], length: int) -> NDArray[np.int64]:
-    """Those of rising places that do not overlap the one before that counts."""
+    """Rising places without those that overlap the last one kept."""
     if len(places) < 2 or np.diff(places).min() >= length:
         return places
     kept, end = [], -1

@@ -12,7 +12,7 @@ from typing import Literal, cast
 from charrnn.config import CorpusConfig
 
 MAX_WAITING = 1 << 16
-"""The most characters that wait. A longer run without such a place is no text, and is cut."""
+"""The most characters that wait. A longer run without such a place is not text, and is cut."""
 SEARCHED = 1000
 """The characters at the end of a piece without white space that are searched for another place."""
 
@@ -36,7 +36,7 @@ def prepared(text: str, config: CorpusConfig) -> str:
 
 
 def separator_of(config: CorpusConfig) -> str:
-    """The separator of documents as it stands in a text that is read so; empty if there is none."""
+    """The separator of documents in the form of a text that is read so; empty without one."""
     separator = config.document_separator or ""
     return separator if config.bytes else prepared(separator.replace("\r\n", "\n").replace("\r", "\n"), config)
 
@@ -84,7 +84,7 @@ def _place_to_cut(text: str, lower: bool) -> int:
 
 
 def _begins_anew(character: str) -> bool:
-    """Whether no character before it can become one with it: it is no mark, and no later part of a Korean syllable."""
+    """Whether a character never joins the one before it: it is neither a mark nor a later part of a Korean syllable."""
     first = unicodedata.normalize("NFKD", character)[0]
     is_part = "\u1160" <= first <= "\u11ff" or "\U00016d40" <= first <= "\U00016d7f"
     return unicodedata.category(first)[0] != "M" and not is_part

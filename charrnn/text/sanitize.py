@@ -1,4 +1,4 @@
-"""Text that cannot do anything to what shows it: control and format characters as their codes."""
+"""Text that is safe to show: control and format characters are escaped."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import unicodedata
 
 
 def visible(text: str, line_end: str = "\n") -> str:
-    r"""Text in which what is no plain character is written as its code.
+    r"""Escape the control and format characters of a text.
 
-    Tabs stay: all they do is to leave room. A carriage return, after which a line is written over, does not.
+    Tabs are kept: they only leave room. A carriage return is escaped: text after it would overwrite the line.
 
     Args:
         text: any text, also with the surrogate escapes of a vocabulary of bytes.
@@ -34,5 +34,5 @@ def _visible_character(character: str, line_end: str) -> str:
         return character
     point = ord(character)
     if 0xDC80 <= point <= 0xDCFF:
-        return f"\\x{point - 0xDC00:02x}"  # a surrogate escape: a byte that is no UTF-8
+        return f"\\x{point - 0xDC00:02x}"  # a surrogate escape: a byte that is not UTF-8
     return f"\\x{point:02x}" if point < 0x100 else f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"

@@ -31,7 +31,7 @@ except ImportError:
 CHUNK_SIZE = 1 << 18
 """The bytes read at a time: few, for a piece of plain ASCII is read faster than one with other characters in it."""
 STANDARD_INPUT = Path("-")
-"""The path that means it. A file of that name has a folder before it: `./-` on the command line, absolute here."""
+"""The path that means standard input. A file of that name is `./-` on the command line, and an absolute path here."""
 MAX_OPEN_FILES = 100
 """The files that stay open between two readings, so that they stay what they are; a process may have 1,024."""
 MAX_XZ_MEMORY = 1 << 28
@@ -52,10 +52,10 @@ NO_ROOM = (
 
 @contextmanager
 def open_text_file(path: Path) -> Iterator[BinaryIO]:
-    """A file that may be a text. What is none, such as a device or a pipe, is not even opened.
+    """Open a file that may be a text; a device or a pipe is not even opened.
 
     Raises:
-        TextError: it is no file, or cannot be read.
+        TextError: it is not a regular file, or cannot be read.
     """
     try:
         mode = path.stat().st_mode
@@ -161,7 +161,7 @@ def sources_of(paths: Sequence[Path], progress: Callable[[int], None]) -> Iterat
         progress: called with the bytes of standard input that were read.
 
     Raises:
-        TextError: one of them is no file, or cannot be read.
+        TextError: one of them is not a regular file, or cannot be read.
         UsageError: standard input is there twice.
     """
     if list(paths).count(STANDARD_INPUT) > 1:
@@ -220,9 +220,9 @@ class _Exact:
         file.seek(0)
 
     def beginning(self) -> bytes:
-        found = self.file.read(BEGINNING)
+        raw = self.file.read(BEGINNING)
         self.file.seek(0)
-        return found
+        return raw
 
     def read(self, number: int = -1) -> bytes:
         left = self.size - self.done

@@ -1,6 +1,6 @@
-"""Characters, or bytes, and the ids that stand for them; knows nothing of files.
+"""Characters, or bytes, and their ids; knows nothing of files.
 
-In a vocabulary of bytes, text is still `str`: bytes that are no UTF-8 stand in it as surrogate escapes, so that
+In a vocabulary of bytes, text is still `str`: bytes that are not UTF-8 are surrogate escapes in it, so that
 writing it with `errors="surrogateescape"` gives the very bytes back.
 """
 
@@ -32,7 +32,7 @@ class Vocabulary:
 
     Args:
         characters: one `str` of length 1 each, all different; None for the 256 bytes.
-        unknown: the one among them that stands for all others, if there is one.
+        unknown: the one among them that replaces all others (the unknown symbol); None without one.
 
     Raises:
         ValueError: that one is not among them.
@@ -70,7 +70,7 @@ class Vocabulary:
 
     @property
     def start(self) -> int:
-        """The id that stands before a text that begins from nothing: a newline, where there is one."""
+        """The id that is read before the first character of a text: a newline, where there is one."""
         return ord("\n") if self.is_bytes else self._ids.get("\n", 0)
 
     @property
@@ -80,11 +80,11 @@ class Vocabulary:
 
     @property
     def never(self) -> tuple[int, ...]:
-        """The ids that a model must not write: that of the unknown symbol, which is no character of a text."""
+        """The ids that are never sampled: that of the unknown symbol, which is not a character of a text."""
         return () if self.unknown is None else (self.unknown,)
 
     def writes(self, character: str) -> bool:
-        """Whether a model of it can write a character."""
+        """Whether a model with this vocabulary can generate a character."""
         return self.is_bytes or (character in self._ids and character != self.unknown_character)
 
     def encode(self, text: str, unknown: str = "error") -> NDArray[np.int64]:
@@ -92,9 +92,9 @@ class Vocabulary:
 
         Args:
             text: any text.
-            unknown: for characters that are not in the vocabulary. `error` raises, `skip` leaves them out,
-                `replace` puts a space for them (or, where there is none, the character that starts a text). Where there
-                is an unknown symbol, it stands for them, unless they are left out.
+            unknown: for characters that are not in the vocabulary. `error` raises, `skip` leaves them out, `replace`
+                puts a space for them (or, without one, the character that starts a text). In a vocabulary with an
+                unknown symbol, that replaces them, unless they are left out.
 
         Raises:
             TextError: a character is unknown; the message names the first, its place, and how many there are.
@@ -112,7 +112,7 @@ class Vocabulary:
         return ids[ids >= 0]
 
     def known_form(self, text: str) -> Literal["NFC", "NFD"] | None:
-        """The normal form in which all characters of a text are known; None if they are as they stand, or in neither.
+        """The normal form in which all characters of a text are known; None if they are known already, or in neither.
 
         In both it is the same text (UAX #15): an accent is a character of its own, or a part of its letter.
         """

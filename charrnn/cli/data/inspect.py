@@ -58,8 +58,8 @@ def inspect(
         show_description(text, warnings)
     estimate = _estimate(text, device) if advice and text.parts else None
     if as_json:
-        found = {"findings": [warning._asdict() for warning in warnings]}
-        print_json({**text.as_json(), **found, "advice": estimate.as_json() if estimate else None})
+        findings = [warning._asdict() for warning in warnings]
+        print_json({**text.as_json(), "findings": findings, "advice": estimate.as_json() if estimate else None})
     elif estimate:
         show_advice(text, estimate)
 

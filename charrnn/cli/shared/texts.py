@@ -1,4 +1,4 @@
-"""From the names of a text on the command line to the text: files here or in data/, known ones, standard input."""
+"""From the names of texts on the command line to the texts: files here or in data/, known texts, standard input."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def looks_like_checkpoint(path: Path) -> bool:
 
 
 def fetch_known(text: KnownText) -> Path:
-    """Fetch a known text into data/, with a bar, and say so."""
+    """Fetch a known text into data/, with a progress bar."""
     path = DATA_FOLDER / text.file_name
     say(f"fetching {text.name} ({text.source}) into {path}")
     with bar(None, text.name, "B") as shown:
@@ -150,7 +150,7 @@ def fetch_known(text: KnownText) -> Path:
 def read(
     path: Path | Sequence[Path], config: CorpusConfig, vocabulary: Vocabulary | None = None, grow: bool = False
 ) -> Corpus:
-    """Read a text, with a bar."""
+    """Read a text, with a progress bar."""
     paths = (path,) if isinstance(path, Path) else path
     if STANDARD_INPUT in paths and sys.stdin.isatty():
         say("reading standard input; Ctrl-D ends it")
@@ -196,8 +196,7 @@ def read_fitted_on(model: Checkpoint, name: str | None = None) -> Corpus:
 
     Args:
         model: the model.
-        name: where the text is, a file or a pattern; if not said, as it was named when the model was fitted, or in
-            data/.
+        name: a file or a pattern; by default the names that it had when the model was fitted, here or in data/.
 
     Raises:
         TextError: there is no such file, or it is not that text; or it was standard input.
@@ -219,13 +218,13 @@ def read_fitted_on(model: Checkpoint, name: str | None = None) -> Corpus:
 
 
 class Fitted:
-    """The texts that models were fitted on, if they are here: nothing is fetched, and each is read once."""
+    """The texts that models were fitted on, if they are on this machine: nothing is fetched, each is read once."""
 
     def __init__(self) -> None:
         self._read: dict[Path, Corpus | None] = {}
 
     def on(self, model: Checkpoint) -> Corpus | None:
-        """The text that a model was fitted on; None if it is not here any more, or very long."""
+        """The text that a model was fitted on; None if it is gone, or very long."""
         if model.path not in self._read:
             self._read[model.path] = self._of(model)
         return self._read[model.path]

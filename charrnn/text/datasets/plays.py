@@ -1,6 +1,6 @@
 """Plays written in Markdown → the form of char-rnn's Tiny Shakespeare.
 
-A speech is its speaker's name and a colon on a line, then its lines as they stand; a blank line
+A speech is its speaker's name and a colon on a line, then its lines, unchanged; a blank line
 separates it from the next. Titles, acts, scenes and stage directions are left out:
 
     ROMEO:

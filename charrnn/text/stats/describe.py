@@ -41,12 +41,12 @@ class Description:
         sha256: of them, unpacked.
         config: how it was read and would be split.
         characters: how many, line ends counted once.
-        counts: of each different character, the commonest first; of bytes, those that are no ASCII as surrogate
+        counts: of each different character, the commonest first; of bytes, those that are not ASCII as surrogate
             escapes.
         line_ends: how lines end in the file: LF, CR LF, CR; they are all read as one newline, but for bytes.
-        lines: their lengths and what stands at their ends.
+        lines: their lengths, white space at their ends, and separators.
         forms: Unicode's normal forms; None for bytes.
-        repeats: what stands in it more than once.
+        repeats: how much of it occurs more than once.
         guess: the encoding that was found, with the reason; None if the encoding was given.
     """
 
@@ -93,7 +93,7 @@ class Description:
 
     @property
     def odd(self) -> dict[str, int]:
-        """Characters that show nothing, or are none: control and format characters, private and unassigned ones."""
+        """Control, format, private and unassigned characters."""
         return {
             character: count
             for character, count in self.counts.items()
@@ -165,20 +165,21 @@ def describe(
     check_encoding(config.encoding)
     update = progress or (lambda done, total: None)
     with sources_of(paths, lambda done: update(done, 0)) as sources:
-        size, found = sum(source.size for source in sources), None
+        size, guessed = sum(source.size for source in sources), None
         if guess and not config.bytes:
-            found = _guess(sources, lambda done: update(done, size))
-            config = replace(config, encoding=found.encoding) if found.encoding else replace(config, bytes=True)
-        return _describe(TextReader(sources, config, lambda done: update(done, size)), size, found)
+            guessed = _guess(sources, lambda done: update(done, size))
+            known = guessed.encoding
+            config = replace(config, encoding=known) if known else replace(config, bytes=True)
+        return _describe(TextReader(sources, config, lambda done: update(done, size)), size, guessed)
 
 
 def _guess(sources: Sequence[TextSource], progress: Callable[[int], None]) -> Guess:
     """The encoding of files, which are read alike: that of the first that is not UTF-8, if there is one."""
     guesses = (guess_encoding(source.pieces(progress), source.name) for source in sources)
-    found = next(guesses)
-    while found.encoding == "utf-8" and (following := next(guesses, None)):
-        found = following
-    return found
+    for guess in guesses:
+        if guess.encoding != "utf-8":
+            break
+    return guess
 
 
 def _describe(reading: TextReader, size: int, guess: Guess | None) -> Description:

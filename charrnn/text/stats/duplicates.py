@@ -1,4 +1,4 @@
-"""What stands in a text more than once, found while it is read in pieces, in memory that does not grow with it.
+"""What a text repeats, found while it is read in pieces, in memory that does not grow with it.
 
 Of each run of 50 characters, and each line, a hash is kept: a sum of the characters' numbers times powers of an odd
 number, modulo 2^64 (Karp and Rabin 1987), so that the hash of any run is a difference of two sums. Where there are too
@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 RUN = 50
-"""Characters of a run. Prose repeats so many in a row only where it quotes, or was copied."""
+"""The characters of a run. Prose repeats so many in a row only where it quotes, or was copied."""
 LONG_LINE = 20
-"""Characters; shorter lines, such as the names of speakers, are expected to stand in a text many times."""
+"""The length of a line from which repeats count: shorter ones, such as names of speakers, are expected to repeat."""
 CAPACITY = 5 << 18
 """The number of different runs, and of lines, that are kept: 42 MB; more than there are in Tiny Shakespeare."""
 BLOCK = 1 << 16
-"""Characters that are handled at a time: their sums stay in the processor's cache."""
+"""The characters that are handled at a time: their sums stay in the processor's cache."""
 MULTIPLIER = 0x9E3779B97F4A7C15
 """Odd: 2^64 divided by the golden ratio."""
 WHOLE = 1 << 64
@@ -32,12 +32,12 @@ Hashes = NDArray[np.uint64]
 
 @dataclass(frozen=True)
 class Repeats:
-    """How much of a text stands in it more than once. Shares are from 0 to 1, None where there is nothing to share.
+    """How much of a text is repeated. Shares are from 0 to 1, None where there is nothing to share.
 
     Attributes:
-        runs: the share of the runs of RUN characters, one from each place on, that stand elsewhere in the text too.
+        runs: the share of the runs of RUN characters, one from each place on, that occur elsewhere in the text too.
         lines: the share of the lines of more than LONG_LINE characters that do.
-        held_out_runs: of the different runs that are in the held-out part, the share that are in the training part too.
+        held_out_runs: the share of the different runs of the held-out part that occur in the training part too.
         held_out_lines: the same of lines.
         sampled: the share of the runs, as they differ, that these were estimated from; 1 if from all.
     """
@@ -147,7 +147,7 @@ class HashSketch:
         while np.count_nonzero(kept <= np.uint64(self.limit)) > self.capacity:
             self.limit >>= 1
         wanted = kept <= np.uint64(self.limit)
-        # Stable, so what was met earlier stands earlier.
+        # Stable, so earlier places stay in front.
         self._kept = (
             kept[wanted], added[wanted], firsts[order[starts]][wanted], lasts[order[ends]][wanted],
         )  # fmt: skip

@@ -58,10 +58,10 @@ class Guess:
 
 
 def guess_encoding(pieces: Iterator[bytes], name: str) -> Guess:
-    """Read a file as UTF-8; guess where it is none.
+    """Read a file as UTF-8; guess its encoding if it is not.
 
     Args:
-        pieces: its bytes, read to the end, or little more than to where they are no UTF-8.
+        pieces: its bytes, read to the end, or a little past the first byte that is not UTF-8.
         name: its name.
 
     Raises:
@@ -81,7 +81,7 @@ def guess_encoding(pieces: Iterator[bytes], name: str) -> Guess:
             if not (raw.isascii() and decoder.getstate() == (b"", 0)):
                 decoder.decode(raw)
         except UnicodeDecodeError as error:
-            # What was left of the piece before stands at the beginning of what the error has.
+            # The error's object begins with what was left of the piece before.
             at = offset + len(raw) - len(error.object) + error.start
             around = last + raw + next(pieces, b"")
             return _guess_from(around, at - offset + len(last), at)
@@ -113,7 +113,7 @@ def _wide(raw: bytes) -> Guess | None:
 
 
 def _guess_from(around: bytes, place: int, at: int) -> Guess:
-    """Guess from what stands around the first byte that is no UTF-8, at a place of that, and of the file."""
+    """Guess from the bytes around the first one that is not UTF-8: its place among them, and in the file."""
     begin = max(0, place - SAMPLE_SIZE // 4)
     raw = around[begin : begin + SAMPLE_SIZE]
     if at > place - begin and b"\n" in raw[: place - begin]:  # at a line's beginning no character is cut through
@@ -132,7 +132,7 @@ def _guess_from(around: bytes, place: int, at: int) -> Guess:
 
 
 def _decoded(raw: bytes, encoding: str) -> str | None:
-    """What bytes are in an encoding, a character that is cut off at the end left out; None if they are no text."""
+    """Bytes decoded, without a character that is cut off at the end; None if they do not decode."""
     try:
         return codecs.getincrementaldecoder(encoding)().decode(raw)
     except UnicodeError:
@@ -156,19 +156,19 @@ def _score_single(text: str) -> float:
 
 def _score_at(text: str, i: int) -> float:
     """1 if a character fits its neighbours, -1 if it does not."""
-    here, before, after = text[i], text[i - 1 : i], text[i + 1 : i + 2]
-    if unicodedata.category(here) == "Mn":
+    char, before, after = text[i], text[i - 1 : i], text[i + 1 : i + 2]
+    if unicodedata.category(char) == "Mn":
         return 1.0 if before.isalpha() or unicodedata.category(before or " ") == "Mn" else -1.0
-    if not here.isalpha():
-        between = not (before.isalpha() and after.isalpha()) or here in "’·"
-        return 1.0 if here in SIGNS and between else 0.0 if here == "\xa0" else -1.0
-    alphabet = _alphabet(here)
+    if not char.isalpha():
+        between = not (before.isalpha() and after.isalpha()) or char in "’·"
+        return 1.0 if char in SIGNS and between else 0.0 if char == "\xa0" else -1.0
+    alphabet = _alphabet(char)
     for neighbour in (before, after):
         if neighbour.isalpha() and _alphabet(neighbour) != alphabet:
             return -1.0
-    if before.isalpha() and before.islower() and here.isupper():
+    if before.isalpha() and before.islower() and char.isupper():
         return -1.0
-    if here in "ªº":
+    if char in "ªº":
         return -1.0
     # In languages with Latin letters few words have two accents side by side.
     return 0.0 if alphabet == "LATIN" and before > "\x7f" and before.isalpha() else 1.0

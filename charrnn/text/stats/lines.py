@@ -1,4 +1,4 @@
-"""The lines of a text, counted while it is read in pieces: how long they are, and what stands at their ends."""
+"""The lines of a text, counted while it is read in pieces: their lengths, white space at their ends, and separators."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 NEWLINE, TAB, SPACE = ord("\n"), ord("\t"), ord(" ")
 SEPARATORS = ("<|endoftext|>", "<|endofdocument|>", "</s>", "<eos>", "<EOS>", "%")
-"""Lines that stand between documents, by habit; others are lines of one of SIGNS, such as ----."""
+"""Lines that commonly separate documents; so do lines of one of SIGNS, such as ----."""
 SIGNS = "-=*_~+"
 MAX_SEPARATOR_LENGTH, MIN_SIGNS = 80, 3
 """The longest line, and the fewest signs in it, that is taken for a separator."""
@@ -25,13 +25,13 @@ class Lines:
     """The lines of a text. Lengths are in characters, the line end not counted.
 
     Attributes:
-        number: how many; what stands after the last line end is a line, if it is anything.
+        number: how many; text after the last line end is a line too.
         blank: how many hold nothing but white space.
         trailing_space: how many end with spaces or tabs.
         median_length: half are this long or shorter.
         length_90: nine of ten are this long or shorter.
         longest: the length of the longest.
-        separators: lines that may stand between documents, and how often; the ten commonest.
+        separators: lines that may separate documents, and their counts; the ten commonest.
     """
 
     number: int

@@ -1,4 +1,4 @@
-"""Which of Unicode's normal forms a text is in, found while it is read in pieces; what NFC would change.
+"""Which of Unicode's normal forms a text is in, found while it is read in pieces; and what NFC would change.
 
 A letter with an accent may be one character or two (UAX #15). NFC has one where there is one, NFD has two; a text with
 both has two spellings of the same word, and a vocabulary with both.
@@ -53,7 +53,7 @@ class FormCounter:
             self._carried = piece[-1:].astype(np.uint32)  # an accent may follow
             return
         text = np.concatenate((self._carried, piece))
-        # No character of ASCII is joined to what stands before it.
+        # No character of ASCII is joined to the character before it.
         cut = int(np.flatnonzero(np.append(True, text < 128))[-1]) - 1
         if cut <= 0:
             cut = len(text) if len(text) > MAX_CARRIED else 0
