@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 from program import TEXT, Charrnn
 
+from charrnn.cli.shared.texts import refuse_encoding
+from charrnn.errors import UsageError
+
 
 def test_text_name_is_looked_up_here_then_in_data(charrnn: Charrnn, folder: Path) -> None:
     data = folder / "data"
@@ -81,3 +84,9 @@ def test_text_with_an_odd_name_is_read_and_shown_safely(charrnn: Charrnn, folder
     assert result.status == 0
     assert "\x1b[31m" not in result.err
     assert charrnn("sample", "--length", 3).status == 0
+
+
+def test_refuse_encoding_given_names_what_it_applies_to() -> None:
+    refuse_encoding(None, "--prime-file")
+    with pytest.raises(UsageError, match="--encoding latin-1: applies only to --prime-file; remove it"):
+        refuse_encoding("latin-1", "--prime-file")
