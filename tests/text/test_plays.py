@@ -1,6 +1,6 @@
 """Markdown of a play → speeches; each rule on a few lines written for it."""
 
-from charrnn.text.datasets.plays import play_text, speeches
+from charrnn.text.datasets.shakespeare import play_text, speeches
 
 PLAY = r"""# Romeo and Juliet
 
