@@ -58,7 +58,6 @@ class _Matrix(ctypes.Structure):
         ("gates", ctypes.c_int),
         ("nr", ctypes.c_int),
         ("half", ctypes.c_int),
-        ("bytes", ctypes.c_int),
     )
 
 
@@ -101,7 +100,6 @@ class PackedNetwork:
         layers: from the first to the last.
         head: (V, H).
         head_bias: (V,).
-        is_rounded: whether the layers' matrices are of 8 bits; tables, head, sums and states are not.
 
     Attributes:
         vocab_size: V.
@@ -121,7 +119,6 @@ class PackedNetwork:
         layers: Sequence[Layer],
         head: Tensor,
         head_bias: Tensor,
-        is_rounded: bool = False,
     ) -> None:
         self.compiled = compiled
         self.vocab_size, self.hidden_size = head.shape
@@ -143,7 +140,7 @@ class PackedNetwork:
             nr = 2 if self.gates == 1 else self.gates
             to.D, to.residual = layer.input.shape[1], layer.residual
             for matrix in (to.recurrent, to.input):
-                matrix.N, matrix.gates, matrix.nr, matrix.bytes = self.hidden_size, self.gates, nr, is_rounded
+                matrix.N, matrix.gates, matrix.nr = self.hidden_size, self.gates, nr
             if layer.recurrent is not None:
                 to_pack.append((to.recurrent, layer.recurrent))
             if number == 0 and table is not None:
@@ -234,7 +231,7 @@ class Step:
         self.network, self.states = network, states
         self._tokens = np.zeros(batch_size, np.int64)
         self._logits = np.empty((batch_size, network.vocab_size), np.float32)
-        sizes = (network.width, network.width, network.gates * network.hidden_size, network.width // 4 + 3)
+        sizes = (network.width, network.width, network.gates * network.hidden_size)
         self._work = [np.empty((batch_size, size), np.float32) for size in sizes]
         self._pointers = (ctypes.c_void_p * len(states))(*(state.ctypes.data for state in states))
         arrays = (array.ctypes.data_as(ctypes.c_void_p) for array in (*self._work, self._logits))

@@ -22,20 +22,17 @@ if TYPE_CHECKING:
     from charrnn.models.language_model import State
     from charrnn.models.rnn.model import RecurrentModel
 
-_packed: weakref.WeakKeyDictionary[RecurrentModel, dict[bool, tuple[list[Tensor], PackedNetwork]]] = (
-    weakref.WeakKeyDictionary()
-)
+_packed: weakref.WeakKeyDictionary[RecurrentModel, tuple[list[Tensor], PackedNetwork]] = weakref.WeakKeyDictionary()
 """What was packed, and copies of the weights that it was packed from."""
 
 
-def packed(model: RecurrentModel, is_rounded: bool = False) -> PackedNetwork | None:
+def packed(model: RecurrentModel) -> PackedNetwork | None:
     """The network in C, if there is a compiler, and if C does what the model does now.
 
     That is: single precision, on a CPU, no gradients, no dropout.
 
     Args:
         model: the network.
-        is_rounded: whether to round the matrices of its layers to 8 bits.
     """
     weight = model.head.weight
     if weight.device.type != "cpu" or weight.dtype != torch.float32 or torch.is_autocast_enabled("cpu"):
@@ -43,8 +40,8 @@ def packed(model: RecurrentModel, is_rounded: bool = False) -> PackedNetwork | N
     compiled = None if model.training and model.config.dropout else library()
     if compiled is None:
         return None
-    known = _packed.setdefault(model, {})
-    if is_rounded not in known or not _are_equal(model, known[is_rounded][0]):
+    known = _packed.get(model)
+    if known is None or not _are_equal(model, known[0]):
         layers, width = [], model.embedding.embedding_dim
         for cell in model.cells:
             assert isinstance(cell, Cell)
@@ -53,11 +50,9 @@ def packed(model: RecurrentModel, is_rounded: bool = False) -> PackedNetwork | N
         head, size = model.head, model.state_sizes[0]
         with torch.no_grad():
             embedding = model.embedding.weight
-            found = PackedNetwork(
-                compiled, model.config.cell, size, embedding, layers, head.weight, head.bias, is_rounded
-            )
-        known[is_rounded] = [weight.detach().clone() for weight in model.parameters()], found
-    return known[is_rounded][1]
+            network = PackedNetwork(compiled, model.config.cell, size, embedding, layers, head.weight, head.bias)
+        known = _packed[model] = [weight.detach().clone() for weight in model.parameters()], network
+    return known[1]
 
 
 def _are_equal(model: RecurrentModel, copies: list[Tensor]) -> bool:
