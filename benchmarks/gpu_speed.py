@@ -18,7 +18,7 @@ from training import RATE, VOCAB_SIZE, Peer
 from charrnn import ModelConfig, RecurrentModel, TrainingConfig
 from charrnn.models.kernels.gated_scan import gated_scan
 from charrnn.models.rnn.cells import MinGRU
-from charrnn.models.rnn.cuda_graph import AHEAD, UNRECORDED, RecordedStepper
+from charrnn.models.rnn.cuda_graph import AHEAD, UNRECORDED, CudaGraphStepper
 from charrnn.models.stepper import Logits, TemperedDraw, Tokens
 from charrnn.training.budget.auto_config import weights_of
 from charrnn.training.optim.optimizer import Updates
@@ -240,7 +240,7 @@ def sampling(device: torch.device, quick: bool) -> Iterator[Row]:
             torch.set_float32_matmul_precision(products)
             torch.manual_seed(0)
             config = ModelConfig(num_layers=1 if quick else 3, hidden_size=8 if quick else 512)
-            stepper = RecordedStepper(RecurrentModel(config, VOCAB_SIZE).to(device).eval(), None, count)
+            stepper = CudaGraphStepper(RecurrentModel(config, VOCAB_SIZE).to(device).eval(), None, count)
             draw, tokens, length = Numbers(count), np.zeros(count, np.int64), 2 * AHEAD if quick else 64 * AHEAD
             for _ in range(UNRECORDED + 2 * AHEAD):
                 tokens = stepper.draw_next(tokens, draw)

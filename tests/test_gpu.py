@@ -18,9 +18,10 @@ from charrnn.models.kernels.gated_scan import gated_scan
 from charrnn.models.kernels.gpu_features import is_allowed
 from charrnn.models.kernels.scan import _triton, scan
 from charrnn.models.rnn import cuda_graph as recorded
-from charrnn.models.rnn.cuda_graph import RecordedStepper
+from charrnn.models.rnn.cuda_graph import CudaGraphStepper
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.models.stepper import PlainStepper, stepper
+from charrnn.models.stepper import PlainStepper
+from charrnn.models.steppers import stepper
 from charrnn.sampling.generate import generate
 from charrnn.sampling.rng import Uniforms
 from charrnn.sampling.sampler import Tempered
@@ -74,7 +75,7 @@ def test_recorded_steps_write_what_single_steps_write(cell: str, monkeypatch: py
     torch.manual_seed(0)
     model = RecurrentModel(ModelConfig(cell=cell, hidden_size=64), 50).to("cuda").eval()
     ours, plain = stepper(model, None, 3), PlainStepper(model, None)
-    assert isinstance(ours, RecordedStepper)
+    assert isinstance(ours, CudaGraphStepper)
     draws = [Tempered(0.8, Uniforms([1, 2, 3])) for _ in range(2)]
     tokens = np.arange(3)
     for number in range(100):

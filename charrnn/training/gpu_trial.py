@@ -20,7 +20,7 @@ from torch import Tensor
 from charrnn.config import CELLS, OPTIMIZERS, ModelConfig, TrainingConfig
 from charrnn.models.kernels.gated_scan import gated_scan, gated_scan_reference
 from charrnn.models.kernels.scan import scan, scan_reference
-from charrnn.models.rnn.cuda_graph import AHEAD, UNRECORDED, RecordedStepper
+from charrnn.models.rnn.cuda_graph import AHEAD, UNRECORDED, CudaGraphStepper
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.models.stepper import Logits, PlainStepper, TemperedDraw, Tokens
 from charrnn.training.optim.optimizer import Updates
@@ -106,7 +106,7 @@ def try_sampling(cell: str, device: torch.device) -> None:
     torch.manual_seed(0)
     model = RecurrentModel(ModelConfig(cell=cell, hidden_size=64), VOCAB_SIZE).to(device).eval()
     texts = 3
-    blocks, single = RecordedStepper(model, None, texts), PlainStepper(model, None)
+    blocks, single = CudaGraphStepper(model, None, texts), PlainStepper(model, None)
     draws = [_Numbers(texts), _Numbers(texts)]
     tokens, same = np.zeros(texts, np.int64), 0
     for _ in range(UNRECORDED + TRIED):

@@ -57,7 +57,7 @@ def test_a_network(charrnn: Charrnn, models: Path) -> None:
     assert (models / "text-lstm.html").read_text(encoding="utf-8") == page
     shown = words_of(page)
     for part in (
-        "text-lstm An LSTM of one layer of 8 units, trained for",
+        "text-lstm LSTM with one layer of 8 units, trained for",
         "split 90/10/0, static, full",
         "charrnn train text.txt --hidden 8 --layers 1 --steps 3",
         "3 steps in 1.0 s. The best validation, 3.0297 bits per character, was after step 3",

@@ -10,17 +10,18 @@ from numpy.typing import NDArray
 
 from charrnn.config import CELLS, ModelConfig
 from charrnn.models.kernels import build as compiled
-from charrnn.models.kernels.native_network import MOST_TABLE_ROWS
+from charrnn.models.kernels.native_network import MAX_TABLE_ROWS
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.models.rnn.native import PackedStepper, packed
-from charrnn.models.stepper import PlainStepper, stepper
+from charrnn.models.rnn.native import NativeStepper
+from charrnn.models.stepper import PlainStepper
+from charrnn.models.steppers import stepper
 
 needs_compiler = pytest.mark.skipif(compiled.library() is None, reason="no C compiler with OpenMP")
 SHAPES = {
     "small": (ModelConfig(num_layers=1, hidden_size=3), 5),
     "odd": (ModelConfig(num_layers=3, hidden_size=33, embedding_size=20), 11),
     "wide input": (ModelConfig(num_layers=2, hidden_size=16, embedding_size=40, residual=False), 70),
-    "no table": (ModelConfig(num_layers=2, hidden_size=20), MOST_TABLE_ROWS + 1),
+    "no table": (ModelConfig(num_layers=2, hidden_size=20), MAX_TABLE_ROWS + 1),
 }
 
 
@@ -43,7 +44,7 @@ def test_steps_are_those_of_the_modules(cell: str, shape: str) -> None:
         _, state = model(tokens[:4].t())
         expected, end = model(tokens[4:].t(), state)
     ours = stepper(model, state, 9)
-    assert isinstance(ours, PackedStepper)
+    assert isinstance(ours, NativeStepper)
     for t, now in enumerate(tokens[4:].numpy()):
         torch.testing.assert_close(torch.from_numpy(ours.read(now)), expected[:, t], atol=1e-5, rtol=1e-5)
     assert ours.state is not None
@@ -154,23 +155,23 @@ def test_changed_weights_are_noticed(fused: bool) -> None:
 @needs_compiler
 def test_packed_once() -> None:
     model = make(*SHAPES["small"])
-    assert packed(model) is packed(model)
+    assert model.native() is model.native()
     with torch.inference_mode():  # nobody counts the changes of such weights
         other = make(*SHAPES["small"])
-        before = packed(other)
-        assert packed(other) is before
+        before = other.native()
+        assert other.native() is before
         other.head.weight.add_(1)
-        assert packed(other) is not before
+        assert other.native() is not before
 
 
 @needs_compiler
 def test_what_is_not_done_in_c(monkeypatch: pytest.MonkeyPatch) -> None:
     model = make(ModelConfig(hidden_size=3, dropout=0.5), 5)
-    assert isinstance(stepper(model), PackedStepper)
-    assert packed(model.train()) is None, "dropout"
-    assert packed(copy.deepcopy(model).eval().double()) is None
+    assert isinstance(stepper(model), NativeStepper)
+    assert model.train().native() is None, "dropout"
+    assert copy.deepcopy(model).eval().double().native() is None
     with torch.autocast("cpu", torch.bfloat16):
-        assert packed(model.eval()) is None
+        assert model.eval().native() is None
     monkeypatch.setenv(compiled.SWITCH, "0")
     assert isinstance(stepper(model), PlainStepper)
 

@@ -10,7 +10,8 @@ from charrnn.models.kernels import build as compiled
 from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.ngram.model import NgramModel
-from charrnn.models.stepper import PlainStepper, stepper
+from charrnn.models.stepper import PlainStepper
+from charrnn.models.steppers import stepper
 
 needs_compiler = pytest.mark.skipif(compiled.library() is None, reason="no C compiler with OpenMP")
 KINDS = ["ensemble", "mixture"]

@@ -10,7 +10,6 @@ On another device the same functions run as they are, which is how they are test
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,10 +18,8 @@ from torch import Tensor
 from charrnn.errors import RecordingError
 from charrnn.models.kernels.gpu_features import has_graphs, is_allowed, recording_failed
 from charrnn.models.language_model import State
+from charrnn.models.rnn.model import RecurrentModel
 from charrnn.models.stepper import Draw, Logits, Stepper, TemperedDraw, Tokens
-
-if TYPE_CHECKING:
-    from charrnn.models.rnn.model import RecurrentModel
 
 AHEAD = 32
 """Characters of a block."""
@@ -31,7 +28,7 @@ UNRECORDED = 256
 that are written during a training, is not worth one; and a recording that fails would end the training."""
 
 
-class RecordedStepper(Stepper):
+class CudaGraphStepper(Stepper):
     """B texts on a GPU.
 
     Between blocks, `_state` is the one after all that was read. Within one, `_used` characters have been handed out,

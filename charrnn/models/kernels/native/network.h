@@ -1,13 +1,14 @@
 /* A recurrent network as it reads without learning: its layers with their weights packed, and what one step of a layer does.
  *
  * A layer's step has two parts: `affine` makes W x + b, which knows no state, so that many characters may be had at once;
- * `advance` adds U h and goes from one state to the next. The equations stand in ../../cells.py.
+ * `advance` adds U h and goes from one state to the next. The equations stand in ../../rnn/cells.py.
  */
 #ifndef CHARRNN_NETWORK_H
 #define CHARRNN_NETWORK_H
 
 #include "product.h"
 
+/* Numbered as in ../native_network.py. */
 enum { RNN, LSTM, GRU, MIN_LSTM, MIN_GRU };
 
 typedef struct {
@@ -68,10 +69,11 @@ INLINE vec unit(const network *n, const layer *l, const float *x, const vec *u, 
         vec keep = exp_of(m) + exp_of(m - i), add = exp_of(m) + exp_of(m - f), share = 1.0f / (keep + add);
         return keep * share * load(state + j, count) + add * share * load(x + 2 * H, count);
     }
-    default: {
+    case MIN_GRU: {
         vec z = sigmoid(load(x, count));
         return (1.0f - z) * load(state + j, count) + z * load(x + H, count);
     }
+    default: return all(0.0f / 0.0f);  /* no such cell: no numbers, rather than those of another one */
     }
 }
 
