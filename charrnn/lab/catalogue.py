@@ -25,7 +25,7 @@ class Entry:
 EXPERIMENTS = {
     "vanishing": Entry("How much does a loss depend on what was read d characters before, fresh and trained?"),
     "memory": Entry("After how many characters can each cell still recall a symbol, or close a bracket?", False),
-    "cells": Entry("Which of the five cells predicts best, with the same parameters and the same minutes?"),
+    "cells": Entry("Which cell predicts best, with the same parameters and the same minutes?"),
     "length": Entry("How much faster does a scan train than a step-by-step cell, by the length of a sequence?", False),
     "ngrams": Entry("What do n-grams predict, and what do they copy, by their order?", trains=False),
 }

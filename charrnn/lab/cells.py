@@ -1,4 +1,4 @@
-"""All five cells at the same parameters and the same minutes on one text: bits per character, speed, samples."""
+"""All cells at the same parameters and the same minutes on one text: bits per character, speed, samples."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from charrnn.config import CELLS, SamplingConfig, TrainingConfig
-from charrnn.lab.experiment import COLOURS, Bench, Result, Row, caption, held_out, text_in_words, title
+from charrnn.lab.experiment import Bench, Result, Row, caption, held_out, line_style, text_in_words, title
 from charrnn.lab.machine import machine
 from charrnn.lab.networks import new_network, sized
 from charrnn.models.rnn.model import RecurrentModel
@@ -167,11 +167,11 @@ def _table(rows: Sequence[Row]) -> list[list[str]]:
 def _draw(rows: Sequence[Row]) -> Figure:
     figure, axes = new_figure(7.2, 4.6)
     (ax,) = axes
-    for cell, marker in zip(CELLS, "os^vD", strict=True):
-        mine = [row for row in rows if row["cell"] == cell]
-        x, y = ([row[name] for row in mine] for name in ("seconds", "first_bits_per_char"))
-        label = f"{cell} {LAYERS}x{mine[-1]['width']}: {mine[-1]['bits_per_char']:.3f}"
-        ax.plot(x, y, color=COLOURS[cell], label=label, marker=marker, markersize=4, linewidth=1.6)
+    for cell in CELLS:
+        points, style = [row for row in rows if row["cell"] == cell], line_style(cell)
+        x, y = ([row[name] for row in points] for name in ("seconds", "first_bits_per_char"))
+        label = f"{cell} {LAYERS}x{points[-1]['width']}: {points[-1]['bits_per_char']:.3f}"
+        ax.plot(x, y, color=style.colour, label=label, marker=style.marker, markersize=4, linewidth=1.6)
     end = max(row["seconds"] for row in rows)
     late = [row["first_bits_per_char"] for row in rows if row["seconds"] >= LEAST_SECONDS_SHARE * end]
     low, high = min(late), float(np.max(late))

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from numpy.typing import NDArray
@@ -25,8 +25,8 @@ Row = Mapping[str, Any]
 Watch = Callable[[str, int, int], None]
 """Is told what is being done, how much of it is done, and of how much."""
 
-COLOURS = dict(zip(CELLS, SERIES, strict=False))
-"""Of the cells, the same in all pictures."""
+MARKERS = "os^vDPX"
+"""Markers of lines, in the order of SERIES."""
 CAPTION_WIDTH = 17
 """Characters of a picture's caption in each inch."""
 MARKER = "<!-- What follows is written by `charrnn lab`; what stands above stays. -->"
@@ -73,18 +73,31 @@ class Result:
     samples: Sequence[tuple[str, str]] = ()
 
 
-def held_out(corpus: Corpus, least: int) -> NDArray[Any]:
+class LineStyle(NamedTuple):
+    """How a line of a picture looks."""
+
+    colour: str
+    marker: str
+
+
+def line_style(cell: str) -> LineStyle:
+    """The line of a cell, the same in all pictures."""
+    number = CELLS.index(cell)
+    return LineStyle(SERIES[number % len(SERIES)], MARKERS[number % len(MARKERS)])
+
+
+def held_out(corpus: Corpus, minimum: int) -> NDArray[Any]:
     """The validation part of a text.
 
     Raises:
         TextError: it has fewer characters than are needed.
     """
-    found = corpus.validation
-    if len(found) < least:
+    ids = corpus.validation
+    if len(ids) < minimum:
         raise TextError(
-            f"{corpus.source}: has {len(found):,} held-out characters, and {least:,} are needed; bring a longer text"
+            f"{corpus.source}: has {len(ids):,} held-out characters, but {minimum:,} are needed; use a longer text"
         )
-    return found
+    return ids
 
 
 def text_in_words(corpus: Corpus) -> str:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from charrnn.config import ModelConfig, TrainingConfig
-from charrnn.lab.experiment import COLOURS, Bench, Result, Row, caption, plain_numbers, title
+from charrnn.lab.experiment import Bench, Result, Row, caption, line_style, plain_numbers, title
 from charrnn.lab.machine import machine
 from charrnn.lab.networks import new_network
 from charrnn.models.kernels.gated_scan import gated_scan_reference
@@ -94,15 +94,15 @@ CELLS: dict[str, Callable[[int, int], Cell]] = {
     "lstm, PyTorch's": lambda inputs, width: TorchLayer(nn.LSTM, inputs, width),
 }
 STYLES = {
-    OURS: (COLOURS["mingru"], "-", "D"),
-    "minlstm, scan": (COLOURS["minlstm"], "-", "v"),
-    "mingru, step by step": (COLOURS["mingru"], ":", "D"),
-    "gru, written out": (COLOURS["gru"], ":", "^"),
-    "gru, PyTorch's": (SERIES[5], "--", "^"),
-    "gru, charrnn's": (COLOURS["gru"], "-", "^"),
-    "lstm, PyTorch's": (COLOURS["lstm"], "--", "s"),
+    OURS: (*line_style("mingru"), "-"),
+    "minlstm, scan": (*line_style("minlstm"), "-"),
+    "mingru, step by step": (*line_style("mingru"), ":"),
+    "gru, written out": (*line_style("gru"), ":"),
+    "gru, PyTorch's": (SERIES[5], "^", "--"),
+    "gru, charrnn's": (*line_style("gru"), "-"),
+    "lstm, PyTorch's": (*line_style("lstm"), "--"),
 }
-"""Colour, line and marker."""
+"""Colour, marker and line style of each cell."""
 PARTS = {"layer": "one layer, forward and backward", "step": "a whole training step"}
 
 
@@ -231,7 +231,7 @@ def _table(rows: Sequence[Row], size: Size) -> list[list[str]]:
 def _draw(rows: Sequence[Row], size: Size) -> Figure:
     figure, axes = new_figure(8.2, 4.6, columns=2)
     for ax, part, column in ((axes[0], "layer", "times_the_scan"), (axes[1], "step", "chars_per_second")):
-        for name, (colour, style, marker) in STYLES.items():
+        for name, (colour, marker, style) in STYLES.items():
             values = [row[column] for row in rows if (row["part"], row["cell"]) == (part, name)]
             ax.plot(
                 size.lengths, values, color=colour, linestyle=style, marker=marker, markersize=4, label=name,

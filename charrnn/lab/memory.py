@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from charrnn.config import CELLS, TrainingConfig
-from charrnn.lab.experiment import COLOURS, Bench, Result, Row, caption, plain_numbers, title
+from charrnn.lab.experiment import Bench, Result, Row, caption, line_style, plain_numbers, title
 from charrnn.lab.networks import new_network, sized
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.report.pictures import INK, legend, new_figure
@@ -217,11 +217,12 @@ def _table(rows: Sequence[Row], size: Size) -> list[list[str]]:
 def _draw(rows: Sequence[Row], size: Size) -> Figure:
     figure, axes = new_figure(8.5, 4.4, columns=2)
     for ax, (task, about) in zip(axes, TASKS.items(), strict=True):
-        for cell, marker in zip(CELLS, "os^vD", strict=True):
-            mine = [row for row in rows if (row["task"], row["cell"]) == (task, cell)]
+        for cell in CELLS:
+            accuracies = [100 * row["accuracy"] for row in rows if (row["task"], row["cell"]) == (task, cell)]
+            style = line_style(cell)
             ax.plot(
-                size.distances, [100 * row["accuracy"] for row in mine], color=COLOURS[cell], label=cell,
-                marker=marker, markersize=4, linewidth=1.6,
+                size.distances, accuracies, color=style.colour, label=cell, marker=style.marker, markersize=4,
+                linewidth=1.6,
             )  # fmt: skip
         ax.axhline(100 / about.choices, color=INK, linewidth=1, linestyle=":")
         ax.axvline(size.longest, color=INK, linewidth=0.8)

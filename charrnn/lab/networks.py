@@ -7,7 +7,6 @@ import torch
 from charrnn.config import ModelConfig
 from charrnn.errors import UsageError
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.training.budget.auto_config import weights_of
 
 SLACK = 0.02
 """Share of the parameters by which networks of the same size may differ from it."""
@@ -32,8 +31,8 @@ def sized(cell: str, num_layers: int, vocab_size: int, parameters: int) -> Model
         middle = (low + high) // 2
         low, high = (middle, high) if count(cell, num_layers, middle, vocab_size) <= parameters else (low, middle)
     width = min((low, high), key=lambda one: abs(count(cell, num_layers, one, vocab_size) - parameters))
-    found = count(cell, num_layers, width, vocab_size)
-    if abs(found - parameters) > SLACK * parameters:
+    best = count(cell, num_layers, width, vocab_size)
+    if abs(best - parameters) > SLACK * parameters:
         raise UsageError(
             f"no {cell} of {num_layers} layers has {parameters:,} parameters, or {SLACK:.0%} more or less, for a text "
             f"of {vocab_size:,} different characters; take a text with fewer of them"
@@ -42,6 +41,6 @@ def sized(cell: str, num_layers: int, vocab_size: int, parameters: int) -> Model
 
 
 def count(cell: str, num_layers: int, width: int, vocab_size: int) -> int:
-    """The parameters of a network: weights of the layers, a bias to each row of them; embedding and head."""
-    layers = weights_of(ModelConfig(cell, num_layers, width))
-    return layers + layers // width + vocab_size * (2 * width + 1)
+    """The parameters of such a network, which is not made."""
+    with torch.device("meta"):
+        return RecurrentModel(ModelConfig(cell, num_layers, width), vocab_size).parameter_count

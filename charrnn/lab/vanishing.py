@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import CELLS, ModelConfig, TrainingConfig
-from charrnn.lab.experiment import COLOURS, Bench, Result, Row, caption, held_out, text_in_words, title
+from charrnn.lab.experiment import Bench, Result, Row, caption, held_out, line_style, text_in_words, title
 from charrnn.lab.networks import new_network
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.report.pictures import legend, new_figure
@@ -148,11 +148,14 @@ def _draw(rows: Sequence[Row]) -> Figure:
     top = max(row["upper_quartile"] for row in rows)
     for ax, stage in zip(axes, STAGES, strict=True):
         for cell in CELLS:
-            mine = [row for row in rows if (row["cell"], row["stage"]) == (cell, stage)]
-            x = [row["distance"] for row in mine]
-            low, middle, high = ([row[name] for row in mine] for name in QUARTILES)
-            ax.fill_between(x[::EVERY], low[::EVERY], high[::EVERY], color=COLOURS[cell], alpha=0.18, linewidth=0)
-            ax.plot(x, middle, color=COLOURS[cell], label=cell, linewidth=1.6)
+            points, colour = (
+                [row for row in rows if (row["cell"], row["stage"]) == (cell, stage)],
+                line_style(cell).colour,
+            )
+            x = [row["distance"] for row in points]
+            low, middle, high = ([row[name] for row in points] for name in QUARTILES)
+            ax.fill_between(x[::EVERY], low[::EVERY], high[::EVERY], color=colour, alpha=0.18, linewidth=0)
+            ax.plot(x, middle, color=colour, label=cell, linewidth=1.6)
         ax.set_yscale("log")
         ax.set_ylim(LOWEST, 3 * top)
         title(ax, {"fresh": "at initialisation", "trained": "after training"}[stage])

@@ -35,5 +35,5 @@ def test_of_a_fresh_rnn_the_gradient_vanishes_and_a_seed_repeats_it(small_corpus
 
 def test_a_text_that_is_too_short(small_corpus: Corpus) -> None:
     short = replace(small_corpus, config=CorpusConfig(val_fraction=0.0001))
-    with pytest.raises(TextError, match="has 1 held-out characters, and 10 are needed; bring a longer text"):
+    with pytest.raises(TextError, match="has 1 held-out characters, but 10 are needed; use a longer text"):
         run(Bench(short), TINY)

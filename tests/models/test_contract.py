@@ -1,10 +1,13 @@
 """What every language model promises, tried on every cell and every smoothing."""
 
+from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from new_cell import NEW_CELL, new_cell
 
 from charrnn.checkpoint import Model, load, save
 from charrnn.checkpoint.metadata import Facts, TextFacts
@@ -48,9 +51,10 @@ def make_counts() -> NgramModel:
     return counts
 
 
-@pytest.fixture(params=KINDS)
-def model(request: pytest.FixtureRequest) -> Model:
-    return make(request.param)
+@pytest.fixture(params=[*KINDS, NEW_CELL])
+def model(request: pytest.FixtureRequest) -> Iterator[Model]:
+    with new_cell() if request.param == NEW_CELL else nullcontext():
+        yield make(request.param)
 
 
 @pytest.fixture
