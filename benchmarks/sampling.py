@@ -31,7 +31,7 @@ from machine import machine
 from training import PEERS, VOCAB_SIZE, Peer, times
 
 from charrnn import ModelConfig, RecurrentModel, SamplingConfig, Vocabulary, evaluate
-from charrnn.models.kernels import build as compiled
+from charrnn.models.kernels import build
 from charrnn.models.language_model import LanguageModel
 from charrnn.sampling.generate import begin
 
@@ -200,12 +200,12 @@ def scoring(shapes: tuple[tuple[str, int, int], ...], length: int, rounds: int) 
         model = make(cell, layers, width)
 
         def in_pytorch(model: RecurrentModel = model) -> None:
-            before, os.environ[compiled.SWITCH] = os.environ.get(compiled.SWITCH), "0"
+            before, os.environ[build.SWITCH] = os.environ.get(build.SWITCH), "0"
             evaluate(model, ids[: length // 10])
             if before is None:
-                del os.environ[compiled.SWITCH]
+                del os.environ[build.SWITCH]
             else:
-                os.environ[compiled.SWITCH] = before
+                os.environ[build.SWITCH] = before
 
         def in_c(model: RecurrentModel = model) -> None:
             evaluate(model, ids)

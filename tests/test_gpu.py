@@ -71,7 +71,7 @@ def test_it_trains_scores_and_writes(cell: str, small_corpus: Corpus) -> None:
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_recorded_steps_write_what_single_steps_write(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorded, "UNRECORDED", 16)
+    monkeypatch.setattr(recorded, "STEPS_BEFORE_CAPTURE", 16)
     torch.manual_seed(0)
     model = RecurrentModel(ModelConfig(cell=cell, hidden_size=64), 50).to("cuda").eval()
     ours, plain = stepper(model, None, 3), PlainStepper(model, None)

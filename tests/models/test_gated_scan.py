@@ -4,15 +4,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from charrnn.models.kernels import build as compiled
+from charrnn.models.kernels import build
 from charrnn.models.kernels.gated_scan import gated_scan, gated_scan_reference
 
 
 @pytest.fixture(params=["c", "pytorch"], autouse=True)
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "pytorch":
-        monkeypatch.setenv(compiled.SWITCH, "0")
-    elif compiled.library() is None:
+        monkeypatch.setenv(build.SWITCH, "0")
+    elif build.native_library() is None:
         pytest.skip("no C compiler with OpenMP")
 
 
@@ -27,7 +27,7 @@ def made(gates: int, B: int, T: int, H: int) -> tuple[Tensor, Tensor]:
 def test_equals_the_reference_with_gradients(
     gates: int, B: int, T: int, H: int, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compiled, "GRAIN", 1)
+    monkeypatch.setattr(build, "GRAIN_SIZE", 1)
     p, h0 = made(gates, B, T, H)
     before, results = torch.get_num_threads(), []
     torch.set_num_threads(threads)

@@ -36,7 +36,7 @@ def trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("RANK", "1")
     for name in gpu_features.SWITCHES.values():
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(gpu_features, "TRIAL", "trial_of_test")
+    monkeypatch.setattr(gpu_features, "TRIAL_MODULE", "trial_of_test")
     monkeypatch.setattr(gpu_features, "_verdicts", {})
     monkeypatch.setattr(notices, "_notices", {})
     monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
@@ -54,14 +54,14 @@ def forget(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_passes_is_used_and_tried_once(trials: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOW", "pass")
-    told: list[str] = []
-    prove(GPU, "graphs", tell=told.append)
+    lines: list[str] = []
+    prove(GPU, "graphs", log=lines.append)
     assert is_allowed("graphs", GPU)
     assert is_allowed("triton", torch.device("cuda"))
     forget(monkeypatch)
     assert is_allowed("graphs", GPU)
     assert trials.read_text().splitlines() == ["triton 1 1 None", "graphs 1 1 None"], "one after the other, once"
-    assert told == [
+    assert lines == [
         "trying the Triton kernels on this GPU, once (60 seconds at most)",
         "trying CUDA graphs on this GPU, once (60 seconds at most)",
     ]
@@ -82,14 +82,14 @@ def test_what_does_not_pass_is_off_with_one_line(
     monkeypatch.setenv("HOW", how)
     monkeypatch.setenv("CHARRNN_TRITON", "0")
     if how == "hang":
-        monkeypatch.setattr(gpu_features, "SECONDS", 1.0)
+        monkeypatch.setattr(gpu_features, "TRIAL_TIMEOUT", 1.0)
     assert not is_allowed("graphs", GPU)
     line = f"CUDA graphs are off on this GPU ({reason}); CHARRNN_GRAPHS=1 uses them anyway"
     assert notices.notices() == [line]
     forget(monkeypatch)
-    told: list[str] = []
-    prove(GPU, "graphs", tell=told.append)
-    assert told == [line], "said each time, tried once"
+    lines: list[str] = []
+    prove(GPU, "graphs", log=lines.append)
+    assert lines == [line], "said each time, tried once"
     assert trials.read_text().splitlines() == ["graphs 0 1 None"]
 
 
@@ -99,10 +99,10 @@ def test_a_verdict_is_about_this_gpu_and_this_code(trials: Path, monkeypatch: py
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Another GPU")
     forget(monkeypatch)
     assert is_allowed("triton", GPU)
-    monkeypatch.setattr(gpu_features, "DRIVER", trials)
+    monkeypatch.setattr(gpu_features, "DRIVER_VERSION", trials)
     forget(monkeypatch)
     assert is_allowed("triton", GPU)
-    monkeypatch.setattr(gpu_features, "CODE", ("models",))
+    monkeypatch.setattr(gpu_features, "CODE_FOLDERS", ("models",))
     forget(monkeypatch)
     assert is_allowed("triton", GPU)
     assert len(trials.read_text().splitlines()) == 4
@@ -143,7 +143,7 @@ def test_other_values_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_child_that_hangs_does_not_hold_up_the_command(trials: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOW", "hang")
-    monkeypatch.setattr(gpu_features, "SECONDS", 0.5)
+    monkeypatch.setattr(gpu_features, "TRIAL_TIMEOUT", 0.5)
     started = time.perf_counter()
     assert not is_allowed("triton", GPU)
     assert time.perf_counter() - started < 30, "the child sleeps for a minute"

@@ -36,7 +36,7 @@ class Machine:
             found.append(pace.threads)
             self.now += took
             self.busy += took * self.others
-            pace.took(took)
+            pace.record(took)
         return found
 
 
@@ -105,15 +105,15 @@ def test_a_stall_is_looked_into_at_once() -> None:
     pace = Pace(2)
     machine.run(pace, QUIET, FIRST_WAIT / 4)
     assert pace.threads == 2
-    pace.took(0.1)
+    pace.record(0.1)
     assert pace.threads == 1
 
 
 def test_pieces_of_different_size_are_compared_by_their_work() -> None:
     alike, different = Pace(2), Pace(2)
     for work in (1, 1, 1, 10, 100, 1, 1, 5, 1):
-        alike.took(0.001)
-        different.took(0.001 * work, work)
+        alike.record(0.001)
+        different.record(0.001 * work, work)
         assert different.threads == alike.threads
 
 
@@ -130,19 +130,19 @@ def test_a_piece_has_its_threads_and_leaves_those_that_were_there() -> None:
 def test_free_cores() -> None:
     machine = Machine(4)
     free = machine.free_cores()
-    assert free.look() is None, "too early"
+    assert free.measure() is None, "too early"
     machine.now, machine.busy = 2 * INTERVAL, 3 * INTERVAL
-    assert free.look() == 2.5
+    assert free.measure() == 2.5
     machine.now += INTERVAL / 2
-    assert free.look() == 2.5, "not yet looked again"
+    assert free.measure() == 2.5, "not yet looked again"
     machine.now += INTERVAL
-    assert free.look() == 4.0
+    assert free.measure() == 4.0
 
 
 def test_a_system_that_does_not_say() -> None:
     nothing: Callable[[], None] = lambda: None  # noqa: E731
     free = FreeCores(4, nothing, iter([0.0, 1.0, 2.0]).__next__)
-    assert free.look() is None
+    assert free.measure() is None
 
 
 def test_a_system_that_hides_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

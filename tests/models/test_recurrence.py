@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from charrnn.models.kernels import build as compiled
+from charrnn.models.kernels import build
 from charrnn.models.kernels.recurrence import Core, recurrence, recurrence_reference
 
-needs_compiler = pytest.mark.skipif(compiled.library() is None, reason="no C compiler with OpenMP")
+needs_compiler = pytest.mark.skipif(build.native_library() is None, reason="no C compiler with OpenMP")
 Recurrence = Callable[[Core, Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
@@ -30,8 +30,8 @@ def outcome(forward: Recurrence, core: Core, x: Tensor, h0: Tensor) -> list[Tens
 @pytest.fixture(params=["c", "pytorch"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "pytorch":
-        monkeypatch.setenv(compiled.SWITCH, "0")
-    elif compiled.library() is None:
+        monkeypatch.setenv(build.SWITCH, "0")
+    elif build.native_library() is None:
         pytest.skip("no C compiler with OpenMP")
     return str(request.param)
 
@@ -125,7 +125,7 @@ def test_what_is_no_number_stays_none(kind: type[Core], value: float) -> None:
 @needs_compiler
 @pytest.mark.parametrize("kind", [nn.RNN, nn.GRU])
 def test_any_number_of_threads(kind: type[Core], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiled, "GRAIN", 1)
+    monkeypatch.setattr(build, "GRAIN_SIZE", 1)
     inputs = made(kind, 5, 4, 6, 32)
     expected = outcome(recurrence, *inputs)
     before = torch.get_num_threads()

@@ -164,7 +164,7 @@ def sample(
     from charrnn.cli.shared.checkpoints import check_writable
     from charrnn.cli.shared.devices import choose, try_features
     from charrnn.cli.shared.options import said
-    from charrnn.models.rnn.cuda_graph import UNRECORDED
+    from charrnn.models.rnn.cuda_graph import STEPS_BEFORE_CAPTURE
     from charrnn.sampling.generate import new_seed
 
     asked = said(context)
@@ -176,7 +176,7 @@ def sample(
     if not (ways["--count"] or best_of or beam):
         torch.set_num_threads(1)
     where = choose(device)
-    if sampling.length > UNRECORDED:
+    if sampling.length > STEPS_BEFORE_CAPTURE:
         try_features(where, "graphs")
     blend = load_blended(checkpoint, mix or (), where)
     if sampling.seed is None:

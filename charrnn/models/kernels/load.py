@@ -52,7 +52,7 @@ class FreeCores:
         self._before, self._at = usage(), clock()
         self._free: float | None = None
 
-    def look(self) -> float | None:
+    def measure(self) -> float | None:
         """A number from 0 to `cores`; None where it is not known (yet)."""
         now = self._clock()
         if self._before is None or now - self._at < INTERVAL:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from charrnn.models.kernels.build import address, threads
+from charrnn.models.kernels.build import address, thread_count
 from charrnn.models.kernels.pace import pace_for
 
 Floats = NDArray[np.float32]
@@ -211,7 +211,7 @@ class NativeNetwork:
         read.restype = ctypes.c_long
         bad = read(
             self.address, tokens.ctypes.data_as(ctypes.c_void_p), pointers, logits.ctypes.data_as(ctypes.c_void_p),
-            ctypes.c_long(len(tokens)), threads(self.depth + 1, len(tokens) * self.work),
+            ctypes.c_long(len(tokens)), thread_count(self.depth + 1, len(tokens) * self.work),
         )  # fmt: skip
         if bad == OUT_OF_MEMORY:
             raise MemoryError("what stands between the layers of a network")
@@ -250,7 +250,7 @@ class NativeStep:
             network.address, self._tokens.ctypes.data_as(ctypes.c_void_p), self._pointers, *arrays,
             ctypes.c_long(batch_size),
         )  # fmt: skip
-        self._pace = pace_for(threads(batch_size, batch_size * network.work))
+        self._pace = pace_for(thread_count(batch_size, batch_size * network.work))
 
     def __call__(self, tokens: NDArray[np.int64]) -> Floats:
         """(B,) tokens → (B, V) logits, which the next step overwrites.
@@ -261,5 +261,5 @@ class NativeStep:
         self._tokens[:] = tokens
         started = time.perf_counter()
         self.network.check(self._step(*self._arguments, self._pace.threads), self._tokens)
-        self._pace.took(time.perf_counter() - started)
+        self._pace.record(time.perf_counter() - started)
         return self._logits

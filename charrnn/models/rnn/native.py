@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from charrnn.models.kernels.build import library
+from charrnn.models.kernels.build import native_library
 from charrnn.models.kernels.native_network import NativeNetwork, NativeStep
 from charrnn.models.language_model import State
 from charrnn.models.rnn.cells import Cell
@@ -41,8 +41,8 @@ def native_network(
     weight = head.weight
     if kind is None or others or weight.device.type != "cpu" or weight.dtype != torch.float32:
         return None
-    compiled = None if torch.is_autocast_enabled("cpu") else library()
-    if compiled is None:
+    library = None if torch.is_autocast_enabled("cpu") else native_library()
+    if library is None:
         return None
     weights = [weight for module in (embedding, *cells, head) for weight in module.parameters()]
     known = _networks.get(head)
@@ -50,7 +50,7 @@ def native_network(
         # PyTorch counts changes of a tensor, but not those by its fused optimizers, nor those in inference mode.
         with torch.no_grad():
             network = NativeNetwork(
-                compiled,
+                library,
                 kind,
                 cells[0].state_size,
                 embedding.weight,

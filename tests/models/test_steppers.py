@@ -6,14 +6,14 @@ import torch
 
 from charrnn.config import ModelConfig, NgramConfig
 from charrnn.models.ensemble import EnsembleModel, make_network
-from charrnn.models.kernels import build as compiled
+from charrnn.models.kernels import build
 from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.stepper import PlainStepper
 from charrnn.models.steppers import stepper
 
-needs_compiler = pytest.mark.skipif(compiled.library() is None, reason="no C compiler with OpenMP")
+needs_compiler = pytest.mark.skipif(build.native_library() is None, reason="no C compiler with OpenMP")
 KINDS = ["ensemble", "mixture"]
 V, B = 65, 5
 TOKENS = np.random.default_rng(0).integers(0, V, (12, B))

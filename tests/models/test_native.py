@@ -9,14 +9,14 @@ import torch
 from numpy.typing import NDArray
 
 from charrnn.config import CELLS, ModelConfig
-from charrnn.models.kernels import build as compiled
+from charrnn.models.kernels import build
 from charrnn.models.kernels.native_network import MAX_TABLE_ROWS
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.models.rnn.native import NativeStepper
 from charrnn.models.stepper import PlainStepper
 from charrnn.models.steppers import stepper
 
-needs_compiler = pytest.mark.skipif(compiled.library() is None, reason="no C compiler with OpenMP")
+needs_compiler = pytest.mark.skipif(build.native_library() is None, reason="no C compiler with OpenMP")
 SHAPES = {
     "small": (ModelConfig(num_layers=1, hidden_size=3), 5),
     "odd": (ModelConfig(num_layers=3, hidden_size=33, embedding_size=20), 11),
@@ -57,7 +57,7 @@ def test_steps_are_those_of_the_modules(cell: str, shape: str) -> None:
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_long_text_is_read_as_by_the_modules(cell: str, shape: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Layers side by side, with fewer threads than layers and with more."""
-    monkeypatch.setattr(compiled, "GRAIN", 1)
+    monkeypatch.setattr(build, "GRAIN_SIZE", 1)
     model = make(*SHAPES[shape], cell)
     tokens = torch.from_numpy(texts(model.vocab_size, 1, 400)).t()
     expected, end = model(tokens)
@@ -78,7 +78,7 @@ def test_a_long_text_is_read_as_by_the_modules(cell: str, shape: str, monkeypatc
 @needs_compiler
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_row_is_the_same_to_the_last_bit_whatever_is_beside_it(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiled, "GRAIN", 1)
+    monkeypatch.setattr(build, "GRAIN_SIZE", 1)
     model = make(*SHAPES["odd"], cell)
     tokens = texts(model.vocab_size, 23, 6)
     before = torch.get_num_threads()
@@ -112,7 +112,7 @@ def test_a_text_read_at_once_is_that_read_in_steps_to_the_last_bit(cell: str) ->
 @pytest.fixture(params=["c", "pytorch"])
 def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "pytorch":
-        monkeypatch.setenv(compiled.SWITCH, "0")
+        monkeypatch.setenv(build.SWITCH, "0")
 
 
 @pytest.mark.usefixtures("_way")
@@ -172,7 +172,7 @@ def test_what_is_not_done_in_c(monkeypatch: pytest.MonkeyPatch) -> None:
     assert copy.deepcopy(model).eval().double().native() is None
     with torch.autocast("cpu", torch.bfloat16):
         assert model.eval().native() is None
-    monkeypatch.setenv(compiled.SWITCH, "0")
+    monkeypatch.setenv(build.SWITCH, "0")
     assert isinstance(stepper(model), PlainStepper)
 
 

@@ -18,8 +18,8 @@ V, B = 11, 3
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorded, "UNRECORDED", 2)
-    monkeypatch.setattr(recorded, "AHEAD", 5)
+    monkeypatch.setattr(recorded, "STEPS_BEFORE_CAPTURE", 2)
+    monkeypatch.setattr(recorded, "BLOCK_LENGTH", 5)
 
 
 def network(cell: str = "lstm") -> RecurrentModel:
