@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Row = Mapping[str, Any]
-Watch = Callable[[str, int, int], None]
+ProgressCallback = Callable[[str, int, int], None]
 """Is told what is being done, how much of it is done, and of how much."""
 
 MARKERS = "os^vDPX"
@@ -33,29 +33,29 @@ MARKER = "<!-- What follows is written by `charrnn lab`; what stands above stays
 
 
 @dataclass(frozen=True)
-class Bench:
+class ExperimentContext:
     """What an experiment works with.
 
     Attributes:
         corpus: the text, for those that read one.
         seed: of all that is drawn.
         device: to train on.
-        watch: what is told how far it is.
+        progress: what is told how far it is.
     """
 
     corpus: Corpus | None = None
     seed: int = 0
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-    watch: Watch = lambda label, done, total: None
+    progress: ProgressCallback = lambda label, done, total: None
 
-    def of_text(self) -> Corpus:
+    def require_corpus(self) -> Corpus:
         """The text of an experiment that reads one."""
         assert self.corpus is not None
         return self.corpus
 
 
 @dataclass(frozen=True)
-class Result:
+class ExperimentResult:
     """What came out.
 
     Attributes:
@@ -100,18 +100,18 @@ def held_out(corpus: Corpus, minimum: int) -> NDArray[Any]:
     return ids
 
 
-def text_in_words(corpus: Corpus) -> str:
+def describe_text(corpus: Corpus) -> str:
     """The text of a caption, with its split."""
     return f"{corpus.name} ({len(corpus):,} characters, split {corpus.split})"
 
 
-def caption(figure: Figure, text: str) -> None:
+def draw_caption(figure: Figure, text: str) -> None:
     """Write what was measured below a picture."""
     lines = textwrap.wrap(text, int(CAPTION_WIDTH * figure.get_figwidth()))
     figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=7.5, color=INK)
 
 
-def title(axes: Axes, text: str) -> None:
+def set_title(axes: Axes, text: str) -> None:
     """Name what some axes show."""
     axes.set_title(text, loc="left", fontsize=11, color=INK)
 
@@ -122,7 +122,7 @@ def plain_numbers(axes: Axes, numbers: Sequence[int]) -> None:
     axes.set_xticks([], minor=True)
 
 
-def write(result: Result, folder: Path, name: str, command: str, machine: str) -> tuple[Path, ...]:
+def write(result: ExperimentResult, folder: Path, name: str, command: str, machine: str) -> tuple[Path, ...]:
     """Write an experiment's picture (PNG and SVG), its figures (CSV) and its page (Markdown).
 
     Where there is a page already, what stands above the marker in it stays.
@@ -147,7 +147,7 @@ def write(result: Result, folder: Path, name: str, command: str, machine: str) -
     return paths
 
 
-def markdown(result: Result, command: str, machine: str) -> str:
+def markdown(result: ExperimentResult, command: str, machine: str) -> str:
     """The table as Markdown, with the command and the machine."""
     headers, *lines = result.table
     rule = ["---", *["--:"] * (len(headers) - 1)]

@@ -17,7 +17,15 @@ import torch
 from torch import Tensor, nn
 
 from charrnn.config import ModelConfig, TrainingConfig
-from charrnn.lab.experiment import Bench, Result, Row, caption, line_style, plain_numbers, title
+from charrnn.lab.experiment import (
+    ExperimentContext,
+    ExperimentResult,
+    Row,
+    draw_caption,
+    line_style,
+    plain_numbers,
+    set_title,
+)
 from charrnn.lab.machine import machine
 from charrnn.lab.networks import new_network
 from charrnn.models.kernels.gated_scan import gated_scan_reference
@@ -132,40 +140,41 @@ SIZES = {
 }
 
 
-def run(bench: Bench, size: Size) -> Result:
+def run(context: ExperimentContext, size: Size) -> ExperimentResult:
     """Time all cells, in turns."""
     rows: list[Row] = []
     done, total = 0, len(PARTS) * len(size.lengths) * (size.rounds + 1)
     with kept_memory():
         for length in size.lengths:
             for part, make in (("layer", _layer), ("step", _step)):
-                work = {name: make(name, length, bench, size) for name in CELLS}
+                work = {name: make(name, length, context, size) for name in CELLS}
                 seconds: dict[str, list[float]] = {name: [] for name in CELLS}
                 for number in range(size.rounds + 1):  # the first is not counted
                     for name, once in work.items():
-                        taken = _seconds(once, bench.device)
+                        taken = _seconds(once, context.device)
                         if number:
                             seconds[name].append(taken)
                     done += 1
-                    bench.watch(f"length {length}", done, total)
+                    context.progress(f"length {length}", done, total)
                 rows += [_row(part, length, name, seconds, size) for name in CELLS]
-    said = (
+    description = (
         f"{size.batch_size} sequences side by side, width {size.width}, float32 for a layer; a step is of a network of "
         f"{size.layers} layers with embedding, head and optimizer, as charrnn trains. Medians of {size.rounds} rounds, "
-        f"in each of which all have their turn; ratios are medians of those within a round. On {machine(bench.device)}."
+        f"in each of which all have their turn; ratios are medians of those within a round. On "
+        f"{machine(context.device)}."
     )
     figure = _draw(rows, size)
-    caption(figure, said)
-    return Result(rows, _table(rows, size), said, figure)
+    draw_caption(figure, description)
+    return ExperimentResult(rows, _table(rows, size), description, figure)
 
 
-def _layer(name: str, length: int, bench: Bench, size: Size) -> Callable[[], object]:
+def _layer(name: str, length: int, context: ExperimentContext, size: Size) -> Callable[[], object]:
     """One layer forward and backward, the gradients of its inputs included."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(bench.seed)
-        cell = CELLS[name](size.width, size.width).to(bench.device).train()
-        x = torch.randn(size.batch_size, length, size.width).to(bench.device).requires_grad_()
-    state = torch.zeros(size.batch_size, cell.state_size, device=bench.device)
+        torch.manual_seed(context.seed)
+        cell = CELLS[name](size.width, size.width).to(context.device).train()
+        x = torch.randn(size.batch_size, length, size.width).to(context.device).requires_grad_()
+    state = torch.zeros(size.batch_size, cell.state_size, device=context.device)
 
     def once() -> None:
         y, _ = cell(x, state)
@@ -174,19 +183,19 @@ def _layer(name: str, length: int, bench: Bench, size: Size) -> Callable[[], obj
     return once
 
 
-def _step(name: str, length: int, bench: Bench, size: Size) -> Callable[[], object]:
+def _step(name: str, length: int, context: ExperimentContext, size: Size) -> Callable[[], object]:
     """A training step of charrnn, with these cells in its network; on a GPU not recorded, for loops are too long."""
-    network = new_network(ModelConfig("mingru", size.layers, size.width), VOCAB_SIZE, bench.seed, bench.device)
+    network = new_network(ModelConfig("mingru", size.layers, size.width), VOCAB_SIZE, context.seed, context.device)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(bench.seed)
-        cells = [CELLS[name](size.width, size.width).to(bench.device) for _ in range(size.layers)]
+        torch.manual_seed(context.seed)
+        cells = [CELLS[name](size.width, size.width).to(context.device) for _ in range(size.layers)]
     network.cells = nn.ModuleList(cells)
     network.state_sizes = tuple(int(cell.state_size) for cell in cells)
     config = TrainingConfig()
-    dtype = dtype_of(config, bench.device)
+    dtype = dtype_of(config, context.device)
     updates = Updates(network.train(), config, dtype)
-    drawn = torch.Generator().manual_seed(bench.seed)
-    tokens = torch.randint(0, VOCAB_SIZE, (size.batch_size, length + 1), generator=drawn).to(bench.device)
+    drawn = torch.Generator().manual_seed(context.seed)
+    tokens = torch.randint(0, VOCAB_SIZE, (size.batch_size, length + 1), generator=drawn).to(context.device)
     return lambda: take_step(network, updates, (tokens[:, :-1], tokens[:, 1:]), None, RATE, dtype)
 
 
@@ -242,8 +251,8 @@ def _draw(rows: Sequence[Row], size: Size) -> Figure:
         plain_numbers(ax, size.lengths)
         ax.set_xlabel("characters of a sequence")
     axes[0].plot([PAPER_LENGTH], [PAPER_RATIO], "*", color=INK, markersize=10, label="gru, the paper's (GPU)")
-    title(axes[0], f"time of a layer, as multiples of {OURS}")
-    title(axes[1], "whole training steps: characters a second")
+    set_title(axes[0], f"time of a layer, as multiples of {OURS}")
+    set_title(axes[1], "whole training steps: characters a second")
     legend(axes[0], "upper left")
     axes[0].set_ylim(top=10 * PAPER_RATIO)
     return figure

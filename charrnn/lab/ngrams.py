@@ -10,7 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import NgramConfig, SamplingConfig
-from charrnn.lab.experiment import Bench, Result, Row, caption, held_out, text_in_words, title
+from charrnn.lab.experiment import (
+    ExperimentContext,
+    ExperimentResult,
+    Row,
+    describe_text,
+    draw_caption,
+    held_out,
+    set_title,
+)
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.report.pictures import INK, SERIES, legend, new_figure
 from charrnn.sampling.generate import generate
@@ -53,13 +61,13 @@ SIZES = {
 }
 
 
-def run(bench: Bench, size: Size) -> Result:
+def run(context: ExperimentContext, size: Size) -> ExperimentResult:
     """Fit, score and let write the n-grams of each order.
 
     Raises:
         TextError: nothing of the text is held out.
     """
-    corpus = bench.of_text()
+    corpus = context.require_corpus()
     ids, vocab_size = held_out(corpus, 1), len(corpus.vocabulary)
     training = TrainingText(corpus.train, corpus.vocabulary)
     rows: list[Row] = []
@@ -77,29 +85,29 @@ def run(bench: Bench, size: Size) -> Result:
                 row["floored_bits_per_char"] = floored_bits(probabilities, vocab_size, row["floor"])
             found = None
             if smoothing in WRITERS:
-                config = SamplingConfig(length=size.length, seed=bench.seed)
+                config = SamplingConfig(length=size.length, seed=context.seed)
                 written = "".join(generate(model, corpus.vocabulary, config))
                 found = training.judge(corpus.vocabulary.encode(written))
             rows.append(row | _judged(found))
             done = number * len(SMOOTHINGS) + which + 1
-            bench.watch("n-grams", done, len(size.orders) * len(SMOOTHINGS))
+            context.progress("n-grams", done, len(size.orders) * len(SMOOTHINGS))
     beside = dict.fromkeys(rows[0]) | {"smoothing": "held-out"}
     rows.append(beside | _judged(training.judge(ids[: size.length])))
-    said = (
-        f"{text_in_words(corpus)}: bits per character of all {len(ids):,} held-out characters, one full pass, static. "
+    description = (
+        f"{describe_text(corpus)}: bits per character of all {len(ids):,} held-out characters, one full pass, static. "
         f"Goldberg's counts (ml) have characters of probability 0, and so infinitely many bits; with a floor they are "
         f"(1−ε) p + ε / {vocab_size}, with the ε that is best for these very characters. Copying: {size.length:,} "
-        f"characters written by each, seed {bench.seed}, against the training part; order counts the predicted "
+        f"characters written by each, seed {context.seed}, against the training part; order counts the predicted "
         "character."
     )
     figure = _draw(rows)
-    caption(figure, said)
+    draw_caption(figure, description)
     legend_of_table = (
         " In the table, of what ml and tuned wrote: new, share of runs of 20 characters that the training part lacks; "
         "copy, characters of the longest copy; lines, share of long lines that are copies; words, share that is known. "
         "text: the held-out text itself."
     )
-    return Result(rows, _table(rows), said + legend_of_table, figure)
+    return ExperimentResult(rows, _table(rows), description + legend_of_table, figure)
 
 
 def floored_bits(probabilities: NDArray[np.float64], vocab_size: int, floor: float) -> float:
@@ -159,10 +167,10 @@ def _draw(rows: Sequence[Row]) -> Figure:
     line(bits, orders, _of(rows, "ml", "floored_bits_per_char"), "ml", "Goldberg's counts with the best floor")
     for smoothing in ("mkn", "tuned"):
         line(bits, orders, _of(rows, smoothing, "bits_per_char"), smoothing)
-    title(bits, "bits per character, held out")
+    set_title(bits, "bits per character, held out")
     legend(bits, "upper right")
     line(zeros, orders, [100 * share for share in _of(rows, "ml", "impossible_share")], "ml")
-    title(zeros, "held out: probability 0, %")
+    set_title(zeros, "held out: probability 0, %")
     zeros.set_ylim(0)
     legend(zeros, "lower right")
     for ax, name, scale in ((novel, "novel_20", 100), (longest, "longest_copy", 1)):
@@ -172,10 +180,10 @@ def _draw(rows: Sequence[Row]) -> Figure:
         (beside,) = _of(rows, "held-out", name)
         if beside is not None:
             ax.axhline(scale * beside, color=INK, linewidth=1, linestyle="--", label=NAMES["held-out"])
-    title(novel, "written: new runs of 20, %")
+    set_title(novel, "written: new runs of 20, %")
     novel.set_ylim(-3, 104)
     legend(novel, "lower left")
-    title(longest, "written: longest copy")
+    set_title(longest, "written: longest copy")
     longest.set_yscale("log")
     for ax in axes:
         ax.set_xlabel("order")

@@ -11,7 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import CELLS, ModelConfig, TrainingConfig
-from charrnn.lab.experiment import Bench, Result, Row, caption, held_out, line_style, text_in_words, title
+from charrnn.lab.experiment import (
+    ExperimentContext,
+    ExperimentResult,
+    Row,
+    describe_text,
+    draw_caption,
+    held_out,
+    line_style,
+    set_title,
+)
 from charrnn.lab.networks import new_network
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.report.pictures import legend, new_figure
@@ -65,38 +74,38 @@ SIZES = {
 }
 
 
-def run(bench: Bench, size: Size) -> Result:
+def run(context: ExperimentContext, size: Size) -> ExperimentResult:
     """Train a network of each cell, and take the gradients before and after.
 
     Raises:
         TextError: the text is too short.
     """
-    corpus = bench.of_text()
+    corpus = context.require_corpus()
     ids = held_out(corpus, size.furthest + size.warm_up + 2)
-    drawn = np.random.default_rng(bench.seed)
+    drawn = np.random.default_rng(context.seed)
     places = drawn.integers(size.furthest + size.warm_up, len(ids) - 1, size.places)
     rows: list[Row] = []
     scores = {}
     for cell in CELLS:
         config = ModelConfig(cell, 1, size.width, residual=False)
-        network = new_network(config, len(corpus.vocabulary), bench.seed, bench.device)
+        network = new_network(config, len(corpus.vocabulary), context.seed, context.device)
         for stage in STAGES:
             if stage == "trained":
-                scores[cell] = _train(bench, size, network)
-            told = functools.partial(bench.watch, f"{cell}, {stage}: gradients")
+                scores[cell] = _train(context, size, network)
+            told = functools.partial(context.progress, f"{cell}, {stage}: gradients")
             norms = input_gradients(network, ids, places, size.furthest, size.warm_up, told)
             rows += _quartiles(cell, stage, norms)
-    said = (
+    description = (
         f"‖∂ loss at t / ∂ input at t−d‖: median of {size.places:,} places of the held-out part of "
-        f"{text_in_words(corpus)}, quartiles shaded. One layer of {size.width}, no residual connection; trained: "
-        f"{size.steps:,} steps of {size.batch_size} x {size.seq_length} characters, seed {bench.seed}."
+        f"{describe_text(corpus)}, quartiles shaded. One layer of {size.width}, no residual connection; trained: "
+        f"{size.steps:,} steps of {size.batch_size} x {size.seq_length} characters, seed {context.seed}."
     )
     figure = _draw(rows)
-    caption(figure, said)
-    return Result(rows, _table(rows, scores, size.furthest), said, figure)
+    draw_caption(figure, description)
+    return ExperimentResult(rows, _table(rows, scores, size.furthest), description, figure)
 
 
-def _train(bench: Bench, size: Size, network: RecurrentModel) -> Score:
+def _train(context: ExperimentContext, size: Size, network: RecurrentModel) -> Score:
     """The score of the held-out part, in a full pass."""
     config = TrainingConfig(
         steps=size.steps,
@@ -104,11 +113,11 @@ def _train(bench: Bench, size: Size, network: RecurrentModel) -> Score:
         seq_length=size.seq_length,
         validate_every=size.steps,
         precision="float32",
-        seed=bench.seed,
+        seed=context.seed,
     )
-    corpus, score = bench.of_text(), None
+    corpus, score = context.require_corpus(), None
     for step in train(network, Streams(corpus.train, size.batch_size, size.seq_length), corpus.validation, config):
-        bench.watch(f"{network.config.cell}: training", step.number, size.steps)
+        context.progress(f"{network.config.cell}: training", step.number, size.steps)
         score = step.score
     assert score
     return score
@@ -158,7 +167,7 @@ def _draw(rows: Sequence[Row]) -> Figure:
             ax.plot(x, middle, color=colour, label=cell, linewidth=1.6)
         ax.set_yscale("log")
         ax.set_ylim(LOWEST, 3 * top)
-        title(ax, {"fresh": "at initialisation", "trained": "after training"}[stage])
+        set_title(ax, {"fresh": "at initialisation", "trained": "after training"}[stage])
         ax.set_xlabel("d, characters back")
     axes[0].set_ylabel("norm of the gradient")
     legend(axes[0], "upper right")

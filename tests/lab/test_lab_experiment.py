@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from charrnn.errors import CharRNNError
-from charrnn.lab.catalogue import EXPERIMENTS, module_of
-from charrnn.lab.experiment import MARKER, Result, Row, write
+from charrnn.lab.catalogue import EXPERIMENTS, load_experiment
+from charrnn.lab.experiment import MARKER, ExperimentResult, Row, write
 from charrnn.report.pictures import new_figure
 
 
-def result() -> Result:
+def result() -> ExperimentResult:
     rows: list[Row] = [{"cell": "gru", "bits": 1.5}, {"cell": "rnn", "bits": None}]
     table = [["cell", "bits"], ["gru", "1.500"], ["rnn", "-"]]
-    return Result(rows, table, "What was measured.", new_figure(1, 1)[0], [("what it wrote", "one\n\ntwo")])
+    return ExperimentResult(rows, table, "What was measured.", new_figure(1, 1)[0], [("what it wrote", "one\n\ntwo")])
 
 
 def test_picture_figures_and_page(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_a_page_that_cannot_be_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_each_has_its_sizes(name: str) -> None:
-    module = module_of(name)
+    module = load_experiment(name)
     assert set(module.SIZES) == {"tiny", "quick", "full"}
     assert module.__doc__
     assert callable(module.run)
