@@ -16,7 +16,7 @@ TINY = SIZES["tiny"]
 
 @pytest.mark.parametrize("size", ["quick", "full"])
 @pytest.mark.parametrize("cell", CELLS)
-def test_networks_have_the_parameters_that_were_asked_for(cell: str, size: str) -> None:
+def test_config_of_size_is_the_nearest_to_the_parameters(cell: str, size: str) -> None:
     wanted = SIZES[size].parameters
     config = config_of_size(cell, 2, 65, wanted)
     assert abs(parameter_count(cell, 2, 65, config.hidden_size) - wanted) <= SLACK * wanted
@@ -25,17 +25,17 @@ def test_networks_have_the_parameters_that_were_asked_for(cell: str, size: str) 
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_parameters_are_counted_right(cell: str) -> None:
+def test_parameter_count_matches_the_network(cell: str) -> None:
     network = new_network(ModelConfig(cell, 3, 5), 7, 0, ExperimentContext().device)
     assert parameter_count(cell, 3, 7, 5) == network.parameter_count
 
 
-def test_a_size_that_no_network_has() -> None:
+def test_config_of_size_that_no_network_has_raises_usage_error() -> None:
     with pytest.raises(UsageError, match="no lstm of 2 layers has 20 parameters, or 2% more or less"):
         config_of_size("lstm", 2, 65, 20)
 
 
-def test_the_curve_ends_with_the_score_of_all_held_out_characters(small_corpus: Corpus) -> None:
+def test_cells_curve_ends_with_the_score_of_all_held_out_characters(small_corpus: Corpus) -> None:
     result = run(ExperimentContext(small_corpus), TINY)
     for cell in CELLS:
         points = [row for row in result.rows if row["cell"] == cell]
@@ -48,7 +48,7 @@ def test_the_curve_ends_with_the_score_of_all_held_out_characters(small_corpus: 
     assert [len(text) for _, text in result.samples] == [TINY.length] * len(CELLS)
 
 
-def test_minutes_are_spent_on_steps(small_corpus: Corpus) -> None:
+def test_cells_with_minutes_trains_for_that_time(small_corpus: Corpus) -> None:
     size = SIZES["tiny"].__class__(60_000, 0.005, points=2, curve_characters=50, length=5)
     result = run(ExperimentContext(small_corpus), size)
     for cell in CELLS:

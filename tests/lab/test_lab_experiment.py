@@ -17,7 +17,7 @@ def result() -> ExperimentResult:
     return ExperimentResult(rows, table, "What was measured.", new_figure(1, 1)[0], [("what it wrote", "one\n\ntwo")])
 
 
-def test_picture_figures_and_page(tmp_path: Path) -> None:
+def test_write_makes_picture_figures_and_page(tmp_path: Path) -> None:
     paths = write(result(), tmp_path, "some", "charrnn lab some", "a machine")
     assert [path.name for path in paths] == ["some.png", "some.svg", "some.csv", "some.md"]
     assert paths[0].read_bytes().startswith(b"\x89PNG")
@@ -30,7 +30,7 @@ def test_picture_figures_and_page(tmp_path: Path) -> None:
     )
 
 
-def test_what_stands_above_the_marker_stays(tmp_path: Path) -> None:
+def test_write_keeps_what_is_above_the_marker(tmp_path: Path) -> None:
     page = tmp_path / "some.md"
     page.write_text(f"# Mine\n\n{MARKER}\n\nold figures\n")
     write(result(), tmp_path, "some", "charrnn lab some", "a machine")
@@ -38,14 +38,14 @@ def test_what_stands_above_the_marker_stays(tmp_path: Path) -> None:
     assert "old" not in page.read_text()
 
 
-def test_a_page_that_cannot_be_written(tmp_path: Path) -> None:
+def test_write_to_an_unwritable_page_raises_error(tmp_path: Path) -> None:
     (tmp_path / "some.csv").mkdir()
     with pytest.raises(CharRNNError, match=r"some\.csv: cannot be written: Is a directory; say --out"):
         write(result(), tmp_path, "some", "charrnn lab some", "a machine")
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_each_has_its_sizes(name: str) -> None:
+def test_experiment_has_its_sizes(name: str) -> None:
     module = load_experiment(name)
     assert set(module.SIZES) == {"tiny", "quick", "full"}
     assert module.__doc__

@@ -15,7 +15,7 @@ from charrnn.text.corpus import Corpus
 SIZE = SIZES["tiny"]
 
 
-def test_figures_are_the_models_own(small_corpus: Corpus) -> None:
+def test_ngrams_figures_match_the_models(small_corpus: Corpus) -> None:
     result = run(ExperimentContext(small_corpus), SIZE)
     rows = {(row["order"], row["smoothing"]): row for row in result.rows}
     assert set(rows) == {(k, smoothing) for k in SIZE.orders for smoothing in SMOOTHINGS} | {(None, "held-out")}
@@ -33,7 +33,7 @@ def test_figures_are_the_models_own(small_corpus: Corpus) -> None:
     assert run(ExperimentContext(small_corpus), SIZE).rows == result.rows
 
 
-def test_the_floor_is_the_best() -> None:
+def test_best_floor_is_the_minimum() -> None:
     probabilities = np.array([0.0, 0.5, 0.9, 0.25])
     found = best_floor(probabilities, 10)
     bits = [floored_bits(probabilities, 10, found + by) for by in (-1e-3, 0, 1e-3)]
@@ -42,7 +42,7 @@ def test_the_floor_is_the_best() -> None:
     assert best_floor(np.full(3, 0.5), 10) == pytest.approx(0, abs=1e-9)
 
 
-def test_the_reference(tiny_shakespeare_corpus: Corpus) -> None:
+def test_ngrams_on_tiny_shakespeare_match_the_reference(tiny_shakespeare_corpus: Corpus) -> None:
     """Figures of other programs: zeros and the best floor of Goldberg's counts after 4 characters."""
     corpus = tiny_shakespeare_corpus
     model = fit_ngram(corpus.train, len(corpus.vocabulary), NgramConfig(5, "ml"))

@@ -40,7 +40,7 @@ def fake_compiler(folder: Path, script: str) -> Path:
     return path
 
 
-def test_the_switch_leaves_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_native_library_switched_off_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(build.SWITCH, "0")
     assert build.native_library() is None
     ones = torch.ones(1, 3, 2)
@@ -48,7 +48,7 @@ def test_the_switch_leaves_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("cache")
-def test_no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_native_library_without_compiler_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     assert load_anew() is None
 
@@ -62,7 +62,9 @@ def test_no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
     ids=["fails", "writes nothing", "writes nonsense"],
 )
-def test_a_broken_compiler(script: str, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_native_library_with_broken_compiler_is_none_and_caches_nothing(
+    script: str, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fake_compiler(tmp_path, script)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     assert load_anew() is None
@@ -92,7 +94,7 @@ def not_executable(cache: Path) -> None:
 @needs_compiler
 @pytest.mark.usefixtures("tiny")
 @pytest.mark.parametrize("spoil", [no_folder, of_others, not_executable])
-def test_a_cache_that_cannot_be_used(
+def test_native_library_with_unusable_cache_is_compiled_for_this_process(
     spoil: Callable[[Path], None], cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Compiled for this process alone, and said; nothing is left behind."""
@@ -108,7 +110,7 @@ def test_a_cache_that_cannot_be_used(
     assert "were compiled for this command alone" in str(notices.notices())
 
 
-def test_nobodys_home_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cache_folder_without_home_raises_runtime_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
 
     def home() -> Path:
@@ -119,7 +121,7 @@ def test_nobodys_home_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         build.cache_folder()
 
 
-def test_c_uses_no_more_instructions_than_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compiler_flags_allow_the_instructions_of_pytorch_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else ATEN_CPU_CAPABILITY=avx2 would not show what a machine with AVX2 alone computes."""
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     flags = {}
@@ -134,7 +136,9 @@ def test_c_uses_no_more_instructions_than_pytorch(monkeypatch: pytest.MonkeyPatc
 
 @needs_compiler
 @pytest.mark.usefixtures("tiny")
-def test_it_is_compiled_once(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_native_library_is_compiled_once_for_each_processor(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert load_anew() is not None
     (library,) = cache.iterdir()
     first = library.stat().st_mtime_ns
@@ -153,12 +157,12 @@ def compile_into(rank: int, size: int, port: int, folder: Path, sources: list[Pa
 
 
 @needs_compiler
-def test_processes_may_compile_at_once(tmp_path: Path, tiny: list[Path]) -> None:
+def test_native_library_compiled_by_two_processes_is_cached_once(tmp_path: Path, tiny: list[Path]) -> None:
     run_together(2, compile_into, tmp_path, tiny)
     assert len(list((tmp_path / "charrnn").iterdir())) == 1
 
 
-def test_threads_are_those_of_pytorch_and_worth_their_while(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_thread_count_is_limited_by_pytorch_rows_and_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.get_num_threads", lambda: 4)
     large = 10 * build.GRAIN_SIZE
     assert build.thread_count(100, large) == 4

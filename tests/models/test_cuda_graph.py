@@ -33,7 +33,7 @@ def same_states(first: CudaGraphStepper, second: PlainStepper) -> None:
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_the_texts_and_states_are_those_of_single_steps(cell: str) -> None:
+def test_cuda_graph_stepper_matches_single_steps(cell: str) -> None:
     model = network(cell)
     with torch.no_grad():
         _, state = model(torch.randint(0, V, (B, 4)))
@@ -48,7 +48,7 @@ def test_the_texts_and_states_are_those_of_single_steps(cell: str) -> None:
         tokens = found
 
 
-def test_a_block_is_left_at_any_place() -> None:
+def test_cuda_graph_stepper_leaves_a_block_at_any_place() -> None:
     """For other characters than were drawn, for logits, for other draws and temperatures."""
     model = network()
     ours, plain = CudaGraphStepper(model, None, B), PlainStepper(model, None)
@@ -78,7 +78,7 @@ def likeliest(logits: Logits) -> Tokens:
     return found
 
 
-def test_spoiled_weights_are_told() -> None:
+def test_cuda_graph_stepper_with_nan_logits_raises_model_error() -> None:
     model = network()
     ours, draw, tokens = CudaGraphStepper(model, None, B), Tempered(1.0, Uniforms([1, 2, 3])), np.arange(B)
     for _ in range(4):

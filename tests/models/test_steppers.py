@@ -34,7 +34,7 @@ def make(kind: str) -> EnsembleModel | MixtureModel:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_steps_are_those_of_the_model(kind: str) -> None:
+def test_combined_stepper_matches_the_model(kind: str) -> None:
     model = make(kind)
     first, plain = stepper(model, None, B), PlainStepper(model, None)
     assert first.state is None
@@ -51,7 +51,7 @@ def test_steps_are_those_of_the_model(kind: str) -> None:
 
 @needs_compiler
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_row_is_the_same_to_the_last_bit_whatever_is_beside_it(kind: str) -> None:
+def test_combined_stepper_row_is_bit_identical_alone_and_in_a_batch(kind: str) -> None:
     model = make(kind)
     together, alone = stepper(model, None, B), [stepper(model) for _ in range(B)]
     for now in TOKENS:
