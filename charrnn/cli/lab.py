@@ -18,7 +18,7 @@ from charrnn.errors import CharRNNError, DivergedError, ModelError, UsageError
 from charrnn.lab.catalogue import EXPERIMENTS, load_experiment
 
 if TYPE_CHECKING:
-    from charrnn.lab.experiment import ExperimentResult, ProgressCallback
+    from charrnn.lab.experiment import LabResult, ProgressCallback
 
 DEFAULT_TEXT = "tinyshakespeare"
 
@@ -64,7 +64,7 @@ def lab(
     from charrnn.cli.shared.terminal import field, print_json, quoted
     from charrnn.cli.shared.texts import locate_all, read, show_text
     from charrnn.config import CorpusConfig
-    from charrnn.lab.experiment import ExperimentContext, write
+    from charrnn.lab.experiment import LabContext, write
     from charrnn.lab.machine import machine
     from charrnn.report.pictures import new_figure
 
@@ -79,7 +79,7 @@ def lab(
     size = experiment.SIZES["quick" if quick else "full"]
     try:
         with _watching() as watch:
-            result: ExperimentResult = experiment.run(ExperimentContext(corpus, seed, where, watch), size)
+            result: LabResult = experiment.run(LabContext(corpus, seed, where, watch), size)
     except DivergedError as error:  # which knows another way out, but there is no rate to be said here
         raise ModelError(f"{name}: {str(error).partition(';')[0]}; say another --seed, or another --text") from error
     said = [*(["--quick"] if quick else []), *(f"--text {quoted(one)}" for one in text or ())]
@@ -134,7 +134,7 @@ def _watching() -> Iterator[ProgressCallback]:
         yield watch
 
 
-def _show(result: ExperimentResult, paths: Sequence[Path]) -> None:
+def _show(result: LabResult, paths: Sequence[Path]) -> None:
     """The table, what it says, and where the files are."""
     from charrnn.cli.shared.terminal import console, field, one_line, visible
 

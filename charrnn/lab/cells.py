@@ -10,16 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from charrnn.config import CELLS, SamplingConfig, TrainingConfig
-from charrnn.lab.experiment import (
-    ExperimentContext,
-    ExperimentResult,
-    Row,
-    describe_text,
-    draw_caption,
-    held_out,
-    line_style,
-    set_title,
-)
+from charrnn.lab.experiment import LabContext, LabResult, Row, caption, describe_text, held_out, line_style, title
 from charrnn.lab.machine import machine
 from charrnn.lab.networks import config_of_size, new_network
 from charrnn.models.rnn.model import RecurrentModel
@@ -67,7 +58,7 @@ SIZES = {
 }
 
 
-def run(context: ExperimentContext, size: Size) -> ExperimentResult:
+def run(context: LabContext, size: Size) -> LabResult:
     """Train a network of each cell for the same time.
 
     Raises:
@@ -108,11 +99,11 @@ def run(context: ExperimentContext, size: Size) -> ExperimentResult:
         f"{config.seq_length}, products in {kind}, no dropout, seed {context.seed}. On {machine(context.device)}."
     )
     figure = _draw(rows)
-    draw_caption(figure, description)
-    return ExperimentResult(rows, _table(rows), description, figure, samples)
+    caption(figure, description)
+    return LabResult(rows, _table(rows), description, figure, samples)
 
 
-def _train(context: ExperimentContext, size: Size, config: TrainingConfig, network: RecurrentModel) -> list[Row]:
+def _train(context: LabContext, size: Size, config: TrainingConfig, network: RecurrentModel) -> list[Row]:
     """Points of the curve; the clock of a budget stands still while they are scored.
 
     The loop plans its steps after it has timed the first ones, and here the plan is mended after each, so that all have
@@ -177,16 +168,16 @@ def _draw(rows: Sequence[Row]) -> Figure:
     figure, axes = new_figure(7.2, 4.6)
     (ax,) = axes
     for cell in CELLS:
-        points, style = [row for row in rows if row["cell"] == cell], line_style(cell)
+        points = [row for row in rows if row["cell"] == cell]
         x, y = ([row[name] for row in points] for name in ("seconds", "first_bits_per_char"))
         label = f"{cell} {LAYERS}x{points[-1]['width']}: {points[-1]['bits_per_char']:.3f}"
-        ax.plot(x, y, color=style.colour, label=label, marker=style.marker, markersize=4, linewidth=1.6)
+        ax.plot(x, y, label=label, **line_style(cell))
     end = max(row["seconds"] for row in rows)
     late = [row["first_bits_per_char"] for row in rows if row["seconds"] >= MIN_TIME_SHARE * end]
     low, high = min(late), float(np.max(late))
     ax.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
     ax.set_xlim(0)
-    set_title(ax, "bits per character, held out")
+    title(ax, "bits per character, held out")
     ax.set_xlabel("seconds of training")
     legend(ax, "upper right")
     return figure

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import torch
 from numpy.typing import NDArray
@@ -33,7 +33,7 @@ MARKER = "<!-- What follows is written by `charrnn lab`; what stands above stays
 
 
 @dataclass(frozen=True)
-class ExperimentContext:
+class LabContext:
     """What an experiment works with.
 
     Attributes:
@@ -55,7 +55,7 @@ class ExperimentContext:
 
 
 @dataclass(frozen=True)
-class ExperimentResult:
+class LabResult:
     """What came out.
 
     Attributes:
@@ -73,17 +73,11 @@ class ExperimentResult:
     samples: Sequence[tuple[str, str]] = ()
 
 
-class LineStyle(NamedTuple):
-    """How a line of a picture looks."""
-
-    colour: str
-    marker: str
-
-
-def line_style(cell: str) -> LineStyle:
-    """The line of a cell, the same in all pictures."""
+def line_style(cell: str) -> dict[str, Any]:
+    """How matplotlib draws the line of a cell, the same in all pictures."""
     number = CELLS.index(cell)
-    return LineStyle(SERIES[number % len(SERIES)], MARKERS[number % len(MARKERS)])
+    colour, marker = SERIES[number % len(SERIES)], MARKERS[number % len(MARKERS)]
+    return {"color": colour, "marker": marker, "markersize": 4, "linewidth": 1.6}
 
 
 def held_out(corpus: Corpus, minimum: int) -> NDArray[Any]:
@@ -105,13 +99,13 @@ def describe_text(corpus: Corpus) -> str:
     return f"{corpus.name} ({len(corpus):,} characters, split {corpus.split})"
 
 
-def draw_caption(figure: Figure, text: str) -> None:
+def caption(figure: Figure, text: str) -> None:
     """Write what was measured below a picture."""
     lines = textwrap.wrap(text, int(CAPTION_WIDTH * figure.get_figwidth()))
     figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=7.5, color=INK)
 
 
-def set_title(axes: Axes, text: str) -> None:
+def title(axes: Axes, text: str) -> None:
     """Name what some axes show."""
     axes.set_title(text, loc="left", fontsize=11, color=INK)
 
@@ -122,7 +116,7 @@ def plain_numbers(axes: Axes, numbers: Sequence[int]) -> None:
     axes.set_xticks([], minor=True)
 
 
-def write(result: ExperimentResult, folder: Path, name: str, command: str, machine: str) -> tuple[Path, ...]:
+def write(result: LabResult, folder: Path, name: str, command: str, machine: str) -> tuple[Path, ...]:
     """Write an experiment's picture (PNG and SVG), its figures (CSV) and its page (Markdown).
 
     Where there is a page already, what stands above the marker in it stays.
@@ -147,7 +141,7 @@ def write(result: ExperimentResult, folder: Path, name: str, command: str, machi
     return paths
 
 
-def markdown(result: ExperimentResult, command: str, machine: str) -> str:
+def markdown(result: LabResult, command: str, machine: str) -> str:
     """The table as Markdown, with the command and the machine."""
     headers, *lines = result.table
     rule = ["---", *["--:"] * (len(headers) - 1)]

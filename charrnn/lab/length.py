@@ -11,21 +11,13 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from charrnn.config import ModelConfig, TrainingConfig
-from charrnn.lab.experiment import (
-    ExperimentContext,
-    ExperimentResult,
-    Row,
-    draw_caption,
-    line_style,
-    plain_numbers,
-    set_title,
-)
+from charrnn.lab.experiment import LabContext, LabResult, Row, caption, line_style, plain_numbers, title
 from charrnn.lab.machine import machine
 from charrnn.lab.networks import new_network
 from charrnn.models.kernels.gated_scan import gated_scan_reference
@@ -101,16 +93,16 @@ CELLS: dict[str, Callable[[int, int], Cell]] = {
     "gru, charrnn's": lambda inputs, width: make_cell("gru", inputs, width),
     "lstm, PyTorch's": lambda inputs, width: TorchLayer(nn.LSTM, inputs, width),
 }
-STYLES = {
-    OURS: (*line_style("mingru"), "-"),
-    "minlstm, scan": (*line_style("minlstm"), "-"),
-    "mingru, step by step": (*line_style("mingru"), ":"),
-    "gru, written out": (*line_style("gru"), ":"),
-    "gru, PyTorch's": (SERIES[5], "^", "--"),
-    "gru, charrnn's": (*line_style("gru"), "-"),
-    "lstm, PyTorch's": (*line_style("lstm"), "--"),
+STYLES: dict[str, dict[str, Any]] = {
+    OURS: line_style("mingru"),
+    "minlstm, scan": line_style("minlstm"),
+    "mingru, step by step": line_style("mingru") | {"linestyle": ":"},
+    "gru, written out": line_style("gru") | {"linestyle": ":"},
+    "gru, PyTorch's": line_style("gru") | {"linestyle": "--", "color": SERIES[5]},
+    "gru, charrnn's": line_style("gru"),
+    "lstm, PyTorch's": line_style("lstm") | {"linestyle": "--"},
 }
-"""Colour, marker and line style of each cell."""
+"""The line of each cell, as matplotlib draws it."""
 PARTS = {"layer": "one layer, forward and backward", "step": "a whole training step"}
 
 
@@ -140,7 +132,7 @@ SIZES = {
 }
 
 
-def run(context: ExperimentContext, size: Size) -> ExperimentResult:
+def run(context: LabContext, size: Size) -> LabResult:
     """Time all cells, in turns."""
     rows: list[Row] = []
     done, total = 0, len(PARTS) * len(size.lengths) * (size.rounds + 1)
@@ -164,11 +156,11 @@ def run(context: ExperimentContext, size: Size) -> ExperimentResult:
         f"{machine(context.device)}."
     )
     figure = _draw(rows, size)
-    draw_caption(figure, description)
-    return ExperimentResult(rows, _table(rows, size), description, figure)
+    caption(figure, description)
+    return LabResult(rows, _table(rows, size), description, figure)
 
 
-def _layer(name: str, length: int, context: ExperimentContext, size: Size) -> Callable[[], object]:
+def _layer(name: str, length: int, context: LabContext, size: Size) -> Callable[[], object]:
     """One layer forward and backward, the gradients of its inputs included."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(context.seed)
@@ -183,7 +175,7 @@ def _layer(name: str, length: int, context: ExperimentContext, size: Size) -> Ca
     return once
 
 
-def _step(name: str, length: int, context: ExperimentContext, size: Size) -> Callable[[], object]:
+def _step(name: str, length: int, context: LabContext, size: Size) -> Callable[[], object]:
     """A training step of charrnn, with these cells in its network; on a GPU not recorded, for loops are too long."""
     network = new_network(ModelConfig("mingru", size.layers, size.width), VOCAB_SIZE, context.seed, context.device)
     with torch.random.fork_rng(devices=[]):
@@ -240,19 +232,16 @@ def _table(rows: Sequence[Row], size: Size) -> list[list[str]]:
 def _draw(rows: Sequence[Row], size: Size) -> Figure:
     figure, axes = new_figure(8.2, 4.6, columns=2)
     for ax, part, column in ((axes[0], "layer", "times_the_scan"), (axes[1], "step", "chars_per_second")):
-        for name, (colour, marker, style) in STYLES.items():
+        for name, style in STYLES.items():
             values = [row[column] for row in rows if (row["part"], row["cell"]) == (part, name)]
-            ax.plot(
-                size.lengths, values, color=colour, linestyle=style, marker=marker, markersize=4, label=name,
-                linewidth=1.6,
-            )  # fmt: skip
+            ax.plot(size.lengths, values, label=name, **style)
         ax.set_xscale("log", base=2)
         ax.set_yscale("log")
         plain_numbers(ax, size.lengths)
         ax.set_xlabel("characters of a sequence")
     axes[0].plot([PAPER_LENGTH], [PAPER_RATIO], "*", color=INK, markersize=10, label="gru, the paper's (GPU)")
-    set_title(axes[0], f"time of a layer, as multiples of {OURS}")
-    set_title(axes[1], "whole training steps: characters a second")
+    title(axes[0], f"time of a layer, as multiples of {OURS}")
+    title(axes[1], "whole training steps: characters a second")
     legend(axes[0], "upper left")
     axes[0].set_ylim(top=10 * PAPER_RATIO)
     return figure

@@ -12,15 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from charrnn.config import CELLS, TrainingConfig
-from charrnn.lab.experiment import (
-    ExperimentContext,
-    ExperimentResult,
-    Row,
-    draw_caption,
-    line_style,
-    plain_numbers,
-    set_title,
-)
+from charrnn.lab.experiment import LabContext, LabResult, Row, caption, line_style, plain_numbers, title
 from charrnn.lab.networks import config_of_size, new_network
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.report.pictures import INK, legend, new_figure
@@ -146,7 +138,7 @@ TASKS = {
 }
 
 
-def run(context: ExperimentContext, size: Size) -> ExperimentResult:
+def run(context: LabContext, size: Size) -> LabResult:
     """Train a network of each cell on each task, and ask it."""
     rows: list[Row] = []
     configs = {cell: config_of_size(cell, size.layers, VOCAB_SIZE, size.parameters) for cell in CELLS}
@@ -175,11 +167,11 @@ def run(context: ExperimentContext, size: Size) -> ExperimentResult:
         f"Made-up sequences, seed {context.seed}."
     )
     figure = _draw(rows, size)
-    draw_caption(figure, description)
-    return ExperimentResult(rows, _table(rows, size), description, figure)
+    caption(figure, description)
+    return LabResult(rows, _table(rows, size), description, figure)
 
 
-def _train(context: ExperimentContext, size: Size, task: str, network: RecurrentModel) -> None:
+def _train(context: LabContext, size: Size, task: str, network: RecurrentModel) -> None:
     """The same sequences, rates and number of steps for all cells."""
     config = TrainingConfig(steps=size.steps, precision="float32")
     dtype = dtype_of(config, network.device)
@@ -227,17 +219,13 @@ def _draw(rows: Sequence[Row], size: Size) -> Figure:
     for ax, (task, about) in zip(axes, TASKS.items(), strict=True):
         for cell in CELLS:
             accuracies = [100 * row["accuracy"] for row in rows if (row["task"], row["cell"]) == (task, cell)]
-            style = line_style(cell)
-            ax.plot(
-                size.distances, accuracies, color=style.colour, label=cell, marker=style.marker, markersize=4,
-                linewidth=1.6,
-            )  # fmt: skip
+            ax.plot(size.distances, accuracies, label=cell, **line_style(cell))
         ax.axhline(100 / about.choices, color=INK, linewidth=1, linestyle=":")
         ax.axvline(size.longest, color=INK, linewidth=0.8)
         ax.set_xscale("log", base=2)
         plain_numbers(ax, size.distances)
         ax.set_ylim(0, 104)
-        set_title(ax, f"{task}: {about.what}")
+        title(ax, f"{task}: {about.what}")
         ax.set_xlabel("d, characters between")
     axes[0].set_ylabel("right, %")
     legend(axes[1], "lower left")

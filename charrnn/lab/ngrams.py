@@ -10,15 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import NgramConfig, SamplingConfig
-from charrnn.lab.experiment import (
-    ExperimentContext,
-    ExperimentResult,
-    Row,
-    describe_text,
-    draw_caption,
-    held_out,
-    set_title,
-)
+from charrnn.lab.experiment import LabContext, LabResult, Row, caption, describe_text, held_out, title
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.report.pictures import INK, SERIES, legend, new_figure
 from charrnn.sampling.generate import generate
@@ -61,7 +53,7 @@ SIZES = {
 }
 
 
-def run(context: ExperimentContext, size: Size) -> ExperimentResult:
+def run(context: LabContext, size: Size) -> LabResult:
     """Fit, score and let write the n-grams of each order.
 
     Raises:
@@ -101,13 +93,13 @@ def run(context: ExperimentContext, size: Size) -> ExperimentResult:
         "character."
     )
     figure = _draw(rows)
-    draw_caption(figure, description)
+    caption(figure, description)
     legend_of_table = (
         " In the table, of what ml and tuned wrote: new, share of runs of 20 characters that the training part lacks; "
         "copy, characters of the longest copy; lines, share of long lines that are copies; words, share that is known. "
         "text: the held-out text itself."
     )
-    return ExperimentResult(rows, _table(rows), description + legend_of_table, figure)
+    return LabResult(rows, _table(rows), description + legend_of_table, figure)
 
 
 def floored_bits(probabilities: NDArray[np.float64], vocab_size: int, floor: float) -> float:
@@ -167,10 +159,10 @@ def _draw(rows: Sequence[Row]) -> Figure:
     line(bits, orders, _of(rows, "ml", "floored_bits_per_char"), "ml", "Goldberg's counts with the best floor")
     for smoothing in ("mkn", "tuned"):
         line(bits, orders, _of(rows, smoothing, "bits_per_char"), smoothing)
-    set_title(bits, "bits per character, held out")
+    title(bits, "bits per character, held out")
     legend(bits, "upper right")
     line(zeros, orders, [100 * share for share in _of(rows, "ml", "impossible_share")], "ml")
-    set_title(zeros, "held out: probability 0, %")
+    title(zeros, "held out: probability 0, %")
     zeros.set_ylim(0)
     legend(zeros, "lower right")
     for ax, name, scale in ((novel, "novel_20", 100), (longest, "longest_copy", 1)):
@@ -180,10 +172,10 @@ def _draw(rows: Sequence[Row]) -> Figure:
         (beside,) = _of(rows, "held-out", name)
         if beside is not None:
             ax.axhline(scale * beside, color=INK, linewidth=1, linestyle="--", label=NAMES["held-out"])
-    set_title(novel, "written: new runs of 20, %")
+    title(novel, "written: new runs of 20, %")
     novel.set_ylim(-3, 104)
     legend(novel, "lower left")
-    set_title(longest, "written: longest copy")
+    title(longest, "written: longest copy")
     longest.set_yscale("log")
     for ax in axes:
         ax.set_xlabel("order")

@@ -11,16 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import CELLS, ModelConfig, TrainingConfig
-from charrnn.lab.experiment import (
-    ExperimentContext,
-    ExperimentResult,
-    Row,
-    describe_text,
-    draw_caption,
-    held_out,
-    line_style,
-    set_title,
-)
+from charrnn.lab.experiment import LabContext, LabResult, Row, caption, describe_text, held_out, line_style, title
 from charrnn.lab.networks import new_network
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.report.pictures import legend, new_figure
@@ -74,7 +65,7 @@ SIZES = {
 }
 
 
-def run(context: ExperimentContext, size: Size) -> ExperimentResult:
+def run(context: LabContext, size: Size) -> LabResult:
     """Train a network of each cell, and take the gradients before and after.
 
     Raises:
@@ -101,11 +92,11 @@ def run(context: ExperimentContext, size: Size) -> ExperimentResult:
         f"{size.steps:,} steps of {size.batch_size} x {size.seq_length} characters, seed {context.seed}."
     )
     figure = _draw(rows)
-    draw_caption(figure, description)
-    return ExperimentResult(rows, _table(rows, scores, size.furthest), description, figure)
+    caption(figure, description)
+    return LabResult(rows, _table(rows, scores, size.furthest), description, figure)
 
 
-def _train(context: ExperimentContext, size: Size, network: RecurrentModel) -> Score:
+def _train(context: LabContext, size: Size, network: RecurrentModel) -> Score:
     """The score of the held-out part, in a full pass."""
     config = TrainingConfig(
         steps=size.steps,
@@ -157,17 +148,15 @@ def _draw(rows: Sequence[Row]) -> Figure:
     top = max(row["upper_quartile"] for row in rows)
     for ax, stage in zip(axes, STAGES, strict=True):
         for cell in CELLS:
-            points, colour = (
-                [row for row in rows if (row["cell"], row["stage"]) == (cell, stage)],
-                line_style(cell).colour,
-            )
+            points = [row for row in rows if (row["cell"], row["stage"]) == (cell, stage)]
+            colour = line_style(cell)["color"]
             x = [row["distance"] for row in points]
             low, middle, high = ([row[name] for row in points] for name in QUARTILES)
             ax.fill_between(x[::EVERY], low[::EVERY], high[::EVERY], color=colour, alpha=0.18, linewidth=0)
             ax.plot(x, middle, color=colour, label=cell, linewidth=1.6)
         ax.set_yscale("log")
         ax.set_ylim(LOWEST, 3 * top)
-        set_title(ax, {"fresh": "at initialisation", "trained": "after training"}[stage])
+        title(ax, {"fresh": "at initialisation", "trained": "after training"}[stage])
         ax.set_xlabel("d, characters back")
     axes[0].set_ylabel("norm of the gradient")
     legend(axes[0], "upper right")

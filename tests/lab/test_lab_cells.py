@@ -7,7 +7,7 @@ import pytest
 from charrnn.config import CELLS, ModelConfig
 from charrnn.errors import UsageError
 from charrnn.lab.cells import SIZES, run
-from charrnn.lab.experiment import ExperimentContext
+from charrnn.lab.experiment import LabContext
 from charrnn.lab.networks import SLACK, config_of_size, new_network, parameter_count
 from charrnn.text.corpus import Corpus
 
@@ -26,7 +26,7 @@ def test_config_of_size_is_the_nearest_to_the_parameters(cell: str, size: str) -
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_parameter_count_matches_the_network(cell: str) -> None:
-    network = new_network(ModelConfig(cell, 3, 5), 7, 0, ExperimentContext().device)
+    network = new_network(ModelConfig(cell, 3, 5), 7, 0, LabContext().device)
     assert parameter_count(cell, 3, 7, 5) == network.parameter_count
 
 
@@ -36,13 +36,13 @@ def test_config_of_size_that_no_network_has_raises_usage_error() -> None:
 
 
 def test_cells_curve_ends_with_the_score_of_all_held_out_characters(small_corpus: Corpus) -> None:
-    result = run(ExperimentContext(small_corpus), TINY)
+    result = run(LabContext(small_corpus), TINY)
     for cell in CELLS:
         points = [row for row in result.rows if row["cell"] == cell]
         assert [row["steps"] for row in points] == [1, 2]
         assert [row["bits_per_char"] is None for row in points] == [True, False]
         assert sorted(row["seconds"] for row in points) == [row["seconds"] for row in points]
-    again = run(ExperimentContext(small_corpus), TINY).rows
+    again = run(LabContext(small_corpus), TINY).rows
     for name in ("first_bits_per_char", "bits_per_char"):
         assert [row[name] for row in again] == [row[name] for row in result.rows]
     assert [len(text) for _, text in result.samples] == [TINY.length] * len(CELLS)
@@ -50,7 +50,7 @@ def test_cells_curve_ends_with_the_score_of_all_held_out_characters(small_corpus
 
 def test_cells_with_minutes_trains_for_that_time(small_corpus: Corpus) -> None:
     size = SIZES["tiny"].__class__(60_000, 0.005, points=2, curve_characters=50, length=5)
-    result = run(ExperimentContext(small_corpus), size)
+    result = run(LabContext(small_corpus), size)
     for cell in CELLS:
         last = [row for row in result.rows if row["cell"] == cell][-1]
         assert 0 < last["bits_per_char"] < 2 * math.log2(len(small_corpus.vocabulary))

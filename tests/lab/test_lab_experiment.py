@@ -7,14 +7,14 @@ import pytest
 
 from charrnn.errors import CharRNNError
 from charrnn.lab.catalogue import EXPERIMENTS, load_experiment
-from charrnn.lab.experiment import MARKER, ExperimentResult, Row, write
+from charrnn.lab.experiment import MARKER, LabResult, Row, write
 from charrnn.report.pictures import new_figure
 
 
-def result() -> ExperimentResult:
+def result() -> LabResult:
     rows: list[Row] = [{"cell": "gru", "bits": 1.5}, {"cell": "rnn", "bits": None}]
     table = [["cell", "bits"], ["gru", "1.500"], ["rnn", "-"]]
-    return ExperimentResult(rows, table, "What was measured.", new_figure(1, 1)[0], [("what it wrote", "one\n\ntwo")])
+    return LabResult(rows, table, "What was measured.", new_figure(1, 1)[0], [("what it wrote", "one\n\ntwo")])
 
 
 def test_write_makes_picture_figures_and_page(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from charrnn.lab.experiment import ExperimentContext
+from charrnn.lab.experiment import LabContext
 from charrnn.lab.length import CELLS, OURS, SIZES, SteppedMinGRU, TorchLayer, WrittenOutGRU, run
 from charrnn.models.rnn.cells import GRU, MinGRU
 
@@ -44,7 +44,7 @@ def test_written_out_gru_matches_its_equations() -> None:
 
 def test_length_has_a_row_for_each_cell_and_length() -> None:
     size = SIZES["tiny"]
-    result = run(ExperimentContext(), size)
+    result = run(LabContext(), size)
     assert len(result.rows) == 2 * len(size.lengths) * len(CELLS)
     assert list(result.rows[0]) == ["part", "length", "cell", "seconds", "chars_per_second", "times_the_scan"]
     for row in result.rows:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from charrnn.config import CELLS
-from charrnn.lab.experiment import ExperimentContext
+from charrnn.lab.experiment import LabContext
 from charrnn.lab.memory import (
     ASKS,
     DEPTH,
@@ -82,9 +82,9 @@ def test_task_guessed_is_right_by_chance(task: str) -> None:
 
 def test_memory_has_a_row_for_each_task_cell_and_distance() -> None:
     size = SIZES["tiny"]
-    result = run(ExperimentContext(seed=1), size)
+    result = run(LabContext(seed=1), size)
     assert len(result.rows) == len(TASKS) * len(CELLS) * len(size.distances)
     assert list(result.rows[0]) == ["task", "cell", "width", "parameters", "distance", "accuracy", "chance"]
     assert {row["chance"] for row in result.rows} == {1 / 8, 1 / 4}
     assert all(abs(row["parameters"] - size.parameters) <= 0.02 * size.parameters for row in result.rows)
-    assert run(ExperimentContext(seed=1), size).rows == result.rows
+    assert run(LabContext(seed=1), size).rows == result.rows

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from charrnn.config import NgramConfig
-from charrnn.lab.experiment import ExperimentContext
+from charrnn.lab.experiment import LabContext
 from charrnn.lab.ngrams import SIZES, SMOOTHINGS, best_floor, floored_bits, run
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.scoring.evaluate import evaluate
@@ -16,7 +16,7 @@ SIZE = SIZES["tiny"]
 
 
 def test_ngrams_figures_match_the_models(small_corpus: Corpus) -> None:
-    result = run(ExperimentContext(small_corpus), SIZE)
+    result = run(LabContext(small_corpus), SIZE)
     rows = {(row["order"], row["smoothing"]): row for row in result.rows}
     assert set(rows) == {(k, smoothing) for k in SIZE.orders for smoothing in SMOOTHINGS} | {(None, "held-out")}
     for (order, smoothing), row in rows.items():
@@ -30,7 +30,7 @@ def test_ngrams_figures_match_the_models(small_corpus: Corpus) -> None:
         assert (row["novel_20"] is None) == (smoothing == "mkn")
     beside = TrainingText(small_corpus.train, small_corpus.vocabulary).judge(small_corpus.validation[: SIZE.length])
     assert rows[None, "held-out"]["longest_copy"] == beside.longest_copy
-    assert run(ExperimentContext(small_corpus), SIZE).rows == result.rows
+    assert run(LabContext(small_corpus), SIZE).rows == result.rows
 
 
 def test_best_floor_is_the_minimum() -> None:
