@@ -99,7 +99,7 @@ def test_nothing_but_what_is_in_it_may_act(charrnn: Charrnn, models: Path) -> No
 def test_cells_without_the_gates_of_an_lstm(charrnn: Charrnn, cell: str) -> None:
     assert charrnn("train", "text.txt", *SMALL, "--cell", cell).status == 0
     shown = words_of(page_of(charrnn, f"text-{cell}", *SHOWN, "--no-compare"))
-    assert ("A vanilla network has no gates" in shown) == (cell == "rnn")
+    assert ("These cells have no gates" in shown) == (cell == "rnn")
     assert "layer 1 c" not in shown
 
 

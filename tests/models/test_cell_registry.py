@@ -68,7 +68,7 @@ def test_new_cell_in_a_mixture_or_ensemble_is_sampled_and_resumed(charrnn: Charr
 def test_new_cell_with_a_time_budget_gets_a_size(charrnn: Charrnn, trained: Path) -> None:
     done = charrnn("train", "text.txt", "--cell", NEW_CELL, "--minutes", 0.01, "--out", "timed")
     assert done.status == 0, done.err
-    assert f"{NEW_CELL}, 2 layers" in done.err
+    assert f"{NEW_CELL} 2x" in done.err
 
 
 def test_new_cell_in_a_report_has_its_label(charrnn: Charrnn, trained: Path) -> None:

@@ -135,6 +135,7 @@ def test_cell_states_follow_from_its_gates(name: str) -> None:
     with torch.no_grad():
         states = cell.states(x, state)
         torch.testing.assert_close(states[:, -1], cell(x, state)[1], rtol=1e-10, atol=1e-12)
+        torch.testing.assert_close(Cell.states(cell, x, state), states, rtol=1e-10, atol=1e-12)
         before = torch.cat((state[:, None], states[:, :-1]), 1)
         gates = cell.gates(x, before)
     assert states.shape == (B, T, cell.state_size)

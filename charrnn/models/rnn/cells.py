@@ -97,8 +97,14 @@ class Cell(nn.Module):
 
     def states(self, x: Tensor, state: Tensor) -> Tensor:
         """The state after each step, of which the cell itself gives the last: (B, T, D) and (B, S) → (B, T, S)."""
-        y: Tensor = self(x, state)[0]
-        return y
+        if len(self.state_names) == 1:
+            y: Tensor = self(x, state)[0]
+            return y
+        steps = []
+        for x_t in torch.split(x, 1, dim=1):
+            _, state = self(x_t, state)
+            steps.append(state)
+        return torch.stack(steps, 1)
 
 
 class RNN(Cell, name="rnn", label="Vanilla RNN", native=NativeCell.RNN):
