@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LAYERS = 2
 TEMPERATURE = 0.8
 MIN_TIME_SHARE = 0.1
-"""Of the time, from which on the picture's scale is made: before that all is steep."""
+"""Share of the time after which a point counts for the scale of the picture: before that all is steep."""
 
 
 @dataclass(frozen=True)

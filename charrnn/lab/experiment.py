@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 ProgressCallback = Callable[[str, int, int], None]
-"""Is told what is being done, how much of it is done, and of how much."""
+"""Progress callback: (what is being done, done, total)."""
 
 MARKERS = "os^vDPX"
 """Markers of lines, in the order of SERIES."""
@@ -40,7 +40,7 @@ class LabContext:
         corpus: the text, for those that read one.
         seed: of all that is drawn.
         device: to train on.
-        progress: what is told how far it is.
+        progress: callback for the progress bar.
     """
 
     corpus: Corpus | None = None

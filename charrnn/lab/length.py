@@ -47,13 +47,13 @@ class WrittenOutGRU(Cell):
 
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """See Cell."""
-        h, found = state, []
+        h, steps = state, []
         for x_t in x.unbind(1):
             r, z = torch.sigmoid(self.reset_and_update(torch.cat((x_t, h), 1))).chunk(2, 1)
             n = torch.tanh(self.candidate(torch.cat((x_t, r * h), 1)))
             h = (1 - z) * n + z * h
-            found.append(h)
-        return torch.stack(found, 1), h
+            steps.append(h)
+        return torch.stack(steps, 1), h
 
 
 class SteppedMinGRU(Cell):

@@ -30,10 +30,10 @@ Batch = tuple[Tensor, Tensor]
 DISTRACTORS = 16
 """Different characters that mean nothing: ids 0 … 15."""
 SYMBOLS = 8
-"""That may have to be recalled: ids 16 … 23; then comes the one that asks."""
+"""Symbols that may have to be recalled: ids 16 … 23; the next id asks for one."""
 ASKS = DISTRACTORS + SYMBOLS
 KINDS = 4
-"""Of brackets: opening ones are ids 16 … 19, closing ones 20 … 23."""
+"""Kinds of brackets: opening ones are ids 16 … 19, closing ones 20 … 23."""
 VOCAB_SIZE = ASKS + 1
 STRING = 5
 """Symbols to be recalled, in their order."""

@@ -75,12 +75,12 @@ def run(context: LabContext, size: Size) -> LabResult:
                 probabilities = np.exp(-surprisals(model, ids))
                 row["floor"] = best_floor(probabilities, vocab_size)
                 row["floored_bits_per_char"] = floored_bits(probabilities, vocab_size, row["floor"])
-            found = None
+            novelty = None
             if smoothing in WRITERS:
                 config = SamplingConfig(length=size.length, seed=context.seed)
                 written = "".join(generate(model, corpus.vocabulary, config))
-                found = training.judge(corpus.vocabulary.encode(written))
-            rows.append(row | _judged(found))
+                novelty = training.judge(corpus.vocabulary.encode(written))
+            rows.append(row | _judged(novelty))
             done = number * len(SMOOTHINGS) + which + 1
             context.progress("n-grams", done, len(size.orders) * len(SMOOTHINGS))
     beside = dict.fromkeys(rows[0]) | {"smoothing": "held-out"}
@@ -124,8 +124,8 @@ def best_floor(probabilities: NDArray[np.float64], vocab_size: int) -> float:
     return (low + high) / 2
 
 
-def _judged(found: Novelty | None) -> dict[str, Any]:
-    return {name: getattr(found, name, None) for name in JUDGED}
+def _judged(novelty: Novelty | None) -> dict[str, Any]:
+    return {name: getattr(novelty, name, None) for name in JUDGED}
 
 
 def _of(rows: Sequence[Row], smoothing: str, name: str) -> list[Any]:
@@ -167,8 +167,8 @@ def _draw(rows: Sequence[Row]) -> Figure:
     legend(zeros, "lower right")
     for ax, name, scale in ((novel, "novel_20", 100), (longest, "longest_copy", 1)):
         for smoothing in WRITERS:
-            found = [np.nan if one is None else scale * one for one in _of(rows, smoothing, name)]
-            line(ax, orders, found, smoothing)
+            values = [np.nan if value is None else scale * value for value in _of(rows, smoothing, name)]
+            line(ax, orders, values, smoothing)
         (beside,) = _of(rows, "held-out", name)
         if beside is not None:
             ax.axhline(scale * beside, color=INK, linewidth=1, linestyle="--", label=NAMES["held-out"])

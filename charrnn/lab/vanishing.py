@@ -28,7 +28,7 @@ SHOWN = (1, 10, 50, 100, 200)
 """Distances of the table."""
 QUARTILES = ("lower_quartile", "median", "upper_quartile")
 FAINT = 0.01
-"""Of the gradient at d = 0: what the table calls gone."""
+"""Share of the gradient at d = 0 below which the table calls a gradient gone."""
 LOWEST = 1e-14
 """Where the picture ends."""
 EVERY = 8
@@ -83,8 +83,8 @@ def run(context: LabContext, size: Size) -> LabResult:
         for stage in STAGES:
             if stage == "trained":
                 scores[cell] = _train(context, size, network)
-            told = functools.partial(context.progress, f"{cell}, {stage}: gradients")
-            norms = input_gradients(network, ids, places, size.furthest, size.warm_up, told)
+            progress = functools.partial(context.progress, f"{cell}, {stage}: gradients")
+            norms = input_gradients(network, ids, places, size.furthest, size.warm_up, progress)
             rows += _quartiles(cell, stage, norms)
     description = (
         f"‖∂ loss at t / ∂ input at t−d‖: median of {size.places:,} places of the held-out part of "
@@ -116,10 +116,10 @@ def _train(context: LabContext, size: Size, network: RecurrentModel) -> Score:
 
 def _quartiles(cell: str, stage: str, norms: NDArray[np.float64]) -> list[Row]:
     """A row for each distance."""
-    found = np.quantile(norms, (0.25, 0.5, 0.75), axis=0)
+    quartiles = np.quantile(norms, (0.25, 0.5, 0.75), axis=0)
     return [
-        {"cell": cell, "stage": stage, "distance": d, **dict(zip(QUARTILES, map(_short, found[:, d]), strict=True))}
-        for d in range(found.shape[1])
+        {"cell": cell, "stage": stage, "distance": d, **dict(zip(QUARTILES, map(_short, quartiles[:, d]), strict=True))}
+        for d in range(quartiles.shape[1])
     ]
 
 

@@ -83,7 +83,7 @@ def _load_or_compile() -> ctypes.CDLL | None:
     started = time.perf_counter()
     try:
         with tempfile.TemporaryDirectory(prefix="charrnn-") as folder:  # what is loaded may be deleted
-            found = _compile(compiler, Path(folder) / name)
+            library = _compile(compiler, Path(folder) / name)
     except (OSError, subprocess.SubprocessError) as error:
         notices.put("compiler", f"the kernels in C cannot be used ({_first_error_line(error)}): {SLOWER}")
         return None
@@ -92,7 +92,7 @@ def _load_or_compile() -> ctypes.CDLL | None:
         f"the kernels in C were compiled for this command alone ({time.perf_counter() - started:.0f} s), for they "
         f"cannot be kept: {reason}; set XDG_CACHE_HOME to a folder of yours",
     )
-    return found
+    return library
 
 
 def _first_error_line(error: Exception) -> str:
@@ -144,7 +144,7 @@ def _processor() -> str:
 
 
 def _compile(compiler: str, path: Path) -> ctypes.CDLL:
-    """Write the library beside its place and move it there when it loads, so that no process sees half of one."""
+    """Write the library beside its place and move it there when it loads, so that no process sees half of it."""
     sources, flags = [source for source in _sources() if source.suffix == ".c"], _flags()
     with tempfile.TemporaryDirectory(dir=path.parent) as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
         objects = [str(Path(folder) / f"{source.stem}.o") for source in sources]

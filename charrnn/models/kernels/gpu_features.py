@@ -106,8 +106,8 @@ def _numbered(device: torch.device) -> torch.device:
 
 def recording_failed(error: Exception) -> str:
     """The message of a RecordingError, in a line."""
-    said = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return f"the GPU failed while recording a CUDA graph ({said}); try {SWITCHES['graphs']}=0"
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return f"the GPU failed while recording a CUDA graph ({reason}); try {SWITCHES['graphs']}=0"
 
 
 def _find_verdict(feature: str, device: torch.device, log: Callable[[str], None] | None) -> Verdict:

@@ -54,7 +54,7 @@ class Cell(nn.Module):
 
     def __init_subclass__(cls, *, name: str = "", label: str = "", native: NativeCell | None = None) -> None:
         super().__init_subclass__()
-        cls.label, cls.native = label, native
+        cls.label, cls.native = label or name, native
         if not name:
             return
         if name in CELLS:

@@ -23,7 +23,7 @@ from charrnn.models.rnn.native import native_network, read
 Model = TypeVar("Model", bound=nn.Module)
 
 HEAD_MULTIPLE = 16
-"""Of outputs, see `RecurrentModel._logits`."""
+"""The outputs of the head are padded to a multiple of this, see `RecurrentModel._logits`."""
 
 
 class LayerRead(NamedTuple):
@@ -50,7 +50,7 @@ class RecurrentModel(nn.Module):
         vocab_size: V.
 
     Attributes:
-        rows: where a batch is shared among processes, which rows of it this one reads, and of how many.
+        rows: the rows of a batch that this process reads, and the number of all, where processes share a batch.
     """
 
     rows: tuple[slice, int] | None = None
@@ -161,9 +161,9 @@ class RecurrentModel(nn.Module):
         """
         if not (self.training and self.config.dropout):
             return y
-        kept = 1 - self.config.dropout
-        mine, total = self.rows or (slice(None), len(y))
-        return y * y.new_empty(total, 1, y.shape[2]).bernoulli_(kept)[mine].div_(kept)
+        keep = 1 - self.config.dropout
+        rows, total = self.rows or (slice(None), len(y))
+        return y * y.new_empty(total, 1, y.shape[2]).bernoulli_(keep)[rows].div_(keep)
 
 
 def trainable_copy(model: Model, device: torch.device) -> Model:
