@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from charrnn.config import CELLS, ModelConfig
 from charrnn.models.kernels import build
-from charrnn.models.kernels.native_network import MAX_TABLE_ROWS
+from charrnn.models.kernels.native_network import MAX_TABLE_ROWS, NativeCell
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.models.rnn.native import NativeStepper
 from charrnn.models.stepper import PlainStepper
@@ -214,3 +214,13 @@ def test_native_stepper_with_a_state_of_another_shape_raises_value_error(state: 
         model(torch.tensor([[1, 2]]), state)
     with pytest.raises(ValueError, match="state: expected"):
         stepper(model, state)
+
+
+@needs_compiler
+def test_native_network_of_a_cell_that_c_does_not_know_gives_no_numbers() -> None:
+    """It was once read as a minGRU, without a word."""
+    model = make(*SHAPES["small"], "mingru")
+    network = model.native()
+    assert network is not None
+    network._network.cell = len(NativeCell)
+    assert np.isnan(NativeStepper(network, None, 1).read(np.array([1]))).all()

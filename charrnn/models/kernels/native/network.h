@@ -31,7 +31,7 @@ typedef struct {
 
 /* out (rows, gates N) = x (rows, K) m + bias. */
 static void affine(const matrix *m, const float *bias, const float *x, long x_step, long rows, float *out) {
-    vec sum[MOST_ROWS * MOST_VECTORS];
+    vec sum[MAX_ROWS * MAX_VECTORS];
     int wide = m->nr / m->gates;
     for (long p = 0; p < panel_count(m); p++)
         for (long row = 0, some; row < rows; row += some) {
@@ -82,7 +82,7 @@ INLINE vec unit(const network *n, const layer *l, const float *x, const vec *u, 
 static void advance(const network *n, const layer *l, const float *inputs, const int64_t *tokens, float *state, long rows,
                     float *y, long y_step, int backwards) {
     const matrix *m = &l->recurrent;
-    vec sum[MOST_ROWS * MOST_VECTORS] = {};
+    vec sum[MAX_ROWS * MAX_VECTORS] = {};
     long panels = panel_count(m);
     for (long at = 0; at < panels; at++) {
         long p = backwards ? panels - 1 - at : at;

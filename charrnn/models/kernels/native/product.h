@@ -9,8 +9,8 @@
 
 #include "vector.h"
 
-#define MOST_ROWS 8
-#define MOST_VECTORS 4
+#define MAX_ROWS 8
+#define MAX_VECTORS 4
 #ifdef __AVX512F__
 #define ROWS_AT_ONCE(nr) ((nr) == 4 ? 6 : 8)  /* 8 x 3 sums, 3 columns and a factor: 28 of 32 registers */
 #else
@@ -45,7 +45,7 @@ void product(const matrix *m, long p, const void *a, long a_step, int rows, vec 
 
 /* The largest blocks of rows, all but equal in size. */
 INLINE int rows_of_block(const matrix *m, long first, long last) {
-    long most = ROWS_AT_ONCE(m->nr), blocks = (last - first + most - 1) / most;
+    long rows = ROWS_AT_ONCE(m->nr), blocks = (last - first + rows - 1) / rows;
     return (int)((last - first + blocks - 1) / blocks);
 }
 
