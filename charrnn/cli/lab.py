@@ -15,10 +15,10 @@ from charrnn.cli.shared.options import DeviceOption
 from charrnn.cli.shared.tables import plain_table, show_table
 from charrnn.config import LARGEST_INTEGER
 from charrnn.errors import CharRNNError, DivergedError, ModelError, UsageError
-from charrnn.lab.catalogue import EXPERIMENTS, module_of
+from charrnn.lab.catalogue import EXPERIMENTS, load_experiment
 
 if TYPE_CHECKING:
-    from charrnn.lab.experiment import Result, Watch
+    from charrnn.lab.experiment import LabResult, ProgressCallback
 
 DEFAULT_TEXT = "tinyshakespeare"
 
@@ -64,7 +64,7 @@ def lab(
     from charrnn.cli.shared.terminal import field, print_json, quoted
     from charrnn.cli.shared.texts import locate_all, read, show_text
     from charrnn.config import CorpusConfig
-    from charrnn.lab.experiment import Bench, write
+    from charrnn.lab.experiment import LabContext, write
     from charrnn.lab.machine import machine
     from charrnn.report.pictures import new_figure
 
@@ -75,11 +75,11 @@ def lab(
     if corpus:
         show_text(corpus)
     field("experiment", entry.question)
-    experiment = module_of(name)
+    experiment = load_experiment(name)
     size = experiment.SIZES["quick" if quick else "full"]
     try:
         with _watching() as watch:
-            result: Result = experiment.run(Bench(corpus, seed, where, watch), size)
+            result: LabResult = experiment.run(LabContext(corpus, seed, where, watch), size)
     except DivergedError as error:  # which knows another way out, but there is no rate to be said here
         raise ModelError(f"{name}: {str(error).partition(';')[0]}; say another --seed, or another --text") from error
     said = [*(["--quick"] if quick else []), *(f"--text {quoted(one)}" for one in text or ())]
@@ -116,7 +116,7 @@ def _make(folder: Path) -> None:
 
 
 @contextmanager
-def _watching() -> Iterator[Watch]:
+def _watching() -> Iterator[ProgressCallback]:
     """One bar, for one thing after the other."""
     from charrnn.cli.shared.terminal import bar, one_line
 
@@ -134,7 +134,7 @@ def _watching() -> Iterator[Watch]:
         yield watch
 
 
-def _show(result: Result, paths: Sequence[Path]) -> None:
+def _show(result: LabResult, paths: Sequence[Path]) -> None:
     """The table, what it says, and where the files are."""
     from charrnn.cli.shared.terminal import console, field, one_line, visible
 

@@ -8,7 +8,7 @@ from types import ModuleType
 
 
 @dataclass(frozen=True)
-class Entry:
+class Experiment:
     """An experiment in the list.
 
     Attributes:
@@ -23,19 +23,19 @@ class Entry:
 
 
 EXPERIMENTS = {
-    "vanishing": Entry("How much does a loss depend on what was read d characters before, fresh and trained?"),
-    "memory": Entry("After how many characters can each cell still recall a symbol, or close a bracket?", False),
-    "cells": Entry("Which of the five cells predicts best, with the same parameters and the same minutes?"),
-    "length": Entry("How much faster does a scan train than a step-by-step cell, by the length of a sequence?", False),
-    "ngrams": Entry("What do n-grams predict, and what do they copy, by their order?", trains=False),
+    "vanishing": Experiment("How much does a loss depend on what was read d characters before, fresh and trained?"),
+    "memory": Experiment("After how many characters can each cell still recall a symbol, or close a bracket?", False),
+    "cells": Experiment("Which cell predicts best, with the same parameters and the same minutes?"),
+    "length": Experiment("How much faster does a scan train than a step-by-step cell, by sequence length?", False),
+    "ngrams": Experiment("What do n-grams predict, and what do they copy, by their order?", trains=False),
 }
 """In the order in which the lecture has them. Each is the module of its name beside this one, which has
 
     SIZES   by name, `tiny`, `quick` and `full`: how large the experiment is
-    run     (bench, size) → Result
+    run     (context, size) → LabResult
 """
 
 
-def module_of(name: str) -> ModuleType:
+def load_experiment(name: str) -> ModuleType:
     """The experiment itself."""
     return importlib.import_module(f"charrnn.lab.{name}")

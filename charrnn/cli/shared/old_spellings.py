@@ -10,6 +10,7 @@ INSPECT_TEXT = "use `charrnn data inspect TEXT`"
 OLD_OPTIONS: dict[tuple[str, str], str] = {
     **{("inspect", flag): INSPECT_TEXT for flag in ("--advice", "--no-advice", "--device")},
     **{("inspect", flag): INSPECT_TEXT for spec in fields(CorpusConfig) for flag in flags_of(spec)},
+    ("sample", "--precision"): "sampling with int8 weights was removed; leave the option out",
 }
 """(command, option) → what to type instead; such as ("sample", "--old"): "use --new"."""
 

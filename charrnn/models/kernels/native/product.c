@@ -23,11 +23,11 @@ void pack(const matrix *m, const float *w, long column_step, long row_step, long
 
 /* rows x nr sums, held in registers: `rows` and `nr` are known when this is compiled. */
 INLINE void sums(const int rows, const int nr, const void *a, long a_step, const float *panel, long K, int half, vec *out) {
-    vec sum[MOST_ROWS * MOST_VECTORS] = {};
+    vec sum[MAX_ROWS * MAX_VECTORS] = {};
     if (half) {
 #if HAS_HALF
         for (long k = 0; k < K / 2; k++, panel += nr * LANES) {
-            __m512bh w[MOST_VECTORS];
+            __m512bh w[MAX_VECTORS];
 #pragma GCC unroll 4
             for (int v = 0; v < nr; v++) memcpy(&w[v], panel + v * LANES, sizeof w[v]);
 #pragma GCC unroll 8
@@ -44,7 +44,7 @@ INLINE void sums(const int rows, const int nr, const void *a, long a_step, const
     } else {
         const float *row = a;
         for (long k = 0; k < K; k++, panel += nr * LANES) {
-            vec w[MOST_VECTORS];
+            vec w[MAX_VECTORS];
 #pragma GCC unroll 4
             for (int v = 0; v < nr; v++) memcpy(&w[v], panel + v * LANES, sizeof w[v]);
 #pragma GCC unroll 8

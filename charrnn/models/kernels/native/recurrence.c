@@ -3,7 +3,7 @@
  * the gradients of the weights) is left to the caller, who has it done for all steps at once.
  *
  * Time comes first: (T, B, ...). G gates of H units: 1 for an RNN, 3 for a GRU. `half`: the products are of bfloat16 (sums,
- * gates and states are not), and so are `inputs` and `grads`. The equations stand in ../../cells.py.
+ * gates and states are not), and so are `inputs` and `grads`. The equations stand in ../../rnn/cells.py.
  */
 #include <stdlib.h>
 #include "product.h"
@@ -57,7 +57,7 @@ int recurrence_forward(int gates, const void *inputs, const float *weight, const
         for (long p = 0; p < panel_count(&m); p++) pack(&m, weight, H, 1, p);
         long first, last;
         my_part(B, &first, &last);
-        vec sums[MOST_ROWS * MOST_VECTORS];
+        vec sums[MAX_ROWS * MAX_VECTORS];
         for (long t = 0; t < T; t++)
             for (long p = 0; p < panel_count(&m); p++)
                 for (long row = first, rows; row < last; row += rows) {
@@ -115,7 +115,7 @@ int recurrence_backward(int gates, const float *grad_y, float *states, float *sa
         for (long p = 0; p < panel_count(&m); p++) pack(&m, weight, 1, H, p);
         long first, last;
         my_part(B, &first, &last);
-        vec sums[MOST_ROWS * MOST_VECTORS], four[4];
+        vec sums[MAX_ROWS * MAX_VECTORS], four[4];
         for (long t = T - 1; t >= 0; t--) {
             for (long row = first, here = t * B + row; row < last; row++, here++) {
                 float *sum = grad_bias + row * parts * H;

@@ -8,14 +8,14 @@
 
 #define VECTORS 16  /* what a thread reads at a step is then long enough for the processor to fetch ahead */
 #define BLOCK (VECTORS * LANES)
-#define MOST_PARTS 3
+#define MAX_PARTS 3
 #define AHEAD 4  /* steps: so many streams of memory are more than the processor follows by itself */
 
 enum { PLAIN, MIN_GRU, MIN_LSTM };
 
 typedef struct {
-    const void *in[MOST_PARTS];  /* a and b, or the gates before their functions */
-    void *out[MOST_PARTS];       /* their gradients */
+    const void *in[MAX_PARTS];  /* a and b, or the gates before their functions */
+    void *out[MAX_PARTS];       /* their gradients */
     const float *h0, *grad_h;
     float *h, *grad_h0;
     long B, T, H, stride;        /* the stride is between steps of `in` and `out` */
@@ -54,7 +54,7 @@ INLINE void forward_block(int kind, const pass *s, long row, long first) {
         for (long v = 0, j = first; v < VECTORS; v++, j += LANES) {
             long count = s->H - j, at = (row * s->T + t) * s->stride + j;
             if (count <= 0) break;
-            vec p[MOST_PARTS];
+            vec p[MAX_PARTS];
             for (int g = 0; g < s->parts; g++) p[g] = load_either(s->in[g], at, count, s->half);
             step now = step_of(kind, p);
             h[v] = now.a * h[v] + now.b;
@@ -77,7 +77,7 @@ INLINE void backward_block(int kind, const pass *s, long row, long first) {
                 __builtin_prefetch(s->h + here - AHEAD * s->H);
                 __builtin_prefetch(s->grad_h + here - AHEAD * s->H);
             }
-            vec p[MOST_PARTS], grads[MOST_PARTS];
+            vec p[MAX_PARTS], grads[MAX_PARTS];
             for (int g = 0; g < s->parts; g++) p[g] = load_either(s->in[g], at, count, s->half);
             step now = step_of(kind, p);
             vec g = load(s->grad_h + here, count) + carried[v];
