@@ -12,7 +12,7 @@ from charrnn.checkpoint.metadata import restore
 from charrnn.config import MixtureConfig, ModelConfig, NgramConfig
 from charrnn.models.ensemble import Network, make_network
 from charrnn.models.mixture import MixtureModel
-from charrnn.models.ngram.longest.model import LongestMatchModel
+from charrnn.models.ngram.fit import model_class
 from charrnn.models.ngram.model import NgramModel
 from charrnn.text.vocabulary import Vocabulary
 
@@ -38,8 +38,7 @@ def make_model(header: dict[str, Any], vocab_size: int, tensors: dict[str, Tenso
     kind = header.get("kind")
     if kind == "ngram":
         counted: NgramConfig = restore("model", header.get("model"), NgramConfig)
-        counting = LongestMatchModel if counted.smoothing == "longest" else NgramModel
-        return counting.from_tensors(counted, vocab_size, tensors)
+        return model_class(counted).from_tensors(counted, vocab_size, tensors)
     if kind == "mixture":
         both: MixtureConfig = restore("model", header.get("model"), MixtureConfig)
         of = {prefix: below(prefix, tensors) for prefix in (NETWORK, COUNTS, GATE)}

@@ -12,27 +12,27 @@ from numpy.typing import NDArray
 
 from charrnn.errors import ModelError
 from charrnn.models.language_model import State
-from charrnn.models.ngram.sampling import Kept, Stream, descend
-from charrnn.models.ngram.smoothing.methods import Weighted
+from charrnn.models.ngram.sampling import BackoffSampler, DistributionCache, sample_backoff
+from charrnn.models.ngram.smoothing.backoff import BackoffLevel
 from charrnn.models.ngram.trie import Ints, walk
 from charrnn.models.stepper import Draw, Logits, Stepper, TemperedDraw, Tokens
 
-DAMAGE = (IndexError, ValueError, OverflowError)
+LOOKUP_ERRORS = (IndexError, ValueError, OverflowError)
 """What a look-up raises in a file too large to be checked when it was loaded."""
 
 
-def damaged(error: Exception) -> ModelError:
+def damaged_file(error: Exception) -> ModelError:
     """The line for that."""
     return ModelError(f"the n-gram file is damaged ({error}); count its text again")
 
 
 @contextmanager
-def damage_is_told() -> Iterator[None]:
+def damage_reported() -> Iterator[None]:
     """Raise it as a ModelError."""
     try:
         yield
-    except DAMAGE as error:
-        raise damaged(error) from error
+    except LOOKUP_ERRORS as error:
+        raise damaged_file(error) from error
 
 
 class NgramStepper(Stepper):
@@ -45,11 +45,11 @@ class NgramStepper(Stepper):
         is_mixture: whether no weight is negative, so that each order can be drawn from by itself.
     """
 
-    def __init__(self, orders: Sequence[Weighted], vocab_size: int, nodes: Ints, is_mixture: bool) -> None:
+    def __init__(self, orders: Sequence[BackoffLevel], vocab_size: int, nodes: Ints, is_mixture: bool) -> None:
         self.orders, self.vocab_size, self.is_mixture = orders, vocab_size, is_mixture
         self._nodes: Ints | None = nodes
-        self._streams: list[Stream] = []
-        self._kept: Kept = {}
+        self._streams: list[BackoffSampler] = []
+        self._kept: DistributionCache = {}
         self._draw: Draw | None = None
         self._tempered: TemperedDraw | None = None
         self._uniforms: list[Callable[[], float]] = []
@@ -61,7 +61,7 @@ class NgramStepper(Stepper):
 
     def read(self, tokens: Tokens) -> Logits:
         """See Stepper."""
-        with damage_is_told(), np.errstate(divide="ignore"):
+        with damage_reported(), np.errstate(divide="ignore"):
             log_probs: NDArray[np.float64] = np.log([stream.probabilities() for stream in self._read(tokens)])
         return log_probs
 
@@ -80,16 +80,16 @@ class NgramStepper(Stepper):
                 contexts, self._nodes = walk(self.orders, tokens[:, None] + 1, self._as_nodes())
                 self._streams = []
                 nodes = [found[:, 0] for found in contexts]
-                return descend(self.orders, nodes, tempered.uniforms(), self.vocab_size)
+                return sample_backoff(self.orders, nodes, tempered.uniforms(), self.vocab_size)
             pairs = zip(self._read(tokens), self._uniforms, strict=True)
             return np.array([stream.draw(tempered.temperature, uniform) for stream, uniform in pairs])
-        except DAMAGE as error:
-            raise damaged(error) from error
+        except LOOKUP_ERRORS as error:
+            raise damaged_file(error) from error
 
-    def _read(self, tokens: Tokens) -> list[Stream]:
+    def _read(self, tokens: Tokens) -> list[BackoffSampler]:
         if self._nodes is not None:
             arrays = self._nodes.tolist()
-            self._streams = [Stream(self.orders, self.vocab_size, nodes, self._kept) for nodes in arrays]
+            self._streams = [BackoffSampler(self.orders, self.vocab_size, nodes, self._kept) for nodes in arrays]
             self._nodes = None
         for stream, token in zip(self._streams, tokens.tolist(), strict=True):
             stream.read(token)

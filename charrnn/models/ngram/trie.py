@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 
-ABSENT = -1
+NOT_FOUND = -1
 """Stands for the entry of an n-gram that was never seen."""
 
 
 @dataclass(frozen=True)
-class Entries:
+class TrieLevel:
     """The n-grams of one order: arrays that may be memory-mapped.
 
     Entry 0 is all padding; the first n-grams of a text begin with it.
@@ -39,12 +39,12 @@ class Entries:
         return len(self.tokens)
 
     def find(self, contexts: Ints, tokens: Ints) -> Ints:
-        """The entry of each context with each token, both of one shape; ABSENT where there is none.
+        """The entry of each context with each token, both of one shape; NOT_FOUND where there is none.
 
         A binary search in all children's ranges at once.
         """
-        found = np.full(contexts.size, ABSENT, np.int64)
-        places = np.flatnonzero(contexts != ABSENT)
+        found = np.full(contexts.size, NOT_FOUND, np.int64)
+        places = np.flatnonzero(contexts != NOT_FOUND)
         nodes = contexts.ravel()[places]
         low = self.starts[nodes].astype(np.int64)
         sizes = self.starts[nodes + 1] - low
@@ -68,7 +68,7 @@ class Entries:
         """All children of some contexts, one after the other.
 
         Args:
-            contexts: (N,) none of them ABSENT.
+            contexts: (N,) none of them NOT_FOUND.
             most: no context has more children; a damaged file that says otherwise is not believed.
 
         Returns:
@@ -91,13 +91,13 @@ class Entries:
         return np.repeat(values, np.diff(self.starts))
 
 
-def walk(orders: Sequence[Entries], tokens: Ints, state: Ints | None = None) -> tuple[list[Ints], Ints]:
+def walk(orders: Sequence[TrieLevel], tokens: Ints, state: Ints | None = None) -> tuple[list[Ints], Ints]:
     """The contexts at each place of some texts.
 
     Args:
         orders: the entries of order 1, 2, … n.
         tokens: (B, T) the characters, shifted up by one.
-        state: (B, n) the contexts of 0, 1, … n − 1 characters before the first, ABSENT where one was never seen; the
+        state: (B, n) the contexts of 0, 1, … n − 1 characters before the first, NOT_FOUND where one was never seen; the
             padding before a text, if not given.
 
     Returns:

@@ -7,12 +7,12 @@ import pytest
 
 from charrnn.models.ngram.counting import count as counting
 from charrnn.models.ngram.counting import keys, tables
-from charrnn.models.ngram.counting.count import Counts, count_ngrams, count_part, count_texts
-from charrnn.models.ngram.counting.keys import Alphabet
-from charrnn.models.ngram.counting.tables import joined, merge, split
+from charrnn.models.ngram.counting.count import CountLevel, count_ngrams, count_part, count_texts
+from charrnn.models.ngram.counting.keys import KeyCodec
+from charrnn.models.ngram.counting.tables import concatenate_tables, merge, split
 
 Gram = tuple[int, ...]
-FIVE = Alphabet(np.arange(5), 5)
+FIVE = KeyCodec(np.arange(5), 5)
 
 
 def brute_force(texts: list[list[int]], order: int) -> tuple[Counter[Gram], dict[Gram, set[int]]]:
@@ -28,7 +28,7 @@ def brute_force(texts: list[list[int]], order: int) -> tuple[Counter[Gram], dict
     return counts, before
 
 
-def grams_of(orders: list[Counts]) -> list[list[Gram]]:
+def grams_of(orders: list[CountLevel]) -> list[list[Gram]]:
     """The n-grams of each order, read off the trie."""
     found: list[list[Gram]] = []
     contexts: list[Gram] = [()]
@@ -40,7 +40,7 @@ def grams_of(orders: list[Counts]) -> list[list[Gram]]:
     return found
 
 
-def check(orders: list[Counts], texts: list[list[int]], occurrences: bool) -> None:
+def check(orders: list[CountLevel], texts: list[list[int]], occurrences: bool) -> None:
     for k, (order, grams) in enumerate(zip(orders, grams_of(orders), strict=True), 1):
         counts, before = brute_force(texts, k)
         assert grams[0] == (0,) * k
@@ -59,7 +59,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
     if request.param == "in pieces":
         monkeypatch.setattr(counting, "PIECE", 7)
     if request.param == "shared":
-        monkeypatch.setattr(tables, "LEAST_SHARED", 10)
+        monkeypatch.setattr(tables, "MIN_SHARED", 10)
         monkeypatch.setattr(tables, "workers", lambda: 3)
 
 
@@ -123,7 +123,7 @@ def test_parts_merged_by_ranges_are_the_whole() -> None:
     parts = [count_part(ids, a, b, FIVE, 4) for a, b in ((0, 100), (100, 100), (100, 101), (101, 300))]
     bounds = whole.grams.words[0][[50, 51, 200]]
     ranges = zip(*(split(part, bounds) for part in parts), strict=True)
-    for found in (merge(parts), joined([merge(one) for one in ranges])):
+    for found in (merge(parts), concatenate_tables([merge(one) for one in ranges])):
         assert (found.grams.words[0] == whole.grams.words[0]).all()
         assert (found.counts == whole.counts).all()
 

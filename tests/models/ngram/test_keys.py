@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from charrnn.models.ngram.counting import keys
-from charrnn.models.ngram.counting.keys import Alphabet, Grams, windows
+from charrnn.models.ngram.counting.keys import KeyCodec, NgramKeys, windows
 
 V = 6
-ALL = Alphabet(np.arange(V), V)
+ALL = KeyCodec(np.arange(V), V)
 
 
-def tuples(grams: Grams) -> list[tuple[int, ...]]:
+def tuples(grams: NgramKeys) -> list[tuple[int, ...]]:
     """The digits of each, the oldest first."""
     columns = [
         word // np.uint64(grams.base ** (digits - 1 - i)) % np.uint64(grams.base)
@@ -51,18 +51,18 @@ def test_they_are_the_tuples(order: int, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_the_largest_that_fits_does_not_overflow() -> None:
     """255 characters and the padding make eight digits of 64 bits, to the last one."""
-    grams = windows(np.full(8, 254, np.uint8), 0, 8, 8, Alphabet(np.arange(255), 255))
+    grams = windows(np.full(8, 254, np.uint8), 0, 8, 8, KeyCodec(np.arange(255), 255))
     assert grams.digits == (8,)
     assert int(grams.words[0][-1]) == 2**64 - 1
-    assert windows(np.zeros(2, np.uint16), 0, 2, 8, Alphabet(np.arange(256), 256)).digits == (7, 1)
+    assert windows(np.zeros(2, np.uint16), 0, 2, 8, KeyCodec(np.arange(256), 256)).digits == (7, 1)
 
 
 def test_characters_that_do_not_occur_are_passed_over_where_that_saves_a_word() -> None:
     """All 256 bytes and the padding do not fit eight times into 64 bits; those of a text do, if one is missing."""
     text = np.random.default_rng(1).integers(1, 256, 5000).astype(np.uint8)
-    alphabet = Alphabet.of([text[:3000], text[3000:]], 256, 8)
+    alphabet = KeyCodec.of([text[:3000], text[3000:]], 256, 8)
     assert len(np.unique(text)) == len(alphabet.characters) == 255
     grams = windows(text, 0, len(text), 8, alphabet)
     assert grams.digits == (8,)
     assert alphabet.tokens_of(grams.newest()).tolist() == (text.astype(int) + 1).tolist()
-    assert len(Alphabet.of([text], 256, 7).characters) == 256
+    assert len(KeyCodec.of([text], 256, 7).characters) == 256

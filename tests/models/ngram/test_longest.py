@@ -104,7 +104,7 @@ def test_the_fast_score_is_the_slow_one(
     model: LongestMatchModel, tokens: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Bit for bit, also where probabilities are spread out in pieces; and the last character of the text counts."""
-    monkeypatch.setattr(longest, "MOST_PROBABILITIES", 100)
+    monkeypatch.setattr(longest, "MAX_PROBABILITIES", 100)
     _, middle = model(tokens[:, :5])
     for state in (None, middle):
         for shift in range(5):

@@ -7,7 +7,7 @@ import torch
 from charrnn.config import NgramConfig
 from charrnn.models.ngram.fit import Counted, fit_ngram
 from charrnn.models.ngram.model import NgramModel
-from charrnn.models.ngram.trie import ABSENT
+from charrnn.models.ngram.trie import NOT_FOUND
 
 V = 6
 IDS = np.random.default_rng(0).zipf(1.5, 600) % V
@@ -56,5 +56,5 @@ def test_what_the_pruned_had_goes_to_the_order_below() -> None:
         first, end = whole.starts[node], whole.starts[node + 1]
         if first == end:
             continue
-        lost = whole.weights[first:end].sum() - less.weights[kept[kept != ABSENT]].sum()
+        lost = whole.weights[first:end].sum() - less.weights[kept[kept != NOT_FOUND]].sum()
         assert less.backoffs[node] == pytest.approx(whole.backoffs[node] + lost, abs=1e-6)

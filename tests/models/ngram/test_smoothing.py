@@ -11,7 +11,7 @@ from charrnn.config import NgramConfig
 from charrnn.models.ngram.counting.count import count_ngrams
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.ngram.model import NgramModel
-from charrnn.models.ngram.smoothing.methods import smooth
+from charrnn.models.ngram.smoothing.backoff import smooth
 from charrnn.scoring.evaluate import evaluate
 from charrnn.text.corpus import Corpus
 

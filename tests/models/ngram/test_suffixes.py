@@ -35,7 +35,7 @@ def start(index: ContextIndex, rows: int = 1) -> NDArray[np.int64]:
 
 
 def repetitive(rng: np.random.Generator, vocab_size: int, length: int) -> list[int]:
-    """A text with short and long repetitions, longer than REACH, and a character that is rare."""
+    """A text with short and long repetitions, longer than MAX_DEPTH, and a character that is rare."""
     letters = rng.choice(vocab_size, 6)
     parts = [rng.choice(letters, size).tolist() for size in (3, 8, 20, 50)]
     text: list[int] = [vocab_size - 1]
@@ -75,7 +75,7 @@ def test_the_longest_matches_are_those_of_a_slow_search(vocab_size: int, followe
     seen = [*text[100:200], vocab_size // 2, *repetitive(rng, vocab_size, 60), *text[-45:], *text[:40]]
     last = len(text) - followed
     expected = [slow_match(text, seen[: t + 1], last) for t in range(len(seen))]
-    assert {length > suffixes.REACH for length, _ in expected} == {True, False}
+    assert {length > suffixes.MAX_DEPTH for length, _ in expected} == {True, False}
     at_once = index.read(np.array([seen]), start(index))
     assert matches_of(index, at_once[0]) == expected
     match = start(index)

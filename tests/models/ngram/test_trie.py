@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from charrnn.models.ngram.counting.count import count_ngrams
-from charrnn.models.ngram.trie import ABSENT, smallest_integer, walk
+from charrnn.models.ngram.trie import NOT_FOUND, smallest_integer, walk
 
 V = 9
 IDS = np.random.default_rng(0).zipf(1.6, 400) % V
@@ -16,7 +16,7 @@ def test_every_child_is_found_and_nothing_else() -> None:
         of = np.repeat(np.arange(contexts), np.diff(order.starts))
         children = {(int(c), int(t)): i for i, (c, t) in enumerate(zip(of, order.tokens, strict=True))}
         nodes, tokens = (grid.ravel() for grid in np.mgrid[-1:contexts, : V + 1])
-        expected = [children.get((int(c), int(t)), ABSENT) for c, t in zip(nodes, tokens, strict=True)]
+        expected = [children.get((int(c), int(t)), NOT_FOUND) for c, t in zip(nodes, tokens, strict=True)]
         assert order.find(nodes, tokens).tolist() == expected
         assert order.find(nodes[None, :], tokens[None, :]).tolist() == [expected]
 
@@ -41,7 +41,7 @@ def test_the_walk_names_the_longest_contexts_that_were_seen(text: np.ndarray[tup
     for t in range(len(text)):
         history = [0, 0, 0, *(text[: t + 1] + 1).tolist()]
         for k in (1, 2, 3):
-            assert (contexts[k][0, t] != ABSENT) == (tuple(history[-k:]) in seen)
+            assert (contexts[k][0, t] != NOT_FOUND) == (tuple(history[-k:]) in seen)
     assert state.tolist() == [[int(found[0, -1]) for found in contexts]]
     again, _ = walk(orders, text[None, 4:] + 1, walk(orders, text[None, :4] + 1)[1])
     assert all((one == other[:, 4:]).all() for one, other in zip(again, contexts, strict=True))

@@ -7,9 +7,9 @@ import torch
 from charrnn.config import NgramConfig
 from charrnn.models.ngram.counting.count import count_ngrams
 from charrnn.models.ngram.model import NgramModel
-from charrnn.models.ngram.smoothing.methods import Rule, kneser_ney, smooth, three_discounts, witten_bell
-from charrnn.models.ngram.smoothing.observations import predict
-from charrnn.models.ngram.smoothing.tuned import FEATURES, held_out_events, rule_of, tuned
+from charrnn.models.ngram.smoothing.backoff import interpolate, smooth
+from charrnn.models.ngram.smoothing.discounts import modified_kneser_ney, witten_bell
+from charrnn.models.ngram.smoothing.tuned import FEATURES, discounts_from, fit_discounts, held_out_observations
 from charrnn.scoring.evaluate import evaluate
 from charrnn.text.corpus import Corpus
 
@@ -20,11 +20,11 @@ IDS = np.random.default_rng(0).zipf(1.5, 900) % V
 @pytest.mark.parametrize("length", [1, 60, 450])
 def test_the_held_out_part_is_predicted_as_if_it_had_never_been_counted(length: int) -> None:
     """Against a model of what stands before it; both read on from there."""
-    rule: Rule = witten_bell  # depends on the number of types and on the counts
-    events = held_out_events(IDS, length, count_ngrams(IDS, V, ORDER))
-    found = predict(events, rule, length, V)
+    orders = count_ngrams(IDS, V, ORDER)
+    discounts = witten_bell(orders)  # which depend on the number of types and on the counts
+    found = interpolate(held_out_observations(IDS, length, orders), discounts, length, V)
     before = IDS[: len(IDS) - length]
-    model = NgramModel(NgramConfig(order=ORDER), V, smooth(count_ngrams(before, V, ORDER), rule))
+    model = NgramModel(NgramConfig(order=ORDER), V, smooth(count_ngrams(before, V, ORDER), discounts))
     text = torch.from_numpy(IDS)[None]
     log_probs, _ = model.next_log_probs(text[:, :-1], text[:, 1:], None)
     torch.testing.assert_close(found.log().float(), log_probs[0, -length:], atol=1e-5, rtol=1e-5)
@@ -33,22 +33,22 @@ def test_the_held_out_part_is_predicted_as_if_it_had_never_been_counted(length: 
 def test_parameters_are_what_they_are_called() -> None:
     parameters = torch.zeros(1, 4, FEATURES, dtype=torch.double)
     known = torch.tensor([[2.0], [1.0], [1.0], [9.0]], dtype=torch.double)
-    assert rule_of(parameters)(1, known).flatten().tolist() == pytest.approx([0.5, 1, 1.5, np.log(2)])
+    assert discounts_from(parameters)(1, known).flatten().tolist() == pytest.approx([0.5, 1, 1.5, np.log(2)])
     parameters[0, 0] = torch.tensor([1.0, 2.0, 4.0])  # with the log of 4 types, and half of them seen once
     expected = 1 / (1 + np.exp(-(1 + 2 * np.log(4) + 4 * 0.5)))
-    assert rule_of(parameters)(1, known)[0].item() == pytest.approx(expected)
+    assert discounts_from(parameters)(1, known)[0].item() == pytest.approx(expected)
 
 
 def test_a_text_too_short_to_hold_out_from() -> None:
     ids = np.array([0, 1, 0])
     orders = count_ngrams(ids, 2, 3)
-    levels = smooth(orders, tuned(ids, 2, orders))
+    levels = smooth(orders, fit_discounts(orders, ids, 2))
     assert all(np.isfinite(level.weights).all() for level in levels)
 
 
 def test_it_tells_how_far_it_is() -> None:
     told: list[tuple[int, int]] = []
-    tuned(IDS, V, count_ngrams(IDS, V, 2), lambda done, total: told.append((done, total)))
+    fit_discounts(count_ngrams(IDS, V, 2), IDS, V, lambda done, total: told.append((done, total)))
     assert told[0][0] == 1
     assert told[-1][0] <= told[-1][1]
 
@@ -58,8 +58,10 @@ def test_it_beats_modified_kneser_ney(tiny_shakespeare_corpus: Corpus) -> None:
     corpus = tiny_shakespeare_corpus
     ids, size = corpus.train[:200_000], len(corpus.vocabulary)
     orders = count_ngrams(ids, size, 7)
-    bits = [
-        evaluate(NgramModel(NgramConfig(order=7), size, smooth(orders, rule)), corpus.validation, 1 << 15).bits_per_char
-        for rule in (tuned(ids, size, orders), kneser_ney(orders, three_discounts))
+    tuned, modified = [
+        evaluate(
+            NgramModel(NgramConfig(order=7), size, smooth(orders, fit(orders, ids, size))), corpus.validation, 1 << 15
+        )
+        for fit in (fit_discounts, modified_kneser_ney)
     ]
-    assert bits[0] < bits[1] - 0.02
+    assert tuned.bits_per_char < modified.bits_per_char - 0.02

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.models.ngram.counting.keys import Alphabet, Grams, windows
-from charrnn.models.ngram.counting.tables import Table, distinct, merge, runs_of, workers
-from charrnn.models.ngram.trie import Entries, smallest_integer, walk
+from charrnn.models.ngram.counting.keys import KeyCodec, NgramKeys, windows
+from charrnn.models.ngram.counting.tables import Table, count_runs, distinct, merge, workers
+from charrnn.models.ngram.trie import TrieLevel, smallest_integer, walk
 
 Progress = Callable[[int, int], None]
 """Is told how much is done, and of how much."""
@@ -28,7 +28,7 @@ PIECE = 1 << 22
 
 
 @dataclass(frozen=True)
-class Counts(Entries):
+class CountLevel(TrieLevel):
     """The entries of one order with their counts.
 
     Attributes:
@@ -45,7 +45,7 @@ def count_ngrams(
     order: int,
     occurrences: bool = False,
     progress: Progress | None = None,
-) -> list[Counts]:
+) -> list[CountLevel]:
     """Count the n-grams of all orders from 1 to `order`.
 
     Args:
@@ -67,7 +67,7 @@ def count_texts(
     order: int,
     occurrences: bool = False,
     progress: Progress | None = None,
-) -> list[Counts]:
+) -> list[CountLevel]:
     """Count the n-grams of several texts together; each begins with the padding.
 
     Args:
@@ -83,15 +83,15 @@ def count_texts(
     def step() -> None:
         report(next(done), steps)
 
-    alphabet = Alphabet.of(texts, vocab_size, order)
+    alphabet = KeyCodec.of(texts, vocab_size, order)
     # No name for the table: it may be large, and is let go while the lower orders are derived.
-    return derive(
+    return derive_orders(
         merge([count_part(ids, 0, len(ids), alphabet, order, step) for ids in texts]), texts, occurrences, step
     )
 
 
 def count_part(
-    ids: NDArray[Any], begin: int, end: int, alphabet: Alphabet, order: int, step: Callable[[], None] = lambda: None
+    ids: NDArray[Any], begin: int, end: int, alphabet: KeyCodec, order: int, step: Callable[[], None] = lambda: None
 ) -> Table:
     """Count the n-grams of one order that end in a part of a text.
 
@@ -106,7 +106,7 @@ def count_part(
     begins = range(begin, max(end, begin + 1), PIECE)
 
     def count_piece(low: int) -> Table:
-        return runs_of(windows(ids, low, min(low + PIECE, end), order, alphabet).sorted())
+        return count_runs(windows(ids, low, min(low + PIECE, end), order, alphabet).sorted())
 
     tables = []
     with ThreadPoolExecutor(workers()) as pool:
@@ -116,9 +116,9 @@ def count_part(
     return merge(tables)
 
 
-def derive(
+def derive_orders(
     table: Table, texts: Sequence[NDArray[Any]], occurrences: bool, step: Callable[[], None] = lambda: None
-) -> list[Counts]:
+) -> list[CountLevel]:
     """The counts of all orders from those of the highest.
 
     Args:
@@ -127,7 +127,7 @@ def derive(
         occurrences: see `count_ngrams`.
         step: called after each order.
     """
-    orders: list[Counts] = []
+    orders: list[CountLevel] = []
     grams, counts = table.grams.with_padding(), table.counts
     del table  # it may be large, and so may what follows: nothing is kept longer than it is needed
     while grams.order > 1:
@@ -145,13 +145,15 @@ def derive(
     return orders
 
 
-def _counts(grams: Grams, counts: NDArray[Any], starts: NDArray[Any]) -> Counts:
+def _counts(grams: NgramKeys, counts: NDArray[Any], starts: NDArray[Any]) -> CountLevel:
     tokens = grams.alphabet.tokens_of(grams.newest())
     padding = np.zeros(1, counts.dtype)
-    return Counts(tokens, starts.astype(smallest_integer(len(grams)), copy=False), np.concatenate((padding, counts)))
+    return CountLevel(
+        tokens, starts.astype(smallest_integer(len(grams)), copy=False), np.concatenate((padding, counts))
+    )
 
 
-def _starts(contexts: Grams, lower: Grams) -> NDArray[Any]:
+def _starts(contexts: NgramKeys, lower: NgramKeys) -> NDArray[Any]:
     """Where the children of each n-gram of the order below begin.
 
     Args:
@@ -173,7 +175,7 @@ def _starts(contexts: Grams, lower: Grams) -> NDArray[Any]:
     return starts
 
 
-def _with_occurrences(orders: list[Counts], texts: Sequence[NDArray[Any]]) -> list[Counts]:
+def _with_occurrences(orders: list[CountLevel], texts: Sequence[NDArray[Any]]) -> list[CountLevel]:
     """The same with how often each n-gram occurs: once for each that goes on from it, and where a text ends."""
     done = orders[-1:]
     for k in range(len(orders) - 1, 0, -1):
@@ -182,5 +184,5 @@ def _with_occurrences(orders: list[Counts], texts: Sequence[NDArray[Any]]) -> li
             last = ids[max(0, len(ids) - k) :].astype(np.int64) + 1
             counts[walk(orders[: k + 1], last[None])[1][0, k]] += 1
         counts[0] = 0
-        done.append(Counts(orders[k - 1].tokens, orders[k - 1].starts, counts))
+        done.append(CountLevel(orders[k - 1].tokens, orders[k - 1].starts, counts))
     return done[::-1]

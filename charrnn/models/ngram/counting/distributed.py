@@ -15,17 +15,17 @@ import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
 
-from charrnn.models.ngram.counting.count import PIECE, Counts, Progress, count_part, derive
-from charrnn.models.ngram.counting.keys import Alphabet, Grams
-from charrnn.models.ngram.counting.tables import Table, compact, joined, merge, split
+from charrnn.models.ngram.counting.count import PIECE, CountLevel, Progress, count_part, derive_orders
+from charrnn.models.ngram.counting.keys import KeyCodec, NgramKeys
+from charrnn.models.ngram.counting.tables import Table, compact, concatenate_tables, merge, split
 
 SAMPLE = 1 << 12
 """Keys that each process shows the others, to cut ranges of about the same size."""
 
 
-def count_together(
+def count_distributed(
     ids: NDArray[Any], vocab_size: int, order: int, occurrences: bool, progress: Progress | None = None
-) -> list[Counts]:
+) -> list[CountLevel]:
     """As `count_ngrams`, by all processes of the default process group; all must call it with the same arguments.
 
     Args:
@@ -42,7 +42,7 @@ def count_together(
     begin, end = (len(ids) * which // ranks for which in (rank, rank + 1))
     steps, done = -(-(end - begin) // PIECE), count(1)
     step = (lambda: progress(next(done), steps)) if progress else (lambda: None)
-    mine = count_part(ids, begin, end, Alphabet.of([ids], vocab_size, order), order, step)
+    mine = count_part(ids, begin, end, KeyCodec.of([ids], vocab_size, order), order, step)
     parts = split(mine, _bounds(mine))
     received = [parts[rank]]
     for to in range(ranks):
@@ -54,8 +54,8 @@ def count_together(
     if rank > 0:
         _send(merged, 0)
         return []
-    whole = joined([merged, *(_receive(mine, sender) for sender in range(1, ranks))])
-    return derive(whole, [ids], occurrences)
+    whole = concatenate_tables([merged, *(_receive(mine, sender) for sender in range(1, ranks))])
+    return derive_orders(whole, [ids], occurrences)
 
 
 def _bounds(table: Table) -> NDArray[np.uint64]:
@@ -86,5 +86,5 @@ def _receive(like: Table, sender: int) -> Table:
         for column in columns:
             dist.recv(column, sender)
     *words, counts = columns.numpy()
-    grams = Grams(tuple(word.view(np.uint64) for word in words), like.grams.digits, like.grams.alphabet)
+    grams = NgramKeys(tuple(word.view(np.uint64) for word in words), like.grams.digits, like.grams.alphabet)
     return Table(grams, compact(counts))

@@ -27,7 +27,7 @@ BLOCK = 1 << 15
 
 
 @dataclass(frozen=True)
-class Alphabet:
+class KeyCodec:
     """Which digit stands for which character.
 
     Attributes:
@@ -39,7 +39,7 @@ class Alphabet:
     vocab_size: int
 
     @classmethod
-    def of(cls, texts: Sequence[NDArray[Any]], vocab_size: int, order: int) -> Alphabet:
+    def of(cls, texts: Sequence[NDArray[Any]], vocab_size: int, order: int) -> KeyCodec:
         """All characters, where n-grams then fit into one word; otherwise those that occur in some texts.
 
         Args:
@@ -77,7 +77,7 @@ class Alphabet:
 
 
 @dataclass(frozen=True)
-class Grams:
+class NgramKeys:
     """E n-grams of one order.
 
     Attributes:
@@ -88,7 +88,7 @@ class Grams:
 
     words: tuple[Words, ...]
     digits: tuple[int, ...]
-    alphabet: Alphabet
+    alphabet: KeyCodec
 
     @property
     def base(self) -> int:
@@ -103,32 +103,32 @@ class Grams:
     def __len__(self) -> int:
         return len(self.words[0])
 
-    def __getitem__(self, which: slice | NDArray[Any]) -> Grams:
-        return Grams(tuple(word[which] for word in self.words), self.digits, self.alphabet)
+    def __getitem__(self, which: slice | NDArray[Any]) -> NgramKeys:
+        return NgramKeys(tuple(word[which] for word in self.words), self.digits, self.alphabet)
 
     @classmethod
-    def concatenate(cls, parts: Sequence[Grams]) -> Grams:
+    def concatenate(cls, parts: Sequence[NgramKeys]) -> NgramKeys:
         """All n-grams of several of the same order."""
         words = tuple(np.concatenate(words) for words in zip(*(part.words for part in parts), strict=True))
         return cls(words, parts[0].digits, parts[0].alphabet)
 
-    def with_padding(self) -> Grams:
+    def with_padding(self) -> NgramKeys:
         """The same behind one that is all padding."""
         words = tuple(np.concatenate((np.zeros(1, np.uint64), word)) for word in self.words)
-        return Grams(words, self.digits, self.alphabet)
+        return NgramKeys(words, self.digits, self.alphabet)
 
     def newest(self) -> Words:
         """(E,) the last digit of each."""
         return self.words[-1] % np.uint64(self.base)
 
-    def without_newest(self) -> Grams:
+    def without_newest(self) -> NgramKeys:
         """The contexts; order ≥ 2."""
         if self.digits[-1] == 1:
-            return Grams(self.words[:-1], self.digits[:-1], self.alphabet)
+            return NgramKeys(self.words[:-1], self.digits[:-1], self.alphabet)
         shorter = self.words[-1] // np.uint64(self.base)
-        return Grams((*self.words[:-1], shorter), (*self.digits[:-1], self.digits[-1] - 1), self.alphabet)
+        return NgramKeys((*self.words[:-1], shorter), (*self.digits[:-1], self.digits[-1] - 1), self.alphabet)
 
-    def without_oldest(self) -> Grams:
+    def without_oldest(self) -> NgramKeys:
         """The n-grams of one order less that these end with; order ≥ 2.
 
         Of sorted ones they are as many sorted runs as there are different oldest characters.
@@ -141,9 +141,9 @@ class Grams:
                 rest += self.words[i + 1] // np.uint64(self.base ** (self.digits[i + 1] - 1))
             words.append(rest)
         kept = words if self.digits[-1] > 1 else words[:-1]
-        return Grams(tuple(kept), _digits(self.order - 1, self.base), self.alphabet)
+        return NgramKeys(tuple(kept), _digits(self.order - 1, self.base), self.alphabet)
 
-    def sorted(self, in_runs: bool = False) -> Grams:
+    def sorted(self, in_runs: bool = False) -> NgramKeys:
         """The same in order. One word is sorted in place, and this one is spoiled.
 
         Args:
@@ -166,7 +166,7 @@ class Grams:
         first[1:] = self[1:].differ(self[:-1])
         return np.flatnonzero(first)
 
-    def differ(self, other: Grams) -> NDArray[np.bool_]:
+    def differ(self, other: NgramKeys) -> NDArray[np.bool_]:
         """(E,) whether each differs from its counterpart in another of the same length."""
         flags: NDArray[np.bool_] = self.words[0] != other.words[0]
         for mine, its in zip(self.words[1:], other.words[1:], strict=True):
@@ -183,7 +183,7 @@ def _digits(order: int, base: int) -> tuple[int, ...]:
     return (most,) * full + (rest,) * (rest > 0)
 
 
-def windows(ids: NDArray[Any], begin: int, end: int, order: int, alphabet: Alphabet) -> Grams:
+def windows(ids: NDArray[Any], begin: int, end: int, order: int, alphabet: KeyCodec) -> NgramKeys:
     """The n-grams that end at the places of a text from `begin` to `end`, in the text's order.
 
     Args:
@@ -210,4 +210,4 @@ def windows(ids: NDArray[Any], begin: int, end: int, order: int, alphabet: Alpha
                 part *= np.uint64(base)
                 part += block[newer : newer + len(part)]
             place += size
-    return Grams(words, digits, alphabet)
+    return NgramKeys(words, digits, alphabet)

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.models.ngram.counting.keys import Grams
+from charrnn.models.ngram.counting.keys import NgramKeys
 
 RANGES = 64
 """Parts of a merge: small enough to stay in the processor's cache."""
-LEAST_SHARED = 1 << 20
+MIN_SHARED = 1 << 20
 """n-grams that are worth sharing between threads."""
 SAMPLE = 1 << 12
 """n-grams that ranges are chosen by."""
@@ -34,15 +34,15 @@ class Table:
         counts: (E,) how often each occurs.
     """
 
-    grams: Grams
+    grams: NgramKeys
     counts: NDArray[Any]
 
 
-def distinct(grams: Grams) -> Table:
+def distinct(grams: NgramKeys) -> Table:
     """The different ones of n-grams in sorted runs, which are spoiled, and how often each stands there."""
-    ranges = workers() if len(grams) > LEAST_SHARED else 1
+    ranges = workers() if len(grams) > MIN_SHARED else 1
     if ranges == 1:
-        return runs_of(grams.sorted(in_runs=True))
+        return count_runs(grams.sorted(in_runs=True))
     sample = np.sort(grams.words[0][:: max(1, len(grams) // SAMPLE)])
     bounds = sample[np.linspace(0, len(sample), ranges + 1).astype(int)[1:-1]]
 
@@ -53,13 +53,13 @@ def distinct(grams: Grams) -> Table:
             inside &= key >= bounds[which - 1]
         if which < len(bounds):
             inside &= key < bounds[which]
-        return runs_of(grams[inside].sorted(in_runs=True))
+        return count_runs(grams[inside].sorted(in_runs=True))
 
     with ThreadPoolExecutor(ranges) as pool:
-        return joined(list(pool.map(one, range(ranges))))
+        return concatenate_tables(list(pool.map(one, range(ranges))))
 
 
-def runs_of(ordered: Grams) -> Table:
+def count_runs(ordered: NgramKeys) -> Table:
     """The different ones of sorted n-grams, and how often each stands there."""
     firsts = ordered.first_of_runs()
     return Table(ordered[firsts], compact(np.diff(firsts, append=len(ordered))))
@@ -76,7 +76,7 @@ def merge(tables: Sequence[Table]) -> Table:
     bounds = largest[np.linspace(0, len(largest), RANGES + 1).astype(int)[1:-1]]
     with ThreadPoolExecutor(workers()) as pool:
         ranges = list(pool.map(_merge, zip(*(split(table, bounds) for table in tables), strict=True)))
-    return joined(ranges)
+    return concatenate_tables(ranges)
 
 
 def split(table: Table, bounds: NDArray[np.uint64]) -> list[Table]:
@@ -92,16 +92,16 @@ def split(table: Table, bounds: NDArray[np.uint64]) -> list[Table]:
 
 def _merge(tables: Iterable[Table]) -> Table:
     tables = list(tables)
-    grams = Grams.concatenate([table.grams for table in tables])
+    grams = NgramKeys.concatenate([table.grams for table in tables])
     by_key = grams.sorting()
     grams, counts = grams[by_key], np.concatenate([table.counts for table in tables])[by_key]
     firsts = grams.first_of_runs()
     return Table(grams[firsts], compact(np.add.reduceat(counts, firsts, dtype=np.int64)) if len(firsts) else counts)
 
 
-def joined(ranges: Sequence[Table]) -> Table:
+def concatenate_tables(ranges: Sequence[Table]) -> Table:
     """One table of several that follow each other, with no n-gram in two of them."""
-    return Table(Grams.concatenate([one.grams for one in ranges]), np.concatenate([one.counts for one in ranges]))
+    return Table(NgramKeys.concatenate([one.grams for one in ranges]), np.concatenate([one.counts for one in ranges]))
 
 
 def compact(counts: NDArray[np.int64]) -> NDArray[Any]:

@@ -20,7 +20,7 @@ from charrnn.models.language_model import State
 from charrnn.models.ngram.longest.suffix_array import ContextIndex, Ints, Progress, text_type
 from charrnn.models.stepper import Draw, Logits, Stepper, TemperedDraw, Tokens
 
-MOST_PROBABILITIES = 1 << 20
+MAX_PROBABILITIES = 1 << 20
 """How many are spread out at a time."""
 
 
@@ -103,7 +103,7 @@ class LongestMatchModel:
         """See LanguageModel.__call__; the logits are log-probabilities, −∞ for what never followed the match."""
         matches, state = self._read(tokens, state)
         ranges = matches.reshape(-1, 3)
-        piece = max(1, MOST_PROBABILITIES // self.vocab_size)
+        piece = max(1, MAX_PROBABILITIES // self.vocab_size)
         log_probs = [self.log_probs(*ranges[i : i + piece, :2].T) for i in range(0, len(ranges), piece)]
         return torch.from_numpy(np.concatenate(log_probs)).reshape(*tokens.shape, self.vocab_size), state
 

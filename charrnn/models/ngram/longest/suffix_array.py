@@ -24,9 +24,9 @@ Words = NDArray[np.uint64]
 Progress = Callable[[int, int], None]
 """Is told how much is done, and of how much."""
 
-REACH = 32
+MAX_DEPTH = 32
 """Characters that are compared in many places at once; longer matches, which are rare, are followed one by one."""
-FEW = 32
+MAX_SINGLE_READS = 32
 """So few places are sooner read one by one than at once."""
 WORD = 8
 """Bytes that are compared at once."""
@@ -148,9 +148,9 @@ class ContextIndex:
         """
         found = np.empty((*tokens.shape, 3), np.int64)
         alone = np.ones(tokens.shape, bool)
-        if tokens.size > FEW:
+        if tokens.size > MAX_SINGLE_READS:
             found[:] = self._read_at_once(tokens, matches)
-            alone = found[..., 2] == REACH
+            alone = found[..., 2] == MAX_DEPTH
         for row, at in zip(*(indices.tolist() for indices in np.nonzero(alone)), strict=True):
             low, high, length = (found[row, at - 1] if at else matches[row]).tolist()
             found[row, at] = self.read_one(low, high, length, int(tokens[row, at]))
@@ -180,26 +180,26 @@ class ContextIndex:
         return low, bisect_right(ranks, wanted, max(at, low + 1), key=context), length
 
     def _read_at_once(self, tokens: NDArray[Any], matches: Ints) -> Ints:
-        """`read` for all places at once, a word after a word from the newest; matches of REACH may be longer."""
+        """`read` for all places at once, a word after a word from the newest; matches of MAX_DEPTH may be longer."""
         query = self._query(tokens, matches)
         words = _words(query.ravel())
-        begins = np.arange(query.size).reshape(query.shape)[:, REACH:].ravel() + 1 - self.per_word
+        begins = np.arange(query.size).reshape(query.shape)[:, MAX_DEPTH:].ravel() + 1 - self.per_word
         found = np.tile(self.empty, (len(begins), 1))
         rows = np.arange(len(begins))
         low, high = found[:, 0], found[:, 1]
-        for depth in range(0, REACH, self.per_word):
+        for depth in range(0, MAX_DEPTH, self.per_word):
             wanted = words[begins[rows] - depth]
             first, last = self._narrow(low, high, depth, wanted)
             ends = first == last
             found[rows[ends]] = self._end_in_word(low[ends], high[ends], first[ends], depth, wanted[ends])
             rows, low, high = rows[~ends], first[~ends], last[~ends]
-        found[rows] = np.stack((low, high, np.full(len(rows), REACH)), axis=-1)
+        found[rows] = np.stack((low, high, np.full(len(rows), MAX_DEPTH)), axis=-1)
         return found.reshape(*tokens.shape, 3)
 
     def _query(self, tokens: NDArray[Any], matches: Ints) -> NDArray[Any]:
-        """(B, REACH + T) as the index's text: what the matches know, after strangers to it, and the tokens."""
+        """(B, MAX_DEPTH + T) as the index's text: what the matches know, after strangers to it, and the tokens."""
         low, _, length = matches.T[:, :, None]
-        back = np.arange(-REACH, 0)
+        back = np.arange(-MAX_DEPTH, 0)
         known = self.text.take(self.places.take(low, mode="clip") + self.per_word + back, mode="clip")
         old = np.where(back >= -length, known, len(self.starts))  # V + 1 is in no text
         return np.concatenate((old, tokens.astype(np.int64) + 1), axis=1).astype(self.text.dtype)
