@@ -1,4 +1,4 @@
-"""All n-grams of a text as a trie in flat arrays, and the walk through it; knows nothing of counts or probabilities.
+"""All n-grams of a text as a trie in flat arrays; knows nothing of counts or probabilities.
 
 The entries of order k, sorted, are the children of the entries of order k − 1, and their number is their place in that
 order. So the context of k characters that ends at a place is found from the one of k − 1 characters that ended at the
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 
 NOT_FOUND = -1
-"""Stands for the entry of an n-gram that was never seen."""
+"""The entry of an n-gram that was never seen."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class TrieLevel:
 
         A binary search in all children's ranges at once.
         """
-        found = np.full(contexts.size, NOT_FOUND, np.int64)
+        entries = np.full(contexts.size, NOT_FOUND, np.int64)
         places = np.flatnonzero(contexts != NOT_FOUND)
         nodes = contexts.ravel()[places]
         low = self.starts[nodes].astype(np.int64)
@@ -60,22 +60,22 @@ class TrieLevel:
             # Most are down to one child; the few others go on alone.
             hit = ~left
             hit[hit] = self.tokens[low[hit]] == wanted[hit]
-            found[places[hit]] = low[hit]
+            entries[places[hit]] = low[hit]
             if not left.any():
-                return found.reshape(contexts.shape)
+                return entries.reshape(contexts.shape)
 
-    def children(self, contexts: Ints, most: int) -> tuple[Ints, Ints]:
+    def children(self, contexts: Ints, max_children: int) -> tuple[Ints, Ints]:
         """All children of some contexts, one after the other.
 
         Args:
             contexts: (N,) none of them NOT_FOUND.
-            most: no context has more children; a damaged file that says otherwise is not believed.
+            max_children: a limit on the children of each, since a damaged file may say that there are many more.
 
         Returns:
             for each child, the index of its context in `contexts`; and its entry.
         """
         first = self.starts[contexts].astype(np.int64)
-        sizes = np.clip(self.starts[contexts + 1] - first, 0, most)
+        sizes = np.clip(self.starts[contexts + 1] - first, 0, max_children)
         # Count up from each context's first child.
         skipped = np.cumsum(sizes) - sizes
         return np.repeat(np.arange(len(contexts)), sizes), np.arange(sizes.sum()) + np.repeat(first - skipped, sizes)
@@ -106,12 +106,11 @@ def walk(orders: Sequence[TrieLevel], tokens: Ints, state: Ints | None = None) -
     """
     if state is None:
         state = np.zeros((len(tokens), len(orders)), np.int64)
-    found = np.zeros(tokens.shape, np.int64)
-    contexts = [found]
+    contexts = [np.zeros(tokens.shape, np.int64)]
     for k, order in enumerate(orders[:-1]):
-        found = order.find(np.concatenate((state[:, k : k + 1], found[:, :-1]), axis=1), tokens)
-        contexts.append(found)
-    return contexts, np.stack([found[:, -1] for found in contexts], axis=1)
+        before = np.concatenate((state[:, k : k + 1], contexts[-1][:, :-1]), axis=1)
+        contexts.append(order.find(before, tokens))
+    return contexts, np.stack([nodes[:, -1] for nodes in contexts], axis=1)
 
 
 def smallest_integer(largest: int) -> type[np.integer[Any]]:

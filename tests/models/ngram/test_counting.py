@@ -7,7 +7,7 @@ import pytest
 
 from charrnn.models.ngram.counting import count as counting
 from charrnn.models.ngram.counting import keys, tables
-from charrnn.models.ngram.counting.count import CountLevel, count_ngrams, count_part, count_texts
+from charrnn.models.ngram.counting.count import CountLevel, count_ngrams, count_part, derive_orders
 from charrnn.models.ngram.counting.keys import KeyCodec
 from charrnn.models.ngram.counting.tables import concatenate_tables, merge, split
 
@@ -55,9 +55,9 @@ def check(orders: list[CountLevel], texts: list[list[int]], occurrences: bool) -
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """All roads lead to the same counts."""
     if request.param == "several words":
-        monkeypatch.setattr(keys, "LARGEST_WORD", 4**2)
+        monkeypatch.setattr(keys, "MAX_WORD", 4**2)
     if request.param == "in pieces":
-        monkeypatch.setattr(counting, "PIECE", 7)
+        monkeypatch.setattr(counting, "CHUNK_CHARS", 7)
     if request.param == "shared":
         monkeypatch.setattr(tables, "MIN_SHARED", 10)
         monkeypatch.setattr(tables, "workers", lambda: 3)
@@ -113,7 +113,8 @@ def test_a_large_vocabulary_takes_several_words() -> None:
 def test_several_texts_are_counted_together(occurrences: bool) -> None:
     rng = np.random.default_rng(3)
     texts = [rng.integers(0, 3, length) for length in (50, 1, 80)]
-    orders = count_texts(texts, 3, 4, occurrences)
+    codec = KeyCodec(np.arange(3), 3)
+    orders = derive_orders(merge([count_part(ids, 0, len(ids), codec, 4) for ids in texts]), texts, occurrences)
     check(orders, [ids.tolist() for ids in texts], occurrences)
 
 

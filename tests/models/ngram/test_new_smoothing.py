@@ -128,7 +128,7 @@ def test_smoothing_record_says_how_it_is_fitted_once(name: str) -> None:
     (function,) = (one for one in (smoothing.discounts, smoothing.levels, smoothing.model) if one)
     assert callable(implementation(function))
     (option,) = (one for one in make_command().commands["ngram"].params if one.name == "smoothing")
-    assert f"{name}: {smoothing.help}" in option.help  # type: ignore[attr-defined]
+    assert f"{name}: {smoothing.help}" in option.help
 
 
 def test_smoothing_that_is_not_smoothed_gives_no_probability_to_the_unseen(small_corpus: Corpus) -> None:

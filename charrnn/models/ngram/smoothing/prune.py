@@ -1,4 +1,4 @@
-"""Leaves rare n-grams out of a smoothed model; what they had goes to the order below, so that all still sums to 1."""
+"""Prune rare n-grams of a smoothed model; their probability goes to the order below, so that all still sums to 1."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from charrnn.models.ngram.smoothing.backoff import BackoffLevel
 from charrnn.models.ngram.trie import smallest_integer
 
 MIN_PRUNED_ORDER = 3
-"""Shorter n-grams are few, and all are kept."""
+"""The lowest order that is pruned: shorter n-grams are few."""
 
 
-def prune(orders: Sequence[BackoffLevel], counts: Sequence[CountLevel], most: int) -> list[BackoffLevel]:
-    """Leave out the n-grams of three characters and more that are no contexts of others and whose counts are low.
+def prune(orders: Sequence[BackoffLevel], counts: Sequence[CountLevel], max_count: int) -> list[BackoffLevel]:
+    """Leave out n-grams of three characters and more with low counts, unless they are contexts of others.
 
     Args:
         orders: the entries of order 1, 2, …
         counts: their counts, of continuations in the lower orders of Kneser-Ney.
-        most: the highest count that is left out.
+        max_count: the highest count that is left out.
     """
     pruned: list[BackoffLevel] = []
     has_kept_children = np.zeros(len(counts[-1]), bool)
     for k in range(len(orders), 0, -1):
         order = orders[k - 1]
-        kept = (counts[k - 1].counts > most) | has_kept_children
+        kept = (counts[k - 1].counts > max_count) | has_kept_children
         kept[: 1 if k >= MIN_PRUNED_ORDER else None] = True
         before = np.concatenate(([0], np.cumsum(kept)))
         sizes = before[order.starts[1:]] - before[order.starts[:-1]]
