@@ -7,8 +7,6 @@ The library and the command line both come here. Under torchrun the first proces
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,14 +14,12 @@ from charrnn.checkpoint import Checkpoint, load
 from charrnn.checkpoint.metadata import Facts, TextFacts
 from charrnn.config import NgramConfig
 from charrnn.errors import CheckpointError
-from charrnn.models.ngram.counting.count import Progress, count_ngrams
+from charrnn.models.ngram.counting.count import count_ngrams
 from charrnn.models.ngram.counting.distributed import count_distributed
 from charrnn.models.ngram.fit import Counted, fit_ngram
+from charrnn.progress import ProgressBars, no_bar
 from charrnn.scoring.evaluate import Score, evaluate, evaluate_online, facts_of
 from charrnn.text.corpus import Corpus
-
-ProgressBar = Callable[[str, str], AbstractContextManager[Progress]]
-"""Opens a progress bar with a label and a unit."""
 
 
 class NgramFit(NamedTuple):
@@ -40,16 +36,10 @@ class NgramFit(NamedTuple):
     online: Score | None
 
 
-@contextmanager
-def no_progress_bar(label: str, unit: str) -> Iterator[Progress]:
-    """A progress bar that nobody sees."""
-    yield lambda done, total: None
-
-
 def fit_ngrams(
     corpus: Corpus,
     config: NgramConfig,
-    progress_bar: ProgressBar = no_progress_bar,
+    progress: ProgressBars = no_bar,
     online: bool = False,
     distributed: bool = False,
 ) -> NgramFit:
@@ -58,7 +48,7 @@ def fit_ngrams(
     Args:
         corpus: the text.
         config: order and smoothing.
-        progress_bar: opens the bars for counting and for scoring.
+        progress: makes the bars of counting and of scoring.
         online: also compute the online score.
         distributed: count together with the other processes of the default process group.
 
@@ -69,7 +59,7 @@ def fit_ngrams(
     if online:
         config.check_online(corpus.config)
     started, counts = time.perf_counter(), None
-    with progress_bar("counting", "step") as update:
+    with progress("counting", "step") as update:
         if config.method.has_order:
             count = count_distributed if distributed else count_ngrams
             counts = Counted.of(corpus.train, vocab_size, config, update, count)
@@ -77,7 +67,7 @@ def fit_ngrams(
     seconds = time.perf_counter() - started
     score = online_score = None
     if len(corpus.validation):
-        with progress_bar("scoring", "char") as update:
+        with progress("scoring", "char") as update:
             score = evaluate(model, corpus.validation, progress=update, documents=corpus.documents)
         if online and counts:
             online_score = evaluate_online(counts, corpus.validation)

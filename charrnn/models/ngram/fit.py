@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import BYTES_VOCAB_SIZE, Function, NgramConfig
-from charrnn.models.ngram.counting.count import CountLevel, Progress, count_ngrams
+from charrnn.models.ngram.counting.count import CountLevel, count_ngrams
 from charrnn.models.ngram.longest.model import LongestMatchModel
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.ngram.smoothing.backoff import Discounts, interpolate, smooth
 from charrnn.models.ngram.smoothing.online import online_observations
 from charrnn.models.ngram.smoothing.prune import prune
+from charrnn.progress import Progress
 
 Counter = Callable[[NDArray[Any], int, int, bool, Progress | None], Sequence[CountLevel]]
 """Counts the n-grams of a text, as `count_ngrams` does."""

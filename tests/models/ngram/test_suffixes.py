@@ -126,7 +126,7 @@ def test_extending_ranges_of_any_shape() -> None:
 def test_pieces_of_a_building_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     ids = np.random.default_rng(2).integers(0, 3, 100).astype(np.uint8)
     whole = ContextIndex.build(ids, 3)
-    monkeypatch.setattr(suffixes, "PIECE", 7)
+    monkeypatch.setattr(suffixes, "CHUNK_PLACES", 7)
     seen: list[tuple[int, int]] = []
     parts = ContextIndex.build(ids, 3, progress=lambda done, total: seen.append((done, total)))
     for name in ("text", "places", "shorter", "starts"):

@@ -19,9 +19,7 @@ from numpy.typing import NDArray
 from charrnn.models.ngram.counting.keys import KeyCodec, NgramKeys, windows
 from charrnn.models.ngram.counting.tables import NgramTable, count_distinct, count_runs, merge, workers
 from charrnn.models.ngram.trie import TrieLevel, smallest_integer, walk
-
-Progress = Callable[[int, int], None]
-"""Called with how much is done, and how much there is to do."""
+from charrnn.progress import Progress
 
 CHUNK_CHARS = 1 << 22
 """Characters sorted at a time."""

@@ -15,9 +15,10 @@ import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
 
-from charrnn.models.ngram.counting.count import CHUNK_CHARS, CountLevel, Progress, count_part, derive_orders
+from charrnn.models.ngram.counting.count import CHUNK_CHARS, CountLevel, count_part, derive_orders
 from charrnn.models.ngram.counting.keys import KeyCodec, NgramKeys
 from charrnn.models.ngram.counting.tables import NgramTable, compact, concatenate_tables, merge, split
+from charrnn.progress import Progress
 
 SAMPLE_SIZE = 1 << 12
 """Keys that each process sends to all others, to choose ranges of about the same size."""

@@ -6,7 +6,7 @@ subtracted from those of the whole text. Nothing but training text is read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,6 +20,7 @@ from charrnn.config import SMOOTHINGS
 from charrnn.models.ngram.counting.count import CountLevel
 from charrnn.models.ngram.smoothing.backoff import Discounts, Observations, context_statistics, interpolate
 from charrnn.models.ngram.trie import Ints, walk
+from charrnn.progress import Progress
 
 HELD_OUT_FRACTION = 10
 """The held-out part is 1/10 of the training text."""
@@ -39,7 +40,7 @@ def fit_discounts(
     orders: Sequence[CountLevel],
     ids: NDArray[Any],
     vocab_size: int,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = lambda done, total: None,
 ) -> Discounts:
     """Fit discounts and concentration of each order as functions of the context.
 
