@@ -27,7 +27,7 @@ def _word(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.usefixtures("_word")
 @pytest.mark.parametrize("order", [1, 2, 5])
-def test_they_are_the_tuples(order: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_windows_equal_tuples(order: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keys, "BLOCK_WINDOWS", 16)
     ids = np.random.default_rng(0).integers(0, V, 100).astype(np.uint8)
     padded = [0] * (order - 1) + [int(i) + 1 for i in ids]
@@ -49,7 +49,7 @@ def test_they_are_the_tuples(order: int, monkeypatch: pytest.MonkeyPatch) -> Non
     assert tuples(ordered[ordered.first_of_runs()]) == sorted(set(expected))
 
 
-def test_the_largest_that_fits_does_not_overflow() -> None:
+def test_windows_of_the_largest_key_do_not_overflow() -> None:
     """255 characters and the padding make eight digits of 64 bits, to the last one."""
     grams = windows(np.full(8, 254, np.uint8), 0, 8, 8, KeyCodec(np.arange(255), 255))
     assert grams.digits == (8,)
@@ -57,7 +57,7 @@ def test_the_largest_that_fits_does_not_overflow() -> None:
     assert windows(np.zeros(2, np.uint16), 0, 2, 8, KeyCodec(np.arange(256), 256)).digits == (7, 1)
 
 
-def test_characters_that_do_not_occur_are_passed_over_where_that_saves_a_word(
+def test_codec_omits_unused_characters_where_that_saves_a_word(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """All 256 bytes and the padding do not fit eight times into 64 bits; those of a text do, if one is missing."""

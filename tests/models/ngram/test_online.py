@@ -20,7 +20,7 @@ TRAIN, TEXT = RNG.zipf(1.4, 80) % V, RNG.zipf(1.3, 60) % V
 
 
 @pytest.mark.parametrize("smoothing", ["ml", "witten-bell", "kn", "mkn", "tuned"])
-def test_each_character_is_predicted_from_all_before_it(smoothing: str) -> None:
+def test_online_log_probs_equal_models_of_all_text_before(smoothing: str) -> None:
     """Of the training text and of this one; n-grams count once where they are new, and so do what they end with."""
     counted = Counted.of(TRAIN, V, NgramConfig(order=ORDER, smoothing=smoothing))
     assert counted.discounts
@@ -39,7 +39,7 @@ def test_each_character_is_predicted_from_all_before_it(smoothing: str) -> None:
 
 
 @pytest.mark.slow
-def test_tiny_shakespeare(tiny_shakespeare_corpus: Corpus) -> None:
+def test_online_score_on_tiny_shakespeare_is_better_than_ppmd(tiny_shakespeare_corpus: Corpus) -> None:
     """Better than PPMd of order 6, whose code for the whole text less that for the training part is 2.026 bits."""
     corpus = tiny_shakespeare_corpus
     counted = Counted.of(corpus.train, len(corpus.vocabulary), NgramConfig())

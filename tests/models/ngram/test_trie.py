@@ -10,7 +10,7 @@ V = 9
 IDS = np.random.default_rng(0).zipf(1.6, 400) % V
 
 
-def test_every_child_is_found_and_nothing_else() -> None:
+def test_find_finds_every_child_and_nothing_else() -> None:
     for order in count_ngrams(IDS, V, 4):
         contexts = len(order.starts) - 1
         of = np.repeat(np.arange(contexts), np.diff(order.starts))
@@ -21,7 +21,7 @@ def test_every_child_is_found_and_nothing_else() -> None:
         assert order.find(nodes[None, :], tokens[None, :]).tolist() == [expected]
 
 
-def test_children_and_their_sums() -> None:
+def test_children_and_sum_children_equal_slices() -> None:
     order = count_ngrams(IDS, V, 3)[1]
     nodes = np.array([3, 0, 3, 5])
     of, children = order.children(nodes, V + 1)
@@ -33,7 +33,7 @@ def test_children_and_their_sums() -> None:
 
 
 @pytest.mark.parametrize("text", [IDS[50:90], np.array([8, 8, 8, 0, 1, 7])])
-def test_the_walk_names_the_longest_contexts_that_were_seen(text: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
+def test_walk_finds_exactly_the_contexts_that_were_seen(text: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
     orders = count_ngrams(IDS, V, 4)
     contexts, state = walk(orders, text[None] + 1)
     padded = [0] * 3 + (IDS + 1).tolist()
@@ -47,6 +47,6 @@ def test_the_walk_names_the_longest_contexts_that_were_seen(text: np.ndarray[tup
     assert all((one == other[:, 4:]).all() for one, other in zip(again, contexts, strict=True))
 
 
-def test_the_smallest_integer() -> None:
+def test_smallest_integer_at_limits_gives_the_next_type() -> None:
     sizes = [255, 256, 2**15 - 1, 2**15, 2**31 - 1, 2**31]
     assert [smallest_integer(n) for n in sizes] == [np.uint8, np.int16, np.int16, np.int32, np.int32, np.int64]

@@ -18,7 +18,7 @@ IDS = np.random.default_rng(0).zipf(1.5, 900) % V
 
 
 @pytest.mark.parametrize("length", [1, 60, 450])
-def test_the_held_out_part_is_predicted_as_if_it_had_never_been_counted(length: int) -> None:
+def test_held_out_observations_equal_counts_without_the_held_out_part(length: int) -> None:
     """Against a model of what stands before it; both read on from there."""
     orders = count_ngrams(IDS, V, ORDER)
     discounts = witten_bell(orders)  # which depend on the number of types and on the counts
@@ -30,7 +30,7 @@ def test_the_held_out_part_is_predicted_as_if_it_had_never_been_counted(length: 
     torch.testing.assert_close(found.log().float(), log_probs[0, -length:], atol=1e-5, rtol=1e-5)
 
 
-def test_parameters_are_what_they_are_called() -> None:
+def test_discounts_from_parameters_follow_the_formula() -> None:
     parameters = torch.zeros(1, 4, FEATURES, dtype=torch.double)
     known = torch.tensor([[2.0], [1.0], [1.0], [9.0]], dtype=torch.double)
     assert discounts_from(parameters)(1, known).flatten().tolist() == pytest.approx([0.5, 1, 1.5, np.log(2)])
@@ -39,21 +39,21 @@ def test_parameters_are_what_they_are_called() -> None:
     assert discounts_from(parameters)(1, known)[0].item() == pytest.approx(expected)
 
 
-def test_a_text_too_short_to_hold_out_from() -> None:
+def test_fit_discounts_of_a_short_text_gives_the_prior() -> None:
     ids = np.array([0, 1, 0])
     orders = count_ngrams(ids, 2, 3)
     levels = smooth(orders, fit_discounts(orders, ids, 2))
     assert all(np.isfinite(level.weights).all() for level in levels)
 
 
-def test_it_tells_how_far_it_is() -> None:
+def test_fit_discounts_reports_progress() -> None:
     told: list[tuple[int, int]] = []
     fit_discounts(count_ngrams(IDS, V, 2), IDS, V, lambda done, total: told.append((done, total)))
     assert told[0][0] == 1
     assert told[-1][0] <= told[-1][1]
 
 
-def test_it_beats_modified_kneser_ney(tiny_shakespeare_corpus: Corpus) -> None:
+def test_fit_discounts_scores_better_than_modified_kneser_ney(tiny_shakespeare_corpus: Corpus) -> None:
     """On the validation part, of which the fitting sees nothing; on a fifth of the text, to be quick."""
     corpus = tiny_shakespeare_corpus
     ids, size = corpus.train[:200_000], len(corpus.vocabulary)
