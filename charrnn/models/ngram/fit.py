@@ -23,7 +23,7 @@ Counter = Callable[[NDArray[Any], int, int, bool, Progress | None], Sequence[Cou
 """Counts the n-grams of a text, as `count_ngrams` does."""
 
 
-def implementation(function: Function) -> Any:
+def resolve(function: Function) -> Any:
     """The function or class that a record names."""
     if not isinstance(function, str):
         return function
@@ -67,20 +67,20 @@ class Counted:
         """
         config = config.with_order(vocab_size == BYTES_VOCAB_SIZE)
         assert config.order
-        method, counting_steps = config.method, 0
+        method, counted = config.method, 0
 
         def counting(done: int, total: int) -> None:
-            nonlocal counting_steps
-            counting_steps = total
+            nonlocal counted
+            counted = done
             if progress:
                 progress(done, total + method.fit_steps)
 
         def fitting(done: int, total: int) -> None:
             if progress:
-                progress(counting_steps + done, counting_steps + total)
+                progress(counted + done, counted + total)
 
         orders = count(ids, vocab_size, config.order, method.counts_occurrences, counting)
-        fit_discounts = implementation(method.discounts)
+        fit_discounts = resolve(method.discounts)
         discounts = fit_discounts(orders, ids, vocab_size, fitting) if fit_discounts else None
         return cls(config, vocab_size, orders, discounts)
 
@@ -89,7 +89,7 @@ class Counted:
         if self.discounts:
             levels = smooth(self.orders, self.discounts)
         else:
-            levels = implementation(self.config.method.levels)(self.orders, self.vocab_size)
+            levels = resolve(self.config.method.levels)(self.orders, self.vocab_size)
         if self.config.prune:
             levels = prune(levels, self.orders, self.config.prune)
         return NgramModel(self.config, self.vocab_size, levels)
@@ -117,8 +117,7 @@ class Counted:
 
 def model_class(config: NgramConfig) -> type[NgramModel | LongestMatchModel]:
     """The class of models of a smoothing."""
-    of_smoothing: type[LongestMatchModel] | None = implementation(config.method.model)
-    return of_smoothing or NgramModel
+    return resolve(config.method.model) or NgramModel
 
 
 def fit_ngram(
@@ -132,7 +131,7 @@ def fit_ngram(
         config: order and smoothing.
         progress: called with the steps done, and their number.
     """
-    own_class: type[LongestMatchModel] | None = implementation(config.method.model)
-    if own_class:
-        return own_class.fit(ids, vocab_size, config, progress)
+    if not config.method.has_order:
+        model: LongestMatchModel = resolve(config.method.model).fit(ids, vocab_size, config, progress)
+        return model
     return Counted.of(ids, vocab_size, config, progress).model()

@@ -86,10 +86,6 @@ class TrieLevel:
         of_children: NDArray[np.float64] = sums[self.starts[1:]] - sums[self.starts[:-1]]
         return of_children
 
-    def of_contexts(self, values: NDArray[Any]) -> NDArray[Any]:
-        """(C,) → (E,): each context's value for all its children."""
-        return np.repeat(values, np.diff(self.starts))
-
 
 def walk(orders: Sequence[TrieLevel], tokens: Ints, state: Ints | None = None) -> tuple[list[Ints], Ints]:
     """The contexts at each place of some texts.

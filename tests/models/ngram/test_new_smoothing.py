@@ -15,7 +15,7 @@ from charrnn.cli.main import make_command
 from charrnn.config import SMOOTHINGS, ModelConfig, NgramConfig, Smoothing
 from charrnn.errors import UsageError
 from charrnn.models.ngram.counting.count import CountLevel
-from charrnn.models.ngram.fit import Counted, fit_ngram, implementation
+from charrnn.models.ngram.fit import Counted, fit_ngram, resolve
 from charrnn.models.ngram.longest.model import LongestMatchModel
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.ngram.smoothing.backoff import Discounts
@@ -124,7 +124,7 @@ def test_smoothing_with_its_own_model_class_has_no_order(small_corpus: Corpus, t
 def test_smoothing_record_says_how_it_is_fitted_once(name: str) -> None:
     smoothing = SMOOTHINGS[name]
     (function,) = (one for one in (smoothing.discounts, smoothing.levels, smoothing.model) if one)
-    assert callable(implementation(function))
+    assert callable(resolve(function))
     (option,) = (one for one in make_command().commands["ngram"].params if one.name == "smoothing")
     assert f"{name}: {smoothing.help}" in option.help
 

@@ -29,7 +29,7 @@ def stupid_backoff(orders: Sequence[CountLevel], vocab_size: int) -> list[Backof
     shorter = np.zeros(1, np.int64)  # of each context, what it is without its oldest character
     for k, order in enumerate(orders, 1):
         totals = order.sum_children(order.counts)
-        owners = order.of_contexts(np.arange(len(totals)))
+        owners = np.repeat(np.arange(len(totals)), np.diff(order.starts))
         with np.errstate(invalid="ignore"):
             share = np.nan_to_num(order.counts / totals[owners])
         if k == 1:
