@@ -283,8 +283,8 @@ class NgramConfig(Checked):
 
     order: int | None = option(
         None,
-        "Length of the longest n-gram, predicted character included (Goldberg's order plus one). "
-        f"The default is {DEFAULT_ORDER}, and {DEFAULT_BYTES_ORDER} with --bytes.",
+        "Length of the longest n-gram, predicted character included: Goldberg's order plus one "
+        f"(default: {DEFAULT_ORDER}, with --bytes {DEFAULT_BYTES_ORDER}).",
         check=between(1, MAX_ORDER),
     )  # fmt: skip
     smoothing: str = option(
@@ -293,7 +293,7 @@ class NgramConfig(Checked):
         check=OneOf(SMOOTHINGS),
     )  # fmt: skip
     prune: int = option(
-        0, "Leave out n-grams of three characters and more whose count is this or less; smaller, and a little worse.",
+        0, "Prune n-grams of three characters and more with a count of N or less: a smaller model, slightly worse.",
         check=between(0),
     )  # fmt: skip
 

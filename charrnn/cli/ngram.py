@@ -37,13 +37,13 @@ def ngram(
     corpus: CorpusConfig,
     model: NgramConfig,
     online: Annotated[
-        bool, typer.Option("--online", help="Score also with counts that go on while the held-out part is read.")
+        bool, typer.Option("--online", help="Also score an adaptive model that keeps counting on the held-out text.")
     ] = False,
     out: Annotated[
         str | None,
-        typer.Option(help="Name of the checkpoint; TEXT-SMOOTHING-ORDER if not said.", show_default=False),
+        typer.Option(help="Name of the checkpoint (default: TEXT-SMOOTHING-ORDER).", show_default=False),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite a checkpoint of something else.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing checkpoint of another model.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Count the character n-grams of a text: the baseline.
@@ -99,11 +99,11 @@ def _show_and_save(fit: NgramFit, source: Corpus, config: NgramConfig, path: Pat
     field("fit", f"{facts.fit_seconds:.2f} s")
     field("validation", str(fit.score or "none was held out"))
     if fit.online:
-        field("online", f"{fit.online}, counting on while it reads: no figure to compare with static ones")
+        field("online", f"{fit.online}, adaptive: not comparable with static scores")
     save(path, model, source.vocabulary, facts)
     size = path.stat().st_size
     is_large = size > LARGE_CHECKPOINT and not config.prune
-    advice = "; --prune 1 leaves out what occurs once, and is a fraction of that" if is_large else ""
+    advice = "; --prune 1 leaves out n-grams that occur once, for a fraction of the size" if is_large else ""
     field("checkpoint", f"{path}, {size / 1e6:,.1f} MB{advice}")
     result = json_of(dataclasses.replace(fit.checkpoint, path=path, size=size))
     if fit.online:
