@@ -91,7 +91,7 @@ def in_place(lines: Callable[[ConsoleOptions], Iterable[Text]]) -> Iterator[Call
 
 
 def say(line: str, style: str = "") -> None:
-    """Print a line on stderr, above the bar if there is one, with control characters escaped: file names may have any."""
+    """Print a line on stderr, above the bar if there is one; control characters are escaped."""
     _print(Text(one_line(line), style=style))
 
 
