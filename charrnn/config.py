@@ -102,14 +102,14 @@ class OneOf:
 
 
 def option(default: Any, help: str, *flags: str, check: Check | None = None, escapes: bool = False) -> Any:
-    r"""A field of a dataclass, with all that the command line needs to make an option of it.
+    r"""A field with what the command line must know of it.
 
     Args:
-        default: the default value.
+        default: the value when nobody says otherwise.
         help: one sentence for `--help`.
-        flags: the names on the command line (default: `--` and the field's own name).
-        check: see `Check`; not applied to None.
-        escapes: whether escape sequences such as \n are replaced on the command line.
+        flags: the names on the command line; without any, `--` and the field's own name.
+        check: see `Check`; it is not asked about None.
+        escapes: whether \n and the like stand for characters on the command line.
     """
     return field(
         default=default,
@@ -130,10 +130,10 @@ class Checked:
         """Raise UsageError at the first field whose value fails its check."""
         for spec in dataclasses.fields(self):  # type: ignore[arg-type]
             value, check = getattr(self, spec.name), spec.metadata["check"]
-            requirement = check(value) if check and value is not None else None
-            if requirement:
+            complaint = check(value) if check and value is not None else None
+            if complaint:
                 flag = flags_of(spec)[0].split("/")[0]
-                raise UsageError(f"{flag} {value}: {requirement}")
+                raise UsageError(f"{flag} {value}: {complaint}")
 
 
 @dataclass(frozen=True)

@@ -57,8 +57,8 @@ def make_app() -> typer.Typer:
 def make_command() -> Any:
     """The app as a click command, made once: that takes half as long as opening a small model."""
     command = typer.main.get_command(make_app())
-    for subcommand in (command, *getattr(command, "commands", {}).values()):
-        for parameter in subcommand.params:
+    for one in (command, *getattr(command, "commands", {}).values()):
+        for parameter in one.params:
             if getattr(parameter, "help", None):
                 parameter.help = MARKUP.sub(r"\\\1", parameter.help)
     return command
@@ -166,9 +166,9 @@ def _command_path(error: Exception) -> str:
 
 
 def _show_notice() -> None:
-    """Print what is slower on this machine than it could be, after the command's own output."""
-    module = sys.modules.get("charrnn.models.kernels.notices")
-    for message in module.notices() if module and is_first() else ():
+    """Say what is slower on this machine than it need be, after the command that was asked for."""
+    found = sys.modules.get("charrnn.models.kernels.notices")
+    for message in found.notices() if found and is_first() else ():
         print("charrnn: note:", message, file=sys.stderr)
 
 

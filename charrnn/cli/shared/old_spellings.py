@@ -1,13 +1,13 @@
-"""Options that charrnn no longer has, and what to type instead."""
+"""Options that charrnn once had: whoever types one is told, in a line, what has taken its place."""
 
 from __future__ import annotations
 
 OLD_OPTIONS: dict[tuple[str, str], str] = {}
-"""(command, option) → advice, such as ("sample", "--old"): "use --new"."""
+"""(command, option) → what to type instead; such as ("sample", "--old"): "use --new"."""
 
 
 def advice_on(error: Exception) -> str | None:
-    """The advice on an unknown option that a command once had; None for any other error."""
+    """What to type instead of an option that a command no longer has; None if it never had it."""
     context = getattr(error, "ctx", None)
     command = context.info_name if context else ""
     return OLD_OPTIONS.get((command, getattr(error, "option_name", "")))

@@ -96,7 +96,7 @@ def say(line: str, style: str = "") -> None:
 
 
 def _print(text: Text) -> None:
-    if not is_first():  # the other processes of torchrun would print the same
+    if not is_first():  # the others of torchrun would say the same
         return
     with tqdm.external_write_mode(file=sys.stderr):
         console().print(text, soft_wrap=True)
