@@ -1,4 +1,4 @@
-"""README.md and CONTRIBUTING.md: the commands, options, folders and layers that they name exist."""
+"""The documentation: the commands, options, files, folders and layers that it names exist."""
 
 import re
 import shlex
@@ -10,7 +10,9 @@ from test_architecture import LAYERS
 from charrnn.cli.main import make_command
 
 ROOT = Path(__file__).parents[1]
-README, CONTRIBUTING = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md"))
+README, CONTRIBUTING, DESIGN = (
+    (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md", "docs/design.md")
+)
 CODE_BLOCK = re.compile(r"^ *```[a-z]*\n(.*?)^ *```", flags=re.MULTILINE | re.DOTALL)
 README_BLOCKS = CODE_BLOCK.findall(README)
 LINES = [line for block in README_BLOCKS for line in block.splitlines() if line.startswith("$ charrnn")]
@@ -74,6 +76,12 @@ def test_contributing_names_files_that_exist() -> None:
     paths = re.findall(r"`((?:charrnn|tests|benchmarks)/[\w/]+(?:\.py|/))`", CONTRIBUTING)
     assert paths
     assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_design_names_source_files_that_exist() -> None:
+    paths = re.findall(r"`([\w/]+\.(?:py|c|h))`", DESIGN)
+    assert paths
+    assert [path for path in paths if not (ROOT / "charrnn" / path).is_file()] == []
 
 
 def test_readme_python_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_text: str) -> None:
