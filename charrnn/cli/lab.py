@@ -93,7 +93,7 @@ def _command(name: str, quick: bool, text: list[str] | None, seed: int, device: 
     """The command line that repeats an experiment."""
     from charrnn.cli.shared.terminal import quoted
 
-    words = ["charrnn lab", name, *(["--quick"] if quick else []), *(f"--text {quoted(file)}" for file in text or ())]
+    words = ["charrnn lab", name] + ["--quick"] * quick + [f"--text {quoted(file)}" for file in text or ()]
     return " ".join(words + [f"--seed {seed}"] * (seed != 0) + [f"--device {device}"] * (device != "auto"))
 
 

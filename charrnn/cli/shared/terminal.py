@@ -108,7 +108,7 @@ def field(label: str, value: str) -> None:
 
 
 def paragraph(label: str, value: str) -> None:
-    """Print a labelled line like `field`; on a terminal it is wrapped between words, and indented below the value."""
+    """Print a labelled line like `field`; on a terminal, wrapped between words and indented."""
     screen = console()
     line = one_line(value)
     if screen.is_terminal:
