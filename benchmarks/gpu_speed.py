@@ -18,7 +18,7 @@ from training import RATE, VOCAB_SIZE, Peer
 from charrnn import ModelConfig, RecurrentModel, TrainingConfig
 from charrnn.models.kernels.gated_scan import gated_scan
 from charrnn.models.rnn.cells import MinGRU
-from charrnn.models.rnn.cuda_graph import AHEAD, UNRECORDED, RecordedStepper
+from charrnn.models.rnn.cuda_graph import BLOCK_LENGTH, STEPS_BEFORE_CAPTURE, CudaGraphStepper
 from charrnn.models.stepper import Logits, TemperedDraw, Tokens
 from charrnn.training.budget.auto_config import weights_of
 from charrnn.training.optim.optimizer import Updates
@@ -240,9 +240,13 @@ def sampling(device: torch.device, quick: bool) -> Iterator[Row]:
             torch.set_float32_matmul_precision(products)
             torch.manual_seed(0)
             config = ModelConfig(num_layers=1 if quick else 3, hidden_size=8 if quick else 512)
-            stepper = RecordedStepper(RecurrentModel(config, VOCAB_SIZE).to(device).eval(), None, count)
-            draw, tokens, length = Numbers(count), np.zeros(count, np.int64), 2 * AHEAD if quick else 64 * AHEAD
-            for _ in range(UNRECORDED + 2 * AHEAD):
+            stepper = CudaGraphStepper(RecurrentModel(config, VOCAB_SIZE).to(device).eval(), None, count)
+            draw, tokens, length = (
+                Numbers(count),
+                np.zeros(count, np.int64),
+                2 * BLOCK_LENGTH if quick else 64 * BLOCK_LENGTH,
+            )
+            for _ in range(STEPS_BEFORE_CAPTURE + 2 * BLOCK_LENGTH):
                 tokens = stepper.draw_next(tokens, draw)
             started = time.perf_counter()
             for _ in range(length):

@@ -4,7 +4,7 @@
 
 Minutes. Figures are medians over rounds, peers and ours in turns; ratios are medians of those within a round. Parts:
   one      one text of 1,000 characters on one thread, from a model that has written nothing yet: packing, drawing and
-           decoding are in it. `int8` is ours with weights of 8 bits. `loop` is nn.LSTM, one step, softmax, multinomial,
+           decoding are in it. `loop` is nn.LSTM, one step, softmax, multinomial,
            .item(), in a process of its own (a part of the characters, for it is slow); `numpy` is a step with a table
            in place of the first layer's product, softmax and a draw.
   many     64 and 1,024 texts side by side, drawing and decoding included
@@ -31,10 +31,8 @@ from machine import machine
 from training import PEERS, VOCAB_SIZE, Peer, times
 
 from charrnn import ModelConfig, RecurrentModel, SamplingConfig, Vocabulary, evaluate
-from charrnn.models.kernels import build as compiled
+from charrnn.models.kernels import build
 from charrnn.models.language_model import LanguageModel
-from charrnn.models.rnn import native as packing
-from charrnn.models.rounding import rounded
 from charrnn.sampling.generate import begin
 
 Row = dict[str, Any]
@@ -150,11 +148,7 @@ def one(shapes: tuple[tuple[str, int, int], ...], length: int, rounds: int, quic
     for cell, layers, width in shapes:
         models = [make(cell, layers, width) for _ in range(rounds + 1)]
         steps: dict[str, Callable[[], object]] = {"ours": lambda models=models: ours(models.pop(), 1, length)}  # type: ignore[misc]
-        lengths = {"ours": length, "int8": length, "numpy": length}
-        others = [rounded(model) for model in models] if compiled.library() else []
-        if others:
-            packing._packed.clear()
-            steps["int8"] = lambda others=others: ours(others.pop(), 1, length)  # type: ignore[misc]
+        lengths = {"ours": length, "numpy": length}
         if cell == "lstm":
             write = in_numpy(models[0])
             steps["numpy"] = lambda write=write: write(length)  # type: ignore[misc]
@@ -173,7 +167,7 @@ def one(shapes: tuple[tuple[str, int, int], ...], length: int, rounds: int, quic
         row: Row = {"cell": cell, "shape": f"{layers}x{width}"}
         row["microseconds_per_char"] = {name: round(1e6 * statistics.median(s), 1) for name, s in each.items()}
         row["chars_per_second"] = round(1 / statistics.median(each["ours"]))
-        for name in each.keys() - {"ours", "int8"}:
+        for name in each.keys() - {"ours"}:
             ratios = [peer / mine for peer, mine in zip(each[name], each["ours"], strict=True)]
             row[f"times_{name}"] = round(statistics.median(ratios), 1)
         rows.append(row)
@@ -206,12 +200,12 @@ def scoring(shapes: tuple[tuple[str, int, int], ...], length: int, rounds: int) 
         model = make(cell, layers, width)
 
         def in_pytorch(model: RecurrentModel = model) -> None:
-            before, os.environ[compiled.SWITCH] = os.environ.get(compiled.SWITCH), "0"
+            before, os.environ[build.SWITCH] = os.environ.get(build.SWITCH), "0"
             evaluate(model, ids[: length // 10])
             if before is None:
-                del os.environ[compiled.SWITCH]
+                del os.environ[build.SWITCH]
             else:
-                os.environ[compiled.SWITCH] = before
+                os.environ[build.SWITCH] = before
 
         def in_c(model: RecurrentModel = model) -> None:
             evaluate(model, ids)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,8 @@ from charrnn.errors import UsageError
 Check = Callable[[Any], str | None]
 """A function of a value that is not None; returns what the value must be, or None if it is valid."""
 
-CELLS = ("rnn", "lstm", "gru", "minlstm", "mingru")
+CELLS = ["rnn", "lstm", "gru", "minlstm", "mingru"]
+"""Names of the recurrent cells; a cell that is defined elsewhere adds its own (`models/rnn/cells.py`)."""
 OPTIMIZERS = ("muon", "adamw")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 NORMAL_FORMS = ("NFC", "NFD", "NFKC", "NFKD")
@@ -94,7 +95,7 @@ def replans(value: str) -> str | None:
 class OneOf:
     """A check that accepts the choices."""
 
-    choices: tuple[str, ...]
+    choices: Collection[str]
 
     def __call__(self, value: Any) -> str | None:
         """See Check."""

@@ -18,9 +18,10 @@ from charrnn.models.kernels.gated_scan import gated_scan
 from charrnn.models.kernels.gpu_features import is_allowed
 from charrnn.models.kernels.scan import _triton, scan
 from charrnn.models.rnn import cuda_graph as recorded
-from charrnn.models.rnn.cuda_graph import RecordedStepper
+from charrnn.models.rnn.cuda_graph import CudaGraphStepper
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.models.stepper import PlainStepper, stepper
+from charrnn.models.stepper import PlainStepper
+from charrnn.models.steppers import stepper
 from charrnn.sampling.generate import generate
 from charrnn.sampling.rng import Uniforms
 from charrnn.sampling.sampler import Tempered
@@ -39,7 +40,7 @@ pytestmark = [
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_logits_states_and_gradients_are_those_of_the_cpu(cell: str) -> None:
+def test_gpu_logits_states_and_gradients_match_the_cpu(cell: str) -> None:
     torch.manual_seed(0)
     here = RecurrentModel(ModelConfig(cell=cell, hidden_size=64), 50)
     there = copy.deepcopy(here).to("cuda")
@@ -55,7 +56,7 @@ def test_logits_states_and_gradients_are_those_of_the_cpu(cell: str) -> None:
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_it_trains_scores_and_writes(cell: str, small_corpus: Corpus) -> None:
+def test_gpu_network_trains_scores_and_samples(cell: str, small_corpus: Corpus) -> None:
     config = TrainingConfig(steps=60, seq_length=16, batch_size=8, learning_rate=1e-2, warmup_steps=10)
     torch.manual_seed(0)
     model = RecurrentModel(ModelConfig(cell=cell, hidden_size=32), len(small_corpus.vocabulary)).to("cuda")
@@ -69,12 +70,12 @@ def test_it_trains_scores_and_writes(cell: str, small_corpus: Corpus) -> None:
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_recorded_steps_write_what_single_steps_write(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorded, "UNRECORDED", 16)
+def test_cuda_graph_stepper_samples_match_single_steps(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorded, "STEPS_BEFORE_CAPTURE", 16)
     torch.manual_seed(0)
     model = RecurrentModel(ModelConfig(cell=cell, hidden_size=64), 50).to("cuda").eval()
     ours, plain = stepper(model, None, 3), PlainStepper(model, None)
-    assert isinstance(ours, RecordedStepper)
+    assert isinstance(ours, CudaGraphStepper)
     draws = [Tempered(0.8, Uniforms([1, 2, 3])) for _ in range(2)]
     tokens = np.arange(3)
     for number in range(100):
@@ -89,7 +90,7 @@ def test_recorded_steps_write_what_single_steps_write(cell: str, monkeypatch: py
 
 @pytest.mark.parametrize("shape", [(2, 1000, 77), (1, 1, 33), (3, 128, 256)])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
-def test_scans_are_those_of_the_cpu(shape: tuple[int, int, int], dtype: torch.dtype) -> None:
+def test_gpu_scans_match_the_cpu(shape: tuple[int, int, int], dtype: torch.dtype) -> None:
     pytest.importorskip("triton")
     assert _triton(torch.device("cuda", 0)), "the kernels do not run here"
     rows, length, width = shape
@@ -108,7 +109,7 @@ def test_scans_are_those_of_the_cpu(shape: tuple[int, int, int], dtype: torch.dt
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_precisions_and_states(cell: str) -> None:
+def test_gpu_precisions_keep_states_in_float32(cell: str) -> None:
     """Half precision stays inside; whatever is asked for, states and logits are float32."""
     torch.manual_seed(0)
     model = RecurrentModel(ModelConfig(cell=cell, hidden_size=128), 50).to("cuda")
@@ -124,7 +125,7 @@ def test_precisions_and_states(cell: str) -> None:
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
-def test_recorded_steps_are_those_that_are_not(cell: str, dtype: torch.dtype, optimizer: str) -> None:
+def test_captured_training_steps_match_plain_steps(cell: str, dtype: torch.dtype, optimizer: str) -> None:
     config = TrainingConfig(optimizer=optimizer, steps=1)
     torch.manual_seed(0)
     here = RecurrentModel(ModelConfig(cell=cell, hidden_size=128), 50).to("cuda")
@@ -144,7 +145,7 @@ def test_recorded_steps_are_those_that_are_not(cell: str, dtype: torch.dtype, op
         torch.testing.assert_close(found, expected, rtol=0.02, atol=0.02)
 
 
-def test_a_stopped_training_goes_on(small_corpus: Corpus) -> None:
+def test_gpu_training_stopped_and_resumed_is_the_same(small_corpus: Corpus) -> None:
     """With dropout; the losses are those of an undisturbed one, but for rounding."""
     config = TrainingConfig(steps=20, seq_length=16, batch_size=8, warmup_steps=5, precision="float32")
     streams, nothing = Streams(small_corpus.train, 8, 16), small_corpus.ids[:0]
@@ -169,7 +170,7 @@ def test_a_stopped_training_goes_on(small_corpus: Corpus) -> None:
 
 
 @pytest.mark.parametrize("feature", ["graphs", "triton"])
-def test_the_features_pass_their_trials(feature: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gpu_features_pass_their_trials(feature: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a child, as for a user; with an empty cache."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
     monkeypatch.setattr(gpu_features, "_verdicts", {})
@@ -196,7 +197,7 @@ COMMANDS = (
 )
 
 
-def test_every_command(charrnn: Charrnn, folder: Path) -> None:
+def test_every_command_runs_on_a_gpu(charrnn: Charrnn, folder: Path) -> None:
     (folder / "lines.txt").write_text("".join(f"{i}\t{i + 1}\n" for i in range(2000)))
     (folder / "sources.txt").write_text("12\n13\n")
     for line in COMMANDS:
@@ -209,7 +210,7 @@ def test_every_command(charrnn: Charrnn, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("first", "second"), [("cpu", "cuda"), ("cuda", "cpu")])
-def test_a_training_goes_on_on_another_device(first: str, second: str, charrnn: Charrnn) -> None:
+def test_training_resumes_on_another_device(first: str, second: str, charrnn: Charrnn) -> None:
     words = ("train", "text.txt", "--hidden", 32, "--steps", 6, "--out", "a")
     ended = charrnn(*words, "--device", first)
     assert ended.status == 0, ended.err
@@ -218,7 +219,7 @@ def test_a_training_goes_on_on_another_device(first: str, second: str, charrnn: 
 
 
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two GPUs")
-def test_the_second_gpu_needs_no_set_device(small_corpus: Corpus) -> None:
+def test_second_gpu_works_without_set_device(small_corpus: Corpus) -> None:
     model = RecurrentModel(ModelConfig(hidden_size=32), len(small_corpus.vocabulary)).to("cuda:1")
     config = TrainingConfig(steps=8, seq_length=16, batch_size=8)
     *_, last = train(model, Streams(small_corpus.train, 8, 16), small_corpus.validation, config)

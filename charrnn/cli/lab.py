@@ -18,7 +18,7 @@ from charrnn.errors import CharRNNError, UsageError
 from charrnn.lab.catalogue import EXPERIMENTS
 
 if TYPE_CHECKING:
-    from charrnn.lab.experiment import Result, Watch
+    from charrnn.lab.experiment import LabResult, ProgressCallback
 
 DEFAULT_TEXT = "tinyshakespeare"
 
@@ -59,7 +59,7 @@ def lab(
     from charrnn.cli.shared.texts import locate_all, read, show_text
     from charrnn.config import CorpusConfig
     from charrnn.lab.catalogue import run_experiment
-    from charrnn.lab.experiment import Bench, write
+    from charrnn.lab.experiment import LabContext, write
     from charrnn.lab.machine import machine
     from charrnn.report.pictures import new_figure
 
@@ -71,7 +71,7 @@ def lab(
         show_text(corpus)
     field("experiment", entry.question)
     with _progress_bar() as watch:
-        result = run_experiment(name, Bench(corpus, seed, where, watch), "quick" if quick else "full")
+        result = run_experiment(name, LabContext(corpus, seed, where, watch), "quick" if quick else "full")
     paths = write(result, out, name, _command(name, quick, text, seed, device), machine(where))
     _show(result, paths)
     if as_json:
@@ -122,7 +122,7 @@ def _make_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _progress_bar() -> Iterator[Watch]:
+def _progress_bar() -> Iterator[ProgressCallback]:
     """A progress bar for all parts of an experiment, one after the other."""
     from charrnn.cli.shared.terminal import bar, one_line
 
@@ -140,7 +140,7 @@ def _progress_bar() -> Iterator[Watch]:
         yield watch
 
 
-def _show(result: Result, paths: Sequence[Path]) -> None:
+def _show(result: LabResult, paths: Sequence[Path]) -> None:
     """Print the table, its caption, the samples, and the names of the files."""
     from charrnn.cli.shared.terminal import console, field, one_line, visible
 

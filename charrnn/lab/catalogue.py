@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from charrnn.errors import DivergedError, ModelError
 
 if TYPE_CHECKING:
-    from charrnn.lab.experiment import Bench, Result
+    from charrnn.lab.experiment import LabContext, LabResult
 
 
 @dataclass(frozen=True)
-class Entry:
+class Experiment:
     """An experiment.
 
     Attributes:
@@ -29,38 +29,38 @@ class Entry:
 
 
 EXPERIMENTS = {
-    "vanishing": Entry("How much does a loss depend on what was read d characters before, fresh and trained?"),
-    "memory": Entry("After how many characters can each cell still recall a symbol, or close a bracket?", False),
-    "cells": Entry("Which of the five cells predicts best, with the same parameters and the same minutes?"),
-    "length": Entry("How much faster does a scan train than a step-by-step cell, by the length of a sequence?", False),
-    "ngrams": Entry("What do n-grams predict, and what do they copy, by their order?", trains=False),
+    "vanishing": Experiment("How much does a loss depend on what was read d characters before, fresh and trained?"),
+    "memory": Experiment("After how many characters can each cell still recall a symbol, or close a bracket?", False),
+    "cells": Experiment("Which cell predicts best, with the same parameters and the same minutes?"),
+    "length": Experiment("How much faster does a scan train than a step-by-step cell, by sequence length?", False),
+    "ngrams": Experiment("What do n-grams predict, and what do they copy, by their order?", trains=False),
 }
 """All experiments, in the order of the lecture. Each is the module of its name in this package, with
 
     SIZES   the settings of its sizes `tiny`, `quick` and `full`
-    run     (bench, settings) → Result
+    run     (context, settings) → LabResult
 """
 
 
-def module_of(name: str) -> ModuleType:
+def load_experiment(name: str) -> ModuleType:
     """The module of an experiment."""
     return importlib.import_module(f"charrnn.lab.{name}")
 
 
-def run_experiment(name: str, bench: Bench, size: str = "full") -> Result:
+def run_experiment(name: str, context: LabContext, size: str = "full") -> LabResult:
     """Run an experiment.
 
     Args:
         name: one of `EXPERIMENTS`.
-        bench: its text, seed, device and progress callback.
+        context: its text, seed, device and progress callback.
         size: `tiny`, `quick` or `full`.
 
     Raises:
         ModelError: a training diverged.
     """
-    module = module_of(name)
+    module = load_experiment(name)
     try:
-        result: Result = module.run(bench, module.SIZES[size])
+        result: LabResult = module.run(context, module.SIZES[size])
     except DivergedError as error:  # its advice is about --learning-rate, which experiments do not have
         raise ModelError(f"{name}: {str(error).partition(';')[0]}; say another --seed, or another --text") from error
     return result

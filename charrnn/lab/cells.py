@@ -1,4 +1,4 @@
-"""All five cells at the same parameters and the same minutes on one text: bits per character, speed, samples."""
+"""All cells at the same parameters and the same minutes on one text: bits per character, speed, samples."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from charrnn.config import CELLS, SamplingConfig, TrainingConfig
-from charrnn.lab.experiment import COLOURS, Bench, Result, Row, caption, held_out, text_in_words, title
+from charrnn.lab.experiment import LabContext, LabResult, Row, caption, describe_text, held_out, line_style, title
 from charrnn.lab.machine import machine
-from charrnn.lab.networks import new_network, sized
+from charrnn.lab.networks import config_of_size, new_network
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.report.pictures import legend, new_figure
 from charrnn.sampling.generate import generate
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 LAYERS = 2
 TEMPERATURE = 0.8
-LEAST_SECONDS_SHARE = 0.1
-"""Of the time, from which on the picture's scale is made: before that all is steep."""
+MIN_TIME_SHARE = 0.1
+"""Share of the time after which a point counts for the scale of the picture: before that all is steep."""
 
 
 @dataclass(frozen=True)
@@ -58,27 +58,27 @@ SIZES = {
 }
 
 
-def run(bench: Bench, size: Size) -> Result:
+def run(context: LabContext, size: Size) -> LabResult:
     """Train a network of each cell for the same time.
 
     Raises:
         TextError: nothing of the text is held out.
         UsageError: a cell cannot be made so small.
     """
-    corpus = bench.of_text()
+    corpus = context.require_corpus()
     ids = held_out(corpus, 2)
-    config = TrainingConfig(steps=size.steps, minutes=size.minutes, seed=bench.seed)
-    models = [sized(cell, LAYERS, len(corpus.vocabulary), size.parameters) for cell in CELLS]
+    config = TrainingConfig(steps=size.steps, minutes=size.minutes, seed=context.seed)
+    models = [config_of_size(cell, LAYERS, len(corpus.vocabulary), size.parameters) for cell in CELLS]
     rows: list[Row] = []
     samples = []
     for model in models:
-        network = new_network(model, len(corpus.vocabulary), bench.seed, bench.device)
-        points = _train(bench, size, config, network)
+        network = new_network(model, len(corpus.vocabulary), context.seed, context.device)
+        points = _train(context, size, config, network)
         before = time.perf_counter()
-        sampling = SamplingConfig(temperature=TEMPERATURE, length=size.length, seed=bench.seed)
+        sampling = SamplingConfig(temperature=TEMPERATURE, length=size.length, seed=context.seed)
         written = "".join(generate(network, corpus.vocabulary, sampling))
         writing_speed = round(size.length / (time.perf_counter() - before))
-        samples.append((f"{model}, temperature {TEMPERATURE}, seed {bench.seed}", written))
+        samples.append((f"{model}, temperature {TEMPERATURE}, seed {context.seed}", written))
         rows += [
             {
                 "cell": model.cell,
@@ -90,26 +90,26 @@ def run(bench: Bench, size: Size) -> Result:
             for point in points
         ]
     length = f"{size.minutes:g} minutes of training each" if size.minutes else f"{size.steps} steps each"
-    kind = str(dtype_of(config, bench.device)).removeprefix("torch.")
-    said = (
-        f"{text_in_words(corpus)}: bits per character of held-out text, static, in one pass; curves are of its first "
+    kind = str(dtype_of(config, context.device)).removeprefix("torch.")
+    description = (
+        f"{describe_text(corpus)}: bits per character of held-out text, static, in one pass; curves are of its first "
         f"{size.curve_characters:,} characters, the figures beside the names of all {len(ids):,}. The same for all: "
         f"{LAYERS} layers with residual connections, about {size.parameters:,} parameters, {length} (scoring not "
         f"counted), {config.optimizer} at {config.learning_rate:g} (chosen for LSTMs), batch {config.batch_size} x "
-        f"{config.seq_length}, products in {kind}, no dropout, seed {bench.seed}. On {machine(bench.device)}."
+        f"{config.seq_length}, products in {kind}, no dropout, seed {context.seed}. On {machine(context.device)}."
     )
     figure = _draw(rows)
-    caption(figure, said)
-    return Result(rows, _table(rows), said, figure, samples)
+    caption(figure, description)
+    return LabResult(rows, _table(rows), description, figure, samples)
 
 
-def _train(bench: Bench, size: Size, config: TrainingConfig, network: RecurrentModel) -> list[Row]:
+def _train(context: LabContext, size: Size, config: TrainingConfig, network: RecurrentModel) -> list[Row]:
     """Points of the curve; the clock of a budget stands still while they are scored.
 
     The loop plans its steps after it has timed the first ones, and here the plan is mended after each, so that all have
     the same time to the second even where the machine has other work; the learning rate follows the plan.
     """
-    corpus = bench.of_text()
+    corpus = context.require_corpus()
     streams = Streams(corpus.train, config.batch_size, config.seq_length)
     training = Training(network, streams, corpus.validation[:0], config)  # nothing is scored but here
     points: list[Row] = []
@@ -141,7 +141,7 @@ def _train(bench: Bench, size: Size, config: TrainingConfig, network: RecurrentM
             left = round((60 * size.minutes - seconds) * step.number / seconds)
             training.plan = replace(training.plan, steps=step.number + max(0, left), earlier=())
         steps = training.plan.steps
-        bench.watch(f"{network.config}", step.number, steps)
+        context.progress(f"{network.config}", step.number, steps)
         if (len(points) + 1) / size.points <= step.number / steps < 1:
             add(seconds, is_last=False)
     add(seconds, is_last=True)
@@ -167,13 +167,13 @@ def _table(rows: Sequence[Row]) -> list[list[str]]:
 def _draw(rows: Sequence[Row]) -> Figure:
     figure, axes = new_figure(7.2, 4.6)
     (ax,) = axes
-    for cell, marker in zip(CELLS, "os^vD", strict=True):
-        mine = [row for row in rows if row["cell"] == cell]
-        x, y = ([row[name] for row in mine] for name in ("seconds", "first_bits_per_char"))
-        label = f"{cell} {LAYERS}x{mine[-1]['width']}: {mine[-1]['bits_per_char']:.3f}"
-        ax.plot(x, y, color=COLOURS[cell], label=label, marker=marker, markersize=4, linewidth=1.6)
+    for cell in CELLS:
+        points = [row for row in rows if row["cell"] == cell]
+        x, y = ([row[name] for row in points] for name in ("seconds", "first_bits_per_char"))
+        label = f"{cell} {LAYERS}x{points[-1]['width']}: {points[-1]['bits_per_char']:.3f}"
+        ax.plot(x, y, label=label, **line_style(cell))
     end = max(row["seconds"] for row in rows)
-    late = [row["first_bits_per_char"] for row in rows if row["seconds"] >= LEAST_SECONDS_SHARE * end]
+    late = [row["first_bits_per_char"] for row in rows if row["seconds"] >= MIN_TIME_SHARE * end]
     low, high = min(late), float(np.max(late))
     ax.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
     ax.set_xlim(0)

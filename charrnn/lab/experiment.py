@@ -23,40 +23,40 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Row = Mapping[str, Any]
-Watch = Callable[[str, int, int], None]
-"""Is told what is being done, how much of it is done, and of how much."""
+ProgressCallback = Callable[[str, int, int], None]
+"""Progress callback: (what is being done, done, total)."""
 
-COLOURS = dict(zip(CELLS, SERIES, strict=False))
-"""Of the cells, the same in all pictures."""
+MARKERS = "os^vDPX"
+"""Markers of lines, in the order of SERIES."""
 CAPTION_WIDTH = 17
 """Characters of a picture's caption in each inch."""
 MARKER = "<!-- What follows is written by `charrnn lab`; what stands above stays. -->"
 
 
 @dataclass(frozen=True)
-class Bench:
+class LabContext:
     """What an experiment works with.
 
     Attributes:
         corpus: the text, for those that read one.
         seed: of all that is drawn.
         device: to train on.
-        watch: what is told how far it is.
+        progress: callback for the progress bar.
     """
 
     corpus: Corpus | None = None
     seed: int = 0
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-    watch: Watch = lambda label, done, total: None
+    progress: ProgressCallback = lambda label, done, total: None
 
-    def of_text(self) -> Corpus:
+    def require_corpus(self) -> Corpus:
         """The text of an experiment that reads one."""
         assert self.corpus is not None
         return self.corpus
 
 
 @dataclass(frozen=True)
-class Result:
+class LabResult:
     """What came out.
 
     Attributes:
@@ -74,21 +74,28 @@ class Result:
     samples: Sequence[tuple[str, str]] = ()
 
 
-def held_out(corpus: Corpus, least: int) -> NDArray[Any]:
+def line_style(cell: str) -> dict[str, Any]:
+    """How matplotlib draws the line of a cell, the same in all pictures."""
+    number = CELLS.index(cell)
+    colour, marker = SERIES[number % len(SERIES)], MARKERS[number % len(MARKERS)]
+    return {"color": colour, "marker": marker, "markersize": 4, "linewidth": 1.6}
+
+
+def held_out(corpus: Corpus, minimum: int) -> NDArray[Any]:
     """The validation part of a text.
 
     Raises:
         TextError: it has fewer characters than are needed.
     """
-    found = corpus.validation
-    if len(found) < least:
+    ids = corpus.validation
+    if len(ids) < minimum:
         raise TextError(
-            f"{corpus.source}: has {len(found):,} held-out characters, and {least:,} are needed; bring a longer text"
+            f"{corpus.source}: has {len(ids):,} held-out characters, but {minimum:,} are needed; use a longer text"
         )
-    return found
+    return ids
 
 
-def text_in_words(corpus: Corpus) -> str:
+def describe_text(corpus: Corpus) -> str:
     """The text of a caption, with its split."""
     return f"{corpus.name} ({len(corpus):,} characters, split {corpus.split})"
 
@@ -110,7 +117,7 @@ def plain_numbers(axes: Axes, numbers: Sequence[int]) -> None:
     axes.set_xticks([], minor=True)
 
 
-def write(result: Result, folder: Path, name: str, command: str, machine: str) -> tuple[Path, ...]:
+def write(result: LabResult, folder: Path, name: str, command: str, machine: str) -> tuple[Path, ...]:
     """Write an experiment's picture (PNG and SVG), its figures (CSV) and its page (Markdown).
 
     Where there is a page already, what stands above the marker in it stays.
@@ -137,7 +144,7 @@ def write(result: Result, folder: Path, name: str, command: str, machine: str) -
     return paths
 
 
-def markdown(result: Result, command: str, machine: str) -> str:
+def markdown(result: LabResult, command: str, machine: str) -> str:
     """The table as Markdown, with the command and the machine."""
     headers, *lines = result.table
     rule = ["---", *["--:"] * (len(headers) - 1)]

@@ -11,13 +11,13 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from charrnn.config import ModelConfig, TrainingConfig
-from charrnn.lab.experiment import COLOURS, Bench, Result, Row, caption, plain_numbers, title
+from charrnn.lab.experiment import LabContext, LabResult, Row, caption, line_style, plain_numbers, title
 from charrnn.lab.machine import machine
 from charrnn.lab.networks import new_network
 from charrnn.models.kernels.gated_scan import gated_scan_reference
@@ -47,13 +47,13 @@ class WrittenOutGRU(Cell):
 
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """See Cell."""
-        h, found = state, []
+        h, steps = state, []
         for x_t in x.unbind(1):
             r, z = torch.sigmoid(self.reset_and_update(torch.cat((x_t, h), 1))).chunk(2, 1)
             n = torch.tanh(self.candidate(torch.cat((x_t, r * h), 1)))
             h = (1 - z) * n + z * h
-            found.append(h)
-        return torch.stack(found, 1), h
+            steps.append(h)
+        return torch.stack(steps, 1), h
 
 
 class SteppedMinGRU(Cell):
@@ -93,16 +93,16 @@ CELLS: dict[str, Callable[[int, int], Cell]] = {
     "gru, charrnn's": lambda inputs, width: make_cell("gru", inputs, width),
     "lstm, PyTorch's": lambda inputs, width: TorchLayer(nn.LSTM, inputs, width),
 }
-STYLES = {
-    OURS: (COLOURS["mingru"], "-", "D"),
-    "minlstm, scan": (COLOURS["minlstm"], "-", "v"),
-    "mingru, step by step": (COLOURS["mingru"], ":", "D"),
-    "gru, written out": (COLOURS["gru"], ":", "^"),
-    "gru, PyTorch's": (SERIES[5], "--", "^"),
-    "gru, charrnn's": (COLOURS["gru"], "-", "^"),
-    "lstm, PyTorch's": (COLOURS["lstm"], "--", "s"),
+STYLES: dict[str, dict[str, Any]] = {
+    OURS: line_style("mingru"),
+    "minlstm, scan": line_style("minlstm"),
+    "mingru, step by step": line_style("mingru") | {"linestyle": ":"},
+    "gru, written out": line_style("gru") | {"linestyle": ":"},
+    "gru, PyTorch's": line_style("gru") | {"linestyle": "--", "color": SERIES[5]},
+    "gru, charrnn's": line_style("gru"),
+    "lstm, PyTorch's": line_style("lstm") | {"linestyle": "--"},
 }
-"""Colour, line and marker."""
+"""The line of each cell, as matplotlib draws it."""
 PARTS = {"layer": "one layer, forward and backward", "step": "a whole training step"}
 
 
@@ -132,40 +132,41 @@ SIZES = {
 }
 
 
-def run(bench: Bench, size: Size) -> Result:
+def run(context: LabContext, size: Size) -> LabResult:
     """Time all cells, in turns."""
     rows: list[Row] = []
     done, total = 0, len(PARTS) * len(size.lengths) * (size.rounds + 1)
     with kept_memory():
         for length in size.lengths:
             for part, make in (("layer", _layer), ("step", _step)):
-                work = {name: make(name, length, bench, size) for name in CELLS}
+                work = {name: make(name, length, context, size) for name in CELLS}
                 seconds: dict[str, list[float]] = {name: [] for name in CELLS}
                 for number in range(size.rounds + 1):  # the first is not counted
                     for name, once in work.items():
-                        taken = _seconds(once, bench.device)
+                        taken = _seconds(once, context.device)
                         if number:
                             seconds[name].append(taken)
                     done += 1
-                    bench.watch(f"length {length}", done, total)
+                    context.progress(f"length {length}", done, total)
                 rows += [_row(part, length, name, seconds, size) for name in CELLS]
-    said = (
+    description = (
         f"{size.batch_size} sequences side by side, width {size.width}, float32 for a layer; a step is of a network of "
         f"{size.layers} layers with embedding, head and optimizer, as charrnn trains. Medians of {size.rounds} rounds, "
-        f"in each of which all have their turn; ratios are medians of those within a round. On {machine(bench.device)}."
+        f"in each of which all have their turn; ratios are medians of those within a round. On "
+        f"{machine(context.device)}."
     )
     figure = _draw(rows, size)
-    caption(figure, said)
-    return Result(rows, _table(rows, size), said, figure)
+    caption(figure, description)
+    return LabResult(rows, _table(rows, size), description, figure)
 
 
-def _layer(name: str, length: int, bench: Bench, size: Size) -> Callable[[], object]:
+def _layer(name: str, length: int, context: LabContext, size: Size) -> Callable[[], object]:
     """One layer forward and backward, the gradients of its inputs included."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(bench.seed)
-        cell = CELLS[name](size.width, size.width).to(bench.device).train()
-        x = torch.randn(size.batch_size, length, size.width).to(bench.device).requires_grad_()
-    state = torch.zeros(size.batch_size, cell.state_size, device=bench.device)
+        torch.manual_seed(context.seed)
+        cell = CELLS[name](size.width, size.width).to(context.device).train()
+        x = torch.randn(size.batch_size, length, size.width).to(context.device).requires_grad_()
+    state = torch.zeros(size.batch_size, cell.state_size, device=context.device)
 
     def once() -> None:
         y, _ = cell(x, state)
@@ -174,19 +175,19 @@ def _layer(name: str, length: int, bench: Bench, size: Size) -> Callable[[], obj
     return once
 
 
-def _step(name: str, length: int, bench: Bench, size: Size) -> Callable[[], object]:
+def _step(name: str, length: int, context: LabContext, size: Size) -> Callable[[], object]:
     """A training step of charrnn, with these cells in its network; on a GPU not recorded, for loops are too long."""
-    network = new_network(ModelConfig("mingru", size.layers, size.width), VOCAB_SIZE, bench.seed, bench.device)
+    network = new_network(ModelConfig("mingru", size.layers, size.width), VOCAB_SIZE, context.seed, context.device)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(bench.seed)
-        cells = [CELLS[name](size.width, size.width).to(bench.device) for _ in range(size.layers)]
+        torch.manual_seed(context.seed)
+        cells = [CELLS[name](size.width, size.width).to(context.device) for _ in range(size.layers)]
     network.cells = nn.ModuleList(cells)
     network.state_sizes = tuple(int(cell.state_size) for cell in cells)
     config = TrainingConfig()
-    dtype = dtype_of(config, bench.device)
+    dtype = dtype_of(config, context.device)
     updates = Updates(network.train(), config, dtype)
-    drawn = torch.Generator().manual_seed(bench.seed)
-    tokens = torch.randint(0, VOCAB_SIZE, (size.batch_size, length + 1), generator=drawn).to(bench.device)
+    drawn = torch.Generator().manual_seed(context.seed)
+    tokens = torch.randint(0, VOCAB_SIZE, (size.batch_size, length + 1), generator=drawn).to(context.device)
     return lambda: take_step(network, updates, (tokens[:, :-1], tokens[:, 1:]), None, RATE, dtype)
 
 
@@ -231,12 +232,9 @@ def _table(rows: Sequence[Row], size: Size) -> list[list[str]]:
 def _draw(rows: Sequence[Row], size: Size) -> Figure:
     figure, axes = new_figure(8.2, 4.6, columns=2)
     for ax, part, column in ((axes[0], "layer", "times_the_scan"), (axes[1], "step", "chars_per_second")):
-        for name, (colour, style, marker) in STYLES.items():
+        for name, style in STYLES.items():
             values = [row[column] for row in rows if (row["part"], row["cell"]) == (part, name)]
-            ax.plot(
-                size.lengths, values, color=colour, linestyle=style, marker=marker, markersize=4, label=name,
-                linewidth=1.6,
-            )  # fmt: skip
+            ax.plot(size.lengths, values, label=name, **style)
         ax.set_xscale("log", base=2)
         ax.set_yscale("log")
         plain_numbers(ax, size.lengths)

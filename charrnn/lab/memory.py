@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from charrnn.config import CELLS, TrainingConfig
-from charrnn.lab.experiment import COLOURS, Bench, Result, Row, caption, plain_numbers, title
-from charrnn.lab.networks import new_network, sized
+from charrnn.lab.experiment import LabContext, LabResult, Row, caption, line_style, plain_numbers, title
+from charrnn.lab.networks import config_of_size, new_network
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.report.pictures import INK, legend, new_figure
 from charrnn.text.batches import IGNORED
@@ -30,10 +30,10 @@ Batch = tuple[Tensor, Tensor]
 DISTRACTORS = 16
 """Different characters that mean nothing: ids 0 … 15."""
 SYMBOLS = 8
-"""That may have to be recalled: ids 16 … 23; then comes the one that asks."""
+"""Symbols that may have to be recalled: ids 16 … 23; the next id asks for one."""
 ASKS = DISTRACTORS + SYMBOLS
 KINDS = 4
-"""Of brackets: opening ones are ids 16 … 19, closing ones 20 … 23."""
+"""Kinds of brackets: opening ones are ids 16 … 19, closing ones 20 … 23."""
 VOCAB_SIZE = ASKS + 1
 STRING = 5
 """Symbols to be recalled, in their order."""
@@ -90,7 +90,7 @@ class Task:
     draw: Callable[[np.random.Generator, int, int], Batch]
 
 
-def copy_batch(drawn: np.random.Generator, rows: int, distance: int) -> Batch:
+def copy_batch(rng: np.random.Generator, rows: int, distance: int) -> Batch:
     """STRING symbols, then `distance` distractors, then as many that ask, after each of which a symbol is to be said.
 
     The last symbol is asked for last, so each lies behind the place where it is said by as many characters.
@@ -98,15 +98,15 @@ def copy_batch(drawn: np.random.Generator, rows: int, distance: int) -> Batch:
     Returns:
         inputs, targets: (rows, distance + 2 · STRING) int64; all targets but the last STRING are IGNORED.
     """
-    inputs = drawn.integers(0, DISTRACTORS, (rows, distance + 2 * STRING))
-    inputs[:, :STRING] = drawn.integers(DISTRACTORS, ASKS, (rows, STRING))
+    inputs = rng.integers(0, DISTRACTORS, (rows, distance + 2 * STRING))
+    inputs[:, :STRING] = rng.integers(DISTRACTORS, ASKS, (rows, STRING))
     inputs[:, -STRING:] = ASKS
     targets = np.full_like(inputs, IGNORED)
     targets[:, -STRING:] = inputs[:, :STRING]
     return torch.from_numpy(inputs), torch.from_numpy(targets)
 
 
-def bracket_batch(drawn: np.random.Generator, rows: int, distance: int) -> Batch:
+def bracket_batch(rng: np.random.Generator, rows: int, distance: int) -> Batch:
     """An opening bracket and `distance` characters, some of them brackets, all of which close; then it is to be closed.
 
     Brackets are nested up to DEPTH deep. The closing ones on the way are targets too.
@@ -114,9 +114,9 @@ def bracket_batch(drawn: np.random.Generator, rows: int, distance: int) -> Batch
     Returns:
         inputs, targets: (rows, distance + 1) int64, the targets IGNORED where no bracket closes.
     """
-    text = drawn.integers(0, DISTRACTORS, (rows, distance + 2))
-    opening = drawn.integers(DISTRACTORS, DISTRACTORS + KINDS, (rows, distance + 2))
-    chance = drawn.random((rows, distance + 2))
+    text = rng.integers(0, DISTRACTORS, (rows, distance + 2))
+    opening = rng.integers(DISTRACTORS, DISTRACTORS + KINDS, (rows, distance + 2))
+    chance = rng.random((rows, distance + 2))
     every, depth = np.arange(rows), np.zeros(rows, np.int64)
     open_ones = np.zeros((rows, DEPTH + 1), np.int64)
     for place in range(distance + 2):
@@ -138,15 +138,15 @@ TASKS = {
 }
 
 
-def run(bench: Bench, size: Size) -> Result:
+def run(context: LabContext, size: Size) -> LabResult:
     """Train a network of each cell on each task, and ask it."""
     rows: list[Row] = []
-    configs = {cell: sized(cell, size.layers, VOCAB_SIZE, size.parameters) for cell in CELLS}
+    configs = {cell: config_of_size(cell, size.layers, VOCAB_SIZE, size.parameters) for cell in CELLS}
     for task in TASKS:
         for cell, config in configs.items():
-            network = new_network(config, VOCAB_SIZE, bench.seed, bench.device)
-            _train(bench, size, task, network)
-            accuracies = measure(network, task, size, np.random.default_rng([bench.seed, 1]))
+            network = new_network(config, VOCAB_SIZE, context.seed, context.device)
+            _train(context, size, task, network)
+            accuracies = measure(network, task, size, np.random.default_rng([context.seed, 1]))
             rows += [
                 {
                     "task": task,
@@ -160,69 +160,66 @@ def run(bench: Bench, size: Size) -> Result:
                 for distance, accuracy in zip(size.distances, accuracies, strict=True)
             ]
     sizes = [row["parameters"] for row in rows]
-    said = (
+    description = (
         f"Share of right answers after d characters, {size.tests:,} new sequences for each d. {size.layers} layers, "
         f"{min(sizes):,} to {max(sizes):,} parameters, {size.steps:,} steps of {size.batch_size} sequences of one "
-        f"distance, drawn log-uniformly from 1 to {size.longest} (line: the longest seen in training); dotted: by lot. "
-        f"Made-up sequences, seed {bench.seed}."
+        f"distance, drawn log-uniformly from 1 to {size.longest} (line: the longest seen in training); dotted: chance. "
+        f"Made-up sequences, seed {context.seed}."
     )
     figure = _draw(rows, size)
-    caption(figure, said)
-    return Result(rows, _table(rows, size), said, figure)
+    caption(figure, description)
+    return LabResult(rows, _table(rows, size), description, figure)
 
 
-def _train(bench: Bench, size: Size, task: str, network: RecurrentModel) -> None:
+def _train(context: LabContext, size: Size, task: str, network: RecurrentModel) -> None:
     """The same sequences, rates and number of steps for all cells."""
     config = TrainingConfig(steps=size.steps, precision="float32")
     dtype = dtype_of(config, network.device)
     updates = Updates(network, config, dtype)
-    drawn = np.random.default_rng([bench.seed, 0])
+    rng = np.random.default_rng([context.seed, 0])
     with kept_memory():
         for number in range(size.steps):
-            distance = int(np.exp(drawn.uniform(0, np.log(size.longest + 1))))
-            batch = TASKS[task].draw(drawn, size.batch_size, distance)
+            distance = int(np.exp(rng.uniform(0, np.log(size.longest + 1))))
+            batch = TASKS[task].draw(rng, size.batch_size, distance)
             rate = learning_rate(number, size.steps, config.learning_rate, config.warmup_steps)
             network.train()
             take_step(network, updates, batch, None, rate, dtype)  # not recorded on a GPU: lengths change
-            bench.watch(f"{task}, {network.config.cell}", number + 1, size.steps)
+            context.progress(f"{task}, {network.config.cell}", number + 1, size.steps)
     network.eval()
 
 
 @torch.no_grad()
-def measure(network: RecurrentModel, task: str, size: Size, drawn: np.random.Generator) -> list[float]:
+def measure(network: RecurrentModel, task: str, size: Size, rng: np.random.Generator) -> list[float]:
     """The share of right answers for each distance, where the likeliest of all characters is the answer."""
-    found = []
+    accuracies = []
     for distance in size.distances:
-        inputs, targets = TASKS[task].draw(drawn, size.tests, distance)
+        inputs, targets = TASKS[task].draw(rng, size.tests, distance)
         asked = slice(-TASKS[task].asked, None)
         right: list[NDArray[np.bool_]] = []
-        for some, wanted in zip(torch.split(inputs, TEST_ROWS), torch.split(targets[:, asked], TEST_ROWS), strict=True):
-            answers = network(some)[0][:, asked].argmax(-1).cpu()
+        for rows, wanted in zip(torch.split(inputs, TEST_ROWS), torch.split(targets[:, asked], TEST_ROWS), strict=True):
+            answers = network(rows)[0][:, asked].argmax(-1).cpu()
             right.append((answers == wanted).numpy())
-        found.append(float(np.concatenate(right).mean()))
-    return found
+        accuracies.append(float(np.concatenate(right).mean()))
+    return accuracies
 
 
 def _table(rows: Sequence[Row], size: Size) -> list[list[str]]:
     table = [["right after d =", *(f"{d}" for d in size.distances)]]
     for task in TASKS:
         for cell in CELLS:
-            mine = [row for row in rows if (row["task"], row["cell"]) == (task, cell)]
-            label = f"{task}, {cell} {size.layers}x{mine[0]['width']}"
-            table.append([label, *(f"{row['accuracy']:.0%}" for row in mine)])
-        table.append([f"{task}, by lot", *[f"{1 / TASKS[task].choices:.0%}"] * len(size.distances)])
+            of_cell = [row for row in rows if (row["task"], row["cell"]) == (task, cell)]
+            label = f"{task}, {cell} {size.layers}x{of_cell[0]['width']}"
+            table.append([label, *(f"{row['accuracy']:.0%}" for row in of_cell)])
+        table.append([f"{task}, chance", *[f"{1 / TASKS[task].choices:.0%}"] * len(size.distances)])
     return table
 
 
 def _draw(rows: Sequence[Row], size: Size) -> Figure:
     figure, axes = new_figure(8.5, 4.4, columns=2)
     for ax, (task, about) in zip(axes, TASKS.items(), strict=True):
-        for cell, marker in zip(CELLS, "os^vD", strict=True):
-            mine = [row for row in rows if (row["task"], row["cell"]) == (task, cell)]
-            ax.plot(
-                size.distances, [100 * row["accuracy"] for row in mine], color=COLOURS[cell], label=cell,
-                marker=marker, markersize=4, linewidth=1.6,
-            )  # fmt: skip
+        for cell in CELLS:
+            accuracies = [100 * row["accuracy"] for row in rows if (row["task"], row["cell"]) == (task, cell)]
+            ax.plot(size.distances, accuracies, label=cell, **line_style(cell))
         ax.axhline(100 / about.choices, color=INK, linewidth=1, linestyle=":")
         ax.axvline(size.longest, color=INK, linewidth=0.8)
         ax.set_xscale("log", base=2)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+
 import torch
 
 from charrnn.config import ModelConfig
 from charrnn.errors import UsageError
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.training.budget.auto_config import weights_of
 
 SLACK = 0.02
 """Share of the parameters by which networks of the same size may differ from it."""
-MOST_WIDTH = 1 << 12
+MAX_WIDTH = 1 << 12
 
 
 def new_network(config: ModelConfig, vocab_size: int, seed: int, device: torch.device) -> RecurrentModel:
@@ -21,19 +22,19 @@ def new_network(config: ModelConfig, vocab_size: int, seed: int, device: torch.d
         return RecurrentModel(config, vocab_size).to(device).eval()
 
 
-def sized(cell: str, num_layers: int, vocab_size: int, parameters: int) -> ModelConfig:
+def config_of_size(cell: str, num_layers: int, vocab_size: int, parameters: int) -> ModelConfig:
     """The network of a cell that comes next to a number of parameters, embedding and head included.
 
     Raises:
         UsageError: none comes within SLACK of it.
     """
-    low, high = 1, MOST_WIDTH
+    low, high = 1, MAX_WIDTH
+    size_of = functools.partial(parameter_count, cell, num_layers, vocab_size)
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if count(cell, num_layers, middle, vocab_size) <= parameters else (low, middle)
-    width = min((low, high), key=lambda one: abs(count(cell, num_layers, one, vocab_size) - parameters))
-    found = count(cell, num_layers, width, vocab_size)
-    if abs(found - parameters) > SLACK * parameters:
+        low, high = (middle, high) if size_of(middle) <= parameters else (low, middle)
+    width = min((low, high), key=lambda width: abs(size_of(width) - parameters))
+    if abs(size_of(width) - parameters) > SLACK * parameters:
         raise UsageError(
             f"no {cell} of {num_layers} layers has {parameters:,} parameters, or {SLACK:.0%} more or less, for a text "
             f"of {vocab_size:,} different characters; take a text with fewer of them"
@@ -41,7 +42,7 @@ def sized(cell: str, num_layers: int, vocab_size: int, parameters: int) -> Model
     return ModelConfig(cell, num_layers, width)
 
 
-def count(cell: str, num_layers: int, width: int, vocab_size: int) -> int:
-    """The parameters of a network: weights of the layers, a bias to each row of them; embedding and head."""
-    layers = weights_of(ModelConfig(cell, num_layers, width))
-    return layers + layers // width + vocab_size * (2 * width + 1)
+def parameter_count(cell: str, num_layers: int, vocab_size: int, width: int) -> int:
+    """The parameters of such a network, which is not made."""
+    with torch.device("meta"):
+        return RecurrentModel(ModelConfig(cell, num_layers, width), vocab_size).parameter_count

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import NgramConfig, SamplingConfig
-from charrnn.lab.experiment import Bench, Result, Row, caption, held_out, text_in_words, title
+from charrnn.lab.experiment import LabContext, LabResult, Row, caption, describe_text, held_out, title
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.report.pictures import INK, SERIES, legend, new_figure
 from charrnn.sampling.generate import generate
@@ -53,13 +53,13 @@ SIZES = {
 }
 
 
-def run(bench: Bench, size: Size) -> Result:
+def run(context: LabContext, size: Size) -> LabResult:
     """Fit, score and let write the n-grams of each order.
 
     Raises:
         TextError: nothing of the text is held out.
     """
-    corpus = bench.of_text()
+    corpus = context.require_corpus()
     ids, vocab_size = held_out(corpus, 1), len(corpus.vocabulary)
     training = TrainingText(corpus.train, corpus.vocabulary)
     rows: list[Row] = []
@@ -75,31 +75,31 @@ def run(bench: Bench, size: Size) -> Result:
                 probabilities = np.exp(-surprisals(model, ids))
                 row["floor"] = best_floor(probabilities, vocab_size)
                 row["floored_bits_per_char"] = floored_bits(probabilities, vocab_size, row["floor"])
-            found = None
+            novelty = None
             if smoothing in WRITERS:
-                config = SamplingConfig(length=size.length, seed=bench.seed)
+                config = SamplingConfig(length=size.length, seed=context.seed)
                 written = "".join(generate(model, corpus.vocabulary, config))
-                found = training.judge(corpus.vocabulary.encode(written))
-            rows.append(row | _judged(found))
+                novelty = training.judge(corpus.vocabulary.encode(written))
+            rows.append(row | _judged(novelty))
             done = number * len(SMOOTHINGS) + which + 1
-            bench.watch("n-grams", done, len(size.orders) * len(SMOOTHINGS))
+            context.progress("n-grams", done, len(size.orders) * len(SMOOTHINGS))
     beside = dict.fromkeys(rows[0]) | {"smoothing": "held-out"}
     rows.append(beside | _judged(training.judge(ids[: size.length])))
-    said = (
-        f"{text_in_words(corpus)}: bits per character of all {len(ids):,} held-out characters, one full pass, static. "
+    description = (
+        f"{describe_text(corpus)}: bits per character of all {len(ids):,} held-out characters, one full pass, static. "
         f"Goldberg's counts (ml) have characters of probability 0, and so infinitely many bits; with a floor they are "
         f"(1−ε) p + ε / {vocab_size}, with the ε that is best for these very characters. Copying: {size.length:,} "
-        f"characters written by each, seed {bench.seed}, against the training part; order counts the predicted "
+        f"characters written by each, seed {context.seed}, against the training part; order counts the predicted "
         "character."
     )
     figure = _draw(rows)
-    caption(figure, said)
+    caption(figure, description)
     legend_of_table = (
         " In the table, of what ml and tuned wrote: new, share of runs of 20 characters that the training part lacks; "
         "copy, characters of the longest copy; lines, share of long lines that are copies; words, share that is known. "
         "text: the held-out text itself."
     )
-    return Result(rows, _table(rows), said + legend_of_table, figure)
+    return LabResult(rows, _table(rows), description + legend_of_table, figure)
 
 
 def floored_bits(probabilities: NDArray[np.float64], vocab_size: int, floor: float) -> float:
@@ -124,8 +124,8 @@ def best_floor(probabilities: NDArray[np.float64], vocab_size: int) -> float:
     return (low + high) / 2
 
 
-def _judged(found: Novelty | None) -> dict[str, Any]:
-    return {name: getattr(found, name, None) for name in JUDGED}
+def _judged(novelty: Novelty | None) -> dict[str, Any]:
+    return {name: getattr(novelty, name, None) for name in JUDGED}
 
 
 def _of(rows: Sequence[Row], smoothing: str, name: str) -> list[Any]:
@@ -167,8 +167,8 @@ def _draw(rows: Sequence[Row]) -> Figure:
     legend(zeros, "lower right")
     for ax, name, scale in ((novel, "novel_20", 100), (longest, "longest_copy", 1)):
         for smoothing in WRITERS:
-            found = [np.nan if one is None else scale * one for one in _of(rows, smoothing, name)]
-            line(ax, orders, found, smoothing)
+            values = [np.nan if value is None else scale * value for value in _of(rows, smoothing, name)]
+            line(ax, orders, values, smoothing)
         (beside,) = _of(rows, "held-out", name)
         if beside is not None:
             ax.axhline(scale * beside, color=INK, linewidth=1, linestyle="--", label=NAMES["held-out"])

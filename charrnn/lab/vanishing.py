@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import CELLS, ModelConfig, TrainingConfig
-from charrnn.lab.experiment import COLOURS, Bench, Result, Row, caption, held_out, text_in_words, title
+from charrnn.lab.experiment import LabContext, LabResult, Row, caption, describe_text, held_out, line_style, title
 from charrnn.lab.networks import new_network
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.report.pictures import legend, new_figure
@@ -28,7 +28,7 @@ SHOWN = (1, 10, 50, 100, 200)
 """Distances of the table."""
 QUARTILES = ("lower_quartile", "median", "upper_quartile")
 FAINT = 0.01
-"""Of the gradient at d = 0: what the table calls gone."""
+"""Share of the gradient at d = 0 below which the table calls a gradient gone."""
 LOWEST = 1e-14
 """Where the picture ends."""
 EVERY = 8
@@ -65,38 +65,38 @@ SIZES = {
 }
 
 
-def run(bench: Bench, size: Size) -> Result:
+def run(context: LabContext, size: Size) -> LabResult:
     """Train a network of each cell, and take the gradients before and after.
 
     Raises:
         TextError: the text is too short.
     """
-    corpus = bench.of_text()
+    corpus = context.require_corpus()
     ids = held_out(corpus, size.furthest + size.warm_up + 2)
-    drawn = np.random.default_rng(bench.seed)
+    drawn = np.random.default_rng(context.seed)
     places = drawn.integers(size.furthest + size.warm_up, len(ids) - 1, size.places)
     rows: list[Row] = []
     scores = {}
     for cell in CELLS:
         config = ModelConfig(cell, 1, size.width, residual=False)
-        network = new_network(config, len(corpus.vocabulary), bench.seed, bench.device)
+        network = new_network(config, len(corpus.vocabulary), context.seed, context.device)
         for stage in STAGES:
             if stage == "trained":
-                scores[cell] = _train(bench, size, network)
-            told = functools.partial(bench.watch, f"{cell}, {stage}: gradients")
-            norms = input_gradients(network, ids, places, size.furthest, size.warm_up, told)
+                scores[cell] = _train(context, size, network)
+            progress = functools.partial(context.progress, f"{cell}, {stage}: gradients")
+            norms = input_gradients(network, ids, places, size.furthest, size.warm_up, progress)
             rows += _quartiles(cell, stage, norms)
-    said = (
+    description = (
         f"‖∂ loss at t / ∂ input at t−d‖: median of {size.places:,} places of the held-out part of "
-        f"{text_in_words(corpus)}, quartiles shaded. One layer of {size.width}, no residual connection; trained: "
-        f"{size.steps:,} steps of {size.batch_size} x {size.seq_length} characters, seed {bench.seed}."
+        f"{describe_text(corpus)}, quartiles shaded. One layer of {size.width}, no residual connection; trained: "
+        f"{size.steps:,} steps of {size.batch_size} x {size.seq_length} characters, seed {context.seed}."
     )
     figure = _draw(rows)
-    caption(figure, said)
-    return Result(rows, _table(rows, scores, size.furthest), said, figure)
+    caption(figure, description)
+    return LabResult(rows, _table(rows, scores, size.furthest), description, figure)
 
 
-def _train(bench: Bench, size: Size, network: RecurrentModel) -> Score:
+def _train(context: LabContext, size: Size, network: RecurrentModel) -> Score:
     """The score of the held-out part, in a full pass."""
     config = TrainingConfig(
         steps=size.steps,
@@ -104,11 +104,11 @@ def _train(bench: Bench, size: Size, network: RecurrentModel) -> Score:
         seq_length=size.seq_length,
         validate_every=size.steps,
         precision="float32",
-        seed=bench.seed,
+        seed=context.seed,
     )
-    corpus, score = bench.of_text(), None
+    corpus, score = context.require_corpus(), None
     for step in train(network, Streams(corpus.train, size.batch_size, size.seq_length), corpus.validation, config):
-        bench.watch(f"{network.config.cell}: training", step.number, size.steps)
+        context.progress(f"{network.config.cell}: training", step.number, size.steps)
         score = step.score
     assert score
     return score
@@ -116,10 +116,10 @@ def _train(bench: Bench, size: Size, network: RecurrentModel) -> Score:
 
 def _quartiles(cell: str, stage: str, norms: NDArray[np.float64]) -> list[Row]:
     """A row for each distance."""
-    found = np.quantile(norms, (0.25, 0.5, 0.75), axis=0)
+    quartiles = np.quantile(norms, (0.25, 0.5, 0.75), axis=0)
     return [
-        {"cell": cell, "stage": stage, "distance": d, **dict(zip(QUARTILES, map(_short, found[:, d]), strict=True))}
-        for d in range(found.shape[1])
+        {"cell": cell, "stage": stage, "distance": d, **dict(zip(QUARTILES, map(_short, quartiles[:, d]), strict=True))}
+        for d in range(quartiles.shape[1])
     ]
 
 
@@ -148,11 +148,12 @@ def _draw(rows: Sequence[Row]) -> Figure:
     top = max(row["upper_quartile"] for row in rows)
     for ax, stage in zip(axes, STAGES, strict=True):
         for cell in CELLS:
-            mine = [row for row in rows if (row["cell"], row["stage"]) == (cell, stage)]
-            x = [row["distance"] for row in mine]
-            low, middle, high = ([row[name] for row in mine] for name in QUARTILES)
-            ax.fill_between(x[::EVERY], low[::EVERY], high[::EVERY], color=COLOURS[cell], alpha=0.18, linewidth=0)
-            ax.plot(x, middle, color=COLOURS[cell], label=cell, linewidth=1.6)
+            points = [row for row in rows if (row["cell"], row["stage"]) == (cell, stage)]
+            colour = line_style(cell)["color"]
+            x = [row["distance"] for row in points]
+            low, middle, high = ([row[name] for row in points] for name in QUARTILES)
+            ax.fill_between(x[::EVERY], low[::EVERY], high[::EVERY], color=colour, alpha=0.18, linewidth=0)
+            ax.plot(x, middle, color=colour, label=cell, linewidth=1.6)
         ax.set_yscale("log")
         ax.set_ylim(LOWEST, 3 * top)
         title(ax, {"fresh": "at initialisation", "trained": "after training"}[stage])

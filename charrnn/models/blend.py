@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from charrnn.models.language_model import LanguageModel, State, next_log_probs
-from charrnn.models.stepper import Logits, Stepper, Tokens, stepper
+from charrnn.models.stepper import Logits, Stepper, Tokens
+from charrnn.models.steppers import stepper
 
 
 class BlendModel:

@@ -18,6 +18,7 @@ from charrnn.models.blend import BlendStepper
 from charrnn.models.language_model import State
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.models.stepper import Stepper
+from charrnn.models.steppers import stepper
 
 
 class EnsembleModel(nn.Module):
@@ -57,12 +58,12 @@ class EnsembleModel(nn.Module):
         return torch.logsumexp(torch.stack(log_probs), 0) - math.log(len(self.networks)), tuple(after)
 
     def stepper(self, state: State | None, batch_size: int) -> Stepper:
-        """See `stepping.stepper`."""
+        """See `steppers.stepper`."""
         layers, steppers = self.config.num_layers, []
         for i, network in enumerate(self.networks):
             assert isinstance(network, RecurrentModel)
             part = None if state is None else state[i * layers : (i + 1) * layers]
-            steppers.append(network.stepper(part, batch_size))
+            steppers.append(stepper(network, part, batch_size))
         return BlendStepper(steppers, [-math.log(len(steppers))] * len(steppers))
 
 

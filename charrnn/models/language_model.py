@@ -6,8 +6,8 @@ Shape letters, used in all docstrings of the package:
     D  width of an input       H  width of a layer            S  width of a cell's state
 
 Two questions have faster answers than the logits in some models: the log-probabilities of given characters
-(`next_log_probs`), and one step of writing (`stepping.py`). Each uses the model's own method if there is one, and
-`__call__` otherwise. Both ways must agree.
+(`next_log_probs`), and one step of sampling (`steppers.py`). Each uses a faster way if there is one, and `__call__`
+otherwise. Both ways must agree.
 """
 
 from __future__ import annotations
@@ -81,11 +81,11 @@ def next_log_probs(
     """
     if isinstance(model, ScoresNext):
         return model.next_log_probs(tokens, targets, state)
-    found = []
+    pieces = []
     length = max(1, MOST_LOGITS // (len(tokens) * model.vocab_size))
-    for some, wanted in zip(torch.split(tokens, length, 1), torch.split(targets, length, 1), strict=True):
-        logits, state = model(some, state)
+    for inputs, outputs in zip(torch.split(tokens, length, 1), torch.split(targets, length, 1), strict=True):
+        logits, state = model(inputs, state)
         log_probs = torch.log_softmax(logits.float(), dim=-1)
-        found.append(log_probs.gather(-1, wanted.to(logits.device)[..., None]).squeeze(-1))
+        pieces.append(log_probs.gather(-1, outputs.to(logits.device)[..., None]).squeeze(-1))
     assert state is not None
-    return torch.cat(found, dim=1), state
+    return torch.cat(pieces, dim=1), state

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from charrnn.models.blend import normal
 from charrnn.models.ensemble import Network
 from charrnn.models.language_model import LanguageModel, State
-from charrnn.models.stepper import Logits, Stepper, Tokens, stepper
+from charrnn.models.stepper import Logits, Stepper, Tokens
+from charrnn.models.steppers import stepper
 
 GATE_SIZE = 16
 LEAST = -15.0
@@ -98,7 +99,7 @@ class MixtureModel(nn.Module):
         return mixed
 
     def stepper(self, state: State | None, batch_size: int) -> MixtureStepper:
-        """See `stepping.stepper`."""
+        """See `steppers.stepper`."""
         before = (None, None) if state is None else (state[:-1], state[-1:])
         return MixtureStepper(
             stepper(self.network, before[0], batch_size), stepper(self.counts, before[1], batch_size), self.gate

@@ -1,14 +1,14 @@
-"""Writing asks a model one character at a time: steppers, which hold the state in the form that one step is fastest in.
+"""What a stepper is: it reads a model one character at a time, with the state in the form that one step is fastest in.
 
-They speak numpy, for a tensor costs more than a character. `stepper` makes one for any language model; a model that
-knows a faster way has a method of that name. All must agree with the model's logits.
+Steppers speak numpy, for a tensor costs more than a character. All must agree with the model's logits. `steppers.py`
+knows which one is the fastest for a model.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import torch
@@ -85,29 +85,8 @@ class Stepper(ABC):
         return draw(self.read(tokens))
 
 
-@runtime_checkable
-class Steps(Protocol):
-    """A model with a stepper of its own."""
-
-    def stepper(self, state: State | None, batch_size: int) -> Stepper:
-        """See the function of the same name."""
-
-
-def stepper(model: LanguageModel, state: State | None = None, batch_size: int = 1) -> Stepper:
-    """What reads and writes with a model, character by character.
-
-    Args:
-        model: any language model; a network must be in evaluation mode, and its weights stay as they are.
-        state: as for the model itself; None before the first character. It is not changed.
-        batch_size: B.
-    """
-    if isinstance(model, Steps):
-        return model.stepper(state, batch_size)
-    return PlainStepper(model, state)
-
-
 class PlainStepper(Stepper):
-    """The stepper of a model that has none of its own: by its logits.
+    """The stepper of any model: by its logits.
 
     Args:
         model: any language model.
@@ -127,5 +106,5 @@ class PlainStepper(Stepper):
         # Entered anew for each character: a mode that stays on between them would leak into the caller's code.
         with torch.inference_mode():
             logits, self._state = self.model(torch.from_numpy(tokens)[:, None], self._state)
-            found: Logits = logits[:, 0].float().cpu().numpy()
-        return found
+            scores: Logits = logits[:, 0].float().cpu().numpy()
+        return scores

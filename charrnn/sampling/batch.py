@@ -12,7 +12,8 @@ import numpy as np
 
 from charrnn.config import SamplingConfig
 from charrnn.models.language_model import LanguageModel
-from charrnn.models.stepper import Draw, Stepper, Tokens, stepper
+from charrnn.models.stepper import Draw, Stepper, Tokens
+from charrnn.models.steppers import stepper
 from charrnn.sampling.rng import Uniforms
 from charrnn.sampling.sampler import allowed_by, make_draw
 from charrnn.sampling.sequence import Text

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from charrnn.config import SamplingConfig
 from charrnn.errors import ModelError
 from charrnn.models.language_model import LanguageModel
-from charrnn.models.stepper import stepper
+from charrnn.models.steppers import stepper
 from charrnn.sampling.filters import Scores
 from charrnn.sampling.sampler import allowed_by, checked_scores, masked
 from charrnn.sampling.sequence import Text

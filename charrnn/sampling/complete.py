@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from charrnn.config import SamplingConfig
 from charrnn.errors import ModelError, TextError, UsageError
 from charrnn.models.language_model import LanguageModel
-from charrnn.models.stepper import Draw, Logits, Stepper, Tokens, stepper
+from charrnn.models.stepper import Draw, Logits, Stepper, Tokens
+from charrnn.models.steppers import stepper
 from charrnn.sampling.generate import generate, new_seed
 from charrnn.sampling.rng import Uniforms
 from charrnn.sampling.sampler import allowed_by, make_draw

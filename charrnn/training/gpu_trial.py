@@ -20,7 +20,7 @@ from torch import Tensor
 from charrnn.config import CELLS, OPTIMIZERS, ModelConfig, TrainingConfig
 from charrnn.models.kernels.gated_scan import gated_scan, gated_scan_reference
 from charrnn.models.kernels.scan import scan, scan_reference
-from charrnn.models.rnn.cuda_graph import AHEAD, UNRECORDED, RecordedStepper
+from charrnn.models.rnn.cuda_graph import BLOCK_LENGTH, STEPS_BEFORE_CAPTURE, CudaGraphStepper
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.models.stepper import Logits, PlainStepper, TemperedDraw, Tokens
 from charrnn.training.optim.optimizer import Updates
@@ -36,7 +36,7 @@ TOLERANCE = {torch.float32: 0.02, torch.float16: 0.2}
 """The most by which weights may differ, as a share of how far the steps have moved them. Rounding grows from step to
 step, most of all through Muon; a step that reads an old batch or takes an old rate differs by more than 1."""
 SCANS = ((2, 130, 33), (1, 1, 64), (8, 64, 256))
-TRIED = 2 * AHEAD
+TRIED = 2 * BLOCK_LENGTH
 SAME = 0.98
 """The share of draws that must be equal: a number may fall on the border between two characters."""
 
@@ -106,15 +106,15 @@ def try_sampling(cell: str, device: torch.device) -> None:
     torch.manual_seed(0)
     model = RecurrentModel(ModelConfig(cell=cell, hidden_size=64), VOCAB_SIZE).to(device).eval()
     texts = 3
-    blocks, single = RecordedStepper(model, None, texts), PlainStepper(model, None)
+    blocks, single = CudaGraphStepper(model, None, texts), PlainStepper(model, None)
     draws = [_Numbers(texts), _Numbers(texts)]
     tokens, same = np.zeros(texts, np.int64), 0
-    for _ in range(UNRECORDED + TRIED):
+    for _ in range(STEPS_BEFORE_CAPTURE + TRIED):
         found, tokens_after = blocks.draw_next(tokens, draws[0]), single.draw_next(tokens, draws[1])
         same += int((found == tokens_after).sum())
         tokens = tokens_after
-    if same < SAME * texts * (UNRECORDED + TRIED):
-        raise Differs(f"sampling, {cell}: {same} of {texts * (UNRECORDED + TRIED)} draws are equal")
+    if same < SAME * texts * (STEPS_BEFORE_CAPTURE + TRIED):
+        raise Differs(f"sampling, {cell}: {same} of {texts * (STEPS_BEFORE_CAPTURE + TRIED)} draws are equal")
 
 
 def try_triton(device: torch.device) -> None:
@@ -157,7 +157,10 @@ class _Numbers(TemperedDraw):
     """Draws by numbers of a generator, as `sampling/sampler.py` does."""
 
     def __init__(self, texts: int) -> None:
-        self.temperature, self.random = 0.8, np.random.default_rng(0).random((texts, UNRECORDED + TRIED + AHEAD))
+        self.temperature, self.random = (
+            0.8,
+            np.random.default_rng(0).random((texts, STEPS_BEFORE_CAPTURE + TRIED + BLOCK_LENGTH)),
+        )
         self.taken = 0
 
     def __call__(self, logits: Logits) -> Tokens:

@@ -56,7 +56,7 @@ def test_lab_text_for_experiment_without_text_is_usage_error(charrnn: Charrnn, f
     done = charrnn("lab", "memory", "--quick", "--out", "elsewhere", "--device", "cpu")
     assert (done.status, done.out) == (0, b"")
     assert (folder / "elsewhere" / "memory.png").is_file()
-    assert "brackets, by lot" in done.err
+    assert "brackets, chance" in done.err
 
 
 def test_lab_without_matplotlib_fails_before_any_work(

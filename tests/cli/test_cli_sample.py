@@ -188,15 +188,5 @@ def test_a_reader_that_leaves_is_no_mistake(models: Path, folder: Path) -> None:
     assert err.count("\n") == 1
 
 
-def test_weights_of_8_bits(charrnn: Charrnn, models: Path) -> None:
-    words = ("sample", "text-lstm", "--length", 40, "--seed", 1, "--precision")
-    plain, rounded = charrnn(*words, "float32"), charrnn(*words, "int8")
-    if rounded.status:
-        assert rounded.failed_with(1, "--precision int8: needs a C compiler")
-        return
-    assert plain.status == 0
-    assert len(rounded.text) == len(plain.text)
-    several = charrnn(*words, "int8", "--count", 2, "--mix", "text-tuned-3:0.3", "--json")
-    assert several.status == 0
-    assert charrnn("sample", "text-tuned-3", "--precision", "int8").failed_with(2, "has no network to round")
-    assert charrnn("sample", "text-lstm", "--precision", "int4").failed_with(2, "--precision int4: must be one of")
+def test_sample_with_the_removed_precision_option_says_that_it_was_removed(charrnn: Charrnn) -> None:
+    assert charrnn("sample", "--precision", "int8").failed_with(2, "int8 weights was removed")

@@ -57,7 +57,7 @@ def test_a_network(charrnn: Charrnn, models: Path) -> None:
     assert (models / "text-lstm.html").read_text(encoding="utf-8") == page
     shown = words_of(page)
     for part in (
-        "text-lstm An LSTM of one layer of 8 units, trained for",
+        "text-lstm LSTM with one layer of 8 units, trained for",
         "split 90/10/0, static, full",
         "charrnn train text.txt --hidden 8 --layers 1 --steps 3",
         "3 steps in 1.0 s. The best validation, 3.0297 bits per character, was after step 3",
@@ -99,7 +99,7 @@ def test_nothing_but_what_is_in_it_may_act(charrnn: Charrnn, models: Path) -> No
 def test_cells_without_the_gates_of_an_lstm(charrnn: Charrnn, cell: str) -> None:
     assert charrnn("train", "text.txt", *SMALL, "--cell", cell).status == 0
     shown = words_of(page_of(charrnn, f"text-{cell}", *SHOWN, "--no-compare"))
-    assert ("A vanilla network has no gates" in shown) == (cell == "rnn")
+    assert ("These cells have no gates" in shown) == (cell == "rnn")
     assert "layer 1 c" not in shown
 
 

@@ -25,7 +25,7 @@ from charrnn.errors import CharRNNError, CheckpointError
 from charrnn.models.language_model import next_log_probs
 from charrnn.models.ngram import model as ngram
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.models.stepper import stepper
+from charrnn.models.steppers import stepper
 from charrnn.sampling.generate import generate
 from charrnn.sampling.rng import Uniforms
 from charrnn.sampling.sampler import Tempered

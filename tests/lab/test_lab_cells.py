@@ -7,8 +7,8 @@ import pytest
 from charrnn.config import CELLS, ModelConfig
 from charrnn.errors import UsageError
 from charrnn.lab.cells import SIZES, run
-from charrnn.lab.experiment import Bench
-from charrnn.lab.networks import SLACK, count, new_network, sized
+from charrnn.lab.experiment import LabContext
+from charrnn.lab.networks import SLACK, config_of_size, new_network, parameter_count
 from charrnn.text.corpus import Corpus
 
 TINY = SIZES["tiny"]
@@ -16,41 +16,41 @@ TINY = SIZES["tiny"]
 
 @pytest.mark.parametrize("size", ["quick", "full"])
 @pytest.mark.parametrize("cell", CELLS)
-def test_networks_have_the_parameters_that_were_asked_for(cell: str, size: str) -> None:
+def test_config_of_size_is_the_nearest_to_the_parameters(cell: str, size: str) -> None:
     wanted = SIZES[size].parameters
-    config = sized(cell, 2, 65, wanted)
-    assert abs(count(cell, 2, config.hidden_size, 65) - wanted) <= SLACK * wanted
-    nearer = min(abs(count(cell, 2, config.hidden_size + by, 65) - wanted) for by in (-1, 1))
-    assert nearer >= abs(count(cell, 2, config.hidden_size, 65) - wanted)
+    config = config_of_size(cell, 2, 65, wanted)
+    assert abs(parameter_count(cell, 2, 65, config.hidden_size) - wanted) <= SLACK * wanted
+    nearer = min(abs(parameter_count(cell, 2, 65, config.hidden_size + by) - wanted) for by in (-1, 1))
+    assert nearer >= abs(parameter_count(cell, 2, 65, config.hidden_size) - wanted)
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_parameters_are_counted_right(cell: str) -> None:
-    network = new_network(ModelConfig(cell, 3, 5), 7, 0, Bench().device)
-    assert count(cell, 3, 5, 7) == network.parameter_count
+def test_parameter_count_matches_the_network(cell: str) -> None:
+    network = new_network(ModelConfig(cell, 3, 5), 7, 0, LabContext().device)
+    assert parameter_count(cell, 3, 7, 5) == network.parameter_count
 
 
-def test_a_size_that_no_network_has() -> None:
+def test_config_of_size_that_no_network_has_raises_usage_error() -> None:
     with pytest.raises(UsageError, match="no lstm of 2 layers has 20 parameters, or 2% more or less"):
-        sized("lstm", 2, 65, 20)
+        config_of_size("lstm", 2, 65, 20)
 
 
-def test_the_curve_ends_with_the_score_of_all_held_out_characters(small_corpus: Corpus) -> None:
-    result = run(Bench(small_corpus), TINY)
+def test_cells_curve_ends_with_the_score_of_all_held_out_characters(small_corpus: Corpus) -> None:
+    result = run(LabContext(small_corpus), TINY)
     for cell in CELLS:
         points = [row for row in result.rows if row["cell"] == cell]
         assert [row["steps"] for row in points] == [1, 2]
         assert [row["bits_per_char"] is None for row in points] == [True, False]
         assert sorted(row["seconds"] for row in points) == [row["seconds"] for row in points]
-    again = run(Bench(small_corpus), TINY).rows
+    again = run(LabContext(small_corpus), TINY).rows
     for name in ("first_bits_per_char", "bits_per_char"):
         assert [row[name] for row in again] == [row[name] for row in result.rows]
     assert [len(text) for _, text in result.samples] == [TINY.length] * len(CELLS)
 
 
-def test_minutes_are_spent_on_steps(small_corpus: Corpus) -> None:
+def test_cells_with_minutes_trains_for_that_time(small_corpus: Corpus) -> None:
     size = SIZES["tiny"].__class__(60_000, 0.005, points=2, curve_characters=50, length=5)
-    result = run(Bench(small_corpus), size)
+    result = run(LabContext(small_corpus), size)
     for cell in CELLS:
         last = [row for row in result.rows if row["cell"] == cell][-1]
         assert 0 < last["bits_per_char"] < 2 * math.log2(len(small_corpus.vocabulary))

@@ -6,18 +6,18 @@ from pathlib import Path
 import pytest
 
 from charrnn.errors import CharRNNError
-from charrnn.lab.catalogue import EXPERIMENTS, module_of
-from charrnn.lab.experiment import MARKER, Result, Row, write
+from charrnn.lab.catalogue import EXPERIMENTS, load_experiment
+from charrnn.lab.experiment import MARKER, LabResult, Row, write
 from charrnn.report.pictures import new_figure
 
 
-def result() -> Result:
+def result() -> LabResult:
     rows: list[Row] = [{"cell": "gru", "bits": 1.5}, {"cell": "rnn", "bits": None}]
     table = [["cell", "bits"], ["gru", "1.500"], ["rnn", "-"]]
-    return Result(rows, table, "What was measured.", new_figure(1, 1)[0], [("what it wrote", "one\n\ntwo")])
+    return LabResult(rows, table, "What was measured.", new_figure(1, 1)[0], [("what it wrote", "one\n\ntwo")])
 
 
-def test_picture_figures_and_page(tmp_path: Path) -> None:
+def test_write_makes_picture_figures_and_page(tmp_path: Path) -> None:
     paths = write(result(), tmp_path, "some", "charrnn lab some", "a machine")
     assert [path.name for path in paths] == ["some.png", "some.svg", "some.csv", "some.md"]
     assert paths[0].read_bytes().startswith(b"\x89PNG")
@@ -30,7 +30,7 @@ def test_picture_figures_and_page(tmp_path: Path) -> None:
     )
 
 
-def test_what_stands_above_the_marker_stays(tmp_path: Path) -> None:
+def test_write_keeps_what_is_above_the_marker(tmp_path: Path) -> None:
     page = tmp_path / "some.md"
     page.write_text(f"# Mine\n\n{MARKER}\n\nold figures\n")
     write(result(), tmp_path, "some", "charrnn lab some", "a machine")
@@ -38,15 +38,15 @@ def test_what_stands_above_the_marker_stays(tmp_path: Path) -> None:
     assert "old" not in page.read_text()
 
 
-def test_a_page_that_cannot_be_written(tmp_path: Path) -> None:
+def test_write_to_an_unwritable_page_raises_error(tmp_path: Path) -> None:
     (tmp_path / "some.csv").mkdir()
     with pytest.raises(CharRNNError, match=r"some\.csv: cannot be written: Is a directory; say --out"):
         write(result(), tmp_path, "some", "charrnn lab some", "a machine")
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_each_has_its_sizes(name: str) -> None:
-    module = module_of(name)
+def test_experiment_has_its_sizes(name: str) -> None:
+    module = load_experiment(name)
     assert set(module.SIZES) == {"tiny", "quick", "full"}
     assert module.__doc__
     assert callable(module.run)

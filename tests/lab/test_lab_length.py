@@ -4,14 +4,14 @@ import pytest
 import torch
 from torch import nn
 
-from charrnn.lab.experiment import Bench
+from charrnn.lab.experiment import LabContext
 from charrnn.lab.length import CELLS, OURS, SIZES, SteppedMinGRU, TorchLayer, WrittenOutGRU, run
 from charrnn.models.rnn.cells import GRU, MinGRU
 
 B, T, D, H = 2, 5, 3, 4
 
 
-def test_a_stepped_mingru_is_a_mingru() -> None:
+def test_stepped_mingru_matches_mingru() -> None:
     stepped, ours = SteppedMinGRU(D, H), MinGRU(D, H)
     stepped.load_state_dict(ours.state_dict())
     x, state = torch.randn(B, T, D), torch.randn(B, H)
@@ -19,7 +19,7 @@ def test_a_stepped_mingru_is_a_mingru() -> None:
         torch.testing.assert_close(found, wanted)
 
 
-def test_pytorchs_layer_is_ours() -> None:
+def test_torch_layer_matches_the_cell() -> None:
     theirs, ours = TorchLayer(nn.GRU, D, H), GRU(D, H)
     theirs.load_state_dict(ours.state_dict())
     x, state = torch.randn(B, T, D), torch.randn(B, H)
@@ -27,7 +27,7 @@ def test_pytorchs_layer_is_ours() -> None:
         torch.testing.assert_close(found, wanted)
 
 
-def test_the_written_out_gru_is_one() -> None:
+def test_written_out_gru_matches_its_equations() -> None:
     """The reset gate works on the state, as in Cho et al. 2014; where it is open, both forms of a GRU are the same."""
     written, core = WrittenOutGRU(D, H), GRU(D, H)
     w, u, b, c = core.core.all_weights[0]
@@ -42,9 +42,9 @@ def test_the_written_out_gru_is_one() -> None:
         torch.testing.assert_close(found, wanted)
 
 
-def test_rows() -> None:
+def test_length_has_a_row_for_each_cell_and_length() -> None:
     size = SIZES["tiny"]
-    result = run(Bench(), size)
+    result = run(LabContext(), size)
     assert len(result.rows) == 2 * len(size.lengths) * len(CELLS)
     assert list(result.rows[0]) == ["part", "length", "cell", "seconds", "chars_per_second", "times_the_scan"]
     for row in result.rows:

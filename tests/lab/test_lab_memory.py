@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from charrnn.config import CELLS
-from charrnn.lab.experiment import Bench
+from charrnn.lab.experiment import LabContext
 from charrnn.lab.memory import (
     ASKS,
     DEPTH,
@@ -27,7 +27,7 @@ from charrnn.models.rnn.model import RecurrentModel
 from charrnn.text.batches import IGNORED
 
 
-def test_symbols_are_asked_for_after_the_distance() -> None:
+def test_copy_batch_asks_for_symbols_after_the_distance() -> None:
     inputs, targets = copy_batch(np.random.default_rng(0), 50, 7)
     asked = 7 + STRING
     assert inputs.shape == targets.shape == (50, asked + STRING)
@@ -39,7 +39,7 @@ def test_symbols_are_asked_for_after_the_distance() -> None:
 
 
 @pytest.mark.parametrize("distance", [1, 2, 40])
-def test_brackets_close_by_their_like_and_the_first_one_last(distance: int) -> None:
+def test_bracket_batch_is_well_nested_and_closes_the_first_last(distance: int) -> None:
     inputs, targets = bracket_batch(np.random.default_rng(0), 50, distance)
     assert inputs.shape == targets.shape == (50, distance + 1)
     deepest = 0
@@ -74,17 +74,17 @@ class Guessing:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_who_guesses_is_right_by_chance(task: str) -> None:
+def test_task_guessed_is_right_by_chance(task: str) -> None:
     size = SIZES["tiny"].__class__(0, 0, 1, (1, 5), tests=2000)
     found = measure(cast(RecurrentModel, Guessing(task)), task, size, np.random.default_rng(1))
     assert found == pytest.approx([1 / TASKS[task].choices] * 2, abs=0.03)
 
 
-def test_rows() -> None:
+def test_memory_has_a_row_for_each_task_cell_and_distance() -> None:
     size = SIZES["tiny"]
-    result = run(Bench(seed=1), size)
+    result = run(LabContext(seed=1), size)
     assert len(result.rows) == len(TASKS) * len(CELLS) * len(size.distances)
     assert list(result.rows[0]) == ["task", "cell", "width", "parameters", "distance", "accuracy", "chance"]
     assert {row["chance"] for row in result.rows} == {1 / 8, 1 / 4}
     assert all(abs(row["parameters"] - size.parameters) <= 0.02 * size.parameters for row in result.rows)
-    assert run(Bench(seed=1), size).rows == result.rows
+    assert run(LabContext(seed=1), size).rows == result.rows

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from charrnn.config import NgramConfig
-from charrnn.lab.experiment import Bench
+from charrnn.lab.experiment import LabContext
 from charrnn.lab.ngrams import SIZES, SMOOTHINGS, best_floor, floored_bits, run
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.scoring.evaluate import evaluate
@@ -15,8 +15,8 @@ from charrnn.text.corpus import Corpus
 SIZE = SIZES["tiny"]
 
 
-def test_figures_are_the_models_own(small_corpus: Corpus) -> None:
-    result = run(Bench(small_corpus), SIZE)
+def test_ngrams_figures_match_the_models(small_corpus: Corpus) -> None:
+    result = run(LabContext(small_corpus), SIZE)
     rows = {(row["order"], row["smoothing"]): row for row in result.rows}
     assert set(rows) == {(k, smoothing) for k in SIZE.orders for smoothing in SMOOTHINGS} | {(None, "held-out")}
     for (order, smoothing), row in rows.items():
@@ -30,10 +30,10 @@ def test_figures_are_the_models_own(small_corpus: Corpus) -> None:
         assert (row["novel_20"] is None) == (smoothing == "mkn")
     beside = TrainingText(small_corpus.train, small_corpus.vocabulary).judge(small_corpus.validation[: SIZE.length])
     assert rows[None, "held-out"]["longest_copy"] == beside.longest_copy
-    assert run(Bench(small_corpus), SIZE).rows == result.rows
+    assert run(LabContext(small_corpus), SIZE).rows == result.rows
 
 
-def test_the_floor_is_the_best() -> None:
+def test_best_floor_is_the_minimum() -> None:
     probabilities = np.array([0.0, 0.5, 0.9, 0.25])
     found = best_floor(probabilities, 10)
     bits = [floored_bits(probabilities, 10, found + by) for by in (-1e-3, 0, 1e-3)]
@@ -42,7 +42,7 @@ def test_the_floor_is_the_best() -> None:
     assert best_floor(np.full(3, 0.5), 10) == pytest.approx(0, abs=1e-9)
 
 
-def test_the_reference(tiny_shakespeare_corpus: Corpus) -> None:
+def test_ngrams_on_tiny_shakespeare_match_the_reference(tiny_shakespeare_corpus: Corpus) -> None:
     """Figures of other programs: zeros and the best floor of Goldberg's counts after 4 characters."""
     corpus = tiny_shakespeare_corpus
     model = fit_ngram(corpus.train, len(corpus.vocabulary), NgramConfig(5, "ml"))

@@ -85,12 +85,12 @@ def made(name: str) -> tuple[Cell, Tensor, Tensor]:
     return cell, x, state
 
 
-def test_the_same_cells_are_named_everywhere() -> None:
-    assert tuple(CELLS) == config.CELLS == tuple(NAIVE)
+def test_cell_names_agree_with_the_configuration() -> None:
+    assert list(CELLS) == config.CELLS == list(NAIVE)
 
 
 @pytest.mark.parametrize("name", CELLS)
-def test_cell_equals_its_equations(name: str) -> None:
+def test_cell_matches_its_equations_with_gradients(name: str) -> None:
     cell, x, state = made(name)
     inputs = [x, state, *cell.parameters()]
     results = []
@@ -105,7 +105,7 @@ def test_cell_equals_its_equations(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CELLS)
-def test_single_steps_equal_the_sequence(name: str) -> None:
+def test_cell_in_single_steps_matches_the_sequence(name: str) -> None:
     """Without gradients one step takes another way (`_is_single_step`), which must lead to the same place."""
     cell, x, state = made(name)
     with torch.no_grad():
@@ -129,12 +129,13 @@ def _c(gates: dict[str, Tensor], before: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("name", CELLS)
-def test_states_and_gates_are_those_that_the_cell_goes_through(name: str) -> None:
+def test_cell_states_follow_from_its_gates(name: str) -> None:
     """Each state follows from the one before it by the gates, as the equations say; the last is the cell's own."""
     cell, x, state = made(name)
     with torch.no_grad():
         states = cell.states(x, state)
         torch.testing.assert_close(states[:, -1], cell(x, state)[1], rtol=1e-10, atol=1e-12)
+        torch.testing.assert_close(Cell.states(cell, x, state), states, rtol=1e-10, atol=1e-12)
         before = torch.cat((state[:, None], states[:, :-1]), 1)
         gates = cell.gates(x, before)
     assert states.shape == (B, T, cell.state_size)
@@ -145,7 +146,7 @@ def test_states_and_gates_are_those_that_the_cell_goes_through(name: str) -> Non
 
 
 @pytest.mark.parametrize(("name", "keeps"), [("lstm", 0.73), ("gru", 0.73), ("minlstm", 0.6), ("mingru", 0.73)])
-def test_a_new_cell_keeps_its_state(name: str, keeps: float) -> None:
+def test_fresh_cell_keeps_most_of_its_state(name: str, keeps: float) -> None:
     """With inputs and candidates at zero, what is left of the state after a step is the open gate: σ(1) = 0.73, and
     for minLSTM σ(1) / (σ(1) + σ(0)) = 0.59.
     """
@@ -161,7 +162,7 @@ def test_a_new_cell_keeps_its_state(name: str, keeps: float) -> None:
     assert kept.mean().item() == pytest.approx(keeps, abs=0.06)
 
 
-def test_minlstm_survives_shut_gates() -> None:
+def test_minlstm_with_shut_gates_stays_finite() -> None:
     """F / (f + i) was 0 / 0 in single precision when both gates were far below zero."""
     cell = make_cell("minlstm", 1, 1)
     with torch.no_grad():
@@ -171,6 +172,6 @@ def test_minlstm_survives_shut_gates() -> None:
     torch.testing.assert_close(y.flatten(), torch.tensor([0.5, 0.75]))
 
 
-def test_unknown_cell_is_refused() -> None:
+def test_make_cell_with_unknown_name_raises_usage_error() -> None:
     with pytest.raises(UsageError, match="--cell transformer: must be one of rnn, lstm"):
         make_cell("transformer", 1, 1)

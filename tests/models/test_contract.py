@@ -1,10 +1,13 @@
 """What every language model promises, tried on every cell and every smoothing."""
 
+from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from new_cell import NEW_CELL, new_cell
 
 from charrnn.checkpoint import Model, load, save
 from charrnn.checkpoint.metadata import Facts, TextFacts
@@ -15,7 +18,7 @@ from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.models.stepper import stepper
+from charrnn.models.steppers import stepper
 from charrnn.text.vocabulary import Vocabulary
 
 V, B, T = 6, 3, 20
@@ -48,9 +51,10 @@ def make_counts() -> NgramModel:
     return counts
 
 
-@pytest.fixture(params=KINDS)
-def model(request: pytest.FixtureRequest) -> Model:
-    return make(request.param)
+@pytest.fixture(params=[*KINDS, NEW_CELL])
+def model(request: pytest.FixtureRequest) -> Iterator[Model]:
+    with new_cell() if request.param == NEW_CELL else nullcontext():
+        yield make(request.param)
 
 
 @pytest.fixture
@@ -64,7 +68,7 @@ def no_gradients() -> object:
         yield
 
 
-def test_shapes(model: LanguageModel, tokens: torch.Tensor) -> None:
+def test_model_gives_logits_and_state_of_the_batch(model: LanguageModel, tokens: torch.Tensor) -> None:
     logits, state = model(tokens)
     assert logits.shape == (B, T, model.vocab_size)
     assert model.vocab_size == V
@@ -73,7 +77,7 @@ def test_shapes(model: LanguageModel, tokens: torch.Tensor) -> None:
     assert all(part.shape[0] == B for part in state)
 
 
-def test_probabilities_sum_to_one(model: LanguageModel, tokens: torch.Tensor) -> None:
+def test_model_probabilities_sum_to_one(model: LanguageModel, tokens: torch.Tensor) -> None:
     logits, _ = model(tokens)
     total = logits.softmax(-1).sum(-1)
     torch.testing.assert_close(total, torch.ones(B, T), atol=1e-5, rtol=0)
@@ -86,7 +90,7 @@ def test_ngram_logits_are_log_probabilities(smoothing: str, tokens: torch.Tensor
     torch.testing.assert_close(logits.exp().sum(-1), torch.ones(B, T), atol=1e-5, rtol=0)
 
 
-def test_no_logit_knows_what_comes_later(model: LanguageModel, tokens: torch.Tensor) -> None:
+def test_model_logits_do_not_depend_on_later_characters(model: LanguageModel, tokens: torch.Tensor) -> None:
     changed = tokens.clone()
     changed[:, 12:] = (changed[:, 12:] + 1) % V
     logits, others = model(tokens)[0], model(changed)[0]
@@ -95,7 +99,7 @@ def test_no_logit_knows_what_comes_later(model: LanguageModel, tokens: torch.Ten
 
 
 @pytest.mark.parametrize("pieces", [[1] * T, [7, 6, 7], [19, 1]])
-def test_pieces_give_what_the_whole_gives(model: LanguageModel, tokens: torch.Tensor, pieces: list[int]) -> None:
+def test_model_in_pieces_matches_the_whole_text(model: LanguageModel, tokens: torch.Tensor, pieces: list[int]) -> None:
     whole, end = model(tokens)
     state: State | None = None
     parts = []
@@ -108,7 +112,7 @@ def test_pieces_give_what_the_whole_gives(model: LanguageModel, tokens: torch.Te
         torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 
-def test_a_state_is_not_changed_by_its_use(model: LanguageModel, tokens: torch.Tensor) -> None:
+def test_model_does_not_change_the_state_it_is_given(model: LanguageModel, tokens: torch.Tensor) -> None:
     _, state = model(tokens)
     copies = [part.clone() for part in state]
     first, _ = model(tokens, state)
@@ -117,14 +121,14 @@ def test_a_state_is_not_changed_by_its_use(model: LanguageModel, tokens: torch.T
     assert all(torch.equal(part, copy) for part, copy in zip(state, copies, strict=True))
 
 
-def test_rows_do_not_know_each_other(model: LanguageModel, tokens: torch.Tensor) -> None:
+def test_model_rows_are_independent(model: LanguageModel, tokens: torch.Tensor) -> None:
     together, _ = model(tokens)
     for row in range(B):
         alone, _ = model(tokens[row : row + 1])
         torch.testing.assert_close(alone[0], together[row], atol=1e-5, rtol=1e-5)
 
 
-def test_a_score_does_not_depend_on_how_much_is_spread_out_at_a_time(
+def test_next_log_probs_in_chunks_match_the_whole(
     model: LanguageModel, tokens: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, end = next_log_probs(model, tokens, tokens)
@@ -135,7 +139,7 @@ def test_a_score_does_not_depend_on_how_much_is_spread_out_at_a_time(
         torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 
-def test_the_fast_score_is_the_slow_one(model: LanguageModel, tokens: torch.Tensor) -> None:
+def test_next_log_probs_match_the_logits(model: LanguageModel, tokens: torch.Tensor) -> None:
     targets = tokens.roll(-1, dims=1)
     _, middle = model(tokens[:, :5])
     for state in (None, middle):
@@ -147,7 +151,7 @@ def test_the_fast_score_is_the_slow_one(model: LanguageModel, tokens: torch.Tens
             torch.testing.assert_close(part, other)
 
 
-def test_the_fast_step_is_the_slow_one(model: LanguageModel, tokens: torch.Tensor) -> None:
+def test_stepper_draw_matches_the_logits(model: LanguageModel, tokens: torch.Tensor) -> None:
     _, state = model(tokens[:, :5])
     fast = stepper(model, state, B)
     found = fast.draw_next(tokens[:, 5].numpy(), lambda logits: logits.argmax(-1))
@@ -158,7 +162,7 @@ def test_the_fast_step_is_the_slow_one(model: LanguageModel, tokens: torch.Tenso
         torch.testing.assert_close(part, other)
 
 
-def test_stepping_gives_what_reading_gives(model: LanguageModel, tokens: torch.Tensor) -> None:
+def test_stepper_matches_the_model(model: LanguageModel, tokens: torch.Tensor) -> None:
     expected, _ = model(tokens)
     together, alone = stepper(model, None, B), stepper(model)
     for t in range(T):
@@ -168,7 +172,7 @@ def test_stepping_gives_what_reading_gives(model: LanguageModel, tokens: torch.T
         torch.testing.assert_close(first, logits[:1], atol=1e-5, rtol=1e-5)
 
 
-def test_a_loaded_model_is_the_saved_one(model: Model, tokens: torch.Tensor, tmp_path: Path) -> None:
+def test_model_saved_and_loaded_gives_the_same_logits(model: Model, tokens: torch.Tensor, tmp_path: Path) -> None:
     facts = Facts(TextFacts("text.txt", "0" * 64, 400, CorpusConfig()), 1.0, "cpu")
     save(tmp_path / "model.safetensors", model, Vocabulary("abcdef"), facts)
     again = load(tmp_path / "model.safetensors")

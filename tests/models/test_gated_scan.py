@@ -4,15 +4,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from charrnn.models.kernels import build as compiled
+from charrnn.models.kernels import build
 from charrnn.models.kernels.gated_scan import gated_scan, gated_scan_reference
 
 
 @pytest.fixture(params=["c", "pytorch"], autouse=True)
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "pytorch":
-        monkeypatch.setenv(compiled.SWITCH, "0")
-    elif compiled.library() is None:
+        monkeypatch.setenv(build.SWITCH, "0")
+    elif build.native_library() is None:
         pytest.skip("no C compiler with OpenMP")
 
 
@@ -24,10 +24,10 @@ def made(gates: int, B: int, T: int, H: int) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("gates", [2, 3])
 @pytest.mark.parametrize(("B", "T", "H"), [(1, 1, 5), (3, 7, 32), (2, 9, 129), (1, 30, 300)])
 @pytest.mark.parametrize("threads", [1, 3])
-def test_equals_the_reference_with_gradients(
+def test_gated_scan_matches_the_reference_with_gradients(
     gates: int, B: int, T: int, H: int, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compiled, "GRAIN", 1)
+    monkeypatch.setattr(build, "GRAIN_SIZE", 1)
     p, h0 = made(gates, B, T, H)
     before, results = torch.get_num_threads(), []
     torch.set_num_threads(threads)
@@ -44,7 +44,7 @@ def test_equals_the_reference_with_gradients(
 
 
 @pytest.mark.parametrize("gates", [2, 3])
-def test_gates_of_bfloat16(gates: int) -> None:
+def test_gated_scan_of_bfloat16_is_close(gates: int) -> None:
     """They come so from a product under autocast; the state is in single precision, their gradients are as they are."""
     p, h0 = made(gates, 3, 8, 20)
     p = p.bfloat16().requires_grad_()
@@ -58,7 +58,7 @@ def test_gates_of_bfloat16(gates: int) -> None:
 
 
 @pytest.mark.parametrize("value", [-200.0, -90.0, 90.0, 1e4])
-def test_gates_that_are_shut_or_open(value: float) -> None:
+def test_gated_scan_with_extreme_gates_is_finite(value: float) -> None:
     """Each way, and both at once: f / (f + i) is never 0 / 0."""
     for f, i in ((value, value), (value, 0.0), (0.0, value), (value, value - 1)):
         p = torch.tensor([f, i, 2.0])[None, None].requires_grad_()
@@ -68,7 +68,7 @@ def test_gates_that_are_shut_or_open(value: float) -> None:
 
 
 @pytest.mark.parametrize("gates", [2, 3])
-def test_what_is_no_number_stays_none(gates: int) -> None:
+def test_gated_scan_of_nan_is_nan(gates: int) -> None:
     p, h0 = made(gates, 1, 3, 4)
     p[0, 1, 0] = float("nan")
     h = gated_scan(p, h0)

@@ -36,7 +36,7 @@ def trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("RANK", "1")
     for name in gpu_features.SWITCHES.values():
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(gpu_features, "TRIAL", "trial_of_test")
+    monkeypatch.setattr(gpu_features, "TRIAL_MODULE", "trial_of_test")
     monkeypatch.setattr(gpu_features, "_verdicts", {})
     monkeypatch.setattr(notices, "_notices", {})
     monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
@@ -52,16 +52,16 @@ def forget(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpu_features, "_verdicts", {})
 
 
-def test_what_passes_is_used_and_tried_once(trials: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_feature_that_passes_is_used_and_tried_once(trials: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOW", "pass")
-    told: list[str] = []
-    prove(GPU, "graphs", tell=told.append)
+    lines: list[str] = []
+    prove(GPU, "graphs", log=lines.append)
     assert is_allowed("graphs", GPU)
     assert is_allowed("triton", torch.device("cuda"))
     forget(monkeypatch)
     assert is_allowed("graphs", GPU)
     assert trials.read_text().splitlines() == ["triton 1 1 None", "graphs 1 1 None"], "one after the other, once"
-    assert told == [
+    assert lines == [
         "trying the Triton kernels on this GPU, once (60 seconds at most)",
         "trying CUDA graphs on this GPU, once (60 seconds at most)",
     ]
@@ -76,40 +76,40 @@ def test_what_passes_is_used_and_tried_once(trials: Path, monkeypatch: pytest.Mo
         ("hang", "the trial took more than 1 seconds"),
     ],
 )
-def test_what_does_not_pass_is_off_with_one_line(
+def test_feature_that_fails_is_off_with_one_line(
     how: str, reason: str, trials: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOW", how)
     monkeypatch.setenv("CHARRNN_TRITON", "0")
     if how == "hang":
-        monkeypatch.setattr(gpu_features, "SECONDS", 1.0)
+        monkeypatch.setattr(gpu_features, "TRIAL_TIMEOUT", 1.0)
     assert not is_allowed("graphs", GPU)
     line = f"CUDA graphs are off on this GPU ({reason}); CHARRNN_GRAPHS=1 uses them anyway"
     assert notices.notices() == [line]
     forget(monkeypatch)
-    told: list[str] = []
-    prove(GPU, "graphs", tell=told.append)
-    assert told == [line], "said each time, tried once"
+    lines: list[str] = []
+    prove(GPU, "graphs", log=lines.append)
+    assert lines == [line], "said each time, tried once"
     assert trials.read_text().splitlines() == ["graphs 0 1 None"]
 
 
-def test_a_verdict_is_about_this_gpu_and_this_code(trials: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_verdict_of_another_gpu_driver_or_code_is_not_used(trials: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOW", "pass")
     assert is_allowed("triton", GPU)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Another GPU")
     forget(monkeypatch)
     assert is_allowed("triton", GPU)
-    monkeypatch.setattr(gpu_features, "DRIVER", trials)
+    monkeypatch.setattr(gpu_features, "DRIVER_VERSION", trials)
     forget(monkeypatch)
     assert is_allowed("triton", GPU)
-    monkeypatch.setattr(gpu_features, "CODE", ("models",))
+    monkeypatch.setattr(gpu_features, "CODE_FOLDERS", ("models",))
     forget(monkeypatch)
     assert is_allowed("triton", GPU)
     assert len(trials.read_text().splitlines()) == 4
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b'{"passed": true, "more": 1}', b"\xff"])
-def test_a_damaged_verdict_is_found_anew(content: bytes, trials: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_verdict_that_is_damaged_is_tried_again(content: bytes, trials: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOW", "pass")
     path = gpu_features._path("triton", GPU)
     assert path
@@ -118,7 +118,7 @@ def test_a_damaged_verdict_is_found_anew(content: bytes, trials: Path, monkeypat
     assert Verdict(**json.loads(path.read_text())) == Verdict(passed=True)
 
 
-def test_a_cache_that_cannot_be_written_is_no_mistake(trials: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_verdict_with_unwritable_cache_is_used_in_this_process(trials: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOW", "pass")
     trials.parent.joinpath("cache").write_text("a file")
     assert is_allowed("triton", GPU)
@@ -127,7 +127,9 @@ def test_a_cache_that_cannot_be_written_is_no_mistake(trials: Path, monkeypatch:
 
 
 @pytest.mark.parametrize(("value", "allowed"), [("0", False), ("1", True)])
-def test_the_user_has_the_last_word(value: str, allowed: bool, trials: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_feature_with_its_variable_set_is_not_tried(
+    value: str, allowed: bool, trials: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for feature, name in gpu_features.SWITCHES.items():
         monkeypatch.setenv(name, value)
         assert is_allowed(feature, GPU) == allowed
@@ -135,15 +137,15 @@ def test_the_user_has_the_last_word(value: str, allowed: bool, trials: Path, mon
     assert not trials.exists()
 
 
-def test_other_values_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_feature_variable_with_unknown_value_raises_usage_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHARRNN_GRAPHS", "yes")
     with pytest.raises(UsageError, match="CHARRNN_GRAPHS=yes: must be 0, 1 or auto"):
         is_allowed("graphs", GPU)
 
 
-def test_a_child_that_hangs_does_not_hold_up_the_command(trials: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trial_that_hangs_is_given_up(trials: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOW", "hang")
-    monkeypatch.setattr(gpu_features, "SECONDS", 0.5)
+    monkeypatch.setattr(gpu_features, "TRIAL_TIMEOUT", 0.5)
     started = time.perf_counter()
     assert not is_allowed("triton", GPU)
     assert time.perf_counter() - started < 30, "the child sleeps for a minute"

@@ -36,7 +36,7 @@ class Machine:
             found.append(pace.threads)
             self.now += took
             self.busy += took * self.others
-            pace.took(took)
+            pace.record(took)
         return found
 
 
@@ -45,18 +45,18 @@ def share_of(threads: int, found: list[int]) -> float:
 
 
 @pytest.mark.parametrize("hints", [True, False])
-def test_all_of_them_on_a_quiet_machine(hints: bool) -> None:
+def test_tuner_on_a_quiet_machine_uses_all_threads(hints: bool) -> None:
     machine = Machine()
     pace = Pace(2, machine.free_cores() if hints else None)
     assert share_of(2, machine.run(pace, QUIET, 20)) > 0.98
     assert pace.used == {1, 2}, "it was tried"
 
 
-def test_one_of_one() -> None:
+def test_tuner_with_one_core_uses_one_thread() -> None:
     assert set(Machine().run(Pace(1), {1: 1.0}, 1)) == {1}
 
 
-def test_fewer_at_once_when_another_process_begins_and_all_within_seconds_when_it_ends() -> None:
+def test_tuner_follows_the_load_within_seconds() -> None:
     machine = Machine()
     pace = Pace(2, machine.free_cores())
     machine.run(pace, QUIET, 5)
@@ -68,7 +68,7 @@ def test_fewer_at_once_when_another_process_begins_and_all_within_seconds_when_i
     assert share_of(2, machine.run(pace, QUIET, 3)) > 0.9
 
 
-def test_a_hint_is_a_hint() -> None:
+def test_tuner_with_a_wrong_hint_keeps_all_threads() -> None:
     """Where all threads are faster although others use most of a core, fewer are tried now and then, and not taken."""
     machine = Machine()
     pace = Pace(2, machine.free_cores())
@@ -77,7 +77,7 @@ def test_a_hint_is_a_hint() -> None:
     assert share_of(2, machine.run(pace, QUIET, 60)) > 0.98
 
 
-def test_without_hints_trials_become_rare_and_cost_little() -> None:
+def test_tuner_without_hints_tries_rarely() -> None:
     machine = Machine()
     pace = Pace(2)
     machine.run(pace, QUIET, 5)
@@ -88,7 +88,7 @@ def test_without_hints_trials_become_rare_and_cost_little() -> None:
     assert machine.run(pace, QUIET, 120)[-1] == 2, "when it is quiet again"
 
 
-def test_a_few_of_many_where_more_are_slower() -> None:
+def test_tuner_finds_the_fastest_number_of_many_threads() -> None:
     """Small pieces on a machine with 64 cores; and large ones, that all of them do best."""
     for times, best in (
         ({1: 8.0, 2: 5.0, 4: 4.0, 8: 3.0, 16: 4.5, 32: 6.0, 64: 9.0}, 8),
@@ -100,24 +100,24 @@ def test_a_few_of_many_where_more_are_slower() -> None:
         assert share_of(best, machine.run(pace, times, 30)) > 0.9
 
 
-def test_a_stall_is_looked_into_at_once() -> None:
+def test_tuner_after_a_stall_tries_fewer_threads_at_once() -> None:
     machine = Machine()
     pace = Pace(2)
     machine.run(pace, QUIET, FIRST_WAIT / 4)
     assert pace.threads == 2
-    pace.took(0.1)
+    pace.record(0.1)
     assert pace.threads == 1
 
 
-def test_pieces_of_different_size_are_compared_by_their_work() -> None:
+def test_tuner_compares_pieces_by_their_work() -> None:
     alike, different = Pace(2), Pace(2)
     for work in (1, 1, 1, 10, 100, 1, 1, 5, 1):
-        alike.took(0.001)
-        different.took(0.001 * work, work)
+        alike.record(0.001)
+        different.record(0.001 * work, work)
         assert different.threads == alike.threads
 
 
-def test_a_piece_has_its_threads_and_leaves_those_that_were_there() -> None:
+def test_piece_restores_the_number_of_threads() -> None:
     with fixed_pace(3).piece():
         assert torch.get_num_threads() == 3
     assert torch.get_num_threads() == 1, "as the tests have it"
@@ -127,25 +127,25 @@ def test_a_piece_has_its_threads_and_leaves_those_that_were_there() -> None:
     assert pace_for().threads == 1
 
 
-def test_free_cores() -> None:
+def test_free_cores_are_those_others_leave() -> None:
     machine = Machine(4)
     free = machine.free_cores()
-    assert free.look() is None, "too early"
+    assert free.measure() is None, "too early"
     machine.now, machine.busy = 2 * INTERVAL, 3 * INTERVAL
-    assert free.look() == 2.5
+    assert free.measure() == 2.5
     machine.now += INTERVAL / 2
-    assert free.look() == 2.5, "not yet looked again"
+    assert free.measure() == 2.5, "not yet looked again"
     machine.now += INTERVAL
-    assert free.look() == 4.0
+    assert free.measure() == 4.0
 
 
-def test_a_system_that_does_not_say() -> None:
+def test_free_cores_on_an_unknown_system_are_none() -> None:
     nothing: Callable[[], None] = lambda: None  # noqa: E731
     free = FreeCores(4, nothing, iter([0.0, 1.0, 2.0]).__next__)
-    assert free.look() is None
+    assert free.measure() is None
 
 
-def test_a_system_that_hides_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_usage_on_a_system_that_hides_it_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("charrnn.models.kernels.load.STAT", tmp_path / "stat")
     assert usage() is None
     (tmp_path / "stat").write_text("".join(f"cpu{number} nonsense\n" for number in range(1024)), encoding="ascii")

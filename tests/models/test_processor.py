@@ -19,7 +19,7 @@ BF16 = {"avx512_bf16": True, "avx2": True}
         ({"avx2": True}, "AVX2", None, "AVX2"),
     ],
 )
-def test_fast_half_precision(
+def test_fast_half_precisions_follow_the_processor_and_its_limits(
     has: dict[str, bool], used: str, limit: str | None, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("torch.cpu.get_capabilities", lambda: has, raising=False)
@@ -31,6 +31,6 @@ def test_fast_half_precision(
     assert (torch.bfloat16 in fast_half_precisions()) == ("BF16" in name)
 
 
-def test_an_older_pytorch_does_not_say_what_the_processor_has(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fast_half_precisions_of_an_older_pytorch_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("torch.cpu.get_capabilities", raising=False)
     assert fast_half_precisions() == frozenset()

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from charrnn.models.kernels import build as compiled
+from charrnn.models.kernels import build
 from charrnn.models.kernels.recurrence import Core, recurrence, recurrence_reference
 
-needs_compiler = pytest.mark.skipif(compiled.library() is None, reason="no C compiler with OpenMP")
+needs_compiler = pytest.mark.skipif(build.native_library() is None, reason="no C compiler with OpenMP")
 Recurrence = Callable[[Core, Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
@@ -30,8 +30,8 @@ def outcome(forward: Recurrence, core: Core, x: Tensor, h0: Tensor) -> list[Tens
 @pytest.fixture(params=["c", "pytorch"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "pytorch":
-        monkeypatch.setenv(compiled.SWITCH, "0")
-    elif compiled.library() is None:
+        monkeypatch.setenv(build.SWITCH, "0")
+    elif build.native_library() is None:
         pytest.skip("no C compiler with OpenMP")
     return str(request.param)
 
@@ -41,7 +41,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.mark.parametrize(
     ("B", "T", "D", "H"), [(1, 1, 3, 5), (3, 7, 5, 32), (1, 7, 40, 129), (3, 1, 129, 32), (27, 4, 8, 48)]
 )
-def test_equals_the_reference_with_gradients(kind: type[Core], B: int, T: int, D: int, H: int) -> None:
+def test_recurrence_matches_the_reference_with_gradients(kind: type[Core], B: int, T: int, D: int, H: int) -> None:
     inputs = made(kind, B, T, D, H)
     for found, expected in zip(outcome(recurrence, *inputs), outcome(recurrence_reference, *inputs), strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=2e-5)
@@ -49,7 +49,7 @@ def test_equals_the_reference_with_gradients(kind: type[Core], B: int, T: int, D
 
 @needs_compiler
 @pytest.mark.parametrize("kind", [nn.RNN, nn.GRU])
-def test_gradients_of_either_output_alone(kind: type[Core]) -> None:
+def test_recurrence_gradients_of_one_output_match_the_reference(kind: type[Core]) -> None:
     core, x, h0 = made(kind, 2, 5, 3, 4)
     for output in (0, 1):
         for found, expected in zip(
@@ -62,7 +62,7 @@ def test_gradients_of_either_output_alone(kind: type[Core]) -> None:
 
 @needs_compiler
 @pytest.mark.parametrize("kind", [nn.RNN, nn.GRU])
-def test_strides_do_not_matter(kind: type[Core]) -> None:
+def test_recurrence_of_strided_inputs_matches_the_reference(kind: type[Core]) -> None:
     core, x, h0 = made(kind, 4, 6, 8, 16)
     expected = outcome(recurrence, core, x, h0)
     odd = x.permute(2, 0, 1).contiguous().permute(1, 2, 0), h0.t().contiguous().t()
@@ -76,7 +76,7 @@ def test_strides_do_not_matter(kind: type[Core]) -> None:
 @needs_compiler
 @pytest.mark.parametrize("kind", [nn.RNN, nn.GRU])
 @pytest.mark.parametrize("H", [5, 64])
-def test_bfloat16_is_close(kind: type[Core], H: int) -> None:
+def test_recurrence_in_bfloat16_is_close(kind: type[Core], H: int) -> None:
     """An odd width has no pairs to multiply: there the steps are in single precision."""
     inputs = made(kind, 5, 9, 12, H)
     expected = outcome(recurrence_reference, *inputs)
@@ -92,7 +92,7 @@ def test_bfloat16_is_close(kind: type[Core], H: int) -> None:
 
 
 @needs_compiler
-def test_functions_are_exact_to_single_precision() -> None:
+def test_native_sigmoid_and_tanh_are_exact_to_single_precision() -> None:
     """The hyperbolic tangent of an RNN without recurrence, the logistic function of a GRU whose candidate is 0."""
     x = torch.cat((torch.linspace(-100, 100, 20001), torch.logspace(-30, 1, 2001)))[None, :, None]
     rnn, gru = nn.RNN(1, 1, batch_first=True), nn.GRU(1, 1, batch_first=True)
@@ -114,7 +114,7 @@ def test_functions_are_exact_to_single_precision() -> None:
 @needs_compiler
 @pytest.mark.parametrize("kind", [nn.RNN, nn.GRU])
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e30])
-def test_what_is_no_number_stays_none(kind: type[Core], value: float) -> None:
+def test_recurrence_of_nan_is_nan(kind: type[Core], value: float) -> None:
     """A training that diverges must be seen to."""
     core, x, h0 = made(kind, 2, 3, 4, 16)
     x[1, 1, 2] = value
@@ -124,8 +124,8 @@ def test_what_is_no_number_stays_none(kind: type[Core], value: float) -> None:
 
 @needs_compiler
 @pytest.mark.parametrize("kind", [nn.RNN, nn.GRU])
-def test_any_number_of_threads(kind: type[Core], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiled, "GRAIN", 1)
+def test_recurrence_with_any_number_of_threads_is_the_same(kind: type[Core], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "GRAIN_SIZE", 1)
     inputs = made(kind, 5, 4, 6, 32)
     expected = outcome(recurrence, *inputs)
     before = torch.get_num_threads()
@@ -138,7 +138,7 @@ def test_any_number_of_threads(kind: type[Core], monkeypatch: pytest.MonkeyPatch
         torch.set_num_threads(before)
 
 
-def test_other_precisions_go_another_way() -> None:
+def test_recurrence_in_other_precisions_uses_pytorch() -> None:
     core, x, h0 = made(nn.GRU, 2, 3, 4, 5)
     found, _ = recurrence(core.double(), x.double(), h0.double())
     torch.testing.assert_close(found, recurrence_reference(core, x.double(), h0.double())[0])

@@ -14,7 +14,7 @@ def inputs(B: int = 2, T: int = 9, H: int = 3, dtype: torch.dtype = torch.float6
     return [a, b, h0]
 
 
-def test_by_hand() -> None:
+def test_scan_matches_values_worked_by_hand() -> None:
     a = torch.tensor([[[0.5], [0.0], [2.0]]])
     b = torch.tensor([[[1.0], [3.0], [-1.0]]])
     h = scan(a, b, torch.tensor([[4.0]]))
@@ -23,7 +23,7 @@ def test_by_hand() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize("shape", [(2, 9, 3), (1, 1, 5), (3, 7, 32), (2, 40, 300)])
-def test_equals_the_reference_with_gradients(shape: tuple[int, int, int], dtype: torch.dtype) -> None:
+def test_scan_matches_the_reference_with_gradients(shape: tuple[int, int, int], dtype: torch.dtype) -> None:
     found, expected = inputs(*shape, dtype), inputs(*shape, dtype)
     h, reference = scan(*found), scan_reference(*expected)
     torch.testing.assert_close(h, reference)
@@ -36,11 +36,11 @@ def test_equals_the_reference_with_gradients(shape: tuple[int, int, int], dtype:
         torch.testing.assert_close(got, want)
 
 
-def test_gradient_is_numerically_right() -> None:
+def test_scan_passes_a_numeric_gradient_check() -> None:
     assert torch.autograd.gradcheck(scan, inputs())
 
 
-def test_strides_do_not_matter() -> None:
+def test_scan_of_strided_inputs_matches_the_reference() -> None:
     a, b, h0 = (part.detach().float() for part in inputs(4, 5, 6))
     a, b = a[:1].expand(4, -1, -1), b.transpose(0, 2).contiguous().transpose(0, 2)
     found = [a.requires_grad_(), b.requires_grad_(), h0.requires_grad_()]
@@ -52,7 +52,7 @@ def test_strides_do_not_matter() -> None:
         torch.testing.assert_close(got, want)
 
 
-def test_state_is_carried_over_pieces() -> None:
+def test_scan_in_pieces_carries_its_state() -> None:
     a, b, h0 = inputs()
     whole = scan(a, b, h0)
     first = scan(a[:, :4], b[:, :4], h0)

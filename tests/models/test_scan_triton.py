@@ -33,7 +33,7 @@ def by_hand(gates: torch.Tensor, h0: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_scan_and_its_gradients(shape: tuple[int, int, int]) -> None:
+def test_triton_scan_matches_the_reference_with_gradients(shape: tuple[int, int, int]) -> None:
     torch.manual_seed(0)
     inputs = [torch.rand(shape), torch.randn(shape), torch.randn(shape[0], shape[2])]
     for part in inputs:
@@ -51,7 +51,9 @@ def test_scan_and_its_gradients(shape: tuple[int, int, int]) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_gated_scan_and_its_gradients(shape: tuple[int, int, int], dtype: torch.dtype) -> None:
+def test_triton_gated_scan_matches_the_reference_with_gradients(
+    shape: tuple[int, int, int], dtype: torch.dtype
+) -> None:
     """Only what goes in and its gradient are rounded to half precision; sums are not."""
     rows, length, width = shape
     torch.manual_seed(0)
@@ -68,7 +70,7 @@ def test_gated_scan_and_its_gradients(shape: tuple[int, int, int], dtype: torch.
     torch.testing.assert_close(got[1], want[1], rtol=1e-4, atol=1e-5)
 
 
-def test_inputs_need_not_be_contiguous() -> None:
+def test_triton_scan_of_strided_inputs_matches_the_reference() -> None:
     torch.manual_seed(0)
     gates, h0 = torch.randn(11, 2, 8).transpose(0, 1), torch.randn(4, 2).T
     torch.testing.assert_close(scan_triton.gated_scan(gates, h0), by_hand(gates, h0))

@@ -33,7 +33,7 @@ def fusion(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("gated", [False, True])
 @pytest.mark.parametrize("capability", [75, 80, 90, 120])
 @pytest.mark.parametrize("kernel", ["_forward_kernel", "_backward_kernel"])
-def test_it_compiles(kernel: str, capability: int, gated: bool, dtype: str) -> None:
+def test_triton_kernel_compiles(kernel: str, capability: int, gated: bool, dtype: str) -> None:
     function = getattr(scan_triton, kernel)
     is_input = {"p_ptr", "q_ptr", "grad_p_ptr", "grad_q_ptr"}
     constants = {"GATED": gated, "STEPS": scan_triton.STEPS, "UNITS": scan_triton.UNITS}

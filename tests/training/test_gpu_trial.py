@@ -9,7 +9,7 @@ from charrnn.config import CELLS, OPTIMIZERS, ModelConfig, TrainingConfig
 from charrnn.errors import RecordingError
 from charrnn.models.kernels.processor import fast_half_precisions
 from charrnn.models.rnn import cuda_graph as recorded
-from charrnn.models.rnn.cuda_graph import RecordedStepper
+from charrnn.models.rnn.cuda_graph import CudaGraphStepper
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.training import gpu_trial
 from charrnn.training import step as steps
@@ -34,8 +34,8 @@ def test_recorded_steps_are_plain_steps(cell: str, optimizer: str, precision: st
 @pytest.mark.parametrize("cell", CELLS)
 def test_recorded_blocks_write_what_single_steps_write(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (recorded, gpu_trial):
-        monkeypatch.setattr(module, "UNRECORDED", 3)
-        monkeypatch.setattr(module, "AHEAD", 5)
+        monkeypatch.setattr(module, "STEPS_BEFORE_CAPTURE", 3)
+        monkeypatch.setattr(module, "BLOCK_LENGTH", 5)
     monkeypatch.setattr(gpu_trial, "TRIED", 20)
     monkeypatch.setattr(gpu_trial, "SAME", 1.0)
     try_sampling(cell, CPU)
@@ -146,8 +146,8 @@ def test_a_recording_that_fails_is_an_error_of_its_own(monkeypatch: pytest.Monke
 def test_short_texts_are_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     """As the samples of a training: a recording that fails there would end it."""
     model = RecurrentModel(ModelConfig(hidden_size=8), 20).eval()
-    stepper = RecordedStepper(model, None, 1)
-    monkeypatch.setattr(stepper, "_recorded", lambda function: pytest.fail("it was recorded"))
+    stepper = CudaGraphStepper(model, None, 1)
+    monkeypatch.setattr(stepper, "_captured", lambda function: pytest.fail("it was recorded"))
     draw, tokens = gpu_trial._Numbers(1), torch.zeros(1, dtype=torch.int64).numpy()
     for _ in range(200):
         tokens = stepper.draw_next(tokens, draw)

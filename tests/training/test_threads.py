@@ -75,9 +75,9 @@ def test_a_fixed_number_is_kept(small_corpus: Corpus, monkeypatch: pytest.Monkey
     for available, begins in ((1, 1), (2, 2), (32, 4)):
         monkeypatch.setattr("torch.get_num_threads", lambda available=available: available)
         training = Training(model, streams, small_corpus.validation[:0], replace(config, threads=None))
-        assert (training.pace.most, training.pace.threads) == (available, begins)
+        assert (training.pace.max_threads, training.pace.threads) == (available, begins)
     monkeypatch.setattr("charrnn.models.kernels.pace.cores", lambda: 2)
-    assert pace_for().most == 2, "of 32 threads that OMP_NUM_THREADS asks for on two cores"
+    assert pace_for().max_threads == 2, "of 32 threads that OMP_NUM_THREADS asks for on two cores"
 
 
 def test_what_a_network_was_trained_with_in_words() -> None:

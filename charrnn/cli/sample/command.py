@@ -17,7 +17,6 @@ from charrnn.cli.shared.options import DeviceOption, TextEncoding
 from charrnn.config import LARGEST_INTEGER, CorpusConfig, SamplingConfig
 from charrnn.errors import TextError, UsageError
 
-PRECISIONS = ("float32", "int8")
 MOST_PRIME = 10_000_000
 """Bytes of a prime: what it is read from may have no end."""
 
@@ -132,14 +131,6 @@ def sample(
             show_default=False,
         ),
     ] = None,
-    precision: Annotated[
-        str,
-        typer.Option(
-            help="Of a network's weights: float32, or int8, which is faster on a CPU and all but the same.",
-            metavar="float32|int8",
-            rich_help_panel="Model",
-        ),
-    ] = "float32",
     device: DeviceOption = "auto",
     as_json: Annotated[
         bool,
@@ -161,8 +152,6 @@ def sample(
     _one_at_most({"--json": as_json, "--interactive": interactive, "--novelty": novelty})
     _one_at_most({"--save-state": save_state, "--beam": beam})
     _one_at_most({"--load-state": load_state, "--count": count, "--best-of": best_of})
-    if precision not in PRECISIONS:
-        raise UsageError(f"--precision {precision}: must be one of {', '.join(PRECISIONS)}")
     read = _prime(prime, prime_file)
     if novelty and sampling.length == 0:
         raise UsageError("--length 0: there is nothing to judge; leave out --novelty")
@@ -175,7 +164,7 @@ def sample(
     from charrnn.cli.shared.checkpoints import check_writable
     from charrnn.cli.shared.devices import choose, try_features
     from charrnn.cli.shared.options import said
-    from charrnn.models.rnn.cuda_graph import UNRECORDED
+    from charrnn.models.rnn.cuda_graph import STEPS_BEFORE_CAPTURE
     from charrnn.sampling.generate import new_seed
 
     asked = said(context)
@@ -187,9 +176,9 @@ def sample(
     if not (ways["--count"] or best_of or beam):
         torch.set_num_threads(1)
     where = choose(device)
-    if sampling.length > UNRECORDED:
+    if sampling.length > STEPS_BEFORE_CAPTURE:
         try_features(where, "graphs")
-    blend = load_blended(checkpoint, mix or (), where, precision == "int8")
+    blend = load_blended(checkpoint, mix or (), where)
     if sampling.seed is None:
         sampling = replace(sampling, seed=new_seed())
     begun = read if isinstance(read, str) else _decoded(read, prime_file, blend.first.facts.text.corpus, encoding)

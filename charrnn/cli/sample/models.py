@@ -16,7 +16,6 @@ from charrnn.cli.shared.checkpoints import FOLDER, find
 from charrnn.errors import ModelError, UsageError
 from charrnn.models.blend import BlendModel
 from charrnn.models.language_model import LanguageModel
-from charrnn.models.rounding import rounded
 from charrnn.sampling.state import Mark
 from charrnn.scoring.compare.rows import json_of
 from charrnn.text.documents import Documents
@@ -30,21 +29,15 @@ class Blended:
     Attributes:
         checkpoints: where the models are; the first is the one that the others are mixed with.
         weights: of each; they sum to 1.
-        is_rounded: whether networks have weights of 8 bits.
     """
 
     checkpoints: tuple[Checkpoint, ...]
     weights: tuple[float, ...]
-    is_rounded: bool = False
 
     @cached_property
     def model(self) -> LanguageModel:
         """The language model."""
         models: list[LanguageModel] = [one.model for one in self.checkpoints]
-        if self.is_rounded:
-            as_they_are, models = models, [rounded(model) for model in models]
-            if all(model is other for model, other in zip(models, as_they_are, strict=True)):
-                raise UsageError(f"--precision int8: {self.description} has no network to round; leave it out")
         return models[0] if len(models) == 1 else BlendModel(models, self.weights)
 
     @property
@@ -88,14 +81,13 @@ class Blended:
         return load_marks(path, self.model, identity_of(self.checkpoints, self.weights))
 
 
-def load_blended(name: str | None, mixed: Sequence[str], device: torch.device, is_rounded: bool = False) -> Blended:
+def load_blended(name: str | None, mixed: Sequence[str], device: torch.device) -> Blended:
     """Load what was named.
 
     Args:
         name: a checkpoint; the newest, if None.
         mixed: others with their weights, such as `deep:0.3`.
         device: where networks go.
-        is_rounded: whether networks have weights of 8 bits.
 
     Raises:
         UsageError: a weight is none, or they leave nothing for the first.
@@ -114,7 +106,7 @@ def load_blended(name: str | None, mixed: Sequence[str], device: torch.device, i
                 f"--mix {other.name}: knows other characters than {first.name} ({len(other.vocabulary)}, not "
                 f"{len(first.vocabulary)}); mix models that were fitted on the same text"
             )
-    return Blended((first, *others), (left, *(weight for _, weight in pairs)), is_rounded)
+    return Blended((first, *others), (left, *(weight for _, weight in pairs)))
 
 
 def _parsed(word: str) -> tuple[str, float]:

@@ -57,7 +57,7 @@ def try_features(device: torch.device, *features: str) -> None:
         features: see `kernels.gpu_features.prove`.
     """
     if device.type == "cuda" and number() == 1:
-        prove(device, *features, tell=say)
+        prove(device, *features, log=say)
 
 
 def _local_rank(name: str) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-OLD_OPTIONS: dict[tuple[str, str], str] = {}
+OLD_OPTIONS: dict[tuple[str, str], str] = {
+    ("sample", "--precision"): "sampling with int8 weights was removed; leave the option out",
+}
 """(command, option) → what to type instead; such as ("sample", "--old"): "use --new"."""
 
 

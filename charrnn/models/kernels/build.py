@@ -33,24 +33,24 @@ FLAGS = ("-O3", "-march=native", "-fPIC", "-fopenmp", "-w")
 loaded is taken, and its threads with it: two pools would wait in each other's way."""
 WITHOUT_AVX512 = "-mno-avx512f"
 """Added where PyTorch uses no AVX-512 though the processor may have it, so that all of a process computes alike."""
-SECONDS = 120
+COMPILE_TIMEOUT = 120
 """After which a compiler is given up."""
 
 SLOWER = f"GRU, RNN, minGRU, minLSTM and writing are slower ({SWITCH}=0 hides this line)"
 """What a notice says where there is no library."""
 
-GRAIN = 32768
+GRAIN_SIZE = 32768
 """Elements for each thread at least, as in PyTorch's own operations."""
 
 _lock = threading.Lock()
 
 
-def library() -> ctypes.CDLL | None:
+def native_library() -> ctypes.CDLL | None:
     """The compiled kernels, or None. The first call of a process looks for them, and may compile for a second."""
     if os.environ.get(SWITCH) == "0":
         return None
     with _lock:
-        return _found()
+        return _load_or_compile()
 
 
 def address(tensor: Tensor | None) -> ctypes.c_void_p:
@@ -58,18 +58,18 @@ def address(tensor: Tensor | None) -> ctypes.c_void_p:
     return ctypes.c_void_p(None if tensor is None else tensor.data_ptr())
 
 
-def threads(rows: int, work: int) -> int:
+def thread_count(rows: int, work: int) -> int:
     """How many threads to take: of PyTorch's, as many as there are rows, none for less than waking it costs.
 
     Args:
         rows: independent of each other.
         work: elements to compute.
     """
-    return max(1, min(torch.get_num_threads(), rows, work // GRAIN))
+    return max(1, min(torch.get_num_threads(), rows, work // GRAIN_SIZE))
 
 
 @functools.cache
-def _found() -> ctypes.CDLL | None:
+def _load_or_compile() -> ctypes.CDLL | None:
     compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
     if compiler is None:
         notices.put("compiler", f"no C compiler ({', '.join(COMPILERS)}) was found: {SLOWER}; install gcc")
@@ -79,23 +79,23 @@ def _found() -> ctypes.CDLL | None:
         path = cache_folder() / name
         return ctypes.CDLL(str(path)) if path.is_file() else _compile(compiler, path)
     except (OSError, subprocess.SubprocessError, RuntimeError) as error:
-        reason = _said(error)
+        reason = _first_error_line(error)
     started = time.perf_counter()
     try:
         with tempfile.TemporaryDirectory(prefix="charrnn-") as folder:  # what is loaded may be deleted
-            found = _compile(compiler, Path(folder) / name)
+            library = _compile(compiler, Path(folder) / name)
     except (OSError, subprocess.SubprocessError) as error:
-        notices.put("compiler", f"the kernels in C cannot be used ({_said(error)}): {SLOWER}")
+        notices.put("compiler", f"the kernels in C cannot be used ({_first_error_line(error)}): {SLOWER}")
         return None
     notices.put(
         "compiler",
         f"the kernels in C were compiled for this command alone ({time.perf_counter() - started:.0f} s), for they "
         f"cannot be kept: {reason}; set XDG_CACHE_HOME to a folder of yours",
     )
-    return found
+    return library
 
 
-def _said(error: Exception) -> str:
+def _first_error_line(error: Exception) -> str:
     """An error in a line; of a compiler its first."""
     lines = (getattr(error, "stderr", None) or b"").decode(errors="replace").splitlines()
     return next((line for line in lines if "error" in line.lower()), str(error))
@@ -144,7 +144,7 @@ def _processor() -> str:
 
 
 def _compile(compiler: str, path: Path) -> ctypes.CDLL:
-    """Write the library beside its place and move it there when it loads, so that no process sees half of one."""
+    """Write the library beside its place and move it there when it loads, so that no process sees half of it."""
     sources, flags = [source for source in _sources() if source.suffix == ".c"], _flags()
     with tempfile.TemporaryDirectory(dir=path.parent) as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
         objects = [str(Path(folder) / f"{source.stem}.o") for source in sources]
@@ -158,4 +158,4 @@ def _compile(compiler: str, path: Path) -> ctypes.CDLL:
 
 
 def _run(command: list[str]) -> None:
-    subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=SECONDS)
+    subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=COMPILE_TIMEOUT)

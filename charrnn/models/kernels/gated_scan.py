@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from charrnn.models.kernels.build import address, library, threads
+from charrnn.models.kernels.build import address, native_library, thread_count
 from charrnn.models.kernels.scan import scan, scan_reference, triton_for
 
 
@@ -40,10 +40,10 @@ def gated_scan(p: Tensor, h0: Tensor) -> Tensor:
     if triton:
         return triton.gated_scan(p, h0)  # type: ignore[no-any-return]
     fits = p.device.type == "cpu" and p.dtype in (torch.float32, torch.bfloat16) and h0.dtype == torch.float32
-    compiled = library() if fits and p.numel() else None
-    if compiled is None:
+    library = native_library() if fits and p.numel() else None
+    if library is None:
         return scan(*_coefficients(p, h0), h0)
-    return _GatedScan.apply(compiled, p, h0)  # type: ignore[no-any-return, no-untyped-call]
+    return _GatedScan.apply(library, p, h0)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def _coefficients(p: Tensor, h0: Tensor) -> tuple[Tensor, Tensor]:
@@ -60,13 +60,13 @@ class _GatedScan(torch.autograd.Function):
     """Gates are computed again for the gradient: that is less work than to read them."""
 
     @staticmethod
-    def forward(ctx: Any, compiled: ctypes.CDLL, p: Tensor, h0: Tensor) -> Tensor:
+    def forward(ctx: Any, library: ctypes.CDLL, p: Tensor, h0: Tensor) -> Tensor:
         p, h0 = p.contiguous(), h0.contiguous()
         (B, T, _), H = p.shape, h0.shape[1]
         h = h0.new_empty(B, T, H)
-        ctx.rest = *map(ctypes.c_long, (B, T, H)), int(p.dtype == torch.bfloat16), threads(B * H, B * T * H)
-        ctx.gates, ctx.compiled = p.shape[2] // H, compiled
-        compiled.gated_scan_forward(ctx.gates, *map(address, (p, h0, h)), *ctx.rest)
+        ctx.rest = *map(ctypes.c_long, (B, T, H)), int(p.dtype == torch.bfloat16), thread_count(B * H, B * T * H)
+        ctx.gates, ctx.library = p.shape[2] // H, library
+        library.gated_scan_forward(ctx.gates, *map(address, (p, h0, h)), *ctx.rest)
         ctx.save_for_backward(p, h0, h)
         return h
 
@@ -77,5 +77,5 @@ class _GatedScan(torch.autograd.Function):
         grad_h = grad_h.contiguous()
         grad_p, grad_h0 = torch.empty_like(p), torch.empty_like(h0)
         arrays = map(address, (grad_h, p, h, h0, grad_p, grad_h0))
-        ctx.compiled.gated_scan_backward(ctx.gates, *arrays, *ctx.rest)
+        ctx.library.gated_scan_backward(ctx.gates, *arrays, *ctx.rest)
         return None, grad_p, grad_h0

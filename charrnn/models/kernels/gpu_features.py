@@ -2,8 +2,8 @@
 
 A recording that fails, or a kernel that crashes, leaves the process that tried it unusable (PyTorch issues 180395 and
 190348), and a hang never returns. So a child process tries each feature (`charrnn/training/gpu_trial.py`) in at most
-`SECONDS`, and its verdict is kept in the user's cache for this GPU, driver, PyTorch, Triton and version of charrnn's
-code. Until a feature has passed, the plain path is taken, which needs nothing but PyTorch's own operations.
+`TRIAL_TIMEOUT` seconds, and its verdict is kept in the user's cache for this GPU, driver, PyTorch, Triton and version
+of charrnn's code. Until a feature has passed, the plain path is taken, which uses PyTorch's own operations alone.
 
 `CHARRNN_GRAPHS` and `CHARRNN_TRITON` overrule the verdict: 0 never, 1 always, auto (default) if it passed.
 """
@@ -31,14 +31,14 @@ from charrnn.models.kernels.build import cache_folder
 
 SWITCHES = {"triton": "CHARRNN_TRITON", "graphs": "CHARRNN_GRAPHS"}
 """The environment variable of each feature."""
-NAMES = {"triton": "the Triton kernels", "graphs": "CUDA graphs"}
-TRIAL = "charrnn.training.gpu_trial"
-SECONDS = 60.0
+FEATURE_NAMES = {"triton": "the Triton kernels", "graphs": "CUDA graphs"}
+TRIAL_MODULE = "charrnn.training.gpu_trial"
+TRIAL_TIMEOUT = 60.0
 """The most that a trial may take."""
-PACKAGE = Path(__file__).parents[2]
-CODE = ("models", "training")
+PACKAGE_FOLDER = Path(__file__).parents[2]
+CODE_FOLDERS = ("models", "training")
 """Folders of the package whose code a verdict is about."""
-DRIVER = Path("/proc/driver/nvidia/version")
+DRIVER_VERSION = Path("/proc/driver/nvidia/version")
 
 
 @dataclass(frozen=True)
@@ -72,31 +72,32 @@ def is_allowed(feature: str, device: torch.device) -> bool:
     Raises:
         UsageError: its environment variable is not 0, 1 or auto.
     """
-    said = os.environ.get(SWITCHES[feature], "auto")
-    if said not in ("0", "1", "auto"):
-        raise UsageError(f"{SWITCHES[feature]}={said}: must be 0, 1 or auto")
-    if said != "auto":
-        return said == "1"
+    setting = os.environ.get(SWITCHES[feature], "auto")
+    if setting not in ("0", "1", "auto"):
+        raise UsageError(f"{SWITCHES[feature]}={setting}: must be 0, 1 or auto")
+    if setting != "auto":
+        return setting == "1"
     prove(device, feature)
     return _verdicts[feature, _numbered(device)].passed
 
 
-def prove(device: torch.device, *features: str, tell: Callable[[str], None] | None = None) -> None:
+def prove(device: torch.device, *features: str, log: Callable[[str], None] | None = None) -> None:
     """Find the verdicts of features on a CUDA device: in this process, in the cache, or by a trial.
 
     Args:
         device: a CUDA device.
         features: "graphs", "triton" or both. Graphs are tried after Triton, whose kernels they record.
-        tell: told in a line that a trial begins, and that a feature failed; without it, failures become notices.
+        log: told in a line that a trial begins, and that a feature failed; without it, failures become notices.
     """
     device = _numbered(device)
     for feature in SWITCHES if "graphs" in features else features:
         is_open = os.environ.get(SWITCHES[feature], "auto") == "auto"
         if is_open and (feature, device) not in _verdicts:
-            verdict = _verdicts[feature, device] = _found(feature, device, tell)
+            verdict = _verdicts[feature, device] = _find_verdict(feature, device, log)
             if not verdict.passed and feature in features:
-                off = f"{NAMES[feature]} are off on this GPU ({verdict.reason}); {SWITCHES[feature]}=1 uses them anyway"
-                notices.put(feature, off) if tell is None else tell(off)
+                reason = f"{FEATURE_NAMES[feature]} are off on this GPU ({verdict.reason})"
+                line = f"{reason}; {SWITCHES[feature]}=1 uses them anyway"
+                notices.put(feature, line) if log is None else log(line)
 
 
 def _numbered(device: torch.device) -> torch.device:
@@ -105,35 +106,35 @@ def _numbered(device: torch.device) -> torch.device:
 
 def recording_failed(error: Exception) -> str:
     """The message of a RecordingError, in a line."""
-    said = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return f"the GPU failed while recording a CUDA graph ({said}); try {SWITCHES['graphs']}=0"
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return f"the GPU failed while recording a CUDA graph ({reason}); try {SWITCHES['graphs']}=0"
 
 
-def _found(feature: str, device: torch.device, tell: Callable[[str], None] | None) -> Verdict:
+def _find_verdict(feature: str, device: torch.device, log: Callable[[str], None] | None) -> Verdict:
     if feature == "triton" and not importlib.util.find_spec("triton"):
         return Verdict(False, "Triton is not installed")
     path = _path(feature, device)
     if path and path.is_file():
         with suppress(OSError, ValueError, TypeError):  # damaged: try again
             return Verdict(**json.loads(path.read_text(encoding="utf-8")))
-    if tell:
-        tell(f"trying {NAMES[feature]} on this GPU, once ({SECONDS:.0f} seconds at most)")
-    verdict = _tried(feature, device)
+    if log:
+        log(f"trying {FEATURE_NAMES[feature]} on this GPU, once ({TRIAL_TIMEOUT:.0f} seconds at most)")
+    verdict = _run_trial(feature, device)
     if path:
         _keep(path, verdict)
     return verdict
 
 
-def _tried(feature: str, device: torch.device) -> Verdict:
+def _run_trial(feature: str, device: torch.device) -> Verdict:
     """Run the trial in a child process, which ends with exit status 0 if the feature passed."""
     triton = "1" if feature == "triton" or is_allowed("triton", device) else "0"
     environment = {**os.environ, "CHARRNN_TRITON": triton, "CHARRNN_GRAPHS": "1"}
     for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"):  # of torchrun: the child is alone
         environment.pop(name, None)
-    paths = [str(PACKAGE.parent), os.environ.get("PYTHONPATH", "")]
+    paths = [str(PACKAGE_FOLDER.parent), os.environ.get("PYTHONPATH", "")]
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     child = subprocess.Popen(
-        [sys.executable, "-m", TRIAL, feature, str(device)],
+        [sys.executable, "-m", TRIAL_MODULE, feature, str(device)],
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -142,15 +143,15 @@ def _tried(feature: str, device: torch.device) -> Verdict:
         errors="replace",
     )
     try:
-        _, said = child.communicate(timeout=SECONDS)
+        _, output = child.communicate(timeout=TRIAL_TIMEOUT)
     except subprocess.TimeoutExpired:
         child.kill()
         with suppress(subprocess.TimeoutExpired):
             child.communicate(timeout=1)  # a process that hangs in a driver does not end
-        return Verdict(False, f"the trial took more than {SECONDS:.0f} seconds")
+        return Verdict(False, f"the trial took more than {TRIAL_TIMEOUT:.0f} seconds")
     if child.returncode == 0:
         return Verdict(True)
-    lines = [line for line in said.splitlines() if line.strip()]
+    lines = [line for line in output.splitlines() if line.strip()]
     return Verdict(False, lines[-1] if lines else f"the trial ended with status {child.returncode}")
 
 
@@ -167,11 +168,11 @@ def _key(device: torch.device) -> str:
     about = [torch.__version__, torch.cuda.get_device_name(device), str(torch.cuda.get_device_capability(device))]
     if importlib.util.find_spec("triton"):
         about.append(importlib.metadata.version("triton"))
-    if DRIVER.is_file():
-        about.append(DRIVER.read_text(encoding="utf-8", errors="replace"))
+    if DRIVER_VERSION.is_file():
+        about.append(DRIVER_VERSION.read_text(encoding="utf-8", errors="replace"))
     digest = hashlib.sha256("\n".join(about).encode())
-    for folder in CODE:
-        for source in sorted((PACKAGE / folder).rglob("*.py")):
+    for folder in CODE_FOLDERS:
+        for source in sorted((PACKAGE_FOLDER / folder).rglob("*.py")):
             digest.update(source.read_bytes())
     return digest.hexdigest()[:24]
 

@@ -28,10 +28,10 @@ def cores() -> int:
 def usage() -> tuple[float, float] | None:
     """See Usage; None where the system does not say."""
     try:
-        mine = {f"cpu{number}" for number in os.sched_getaffinity(0)}
+        own_cores = {f"cpu{number}" for number in os.sched_getaffinity(0)}
         lines = [line.split() for line in STAT.read_text(encoding="ascii").splitlines()]
         tick = os.sysconf("SC_CLK_TCK")
-        busy = sum(int(line[1 + column]) for line in lines if line and line[0] in mine for column in BUSY_COLUMNS)
+        busy = sum(int(line[1 + column]) for line in lines if line and line[0] in own_cores for column in BUSY_COLUMNS)
     except (AttributeError, OSError, ValueError, IndexError):  # not Linux, or hidden from a container
         return None
     own = os.times()
@@ -52,7 +52,7 @@ class FreeCores:
         self._before, self._at = usage(), clock()
         self._free: float | None = None
 
-    def look(self) -> float | None:
+    def measure(self) -> float | None:
         """A number from 0 to `cores`; None where it is not known (yet)."""
         now = self._clock()
         if self._before is None or now - self._at < INTERVAL:

@@ -1,6 +1,6 @@
 """A recurrent network that reads without learning, in C: its weights packed once, in the order of their use.
 
-`PackedNetwork` is made of tensors and knows no module. What it computes is what the cells of `cells.py` define; there
+`NativeNetwork` is made of tensors and knows no module. What it computes is what the cells of `cells.py` define; there
 is no slow version of it here, for the modules themselves are that.
 """
 
@@ -10,7 +10,8 @@ import ctypes
 import itertools
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,21 +19,29 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from charrnn.config import CELLS
-from charrnn.models.kernels.build import address, threads
+from charrnn.models.kernels.build import address, thread_count
 from charrnn.models.kernels.pace import pace_for
 
 Floats = NDArray[np.float32]
 
-MOST_TABLE_ROWS = 1024
+MAX_TABLE_ROWS = 1024
 """Characters up to which the first layer's product is looked up: a table costs as much as that many look-ups save, and
 a page of text should gain by it."""
 ALIGNMENT = 64
 OUT_OF_MEMORY = -2
 
 
-@dataclass(frozen=True)
-class Layer:
+class NativeCell(IntEnum):
+    """The cells that the C code knows, numbered as in `native/network.h`."""
+
+    RNN = 0
+    LSTM = 1
+    GRU = 2
+    MIN_LSTM = 3
+    MIN_GRU = 4
+
+
+class LayerWeights(NamedTuple):
     """The weights of one layer, G gates of H units in PyTorch's order.
 
     Attributes:
@@ -40,14 +49,12 @@ class Layer:
         recurrent: (G H, H), or None for a cell whose gates do not look at the state.
         bias: (G H), all that is added to the input's product.
         inner: (H), what a GRU adds to U_n h; None for others.
-        residual: whether the input is added to the output.
     """
 
     input: Tensor
     recurrent: Tensor | None
     bias: Tensor
-    inner: Tensor | None
-    residual: bool
+    inner: Tensor | None = None
 
 
 class _Matrix(ctypes.Structure):
@@ -58,7 +65,6 @@ class _Matrix(ctypes.Structure):
         ("gates", ctypes.c_int),
         ("nr", ctypes.c_int),
         ("half", ctypes.c_int),
-        ("bytes", ctypes.c_int),
     )
 
 
@@ -90,18 +96,17 @@ class _Network(ctypes.Structure):
     )
 
 
-class PackedNetwork:
+class NativeNetwork:
     """A copy of a network's weights, as the C code reads them.
 
     Args:
-        compiled: the library.
-        cell: the name of all layers' cell.
+        library: the compiled C code.
+        cell: the cell of all layers.
         state_size: S.
         embedding: (V, D).
         layers: from the first to the last.
-        head: (V, H).
-        head_bias: (V,).
-        is_rounded: whether the layers' matrices are of 8 bits; tables, head, sums and states are not.
+        head: weights (V, H) and bias (V,).
+        residual: whether layers add their input to their output where the widths agree.
 
     Attributes:
         vocab_size: V.
@@ -114,36 +119,37 @@ class PackedNetwork:
 
     def __init__(
         self,
-        compiled: ctypes.CDLL,
-        cell: str,
+        library: ctypes.CDLL,
+        cell: NativeCell,
         state_size: int,
         embedding: Tensor,
-        layers: Sequence[Layer],
-        head: Tensor,
-        head_bias: Tensor,
-        is_rounded: bool = False,
+        layers: Sequence[LayerWeights],
+        head: tuple[Tensor, Tensor],
+        residual: bool,
     ) -> None:
-        self.compiled = compiled
-        self.vocab_size, self.hidden_size = head.shape
+        self.library = library
+        head_weights, head_bias = head
+        self.vocab_size, self.hidden_size = head_weights.shape
         self.state_size, self.depth = state_size, len(layers)
         self.gates = len(layers[0].bias) // self.hidden_size
         self.width = max(embedding.shape[1], self.hidden_size)
         self.work = (
             embedding.shape[1]
-            + head.numel()
+            + head_weights.numel()
             + sum(layer.input.numel() + (0 if layer.recurrent is None else layer.recurrent.numel()) for layer in layers)
         )
         self._kept: list[Tensor] = []
         table = None
-        if self.vocab_size <= MOST_TABLE_ROWS:
+        if self.vocab_size <= MAX_TABLE_ROWS:
             table = functional.linear(embedding, layers[0].input, layers[0].bias)
         packed = (_Layer * len(layers))()
         to_pack: list[tuple[_Matrix, Tensor]] = []
         for number, (to, layer) in enumerate(zip(packed, layers, strict=True)):
             nr = 2 if self.gates == 1 else self.gates
-            to.D, to.residual = layer.input.shape[1], layer.residual
+            to.D = layer.input.shape[1]
+            to.residual = residual and self.hidden_size == to.D
             for matrix in (to.recurrent, to.input):
-                matrix.N, matrix.gates, matrix.nr, matrix.bytes = self.hidden_size, self.gates, nr, is_rounded
+                matrix.N, matrix.gates, matrix.nr = self.hidden_size, self.gates, nr
             if layer.recurrent is not None:
                 to_pack.append((to.recurrent, layer.recurrent))
             if number == 0 and table is not None:
@@ -153,11 +159,11 @@ class PackedNetwork:
             to.bias = self._keep(layer.bias)
             to.inner = None if layer.inner is None else self._keep(layer.inner)
         self._network = _Network(
-            CELLS.index(cell), self.gates, self.vocab_size, self.hidden_size, state_size, len(layers), self.width,
+            cell, self.gates, self.vocab_size, self.hidden_size, state_size, len(layers), self.width,
             self._keep(embedding), ctypes.addressof(packed), _Matrix(None, 0, self.vocab_size, 1, 2),
             self._keep(head_bias),
         )  # fmt: skip
-        to_pack.append((self._network.head, head))
+        to_pack.append((self._network.head, head_weights))
         self._layers, self._panels = packed, self._pack(to_pack)
 
     def _keep(self, tensor: Tensor) -> int:
@@ -167,17 +173,17 @@ class PackedNetwork:
 
     def _pack(self, matrices: Sequence[tuple[_Matrix, Tensor]]) -> NDArray[np.uint8]:
         """All in one block, which numpy asks the system for in large pages."""
-        self.compiled.matrix_bytes.restype = ctypes.c_size_t
+        self.library.matrix_bytes.restype = ctypes.c_size_t
         sizes = []
         for matrix, weights in matrices:
             matrix.K = weights.shape[1]
-            sizes.append(self.compiled.matrix_bytes(ctypes.byref(matrix)))
+            sizes.append(self.library.matrix_bytes(ctypes.byref(matrix)))
         block = np.empty(sum(sizes) + ALIGNMENT, np.uint8)
         begin = -(-block.ctypes.data // ALIGNMENT) * ALIGNMENT
         for (matrix, weights), offset in zip(matrices, itertools.accumulate(sizes, initial=0), strict=False):
             matrix.panels = begin + offset
             contiguous = weights.detach().contiguous()
-            self.compiled.pack_matrix(ctypes.byref(matrix), address(contiguous))
+            self.library.pack_matrix(ctypes.byref(matrix), address(contiguous))
         return block
 
     @property
@@ -201,11 +207,11 @@ class PackedNetwork:
         logits = np.empty((len(tokens), self.vocab_size), np.float32)
         tokens = np.ascontiguousarray(tokens)
         pointers = (ctypes.c_void_p * len(states))(*(state.ctypes.data for state in states))
-        read = self.compiled.network_read
+        read = self.library.network_read
         read.restype = ctypes.c_long
         bad = read(
             self.address, tokens.ctypes.data_as(ctypes.c_void_p), pointers, logits.ctypes.data_as(ctypes.c_void_p),
-            ctypes.c_long(len(tokens)), threads(self.depth + 1, len(tokens) * self.work),
+            ctypes.c_long(len(tokens)), thread_count(self.depth + 1, len(tokens) * self.work),
         )  # fmt: skip
         if bad == OUT_OF_MEMORY:
             raise MemoryError("what stands between the layers of a network")
@@ -218,7 +224,7 @@ class PackedNetwork:
             raise IndexError(f"token {tokens[bad]} of a vocabulary of {self.vocab_size}")
 
 
-class Step:
+class NativeStep:
     """B texts that are read side by side, a character at a time.
 
     Args:
@@ -230,21 +236,21 @@ class Step:
         states: after the last step.
     """
 
-    def __init__(self, network: PackedNetwork, states: Sequence[Floats], batch_size: int) -> None:
+    def __init__(self, network: NativeNetwork, states: Sequence[Floats], batch_size: int) -> None:
         self.network, self.states = network, states
         self._tokens = np.zeros(batch_size, np.int64)
         self._logits = np.empty((batch_size, network.vocab_size), np.float32)
-        sizes = (network.width, network.width, network.gates * network.hidden_size, network.width // 4 + 3)
+        sizes = (network.width, network.width, network.gates * network.hidden_size)
         self._work = [np.empty((batch_size, size), np.float32) for size in sizes]
         self._pointers = (ctypes.c_void_p * len(states))(*(state.ctypes.data for state in states))
         arrays = (array.ctypes.data_as(ctypes.c_void_p) for array in (*self._work, self._logits))
-        self._step = network.compiled.network_step
+        self._step = network.library.network_step
         self._step.restype = ctypes.c_long
         self._arguments = (
             network.address, self._tokens.ctypes.data_as(ctypes.c_void_p), self._pointers, *arrays,
             ctypes.c_long(batch_size),
         )  # fmt: skip
-        self._pace = pace_for(threads(batch_size, batch_size * network.work))
+        self._pace = pace_for(thread_count(batch_size, batch_size * network.work))
 
     def __call__(self, tokens: NDArray[np.int64]) -> Floats:
         """(B,) tokens → (B, V) logits, which the next step overwrites.
@@ -255,5 +261,5 @@ class Step:
         self._tokens[:] = tokens
         started = time.perf_counter()
         self.network.check(self._step(*self._arguments, self._pace.threads), self._tokens)
-        self._pace.took(time.perf_counter() - started)
+        self._pace.record(time.perf_counter() - started)
         return self._logits

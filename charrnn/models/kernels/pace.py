@@ -17,23 +17,23 @@ import torch
 
 from charrnn.models.kernels.load import FreeCores, cores
 
-TRIAL = 3
+TRIAL_PIECES = 3
 """Pieces that a number of threads is tried for."""
-FIRST = 4
-"""Threads to begin with, where there are as many."""
-CLEARLY = 1.5
+INITIAL_THREADS = 4
+"""Threads to begin with, if there are as many."""
+DECISIVE = 1.5
 """How many times as slow, or as fast, the pieces of a trial must be to end it at once."""
-SLOW, STALL = 1.5, 4.0
+SLOW_RATIO, STALL_RATIO = 1.5, 4.0
 """How many times the mean two pieces in a row, or one piece, must take for a trial at once."""
-GAIN = 0.97
+MAX_TIME_SHARE = 0.97
 """Share of the time that more threads may need at most; else fewer are enough."""
-FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
+FIRST_WAIT, MAX_WAIT = 1.0, 60.0
 """Seconds between trials; twice as long after each that changed nothing."""
-COST = 30.0
+COST_FACTOR = 30.0
 """A trial that changed nothing may have cost a thirtieth of the time until the next."""
-SMOOTHING = 0.3
+SMOOTHING_WEIGHT = 0.3
 """Weight of the last piece in the mean."""
-SPARE = 0.5
+TOLERATED_LOAD = 0.5
 """Share of a core that may be used by others and still counts as free."""
 
 
@@ -41,7 +41,7 @@ class Pace:
     """Told how long each piece took, it says how many threads to use for the next.
 
     Args:
-        most: threads, 1 or more.
+        max_threads: 1 or more.
         free: hints from the system; None: trials alone.
 
     Attributes:
@@ -49,19 +49,19 @@ class Pace:
         used: all numbers of threads that were used.
     """
 
-    def __init__(self, most: int, free: FreeCores | None = None) -> None:
-        self.most, self.free = most, free
-        self._rungs = sorted({min(most, 1 << i) for i in range(most.bit_length() + 1)})
-        self.threads = max(rung for rung in self._rungs if rung <= FIRST)
+    def __init__(self, max_threads: int, free: FreeCores | None = None) -> None:
+        self.max_threads, self.free = max_threads, free
+        self._rungs = sorted({min(max_threads, 1 << i) for i in range(max_threads.bit_length() + 1)})
+        self.threads = max(rung for rung in self._rungs if rung <= INITIAL_THREADS)
         self.used: set[int] = set()
         self._mean: float | None = None
         self._usual = 0  # threads to return to if a trial is lost; 0: no trial
         self._tried: list[float] = []
         self._tried_seconds = 0.0
         self._wait, self._rest, self._age, self._slow = FIRST_WAIT, 0.0, 0, 0
-        self._tries_more, self._cap = True, most
+        self._tries_more, self._cap = True, max_threads
 
-    def took(self, seconds: float, work: int = 1) -> None:
+    def record(self, seconds: float, work: int = 1) -> None:
         """Take down how long the last piece took.
 
         Args:
@@ -69,7 +69,7 @@ class Pace:
             work: how large it was, in any unit, where pieces differ.
         """
         self.used.add(self.threads)
-        if self.most == 1:
+        if self.max_threads == 1:
             return
         self._rest -= seconds
         if self._usual:
@@ -84,9 +84,9 @@ class Pace:
         if self._mean is None:
             self._mean = seconds
             return  # the first piece of all warms up
-        self._slow = self._slow + 1 if seconds > SLOW * self._mean else 0
-        is_slow = self._slow > 1 or seconds > STALL * self._mean
-        self._mean = seconds if self._age == 2 else self._mean + SMOOTHING * (seconds - self._mean)
+        self._slow = self._slow + 1 if seconds > SLOW_RATIO * self._mean else 0
+        is_slow = self._slow > 1 or seconds > STALL_RATIO * self._mean
+        self._mean = seconds if self._age == 2 else self._mean + SMOOTHING_WEIGHT * (seconds - self._mean)
         cap = self._capacity()
         is_freer, is_fuller, self._cap = cap > self._cap, cap < self._cap, cap
         if is_freer or is_fuller:
@@ -96,7 +96,7 @@ class Pace:
             more = None
         if fewer and self.threads > cap:
             fewer = max((rung for rung in self._rungs if rung <= cap), default=fewer)
-        is_time = self._rest <= 0 and self._age > TRIAL
+        is_time = self._rest <= 0 and self._age > TRIAL_PIECES
         if fewer and (is_slow or (self.threads > cap and (is_fuller or is_time))):
             self._try(fewer)
         elif more and is_freer:
@@ -111,17 +111,17 @@ class Pace:
         assert self._mean is not None
         self._tried.append(seconds)
         share = sum(self._tried) / len(self._tried) / self._mean
-        if len(self._tried) < TRIAL and 1 / CLEARLY < share < CLEARLY:
+        if len(self._tried) < TRIAL_PIECES and 1 / DECISIVE < share < DECISIVE:
             return
-        is_better = share < GAIN if self.threads > self._usual else share <= 1 / GAIN
+        is_better = share < MAX_TIME_SHARE if self.threads > self._usual else share <= 1 / MAX_TIME_SHARE
         cost = self._tried_seconds * (1 - 1 / share)
         if is_better:
             self._mean, self._wait, self._rest = share * self._mean, FIRST_WAIT, 0.0
             self._tries_more = self.threads > self._usual  # go on in this direction
         else:
             self.threads = self._usual
-            self._wait = min(2 * self._wait, LONGEST_WAIT)
-            self._rest = max(self._wait, COST * cost)
+            self._wait = min(2 * self._wait, MAX_WAIT)
+            self._rest = max(self._wait, COST_FACTOR * cost)
         self._usual, self._tried, self._tried_seconds, self._age = 0, [], 0.0, 1
 
     def _try(self, threads: int) -> None:
@@ -133,8 +133,8 @@ class Pace:
 
     def _capacity(self) -> int:
         """Threads that find a core of their own, as far as that is known."""
-        free = self.free.look() if self.free else None
-        return self.most if free is None else max(1, min(self.most, int(free + SPARE)))
+        free = self.free.measure() if self.free else None
+        return self.max_threads if free is None else max(1, min(self.max_threads, int(free + TOLERATED_LOAD)))
 
     @contextmanager
     def piece(self, work: int = 1) -> Iterator[None]:
@@ -149,14 +149,14 @@ class Pace:
         finally:
             if threads != before:
                 torch.set_num_threads(before)
-        self.took(time.perf_counter() - started, work)
+        self.record(time.perf_counter() - started, work)
 
 
-def pace_for(most: int | None = None) -> Pace:
+def pace_for(max_threads: int | None = None) -> Pace:
     """A pace for work on the CPU, with up to so many threads (default: PyTorch's number), but no more than cores."""
     available = cores()
-    most = min(most or torch.get_num_threads(), available)
-    return Pace(most, FreeCores(available) if most > 1 else None)
+    max_threads = min(max_threads or torch.get_num_threads(), available)
+    return Pace(max_threads, FreeCores(available) if max_threads > 1 else None)
 
 
 def fixed_pace(threads: int) -> Pace:

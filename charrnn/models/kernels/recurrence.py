@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from charrnn.models.kernels.build import address, library, threads
+from charrnn.models.kernels.build import address, native_library, thread_count
 
 Core = nn.RNN | nn.GRU
 
@@ -40,15 +40,15 @@ def recurrence_reference(core: Core, x: Tensor, h0: Tensor) -> tuple[Tensor, Ten
 
 def recurrence(core: Core, x: Tensor, h0: Tensor) -> tuple[Tensor, Tensor]:
     """`recurrence_reference` in less time. Under autocast to bfloat16 the products are of bfloat16, the rest is not."""
-    compiled = library() if x.numel() and _fits(core, x, h0) else None
-    if compiled is None:
+    library = native_library() if x.numel() and _fits(core, x, h0) else None
+    if library is None:
         y, hidden = core(x.contiguous(), h0[None].contiguous())
         return y.to(h0.dtype), hidden[0].to(h0.dtype)
     dtype = torch.bfloat16 if torch.is_autocast_enabled("cpu") else torch.float32
     with torch.autocast("cpu", enabled=False):
         gates = 3 if isinstance(core, nn.GRU) else 1
         weights = core.all_weights[0]
-        return _Recurrence.apply(compiled, gates, dtype, torch.is_grad_enabled(), x, h0, *weights)  # type: ignore[no-any-return, no-untyped-call]
+        return _Recurrence.apply(library, gates, dtype, torch.is_grad_enabled(), x, h0, *weights)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def _fits(core: Core, x: Tensor, h0: Tensor) -> bool:
@@ -69,7 +69,7 @@ class _Recurrence(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
-        compiled: ctypes.CDLL,
+        library: ctypes.CDLL,
         gates: int,
         dtype: torch.dtype,
         keeps: bool,
@@ -94,11 +94,11 @@ class _Recurrence(torch.autograd.Function):
         saved = states.new_empty(T, B, 4 * H) if keeps and gates > 1 else None
         arrays = map(address, (inputs, u, bias, states, halves, saved))
         sizes = map(ctypes.c_long, (T, B, H))
-        if compiled.recurrence_forward(gates, *arrays, *sizes, int(half), threads(B, u.numel() * T * B // H)):
+        if library.recurrence_forward(gates, *arrays, *sizes, int(half), thread_count(B, u.numel() * T * B // H)):
             raise MemoryError("the steps of a recurrent layer")
         if keeps:
             ctx.save_for_backward(x, w, u, states, halves, saved)
-            ctx.compiled, ctx.gates = compiled, gates
+            ctx.library, ctx.gates = library, gates
         return states[1:].transpose(0, 1), states[T].clone()
 
     @staticmethod
@@ -107,14 +107,14 @@ class _Recurrence(torch.autograd.Function):
         x, w, u, states, halves, saved = ctx.saved_tensors
         gates, extra = ctx.gates, int(ctx.gates > 1)
         T, B, H, D = states.shape[0] - 1, states.shape[1], states.shape[2], x.shape[1]
-        count = threads(B, u.numel() * T * B // H)
+        count = thread_count(B, u.numel() * T * B // H)
         grad_y, grad_h = grad_y.transpose(0, 1).contiguous(), grad_h.clone(memory_format=torch.contiguous_format)
         grads = x.new_empty(T * B, (gates + extra) * H)
         grad_bias = states.new_zeros(B, (gates + extra) * H)
         rolled = u.roll(extra * H, 0)
         arrays = map(address, (grad_y, states, saved, rolled, grad_h, grads, grad_bias))
         sizes = map(ctypes.c_long, (T, B, H))
-        if ctx.compiled.recurrence_backward(gates, *arrays, *sizes, int(halves is not None), count):
+        if ctx.library.recurrence_backward(gates, *arrays, *sizes, int(halves is not None), count):
             raise MemoryError("the gradients of a recurrent layer")
         of_input, of_state = grads[:, extra * H :], grads[:, : gates * H]
         before = (states if halves is None else halves)[:T].view(T * B, H)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from charrnn.models.kernels.build import address, library, threads
+from charrnn.models.kernels.build import address, native_library, thread_count
 from charrnn.models.kernels.gpu_features import is_allowed
 
 
@@ -47,10 +47,10 @@ def scan(a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
     if triton:
         return triton.scan(a, b, h0)  # type: ignore[no-any-return]
     fits = all(part.device.type == "cpu" and part.dtype == torch.float32 for part in (a, b, h0)) and b.numel() > 0
-    compiled = library() if fits else None
-    if compiled is None:
+    library = native_library() if fits else None
+    if library is None:
         return _Scan.apply(a, b, h0)  # type: ignore[no-any-return, no-untyped-call]
-    return _CompiledScan.apply(compiled, a, b, h0)  # type: ignore[no-any-return, no-untyped-call]
+    return _CompiledScan.apply(library, a, b, h0)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def triton_for(*inputs: Tensor) -> ModuleType | None:
@@ -102,13 +102,13 @@ class _CompiledScan(torch.autograd.Function):
     """The same in C (`native/scan.c`): one pass over memory forward, one backward."""
 
     @staticmethod
-    def forward(ctx: Any, compiled: ctypes.CDLL, a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
+    def forward(ctx: Any, library: ctypes.CDLL, a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
         a, b, h0 = a.contiguous(), b.contiguous(), h0.contiguous()
         h = torch.empty_like(b)
         sizes = map(ctypes.c_long, b.shape)
-        compiled.scan_forward(*map(address, (a, b, h0, h)), *sizes, threads(h0.numel(), h.numel()))
+        library.scan_forward(*map(address, (a, b, h0, h)), *sizes, thread_count(h0.numel(), h.numel()))
         ctx.save_for_backward(a, h, h0)
-        ctx.compiled = compiled
+        ctx.library = library
         return h
 
     @staticmethod
@@ -118,5 +118,5 @@ class _CompiledScan(torch.autograd.Function):
         grad_h = grad_h.contiguous()
         grad_a, grad_b, grad_h0 = torch.empty_like(a), torch.empty_like(a), torch.empty_like(h0)
         arrays = map(address, (grad_h, a, h, h0, grad_a, grad_b, grad_h0))
-        ctx.compiled.scan_backward(*arrays, *map(ctypes.c_long, h.shape), threads(h0.numel(), h.numel()))
+        ctx.library.scan_backward(*arrays, *map(ctypes.c_long, h.shape), thread_count(h0.numel(), h.numel()))
         return None, grad_a, grad_b, grad_h0

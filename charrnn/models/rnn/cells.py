@@ -4,6 +4,8 @@ Each cell reads a whole sequence at once, so that the fast kernels (cuDNN, oneDN
 equations, in the letters of the papers, stand in each docstring. σ is the logistic function, ⊙ the product element
 by element. Nothing is remembered between calls. Under `torch.autocast` the matrix products are in half precision; the
 state that goes in says what precision comes out.
+
+To add a cell, define it: `class MyCell(Cell, name="mycell", label="My cell")`. Its name is then known to every command.
 """
 
 from __future__ import annotations
@@ -14,8 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from charrnn import config
 from charrnn.errors import UsageError
 from charrnn.models.kernels.gated_scan import gated_scan
+from charrnn.models.kernels.native_network import LayerWeights, NativeCell
 from charrnn.models.kernels.recurrence import recurrence
 from charrnn.models.kernels.scan import scan
 
@@ -23,22 +27,56 @@ OPEN_GATE = 1.0
 """Bias of the gate that keeps the state, so that a new cell remembers (Jozefowicz et al. 2015)."""
 
 
+CELLS: dict[str, type[Cell]] = {}
+"""The cells by the name that `--cell` takes; each class enters itself."""
+
+
 class Cell(nn.Module):
-    """What all cells have in common: three widths.
+    """A recurrent cell. A subclass is the whole record of one: names, equations, and its weights for the C code.
+
+    Keywords of a subclass:
+        name: as `--cell` takes it; without one, the class is not registered.
+        label: as people read it, such as "LSTM".
+        native: the cell of the C code (`kernels/native/network.h`) with the same equations, whose weights
+            `native_weights` gives; without one, the cell reads by its own `forward`. Subclasses do not inherit it.
 
     Args:
         input_size: D.
         hidden_size: H.
     """
 
+    label: ClassVar[str]
+    native: ClassVar[NativeCell | None]
     state_names: ClassVar[tuple[str, ...]] = ("h",)
     """The vectors of width H that the state holds, side by side, by their letters; the first is the output."""
     gate_names: ClassVar[dict[str, str]] = {}
     """What the letters of the gates mean; the cell may have none."""
 
+    def __init_subclass__(cls, *, name: str = "", label: str = "", native: NativeCell | None = None) -> None:
+        super().__init_subclass__()
+        cls.label, cls.native = label or name, native
+        if not name:
+            return
+        if name in CELLS:
+            raise ValueError(f"cell {name}: is registered already, as {CELLS[name].__qualname__}")
+        CELLS[name] = cls
+        if name not in config.CELLS:
+            config.CELLS.append(name)
+
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__()
         self.input_size, self.hidden_size = input_size, hidden_size
+
+    @classmethod
+    def weight_count(cls, input_size: int, hidden_size: int) -> int:
+        """How many weights a character passes in such a layer: the entries of its matrices."""
+        with torch.device("meta"):
+            cell = cls(input_size, hidden_size)
+        return sum(parameter.numel() for parameter in cell.parameters() if parameter.ndim > 1)
+
+    def native_weights(self) -> LayerWeights:
+        """The weights as the C code reads them, of a cell that it knows (`native`)."""
+        raise NotImplementedError
 
     @property
     def state_size(self) -> int:
@@ -59,11 +97,17 @@ class Cell(nn.Module):
 
     def states(self, x: Tensor, state: Tensor) -> Tensor:
         """The state after each step, of which the cell itself gives the last: (B, T, D) and (B, S) → (B, T, S)."""
-        y: Tensor = self(x, state)[0]
-        return y
+        if len(self.state_names) == 1:
+            y: Tensor = self(x, state)[0]
+            return y
+        steps = []
+        for x_t in torch.split(x, 1, dim=1):
+            _, state = self(x_t, state)
+            steps.append(state)
+        return torch.stack(steps, 1)
 
 
-class RNN(Cell):
+class RNN(Cell, name="rnn", label="Vanilla RNN", native=NativeCell.RNN):
     """h_t = tanh(W_x x_t + W_h h_{t−1} + b), the vanilla recurrent network (Elman 1990)."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
@@ -76,8 +120,12 @@ class RNN(Cell):
             return h[:, None], h
         return recurrence(self.core, x, state)
 
+    def native_weights(self) -> LayerWeights:
+        w, u, b, b2 = self.core.all_weights[0]
+        return LayerWeights(w, u, b + b2)
 
-class LSTM(Cell):
+
+class LSTM(Cell, name="lstm", label="LSTM", native=NativeCell.LSTM):
     """i, f, o = σ(W x_t + U h_{t−1} + b); g = tanh(W_g x_t + U_g h_{t−1} + b_g); c_t = f ⊙ c_{t−1} + i ⊙ g.
 
     h_t = o ⊙ tanh(c_t).
@@ -114,8 +162,12 @@ class LSTM(Cell):
         gate = self.gates(x, torch.cat((h[:, None], y[:, :-1]), dim=1))
         return torch.cat((y, scan(gate["f"], gate["i"] * gate["g"], c)), dim=-1)
 
+    def native_weights(self) -> LayerWeights:
+        w, u, b, b2 = self.core.all_weights[0]
+        return LayerWeights(w, u, b + b2)
 
-class GRU(Cell):
+
+class GRU(Cell, name="gru", label="GRU", native=NativeCell.GRU):
     """r, z = σ(W x_t + U h_{t−1} + b); n = tanh(W_n x_t + b_n + r ⊙ (U_n h_{t−1} + c_n)).
 
     h_t = (1−z) ⊙ n + z ⊙ h_{t−1}.
@@ -143,8 +195,13 @@ class GRU(Cell):
         r = torch.sigmoid(xr + hr)
         return {"r": r, "z": torch.sigmoid(xz + hz), "n": torch.tanh(xn + r * hn)}
 
+    def native_weights(self) -> LayerWeights:
+        w, u, b, c = self.core.all_weights[0]
+        gates = 2 * self.hidden_size  # r and z
+        return LayerWeights(w, u, torch.cat((b[:gates] + c[:gates], b[gates:])), c[gates:])
 
-class MinLSTM(Cell):
+
+class MinLSTM(Cell, name="minlstm", label="minLSTM", native=NativeCell.MIN_LSTM):
     """f, i = σ(W x_t + b); f', i' = f / (f + i), i / (f + i); h_t = f' ⊙ h_{t−1} + i' ⊙ (W_h x_t + b_h).
 
     "Were RNNs All We Needed?", arXiv 2410.01201, section 3.2. No gate looks at the state, so time is a scan.
@@ -167,8 +224,11 @@ class MinLSTM(Cell):
         odds = functional.logsigmoid(f) - functional.logsigmoid(i)  # never 0 / 0 when both gates are shut
         return {"f'": torch.sigmoid(odds), "i'": torch.sigmoid(-odds), "c": c}
 
+    def native_weights(self) -> LayerWeights:
+        return LayerWeights(self.core.weight, None, self.core.bias)
 
-class MinGRU(Cell):
+
+class MinGRU(Cell, name="mingru", label="minGRU", native=NativeCell.MIN_GRU):
     """z = σ(W_z x_t + b_z); h_t = (1−z) ⊙ h_{t−1} + z ⊙ (W_h x_t + b_h).
 
     "Were RNNs All We Needed?", arXiv 2410.01201, section 3.1.
@@ -190,6 +250,9 @@ class MinGRU(Cell):
         z, c = self.core(x).chunk(2, dim=-1)
         return {"z": torch.sigmoid(z), "c": c}
 
+    def native_weights(self) -> LayerWeights:
+        return LayerWeights(self.core.weight, None, self.core.bias)
+
 
 def _is_single_step(x: Tensor) -> bool:
     """Whether to call the plain cell: for one step, the kernels for sequences lose more in setting up than they gain.
@@ -206,16 +269,6 @@ def _set_gate_bias(core: nn.RNNBase, gate: int, value: float) -> None:
     with torch.no_grad():
         input_bias[rows] = value
         hidden_bias[rows] = 0.0
-
-
-CELLS: dict[str, type[Cell]] = {
-    "rnn": RNN,
-    "lstm": LSTM,
-    "gru": GRU,
-    "minlstm": MinLSTM,
-    "mingru": MinGRU,
-}
-"""The cells by the name that `--cell` takes."""
 
 
 def make_cell(name: str, input_size: int, hidden_size: int) -> Cell:

@@ -9,8 +9,7 @@ On another device the same functions run as they are, which is how they are test
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
@@ -19,19 +18,17 @@ from torch import Tensor
 from charrnn.errors import RecordingError
 from charrnn.models.kernels.gpu_features import has_graphs, is_allowed, recording_failed
 from charrnn.models.language_model import State
+from charrnn.models.rnn.model import RecurrentModel
 from charrnn.models.stepper import Draw, Logits, Stepper, TemperedDraw, Tokens
 
-if TYPE_CHECKING:
-    from charrnn.models.rnn.model import RecurrentModel
-
-AHEAD = 32
-"""Characters of a block."""
-UNRECORDED = 256
-"""Steps that are taken one by one first. A recording costs about 100 steps, so a text of 200 characters, such as those
-that are written during a training, is not worth one; and a recording that fails would end the training."""
+BLOCK_LENGTH = 32
+"""Characters that are drawn ahead at a time."""
+STEPS_BEFORE_CAPTURE = 256
+"""Steps that are taken one by one before a graph is captured. A capture costs about 100 steps, so a text of 200
+characters, such as those that are sampled during a training, is not worth one; and one that fails would end it."""
 
 
-class RecordedStepper(Stepper):
+class CudaGraphStepper(Stepper):
     """B texts on a GPU.
 
     Between blocks, `_state` is the one after all that was read. Within one, `_used` characters have been handed out,
@@ -45,17 +42,17 @@ class RecordedStepper(Stepper):
 
     def __init__(self, model: RecurrentModel, state: State | None, batch_size: int) -> None:
         self.model, device = model, model.device
-        self._begun, self._taken, self._used = state is not None, 0, 0
+        self._has_read, self._steps_taken, self._used = state is not None, 0, 0
         self._state = [part.clone() for part in model.empty_state(batch_size)]
         self._start = [torch.empty_like(part) for part in self._state]
-        for mine, given in zip(self._state, state or (), strict=bool(state)):
-            mine.copy_(given.detach())
+        if state is not None:
+            _copy(state, self._state)
         self._tokens = torch.zeros(batch_size, dtype=torch.int64, device=device)
         self._logits = torch.zeros(batch_size, model.vocab_size, device=device)
-        self._uniforms = torch.zeros(AHEAD, batch_size, dtype=torch.float64, device=device)
-        self._drawn = torch.zeros(AHEAD, batch_size, dtype=torch.int64, device=device)
+        self._uniforms = torch.zeros(BLOCK_LENGTH, batch_size, dtype=torch.float64, device=device)
+        self._drawn = torch.zeros(BLOCK_LENGTH, batch_size, dtype=torch.int64, device=device)
         self._temperature = torch.ones((), dtype=torch.float64, device=device)
-        self._first, self._block = np.zeros(batch_size, np.int64), np.zeros((AHEAD, batch_size), np.int64)
+        self._first, self._block = np.zeros(batch_size, np.int64), np.zeros((BLOCK_LENGTH, batch_size), np.int64)
         self._drawer: TemperedDraw | None = None
         self._read: Callable[[], None] | None = None
         self._draw: Callable[[], None] | None = None
@@ -63,7 +60,7 @@ class RecordedStepper(Stepper):
     @property
     def state(self) -> State | None:
         """See Stepper; a copy."""
-        if not self._begun:
+        if not self._has_read:
             return None
         if not self._used:
             return tuple(part.clone() for part in self._state)
@@ -74,11 +71,11 @@ class RecordedStepper(Stepper):
 
     def read(self, tokens: Tokens) -> Logits:
         """See Stepper."""
-        self._settle()
-        self._begun = True
-        self._taken += 1
-        if self._read is None and self._taken > UNRECORDED and self._may_record():
-            self._read = self._recorded(self._take_step)
+        self._leave_block()
+        self._has_read = True
+        self._steps_taken += 1
+        if self._read is None and self._steps_taken > STEPS_BEFORE_CAPTURE and self._may_capture():
+            self._read = self._captured(self._take_step)
         self._tokens.copy_(torch.from_numpy(tokens))
         (self._read or self._take_step)()
         logits: Logits = self._logits.cpu().numpy()
@@ -86,65 +83,61 @@ class RecordedStepper(Stepper):
 
     def draw_next(self, tokens: Tokens, draw: Draw) -> Tokens:
         """See Stepper."""
-        has_blocks = self._draw is not None or (self._taken >= UNRECORDED and self._may_record())
+        has_blocks = self._draw is not None or (self._steps_taken >= STEPS_BEFORE_CAPTURE and self._may_capture())
         if not isinstance(draw, TemperedDraw) or not has_blocks:
             return draw(self.read(tokens))
-        if self._used == AHEAD and np.array_equal(tokens, self._block[-1]):
+        if self._used == BLOCK_LENGTH and np.array_equal(tokens, self._block[-1]):
             self._used = 0  # `_state` is that of the block's end
         elif self._used and not (draw is self._drawer and np.array_equal(tokens, self._block[self._used - 1])):
-            self._settle()
+            self._leave_block()
         if not self._used:
             self._draw_block(tokens, draw)
         drawn = self._block[self._used]
         if (drawn < 0).any():  # no character has a probability: the draw says what is wrong
             if not self._used:
-                for mine, start in zip(self._state, self._start, strict=True):
-                    mine.copy_(start)
+                _copy(self._start, self._state)
             return draw(self.read(tokens))
         self._used += 1
         draw.uniforms()
         chosen: Tokens = drawn.copy()
         return chosen
 
-    def _may_record(self) -> bool:
+    def _may_capture(self) -> bool:
         device = self.model.device
         return not has_graphs(device) or is_allowed("graphs", device)
 
     def _draw_block(self, tokens: Tokens, draw: TemperedDraw) -> None:
         if self._draw is None:
-            self._draw = self._recorded(self._take_block)
-        self._begun, self._first, self._drawer = True, tokens.copy(), draw
+            self._draw = self._captured(self._take_block)
+        self._has_read, self._first, self._drawer = True, tokens.copy(), draw
         self._tokens.copy_(torch.from_numpy(tokens))
-        self._uniforms.copy_(torch.from_numpy(draw.upcoming(AHEAD).T))
+        self._uniforms.copy_(torch.from_numpy(draw.upcoming(BLOCK_LENGTH).T))
         self._temperature.fill_(draw.temperature)
         self._draw()
         self._block = self._drawn.cpu().numpy()
 
-    def _settle(self) -> None:
+    def _leave_block(self) -> None:
         """Give up what is left of a block."""
         if self._used:
-            for mine, now in zip(self._state, self.state or (), strict=True):
-                mine.copy_(now)
+            _copy(self.state or (), self._state)
             self._used = 0
 
     @torch.no_grad()
     def _take_step(self) -> None:
         logits, after = self.model(self._tokens[:, None], tuple(self._state))
         self._logits.copy_(logits[:, 0])
-        for mine, new in zip(self._state, after, strict=True):
-            mine.copy_(new)
+        _copy(after, self._state)
 
     @torch.no_grad()
     def _take_block(self) -> None:
-        for start, now in zip(self._start, self._state, strict=True):
-            start.copy_(now)
-        for number in range(AHEAD):
+        _copy(self._state, self._start)
+        for number in range(BLOCK_LENGTH):
             self._take_step()
             self._tokens.copy_(drawn_from(self._logits, self._temperature, self._uniforms[number]))
             self._drawn[number].copy_(self._tokens)
             self._tokens.clamp_(min=0)
 
-    def _recorded(self, function: Callable[[], None]) -> Callable[[], None]:
+    def _captured(self, function: Callable[[], None]) -> Callable[[], None]:
         """What does the same as a function of this object's tensors.
 
         Raises:
@@ -152,7 +145,7 @@ class RecordedStepper(Stepper):
         """
         if not has_graphs(self.model.device):
             return function
-        kept = [part.clone() for part in self._state]
+        before = [part.clone() for part in self._state]
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.device(self.model.device):  # streams and graphs are the current device's
             stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
@@ -165,9 +158,13 @@ class RecordedStepper(Stepper):
             except RuntimeError as error:  # CUDA says so of whatever it cannot record
                 raise RecordingError(recording_failed(error)) from error
             torch.cuda.current_stream().wait_stream(stream)
-            for mine, before in zip(self._state, kept, strict=True):
-                mine.copy_(before)
+            _copy(before, self._state)
         return graph.replay
+
+
+def _copy(sources: Iterable[Tensor], targets: Iterable[Tensor]) -> None:
+    for source, target in zip(sources, targets, strict=True):
+        target.copy_(source.detach())
 
 
 def drawn_from(logits: Tensor, temperature: Tensor, random: Tensor) -> Tensor:

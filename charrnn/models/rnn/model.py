@@ -15,16 +15,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from charrnn.config import ModelConfig
+from charrnn.models.kernels.native_network import NativeNetwork
 from charrnn.models.language_model import State
 from charrnn.models.rnn.cells import Cell, make_cell
-from charrnn.models.rnn.cuda_graph import RecordedStepper
-from charrnn.models.rnn.native import PackedStepper, packed, read
-from charrnn.models.stepper import PlainStepper, Stepper
+from charrnn.models.rnn.native import native_network, read
 
 Model = TypeVar("Model", bound=nn.Module)
 
 HEAD_MULTIPLE = 16
-"""Of outputs, see `RecurrentModel._logits`."""
+"""The outputs of the head are padded to a multiple of this, see `RecurrentModel._logits`."""
 
 
 class LayerRead(NamedTuple):
@@ -51,7 +50,7 @@ class RecurrentModel(nn.Module):
         vocab_size: V.
 
     Attributes:
-        rows: where a batch is shared among processes, which rows of it this one reads, and of how many.
+        rows: the rows of a batch that this process reads, and the number of all, where processes share a batch.
     """
 
     rows: tuple[slice, int] | None = None
@@ -88,10 +87,17 @@ class RecurrentModel(nn.Module):
         """See LanguageModel.__call__."""
         if state is None:
             state = self.empty_state(tokens.shape[0])
-        network = packed(self) if len(tokens) == 1 and tokens.numel() and not torch.is_grad_enabled() else None
-        if network is not None:
-            return read(network, tokens, state)
+        is_one_text = len(tokens) == 1 and tokens.numel() and not torch.is_grad_enabled()
+        native = self.native() if is_one_text else None
+        if native is not None:
+            return read(native, tokens, state)
         return self.read_inputs(self.embed(tokens), state)
+
+    def native(self) -> NativeNetwork | None:
+        """The network in C, as it is now; None where C does not compute the same, see `native_network`."""
+        if self.training and self.config.dropout:
+            return None
+        return native_network(self.embedding, self._cells, self.head, self.config.residual)
 
     def embed(self, tokens: Tensor) -> Tensor:
         """What the first layer reads: (B, T) characters → (B, T, D)."""
@@ -148,13 +154,6 @@ class RecurrentModel(nn.Module):
             y = self._drop(after[..., : cell.hidden_size])
             x = x + y if self.config.residual and y.shape == x.shape else y
 
-    def stepper(self, state: State | None, batch_size: int) -> Stepper:
-        """See `stepping.stepper`. In C, a text's figures are the same to the last bit, whatever is read beside it."""
-        if self.device.type == "cuda":
-            return RecordedStepper(self, state, batch_size)
-        network = packed(self)
-        return PlainStepper(self, state) if network is None else PackedStepper(network, state, batch_size)
-
     def _drop(self, y: Tensor) -> Tensor:
         """Variational dropout (Gal and Ghahramani 2016): one mask for all steps of a row, (B, T, H) → (B, T, H).
 
@@ -162,9 +161,9 @@ class RecurrentModel(nn.Module):
         """
         if not (self.training and self.config.dropout):
             return y
-        kept = 1 - self.config.dropout
-        mine, total = self.rows or (slice(None), len(y))
-        return y * y.new_empty(total, 1, y.shape[2]).bernoulli_(kept)[mine].div_(kept)
+        keep = 1 - self.config.dropout
+        rows, total = self.rows or (slice(None), len(y))
+        return y * y.new_empty(total, 1, y.shape[2]).bernoulli_(keep)[rows].div_(keep)
 
 
 def trainable_copy(model: Model, device: torch.device) -> Model:

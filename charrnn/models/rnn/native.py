@@ -1,85 +1,68 @@
-"""A recurrent network's weights as the C code reads them: packed at first use, and after changes.
+"""A recurrent network's weights as the C code reads them: packed at first use, and again after changes.
 
-What is packed is kept beside the model, not in it: a copy of a model is a copy of its weights alone.
+What is packed is kept beside the network, not in it: a copy of a network is a copy of its weights alone.
 """
 
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from charrnn.models.kernels.build import library
-from charrnn.models.kernels.native_network import Layer, PackedNetwork, Step
+from charrnn.models.kernels.build import native_library
+from charrnn.models.kernels.native_network import NativeNetwork, NativeStep
+from charrnn.models.language_model import State
 from charrnn.models.rnn.cells import Cell
 from charrnn.models.stepper import Logits, Stepper, Tokens
 
-if TYPE_CHECKING:
-    from charrnn.models.language_model import State
-    from charrnn.models.rnn.model import RecurrentModel
-
-_packed: weakref.WeakKeyDictionary[RecurrentModel, dict[bool, tuple[list[Tensor], PackedNetwork]]] = (
-    weakref.WeakKeyDictionary()
-)
-"""What was packed, and copies of the weights that it was packed from."""
+_networks: weakref.WeakKeyDictionary[nn.Linear, tuple[list[Tensor], NativeNetwork]] = weakref.WeakKeyDictionary()
+"""For each head, the network in C, and copies of the weights that it was made from."""
 
 
-def packed(model: RecurrentModel, is_rounded: bool = False) -> PackedNetwork | None:
-    """The network in C, if there is a compiler, and if C does what the model does now.
+def native_network(
+    embedding: nn.Embedding, cells: Sequence[Cell], head: nn.Linear, residual: bool
+) -> NativeNetwork | None:
+    """Embedding, layers and head in C, without dropout and gradients; None where C cannot do what they do now.
 
-    That is: single precision, on a CPU, no gradients, no dropout.
+    That is: there is no compiler, the cells are not all of one kind that the C code knows, or the weights are not of
+    single precision, on a CPU.
 
     Args:
-        model: the network.
-        is_rounded: whether to round the matrices of its layers to 8 bits.
+        embedding: of the characters.
+        cells: from the first layer to the last.
+        head: what makes logits.
+        residual: whether layers add their input to their output where the widths agree.
     """
-    weight = model.head.weight
-    if weight.device.type != "cpu" or weight.dtype != torch.float32 or torch.is_autocast_enabled("cpu"):
+    (kind, *others) = {cell.native for cell in cells}
+    weight = head.weight
+    if kind is None or others or weight.device.type != "cpu" or weight.dtype != torch.float32:
         return None
-    compiled = None if model.training and model.config.dropout else library()
-    if compiled is None:
+    library = None if torch.is_autocast_enabled("cpu") else native_library()
+    if library is None:
         return None
-    known = _packed.setdefault(model, {})
-    if is_rounded not in known or not _are_equal(model, known[is_rounded][0]):
-        layers, width = [], model.embedding.embedding_dim
-        for cell in model.cells:
-            assert isinstance(cell, Cell)
-            layers.append(_layer(cell.core, model.config.residual and width == cell.hidden_size))
-            width = cell.hidden_size
-        head, size = model.head, model.state_sizes[0]
+    weights = [weight for module in (embedding, *cells, head) for weight in module.parameters()]
+    known = _networks.get(head)
+    if known is None or not all(map(torch.equal, weights, known[0])):
+        # PyTorch counts changes of a tensor, but not those by its fused optimizers, nor those in inference mode.
         with torch.no_grad():
-            embedding = model.embedding.weight
-            found = PackedNetwork(
-                compiled, model.config.cell, size, embedding, layers, head.weight, head.bias, is_rounded
+            network = NativeNetwork(
+                library,
+                kind,
+                cells[0].state_size,
+                embedding.weight,
+                [cell.native_weights() for cell in cells],
+                (head.weight, head.bias),
+                residual,
             )
-        known[is_rounded] = [weight.detach().clone() for weight in model.parameters()], found
-    return known[is_rounded][1]
+        known = _networks[head] = [weight.detach().clone() for weight in weights], network
+    return known[1]
 
 
-def _are_equal(model: RecurrentModel, copies: list[Tensor]) -> bool:
-    """Whether the weights are what they were, each of them.
-
-    PyTorch counts changes of a tensor, but not those by its fused optimizers, nor those in inference mode.
-    """
-    return all(map(torch.equal, model.parameters(), copies))
-
-
-def _layer(core: Tensor | nn.Module, residual: bool) -> Layer:
-    if isinstance(core, nn.Linear):
-        return Layer(core.weight, None, core.bias, None, residual)
-    assert isinstance(core, nn.RNNBase)
-    w, u, b, c = core.all_weights[0]
-    if not isinstance(core, nn.GRU):
-        return Layer(w, u, b + c, None, residual)
-    gates = 2 * core.hidden_size  # r and z
-    return Layer(w, u, torch.cat((b[:gates] + c[:gates], b[gates:])), c[gates:], residual)
-
-
-def read(network: PackedNetwork, tokens: Tensor, state: State) -> tuple[Tensor, State]:
+def read(network: NativeNetwork, tokens: Tensor, state: State) -> tuple[Tensor, State]:
     """One text through a network.
 
     Args:
@@ -96,19 +79,19 @@ def read(network: PackedNetwork, tokens: Tensor, state: State) -> tuple[Tensor, 
     return torch.from_numpy(logits)[None], tuple(map(torch.from_numpy, states))
 
 
-def _check(network: PackedNetwork, states: list[NDArray[np.float32]], batch_size: int) -> None:
+def _check(network: NativeNetwork, states: list[NDArray[np.float32]], batch_size: int) -> None:
     """Raise ValueError unless states are of a network: the C code would read beyond them."""
-    expected, found = [(batch_size, network.state_size)] * network.depth, [part.shape for part in states]
-    if found != expected:
-        raise ValueError(f"state: expected {expected}, found {found}")
+    expected, shapes = [(batch_size, network.state_size)] * network.depth, [part.shape for part in states]
+    if shapes != expected:
+        raise ValueError(f"state: expected {expected}, found {shapes}")
 
 
 def _arrays(state: State) -> list[NDArray[np.float32]]:
     return [np.array(part.detach().cpu().numpy(), np.float32, order="C") for part in state]
 
 
-class PackedStepper(Stepper):
-    """A Stepper in C.
+class NativeStepper(Stepper):
+    """A Stepper in C. A text's figures are the same to the last bit, whatever is read beside it.
 
     Args:
         network: the weights.
@@ -116,21 +99,21 @@ class PackedStepper(Stepper):
         batch_size: B.
     """
 
-    def __init__(self, network: PackedNetwork, state: State | None, batch_size: int) -> None:
+    def __init__(self, network: NativeNetwork, state: State | None, batch_size: int) -> None:
         if state is None:
             states = [np.zeros((batch_size, network.state_size), np.float32) for _ in range(network.depth)]
         else:
             states = _arrays(state)
             _check(network, states, batch_size)
-        self._begun = state is not None
-        self._step = Step(network, states, batch_size)
+        self._has_read = state is not None
+        self._step = NativeStep(network, states, batch_size)
 
     def read(self, tokens: Tokens) -> Logits:
         """See Stepper."""
-        self._begun = True
+        self._has_read = True
         return self._step(tokens)
 
     @property
-    def state(self) -> tuple[Tensor, ...] | None:
+    def state(self) -> State | None:
         """See Stepper; a copy."""
-        return tuple(torch.from_numpy(state.copy()) for state in self._step.states) if self._begun else None
+        return tuple(torch.from_numpy(state.copy()) for state in self._step.states) if self._has_read else None

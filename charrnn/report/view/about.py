@@ -10,17 +10,11 @@ from typing import Any
 from charrnn.checkpoint import Checkpoint
 from charrnn.config import ModelConfig
 from charrnn.format import duration, size
+from charrnn.models.rnn.cells import CELLS
 from charrnn.report.view.pictures import training_picture
 from charrnn.scoring.compare.rows import HeldOut, Row
 from charrnn.training.monitor.history import Record
 
-CELLS = {
-    "rnn": "A vanilla recurrent network",
-    "lstm": "An LSTM",
-    "gru": "A GRU",
-    "minlstm": "A minLSTM",
-    "mingru": "A minGRU",
-}
 LONGEST_COMMAND = 400
 MOST_SAMPLES, LONGEST_SAMPLE = 40, 1000
 MOST_ROWS = 24
@@ -60,7 +54,7 @@ def _sentence(checkpoint: Checkpoint) -> str:
     if checkpoint.kind == "recurrent" and isinstance(network, ModelConfig):
         layers = "one layer" if network.num_layers == 1 else f"{network.num_layers} layers"
         several = f", one of {network.networks}," if network.networks > 1 else ""
-        what = f"{CELLS[network.cell]} of {layers} of {network.hidden_size} units{several}"
+        what = f"{CELLS[network.cell].label} with {layers} of {network.hidden_size} units{several}"
         verb = "trained"
     else:
         what = "A network and n-gram counts as one model" if checkpoint.kind == "mixture" else "Counts of n-grams"

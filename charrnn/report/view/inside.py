@@ -112,8 +112,8 @@ def _gates(gates: Sequence[Saturation], read: int, whose: str) -> dict[str, Any]
     is_state = any(one.gate == "state" for one in gates)
     low, high = (f"below −{OPEN}", f"above {OPEN}") if is_state else ("shut", "open")
     what = (
-        f"A vanilla network has no gates; its tanh is saturated where it is below −{OPEN} or above {OPEN}, and lets "
-        "little gradient through there."
+        f"These cells have no gates; shown are their states, below −{OPEN} or above {OPEN}, where a tanh lets little "
+        "gradient through."
         if is_state
         else f"A gate below {SHUT} is called shut (left-saturated), above {OPEN} open (right-saturated)."
     )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from charrnn.models.blend import normal
 from charrnn.models.language_model import MOST_LOGITS, LanguageModel, ScoresNext, next_log_probs
-from charrnn.models.stepper import stepper
+from charrnn.models.steppers import stepper
 from charrnn.scoring.surprisal import Progress
 
 LENGTHS = (8, 16, 32, 64, 128, 256, 512)

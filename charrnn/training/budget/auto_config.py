@@ -14,6 +14,7 @@ import torch
 
 from charrnn.checkpoint.metadata import restore
 from charrnn.config import ModelConfig, TrainingConfig
+from charrnn.models.rnn.cells import CELLS
 from charrnn.training.budget.speed import measure
 from charrnn.training.distributed import Ranks
 from charrnn.training.optim.precision import fallback
@@ -137,9 +138,7 @@ def machine_reasons(training: TrainingConfig, device: torch.device) -> tuple[tup
 
 def weights_of(model: ModelConfig) -> int:
     """About how many weights each character passes: those of the layers."""
-    gates = {"rnn": 1, "gru": 3, "lstm": 4, "minlstm": 3, "mingru": 2}[model.cell]
-    inputs = 1 if model.cell.startswith("min") else 2
-    return model.num_layers * gates * inputs * model.hidden_size**2
+    return model.num_layers * CELLS[model.cell].weight_count(model.hidden_size, model.hidden_size)
 
 
 def choose(

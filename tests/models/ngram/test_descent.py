@@ -8,7 +8,8 @@ from charrnn.config import NgramConfig, SamplingConfig
 from charrnn.errors import ModelError
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.ngram.model import NgramModel
-from charrnn.models.stepper import Draw, Logits, TemperedDraw, Tokens, stepper
+from charrnn.models.stepper import Draw, Logits, TemperedDraw, Tokens
+from charrnn.models.steppers import stepper
 from charrnn.sampling.rng import Uniforms
 from charrnn.sampling.sampler import make_draw
 from charrnn.text.vocabulary import Vocabulary

@@ -11,7 +11,8 @@ from charrnn.config import NgramConfig
 from charrnn.models.language_model import State, next_log_probs
 from charrnn.models.ngram.longest import model as longest
 from charrnn.models.ngram.longest.model import LongestMatchModel
-from charrnn.models.stepper import Draw, PlainStepper, stepper
+from charrnn.models.stepper import Draw, PlainStepper
+from charrnn.models.steppers import stepper
 from charrnn.sampling.rng import Uniforms
 from charrnn.sampling.sampler import Tempered
 from charrnn.scoring.evaluate import evaluate

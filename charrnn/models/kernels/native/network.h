@@ -1,13 +1,14 @@
 /* A recurrent network as it reads without learning: its layers with their weights packed, and what one step of a layer does.
  *
  * A layer's step has two parts: `affine` makes W x + b, which knows no state, so that many characters may be had at once;
- * `advance` adds U h and goes from one state to the next. The equations stand in ../../cells.py.
+ * `advance` adds U h and goes from one state to the next. The equations stand in ../../rnn/cells.py.
  */
 #ifndef CHARRNN_NETWORK_H
 #define CHARRNN_NETWORK_H
 
-#include "bytes.h"
+#include "product.h"
 
+/* Numbered as in ../native_network.py. */
 enum { RNN, LSTM, GRU, MIN_LSTM, MIN_GRU };
 
 typedef struct {
@@ -28,30 +29,14 @@ typedef struct {
     const float *head_bias;
 } network;
 
-/* What `product` takes: rows as they are, or rounded into `room`. */
-typedef struct { const char *at; long step, size; } factors;
-
-INLINE factors factors_of(const matrix *m, const float *x, long x_step, long rows, void *room) {
-    if (!m->bytes) return (factors){(const char *)x, x_step, sizeof *x};
-    if (m->panels) round_rows(x, x_step, rows, m->K, room);
-    return (factors){room, rounded_size(m->K), 1};
-}
-
-INLINE void multiply(const matrix *m, long p, const factors *f, long row, long rows, vec *out) {
-    const void *from = f->at + row * f->step * f->size;
-    if (m->bytes) product_of_bytes(m, p, from, (int)rows, out);
-    else product(m, p, from, f->step, (int)rows, out);
-}
-
 /* out (rows, gates N) = x (rows, K) m + bias. */
-static void affine(const matrix *m, const float *bias, const float *x, long x_step, long rows, float *out, void *room) {
+static void affine(const matrix *m, const float *bias, const float *x, long x_step, long rows, float *out) {
     vec sum[MOST_ROWS * MOST_VECTORS];
-    factors f = factors_of(m, x, x_step, rows, room);
     int wide = m->nr / m->gates;
     for (long p = 0; p < panel_count(m); p++)
         for (long row = 0, some; row < rows; row += some) {
             some = rows_of_block(m, row, rows);
-            multiply(m, p, &f, row, some, sum);
+            product(m, p, x + row * x_step, x_step, (int)some, sum);
             for (long i = 0; i < some; i++)
                 for (int v = 0; v < m->nr; v++) {
                     long column = (p * wide + v % wide) * LANES, at = v / wide * m->N + column;
@@ -84,26 +69,26 @@ INLINE vec unit(const network *n, const layer *l, const float *x, const vec *u, 
         vec keep = exp_of(m) + exp_of(m - i), add = exp_of(m) + exp_of(m - f), share = 1.0f / (keep + add);
         return keep * share * load(state + j, count) + add * share * load(x + 2 * H, count);
     }
-    default: {
+    case MIN_GRU: {
         vec z = sigmoid(load(x, count));
         return (1.0f - z) * load(state + j, count) + z * load(x + H, count);
     }
+    default: return all(0.0f / 0.0f);  /* no such cell: no numbers, rather than those of another one */
     }
 }
 
 /* One step of a layer for some rows. What W x + b is of a row stands at row `tokens[row]` of `inputs`, or at its own if there
- * are no tokens. The states (rows, S) become the next ones; y (rows, y_step) the new h. `room`: see bytes.h. */
+ * are no tokens. The states (rows, S) become the next ones; y (rows, y_step) the new h. */
 static void advance(const network *n, const layer *l, const float *inputs, const int64_t *tokens, float *state, long rows,
-                    float *y, long y_step, int backwards, void *room) {
+                    float *y, long y_step, int backwards) {
     const matrix *m = &l->recurrent;
-    factors f = factors_of(m, state, n->S, rows, room);
     vec sum[MOST_ROWS * MOST_VECTORS] = {};
     long panels = panel_count(m);
     for (long at = 0; at < panels; at++) {
         long p = backwards ? panels - 1 - at : at;
         for (long row = 0, some; row < rows; row += some) {
             some = rows_of_block(m, row, rows);
-            if (m->panels) multiply(m, p, &f, row, some, sum);
+            if (m->panels) product(m, p, state + row * n->S, n->S, (int)some, sum);
             for (long i = row; i < row + some; i++) {
                 const float *x = inputs + (tokens ? tokens[i] : i) * n->gates * n->H;
                 long j = p * panel_width(m);

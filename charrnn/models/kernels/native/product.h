@@ -23,16 +23,14 @@
 #endif
 
 typedef struct {
-    void *panels;      /* [panel][k][nr][LANES]; in half precision [panel][k / 2][nr][LANES][2] of bfloat16; see bytes.h */
+    void *panels;      /* [panel][k][nr][LANES]; in half precision [panel][k / 2][nr][LANES][2] of bfloat16 */
     long K, N;         /* what is summed over; columns of a gate */
-    int gates, nr, half, bytes;
+    int gates, nr, half;
 } matrix;
 
 INLINE long panel_width(const matrix *m) { return (long)(m->nr / m->gates) * LANES; }
 INLINE long panel_count(const matrix *m) { return (m->N + panel_width(m) - 1) / panel_width(m); }
-INLINE long panel_size(const matrix *m) {  /* in floats */
-    return m->bytes ? ((m->K + 3) / 4 + 2) * m->nr * LANES : m->K * m->nr * LANES / (m->half ? 2 : 1);
-}
+INLINE long panel_size(const matrix *m) { return m->K * m->nr * LANES / (m->half ? 2 : 1); }  /* in floats */
 
 INLINE void *panel_of(const matrix *m, long p) { return (float *)m->panels + p * panel_size(m); }
 
@@ -47,7 +45,7 @@ void product(const matrix *m, long p, const void *a, long a_step, int rows, vec 
 
 /* The largest blocks of rows, all but equal in size. */
 INLINE int rows_of_block(const matrix *m, long first, long last) {
-    long most = m->bytes ? 4 : ROWS_AT_ONCE(m->nr), blocks = (last - first + most - 1) / most;
+    long most = ROWS_AT_ONCE(m->nr), blocks = (last - first + most - 1) / most;
     return (int)((last - first + blocks - 1) / blocks);
 }
 

@@ -31,7 +31,7 @@ INLINE float *slot(float *rings, long ring, long piece, long width) {
     return rings + (ring * SLOTS + piece % SLOTS) * PIECE * width;
 }
 
-static void work(const text *s, int kind, long k, long piece, char *room) {
+static void work(const text *s, int kind, long k, long piece) {
     const network *n = s->n;
     const layer *l = n->layer + k;
     long W = n->width, from = piece * PIECE, rows = s->T - from < PIECE ? s->T - from : PIECE;
@@ -40,12 +40,12 @@ static void work(const text *s, int kind, long k, long piece, char *room) {
     float *inputs = slot(s->inputs, k, piece, n->gates * n->H);
     if (kind == EMBED)
         for (long t = 0; t < rows; t++) memcpy(x + t * W, n->embedding + tokens[t] * n->layer->D, n->layer->D * sizeof *x);
-    else if (kind == INPUT) affine(&l->input, l->bias, x, W, rows, inputs, room);
-    else if (kind == HEAD) affine(&n->head, n->head_bias, x, W, rows, s->logits + from * n->V, room);
+    else if (kind == INPUT) affine(&l->input, l->bias, x, W, rows, inputs);
+    else if (kind == HEAD) affine(&n->head, n->head_bias, x, W, rows, s->logits + from * n->V);
     else
         for (long t = 0; t < rows; t++) {
-            if (l->table) advance(n, l, l->table, tokens + t, s->states[k], 1, y + t * W, W, t & 1, room);
-            else advance(n, l, inputs + t * n->gates * n->H, 0, s->states[k], 1, y + t * W, W, t & 1, room);
+            if (l->table) advance(n, l, l->table, tokens + t, s->states[k], 1, y + t * W, W, t & 1);
+            else advance(n, l, inputs + t * n->gates * n->H, 0, s->states[k], 1, y + t * W, W, t & 1);
             if (l->residual) add_to(y + t * W, x + t * W, n->H);
         }
 }
@@ -67,8 +67,7 @@ long network_read(const network *n, const int64_t *tokens, float *const *states,
     for (long t = 0; t < T; t++)
         if (tokens[t] < 0 || tokens[t] >= n->V) return t;
     size_t between = (n->layers + 1) * SLOTS * PIECE * n->width, inputs = n->layers * SLOTS * PIECE * n->gates * n->H;
-    size_t room = PIECE * (n->width + 8);
-    float *memory = malloc((between + inputs) * sizeof *memory + threads * room);
+    float *memory = malloc((between + inputs) * sizeof *memory);
     stage *stages = malloc((2 * n->layers + 2) * sizeof *stages);
     if (!memory || !stages) {
         free(memory), free(stages);
@@ -91,8 +90,6 @@ long network_read(const network *n, const int64_t *tokens, float *const *states,
 #pragma omp parallel num_threads(threads) if (threads > 1)
     {
         unsigned before = set_float_mode(mode);
-        long first, last;
-        char *mine_alone = (char *)(memory + between + inputs) + my_part(1, &first, &last) * room;
         for (int finished = 0; !finished;) {
             int mine;
             long layer = 0, piece = 0;
@@ -109,7 +106,7 @@ long network_read(const network *n, const int64_t *tokens, float *const *states,
                 sched_yield();
                 continue;
             }
-            work(&s, stages[mine].kind, layer, piece, mine_alone);
+            work(&s, stages[mine].kind, layer, piece);
 #pragma omp critical(charrnn_stages)
             stages[mine].done++, stages[mine].busy = 0;
         }

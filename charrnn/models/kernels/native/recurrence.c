@@ -3,7 +3,7 @@
  * the gradients of the weights) is left to the caller, who has it done for all steps at once.
  *
  * Time comes first: (T, B, ...). G gates of H units: 1 for an RNN, 3 for a GRU. `half`: the products are of bfloat16 (sums,
- * gates and states are not), and so are `inputs` and `grads`. The equations stand in ../../cells.py.
+ * gates and states are not), and so are `inputs` and `grads`. The equations stand in ../../rnn/cells.py.
  */
 #include <stdlib.h>
 #include "product.h"

@@ -6,15 +6,13 @@
 size_t matrix_bytes(const matrix *m) { return panel_bytes(m); }
 
 void pack_matrix(const matrix *m, const float *w) {  /* w (gates N, K), row by row */
-    for (long p = 0; p < panel_count(m); p++)
-        if (m->bytes) pack_bytes(m, w, p);
-        else pack(m, w, m->K, 1, p);
+    for (long p = 0; p < panel_count(m); p++) pack(m, w, m->K, 1, p);
 }
 
 /* tokens (B); states, of each layer (B, S), become the next ones; logits (B, V), written. Memory to work in: x and y
- * (B, width), inputs (B, G H), room (B, width + 8) bytes. Returns −1, or the first row whose token there is not. */
+ * (B, width), inputs (B, G H). Returns −1, or the first row whose token there is not. */
 long network_step(const network *n, const int64_t *tokens, float *const *states, float *x, float *y, float *inputs,
-                  char *room, float *logits, long B, int threads) {
+                  float *logits, long B, int threads) {
     for (long row = 0; row < B; row++)
         if (tokens[row] < 0 || tokens[row] >= n->V) return row;
     long D = n->layer[0].D, W = n->width;
@@ -25,15 +23,14 @@ long network_step(const network *n, const int64_t *tokens, float *const *states,
         long first, last;
         my_part(B, &first, &last);
         long rows = last - first;
-        char *bytes = room + first * (W + 8);
         float *mine = x + first * W, *new = y + first * W, *in = inputs + first * n->gates * n->H;
         for (long i = 0; i < rows; i++)
             memcpy(mine + i * W, n->embedding + tokens[first + i] * D, D * sizeof *mine);
         for (long k = 0; k < n->layers; k++) {
             const layer *l = n->layer + k;
             float *state = states[k] + first * n->S;
-            if (!l->table) affine(&l->input, l->bias, mine, W, rows, in, bytes);
-            advance(n, l, l->table ? l->table : in, l->table ? tokens + first : 0, state, rows, new, W, 0, bytes);
+            if (!l->table) affine(&l->input, l->bias, mine, W, rows, in);
+            advance(n, l, l->table ? l->table : in, l->table ? tokens + first : 0, state, rows, new, W, 0);
             if (l->residual)
                 for (long i = 0; i < rows; i++) add_to(mine + i * W, new + i * W, n->H);
             else {
@@ -41,7 +38,7 @@ long network_step(const network *n, const int64_t *tokens, float *const *states,
                 mine = new, new = swapped;
             }
         }
-        affine(&n->head, n->head_bias, mine, W, rows, logits + first * n->V, bytes);
+        affine(&n->head, n->head_bias, mine, W, rows, logits + first * n->V);
         set_float_mode(before);
     }
     return -1;

@@ -10,12 +10,11 @@ import pytest
 import torch
 from processes import run_together
 
-from charrnn.models.kernels import build as compiled
-from charrnn.models.kernels import notices
+from charrnn.models.kernels import build, notices
 from charrnn.models.kernels.scan import scan
 
-found_anew = compiled._found.__wrapped__
-needs_compiler = pytest.mark.skipif(compiled.library() is None, reason="no C compiler with OpenMP")
+load_anew = build._load_or_compile.__wrapped__
+needs_compiler = pytest.mark.skipif(build.native_library() is None, reason="no C compiler with OpenMP")
 
 
 @pytest.fixture
@@ -24,7 +23,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     sources = [tmp_path / "one.c", tmp_path / "two.c"]
     for source in sources:
         source.write_text(f"int {source.stem}(void) {{ return 1; }}\n", encoding="utf-8")
-    monkeypatch.setattr(compiled, "_sources", lambda: sources)
+    monkeypatch.setattr(build, "_sources", lambda: sources)
     return sources
 
 
@@ -41,17 +40,17 @@ def fake_compiler(folder: Path, script: str) -> Path:
     return path
 
 
-def test_the_switch_leaves_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(compiled.SWITCH, "0")
-    assert compiled.library() is None
+def test_native_library_switched_off_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(build.SWITCH, "0")
+    assert build.native_library() is None
     ones = torch.ones(1, 3, 2)
     assert scan(ones, ones, torch.zeros(1, 2))[0, :, 0].tolist() == [1.0, 2.0, 3.0]
 
 
 @pytest.mark.usefixtures("cache")
-def test_no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_native_library_without_compiler_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    assert found_anew() is None
+    assert load_anew() is None
 
 
 @pytest.mark.parametrize(
@@ -63,10 +62,12 @@ def test_no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
     ids=["fails", "writes nothing", "writes nonsense"],
 )
-def test_a_broken_compiler(script: str, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_native_library_with_broken_compiler_is_none_and_caches_nothing(
+    script: str, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fake_compiler(tmp_path, script)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    assert found_anew() is None
+    assert load_anew() is None
     assert not list(cache.glob("*")), "nothing broken is kept for the next time"
 
 
@@ -79,21 +80,21 @@ def of_others(cache: Path) -> None:
     """Others may write there: what is found is not run."""
     cache.mkdir()
     cache.chmod(0o777)
-    for name in {f"kernels-{compiled._key(path)}.so" for path in map(shutil.which, compiled.COMPILERS) if path}:
+    for name in {f"kernels-{build._key(path)}.so" for path in map(shutil.which, build.COMPILERS) if path}:
         (cache / name).write_bytes(b"somebody else's")
 
 
 def not_executable(cache: Path) -> None:
     """What is there cannot be loaded, as on a disk that is mounted noexec."""
     cache.mkdir(mode=0o700)
-    for name in {f"kernels-{compiled._key(path)}.so" for path in map(shutil.which, compiled.COMPILERS) if path}:
+    for name in {f"kernels-{build._key(path)}.so" for path in map(shutil.which, build.COMPILERS) if path}:
         (cache / name).write_bytes(b"\x7fELF")
 
 
 @needs_compiler
 @pytest.mark.usefixtures("tiny")
 @pytest.mark.parametrize("spoil", [no_folder, of_others, not_executable])
-def test_a_cache_that_cannot_be_used(
+def test_native_library_with_unusable_cache_is_compiled_for_this_process(
     spoil: Callable[[Path], None], cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Compiled for this process alone, and said; nothing is left behind."""
@@ -102,14 +103,14 @@ def test_a_cache_that_cannot_be_used(
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     spoil(cache)
-    library = found_anew()
+    library = load_anew()
     assert library is not None
     assert library.one() == 1
     assert not list(temporary.iterdir())
     assert "were compiled for this command alone" in str(notices.notices())
 
 
-def test_nobodys_home_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cache_folder_without_home_raises_runtime_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
 
     def home() -> Path:
@@ -117,52 +118,54 @@ def test_nobodys_home_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(Path, "home", home)
     with pytest.raises(RuntimeError, match="home"):
-        compiled.cache_folder()
+        build.cache_folder()
 
 
-def test_c_uses_no_more_instructions_than_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compiler_flags_allow_the_instructions_of_pytorch_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else ATEN_CPU_CAPABILITY=avx2 would not show what a machine with AVX2 alone computes."""
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     flags = {}
     for used in ("AVX512", "AVX2"):
         monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda used=used: used)
-        flags[used] = compiled._flags()
-    assert compiled.WITHOUT_AVX512 not in flags["AVX512"]
-    assert compiled.WITHOUT_AVX512 in flags["AVX2"]
+        flags[used] = build._flags()
+    assert build.WITHOUT_AVX512 not in flags["AVX512"]
+    assert build.WITHOUT_AVX512 in flags["AVX2"]
     monkeypatch.setattr("platform.machine", lambda: "arm64")
-    assert compiled._flags() == compiled.FLAGS
+    assert build._flags() == build.FLAGS
 
 
 @needs_compiler
 @pytest.mark.usefixtures("tiny")
-def test_it_is_compiled_once(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert found_anew() is not None
+def test_native_library_is_compiled_once_for_each_processor(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert load_anew() is not None
     (library,) = cache.iterdir()
     first = library.stat().st_mtime_ns
-    assert found_anew() is not None
+    assert load_anew() is not None
     assert library.stat().st_mtime_ns == first
-    monkeypatch.setattr(compiled, "_processor", lambda: "another")
-    assert found_anew() is not None
+    monkeypatch.setattr(build, "_processor", lambda: "another")
+    assert load_anew() is not None
     assert len(list(cache.iterdir())) == 2
 
 
 def compile_into(rank: int, size: int, port: int, folder: Path, sources: list[Path]) -> None:
     """What each of some processes does."""
     os.environ["XDG_CACHE_HOME"] = str(folder)
-    compiled._sources = lambda: sources
-    assert found_anew() is not None
+    build._sources = lambda: sources
+    assert load_anew() is not None
 
 
 @needs_compiler
-def test_processes_may_compile_at_once(tmp_path: Path, tiny: list[Path]) -> None:
+def test_native_library_compiled_by_two_processes_is_cached_once(tmp_path: Path, tiny: list[Path]) -> None:
     run_together(2, compile_into, tmp_path, tiny)
     assert len(list((tmp_path / "charrnn").iterdir())) == 1
 
 
-def test_threads_are_those_of_pytorch_and_worth_their_while(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_thread_count_is_limited_by_pytorch_rows_and_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.get_num_threads", lambda: 4)
-    large = 10 * compiled.GRAIN
-    assert compiled.threads(100, large) == 4
-    assert compiled.threads(3, large) == 3
-    assert compiled.threads(100, 2 * compiled.GRAIN) == 2
-    assert compiled.threads(100, 5) == 1
+    large = 10 * build.GRAIN_SIZE
+    assert build.thread_count(100, large) == 4
+    assert build.thread_count(3, large) == 3
+    assert build.thread_count(100, 2 * build.GRAIN_SIZE) == 2
+    assert build.thread_count(100, 5) == 1

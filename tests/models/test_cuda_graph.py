@@ -7,7 +7,7 @@ import torch
 from charrnn.config import CELLS, ModelConfig
 from charrnn.errors import ModelError
 from charrnn.models.rnn import cuda_graph as recorded
-from charrnn.models.rnn.cuda_graph import RecordedStepper
+from charrnn.models.rnn.cuda_graph import CudaGraphStepper
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.models.stepper import Logits, PlainStepper, Tokens
 from charrnn.sampling.rng import Uniforms
@@ -18,8 +18,8 @@ V, B = 11, 3
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorded, "UNRECORDED", 2)
-    monkeypatch.setattr(recorded, "AHEAD", 5)
+    monkeypatch.setattr(recorded, "STEPS_BEFORE_CAPTURE", 2)
+    monkeypatch.setattr(recorded, "BLOCK_LENGTH", 5)
 
 
 def network(cell: str = "lstm") -> RecurrentModel:
@@ -27,17 +27,17 @@ def network(cell: str = "lstm") -> RecurrentModel:
     return RecurrentModel(ModelConfig(cell, hidden_size=16), V).eval()
 
 
-def same_states(first: RecordedStepper, second: PlainStepper) -> None:
+def same_states(first: CudaGraphStepper, second: PlainStepper) -> None:
     for part, want in zip(first.state or (), second.state or (), strict=True):
         torch.testing.assert_close(part, want, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_the_texts_and_states_are_those_of_single_steps(cell: str) -> None:
+def test_cuda_graph_stepper_matches_single_steps(cell: str) -> None:
     model = network(cell)
     with torch.no_grad():
         _, state = model(torch.randint(0, V, (B, 4)))
-    ours, plain = RecordedStepper(model, state, B), PlainStepper(model, state)
+    ours, plain = CudaGraphStepper(model, state, B), PlainStepper(model, state)
     draws = [Tempered(0.8, Uniforms([1, 2, 3])) for _ in range(2)]
     tokens = np.arange(B)
     for _ in range(19):
@@ -48,10 +48,10 @@ def test_the_texts_and_states_are_those_of_single_steps(cell: str) -> None:
         tokens = found
 
 
-def test_a_block_is_left_at_any_place() -> None:
+def test_cuda_graph_stepper_leaves_a_block_at_any_place() -> None:
     """For other characters than were drawn, for logits, for other draws and temperatures."""
     model = network()
-    ours, plain = RecordedStepper(model, None, B), PlainStepper(model, None)
+    ours, plain = CudaGraphStepper(model, None, B), PlainStepper(model, None)
     assert ours.state is None
     randoms = Uniforms([1, 2, 3]), Uniforms([1, 2, 3])
     draws = {temperature: [Tempered(temperature, random) for random in randoms] for temperature in (0.5, 1.0)}
@@ -78,9 +78,9 @@ def likeliest(logits: Logits) -> Tokens:
     return found
 
 
-def test_spoiled_weights_are_told() -> None:
+def test_cuda_graph_stepper_with_nan_logits_raises_model_error() -> None:
     model = network()
-    ours, draw, tokens = RecordedStepper(model, None, B), Tempered(1.0, Uniforms([1, 2, 3])), np.arange(B)
+    ours, draw, tokens = CudaGraphStepper(model, None, B), Tempered(1.0, Uniforms([1, 2, 3])), np.arange(B)
     for _ in range(4):
         tokens = ours.draw_next(tokens, draw)
     with torch.no_grad():

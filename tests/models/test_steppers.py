@@ -6,13 +6,14 @@ import torch
 
 from charrnn.config import ModelConfig, NgramConfig
 from charrnn.models.ensemble import EnsembleModel, make_network
-from charrnn.models.kernels import build as compiled
+from charrnn.models.kernels import build
 from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.ngram.model import NgramModel
-from charrnn.models.stepper import PlainStepper, stepper
+from charrnn.models.stepper import PlainStepper
+from charrnn.models.steppers import stepper
 
-needs_compiler = pytest.mark.skipif(compiled.library() is None, reason="no C compiler with OpenMP")
+needs_compiler = pytest.mark.skipif(build.native_library() is None, reason="no C compiler with OpenMP")
 KINDS = ["ensemble", "mixture"]
 V, B = 65, 5
 TOKENS = np.random.default_rng(0).integers(0, V, (12, B))
@@ -33,7 +34,7 @@ def make(kind: str) -> EnsembleModel | MixtureModel:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_steps_are_those_of_the_model(kind: str) -> None:
+def test_combined_stepper_matches_the_model(kind: str) -> None:
     model = make(kind)
     first, plain = stepper(model, None, B), PlainStepper(model, None)
     assert first.state is None
@@ -50,7 +51,7 @@ def test_steps_are_those_of_the_model(kind: str) -> None:
 
 @needs_compiler
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_row_is_the_same_to_the_last_bit_whatever_is_beside_it(kind: str) -> None:
+def test_combined_stepper_row_is_bit_identical_alone_and_in_a_batch(kind: str) -> None:
     model = make(kind)
     together, alone = stepper(model, None, B), [stepper(model) for _ in range(B)]
     for now in TOKENS:

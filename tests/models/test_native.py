@@ -9,18 +9,19 @@ import torch
 from numpy.typing import NDArray
 
 from charrnn.config import CELLS, ModelConfig
-from charrnn.models.kernels import build as compiled
-from charrnn.models.kernels.native_network import MOST_TABLE_ROWS
+from charrnn.models.kernels import build
+from charrnn.models.kernels.native_network import MAX_TABLE_ROWS
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.models.rnn.native import PackedStepper, packed
-from charrnn.models.stepper import PlainStepper, stepper
+from charrnn.models.rnn.native import NativeStepper
+from charrnn.models.stepper import PlainStepper
+from charrnn.models.steppers import stepper
 
-needs_compiler = pytest.mark.skipif(compiled.library() is None, reason="no C compiler with OpenMP")
+needs_compiler = pytest.mark.skipif(build.native_library() is None, reason="no C compiler with OpenMP")
 SHAPES = {
     "small": (ModelConfig(num_layers=1, hidden_size=3), 5),
     "odd": (ModelConfig(num_layers=3, hidden_size=33, embedding_size=20), 11),
     "wide input": (ModelConfig(num_layers=2, hidden_size=16, embedding_size=40, residual=False), 70),
-    "no table": (ModelConfig(num_layers=2, hidden_size=20), MOST_TABLE_ROWS + 1),
+    "no table": (ModelConfig(num_layers=2, hidden_size=20), MAX_TABLE_ROWS + 1),
 }
 
 
@@ -36,14 +37,14 @@ def texts(vocab_size: int, rows: int, length: int) -> NDArray[np.int64]:
 @needs_compiler
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("cell", CELLS)
-def test_steps_are_those_of_the_modules(cell: str, shape: str) -> None:
+def test_native_stepper_matches_the_modules(cell: str, shape: str) -> None:
     model = make(*SHAPES[shape], cell)
     tokens = torch.from_numpy(texts(model.vocab_size, 9, 12))
     with torch.no_grad():
         _, state = model(tokens[:4].t())
         expected, end = model(tokens[4:].t(), state)
     ours = stepper(model, state, 9)
-    assert isinstance(ours, PackedStepper)
+    assert isinstance(ours, NativeStepper)
     for t, now in enumerate(tokens[4:].numpy()):
         torch.testing.assert_close(torch.from_numpy(ours.read(now)), expected[:, t], atol=1e-5, rtol=1e-5)
     assert ours.state is not None
@@ -54,9 +55,11 @@ def test_steps_are_those_of_the_modules(cell: str, shape: str) -> None:
 @needs_compiler
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("cell", CELLS)
-def test_a_long_text_is_read_as_by_the_modules(cell: str, shape: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_native_read_matches_the_modules_with_any_number_of_threads(
+    cell: str, shape: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Layers side by side, with fewer threads than layers and with more."""
-    monkeypatch.setattr(compiled, "GRAIN", 1)
+    monkeypatch.setattr(build, "GRAIN_SIZE", 1)
     model = make(*SHAPES[shape], cell)
     tokens = torch.from_numpy(texts(model.vocab_size, 1, 400)).t()
     expected, end = model(tokens)
@@ -76,8 +79,8 @@ def test_a_long_text_is_read_as_by_the_modules(cell: str, shape: str, monkeypatc
 
 @needs_compiler
 @pytest.mark.parametrize("cell", CELLS)
-def test_a_row_is_the_same_to_the_last_bit_whatever_is_beside_it(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiled, "GRAIN", 1)
+def test_native_row_is_bit_identical_alone_and_in_a_batch(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "GRAIN_SIZE", 1)
     model = make(*SHAPES["odd"], cell)
     tokens = texts(model.vocab_size, 23, 6)
     before = torch.get_num_threads()
@@ -97,7 +100,7 @@ def test_a_row_is_the_same_to_the_last_bit_whatever_is_beside_it(cell: str, monk
 
 @needs_compiler
 @pytest.mark.parametrize("cell", CELLS)
-def test_a_text_read_at_once_is_that_read_in_steps_to_the_last_bit(cell: str) -> None:
+def test_native_read_is_bit_identical_to_steps(cell: str) -> None:
     """So it makes no difference to a text how much of it was a prime, or where it was interrupted."""
     model = make(*SHAPES["odd"], cell)
     tokens = texts(model.vocab_size, 1, 100)
@@ -111,11 +114,11 @@ def test_a_text_read_at_once_is_that_read_in_steps_to_the_last_bit(cell: str) ->
 @pytest.fixture(params=["c", "pytorch"])
 def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "pytorch":
-        monkeypatch.setenv(compiled.SWITCH, "0")
+        monkeypatch.setenv(build.SWITCH, "0")
 
 
 @pytest.mark.usefixtures("_way")
-def test_states_are_copies_that_another_stepper_goes_on_from() -> None:
+def test_stepper_state_is_a_copy_that_another_stepper_continues() -> None:
     model = make(*SHAPES["odd"])
     first = stepper(model, None, 2)
     assert first.state is None
@@ -132,7 +135,7 @@ def test_states_are_copies_that_another_stepper_goes_on_from() -> None:
 
 @pytest.mark.usefixtures("_way")
 @pytest.mark.parametrize("fused", [False, True])
-def test_changed_weights_are_noticed(fused: bool) -> None:
+def test_stepper_after_a_change_of_weights_uses_the_new_ones(fused: bool) -> None:
     """Training draws from a model every now and then. PyTorch counts no changes by fused optimizers."""
     model = make(*SHAPES["small"])
     now = np.array([1])
@@ -152,32 +155,32 @@ def test_changed_weights_are_noticed(fused: bool) -> None:
 
 
 @needs_compiler
-def test_packed_once() -> None:
+def test_native_network_is_built_once_until_weights_change() -> None:
     model = make(*SHAPES["small"])
-    assert packed(model) is packed(model)
+    assert model.native() is model.native()
     with torch.inference_mode():  # nobody counts the changes of such weights
         other = make(*SHAPES["small"])
-        before = packed(other)
-        assert packed(other) is before
+        before = other.native()
+        assert other.native() is before
         other.head.weight.add_(1)
-        assert packed(other) is not before
+        assert other.native() is not before
 
 
 @needs_compiler
-def test_what_is_not_done_in_c(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_native_network_of_what_c_cannot_do_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     model = make(ModelConfig(hidden_size=3, dropout=0.5), 5)
-    assert isinstance(stepper(model), PackedStepper)
-    assert packed(model.train()) is None, "dropout"
-    assert packed(copy.deepcopy(model).eval().double()) is None
+    assert isinstance(stepper(model), NativeStepper)
+    assert model.train().native() is None, "dropout"
+    assert copy.deepcopy(model).eval().double().native() is None
     with torch.autocast("cpu", torch.bfloat16):
-        assert packed(model.eval()) is None
-    monkeypatch.setenv(compiled.SWITCH, "0")
+        assert model.eval().native() is None
+    monkeypatch.setenv(build.SWITCH, "0")
     assert isinstance(stepper(model), PlainStepper)
 
 
 @pytest.mark.usefixtures("_way")
 @pytest.mark.parametrize("token", [-1, 5])
-def test_a_token_that_there_is_not(token: int) -> None:
+def test_native_network_with_unknown_token_raises_index_error(token: int) -> None:
     model = make(*SHAPES["small"])
     with pytest.raises(IndexError):
         stepper(model).read(np.array([token]))
@@ -186,7 +189,7 @@ def test_a_token_that_there_is_not(token: int) -> None:
 
 
 @pytest.mark.parametrize("is_fused", [True, False])
-def test_what_an_optimizer_changes_is_noticed(is_fused: bool) -> None:
+def test_native_network_after_an_optimizer_step_uses_the_new_weights(is_fused: bool) -> None:
     """PyTorch counts the changes of a tensor, but not those of a fused optimizer: validations once had old weights."""
     model = RecurrentModel(ModelConfig(hidden_size=8), 5).eval()
     tokens = torch.tensor([[1, 2, 3]])
@@ -204,7 +207,7 @@ def test_what_an_optimizer_changes_is_noticed(is_fused: bool) -> None:
 
 @needs_compiler
 @pytest.mark.parametrize("state", [(), (torch.zeros(1, 3),), (torch.zeros(2, 6),), (torch.zeros(1, 6),) * 2])
-def test_a_state_of_another_network_is_refused(state: tuple[torch.Tensor, ...]) -> None:
+def test_native_stepper_with_a_state_of_another_shape_raises_value_error(state: tuple[torch.Tensor, ...]) -> None:
     """C would read beyond it."""
     model = make(*SHAPES["small"])
     with torch.inference_mode(), pytest.raises(ValueError, match="state: expected"):
