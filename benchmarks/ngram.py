@@ -64,8 +64,10 @@ def quality(corpus: Corpus) -> Iterator[Row]:
             "entries": model.entries,
             "fit_seconds": fitted - started,
         }
-    for name in ("witten-bell", "kn", "mkn", "tuned"):
-        counted = Counted.of(corpus.train, size, NgramConfig(smoothing=name))
+    for smoothing in SMOOTHINGS.values():
+        if not (smoothing.supports_online and smoothing.is_smoothed):
+            continue
+        counted = Counted.of(corpus.train, size, NgramConfig(smoothing=smoothing.name))
         started = time.perf_counter()
         score = evaluate_online(counted, corpus.validation)
         seconds = time.perf_counter() - started

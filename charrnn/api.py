@@ -26,13 +26,13 @@ import torch
 
 from charrnn.checkpoint import Checkpoint, Model, save
 from charrnn.checkpoint import load as load_checkpoint
-from charrnn.checkpoint.metadata import Facts, TextFacts
+from charrnn.checkpoint.metadata import Facts
 from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, SamplingConfig, TrainingConfig
 from charrnn.errors import TextError, UsageError
-from charrnn.models.ngram.fit import fit_ngram
+from charrnn.pipeline.ngrams import fit_ngrams
 from charrnn.sampling.batch import Writing
 from charrnn.sampling.generate import begin, stream
-from charrnn.scoring.evaluate import Score, evaluate, facts_of
+from charrnn.scoring.evaluate import Score, evaluate
 from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.documents import Documents, streams_of
 from charrnn.text.normalize import prepared
@@ -200,7 +200,7 @@ def fit(
     if isinstance(model, NgramConfig):
         if training is not None:
             raise UsageError("training: n-grams are counted; leave it out")
-        return _counted(source, model, started)
+        return TextModel(fit_ngrams(source, model).checkpoint)
     where = torch.device(device)
     return _trained(source, model or ModelConfig(), training or TrainingConfig(), where, started, told, progress)
 
@@ -218,17 +218,6 @@ def _read(text: str | Path, config: CorpusConfig, vocabulary: Vocabulary | None 
         except TextError as error:
             raise TextError(str(error).replace(str(path), "the text")) from None
         return replace(corpus, name="text", paths=(STANDARD_INPUT,))
-
-
-def _counted(source: Corpus, config: NgramConfig, started: float) -> TextModel:
-    model = fit_ngram(source.train, len(source.vocabulary), config.with_order(source.config.bytes))
-    seconds, validation = time.perf_counter() - started, None
-    if len(source.validation):
-        score = evaluate(model, source.validation, documents=source.documents)
-        validation = facts_of(score, source.split, documents=source.documents is not None)
-    facts = Facts(TextFacts.of(source), seconds, "cpu", validation)
-    size = sum(tensor.nbytes for tensor in model.tensors().values())
-    return TextModel(Checkpoint(model, source.vocabulary, facts, Path("text"), size))
 
 
 def _trained(

@@ -12,7 +12,7 @@ from charrnn.checkpoint.metadata import restore
 from charrnn.config import MixtureConfig, ModelConfig, NgramConfig
 from charrnn.models.ensemble import Network, make_network
 from charrnn.models.mixture import MixtureModel
-from charrnn.models.ngram.longest.model import LongestMatchModel
+from charrnn.models.ngram.fit import model_class
 from charrnn.models.ngram.model import NgramModel
 from charrnn.text.vocabulary import Vocabulary
 
@@ -38,8 +38,7 @@ def make_model(header: dict[str, Any], vocab_size: int, tensors: dict[str, Tenso
     kind = header.get("kind")
     if kind == "ngram":
         ngram_config: NgramConfig = restore("model", header.get("model"), NgramConfig)
-        ngram_class = LongestMatchModel if ngram_config.smoothing == "longest" else NgramModel
-        return ngram_class.from_tensors(ngram_config, vocab_size, tensors)
+        return model_class(ngram_config).from_tensors(ngram_config, vocab_size, tensors)
     if kind == "mixture":
         mixture_config: MixtureConfig = restore("model", header.get("model"), MixtureConfig)
         groups = {prefix: below(prefix, tensors) for prefix in (NETWORK, NGRAM, GATE)}

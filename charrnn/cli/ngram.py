@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from charrnn.cli.shared import shell_completion as completion
+from charrnn.cli.shared.options import JsonOption
 from charrnn.cli.shared.processes import first_alone, group, is_first, number
 from charrnn.config import CorpusConfig, NgramConfig
-from charrnn.errors import CheckpointError, UsageError
+from charrnn.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from charrnn.checkpoint import Checkpoint
-    from charrnn.scoring.evaluate import Score
+    from charrnn.pipeline.ngrams import NgramFit
     from charrnn.text.corpus import Corpus
 
-LARGE = 500_000_000
-"""Bytes of a checkpoint that are worth a word on how to have fewer."""
+LARGE_CHECKPOINT = 500_000_000
+"""The size in bytes from which --prune is suggested."""
 
 
 def ngram(
@@ -40,14 +37,14 @@ def ngram(
     corpus: CorpusConfig,
     model: NgramConfig,
     online: Annotated[
-        bool, typer.Option("--online", help="Score also with counts that go on while the held-out part is read.")
+        bool, typer.Option("--online", help="Also score an adaptive model that keeps counting on the held-out text.")
     ] = False,
     out: Annotated[
         str | None,
-        typer.Option(help="Name of the checkpoint; TEXT-SMOOTHING-ORDER if not said.", show_default=False),
+        typer.Option(help="Name of the checkpoint (default: TEXT-SMOOTHING-ORDER).", show_default=False),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite a checkpoint of something else.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing checkpoint of another model.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Count the character n-grams of a text: the baseline.
 
@@ -56,138 +53,59 @@ def ngram(
     Under torchrun the processes share the counting.
     """
     model = model.with_order(corpus.bytes)
-    _check(model, corpus, online)
+    if online:
+        model.check_online(corpus)
+    if number() > 1 and not model.method.has_order:
+        raise UsageError(f"--smoothing {model.smoothing} sorts the text as a whole; run it without torchrun")
     with group():
-        if is_first():
-            from charrnn.cli.shared.terminal import print_json
+        from charrnn.cli.shared.checkpoints import check_writable, place, refuse_to_overwrite, reserved
+        from charrnn.cli.shared.terminal import print_json, progress
+        from charrnn.cli.shared.texts import check_documents, locate_all, read, show_text
+        from charrnn.pipeline.ngrams import assist_counting, fit_ngrams, is_fit_of
+        from charrnn.text.sources import stem_of
 
-            result = _count(text, corpus, model, online, out, force)
+        if not is_first():
+            with first_alone():
+                paths = locate_all(text)
+            with first_alone():
+                source = read(paths, corpus)
+            assist_counting(source, model)
+            return
+        with first_alone():
+            paths = locate_all(text)
+            path = place(out, f"{stem_of(paths)}-{model.name}")
+            check_writable(path)
+        with reserved(path):
+            with first_alone():
+                source = read(paths, corpus)
+                check_documents(source)
+                refuse_to_overwrite(path, force or not path.exists() or is_fit_of(path, source, model))
+            show_text(source)
+            fit = fit_ngrams(source, model, progress, online, distributed=number() > 1)
+            result = _show_and_save(fit, source, model, path)
             if as_json:
                 print_json(result)
-        else:
-            _assist(text, corpus, model)
 
 
-def _count(
-    text: list[str], corpus: CorpusConfig, model: NgramConfig, online: bool, out: str | None, force: bool
-) -> dict[str, Any]:
-    from charrnn.cli.shared.checkpoints import check_writable, place, reserved
-    from charrnn.cli.shared.texts import locate_all
-    from charrnn.text.sources import stem_of
-
-    with first_alone():
-        paths = locate_all(text)
-        path = place(out, f"{stem_of(paths)}-{model.name}")
-        check_writable(path)
-    with reserved(path):
-        return _count_into(path, paths, corpus, model, online, force)
-
-
-def _count_into(
-    path: Path, paths: Sequence[Path], corpus: CorpusConfig, model: NgramConfig, online: bool, force: bool
-) -> dict[str, Any]:
+def _show_and_save(fit: NgramFit, source: Corpus, config: NgramConfig, path: Path) -> dict[str, Any]:
+    """Print the model and its scores, then save it, which takes a while for gigabytes; the result as JSON has it."""
     from charrnn.checkpoint import save
-    from charrnn.cli.shared.checkpoints import refuse_to_overwrite
     from charrnn.cli.shared.terminal import field
-    from charrnn.cli.shared.texts import check_documents, read, show_text
     from charrnn.scoring.compare.rows import json_of
     from charrnn.scoring.evaluate import facts_of
 
-    with first_alone():
-        source = read(paths, corpus)
-        check_documents(source)
-        refuse_to_overwrite(path, force or _is_same(path, source, model))
-    show_text(source)
-    fitted = fit(source, model, path, online)
-    one = fitted.checkpoint
-    field("model", f"{one.description}, {json_of(one)['entries']:,} n-grams")
-    field("fit", f"{one.facts.fit_seconds:.2f} s")
-    field("validation", str(fitted.score or "none was held out"))
-    if fitted.online:
-        field("online", f"{fitted.online}, counting on while it reads: no figure to compare with static ones")
-    save(path, one.model, one.vocabulary, one.facts)  # which takes its time for gigabytes, so all else is said before
-    result = json_of(dataclasses.replace(one, size=path.stat().st_size))
-    if fitted.online:
-        result["online"] = dataclasses.asdict(facts_of(fitted.online, source.split, online=True))
-    is_large = result["bytes"] > LARGE and not model.prune
-    advice = "; --prune 1 leaves out what occurs once, and is a fraction of that" if is_large else ""
-    field("checkpoint", f"{path}, {result['bytes'] / 1e6:,.1f} MB{advice}")
+    model, facts = fit.checkpoint.model, dataclasses.replace(fit.checkpoint.facts, command=tuple(sys.argv))
+    field("model", f"{fit.checkpoint.description}, {json_of(fit.checkpoint)['entries']:,} n-grams")
+    field("fit", f"{facts.fit_seconds:.2f} s")
+    field("validation", str(fit.score or "none was held out"))
+    if fit.online:
+        field("online", f"{fit.online}, adaptive: not comparable with static scores")
+    save(path, model, source.vocabulary, facts)
+    size = path.stat().st_size
+    is_large = size > LARGE_CHECKPOINT and not config.prune
+    advice = "; --prune 1 leaves out n-grams that occur once, for a fraction of the size" if is_large else ""
+    field("checkpoint", f"{path}, {size / 1e6:,.1f} MB{advice}")
+    result = json_of(dataclasses.replace(fit.checkpoint, path=path, size=size))
+    if fit.online:
+        result["online"] = dataclasses.asdict(facts_of(fit.online, source.split, online=True))
     return result
-
-
-def _assist(text: list[str], corpus: CorpusConfig, config: NgramConfig) -> None:
-    """Count a part of the text for the first process."""
-    from charrnn.cli.shared.texts import locate_all, read
-    from charrnn.models.ngram.counting.distributed import count_together
-    from charrnn.models.ngram.fit import COUNT_OCCURRENCES
-
-    with first_alone():
-        paths = locate_all(text)
-    with first_alone():
-        source = read(paths, corpus)
-    assert config.order
-    count_together(source.train, len(source.vocabulary), config.order, config.smoothing in COUNT_OCCURRENCES)
-
-
-class Fitted(NamedTuple):
-    """A model, and its scores of the held-out part where there is one: static, and online if that was asked for."""
-
-    checkpoint: Checkpoint
-    score: Score | None
-    online: Score | None
-
-
-def fit(source: Corpus, config: NgramConfig, path: Path, online: bool = False) -> Fitted:
-    """Count the training part and score the validation part, with bars."""
-    from charrnn.checkpoint import Checkpoint
-    from charrnn.checkpoint.metadata import Facts, TextFacts
-    from charrnn.cli.shared.terminal import progress
-    from charrnn.models.ngram.counting.count import count_ngrams
-    from charrnn.models.ngram.counting.distributed import count_together
-    from charrnn.models.ngram.fit import Counted, fit_ngram
-    from charrnn.scoring.evaluate import evaluate, evaluate_online, facts_of
-
-    started = time.perf_counter()
-    vocab_size, counted = len(source.vocabulary), None
-    with progress("counting", "step") as update:
-        if config.smoothing == "longest":
-            model = fit_ngram(source.train, vocab_size, config, update)
-        else:
-            count = count_ngrams if number() == 1 else count_together
-            counted = Counted.of(source.train, vocab_size, config, update, count)
-            model = counted.model()
-    seconds = time.perf_counter() - started
-    score = score_online = None
-    if len(source.validation):
-        with progress("scoring", "char") as update:
-            score = evaluate(model, source.validation, progress=update, documents=source.documents)
-        if online and counted:
-            score_online = evaluate_online(counted, source.validation)
-    validation = facts_of(score, source.split, documents=source.documents is not None) if score else None
-    facts = Facts(TextFacts.of(source), seconds, "cpu", validation, command=tuple(sys.argv))
-    size = sum(tensor.nbytes for tensor in model.tensors().values())
-    return Fitted(Checkpoint(model, source.vocabulary, facts, path, size), score, score_online)
-
-
-def _check(config: NgramConfig, corpus: CorpusConfig, online: bool) -> None:
-    if online and corpus.document_separator:
-        raise UsageError("--online: goes on through all of a text, and documents begin anew; leave one of them out")
-    if online and config.smoothing in ("stupid", "longest"):
-        raise UsageError(f"--online: --smoothing {config.smoothing} cannot count on; say another one")
-    if number() > 1 and config.smoothing == "longest":
-        raise UsageError("--smoothing longest sorts the text as a whole; run it without torchrun")
-
-
-def _is_same(path: Path, source: Corpus, config: NgramConfig) -> bool:
-    """Whether the checkpoint holds what is about to be counted: then nothing is lost by writing it again."""
-    from charrnn.checkpoint import load
-    from charrnn.checkpoint.metadata import TextFacts
-
-    if not path.exists():
-        return True
-    try:
-        old = load(path)
-    except CheckpointError:
-        return False
-    text, now = old.facts.text, TextFacts.of(source)
-    return old.model.config == config and (text.sha256, text.corpus) == (now.sha256, now.corpus)

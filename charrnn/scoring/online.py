@@ -20,9 +20,6 @@ from charrnn.scoring.dynamic_evaluation import DynamicEvaluation
 from charrnn.scoring.evaluate import Score, facts_of
 from charrnn.scoring.surprisal import Progress
 
-CANNOT = ("stupid", "longest")
-"""Smoothings whose counts cannot go on."""
-
 
 @dataclass(frozen=True)
 class OnlineRow:
@@ -56,7 +53,7 @@ class OnlineRow:
 
 def can_learn(model: Model) -> bool:
     """Whether a model can learn while it reads: all networks, and most counts."""
-    return isinstance(model, nn.Module) or (isinstance(model, NgramModel) and model.config.smoothing not in CANNOT)
+    return isinstance(model, nn.Module) or (isinstance(model, NgramModel) and model.config.method.supports_online)
 
 
 def learning(

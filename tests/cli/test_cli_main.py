@@ -51,7 +51,7 @@ def test_no_command_prints_help_and_exits_2(charrnn: Charrnn) -> None:
         (["ngram", "text.txt", "--smoothing", "iron"], "--smoothing iron"),
         (["ngram", "text.txt", "--smoothing", "longest", "--order", "3"], "--smoothing longest has no order"),
         (["ngram", "text.txt", "--smoothing", "ml", "--prune", "1"], "--smoothing ml has nothing to fall back on"),
-        (["ngram", "text.txt", "--smoothing", "stupid", "--online"], "--smoothing stupid cannot count on"),
+        (["ngram", "text.txt", "--smoothing", "stupid", "--online"], "--smoothing stupid does not support it"),
         (["ngram", "text.txt", "--encoding", "hex"], "--encoding hex: there is no such encoding"),
         (["ngram", "text.txt", "--encoding", "undefined"], "--encoding undefined: there is no such encoding"),
         (["ngram", "text.txt", "--out", "there/"], "--out there/: is a folder; name a file, such as there/text-"),

@@ -16,7 +16,7 @@ from charrnn.models.ngram.model import NgramModel
 
 
 @pytest.mark.parametrize("smoothing", [name for name in SMOOTHINGS if name != "longest"])
-def test_it_counts_scores_and_saves(charrnn: Charrnn, folder: Path, smoothing: str) -> None:
+def test_ngram_counts_scores_and_saves(charrnn: Charrnn, folder: Path, smoothing: str) -> None:
     result = charrnn("ngram", "text.txt", "--order", 4, "--smoothing", smoothing, "--json")
     facts = json.loads(result.text)
     path = folder / "checkpoints" / f"text-{smoothing}-4.safetensors"
@@ -33,13 +33,13 @@ def test_it_counts_scores_and_saves(charrnn: Charrnn, folder: Path, smoothing: s
     assert f"{facts['bits_per_char']:.4f} bits per character" in result.err
 
 
-def test_the_default(charrnn: Charrnn, folder: Path) -> None:
+def test_ngram_by_default_is_tuned_of_order_9_or_8(charrnn: Charrnn, folder: Path) -> None:
     assert json.loads(charrnn("ngram", "text.txt", "--json").text)["model"] == "tuned order 9"
     assert (folder / "checkpoints" / "text-tuned-9.safetensors").is_file()
     assert json.loads(charrnn("ngram", "text.txt", "--bytes", "--json").text)["model"] == "tuned order 8"
 
 
-def test_the_longest_match(charrnn: Charrnn, folder: Path) -> None:
+def test_ngram_longest_samples_the_text_it_repeats(charrnn: Charrnn, folder: Path) -> None:
     """The held-out part goes on with the two lines that the text repeats, so its matches are as long as it is."""
     facts = json.loads(charrnn("ngram", "text.txt", "--smoothing", "longest", "--json").text)
     assert (facts["model"], facts["entries"]) == ("longest match", 1530)
@@ -48,7 +48,7 @@ def test_the_longest_match(charrnn: Charrnn, folder: Path) -> None:
     assert written == "To be, or not to be: that is "
 
 
-def test_online_stands_apart(charrnn: Charrnn) -> None:
+def test_ngram_online_is_reported_apart(charrnn: Charrnn) -> None:
     result = charrnn("ngram", "text.txt", "--order", 3, "--online", "--json")
     facts = json.loads(result.text)
     assert facts["rule"] == "static, full"
@@ -58,7 +58,7 @@ def test_online_stands_apart(charrnn: Charrnn) -> None:
     assert f"online      {facts['online']['bits_per_char']:.4f} bits per character" in result.err
 
 
-def test_prune(charrnn: Charrnn) -> None:
+def test_ngram_prune_is_named_and_smaller(charrnn: Charrnn) -> None:
     whole = json.loads(charrnn("ngram", "text.txt", "--json").text)
     less = json.loads(charrnn("ngram", "text.txt", "--prune", 1, "--json").text)
     assert less["model"] == "tuned order 9, pruned to 2"
@@ -67,7 +67,7 @@ def test_prune(charrnn: Charrnn) -> None:
 
 
 @pytest.mark.parametrize("processes", [2, 3])
-def test_processes_share_the_counting(charrnn: Charrnn, folder: Path, processes: int) -> None:
+def test_ngram_in_several_processes_equals_one(charrnn: Charrnn, folder: Path, processes: int) -> None:
     """All entries of the model are those of one process; the first alone speaks."""
     (folder / "odd.txt").write_text("".join(map(chr, np.random.default_rng(0).zipf(1.5, 700) % 200 + 48)), "utf-8")
     assert charrnn("ngram", "odd.txt", "--out", "one").status == 0
@@ -88,7 +88,7 @@ def test_processes_share_the_counting(charrnn: Charrnn, folder: Path, processes:
 @pytest.mark.parametrize(
     ("name", "message"), [("none.txt", "there is no such file"), ("bad.txt", "byte 3 (0xFF) is not utf-8")]
 )
-def test_a_mistake_is_told_once_however_many_processes_there_are(folder: Path, name: str, message: str) -> None:
+def test_ngram_error_in_several_processes_is_printed_once(folder: Path, name: str, message: str) -> None:
     (folder / "bad.txt").write_bytes(b"abc\xff" * 300)
     processes = start_together(folder, 2, "ngram", name)
     for process in processes:
@@ -98,7 +98,7 @@ def test_a_mistake_is_told_once_however_many_processes_there_are(folder: Path, n
     assert (folder / "err.txt").read_text().count("\n") == 1
 
 
-def test_an_infinite_score(charrnn: Charrnn, folder: Path) -> None:
+def test_ngram_infinite_score_is_null_in_json(charrnn: Charrnn, folder: Path) -> None:
     """It is null in JSON, which knows no infinity, and words for people."""
     (folder / "odd.txt").write_text("ab" * 450 + "aabb" * 25, encoding="utf-8")
     result = charrnn("ngram", "odd.txt", "--smoothing", "ml", "--order", 3, "--json")
@@ -114,7 +114,7 @@ def test_an_infinite_score(charrnn: Charrnn, folder: Path) -> None:
     assert "% of characters have probability 0" in result.err
 
 
-def test_without_a_validation_part(charrnn: Charrnn) -> None:
+def test_ngram_without_validation_part_has_no_score(charrnn: Charrnn) -> None:
     """`--val-fraction 0` once was a TypeError, after the counting and the saving."""
     result = charrnn("ngram", "text.txt", "--val-fraction", 0, "--json")
     assert result.status == 0
@@ -122,7 +122,7 @@ def test_without_a_validation_part(charrnn: Charrnn) -> None:
     assert "none was held out" in result.err
 
 
-def test_the_same_again_is_no_loss_but_another_is(charrnn: Charrnn) -> None:
+def test_ngram_overwrites_only_the_same_model(charrnn: Charrnn) -> None:
     assert charrnn("ngram", "text.txt", "--order", 3, "--out", "it").status == 0
     assert charrnn("ngram", "text.txt", "--order", 3, "--out", "it").status == 0
     for other in (("--order", 4), ("--order", 3, "--val-fraction", 0.2)):
@@ -131,18 +131,18 @@ def test_the_same_again_is_no_loss_but_another_is(charrnn: Charrnn) -> None:
     assert charrnn("ngram", "text.txt", "--order", 4, "--out", "it", "--force").status == 0
 
 
-def test_order_1(charrnn: Charrnn) -> None:
+def test_ngram_of_order_1_can_be_sampled(charrnn: Charrnn) -> None:
     assert charrnn("ngram", "text.txt", "--order", 1).status == 0
     assert len(charrnn("sample", "--length", 50).text) == 50
 
 
-def test_bytes_have_a_vocabulary_of_256(charrnn: Charrnn, folder: Path) -> None:
+def test_ngram_bytes_has_a_vocabulary_of_256(charrnn: Charrnn, folder: Path) -> None:
     (folder / "raw.bin").write_bytes(bytes(range(256)) * 8)
     assert charrnn("ngram", "raw.bin").failed_with(1, "byte 128 (0x80) is not utf-8", "--bytes")
     assert "2,048 characters, 256 different" in charrnn("ngram", "raw.bin", "--bytes", "--order", 2).err
 
 
-def test_places_that_cannot_be_written_are_found_before_the_work(charrnn: Charrnn, folder: Path) -> None:
+def test_ngram_unwritable_out_fails_before_counting(charrnn: Charrnn, folder: Path) -> None:
     (folder / "file").write_text("x", encoding="utf-8")
     assert charrnn("ngram", "text.txt", "--out", "file/x").failed_with(1, "file: cannot be written to", "--out")
     assert charrnn("ngram", "text.txt", "--out", "/proc/x").failed_with(1, "/proc: cannot be written to", "--out")
@@ -159,6 +159,6 @@ def test_places_that_cannot_be_written_are_found_before_the_work(charrnn: Charrn
         ("sp ace", "checkpoints/sp ace.safetensors"),
     ],
 )
-def test_where_out_is(charrnn: Charrnn, folder: Path, out: str, place: str) -> None:
+def test_ngram_out_names_the_file(charrnn: Charrnn, folder: Path, out: str, place: str) -> None:
     assert charrnn("ngram", "text.txt", "--order", 2, "--out", out).status == 0
     assert (folder / place).is_file()

@@ -231,7 +231,7 @@ def test_damaged_ngram_table_gives_an_error_when_used(
     bad: Path, monkeypatch: pytest.MonkeyPatch, name: str, make: Callable[[Tensor], Tensor]
 ) -> None:
     """What is met is one line. Not all is: numbers that could be probabilities are taken for such."""
-    monkeypatch.setattr(ngram, "MOST_CHECKED", 0)
+    monkeypatch.setattr(ngram, "MAX_CHECKED_ENTRIES", 0)
     wide = {"starts": torch.int64, "tokens": torch.int16, "weights": torch.float32}[name[2:]]
     bad.write_bytes(changed(whole_files()["mkn"], put(name, lambda old: make(old.to(wide)))))
     checkpoint = load(bad)

@@ -180,7 +180,7 @@ def fuzz(bench: Bench, examples: int) -> None:
             file = of_bytes(file, chance)
         with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
             if is_large:  # as a file of gigabytes: the tables of n-grams are not looked through when it is loaded
-                patch.setattr(ngram, "MOST_CHECKED", 0)
+                patch.setattr(ngram, "MAX_CHECKED_ENTRIES", 0)
                 warnings.simplefilter("ignore", RuntimeWarning)  # of numbers that are none, as a probability is asked
             judge(file, bench, chance)
 

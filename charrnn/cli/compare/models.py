@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 
 from charrnn.checkpoint import Checkpoint, load, taken_apart
-from charrnn.cli.ngram import fit
-from charrnn.cli.shared.terminal import say
+from charrnn.cli.shared.terminal import progress, say
 from charrnn.cli.shared.texts import read_fitted_on
 from charrnn.errors import CheckpointError, TextError
+from charrnn.pipeline.ngrams import fit_ngrams
 from charrnn.scoring.compare.baselines import MOST_COUNTED, SMOOTHINGS, missing
 from charrnn.text.corpus import Corpus
 
@@ -80,4 +80,4 @@ def fitted_ngrams(models: Sequence[Checkpoint], corpus: Corpus, are_all: bool) -
     configs = missing(models, corpus.config.bytes, smoothings)
     if configs:
         say(f"fitting {', '.join(map(str, configs))} for the table (`charrnn ngram` keeps one)")
-    return [fit(corpus, config, Path(f"{corpus.name}-{config.name}")).checkpoint for config in configs]
+    return [fit_ngrams(corpus, config, progress).checkpoint for config in configs]

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from charrnn.cli.shared.novelty import show_curve, show_novelty
 from charrnn.cli.shared.tables import plain_table, show_table, show_title
 from charrnn.cli.shared.terminal import console, one_line, visible
+from charrnn.config import SMOOTHINGS
 from charrnn.format import figure, percent
-from charrnn.scoring.compare.baselines import EXPLAINED
 from charrnn.scoring.compare.rows import HeldOut, Row
 from charrnn.text.corpus import Corpus
 
@@ -49,10 +49,10 @@ def show(rows: Sequence[Row], part: HeldOut, corpus: Corpus) -> None:
         screen.print(
             "p = 0: the share of characters that a model takes for impossible, each of them infinitely surprising."
         )
-    descriptions = " ".join(row.checkpoint.description for row in rows)
-    known = "; ".join(line for name, line in EXPLAINED.items() if f"{name} order" in descriptions)
-    if known:
-        screen.print(f"{known}.")
+    words = {word for row in rows for word in row.checkpoint.description.split()}
+    legend = "; ".join(f"{one.name}: {one.help}" for one in SMOOTHINGS.values() if one.name in words)
+    if legend:
+        screen.print(f"{legend}.")
     if any(row.is_baseline for row in rows):
         blended = any(row.is_baseline and row.checkpoint.kind == "mixture" for row in rows)
         mean = "; weights of a mean were not fitted, `train --with-ngram` fits better ones" if blended else ""

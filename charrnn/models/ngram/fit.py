@@ -1,39 +1,34 @@
-"""From a text to a model: the counts, the smoothing's rule, and what is made of them."""
+"""From a text to a model: its n-grams are counted, and the counts smoothed as a record of `config.SMOOTHINGS` says."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.config import BYTES_VOCAB_SIZE, NgramConfig
-from charrnn.errors import UsageError
-from charrnn.models.ngram.counting.count import Counts, Progress, count_ngrams
-from charrnn.models.ngram.counting.prune import prune
+from charrnn.config import BYTES_VOCAB_SIZE, Function, NgramConfig
+from charrnn.models.ngram.counting.count import CountLevel, count_ngrams
 from charrnn.models.ngram.longest.model import LongestMatchModel
 from charrnn.models.ngram.model import NgramModel
-from charrnn.models.ngram.smoothing.methods import (
-    Rule,
-    kneser_ney,
-    maximum_likelihood,
-    one_discount,
-    smooth,
-    stupid_backoff,
-    three_discounts,
-    witten_bell,
-)
-from charrnn.models.ngram.smoothing.observations import predict
-from charrnn.models.ngram.smoothing.online import online_events
-from charrnn.models.ngram.smoothing.tuned import EVALUATIONS, tuned
+from charrnn.models.ngram.smoothing.backoff import Discounts, interpolate, smooth
+from charrnn.models.ngram.smoothing.online import online_observations
+from charrnn.models.ngram.smoothing.prune import prune
+from charrnn.progress import Progress
 
-COUNT_OCCURRENCES = ("ml", "stupid", "witten-bell")
-"""Smoothings whose lower orders count how often n-grams occur; those of the others count what stands before them."""
+Counter = Callable[[NDArray[Any], int, int, bool, Progress | None], Sequence[CountLevel]]
+"""Counts the n-grams of a text, as `count_ngrams` does."""
 
 
-Counter = Callable[[NDArray[Any], int, int, bool, Progress | None], Sequence[Counts]]
+def resolve(function: Function) -> Any:
+    """The function or class that a record names."""
+    if not isinstance(function, str):
+        return function
+    module, _, name = function.partition(":")
+    return getattr(import_module(f"charrnn.models.ngram.{module}"), name)
 
 
 @dataclass(frozen=True)
@@ -44,13 +39,13 @@ class Counted:
         config: order and smoothing.
         vocab_size: V.
         orders: the counts of order 1, 2, …
-        rule: of the smoothing; None for stupid back-off, which has none.
+        discounts: of the smoothing; None where it has `levels` instead.
     """
 
     config: NgramConfig
     vocab_size: int
-    orders: Sequence[Counts]
-    rule: Rule | None
+    orders: Sequence[CountLevel]
+    discounts: Discounts | None
 
     @classmethod
     def of(
@@ -61,40 +56,43 @@ class Counted:
         progress: Progress | None = None,
         count: Counter = count_ngrams,
     ) -> Counted:
-        """Count a text, and fit what is fitted on it.
+        """Count a text, and fit the discounts.
 
         Args:
             ids: (N,) the training part, N ≥ 1.
             vocab_size: V.
-            config: order and smoothing, other than `longest`.
-            progress: told the steps done, and of how many.
-            count: how to count: as `count_ngrams` does.
+            config: order and smoothing, which has an order.
+            progress: called with the steps done, and their number.
+            count: counts the n-grams.
         """
         config = config.with_order(vocab_size == BYTES_VOCAB_SIZE)
         assert config.order
-        fitting = EVALUATIONS if config.smoothing == "tuned" else 0
-        steps = 0
+        method, counted = config.method, 0
 
         def counting(done: int, total: int) -> None:
-            nonlocal steps
-            steps = total
+            nonlocal counted
+            counted = done
             if progress:
-                progress(done, total + fitting)
+                progress(done, total + method.fit_steps)
 
-        orders = count(ids, vocab_size, config.order, config.smoothing in COUNT_OCCURRENCES, counting)
-        if config.smoothing == "tuned":
-            tuning = progress and (lambda done, total: progress(steps + done, steps + total))
-            rule: Rule | None = tuned(ids, vocab_size, orders, tuning)
-        else:
-            rule = _rule(config.smoothing, orders)
-        return cls(config, vocab_size, orders, rule)
+        def fitting(done: int, total: int) -> None:
+            if progress:
+                progress(counted + done, counted + total)
+
+        orders = count(ids, vocab_size, config.order, method.counts_occurrences, counting)
+        fit_discounts = resolve(method.discounts)
+        discounts = fit_discounts(orders, ids, vocab_size, fitting) if fit_discounts else None
+        return cls(config, vocab_size, orders, discounts)
 
     def model(self) -> NgramModel:
         """The model of these counts."""
-        orders = smooth(self.orders, self.rule) if self.rule else stupid_backoff(self.orders, self.vocab_size)
+        if self.discounts:
+            levels = smooth(self.orders, self.discounts)
+        else:
+            levels = resolve(self.config.method.levels)(self.orders, self.vocab_size)
         if self.config.prune:
-            orders = prune(orders, self.orders, self.config.prune)
-        return NgramModel(self.config, self.vocab_size, orders)
+            levels = prune(levels, self.orders, self.config.prune)
+        return NgramModel(self.config, self.vocab_size, levels)
 
     def online_log_probs(self, ids: NDArray[Any]) -> NDArray[np.float64]:
         """The log-probabilities of all characters of a text but the first, by counts that go on over it.
@@ -106,16 +104,20 @@ class Counted:
             (N − 1,) in nats.
 
         Raises:
-            UsageError: the smoothing is stupid back-off, which is normalised for counts that stand still.
+            UsageError: the smoothing does not support it.
         """
-        if not self.rule:
-            raise UsageError("--online: stupid back-off cannot count on; say another --smoothing")
-        occurrences = self.config.smoothing in COUNT_OCCURRENCES
-        events = online_events(self.orders, ids, self.vocab_size, occurrences)
-        probabilities = predict(events, self.rule, len(ids), self.vocab_size).numpy()[1:]
+        self.config.check_online()
+        assert self.discounts
+        seen = online_observations(self.orders, ids, self.vocab_size, self.config.method.counts_occurrences)
+        probabilities = interpolate(seen, self.discounts, len(ids), self.vocab_size).numpy()[1:]
         with np.errstate(divide="ignore"):
             log_probs: NDArray[np.float64] = np.log(probabilities)
         return log_probs
+
+
+def model_class(config: NgramConfig) -> type[NgramModel | LongestMatchModel]:
+    """The class of models of a smoothing."""
+    return resolve(config.method.model) or NgramModel
 
 
 def fit_ngram(
@@ -127,15 +129,9 @@ def fit_ngram(
         ids: (N,) the training part, N ≥ 1.
         vocab_size: V.
         config: order and smoothing.
-        progress: told the steps done, and of how many.
+        progress: called with the steps done, and their number.
     """
-    if config.smoothing == "longest":
-        return LongestMatchModel.fit(ids, vocab_size, config, progress)
+    if not config.method.has_order:
+        model: LongestMatchModel = resolve(config.method.model).fit(ids, vocab_size, config, progress)
+        return model
     return Counted.of(ids, vocab_size, config, progress).model()
-
-
-def _rule(smoothing: str, orders: Sequence[Counts]) -> Rule | None:
-    """Of a smoothing that needs nothing but the counts; stupid back-off has none."""
-    if smoothing in ("kn", "mkn"):
-        return kneser_ney(orders, one_discount if smoothing == "kn" else three_discounts)
-    return {"ml": maximum_likelihood, "witten-bell": witten_bell, "stupid": None}[smoothing]

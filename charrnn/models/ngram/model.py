@@ -12,21 +12,21 @@ from torch import Tensor
 
 from charrnn.config import NgramConfig
 from charrnn.models.language_model import State
-from charrnn.models.ngram.smoothing.methods import Weighted
-from charrnn.models.ngram.stepper import NgramStepper, damage_is_told
-from charrnn.models.ngram.trie import ABSENT, Ints, walk
+from charrnn.models.ngram.smoothing.backoff import BackoffLevel
+from charrnn.models.ngram.stepper import NgramStepper, damage_reported
+from charrnn.models.ngram.trie import NOT_FOUND, Ints, walk
 
-MOST_PROBABILITIES = 1 << 22
-"""How many are spread out at a time."""
-MOST_CHECKED = 1 << 22
-"""Entries of a file that are all looked at when it is loaded, in milliseconds; in a larger one look-ups take care."""
+MAX_PROBABILITIES = 1 << 22
+"""Probabilities that are computed together."""
+MAX_CHECKED_ENTRIES = 1 << 22
+"""A file of at most this many entries is checked in full when it is loaded; in a larger one look-ups check."""
 
 
 class NgramModel:
     """A language model of counted n-grams.
 
     Its state is one (B, order) int64 tensor: the contexts of 0, 1, … order − 1 characters that the text ends with, as
-    their entries in the trie, and ABSENT for those that were never seen. Before a text all of it is padding: zeros.
+    their entries in the trie, and NOT_FOUND for those that were never seen. Before a text all of it is padding: zeros.
 
     Args:
         config: order and smoothing.
@@ -34,7 +34,7 @@ class NgramModel:
         orders: the entries of order 1, 2, …
     """
 
-    def __init__(self, config: NgramConfig, vocab_size: int, orders: Sequence[Weighted]) -> None:
+    def __init__(self, config: NgramConfig, vocab_size: int, orders: Sequence[BackoffLevel]) -> None:
         self.config, self.vocab_size, self.orders = config, vocab_size, orders
 
     @property
@@ -61,33 +61,33 @@ class NgramModel:
         if not config.order:
             raise ValueError("model.order: expected a number, found none")
         for k in range(1, config.order + 1):
-            order = Weighted(*(_array(tensors, f"{k}.{name}") for name in NAMES))
+            order = BackoffLevel(*(_array(tensors, f"{k}.{name}") for name in NAMES))
             _check_sizes(order, k, contexts)
             orders.append(order)
             contexts = len(order.tokens)
         if len(tensors) != config.order * len(NAMES):
             raise ValueError(f"expected the tensors of {config.order} orders, found {len(tensors)} tensors")
         model = cls(config, vocab_size, orders)
-        if model.entries <= MOST_CHECKED:
+        if model.entries <= MAX_CHECKED_ENTRIES:
             for k, order in enumerate(orders, 1):
-                _check_values(order, k, vocab_size, least=-1 if config.smoothing == "stupid" else 0)
+                _check_values(order, k, vocab_size, low=-1 if config.method.has_negative_weights else 0)
         return model
 
     def __call__(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """See LanguageModel.__call__; the logits are log-probabilities."""
-        with damage_is_told():
+        with damage_reported():
             contexts, state = self._read(tokens, state)
-            flat = [found.ravel() for found in contexts]
-            piece = max(1, MOST_PROBABILITIES // self.vocab_size)
+            flat = [nodes.ravel() for nodes in contexts]
+            step = max(1, MAX_PROBABILITIES // self.vocab_size)
             log_probs = [
-                self._log_probs([found[i : i + piece] for found in flat]) for i in range(0, tokens.numel(), piece)
+                self._log_probs([nodes[i : i + step] for nodes in flat]) for i in range(0, tokens.numel(), step)
             ]
         shape = (*tokens.shape, self.vocab_size)
         return torch.from_numpy(np.concatenate(log_probs)).reshape(shape), state
 
     def next_log_probs(self, tokens: Tensor, targets: Tensor, state: State | None) -> tuple[Tensor, State]:
         """See the function of this name; looks up the targets alone."""
-        with damage_is_told():
+        with damage_reported():
             contexts, state = self._read(tokens, state)
             wanted = targets.cpu().numpy() + 1
             # In a text each target is the token that is read next, so the walk has found its entries already.
@@ -99,17 +99,16 @@ class NgramModel:
                     entries = np.concatenate((contexts[k][:, 1:], last), axis=1)
                 else:
                     entries = order.find(nodes, wanted)
-                p *= np.where(nodes == ABSENT, 1.0, order.backoffs[nodes])
-                p += np.where(entries == ABSENT, 0.0, order.weights[entries])
-        # The weights of stupid back-off are differences, which rounding may leave a hair below 0.
+                p *= np.where(nodes == NOT_FOUND, 1.0, order.backoffs[nodes])
+                p += np.where(entries == NOT_FOUND, 0.0, order.weights[entries])
+        # Negative weights (stupid back-off) may sum to a hair below 0.
         with np.errstate(divide="ignore"):
             return torch.from_numpy(np.log(np.maximum(p, 0)).astype(np.float32)), state
 
     def stepper(self, state: State | None, batch_size: int) -> NgramStepper:
         """See the function of this name."""
         nodes = np.zeros((batch_size, len(self.orders)), np.int64) if state is None else state[0].numpy()
-        is_mixture = self.config.smoothing != "stupid"  # whose weights may be negative
-        return NgramStepper(self.orders, self.vocab_size, nodes, is_mixture)
+        return NgramStepper(self.orders, self.vocab_size, nodes, not self.config.method.has_negative_weights)
 
     def _read(self, tokens: Tensor, state: State | None) -> tuple[list[Ints], State]:
         """The contexts at each place, (B, T) each, and the state after the last."""
@@ -120,22 +119,22 @@ class NgramModel:
         """(N, V) from the entries of the contexts, (N,) each."""
         p = np.full((len(contexts[0]), self.vocab_size + 1), 1 / self.vocab_size)
         for order, entries in zip(self.orders, contexts, strict=True):
-            known = np.flatnonzero(entries != ABSENT)
+            known = np.flatnonzero(entries != NOT_FOUND)
             nodes = entries[known]
             p[known] *= order.backoffs[nodes, None]
-            of, children = order.children(nodes, self.vocab_size + 1)
-            p[known[of], order.tokens[children]] += order.weights[children]
+            owners, children = order.children(nodes, self.vocab_size + 1)
+            p[known[owners], order.tokens[children]] += order.weights[children]
         with np.errstate(divide="ignore"):
             log_probs: NDArray[np.float32] = np.log(np.maximum(p[:, 1:], 0)).astype(np.float32)
         return log_probs
 
 
 NAMES = ("tokens", "starts", "weights", "backoffs")
-"""The arrays of an order, as they are called in a file."""
+"""The names of an order's arrays in a file."""
 INTEGERS = (torch.uint8, torch.int16, torch.int32, torch.int64)
-"""The types that `smallest_integer` knows."""
-ROUNDING = 1e-4
-"""What a probability, which was computed in float32, may be beside 0 to 1."""
+"""The types that `smallest_integer` gives."""
+TOLERANCE = 1e-4
+"""How far a probability in float32 may be outside 0 to 1."""
 
 
 def _array(tensors: dict[str, Tensor], name: str) -> NDArray[Any]:
@@ -150,7 +149,7 @@ def _array(tensors: dict[str, Tensor], name: str) -> NDArray[Any]:
     return np.require(tensor.numpy(), requirements="A")
 
 
-def _check_sizes(order: Weighted, k: int, contexts: int) -> None:
+def _check_sizes(order: BackoffLevel, k: int, contexts: int) -> None:
     """Raise ValueError unless the arrays of order k fit each other and the contexts below."""
     entries = len(order.tokens)
     for name, found, expected in (
@@ -163,21 +162,20 @@ def _check_sizes(order: Weighted, k: int, contexts: int) -> None:
             raise ValueError(f"{k}.{name}: expected {expected} numbers, found {found}")
 
 
-def _check_values(order: Weighted, k: int, vocab_size: int, least: int) -> None:
-    """Raise ValueError unless the arrays of order k hold what they should: no look-up then leaves them."""
+def _check_values(order: BackoffLevel, k: int, vocab_size: int, low: int) -> None:
+    """Raise ValueError unless the numbers of order k are in range (weights from `low`): look-ups then stay inside."""
     entries = len(order.tokens)
     _check_range(f"{k}.starts", order.starts, 0, entries)
     sizes = np.diff(order.starts.astype(np.int64), prepend=0, append=entries)
     if sizes.min() < 0 or sizes[0] or sizes[-1]:
         raise ValueError(f"{k}.starts: expected numbers that rise from 0 to {entries}, found others")
     _check_range(f"{k}.tokens", order.tokens, 0, vocab_size)
-    # Those of stupid back-off are differences.
-    _check_range(f"{k}.weights", order.weights, least, 1, ROUNDING)
-    _check_range(f"{k}.backoffs", order.backoffs, least, 1, ROUNDING)
+    _check_range(f"{k}.weights", order.weights, low, 1, TOLERANCE)
+    _check_range(f"{k}.backoffs", order.backoffs, low, 1, TOLERANCE)
 
 
-def _check_range(name: str, array: NDArray[Any], low: int, high: int, beside: float = 0) -> None:
-    """Raise ValueError unless all numbers are from `low` to `high`, or little beside."""
+def _check_range(name: str, array: NDArray[Any], low: int, high: int, tolerance: float = 0) -> None:
+    """Raise ValueError unless all numbers are from `low` to `high`, give or take a tolerance."""
     for found in (array.min(), array.max()):
-        if not low - beside <= found <= high + beside:  # not a number is neither
+        if not low - tolerance <= found <= high + tolerance:  # NaN fails both comparisons
             raise ValueError(f"{name}: expected numbers from {low} to {high}, found {found}")

@@ -1,8 +1,8 @@
-"""Drawing a character without spreading out the distribution.
+"""Sampling a character without computing the whole distribution.
 
 P_k(w | c) = weight(c, w) + backoff(c) · P_{k−1}(w | c') is a mixture: with probability Σ weight the character is one of
-the children of c, otherwise it is drawn from the order below. So one random number, and a look at the children of one
-or two contexts, draw from exactly P; no approximation is made.
+the children of c, otherwise it is drawn from the order below. So with one random number, and the children of one or two
+contexts, a character is drawn from exactly P; no approximation is made.
 """
 
 from __future__ import annotations
@@ -16,28 +16,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.models.ngram.smoothing.methods import Weighted
-from charrnn.models.ngram.trie import ABSENT, Ints
+from charrnn.models.ngram.smoothing.backoff import BackoffLevel
+from charrnn.models.ngram.trie import NOT_FOUND, Ints
 
-TRIES = 2
-"""Draws that are refused before the distribution is spread out."""
-MOST_POWER = 1.0
-"""Above it (temperatures below .5) too many draws are refused to be worth trying."""
-KEPT = 1 << 12
-"""Distributions of short contexts that a stream remembers."""
-KEPT_ORDER = 4
-"""The highest order of those."""
+MAX_REJECTIONS = 2
+"""Draws that may be rejected before the whole distribution is computed."""
+MAX_EXPONENT = 1.0
+"""The largest exponent 1 / temperature − 1 for rejection sampling: at lower temperatures too many are rejected."""
+CACHE_SIZE = 1 << 12
+"""The most distributions of short contexts that are cached."""
+MAX_CACHED_ORDER = 4
+"""Distributions are cached for contexts of fewer characters than this."""
 
-Kept = dict[tuple[int, int], NDArray[np.float64]]
+DistributionCache = dict[tuple[int, int], NDArray[np.float64]]
 Arrays = tuple["memoryview[int]", "memoryview[int]", "memoryview[Any]", "memoryview[Any]"]
 
 
-def descend(orders: Sequence[Weighted], nodes: Sequence[Ints], random: NDArray[np.float64], vocab_size: int) -> Ints:
+def sample_backoff(
+    orders: Sequence[BackoffLevel], nodes: Sequence[Ints], random: NDArray[np.float64], vocab_size: int
+) -> Ints:
     """Draw one character for each of B texts.
 
     Args:
         orders: the entries of order 1, 2, …
-        nodes: the contexts of 0, 1, … characters, (B,) each, ABSENT where one was never seen.
+        nodes: the contexts of 0, 1, … characters, (B,) each, NOT_FOUND where one was never seen.
         random: (B,) from 0 to 1.
         vocab_size: V.
 
@@ -45,60 +47,62 @@ def descend(orders: Sequence[Weighted], nodes: Sequence[Ints], random: NDArray[n
         (B,) int64.
     """
     left = random.copy()
-    drawn = np.full(len(random), ABSENT, np.int64)
+    drawn = np.full(len(random), NOT_FOUND, np.int64)
     for order, contexts in zip(reversed(orders), reversed(nodes), strict=True):
-        rows = np.flatnonzero((drawn == ABSENT) & (contexts != ABSENT))
+        rows = np.flatnonzero((drawn == NOT_FOUND) & (contexts != NOT_FOUND))
         if not len(rows):
             continue
-        of, children = order.children(contexts[rows], vocab_size + 1)
+        owners, children = order.children(contexts[rows], vocab_size + 1)
         sums = np.cumsum(order.weights[children], dtype=np.float64)
-        sizes = np.bincount(of, minlength=len(rows))
+        sizes = np.bincount(owners, minlength=len(rows))
         ends = np.cumsum(sizes)
         before = np.concatenate(([0.0], sums))[ends - sizes]
-        sums -= before[of]
-        totals = np.bincount(of, weights=order.weights[children], minlength=len(rows))
-        which = np.bincount(of, weights=sums <= left[rows][of], minlength=len(rows)).astype(np.int64)
+        sums -= before[owners]
+        totals = np.bincount(owners, weights=order.weights[children], minlength=len(rows))
+        which = np.bincount(owners, weights=sums <= left[rows][owners], minlength=len(rows)).astype(np.int64)
         hit = (left[rows] < totals) & (sizes > 0)
         which = (ends - sizes + np.minimum(which, sizes - 1))[hit]
         drawn[rows[hit]] = order.tokens[children[which]].astype(np.int64) - 1
         rest = rows[~hit]
         left[rest] = (left[rest] - totals[~hit]) / np.maximum(1 - totals[~hit], np.finfo(float).tiny)
-    lot = np.minimum(np.maximum(left, 0) * vocab_size, vocab_size - 1).astype(np.int64)
-    drawn = np.where(drawn == ABSENT, lot, drawn)
+    uniform = np.minimum(np.maximum(left, 0) * vocab_size, vocab_size - 1).astype(np.int64)
+    drawn = np.where(drawn == NOT_FOUND, uniform, drawn)
     if drawn.min() < 0 or drawn.max() >= vocab_size:
         raise ValueError(f"a character number that is not below {vocab_size}")
     return drawn
 
 
-class Stream:
-    """One text that a model writes: plain Python over the flat arrays, since a tensor costs more than a character.
+class BackoffSampler:
+    """Samples one text: plain Python over the flat arrays, since making a tensor takes longer than a character.
 
     Args:
         orders: the entries of order 1, 2, …
         vocab_size: V.
         nodes: the contexts of 0, 1, … characters that the text ends with.
-        kept: distributions of short contexts, which streams of one model may share.
+        cache: distributions of short contexts, which samplers of one model may share.
     """
 
-    def __init__(self, orders: Sequence[Weighted], vocab_size: int, nodes: list[int], kept: Kept | None = None) -> None:
+    def __init__(
+        self, orders: Sequence[BackoffLevel], vocab_size: int, nodes: list[int], cache: DistributionCache | None = None
+    ) -> None:
         self.orders, self.vocab_size, self.nodes = orders, vocab_size, nodes
         self._arrays: list[Arrays] = [(o.tokens.data, o.starts.data, o.weights.data, o.backoffs.data) for o in orders]
-        self._kept: Kept = {} if kept is None else kept
-        self._after: tuple[int, list[int]] = ABSENT, []  # the character that was drawn, and its entries
+        self._cache: DistributionCache = {} if cache is None else cache
+        self._after: tuple[int, list[int]] = NOT_FOUND, []  # the character that was drawn, and its entries
 
     def draw(self, temperature: float, uniform: Callable[[], float]) -> int:
-        """A character from p^(1 / temperature), which is read with the next call of `read`.
+        """A character from p^(1 / temperature), to be read with the next call of `read`.
 
-        A little below temperature 1, what was drawn from p is accepted with probability p^(1 / temperature − 1), which
-        gives that distribution. After a few refusals it is spread out and drawn from; since both ways give the same
-        distribution, so does what comes of them.
+        For temperatures from .5 to 1, by rejection: a character drawn from p is accepted with probability
+        p^(1 / temperature − 1), which gives that distribution. After a few rejections the whole distribution is
+        computed; both ways give the same distribution, and so does their combination.
 
         Args:
             temperature: more than 0.
             uniform: gives random numbers from 0 to 1.
         """
         power = 1 / temperature - 1
-        for _ in range(TRIES if 0 <= power <= MOST_POWER else 0):
+        for _ in range(MAX_REJECTIONS if 0 <= power <= MAX_EXPONENT else 0):
             token = self._descend(uniform())
             entries = self._entries(token)
             if power == 0 or uniform() < max(self._probability(entries), 0.0) ** power:
@@ -119,24 +123,24 @@ class Stream:
         """Go on by one character."""
         entries = self._after[1] if self._after[0] == token else self._entries(token)
         self.nodes = [0, *entries[:-1]]
-        self._after = ABSENT, []
+        self._after = NOT_FOUND, []
 
     def _entries(self, token: int) -> list[int]:
         """The entry of each context with a character."""
-        found, token = [], token + 1
+        entries, token = [], token + 1
         for node, (tokens, starts, _, _) in zip(self.nodes, self._arrays, strict=True):
-            if node == ABSENT:
-                found.append(ABSENT)
+            if node == NOT_FOUND:
+                entries.append(NOT_FOUND)
                 continue
             end = starts[node + 1]
             place = bisect_left(tokens, token, starts[node], end)
-            found.append(place if place < end and tokens[place] == token else ABSENT)
-        return found
+            entries.append(place if place < end and tokens[place] == token else NOT_FOUND)
+        return entries
 
     def _descend(self, left: float) -> int:
         """A character, from a random number from 0 to 1."""
         for node, (tokens, starts, weights, _) in zip(reversed(self.nodes), reversed(self._arrays), strict=True):
-            if node == ABSENT:
+            if node == NOT_FOUND:
                 continue
             children = self._children(starts, node)
             sums = list(accumulate(weights[children]))
@@ -152,32 +156,32 @@ class Stream:
         """Of a character, from its entries."""
         p = 1 / self.vocab_size
         for node, entry, (_, _, weights, backoffs) in zip(self.nodes, entries, self._arrays, strict=True):
-            if node != ABSENT:
+            if node != NOT_FOUND:
                 p *= backoffs[node]
-                if entry != ABSENT:
+                if entry != NOT_FOUND:
                     p += weights[entry]
         return p
 
     def _distribution(self, k: int) -> NDArray[np.float64]:
         """(V + 1,) the probabilities after the context of k characters; the padding comes first."""
-        while k >= 0 and self.nodes[k] == ABSENT:
+        while k >= 0 and self.nodes[k] == NOT_FOUND:
             k -= 1
         if k < 0:
             return np.full(self.vocab_size + 1, 1 / self.vocab_size)
         node, order = self.nodes[k], self.orders[k]
-        known = self._kept.get((k, node))
+        known = self._cache.get((k, node))
         if known is not None:
             return known
         _, starts, _, backoffs = self._arrays[k]
         children = self._children(starts, node)
         p: NDArray[np.float64] = self._distribution(k - 1) * backoffs[node]
         p[order.tokens[children]] += order.weights[children]
-        if k < KEPT_ORDER and len(self._kept) < KEPT:
-            self._kept[k, node] = p
+        if k < MAX_CACHED_ORDER and len(self._cache) < CACHE_SIZE:
+            self._cache[k, node] = p
         return p
 
     def _children(self, starts: memoryview[int], node: int) -> slice:
-        """The entries of a context's children; a damaged file that says there are many more is not believed."""
+        """The entries of a context's children, of which a damaged file may claim too many."""
         first = starts[node]
         return slice(first, min(starts[node + 1], first + self.vocab_size + 1))
 

@@ -1,4 +1,4 @@
-"""Texts that an n-gram model writes side by side."""
+"""Generating texts with an n-gram model, B at a time."""
 
 from __future__ import annotations
 
@@ -12,44 +12,44 @@ from numpy.typing import NDArray
 
 from charrnn.errors import ModelError
 from charrnn.models.language_model import State
-from charrnn.models.ngram.sampling import Kept, Stream, descend
-from charrnn.models.ngram.smoothing.methods import Weighted
+from charrnn.models.ngram.sampling import BackoffSampler, DistributionCache, sample_backoff
+from charrnn.models.ngram.smoothing.backoff import BackoffLevel
 from charrnn.models.ngram.trie import Ints, walk
 from charrnn.models.stepper import Draw, Logits, Stepper, TemperedDraw, Tokens
 
-DAMAGE = (IndexError, ValueError, OverflowError)
-"""What a look-up raises in a file too large to be checked when it was loaded."""
+LOOKUP_ERRORS = (IndexError, ValueError, OverflowError)
+"""Errors that a look-up raises in a damaged file that was too large to be checked when it was loaded."""
 
 
-def damaged(error: Exception) -> ModelError:
-    """The line for that."""
+def damaged_file(error: Exception) -> ModelError:
+    """The error that a user sees for one of LOOKUP_ERRORS."""
     return ModelError(f"the n-gram file is damaged ({error}); count its text again")
 
 
 @contextmanager
-def damage_is_told() -> Iterator[None]:
-    """Raise it as a ModelError."""
+def damage_reported() -> Iterator[None]:
+    """Turn LOOKUP_ERRORS into a ModelError."""
     try:
         yield
-    except DAMAGE as error:
-        raise damaged(error) from error
+    except LOOKUP_ERRORS as error:
+        raise damaged_file(error) from error
 
 
 class NgramStepper(Stepper):
-    """B texts: each a stream of its own, but at temperature 1 many are drawn at once, which gives the same characters.
+    """Samples B texts one by one; at temperature 1 several at once, which gives the same characters.
 
     Args:
         orders: the entries of order 1, 2, …
         vocab_size: V.
         nodes: (B, order), the contexts that the texts end with, as the model's state has them.
-        is_mixture: whether no weight is negative, so that each order can be drawn from by itself.
+        can_back_off: whether no weight is negative, so that one order after the other can be drawn from.
     """
 
-    def __init__(self, orders: Sequence[Weighted], vocab_size: int, nodes: Ints, is_mixture: bool) -> None:
-        self.orders, self.vocab_size, self.is_mixture = orders, vocab_size, is_mixture
+    def __init__(self, orders: Sequence[BackoffLevel], vocab_size: int, nodes: Ints, can_back_off: bool) -> None:
+        self.orders, self.vocab_size, self.can_back_off = orders, vocab_size, can_back_off
         self._nodes: Ints | None = nodes
-        self._streams: list[Stream] = []
-        self._kept: Kept = {}
+        self._samplers: list[BackoffSampler] = []
+        self._cache: DistributionCache = {}
         self._draw: Draw | None = None
         self._tempered: TemperedDraw | None = None
         self._uniforms: list[Callable[[], float]] = []
@@ -61,41 +61,41 @@ class NgramStepper(Stepper):
 
     def read(self, tokens: Tokens) -> Logits:
         """See Stepper."""
-        with damage_is_told(), np.errstate(divide="ignore"):
-            log_probs: NDArray[np.float64] = np.log([stream.probabilities() for stream in self._read(tokens)])
+        with damage_reported(), np.errstate(divide="ignore"):
+            log_probs: NDArray[np.float64] = np.log([sampler.probabilities() for sampler in self._read(tokens)])
         return log_probs
 
     def draw_next(self, tokens: Tokens, draw: Draw) -> Tokens:
-        """See Stepper. Of one text it is a dozen look-ups, beside which whatever else is done counts."""
+        """See Stepper. For one text this is a dozen look-ups, so that any other work would show."""
         if draw is not self._draw:
             self._draw, self._tempered = draw, draw if isinstance(draw, TemperedDraw) else None
             self._uniforms = (
                 [partial(self._tempered.uniform, row) for row in range(len(tokens))] if self._tempered else []
             )
         tempered = self._tempered
-        if tempered is None or not self.is_mixture:
+        if tempered is None or not self.can_back_off:
             return draw(self.read(tokens))
         try:
             if len(tokens) > 1 and tempered.temperature == 1:
                 contexts, self._nodes = walk(self.orders, tokens[:, None] + 1, self._as_nodes())
-                self._streams = []
-                nodes = [found[:, 0] for found in contexts]
-                return descend(self.orders, nodes, tempered.uniforms(), self.vocab_size)
+                self._samplers = []
+                nodes = [column[:, 0] for column in contexts]
+                return sample_backoff(self.orders, nodes, tempered.uniforms(), self.vocab_size)
             pairs = zip(self._read(tokens), self._uniforms, strict=True)
-            return np.array([stream.draw(tempered.temperature, uniform) for stream, uniform in pairs])
-        except DAMAGE as error:
-            raise damaged(error) from error
+            return np.array([sampler.draw(tempered.temperature, uniform) for sampler, uniform in pairs])
+        except LOOKUP_ERRORS as error:
+            raise damaged_file(error) from error
 
-    def _read(self, tokens: Tokens) -> list[Stream]:
+    def _read(self, tokens: Tokens) -> list[BackoffSampler]:
         if self._nodes is not None:
-            arrays = self._nodes.tolist()
-            self._streams = [Stream(self.orders, self.vocab_size, nodes, self._kept) for nodes in arrays]
+            rows = self._nodes.tolist()
+            self._samplers = [BackoffSampler(self.orders, self.vocab_size, nodes, self._cache) for nodes in rows]
             self._nodes = None
-        for stream, token in zip(self._streams, tokens.tolist(), strict=True):
-            stream.read(token)
-        return self._streams
+        for sampler, token in zip(self._samplers, tokens.tolist(), strict=True):
+            sampler.read(token)
+        return self._samplers
 
     def _as_nodes(self) -> Ints:
         if self._nodes is None:
-            return np.array([stream.nodes for stream in self._streams])
+            return np.array([sampler.nodes for sampler in self._samplers])
         return self._nodes

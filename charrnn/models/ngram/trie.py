@@ -1,4 +1,4 @@
-"""All n-grams of a text as a trie in flat arrays, and the walk through it; knows nothing of counts or probabilities.
+"""All n-grams of a text as a trie in flat arrays; knows nothing of counts or probabilities.
 
 The entries of order k, sorted, are the children of the entries of order k − 1, and their number is their place in that
 order. So the context of k characters that ends at a place is found from the one of k − 1 characters that ended at the
@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 
-ABSENT = -1
-"""Stands for the entry of an n-gram that was never seen."""
+NOT_FOUND = -1
+"""The entry of an n-gram that was never seen."""
 
 
 @dataclass(frozen=True)
-class Entries:
+class TrieLevel:
     """The n-grams of one order: arrays that may be memory-mapped.
 
     Entry 0 is all padding; the first n-grams of a text begin with it.
@@ -39,12 +39,12 @@ class Entries:
         return len(self.tokens)
 
     def find(self, contexts: Ints, tokens: Ints) -> Ints:
-        """The entry of each context with each token, both of one shape; ABSENT where there is none.
+        """The entry of each context with each token, both of one shape; NOT_FOUND where there is none.
 
         A binary search in all children's ranges at once.
         """
-        found = np.full(contexts.size, ABSENT, np.int64)
-        places = np.flatnonzero(contexts != ABSENT)
+        entries = np.full(contexts.size, NOT_FOUND, np.int64)
+        places = np.flatnonzero(contexts != NOT_FOUND)
         nodes = contexts.ravel()[places]
         low = self.starts[nodes].astype(np.int64)
         sizes = self.starts[nodes + 1] - low
@@ -60,22 +60,22 @@ class Entries:
             # Most are down to one child; the few others go on alone.
             hit = ~left
             hit[hit] = self.tokens[low[hit]] == wanted[hit]
-            found[places[hit]] = low[hit]
+            entries[places[hit]] = low[hit]
             if not left.any():
-                return found.reshape(contexts.shape)
+                return entries.reshape(contexts.shape)
 
-    def children(self, contexts: Ints, most: int) -> tuple[Ints, Ints]:
+    def children(self, contexts: Ints, max_children: int) -> tuple[Ints, Ints]:
         """All children of some contexts, one after the other.
 
         Args:
-            contexts: (N,) none of them ABSENT.
-            most: no context has more children; a damaged file that says otherwise is not believed.
+            contexts: (N,) none of them NOT_FOUND.
+            max_children: a limit on the children of each, since a damaged file may say that there are many more.
 
         Returns:
             for each child, the index of its context in `contexts`; and its entry.
         """
         first = self.starts[contexts].astype(np.int64)
-        sizes = np.clip(self.starts[contexts + 1] - first, 0, most)
+        sizes = np.clip(self.starts[contexts + 1] - first, 0, max_children)
         # Count up from each context's first child.
         skipped = np.cumsum(sizes) - sizes
         return np.repeat(np.arange(len(contexts)), sizes), np.arange(sizes.sum()) + np.repeat(first - skipped, sizes)
@@ -86,18 +86,14 @@ class Entries:
         of_children: NDArray[np.float64] = sums[self.starts[1:]] - sums[self.starts[:-1]]
         return of_children
 
-    def of_contexts(self, values: NDArray[Any]) -> NDArray[Any]:
-        """(C,) → (E,): each context's value for all its children."""
-        return np.repeat(values, np.diff(self.starts))
 
-
-def walk(orders: Sequence[Entries], tokens: Ints, state: Ints | None = None) -> tuple[list[Ints], Ints]:
+def walk(orders: Sequence[TrieLevel], tokens: Ints, state: Ints | None = None) -> tuple[list[Ints], Ints]:
     """The contexts at each place of some texts.
 
     Args:
         orders: the entries of order 1, 2, … n.
         tokens: (B, T) the characters, shifted up by one.
-        state: (B, n) the contexts of 0, 1, … n − 1 characters before the first, ABSENT where one was never seen; the
+        state: (B, n) the contexts of 0, 1, … n − 1 characters before the first, NOT_FOUND where one was never seen; the
             padding before a text, if not given.
 
     Returns:
@@ -106,12 +102,11 @@ def walk(orders: Sequence[Entries], tokens: Ints, state: Ints | None = None) -> 
     """
     if state is None:
         state = np.zeros((len(tokens), len(orders)), np.int64)
-    found = np.zeros(tokens.shape, np.int64)
-    contexts = [found]
+    contexts = [np.zeros(tokens.shape, np.int64)]
     for k, order in enumerate(orders[:-1]):
-        found = order.find(np.concatenate((state[:, k : k + 1], found[:, :-1]), axis=1), tokens)
-        contexts.append(found)
-    return contexts, np.stack([found[:, -1] for found in contexts], axis=1)
+        before = np.concatenate((state[:, k : k + 1], contexts[-1][:, :-1]), axis=1)
+        contexts.append(order.find(before, tokens))
+    return contexts, np.stack([nodes[:, -1] for nodes in contexts], axis=1)
 
 
 def smallest_integer(largest: int) -> type[np.integer[Any]]:

@@ -19,11 +19,6 @@ SMOOTHINGS = ("tuned", "mkn", "ml")
 """Of the n-grams: the best; the one that the field compares with; and Goldberg's, which claims that none is needed."""
 MOST_COUNTED = 20_000_000
 """Characters of a training part of which all of them are counted; of a longer one the first alone."""
-EXPLAINED = {
-    "tuned": "tuned: modified Kneser-Ney with fitted discounts",
-    "mkn": "mkn: modified Kneser-Ney",
-    "ml": "ml: Goldberg's counts, not smoothed",
-}
 
 
 def missing(models: Sequence[Checkpoint], is_bytes: bool, smoothings: Sequence[str] = SMOOTHINGS) -> list[NgramConfig]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from charrnn import __version__
 from charrnn.checkpoint import Checkpoint
-from charrnn.config import SamplingConfig
+from charrnn.config import NgramConfig, SamplingConfig
 from charrnn.errors import ModelError
 from charrnn.sampling.generate import generate
 from charrnn.scoring.compare.baselines import Compared
@@ -24,8 +24,6 @@ from charrnn.text.normalize import prepared
 
 TOLD_EVERY = 100
 """Characters after which one is told how many are written."""
-UNSMOOTHED = ("ml ", "longest ")
-"""Begin the descriptions of n-grams that are not smoothed."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +154,8 @@ def best_of(rows: Iterable[Row], kind: str) -> Row | None:
 
 def _may_be_infinite(row: Row) -> bool:
     """Whether it gave a character probability 0, or would give it to another one."""
-    return row.score.impossible > 0 or row.checkpoint.description.startswith(UNSMOOTHED)
+    config = getattr(row.checkpoint.model, "config", None)
+    return row.score.impossible > 0 or (isinstance(config, NgramConfig) and not config.method.is_smoothed)
 
 
 def measure(

@@ -7,12 +7,12 @@ import pytest
 
 from charrnn.models.ngram.counting import count as counting
 from charrnn.models.ngram.counting import keys, tables
-from charrnn.models.ngram.counting.count import Counts, count_ngrams, count_part, count_texts
-from charrnn.models.ngram.counting.keys import Alphabet
-from charrnn.models.ngram.counting.tables import joined, merge, split
+from charrnn.models.ngram.counting.count import CountLevel, count_ngrams, count_part, derive_orders
+from charrnn.models.ngram.counting.keys import KeyCodec
+from charrnn.models.ngram.counting.tables import concatenate_tables, merge, split
 
 Gram = tuple[int, ...]
-FIVE = Alphabet(np.arange(5), 5)
+FIVE = KeyCodec(np.arange(5), 5)
 
 
 def brute_force(texts: list[list[int]], order: int) -> tuple[Counter[Gram], dict[Gram, set[int]]]:
@@ -28,7 +28,7 @@ def brute_force(texts: list[list[int]], order: int) -> tuple[Counter[Gram], dict
     return counts, before
 
 
-def grams_of(orders: list[Counts]) -> list[list[Gram]]:
+def grams_of(orders: list[CountLevel]) -> list[list[Gram]]:
     """The n-grams of each order, read off the trie."""
     found: list[list[Gram]] = []
     contexts: list[Gram] = [()]
@@ -40,7 +40,7 @@ def grams_of(orders: list[Counts]) -> list[list[Gram]]:
     return found
 
 
-def check(orders: list[Counts], texts: list[list[int]], occurrences: bool) -> None:
+def check(orders: list[CountLevel], texts: list[list[int]], occurrences: bool) -> None:
     for k, (order, grams) in enumerate(zip(orders, grams_of(orders), strict=True), 1):
         counts, before = brute_force(texts, k)
         assert grams[0] == (0,) * k
@@ -55,18 +55,18 @@ def check(orders: list[Counts], texts: list[list[int]], occurrences: bool) -> No
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """All roads lead to the same counts."""
     if request.param == "several words":
-        monkeypatch.setattr(keys, "LARGEST_WORD", 4**2)
+        monkeypatch.setattr(keys, "MAX_WORD", 4**2)
     if request.param == "in pieces":
-        monkeypatch.setattr(counting, "PIECE", 7)
+        monkeypatch.setattr(counting, "CHUNK_CHARS", 7)
     if request.param == "shared":
-        monkeypatch.setattr(tables, "LEAST_SHARED", 10)
+        monkeypatch.setattr(tables, "MIN_SHARED", 10)
         monkeypatch.setattr(tables, "workers", lambda: 3)
 
 
 @pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("occurrences", [False, True])
 @pytest.mark.parametrize("highest", [1, 2, 5])
-def test_counts(highest: int, occurrences: bool) -> None:
+def test_count_ngrams_equals_brute_force(highest: int, occurrences: bool) -> None:
     ids = np.random.default_rng(1).integers(0, 3, 200).astype(np.uint8)
     orders = count_ngrams(ids, 3, highest, occurrences)
     assert len(orders) == highest
@@ -75,19 +75,19 @@ def test_counts(highest: int, occurrences: bool) -> None:
 
 @pytest.mark.parametrize("occurrences", [False, True])
 @pytest.mark.parametrize("length", [1, 2, 4])
-def test_a_text_shorter_than_the_order(length: int, occurrences: bool) -> None:
+def test_count_ngrams_of_a_text_shorter_than_the_order_equals_brute_force(length: int, occurrences: bool) -> None:
     ids = np.arange(length) % 2
     check(count_ngrams(ids, 2, 4, occurrences), [ids.tolist()], occurrences)
 
 
-def test_a_last_ngram_that_nothing_follows() -> None:
+def test_count_ngrams_with_an_unfollowed_last_ngram_equals_brute_force() -> None:
     """The text's end is an entry without children, at any place among the others."""
     for last in range(4):
         ids = np.array([0, 1, 2, 3, 0, 1, 2, 3, last, last])
         check(count_ngrams(ids, 4, 3), [ids.tolist()], False)
 
 
-def test_by_hand() -> None:
+def test_count_ngrams_of_abab_equals_counts_by_hand() -> None:
     """abab: ab twice, ba once, and a once after the padding."""
     unigrams, bigrams = count_ngrams(np.array([0, 1, 0, 1]), 2, 2)
     assert unigrams.tokens.tolist() == [0, 1, 2]
@@ -97,38 +97,39 @@ def test_by_hand() -> None:
     assert bigrams.counts.tolist() == [0, 1, 2, 1]
 
 
-def test_all_bytes_and_none_of_some() -> None:
+def test_count_ngrams_of_bytes_equals_brute_force() -> None:
     """With `--bytes` there are 256 characters, of which a text has few."""
     for ids in (np.arange(256), np.random.default_rng(5).integers(65, 91, 300)):
         check(count_ngrams(ids.astype(np.uint8), 256, 8), [ids.tolist()], False)
 
 
-def test_a_large_vocabulary_takes_several_words() -> None:
+def test_count_ngrams_in_several_words_equals_brute_force() -> None:
     """Order 12 of 5,000 characters would take 148 bits."""
     ids = np.random.default_rng(2).zipf(1.3, 500) % 5000
     check(count_ngrams(ids, 5000, 12), [ids.tolist()], False)
 
 
 @pytest.mark.parametrize("occurrences", [False, True])
-def test_several_texts_are_counted_together(occurrences: bool) -> None:
+def test_derive_orders_of_several_texts_equals_brute_force(occurrences: bool) -> None:
     rng = np.random.default_rng(3)
     texts = [rng.integers(0, 3, length) for length in (50, 1, 80)]
-    orders = count_texts(texts, 3, 4, occurrences)
+    codec = KeyCodec(np.arange(3), 3)
+    orders = derive_orders(merge([count_part(ids, 0, len(ids), codec, 4) for ids in texts]), texts, occurrences)
     check(orders, [ids.tolist() for ids in texts], occurrences)
 
 
-def test_parts_merged_by_ranges_are_the_whole() -> None:
+def test_merge_of_split_parts_equals_the_whole() -> None:
     ids = np.random.default_rng(4).integers(0, 5, 300)
     whole = count_part(ids, 0, 300, FIVE, 4)
     parts = [count_part(ids, a, b, FIVE, 4) for a, b in ((0, 100), (100, 100), (100, 101), (101, 300))]
     bounds = whole.grams.words[0][[50, 51, 200]]
     ranges = zip(*(split(part, bounds) for part in parts), strict=True)
-    for found in (merge(parts), joined([merge(one) for one in ranges])):
+    for found in (merge(parts), concatenate_tables([merge(one) for one in ranges])):
         assert (found.grams.words[0] == whole.grams.words[0]).all()
         assert (found.counts == whole.counts).all()
 
 
-def test_progress_ends_where_it_says() -> None:
+def test_count_ngrams_reports_progress_to_the_end() -> None:
     told: list[tuple[int, int]] = []
     count_ngrams(np.zeros(10, int), 1, 3, progress=lambda done, total: told.append((done, total)))
     assert [done for done, _ in told] == [1, 2, 3, 4]

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from charrnn.models.ngram.counting import keys
-from charrnn.models.ngram.counting.keys import Alphabet, Grams, windows
+from charrnn.models.ngram.counting.keys import KeyCodec, NgramKeys, windows
 
 V = 6
-ALL = Alphabet(np.arange(V), V)
+ALL = KeyCodec(np.arange(V), V)
 
 
-def tuples(grams: Grams) -> list[tuple[int, ...]]:
+def tuples(grams: NgramKeys) -> list[tuple[int, ...]]:
     """The digits of each, the oldest first."""
     columns = [
         word // np.uint64(grams.base ** (digits - 1 - i)) % np.uint64(grams.base)
@@ -22,13 +22,13 @@ def tuples(grams: Grams) -> list[tuple[int, ...]]:
 
 @pytest.fixture(params=[2**64 - 1, 7**2 - 1, 6], ids=["one word", "two digits a word", "a word a digit"])
 def _word(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "LARGEST_WORD", request.param)
+    monkeypatch.setattr(keys, "MAX_WORD", request.param)
 
 
 @pytest.mark.usefixtures("_word")
 @pytest.mark.parametrize("order", [1, 2, 5])
-def test_they_are_the_tuples(order: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "BLOCK", 16)
+def test_windows_equal_tuples(order: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "BLOCK_WINDOWS", 16)
     ids = np.random.default_rng(0).integers(0, V, 100).astype(np.uint8)
     padded = [0] * (order - 1) + [int(i) + 1 for i in ids]
     expected = [tuple(padded[end : end + order]) for end in range(len(ids))]
@@ -49,20 +49,23 @@ def test_they_are_the_tuples(order: int, monkeypatch: pytest.MonkeyPatch) -> Non
     assert tuples(ordered[ordered.first_of_runs()]) == sorted(set(expected))
 
 
-def test_the_largest_that_fits_does_not_overflow() -> None:
+def test_windows_of_the_largest_key_do_not_overflow() -> None:
     """255 characters and the padding make eight digits of 64 bits, to the last one."""
-    grams = windows(np.full(8, 254, np.uint8), 0, 8, 8, Alphabet(np.arange(255), 255))
+    grams = windows(np.full(8, 254, np.uint8), 0, 8, 8, KeyCodec(np.arange(255), 255))
     assert grams.digits == (8,)
     assert int(grams.words[0][-1]) == 2**64 - 1
-    assert windows(np.zeros(2, np.uint16), 0, 2, 8, Alphabet(np.arange(256), 256)).digits == (7, 1)
+    assert windows(np.zeros(2, np.uint16), 0, 2, 8, KeyCodec(np.arange(256), 256)).digits == (7, 1)
 
 
-def test_characters_that_do_not_occur_are_passed_over_where_that_saves_a_word() -> None:
+def test_codec_omits_unused_characters_where_that_saves_a_word(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """All 256 bytes and the padding do not fit eight times into 64 bits; those of a text do, if one is missing."""
     text = np.random.default_rng(1).integers(1, 256, 5000).astype(np.uint8)
-    alphabet = Alphabet.of([text[:3000], text[3000:]], 256, 8)
-    assert len(np.unique(text)) == len(alphabet.characters) == 255
-    grams = windows(text, 0, len(text), 8, alphabet)
+    monkeypatch.setattr(keys, "CHUNK_CHARS", 3000)
+    codec = KeyCodec.of(text, 256, 8)
+    assert len(np.unique(text)) == len(codec.characters) == 255
+    grams = windows(text, 0, len(text), 8, codec)
     assert grams.digits == (8,)
-    assert alphabet.tokens_of(grams.newest()).tolist() == (text.astype(int) + 1).tolist()
-    assert len(Alphabet.of([text], 256, 7).characters) == 256
+    assert codec.tokens_of(grams.newest()).tolist() == (text.astype(int) + 1).tolist()
+    assert len(KeyCodec.of(text, 256, 7).characters) == 256

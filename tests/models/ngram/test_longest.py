@@ -38,7 +38,9 @@ def model_of(text: str, letters: str = LETTERS) -> LongestMatchModel:
         ("ax", 0, {"a": 5 / 11, "b": 2 / 11, "c": 1 / 11, "d": 1 / 11, "r": 2 / 11}),  # x never occurs
     ],
 )
-def test_abracadabra_by_hand(read: str, length: int, expected: dict[str, float]) -> None:
+def test_longest_match_in_abracadabra_equals_fractions_by_hand(
+    read: str, length: int, expected: dict[str, float]
+) -> None:
     model = model_of("abracadabra")
     log_probs, (state,) = model(torch.tensor([[LETTERS.index(letter) for letter in read]]))
     found = dict(zip(LETTERS, log_probs[0, -1].exp().tolist(), strict=True))
@@ -58,7 +60,7 @@ def slow_shares(text: list[int], seen: list[int], vocab_size: int) -> list[float
 
 
 @pytest.mark.parametrize("vocab_size", [4, 30, 300])
-def test_shares_are_those_of_a_slow_count(vocab_size: int) -> None:
+def test_longest_match_equals_a_slow_count(vocab_size: int) -> None:
     """Where contexts have few places, and where they have many."""
     rng = np.random.default_rng(vocab_size)
     text = (rng.zipf(1.3, 700) % (vocab_size - 1)).astype(np.uint16)
@@ -69,7 +71,7 @@ def test_shares_are_those_of_a_slow_count(vocab_size: int) -> None:
     np.testing.assert_allclose(log_probs[0].exp(), expected, rtol=1e-5)
 
 
-def test_one_character_is_a_model() -> None:
+def test_longest_match_of_one_character_is_certain() -> None:
     model = model_of("c")
     assert model(torch.tensor([[2, 0]]))[0].exp()[0].tolist() == [[0, 0, 1, 0, 0, 0]] * 2
 
@@ -87,7 +89,9 @@ def model(tokens: torch.Tensor) -> LongestMatchModel:
 
 
 @pytest.mark.parametrize("size", [1, 7, 45])
-def test_pieces_and_rows_do_not_show(model: LongestMatchModel, tokens: torch.Tensor, size: int) -> None:
+def test_longest_match_in_chunks_and_rows_gives_the_same(
+    model: LongestMatchModel, tokens: torch.Tensor, size: int
+) -> None:
     whole, (end,) = model(tokens)
     assert end[1, 2] > 50
     for row in range(3):
@@ -101,11 +105,11 @@ def test_pieces_and_rows_do_not_show(model: LongestMatchModel, tokens: torch.Ten
         assert torch.equal(state[0][0], end[row])
 
 
-def test_the_fast_score_is_the_slow_one(
+def test_next_log_probs_of_longest_match_equal_the_logits(
     model: LongestMatchModel, tokens: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Bit for bit, also where probabilities are spread out in pieces; and the last character of the text counts."""
-    monkeypatch.setattr(longest, "MOST_PROBABILITIES", 100)
+    monkeypatch.setattr(longest, "MAX_PROBABILITIES", 100)
     _, middle = model(tokens[:, :5])
     for state in (None, middle):
         for shift in range(5):
@@ -116,7 +120,7 @@ def test_the_fast_score_is_the_slow_one(
             assert torch.equal(after, expected_after)
 
 
-def test_the_fast_writing_is_the_slow_one(model: LongestMatchModel, tokens: torch.Tensor) -> None:
+def test_stepper_of_longest_match_draws_what_the_logits_give(model: LongestMatchModel, tokens: torch.Tensor) -> None:
     """Whatever is chosen: the likeliest, the least likely, or the last character that can follow."""
     draws: list[Draw] = [
         lambda logits: logits.argmax(-1),
@@ -140,7 +144,7 @@ def test_the_fast_writing_is_the_slow_one(model: LongestMatchModel, tokens: torc
                 assert found[0] == found[1]
 
 
-def test_tensors_make_the_model_again(model: LongestMatchModel, tokens: torch.Tensor) -> None:
+def test_longest_match_from_its_tensors_is_the_same(model: LongestMatchModel, tokens: torch.Tensor) -> None:
     again = LongestMatchModel.from_tensors(model.config, 6, model.tensors())
     assert torch.equal(again(tokens)[0], model(tokens)[0])
     assert again.entries == 860
@@ -164,7 +168,9 @@ def test_tensors_make_the_model_again(model: LongestMatchModel, tokens: torch.Te
         ("last", torch.zeros(2, dtype=torch.int64), "last: expected "),
     ],
 )
-def test_what_makes_no_model(model: LongestMatchModel, name: str, tensor: torch.Tensor | None, message: str) -> None:
+def test_longest_match_from_wrong_tensors_raises_value_error(
+    model: LongestMatchModel, name: str, tensor: torch.Tensor | None, message: str
+) -> None:
     tensors = model.tensors()
     tensors.pop(name, None)
     if tensor is not None:
@@ -174,7 +180,9 @@ def test_what_makes_no_model(model: LongestMatchModel, name: str, tensor: torch.
 
 
 @pytest.mark.parametrize("name", ["text", "places", "shorter", "last"])
-def test_a_spoiled_file_leads_nowhere_outside(model: LongestMatchModel, tokens: torch.Tensor, name: str) -> None:
+def test_longest_match_of_a_damaged_file_reads_inside_the_arrays(
+    model: LongestMatchModel, tokens: torch.Tensor, name: str
+) -> None:
     """Wrong numbers make wrong probabilities: none that is no number, no crash, and nothing larger than the text."""
     extremes = torch.tensor([-(2**31), 2**31 - 1, -1, 0, 859, 860, 861])
     generator = torch.Generator().manual_seed(2)
@@ -191,7 +199,7 @@ def test_a_spoiled_file_leads_nowhere_outside(model: LongestMatchModel, tokens: 
         assert not log_probs.isnan().any()
 
 
-def test_tiny_shakespeare(tiny_shakespeare_corpus: Corpus) -> None:
+def test_longest_match_on_tiny_shakespeare_scores_the_reference(tiny_shakespeare_corpus: Corpus) -> None:
     """A third of the validation part never followed its longest match: what Goldberg's counts go to at high orders."""
     corpus = tiny_shakespeare_corpus
     model = LongestMatchModel.fit(corpus.train, len(corpus.vocabulary), NgramConfig())

@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from charrnn.config import NgramConfig
-from charrnn.models.ngram.counting.count import count_part, derive
-from charrnn.models.ngram.counting.keys import Alphabet
+from charrnn.models.ngram.counting.count import count_part, derive_orders
+from charrnn.models.ngram.counting.keys import KeyCodec
 from charrnn.models.ngram.counting.tables import merge
-from charrnn.models.ngram.fit import COUNT_OCCURRENCES, Counted
+from charrnn.models.ngram.fit import Counted
 from charrnn.models.ngram.model import NgramModel
-from charrnn.models.ngram.smoothing.methods import smooth
+from charrnn.models.ngram.smoothing.backoff import smooth
 from charrnn.scoring.evaluate import evaluate, evaluate_online
 from charrnn.text.corpus import Corpus
 
@@ -20,26 +20,26 @@ TRAIN, TEXT = RNG.zipf(1.4, 80) % V, RNG.zipf(1.3, 60) % V
 
 
 @pytest.mark.parametrize("smoothing", ["ml", "witten-bell", "kn", "mkn", "tuned"])
-def test_each_character_is_predicted_from_all_before_it(smoothing: str) -> None:
+def test_online_log_probs_equal_models_of_all_text_before(smoothing: str) -> None:
     """Of the training text and of this one; n-grams count once where they are new, and so do what they end with."""
     counted = Counted.of(TRAIN, V, NgramConfig(order=ORDER, smoothing=smoothing))
-    assert counted.rule
+    assert counted.discounts
     tables = [
-        count_part(ids, 0, len(ids), Alphabet(np.arange(V), V), ORDER)
+        count_part(ids, 0, len(ids), KeyCodec(np.arange(V), V), ORDER)
         for ids in (TRAIN, *(TEXT[:t] for t in range(1, len(TEXT))))
     ]
     expected = []
     for t in range(1, len(TEXT)):
         texts = [TRAIN, TEXT[:t]]
-        orders = derive(merge([tables[0], tables[t]]), texts, smoothing in COUNT_OCCURRENCES)
-        model = NgramModel(counted.config, V, smooth(orders, counted.rule))
+        orders = derive_orders(merge([tables[0], tables[t]]), texts, counted.config.method.counts_occurrences)
+        model = NgramModel(counted.config, V, smooth(orders, counted.discounts))
         logits, _ = model(torch.from_numpy(TEXT[:t])[None])
         expected.append(float(logits[0, -1, TEXT[t]]))
     assert counted.online_log_probs(TEXT).tolist() == pytest.approx(expected, abs=2e-5)
 
 
 @pytest.mark.slow
-def test_tiny_shakespeare(tiny_shakespeare_corpus: Corpus) -> None:
+def test_online_score_on_tiny_shakespeare_is_better_than_ppmd(tiny_shakespeare_corpus: Corpus) -> None:
     """Better than PPMd of order 6, whose code for the whole text less that for the training part is 2.026 bits."""
     corpus = tiny_shakespeare_corpus
     counted = Counted.of(corpus.train, len(corpus.vocabulary), NgramConfig())

@@ -11,7 +11,7 @@ from charrnn.config import NgramConfig
 from charrnn.models.ngram.counting.count import count_ngrams
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.ngram.model import NgramModel
-from charrnn.models.ngram.smoothing.methods import smooth
+from charrnn.models.ngram.smoothing.backoff import smooth
 from charrnn.scoring.evaluate import evaluate
 from charrnn.text.corpus import Corpus
 
@@ -30,7 +30,7 @@ def probabilities(smoothing: str, order: int, context: str) -> dict[str, float]:
     return dict(zip(LETTERS, logits[0, -1].exp().tolist(), strict=True))
 
 
-def test_ml_by_hand() -> None:
+def test_ml_of_abracadabra_equals_fractions_by_hand() -> None:
     """After a: b twice, c and d once. After cc, which never occurs, c counts: it is followed by a."""
     assert probabilities("ml", 2, "a") == pytest.approx({"a": 0, "b": 1 / 2, "c": 1 / 4, "d": 1 / 4, "r": 0})
     assert probabilities("ml", 3, "") == pytest.approx({"a": 1, "b": 0, "c": 0, "d": 0, "r": 0})
@@ -39,7 +39,7 @@ def test_ml_by_hand() -> None:
     )
 
 
-def test_stupid_backoff_by_hand() -> None:
+def test_stupid_of_abracadabra_equals_fractions_by_hand() -> None:
     """After a: 1/2, 1/4, 1/4 for b, c, d, and 0.4 times 5/11 and 2/11 for a and r; all divided by their sum."""
     raw = {"a": 0.4 * 5 / 11, "b": 1 / 2, "c": 1 / 4, "d": 1 / 4, "r": 0.4 * 2 / 11}
     total = sum(raw.values())
@@ -47,7 +47,7 @@ def test_stupid_backoff_by_hand() -> None:
     assert probabilities("stupid", 2, "a") == pytest.approx({letter: p / total for letter, p in raw.items()})
 
 
-def test_witten_bell_by_hand() -> None:
+def test_witten_bell_of_abracadabra_equals_fractions_by_hand() -> None:
     """Unigrams: 11 letters, 5 types, so (c + 5 · 1/5) / 16. After a: 4 letters, 3 types, so (c + 3 P_1) / 7."""
     unigram = {"a": 6 / 16, "b": 3 / 16, "c": 2 / 16, "d": 2 / 16, "r": 3 / 16}
     assert probabilities("witten-bell", 1, "") == pytest.approx(unigram)
@@ -56,7 +56,7 @@ def test_witten_bell_by_hand() -> None:
     assert probabilities("witten-bell", 2, "a") == pytest.approx(expected)
 
 
-def test_kneser_ney_by_hand() -> None:
+def test_kn_of_abracadabra_equals_fractions_by_hand() -> None:
     """Bigrams of abracadabra, the padding as first letter: one each of (·a, ac, ca, ad, da), two each of (ab, br, ra).
 
     D_2 = 5 / (5 + 2·3) = 5/11. Unigram counts are the letters before: a 4 (·, c, d, r), b 1, c 1, d 1, r 1; 8 in all;
@@ -72,7 +72,7 @@ def test_kneser_ney_by_hand() -> None:
     assert probabilities("kn", 2, "a") == pytest.approx(expected)
 
 
-def test_discount_and_concentration_by_hand() -> None:
+def test_smooth_with_a_concentration_equals_fractions_by_hand() -> None:
     """What `tuned` fits, with D = 1/2 for all counts and θ = 1: after a, with 3 of 4 + 1 left to the order below.
 
     Bigrams after a: b twice, c and d once: (2 − 1/2, 1 − 1/2, 1 − 1/2) / 5, and (3 · 1/2 + 1) / 5 for the unigrams.
@@ -133,7 +133,7 @@ class SlowKneserNey:
 
 
 @pytest.mark.parametrize(("order", "estimated"), [(1, False), (2, True), (3, True), (5, True)])
-def test_modified_kneser_ney_equals_the_slow_one(order: int, estimated: bool) -> None:
+def test_mkn_equals_a_slow_implementation(order: int, estimated: bool) -> None:
     V = 12
     rng = np.random.default_rng(5)
     ids = rng.zipf(1.5, 1500) % V
@@ -167,7 +167,9 @@ REFERENCE = [
 
 
 @pytest.mark.parametrize(("smoothing", "order", "bits"), REFERENCE)
-def test_tiny_shakespeare(tiny_shakespeare_corpus: Corpus, smoothing: str, order: int, bits: float) -> None:
+def test_smoothing_on_tiny_shakespeare_scores_the_reference(
+    tiny_shakespeare_corpus: Corpus, smoothing: str, order: int, bits: float
+) -> None:
     corpus = tiny_shakespeare_corpus
     config = NgramConfig(order=order, smoothing=smoothing)
     model = fit_ngram(corpus.train, len(corpus.vocabulary), config)
@@ -177,7 +179,9 @@ def test_tiny_shakespeare(tiny_shakespeare_corpus: Corpus, smoothing: str, order
 
 
 @pytest.mark.parametrize(("order", "share"), [(5, 0.073), (7, 0.201)])
-def test_goldbergs_counts_are_infinitely_surprised(tiny_shakespeare_corpus: Corpus, order: int, share: float) -> None:
+def test_ml_on_tiny_shakespeare_finds_a_share_impossible(
+    tiny_shakespeare_corpus: Corpus, order: int, share: float
+) -> None:
     corpus = tiny_shakespeare_corpus
     model = fit_ngram(corpus.train, len(corpus.vocabulary), NgramConfig(order=order, smoothing="ml"))
     score = evaluate(model, corpus.validation, piece=1 << 15)
@@ -185,7 +189,7 @@ def test_goldbergs_counts_are_infinitely_surprised(tiny_shakespeare_corpus: Corp
     assert score.impossible_share == pytest.approx(share, abs=0.0005)
 
 
-def test_kneser_ney_sums_to_one_everywhere(tiny_shakespeare_corpus: Corpus) -> None:
+def test_tuned_on_tiny_shakespeare_sums_to_one(tiny_shakespeare_corpus: Corpus) -> None:
     """In every context of the first 30,000 characters of the validation part."""
     corpus = tiny_shakespeare_corpus
     model = fit_ngram(corpus.train, len(corpus.vocabulary), NgramConfig())

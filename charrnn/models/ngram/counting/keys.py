@@ -19,16 +19,16 @@ from charrnn.models.ngram.trie import smallest_integer
 
 Words = NDArray[np.uint64]
 
-LARGEST_WORD = 2**64 - 1
-PIECE = 1 << 20
-"""Characters looked at at a time."""
-BLOCK = 1 << 15
-"""Windows computed at a time: what stays in the processor's cache."""
+MAX_WORD = 2**64 - 1
+CHUNK_CHARS = 1 << 20
+"""Characters that are looked at together."""
+BLOCK_WINDOWS = 1 << 15
+"""n-grams that are computed together, so that they stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
-class Alphabet:
-    """Which digit stands for which character.
+class KeyCodec:
+    """Characters as the digits of keys.
 
     Attributes:
         characters: (base − 1,) the ids of the digits from 1 on, in order.
@@ -39,21 +39,20 @@ class Alphabet:
     vocab_size: int
 
     @classmethod
-    def of(cls, texts: Sequence[NDArray[Any]], vocab_size: int, order: int) -> Alphabet:
-        """All characters, where n-grams then fit into one word; otherwise those that occur in some texts.
+    def of(cls, ids: NDArray[Any], vocab_size: int, order: int) -> KeyCodec:
+        """A codec of all characters, if n-grams then fit into one word; otherwise of those that occur in a text.
 
         Args:
-            texts: (N,) each.
+            ids: (N,) the text.
             vocab_size: V.
             order: length of the n-grams.
         """
-        every = cls(np.arange(vocab_size), vocab_size)
-        if len(_digits(order, every.base)) == 1:
-            return every
+        full = cls(np.arange(vocab_size), vocab_size)
+        if len(_digits(order, full.base)) == 1:
+            return full
         occurs = np.zeros(vocab_size, bool)
-        for ids in texts:
-            for low in range(0, len(ids), PIECE):
-                occurs[ids[low : low + PIECE]] = True
+        for low in range(0, len(ids), CHUNK_CHARS):
+            occurs[ids[low : low + CHUNK_CHARS]] = True
         return cls(np.flatnonzero(occurs), vocab_size)
 
     @property
@@ -77,23 +76,23 @@ class Alphabet:
 
 
 @dataclass(frozen=True)
-class Grams:
-    """E n-grams of one order.
+class NgramKeys:
+    """E n-grams of one order, as keys.
 
     Attributes:
         words: (E,) each; the first holds the oldest characters.
         digits: how many characters each word holds; all but the last hold as many as fit.
-        alphabet: of the digits.
+        codec: of the digits.
     """
 
     words: tuple[Words, ...]
     digits: tuple[int, ...]
-    alphabet: Alphabet
+    codec: KeyCodec
 
     @property
     def base(self) -> int:
-        """Of the numbers."""
-        return self.alphabet.base
+        """The base of the keys."""
+        return self.codec.base
 
     @property
     def order(self) -> int:
@@ -103,32 +102,32 @@ class Grams:
     def __len__(self) -> int:
         return len(self.words[0])
 
-    def __getitem__(self, which: slice | NDArray[Any]) -> Grams:
-        return Grams(tuple(word[which] for word in self.words), self.digits, self.alphabet)
+    def __getitem__(self, which: slice | NDArray[Any]) -> NgramKeys:
+        return NgramKeys(tuple(word[which] for word in self.words), self.digits, self.codec)
 
     @classmethod
-    def concatenate(cls, parts: Sequence[Grams]) -> Grams:
+    def concatenate(cls, parts: Sequence[NgramKeys]) -> NgramKeys:
         """All n-grams of several of the same order."""
         words = tuple(np.concatenate(words) for words in zip(*(part.words for part in parts), strict=True))
-        return cls(words, parts[0].digits, parts[0].alphabet)
+        return cls(words, parts[0].digits, parts[0].codec)
 
-    def with_padding(self) -> Grams:
+    def with_padding(self) -> NgramKeys:
         """The same behind one that is all padding."""
         words = tuple(np.concatenate((np.zeros(1, np.uint64), word)) for word in self.words)
-        return Grams(words, self.digits, self.alphabet)
+        return NgramKeys(words, self.digits, self.codec)
 
     def newest(self) -> Words:
         """(E,) the last digit of each."""
         return self.words[-1] % np.uint64(self.base)
 
-    def without_newest(self) -> Grams:
+    def without_newest(self) -> NgramKeys:
         """The contexts; order ≥ 2."""
         if self.digits[-1] == 1:
-            return Grams(self.words[:-1], self.digits[:-1], self.alphabet)
+            return NgramKeys(self.words[:-1], self.digits[:-1], self.codec)
         shorter = self.words[-1] // np.uint64(self.base)
-        return Grams((*self.words[:-1], shorter), (*self.digits[:-1], self.digits[-1] - 1), self.alphabet)
+        return NgramKeys((*self.words[:-1], shorter), (*self.digits[:-1], self.digits[-1] - 1), self.codec)
 
-    def without_oldest(self) -> Grams:
+    def without_oldest(self) -> NgramKeys:
         """The n-grams of one order less that these end with; order ≥ 2.
 
         Of sorted ones they are as many sorted runs as there are different oldest characters.
@@ -141,9 +140,9 @@ class Grams:
                 rest += self.words[i + 1] // np.uint64(self.base ** (self.digits[i + 1] - 1))
             words.append(rest)
         kept = words if self.digits[-1] > 1 else words[:-1]
-        return Grams(tuple(kept), _digits(self.order - 1, self.base), self.alphabet)
+        return NgramKeys(tuple(kept), _digits(self.order - 1, self.base), self.codec)
 
-    def sorted(self, in_runs: bool = False) -> Grams:
+    def sorted(self, in_runs: bool = False) -> NgramKeys:
         """The same in order. One word is sorted in place, and this one is spoiled.
 
         Args:
@@ -166,24 +165,24 @@ class Grams:
         first[1:] = self[1:].differ(self[:-1])
         return np.flatnonzero(first)
 
-    def differ(self, other: Grams) -> NDArray[np.bool_]:
+    def differ(self, other: NgramKeys) -> NDArray[np.bool_]:
         """(E,) whether each differs from its counterpart in another of the same length."""
         flags: NDArray[np.bool_] = self.words[0] != other.words[0]
-        for mine, its in zip(self.words[1:], other.words[1:], strict=True):
-            flags |= mine != its
+        for word, other_word in zip(self.words[1:], other.words[1:], strict=True):
+            flags |= word != other_word
         return flags
 
 
 def _digits(order: int, base: int) -> tuple[int, ...]:
     """How many characters go into each word."""
-    most = 1
-    while base ** (most + 1) - 1 <= LARGEST_WORD:
-        most += 1
-    full, rest = divmod(order, most)
-    return (most,) * full + (rest,) * (rest > 0)
+    fit = 1
+    while base ** (fit + 1) - 1 <= MAX_WORD:
+        fit += 1
+    full, rest = divmod(order, fit)
+    return (fit,) * full + (rest,) * (rest > 0)
 
 
-def windows(ids: NDArray[Any], begin: int, end: int, order: int, alphabet: Alphabet) -> Grams:
+def windows(ids: NDArray[Any], begin: int, end: int, order: int, codec: KeyCodec) -> NgramKeys:
     """The n-grams that end at the places of a text from `begin` to `end`, in the text's order.
 
     Args:
@@ -191,17 +190,17 @@ def windows(ids: NDArray[Any], begin: int, end: int, order: int, alphabet: Alpha
         begin: the first place.
         end: the place after the last.
         order: length of the n-grams.
-        alphabet: of the digits.
+        codec: of the digits.
     """
-    base = alphabet.base
+    base = codec.base
     digits = _digits(order, base)
     # Not zeros: numpy asks for huge pages, which are quicker to come by, only for memory that it need not clear.
     words = tuple(np.empty(end - begin, np.uint64) for _ in digits)
-    for low in range(begin, end, BLOCK):
-        high = min(low + BLOCK, end)
+    for low in range(begin, end, BLOCK_WINDOWS):
+        high = min(low + BLOCK_WINDOWS, end)
         block = np.zeros(high - low + order - 1, np.uint64)
         known = min(low, order - 1)  # before that there is padding
-        block[order - 1 - known :] = alphabet.digits_of(ids[low - known : high])
+        block[order - 1 - known :] = codec.digits_of(ids[low - known : high])
         place = 0
         for word, size in zip(words, digits, strict=True):
             part = word[low - begin : high - begin]
@@ -210,4 +209,4 @@ def windows(ids: NDArray[Any], begin: int, end: int, order: int, alphabet: Alpha
                 part *= np.uint64(base)
                 part += block[newer : newer + len(part)]
             place += size
-    return Grams(words, digits, alphabet)
+    return NgramKeys(words, digits, codec)

@@ -15,18 +15,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.models.ngram.counting.keys import Grams
+from charrnn.models.ngram.counting.keys import NgramKeys
 
-RANGES = 64
+MERGE_RANGES = 64
 """Parts of a merge: small enough to stay in the processor's cache."""
-LEAST_SHARED = 1 << 20
+MIN_SHARED = 1 << 20
 """n-grams that are worth sharing between threads."""
-SAMPLE = 1 << 12
-"""n-grams that ranges are chosen by."""
+SAMPLE_SIZE = 1 << 12
+"""n-grams by which the bounds of ranges are chosen."""
 
 
 @dataclass(frozen=True)
-class Table:
+class NgramTable:
     """n-grams of one order, sorted, all different.
 
     Attributes:
@@ -34,52 +34,52 @@ class Table:
         counts: (E,) how often each occurs.
     """
 
-    grams: Grams
+    grams: NgramKeys
     counts: NDArray[Any]
 
 
-def distinct(grams: Grams) -> Table:
-    """The different ones of n-grams in sorted runs, which are spoiled, and how often each stands there."""
-    ranges = workers() if len(grams) > LEAST_SHARED else 1
+def count_distinct(grams: NgramKeys) -> NgramTable:
+    """The different n-grams among some that are in sorted runs, with their counts; the n-grams are overwritten."""
+    ranges = workers() if len(grams) > MIN_SHARED else 1
     if ranges == 1:
-        return runs_of(grams.sorted(in_runs=True))
-    sample = np.sort(grams.words[0][:: max(1, len(grams) // SAMPLE)])
+        return count_runs(grams.sorted(in_runs=True))
+    sample = np.sort(grams.words[0][:: max(1, len(grams) // SAMPLE_SIZE)])
     bounds = sample[np.linspace(0, len(sample), ranges + 1).astype(int)[1:-1]]
 
-    def one(which: int) -> Table:
+    def count_range(index: int) -> NgramTable:
         key = grams.words[0]
         inside = np.ones(len(grams), bool)
-        if which > 0:
-            inside &= key >= bounds[which - 1]
-        if which < len(bounds):
-            inside &= key < bounds[which]
-        return runs_of(grams[inside].sorted(in_runs=True))
+        if index > 0:
+            inside &= key >= bounds[index - 1]
+        if index < len(bounds):
+            inside &= key < bounds[index]
+        return count_runs(grams[inside].sorted(in_runs=True))
 
     with ThreadPoolExecutor(ranges) as pool:
-        return joined(list(pool.map(one, range(ranges))))
+        return concatenate_tables(list(pool.map(count_range, range(ranges))))
 
 
-def runs_of(ordered: Grams) -> Table:
-    """The different ones of sorted n-grams, and how often each stands there."""
+def count_runs(ordered: NgramKeys) -> NgramTable:
+    """The different n-grams among sorted ones, with their counts."""
     firsts = ordered.first_of_runs()
-    return Table(ordered[firsts], compact(np.diff(firsts, append=len(ordered))))
+    return NgramTable(ordered[firsts], compact(np.diff(firsts, append=len(ordered))))
 
 
-def merge(tables: Sequence[Table]) -> Table:
-    """One table of several: what stands in more than one is added up.
+def merge(tables: Sequence[NgramTable]) -> NgramTable:
+    """Merge tables; the counts of an n-gram in several of them are added up.
 
     Each range of keys is merged for itself, so that threads can share the work.
     """
     if len(tables) == 1:
         return tables[0]
     largest = max(tables, key=lambda table: len(table.counts)).grams.words[0]
-    bounds = largest[np.linspace(0, len(largest), RANGES + 1).astype(int)[1:-1]]
+    bounds = largest[np.linspace(0, len(largest), MERGE_RANGES + 1).astype(int)[1:-1]]
     with ThreadPoolExecutor(workers()) as pool:
         ranges = list(pool.map(_merge, zip(*(split(table, bounds) for table in tables), strict=True)))
-    return joined(ranges)
+    return concatenate_tables(ranges)
 
 
-def split(table: Table, bounds: NDArray[np.uint64]) -> list[Table]:
+def split(table: NgramTable, bounds: NDArray[np.uint64]) -> list[NgramTable]:
     """Cut a table into ranges of keys.
 
     Args:
@@ -87,21 +87,25 @@ def split(table: Table, bounds: NDArray[np.uint64]) -> list[Table]:
         bounds: (R,) in order: where ranges begin, but for the first; compared with the first words of the keys.
     """
     at = [0, *np.searchsorted(table.grams.words[0], bounds), len(table.counts)]
-    return [Table(table.grams[a:b], table.counts[a:b]) for a, b in pairwise(at)]
+    return [NgramTable(table.grams[a:b], table.counts[a:b]) for a, b in pairwise(at)]
 
 
-def _merge(tables: Iterable[Table]) -> Table:
+def _merge(tables: Iterable[NgramTable]) -> NgramTable:
     tables = list(tables)
-    grams = Grams.concatenate([table.grams for table in tables])
+    grams = NgramKeys.concatenate([table.grams for table in tables])
     by_key = grams.sorting()
     grams, counts = grams[by_key], np.concatenate([table.counts for table in tables])[by_key]
     firsts = grams.first_of_runs()
-    return Table(grams[firsts], compact(np.add.reduceat(counts, firsts, dtype=np.int64)) if len(firsts) else counts)
+    return NgramTable(
+        grams[firsts], compact(np.add.reduceat(counts, firsts, dtype=np.int64)) if len(firsts) else counts
+    )
 
 
-def joined(ranges: Sequence[Table]) -> Table:
-    """One table of several that follow each other, with no n-gram in two of them."""
-    return Table(Grams.concatenate([one.grams for one in ranges]), np.concatenate([one.counts for one in ranges]))
+def concatenate_tables(ranges: Sequence[NgramTable]) -> NgramTable:
+    """Concatenate tables that are ranges of keys, in order."""
+    return NgramTable(
+        NgramKeys.concatenate([part.grams for part in ranges]), np.concatenate([part.counts for part in ranges])
+    )
 
 
 def compact(counts: NDArray[np.int64]) -> NDArray[Any]:

@@ -1,8 +1,8 @@
-"""Goldberg's idea taken to its end: the shares of what followed the longest context that was ever seen, however long.
+"""The longest match: relative frequencies after the longest context that was ever seen, however long it is.
 
-That is the infinite-gram of Liu et al. 2024 (arXiv 2401.17377): no smoothing, no back-off, no longest order. What did
-not follow that context has probability 0, and there is much of that. When it writes it copies: a match that goes on as
-it was seen is the longest match again.
+That is the infinite-gram of Liu et al. 2024 (arXiv 2401.17377), and Goldberg's counts without a limit: no smoothing, no
+back-off, no order. Characters that never followed the context, and they are many, have probability 0. When it generates
+text it copies: a match that continues as it did in training is the longest match again.
 """
 
 from __future__ import annotations
@@ -17,20 +17,21 @@ from torch import Tensor
 
 from charrnn.config import NgramConfig
 from charrnn.models.language_model import State
-from charrnn.models.ngram.longest.suffix_array import ContextIndex, Ints, Progress, text_type
+from charrnn.models.ngram.longest.suffix_array import ContextIndex, Ints, text_type
 from charrnn.models.stepper import Draw, Logits, Stepper, TemperedDraw, Tokens
+from charrnn.progress import Progress
 
-MOST_PROBABILITIES = 1 << 20
-"""How many are spread out at a time."""
+MAX_PROBABILITIES = 1 << 20
+"""Probabilities that are computed together."""
 
 
 class LongestMatchModel:
-    """A language model of the longest match.
+    """A language model that predicts from the longest match.
 
     Its state is one (B, 3) int64 tensor: the match that the text so far ends in, as ContextIndex.read has it.
 
     Args:
-        config: its order is not asked for; there is none.
+        config: without an order.
         vocab_size: V.
         index: the places of the training text that a character follows.
         last: the rank of the last of them.
@@ -52,8 +53,8 @@ class LongestMatchModel:
         Args:
             ids: (N,) the training part, N ≥ 1.
             vocab_size: V.
-            config: it is kept with the model.
-            progress: told the steps done, and of how many.
+            config: of the model.
+            progress: called with the steps done, and their number.
         """
         index = ContextIndex.build(ids, vocab_size, followed=True, progress=progress)
         return cls(config, vocab_size, index, int((index.places == len(ids) - 1).argmax()))
@@ -103,8 +104,8 @@ class LongestMatchModel:
         """See LanguageModel.__call__; the logits are log-probabilities, −∞ for what never followed the match."""
         matches, state = self._read(tokens, state)
         ranges = matches.reshape(-1, 3)
-        piece = max(1, MOST_PROBABILITIES // self.vocab_size)
-        log_probs = [self.log_probs(*ranges[i : i + piece, :2].T) for i in range(0, len(ranges), piece)]
+        step = max(1, MAX_PROBABILITIES // self.vocab_size)
+        log_probs = [self.log_probs(*ranges[i : i + step, :2].T) for i in range(0, len(ranges), step)]
         return torch.from_numpy(np.concatenate(log_probs)).reshape(*tokens.shape, self.vocab_size), state
 
     def next_log_probs(self, tokens: Tensor, targets: Tensor, state: State | None) -> tuple[Tensor, State]:
@@ -133,8 +134,8 @@ class LongestMatchModel:
         counts[few] = self._counts_at(low[few], high[few])
         if not few.all():
             # Contexts with many places are short, so there are not many different ones.
-            many, which = np.unique(np.stack((low[~few], high[~few])), axis=1, return_inverse=True)
-            counts[~few] = self._counts_of(np.arange(self.vocab_size), *many[:, :, None])[which.ravel()]
+            different, index = np.unique(np.stack((low[~few], high[~few])), axis=1, return_inverse=True)
+            counts[~few] = self._counts_of(np.arange(self.vocab_size), *different[:, :, None])[index.ravel()]
         with np.errstate(divide="ignore"):
             log_probs: NDArray[np.float32] = np.log(counts / (high - low)[:, None]).astype(np.float32)
         return log_probs
@@ -164,7 +165,7 @@ class LongestMatchModel:
 
 
 class LongestMatchStepper(Stepper):
-    """Texts that a model writes; where one character alone can follow, and so most often, nothing is drawn.
+    """Samples B texts; where only one character can follow, as is usual, nothing is drawn.
 
     Args:
         model: the longest match.
@@ -181,7 +182,7 @@ class LongestMatchStepper(Stepper):
 
     def read(self, tokens: Tokens) -> Logits:
         """See Stepper."""
-        self._go_on(tokens)
+        self._advance(tokens)
         low, high, _ = np.array(self.matches).T
         return self.model.log_probs(low, high)
 
@@ -189,13 +190,13 @@ class LongestMatchStepper(Stepper):
         """See Stepper."""
         if len(tokens) > 1 or not isinstance(draw, TemperedDraw):
             return draw(self.read(tokens))
-        self._go_on(tokens)
+        self._advance(tokens)
         low, high, _ = self.matches[0]
         if high - low == 1:
-            draw.uniform(0)  # which is taken all the same: so texts are the same, however many are written
+            draw.uniform(0)  # consumed all the same, so that a text does not depend on the number of texts
             return self.model.followers(np.array([low]))
         return draw(self.model.log_probs(np.array([low]), np.array([high])))
 
-    def _go_on(self, tokens: Tokens) -> None:
-        read = self.model.index.read_one
-        self.matches = [read(*match, token) for match, token in zip(self.matches, tokens.tolist(), strict=True)]
+    def _advance(self, tokens: Tokens) -> None:
+        read_one = self.model.index.read_one
+        self.matches = [read_one(*match, token) for match, token in zip(self.matches, tokens.tolist(), strict=True)]

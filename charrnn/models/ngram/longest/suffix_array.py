@@ -19,23 +19,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.progress import Progress
+
 Ints = NDArray[np.int64]
 Words = NDArray[np.uint64]
-Progress = Callable[[int, int], None]
-"""Is told how much is done, and of how much."""
 
-REACH = 32
-"""Characters that are compared in many places at once; longer matches, which are rare, are followed one by one."""
-FEW = 32
-"""So few places are sooner read one by one than at once."""
-WORD = 8
-"""Bytes that are compared at once."""
-PIECE = 1 << 22
-"""Places that are handled at a time while an index is built."""
+MAX_DEPTH = 32
+"""The longest match that is looked for in many places at once; longer ones, which are rare, are followed one by one."""
+MAX_SINGLE_READS = 32
+"""Up to this many characters are read faster one by one than at once."""
+WORD_BYTES = 8
+"""Bytes that are compared together."""
+CHUNK_PLACES = 1 << 22
+"""Places that are handled together while an index is built."""
 
 
 def suffix_array(ids: NDArray[Any]) -> NDArray[Any]:
-    """Where the suffixes of a text begin, sorted; a suffix stands before those that it is the beginning of.
+    """The places where the suffixes of a text begin, in the order of the suffixes; a prefix comes first.
 
     Args:
         ids: (N,) integers of any type, none negative; they may be memory-mapped, read-only, and a view of others.
@@ -62,7 +62,7 @@ class ContextIndex:
     """The places of a text, sorted. The arrays may be memory-mapped; no number in them, however wrong, leads outside.
 
     Attributes:
-        text: (N + WORD / bytes of an item,) the ids, shifted up by one, after a word of zeros for what is before them.
+        text: (N + WORD_BYTES / bytes of an item,) the ids, shifted up by one, after a word of zeros as padding.
         places: (P,) all places, sorted by their contexts; P is N + 1, or N if the last place is left out.
         shorter: (P,) for each of them, the rank of the place one character earlier; 0 for place 0, whose rank is 0.
         starts: (V + 1,) the rank of the first context that ends in each character, and P.
@@ -85,7 +85,7 @@ class ContextIndex:
             ids: (N,) the text, N ≥ 1 if `followed`.
             vocab_size: V, more than every id.
             followed: leave out the last place, which no character follows.
-            progress: told the steps done, and of how many.
+            progress: called with the steps done, and their number.
         """
         report = progress or (lambda done, total: None)
         count = len(ids) + (not followed)
@@ -95,14 +95,14 @@ class ContextIndex:
         report(1, 3)
         ranks, shorter = np.empty(count, kind), np.zeros(count, kind)
         seen = np.zeros(vocab_size, np.int64)
-        for begin in range(0, count, PIECE):
-            piece = slice(begin, min(begin + PIECE, count))
-            ranks[places[piece]] = np.arange(piece.start, piece.stop)
-            seen += np.bincount(ids[: count - 1][piece], minlength=vocab_size)
+        for begin in range(0, count, CHUNK_PLACES):
+            chunk = slice(begin, min(begin + CHUNK_PLACES, count))
+            ranks[places[chunk]] = np.arange(chunk.start, chunk.stop)
+            seen += np.bincount(ids[: count - 1][chunk], minlength=vocab_size)
         report(2, 3)
-        for begin in range(1, count, PIECE):
-            shorter[begin : begin + PIECE] = ranks[places[begin : begin + PIECE] - 1]
-        text = np.zeros(WORD // text_type(vocab_size).itemsize + len(ids), text_type(vocab_size))
+        for begin in range(1, count, CHUNK_PLACES):
+            shorter[begin : begin + CHUNK_PLACES] = ranks[places[begin : begin + CHUNK_PLACES] - 1]
+        text = np.zeros(WORD_BYTES // text_type(vocab_size).itemsize + len(ids), text_type(vocab_size))
         np.add(ids, 1, out=text[len(text) - len(ids) :], dtype=np.int64, casting="unsafe")
         report(3, 3)
         return cls(text, places, shorter, np.cumsum(np.append(1, seen)))
@@ -115,7 +115,7 @@ class ContextIndex:
     @property
     def per_word(self) -> int:
         """Characters in a word."""
-        return WORD // self.text.itemsize
+        return WORD_BYTES // self.text.itemsize
 
     def before(self, place: int, length: int) -> NDArray[Any]:
         """The `length` characters before a place, shifted up by one; zeros, or fewer, at the start."""
@@ -136,25 +136,25 @@ class ContextIndex:
         return first, _bisect(first, end, lambda ranks: self.shorter.take(ranks, mode="clip") < high)
 
     def read(self, tokens: NDArray[Any], matches: Ints) -> Ints:
-        """Read other texts, and find after each character the longest end of what was read that the index has.
+        """Read other texts, and find after each character the longest suffix of what was read that is in the index.
 
         Args:
             tokens: (B, T) ids.
-            matches: (B, 3) the match that each row has so far, to go on from: the range of places (low and high), and
-                how many characters before them are those that were read last (length).
+            matches: (B, 3) the match of each row so far: the range of places (low and high), and how many characters
+                before them are the last ones that were read (length).
 
         Returns:
             (B, T, 3): the match after each token.
         """
-        found = np.empty((*tokens.shape, 3), np.int64)
-        alone = np.ones(tokens.shape, bool)
-        if tokens.size > FEW:
-            found[:] = self._read_at_once(tokens, matches)
-            alone = found[..., 2] == REACH
-        for row, at in zip(*(indices.tolist() for indices in np.nonzero(alone)), strict=True):
-            low, high, length = (found[row, at - 1] if at else matches[row]).tolist()
-            found[row, at] = self.read_one(low, high, length, int(tokens[row, at]))
-        return found
+        after = np.empty((*tokens.shape, 3), np.int64)
+        is_single = np.ones(tokens.shape, bool)
+        if tokens.size > MAX_SINGLE_READS:
+            after[:] = self._read_at_once(tokens, matches)
+            is_single = after[..., 2] == MAX_DEPTH
+        for row, at in zip(*(indices.tolist() for indices in np.nonzero(is_single)), strict=True):
+            low, high, length = (after[row, at - 1] if at else matches[row]).tolist()
+            after[row, at] = self.read_one(low, high, length, int(tokens[row, at]))
+        return after
 
     def read_one(self, low: int, high: int, length: int, token: int) -> tuple[int, int, int]:
         """`read` for one character of one text, without arrays: the match (low, high, length) after the token."""
@@ -166,7 +166,7 @@ class ContextIndex:
         return self._longest(np.append(self.before(int(self.places[low]), length), self.text.dtype.type(token + 1)))
 
     def _longest(self, seen: NDArray[Any]) -> tuple[int, int, int]:
-        """The longest match that ends some characters, as they are in the text; it is with a neighbour of theirs."""
+        """The longest match of a suffix of some characters, shifted as in the text; a neighbour in the order has it."""
         # Reversed, the bytes of little-endian numbers are those of big-endian ones, which compare as contexts do.
         wanted, size, ranks = seen.tobytes()[::-1], seen.itemsize, range(len(self.places))
 
@@ -180,26 +180,26 @@ class ContextIndex:
         return low, bisect_right(ranks, wanted, max(at, low + 1), key=context), length
 
     def _read_at_once(self, tokens: NDArray[Any], matches: Ints) -> Ints:
-        """`read` for all places at once, a word after a word from the newest; matches of REACH may be longer."""
+        """`read` for all places together, word by word from the newest; matches of MAX_DEPTH may be longer."""
         query = self._query(tokens, matches)
         words = _words(query.ravel())
-        begins = np.arange(query.size).reshape(query.shape)[:, REACH:].ravel() + 1 - self.per_word
+        begins = np.arange(query.size).reshape(query.shape)[:, MAX_DEPTH:].ravel() + 1 - self.per_word
         found = np.tile(self.empty, (len(begins), 1))
         rows = np.arange(len(begins))
         low, high = found[:, 0], found[:, 1]
-        for depth in range(0, REACH, self.per_word):
+        for depth in range(0, MAX_DEPTH, self.per_word):
             wanted = words[begins[rows] - depth]
             first, last = self._narrow(low, high, depth, wanted)
             ends = first == last
             found[rows[ends]] = self._end_in_word(low[ends], high[ends], first[ends], depth, wanted[ends])
             rows, low, high = rows[~ends], first[~ends], last[~ends]
-        found[rows] = np.stack((low, high, np.full(len(rows), REACH)), axis=-1)
+        found[rows] = np.stack((low, high, np.full(len(rows), MAX_DEPTH)), axis=-1)
         return found.reshape(*tokens.shape, 3)
 
     def _query(self, tokens: NDArray[Any], matches: Ints) -> NDArray[Any]:
-        """(B, REACH + T) as the index's text: what the matches know, after strangers to it, and the tokens."""
+        """(B, MAX_DEPTH + T) as the index's text: what the matches know, after strangers to it, and the tokens."""
         low, _, length = matches.T[:, :, None]
-        back = np.arange(-REACH, 0)
+        back = np.arange(-MAX_DEPTH, 0)
         known = self.text.take(self.places.take(low, mode="clip") + self.per_word + back, mode="clip")
         old = np.where(back >= -length, known, len(self.starts))  # V + 1 is in no text
         return np.concatenate((old, tokens.astype(np.int64) + 1), axis=1).astype(self.text.dtype)
@@ -231,7 +231,7 @@ class ContextIndex:
 
 def _words(text: NDArray[Any]) -> Words:
     """The word that begins at each character but the last ones; the newest of its characters counts most."""
-    return np.ndarray((len(text) + 1 - WORD // text.itemsize,), "<u8", text, strides=(text.itemsize,))
+    return np.ndarray((len(text) + 1 - WORD_BYTES // text.itemsize,), "<u8", text, strides=(text.itemsize,))
 
 
 def _common(one: bytes, other: bytes) -> int:

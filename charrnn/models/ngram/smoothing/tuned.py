@@ -1,12 +1,12 @@
 """`tuned`: discounts and concentrations fitted by gradient on the last part of the training text.
 
-That part is predicted from the counts of what stands before it. These are not counted anew: the part's own counts are
-taken out of those of the whole. Nothing but training text is looked at.
+That part is predicted from the counts of the text before it. These are not counted anew: the part's own counts are
+subtracted from those of the whole text. Nothing but training text is read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,69 +16,72 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from charrnn.models.ngram.counting.count import Counts
-from charrnn.models.ngram.smoothing.methods import Rule, what_is_known
-from charrnn.models.ngram.smoothing.observations import Events, predict
+from charrnn.config import SMOOTHINGS
+from charrnn.models.ngram.counting.count import CountLevel
+from charrnn.models.ngram.smoothing.backoff import Discounts, Observations, context_statistics, interpolate
 from charrnn.models.ngram.trie import Ints, walk
+from charrnn.progress import Progress
 
-TAIL = 10
-"""One part in so many is fitted on."""
-MOST_FITTED = 200_000
-"""Characters that are fitted on at most: there are only a hundred parameters."""
+HELD_OUT_FRACTION = 10
+"""The held-out part is 1/10 of the training text."""
+MAX_HELD_OUT = 200_000
+"""Characters of the held-out part at most: there are only a hundred parameters."""
 PRIOR = (1.1, 0.4, 0.0, -1.0)
-"""What parameters are before the sigmoid (softplus for the concentration): discounts of .75, 1.2, 1.5; about .3."""
-STRENGTH = 20.0
-"""How many nats a parameter that is √2 away from the prior costs. Chosen on training text alone."""
+"""The initial parameters, before sigmoid and softplus: discounts of .75, 1.2 and 1.5, a concentration of about .3."""
+PRIOR_STRENGTH = 20.0
+"""The cost in nats of a parameter that is √2 away from the prior. Chosen on training text alone."""
 FEATURES = 3
-"""What a context is described by, see `_features`."""
-ITERATIONS = 12
-EVALUATIONS = 15
-"""Of the loss; a step of L-BFGS may take more than one."""
+"""The number of features of a context, see `_features`."""
+MAX_ITERATIONS = 12
+"""Iterations of L-BFGS, each of which may evaluate the loss several times."""
 
 
-def tuned(
-    ids: NDArray[Any], vocab_size: int, orders: Sequence[Counts], progress: Callable[[int, int], None] | None = None
-) -> Rule:
-    """Fit the rule: of each order, how discounts and concentration depend on the context.
+def fit_discounts(
+    orders: Sequence[CountLevel],
+    ids: NDArray[Any],
+    vocab_size: int,
+    progress: Progress = lambda done, total: None,
+) -> Discounts:
+    """Fit discounts and concentration of each order as functions of the context.
 
-    Each is a function of the context's number of types n (as log n) and of the share of them that was seen once.
+    The features of a context are its number of types n (as log n) and the share of them that was seen once.
 
     Args:
-        ids: (N,) the text that was counted.
+        orders: the counts of the text, of continuations in the lower orders.
+        ids: (N,) the text.
         vocab_size: V.
-        orders: its counts, of continuations in the lower orders.
-        progress: told the iterations done, and of how many.
+        progress: called with the evaluations of the loss done, and their largest number.
     """
-    length = min(len(ids) // TAIL, MOST_FITTED)
+    length = min(len(ids) // HELD_OUT_FRACTION, MAX_HELD_OUT)
     prior = torch.zeros(len(orders), 4, FEATURES, dtype=torch.double)
     prior[:, :, 0] = torch.tensor(PRIOR, dtype=torch.double)
     if length == 0:
-        return rule_of(prior)
-    with _one_thread(), torch.inference_mode(False), torch.enable_grad():
-        events = held_out_events(ids, length, orders)
+        return discounts_from(prior)
+    with _single_thread(), torch.inference_mode(False), torch.enable_grad():
+        held_out = held_out_observations(ids, length, orders)
         parameters = prior.clone().requires_grad_()
+        max_evaluations = SMOOTHINGS["tuned"].fit_steps
         optimizer = torch.optim.LBFGS(
-            [parameters], max_iter=ITERATIONS, max_eval=EVALUATIONS, line_search_fn="strong_wolfe"
+            [parameters], max_iter=MAX_ITERATIONS, max_eval=max_evaluations, line_search_fn="strong_wolfe"
         )
         evaluations = 0
 
-        def loss() -> float:
+        def evaluate_loss() -> float:
             nonlocal evaluations
             optimizer.zero_grad()
-            nats = -predict(events, rule_of(parameters), length, vocab_size).log().sum()
-            result = (nats + STRENGTH / 2 * (parameters - prior).square().sum()) / length
-            result.backward()  # type: ignore[no-untyped-call]
+            nats = -interpolate(held_out, discounts_from(parameters), length, vocab_size).log().sum()
+            loss = (nats + PRIOR_STRENGTH / 2 * (parameters - prior).square().sum()) / length
+            loss.backward()  # type: ignore[no-untyped-call]
             evaluations += 1
-            if progress:
-                progress(evaluations, EVALUATIONS)
-            return result.item()
+            progress(evaluations, max_evaluations)
+            return loss.item()
 
-        optimizer.step(loss)  # type: ignore[no-untyped-call]
-    return rule_of(parameters.detach())
+        optimizer.step(evaluate_loss)  # type: ignore[no-untyped-call]
+    return discounts_from(parameters.detach())
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def _single_thread() -> Iterator[None]:
     """Too little work to share: on a busy machine threads that wait for each other took five times as long."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -88,8 +91,8 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def rule_of(parameters: Tensor) -> Rule:
-    """The rule with some parameters.
+def discounts_from(parameters: Tensor) -> Discounts:
+    """The discounts that parameters stand for.
 
     Args:
         parameters: (orders, 4, FEATURES): D_1, D_2, D_3 and θ as linear functions of the features, before the sigmoid
@@ -97,21 +100,21 @@ def rule_of(parameters: Tensor) -> Rule:
     """
     largest = torch.tensor([[1.0], [2.0], [3.0]], dtype=torch.double)
 
-    def rule(order: int, contexts: Tensor) -> Tensor:
-        raw = parameters[order - 1] @ _features(contexts)
+    def discounts(order: int, statistics: Tensor) -> Tensor:
+        raw = parameters[order - 1] @ _features(statistics)
         return torch.cat((largest * raw[:3].sigmoid(), softplus(raw[3:])))
 
-    return rule
+    return discounts
 
 
-def _features(contexts: Tensor) -> Tensor:
-    """(4, C) what is known of contexts → (FEATURES, C)."""
-    types = contexts[:3].sum(0)
-    return torch.stack((torch.ones_like(types), types.log(), contexts[0] / types))
+def _features(statistics: Tensor) -> Tensor:
+    """(4, C) statistics of contexts → (FEATURES, C)."""
+    types = statistics[:3].sum(0)
+    return torch.stack((torch.ones_like(types), types.log(), statistics[0] / types))
 
 
-def held_out_events(ids: NDArray[Any], length: int, orders: Sequence[Counts]) -> list[Events]:
-    """The last characters of a text as the counts of what stands before them see them.
+def held_out_observations(ids: NDArray[Any], length: int, orders: Sequence[CountLevel]) -> list[Observations]:
+    """The last characters of a text, as the counts of the text before them see them.
 
     Args:
         ids: (N,) the text.
@@ -121,29 +124,29 @@ def held_out_events(ids: NDArray[Any], length: int, orders: Sequence[Counts]) ->
     begin = len(ids) - length
     # Enough is read before the held-out part for all contexts to be those of the text.
     history = ids[max(0, begin - len(orders)) :].astype(np.int64) + 1
-    contexts = [found[0, -length:] for found in walk(orders, history[None, :-1])[0]]
+    all_contexts = [nodes[0, -length:] for nodes in walk(orders, history[None, :-1])[0]]
     targets = history[-length:]
-    events: list[Events] = []
-    gone: Ints = np.zeros(0, np.int64)
+    observations: list[Observations] = []
+    vanished: Ints = np.zeros(0, np.int64)  # one place of each n-gram one longer that only the held-out part has
     for k in range(len(orders), 0, -1):
-        counts, before = orders[k - 1], contexts[k - 1]
-        entries = counts.find(before, targets)
+        order, contexts = orders[k - 1], all_contexts[k - 1]
+        entries = order.find(contexts, targets)
         different, first, index, times = np.unique(entries, return_index=True, return_inverse=True, return_counts=True)
-        # What is left of the counts without the held-out part: of the highest order, the other occurrences; below, the
-        # n-grams that end alike and are left themselves.
+        # Subtract from the counts: in the highest order, the occurrences in the held-out part; below, the longer
+        # n-grams with the same ending that only the held-out part has.
         if k < len(orders):
-            times = np.bincount(index[gone], minlength=len(different))
-        left = counts.counts[different] - times
-        gone = first[left == 0]
-        nodes, of = np.unique(before, return_inverse=True)
-        owners, children = counts.children(nodes, len(counts))
-        values = counts.counts[children].astype(np.float64)
-        values[np.searchsorted(children, different)] = left
-        seen = what_is_known(values, owners, len(nodes))
-        rows = np.flatnonzero(seen[3][of])
-        some = np.flatnonzero(seen[3])
+            times = np.bincount(index[vanished], minlength=len(different))
+        counts_before = order.counts[different] - times
+        vanished = first[counts_before == 0]
+        nodes, context_of = np.unique(contexts, return_inverse=True)
+        owners, children = order.children(nodes, len(order))
+        counts = order.counts[children].astype(np.float64)
+        counts[np.searchsorted(children, different)] = counts_before
+        statistics = context_statistics(counts, owners, len(nodes))
+        rows = np.flatnonzero(statistics[3][context_of])
+        seen = np.flatnonzero(statistics[3])
         place = np.zeros(len(nodes), np.int64)
-        place[some] = np.arange(len(some))
-        arrays = rows, left[index][rows].astype(np.float64), place[of[rows]], seen[:, some]
-        events.append(Events(*map(torch.from_numpy, arrays)))
-    return events[::-1]
+        place[seen] = np.arange(len(seen))
+        arrays = rows, counts_before[index][rows].astype(np.float64), place[context_of[rows]], statistics[:, seen]
+        observations.append(Observations(*map(torch.from_numpy, arrays)))
+    return observations[::-1]

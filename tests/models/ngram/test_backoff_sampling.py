@@ -60,7 +60,7 @@ class Grid(TemperedDraw):
 
 @pytest.mark.parametrize("smoothing", ["mkn", "kn", "witten-bell", "tuned", "ml"])
 @pytest.mark.parametrize("context", CONTEXTS)
-def test_shares_are_probabilities(smoothing: str, context: list[int]) -> None:
+def test_draw_next_on_a_grid_of_random_numbers_gives_the_probabilities(smoothing: str, context: list[int]) -> None:
     """With random numbers on a grid there is no chance in it: each interval is off by less than a step."""
     one, count = model(smoothing), 4000
     tokens = torch.tensor([[0, *context]])
@@ -74,7 +74,7 @@ def test_shares_are_probabilities(smoothing: str, context: list[int]) -> None:
 
 @pytest.mark.parametrize("smoothing", ["mkn", "tuned", "stupid"])
 @pytest.mark.parametrize("temperature", [1.0, 0.8, 0.5, 0.2, 1.5])
-def test_chi_squared(smoothing: str, temperature: float) -> None:
+def test_draw_next_of_one_text_fits_the_distribution(smoothing: str, temperature: float) -> None:
     """What one stream writes after each context, against p^(1/T): Pearson's statistic, summed over contexts."""
     one = model(smoothing)
     text = [0, *written(one, 0, 8_000, draw_of(temperature=temperature))]
@@ -85,7 +85,7 @@ def test_chi_squared(smoothing: str, temperature: float) -> None:
     assert (statistic - freedom) / (2 * freedom) ** 0.5 < 4
 
 
-def test_chi_squared_of_a_batch() -> None:
+def test_draw_next_of_a_batch_fits_the_distribution() -> None:
     one, draw = model(), draw_of(200)
     step, token, columns = stepper(one, None, 200), np.zeros(200, np.int64), []
     for _ in range(60):
@@ -116,7 +116,7 @@ def _chi_squared(probabilities: torch.Tensor, drawn: list[int]) -> tuple[float, 
     return statistic, freedom
 
 
-def test_a_stream_goes_on_from_a_state() -> None:
+def test_stepper_from_a_state_continues_it() -> None:
     one = model()
     _, state = one(torch.tensor([[3, 1, 0]]))
     step, token = stepper(one, state), np.array([2])
@@ -128,7 +128,7 @@ def test_a_stream_goes_on_from_a_state() -> None:
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.7, 1.4])
-def test_a_batch_writes_what_each_of_its_texts_does_alone(temperature: float) -> None:
+def test_draw_next_of_a_batch_gives_each_text_what_it_gets_alone(temperature: float) -> None:
     """At temperature 1 a batch is drawn in another way, from the same numbers."""
     one, batch = model(), 20
     step, tokens, draw, found = stepper(one, None, batch), np.zeros(batch, np.int64), None, []
@@ -141,14 +141,14 @@ def test_a_batch_writes_what_each_of_its_texts_does_alone(temperature: float) ->
         assert written(one, 0, 50, alone) == [int(tokens[row]) for tokens in found]
 
 
-def test_certainties_are_drawn() -> None:
+def test_draw_next_of_a_certain_character_gives_it() -> None:
     cycle = fit_ngram(np.tile(np.arange(4), 50), 4, NgramConfig(order=3, smoothing="ml"))
     assert isinstance(cycle, NgramModel)
     assert written(cycle, 3, 8, make_draw(SamplingConfig(), Uniforms([0]), Vocabulary("abcd"))) == [0, 1, 2, 3] * 2
 
 
 @pytest.mark.parametrize(("name", "value"), [("tokens", V + 3), ("starts", 10**6), ("starts", -5)])
-def test_a_damaged_model_is_an_error(name: str, value: int) -> None:
+def test_draw_next_of_a_damaged_model_raises_model_error(name: str, value: int) -> None:
     """A file too large to be looked through when it is loaded may hold anything; numpy keeps look-ups inside."""
     one = model()
     array = getattr(one.orders[1], name).astype(np.int64)

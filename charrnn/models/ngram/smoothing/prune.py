@@ -1,4 +1,4 @@
-"""Leaves rare n-grams out of a smoothed model; what they had goes to the order below, so that all still sums to 1."""
+"""Prune rare n-grams of a smoothed model; their probability goes to the order below, so that all still sums to 1."""
 
 from __future__ import annotations
 
@@ -6,34 +6,34 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from charrnn.models.ngram.counting.count import Counts
-from charrnn.models.ngram.smoothing.methods import Weighted
+from charrnn.models.ngram.counting.count import CountLevel
+from charrnn.models.ngram.smoothing.backoff import BackoffLevel
 from charrnn.models.ngram.trie import smallest_integer
 
-LEAST_ORDER = 3
-"""Shorter n-grams are few, and all are kept."""
+MIN_PRUNED_ORDER = 3
+"""The lowest order that is pruned: shorter n-grams are few."""
 
 
-def prune(orders: Sequence[Weighted], counts: Sequence[Counts], most: int) -> list[Weighted]:
-    """Leave out the n-grams of three characters and more that are no contexts of others and whose counts are low.
+def prune(orders: Sequence[BackoffLevel], counts: Sequence[CountLevel], max_count: int) -> list[BackoffLevel]:
+    """Leave out n-grams of three characters and more with low counts, unless they are contexts of others.
 
     Args:
         orders: the entries of order 1, 2, …
         counts: their counts, of continuations in the lower orders of Kneser-Ney.
-        most: the highest count that is left out.
+        max_count: the highest count that is left out.
     """
-    pruned: list[Weighted] = []
+    pruned: list[BackoffLevel] = []
     has_kept_children = np.zeros(len(counts[-1]), bool)
     for k in range(len(orders), 0, -1):
         order = orders[k - 1]
-        kept = (counts[k - 1].counts > most) | has_kept_children
-        kept[: 1 if k >= LEAST_ORDER else None] = True
+        kept = (counts[k - 1].counts > max_count) | has_kept_children
+        kept[: 1 if k >= MIN_PRUNED_ORDER else None] = True
         before = np.concatenate(([0], np.cumsum(kept)))
         sizes = before[order.starts[1:]] - before[order.starts[:-1]]
         lost = order.sum_children(np.where(kept, 0, order.weights))
         starts = before[order.starts]
         pruned.append(
-            Weighted(
+            BackoffLevel(
                 order.tokens[kept],
                 starts.astype(smallest_integer(int(starts[-1]))),
                 order.weights[kept],
@@ -43,7 +43,7 @@ def prune(orders: Sequence[Weighted], counts: Sequence[Counts], most: int) -> li
         has_kept_children = sizes > 0
         if k < len(orders):  # the order above has these entries as contexts
             above = pruned[-2]
-            pruned[-2] = Weighted(
+            pruned[-2] = BackoffLevel(
                 above.tokens, np.append(above.starts[:-1][kept], above.starts[-1]), above.weights, above.backoffs[kept]
             )
     return pruned[::-1]

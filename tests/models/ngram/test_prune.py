@@ -7,7 +7,7 @@ import torch
 from charrnn.config import NgramConfig
 from charrnn.models.ngram.fit import Counted, fit_ngram
 from charrnn.models.ngram.model import NgramModel
-from charrnn.models.ngram.trie import ABSENT
+from charrnn.models.ngram.trie import NOT_FOUND
 
 V = 6
 IDS = np.random.default_rng(0).zipf(1.5, 600) % V
@@ -22,12 +22,12 @@ def pruned(most: int, smoothing: str = "mkn") -> NgramModel:
 
 @pytest.mark.parametrize("smoothing", ["kn", "tuned", "witten-bell", "stupid"])
 @pytest.mark.parametrize("most", [1, 3, 1000])
-def test_all_still_sums_to_one(smoothing: str, most: int) -> None:
+def test_pruned_model_sums_to_one(smoothing: str, most: int) -> None:
     logits, _ = pruned(most, smoothing)(TEXT)
     torch.testing.assert_close(logits.exp().sum(-1), torch.ones(1, 200), atol=1e-5, rtol=0)
 
 
-def test_what_is_left() -> None:
+def test_pruned_model_keeps_short_frequent_and_context_ngrams() -> None:
     """One and two characters all stay; of the longer ones those that are frequent, or contexts of such."""
     counts = Counted.of(IDS, V, NgramConfig(order=5, smoothing="mkn")).orders
     most = 2
@@ -39,7 +39,7 @@ def test_what_is_left() -> None:
     assert [len(order.tokens) for order in pruned(1000).orders][2:] == [1, 1, 1]  # the padding
 
 
-def test_nothing_to_prune_changes_nothing() -> None:
+def test_prune_without_rare_ngrams_changes_nothing() -> None:
     """Where every n-gram of three characters occurs often after different ones."""
     ids = np.tile(np.random.default_rng(2).permutation(np.repeat(np.arange(2), 500)), 3)
     one, other = (fit_ngram(ids, 2, NgramConfig(order=3, smoothing="mkn", prune=most)) for most in (0, 1))
@@ -47,7 +47,7 @@ def test_nothing_to_prune_changes_nothing() -> None:
     torch.testing.assert_close(one(text[:, 5:])[0], other(text[:, 5:])[0])
 
 
-def test_what_the_pruned_had_goes_to_the_order_below() -> None:
+def test_prune_moves_probability_to_the_order_below() -> None:
     whole, less = (
         Counted.of(IDS, V, NgramConfig(order=3, smoothing="mkn", prune=most)).model().orders[2] for most in (0, 2)
     )
@@ -56,5 +56,5 @@ def test_what_the_pruned_had_goes_to_the_order_below() -> None:
         first, end = whole.starts[node], whole.starts[node + 1]
         if first == end:
             continue
-        lost = whole.weights[first:end].sum() - less.weights[kept[kept != ABSENT]].sum()
+        lost = whole.weights[first:end].sum() - less.weights[kept[kept != NOT_FOUND]].sum()
         assert less.backoffs[node] == pytest.approx(whole.backoffs[node] + lost, abs=1e-6)

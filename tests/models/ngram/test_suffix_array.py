@@ -35,7 +35,7 @@ def start(index: ContextIndex, rows: int = 1) -> NDArray[np.int64]:
 
 
 def repetitive(rng: np.random.Generator, vocab_size: int, length: int) -> list[int]:
-    """A text with short and long repetitions, longer than REACH, and a character that is rare."""
+    """A text with short and long repetitions, longer than MAX_DEPTH, and a character that is rare."""
     letters = rng.choice(vocab_size, 6)
     parts = [rng.choice(letters, size).tolist() for size in (3, 8, 20, 50)]
     text: list[int] = [vocab_size - 1]
@@ -44,13 +44,13 @@ def repetitive(rng: np.random.Generator, vocab_size: int, length: int) -> list[i
     return text[:length]
 
 
-def test_banana() -> None:
+def test_suffix_array_of_banana_equals_the_textbook() -> None:
     """a, ana, anana, banana, na, nana."""
     assert suffix_array(np.frombuffer(b"banana", np.uint8)).tolist() == [5, 3, 1, 0, 4, 2]
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.int8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64])
-def test_any_type_and_any_view(kind: type[np.integer[Any]], tmp_path: Path) -> None:
+def test_suffix_array_of_any_type_and_view_is_the_same(kind: type[np.integer[Any]], tmp_path: Path) -> None:
     """The package refuses what is read-only, and sorts only bytes by itself."""
     largest = min(np.iinfo(kind).max, 100_000)
     ids = np.random.default_rng(0).integers(0, 3, 200) * (largest // 2)
@@ -65,7 +65,7 @@ def test_any_type_and_any_view(kind: type[np.integer[Any]], tmp_path: Path) -> N
 
 @pytest.mark.parametrize("vocab_size", [3, 254, 255, 40_000])
 @pytest.mark.parametrize("followed", [False, True])
-def test_the_longest_matches_are_those_of_a_slow_search(vocab_size: int, followed: bool) -> None:
+def test_read_equals_a_slow_search(vocab_size: int, followed: bool) -> None:
     """In one byte a character, two and four; one by one, and many at once."""
     rng = np.random.default_rng(vocab_size)
     text = repetitive(rng, vocab_size, 300)
@@ -75,7 +75,7 @@ def test_the_longest_matches_are_those_of_a_slow_search(vocab_size: int, followe
     seen = [*text[100:200], vocab_size // 2, *repetitive(rng, vocab_size, 60), *text[-45:], *text[:40]]
     last = len(text) - followed
     expected = [slow_match(text, seen[: t + 1], last) for t in range(len(seen))]
-    assert {length > suffixes.REACH for length, _ in expected} == {True, False}
+    assert {length > suffixes.MAX_DEPTH for length, _ in expected} == {True, False}
     at_once = index.read(np.array([seen]), start(index))
     assert matches_of(index, at_once[0]) == expected
     match = start(index)
@@ -84,7 +84,7 @@ def test_the_longest_matches_are_those_of_a_slow_search(vocab_size: int, followe
         assert match.tolist() == at_once[:, t].tolist()
 
 
-def test_rows_go_on_from_their_matches() -> None:
+def test_read_with_matches_continues_them() -> None:
     rng = np.random.default_rng(1)
     text = repetitive(rng, 5, 300)
     index = ContextIndex.build(np.array(text, np.uint8), 5)
@@ -99,7 +99,7 @@ def test_rows_go_on_from_their_matches() -> None:
 
 
 @pytest.mark.parametrize("text", [[0], [0, 0], [1, 0], [2] * 60])
-def test_short_and_dull_texts(text: list[int]) -> None:
+def test_read_of_short_and_repetitive_texts_equals_a_slow_search(text: list[int]) -> None:
     """Words reach before the start of such texts."""
     for followed in (False, True):
         index = ContextIndex.build(np.array(text), 4, followed)
@@ -109,12 +109,12 @@ def test_short_and_dull_texts(text: list[int]) -> None:
             assert matches_of(index, found[0]) == expected
 
 
-def test_an_empty_text_has_one_place() -> None:
+def test_context_index_of_an_empty_text_has_one_place() -> None:
     index = ContextIndex.build(np.zeros(0, np.uint8), 3)
     assert index.read(np.zeros((1, 50), np.uint8), start(index)).tolist() == [[[0, 1, 0]] * 50]
 
 
-def test_extending_ranges_of_any_shape() -> None:
+def test_extend_broadcasts_ranges_and_tokens() -> None:
     """After a, in abracadabra: b and b, c, d; no a, no r."""
     index = ContextIndex.build(np.array(["abcdr".index(letter) for letter in "abracadabra"]), 5)
     (low, high, length) = index.read(np.array([[0]]), start(index))[0, 0].tolist()
@@ -123,10 +123,10 @@ def test_extending_ranges_of_any_shape() -> None:
     assert (last - first).tolist() == [0, 2, 1, 1, 0]
 
 
-def test_pieces_of_a_building_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_build_in_chunks_gives_the_same_index(monkeypatch: pytest.MonkeyPatch) -> None:
     ids = np.random.default_rng(2).integers(0, 3, 100).astype(np.uint8)
     whole = ContextIndex.build(ids, 3)
-    monkeypatch.setattr(suffixes, "PIECE", 7)
+    monkeypatch.setattr(suffixes, "CHUNK_PLACES", 7)
     seen: list[tuple[int, int]] = []
     parts = ContextIndex.build(ids, 3, progress=lambda done, total: seen.append((done, total)))
     for name in ("text", "places", "shorter", "starts"):

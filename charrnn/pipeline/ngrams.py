@@ -1,0 +1,95 @@
+"""Fit n-grams to a text: count the training part, smooth the counts, score the validation part.
+
+The library and the command line both come here. Under torchrun the first process calls `fit_ngrams`, the others
+`assist_counting`.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from charrnn.checkpoint import Checkpoint, load
+from charrnn.checkpoint.metadata import Facts, TextFacts
+from charrnn.config import NgramConfig
+from charrnn.errors import CheckpointError
+from charrnn.models.ngram.counting.count import count_ngrams
+from charrnn.models.ngram.counting.distributed import count_distributed
+from charrnn.models.ngram.fit import Counted, fit_ngram
+from charrnn.progress import ProgressBars, no_bar
+from charrnn.scoring.evaluate import Score, evaluate, evaluate_online, facts_of
+from charrnn.text.corpus import Corpus
+
+
+class NgramFit(NamedTuple):
+    """A model with its scores of the validation part, where there is one.
+
+    Attributes:
+        checkpoint: the model; it is not saved.
+        score: the static score.
+        online: the online score, if it was asked for.
+    """
+
+    checkpoint: Checkpoint
+    score: Score | None
+    online: Score | None
+
+
+def fit_ngrams(
+    corpus: Corpus,
+    config: NgramConfig,
+    progress: ProgressBars = no_bar,
+    online: bool = False,
+    distributed: bool = False,
+) -> NgramFit:
+    """Fit n-grams to the training part of a text and score the validation part.
+
+    Args:
+        corpus: the text.
+        config: order and smoothing.
+        progress: makes the bars of counting and of scoring.
+        online: also compute the online score.
+        distributed: count together with the other processes of the default process group.
+
+    Raises:
+        UsageError: there can be no online score.
+    """
+    config, vocab_size = config.with_order(corpus.config.bytes), len(corpus.vocabulary)
+    if online:
+        config.check_online(corpus.config)
+    started, counts = time.perf_counter(), None
+    with progress("counting", "step") as update:
+        if config.method.has_order:
+            count = count_distributed if distributed else count_ngrams
+            counts = Counted.of(corpus.train, vocab_size, config, update, count)
+        model = counts.model() if counts else fit_ngram(corpus.train, vocab_size, config, update)
+    seconds = time.perf_counter() - started
+    score = online_score = None
+    if len(corpus.validation):
+        with progress("scoring", "char") as update:
+            score = evaluate(model, corpus.validation, progress=update, documents=corpus.documents)
+        if online and counts:
+            online_score = evaluate_online(counts, corpus.validation)
+    validation = facts_of(score, corpus.split, documents=corpus.documents is not None) if score else None
+    facts = Facts(TextFacts.of(corpus), seconds, "cpu", validation)
+    size = sum(tensor.nbytes for tensor in model.tensors().values())
+    checkpoint = Checkpoint(model, corpus.vocabulary, facts, Path(f"{corpus.name}-{config.name}"), size)
+    return NgramFit(checkpoint, score, online_score)
+
+
+def assist_counting(corpus: Corpus, config: NgramConfig) -> None:
+    """Count a part of the training text for the first process, which calls `fit_ngrams` with the same arguments."""
+    config = config.with_order(corpus.config.bytes)
+    assert config.order
+    count_distributed(corpus.train, len(corpus.vocabulary), config.order, config.method.counts_occurrences)
+
+
+def is_fit_of(path: Path, corpus: Corpus, config: NgramConfig) -> bool:
+    """Whether a checkpoint holds the n-grams of this text with this configuration."""
+    try:
+        saved = load(path)
+    except CheckpointError:
+        return False
+    text, expected = saved.facts.text, TextFacts.of(corpus)
+    return saved.model.config == config and (text.sha256, text.corpus) == (expected.sha256, expected.corpus)
