@@ -1,7 +1,7 @@
-"""Every setting, once: its type, its default, its help and its check stand beside the field.
+"""Every setting, defined once: its type, default, help and check are part of the field.
 
-The command line is made from these dataclasses (`cli/shared/options.py`), and the library takes them as they are.
-A value that fails its check is a UsageError that names the option as it is typed.
+The command line is made from these dataclasses (`cli/shared/options.py`); the library takes them as arguments.
+A value that fails its check raises a UsageError that names the option as it is typed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from charrnn.errors import UsageError
 
 Check = Callable[[Any], str | None]
-"""Takes a value that is not None; returns what it must be instead, or None when it is good."""
+"""A function of a value that is not None; returns what the value must be, or None if it is valid."""
 
 CELLS = ["rnn", "lstm", "gru", "minlstm", "mingru"]
 """Names of the recurrent cells; a cell that is defined elsewhere adds its own (`models/rnn/cells.py`)."""
@@ -28,44 +28,44 @@ DEFAULT_BYTES_ORDER = 8
 MAX_ORDER = 100
 LEAST_MEASURED_STEPS = 5
 LARGEST_INTEGER = 2**31 - 1
-"""What every library below takes for an integer."""
+"""Largest integer that every library in use accepts."""
 MOST_LAYERS = 1000
 MOST_NETWORKS = 100
 MOST_THREADS = 1024
 
 
 def at_least(low: float) -> Check:
-    """Accepts finite numbers from `low` on."""
+    """A check that accepts finite numbers ≥ `low`."""
     return lambda value: None if low <= value < math.inf else f"must be {low} or more"
 
 
 def between(low: int, high: int = LARGEST_INTEGER) -> Check:
-    """Accepts integers from `low` to `high`, both included."""
+    """A check that accepts integers from `low` to `high`, both included."""
     return lambda value: None if low <= value <= high else f"must be from {low} to {high}"
 
 
 def above(low: float) -> Check:
-    """Accepts finite numbers greater than `low`."""
+    """A check that accepts finite numbers > `low`."""
     return lambda value: None if low < value < math.inf else f"must be more than {low}"
 
 
 def fraction(value: float) -> str | None:
-    """Accept a part of a whole: from 0 up to, but not including, 1."""
+    """Accept numbers from 0 (included) to 1 (excluded)."""
     return None if 0 <= value < 1 else "must be 0 or more, and less than 1"
 
 
 def share(value: float) -> str | None:
-    """Accept a share that is not empty: more than 0, at most 1."""
+    """Accept numbers from 0 (excluded) to 1 (included)."""
     return None if 0 < value <= 1 else "must be more than 0, and at most 1"
 
 
 def not_empty(value: str) -> str | None:
-    """Accept text that has a character."""
+    """Accept strings that are not empty."""
     return None if value else "must not be empty"
 
 
 def none_empty(values: tuple[str, ...]) -> str | None:
-    """Accept texts that have a character each."""
+    """Accept tuples of strings of which none is empty."""
     return None if all(values) else "must not be empty"
 
 
@@ -80,19 +80,19 @@ def parse_replanned(value: str | None) -> tuple[tuple[int, int], ...]:
 
 
 def replans(value: str) -> str | None:
-    """Accept what `parse_replanned` reads, in ascending order."""
+    """Accept what `parse_replanned` reads, if its steps ascend."""
     try:
         pairs = parse_replanned(value)
     except ValueError:
         pairs = ()
-    untils = [until for until, _ in pairs]
-    is_good = pairs and untils == sorted(set(untils)) and all(0 < until < steps for until, steps in pairs)
-    return None if is_good else "must be pairs STEP:STEPS in ascending order, such as 300:1500,600:1200"
+    ends = [end for end, _ in pairs]
+    is_valid = pairs and ends == sorted(set(ends)) and all(0 < end < steps for end, steps in pairs)
+    return None if is_valid else "must be pairs STEP:STEPS in ascending order, such as 300:1500,600:1200"
 
 
 @dataclass(frozen=True)
 class OneOf:
-    """Accepts one of the words: a Check."""
+    """A check that accepts the choices."""
 
     choices: Collection[str]
 
@@ -118,13 +118,13 @@ def option(default: Any, help: str, *flags: str, check: Check | None = None, esc
 
 
 def flags_of(spec: dataclasses.Field[Any]) -> tuple[str, ...]:
-    """The names of a field on the command line, the one to show first."""
+    """The names of a field on the command line, the main one first."""
     flags: tuple[str, ...] = spec.metadata["flags"]
     return flags or (f"--{spec.name.replace('_', '-')}",)
 
 
 class Checked:
-    """A base of configurations that applies each field's check when it is made."""
+    """Base class of configurations: the check of each field is applied when an instance is created."""
 
     def __post_init__(self) -> None:
         """Raise UsageError at the first field whose value fails its check."""

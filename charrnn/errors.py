@@ -1,33 +1,33 @@
-"""What can go wrong by a user's doing, as exceptions whose text is the one line that the user reads.
+"""Errors caused by user input, or by the machine; the message is the one line that the user reads.
 
 CharRNNError            exit status 1
-├── UsageError          exit status 2: an option, or a combination of them, makes no sense
-│   └── DeviceError         a device is missing or cannot compute; differs between processes of one training
+├── UsageError          exit status 2: an option, or a combination of options, is invalid
+│   └── DeviceError         a device is missing or cannot compute
 ├── TextError           a text cannot be found, read or used
 ├── CheckpointError     a checkpoint cannot be found, read, written or used
 ├── ProcessError        another process of the same training is gone
-├── RecordingError      a GPU failed while it recorded a CUDA graph
+├── RecordingError      a GPU failed while it captured a CUDA graph
 └── ModelError          a model cannot do what is asked of it
-    └── DivergedError       a training's loss is no number, or far beyond chance
+    └── DivergedError       the training loss is NaN, or far worse than chance
 
-Each message names the thing and the next step. Anything else that escapes is a bug, and shows its traceback.
+Each message names the thing and the next step. Any other exception is a bug, and shows its traceback.
 """
 
 
 class CharRNNError(Exception):
-    """A mistake that the user can mend; `str(error)` says how, in one line."""
+    """Base class of errors caused by user input or by the machine; `str(error)` is one line with the next step."""
 
     exit_status = 1
 
 
 class UsageError(CharRNNError):
-    """The command line, or the settings of a library call, make no sense."""
+    """Options, or the arguments of a library call, are invalid or contradict each other."""
 
     exit_status = 2
 
 
 class DeviceError(UsageError):
-    """A device is missing or cannot compute. Each process of a training may have another one, so each says it."""
+    """A device is missing or cannot compute. Devices differ between the processes of a training, so each prints it."""
 
 
 class TextError(CharRNNError):
@@ -43,7 +43,7 @@ class ProcessError(CharRNNError):
 
 
 class RecordingError(CharRNNError):
-    """A GPU failed while it recorded a CUDA graph. PyTorch's CUDA state is unreliable afterwards: end the process."""
+    """A GPU failed while it captured a CUDA graph. PyTorch's CUDA state is unreliable afterwards: end the process."""
 
 
 class ModelError(CharRNNError):
@@ -51,14 +51,15 @@ class ModelError(CharRNNError):
 
 
 class DivergedError(ModelError):
-    """A training's loss is no number, or far beyond chance."""
+    """The training loss is NaN, or far worse than chance."""
 
 
 OUT_OF_MEMORY = ("allocate memory", "out of memory", "ALLOC_FAILED")
-"""PyTorch raises RuntimeError for it, with one of these in the message: the CPU, CUDA, cuBLAS and cuDNN."""
+"""Parts of PyTorch's RuntimeError messages about memory, from the CPU, CUDA, cuBLAS and cuDNN."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception means that the memory of the machine or of its GPU is full."""
-    said = isinstance(error, RuntimeError) and any(words in str(error) for words in OUT_OF_MEMORY)
-    return said or isinstance(error, MemoryError)
+    if isinstance(error, RuntimeError):
+        return any(words in str(error) for words in OUT_OF_MEMORY)
+    return isinstance(error, MemoryError)

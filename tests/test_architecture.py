@@ -1,4 +1,4 @@
-"""The house: who may import whom, and what may be loaded when."""
+"""The architecture rules: which package may import which, and what is loaded when."""
 
 import ast
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "charrnn"
-FLOORS = {
+LAYERS = {
     "cli": 8,
     "__main__": 8,
     "lab": 7,
@@ -24,43 +24,44 @@ FLOORS = {
     "models": 1,
     "torchrun": 0,
     "progress": 0,
+    "paths": 0,
     "format": 0,
     "files": 0,
-    "paths": 0,
     "errors": 0,
     "config": 0,
     "__init__": 0,
 }
-NEIGHBOURS = {
+"""The layer of each package or module directly in charrnn/; imports go down."""
+WITHIN_LAYER = {
     ("config", "errors"),
     ("torchrun", "errors"),
     ("checkpoint", "sampling"),
     ("__main__", "cli"),
 }
-"""Rooms on one floor of which the first may import the second; text and models, say, may not."""
-SCREEN = {"typer", "rich", "tqdm"}
+"""Pairs on one layer of which the first may import the second; text and models, for example, may not."""
+TERMINAL_LIBRARIES = {"typer", "rich", "tqdm"}
 FILES = sorted(PACKAGE.rglob("*.py"))
-FRONT_DOOR = PACKAGE / "__init__.py"
-"""Names things of every floor, but loads them only when they are asked for."""
+EXPORTS = PACKAGE / "__init__.py"
+"""Names things of every layer, but imports them only when they are asked for."""
 
 
-def room(module: str) -> str:
-    """The part of the house that `charrnn.text.corpus`, or a path in it, belongs to."""
+def part_of(module: str) -> str:
+    """The package or module directly in charrnn/ that, for example, `charrnn.text.corpus` belongs to."""
     return [*module.split("."), "__init__"][1]
 
 
 def imports(path: Path) -> set[str]:
     """Every module that a file imports, also inside functions and for types alone."""
-    found: set[str] = set()
+    modules: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            modules |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            found.add(str(node.module))
+            modules.add(str(node.module))
             if node.module == "charrnn":
-                found |= {f"charrnn.{alias.name}" for alias in node.names if not alias.name.startswith("_")}
-    return found
+                modules |= {f"charrnn.{alias.name}" for alias in node.names if not alias.name.startswith("_")}
+    return modules
 
 
 def module_of(path: Path) -> str:
@@ -68,18 +69,19 @@ def module_of(path: Path) -> str:
 
 
 @pytest.mark.parametrize("path", FILES, ids=module_of)
-def test_imports_go_only_down(path: Path) -> None:
-    here = room(module_of(path))
-    for module in imports(path) if path != FRONT_DOOR else ():
-        top = module.split(".")[0]
-        if top == "charrnn":
-            there = room(module)
-            below = FLOORS[there] < FLOORS[here]
-            assert below or there == here or (here, there) in NEIGHBOURS, f"{here} imports {module}"
-        elif top in SCREEN:
-            assert here == "cli" or (here, top) == ("api", "tqdm"), f"{here} imports {top}"
-        elif FLOORS[here] == 0:
-            assert top in sys.stdlib_module_names, f"{here} imports {top}"
+def test_imports_go_down(path: Path) -> None:
+    importer = part_of(module_of(path))
+    for module in imports(path) if path != EXPORTS else ():
+        library = module.split(".")[0]
+        if library == "charrnn":
+            imported = part_of(module)
+            is_below = LAYERS[imported] < LAYERS[importer]
+            is_allowed = is_below or imported == importer or (importer, imported) in WITHIN_LAYER
+            assert is_allowed, f"{importer} imports {module}"
+        elif library in TERMINAL_LIBRARIES:
+            assert importer == "cli" or (importer, library) == ("api", "tqdm"), f"{importer} imports {library}"
+        elif LAYERS[importer] == 0:
+            assert library in sys.stdlib_module_names, f"{importer} imports {library}"
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
@@ -89,43 +91,41 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "cli").rglob("*.py")), ids=module_of)
-def test_no_command_imports_from_the_folder_of_another(path: Path) -> None:
-    here = module_of(path).split(".")[2]
-    if here == "main":  # which lists them
+def test_commands_do_not_import_from_each_other(path: Path) -> None:
+    command = module_of(path).split(".")[2]
+    if command == "main":  # which lists them
         return
     for module in imports(path):
         parts = module.split(".")
         if parts[:2] == ["charrnn", "cli"] and len(parts) > 2:
-            assert parts[2] in (here, "shared"), f"{path} imports {module}"
+            assert parts[2] in (command, "shared"), f"{path} imports {module}"
 
 
-def test_sampling_and_scoring_do_not_know_the_kinds_of_models() -> None:
+def test_sampling_and_evaluation_do_not_import_kinds_of_models() -> None:
     kinds = {"charrnn.models.rnn.model", "charrnn.models.ngram.model", "charrnn.models.rnn.cells"}
     for path in (*(PACKAGE / "sampling").glob("*.py"), PACKAGE / "scoring" / "evaluate.py"):
         assert not imports(path) & kinds, path
 
 
-def test_counting_does_not_know_networks_nor_networks_counting() -> None:
+def test_ngrams_and_networks_do_not_import_each_other() -> None:
     for path in (PACKAGE / "models").rglob("*.py"):
-        side = "ngram" if "ngram" in path.relative_to(PACKAGE).parts else "recurrent"
-        for module in imports(path):
-            if side == "ngram":
-                assert module not in {"charrnn.models.rnn.model", "charrnn.models.rnn.cells"}, path
-            else:
-                assert not module.startswith("charrnn.models.ngram"), path
+        if "ngram" in path.relative_to(PACKAGE).parts:
+            assert not imports(path) & {"charrnn.models.rnn.model", "charrnn.models.rnn.cells"}, path
+        else:
+            assert not any(module.startswith("charrnn.models.ngram") for module in imports(path)), path
 
 
-def test_every_room_has_its_floor() -> None:
-    rooms = {path.stem if path.is_file() else path.name for path in PACKAGE.iterdir() if path.suffix in ("", ".py")}
-    assert rooms - {"__pycache__"} <= set(FLOORS)
+def test_every_part_has_a_layer() -> None:
+    parts = {path.stem if path.is_file() else path.name for path in PACKAGE.iterdir() if path.suffix in ("", ".py")}
+    assert parts - {"__pycache__"} <= set(LAYERS)
 
 
-def test_importing_charrnn_loads_nothing_heavy() -> None:
+def test_importing_charrnn_loads_no_heavy_library() -> None:
     code = "import sys, charrnn, charrnn.config; print(*(set(sys.modules) & {'torch', 'numpy', 'typer'}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
 
 
 @pytest.mark.parametrize("path", FILES, ids=module_of)
-def test_every_file_says_what_it_does(path: Path) -> None:
+def test_every_file_has_a_docstring(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))

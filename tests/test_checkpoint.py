@@ -52,7 +52,7 @@ MODELS: dict[str, Callable[[], Model]] = {"recurrent": _network, "ngram": _ngram
 
 
 @pytest.mark.parametrize("kind", MODELS)
-def test_round_trip(tmp_path: Path, kind: str) -> None:
+def test_saved_model_loads_with_identical_logits(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "new" / "folder" / "it.safetensors"
     model = MODELS[kind]()
     save(path, model, VOCABULARY, FACTS)
@@ -67,7 +67,7 @@ def test_round_trip(tmp_path: Path, kind: str) -> None:
     assert not isinstance(loaded.model, RecurrentModel) or not loaded.model.training
 
 
-def test_bytes_and_facts_that_are_not_known(tmp_path: Path) -> None:
+def test_bytes_model_without_training_metadata_loads(tmp_path: Path) -> None:
     model = fit_ngram(np.arange(256), 256, NgramConfig(order=2))
     text = replace(FACTS.text, corpus=CorpusConfig(bytes=True))
     facts = Facts(text, 0.0, "cpu")
@@ -77,7 +77,7 @@ def test_bytes_and_facts_that_are_not_known(tmp_path: Path) -> None:
     assert loaded.facts == facts
 
 
-def test_nothing_is_left_of_a_write_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_write_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "it.safetensors"
     save(path, _ngram(), VOCABULARY, FACTS)
     before = path.read_bytes()
@@ -93,7 +93,7 @@ def test_nothing_is_left_of_a_write_that_fails(tmp_path: Path, monkeypatch: pyte
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_others_may_read_it_as_the_umask_says(tmp_path: Path) -> None:
+def test_saved_file_has_permissions_by_umask(tmp_path: Path) -> None:
     path, before = tmp_path / "it.safetensors", os.umask(0o022)
     try:
         save(path, _ngram(), VOCABULARY, FACTS)
@@ -102,7 +102,7 @@ def test_others_may_read_it_as_the_umask_says(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o644
 
 
-def test_the_newest_and_the_best(tmp_path: Path) -> None:
+def test_newest_prefers_best_state_over_last_state(tmp_path: Path) -> None:
     for age, name in enumerate(["a", "b-last", "b", "c-last"]):
         path = tmp_path / f"{name}.safetensors"
         path.touch()
@@ -130,7 +130,9 @@ def test_the_newest_and_the_best(tmp_path: Path) -> None:
         (lambda good: bytes(100), "is no safetensors file, or a damaged one"),
     ],
 )
-def test_damaged_files(tmp_path: Path, spoil: Callable[[bytes], bytes], message: str) -> None:
+def test_load_damaged_file_raises_checkpoint_error(
+    tmp_path: Path, spoil: Callable[[bytes], bytes], message: str
+) -> None:
     path = tmp_path / "it.safetensors"
     save(path, _ngram(), VOCABULARY, FACTS)
     path.write_bytes(spoil(path.read_bytes()))
@@ -138,7 +140,7 @@ def test_damaged_files(tmp_path: Path, spoil: Callable[[bytes], bytes], message:
         load(path)
 
 
-def test_files_of_others(tmp_path: Path) -> None:
+def test_load_file_of_another_program_names_its_format(tmp_path: Path) -> None:
     path = tmp_path / "it.safetensors"
     with pytest.raises(CheckpointError, match="there is no such file; `charrnn train TEXT` makes checkpoints"):
         load(path)
@@ -205,7 +207,9 @@ def _load_changed(path: Path, kind: str, change: Callable[[Header, Tensors], obj
         ("versions", {"torch": 2}, "header.versions.torch: expected str, found 2"),
     ],
 )
-def test_wrong_headers(tmp_path: Path, keys: str, value: object, message: str) -> None:
+def test_load_invalid_header_names_key_expected_and_found(
+    tmp_path: Path, keys: str, value: object, message: str
+) -> None:
     """Many of these were once taken as they came, and were a traceback later, or a NaN in `compare --json`."""
 
     def change(header: Header, tensors: Tensors) -> None:
@@ -218,7 +222,7 @@ def test_wrong_headers(tmp_path: Path, keys: str, value: object, message: str) -
         _load_changed(tmp_path / "it.safetensors", "recurrent", change)
 
 
-def test_headers_from_before_there_were_several_files(tmp_path: Path) -> None:
+def test_load_old_header_without_paths_has_defaults(tmp_path: Path) -> None:
     def change(header: Header, tensors: Tensors) -> None:
         header["text"].pop("paths")
         for name in ("normalize", "lower", "min_count", "document_separator"):
@@ -229,7 +233,7 @@ def test_headers_from_before_there_were_several_files(tmp_path: Path) -> None:
     assert (facts.text, facts.text.names) == (FACTS.text, ("folder/text é.txt",))
 
 
-def test_the_unknown_symbol_comes_back(tmp_path: Path) -> None:
+def test_unknown_symbol_survives_save_and_load(tmp_path: Path) -> None:
     vocabulary = Vocabulary(VOCABULARY.characters, " ")
     facts = replace(FACTS, text=replace(FACTS.text, paths=("a.txt", "-")))
     save(tmp_path / "it.safetensors", _network(), vocabulary, facts)
@@ -239,13 +243,13 @@ def test_the_unknown_symbol_comes_back(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("key", ["format", "kind", "model", "vocabulary", "text", "fit_seconds", "device"])
 @pytest.mark.parametrize("kind", MODELS)
-def test_headers_that_lack_something(tmp_path: Path, kind: str, key: str) -> None:
+def test_load_header_without_a_key_names_the_key(tmp_path: Path, kind: str, key: str) -> None:
     with pytest.raises(CheckpointError, match=f"is damaged, or from another version: .*{key}"):
         _load_changed(tmp_path / "it.safetensors", kind, lambda header, tensors: header.pop(key))
 
 
 @pytest.mark.parametrize("header", ["", "{", "[]", "null", "[" * 100_000, '{"format": 1}'])
-def test_headers_that_are_none(tmp_path: Path, header: str) -> None:
+def test_load_malformed_header_raises_checkpoint_error(tmp_path: Path, header: str) -> None:
     """100,000 brackets once were a RecursionError."""
     path = tmp_path / "it.safetensors"
     save_file({"a": torch.zeros(3)}, path, metadata={KEY: header})
@@ -263,7 +267,9 @@ def test_headers_that_are_none(tmp_path: Path, header: str) -> None:
         ("tail.weight", torch.zeros(2), "tail.weight: expected none, found"),
     ],
 )
-def test_wrong_weights(tmp_path: Path, name: str, tensor: Tensor | None, message: str) -> None:
+def test_load_wrong_network_tensors_names_the_tensor(
+    tmp_path: Path, name: str, tensor: Tensor | None, message: str
+) -> None:
     """Integers, and numbers that are none, once were a traceback: when the model was made, and when it sampled."""
 
     def change(header: Header, tensors: Tensors) -> None:
@@ -308,7 +314,9 @@ def _set(place: int, value: float) -> Callable[[Tensor], Tensor]:
         ("4.tokens", lambda tensor: torch.zeros(1), "expected the tensors of 3 orders, found 13"),
     ],
 )
-def test_wrong_ngrams(tmp_path: Path, name: str, change: Callable[[Tensor], Tensor] | None, message: str) -> None:
+def test_load_wrong_ngram_tensors_names_the_tensor(
+    tmp_path: Path, name: str, change: Callable[[Tensor], Tensor] | None, message: str
+) -> None:
     """Numbers that lead out of the arrays once were an IndexError, when the model was used."""
 
     def apply(header: Header, tensors: Tensors) -> None:
@@ -320,6 +328,6 @@ def test_wrong_ngrams(tmp_path: Path, name: str, change: Callable[[Tensor], Tens
         _load_changed(tmp_path / "it.safetensors", "ngram", apply)
 
 
-def test_an_ngram_model_of_a_smaller_vocabulary(tmp_path: Path) -> None:
+def test_load_ngrams_beyond_the_vocabulary_raises_checkpoint_error(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"1\.tokens: expected numbers from 0 to 2, found 15"):
         _load_changed(tmp_path / "it.safetensors", "ngram", lambda header, tensors: header.update(vocabulary="ab"))

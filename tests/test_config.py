@@ -26,11 +26,11 @@ from charrnn.errors import UsageError
         (TrainingConfig, {"minutes": 1.0, "warmup_steps": 0}, "--minutes measures the speed during the warm-up"),
     ],
 )
-def test_values_without_sense_are_refused(config: type, values: dict[str, object], message: str) -> None:
+def test_invalid_values_raise_usage_error(config: type, values: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         config(**values)
 
 
-def test_the_defaults_pass_their_checks() -> None:
+def test_default_values_pass_their_checks() -> None:
     for config in (CorpusConfig, ModelConfig, NgramConfig, TrainingConfig):
         config()

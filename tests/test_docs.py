@@ -1,36 +1,40 @@
-"""The README under test: what it names must be there."""
+"""The documentation: the commands, options, files, folders and layers that it names exist."""
 
 import re
 import shlex
 from pathlib import Path
 
 import pytest
+from test_architecture import LAYERS
 
 from charrnn.cli.main import make_command
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```[a-z]*\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
-LINES = [line for block in BLOCKS for line in block.splitlines() if line.startswith("$ charrnn")]
+README, CONTRIBUTING, DESIGN = (
+    (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md", "docs/design.md")
+)
+CODE_BLOCK = re.compile(r"^ *```[a-z]*\n(.*?)^ *```", flags=re.MULTILINE | re.DOTALL)
+README_BLOCKS = CODE_BLOCK.findall(README)
+LINES = [line for block in README_BLOCKS for line in block.splitlines() if line.startswith("$ charrnn")]
 COMMANDS = sorted({line.removeprefix("$ ").split("  #")[0] for line in LINES})
 
 
-def test_it_opens_with_two_lines_that_do_everything() -> None:
-    for block, ends in zip(BLOCKS[:2], ("charrnn sample --temp 0.8", "pytest -n 2 --dist worksteal"), strict=True):
+def test_readme_opens_with_one_line_to_train_and_one_to_test() -> None:
+    endings = ("charrnn sample --temp 0.8", "pytest -n 2 --dist worksteal")
+    for block, ending in zip(README_BLOCKS[:2], endings, strict=True):
         (line,) = block.strip().splitlines()
         assert line.startswith("python3 -m venv .venv && .venv/bin/pip install -q -c constraints.txt ")
-        assert line.endswith(ends)
+        assert line.endswith(ending)
 
 
-def test_every_install_line_uses_the_constraints() -> None:
+def test_readme_install_lines_use_the_constraints() -> None:
     lines = [line for line in README.splitlines() if "pip install" in line]
     assert lines
     assert all("-c constraints.txt" in line for line in lines)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_is_one(command: str) -> None:
-    """Each option that the README uses is one that the command has."""
+def test_readme_command_has_the_options_that_are_shown(command: str) -> None:
     words = shlex.split(command.split("|")[0].split(">")[0])[1:]
     commands = make_command().commands
     if words[0].startswith("-"):
@@ -39,20 +43,49 @@ def test_every_command_is_one(command: str) -> None:
     assert {word for word in words if word.startswith("--")} <= options | {"--help"}
 
 
-def test_commands_were_found() -> None:
+def test_readme_commands_are_found_by_these_tests() -> None:
     assert {shlex.split(command)[1] for command in COMMANDS} >= {"train", "sample", "ngram", "compare", "data"}
 
 
-def test_the_tree_is_the_house() -> None:
-    """The README's tree names every module, and only those that there are."""
-    (tree,) = [block for block in BLOCKS if block.startswith("charrnn/")]
-    named = set(re.findall(r"^\s+(\w+\.py)", tree, flags=re.MULTILINE))
-    there = {path.name for path in (ROOT / "charrnn").rglob("*.py")} - {"__init__.py", "__main__.py"}
-    assert named == there
+def tree_paths(tree: str) -> set[str]:
+    """The paths of the folders in a tree that is drawn by indentation, two blanks for each level."""
+    folders: list[str] = []
+    paths = set()
+    for line in tree.splitlines():
+        name = line.split()[0]
+        depth = (len(line) - len(line.lstrip())) // 2
+        folders[depth:] = [name]
+        paths.add("".join(folders))
+    return paths
 
 
-def test_the_python_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_text: str) -> None:
-    examples = [block for block in BLOCKS if "import charrnn" in block]
+def test_contributing_tree_has_the_path_of_every_folder() -> None:
+    (tree,) = [block for block in CODE_BLOCK.findall(CONTRIBUTING) if block.startswith("charrnn/")]
+    packages = {path.parent for path in (ROOT / "charrnn").rglob("*.py")}
+    assert tree_paths(tree) == {f"{path.relative_to(ROOT).as_posix()}/" for path in packages}
+
+
+def test_contributing_lists_the_import_layers() -> None:
+    (table,) = [block for block in CODE_BLOCK.findall(CONTRIBUTING) if "  cli\n" in block]
+    rows = [line.split(maxsplit=1) for line in table.splitlines()]
+    listed = {package: int(layer) for layer, packages in rows for package in packages.split(", ")}
+    assert listed == {package: layer for package, layer in LAYERS.items() if not package.startswith("__")}
+
+
+def test_contributing_names_files_that_exist() -> None:
+    paths = re.findall(r"`((?:charrnn|tests|benchmarks)/[\w/]+(?:\.py|/))`", CONTRIBUTING)
+    assert paths
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_design_names_source_files_that_exist() -> None:
+    paths = re.findall(r"`([\w/]+\.(?:py|c|h))`", DESIGN)
+    assert paths
+    assert [path for path in paths if not (ROOT / "charrnn" / path).is_file()] == []
+
+
+def test_readme_python_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_text: str) -> None:
+    examples = [block for block in README_BLOCKS if "import charrnn" in block]
     assert len(examples) == 2
     monkeypatch.chdir(tmp_path)
     (tmp_path / "text.txt").write_text(small_text)

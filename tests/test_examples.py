@@ -20,7 +20,9 @@ PROGRAM = Path(__file__).parents[1] / "docs" / "examples" / "word_pairs.py"
         ),
     ],
 )  # fmt: skip
-def test_word_pairs(task: str, pairs: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_word_pairs_example_writes_train_and_held_out_files(
+    task: str, pairs: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     words = [*pairs, *(f"{a}{b}" for a in "abcde" for b in "xyz")]
     (tmp_path / "words.txt").write_text(" ".join(words).title() + ", " + words[0], encoding="utf-8")
     monkeypatch.chdir(tmp_path)

@@ -42,14 +42,14 @@ def make_model(header: dict[str, Any], vocab_size: int, tensors: dict[str, Tenso
     if kind == "mixture":
         mixture_config: MixtureConfig = restore("model", header.get("model"), MixtureConfig)
         groups = {prefix: below(prefix, tensors) for prefix in (NETWORK, NGRAM, GATE)}
-        expect("tensors", len(tensors), sum(map(len, groups.values())))
+        require_equal("tensors", len(tensors), sum(map(len, groups.values())))
         network = _network(mixture_config.network, vocab_size, groups[NETWORK], NETWORK)
         ngram = NgramModel.from_tensors(mixture_config.counts, vocab_size, groups[NGRAM])
         with torch.device("meta"):
             model = MixtureModel(network, ngram)
         fill(model.gate, groups[GATE], GATE)
         return model
-    expect("kind", kind, "recurrent")
+    require_equal("kind", kind, "recurrent")
     config: ModelConfig = restore("model", header.get("model"), ModelConfig)
     return _network(config, vocab_size, tensors)
 
@@ -64,7 +64,7 @@ def _network(config: ModelConfig, vocab_size: int, tensors: dict[str, Tensor], p
         ("head.weight", config.hidden_size),
     ):  # so the file really has tensors of these widths
         expected = torch.empty(vocab_size, width, device="meta")
-        expect(f"{prefix}{first}{name}", _description(tensors.get(f"{first}{name}")), _description(expected))
+        require_equal(f"{prefix}{first}{name}", _description(tensors.get(f"{first}{name}")), _description(expected))
     try:
         with torch.device("meta"):
             model = make_network(config, vocab_size)
@@ -87,7 +87,7 @@ def fill(model: torch.nn.Module, tensors: dict[str, Tensor], prefix: str) -> Non
     """
     expected = model.state_dict()
     for name in sorted(expected.keys() | tensors.keys()):
-        expect(prefix + name, _description(tensors.get(name)), _description(expected.get(name)))
+        require_equal(prefix + name, _description(tensors.get(name)), _description(expected.get(name)))
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
             raise ValueError(f"{prefix}{name}: expected finite numbers, found others")
@@ -100,7 +100,7 @@ def _description(tensor: Tensor | None) -> str:
     return f"{str(tensor.dtype).removeprefix('torch.')} of shape {tuple(tensor.shape)}"
 
 
-def expect(key: str, actual: object, expected: object) -> None:
+def require_equal(key: str, actual: object, expected: object) -> None:
     """Raise ValueError, which names the key, unless a value is the expected one."""
     if actual != expected:
         raise ValueError(f"{key}: expected {expected}, found {actual!s:.100}")

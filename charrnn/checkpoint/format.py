@@ -17,7 +17,8 @@ from charrnn.models.ngram.model import NgramModel
 from charrnn.paths import CHECKPOINT_SUFFIX
 from charrnn.text.vocabulary import Vocabulary
 
-FORMAT = 1
+FORMAT_VERSION = 1
+"""The newest version of the file format, and the only one so far."""
 KEY = "charrnn"
 """The key of the header, a JSON string, in the metadata of a safetensors file."""
 Model = Network | NgramModel | LongestMatchModel | MixtureModel
@@ -66,11 +67,11 @@ def taken_apart(checkpoint: Checkpoint) -> list[Checkpoint]:
     """A mixture, then its network and its n-grams, as three checkpoints; any other checkpoint alone."""
     if not isinstance(checkpoint.model, MixtureModel):
         return [checkpoint]
-    components = [checkpoint]
+    checkpoints = [checkpoint]
     for name, model in zip(("network", "counts"), parts(checkpoint.model), strict=True):
         path = checkpoint.path.with_name(f"{checkpoint.name}.{name}")
-        components.append(dataclasses.replace(checkpoint, model=model, path=path))
-    return components
+        checkpoints.append(dataclasses.replace(checkpoint, model=model, path=path))
+    return checkpoints
 
 
 def parts(model: MixtureModel) -> tuple[Network, NgramModel]:

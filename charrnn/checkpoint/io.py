@@ -22,7 +22,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from charrnn.checkpoint.build import expect, make_model, make_vocabulary
+from charrnn.checkpoint.build import make_model, make_vocabulary, require_equal
 from charrnn.checkpoint.container import (
     CHECKSUM,
     MAX_HEADER_BYTES,
@@ -33,7 +33,7 @@ from charrnn.checkpoint.container import (
     tensor_checksums,
 )
 from charrnn.checkpoint.format import (
-    FORMAT,
+    FORMAT_VERSION,
     KEY,
     TRAINING,
     Checkpoint,
@@ -82,7 +82,7 @@ def save(
     kind = kind_of(model)
     header = json.dumps(
         {
-            "format": FORMAT,
+            "format": FORMAT_VERSION,
             "kind": kind,
             "model": dataclasses.asdict(config_of(model)),
             "vocabulary": None if vocabulary.is_bytes else "".join(vocabulary.characters or ()),
@@ -130,7 +130,7 @@ def load(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
         check_tensors(header, tensors, _is_model_tensor)
         names = {spec.name for spec in dataclasses.fields(Facts)}
         facts: Facts = restore("header", {name: header[name] for name in names & header.keys()}, Facts)
-        expect("header.text.corpus.bytes", facts.text.corpus.bytes, vocabulary.is_bytes)
+        require_equal("header.text.corpus.bytes", facts.text.corpus.bytes, vocabulary.is_bytes)
     if isinstance(model, torch.nn.Module):
         model.to(device).eval()
     return Checkpoint(model, vocabulary, facts, path, size)
@@ -172,13 +172,13 @@ def _read(path: Path, is_wanted: Callable[[str], bool]) -> tuple[int, dict[str, 
             raise ValueError(f"header: expected JSON, found {metadata[KEY]!r:.50}: {error}") from None
         header = restore("header", content, dict[str, object])
         version = header.get("format")
-    if type(version) is int and version > FORMAT:
+    if type(version) is int and version > FORMAT_VERSION:
         raise CheckpointError(
-            f"{path}: format: expected {FORMAT}, found {version!r:.50}: a newer charrnn made it; upgrade yours to open "
-            "it"
+            f"{path}: format: expected {FORMAT_VERSION}, found {version!r:.50}: a newer charrnn made it; "
+            "upgrade yours to open it"
         )
     with _damage_reported(path):
-        expect("format", version, FORMAT)
+        require_equal("format", version, FORMAT_VERSION)
         check_header(metadata)
     return size, header, tensors
 

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from charrnn.checkpoint.container import read_container
 from charrnn.checkpoint.format import Checkpoint, below
-from charrnn.checkpoint.metadata import MOST, restore
+from charrnn.checkpoint.metadata import MAX_EXACT_INTEGER, restore
 from charrnn.config import LARGEST_INTEGER
 from charrnn.errors import CharRNNError, CheckpointError
 from charrnn.files import atomic_write
@@ -119,7 +119,11 @@ def _marks(header: dict[str, Any], tensors: dict[str, Tensor], model: LanguageMo
         raise ValueError(f"ids: expected characters below {model.vocab_size}")
     rows = list(zip(*columns.values(), strict=True))
     for _, length, begin, seed, position in rows:
-        if not (0 <= begin <= length and 0 <= seed <= LARGEST_INTEGER + MOST and 0 <= position <= MOST):
+        if not (
+            0 <= begin <= length
+            and 0 <= seed <= LARGEST_INTEGER + MAX_EXACT_INTEGER
+            and 0 <= position <= MAX_EXACT_INTEGER
+        ):
             raise ValueError("expected a beginning within the text, and a seed and a position that are numbers")
     with_state: tuple[int, ...] = restore("with_state", header["with_state"], tuple[int, ...])
     if list(with_state) != sorted(set(with_state) & set(range(len(rows)))):

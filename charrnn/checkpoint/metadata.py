@@ -17,13 +17,13 @@ from charrnn.config import LARGEST_INTEGER, CorpusConfig, ModelConfig, TrainingC
 from charrnn.text.corpus import Corpus
 from charrnn.text.sources import described
 
-MOST = 2**53
+MAX_EXACT_INTEGER = 2**53
 """Largest number of characters, steps or seconds: the integers that a float can hold."""
 MOST_HALVINGS = 3
 """Largest number of times that the learning rate is halved because the loss has diverged."""
 
 
-def versions() -> dict[str, str]:
+def software_versions() -> dict[str, str]:
     """The versions of the software that a result may depend on."""
     return {"charrnn": __version__, "torch": torch.__version__, "python": platform.python_version()}
 
@@ -133,7 +133,7 @@ class Facts:
     step: int | None = None
     command: tuple[str, ...] = ()
     compute: ComputeFacts | None = None
-    versions: dict[str, str] = field(default_factory=versions)
+    versions: dict[str, str] = field(default_factory=software_versions)
 
 
 @dataclass(frozen=True)
@@ -177,16 +177,16 @@ class ProgressFacts:
         steps, validate_every, val_characters = self._plan
         for name, value, low, high in (
             ("finished", self.finished, 0, self.model.networks - 1),
-            ("steps_of_finished", self.steps_of_finished, 0, MOST),
+            ("steps_of_finished", self.steps_of_finished, 0, MAX_EXACT_INTEGER),
             ("plan: steps", steps, 1, LARGEST_INTEGER),
             ("plan: validate_every", validate_every, 1, LARGEST_INTEGER),
-            ("plan: val_characters", val_characters, 0, MOST),
+            ("plan: val_characters", val_characters, 0, MAX_EXACT_INTEGER),
             ("number", self.number, 1, steps),
             ("best_step", self.best_step, 1, self.number),
-            ("best_nats", self.best_nats or 0, 0, MOST),
-            ("best_characters", self.best_characters, self.best_nats is not None, MOST),
+            ("best_nats", self.best_nats or 0, 0, MAX_EXACT_INTEGER),
+            ("best_characters", self.best_characters, self.best_nats is not None, MAX_EXACT_INTEGER),
             ("best_impossible", self.best_impossible, 0, self.best_characters),
-            ("seconds", self.seconds, 0, MOST),
+            ("seconds", self.seconds, 0, MAX_EXACT_INTEGER),
             ("halvings", self.halvings, 0, MOST_HALVINGS),
         ):
             if not low <= value <= high:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charrnn.cli.shared import shell_completion as completion
-from charrnn.cli.shared.options import DeviceOption
+from charrnn.cli.shared.options import DeviceOption, JsonOption
 from charrnn.cli.shared.tables import plain_table, show_table
 from charrnn.config import LARGEST_INTEGER
-from charrnn.errors import CharRNNError, DivergedError, ModelError, UsageError
-from charrnn.lab.catalogue import EXPERIMENTS, load_experiment
+from charrnn.errors import CharRNNError, UsageError
+from charrnn.lab.catalogue import EXPERIMENTS
 
 if TYPE_CHECKING:
     from charrnn.lab.experiment import LabResult, ProgressCallback
@@ -47,51 +47,57 @@ def lab(
         int, typer.Option(help="Seed of all that is drawn, and of first weights.", min=0, max=LARGEST_INTEGER)
     ] = 0,
     device: DeviceOption = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Run one of the lecture's experiments: a picture, a table, and all figures in a file."""
     if name is None:
         _list(as_json)
         return
-    entry = EXPERIMENTS.get(name)
-    if entry is None:
-        raise UsageError(f"{name}: is no experiment; there are {', '.join(EXPERIMENTS)}")
-    if text and not entry.reads_text:
-        raise UsageError(f"--text {text[0]}: {name} makes up what it reads; leave it out")
-    if device not in ("auto", "cpu") and not entry.trains:
-        raise UsageError(f"--device {device}: {name} counts, on the CPU alone; leave it out")
+    _check(name, text, device)
     from charrnn.cli.shared.devices import choose
-    from charrnn.cli.shared.terminal import field, print_json, quoted
+    from charrnn.cli.shared.terminal import field, print_json
     from charrnn.cli.shared.texts import locate_all, read, show_text
     from charrnn.config import CorpusConfig
+    from charrnn.lab.catalogue import run_experiment
     from charrnn.lab.experiment import LabContext, write
     from charrnn.lab.machine import machine
     from charrnn.report.pictures import new_figure
 
-    new_figure()  # so that what is missing is said before any work is done
-    _make(out)
-    where = choose(device)
+    new_figure()  # raises an error about missing packages now, and not after the work
+    _make_folder(out)
+    where, entry = choose(device), EXPERIMENTS[name]
     corpus = read(locate_all(text or [DEFAULT_TEXT]), CorpusConfig()) if entry.reads_text else None
     if corpus:
         show_text(corpus)
     field("experiment", entry.question)
-    experiment = load_experiment(name)
-    size = experiment.SIZES["quick" if quick else "full"]
-    try:
-        with _watching() as watch:
-            result: LabResult = experiment.run(LabContext(corpus, seed, where, watch), size)
-    except DivergedError as error:  # which knows another way out, but there is no rate to be said here
-        raise ModelError(f"{name}: {str(error).partition(';')[0]}; say another --seed, or another --text") from error
-    said = [*(["--quick"] if quick else []), *(f"--text {quoted(one)}" for one in text or ())]
-    said += [f"--seed {seed}"] * (seed != 0) + [f"--device {device}"] * (device != "auto")
-    paths = write(result, out, name, " ".join(["charrnn lab", name, *said]), machine(where))
+    with _progress_bar() as watch:
+        result = run_experiment(name, LabContext(corpus, seed, where, watch), "quick" if quick else "full")
+    paths = write(result, out, name, _command(name, quick, text, seed, device), machine(where))
     _show(result, paths)
     if as_json:
         print_json(result.rows)
 
 
-def _list(as_json: bool) -> None:
+def _check(name: str, text: list[str] | None, device: str) -> None:
+    """Raise UsageError unless there is an experiment of this name, and it has these options."""
+    if name not in EXPERIMENTS:
+        raise UsageError(f"{name}: is no experiment; there are {', '.join(EXPERIMENTS)}")
+    entry = EXPERIMENTS[name]
+    if text and not entry.reads_text:
+        raise UsageError(f"--text {text[0]}: {name} makes up what it reads; leave it out")
+    if device not in ("auto", "cpu") and not entry.trains:
+        raise UsageError(f"--device {device}: {name} counts, on the CPU alone; leave it out")
 
+
+def _command(name: str, quick: bool, text: list[str] | None, seed: int, device: str) -> str:
+    """The command line that repeats an experiment."""
+    from charrnn.cli.shared.terminal import quoted
+
+    words = ["charrnn lab", name] + ["--quick"] * quick + [f"--text {quoted(file)}" for file in text or ()]
+    return " ".join(words + [f"--seed {seed}"] * (seed != 0) + [f"--device {device}"] * (device != "auto"))
+
+
+def _list(as_json: bool) -> None:
     from charrnn.cli.shared.terminal import console, print_json
 
     if as_json:
@@ -105,8 +111,8 @@ def _list(as_json: bool) -> None:
     console().print("\n`charrnn lab NAME --quick` runs one in minutes; docs/lab has a page for each.")
 
 
-def _make(folder: Path) -> None:
-    """Raise CharRNNError unless the folder is there, and can be written into."""
+def _make_folder(folder: Path) -> None:
+    """Create a folder; CharRNNError unless files can be written to it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -116,17 +122,17 @@ def _make(folder: Path) -> None:
 
 
 @contextmanager
-def _watching() -> Iterator[ProgressCallback]:
-    """One bar, for one thing after the other."""
+def _progress_bar() -> Iterator[ProgressCallback]:
+    """A progress bar for all parts of an experiment, one after the other."""
     from charrnn.cli.shared.terminal import bar, one_line
 
-    now = ""
+    current = ""
     with bar(None, "", "step") as shown:
 
         def watch(label: str, done: int, total: int) -> None:
-            nonlocal now
-            if label != now:
-                now = label
+            nonlocal current
+            if label != current:
+                current = label
                 shown.set_description(one_line(label), refresh=False)
                 shown.reset(total)
             shown.update(done - shown.n)
@@ -135,7 +141,7 @@ def _watching() -> Iterator[ProgressCallback]:
 
 
 def _show(result: LabResult, paths: Sequence[Path]) -> None:
-    """The table, what it says, and where the files are."""
+    """Print the table, its caption, the samples, and the names of the files."""
     from charrnn.cli.shared.terminal import console, field, one_line, visible
 
     screen = console()

@@ -23,19 +23,19 @@ from charrnn.cli.sample.command import sample
 from charrnn.cli.score.command import score
 from charrnn.cli.shared import interrupts
 from charrnn.cli.shared.examples import STATUS, epilog_of
-from charrnn.cli.shared.log import may_be_lost
 from charrnn.cli.shared.old_spellings import advice_on
 from charrnn.cli.shared.options import configured
 from charrnn.cli.shared.processes import is_first, is_lost, is_told, leave
 from charrnn.cli.shared.shell_completion import COMPLETE
+from charrnn.cli.shared.stderr import lossy_stderr
 from charrnn.cli.train.command import RESUME_FROM, train
 from charrnn.cli.view import view
 from charrnn.errors import CharRNNError, is_out_of_memory
 
 MARKUP = re.compile(r"(\[[a-zA-Z#/@])")
-"""What typer takes for markup in help, and does not show."""
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""Of a disk."""
+"""Square brackets in help texts that typer would take for markup and not show."""
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""errno values that mean that the disk, or a quota on it, is full."""
 
 
 def make_app() -> typer.Typer:
@@ -57,7 +57,7 @@ def make_app() -> typer.Typer:
 
 @functools.cache
 def make_command() -> Any:
-    """The same as one command, made once: that takes half of what opening a small model takes."""
+    """The app as a click command, made once: that takes half as long as opening a small model."""
     command = typer.main.get_command(make_app())
     for one in _with_sub_commands(command):
         for parameter in one.params:
@@ -76,11 +76,11 @@ def _with_sub_commands(command: Any) -> Iterator[Any]:
 def main() -> None:
     """Run the command line. A user's mistake is one line on stderr; a traceback is a bug."""
     interrupts.install()
-    _open_what_is_closed()
-    _forget_bad_sizes()
+    _open_closed_streams()
+    _ignore_invalid_screen_size()
     if COMPLETE in os.environ:
-        make_app()(prog_name="charrnn")  # which answers the shell, and leaves
-    with may_be_lost():
+        make_app()(prog_name="charrnn")  # answers the shell, and exits
+    with lossy_stderr():
         status = _run()
     leave(status)
 
@@ -88,29 +88,29 @@ def main() -> None:
 def _run() -> int:
     """Run the command; the exit status."""
     try:
-        # Not `make_app()()`, which has exit statuses of its own for Ctrl-C and for a reader that has gone.
+        # Not `make_app()()`, which has exit statuses of its own for Ctrl-C and for a closed pipe.
         command = make_command()
         with command.make_context("charrnn", _with_resume_from(sys.argv[1:])) as context:
             command.invoke(context)
         sys.stdout.flush()
         _show_notice()
         status = 0
-    except typer.Exit as done:
-        status = done.exit_code
+    except typer.Exit as error:
+        status = error.exit_code
     except CharRNNError as error:
         status = _fail(error, str(error), error.exit_status)
     except KeyboardInterrupt:
         print(interrupts.LINE, file=sys.stderr)
         status = interrupts.INTERRUPTED
     except BrokenPipeError:
-        # The reader has gone (`charrnn sample | head`), and that is no mistake.
-        _forget_stdout()
+        # The reader is gone (`charrnn sample | head`), which is not an error.
+        _discard_stdout()
         status = 0
     except OSError as error:
-        _forget_stdout()
-        is_name = error.filename is not None and error.errno not in FULL
-        way_out = "name another file" if is_name else "make room, or write elsewhere"
-        status = _fail(error, f"{error.filename or 'the output'}: {error.strerror}; {way_out}", 1)
+        _discard_stdout()
+        is_about_file = error.filename is not None and error.errno not in DISK_FULL
+        advice = "name another file" if is_about_file else "make room, or write elsewhere"
+        status = _fail(error, f"{error.filename or 'the output'}: {error.strerror}; {advice}", 1)
     except Exception as error:
         if hasattr(error, "format_message"):  # typer's own errors have it, whichever library they come from
             advice = advice_on(error) or f"try `{_command_path(error)} --help`"
@@ -137,23 +137,23 @@ def _with_resume_from(words: list[str]) -> list[str]:
     return found
 
 
-def _open_what_is_closed() -> None:
+def _open_closed_streams() -> None:
     """Give a program that was started without standard streams (`charrnn sample >&-`) empty ones."""
     sys.stdin = sys.stdin or open(os.devnull)  # noqa: PTH123, SIM115
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
 
 
-def _forget_bad_sizes() -> None:
-    """Leave the size of the screen to the terminal where COLUMNS or LINES is none, such as the 0 of some CI systems."""
+def _ignore_invalid_screen_size() -> None:
+    """Unset COLUMNS and LINES where they are not positive numbers: some CI systems set them to 0."""
     for name in ("COLUMNS", "LINES"):
         value = os.environ.get(name)
         if value is not None and not (value.isdecimal() and int(value)):
             del os.environ[name]
 
 
-def _forget_stdout() -> None:
-    """Drop what could not be written: the interpreter would try once more at exit, and complain."""
+def _discard_stdout() -> None:
+    """Discard what could not be written; otherwise the interpreter would try again at exit, and print an error."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -182,7 +182,7 @@ def _show_notice() -> None:
 
 
 def _fail(error: Exception, message: str, status: int) -> int:
-    """Tell what went wrong in a line, unless another process of torchrun does."""
+    """Print an error as one line, unless another process of torchrun does; returns the exit status."""
     from charrnn.cli.shared.terminal import visible
 
     if is_told(error):

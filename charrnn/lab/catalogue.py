@@ -1,20 +1,26 @@
-"""The experiments by their names, with a sentence each; loads none of them, nor anything heavy."""
+"""The experiments by name, with the question that each answers. Importing this module loads nothing heavy."""
 
 from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
 from types import ModuleType
+from typing import TYPE_CHECKING
+
+from charrnn.errors import DivergedError, ModelError
+
+if TYPE_CHECKING:
+    from charrnn.lab.experiment import LabContext, LabResult
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """An experiment in the list.
+    """An experiment.
 
     Attributes:
-        question: what it asks, in a sentence.
-        reads_text: whether it is about a text; or else it makes up what it reads.
-        trains: whether it trains networks, on the device that is named.
+        question: the question that it answers, in a sentence.
+        reads_text: whether it reads a text; otherwise it generates its data.
+        trains: whether it trains networks, on a device of the user's choice.
     """
 
     question: str
@@ -29,13 +35,32 @@ EXPERIMENTS = {
     "length": Experiment("How much faster does a scan train than a step-by-step cell, by sequence length?", False),
     "ngrams": Experiment("What do n-grams predict, and what do they copy, by their order?", trains=False),
 }
-"""In the order in which the lecture has them. Each is the module of its name beside this one, which has
+"""All experiments, in the order of the lecture. Each is the module of its name in this package, with
 
-    SIZES   by name, `tiny`, `quick` and `full`: how large the experiment is
-    run     (context, size) → LabResult
+    SIZES   the settings of its sizes `tiny`, `quick` and `full`
+    run     (context, settings) → LabResult
 """
 
 
 def load_experiment(name: str) -> ModuleType:
-    """The experiment itself."""
+    """The module of an experiment."""
     return importlib.import_module(f"charrnn.lab.{name}")
+
+
+def run_experiment(name: str, context: LabContext, size: str = "full") -> LabResult:
+    """Run an experiment.
+
+    Args:
+        name: one of `EXPERIMENTS`.
+        context: its text, seed, device and progress callback.
+        size: `tiny`, `quick` or `full`.
+
+    Raises:
+        ModelError: a training diverged.
+    """
+    module = load_experiment(name)
+    try:
+        result: LabResult = module.run(context, module.SIZES[size])
+    except DivergedError as error:  # its advice is about --learning-rate, which experiments do not have
+        raise ModelError(f"{name}: {str(error).partition(';')[0]}; say another --seed, or another --text") from error
+    return result

@@ -16,7 +16,7 @@ def bad(models: Path) -> Path:
     return path
 
 
-def test_every_command_that_reads_one(charrnn: Charrnn, bad: Path) -> None:
+def test_command_with_damaged_checkpoint_is_one_line(charrnn: Charrnn, bad: Path) -> None:
     for words in (
         ("sample", "bad"),
         ("sample",),  # the newest
@@ -31,20 +31,20 @@ def test_every_command_that_reads_one(charrnn: Charrnn, bad: Path) -> None:
         assert result.failed_with(1, "bad.safetensors: is cut off: expected ", " bytes, found ", "copy it again"), words
 
 
-def test_a_comparison_passes_it_over(charrnn: Charrnn, bad: Path) -> None:
+def test_compare_leaves_out_damaged_checkpoint(charrnn: Charrnn, bad: Path) -> None:
     os.utime(bad, (0, 0))
     result = charrnn("compare", "--novelty-length", 0, "--length", 5)
     assert result.status == 0
     assert "left out: checkpoints/bad.safetensors: is cut off" in result.err
 
 
-def test_what_others_write(charrnn: Charrnn, folder: Path) -> None:
+def test_file_of_another_program_is_one_line(charrnn: Charrnn, folder: Path) -> None:
     (folder / "model.pt").write_bytes(pickle.dumps({"weights": [1.0]}))
     result = charrnn("sample", "model.pt")
     assert result.failed_with(1, "model.pt: expected a safetensors file, found a pickle", "that could run code")
 
 
-def test_a_last_state_with_a_flipped_bit_gives_way_to_the_one_before(charrnn: Charrnn, folder: Path) -> None:
+def test_resume_with_damaged_last_state_uses_previous_state(charrnn: Charrnn, folder: Path) -> None:
     words = ("train", "text.txt", *SMALL[:4], "--steps", 4, "--save-every", 2, "--validate-every", 2, "--out", "it")
     assert charrnn(*words).status == 0
     last = folder / "checkpoints" / "it-last.safetensors"

@@ -35,7 +35,9 @@ from charrnn.cli.shared.shell_completion import COMPLETE
         ("train no/such/folder/", set()),
     ],
 )
-def test_tab(charrnn: Charrnn, models: Path, monkeypatch: pytest.MonkeyPatch, typed: str, offered: set[str]) -> None:
+def test_tab_completes_names_and_files(
+    charrnn: Charrnn, models: Path, monkeypatch: pytest.MonkeyPatch, typed: str, offered: set[str]
+) -> None:
     monkeypatch.setenv(COMPLETE, "complete_bash")
     monkeypatch.setenv("COMP_WORDS", f"charrnn {typed}")
     monkeypatch.setenv("COMP_CWORD", str(len(typed.split())))
@@ -44,12 +46,12 @@ def test_tab(charrnn: Charrnn, models: Path, monkeypatch: pytest.MonkeyPatch, ty
     assert set(result.text.split()) == offered
 
 
-def test_completion_can_be_shown(charrnn: Charrnn) -> None:
+def test_show_completion_prints_a_script(charrnn: Charrnn) -> None:
     assert "complete" in charrnn("--show-completion", "bash").text
 
 
 @pytest.mark.parametrize("command", sorted(make_command().commands))
-def test_help_ends_with_examples_that_work(charrnn: Charrnn, command: str) -> None:
+def test_help_examples_are_valid_command_lines(charrnn: Charrnn, command: str) -> None:
     """Each example is one of this command, with options that it has."""
     shown = " ".join(charrnn(command, "--help").text.split())
     known = make_command().commands[command]
@@ -62,5 +64,5 @@ def test_help_ends_with_examples_that_work(charrnn: Charrnn, command: str) -> No
         assert f"charrnn {words} # {what}" in shown
 
 
-def test_help_says_what_the_exit_status_means(charrnn: Charrnn) -> None:
+def test_help_explains_exit_statuses(charrnn: Charrnn) -> None:
     assert "Exit status: 0; 1 if a text" in charrnn("--help").text

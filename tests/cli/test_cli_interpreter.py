@@ -10,7 +10,7 @@ COMMANDS = (
 )
 
 
-def test_commands_under_both_switches(folder: Path) -> None:
+def test_commands_run_with_interpreter_switches(folder: Path) -> None:
     """Together: without bytecode of `-O` at hand, each command takes seconds."""
     for words in COMMANDS:
         command = [sys.executable, "-O", "-W", "error", "-m", "charrnn", *words]

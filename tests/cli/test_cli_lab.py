@@ -19,7 +19,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(module.SIZES, "quick", module.SIZES["tiny"])
 
 
-def test_the_list(charrnn: Charrnn) -> None:
+def test_lab_without_name_lists_experiments(charrnn: Charrnn) -> None:
     listed = charrnn("lab")
     assert (listed.status, listed.out) == (0, b"")
     assert all(name in listed.err for name in EXPERIMENTS)
@@ -28,12 +28,12 @@ def test_the_list(charrnn: Charrnn) -> None:
     assert all(row["question"].endswith("?") for row in rows)
 
 
-def test_an_unknown_name(charrnn: Charrnn, folder: Path) -> None:
+def test_lab_unknown_name_is_usage_error(charrnn: Charrnn, folder: Path) -> None:
     assert charrnn("lab", "alchemy").failed_with(2, f"alchemy: is no experiment; there are {', '.join(EXPERIMENTS)}")
     assert not (folder / "lab").exists()
 
 
-def test_picture_table_and_figures(charrnn: Charrnn, folder: Path) -> None:
+def test_lab_writes_picture_table_and_figures(charrnn: Charrnn, folder: Path) -> None:
     done = charrnn("lab", "ngrams", "--quick", "--text", "text.txt", "--seed", 5, "--json")
     assert done.status == 0
     rows = json.loads(done.text)
@@ -50,7 +50,7 @@ def test_picture_table_and_figures(charrnn: Charrnn, folder: Path) -> None:
     assert "lab/ngrams.png" in done.err
 
 
-def test_what_reads_no_text(charrnn: Charrnn, folder: Path) -> None:
+def test_lab_text_for_experiment_without_text_is_usage_error(charrnn: Charrnn, folder: Path) -> None:
     wrong = charrnn("lab", "memory", "--text", "text.txt")
     assert wrong.failed_with(2, "--text text.txt: memory makes up what it reads; leave it out")
     done = charrnn("lab", "memory", "--quick", "--out", "elsewhere", "--device", "cpu")
@@ -59,7 +59,9 @@ def test_what_reads_no_text(charrnn: Charrnn, folder: Path) -> None:
     assert "brackets, chance" in done.err
 
 
-def test_without_matplotlib_nothing_is_begun(charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lab_without_matplotlib_fails_before_any_work(
+    charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("matplotlib", "matplotlib.figure"):
         monkeypatch.setitem(sys.modules, name, None)
     failed = charrnn("lab", "ngrams", "--text", "no-such-file")
@@ -67,11 +69,11 @@ def test_without_matplotlib_nothing_is_begun(charrnn: Charrnn, folder: Path, mon
     assert not (folder / "lab").exists()
 
 
-def test_a_folder_that_cannot_be_made(charrnn: Charrnn, folder: Path) -> None:
+def test_lab_out_folder_that_cannot_be_created_is_one_line(charrnn: Charrnn, folder: Path) -> None:
     assert charrnn("lab", "memory", "--out", "text.txt").failed_with(1, "text.txt: cannot be made: File exists")
 
 
-def test_a_training_that_explodes(charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lab_diverged_training_is_one_line(charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def explode(*_: object) -> None:
         raise DivergedError("after step 3: the loss is 99; say a lower --learning-rate")
 
@@ -82,5 +84,5 @@ def test_a_training_that_explodes(charrnn: Charrnn, folder: Path, monkeypatch: p
     assert failed.err.splitlines()[-1] == f"charrnn: memory: after step 3: the loss is 99; {advice}"
 
 
-def test_counts_are_on_no_device(charrnn: Charrnn) -> None:
+def test_lab_device_for_ngrams_is_usage_error(charrnn: Charrnn) -> None:
     assert charrnn("lab", "ngrams", "--device", "cuda").failed_with(2, "--device cuda: ngrams counts, on the CPU alone")

@@ -13,13 +13,13 @@ from charrnn import __version__
 COMMANDS = ("train", "sample", "ngram", "compare", "data")
 
 
-def test_version(charrnn: Charrnn) -> None:
+def test_version_prints_the_version(charrnn: Charrnn) -> None:
     """`charrnn --version` once said "Missing command": the option was read, but its function never ran."""
     result = charrnn("--version")
     assert (result.status, result.text) == (0, f"{__version__}\n")
 
 
-def test_without_a_command_it_shows_help_and_nothing_else(charrnn: Charrnn) -> None:
+def test_no_command_prints_help_and_exits_2(charrnn: Charrnn) -> None:
     """It once added the line "charrnn:  Try `charrnn --help`." to the help."""
     result = charrnn()
     assert result.status == 2
@@ -57,7 +57,7 @@ def test_without_a_command_it_shows_help_and_nothing_else(charrnn: Charrnn) -> N
         (["ngram", "text.txt", "--out", "there/"], "--out there/: is a folder; name a file, such as there/text-"),
     ],
 )  # fmt: skip
-def test_wrong_usage_is_one_line_and_status_2(charrnn: Charrnn, folder: Path, words: list[str], part: str) -> None:
+def test_wrong_usage_is_one_line_and_exits_2(charrnn: Charrnn, folder: Path, words: list[str], part: str) -> None:
     result = charrnn(*words)
     assert part in " ".join(result.err.split())
     assert result.status == 2
@@ -77,13 +77,13 @@ def test_help_fits_80_columns(charrnn: Charrnn, monkeypatch: pytest.MonkeyPatch,
         assert f" {name} " in result.text
 
 
-def test_options_are_grouped(charrnn: Charrnn) -> None:
+def test_help_groups_options(charrnn: Charrnn) -> None:
     shown = charrnn("train", "--help").text
     assert shown.index("─ Text ─") < shown.index("--val-fraction") < shown.index("─ Model ─") < shown.index("--cell")
     assert shown.index("--cell") < shown.index("─ Training ─") < shown.index("--learning-rate")
 
 
-def test_help_does_not_wait_for_torch() -> None:
+def test_help_does_not_import_torch() -> None:
     code = """
 import contextlib, io, sys
 from charrnn.cli.main import main
@@ -97,13 +97,13 @@ sys.exit("torch" in sys.modules)
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_python_m(folder: Path) -> None:
+def test_python_m_charrnn_runs(folder: Path) -> None:
     ran = subprocess.run([sys.executable, "-m", "charrnn", "--version"], capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, f"{__version__}\n", "")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_is_one_line(folder: Path) -> None:
+def test_full_disk_is_one_line(folder: Path) -> None:
     """`charrnn ... > /dev/full` once ended with a traceback at the interpreter's exit, and status 120."""
     with Path("/dev/full").open("w") as full:
         ran = subprocess.run(
@@ -113,13 +113,13 @@ def test_a_full_disk_is_one_line(folder: Path) -> None:
     assert ran.stderr == b"charrnn: the output: No space left on device; make room, or write elsewhere\n"
 
 
-def test_it_runs_without_standard_streams(folder: Path) -> None:
+def test_closed_standard_streams_are_no_error(folder: Path) -> None:
     """`charrnn ... >&- 2>&- <&-` once was an AttributeError: closed streams are None in Python."""
     command = f"exec '{sys.executable}' -m charrnn --version >&- 2>&- <&-"
     assert os.waitstatus_to_exitcode(os.system(command)) == 0
 
 
-def test_too_little_memory_is_one_line(charrnn: Charrnn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_out_of_memory_is_one_line(charrnn: Charrnn, monkeypatch: pytest.MonkeyPatch) -> None:
     """`--hidden 1000000` once was a traceback: PyTorch has no exception of its own for too little memory."""
 
     def read(*_: object) -> None:

@@ -17,7 +17,7 @@ from charrnn.errors import CheckpointError
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])
 @pytest.mark.parametrize("command", ["train", "ngram"])
-def test_without_locks_it_goes_on_and_says_so(
+def test_file_system_without_locks_gives_a_note(
     command: str, number: int, charrnn: Charrnn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(self: FileLock) -> None:
@@ -29,7 +29,7 @@ def test_without_locks_it_goes_on_and_says_so(
     assert found.err.count("this file system has no locks") == 1
 
 
-def test_a_lock_file_of_another_user_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lock_file_of_another_user_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(self: FileLock) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
@@ -39,7 +39,7 @@ def test_a_lock_file_of_another_user_is_named(folder: Path, monkeypatch: pytest.
         pass
 
 
-def test_a_checkpoint_that_is_a_link_stays_one(charrnn: Charrnn, folder: Path) -> None:
+def test_checkpoint_symlink_stays_a_symlink(charrnn: Charrnn, folder: Path) -> None:
     store = folder / "store"
     store.mkdir()
     (folder / "checkpoints").mkdir()
@@ -54,7 +54,7 @@ def test_a_checkpoint_that_is_a_link_stays_one(charrnn: Charrnn, folder: Path) -
     assert [path.name for path in store.iterdir() if path.name.startswith(".")] == []
 
 
-def test_no_folder_for_matplotlib_is_no_warning(folder: Path, made: Path) -> None:
+def test_matplotlib_without_config_folder_gives_no_warning(folder: Path, made: Path) -> None:
     """It warns where it cannot keep its fonts; a page needs none of that."""
     pytest.importorskip("jinja2")
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "MPLCONFIGDIR": "/dev/null/none"}

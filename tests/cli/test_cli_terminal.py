@@ -7,7 +7,7 @@ from charrnn.cli.shared.terminal import bar, console, field, one_line, print_jso
 HARMFUL = "\x1b[31m\x07\x08\r\x00\x9b\x7f\u202e\udcff\ue000"
 
 
-def test_visible_writes_what_is_no_plain_character_as_its_code() -> None:
+def test_visible_escapes_control_characters() -> None:
     shown = r"\x1b[31m\x07\x08\x0d\x00\x9b\x7f\u202e\xff\ue000"
     assert visible(HARMFUL) == shown
     assert visible("a\tb é 日本 😀\n") == "a\tb é 日本 😀\n"
@@ -15,12 +15,12 @@ def test_visible_writes_what_is_no_plain_character_as_its_code() -> None:
     assert visible(shown) == shown
 
 
-def test_one_line() -> None:
+def test_one_line_replaces_line_breaks() -> None:
     assert one_line("a\nb\x07") == r"a↵b\x07"
     assert visible("a\nb", line_end=" ") == "a b"
 
 
-def test_ends_of_lines_and_paragraphs_are_no_plain_characters() -> None:
+def test_visible_escapes_unicode_line_separators() -> None:
     assert visible("a\u2028b\u2029\x85") == r"a\u2028b\u2029\x85"
 
 
@@ -35,29 +35,29 @@ def test_ends_of_lines_and_paragraphs_are_no_plain_characters() -> None:
         ("-\u202e\udcff", r"$'./-\342\200\256\377'"),
     ],
 )
-def test_quoted_is_for_a_shell(word: str, shown: str) -> None:
+def test_quoted_word_is_safe_in_a_shell(word: str, shown: str) -> None:
     assert quoted(word) == shown
     assert visible(shown) == shown
 
 
-def test_json_has_no_infinite_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+def test_print_json_writes_infinity_as_null(capsys: pytest.CaptureFixture[str]) -> None:
     print_json({"a": [1.5, float("inf"), float("nan")], "b": ("é\n\udcff", None, True)})
     assert capsys.readouterr().out == r'{"a": [1.5, null, null], "b": ["\u00e9\n\udcff", null, true]}' + "\n"
 
 
-def test_tables_draw_no_pictures_for_words(capsys: pytest.CaptureFixture[str]) -> None:
+def test_console_does_not_replace_emoji_codes(capsys: pytest.CaptureFixture[str]) -> None:
     """Rich made a cat of :cat: in what a model had written, and in names."""
     console().print(":cat: [red]")
     assert capsys.readouterr().err == ":cat: [red]\n"
 
 
-def test_lines_on_stderr_stay_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_stderr_lines_have_no_line_breaks(capsys: pytest.CaptureFixture[str]) -> None:
     say("a\nb")
     field("label", "a\nb")
     assert capsys.readouterr().err == "a↵b\nlabel       a↵b\n"
 
 
-def test_lines_on_stderr_are_visible(capsys: pytest.CaptureFixture[str]) -> None:
+def test_stderr_lines_escape_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
     """Names of files and texts in checkpoints reach these lines; their escape sequences once reached the terminal."""
     say(f"say {HARMFUL}")
     field("label", f"field {HARMFUL}")
@@ -66,12 +66,12 @@ def test_lines_on_stderr_are_visible(capsys: pytest.CaptureFixture[str]) -> None
     assert err == f"say {visible(HARMFUL)}\nlabel       field {visible(HARMFUL)}\n"
 
 
-def test_long_lines_are_not_broken(capsys: pytest.CaptureFixture[str]) -> None:
+def test_long_stderr_lines_are_not_wrapped(capsys: pytest.CaptureFixture[str]) -> None:
     say("word " * 100)
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_no_bars_but_on_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_bars_appear_on_a_terminal_only(capsys: pytest.CaptureFixture[str]) -> None:
     with progress("reading", "B") as update:
         update(1, 2)
         update(2, 2)
@@ -80,7 +80,9 @@ def test_no_bars_but_on_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr() == ("", "")
 
 
-def test_labels_of_bars_are_visible(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bar_labels_escape_control_characters(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     with bar(1, "\x1b[2J\n", "step") as shown:
         shown.update()

@@ -20,7 +20,7 @@ def table() -> Table:
 
 
 @pytest.mark.parametrize("width", [20, 25, 30, 40, 60, 80, 200])
-def test_tables_keep_their_figures(
+def test_narrow_table_keeps_all_figures(
     width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
@@ -34,7 +34,7 @@ def test_tables_keep_their_figures(
 
 
 @pytest.mark.parametrize("width", [20, 40, 80])
-def test_compare_keeps_its_figures(
+def test_compare_on_narrow_screen_keeps_all_figures(
     width: int, charrnn: Charrnn, models: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
@@ -45,7 +45,7 @@ def test_compare_keeps_its_figures(
     assert re.search(r"\d\.\d{4}", found.err)
 
 
-def test_a_notebook_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_notebook_has_no_live_display(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its terminal shows each drawing below the one before."""
     monkeypatch.setattr(terminal, "console", lambda: Console(force_terminal=True))
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)

@@ -78,8 +78,9 @@ def change_text(file: bytes, chance: random.Random) -> bytes:
     depth = chance.choice((10, 10_000))
     parts.table["__metadata__"] = chance.choice(
         (
-            {}, {KEY: ""}, {KEY: "[" * depth}, {KEY: '{"a":' * depth}, {KEY: "null"}, {KEY: "1" * depth}, {KEY: "NaN"},
-            {KEY: 5}, None, [], {KEY: parts.table["__metadata__"][KEY][: chance.randrange(500)]},
+            {}, {KEY: ""}, {KEY: "[" * depth}, {KEY: '{"a":' * depth},
+            {KEY: "null"}, {KEY: "1" * depth}, {KEY: "NaN"}, {KEY: 5}, None, [],
+            {KEY: parts.table["__metadata__"][KEY][: chance.randrange(500)]},
             {**parts.table["__metadata__"], "more": ""}, {KEY: parts.table["__metadata__"][KEY]},
         )
     )  # fmt: skip

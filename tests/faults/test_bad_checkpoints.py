@@ -30,7 +30,7 @@ def bad(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_cut_off_at_every_kind_of_place(bad: Path, kind: str) -> None:
+def test_truncated_file_is_one_line(bad: Path, kind: str) -> None:
     file = whole_files()[kind]
     begin = 8 + int.from_bytes(file[:8], "little")
     for length in (0, 3, 7, 8, 9, begin // 2, begin - 1):
@@ -47,7 +47,7 @@ def test_cut_off_at_every_kind_of_place(bad: Path, kind: str) -> None:
 
 
 @pytest.mark.slow
-def test_every_bit_flipped(bad: Path) -> None:
+def test_every_flipped_bit_is_detected(bad: Path) -> None:
     for kind in ("mingru", "several"):
         for place in range(8 * len(whole_files()[kind])):
             spoiled = bytearray(whole_files()[kind])
@@ -56,7 +56,7 @@ def test_every_bit_flipped(bad: Path) -> None:
             refusal(bad)
 
 
-def test_a_flipped_bit_names_its_tensor(bad: Path) -> None:
+def test_flipped_bit_error_names_the_tensor(bad: Path) -> None:
     parts = Parts.of(whole_files()["mixture"])
     parts.data[parts.table["network.head.bias"]["data_offsets"][0]] ^= 1
     bad.write_bytes(parts.together())
@@ -68,7 +68,7 @@ def test_a_flipped_bit_names_its_tensor(bad: Path) -> None:
 
 
 @pytest.mark.parametrize("length", [640, 896, 1152, 1408])
-def test_a_header_as_long_as_a_pickle_begins(length: int, bad: Path) -> None:
+def test_header_whose_length_looks_like_a_pickle_is_not_called_one(length: int, bad: Path) -> None:
     """A header of 896 bytes, 0x380, was taken for a pickle of protocol 3, which begins with the bytes 80 03."""
     text = '{"__metadata__":{"x":"' + "y" * (length - 25) + '"}}'
     bad.write_bytes(length.to_bytes(8, "little") + text.encode())
@@ -77,7 +77,7 @@ def test_a_header_as_long_as_a_pickle_begins(length: int, bad: Path) -> None:
     assert "pickle" not in str(caught.value)
 
 
-def test_files_from_before_there_were_checksums(bad: Path) -> None:
+def test_old_file_without_checksums_loads(bad: Path) -> None:
     for file in whole_files().values():
         parts = Parts.of(file)
         header = parts.header
@@ -120,14 +120,14 @@ def test_files_from_before_there_were_checksums(bad: Path) -> None:
         ("longest", put("starts", at(3, 10**9)), "starts: expected numbers that rise from 1 to 442"),
     ],
 )  # fmt: skip
-def test_what_does_not_fit(bad: Path, kind: str, edit: Edit, message: str) -> None:
+def test_header_that_does_not_fit_the_tensors_is_one_line(bad: Path, kind: str, edit: Edit, message: str) -> None:
     """Shapes and types, keys that are missing, sizes that are absurd: the checksums fit, and nothing else does."""
     bad.write_bytes(changed(whole_files()[kind], edit))
     assert message in refusal(bad)
 
 
 @pytest.mark.parametrize("kind", ["mkn", "longest"])
-def test_numbers_that_rise_once_around_the_world(bad: Path, kind: str) -> None:
+def test_starts_that_overflow_are_refused(bad: Path, kind: str) -> None:
     """Differences of 64 bits wrap around: these once seemed to rise, and led far out of the arrays."""
     name = "2.starts" if kind == "mkn" else "starts"
 
@@ -142,13 +142,13 @@ def test_numbers_that_rise_once_around_the_world(bad: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("length", [2**23 + 1, 2**31, 2**63, 2**64 - 1])
-def test_a_header_of_absurd_length(bad: Path, length: int) -> None:
+def test_header_length_above_limit_is_not_read(bad: Path, length: int) -> None:
     bad.write_bytes(length.to_bytes(8, "little") + whole_files()["mingru"][8:])
     assert refusal(bad) == "not a safetensors file; name a checkpoint that charrnn has made, see `ls checkpoints`"
 
 
 @pytest.mark.parametrize("shape", [[2**62], [2**40, 2**40], [-1], [2**64]])
-def test_a_tensor_of_absurd_size(bad: Path, shape: list[int]) -> None:
+def test_tensor_larger_than_the_file_is_not_allocated(bad: Path, shape: list[int]) -> None:
     parts = Parts.of(whole_files()["mingru"])
     parts.table["head.bias"]["shape"] = shape
     bad.write_bytes(parts.together())
@@ -159,13 +159,13 @@ def test_a_tensor_of_absurd_size(bad: Path, shape: list[int]) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "not JSON", "[" * 10**6, '{"a":' * 10**5, "1" * 10**5, "\x00"])
-def test_metadata_that_is_no_json(bad: Path, text: str) -> None:
+def test_metadata_that_is_not_json_is_one_line(bad: Path, text: str) -> None:
     save_file({"a": torch.zeros(3)}, bad, metadata={KEY: text})
     assert refusal(bad).startswith("is damaged, or from another version: ")
     assert text[:1] != "n" or "header: expected JSON, found 'not JSON'" in refusal(bad)
 
 
-def test_a_format_of_the_future(bad: Path) -> None:
+def test_newer_format_advises_to_upgrade(bad: Path) -> None:
     bad.write_bytes(changed(whole_files()["mkn"], set_to("format", 2)))
     assert refusal(bad) == "format: expected 1, found 2: a newer charrnn made it; upgrade yours to open it"
 
@@ -181,7 +181,7 @@ class Trap:
 
 
 @pytest.mark.parametrize("name", ["bad.pt", "bad.pth", "bad.safetensors"])
-def test_what_pickle_wrote_is_never_unpickled(tmp_path: Path, name: str) -> None:
+def test_pickle_is_never_unpickled(tmp_path: Path, name: str) -> None:
     bad, sprung = tmp_path / name, tmp_path / "sprung"
     end = "which charrnn does not open: that could run code; name a checkpoint that charrnn has made"
     torch.save(Trap(sprung), bad)
@@ -199,14 +199,14 @@ def test_what_pickle_wrote_is_never_unpickled(tmp_path: Path, name: str) -> None
 
 
 @pytest.mark.parametrize("begin", [b"\3\0\0\0\1\0\0\0\2\0\0\0", b"\4\0\0\0\1\0\0\0\3\0\0\0", b"4\n1\n3\nV 1\n"])
-def test_a_torch_file(tmp_path: Path, begin: bytes) -> None:
+def test_torch_file_is_named_as_such(tmp_path: Path, begin: bytes) -> None:
     """As torch-rnn and char-rnn write them, in binary and as text."""
     bad = tmp_path / "lm_lstm_epoch50.t7"
     bad.write_bytes(begin + bytes(100))
     assert refusal(bad).startswith("expected a safetensors file, found a Torch file (.t7), which charrnn does not open")
 
 
-def test_what_is_no_file(tmp_path: Path) -> None:
+def test_folders_pipes_and_missing_files_are_one_line(tmp_path: Path) -> None:
     assert refusal(tmp_path) == "is a folder; name a .safetensors file in it"
     os.mkfifo(tmp_path / "pipe")
     assert refusal(tmp_path / "pipe") == "is no regular file; name a .safetensors file"
@@ -227,7 +227,7 @@ def test_what_is_no_file(tmp_path: Path) -> None:
         ("2.weights", at(slice(None), torch.nan)),
     ],
 )
-def test_a_damaged_table_that_is_walked(
+def test_damaged_ngram_table_gives_an_error_when_used(
     bad: Path, monkeypatch: pytest.MonkeyPatch, name: str, make: Callable[[Tensor], Tensor]
 ) -> None:
     """What is met is one line. Not all is: numbers that could be probabilities are taken for such."""

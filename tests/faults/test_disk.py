@@ -95,7 +95,7 @@ def check_that_it_went_on(folder: Path, process: BaseProcess, last: Path, whole:
     ]  # fmt: skip
 
 
-def test_full_for_a_while(folder: Path, disk: Path, whole: Path) -> None:
+def test_disk_full_for_a_while_training_continues_unchanged(folder: Path, disk: Path, whole: Path) -> None:
     last = disk / "it-last.safetensors"
     load(whole)  # which takes a second the first time: the training must not be over before there is room again
     process = start(folder, "train", "text.txt", *WORDS, *OFTEN, "--out", disk / "it")
@@ -110,7 +110,7 @@ def test_full_for_a_while(folder: Path, disk: Path, whole: Path) -> None:
     check_that_it_went_on(folder, process, last, whole, "No space left on device")
 
 
-def test_read_only_for_a_while(folder: Path, whole: Path) -> None:
+def test_folder_read_only_for_a_while_training_continues_unchanged(folder: Path, whole: Path) -> None:
     last = folder / "checkpoints" / "it-last.safetensors"
     process = start(folder, "train", "text.txt", *WORDS, *OFTEN, "--out", "it")
     wait_for(process, last.with_name("it-previous.safetensors").exists)
@@ -121,7 +121,7 @@ def test_read_only_for_a_while(folder: Path, whole: Path) -> None:
     check_that_it_went_on(folder, process, last, whole, "Permission denied")
 
 
-def test_full_to_the_end(folder: Path, disk: Path, whole: Path) -> None:
+def test_disk_full_until_the_end_saves_state_in_temporary_folder(folder: Path, disk: Path, whole: Path) -> None:
     """The last state goes to the folder for temporary files, and from there back when there is room."""
     last = disk / "it-last.safetensors"
     process = start(folder, "train", "text.txt", *WORDS, *OFTEN, "--out", disk / "it", temporary=folder / "tmp")
@@ -143,7 +143,7 @@ def test_full_to_the_end(folder: Path, disk: Path, whole: Path) -> None:
     assert load(disk / "it.safetensors").facts.validation
 
 
-def test_a_folder_that_is_deleted(folder: Path) -> None:
+def test_deleted_folder_is_created_again_with_best_state(folder: Path) -> None:
     """It is made again, with the best state too, though no better one came."""
     checkpoints = folder / "checkpoints"
     process = start(folder, "train", "text.txt", *WORDS, *OFTEN, "--out", "it", "--learning-rate", 1e-9)
@@ -156,7 +156,7 @@ def test_a_folder_that_is_deleted(folder: Path) -> None:
     assert load(checkpoints / "it.safetensors").facts.validation
 
 
-def test_read_only_from_the_start(folder: Path) -> None:
+def test_folder_read_only_from_the_start_is_one_line(folder: Path) -> None:
     (folder / "checkpoints").mkdir(mode=0o555)
     process = start(folder, "train", "text.txt", *WORDS)
     process.join(60)

@@ -187,7 +187,7 @@ def fuzz(bench: Bench, examples: int) -> None:
     one()
 
 
-def test_whole_files_are_accepted(bench: Bench) -> None:
+def test_undamaged_files_are_accepted(bench: Bench) -> None:
     before = dataclasses.replace(bench)
     for file in bench.files.values():
         judge(file, bench, random.Random(0))
@@ -195,12 +195,12 @@ def test_whole_files_are_accepted(bench: Bench) -> None:
     assert bench.resumed - before.resumed == 1
 
 
-def test_a_hundred_spoiled_files(bench: Bench) -> None:
+def test_100_damaged_files_give_checkpoint_errors(bench: Bench) -> None:
     fuzz(bench, 100)
 
 
 @pytest.mark.slow
-def test_a_hundred_thousand_spoiled_files(bench: Bench) -> None:
+def test_100000_damaged_files_give_checkpoint_errors(bench: Bench) -> None:
     fuzz(bench, 1000)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     tried, accepted, resumed = bench.tried, bench.accepted, bench.resumed

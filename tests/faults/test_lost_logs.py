@@ -30,7 +30,7 @@ def shell(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("log", ["2>&1 | head -3", "2>/dev/full"])
-def test_a_training_goes_on_without_its_log(log: str, folder: Path) -> None:
+def test_training_without_readable_stderr_continues(log: str, folder: Path) -> None:
     """The checkpoint and the history are what it is for."""
     done = shell(folder, f"{RUN} train text.txt {SMALL} --steps 30 --validate-every 3 {log}")
     assert done.returncode == 0, done
@@ -58,7 +58,7 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP])
-def test_a_terminal_that_closes_saves(number: signal.Signals, folder: Path) -> None:
+def test_closed_terminal_saves_and_ends(number: signal.Signals, folder: Path) -> None:
     """SIGHUP is what ssh leaves behind; there is nobody to read what is said then."""
     process = begin(folder)
     last = folder / "checkpoints/it-last.safetensors"
@@ -72,7 +72,7 @@ def test_a_terminal_that_closes_saves(number: signal.Signals, folder: Path) -> N
     assert (load(last).facts.step or 0) > before
 
 
-def test_under_nohup_it_goes_on(folder: Path) -> None:
+def test_sighup_under_nohup_is_ignored(folder: Path) -> None:
     process = begin(folder, "nohup")
     last = folder / "checkpoints/it-last.safetensors"
     wait_for(last, process)
@@ -87,7 +87,7 @@ def test_under_nohup_it_goes_on(folder: Path) -> None:
     process.stderr.close()
 
 
-def test_a_scheduler_may_ask_for_a_save(folder: Path) -> None:
+def test_sigusr1_saves_and_continues(folder: Path) -> None:
     process = begin(folder, validate_every=900_000)
     wait_for(folder / "checkpoints/it.jsonl", process)
     last = folder / "checkpoints/it-last.safetensors"
@@ -113,7 +113,7 @@ main()
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.2, 0.6, 1.2])
-def test_ctrl_c_while_it_starts_is_one_line(seconds: float, folder: Path) -> None:
+def test_ctrl_c_during_start_is_one_line(seconds: float, folder: Path) -> None:
     words = [sys.executable, "-c", BEGUN, "train", "text.txt", *SMALL.split(), "--steps", "100000000"]
     process = subprocess.Popen(
         words, cwd=folder, env=ENVIRONMENT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -128,7 +128,7 @@ def test_ctrl_c_while_it_starts_is_one_line(seconds: float, folder: Path) -> Non
     assert "charrnn: interrupted" in said or "stopping: saves first" in said
 
 
-def test_no_columns_are_no_width(folder: Path) -> None:
+def test_invalid_columns_variable_is_ignored(folder: Path) -> None:
     """Some CI systems set COLUMNS to 0: nothing was shown at all."""
 
     def shown(columns: str, *words: str) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,4 @@
-"""Where checkpoints go, and which one is meant; knows names and places, not what is in them."""
+"""Checkpoint paths from `--out` and from names, and locks on them. Opens no checkpoint."""
 
 from __future__ import annotations
 
@@ -11,48 +11,48 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from charrnn.checkpoint import PREVIOUS, SUFFIX, last_path
+from charrnn.checkpoint import PREVIOUS, last_path
 from charrnn.cli.shared.terminal import say
 from charrnn.errors import CheckpointError, UsageError
+from charrnn.paths import CHECKPOINT_FOLDER, CHECKPOINT_SUFFIX
 
-NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)
-"""What a file system without locks answers, such as NFS without its lock daemon."""
-FOLDER = Path("checkpoints")
-"""The folder for checkpoints, below the one that charrnn runs in."""
+LOCKS_UNSUPPORTED = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)
+"""errno values of a file system without locks, such as NFS without its lock daemon."""
+FOLDER = CHECKPOINT_FOLDER  # an alias until the merge: charrnn.paths has it
 
 
 def place(out: str | None, default_name: str) -> Path:
-    """The file for a new checkpoint: `--out` as a path, if there is a folder in it, or else as a name in checkpoints/.
+    """The file for a new checkpoint: `--out` as a path, if it has a folder in it, otherwise as a name in checkpoints/.
 
     Raises:
-        UsageError: `--out` is no name, or not UTF-8.
+        UsageError: `--out` is a folder, or not UTF-8.
     """
-    # What is no UTF-8 in the name of a text: safetensors writes such names, but does not read them.
+    # A text's file name may not be UTF-8: safetensors writes such names, but cannot open them.
     name = out or "".join("_" if "\ud800" <= character <= "\udfff" else character for character in default_name)
     if name != os.fsencode(name).decode("utf-8", "replace"):
         raise UsageError(f"--out {name}: is not UTF-8; say another name")
-    path = Path(name) if os.sep in name else FOLDER / name
+    path = Path(name) if os.sep in name else CHECKPOINT_FOLDER / name
     if path.name in ("", "..") or name.endswith((os.sep, ".")):
         raise UsageError(f"--out {name}: is a folder; name a file, such as {path / default_name}")
-    return path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
+    return path if path.suffix == CHECKPOINT_SUFFIX else path.with_name(path.name + CHECKPOINT_SUFFIX)
 
 
 def refuse_to_overwrite(path: Path, force: bool, is_training: bool = False) -> None:
-    """Raise UsageError where a checkpoint would be lost."""
-    go_on = ", --resume to go on with it" * is_training
-    for one in (path, *((last_path(path), last_path(path, PREVIOUS)) if is_training else ())):
-        if one.exists() and not force:
-            raise UsageError(f"{one}: exists; say --force to overwrite it{go_on}, or --out NAME for another")
+    """Raise UsageError if a checkpoint would be overwritten without --force."""
+    or_resume = ", --resume to go on with it" * is_training
+    for existing in (path, *((last_path(path), last_path(path, PREVIOUS)) if is_training else ())):
+        if existing.exists() and not force:
+            raise UsageError(f"{existing}: exists; say --force to overwrite it{or_resume}, or --out NAME for another")
 
 
 def forget_last(path: Path) -> None:
-    """Take away the last states of an earlier training of that name, from which a new one must not be resumed."""
-    for one in (last_path(path), last_path(path, PREVIOUS)):
-        one.unlink(missing_ok=True)
+    """Delete the latest states of an earlier training of this name: a new training must not be resumed from them."""
+    for state in (last_path(path), last_path(path, PREVIOUS)):
+        state.unlink(missing_ok=True)
 
 
 def check_writable(path: Path, option: str = "--out") -> None:
-    """Raise CheckpointError now, not after the work, if no file can be made beside the checkpoint, or none so named."""
+    """Raise CheckpointError now, not after the work, if a file cannot be created in this folder or with this name."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):
@@ -63,19 +63,19 @@ def check_writable(path: Path, option: str = "--out") -> None:
         ) from error
     try:
         with suppress(FileNotFoundError):
-            path.with_name(f".{path.name}-last.part").lstat()  # as long as the longest name that is made of it
+            path.with_name(f".{path.name}-last.part").lstat()  # the longest name derived from it
     except OSError as error:
         raise CheckpointError(f"{path}: {error.strerror}; say a shorter one with {option}") from error
 
 
 @contextmanager
 def reserved(path: Path) -> Iterator[None]:
-    """Keep the name of a checkpoint from other processes; the system frees it when this one ends, however it does.
+    """Lock a checkpoint against other processes; the system releases the lock when this one ends, however it does.
 
     Raises:
-        CheckpointError: another process has it, or another user has left a lock file there.
+        CheckpointError: another process holds the lock, or another user has left a lock file there.
     """
-    lock = _locked(path)
+    lock = _acquire_lock(path)
     try:
         yield
     finally:
@@ -83,8 +83,8 @@ def reserved(path: Path) -> Iterator[None]:
             lock.release()
 
 
-def _locked(path: Path) -> FileLock | None:
-    """The lock of a checkpoint's name; None where the file system has no locks."""
+def _acquire_lock(path: Path) -> FileLock | None:
+    """The acquired lock of a checkpoint; None if the file system has no locks."""
     file = path.with_name(f".{path.name}.lock")
     lock = FileLock(file, blocking=False)
     try:
@@ -101,7 +101,7 @@ def _locked(path: Path) -> FileLock | None:
     except NotImplementedError:
         pass
     except OSError as error:
-        if error.errno not in NO_LOCKS:
+        if error.errno not in LOCKS_UNSUPPORTED:
             raise
     else:
         return lock
@@ -110,12 +110,12 @@ def _locked(path: Path) -> FileLock | None:
 
 
 def find(name: str) -> Path:
-    """The checkpoint that a name means: that name in checkpoints/, or the path as it is.
+    """The checkpoint of a name: that name in checkpoints/, or a path.
 
-    A path that ends as checkpoints do is taken as it is first. Another file beside a checkpoint of the same name, such
-    as the text that it was trained on, is not meant.
+    A path with the suffix of checkpoints is looked up first. Any other file comes last, so that the name `novel` means
+    checkpoints/novel.safetensors, even if there is a text of that name.
     """
     path = Path(name)
-    in_folder = (FOLDER / f"{name}{SUFFIX}", FOLDER / name)
-    candidates = (path, *in_folder) if path.suffix == SUFFIX else (*in_folder, path)
-    return next((one for one in candidates if one.is_file()), path)
+    in_folder = (CHECKPOINT_FOLDER / f"{name}{CHECKPOINT_SUFFIX}", CHECKPOINT_FOLDER / name)
+    candidates = (path, *in_folder) if path.suffix == CHECKPOINT_SUFFIX else (*in_folder, path)
+    return next((candidate for candidate in candidates if candidate.is_file()), path)

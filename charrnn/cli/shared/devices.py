@@ -1,4 +1,4 @@
-"""The device that `--device` means."""
+"""Selecting the device of `--device`."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from charrnn.cli.shared.terminal import field, say
 from charrnn.errors import DeviceError, UsageError
 from charrnn.models.kernels.gpu_features import prove
 
-OLDER_GPU = "no kernel image"
-"""What PyTorch says of a GPU for which it has no code."""
+NO_KERNEL_IMAGE = "no kernel image"
+"""Part of PyTorch's message about a GPU that is too old for this build."""
 
 
 def choose(name: str) -> torch.device:
-    """The device of a name. `auto` is CUDA if it works, or the CPU; MPS must be named.
+    """The device of a name. `auto` is CUDA if it works, otherwise the CPU; MPS must be named.
 
-    Matrix products of float32 are exact on it: cuDNN would round those of recurrent layers to TF32.
+    Float32 matrix products are computed in full precision: cuDNN's recurrent layers would round to TF32.
 
     Raises:
-        UsageError: there is no such device here.
-        DeviceError: it is here and does not work, or there are fewer GPUs than processes.
+        UsageError: this machine has no such device.
+        DeviceError: the device does not work, or there are fewer GPUs than processes.
     """
-    present = ["cpu"]
+    available = ["cpu"]
     if torch.backends.mps.is_available():
-        present.insert(0, "mps")
+        available.insert(0, "mps")
     if torch.cuda.is_available():
-        present[:0] = ["cuda", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
-    wanted = name
+        available[:0] = ["cuda", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+    resolved = name
     if name == "auto":
-        wanted = "cuda" if "cuda" in present else "cpu"
-    if wanted == "cuda" and number() > 1:  # one for each process of a machine
-        wanted = f"cuda:{_local_rank(name)}"
-    if wanted not in present:
-        raise UsageError(f"--device {name}: not found on this machine; try one of {', '.join(present)}")
-    device = torch.device(wanted)
+        resolved = "cuda" if "cuda" in available else "cpu"
+    if resolved == "cuda" and number() > 1:  # each process of a machine has a GPU of its own
+        resolved = f"cuda:{_local_rank(name)}"
+    if resolved not in available:
+        raise UsageError(f"--device {name}: not found on this machine; try one of {', '.join(available)}")
+    device = torch.device(resolved)
     problem = _problem(device)
     if problem and name != "auto":
         raise DeviceError(f"--device {name}: {problem}; {_advice(problem)}")
@@ -50,18 +50,18 @@ def choose(name: str) -> torch.device:
 
 
 def try_features(device: torch.device, *features: str) -> None:
-    """Find out whether CUDA graphs and the Triton kernels may be used on a GPU: once, in up to a minute each.
+    """Test once, in up to a minute each, whether CUDA graphs and the Triton kernels work on a GPU.
 
     Args:
-        device: any; only a GPU that one process uses has something to try.
-        features: as for `kernels.gpu_features.prove`.
+        device: any; nothing is tested except on a GPU that one process uses.
+        features: see `kernels.gpu_features.prove`.
     """
     if device.type == "cuda" and number() == 1:
         prove(device, *features, log=say)
 
 
 def _local_rank(name: str) -> int:
-    """Which of this machine's processes this is.
+    """The rank of this process on its machine.
 
     Raises:
         DeviceError: there are fewer GPUs than processes.
@@ -77,7 +77,7 @@ def _local_rank(name: str) -> int:
 
 
 def _problem(device: torch.device) -> str | None:
-    """Why a device cannot compute, as PyTorch says it; None if it can."""
+    """PyTorch's message if a device cannot compute; None if it can."""
     if device.type == "cpu":
         return None
     try:
@@ -88,6 +88,6 @@ def _problem(device: torch.device) -> str | None:
 
 
 def _advice(problem: str) -> str:
-    if OLDER_GPU in problem:
+    if NO_KERNEL_IMAGE in problem:
         return "install PyTorch's build for CUDA 12.6, which has code for older GPUs, or try --device cpu"
     return "try --device cpu"

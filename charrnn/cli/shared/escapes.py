@@ -1,4 +1,4 @@
-r"""What stands for characters that are hard to type, such as \n, in an option."""
+r"""Escape sequences such as \n in the values of options."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _KNOWN = r"a line end is \n, a backslash \\; \t, \r, \0, \xNN, \uNNNN and \UNNNN
 
 
 def unescaped(text: str) -> str:
-    r"""The text that is meant: \n, \t, \r, \0, \\, \xNN, \uNNNN and \UNNNNNNNN are one character each.
+    r"""Replace escape sequences by their characters: \n, \t, \r, \0, \\, \xNN, \uNNNN and \UNNNNNNNN.
 
     Raises:
-        UsageError: a backslash is followed by something else, or the number is that of no character.
+        UsageError: a backslash is followed by something else, or there is no character of that number.
     """
     return _ESCAPE.sub(_character, _as_utf8(text))
 
 
 def _as_utf8(text: str) -> str:
-    """What was typed, in UTF-8 even where the locale knows ASCII alone, and Python takes the rest for single bytes."""
+    """Decode arguments as UTF-8 in an ASCII locale too, where Python turns other bytes into surrogates."""
     if not any("\udc80" <= character <= "\udcff" for character in text):
         return text
     try:
@@ -34,7 +34,7 @@ def _as_utf8(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """The inverse: on one line, and with nothing in it that acts on a terminal."""
+    """The inverse of `unescaped`: on one line, without control characters."""
     return "".join(map(_escape, text))
 
 

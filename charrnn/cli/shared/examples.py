@@ -1,4 +1,4 @@
-"""What stands at the end of each command's help: examples, and what the exit status means."""
+"""The end of each command's help: examples, and the exit statuses."""
 
 from rich.markup import escape
 
@@ -56,7 +56,7 @@ EXAMPLES = {
         ("data inspect novel.txt", "before training on it"),
     ),
 }
-"""Command lines without `charrnn`, and what they do, for each command."""
+"""For each command, example command lines without `charrnn`, and what they do."""
 STATUS = (
     "Exit status: 0; 1 if a text, a checkpoint or a model cannot be used; 2 after wrong usage; 130 after Ctrl-C, 143 "
     "after SIGTERM, with all saved. Results go to standard output, all else to standard error."

@@ -1,4 +1,4 @@
-"""Command-line options from the configuration dataclasses, so that each option is described once."""
+"""Command-line options made from configuration dataclasses, and options and arguments of several commands."""
 
 from __future__ import annotations
 
@@ -82,17 +82,17 @@ PANELS: dict[type, str] = {
     SamplingConfig: "Sampling",
     CompletionConfig: "Sampling",
 }
-"""The heading in `--help` under which the options of each configuration stand."""
+"""For each configuration, the heading of its options in `--help`."""
 
 
 def configured(command: Callable[..., None]) -> Callable[..., None]:
-    """Replace each parameter of a command whose type is a configuration by that configuration's options."""
+    """Replace each parameter of a command that is a configuration by the options of that configuration."""
     signature = inspect.signature(command, eval_str=True)
     configs = {p.name: p.annotation for p in signature.parameters.values() if p.annotation in PANELS}
 
     def wrapper(**values: Any) -> None:
         for name, config in configs.items():
-            fields = {spec.name: _meant(spec, values.pop(spec.name)) for spec in dataclasses.fields(config)}
+            fields = {spec.name: _parse(spec, values.pop(spec.name)) for spec in dataclasses.fields(config)}
             values[name] = config(**fields)
         command(**values)
 
@@ -110,13 +110,13 @@ def configured(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def said(context: typer.Context) -> frozenset[str]:
-    """The fields that were set on the command line, and not by their defaults."""
+    """The names of the parameters that were given on the command line."""
     sources = {name: context.get_parameter_source(name) for name in context.params}
     return frozenset(name for name, source in sources.items() if source and source.name == "COMMANDLINE")
 
 
 def changed(before: Any, after: Any) -> str:
-    """The options, as they are typed, that turn a configuration into another one of its kind."""
+    """The options that turn a configuration into another one of its class, as they are typed."""
     pairs = (
         (flags_of(spec)[0], getattr(before, spec.name), getattr(after, spec.name))
         for spec in dataclasses.fields(before)
@@ -125,30 +125,30 @@ def changed(before: Any, after: Any) -> str:
 
 
 def typed(spec: dataclasses.Field[Any], value: Any) -> str:
-    """A value of a field as it is typed."""
+    """The value of a field as it is typed."""
     return f"'{escaped(value)}'" if spec.metadata["escapes"] and isinstance(value, str) else str(value)
 
 
-def _meant(spec: dataclasses.Field[Any], value: Any) -> Any:
-    """The value of a field, from what was typed."""
+def _parse(spec: dataclasses.Field[Any], value: Any) -> Any:
+    """The value of a field from what was typed."""
     if isinstance(value, list):
-        return tuple(_meant(spec, one) for one in value)
+        return tuple(_parse(spec, item) for item in value)
     return unescaped(value) if spec.metadata["escapes"] and value is not None else value
 
 
 def _choices(spec: dataclasses.Field[Any]) -> Callable[[str], list[str]] | None:
-    """What a shell may offer for a field."""
+    """The shell completion of a field with a list of choices."""
     check = spec.metadata["check"]
     if not isinstance(check, OneOf):
         return None
     choices = check.choices
-    return lambda incomplete: [one for one in choices if one.startswith(incomplete)]
+    return lambda incomplete: [choice for choice in choices if choice.startswith(incomplete)]
 
 
 def _parameters_of(config: type) -> list[inspect.Parameter]:
     types = typing.get_type_hints(config)
     for name, kind in types.items():
-        if typing.get_origin(kind) is tuple:  # an option that may be said several times is a list to typer
+        if typing.get_origin(kind) is tuple:  # typer has lists for options that may be repeated
             types[name] = list[typing.get_args(kind)[0]]  # type: ignore[misc]
     return [
         inspect.Parameter(

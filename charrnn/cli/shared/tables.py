@@ -1,4 +1,4 @@
-"""Tables on the screen: one style, and what becomes of one that is wider than the screen."""
+"""Tables on the screen: one style, and another layout for tables that are wider than the screen."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from rich.text import Text
 
 from charrnn.cli.shared.terminal import console
 
-NAME_WIDTH = 12
-"""Columns that names in a table have at least; longer ones are broken."""
+MIN_NAME_WIDTH = 12
+"""Minimum width of a column of names; longer names are broken."""
 
 
 def plain_table(*headers: str, **options: Any) -> Table:
@@ -22,12 +22,12 @@ def plain_table(*headers: str, **options: Any) -> Table:
 def show_table(table: Table) -> None:
     """Print a table; where the screen is too narrow for its figures, each row as lines of header and value."""
     screen = console()
-    if _least_width(table) <= screen.width:
+    if _min_width(table) <= screen.width:
         screen.print(table)
         return
     headers = [" ".join(str(column.header).replace("/\n", "/").split()) for column in table.columns]
     for cells in zip(*(column.cells for column in table.columns), strict=True):
-        name, *rest = (one if isinstance(one, Text) else Text(str(one)) for one in cells)
+        name, *rest = (cell if isinstance(cell, Text) else Text(str(cell)) for cell in cells)
         screen.print(name, style="bold", overflow="fold")
         for header, value in zip(headers[1:], rest, strict=True):
             if value.plain:
@@ -44,12 +44,12 @@ def show_title(title: str) -> None:
         screen.rule(title, align="left")
 
 
-def _least_width(table: Table) -> int:
-    """The columns of the screen that a table needs so that only names are broken."""
-    needed = 0
+def _min_width(table: Table) -> int:
+    """The width that a table needs so that only names are broken."""
+    width = 0
     for column in table.columns:
         lines = [line for cell in (column.header, *column.cells) for line in str(cell).splitlines()]
         words = lines if column.no_wrap else [word for line in lines for word in line.split()]
         longest = max(map(cell_len, words), default=0)
-        needed += min(longest, NAME_WIDTH) if column.overflow == "fold" else longest
-    return needed + (1 if table.collapse_padding else 2) * (len(table.columns) - 1)
+        width += min(longest, MIN_NAME_WIDTH) if column.overflow == "fold" else longest
+    return width + (1 if table.collapse_padding else 2) * (len(table.columns) - 1)

@@ -1,4 +1,4 @@
-"""What goes to the screen, and how: people's lines on stderr, bars on a terminal only, nothing harmful to either."""
+"""Output for people on stderr, progress bars on a terminal, JSON on stdout; control characters reach no terminal."""
 
 from __future__ import annotations
 
@@ -24,75 +24,74 @@ from charrnn.text.sanitize import is_plain
 from charrnn.text.sanitize import visible as visible
 
 LABEL = 12
-"""Columns of the labels of lines."""
+"""Width of the labels of lines, in columns."""
 IN_NOTEBOOK = "JPY_PARENT_PID"
-"""The environment variable that Jupyter and Colab set for what a cell runs."""
+"""The environment variable that Jupyter and Colab set for processes that a cell runs."""
 BAR_DELAY = 1.0
-"""Seconds before a bar appears: what is done sooner needs none."""
+"""Seconds before a bar appears: shorter work needs none."""
 
-
-_in_place: list[Console] = []
-"""The screen that a display which stays in place has, while there is one: only through it lines go above that."""
+_live_console: list[Console] = []
+"""The console of the live display, if there is one: lines that are printed through it appear above the display."""
 
 
 def console() -> Console:
     """Standard error, for tables and lines that people read."""
-    return _in_place[-1] if _in_place else Console(stderr=True, highlight=False, markup=False, emoji=False)
+    return _live_console[-1] if _live_console else Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def can_stay_in_place() -> bool:
-    """Whether standard error is a terminal on which what was drawn can be drawn over."""
-    if IN_NOTEBOOK in os.environ:  # its terminal shows each drawing below the one before
+    """Whether standard error is a terminal that supports a live display."""
+    if IN_NOTEBOOK in os.environ:  # its terminal would show each drawing below the one before
         return False
     screen = console()
     return is_first() and sys.stderr.isatty() and screen.is_terminal and not screen.is_dumb_terminal
 
 
-class _Picture:
-    """Lines that remember how long they were when they were drawn."""
+class _MeasuredLines:
+    """Lines whose lengths are known after they are drawn."""
 
     def __init__(self, lines: Callable[[ConsoleOptions], Iterable[Text]]) -> None:
         self.lines = lines
         self.lengths: list[int] = []
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
-        found = list(self.lines(options))
-        self.lengths = [line.cell_len for line in found]
-        yield from found
+        lines = list(self.lines(options))
+        self.lengths = [line.cell_len for line in lines]
+        yield from lines
 
 
 @contextmanager
 def in_place(lines: Callable[[ConsoleOptions], Iterable[Text]]) -> Iterator[Callable[[], None]]:
-    """Lines that stay below all others that are printed, and are gone at the end; gives what draws them again.
+    """A live display: lines that stay below all others, and are removed at the end. Yields a function that redraws it.
 
     Args:
-        lines: gives them as they are now, each shorter than the terminal is wide.
+        lines: returns the current lines, each shorter than the width of the terminal.
     """
-    screen, picture = console(), _Picture(lines)
+    screen, measured = console(), _MeasuredLines(lines)
     live = Live(
-        picture, console=screen, auto_refresh=False, transient=True, redirect_stdout=False, vertical_overflow="crop"
+        measured, console=screen, auto_refresh=False, transient=True, redirect_stdout=False, vertical_overflow="crop"
     )
     width = screen.width
 
     def draw() -> None:
         nonlocal width
-        if screen.width < width:  # a narrower terminal has broken lines in two, so there is more to draw over
-            for _ in range(sum((length - 1) // screen.width for length in picture.lengths if length)):
+        if screen.width < width:  # a narrower terminal has wrapped lines, so there are more to erase
+            for _ in range(sum((length - 1) // screen.width for length in measured.lengths if length)):
                 screen.control(Control((ControlType.ERASE_IN_LINE, 2), (ControlType.CURSOR_UP, 1)))
         width = screen.width
         live.refresh()
 
     with live:
-        _in_place.append(screen)
-        screen.show_cursor(True)  # or a process that is killed would leave a terminal without one
+        _live_console.append(screen)
+        screen.show_cursor(True)  # or a killed process would leave the terminal without a cursor
         try:
             yield draw
         finally:
-            _in_place.pop()
+            _live_console.pop()
 
 
 def say(line: str, style: str = "") -> None:
-    """Print a line on stderr, above the bar if there is one, and visibly, for names of files may hold anything."""
+    """Print a line on stderr, above the bar if there is one; control characters are escaped."""
     _print(Text(one_line(line), style=style))
 
 
@@ -109,7 +108,7 @@ def field(label: str, value: str) -> None:
 
 
 def paragraph(label: str, value: str) -> None:
-    """The same as `field`; on a terminal lines end between words, and begin below the value."""
+    """Print a labelled line like `field`; on a terminal, wrapped between words and indented."""
     screen = console()
     line = one_line(value)
     if screen.is_terminal:
@@ -129,7 +128,7 @@ def bar(
 
 @contextmanager
 def progress(label: str, unit: str, delay: float = BAR_DELAY) -> Iterator[Callable[[int, int], None]]:
-    """A bar as a function that is told how much is done, and of how much; it appears after a second."""
+    """A progress bar that appears after a second. Yields a function of what is done, and of the total."""
     with bar(None, label, unit, delay) as shown:
 
         def update(done: int, total: int) -> None:
@@ -140,31 +139,31 @@ def progress(label: str, unit: str, delay: float = BAR_DELAY) -> Iterator[Callab
 
 
 def print_json(value: object, indent: int | None = None) -> None:
-    """Print a result on stdout, in ASCII. JSON has no infinite numbers, nor any that are none: they are null."""
+    """Print a result on stdout, in ASCII; infinities and NaN, which JSON does not have, are null."""
     print(json.dumps(_finite(value), indent=indent, allow_nan=False))
 
 
 def _finite(value: object) -> object:
     if isinstance(value, dict):
-        return {name: _finite(one) for name, one in value.items()}
+        return {name: _finite(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
+        return [_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def one_line(text: str) -> str:
-    """Text on one line, as a quotation."""
+    """Text on one line: line breaks as ↵, control characters escaped."""
     return visible(text, "↵")
 
 
 def quoted(word: object) -> str:
-    """A word of a command, such as the name of a file, as it can be shown, and pasted into a shell.
+    """A word of a command, such as a file name, quoted for a shell; control characters are escaped.
 
-    What cannot be shown is written in octal, between $' and ', as POSIX 2024 has it, and bash and zsh long before.
+    They are written in octal, between $' and ', which POSIX has since 2024, and bash and zsh have had for long.
     """
     plain = str(word)
     if plain.startswith("-"):
-        plain = f"./{plain}"  # or it would be an option
+        plain = f"./{plain}"  # otherwise it would be an option
     if all(map(is_plain, plain)):
         return shlex.quote(plain)
     return "$'" + "".join(map(_escaped, plain)) + "'"

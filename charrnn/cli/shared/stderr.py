@@ -1,6 +1,6 @@
-"""Standard error as a log that may be lost: its reader goes away, its disk is full, its terminal is closed.
+"""Standard error that never fails, though its reader is gone, its disk is full, or its terminal is closed.
 
-What is said on the way is not the product; so where it cannot be written, the command goes on without it.
+Messages are not the result of a command; where they cannot be written, it goes on without them.
 """
 
 from __future__ import annotations
@@ -12,33 +12,33 @@ from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 
-class Log:
-    """A text stream that never fails. The first error sends all that follows nowhere.
+class LossyStream:
+    """A text stream that never fails: after the first error, whatever is written to it is discarded.
 
     Args:
-        stream: where to write.
+        stream: the stream to write to.
     """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write, or lose, a text."""
+        """Write or discard a text."""
         try:
             self._stream.write(text)
         except OSError:
-            self._lose()
+            self._discard()
         return len(text)
 
     def flush(self) -> None:
-        """Write what is waiting, or lose it."""
+        """Write or discard what is in the buffer."""
         try:
             self._stream.flush()
         except OSError:
-            self._lose()
+            self._discard()
 
-    def _lose(self) -> None:
-        """Put the null device in the place of the file, for whoever else writes there, too."""
+    def _discard(self) -> None:
+        """Replace the file by the null device, for other writers to the same descriptor too."""
         with suppress(OSError, ValueError):
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, self._stream.fileno())
@@ -51,10 +51,10 @@ class Log:
 
 
 @contextmanager
-def may_be_lost() -> Iterator[None]:
-    """Make standard error such a log."""
+def lossy_stderr() -> Iterator[None]:
+    """Replace `sys.stderr` by a stream that never fails."""
     before = sys.stderr
-    sys.stderr = Log(before)
+    sys.stderr = LossyStream(before)
     try:
         yield
     finally:
