@@ -35,7 +35,7 @@ from charrnn.models.kernels import build as compiled
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.rnn import native as packing
 from charrnn.models.rounding import rounded
-from charrnn.sampling.generate import begin
+from charrnn.sampling.generate import start_batch
 
 Row = dict[str, Any]
 PARTS = ("one", "many", "scoring")
@@ -54,9 +54,9 @@ def make(cell: str, layers: int, width: int) -> RecurrentModel:
 
 def ours(model: LanguageModel, count: int, length: int) -> int:
     """Write texts, whole; how many characters."""
-    writing = begin(model, VOCABULARY, SamplingConfig(length=length, seed=0), count=count)
+    writing = start_batch(model, VOCABULARY, SamplingConfig(length=length, seed=0), count=count)
     written = 0
-    while not writing.is_over:
+    while not writing.finished:
         written += len(writing.step())
     return written
 

@@ -1,15 +1,12 @@
 """charrnn from Python: fit, load, write, score."""
 
-import dataclasses
 import sys
-import typing
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 import charrnn
-from charrnn.api import Settings
 from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, SamplingConfig, TrainingConfig
 from charrnn.errors import TextError, UsageError
 from charrnn.scoring.evaluate import evaluate
@@ -84,10 +81,12 @@ def test_a_mistake_is_an_error() -> None:
         charrnn.fit("")
 
 
-def test_settings_are_those_of_the_configuration() -> None:
-    fields = {spec.name for spec in dataclasses.fields(SamplingConfig)}
-    assert typing.get_type_hints(Settings).keys() == fields
-    assert typing.get_type_hints(Settings) == typing.get_type_hints(SamplingConfig)
+def test_sample_takes_a_config_and_settings_that_come_before_it(counted: charrnn.TextModel) -> None:
+    config = SamplingConfig(length=30, temperature=0.5, seed=3)
+    assert counted.sample("to ", config) == counted.sample("to ", length=30, temperature=0.5, seed=3)
+    assert counted.samples(2, "to ", config, seed=2)[1] == counted.sample("to ", config)
+    with pytest.raises(TypeError, match="temprature"):
+        counted.sample(temprature=1)
 
 
 def test_a_bar_is_shown_in_a_notebook(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLOCK = 256
-"""Numbers made at a time."""
+"""Random numbers made at a time."""
 PER_COUNT = 4
-"""Numbers that Philox makes of one count."""
+"""Random numbers that Philox makes of one count."""
 
 
 class Uniforms:
@@ -45,12 +45,12 @@ class Uniforms:
 
     def upcoming(self, count: int) -> NDArray[np.float64]:
         """(B, count): the numbers that come next, which are not taken by it."""
-        found = np.empty((len(self.seeds), count))
+        peeked = np.empty((len(self.seeds), count))
         for row, (seed, position) in enumerate(zip(self.seeds, self.positions, strict=True)):
             first, last = position // BLOCK, (position + count - 1) // BLOCK
             numbers = np.concatenate([_block(seed, block) for block in range(first, last + 1)])
-            found[row] = numbers[position - first * BLOCK :][:count]
-        return found
+            peeked[row] = numbers[position - first * BLOCK :][:count]
+        return peeked
 
 
 def _block(seed: int, number: int) -> NDArray[np.float64]:

@@ -72,7 +72,7 @@ def test_a_model_reads_in_the_encoding_of_its_text(encoding: str, charrnn: Charr
     assert found.text.startswith(text[:6]), found.err
     found = charrnn("sample", "net", "--prime-file", "other.txt", "--encoding", "utf-8", "--length", 5)
     assert found.text.startswith(text[:100]), found.err
-    assert charrnn("complete", "sources.txt", "--checkpoint", "net", "--sep", text[3], "--length", 5).status == 0
+    assert charrnn("complete", "net", "sources.txt", "--sep", text[3], "--length", 5).status == 0
     for words in (("score", "net", "own.txt"), ("compare", "net", "--text", "own.txt", "--baselines", "none")):
         found = charrnn(*words)
         assert found.status == 0, found.err
@@ -93,7 +93,7 @@ def test_a_prime_that_is_not_in_the_encoding_names_the_option(charrnn: Charrnn, 
     "words",
     [
         ("sample", "text-lstm", "--prime-file", "text.txt"),
-        ("complete", "text.txt", "--checkpoint", "text-lstm", "--sep", " "),
+        ("complete", "text-lstm", "text.txt", "--sep", " "),
         ("score", "text-lstm", "text.txt"),
         ("compare", "text-lstm", "--text", "text.txt"),
     ],

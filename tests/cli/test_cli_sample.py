@@ -50,6 +50,10 @@ def test_temperature_0_needs_no_luck(charrnn: Charrnn, models: Path) -> None:
         (["--unknown", "guess"], "--unknown guess: must be one of error, skip, replace"),
         (["--prime", "a", "--prime-file", "text.txt"], "--prime and --prime-file: say one of them"),
         (["--device", "abacus"], "--device abacus"),
+        (["--encoding", "latin-1"], "--encoding latin-1: only --prime-file is decoded; remove it, or add --prime-file"),
+        (["--encoding", "latin-1", "--prime", "a"], "--encoding latin-1: only --prime-file is decoded"),
+        (["--save-state", "file"], "it was removed; to continue a text later, save it, and pass it with --prime-file"),
+        (["--load-state", "file"], "it was removed; continue a text with --prime-file FILE"),
     ],
 )
 def test_wrong_usage(charrnn: Charrnn, models: Path, words: list[str], part: str) -> None:
@@ -186,17 +190,3 @@ def test_a_reader_that_leaves_is_no_mistake(models: Path, folder: Path) -> None:
         err = sampling.stderr.read().decode()
     assert sampling.returncode == 0
     assert err.count("\n") == 1
-
-
-def test_weights_of_8_bits(charrnn: Charrnn, models: Path) -> None:
-    words = ("sample", "text-lstm", "--length", 40, "--seed", 1, "--precision")
-    plain, rounded = charrnn(*words, "float32"), charrnn(*words, "int8")
-    if rounded.status:
-        assert rounded.failed_with(1, "--precision int8: needs a C compiler")
-        return
-    assert plain.status == 0
-    assert len(rounded.text) == len(plain.text)
-    several = charrnn(*words, "int8", "--count", 2, "--mix", "text-tuned-3:0.3", "--json")
-    assert several.status == 0
-    assert charrnn("sample", "text-tuned-3", "--precision", "int8").failed_with(2, "has no network to round")
-    assert charrnn("sample", "text-lstm", "--precision", "int4").failed_with(2, "--precision int4: must be one of")

@@ -23,44 +23,13 @@ def json_of(result: Outcome) -> Any:
 
 
 @pytest.mark.parametrize("model", ["text-lstm", "text-tuned-3"])
-def test_a_text_is_the_same_alone_among_others_and_after_a_pause(charrnn: Charrnn, models: Path, model: str) -> None:
+def test_a_text_is_the_same_alone_and_among_others(charrnn: Charrnn, models: Path, model: str) -> None:
     words = ("sample", model, "--temp", 0.8, "--prime", "To")
     together = written(charrnn(*words, "--length", 60, "--seed", 5, "--count", 3)).split(f"\n{DASHES}\n")
     for i, text in enumerate(together):
         alone = written(charrnn(*words, "--length", 60, "--seed", 5 + i))
         assert text == alone
-        first = written(charrnn(*words, "--length", 25, "--seed", 5 + i, "--save-state", "state"))
-        rest = charrnn("sample", model, "--temp", 0.8, "--length", 35, "--load-state", "state", "--save-state", "state")
-        assert first + written(rest) == alone
-        assert f"seed {5 + i}, goes on from state" in rest.err
     assert len(set(together)) == 3
-
-
-def test_several_texts_go_on_from_one_state(charrnn: Charrnn, models: Path) -> None:
-    whole = written(charrnn("sample", "--count", 2, "--seed", 1, "--length", 30)).split(f"\n{DASHES}\n")
-    charrnn("sample", "--count", 2, "--seed", 1, "--length", 20, "--save-state", "state")
-    rest = written(charrnn("sample", "--load-state", "state", "--length", 10)).split(f"\n{DASHES}\n")
-    assert [text[20:] for text in whole] == rest
-    result = charrnn("sample", "--load-state", "state", "--interactive")
-    assert result.failed_with(2, "--load-state state: holds 2 texts")
-
-
-def test_a_state_goes_on_with_more_of_a_prime_or_another_seed(charrnn: Charrnn, models: Path) -> None:
-    charrnn("sample", "--prime", "To be", "--length", 0, "--save-state", "state")
-    expected = written(charrnn("sample", "--prime", "To be, or", "--length", 30, "--seed", 3))
-    found = written(charrnn("sample", "--load-state", "state", "--prime", ", or", "--length", 30, "--seed", 3))
-    assert "To be" + found == expected
-
-
-def test_a_state_is_of_one_model(charrnn: Charrnn, models: Path) -> None:
-    charrnn("sample", "text-lstm", "--length", 5, "--save-state", "state")
-    assert charrnn("sample", "text-tuned-3", "--load-state", "state").failed_with(1, "state: was written with another")
-    mixed = charrnn("sample", "text-lstm", "--mix", "text-tuned-3:0.5", "--load-state", "state")
-    assert mixed.failed_with(1, "another --mix")
-    assert charrnn("sample", "--load-state", "nothing").failed_with(1, "nothing: there is no such file; --save-state")
-    is_model = charrnn("sample", "--load-state", models / "text-lstm.safetensors")
-    assert is_model.failed_with(1, "is no state of a text")
-    assert charrnn("sample", "--save-state", "text.txt/s").failed_with(1, "text.txt", "another place with --save-state")
 
 
 def test_filters(charrnn: Charrnn, models: Path) -> None:
@@ -109,7 +78,6 @@ def test_what_is_written_matches(charrnn: Charrnn, models: Path, model: str) -> 
         (["--ban", r"\q"], 2, r"\q: not an escape sequence"),
         (["--count", "2", "--beam", "2"], 2, "--count and --beam: say one of them"),
         (["--beam", "2", "--temp", "0.5"], 2, "--temp: --beam draws nothing"),
-        (["--beam", "2", "--save-state", "s"], 2, "--save-state and --beam"),
         (["--count", "2", "--novelty"], 2, "--count and --novelty"),
         (["--json", "--interactive"], 2, "--json and --interactive"),
         (["--mix", "text-lstm"], 2, "--mix text-lstm: must be a checkpoint and its weight"),
@@ -172,10 +140,6 @@ def test_a_mixture_of_checkpoints(charrnn: Charrnn, models: Path) -> None:
     assert "lstm 1x8 (50%) and checkpoints/text-tuned-3.safetensors: tuned order 3 (50%)" in mixed.err
     assert written(charrnn("sample", "text-lstm", "--mix", "text-tuned-3:0.9999999", *words)) == tuned
     assert written(charrnn("sample", "text-tuned-3", "--mix", "text-tuned-3:0.5", *words)) == tuned
-    first = written(charrnn("sample", "text-lstm", "--mix", "text-tuned-3:0.5", *words, "--save-state", "s"))
-    longer = written(charrnn("sample", "text-lstm", "--mix", "text-tuned-3:0.5", *words, "--length", 80))
-    rest = charrnn("sample", "text-lstm", "--mix", "text-tuned-3:0.5", *words[4:], "--load-state", "s", "--length", 20)
-    assert first + written(rest) == longer
 
 
 def test_models_of_different_characters_do_not_mix(charrnn: Charrnn, models: Path, folder: Path) -> None:
@@ -218,16 +182,6 @@ def test_talking_in_a_pipe(charrnn: Charrnn, models: Path) -> None:
         assert part in result.err
         assert written(result) == written(talk("To")), line
     assert "/retry          write something else" in talk("/help").err
-
-
-def test_a_conversation_can_be_gone_on_with(charrnn: Charrnn, models: Path) -> None:
-    words = ("sample", "text-lstm", "--length", 10, "--seed", 1)
-    charrnn(*words, "--prime", "To be", "--save-state", "state")
-    expected = written(charrnn(*words, "--prime", "To be", "--length", 20))[15:]
-    found = written(charrnn("sample", "text-lstm", "--load-state", "state", "--length", 10, "-i", stdin=b"\n"))
-    assert found.removesuffix("\n") == expected.removesuffix("\n")
-    charrnn(*words, "--interactive", "--save-state", "state", stdin=b"To be\n")
-    assert written(charrnn("sample", "text-lstm", "--load-state", "state", "--length", 10)) == expected
 
 
 def test_the_unknown_symbol_is_never_written(charrnn: Charrnn, folder: Path) -> None:

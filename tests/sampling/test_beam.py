@@ -11,9 +11,9 @@ from charrnn.errors import ModelError
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.sampling.beam import Found, beam_search
-from charrnn.sampling.likelihood import log_probs_of
-from charrnn.sampling.state import Mark, read_on
+from charrnn.sampling.beam import BeamResult, beam_search
+from charrnn.sampling.likelihood import generated_log_probs
+from charrnn.sampling.state import GenerationState, advance
 from charrnn.text.vocabulary import Vocabulary
 
 LETTERS = Vocabulary("\nabc")
@@ -31,18 +31,20 @@ def network() -> LanguageModel:
     return model
 
 
-def search(model: LanguageModel, width: int, prime: str = "", **settings: object) -> tuple[str, Found]:
-    mark = read_on(model, Mark.start(LETTERS, 0), LETTERS.encode(prime).tolist())
+def search(model: LanguageModel, width: int, prime: str = "", **settings: object) -> tuple[str, BeamResult]:
+    mark = advance(model, GenerationState.start(LETTERS, 0), LETTERS.encode(prime).tolist())
     *steps, found = beam_search(model, LETTERS, SamplingConfig(**settings), mark, width)  # type: ignore[arg-type]
     assert found is not None
     assert not any(steps)
-    return LETTERS.decode(found.mark.ids[found.mark.begin :]), found
+    return LETTERS.decode(found.end.generated), found
 
 
 def likelihood(model: LanguageModel, text: str, prime: str = "") -> float:
-    mark = read_on(model, Mark.start(LETTERS, 0), LETTERS.encode(prime).tolist())
+    mark = advance(model, GenerationState.start(LETTERS, 0), LETTERS.encode(prime).tolist())
     return float(
-        log_probs_of(model, LETTERS, read_on(model, mark, LETTERS.encode(text).tolist(), is_written=True)).sum()
+        generated_log_probs(
+            model, LETTERS, advance(model, mark, LETTERS.encode(text).tolist(), is_generated=True)
+        ).sum()
     )
 
 
@@ -96,7 +98,7 @@ def test_spoiled_weights_are_an_error() -> None:
 
 def test_bytes_and_bans() -> None:
     letters, model = Vocabulary(None), fit_ngram(Vocabulary(None).encode("néé né " * 20), 256, NgramConfig(order=3))
-    *_, found = beam_search(model, letters, SamplingConfig(length=9, ban=" "), Mark.start(letters, 0), 4)
+    *_, found = beam_search(model, letters, SamplingConfig(length=9, ban=" "), GenerationState.start(letters, 0), 4)
     assert found is not None
-    assert letters.decode(found.mark.ids).startswith("né")
-    assert " " not in letters.decode(found.mark.ids)
+    assert letters.decode(found.end.ids).startswith("né")
+    assert " " not in letters.decode(found.end.ids)

@@ -9,7 +9,7 @@ from charrnn.errors import TextError
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.sampling import state as marks
+from charrnn.sampling import state
 from charrnn.sampling.generate import generate
 from charrnn.text.vocabulary import Vocabulary
 
@@ -34,7 +34,7 @@ def test_goes_on_from_the_prime(cycle: LanguageModel) -> None:
 
 
 def test_a_long_prime_is_read_in_pieces(cycle: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(marks, "PIECE", 7)
+    monkeypatch.setattr(state, "CHUNK_CHARS", 7)
     for length in (1, 6, 7, 8, 9, 14, 15, 16):
         prime = ("abcdefghij" * 3)[:length]
         assert text(cycle, prime, length=1) == "abcdefghij"[length % 10]

@@ -1,36 +1,27 @@
-"""`charrnn sample`: text from a checkpoint, as it is drawn."""
+"""`charrnn sample`: text from a checkpoint, as it is generated."""
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from collections.abc import Mapping
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Collection, Mapping
 from typing import Annotated
 
 import typer
 
-from charrnn.cli.shared import shell_completion as completion
 from charrnn.cli.shared.escapes import unescaped
-from charrnn.cli.shared.options import DeviceOption, TextEncoding
-from charrnn.config import LARGEST_INTEGER, CorpusConfig, SamplingConfig
-from charrnn.errors import TextError, UsageError
+from charrnn.cli.shared.options import CheckpointArgument, DeviceOption, TextEncoding
+from charrnn.config import LARGEST_INTEGER, SamplingConfig
+from charrnn.errors import UsageError
 
-PRECISIONS = ("float32", "int8")
-MOST_PRIME = 10_000_000
-"""Bytes of a prime: what it is read from may have no end."""
+EXCLUSIVE = (
+    ("--count", "--best-of", "--beam", "--interactive", "--novelty"),
+    ("--json", "--interactive", "--novelty"),
+    ("--prime", "--prime-file"),
+)
+"""Options of which only one of each group may be given."""
 
 
 def sample(
-    checkpoint: Annotated[
-        str | None,
-        typer.Argument(
-            help="A checkpoint; the newest in checkpoints/ if not said.",
-            autocompletion=completion.checkpoints,
-            show_default=False,
-        ),
-    ] = None,
+    name: CheckpointArgument = None,
     *,
     sampling: SamplingConfig,
     prime: Annotated[
@@ -104,19 +95,6 @@ def sample(
         bool,
         typer.Option("--interactive", "-i", help="Go on from what is typed, line after line; /help says what else."),
     ] = False,
-    save_state: Annotated[
-        str | None,
-        typer.Option(help="Keep in a file where the text ends, for --load-state.", metavar="FILE", show_default=False),
-    ] = None,
-    load_state: Annotated[
-        str | None,
-        typer.Option(
-            help="Go on where that text ended, as if there had been no end.",
-            metavar="FILE",
-            show_default=False,
-            rich_help_panel="Beginning",
-        ),
-    ] = None,
     novelty: Annotated[
         bool,
         typer.Option(
@@ -132,14 +110,6 @@ def sample(
             show_default=False,
         ),
     ] = None,
-    precision: Annotated[
-        str,
-        typer.Option(
-            help="Of a network's weights: float32, or int8, which is faster on a CPU and all but the same.",
-            metavar="float32|int8",
-            rich_help_panel="Model",
-        ),
-    ] = "float32",
     device: DeviceOption = "auto",
     as_json: Annotated[
         bool,
@@ -149,103 +119,73 @@ def sample(
 ) -> None:
     """Write text with a model, to standard output, character by character.
 
-    Filters work in this order: --allow and --ban, --match, --repetition-penalty, --temp, --top-k, --top-p, --min-p.
+    Filters work in this order: {filter_order}.
 
     The same model, options and seed give the same text, on the same machine.
-    """  # fmt: skip
-    ways = {
-        "--count": count and count > 1, "--best-of": best_of, "--beam": beam, "--interactive": interactive,
-        "--novelty": novelty,
-    }  # fmt: skip
-    _one_at_most(ways)
-    _one_at_most({"--json": as_json, "--interactive": interactive, "--novelty": novelty})
-    _one_at_most({"--save-state": save_state, "--beam": beam})
-    _one_at_most({"--load-state": load_state, "--count": count, "--best-of": best_of})
-    if precision not in PRECISIONS:
-        raise UsageError(f"--precision {precision}: must be one of {', '.join(PRECISIONS)}")
-    read = _prime(prime, prime_file)
+    """
+    has_several = (count or 1) > 1
+    _check_exclusive({
+        "--count": has_several, "--best-of": best_of, "--beam": beam, "--interactive": interactive,
+        "--novelty": novelty, "--json": as_json, "--prime": prime is not None, "--prime-file": prime_file is not None,
+    })  # fmt: skip
     if novelty and sampling.length == 0:
         raise UsageError("--length 0: there is nothing to judge; leave out --novelty")
     if text is not None and not novelty:
         raise UsageError(f"--text {text}: is for --novelty alone")
+    if encoding is not None and prime_file is None:
+        raise UsageError(f"--encoding {encoding}: only --prime-file is decoded; remove it, or add --prime-file FILE")
+    prompt = unescaped(prime or "")
     import torch
 
-    from charrnn.cli.sample import output as display
-    from charrnn.cli.sample.models import load_blended
-    from charrnn.cli.shared.checkpoints import check_writable
+    from charrnn.checkpoint import load, newest
+    from charrnn.cli.sample import output
+    from charrnn.cli.sample.inputs import load_mixed, read_prompt
+    from charrnn.cli.sample.interactive import run_repl
+    from charrnn.cli.shared.checkpoints import FOLDER, find
     from charrnn.cli.shared.devices import choose, try_features
     from charrnn.cli.shared.options import said
+    from charrnn.cli.shared.terminal import say
     from charrnn.models.rnn.cuda_graph import UNRECORDED
-    from charrnn.sampling.generate import new_seed
+    from charrnn.pipeline.sampling import TextGenerator
+    from charrnn.sampling.filters import random_options
+    from charrnn.sampling.stopping import check_until
 
-    asked = said(context)
-    if save_state:
-        check_writable(Path(save_state), "--save-state")
     if beam:
-        _refuse_what_is_drawn(asked)
-    # One character of one stream is too little work to share: threads would only wait for each other.
-    if not (ways["--count"] or best_of or beam):
+        _refuse(random_options(sampling), said(context))
+    # One character of one text is too little work to share: threads would only wait for each other.
+    if not (has_several or best_of or beam):
         torch.set_num_threads(1)
     where = choose(device)
     if sampling.length > UNRECORDED:
         try_features(where, "graphs")
-    blend = load_blended(checkpoint, mix or (), where, precision == "int8")
-    if sampling.seed is None:
-        sampling = replace(sampling, seed=new_seed())
-    begun = read if isinstance(read, str) else _decoded(read, prime_file, blend.first.facts.text.corpus, encoding)
-    source = display.Source(blend, sampling, begun, unknown, load_state, "seed" in asked)
+    checkpoint = load(find(name) if name else newest(FOLDER), where)
+    mixed = load_mixed(mix or (), where)
+    if prime_file is not None:
+        prompt = read_prompt(prime_file, checkpoint.facts.text.corpus, encoding)
+    check_until(sampling, checkpoint.vocabulary)
+    generator = TextGenerator(checkpoint, sampling, prompt, unknown, mixed, say)
     if interactive:
-        from charrnn.cli.sample.interactive import converse
-
-        marks = converse(source)
+        run_repl(generator)
     elif beam:
-        marks = display.show_likeliest(source, beam, as_json)
+        output.show_beam(generator, beam, as_json)
     elif best_of:
-        marks = display.show_best(source, best_of, as_json)
-    elif as_json or (count or 1) > 1 or source.count > 1:
-        marks = display.show_several(source, count or 1, as_json)
+        output.show_best(generator, best_of, as_json)
+    elif as_json or has_several:
+        output.show_several(generator, count or 1, as_json)
     else:
-        marks = display.show_one(source, novelty, text)
-    if save_state:
-        blend.save(Path(save_state), marks)
+        output.show_one(generator, novelty, text)
 
 
-def _one_at_most(options: Mapping[str, object]) -> None:
-    chosen = [name for name, value in options.items() if value]
-    if len(chosen) > 1:
-        raise UsageError(f"{chosen[0]} and {chosen[1]}: say one of them")
+def _check_exclusive(given: Mapping[str, object]) -> None:
+    """Raise UsageError where two options are given that exclude each other."""
+    for group in EXCLUSIVE:
+        chosen = [flag for flag in group if given[flag]]
+        if len(chosen) > 1:
+            raise UsageError(f"{chosen[0]} and {chosen[1]}: say one of them")
 
 
-def _refuse_what_is_drawn(asked: frozenset[str]) -> None:
-    """Raise UsageError where a setting was said that plays no part in a search."""
-    for name in ("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "repetition_window", "seed"):
-        if name in asked:
-            flag = "--temp" if name == "temperature" else f"--{name.replace('_', '-')}"
+def _refuse(options: Mapping[str, str], explicit: Collection[str]) -> None:
+    """Raise UsageError where an option is given that beam search does not use."""
+    for name, flag in options.items():
+        if name in explicit:
             raise UsageError(f"{flag}: --beam draws nothing; leave out one of them")
-
-
-def _decoded(raw: bytes, name: str | None, config: CorpusConfig, encoding: str | None) -> str:
-    """A prime from a file."""
-    from charrnn.text.decode import decoding
-
-    encoding, errors = decoding(config, encoding)
-    try:
-        return raw.decode(encoding, errors)
-    except UnicodeError as error:
-        raise TextError(f"--prime-file {name}: not {encoding} ({error}); try --encoding") from None
-
-
-def _prime(prime: str | None, prime_file: str | None) -> str | bytes:
-    """What is typed, or the bytes of a file."""
-    if prime is not None and prime_file is not None:
-        raise UsageError("--prime and --prime-file: say one of them")
-    if prime_file is None:
-        return unescaped(prime or "")
-    try:
-        with contextlib.nullcontext(sys.stdin.buffer) if prime_file == "-" else Path(prime_file).open("rb") as file:
-            raw = file.read(MOST_PRIME + 1)
-    except OSError as error:
-        raise TextError(f"--prime-file {prime_file}: cannot be read: {error.strerror}; name a text file") from error
-    if len(raw) > MOST_PRIME:
-        raise TextError(f"--prime-file {prime_file}: is longer than {MOST_PRIME:,} bytes; name a shorter one")
-    return raw

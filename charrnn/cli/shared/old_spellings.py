@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-OLD_OPTIONS: dict[tuple[str, str], str] = {}
+OLD_OPTIONS: dict[tuple[str, str], str] = {
+    ("sample", "--save-state"): "it was removed; to continue a text later, save it, and pass it with --prime-file",
+    ("sample", "--load-state"): "it was removed; continue a text with --prime-file FILE",
+    ("complete", "--checkpoint"): "the checkpoint comes first: charrnn complete NAME FILE",
+}
 """(command, option) → what to type instead; such as ("sample", "--old"): "use --new"."""
 
 

@@ -14,10 +14,10 @@ from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.sampling import complete as completing
-from charrnn.sampling.complete import Completing, Completion, usual_line
+from charrnn.sampling.complete import Completion, LineCompleter, greedy_line
 from charrnn.sampling.generate import generate
-from charrnn.sampling.likelihood import log_probs_of
-from charrnn.sampling.state import Mark
+from charrnn.sampling.likelihood import generated_log_probs
+from charrnn.sampling.state import GenerationState
 from charrnn.text.vocabulary import Vocabulary
 
 LINES = "one\teins\ntwo\tzwei\nthree\tdrei\nfour\tvier\nelephant\tElefant\na\tein\n"
@@ -50,7 +50,7 @@ def completed(
     **settings: Any,
 ) -> list[Completion]:
     config = CompletionConfig(**{"length": 20, "seed": 5, **settings})
-    return list(Completing(model, VOCABULARY, config, after=after).complete(sources, batch_size))
+    return list(LineCompleter(model, VOCABULARY, config, after=after).complete(sources, batch_size))
 
 
 @pytest.mark.parametrize(
@@ -78,8 +78,8 @@ def test_what_comes_of_a_line_does_not_depend_on_the_others(
 def test_the_log_probability_is_that_of_the_target_and_its_end(model: LanguageModel) -> None:
     for line in completed(model, SOURCES, temperature=1.5):
         read, written = f"\n{line.source}\t", line.target + "\n" * line.finished
-        mark = Mark(None, 0, tuple(VOCABULARY.encode(read + written).tolist()), len(read), 0)
-        assert line.log_prob == pytest.approx(log_probs_of(model, VOCABULARY, mark).sum(), abs=1e-4)
+        mark = GenerationState(None, 0, tuple(VOCABULARY.encode(read + written).tolist()), len(read), 0)
+        assert line.log_prob == pytest.approx(generated_log_probs(model, VOCABULARY, mark).sum(), abs=1e-4)
 
 
 def test_lines_that_were_counted_are_known_by_heart(counts: LanguageModel) -> None:
@@ -126,7 +126,7 @@ def test_lines_come_as_soon_as_they_are_ready(counts: LanguageModel, monkeypatch
             taken += 1
             yield source
 
-    lines = Completing(counts, VOCABULARY, CompletionConfig(length=20)).complete(sources(), 2)
+    lines = LineCompleter(counts, VOCABULARY, CompletionConfig(length=20)).complete(sources(), 2)
     for expected in (4, 4, 4, 4, 8):
         next(lines)
         assert taken == expected
@@ -136,7 +136,7 @@ def test_unknown_characters(counts: LanguageModel) -> None:
     with pytest.raises(TextError, match=r"'Z'.* at line 3, column 2"):
         completed(counts, ["one", "two", "tZwo"])
     for unknown in ("skip", "replace"):
-        (line,) = Completing(counts, VOCABULARY, CompletionConfig(length=20), unknown=unknown).complete(["twoZ"])
+        (line,) = LineCompleter(counts, VOCABULARY, CompletionConfig(length=20), unknown=unknown).complete(["twoZ"])
         assert line.source == "twoZ"
         assert (line.target == "zwei") == (unknown == "skip")
 
@@ -144,7 +144,7 @@ def test_unknown_characters(counts: LanguageModel) -> None:
 @pytest.mark.parametrize("separator", ["", "\n", "=\n"])
 def test_separators_that_are_none(counts: LanguageModel, separator: str) -> None:
     with pytest.raises(UsageError, match="--sep"):
-        Completing(counts, VOCABULARY, CompletionConfig(), separator)
+        LineCompleter(counts, VOCABULARY, CompletionConfig(), separator)
 
 
 def test_a_model_that_does_not_know_lines() -> None:
@@ -152,19 +152,19 @@ def test_a_model_that_does_not_know_lines() -> None:
         vocabulary = Vocabulary(characters)
         model = fit_ngram(vocabulary.encode(characters * 9), len(vocabulary), NgramConfig(order=2))
         with pytest.raises(ModelError, match=f"the model does not know {part}; train one on lines"):
-            Completing(model, vocabulary, CompletionConfig())
+            LineCompleter(model, vocabulary, CompletionConfig())
 
 
 def test_a_usual_line_is_one_of_those_that_were_read(counts: LanguageModel) -> None:
-    assert usual_line(counts, VOCABULARY) in LINES.splitlines(True)
+    assert greedy_line(counts, VOCABULARY) in LINES.splitlines(True)
     without_end = fit_ngram(VOCABULARY.encode("a\t" * 200), len(VOCABULARY), NgramConfig(order=2))
-    line = usual_line(without_end, VOCABULARY)
+    line = greedy_line(without_end, VOCABULARY)
     assert (len(line), line.count("\n"), line[-1]) == (201, 1, "\n")
 
 
 def test_bytes() -> None:
     vocabulary, lines = Vocabulary(None), "né\tü€\nab\t\udcff\n" * 20
     model = fit_ngram(vocabulary.encode(lines), 256, NgramConfig(order=6))
-    found = list(Completing(model, vocabulary, CompletionConfig(length=9)).complete(["ab", "né"]))
+    found = list(LineCompleter(model, vocabulary, CompletionConfig(length=9)).complete(["ab", "né"]))
     assert [line.target for line in found] == ["\udcff", "ü€"]
     assert all(line.finished for line in found)
