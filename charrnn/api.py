@@ -30,12 +30,12 @@ from charrnn.checkpoint.metadata import Facts, TextFacts
 from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, SamplingConfig, TrainingConfig
 from charrnn.errors import TextError, UsageError
 from charrnn.models.ngram.fit import fit_ngram
+from charrnn.pipeline.sampling import TextGenerator
 from charrnn.sampling.batch import BatchGenerator
-from charrnn.sampling.generate import start_batch, stream
+from charrnn.sampling.generate import stream
 from charrnn.scoring.evaluate import Score, evaluate, facts_of
 from charrnn.text.corpus import Corpus, read_corpus
-from charrnn.text.documents import Documents, streams_of
-from charrnn.text.normalize import prepared
+from charrnn.text.documents import streams_of
 from charrnn.text.sources import STANDARD_INPUT
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.budget.auto_config import with_budget
@@ -133,11 +133,8 @@ class TextModel:
     def _start_batch(
         self, prime: str, count: int, config: SamplingConfig | None, settings: dict[str, Any]
     ) -> BatchGenerator:
-        config = replace(config or SamplingConfig(), **settings)
-        corpus = self.facts.text.corpus
-        prime = prime if self.vocabulary.is_bytes else prepared(prime, corpus)
-        documents = Documents.of(corpus, self.vocabulary)
-        return start_batch(self.model, self.vocabulary, config, prime, documents=documents, count=count)
+        generator = TextGenerator(self.checkpoint, replace(config or SamplingConfig(), **settings), prime)
+        return generator.batch(generator.begins(count))
 
 
 def load(path: str | Path, device: str | torch.device = "cpu") -> TextModel:

@@ -2,10 +2,12 @@ r"""`charrnn complete`: targets for lines, from a model of lines `source\ttarget
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
+from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
@@ -13,7 +15,7 @@ import typer
 
 from charrnn.cli.shared.escapes import unescaped
 from charrnn.cli.shared.options import CheckpointArgument, DeviceOption, TextEncoding
-from charrnn.config import LARGEST_INTEGER, CompletionConfig
+from charrnn.config import LARGEST_INTEGER, CompletionConfig, CorpusConfig
 from charrnn.errors import TextError, UsageError
 
 if TYPE_CHECKING:
@@ -21,6 +23,12 @@ if TYPE_CHECKING:
 
     from charrnn.checkpoint import Checkpoint
     from charrnn.scoring.accuracy import Accuracy
+
+MAX_LINE = 1_000_000
+"""The number of characters of the longest line: a device or a pipe may have no end."""
+
+Line = tuple[str | None, str | None]
+"""The source, None if the line is empty; and the target that is expected, None if none is."""
 
 
 def complete(
@@ -83,33 +91,35 @@ def complete(
     read line after line, so each line comes after one that it wrote itself.
     """
     from charrnn.cli.shared.devices import choose
-    from charrnn.cli.shared.stdout import is_to_file, text_writer
-    from charrnn.cli.shared.terminal import BAR_DELAY, bar, print_json, say
-    from charrnn.pipeline.completion import complete_lines, line_completer, read_lines
+    from charrnn.cli.shared.terminal import BAR_DELAY, bar, is_to_file, print_json, say, text_writer
+    from charrnn.sampling.complete import LineCompleter, line_before
     from charrnn.scoring.accuracy import Accuracy
     from charrnn.text.normalize import prepared
 
     model = _load(name, choose(device), is_alone=file is None)
     corpus, file = model.facts.text.corpus, file or "-"
     separator = prepared(unescaped(sep), corpus)
-    completer, after = line_completer(model, sampling, separator, unknown)
+    after = line_before(model.model, model.vocabulary, corpus)
+    completer = LineCompleter(model.model, model.vocabulary, sampling, separator, unknown, after)
     drawn = f", temperature {sampling.temperature:g}, seed {completer.seed}" if sampling.temperature else ""
     write, counted, unfinished, total = text_writer(), Accuracy(), 0, None
     completions: list[dict[str, object]] = []
     with _opened(file) as opened:
-        lines = read_lines(opened, file, separator, replace(corpus, encoding=encoding or corpus.encoding), accuracy)
+        lines = _read_lines(opened, file, separator, replace(corpus, encoding=encoding or corpus.encoding), accuracy)
         if opened.isatty():
             say("lines are completed as they are typed; Ctrl-D ends")
             batch_size = 1
         elif opened.seekable():  # what is wrong in a file is said before anything is written
             all_lines = list(lines)
-            for number, line in enumerate(all_lines):
-                completer.encode(line.source or "", number)
+            for number, (source, _) in enumerate(all_lines):
+                completer.encode(source or "", number)
             lines, total = iter(all_lines), len(all_lines)
         say(f"{model.path}: {model.description}{drawn}" + (f", each line after {after!r}" if after else ""))
         # A bar where targets go to a file: on a screen they themselves show how far it is.
         with bar(total, "completing", "line", delay=BAR_DELAY, hidden=not as_json and not is_to_file()) as shown:
-            for completion, expected in complete_lines(completer, lines, batch_size):
+            ahead, lines = tee(lines)
+            completed = completer.complete((source for source, _ in ahead), batch_size)
+            for completion, (_, expected) in zip(completed, lines, strict=True):
                 unfinished += not completion.finished
                 if expected is not None:
                     counted.add(completion.target, expected)
@@ -159,3 +169,40 @@ def _opened(name: str) -> Iterator[BinaryIO]:
         raise TextError(f"{name}: cannot be read: {error.strerror}; name a file of sources, one a line") from error
     with file:
         yield file
+
+
+def _read_lines(file: BinaryIO, name: str, separator: str, config: CorpusConfig, needs_target: bool) -> Iterator[Line]:
+    """The lines of a file, as `read_corpus` would read them, which is all that a model of characters knows."""
+    from charrnn.text.normalize import prepared
+
+    for number, text in enumerate(_decode_lines(file, name, config), 1):
+        if not config.bytes:
+            text = prepared(text.removesuffix("\r").removeprefix("\ufeff" if number == 1 else ""), config)
+        source, has_target, target = text.partition(separator)
+        if needs_target and not has_target and text.removesuffix("\r"):
+            raise TextError(
+                f"{name}: line {number} has no {separator!r} and target to compare with; leave out --accuracy"
+            )
+        if not has_target:  # bytes stay as they are, but no source is meant to end so
+            source = source.removesuffix("\r")
+        yield (source, target if needs_target else None) if source or has_target else (None, None)
+
+
+def _decode_lines(file: BinaryIO, name: str, config: CorpusConfig) -> Iterator[str]:
+    """The lines of a file, without their ends."""
+    from charrnn.text.decode import decoding
+
+    encoding, errors = decoding(config)
+    decoded = io.TextIOWrapper(file, encoding, errors, newline="\n")
+    number = 1
+    try:
+        while line := decoded.readline(MAX_LINE + 1):
+            if len(line) > MAX_LINE:
+                raise TextError(f"{name}: line {number} is longer than {MAX_LINE:,} characters; try shorter lines")
+            yield line.removesuffix("\n")
+            number += 1
+    except UnicodeError as error:
+        raise TextError(f"{name}: near line {number}: not {encoding} ({error}); try --encoding") from None
+    finally:
+        with suppress(ValueError):  # it is closed already
+            decoded.detach()  # who opened it closes it

@@ -26,9 +26,6 @@ from charrnn.text.vocabulary import Vocabulary
 MAX_SIDE_BY_SIDE = 1024
 """The number of texts that are generated at once."""
 
-Log = Callable[[str], None]
-"""Takes a line about what was done."""
-
 
 class TextGenerator:
     """Generates texts from one checkpoint, or from several whose probabilities are averaged.
@@ -53,7 +50,7 @@ class TextGenerator:
         prompt: str = "",
         unknown: str = "error",
         mixed: Sequence[tuple[Checkpoint, float]] = (),
-        log: Log = lambda line: None,
+        log: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.checkpoint, self.config, self.unknown, self.mixed, self._log = checkpoint, config, unknown, mixed, log
         self.seed = new_seed() if config.seed is None else config.seed

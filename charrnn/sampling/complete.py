@@ -17,7 +17,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.config import SamplingConfig
+from charrnn.config import CorpusConfig, SamplingConfig
 from charrnn.errors import ModelError, TextError, UsageError
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.stepper import Draw, Logits, Stepper, Tokens, stepper
@@ -26,6 +26,7 @@ from charrnn.sampling.rng import Uniforms
 from charrnn.sampling.sampler import make_draw
 from charrnn.sampling.sequence import GeneratedSequence, SequenceRules
 from charrnn.sampling.state import GenerationState, advance, stack_states
+from charrnn.text.normalize import separator_of
 from charrnn.text.vocabulary import Vocabulary, name_of
 
 LINE_END = "\n"
@@ -60,6 +61,17 @@ def greedy_line(model: LanguageModel, vocabulary: Vocabulary) -> str:
     return "".join(generate(model, vocabulary, config)).removesuffix(LINE_END) + LINE_END
 
 
+def line_before(model: LanguageModel, vocabulary: Vocabulary, corpus: CorpusConfig) -> str:
+    """The line that each line should come after: one of the model's own; none, where it has read each from nothing.
+
+    Args:
+        model: any language model; a network must be in evaluation mode.
+        vocabulary: the model's.
+        corpus: how the text was read that the model was trained on.
+    """
+    return "" if separator_of(corpus) == LINE_END else greedy_line(model, vocabulary)
+
+
 class LineCompleter:
     """Completes lines with a model.
 
@@ -70,8 +82,7 @@ class LineCompleter:
             one plus n (a new seed each time, if None). Line ends are allowed whatever `allow` says.
         separator: what stands between source and target.
         unknown: see Vocabulary.encode.
-        after: whole lines, with their ends, that each line comes after; see `greedy_line`. None, for a model that has
-            read each line from the beginning (`CorpusConfig.document_separator`).
+        after: whole lines, with their ends, that each line comes after; see `line_before`.
 
     Raises:
         UsageError: the settings make no sense, or do not fit the vocabulary.

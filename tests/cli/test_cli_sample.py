@@ -50,8 +50,11 @@ def test_temperature_0_needs_no_luck(charrnn: Charrnn, models: Path) -> None:
         (["--unknown", "guess"], "--unknown guess: must be one of error, skip, replace"),
         (["--prime", "a", "--prime-file", "text.txt"], "--prime and --prime-file: say one of them"),
         (["--device", "abacus"], "--device abacus"),
-        (["--encoding", "latin-1"], "--encoding latin-1: only --prime-file is decoded; remove it, or add --prime-file"),
-        (["--encoding", "latin-1", "--prime", "a"], "--encoding latin-1: only --prime-file is decoded"),
+        (
+            ["--encoding", "latin-1"],
+            "--encoding latin-1: has no effect without --prime-file; add --prime-file, or remove --encoding",
+        ),
+        (["--encoding", "latin-1", "--prime", "a"], "--encoding latin-1: has no effect without --prime-file"),
         (["--save-state", "file"], "it was removed; to continue a text later, save it, and pass it with --prime-file"),
         (["--load-state", "file"], "it was removed; continue a text with --prime-file FILE"),
     ],
@@ -132,7 +135,9 @@ def test_novelty_needs_the_text_that_the_model_was_fitted_on(charrnn: Charrnn, m
     message = "text.txt: is not the text that text-lstm was fitted on; name that one with --text"
     assert charrnn(*words).failed_with(1, message)
     assert charrnn(*words, "--text", "moved.txt").status == 0
-    assert charrnn(*words[:2], "--text", "moved.txt").failed_with(2, "--text moved.txt: is for --novelty alone")
+    assert charrnn(*words[:2], "--text", "moved.txt").failed_with(
+        2, "--text moved.txt: has no effect without --novelty"
+    )
     assert charrnn(*words[:3], "--length", 0).failed_with(2, "--length 0: there is nothing to judge")
 
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Annotated
+import contextlib
+import sys
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from charrnn.cli.shared.escapes import unescaped
 from charrnn.cli.shared.options import CheckpointArgument, DeviceOption, TextEncoding
-from charrnn.config import LARGEST_INTEGER, SamplingConfig
-from charrnn.errors import UsageError
+from charrnn.config import LARGEST_INTEGER, CorpusConfig, SamplingConfig
+from charrnn.errors import TextError, UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+    from charrnn.checkpoint import Checkpoint
 
 EXCLUSIVE = (
     ("--count", "--best-of", "--beam", "--interactive", "--novelty"),
@@ -18,6 +26,10 @@ EXCLUSIVE = (
     ("--prime", "--prime-file"),
 )
 """Options of which only one of each group may be given."""
+NEEDS = {"--text": "--novelty", "--encoding": "--prime-file"}
+"""Options that have no effect without another one."""
+MAX_PROMPT_BYTES = 10_000_000
+"""The size of the longest prompt: a device or a pipe may have no end."""
 
 
 def sample(
@@ -123,69 +135,107 @@ def sample(
 
     The same model, options and seed give the same text, on the same machine.
     """
-    has_several = (count or 1) > 1
-    _check_exclusive({
-        "--count": has_several, "--best-of": best_of, "--beam": beam, "--interactive": interactive,
-        "--novelty": novelty, "--json": as_json, "--prime": prime is not None, "--prime-file": prime_file is not None,
-    })  # fmt: skip
-    if novelty and sampling.length == 0:
-        raise UsageError("--length 0: there is nothing to judge; leave out --novelty")
-    if text is not None and not novelty:
-        raise UsageError(f"--text {text}: is for --novelty alone")
-    if encoding is not None and prime_file is None:
-        raise UsageError(f"--encoding {encoding}: only --prime-file is decoded; remove it, or add --prime-file FILE")
+    given = {
+        "--count": (count or 1) > 1, "--best-of": best_of, "--beam": beam, "--interactive": interactive,
+        "--novelty": novelty, "--text": text, "--json": as_json,
+        "--prime": prime is not None, "--prime-file": prime_file is not None, "--encoding": encoding,
+    }  # fmt: skip
+    _check_combination(given, sampling)
     prompt = unescaped(prime or "")
     import torch
 
-    from charrnn.checkpoint import load, newest
+    from charrnn.cli.sample import interactive as repl
     from charrnn.cli.sample import output
-    from charrnn.cli.sample.inputs import load_mixed, read_prompt
-    from charrnn.cli.sample.interactive import run_repl
-    from charrnn.cli.shared.checkpoints import FOLDER, find
     from charrnn.cli.shared.devices import choose, try_features
     from charrnn.cli.shared.options import said
     from charrnn.cli.shared.terminal import say
     from charrnn.models.rnn.cuda_graph import UNRECORDED
     from charrnn.pipeline.sampling import TextGenerator
-    from charrnn.sampling.filters import random_options
     from charrnn.sampling.stopping import check_until
 
     if beam:
-        _refuse(random_options(sampling), said(context))
+        _refuse_random_options(sampling, said(context))
     # One character of one text is too little work to share: threads would only wait for each other.
-    if not (has_several or best_of or beam):
+    if not (given["--count"] or best_of or beam):
         torch.set_num_threads(1)
     where = choose(device)
     if sampling.length > UNRECORDED:
         try_features(where, "graphs")
-    checkpoint = load(find(name) if name else newest(FOLDER), where)
-    mixed = load_mixed(mix or (), where)
-    if prime_file is not None:
-        prompt = read_prompt(prime_file, checkpoint.facts.text.corpus, encoding)
+    checkpoint, mixed = _load(name, mix or (), where)
     check_until(sampling, checkpoint.vocabulary)
+    if prime_file is not None:
+        prompt = _read_prompt(prime_file, checkpoint.facts.text.corpus, encoding)
     generator = TextGenerator(checkpoint, sampling, prompt, unknown, mixed, say)
     if interactive:
-        run_repl(generator)
+        repl.run_repl(generator)
     elif beam:
         output.show_beam(generator, beam, as_json)
     elif best_of:
         output.show_best(generator, best_of, as_json)
-    elif as_json or has_several:
+    elif as_json or given["--count"]:
         output.show_several(generator, count or 1, as_json)
     else:
         output.show_one(generator, novelty, text)
 
 
-def _check_exclusive(given: Mapping[str, object]) -> None:
-    """Raise UsageError where two options are given that exclude each other."""
+def _check_combination(given: Mapping[str, object], sampling: SamplingConfig) -> None:
+    """Raise UsageError where options exclude each other, or one has no effect without another."""
     for group in EXCLUSIVE:
         chosen = [flag for flag in group if given[flag]]
         if len(chosen) > 1:
             raise UsageError(f"{chosen[0]} and {chosen[1]}: say one of them")
+    for flag, needed in NEEDS.items():
+        if given[flag] and not given[needed]:
+            raise UsageError(f"{flag} {given[flag]}: has no effect without {needed}; add {needed}, or remove {flag}")
+    if given["--novelty"] and sampling.length == 0:
+        raise UsageError("--length 0: there is nothing to judge; leave out --novelty")
 
 
-def _refuse(options: Mapping[str, str], explicit: Collection[str]) -> None:
+def _refuse_random_options(sampling: SamplingConfig, explicit: Collection[str]) -> None:
     """Raise UsageError where an option is given that beam search does not use."""
-    for name, flag in options.items():
+    from charrnn.sampling.filters import random_options
+
+    for name, flag in random_options(sampling).items():
         if name in explicit:
             raise UsageError(f"{flag}: --beam draws nothing; leave out one of them")
+
+
+def _load(
+    name: str | None, mix: Sequence[str], device: torch.device
+) -> tuple[Checkpoint, list[tuple[Checkpoint, float]]]:
+    """The checkpoint, and those that `--mix deep:0.3` names, with their weights."""
+    from charrnn.checkpoint import load, newest
+    from charrnn.cli.shared.checkpoints import FOLDER, find
+
+    pairs = [_parse_mix(word) for word in mix]
+    first = load(find(name) if name else newest(FOLDER), device)
+    return first, [(load(find(other), device), weight) for other, weight in pairs]
+
+
+def _parse_mix(word: str) -> tuple[str, float]:
+    name, _, number = word.rpartition(":")
+    try:
+        weight = float(number)
+    except ValueError:
+        weight = 0.0
+    if not name or not 0 < weight < 1:
+        raise UsageError(f"--mix {word}: must be a checkpoint and its weight between 0 and 1, such as deep:0.3")
+    return name, weight
+
+
+def _read_prompt(name: str, config: CorpusConfig, encoding: str | None) -> str:
+    """The text of `--prime-file`."""
+    from charrnn.text.decode import decoding
+
+    try:
+        with contextlib.nullcontext(sys.stdin.buffer) if name == "-" else Path(name).open("rb") as file:
+            raw = file.read(MAX_PROMPT_BYTES + 1)
+    except OSError as error:
+        raise TextError(f"--prime-file {name}: cannot be read: {error.strerror}; name a text file") from error
+    if len(raw) > MAX_PROMPT_BYTES:
+        raise TextError(f"--prime-file {name}: is longer than {MAX_PROMPT_BYTES:,} bytes; name a shorter one")
+    encoding, errors = decoding(config, encoding)
+    try:
+        return raw.decode(encoding, errors)
+    except UnicodeError as error:
+        raise TextError(f"--prime-file {name}: not {encoding} ({error}); try --encoding") from None

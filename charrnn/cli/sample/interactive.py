@@ -12,8 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from charrnn.cli.shared.escapes import unescaped
-from charrnn.cli.shared.stdout import text_writer
-from charrnn.cli.shared.terminal import say
+from charrnn.cli.shared.terminal import say, text_writer
 from charrnn.config import SamplingConfig
 from charrnn.errors import CharRNNError, UsageError
 from charrnn.pipeline.sampling import TextGenerator

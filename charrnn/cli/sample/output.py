@@ -6,8 +6,7 @@ import sys
 from collections.abc import Iterable
 
 from charrnn.cli.shared.novelty import show_sample, sort
-from charrnn.cli.shared.stdout import has_colours, is_to_file, text_writer
-from charrnn.cli.shared.terminal import BAR_DELAY, bar, print_json, say
+from charrnn.cli.shared.terminal import BAR_DELAY, bar, has_colours, is_to_file, print_json, say, text_writer
 from charrnn.cli.shared.texts import read_fitted_on
 from charrnn.pipeline.sampling import TextGenerator
 from charrnn.sampling.beam import BeamResult
