@@ -18,7 +18,6 @@ from charrnn.sampling.beam import BeamResult, beam_search
 from charrnn.sampling.generate import new_seed
 from charrnn.sampling.likelihood import generated_log_probs, likeliest
 from charrnn.sampling.state import GenerationState, advance
-from charrnn.scoring.compare.rows import json_of
 from charrnn.text.documents import Documents
 from charrnn.text.normalize import prepared
 from charrnn.text.vocabulary import Vocabulary
@@ -66,7 +65,7 @@ class TextGenerator:
                     f"--mix {other.name}: knows other characters than {checkpoint.name} ({len(other.vocabulary)}, not "
                     f"{len(checkpoint.vocabulary)}); mix models that were fitted on the same text"
                 )
-        self.prompt = self.prepared(prompt)
+        self.prompt = self.prepare(prompt)
 
     @cached_property
     def model(self) -> LanguageModel:
@@ -94,7 +93,7 @@ class TextGenerator:
         pairs = ((self.checkpoint, self.weight), *self.mixed)
         return " and ".join(f"{one.path}: {one.description} ({100 * weight:.4g}%)" for one, weight in pairs)
 
-    def prepared(self, text: str) -> str:
+    def prepare(self, text: str) -> str:
         """A prompt as `read_corpus` would read it, which is all that a model of characters knows."""
         if self.vocabulary.is_bytes:
             return text
@@ -152,6 +151,8 @@ class TextGenerator:
 
     def as_json(self, begin: GenerationState, end: GenerationState) -> dict[str, Any]:
         """A text from where it began, under the names that all of charrnn's JSON uses."""
+        from charrnn.scoring.compare.rows import json_of  # with all that a comparison needs
+
         known = json_of(self.checkpoint)
         mix = [{"checkpoint": str(other.path), "weight": weight} for other, weight in self.mixed]
         log_probs = generated_log_probs(self.model, self.vocabulary, end, self.documents)

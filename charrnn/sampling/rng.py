@@ -30,7 +30,7 @@ class Uniforms:
         self.positions = [0] * len(seeds) if positions is None else list(positions)
         self._blocks: list[tuple[int, list[float]]] = [(-1, [])] * len(seeds)
 
-    def take(self, row: int) -> float:
+    def next(self, row: int) -> float:
         """The next number of a text."""
         position = self.positions[row]
         at, numbers = self._blocks[row]
@@ -39,9 +39,9 @@ class Uniforms:
         self.positions[row] = position + 1
         return numbers[position % BLOCK]
 
-    def take_all(self) -> NDArray[np.float64]:
+    def next_all(self) -> NDArray[np.float64]:
         """(B,): the next number of each text."""
-        return np.array([self.take(row) for row in range(len(self.seeds))])
+        return np.array([self.next(row) for row in range(len(self.seeds))])
 
     def upcoming(self, count: int) -> NDArray[np.float64]:
         """(B, count): the numbers that come next, which are not taken by it."""

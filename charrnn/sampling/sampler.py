@@ -41,11 +41,11 @@ class Tempered(TemperedDraw):
 
     def uniform(self, row: int) -> float:
         """See TemperedDraw."""
-        return self.random.take(row)
+        return self.random.next(row)
 
     def uniforms(self) -> NDArray[np.float64]:
         """See TemperedDraw."""
-        return self.random.take_all()
+        return self.random.next_all()
 
     def upcoming(self, count: int) -> NDArray[np.float64]:
         """See TemperedDraw."""
@@ -88,7 +88,7 @@ class FilteredSampler:
         if self.is_greedy:
             likeliest: Tokens = scores.argmax(-1)
             return likeliest
-        return draw_from(scores - largest, self.random.take_all())
+        return draw_from(scores - largest, self.random.next_all())
 
     def _check(self, largest: Scores) -> None:
         """Raise ModelError where a row has no character left."""

@@ -67,7 +67,7 @@ def test_what_is_impossible_is_never_drawn() -> None:
 
 def test_the_last_random_number_does_not_draw_what_is_impossible() -> None:
     class Last(Uniforms):
-        def take_all(self) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        def next_all(self) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
             return np.array([np.nextafter(1, 0)])
 
     draw = make_draw(SamplingConfig(), Last([0]), LETTERS)

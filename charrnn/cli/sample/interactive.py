@@ -66,7 +66,7 @@ class Repl:
                 raise UsageError(f"{name}: there is no such command; /help shows them, and // begins a text with /")
             self.commands[name](word.strip())
             return
-        typed = self.generator.prepared(unescaped(line.removeprefix("/") if line.startswith("//") else line))
+        typed = self.generator.prepare(unescaped(line.removeprefix("/") if line.startswith("//") else line))
         self._generate(self.state, self.generator.advance(self.state, typed))
 
     def _generate(self, before: GenerationState, after: GenerationState) -> None:
