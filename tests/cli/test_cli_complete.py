@@ -33,7 +33,7 @@ def _models(folder: Path, fitted: Path) -> None:
     (folder / "pairs.tsv").write_text(LINES, encoding="utf-8")
 
 
-def test_targets_of_a_file_or_stdin(charrnn: Charrnn) -> None:
+def test_complete_file_or_stdin_writes_targets(charrnn: Charrnn) -> None:
     """In the order of the sources, whatever the batches; the newest checkpoint is named."""
     for words in (["sources.txt"], ["pairs.tsv"], ["sources.txt", "--batch-size", 2], ["sources.txt", "--sep", "\t"]):
         result = charrnn("complete", "pairs", *words)
@@ -47,7 +47,7 @@ def test_targets_of_a_file_or_stdin(charrnn: Charrnn) -> None:
 
 
 @pytest.mark.parametrize("name", ["pairs", "bytes"])
-def test_lines_end_in_several_ways(charrnn: Charrnn, name: str) -> None:
+def test_complete_accepts_all_line_ends(charrnn: Charrnn, name: str) -> None:
     """What is empty stays so, and the last line needs no end."""
     words = ("complete", name)
     assert charrnn(*words, stdin=b"one\r\n\r\nfive\r\n").text == "eins\n\nfünf\n"
@@ -56,7 +56,7 @@ def test_lines_end_in_several_ways(charrnn: Charrnn, name: str) -> None:
         assert charrnn(*words, stdin=b"\xef\xbb\xbfone\n").text == "eins\n"
 
 
-def test_accuracy(charrnn: Charrnn, folder: Path) -> None:
+def test_complete_accuracy_counts_lines_and_characters(charrnn: Charrnn, folder: Path) -> None:
     exact = "accuracy    100.00% of 5 lines exactly right, 100.00% of 20 characters"
     for name in ("pairs", "bytes"):
         result = charrnn("complete", name, "pairs.tsv", "--accuracy")
@@ -70,7 +70,7 @@ def test_accuracy(charrnn: Charrnn, folder: Path) -> None:
     assert missing.failed_with(1, r"sources.txt: line 1 has no '\t' and target to compare with; leave out --accuracy")
 
 
-def test_json(charrnn: Charrnn) -> None:
+def test_complete_json_has_completions_and_shares(charrnn: Charrnn) -> None:
     found = json.loads(charrnn("complete", "pairs", "sources.txt", "--json").out)
     assert [list(line) for line in found] == [["source", "target", "log_prob", "finished"]] * 5
     assert {line["source"]: line["target"] for line in found} == PAIRS
@@ -84,7 +84,7 @@ def test_json(charrnn: Charrnn) -> None:
     assert "unfinished  5 targets had not ended after 4 characters (--length)" in result.err
 
 
-def test_other_settings_of_sampling(charrnn: Charrnn) -> None:
+def test_complete_with_sampling_options_applies_them(charrnn: Charrnn) -> None:
     words = ("complete", "pairs", "sources.txt", "--temp", 2)
     first = charrnn(*words, "--seed", 1)
     assert "mkn order 9, temperature 2, seed 1, each line" in first.err
@@ -99,19 +99,19 @@ def test_other_settings_of_sampling(charrnn: Charrnn) -> None:
     assert unmet.err.splitlines()[1].startswith("charrnn: --match q+: cannot be met")
 
 
-def test_a_separator_of_several_characters(charrnn: Charrnn, folder: Path) -> None:
+def test_complete_with_long_separator_writes_targets(charrnn: Charrnn, folder: Path) -> None:
     (folder / "arrows.txt").write_text(LINES.replace("\t", "\t=> ") * 20, encoding="utf-8")
     assert charrnn("ngram", "arrows.txt", "--smoothing", "mkn").status == 0
     assert charrnn("complete", "arrows-mkn-9", "sources.txt", "--sep", r"\x09=> ").text == TARGETS
     assert charrnn("complete", "--sep", r"\t=> ", "--with-source", stdin=b"two\n").text == "two\t=> zwei\n"
 
 
-def test_a_text_in_another_form_is_put_into_the_models(charrnn: Charrnn, folder: Path) -> None:
+def test_complete_source_in_another_form_is_normalized(charrnn: Charrnn, folder: Path) -> None:
     assert charrnn("ngram", "pairs.tsv", "--lower", "--normalize", "NFC", "--smoothing", "mkn").status == 0
     assert charrnn("complete", "--with-source", stdin="FÜNF\tÜ\n".encode()).text.startswith("fünf\t")
 
 
-def test_unknown_characters(charrnn: Charrnn, folder: Path) -> None:
+def test_complete_unknown_characters_fail_or_are_skipped(charrnn: Charrnn, folder: Path) -> None:
     """In a file, before anything is written; the line is named."""
     (folder / "unknown.txt").write_bytes(b"one\ntwo\n\ntw\xc3\xa9o\n")
     words = ("complete", "pairs", "unknown.txt")
@@ -137,7 +137,7 @@ def test_unknown_characters(charrnn: Charrnn, folder: Path) -> None:
         (["--checkpoint", "pairs"], 2, ["--checkpoint", "the checkpoint comes first: charrnn complete NAME FILE"]),
     ],
 )
-def test_mistakes(charrnn: Charrnn, words: list[str], status: int, parts: list[str]) -> None:
+def test_complete_with_invalid_option_fails(charrnn: Charrnn, words: list[str], status: int, parts: list[str]) -> None:
     assert charrnn("complete", "pairs", "sources.txt", *words).failed_with(status, *parts)
 
 
@@ -151,11 +151,11 @@ def test_mistakes(charrnn: Charrnn, words: list[str], status: int, parts: list[s
         (["sources.txt", "pairs"], 1, "sources.txt: not a safetensors file"),
     ],
 )
-def test_names_that_are_wrong(charrnn: Charrnn, words: list[str], status: int, part: str) -> None:
+def test_complete_with_wrong_names_fails(charrnn: Charrnn, words: list[str], status: int, part: str) -> None:
     assert charrnn("complete", *words).failed_with(status, part)
 
 
-def test_a_model_that_was_trained_on_no_lines(charrnn: Charrnn, folder: Path) -> None:
+def test_complete_with_model_of_plain_text_fails(charrnn: Charrnn, folder: Path) -> None:
     (folder / "plain.txt").write_text("To be, or not to be" * 20, encoding="utf-8")
     assert charrnn("ngram", "plain.txt", "--smoothing", "mkn").status == 0
     assert charrnn("complete", "plain-mkn-9", "sources.txt").failed_with(
@@ -164,13 +164,13 @@ def test_a_model_that_was_trained_on_no_lines(charrnn: Charrnn, folder: Path) ->
 
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs /dev/zero")
-def test_a_line_without_an_end(charrnn: Charrnn) -> None:
+def test_complete_with_endless_line_fails(charrnn: Charrnn) -> None:
     assert charrnn("complete", "pairs", "/dev/zero").failed_with(
         1, "/dev/zero: line 1 is longer than 1,000,000 characters"
     )
 
 
-def test_a_pipe(charrnn: Charrnn) -> None:
+def test_complete_pipe_line_by_line_writes_targets_before_a_mistake(charrnn: Charrnn) -> None:
     """Its lines are completed as they come, so what was right before a mistake is written."""
     reader, writer = os.pipe()
     os.write(writer, b"one\n\ntwo\n\xc3\xa9\n")
@@ -181,7 +181,7 @@ def test_a_pipe(charrnn: Charrnn) -> None:
     assert "at line 4, column 1" in result.err
 
 
-def test_lines_that_were_documents_come_from_nothing(charrnn: Charrnn) -> None:
+def test_complete_with_model_of_documents_starts_each_line_from_nothing(charrnn: Charrnn) -> None:
     """A network that had read line after line wrote 14% of the targets right from nothing, and 97% after a line."""
     assert charrnn("ngram", "pairs.tsv", "--smoothing", "mkn", "--document-separator", r"\n").status == 0
     result = charrnn("complete", "pairs-mkn-9", "sources.txt")
@@ -189,7 +189,7 @@ def test_lines_that_were_documents_come_from_nothing(charrnn: Charrnn) -> None:
     assert result.text.count("\n") == 5
 
 
-def test_a_network(charrnn: Charrnn) -> None:
+def test_complete_with_network_is_independent_of_batch_size(charrnn: Charrnn) -> None:
     """Whatever it has learned: batches do not show."""
     assert charrnn("train", "pairs.tsv", "--hidden", 8, "--layers", 1, "--steps", 3, "--out", "net").status == 0
     words = ("complete", "net", "sources.txt", "--length", 12)

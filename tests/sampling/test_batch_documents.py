@@ -61,7 +61,7 @@ def slowly(model: LanguageModel, prime: str, separator: str) -> str:
 @pytest.mark.parametrize("kind", ["network", "mixture"])
 @pytest.mark.parametrize("prime", ["", "ab", "a;b", "a;"])
 @pytest.mark.parametrize("separator", [";", ";\n", ";;"])
-def test_each_document_is_written_from_the_beginning(kind: str, prime: str, separator: str) -> None:
+def test_generate_documents_starts_each_from_the_empty_state(kind: str, prime: str, separator: str) -> None:
     model = make(kind)
     found = "".join(generate(model, LETTERS, CONFIG, prime, documents=documents(separator)))
     assert found == slowly(model, prime, separator)
@@ -69,7 +69,7 @@ def test_each_document_is_written_from_the_beginning(kind: str, prime: str, sepa
 
 
 @pytest.mark.parametrize("kind", ["counts", "network", "mixture"])
-def test_documents_are_the_same_alone_among_others_and_after_a_pause(kind: str) -> None:
+def test_batch_of_documents_with_pauses_equals_each_alone(kind: str) -> None:
     """Where texts begin documents, at different steps, they have no state to be put beside those of others."""
     model, here = make(kind), documents()
     writing = start_batch(model, LETTERS, CONFIG, "a", documents=here, count=4)
@@ -91,7 +91,7 @@ def test_documents_are_the_same_alone_among_others_and_after_a_pause(kind: str) 
             torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 
-def test_log_probabilities_are_those_of_the_documents() -> None:
+def test_generated_log_probs_of_documents_are_those_of_each_alone() -> None:
     model, here = make("network"), documents()
     mark = advance(model, GenerationState.start(LETTERS, 0), LETTERS.encode("ab;a").tolist(), here)
     mark = advance(model, mark, LETTERS.encode("b;;ab").tolist(), here, is_generated=True)
@@ -103,7 +103,7 @@ def test_log_probabilities_are_those_of_the_documents() -> None:
     np.testing.assert_allclose(found, expected[range(6), ids][1:], atol=1e-5)
 
 
-def test_the_end_of_a_document_is_seen_without_reading_all_of_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_document_end_is_found_without_searching_the_whole_text(monkeypatch: pytest.MonkeyPatch) -> None:
     """It once was looked through at each end, so that ten times as much text took a hundred times as long."""
     model, here, calls = make("network"), documents(), 0
     writing = start_batch(model, LETTERS, CONFIG, "a;b", documents=here)

@@ -110,7 +110,7 @@ def test_filter_that_beams_do_not_apply_is_refused_with_them(charrnn: Charrnn, f
     make_command.cache_clear()
 
 
-def test_filter_of_ones_own_works_in_python(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_filter_defined_by_a_library_user_works_in_python(monkeypatch: pytest.MonkeyPatch) -> None:
     model = charrnn.fit(TEXT, NgramConfig(order=3))
     config = add(FIRST, monkeypatch)
     allowed = set(model.vocabulary.decode([0, 1, 2]))
@@ -130,11 +130,11 @@ def test_filters_apply_in_the_order_of_their_settings() -> None:
 
 
 @pytest.mark.parametrize("command", ["sample", "complete"])
-def test_help_has_the_order_of_the_filters(charrnn: Charrnn, command: str) -> None:
+def test_help_lists_filters_in_order(charrnn: Charrnn, command: str) -> None:
     assert f"{SamplingConfig.filter_order()}." in " ".join(charrnn(command, "--help").text.split())
 
 
-def test_recipes_have_the_order_of_the_filters() -> None:
+def test_recipes_list_filters_in_order() -> None:
     recipes = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| \d+ \| (`.+?`) \|", recipes, flags=re.MULTILINE)
     assert ", ".join(re.findall(r"`(.+?)`", " ".join(rows))) == SamplingConfig.filter_order()

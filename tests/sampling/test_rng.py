@@ -5,7 +5,7 @@ import numpy as np
 from charrnn.sampling.rng import BLOCK, Uniforms
 
 
-def test_a_number_depends_on_seed_and_place_alone() -> None:
+def test_next_depends_on_seed_and_position_alone() -> None:
     count = 2 * BLOCK + 10
     one = [Uniforms([5]).upcoming(count)[0].tolist()]
     together = Uniforms([4, 5, 6])
@@ -15,7 +15,7 @@ def test_a_number_depends_on_seed_and_place_alone() -> None:
     assert together.positions == [count] * 3
 
 
-def test_rows_may_take_different_numbers_of_them() -> None:
+def test_next_advances_each_row_by_itself() -> None:
     both = Uniforms([1, 2])
     first = [both.next(0) for _ in range(3)]
     assert both.positions == [3, 0]
@@ -23,7 +23,7 @@ def test_rows_may_take_different_numbers_of_them() -> None:
     assert Uniforms([1]).upcoming(3)[0].tolist() == first
 
 
-def test_they_are_spread_evenly_and_seeds_differ() -> None:
+def test_numbers_are_uniform_and_seeds_independent() -> None:
     numbers = Uniforms(range(200)).upcoming(500)
     assert np.unique(numbers).size == numbers.size
     assert 0 <= numbers.min() < numbers.max() < 1

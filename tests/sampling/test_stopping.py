@@ -8,7 +8,7 @@ from charrnn.sampling.stopping import RegexConstraint
 from charrnn.text.vocabulary import Vocabulary
 
 
-def test_a_pattern_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_regex_constraint_over_the_time_limit_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stopping, "MAX_SECONDS", 0.05)
     match = RegexConstraint("(?:a|aa)+c", Vocabulary("abc"))
     with pytest.raises(ModelError, match=r"--match: the pattern takes longer than 0\.05 s to try"):
