@@ -35,7 +35,9 @@ def complete(
     name: CheckpointArgument = None,
     file: Annotated[
         str | None,
-        typer.Argument(help="A file of sources, one a line (default: standard input, -).", show_default=False),
+        typer.Argument(
+            metavar="FILE", help="Sources, one a line: a file, or - for standard input (default).", show_default=False
+        ),
     ] = None,
     *,
     sep: Annotated[

@@ -1,4 +1,4 @@
-"""`charrnn sample`: filters, stops, several texts, searches, mixtures, states, JSON, and talking with it."""
+"""`charrnn sample`: filters, stops, several texts, searches, mixtures, JSON, and interactive mode."""
 
 import json
 import math
