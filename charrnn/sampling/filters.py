@@ -1,8 +1,9 @@
 """The filters of sampling: each changes the distribution before a character is drawn, and has its record in `FILTERS`.
 
 A filter is a pure function from scores (B, V) to scores (B, V). Scores are log-probabilities up to a constant in each
-row; −∞ is impossible. To add a filter, write its function and its record here, and its setting in `SamplingConfig`:
-the options, the help, the sampler, beam search and the Python interface follow from these.
+row; −∞ is impossible. To add a filter, write its function and its record here, and its setting in `SamplingConfig`
+with `is_filter=True`, at the same place in the order: the options, the help, the sampler, beam search and the Python
+interface follow from these.
 """
 
 from __future__ import annotations

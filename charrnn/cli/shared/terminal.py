@@ -28,7 +28,6 @@ LABEL = 12
 """Columns of the labels of lines."""
 IN_NOTEBOOK = "JPY_PARENT_PID"
 """The environment variable that Jupyter and Colab set for what a cell runs."""
-RED, PLAIN = "\x1b[31m", "\x1b[0m"
 BAR_DELAY = 1.0
 """Seconds before a bar appears: what is done sooner needs none."""
 
@@ -147,7 +146,7 @@ def text_writer() -> Callable[..., None]:
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal that cannot show é shows ?
 
         def write(text: str, is_red: bool = False) -> None:
-            sys.stdout.write(f"{RED}{visible(text)}{PLAIN}" if is_red else visible(text))
+            sys.stdout.write(f"\x1b[31m{visible(text)}\x1b[0m" if is_red else visible(text))
             sys.stdout.flush()
     else:
 
