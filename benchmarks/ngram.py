@@ -34,7 +34,7 @@ from charrnn.config import SMOOTHINGS
 from charrnn.models.language_model import State
 from charrnn.models.ngram.fit import Counted
 from charrnn.models.ngram.model import NgramModel
-from charrnn.sampling.generate import begin, generate
+from charrnn.sampling.generate import generate, start_batch
 from charrnn.scoring.compressors import bits_after, ppmd
 from charrnn.scoring.evaluate import evaluate_online
 from charrnn.scoring.novelty import TrainingText
@@ -170,8 +170,8 @@ def writing_rate(
     config = SamplingConfig(temperature=temperature, length=length, seed=0)
 
     def write() -> None:
-        writing = begin(model, vocabulary, config, count=batch)
-        while not writing.is_over:
+        writing = start_batch(model, vocabulary, config, count=batch)
+        while not writing.finished:
             writing.step()
 
     return median_rate([batch * length / seconds(write) for _ in range(rounds)])

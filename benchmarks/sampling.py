@@ -33,7 +33,7 @@ from training import PEERS, VOCAB_SIZE, Peer, times
 from charrnn import ModelConfig, RecurrentModel, SamplingConfig, Vocabulary, evaluate
 from charrnn.models.kernels import build
 from charrnn.models.language_model import LanguageModel
-from charrnn.sampling.generate import begin
+from charrnn.sampling.generate import start_batch
 
 Row = dict[str, Any]
 PARTS = ("one", "many", "scoring")
@@ -52,9 +52,9 @@ def make(cell: str, layers: int, width: int) -> RecurrentModel:
 
 def ours(model: LanguageModel, count: int, length: int) -> int:
     """Write texts, whole; how many characters."""
-    writing = begin(model, VOCABULARY, SamplingConfig(length=length, seed=0), count=count)
+    writing = start_batch(model, VOCABULARY, SamplingConfig(length=length, seed=0), count=count)
     written = 0
-    while not writing.is_over:
+    while not writing.finished:
         written += len(writing.step())
     return written
 

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import Any
 
 import torch
 
@@ -30,12 +30,12 @@ from charrnn.checkpoint.metadata import Facts
 from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, SamplingConfig, TrainingConfig
 from charrnn.errors import TextError, UsageError
 from charrnn.pipeline.ngrams import fit_ngrams
-from charrnn.sampling.batch import Writing
-from charrnn.sampling.generate import begin, stream
+from charrnn.pipeline.sampling import TextGenerator
+from charrnn.sampling.batch import BatchGenerator
+from charrnn.sampling.generate import stream
 from charrnn.scoring.evaluate import Score, evaluate
 from charrnn.text.corpus import Corpus, read_corpus
-from charrnn.text.documents import Documents, streams_of
-from charrnn.text.normalize import prepared
+from charrnn.text.documents import streams_of
 from charrnn.text.sources import STANDARD_INPUT
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.budget.auto_config import with_budget
@@ -43,29 +43,8 @@ from charrnn.training.ensemble import SaveEvery, train_all
 from charrnn.training.events import Step
 from charrnn.training.state.checkpoints import Keeper
 
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
 IN_NOTEBOOK = "ipykernel"
 """The module that is loaded where Python runs in a notebook."""
-
-
-class Settings(TypedDict, total=False):
-    """The fields of SamplingConfig, where it says what they mean."""
-
-    temperature: float
-    top_k: int | None
-    top_p: float | None
-    min_p: float | None
-    repetition_penalty: float
-    repetition_window: int
-    allow: str | None
-    ban: str | None
-    length: int
-    until: tuple[str, ...]
-    until_regex: str | None
-    match: str | None
-    seed: int | None
 
 
 @dataclass(frozen=True)
@@ -96,36 +75,40 @@ class TextModel:
     def __str__(self) -> str:
         return self.checkpoint.description
 
-    def sample(self, prime: str = "", **settings: Unpack[Settings]) -> str:
-        r"""Write a text.
+    def sample(self, prime: str = "", config: SamplingConfig | None = None, **settings: Any) -> str:
+        r"""Generate a text.
 
         Args:
-            prime: what it goes on from; it is not repeated.
-            settings: see SamplingConfig; `length=200`, `temperature=0.8`, `seed=1`, `until=("\n",)` and so on.
+            prime: the prompt, which is not repeated.
+            config: the settings; the default ones, if not given.
+            settings: fields of SamplingConfig, instead of those in `config`: `length=200`, `temperature=0.8`,
+                `seed=1`, `until=("\n",)` and so on.
 
         Raises:
-            TextError: the prime has a character that the model does not know.
+            TextError: the prompt has a character that the model does not know.
             UsageError: a setting makes no sense.
-            ModelError: no character can be written.
+            ModelError: no character can be generated.
+            TypeError: there is no such setting.
         """
-        return "".join(self.stream(prime, **settings))
+        return "".join(self.stream(prime, config, **settings))
 
-    def stream(self, prime: str = "", **settings: Unpack[Settings]) -> Iterator[str]:
-        """Write a text, character by character; see `sample`."""
-        return stream(self._writing(prime, 1, settings))
+    def stream(self, prime: str = "", config: SamplingConfig | None = None, **settings: Any) -> Iterator[str]:
+        """Generate a text, character by character; see `sample`."""
+        return stream(self._start_batch(prime, 1, config, settings))
 
-    def samples(self, count: int, prime: str = "", **settings: Unpack[Settings]) -> list[str]:
-        """Write several texts side by side, with the seeds from `seed` on; each is the one that `sample` gives for it.
+    def samples(self, count: int, prime: str = "", config: SamplingConfig | None = None, **settings: Any) -> list[str]:
+        """Generate several texts side by side, with the seeds from `seed` on; each is what `sample` gives for its seed.
 
         Args:
             count: how many.
-            prime: what all go on from.
-            settings: see SamplingConfig.
+            prime: the prompt of all of them.
+            config: see `sample`.
+            settings: see `sample`.
         """
-        writing = self._writing(prime, count, settings)
-        while not writing.is_over:
-            writing.step()
-        return [text.written for text in writing.texts]
+        batch = self._start_batch(prime, count, config, settings)
+        while not batch.finished:
+            batch.step()
+        return [sequence.text for sequence in batch.sequences]
 
     def score(self, text: str | Path) -> Score:
         """How well it predicts a text, statically; `.bits_per_char` is the unit of quality.
@@ -147,11 +130,11 @@ class TextModel:
         """
         save(Path(path), self.model, self.vocabulary, self.facts)
 
-    def _writing(self, prime: str, count: int, settings: Settings) -> Writing:
-        corpus = self.facts.text.corpus
-        prime = prime if self.vocabulary.is_bytes else prepared(prime, corpus)
-        documents = Documents.of(corpus, self.vocabulary)
-        return begin(self.model, self.vocabulary, SamplingConfig(**settings), prime, documents=documents, count=count)
+    def _start_batch(
+        self, prime: str, count: int, config: SamplingConfig | None, settings: dict[str, Any]
+    ) -> BatchGenerator:
+        generator = TextGenerator(self.checkpoint, replace(config or SamplingConfig(), **settings), prime)
+        return generator.batch(generator.begins(count))
 
 
 def load(path: str | Path, device: str | torch.device = "cpu") -> TextModel:

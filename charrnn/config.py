@@ -101,7 +101,9 @@ class OneOf:
         return None if value in tuple(self.choices) else f"must be one of {', '.join(self.choices)}"
 
 
-def option(default: Any, help: str, *flags: str, check: Check | None = None, escapes: bool = False) -> Any:
+def option(
+    default: Any, help: str, *flags: str, check: Check | None = None, escapes: bool = False, is_filter: bool = False
+) -> Any:
     r"""A field with what the command line must know of it.
 
     Args:
@@ -110,10 +112,11 @@ def option(default: Any, help: str, *flags: str, check: Check | None = None, esc
         flags: the names on the command line; without any, `--` and the field's own name.
         check: see `Check`; it is not asked about None.
         escapes: whether \n and the like stand for characters on the command line.
+        is_filter: whether it turns on a filter of sampling; such fields stand in the order in which filters apply.
     """
     return field(
         default=default,
-        metadata={"help": help, "flags": flags, "check": check, "escapes": escapes},
+        metadata={"help": help, "flags": flags, "check": check, "escapes": escapes, "is_filter": is_filter},
     )
 
 
@@ -134,6 +137,11 @@ class Checked:
             if complaint:
                 flag = flags_of(spec)[0].split("/")[0]
                 raise UsageError(f"{flag} {value}: {complaint}")
+
+    @classmethod
+    def flag(cls, name: str) -> str:
+        """The option of a field, as it is typed."""
+        return next(flags_of(spec)[0] for spec in dataclasses.fields(cls) if spec.name == name)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -406,37 +414,48 @@ class TrainingConfig(Checked):
 
 @dataclass(frozen=True)
 class SamplingConfig(Checked):
-    """How a character is drawn from the model's distribution, and when a text ends.
+    """How a text is generated: when it ends, and the filters, whose fields stand in the order in which they apply.
 
-    Filters come in this order: allow and ban, match, repetition, temperature, top-k, top-p, min-p.
+    What a filter does is in `sampling/filters.py`.
     """
 
-    temperature: float = option(
-        1.0, "Below 1 is more careful, above 1 is wilder; 0 takes the likeliest.", "--temp", "--temperature",
-        check=at_least(0),
-    )  # fmt: skip
-    top_k: int | None = option(None, "Draw from the K likeliest characters.", check=between(1))
-    top_p: float | None = option(None, "Draw from the likeliest characters that make up this probability.", check=share)
-    min_p: float | None = option(
-        None, "Draw from the characters that have at least this share of the likeliest one's probability.", check=share
-    )
-    repetition_penalty: float = option(
-        1.0, "Divide the probabilities of the last characters by this; more than 1 repeats less.", check=above(0)
-    )
-    repetition_window: int = option(64, "How many last characters that are.", check=between(1))
-    allow: str | None = option(None, "Write these characters only, such as 'abc \\n'.", check=not_empty, escapes=True)
-    ban: str | None = option(None, "Never write these characters.", check=not_empty, escapes=True)
     length: int = option(1000, "How many characters to write, at most.", check=between(0))
     until: tuple[str, ...] = option(
         (), "End when this has been written, such as '\\n\\n'; may be said several times.", check=none_empty,
         escapes=True,
     )  # fmt: skip
     until_regex: str | None = option(None, "End when this regular expression has been written.", check=not_empty)
+    seed: int | None = option(None, "Seed; a new one each time if not said.", check=between(0))
+    allow: str | None = option(
+        None, "Write these characters only, such as 'abc \\n'.", check=not_empty, escapes=True, is_filter=True
+    )
+    ban: str | None = option(None, "Never write these characters.", check=not_empty, escapes=True, is_filter=True)
     match: str | None = option(
         None, "Write what matches this regular expression, all of it: what cannot lead to a match is never written.",
-        check=not_empty,
+        check=not_empty, is_filter=True,
     )  # fmt: skip
-    seed: int | None = option(None, "Seed; a new one each time if not said.", check=between(0))
+    repetition_penalty: float = option(
+        1.0, "Divide the probabilities of the last characters by this; more than 1 repeats less.", check=above(0),
+        is_filter=True,
+    )  # fmt: skip
+    repetition_window: int = option(64, "How many last characters that are.", check=between(1))
+    temperature: float = option(
+        1.0, "Below 1 is more careful, above 1 is wilder; 0 takes the likeliest.", "--temp", "--temperature",
+        check=at_least(0), is_filter=True,
+    )  # fmt: skip
+    top_k: int | None = option(None, "Draw from the K likeliest characters.", check=between(1), is_filter=True)
+    top_p: float | None = option(
+        None, "Draw from the likeliest characters that make up this probability.", check=share, is_filter=True
+    )
+    min_p: float | None = option(
+        None, "Draw from the characters that have at least this share of the likeliest one's probability.",
+        check=share, is_filter=True,
+    )  # fmt: skip
+
+    @classmethod
+    def filter_order(cls) -> str:
+        """The options of the filters, in the order in which they apply."""
+        return ", ".join(flags_of(spec)[0] for spec in dataclasses.fields(cls) if spec.metadata["is_filter"])
 
 
 @dataclass(frozen=True)
@@ -445,6 +464,6 @@ class CompletionConfig(SamplingConfig):
 
     temperature: float = option(
         0.0, "0 takes the likeliest character each time; 1 draws as the model predicts.", "--temp", "--temperature",
-        check=at_least(0),
+        check=at_least(0), is_filter=True,
     )  # fmt: skip
     length: int = option(500, "How many characters a target has at most.", check=between(0))

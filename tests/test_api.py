@@ -1,15 +1,12 @@
 """charrnn from Python: fit, load, write, score."""
 
-import dataclasses
 import sys
-import typing
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 import charrnn
-from charrnn.api import Settings
 from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, SamplingConfig, TrainingConfig
 from charrnn.errors import TextError, UsageError
 from charrnn.scoring.evaluate import evaluate
@@ -48,7 +45,7 @@ def test_minutes_choose_what_was_not_said(small_text: str) -> None:
     assert str(model).startswith("mingru 2x")
 
 
-def test_writing(counted: charrnn.TextModel) -> None:
+def test_sample_stream_and_samples_agree(counted: charrnn.TextModel) -> None:
     text = counted.sample("to ", length=50, temperature=0.8, seed=3)
     assert len(text) == 50
     assert "".join(counted.stream("to ", length=50, temperature=0.8, seed=3)) == text
@@ -68,7 +65,7 @@ def test_scores_are_those_of_the_held_out_part(counted: charrnn.TextModel, small
     assert found.bits_per_char == pytest.approx(counted.facts.validation.bits_per_char)
 
 
-def test_bytes_forms_and_documents(tmp_path: Path) -> None:
+def test_sample_of_bytes_forms_and_documents_prepares_the_prompt(tmp_path: Path) -> None:
     raw = charrnn.fit("né\n" * 100, NgramConfig(), corpus=CorpusConfig(bytes=True))
     assert raw.sample("n", length=4, temperature=0) == "é\nn"
     lower = charrnn.fit("Ab\n" * 100, NgramConfig(), corpus=CorpusConfig(lower=True, document_separator="\n"))
@@ -84,10 +81,12 @@ def test_a_mistake_is_an_error() -> None:
         charrnn.fit("")
 
 
-def test_settings_are_those_of_the_configuration() -> None:
-    fields = {spec.name for spec in dataclasses.fields(SamplingConfig)}
-    assert typing.get_type_hints(Settings).keys() == fields
-    assert typing.get_type_hints(Settings) == typing.get_type_hints(SamplingConfig)
+def test_sample_settings_override_the_config(counted: charrnn.TextModel) -> None:
+    config = SamplingConfig(length=30, temperature=0.5, seed=3)
+    assert counted.sample("to ", config) == counted.sample("to ", length=30, temperature=0.5, seed=3)
+    assert counted.samples(2, "to ", config, seed=2)[1] == counted.sample("to ", config)
+    with pytest.raises(TypeError, match="temprature"):
+        counted.sample(temprature=1)
 
 
 def test_a_bar_is_shown_in_a_notebook(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -191,7 +191,7 @@ COMMANDS = (
     "score mixed --lines",
     "compare a min --prime to --novelty-length 0",
     "compare a --online --baselines none --novelty-length 0",
-    "complete sources.txt --checkpoint lines",
+    "complete lines sources.txt",
     "view a --out page.html",
     "lab length --quick",
 )

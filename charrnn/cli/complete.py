@@ -4,33 +4,41 @@ from __future__ import annotations
 
 import io
 import sys
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
+from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from charrnn.cli.shared import shell_completion as completion
 from charrnn.cli.shared.escapes import unescaped
-from charrnn.cli.shared.options import DeviceOption, TextEncoding
+from charrnn.cli.shared.options import CheckpointArgument, DeviceOption, TextEncoding
 from charrnn.config import LARGEST_INTEGER, CompletionConfig, CorpusConfig
-from charrnn.errors import TextError
+from charrnn.errors import TextError, UsageError
 
 if TYPE_CHECKING:
-    from charrnn.sampling.complete import Completing, Completion
+    import torch
 
-MOST_LINE = 1_000_000
-"""Bytes of a line: what it is read from may have no end."""
+    from charrnn.checkpoint import Checkpoint
+    from charrnn.scoring.accuracy import Accuracy
+
+MAX_LINE = 1_000_000
+"""The number of characters of the longest line: a device or a pipe may have no end."""
 
 Line = tuple[str | None, str | None]
-"""The source, None if the line is empty; and the target that is wanted, None if there is none."""
+"""The source, None if the line is empty; and the target that is expected, None if none is."""
 
 
 def complete(
-    file: Annotated[str, typer.Argument(help="A file of sources, one a line; - is standard input.")] = "-",
+    name: CheckpointArgument = None,
+    file: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="FILE", help="Sources, one a line: a file, or - for standard input (default).", show_default=False
+        ),
+    ] = None,
     *,
     sep: Annotated[
         str,
@@ -39,14 +47,6 @@ def complete(
             "it, what stands before is the source.",
         ),
     ] = "\\t",
-    checkpoint: Annotated[
-        str | None,
-        typer.Option(
-            help="The model; the newest in checkpoints/ if not said.",
-            autocompletion=completion.checkpoints,
-            show_default=False,
-        ),
-    ] = None,
     with_source: Annotated[bool, typer.Option("--with-source", help="Write source and separator, too.")] = False,
     accuracy: Annotated[
         bool,
@@ -87,75 +87,77 @@ def complete(
     The model is one that `charrnn train pairs.tsv` made of lines of source, separator and target. For each source it
     writes what should stand behind, until the line ends. An empty line gives an empty line.
 
+    Filters work in this order: {filter_order}.
+
     A model trained with `--document-separator '\n'` has read each line by itself, and does so here. Any other one has
     read line after line, so each line comes after one that it wrote itself.
     """
-    from charrnn.checkpoint import load, newest
-    from charrnn.cli.sample.output import is_file, writer
-    from charrnn.cli.shared.checkpoints import FOLDER, find
     from charrnn.cli.shared.devices import choose
-    from charrnn.cli.shared.terminal import BAR_DELAY, bar, field, print_json, say
-    from charrnn.sampling.complete import LINE_END, Completing, usual_line
+    from charrnn.cli.shared.terminal import BAR_DELAY, bar, is_to_file, print_json, say, text_writer
+    from charrnn.sampling.complete import LineCompleter, line_before
     from charrnn.scoring.accuracy import Accuracy
-    from charrnn.text.normalize import prepared, separator_of
+    from charrnn.text.normalize import prepared
 
-    path = find(checkpoint) if checkpoint else newest(FOLDER)
-    model = load(path, choose(device))
-    corpus = model.facts.text.corpus
+    model = _load(name, choose(device), is_alone=file is None)
+    corpus, file = model.facts.text.corpus, file or "-"
     separator = prepared(unescaped(sep), corpus)
-    is_from_nothing = separator_of(corpus) == LINE_END
-    after = "" if is_from_nothing else usual_line(model.model, model.vocabulary)
-    completing = Completing(model.model, model.vocabulary, sampling, separator, unknown, after)
-    drawn = f", temperature {sampling.temperature:g}, seed {completing.seed}" if sampling.temperature else ""
-    done: list[Completion] = []
-    write = writer()
-    counted, unfinished, total = Accuracy(), 0, None
+    after = line_before(model.model, model.vocabulary, corpus)
+    completer = LineCompleter(model.model, model.vocabulary, sampling, separator, unknown, after)
+    drawn = f", temperature {sampling.temperature:g}, seed {completer.seed}" if sampling.temperature else ""
+    write, counted, unfinished, total = text_writer(), Accuracy(), 0, None
+    completions: list[dict[str, object]] = []
     with _opened(file) as opened:
-        lines = _parsed(opened, file, separator, replace(corpus, encoding=encoding or corpus.encoding), accuracy)
+        lines = _read_lines(opened, file, separator, replace(corpus, encoding=encoding or corpus.encoding), accuracy)
         if opened.isatty():
             say("lines are completed as they are typed; Ctrl-D ends")
             batch_size = 1
         elif opened.seekable():  # what is wrong in a file is said before anything is written
-            read = list(lines)
-            _check(completing, read)
-            lines, total = iter(read), len(read)
-        after_line = f", each line after {after!r}" if after else ""
-        say(f"{model.path}: {model.description}{drawn}{after_line}")
+            all_lines = list(lines)
+            for number, (source, _) in enumerate(all_lines):
+                completer.encode(source or "", number)
+            lines, total = iter(all_lines), len(all_lines)
+        say(f"{model.path}: {model.description}{drawn}" + (f", each line after {after!r}" if after else ""))
         # A bar where targets go to a file: on a screen they themselves show how far it is.
-        hidden = not as_json and not is_file(sys.stdout)
-        with bar(total, "completing", "line", delay=BAR_DELAY, hidden=hidden) as shown:
-            for line, wanted in _completed(completing, lines, batch_size):
-                unfinished += not line.finished
-                if wanted is not None:
-                    counted.add(line.target, wanted)
+        with bar(total, "completing", "line", delay=BAR_DELAY, hidden=not as_json and not is_to_file()) as shown:
+            ahead, lines = tee(lines)
+            completed = completer.complete((source for source, _ in ahead), batch_size)
+            for completion, (_, expected) in zip(completed, lines, strict=True):
+                unfinished += not completion.finished
+                if expected is not None:
+                    counted.add(completion.target, expected)
                 if as_json:
-                    done.append(line)
+                    completions.append(asdict(completion))
                 else:
-                    write(f"{line.source}{separator}" * with_source + f"{line.target}\n", False)
+                    write(f"{completion.source}{separator}" * with_source + f"{completion.target}\n")
                 shown.update()
-    if unfinished:
-        field("unfinished", f"{unfinished:,} targets had not ended after {sampling.length:,} characters (--length)")
-    if accuracy:
-        field("accuracy", str(counted))
+    _show_totals(unfinished, sampling.length, counted if accuracy else None)
     if as_json:
-        shares = {"line_accuracy": counted.of_lines, "character_accuracy": counted.of_characters}
-        completions = [asdict(one) for one in done]
-        print_json({"lines": counted.lines, **shares, "completions": completions} if accuracy else completions)
+        print_json(_with_shares(counted, completions) if accuracy else completions)
 
 
-def _completed(
-    completing: Completing, lines: Iterator[Line], batch_size: int
-) -> Iterator[tuple[Completion, str | None]]:
-    """Each completion, and the target that is wanted."""
-    wanted: deque[str | None] = deque()
+def _load(name: str | None, device: torch.device, is_alone: bool) -> Checkpoint:
+    """The checkpoint that is named first; UsageError where it is a file of sources, the only argument."""
+    from charrnn.checkpoint import SUFFIX, load, newest
+    from charrnn.cli.shared.checkpoints import FOLDER, find
 
-    def sources() -> Iterator[str | None]:
-        for source, target in lines:
-            wanted.append(target)
-            yield source
+    path = find(name) if name else newest(FOLDER)
+    if is_alone and path.suffix != SUFFIX and path.is_file():
+        raise UsageError(f"{name}: the checkpoint comes first; try charrnn complete NAME {name}")
+    return load(path, device)
 
-    for line in completing.complete(sources(), batch_size):
-        yield line, wanted.popleft()
+
+def _show_totals(unfinished: int, length: int, accuracy: Accuracy | None) -> None:
+    from charrnn.cli.shared.terminal import field
+
+    if unfinished:
+        field("unfinished", f"{unfinished:,} targets had not ended after {length:,} characters (--length)")
+    if accuracy:
+        field("accuracy", str(accuracy))
+
+
+def _with_shares(accuracy: Accuracy, completions: list[dict[str, object]]) -> dict[str, object]:
+    shares = {"line_accuracy": accuracy.of_lines, "character_accuracy": accuracy.of_characters}
+    return {"lines": accuracy.lines, **shares, "completions": completions}
 
 
 @contextmanager
@@ -171,7 +173,24 @@ def _opened(name: str) -> Iterator[BinaryIO]:
         yield file
 
 
-def _decoded(file: BinaryIO, name: str, config: CorpusConfig) -> Iterator[str]:
+def _read_lines(file: BinaryIO, name: str, separator: str, config: CorpusConfig, needs_target: bool) -> Iterator[Line]:
+    """The lines of a file, as `read_corpus` would read them, which is all that a model of characters knows."""
+    from charrnn.text.normalize import prepared
+
+    for number, text in enumerate(_decode_lines(file, name, config), 1):
+        if not config.bytes:
+            text = prepared(text.removesuffix("\r").removeprefix("\ufeff" if number == 1 else ""), config)
+        source, has_target, target = text.partition(separator)
+        if needs_target and not has_target and text.removesuffix("\r"):
+            raise TextError(
+                f"{name}: line {number} has no {separator!r} and target to compare with; leave out --accuracy"
+            )
+        if not has_target:  # bytes stay as they are, but no source is meant to end so
+            source = source.removesuffix("\r")
+        yield (source, target if needs_target else None) if source or has_target else (None, None)
+
+
+def _decode_lines(file: BinaryIO, name: str, config: CorpusConfig) -> Iterator[str]:
     """The lines of a file, without their ends."""
     from charrnn.text.decode import decoding
 
@@ -179,9 +198,9 @@ def _decoded(file: BinaryIO, name: str, config: CorpusConfig) -> Iterator[str]:
     decoded = io.TextIOWrapper(file, encoding, errors, newline="\n")
     number = 1
     try:
-        while line := decoded.readline(MOST_LINE + 1):
-            if len(line) > MOST_LINE:
-                raise TextError(f"{name}: line {number} is longer than {MOST_LINE:,} characters; try shorter lines")
+        while line := decoded.readline(MAX_LINE + 1):
+            if len(line) > MAX_LINE:
+                raise TextError(f"{name}: line {number} is longer than {MAX_LINE:,} characters; try shorter lines")
             yield line.removesuffix("\n")
             number += 1
     except UnicodeError as error:
@@ -189,27 +208,3 @@ def _decoded(file: BinaryIO, name: str, config: CorpusConfig) -> Iterator[str]:
     finally:
         with suppress(ValueError):  # it is closed already
             decoded.detach()  # who opened it closes it
-
-
-def _parsed(file: BinaryIO, name: str, separator: str, config: CorpusConfig, needs_target: bool) -> Iterator[Line]:
-    """The lines of a file, as `read_corpus` would read them, which is all that a model of characters knows."""
-    from charrnn.text.normalize import prepared
-
-    for number, text in enumerate(_decoded(file, name, config), 1):
-        if not config.bytes:
-            plain = text.removesuffix("\r").removeprefix("\ufeff" if number == 1 else "")
-            text = prepared(plain, config)
-        source, found, target = text.partition(separator)
-        if needs_target and not found and text.removesuffix("\r"):
-            raise TextError(
-                f"{name}: line {number} has no {separator!r} and target to compare with; leave out --accuracy"
-            )
-        if not found:  # bytes stay as they are, but no source is meant to end so
-            source = source.removesuffix("\r")
-        yield (source, target if needs_target else None) if source or found else (None, None)
-
-
-def _check(completing: Completing, lines: list[Line]) -> None:
-    """Raise TextError where the model does not know a character."""
-    for number, (source, _) in enumerate(lines):
-        completing.encode(source or "", number)

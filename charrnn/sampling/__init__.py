@@ -1,1 +1,1 @@
-"""How models write; knows LanguageModel, never its kinds."""
+"""Generating text; knows LanguageModel, never its kinds."""

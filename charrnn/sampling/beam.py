@@ -1,6 +1,6 @@
 """Beam search: the likeliest text that looking at the W best beginnings of each length finds.
 
-Nothing is drawn: of the settings, what may be written and what ends a text play a part, the others do not.
+Nothing is drawn: of the settings, the filters marked for beam search and what ends a text play a part.
 """
 
 from __future__ import annotations
@@ -16,25 +16,24 @@ from charrnn.config import SamplingConfig
 from charrnn.errors import ModelError
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.steppers import stepper
-from charrnn.sampling.filters import Scores
-from charrnn.sampling.sampler import allowed_by, checked_scores, masked
-from charrnn.sampling.sequence import Text
-from charrnn.sampling.state import Mark
-from charrnn.sampling.stopping import Match, Stops
+from charrnn.sampling.filters import Scores, active_filters
+from charrnn.sampling.sampler import checked_scores
+from charrnn.sampling.sequence import GeneratedSequence, SequenceRules
+from charrnn.sampling.state import GenerationState
 from charrnn.text.documents import Documents
 from charrnn.text.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
-class Found:
-    """A text.
+class BeamResult:
+    """The text that beam search found.
 
     Attributes:
-        mark: its characters; the state is not that of its end.
-        log_prob: of all that was written, in nats; of a match, of its ending there too.
+        end: where it ends, without the model's state there.
+        log_prob: of all that was generated, in nats; of a match, of its ending there too.
     """
 
-    mark: Mark
+    end: GenerationState
     log_prob: float
 
 
@@ -42,73 +41,75 @@ def beam_search(
     model: LanguageModel,
     vocabulary: Vocabulary,
     config: SamplingConfig,
-    mark: Mark,
+    begin: GenerationState,
     width: int,
     documents: Documents | None = None,
-) -> Iterator[Found | None]:
-    """Look for the likeliest text after a place.
+) -> Iterator[BeamResult | None]:
+    """Search the likeliest text after a place.
 
-    A beginning's probability only falls as it goes on, so the search ends when a text that has ended is likelier than
+    A beginning's probability only falls as it grows, so the search ends when a text that has ended is likelier than
     all beginnings that are left.
 
     Args:
         model: any language model; a network must be in evaluation mode.
         vocabulary: the model's.
-        config: what may be written, and when a text ends.
-        mark: where it begins.
-        width: W, how many beginnings are kept.
+        config: which characters are allowed, and when a text ends.
+        begin: where it begins.
+        width: W, the number of beams.
         documents: what tells documents apart, if the model has read each from the beginning: a text ends with the
-        first.
+            first.
 
     Yields:
         None for each character that the search goes on by, and the likeliest text in the end.
 
     Raises:
-        ModelError: nothing can be written, or not so that it matches.
+        ModelError: nothing can be generated, or not so that it matches.
     """
-    allowed = allowed_by(config, vocabulary)
-    match = None if config.match is None else Match(config.match, vocabulary)
-    texts = [Text(vocabulary, config, mark, documents, Stops(config), match, allowed)]
-    tokens = np.array([mark.token])
-    totals, state, best = np.zeros(1), mark.state, Found(mark, -math.inf)
-    if texts[0].is_over:
-        best, texts = Found(mark, 0.0), []
-    while texts:
-        step = stepper(model, state, len(texts))
+    filters = active_filters(config, vocabulary, in_beam_search=True).values()
+    beams = [GeneratedSequence(SequenceRules(config, vocabulary, documents), begin)]
+    tokens = np.array([begin.token])
+    totals, state, best = np.zeros(1), begin.state, BeamResult(begin, -math.inf)
+    if beams[0].finished:
+        best, beams = BeamResult(begin, 0.0), []
+    while beams:
+        step = stepper(model, state, len(beams))
         logits = checked_scores(step.read(tokens))
         log_probs = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
-        best = max([best, *_ended(texts, totals, log_probs)], key=lambda found: found.log_prob)
-        sums = totals[:, None] + masked(log_probs, allowed, texts)
+        best = max([best, *_ended(beams, totals, log_probs)], key=lambda result: result.log_prob)
+        scores = log_probs
+        for apply in filters:
+            scores = apply(scores, beams)
+        sums = totals[:, None] + scores
         order = np.argsort(-sums, axis=None, kind="stable")[:width]
-        after, places = [], []
+        extended, origins = [], []
         for row, token in zip(*np.unravel_index(order, sums.shape), strict=True):
             total = float(sums[row, token])
             if total <= best.log_prob:
                 break
-            text = texts[row].copy()
+            beam = beams[row].copy()
             try:
-                text.add(int(token))
+                beam.add(int(token))
             except ModelError:  # it cannot become a match; others may
                 continue
-            if not (text.is_over or text.is_new):
-                after.append(text)
-                places.append((int(row), total))
-            elif not text.is_rejected:
-                best = Found(replace(mark, ids=tuple(text.ids)), total)
-        texts, rows = after, [row for row, _ in places]
-        totals = np.array([total for _, total in places])
+            if not (beam.finished or beam.at_document_start):
+                extended.append(beam)
+                origins.append((int(row), total))
+            elif not beam.dropped_last:
+                best = BeamResult(replace(begin, ids=tuple(beam.ids)), total)
+        beams, rows = extended, [row for row, _ in origins]
+        totals = np.array([total for _, total in origins])
         state = step.state
         state = None if state is None else tuple(part[rows] for part in state)
-        tokens = np.array([text.ids[-1] for text in texts])
+        tokens = np.array([beam.ids[-1] for beam in beams])
         yield None
     if best.log_prob == -math.inf:
         raise ModelError("no text was found that ends as it must; say a larger --beam or --length")
     yield best
 
 
-def _ended(texts: list[Text], totals: NDArray[np.float64], log_probs: Scores) -> Iterator[Found]:
+def _ended(beams: list[GeneratedSequence], totals: NDArray[np.float64], log_probs: Scores) -> Iterator[BeamResult]:
     """The texts that are a match as they are: they end with the characters that cannot lead on."""
-    for text, total, row in zip(texts, totals, log_probs, strict=True):
-        if text.ending is not None:
-            ending = np.logaddexp.reduce(row[text.ending], initial=-np.inf)
-            yield Found(replace(text.mark, ids=tuple(text.ids)), float(total + ending))
+    for beam, total, row in zip(beams, totals, log_probs, strict=True):
+        if beam.ending is not None:
+            ending = np.logaddexp.reduce(row[beam.ending], initial=-np.inf)
+            yield BeamResult(replace(beam.begin, ids=tuple(beam.ids)), float(total + ending))

@@ -17,26 +17,26 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.config import SamplingConfig
+from charrnn.config import CorpusConfig, SamplingConfig
 from charrnn.errors import ModelError, TextError, UsageError
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.stepper import Draw, Logits, Stepper, Tokens
 from charrnn.models.steppers import stepper
 from charrnn.sampling.generate import generate, new_seed
 from charrnn.sampling.rng import Uniforms
-from charrnn.sampling.sampler import allowed_by, make_draw
-from charrnn.sampling.sequence import Text
-from charrnn.sampling.state import Mark, joined, read_on
-from charrnn.sampling.stopping import Match, Stops
+from charrnn.sampling.sampler import make_draw
+from charrnn.sampling.sequence import GeneratedSequence, SequenceRules
+from charrnn.sampling.state import GenerationState, advance, stack_states
+from charrnn.text.normalize import separator_of
 from charrnn.text.vocabulary import Vocabulary, name_of
 
 LINE_END = "\n"
 BATCH_SIZE = 64
-"""Lines that are completed side by side."""
+"""The number of lines that are completed side by side."""
 SORTED_BATCHES = 16
-"""Batches whose lines are sorted by the length of their sources, so that those of one batch are about as long."""
-LONGEST_USUAL_LINE = 200
-"""Characters."""
+"""The number of batches whose lines are sorted by the length of their sources, to be about as long in each batch."""
+MAX_GREEDY_LINE = 200
+"""The number of characters of a greedy line, without its end."""
 
 
 @dataclass(frozen=True)
@@ -56,14 +56,25 @@ class Completion:
     finished: bool
 
 
-def usual_line(model: LanguageModel, vocabulary: Vocabulary) -> str:
-    """A line such as a model has read before any other, and its end: the likeliest character each time."""
-    config = SamplingConfig(temperature=0, length=LONGEST_USUAL_LINE, until=(LINE_END,))
+def greedy_line(model: LanguageModel, vocabulary: Vocabulary) -> str:
+    """The line that a model generates greedily from nothing, with its end: much like those that it has read."""
+    config = SamplingConfig(temperature=0, length=MAX_GREEDY_LINE, until=(LINE_END,))
     return "".join(generate(model, vocabulary, config)).removesuffix(LINE_END) + LINE_END
 
 
-class Completing:
-    """A model that completes lines.
+def line_before(model: LanguageModel, vocabulary: Vocabulary, corpus: CorpusConfig) -> str:
+    """The line that each line should come after: one of the model's own; none, where it has read each from nothing.
+
+    Args:
+        model: any language model; a network must be in evaluation mode.
+        vocabulary: the model's.
+        corpus: how the text was read that the model was trained on.
+    """
+    return "" if separator_of(corpus) == LINE_END else greedy_line(model, vocabulary)
+
+
+class LineCompleter:
+    """Completes lines with a model.
 
     Args:
         model: any language model; a network must be in evaluation mode.
@@ -72,8 +83,7 @@ class Completing:
             one plus n (a new seed each time, if None). Line ends are allowed whatever `allow` says.
         separator: what stands between source and target.
         unknown: see Vocabulary.encode.
-        after: whole lines, with their ends, that each line comes after; see `usual_line`. None, for a model that has
-            read each line from the beginning (`CorpusConfig.document_separator`).
+        after: whole lines, with their ends, that each line comes after; see `line_before`.
 
     Raises:
         UsageError: the settings make no sense, or do not fit the vocabulary.
@@ -94,12 +104,12 @@ class Completing:
         self.model, self.vocabulary, self.unknown = model, vocabulary, unknown
         _check_known(vocabulary, separator)
         self.separator = vocabulary.encode(separator)
-        self.state = read_on(model, Mark.start(vocabulary, 0), vocabulary.encode(f"{LINE_END}{after}").tolist()).state
+        start = GenerationState.start(vocabulary, 0)
+        self.state = advance(model, start, vocabulary.encode(f"{LINE_END}{after}").tolist()).state
         allow = None if config.allow is None else config.allow + LINE_END
         self.seed = new_seed() if config.seed is None else config.seed
         self.config = replace(config, allow=allow, until=(*config.until, LINE_END))
-        self.stops, self.allowed = Stops(self.config), allowed_by(self.config, vocabulary)
-        self.match = None if config.match is None else Match(config.match, vocabulary)
+        self.rules = SequenceRules(self.config, vocabulary)
 
     def encode(self, source: str, number: int = 0) -> NDArray[np.int64]:
         """(N,) what the model reads before it writes: as at the beginning of a text, then source and separator.
@@ -135,72 +145,72 @@ class Completing:
         numbered = enumerate(sources)
         while block := list(islice(numbered, batch_size * SORTED_BATCHES if batch_size > 1 else 1)):
             lines = [_Line(self, number, source) for number, source in block]
-            by_length = sorted(lines, key=lambda line: len(line.text.ids))
+            by_length = sorted(lines, key=lambda line: len(line.sequence.ids))
             batches = [by_length[begin : begin + batch_size] for begin in range(0, len(lines), batch_size)]
             batch_of = {line.number: batch for batch in batches for line in batch}
             for line in lines:
-                if not line.text.is_over:
-                    self._write(batch_of[line.number])
+                if not line.sequence.finished:
+                    self._complete(batch_of[line.number])
                 yield line.completion
 
-    def _write(self, lines: Sequence[_Line]) -> None:
+    def _complete(self, lines: Sequence[_Line]) -> None:
         """Complete lines side by side."""
-        lines = [line for line in lines if not line.text.is_over]
-        state = None if self.state is None else joined([self.state] * len(lines))
-        while lines := [line for line in lines if not line.text.is_over]:
+        lines = [line for line in lines if not line.sequence.finished]
+        state = None if self.state is None else stack_states([self.state] * len(lines))
+        while lines := [line for line in lines if not line.sequence.finished]:
             steps = stepper(self.model, state, len(lines))
-            self._write_most(lines, steps)
-            going_on = [row for row, line in enumerate(lines) if not line.text.is_over]
+            self._complete_half(lines, steps)
+            going_on = [row for row, line in enumerate(lines) if not line.sequence.finished]
             state = tuple(part[going_on] for part in steps.state or ())
 
-    def _write_most(self, lines: Sequence[_Line], steps: Stepper) -> None:
+    def _complete_half(self, lines: Sequence[_Line], steps: Stepper) -> None:
         """Go on with lines until half of them are over: these cost as much as the others."""
-        writing: list[int] = []
-        while 2 * sum(not line.text.is_over for line in lines) > len(lines):
+        generating: list[int] = []
+        while 2 * sum(not line.sequence.finished for line in lines) > len(lines):
             logits = steps.read(np.array([line.next() for line in lines]))
             are_read = [row for row, line in enumerate(lines) if line.is_read]
-            if are_read != writing:
-                writing = are_read
-                draw = self._draw([lines[row].text for row in writing])
-            if not writing:
+            if are_read != generating:
+                generating = are_read
+                draw = self._draw([lines[row].sequence for row in generating])
+            if not generating:
                 continue
-            drawn = draw(logits[writing])
-            for row, token, log_prob in zip(writing, drawn.tolist(), _log_probs(logits[writing], drawn), strict=True):
+            drawn = draw(logits[generating])
+            for row, token, log_prob in zip(
+                generating, drawn.tolist(), _log_probs(logits[generating], drawn), strict=True
+            ):
                 lines[row].add(token, log_prob)
 
-    def _draw(self, texts: Sequence[Text]) -> Draw:
-        seeds = [text.mark.seed for text in texts]
-        positions = [len(text.ids) - text.mark.begin for text in texts]  # a character takes one random number
-        return make_draw(self.config, Uniforms(seeds, positions), self.vocabulary, texts)
+    def _draw(self, sequences: Sequence[GeneratedSequence]) -> Draw:
+        seeds = [sequence.begin.seed for sequence in sequences]
+        positions = [len(one.ids) - one.begin.prompt_length for one in sequences]  # a character takes one random number
+        return make_draw(self.config, Uniforms(seeds, positions), self.vocabulary, sequences)
 
 
 class _Line:
     """A line that is being completed.
 
     Args:
-        completing: how.
+        completer: how.
         number: of the line, counted from 0.
         source: of the line.
     """
 
-    def __init__(self, completing: Completing, number: int, source: str | None) -> None:
-        self.number, self.source, self.log_prob, self._stops = number, source or "", 0.0, completing.stops
-        ids = completing.encode(self.source, number).tolist()
-        mark = Mark(None, ids[0], tuple(ids), len(ids), completing.seed + number)
-        self.text = Text(
-            completing.vocabulary, completing.config, mark, None, completing.stops, completing.match, completing.allowed
-        )
-        self.text.is_over |= source is None
+    def __init__(self, completer: LineCompleter, number: int, source: str | None) -> None:
+        self.number, self.source, self.log_prob = number, source or "", 0.0
+        ids = completer.encode(self.source, number).tolist()
+        begin = GenerationState(None, ids[0], tuple(ids), len(ids), completer.seed + number)
+        self.sequence = GeneratedSequence(completer.rules, begin)
+        self.sequence.finished |= source is None
         self._at, self._is_empty = 0, source is None
 
     @property
     def is_read(self) -> bool:
         """Whether the model has read all that there is, so that a character can be drawn."""
-        return self._at == len(self.text.ids) and not self.text.is_over
+        return self._at == len(self.sequence.ids) and not self.sequence.finished
 
     def next(self) -> int:
         """What the model reads next; of a line that is over, it does not matter."""
-        ids = self.text.ids
+        ids = self.sequence.ids
         token = ids[min(self._at, len(ids) - 1)]
         self._at += 1
         return token
@@ -208,19 +218,18 @@ class _Line:
     def add(self, token: int, log_prob: float) -> None:
         """Go on by a character that was drawn."""
         try:
-            self.text.add(token)
+            self.sequence.add(token)
         except ModelError as error:
             raise ModelError(f"line {self.number + 1}: {error}") from None
-        if not self.text.is_rejected:
+        if not self.sequence.dropped_last:
             self.log_prob += log_prob
 
     @property
     def completion(self) -> Completion:
         """What has come of it."""
-        text = self.text
-        written = text.written
-        by_itself = text.left > 0 or text.is_rejected or self._stops.are_met(written)
-        return Completion(self.source, written.removesuffix(LINE_END), self.log_prob, by_itself or self._is_empty)
+        sequence, target = self.sequence, self.sequence.text
+        by_itself = sequence.remaining > 0 or sequence.dropped_last or sequence.rules.stop.matches(target)
+        return Completion(self.source, target.removesuffix(LINE_END), self.log_prob, by_itself or self._is_empty)
 
 
 def _check_known(vocabulary: Vocabulary, separator: str) -> None:
@@ -237,5 +246,5 @@ def _log_probs(logits: Logits, tokens: Tokens) -> list[float]:
     """(B,) of tokens, in nats."""
     scores = logits.astype(np.float64)
     scores -= scores.max(-1, keepdims=True)
-    found: list[float] = (scores[np.arange(len(tokens)), tokens] - np.log(np.exp(scores).sum(-1))).tolist()
-    return found
+    log_probs: list[float] = (scores[np.arange(len(tokens)), tokens] - np.log(np.exp(scores).sum(-1))).tolist()
+    return log_probs

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from charrnn.config import SamplingConfig
 from charrnn.models.language_model import LanguageModel
-from charrnn.sampling.batch import Writing
-from charrnn.sampling.state import Mark, read_on
+from charrnn.sampling.batch import BatchGenerator
+from charrnn.sampling.state import GenerationState, advance
 from charrnn.text.documents import Documents
 from charrnn.text.vocabulary import Vocabulary
 
@@ -21,29 +21,29 @@ def generate(
     unknown: str = "error",
     documents: Documents | None = None,
 ) -> Iterator[str]:
-    """Write on from a prime.
+    """Continue a prompt.
 
     Args:
         model: any language model; a network must be in evaluation mode.
         vocabulary: the model's.
-        config: how to draw, how long, and the seed (a new one each time, if None).
-        prime: what the model reads first; it is not repeated. Without one the model begins as after a line end.
+        config: the settings, with the seed (a new one each time, if None).
+        prime: the prompt, which is not repeated. Without one the model begins as after a line end.
         unknown: see Vocabulary.encode.
-        documents: what tells documents apart, if the model has read each from the beginning: so it writes them.
+        documents: what tells documents apart, if the model has read each from the beginning: so it generates them.
 
     Yields:
         Characters, one at a time: `config.length` of them, unless a stop ends the text. With a vocabulary of bytes,
         each item is what the last byte completed, which may be no character.
 
     Raises:
-        TextError: the prime has a character that the vocabulary lacks.
+        TextError: the prompt has a character that the vocabulary lacks.
         UsageError: the settings do not fit the vocabulary.
-        ModelError: no character can be written.
+        ModelError: no character can be generated.
     """
-    return stream(begin(model, vocabulary, config, prime, unknown, documents))
+    return stream(start_batch(model, vocabulary, config, prime, unknown, documents))
 
 
-def begin(
+def start_batch(
     model: LanguageModel,
     vocabulary: Vocabulary,
     config: SamplingConfig,
@@ -51,25 +51,25 @@ def begin(
     unknown: str = "error",
     documents: Documents | None = None,
     count: int = 1,
-) -> Writing:
-    """Several texts after one prime, which is read once; see `generate`.
+) -> BatchGenerator:
+    """Several texts after one prompt, which is read once; see `generate`.
 
     The seeds are `config.seed` and those that come after it, so each text is the one that its seed gives by itself.
     """
     seed = new_seed() if config.seed is None else config.seed
     ids = vocabulary.encode(prime, unknown).tolist()
-    after = read_on(model, Mark.start(vocabulary, seed), ids, documents)
-    return Writing(model, vocabulary, config, [after.with_seed(seed + i) for i in range(count)], documents)
+    after = advance(model, GenerationState.start(vocabulary, seed), ids, documents)
+    return BatchGenerator(model, vocabulary, config, [after.with_seed(seed + i) for i in range(count)], documents)
 
 
-def stream(writing: Writing) -> Iterator[str]:
-    """What the first text of some is completed by, character by character."""
-    while not writing.is_over:
-        for row, piece in writing.step():
-            if row == 0 and not writing.texts[0].is_rejected:
+def stream(batch: BatchGenerator) -> Iterator[str]:
+    """The first text of a batch, character by character."""
+    while not batch.finished:
+        for row, piece in batch.step():
+            if row == 0 and not batch.sequences[0].dropped_last:
                 yield piece
 
 
 def new_seed() -> int:
-    """One that nobody has chosen."""
+    """A random seed."""
     return secrets.randbelow(2**31)

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLOCK = 256
-"""Numbers made at a time."""
+"""Random numbers made at a time."""
 PER_COUNT = 4
-"""Numbers that Philox makes of one count."""
+"""Random numbers that Philox makes of one count."""
 
 
 class Uniforms:
@@ -30,7 +30,7 @@ class Uniforms:
         self.positions = [0] * len(seeds) if positions is None else list(positions)
         self._blocks: list[tuple[int, list[float]]] = [(-1, [])] * len(seeds)
 
-    def take(self, row: int) -> float:
+    def next(self, row: int) -> float:
         """The next number of a text."""
         position = self.positions[row]
         at, numbers = self._blocks[row]
@@ -39,18 +39,18 @@ class Uniforms:
         self.positions[row] = position + 1
         return numbers[position % BLOCK]
 
-    def take_all(self) -> NDArray[np.float64]:
+    def next_all(self) -> NDArray[np.float64]:
         """(B,): the next number of each text."""
-        return np.array([self.take(row) for row in range(len(self.seeds))])
+        return np.array([self.next(row) for row in range(len(self.seeds))])
 
     def upcoming(self, count: int) -> NDArray[np.float64]:
         """(B, count): the numbers that come next, which are not taken by it."""
-        found = np.empty((len(self.seeds), count))
+        peeked = np.empty((len(self.seeds), count))
         for row, (seed, position) in enumerate(zip(self.seeds, self.positions, strict=True)):
             first, last = position // BLOCK, (position + count - 1) // BLOCK
             numbers = np.concatenate([_block(seed, block) for block in range(first, last + 1)])
-            found[row] = numbers[position - first * BLOCK :][:count]
-        return found
+            peeked[row] = numbers[position - first * BLOCK :][:count]
+        return peeked
 
 
 def _block(seed: int, number: int) -> NDArray[np.float64]:

@@ -1,42 +1,27 @@
-"""From logits to a character, in this order: allowed, repetition, temperature, top-k, top-p, min-p, draw.
-
-What is allowed is what `allow` says and `ban` does not, but for the unknown symbol, and what can still lead to `match`.
-At temperature 0 the likeliest character is taken after the first two.
-"""
+"""From logits to a character: the filters, in their order, and then a draw; at temperature 0 the likeliest."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import SamplingConfig
-from charrnn.errors import ModelError, UsageError
+from charrnn.errors import ModelError
 from charrnn.models.stepper import Draw, Logits, TemperedDraw, Tokens
 from charrnn.sampling.filters import (
+    TEMPERATURE,
+    ApplyFilter,
+    Context,
+    Filter,
     Scores,
+    active_filters,
     at_temperature,
-    keep_min_p,
-    keep_only,
-    keep_top_k,
-    keep_top_p,
-    penalise_repetition,
+    constraint_options,
 )
 from charrnn.sampling.rng import Uniforms
-from charrnn.text.vocabulary import Vocabulary, name_of
-
-
-class Context(Protocol):
-    """What a draw looks at of the text that it is for."""
-
-    @property
-    def allowed(self) -> NDArray[np.bool_] | None:
-        """(V,) the characters that may come next; all, if None."""
-
-    def recent(self, count: int) -> Sequence[int]:
-        """The last characters."""
+from charrnn.text.vocabulary import Vocabulary
 
 
 class Tempered(TemperedDraw):
@@ -56,50 +41,62 @@ class Tempered(TemperedDraw):
 
     def uniform(self, row: int) -> float:
         """See TemperedDraw."""
-        return self.random.take(row)
+        return self.random.next(row)
 
     def uniforms(self) -> NDArray[np.float64]:
         """See TemperedDraw."""
-        return self.random.take_all()
+        return self.random.next_all()
 
     def upcoming(self, count: int) -> NDArray[np.float64]:
         """See TemperedDraw."""
         return self.random.upcoming(count)
 
 
-class Filtered:
-    """Draw with all filters.
+class FilteredSampler:
+    """Apply filters, and draw from what they leave; at temperature 0 take the likeliest.
 
     Args:
-        config: which they are.
+        config: the settings.
+        active: the filters that they turn on, in order.
         random: the random numbers of each text.
-        allowed: (V,) the characters that may be written at all.
         contexts: the texts.
     """
 
     def __init__(
-        self, config: SamplingConfig, random: Uniforms, allowed: NDArray[np.bool_], contexts: Sequence[Context]
+        self,
+        config: SamplingConfig,
+        active: Mapping[Filter, ApplyFilter],
+        random: Uniforms,
+        contexts: Sequence[Context],
     ) -> None:
-        self.config, self.random, self.allowed, self.contexts = config, random, allowed, contexts
+        self.config, self.random, self.contexts = config, random, contexts
+        self.is_greedy = TEMPERATURE not in active
+        place = len(active) if self.is_greedy else list(active).index(TEMPERATURE)
+        self.before, self.after = list(active.values())[:place], list(active.values())[place:]
 
     def __call__(self, logits: Logits) -> Tokens:
         """Logits (B, V) → tokens (B,)."""
-        config = self.config
-        scores = allowed_scores(logits, self.allowed, self.contexts)
-        if config.repetition_penalty != 1:
-            recent = [context.recent(config.repetition_window) for context in self.contexts]
-            scores = penalise_repetition(scores, recent, config.repetition_penalty)
-        if config.temperature == 0:
+        scores = checked_scores(logits)
+        for apply in self.before:
+            scores = apply(scores, self.contexts)
+        if self.before and self.after:  # the temperature of nothing is no number
+            self._check(scores.max(-1))
+        for apply in self.after:
+            scores = apply(scores, self.contexts)
+        largest = scores.max(-1, keepdims=True)
+        self._check(largest)
+        if self.is_greedy:
             likeliest: Tokens = scores.argmax(-1)
             return likeliest
-        scores = at_temperature(scores, config.temperature)
-        if config.top_k is not None:
-            scores = keep_top_k(scores, config.top_k)
-        if config.top_p is not None:
-            scores = keep_top_p(scores, config.top_p)
-        if config.min_p is not None:
-            scores = keep_min_p(scores, config.min_p)
-        return draw_from(scores - scores.max(-1, keepdims=True), self.random.take_all())
+        return draw_from(scores - largest, self.random.next_all())
+
+    def _check(self, largest: Scores) -> None:
+        """Raise ModelError where a row has no character left."""
+        if not np.isfinite(largest).all():
+            raise ModelError(
+                f"none of the characters that {', '.join(constraint_options(self.config))} leave has a probability "
+                "here; leave more, or take a model that gives all characters one"
+            )
 
 
 def make_draw(
@@ -107,68 +104,26 @@ def make_draw(
 ) -> Draw:
     """How to choose the next characters of B texts.
 
+    Where no filter but the temperature is on, a model may sample without spreading out its distribution.
+
     Args:
-        config: the filters.
+        config: the settings.
         random: the random numbers of each text.
         vocabulary: the model's.
-        contexts: the texts, which `match` and the repetition penalty look at.
+        contexts: the texts.
 
     Returns:
         A function from logits (B, V) to tokens (B,); it raises ModelError where no character has a probability.
+
+    Raises:
+        UsageError: the settings do not fit the vocabulary.
     """
-    allowed = allowed_by(config, vocabulary)
-    is_plain = config.match is None and config.repetition_penalty == 1 and bool(allowed.all())
-    if is_plain and config.temperature == 0:
+    active = active_filters(config, vocabulary)
+    if not active:  # temperature 0
         return lambda logits: checked_scores(logits).argmax(-1)
-    if is_plain and config.top_k is config.top_p is config.min_p is None:
+    if active.keys() == {TEMPERATURE}:
         return Tempered(config.temperature, random)
-    return Filtered(config, random, allowed, contexts)
-
-
-def allowed_by(config: SamplingConfig, vocabulary: Vocabulary) -> NDArray[np.bool_]:
-    """(V,) the characters that may be written at all.
-
-    Raises:
-        UsageError: there is none; or one is not a byte, in a vocabulary of bytes.
-    """
-    allowed: NDArray[np.bool_] = np.ones(len(vocabulary), bool)
-    if config.allow is not None:
-        allowed[:] = False
-        allowed[_ids_of("--allow", config.allow, vocabulary)] = True
-    if config.ban is not None:
-        allowed[_ids_of("--ban", config.ban, vocabulary)] = False
-    allowed[list(vocabulary.never)] = False
-    if not allowed.any():
-        raise UsageError("--allow, --ban: no character of the model is left to write; allow more")
-    return allowed
-
-
-def allowed_scores(logits: Logits, allowed: NDArray[np.bool_], contexts: Sequence[Context]) -> Scores:
-    """The scores of what may be written.
-
-    Args:
-        logits: (B, V).
-        allowed: (V,) the characters that may be written at all.
-        contexts: of each text.
-
-    Raises:
-        ModelError: a text has none that the model gives a probability.
-    """
-    scores = masked(checked_scores(logits), allowed, contexts)
-    if not np.isfinite(scores.max(-1)).all():
-        raise ModelError(
-            "none of the characters that --allow, --ban and --match leave has a probability here; leave more, or take "
-            "a model that gives all characters one"
-        )
-    return scores
-
-
-def masked(scores: Scores, allowed: NDArray[np.bool_], contexts: Sequence[Context]) -> Scores:
-    """The same where a text may have none: −∞ for all that may not be written."""
-    masks = [context.allowed for context in contexts]
-    if any(mask is not None for mask in masks):
-        allowed = np.stack([allowed if mask is None else allowed & mask for mask in masks])
-    return keep_only(scores, allowed)
+    return FilteredSampler(config, active, random, contexts)
 
 
 def draw_from(scores: Scores, random: NDArray[np.float64]) -> Tokens:
@@ -194,11 +149,3 @@ def checked_scores(logits: Logits) -> Scores:
     if not np.isfinite(scores.max(-1)).all():
         raise ModelError("the model gives no probabilities: its weights are spoiled; train it again")
     return scores
-
-
-def _ids_of(option: str, characters: str, vocabulary: Vocabulary) -> NDArray[Any]:
-    """The ids of characters; those that the model does not know are never written anyway."""
-    if vocabulary.is_bytes and not characters.isascii():
-        first = name_of(next(character for character in characters if not character.isascii()))
-        raise UsageError(f"{option}: the model writes bytes, of which {first} has several; name ASCII characters")
-    return vocabulary.encode(characters, "skip")

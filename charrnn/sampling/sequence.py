@@ -1,4 +1,4 @@
-"""One text that is being written: what it is so far, what may come next, and when it ends."""
+"""One text while it is generated: its characters so far, which ones may come next, and when it ends."""
 
 from __future__ import annotations
 
@@ -10,62 +10,68 @@ from numpy.typing import NDArray
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import ModelError
-from charrnn.sampling.state import Mark, document_begin, ends_document
-from charrnn.sampling.stopping import Match, Stops
+from charrnn.sampling.filters import allowed_characters
+from charrnn.sampling.state import GenerationState, document_begin, ends_document
+from charrnn.sampling.stopping import RegexConstraint, StopCondition
 from charrnn.text.documents import Documents
 from charrnn.text.vocabulary import Vocabulary
 
-LONGEST_CHARACTER = 4
-"""Bytes, in UTF-8."""
+MAX_UTF8_BYTES = 4
+"""The number of bytes of the longest character in UTF-8."""
 
 
-class Text:
-    """One text that is being written; a Context for its draw.
+class SequenceRules:
+    """What all texts of one run have in common: how long they are, what ends them, what they must match.
 
     Args:
-        vocabulary: its characters.
-        config: when it ends.
-        mark: where it begins.
+        config: the settings.
+        vocabulary: the model's.
         documents: what tells documents apart, if the model has read each from the beginning.
-        stops: what ends it.
-        match: what it must match.
-        allowed: (V,) the characters that may be written at all.
 
-    Attributes:
-        allowed: those that may come next, if not all of them.
-        is_over: whether it has ended.
-        is_rejected: whether the last character that was drawn is not part of it.
-        is_new: whether a document has just ended, so that the next one begins.
+    Raises:
+        UsageError: the settings make no sense, or do not fit the vocabulary.
     """
 
-    def __init__(
-        self,
-        vocabulary: Vocabulary,
-        config: SamplingConfig,
-        mark: Mark,
-        documents: Documents | None,
-        stops: Stops,
-        match: Match | None,
-        allowed: NDArray[np.bool_],
-    ) -> None:
-        self.vocabulary, self.mark, self.stops, self.match = vocabulary, mark, stops, match
-        self.documents = documents
-        self.ids, self.left = list(mark.ids), config.length
-        self._leads, self._may_write = np.ones(0, bool), allowed
+    def __init__(self, config: SamplingConfig, vocabulary: Vocabulary, documents: Documents | None = None) -> None:
+        self.config, self.vocabulary, self.documents = config, vocabulary, documents
+        self.stop = StopCondition(config)
+        self.allowed = allowed_characters(config, vocabulary)
+        self.regex = None if config.match is None else RegexConstraint(config.match, vocabulary)
+
+
+class GeneratedSequence:
+    """One text while it is generated; a Context for the sampler.
+
+    Args:
+        rules: what holds for it.
+        begin: where it begins.
+
+    Attributes:
+        allowed: (V,) the characters that may come next; all of them if None.
+        finished: whether it has ended.
+        dropped_last: whether the last character that was drawn is not part of it.
+        at_document_start: whether a document has just ended, so that the next one begins.
+        remaining: the number of characters until its length is reached.
+    """
+
+    def __init__(self, rules: SequenceRules, begin: GenerationState) -> None:
+        self.rules, self.begin = rules, begin
+        self.ids, self.remaining = list(begin.ids), rules.config.length
+        self._leads = np.ones(0, bool)
         self._end = self._read_end()
-        self._document = document_begin(documents, mark.ids) if documents else 0
-        self._is_plain = not (match or stops.reach or documents)
+        self._document = document_begin(rules.documents, begin.ids) if rules.documents else 0
+        self._is_plain = not (rules.regex or rules.stop.reach or rules.documents)
         self.allowed: NDArray[np.bool_] | None = None
-        self.is_over = self.is_rejected = self.is_new = False
-        if match:
-            self._look_ahead(match)
-        if not self.left:
-            self.is_over = True
+        self.finished = self.dropped_last = self.at_document_start = False
+        if rules.regex:
+            self._look_ahead(rules.regex)
+        if not self.remaining:
+            self.finished = True
 
     @property
-    def written(self) -> str:
-        """All that was written."""
-        return self.vocabulary.decode(self.ids[self.mark.begin :])
+    def text(self) -> str:
+        """All that was generated."""
+        return self.rules.vocabulary.decode(self._generated)
 
     def recent(self, count: int) -> Sequence[int]:
         """See Context."""
@@ -73,10 +79,10 @@ class Text:
 
     @property
     def ending(self) -> NDArray[np.bool_] | None:
-        """(V,) the characters that end a text which is a match, instead of coming next; None if it is none."""
-        return ~self._leads if self.match and self.allowed is None else None
+        """(V,) the characters that end a text which is a match, instead of coming next; None where it is not one."""
+        return ~self._leads if self.rules.regex and self.allowed is None else None
 
-    def copy(self) -> Text:
+    def copy(self) -> GeneratedSequence:
         """The same text, to go on from in another way."""
         other = copy.copy(self)
         other.ids = self.ids.copy()
@@ -84,7 +90,7 @@ class Text:
         return other
 
     def add(self, token: int) -> str:
-        """Go on by a character.
+        """Append a character.
 
         Returns:
             what it completes: nothing, if the text has ended before it, or if it is a byte of a character.
@@ -92,52 +98,55 @@ class Text:
         Raises:
             ModelError: the text cannot become what it must match.
         """
-        if self.match and not self._leads[token]:
-            self.is_over = self.is_rejected = True
+        rules = self.rules
+        if rules.regex and not self._leads[token]:
+            self.finished = self.dropped_last = True
             return ""
         self.ids.append(token)
-        self.left -= 1
+        self.remaining -= 1
         if self._is_plain:
-            self.is_over = not self.left
+            self.finished = not self.remaining
             return self.decode(token)
-        if self.documents:
-            self.is_new = ends_document(self.documents, self.ids, self._document)
-            self._document = len(self.ids) if self.is_new else self._document
+        if rules.documents:
+            self.at_document_start = ends_document(rules.documents, self.ids, self._document)
+            self._document = len(self.ids) if self.at_document_start else self._document
         piece = self.decode(token)
-        if self.stops.reach:
-            self._end = (self._end + piece)[-self.stops.reach :]
-            self.is_over = bool(piece) and self.stops.are_met(self._end)
-        if self.match and not self.is_over:
-            self._look_ahead(self.match)
-        if not self.left:
-            self.is_over = True
-        if self.match and self.is_over and not self.match.is_met(self._matched):
+        if rules.stop.reach:
+            self._end = (self._end + piece)[-rules.stop.reach :]
+            self.finished = bool(piece) and rules.stop.matches(self._end)
+        if rules.regex and not self.finished:
+            self._look_ahead(rules.regex)
+        if not self.remaining:
+            self.finished = True
+        if rules.regex and self.finished and not rules.regex.matches(self._matched):
             raise ModelError(
-                f"--match {self.match.source}: is not met yet after {len(self.ids) - self.mark.begin:,} characters; "
+                f"--match {rules.regex.source}: is not met yet after {len(self._generated):,} characters; "
                 "say a larger --length, or another pattern"
             )
         return piece
 
+    @property
+    def _generated(self) -> list[int]:
+        return self.ids[self.begin.prompt_length :]
+
     def _read_end(self) -> str:
         """Make a decoder that has read the last characters; what they are."""
-        self.decode = self.vocabulary.decoder()
-        written = self.ids[self.mark.begin :]
-        return "".join(map(self.decode, written[-max(self.stops.reach, LONGEST_CHARACTER) :]))
+        self.decode = self.rules.vocabulary.decoder()
+        return "".join(map(self.decode, self._generated[-max(self.rules.stop.reach, MAX_UTF8_BYTES) :]))
 
     @property
     def _matched(self) -> str | bytes:
-        written = self.ids[self.mark.begin :]
-        return bytes(written) if self.vocabulary.is_bytes else self.vocabulary.decode(written)
+        return bytes(self._generated) if self.rules.vocabulary.is_bytes else self.text
 
-    def _look_ahead(self, match: Match) -> None:
+    def _look_ahead(self, regex: RegexConstraint) -> None:
         """Find which characters may come next."""
         text = self._matched
-        self._leads = match.leading_on(text)
-        can_lead = bool((self._leads & self._may_write).any())
-        if match.is_met(text):
+        self._leads = regex.allowed_next(text)
+        can_lead = bool((self._leads & self.rules.allowed).any())
+        if regex.matches(text):
             self.allowed = None
-            self.is_over = not can_lead
+            self.finished = not can_lead
         elif can_lead:
             self.allowed = self._leads
         else:
-            raise match.unmet(text)
+            raise regex.dead_end(text)

@@ -1,4 +1,4 @@
-"""Places in texts that are being written, to go on from."""
+"""Where a generated text is, so that generation can go on from there."""
 
 from __future__ import annotations
 
@@ -12,80 +12,89 @@ from charrnn.models.language_model import LanguageModel, State
 from charrnn.text.documents import Documents
 from charrnn.text.vocabulary import Vocabulary
 
-PIECE = 1024
-"""Characters of a prime that are read at a time."""
+CHUNK_CHARS = 1024
+"""The number of characters of a prompt that a model reads at a time."""
 
 
 @dataclass(frozen=True)
-class Mark:
-    """A place in a text.
+class GenerationState:
+    """Where a text is: all that its next characters depend on.
 
     Attributes:
         state: the model's, of one row; None where nothing has been read.
-        token: the character that is read next.
-        ids: all characters up to here, the prime's first.
-        begin: where in `ids` that begins what was written.
+        token: the last character, which the model reads next.
+        ids: all characters up to here, those of the prompt first.
+        prompt_length: the number of characters in `ids` that were not generated.
         seed: of the text.
-        position: how many random numbers it has taken.
+        position: the number of random numbers used so far.
     """
 
     state: State | None
     token: int
     ids: tuple[int, ...]
-    begin: int
+    prompt_length: int
     seed: int
     position: int = 0
 
     @classmethod
-    def start(cls, vocabulary: Vocabulary, seed: int) -> Mark:
-        """Before a text: it begins as after a line end."""
+    def start(cls, vocabulary: Vocabulary, seed: int) -> GenerationState:
+        """Before any text: it begins as after a line end."""
         return cls(None, vocabulary.start, (), 0, seed)
 
-    def with_seed(self, seed: int) -> Mark:
-        """The same place, with other random numbers from here on."""
+    def with_seed(self, seed: int) -> GenerationState:
+        """The same place with another sequence of random numbers from here on."""
         return replace(self, seed=seed, position=0)
 
+    @property
+    def generated(self) -> tuple[int, ...]:
+        """The characters that were generated."""
+        return self.ids[self.prompt_length :]
 
-def read_on(
+
+def advance(
     model: LanguageModel,
-    mark: Mark,
+    state: GenerationState,
     ids: Sequence[int],
     documents: Documents | None = None,
-    is_written: bool = False,
-) -> Mark:
-    """The place after more characters.
+    is_generated: bool = False,
+) -> GenerationState:
+    """Let the model read more characters.
 
     Args:
         model: any language model; a network must be in evaluation mode.
-        mark: where the text is.
-        ids: what comes then.
+        state: where the text is.
+        ids: the characters that follow.
         documents: what tells documents apart, if the model has read each from the beginning.
-        is_written: whether that counts as written, and not as a prime. A prime that nothing comes before is read as it
-            is; what is written, and each document, after the character that a text begins after.
+        is_generated: whether they count as generated, and not as a prompt. A prompt at the beginning of a text is read
+            as it is; what is generated, and each document, after the character that a text begins after.
     """
     if not len(ids):
-        return mark
-    state, token = mark.state, mark.token
-    is_first = not mark.ids and not is_written and documents is None
-    for number, (begins, part) in enumerate(_documents_of(mark, ids, documents)):
-        if begins and documents:
-            state, token = None, documents.start
+        return state
+    model_state, token = state.state, state.token
+    is_first = not state.ids and not is_generated and documents is None
+    for number, (is_start, part) in enumerate(_documents_of(state, ids, documents)):
+        if is_start and documents:
+            model_state, token = None, documents.start
         read = part if is_first and number == 0 else [token, *part]
         with torch.inference_mode():
-            for begin in range(0, len(read) - 1, PIECE):
-                _, state = model(torch.tensor([read[begin : min(begin + PIECE, len(read) - 1)]]), state)
+            for begin in range(0, len(read) - 1, CHUNK_CHARS):
+                chunk = read[begin : min(begin + CHUNK_CHARS, len(read) - 1)]
+                _, model_state = model(torch.tensor([chunk]), model_state)
         token = read[-1]
-    after = (*mark.ids, *ids)
+    after = (*state.ids, *ids)
     if documents and document_begin(documents, after) == len(after):
-        state, token = None, documents.start
-    return replace(mark, state=state, token=token, ids=after, begin=mark.begin if is_written else len(after))
+        model_state, token = None, documents.start
+    prompt_length = state.prompt_length if is_generated else len(after)
+    return replace(state, state=model_state, token=token, ids=after, prompt_length=prompt_length)
 
 
-def read_again(model: LanguageModel, mark: Mark, vocabulary: Vocabulary, documents: Documents | None) -> Mark:
-    """The same place, with a state that is read anew from all its characters."""
-    start = Mark.start(vocabulary, mark.seed)
-    again = read_on(model, start, mark.ids, documents, is_written=mark.begin == 0)
-    return replace(mark, state=again.state, token=again.token)
+def recompute(
+    model: LanguageModel, state: GenerationState, vocabulary: Vocabulary, documents: Documents | None
+) -> GenerationState:
+    """The same place with a model state that is computed anew from all its characters."""
+    start = GenerationState.start(vocabulary, state.seed)
+    again = advance(model, start, state.ids, documents, is_generated=state.prompt_length == 0)
+    return replace(state, state=again.state, token=again.token)
 
 
 def document_begin(documents: Documents, ids: Sequence[int]) -> int:
@@ -103,18 +112,20 @@ def ends_document(documents: Documents, ids: Sequence[int], begin: int) -> bool:
     return len(ids) - begin >= length and tuple(ids[-length:]) == documents.separator
 
 
-def joined(states: Sequence[State]) -> State:
-    """The states of several texts as one of a batch; of none, nothing."""
+def stack_states(states: Sequence[State]) -> State:
+    """The model's states of several texts as one batch; () of none."""
     return tuple(torch.cat(parts) for parts in zip(*states, strict=True))
 
 
-def _documents_of(mark: Mark, ids: Sequence[int], documents: Documents | None) -> Iterator[tuple[bool, list[int]]]:
+def _documents_of(
+    state: GenerationState, ids: Sequence[int], documents: Documents | None
+) -> Iterator[tuple[bool, list[int]]]:
     """New characters by document, and whether each part of them begins one."""
     if documents is None:
         yield False, list(ids)
         return
-    whole = np.array((*mark.ids, *ids))
-    here = len(mark.ids)
+    whole = np.array((*state.ids, *ids))
+    here = len(state.ids)
     starts = [int(start) for start in documents.starts(whole) if start >= here]
     ends = [*starts, len(whole)] if not starts or starts[0] != here else [*starts[1:], len(whole)]
     begin = here

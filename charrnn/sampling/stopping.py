@@ -12,18 +12,18 @@ from charrnn.config import SamplingConfig
 from charrnn.errors import ModelError, UsageError
 from charrnn.text.vocabulary import Vocabulary, name_of
 
-SEARCHED = 1000
-"""The last characters, in which a pattern may end a text."""
-SECONDS = 5.0
-"""After which a pattern that is still tried is given up."""
-Found = TypeVar("Found")
+SEARCHED_CHARS = 1000
+"""The number of last characters in which a pattern that ends a text is searched."""
+MAX_SECONDS = 5.0
+"""The time limit for trying a pattern."""
+Result = TypeVar("Result")
 
 
-class Stops:
-    """What ends a text: `until` and `until_regex`.
+class StopCondition:
+    """When a text ends before its length: `until` and `until_regex`.
 
     Args:
-        config: what they are.
+        config: the settings.
     """
 
     def __init__(self, config: SamplingConfig) -> None:
@@ -31,29 +31,34 @@ class Stops:
         self.pattern = None if config.until_regex is None else compiled("--until-regex", config.until_regex)
         if self.pattern is not None and self.pattern.search(""):
             raise UsageError(f"--until-regex {config.until_regex}: matches nothing at all; say what must be there")
-        self.reach = SEARCHED if self.pattern else max(map(len, self.texts), default=0)
+        self.reach = SEARCHED_CHARS if self.pattern else max(map(len, self.texts), default=0)
         """How many of the last characters are looked at."""
 
-    def are_met(self, end: str) -> bool:
+    def matches(self, end: str) -> bool:
         """Whether a text ends, of which these are the last characters."""
         if end.endswith(self.texts):
             return True
         pattern = self.pattern
-        return pattern is not None and _tried("--until-regex", lambda: pattern.search(end, timeout=SECONDS)) is not None
+        if pattern is None:
+            return False
+        return _limited("--until-regex", lambda: pattern.search(end, timeout=MAX_SECONDS)) is not None
 
 
 def check_until(config: SamplingConfig, vocabulary: Vocabulary) -> None:
     """Raise UsageError if none of the texts of `until` can be met: the model does not write a character of each."""
-    never = [next((character for character in text if not vocabulary.writes(character)), None) for text in config.until]
-    if never and never[0] is not None and None not in never and config.until_regex is None:
+    firsts = (
+        next((character for character in text if not vocabulary.writes(character)), None) for text in config.until
+    )
+    never_written = [character for character in firsts if character is not None]
+    if never_written and len(never_written) == len(config.until) and config.until_regex is None:
         raise UsageError(
-            f"--until {config.until[0]!r}: is never met, because the model does not write {name_of(never[0])}; "
+            f"--until {config.until[0]!r}: is never met, because the model does not write {name_of(never_written[0])}; "
             "try another text, or leave the option out"
         )
 
 
-class Match:
-    """The pattern that a text must match, all of it.
+class RegexConstraint:
+    """The pattern that the whole of a text must match.
 
     What cannot lead to a match is not allowed. Where the text is a match, it may end: it does if the character that is
     drawn then cannot lead on, so the model decides when.
@@ -71,20 +76,20 @@ class Match:
             [bytes((byte,)) for byte in range(256)] if vocabulary.is_bytes else list(vocabulary.characters or ())
         )
 
-    def is_met(self, text: str | bytes) -> bool:
+    def matches(self, text: str | bytes) -> bool:
         """Whether a text is a match as it stands."""
-        return _tried("--match", lambda: self.pattern.fullmatch(text, timeout=SECONDS)) is not None
+        return _limited("--match", lambda: self.pattern.fullmatch(text, timeout=MAX_SECONDS)) is not None
 
-    def leading_on(self, text: Any) -> NDArray[np.bool_]:
+    def allowed_next(self, text: Any) -> NDArray[np.bool_]:
         """(V,): which characters, after a text, can lead to a match, as far as the pattern can tell."""
 
-        def found() -> list[bool]:
-            fits = self.pattern.fullmatch
-            return [fits(text + one, partial=True, timeout=SECONDS) is not None for one in self.characters]
+        def can_lead_on() -> list[bool]:
+            match = self.pattern.fullmatch
+            return [match(text + added, partial=True, timeout=MAX_SECONDS) is not None for added in self.characters]
 
-        return np.array(_tried("--match", found))
+        return np.array(_limited("--match", can_lead_on))
 
-    def unmet(self, text: object) -> ModelError:
+    def dead_end(self, text: object) -> ModelError:
         """The line for a text that cannot become a match."""
         return ModelError(
             f"--match {self.source}: cannot be met after {text!r:.100}: no character that the model knows, and may "
@@ -106,8 +111,9 @@ def compiled(option: str, pattern: Any) -> Any:
         raise UsageError(f"{option} {pattern!s:.100}: is no regular expression: {error}") from None
 
 
-def _tried(option: str, search: Callable[[], Found]) -> Found:
+def _limited(option: str, search: Callable[[], Result]) -> Result:
     try:
         return search()
     except TimeoutError:
-        raise ModelError(f"{option}: the pattern takes longer than {SECONDS:g} s to try; write a simpler one") from None
+        message = f"{option}: the pattern takes longer than {MAX_SECONDS:g} s to try; write a simpler one"
+        raise ModelError(message) from None

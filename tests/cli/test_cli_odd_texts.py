@@ -77,7 +77,7 @@ def test_model_reads_texts_in_the_encoding_of_its_own(encoding: str, charrnn: Ch
     assert found.text.startswith(text[:6]), found.err
     found = charrnn("sample", "net", "--prime-file", "other.txt", "--encoding", "utf-8", "--length", 5)
     assert found.text.startswith(text[:100]), found.err
-    assert charrnn("complete", "sources.txt", "--checkpoint", "net", "--sep", text[3], "--length", 5).status == 0
+    assert charrnn("complete", "net", "sources.txt", "--sep", text[3], "--length", 5).status == 0
     for words in (("score", "net", "own.txt"), ("compare", "net", "--text", "own.txt", "--baselines", "none")):
         found = charrnn(*words)
         assert found.status == 0, found.err
@@ -98,7 +98,7 @@ def test_prime_in_another_encoding_names_the_option(charrnn: Charrnn, folder: Pa
     "words",
     [
         ("sample", "text-lstm", "--prime-file", "text.txt"),
-        ("complete", "text.txt", "--checkpoint", "text-lstm", "--sep", " "),
+        ("complete", "text-lstm", "text.txt", "--sep", " "),
         ("score", "text-lstm", "text.txt"),
         ("compare", "text-lstm", "--text", "text.txt"),
     ],

@@ -10,7 +10,7 @@ from processes import shown_on_a_terminal
 from program import Charrnn
 
 
-def test_the_text_alone_is_on_stdout(charrnn: Charrnn, models: Path) -> None:
+def test_sample_writes_only_the_text_to_stdout(charrnn: Charrnn, models: Path) -> None:
     for model in ("text-lstm", "text-tuned-3", models / "text-lstm.safetensors"):
         result = charrnn("sample", model, "--length", 30, "--prime", "To be", "--seed", 1)
         assert result.status == 0
@@ -20,7 +20,7 @@ def test_the_text_alone_is_on_stdout(charrnn: Charrnn, models: Path) -> None:
         assert "seed 1" in result.err
 
 
-def test_the_newest_checkpoint_and_a_new_seed(charrnn: Charrnn, models: Path) -> None:
+def test_sample_by_default_takes_newest_checkpoint_and_new_seed(charrnn: Charrnn, models: Path) -> None:
     os.utime(models / "text-lstm.safetensors", (1, 1))
     first, second = (charrnn("sample", "--length", 200) for _ in range(2))
     assert first.err.startswith("checkpoints/text-tuned-3.safetensors: tuned order 3, temperature 1, seed ")
@@ -29,7 +29,7 @@ def test_the_newest_checkpoint_and_a_new_seed(charrnn: Charrnn, models: Path) ->
     assert charrnn("sample", "--length", 200, "--seed", seed).text == first.text
 
 
-def test_temperature_0_needs_no_luck(charrnn: Charrnn, models: Path) -> None:
+def test_sample_at_temperature_0_is_deterministic(charrnn: Charrnn, models: Path) -> None:
     words = ("sample", "text-tuned-3", "--length", 40)
     assert charrnn(*words, "--temp", 0).text == charrnn(*words, "--temperature", 0).text
     assert charrnn(*words, "--top-k", 1).text == charrnn(*words, "--temp", 0).text
@@ -50,13 +50,20 @@ def test_temperature_0_needs_no_luck(charrnn: Charrnn, models: Path) -> None:
         (["--unknown", "guess"], "--unknown guess: must be one of error, skip, replace"),
         (["--prime", "a", "--prime-file", "text.txt"], "--prime and --prime-file: say one of them"),
         (["--device", "abacus"], "--device abacus"),
+        (
+            ["--encoding", "latin-1"],
+            "--encoding latin-1: has no effect without --prime-file; add --prime-file, or remove --encoding",
+        ),
+        (["--encoding", "latin-1", "--prime", "a"], "--encoding latin-1: has no effect without --prime-file"),
+        (["--save-state", "file"], "it was removed; to continue a text later, save it, and pass it with --prime-file"),
+        (["--load-state", "file"], "it was removed; continue a text with --prime-file FILE"),
     ],
 )
-def test_wrong_usage(charrnn: Charrnn, models: Path, words: list[str], part: str) -> None:
+def test_sample_with_invalid_option_exits_with_2(charrnn: Charrnn, models: Path, words: list[str], part: str) -> None:
     assert charrnn("sample", "text-tuned-3", *words).failed_with(2, part)
 
 
-def test_an_unknown_character_of_the_prime(charrnn: Charrnn, models: Path) -> None:
+def test_sample_unknown_prompt_character_fails_or_is_skipped(charrnn: Charrnn, models: Path) -> None:
     words = ("sample", "text-tuned-3", "--prime", "To be\nor é é", "--length", 5)
     assert charrnn(*words).failed_with(1, "'é' (U+00E9", "line 2, column 4, and 1 more", "--unknown skip")
     for unknown in ("skip", "replace"):
@@ -67,7 +74,7 @@ def test_an_unknown_character_of_the_prime(charrnn: Charrnn, models: Path) -> No
     assert skipped == charrnn(*words[:3], "To", "--length", 40, "--seed", 1).text[2:]
 
 
-def test_a_prime_from_a_file_or_stdin(charrnn: Charrnn, models: Path, folder: Path) -> None:
+def test_sample_prime_file_reads_file_and_stdin(charrnn: Charrnn, models: Path, folder: Path) -> None:
     (folder / "prime.txt").write_bytes(b"To be,\nor")
     words = ("sample", "text-tuned-3", "--length", 20, "--seed", 1)
     expected = charrnn(*words, "--prime", "To be,\nor").out
@@ -76,14 +83,14 @@ def test_a_prime_from_a_file_or_stdin(charrnn: Charrnn, models: Path, folder: Pa
     assert charrnn(*words, "--prime-file", "-").out == charrnn(*words).out
 
 
-def test_a_prime_is_read_as_texts_are(charrnn: Charrnn, models: Path, folder: Path) -> None:
+def test_sample_prime_file_with_bom_and_crlf_is_normalized(charrnn: Charrnn, models: Path, folder: Path) -> None:
     r"""A file with Windows line ends, or a byte-order mark, once was refused: the model does not know \r."""
     (folder / "prime.txt").write_bytes(b"\xef\xbb\xbfTo be,\r\nor")
     words = ("sample", "text-tuned-3", "--length", 20, "--seed", 1)
     assert charrnn(*words, "--prime-file", "prime.txt").out == charrnn(*words, "--prime", "To be,\nor").out
 
 
-def test_prime_files_that_are_none(charrnn: Charrnn, models: Path, folder: Path) -> None:
+def test_sample_with_unreadable_prime_file_fails(charrnn: Charrnn, models: Path, folder: Path) -> None:
     (folder / "binary").write_bytes(b"To \xff")
     assert charrnn("sample", "--prime-file", "none").failed_with(1, "--prime-file none: cannot be read", "name a text")
     assert charrnn("sample", "--prime-file", folder).failed_with(1, "Is a directory")
@@ -91,12 +98,12 @@ def test_prime_files_that_are_none(charrnn: Charrnn, models: Path, folder: Path)
 
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs /dev/zero")
-def test_a_prime_without_an_end(charrnn: Charrnn, models: Path) -> None:
+def test_sample_with_endless_prime_file_fails(charrnn: Charrnn, models: Path) -> None:
     """It once was read until there was no memory left. A pipe is welcome, as long as it ends."""
     assert charrnn("sample", "--prime-file", "/dev/zero").failed_with(1, "/dev/zero: is longer than 10,000,000 bytes")
 
 
-def test_bytes_go_through_unchanged(charrnn: Charrnn, folder: Path) -> None:
+def test_sample_of_bytes_writes_them_unchanged(charrnn: Charrnn, folder: Path) -> None:
     """A model of bytes once refused a prime that is no UTF-8, though such bytes are all that it knows."""
     raw = bytes([255, 10, 13, 195, 169, 128, 0, 27]) * 100
     (folder / "raw.bin").write_bytes(raw)
@@ -106,7 +113,7 @@ def test_bytes_go_through_unchanged(charrnn: Charrnn, folder: Path) -> None:
     assert result.out == raw[:96]
 
 
-def test_novelty_is_shown_after_the_text_and_does_not_change_it(charrnn: Charrnn, models: Path) -> None:
+def test_sample_novelty_is_shown_after_an_unchanged_text(charrnn: Charrnn, models: Path) -> None:
     words = ("sample", "text-lstm", "--length", 200, "--seed", 1, "--prime", "To")
     result = charrnn(*words, "--novelty")
     assert result.status == 0
@@ -119,7 +126,7 @@ def test_novelty_is_shown_after_the_text_and_does_not_change_it(charrnn: Charrnn
     assert "Red: " not in result.err
 
 
-def test_novelty_needs_the_text_that_the_model_was_fitted_on(charrnn: Charrnn, models: Path, folder: Path) -> None:
+def test_sample_novelty_without_training_text_fails(charrnn: Charrnn, models: Path, folder: Path) -> None:
     """And says so before anything is written."""
     words = ("sample", "text-lstm", "--novelty", "--length", 30)
     (folder / "text.txt").rename(folder / "moved.txt")
@@ -128,31 +135,33 @@ def test_novelty_needs_the_text_that_the_model_was_fitted_on(charrnn: Charrnn, m
     message = "text.txt: is not the text that text-lstm was fitted on; name that one with --text"
     assert charrnn(*words).failed_with(1, message)
     assert charrnn(*words, "--text", "moved.txt").status == 0
-    assert charrnn(*words[:2], "--text", "moved.txt").failed_with(2, "--text moved.txt: is for --novelty alone")
+    assert charrnn(*words[:2], "--text", "moved.txt").failed_with(
+        2, "--text moved.txt: has no effect without --novelty"
+    )
     assert charrnn(*words[:3], "--length", 0).failed_with(2, "--length 0: there is nothing to judge")
 
 
-def test_novelty_without_held_out_text(charrnn: Charrnn) -> None:
+def test_sample_novelty_without_held_out_text_shows_the_sample_alone(charrnn: Charrnn) -> None:
     assert charrnn("ngram", "text.txt", "--order", 3, "--val-fraction", 0).status == 0
     result = charrnn("sample", "--novelty", "--length", 30)
     assert result.status == 0
     assert "held-out" not in result.err
 
 
-def test_no_checkpoint(charrnn: Charrnn, folder: Path) -> None:
+def test_sample_without_checkpoint_fails(charrnn: Charrnn, folder: Path) -> None:
     assert charrnn("sample").failed_with(1, "there is no checkpoint in checkpoints/; make one with `charrnn train")
     assert charrnn("sample", "none").failed_with(1, "none: there is no such file; `charrnn train TEXT` makes")
     (folder / "checkpoints").write_text("a file", encoding="utf-8")
     assert charrnn("sample").failed_with(1, "there is no checkpoint in checkpoints/")
 
 
-def test_what_is_no_checkpoint(charrnn: Charrnn, folder: Path) -> None:
+def test_sample_of_another_file_fails(charrnn: Charrnn, folder: Path) -> None:
     assert charrnn("sample", folder).failed_with(1, "is a folder; name a .safetensors file in it")
     assert charrnn("sample", "text.txt").failed_with(1, "text.txt: not a safetensors file")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
-def test_copies_are_red_on_a_terminal(charrnn: Charrnn, folder: Path) -> None:
+def test_sample_novelty_on_terminal_marks_copies_red(charrnn: Charrnn, folder: Path) -> None:
     """In a harmless form all the same; and not where the user wants no colours."""
     line = "nobler in the mind\x1b to suffer\n"
     (folder / "red.txt").write_text(line * 40, encoding="utf-8")
@@ -166,7 +175,7 @@ def test_copies_are_red_on_a_terminal(charrnn: Charrnn, folder: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
-def test_a_terminal_gets_control_characters_in_a_harmless_form(charrnn: Charrnn, folder: Path) -> None:
+def test_sample_on_terminal_escapes_control_characters(charrnn: Charrnn, folder: Path) -> None:
     """Into a pipe they are written as they are."""
     (folder / "harmful.txt").write_bytes(b"\x1b[31m\x07\xe2\x80\xae\n" * 50)
     assert charrnn("ngram", "harmful.txt", "--order", 4).status == 0
@@ -175,7 +184,7 @@ def test_a_terminal_gets_control_characters_in_a_harmless_form(charrnn: Charrnn,
     assert shown.endswith(b"\n\\x1b[31m\\x07\\u202e\n\n")
 
 
-def test_a_reader_that_leaves_is_no_mistake(models: Path, folder: Path) -> None:
+def test_sample_into_closed_pipe_exits_with_0(models: Path, folder: Path) -> None:
     """`charrnn sample | head -c 20` once had status 1, which typer gives; with `set -o pipefail` a script stopped."""
     command = [sys.executable, "-m", "charrnn", "sample", "text-tuned-3", "--length", "100000000"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as sampling:

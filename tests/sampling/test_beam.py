@@ -11,9 +11,9 @@ from charrnn.errors import ModelError
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.sampling.beam import Found, beam_search
-from charrnn.sampling.likelihood import log_probs_of
-from charrnn.sampling.state import Mark, read_on
+from charrnn.sampling.beam import BeamResult, beam_search
+from charrnn.sampling.likelihood import generated_log_probs
+from charrnn.sampling.state import GenerationState, advance
 from charrnn.text.vocabulary import Vocabulary
 
 LETTERS = Vocabulary("\nabc")
@@ -31,24 +31,26 @@ def network() -> LanguageModel:
     return model
 
 
-def search(model: LanguageModel, width: int, prime: str = "", **settings: object) -> tuple[str, Found]:
-    mark = read_on(model, Mark.start(LETTERS, 0), LETTERS.encode(prime).tolist())
+def search(model: LanguageModel, width: int, prime: str = "", **settings: object) -> tuple[str, BeamResult]:
+    mark = advance(model, GenerationState.start(LETTERS, 0), LETTERS.encode(prime).tolist())
     *steps, found = beam_search(model, LETTERS, SamplingConfig(**settings), mark, width)  # type: ignore[arg-type]
     assert found is not None
     assert not any(steps)
-    return LETTERS.decode(found.mark.ids[found.mark.begin :]), found
+    return LETTERS.decode(found.end.generated), found
 
 
 def likelihood(model: LanguageModel, text: str, prime: str = "") -> float:
-    mark = read_on(model, Mark.start(LETTERS, 0), LETTERS.encode(prime).tolist())
+    mark = advance(model, GenerationState.start(LETTERS, 0), LETTERS.encode(prime).tolist())
     return float(
-        log_probs_of(model, LETTERS, read_on(model, mark, LETTERS.encode(text).tolist(), is_written=True)).sum()
+        generated_log_probs(
+            model, LETTERS, advance(model, mark, LETTERS.encode(text).tolist(), is_generated=True)
+        ).sum()
     )
 
 
 @pytest.mark.parametrize("make", [counted, network])
 @pytest.mark.parametrize("prime", ["", "ab"])
-def test_with_all_beginnings_it_is_the_likeliest_of_all_texts(make: object, prime: str) -> None:
+def test_beam_search_as_wide_as_all_texts_finds_the_likeliest(make: object, prime: str) -> None:
     model = make()  # type: ignore[operator]
     best = max(("".join(text) for text in product("\nabc", repeat=4)), key=lambda text: likelihood(model, text, prime))
     text, found = search(model, 4**3, prime, length=4)
@@ -56,7 +58,7 @@ def test_with_all_beginnings_it_is_the_likeliest_of_all_texts(make: object, prim
     assert found.log_prob == pytest.approx(likelihood(model, best, prime), abs=1e-4)
 
 
-def test_a_text_that_has_ended_is_weighed_against_those_that_go_on() -> None:
+def test_beam_search_with_stop_compares_ended_and_growing_texts() -> None:
     model = counted()
     texts = ["".join(text) for length in range(1, 5) for text in product("\nabc", repeat=length)]
     ended = [text for text in texts if "b" not in text[:-1] and (text.endswith("b") or len(text) == 4)]
@@ -64,7 +66,7 @@ def test_a_text_that_has_ended_is_weighed_against_those_that_go_on() -> None:
     assert search(model, 4**3, until=("b",), length=4)[0] == best
 
 
-def test_a_match_ends_with_what_cannot_lead_on() -> None:
+def test_beam_search_with_match_counts_the_ending_characters() -> None:
     """The probability of "a" is that of a and of anything after it but b or c."""
     model = counted()
     after_a = [likelihood(model, f"a{other}") for other in "\na"]
@@ -75,18 +77,18 @@ def test_a_match_ends_with_what_cannot_lead_on() -> None:
     assert found.log_prob == pytest.approx(expected[best], abs=1e-4)
 
 
-def test_nothing_found_is_an_error() -> None:
+def test_beam_search_without_result_raises() -> None:
     with pytest.raises(ModelError, match="no text was found that ends as it must"):
         search(counted(), 2, match="[abc]{9}", length=4)
 
 
-def test_a_beginning_that_cannot_go_on_is_dropped_and_the_others_go_on() -> None:
+def test_beam_search_drops_dead_ends_and_continues() -> None:
     """After "b" unsmoothed counts know nothing but what is banned, which once ended the whole search."""
     model = fit_ngram(LETTERS.encode("ab\nab\nac" * 20), 4, NgramConfig(order=2, smoothing="ml"))
     assert search(model, 4, length=3, ban="\n")[0] == "aca"
 
 
-def test_spoiled_weights_are_an_error() -> None:
+def test_beam_search_with_nan_weights_raises() -> None:
     model = network()
     with torch.no_grad():
         model.head.bias.fill_(torch.nan)  # type: ignore[attr-defined]
@@ -94,9 +96,9 @@ def test_spoiled_weights_are_an_error() -> None:
         search(model, 2, length=3)
 
 
-def test_bytes_and_bans() -> None:
+def test_beam_search_of_bytes_respects_bans() -> None:
     letters, model = Vocabulary(None), fit_ngram(Vocabulary(None).encode("néé né " * 20), 256, NgramConfig(order=3))
-    *_, found = beam_search(model, letters, SamplingConfig(length=9, ban=" "), Mark.start(letters, 0), 4)
+    *_, found = beam_search(model, letters, SamplingConfig(length=9, ban=" "), GenerationState.start(letters, 0), 4)
     assert found is not None
-    assert letters.decode(found.mark.ids).startswith("né")
-    assert " " not in letters.decode(found.mark.ids)
+    assert letters.decode(found.end.ids).startswith("né")
+    assert " " not in letters.decode(found.end.ids)

@@ -9,7 +9,7 @@ from charrnn.errors import TextError
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.sampling import state as marks
+from charrnn.sampling import state
 from charrnn.sampling.generate import generate
 from charrnn.text.vocabulary import Vocabulary
 
@@ -29,24 +29,24 @@ def text(model: LanguageModel, prime: str = "", **settings: float) -> str:
     return "".join(generate(model, Vocabulary(ALPHABET), config, prime))
 
 
-def test_goes_on_from_the_prime(cycle: LanguageModel) -> None:
+def test_generate_continues_the_prompt(cycle: LanguageModel) -> None:
     assert text(cycle, "xyz".replace("xyz", "bcd"), length=8) == "efghijab"
 
 
-def test_a_long_prime_is_read_in_pieces(cycle: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(marks, "PIECE", 7)
+def test_generate_long_prompt_is_read_in_chunks(cycle: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state, "CHUNK_CHARS", 7)
     for length in (1, 6, 7, 8, 9, 14, 15, 16):
         prime = ("abcdefghij" * 3)[:length]
         assert text(cycle, prime, length=1) == "abcdefghij"[length % 10]
 
 
-def test_without_a_prime_it_begins_as_after_a_line_end() -> None:
+def test_generate_without_prompt_starts_as_after_a_line_end() -> None:
     torch.manual_seed(0)
     model = RecurrentModel(ModelConfig(hidden_size=8), len(ALPHABET)).eval()
     assert text(model, length=30, seed=3) == text(model, "\n", length=30, seed=3)
 
 
-def test_the_seed_decides() -> None:
+def test_generate_depends_on_the_seed() -> None:
     torch.manual_seed(0)
     model = RecurrentModel(ModelConfig(hidden_size=8), len(ALPHABET)).eval()
     assert text(model, length=50, seed=1) == text(model, length=50, seed=1)
@@ -54,13 +54,13 @@ def test_the_seed_decides() -> None:
     assert text(model, length=50) != text(model, length=50)  # a new seed each time
 
 
-def test_an_unknown_prime_is_an_error_before_anything_is_written(cycle: LanguageModel) -> None:
+def test_generate_unknown_prompt_raises_before_the_first_character(cycle: LanguageModel) -> None:
     with pytest.raises(TextError, match="'Z'"):
         generate(cycle, Vocabulary(ALPHABET), SamplingConfig(), "aZ")
     assert "".join(generate(cycle, Vocabulary(ALPHABET), SamplingConfig(length=2), "aZ", "skip")) == "bc"
 
 
-def test_bytes_are_written_as_characters() -> None:
+def test_generate_bytes_yields_whole_characters() -> None:
     vocabulary = Vocabulary(None)
     ids = vocabulary.encode("né" * 200)
     model = fit_ngram(ids, 256, NgramConfig(order=3, smoothing="ml"))
@@ -68,14 +68,14 @@ def test_bytes_are_written_as_characters() -> None:
     assert pieces == ["n", "", "é", "n", "", "é"]
 
 
-def test_drawing_leaves_gradients_on_for_the_caller(cycle: LanguageModel) -> None:
+def test_generate_leaves_gradients_enabled_for_the_caller(cycle: LanguageModel) -> None:
     stream = generate(cycle, Vocabulary(ALPHABET), SamplingConfig(length=5), "a")
     next(stream)
     assert torch.is_grad_enabled()
     assert not torch.is_inference_mode_enabled()
 
 
-def test_long_runs_follow_the_distribution() -> None:
+def test_generate_long_text_follows_the_distribution() -> None:
     """Characters of a unigram model come as often as they were counted."""
     vocabulary = Vocabulary(ALPHABET)
     counts = np.arange(len(ALPHABET)) + 1

@@ -4,12 +4,12 @@ import pytest
 
 from charrnn.errors import ModelError
 from charrnn.sampling import stopping
-from charrnn.sampling.stopping import Match
+from charrnn.sampling.stopping import RegexConstraint
 from charrnn.text.vocabulary import Vocabulary
 
 
-def test_a_pattern_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stopping, "SECONDS", 0.05)
-    match = Match("(?:a|aa)+c", Vocabulary("abc"))
+def test_regex_constraint_over_the_time_limit_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stopping, "MAX_SECONDS", 0.05)
+    match = RegexConstraint("(?:a|aa)+c", Vocabulary("abc"))
     with pytest.raises(ModelError, match=r"--match: the pattern takes longer than 0\.05 s to try"):
-        match.is_met("a" * 60)
+        match.matches("a" * 60)

@@ -1,35 +1,39 @@
-"""`charrnn sample`: text from a checkpoint, as it is drawn."""
+"""`charrnn sample`: text from a checkpoint, as it is generated."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charrnn.cli.shared import shell_completion as completion
 from charrnn.cli.shared.escapes import unescaped
-from charrnn.cli.shared.options import DeviceOption, TextEncoding
+from charrnn.cli.shared.options import CheckpointArgument, DeviceOption, TextEncoding
 from charrnn.config import LARGEST_INTEGER, CorpusConfig, SamplingConfig
 from charrnn.errors import TextError, UsageError
 
-MOST_PRIME = 10_000_000
-"""Bytes of a prime: what it is read from may have no end."""
+if TYPE_CHECKING:
+    import torch
+
+    from charrnn.checkpoint import Checkpoint
+
+EXCLUSIVE = (
+    ("--count", "--best-of", "--beam", "--interactive", "--novelty"),
+    ("--json", "--interactive", "--novelty"),
+    ("--prime", "--prime-file"),
+)
+"""Options of which only one of each group may be given."""
+NEEDS = {"--text": "--novelty", "--encoding": "--prime-file"}
+"""Options that have no effect without another one."""
+MAX_PROMPT_BYTES = 10_000_000
+"""The size of the longest prompt: a device or a pipe may have no end."""
 
 
 def sample(
-    checkpoint: Annotated[
-        str | None,
-        typer.Argument(
-            help="A checkpoint; the newest in checkpoints/ if not said.",
-            autocompletion=completion.checkpoints,
-            show_default=False,
-        ),
-    ] = None,
+    name: CheckpointArgument = None,
     *,
     sampling: SamplingConfig,
     prime: Annotated[
@@ -103,19 +107,6 @@ def sample(
         bool,
         typer.Option("--interactive", "-i", help="Go on from what is typed, line after line; /help says what else."),
     ] = False,
-    save_state: Annotated[
-        str | None,
-        typer.Option(help="Keep in a file where the text ends, for --load-state.", metavar="FILE", show_default=False),
-    ] = None,
-    load_state: Annotated[
-        str | None,
-        typer.Option(
-            help="Go on where that text ended, as if there had been no end.",
-            metavar="FILE",
-            show_default=False,
-            rich_help_panel="Beginning",
-        ),
-    ] = None,
     novelty: Annotated[
         bool,
         typer.Option(
@@ -140,101 +131,111 @@ def sample(
 ) -> None:
     """Write text with a model, to standard output, character by character.
 
-    Filters work in this order: --allow and --ban, --match, --repetition-penalty, --temp, --top-k, --top-p, --min-p.
+    Filters work in this order: {filter_order}.
 
     The same model, options and seed give the same text, on the same machine.
-    """  # fmt: skip
-    ways = {
-        "--count": count and count > 1, "--best-of": best_of, "--beam": beam, "--interactive": interactive,
-        "--novelty": novelty,
+    """
+    given = {
+        "--count": (count or 1) > 1, "--best-of": best_of, "--beam": beam, "--interactive": interactive,
+        "--novelty": novelty, "--text": text, "--json": as_json,
+        "--prime": prime is not None, "--prime-file": prime_file is not None, "--encoding": encoding,
     }  # fmt: skip
-    _one_at_most(ways)
-    _one_at_most({"--json": as_json, "--interactive": interactive, "--novelty": novelty})
-    _one_at_most({"--save-state": save_state, "--beam": beam})
-    _one_at_most({"--load-state": load_state, "--count": count, "--best-of": best_of})
-    read = _prime(prime, prime_file)
-    if novelty and sampling.length == 0:
-        raise UsageError("--length 0: there is nothing to judge; leave out --novelty")
-    if text is not None and not novelty:
-        raise UsageError(f"--text {text}: is for --novelty alone")
+    _check_combination(given, sampling)
+    prompt = unescaped(prime or "")
     import torch
 
-    from charrnn.cli.sample import output as display
-    from charrnn.cli.sample.models import load_blended
-    from charrnn.cli.shared.checkpoints import check_writable
+    from charrnn.cli.sample import interactive as repl
+    from charrnn.cli.sample import output
     from charrnn.cli.shared.devices import choose, try_features
     from charrnn.cli.shared.options import said
+    from charrnn.cli.shared.terminal import say
     from charrnn.models.rnn.cuda_graph import STEPS_BEFORE_CAPTURE
-    from charrnn.sampling.generate import new_seed
+    from charrnn.pipeline.sampling import TextGenerator
+    from charrnn.sampling.stopping import check_until
 
-    asked = said(context)
-    if save_state:
-        check_writable(Path(save_state), "--save-state")
     if beam:
-        _refuse_what_is_drawn(asked)
-    # One character of one stream is too little work to share: threads would only wait for each other.
-    if not (ways["--count"] or best_of or beam):
+        _refuse_random_options(sampling, said(context))
+    # One character of one text is too little work to share: threads would only wait for each other.
+    if not (given["--count"] or best_of or beam):
         torch.set_num_threads(1)
     where = choose(device)
     if sampling.length > STEPS_BEFORE_CAPTURE:
         try_features(where, "graphs")
-    blend = load_blended(checkpoint, mix or (), where)
-    if sampling.seed is None:
-        sampling = replace(sampling, seed=new_seed())
-    begun = read if isinstance(read, str) else _decoded(read, prime_file, blend.first.facts.text.corpus, encoding)
-    source = display.Source(blend, sampling, begun, unknown, load_state, "seed" in asked)
+    checkpoint, mixed = _load(name, mix or (), where)
+    check_until(sampling, checkpoint.vocabulary)
+    if prime_file is not None:
+        prompt = _read_prompt(prime_file, checkpoint.facts.text.corpus, encoding)
+    generator = TextGenerator(checkpoint, sampling, prompt, unknown, mixed, say)
     if interactive:
-        from charrnn.cli.sample.interactive import converse
-
-        marks = converse(source)
+        repl.run_repl(generator)
     elif beam:
-        marks = display.show_likeliest(source, beam, as_json)
+        output.show_beam(generator, beam, as_json)
     elif best_of:
-        marks = display.show_best(source, best_of, as_json)
-    elif as_json or (count or 1) > 1 or source.count > 1:
-        marks = display.show_several(source, count or 1, as_json)
+        output.show_best(generator, best_of, as_json)
+    elif as_json or given["--count"]:
+        output.show_several(generator, count or 1, as_json)
     else:
-        marks = display.show_one(source, novelty, text)
-    if save_state:
-        blend.save(Path(save_state), marks)
+        output.show_one(generator, novelty, text)
 
 
-def _one_at_most(options: Mapping[str, object]) -> None:
-    chosen = [name for name, value in options.items() if value]
-    if len(chosen) > 1:
-        raise UsageError(f"{chosen[0]} and {chosen[1]}: say one of them")
+def _check_combination(given: Mapping[str, object], sampling: SamplingConfig) -> None:
+    """Raise UsageError where options exclude each other, or one has no effect without another."""
+    for group in EXCLUSIVE:
+        chosen = [flag for flag in group if given[flag]]
+        if len(chosen) > 1:
+            raise UsageError(f"{chosen[0]} and {chosen[1]}: say one of them")
+    for flag, needed in NEEDS.items():
+        if given[flag] and not given[needed]:
+            raise UsageError(f"{flag} {given[flag]}: has no effect without {needed}; add {needed}, or remove {flag}")
+    if given["--novelty"] and sampling.length == 0:
+        raise UsageError("--length 0: there is nothing to judge; leave out --novelty")
 
 
-def _refuse_what_is_drawn(asked: frozenset[str]) -> None:
-    """Raise UsageError where a setting was said that plays no part in a search."""
-    for name in ("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "repetition_window", "seed"):
-        if name in asked:
-            flag = "--temp" if name == "temperature" else f"--{name.replace('_', '-')}"
+def _refuse_random_options(sampling: SamplingConfig, explicit: Collection[str]) -> None:
+    """Raise UsageError where an option is given that beam search does not use."""
+    from charrnn.sampling.filters import random_options
+
+    for name, flag in random_options(sampling).items():
+        if name in explicit:
             raise UsageError(f"{flag}: --beam draws nothing; leave out one of them")
 
 
-def _decoded(raw: bytes, name: str | None, config: CorpusConfig, encoding: str | None) -> str:
-    """A prime from a file."""
+def _load(
+    name: str | None, mix: Sequence[str], device: torch.device
+) -> tuple[Checkpoint, list[tuple[Checkpoint, float]]]:
+    """The checkpoint, and those that `--mix deep:0.3` names, with their weights."""
+    from charrnn.checkpoint import load, newest
+    from charrnn.cli.shared.checkpoints import FOLDER, find
+
+    pairs = [_parse_mix(word) for word in mix]
+    first = load(find(name) if name else newest(FOLDER), device)
+    return first, [(load(find(other), device), weight) for other, weight in pairs]
+
+
+def _parse_mix(word: str) -> tuple[str, float]:
+    name, _, number = word.rpartition(":")
+    try:
+        weight = float(number)
+    except ValueError:
+        weight = 0.0
+    if not name or not 0 < weight < 1:
+        raise UsageError(f"--mix {word}: must be a checkpoint and its weight between 0 and 1, such as deep:0.3")
+    return name, weight
+
+
+def _read_prompt(name: str, config: CorpusConfig, encoding: str | None) -> str:
+    """The text of `--prime-file`."""
     from charrnn.text.decode import decoding
 
+    try:
+        with contextlib.nullcontext(sys.stdin.buffer) if name == "-" else Path(name).open("rb") as file:
+            raw = file.read(MAX_PROMPT_BYTES + 1)
+    except OSError as error:
+        raise TextError(f"--prime-file {name}: cannot be read: {error.strerror}; name a text file") from error
+    if len(raw) > MAX_PROMPT_BYTES:
+        raise TextError(f"--prime-file {name}: is longer than {MAX_PROMPT_BYTES:,} bytes; name a shorter one")
     encoding, errors = decoding(config, encoding)
     try:
         return raw.decode(encoding, errors)
     except UnicodeError as error:
         raise TextError(f"--prime-file {name}: not {encoding} ({error}); try --encoding") from None
-
-
-def _prime(prime: str | None, prime_file: str | None) -> str | bytes:
-    """What is typed, or the bytes of a file."""
-    if prime is not None and prime_file is not None:
-        raise UsageError("--prime and --prime-file: say one of them")
-    if prime_file is None:
-        return unescaped(prime or "")
-    try:
-        with contextlib.nullcontext(sys.stdin.buffer) if prime_file == "-" else Path(prime_file).open("rb") as file:
-            raw = file.read(MOST_PRIME + 1)
-    except OSError as error:
-        raise TextError(f"--prime-file {prime_file}: cannot be read: {error.strerror}; name a text file") from error
-    if len(raw) > MOST_PRIME:
-        raise TextError(f"--prime-file {prime_file}: is longer than {MOST_PRIME:,} bytes; name a shorter one")
-    return raw

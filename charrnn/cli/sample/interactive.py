@@ -1,6 +1,6 @@
 """`charrnn sample --interactive`: the model goes on from what is typed, line after line, and keeps its state.
 
-It works in a pipe too: then nothing but what the model writes goes to standard output.
+It works in a pipe too: then nothing but what the model generates goes to standard output.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from charrnn.cli.sample.output import Source, writer
 from charrnn.cli.shared.escapes import unescaped
-from charrnn.cli.shared.terminal import say
+from charrnn.cli.shared.terminal import say, text_writer
 from charrnn.config import SamplingConfig
 from charrnn.errors import CharRNNError, UsageError
+from charrnn.pipeline.sampling import TextGenerator
 from charrnn.sampling.generate import new_seed, stream
-from charrnn.sampling.state import Mark
+from charrnn.sampling.state import GenerationState
 
 HELP = """TEXT            is read as it is, without the end of the line, and written on; \\n is a line end, // a slash
 (nothing)       goes on writing
@@ -32,19 +32,18 @@ HELP = """TEXT            is read as it is, without the end of the line, and wri
 PROMPT = "> "
 
 
-class Conversation:
-    """What was said so far.
+class Repl:
+    """The text so far, which grows by what is typed and what the model makes of it.
 
     Args:
-        source: the model, and how it writes.
-        begin: where it begins.
+        generator: the model and its settings.
     """
 
-    def __init__(self, source: Source, begin: Mark) -> None:
-        self.source, self.config = source, source.config
-        self.mark = self.first = begin
-        self.turns: list[tuple[Mark, Mark]] = []
-        """Where the text was before each line, and where after it was read, before anything was written."""
+    def __init__(self, generator: TextGenerator) -> None:
+        self.generator, self.config = generator, generator.config
+        (self.state,) = generator.begins()
+        self.turns: list[tuple[GenerationState, GenerationState]] = []
+        """Where the text was before each line, and where after it was read, before anything was generated."""
         self.commands: dict[str, Callable[[str], None]] = {
             "/undo": self._undo,
             "/retry": self._retry,
@@ -67,28 +66,27 @@ class Conversation:
                 raise UsageError(f"{name}: there is no such command; /help shows them, and // begins a text with /")
             self.commands[name](word.strip())
             return
-        typed = self.source.prepared(unescaped(line.removeprefix("/") if line.startswith("//") else line))
-        ids = self.source.blend.vocabulary.encode(typed, self.source.unknown).tolist()
-        self._go_on(self.mark, self.source.read_on(self.mark, ids))
+        typed = self.generator.prepare(unescaped(line.removeprefix("/") if line.startswith("//") else line))
+        self._generate(self.state, self.generator.advance(self.state, typed))
 
-    def _go_on(self, before: Mark, after: Mark) -> None:
-        """Write, as far as it gets: Ctrl-C ends the text, not the conversation."""
-        writing = replace(self.source, config=self.config, state=None).writing([after])
-        write = writer()
+    def _generate(self, before: GenerationState, after: GenerationState) -> None:
+        """Generate, as far as it gets: Ctrl-C ends the text, not the session."""
+        batch = self.generator.batch([after], self.config)
+        write = text_writer()
         self.turns.append((before, after))
         try:
-            for piece in stream(writing):
-                write(piece, False)
+            for piece in stream(batch):
+                write(piece)
         except KeyboardInterrupt:
             say("")
         finally:
-            (self.mark,) = writing.marks
-            write("" if writing.texts[0].written.endswith("\n") else "\n", False)
+            (self.state,) = batch.states
+            write("" if batch.sequences[0].text.endswith("\n") else "\n")
 
     def _undo(self, word: str) -> None:
         if not self.turns:
             raise UsageError("/undo: there is nothing to forget")
-        self.mark, _ = self.turns.pop()
+        self.state, _ = self.turns.pop()
         say(f"goes on after {self._end()}")
 
     def _retry(self, word: str) -> None:
@@ -96,16 +94,17 @@ class Conversation:
             raise UsageError("/retry: nothing was written yet; type something first")
         before, after = self.turns.pop()
         # The numbers that come next, not those that the text which is forgotten was drawn with.
-        self._go_on(before, replace(after, seed=self.mark.seed, position=self.mark.position))
+        self._generate(before, replace(after, seed=self.state.seed, position=self.state.position))
 
     def _seed(self, word: str) -> None:
         seed = new_seed() if not word else self._checked("seed", word, int).seed
         assert seed is not None
-        self.mark = self.mark.with_seed(seed)
+        self.state = self.state.with_seed(seed)
         say(f"seed {seed}")
 
     def _reset(self, word: str) -> None:
-        self.mark = replace(Mark.start(self.source.blend.vocabulary, self.mark.seed), position=self.mark.position)
+        start = GenerationState.start(self.generator.vocabulary, self.state.seed)
+        self.state = replace(start, position=self.state.position)
         self.turns.clear()
         say("everything is forgotten")
 
@@ -121,23 +120,22 @@ class Conversation:
             raise UsageError(f"/{name[:4] if name == 'temperature' else name} {word}: must be a number") from None
 
     def _end(self) -> str:
-        written = self.source.blend.vocabulary.decode(self.mark.ids[-40:])
-        return repr(written) if self.mark.ids else "nothing"
+        end = self.generator.vocabulary.decode(self.state.ids[-40:])
+        return repr(end) if self.state.ids else "nothing"
 
 
-def converse(source: Source) -> list[Mark]:
-    """Answer each line of standard input; where the text is at the end."""
-    begin = source.one_mark()
-    conversation = Conversation(source, begin)
-    source.say(f"temperature {source.config.temperature:g}, seed {begin.seed}; /help says what can be typed")
+def run_repl(generator: TextGenerator) -> None:
+    """Answer each line of standard input."""
+    repl = Repl(generator)
+    temperature = f"temperature {generator.config.temperature:g}"
+    say(f"{generator.description}, {temperature}, seed {generator.seed}; /help says what can be typed")
     for line in _lines():
         if line.strip() == "/quit":
             break
         try:
-            conversation.answer(line)
+            repl.answer(line)
         except CharRNNError as error:
             say(f"charrnn: {error}")
-    return [conversation.mark]
 
 
 def _say_lines(text: str) -> None:

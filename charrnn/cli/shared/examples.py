@@ -16,9 +16,9 @@ EXAMPLES = {
         ("sample --interactive", "goes on from what is typed"),
     ),
     "complete": (
-        ("complete words.txt > targets.txt", "a target for each line"),
-        ("complete held-out.tsv --accuracy", "and how many are right"),
-        ("complete words.txt --sep ' => ' --json", "of another kind of lines; with log-probabilities"),
+        ("complete pairs-lstm words.txt > targets.txt", "a target for each line"),
+        ("complete pairs-lstm held-out.tsv --accuracy", "and how many are right"),
+        ("complete arrows-lstm words.txt --sep ' => ' --json", "another separator; with log-probabilities"),
     ),
     "ngram": (
         ("ngram novel.txt", "tuned, order 9"),

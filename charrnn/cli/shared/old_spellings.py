@@ -11,6 +11,9 @@ OLD_OPTIONS: dict[tuple[str, str], str] = {
     **{("inspect", flag): INSPECT_TEXT for flag in ("--advice", "--no-advice", "--device")},
     **{("inspect", flag): INSPECT_TEXT for spec in fields(CorpusConfig) for flag in flags_of(spec)},
     ("sample", "--precision"): "sampling with int8 weights was removed; leave the option out",
+    ("sample", "--save-state"): "it was removed; to continue a text later, save it, and pass it with --prime-file",
+    ("sample", "--load-state"): "it was removed; continue a text with --prime-file FILE",
+    ("complete", "--checkpoint"): "the checkpoint comes first: charrnn complete NAME FILE",
 }
 """(command, option) → what to type instead; such as ("sample", "--old"): "use --new"."""
 

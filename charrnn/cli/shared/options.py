@@ -13,7 +13,6 @@ import typer
 from charrnn.cli.shared import shell_completion
 from charrnn.cli.shared.escapes import escaped, unescaped
 from charrnn.config import (
-    CompletionConfig,
     CorpusConfig,
     ModelConfig,
     NgramConfig,
@@ -80,15 +79,14 @@ PANELS: dict[type, str] = {
     NgramConfig: "Model",
     TrainingConfig: "Training",
     SamplingConfig: "Sampling",
-    CompletionConfig: "Sampling",
 }
-"""For each configuration, the heading of its options in `--help`."""
+"""For each configuration, and those made from it, the heading of its options in `--help`."""
 
 
 def configured(command: Callable[..., None]) -> Callable[..., None]:
     """Replace each parameter of a command that is a configuration by the options of that configuration."""
     signature = inspect.signature(command, eval_str=True)
-    configs = {p.name: p.annotation for p in signature.parameters.values() if p.annotation in PANELS}
+    configs = {p.name: p.annotation for p in signature.parameters.values() if _panel_of(p.annotation)}
 
     def wrapper(**values: Any) -> None:
         for name, config in configs.items():
@@ -104,6 +102,9 @@ def configured(command: Callable[..., None]) -> Callable[..., None]:
             else [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)]
         )
     wrapper.__name__, wrapper.__doc__ = command.__name__, command.__doc__
+    for config in configs.values():
+        if issubclass(config, SamplingConfig):
+            wrapper.__doc__ = (command.__doc__ or "").replace("{filter_order}", config.filter_order())
     wrapper.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
     return wrapper
@@ -145,6 +146,12 @@ def _choices(spec: dataclasses.Field[Any]) -> Callable[[str], list[str]] | None:
     return lambda incomplete: [choice for choice in choices if choice.startswith(incomplete)]
 
 
+def _panel_of(config: Any) -> str | None:
+    """The heading of a configuration; None of anything else."""
+    bases = inspect.getmro(config) if inspect.isclass(config) else ()
+    return next((PANELS[base] for base in bases if base in PANELS), None)
+
+
 def _parameters_of(config: type) -> list[inspect.Parameter]:
     types = typing.get_type_hints(config)
     for name, kind in types.items():
@@ -160,7 +167,7 @@ def _parameters_of(config: type) -> list[inspect.Parameter]:
                 typer.Option(
                     *flags_of(spec),
                     help=spec.metadata["help"],
-                    rich_help_panel=PANELS[config],
+                    rich_help_panel=_panel_of(config),
                     autocompletion=_choices(spec),
                     show_default=spec.default is not None and spec.default is not False and spec.default != (),
                 ),

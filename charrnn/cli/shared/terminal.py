@@ -6,6 +6,7 @@ import json
 import math
 import os
 import shlex
+import stat
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
@@ -136,6 +137,34 @@ def progress(label: str, unit: str, delay: float = BAR_DELAY) -> Iterator[Callab
             shown.update(done - shown.n)
 
         yield update
+
+
+def text_writer() -> Callable[..., None]:
+    """A function `write(text, is_red=False)` to standard output: visible characters on a terminal, or else UTF-8."""
+    if sys.stdout.isatty():
+        sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal that cannot show é shows ?
+
+        def write(text: str, is_red: bool = False) -> None:
+            sys.stdout.write(f"\x1b[31m{visible(text)}\x1b[0m" if is_red else visible(text))
+            sys.stdout.flush()
+    else:
+
+        def write(text: str, is_red: bool = False) -> None:
+            sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
+            sys.stdout.buffer.flush()
+
+    return write
+
+
+def is_to_file() -> bool:
+    """Whether standard output goes to a file."""
+    return stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode)
+
+
+def has_colours() -> bool:
+    """Whether standard output is a terminal that has colours, and its user wants them (NO_COLOR)."""
+    screen = Console(file=sys.stdout)
+    return sys.stdout.isatty() and screen.color_system is not None and not screen.no_color
 
 
 def print_json(value: object, indent: int | None = None) -> None:

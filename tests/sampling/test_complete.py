@@ -14,10 +14,10 @@ from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.sampling import complete as completing
-from charrnn.sampling.complete import Completing, Completion, usual_line
+from charrnn.sampling.complete import Completion, LineCompleter, greedy_line
 from charrnn.sampling.generate import generate
-from charrnn.sampling.likelihood import log_probs_of
-from charrnn.sampling.state import Mark
+from charrnn.sampling.likelihood import generated_log_probs
+from charrnn.sampling.state import GenerationState
 from charrnn.text.vocabulary import Vocabulary
 
 LINES = "one\teins\ntwo\tzwei\nthree\tdrei\nfour\tvier\nelephant\tElefant\na\tein\n"
@@ -50,16 +50,14 @@ def completed(
     **settings: Any,
 ) -> list[Completion]:
     config = CompletionConfig(**{"length": 20, "seed": 5, **settings})
-    return list(Completing(model, VOCABULARY, config, after=after).complete(sources, batch_size))
+    return list(LineCompleter(model, VOCABULARY, config, after=after).complete(sources, batch_size))
 
 
 @pytest.mark.parametrize(
     ("after", "settings"),
     [("", {}), ("", {"temperature": 1.0}), ("a\tein\n", {"temperature": 0.7, "top_k": 4, "ban": "x"})],
 )
-def test_what_comes_of_a_line_does_not_depend_on_the_others(
-    model: LanguageModel, after: str, settings: dict[str, Any]
-) -> None:
+def test_complete_line_is_independent_of_its_batch(model: LanguageModel, after: str, settings: dict[str, Any]) -> None:
     """Nor on how they are batched; and it is what sampling writes after the same characters with the line's seed."""
     found = completed(model, SOURCES, after=after, **settings)
     assert [line.source for line in found] == SOURCES
@@ -75,21 +73,21 @@ def test_what_comes_of_a_line_does_not_depend_on_the_others(
         assert line.target + "\n" * line.finished == text
 
 
-def test_the_log_probability_is_that_of_the_target_and_its_end(model: LanguageModel) -> None:
+def test_completion_log_prob_covers_target_and_line_end(model: LanguageModel) -> None:
     for line in completed(model, SOURCES, temperature=1.5):
         read, written = f"\n{line.source}\t", line.target + "\n" * line.finished
-        mark = Mark(None, 0, tuple(VOCABULARY.encode(read + written).tolist()), len(read), 0)
-        assert line.log_prob == pytest.approx(log_probs_of(model, VOCABULARY, mark).sum(), abs=1e-4)
+        mark = GenerationState(None, 0, tuple(VOCABULARY.encode(read + written).tolist()), len(read), 0)
+        assert line.log_prob == pytest.approx(generated_log_probs(model, VOCABULARY, mark).sum(), abs=1e-4)
 
 
-def test_lines_that_were_counted_are_known_by_heart(counts: LanguageModel) -> None:
+def test_complete_lines_seen_in_training_returns_their_targets(counts: LanguageModel) -> None:
     found = completed(counts, SOURCES[:6])
     assert [line.target for line in found] == ["drei", "ein", "Elefant", "zwei", "eins", "vier"]
     assert all(line.finished for line in found)
     assert all(-3 < line.log_prob < 0 for line in found)
 
 
-def test_empty_lines_stay_empty_and_empty_sources_do_not(counts: LanguageModel) -> None:
+def test_complete_empty_line_stays_empty_and_empty_source_does_not(counts: LanguageModel) -> None:
     nothing = Completion("", "", 0.0, True)
     first, second, third = completed(counts, [None, "two", None])
     assert (first, second.target, third) == (nothing, "zwei", nothing)
@@ -98,14 +96,14 @@ def test_empty_lines_stay_empty_and_empty_sources_do_not(counts: LanguageModel) 
     assert completed(counts, []) == []
 
 
-def test_a_target_ends_at_the_largest_length(counts: LanguageModel) -> None:
+def test_complete_beyond_length_is_unfinished(counts: LanguageModel) -> None:
     short, whole, nothing = (completed(counts, ["three"], length=length)[0] for length in (3, 5, 0))
     assert (short.target, short.finished) == ("dre", False)
     assert (whole.target, whole.finished) == ("drei", True)
     assert (nothing.target, nothing.finished) == ("", False)
 
 
-def test_other_ends_and_limits(counts: LanguageModel) -> None:
+def test_complete_with_match_until_and_allow_respects_them(counts: LanguageModel) -> None:
     found = completed(counts, SOURCES[:3], match="[dren]+", seed=1)
     assert all(line.finished and set(line.target) <= set("dren") for line in found)
     (until,) = completed(counts, ["elephant"], until=("ef",))
@@ -116,7 +114,9 @@ def test_other_ends_and_limits(counts: LanguageModel) -> None:
         completed(counts, ["one", "two"], match="e{30}")
 
 
-def test_lines_come_as_soon_as_they_are_ready(counts: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_complete_yields_lines_as_soon_as_they_are_ready(
+    counts: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(completing, "SORTED_BATCHES", 2)
     taken = 0
 
@@ -126,45 +126,45 @@ def test_lines_come_as_soon_as_they_are_ready(counts: LanguageModel, monkeypatch
             taken += 1
             yield source
 
-    lines = Completing(counts, VOCABULARY, CompletionConfig(length=20)).complete(sources(), 2)
+    lines = LineCompleter(counts, VOCABULARY, CompletionConfig(length=20)).complete(sources(), 2)
     for expected in (4, 4, 4, 4, 8):
         next(lines)
         assert taken == expected
 
 
-def test_unknown_characters(counts: LanguageModel) -> None:
+def test_complete_unknown_characters_raise_or_are_skipped(counts: LanguageModel) -> None:
     with pytest.raises(TextError, match=r"'Z'.* at line 3, column 2"):
         completed(counts, ["one", "two", "tZwo"])
     for unknown in ("skip", "replace"):
-        (line,) = Completing(counts, VOCABULARY, CompletionConfig(length=20), unknown=unknown).complete(["twoZ"])
+        (line,) = LineCompleter(counts, VOCABULARY, CompletionConfig(length=20), unknown=unknown).complete(["twoZ"])
         assert line.source == "twoZ"
         assert (line.target == "zwei") == (unknown == "skip")
 
 
 @pytest.mark.parametrize("separator", ["", "\n", "=\n"])
-def test_separators_that_are_none(counts: LanguageModel, separator: str) -> None:
+def test_completer_with_invalid_separator_raises(counts: LanguageModel, separator: str) -> None:
     with pytest.raises(UsageError, match="--sep"):
-        Completing(counts, VOCABULARY, CompletionConfig(), separator)
+        LineCompleter(counts, VOCABULARY, CompletionConfig(), separator)
 
 
-def test_a_model_that_does_not_know_lines() -> None:
+def test_completer_of_model_without_lines_raises() -> None:
     for characters, part in (("ab\n", r"'\\t' \(U\+0009\)"), ("ab\t", "line ends")):
         vocabulary = Vocabulary(characters)
         model = fit_ngram(vocabulary.encode(characters * 9), len(vocabulary), NgramConfig(order=2))
         with pytest.raises(ModelError, match=f"the model does not know {part}; train one on lines"):
-            Completing(model, vocabulary, CompletionConfig())
+            LineCompleter(model, vocabulary, CompletionConfig())
 
 
-def test_a_usual_line_is_one_of_those_that_were_read(counts: LanguageModel) -> None:
-    assert usual_line(counts, VOCABULARY) in LINES.splitlines(True)
+def test_greedy_line_is_a_line_of_the_training_text(counts: LanguageModel) -> None:
+    assert greedy_line(counts, VOCABULARY) in LINES.splitlines(True)
     without_end = fit_ngram(VOCABULARY.encode("a\t" * 200), len(VOCABULARY), NgramConfig(order=2))
-    line = usual_line(without_end, VOCABULARY)
+    line = greedy_line(without_end, VOCABULARY)
     assert (len(line), line.count("\n"), line[-1]) == (201, 1, "\n")
 
 
-def test_bytes() -> None:
+def test_complete_bytes_returns_targets() -> None:
     vocabulary, lines = Vocabulary(None), "né\tü€\nab\t\udcff\n" * 20
     model = fit_ngram(vocabulary.encode(lines), 256, NgramConfig(order=6))
-    found = list(Completing(model, vocabulary, CompletionConfig(length=9)).complete(["ab", "né"]))
+    found = list(LineCompleter(model, vocabulary, CompletionConfig(length=9)).complete(["ab", "né"]))
     assert [line.target for line in found] == ["\udcff", "ü€"]
     assert all(line.finished for line in found)

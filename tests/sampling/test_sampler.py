@@ -36,19 +36,19 @@ def frequencies(logits: Logits, **settings: float | str) -> list[float]:
     return (np.bincount([draw(logits)[0] for _ in range(DRAWS)], minlength=4) / DRAWS).tolist()  # type: ignore[no-any-return]
 
 
-def test_temperature_one_draws_the_models_own_distribution() -> None:
+def test_sampler_at_temperature_one_draws_the_model_distribution() -> None:
     assert frequencies(np.log(P)) == pytest.approx(P[0].tolist(), abs=0.02)
 
 
 @pytest.mark.parametrize("temperature", [0.5, 2.0])
-def test_temperature_sharpens_and_flattens(temperature: float) -> None:
+def test_sampler_temperature_sharpens_and_flattens(temperature: float) -> None:
     expected = P[0] ** (1 / temperature)
     expected /= expected.sum()
     assert frequencies(np.log(P), temperature=temperature) == pytest.approx(expected.tolist(), abs=0.02)
 
 
 @pytest.mark.parametrize("temperature", [0, 1e-40, 1e-300])
-def test_next_to_temperature_zero_the_likeliest_is_taken(temperature: float) -> None:
+def test_sampler_near_temperature_zero_takes_the_likeliest(temperature: float) -> None:
     """Logits divided by 1e-40 were infinite, and their softmax no number."""
     draw = draw_of(SamplingConfig(temperature=temperature))
     assert {int(draw(1 + P)[0]) for _ in range(100)} == {0}
@@ -56,18 +56,18 @@ def test_next_to_temperature_zero_the_likeliest_is_taken(temperature: float) -> 
 
 @pytest.mark.parametrize("settings", [{}, {"temperature": 0}, {"top_k": 2}])
 @pytest.mark.parametrize("value", [float("nan"), -float("inf")])
-def test_no_probability_at_all_is_an_error(value: float, settings: dict[str, int]) -> None:
+def test_sampler_without_finite_logits_raises(value: float, settings: dict[str, int]) -> None:
     with pytest.raises(ModelError, match="gives no probabilities"):
         draw_of(SamplingConfig(**settings))(np.full((1, 4), value))  # type: ignore[arg-type]
 
 
-def test_what_is_impossible_is_never_drawn() -> None:
+def test_sampler_never_draws_the_impossible() -> None:
     assert frequencies(np.array([[0.0, -np.inf, 0.0, -np.inf]]), temperature=5)[1::2] == [0, 0]
 
 
-def test_the_last_random_number_does_not_draw_what_is_impossible() -> None:
+def test_sampler_with_largest_random_number_never_draws_the_impossible() -> None:
     class Last(Uniforms):
-        def take_all(self) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        def next_all(self) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
             return np.array([np.nextafter(1, 0)])
 
     draw = make_draw(SamplingConfig(), Last([0]), LETTERS)
@@ -89,18 +89,18 @@ def test_the_last_random_number_does_not_draw_what_is_impossible() -> None:
         ({"min_p": 0.7, "temperature": 2}, [0.564, 0.436, 0, 0]),
     ],
 )
-def test_filters_reach_the_draw(settings: dict[str, float], expected: list[float]) -> None:
+def test_sampler_applies_filters_in_order(settings: dict[str, float], expected: list[float]) -> None:
     assert frequencies(np.log(P), **settings) == pytest.approx(expected, abs=0.02)
 
 
-def test_what_was_just_written_is_less_likely() -> None:
+def test_sampler_repetition_penalty_makes_recent_characters_less_likely() -> None:
     """.5 / 5 = .1 and .3 / 5 = .06: at temperature 0 the third is taken."""
     for past, window, expected in (((), 9, 0), ((0,), 9, 1), ((0, 1), 9, 2), ((0, 1), 1, 0), ((0, 0, 1), 2, 2)):
         config = SamplingConfig(temperature=0, repetition_penalty=5, repetition_window=window)
         assert make_draw(config, Uniforms([0]), LETTERS, [Past(*past)])(np.log(P)).tolist() == [expected]
 
 
-def test_a_batch_draws_what_each_row_does_alone() -> None:
+def test_sampler_of_batch_equals_each_row_alone() -> None:
     logits = np.random.default_rng(0).normal(size=(30, 4))
     for config in (SamplingConfig(), SamplingConfig(top_p=0.8, temperature=0.7)):
         together = make_draw(config, Uniforms(range(30)), LETTERS, [Past()] * 30)(logits)
@@ -115,12 +115,12 @@ def test_a_batch_draws_what_each_row_does_alone() -> None:
         ({"ban": "abcd"}, "no character of the model is left"),
     ],
 )
-def test_nothing_to_write_is_an_error(settings: dict[str, str], message: str) -> None:
+def test_sampler_without_allowed_characters_raises(settings: dict[str, str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         draw_of(SamplingConfig(**settings))  # type: ignore[arg-type]
 
 
-def test_bytes_are_banned_by_characters_of_one_byte() -> None:
+def test_sampler_of_bytes_bans_ascii_alone() -> None:
     bytes_ = Vocabulary(None)
     draw = make_draw(SamplingConfig(ban="\x00", temperature=0), Uniforms([0]), bytes_, [Past()])
     assert draw(-np.arange(256.0)[None]).tolist() == [1]
@@ -128,7 +128,7 @@ def test_bytes_are_banned_by_characters_of_one_byte() -> None:
         make_draw(SamplingConfig(ban="é"), Uniforms([0]), bytes_)
 
 
-def test_where_nothing_allowed_has_a_probability_is_an_error() -> None:
+def test_sampler_with_impossible_allowed_characters_raises() -> None:
     with pytest.raises(ModelError, match="none of the characters that --allow"):
         draw_of(SamplingConfig(allow="b"))(np.array([[0.0, -np.inf, 0.0, 0.0]]))
 
@@ -149,6 +149,6 @@ def test_where_nothing_allowed_has_a_probability_is_an_error() -> None:
         ({"length": -1}, "--length -1"),
     ],
 )
-def test_settings_without_sense_are_refused(values: dict[str, float], message: str) -> None:
+def test_sampling_config_with_invalid_value_raises(values: dict[str, float], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         SamplingConfig(**values)  # type: ignore[arg-type]

@@ -10,10 +10,10 @@ from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.sampling.batch import Writing
-from charrnn.sampling.generate import begin, generate
-from charrnn.sampling.likelihood import log_probs_of
-from charrnn.sampling.state import Mark, read_again, read_on
+from charrnn.sampling.batch import BatchGenerator
+from charrnn.sampling.generate import generate, start_batch
+from charrnn.sampling.likelihood import generated_log_probs
+from charrnn.sampling.state import GenerationState, advance, recompute
 from charrnn.text.documents import Documents
 from charrnn.text.vocabulary import Vocabulary
 
@@ -43,7 +43,7 @@ def make(kind: str) -> LanguageModel:
 def slowly(model: LanguageModel, prime: str, separator: str) -> str:
     """Each character from a state that is read from the beginning of its document, in one piece."""
     ids, written = LETTERS.encode(prime).tolist(), []
-    draw = begin(model, LETTERS, CONFIG)._groups[0].draw
+    draw = start_batch(model, LETTERS, CONFIG)._groups[0].draw
     here = documents(separator)
     for _ in range(CONFIG.length):
         starts = here.starts(np.array(ids)).tolist() if ids else [0]
@@ -61,7 +61,7 @@ def slowly(model: LanguageModel, prime: str, separator: str) -> str:
 @pytest.mark.parametrize("kind", ["network", "mixture"])
 @pytest.mark.parametrize("prime", ["", "ab", "a;b", "a;"])
 @pytest.mark.parametrize("separator", [";", ";\n", ";;"])
-def test_each_document_is_written_from_the_beginning(kind: str, prime: str, separator: str) -> None:
+def test_generate_documents_starts_each_from_the_empty_state(kind: str, prime: str, separator: str) -> None:
     model = make(kind)
     found = "".join(generate(model, LETTERS, CONFIG, prime, documents=documents(separator)))
     assert found == slowly(model, prime, separator)
@@ -69,33 +69,33 @@ def test_each_document_is_written_from_the_beginning(kind: str, prime: str, sepa
 
 
 @pytest.mark.parametrize("kind", ["counts", "network", "mixture"])
-def test_documents_are_the_same_alone_among_others_and_after_a_pause(kind: str) -> None:
+def test_batch_of_documents_with_pauses_equals_each_alone(kind: str) -> None:
     """Where texts begin documents, at different steps, they have no state to be put beside those of others."""
     model, here = make(kind), documents()
-    writing = begin(model, LETTERS, CONFIG, "a", documents=here, count=4)
-    while not writing.is_over:
+    writing = start_batch(model, LETTERS, CONFIG, "a", documents=here, count=4)
+    while not writing.finished:
         writing.step()
-    texts = [text.written for text in writing.texts]
+    texts = [text.text for text in writing.sequences]
     for i, text in enumerate(texts):
-        alone = begin(model, LETTERS, CONFIG, "a", documents=here)
-        marks = [alone.marks[0].with_seed(3 + i)]
+        alone = start_batch(model, LETTERS, CONFIG, "a", documents=here)
+        marks = [alone.states[0].with_seed(3 + i)]
         for length in (17, 1, 42):
-            part = Writing(model, LETTERS, SamplingConfig(length=length, temperature=1.5), marks, here)
-            while not part.is_over:
+            part = BatchGenerator(model, LETTERS, SamplingConfig(length=length, temperature=1.5), marks, here)
+            while not part.finished:
                 part.step()
-            marks = part.marks
-        assert part.texts[0].written == text
-        again = read_again(model, marks[0], LETTERS, here)
+            marks = part.states
+        assert part.sequences[0].text == text
+        again = recompute(model, marks[0], LETTERS, here)
         assert (again.token, again.state is None) == (marks[0].token, marks[0].state is None)
         for found, expected in zip(again.state or (), marks[0].state or (), strict=True):
             torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 
-def test_log_probabilities_are_those_of_the_documents() -> None:
+def test_generated_log_probs_of_documents_are_those_of_each_alone() -> None:
     model, here = make("network"), documents()
-    mark = read_on(model, Mark.start(LETTERS, 0), LETTERS.encode("ab;a").tolist(), here)
-    mark = read_on(model, mark, LETTERS.encode("b;;ab").tolist(), here, is_written=True)
-    found = log_probs_of(model, LETTERS, mark, here)
+    mark = advance(model, GenerationState.start(LETTERS, 0), LETTERS.encode("ab;a").tolist(), here)
+    mark = advance(model, mark, LETTERS.encode("b;;ab").tolist(), here, is_generated=True)
+    found = generated_log_probs(model, LETTERS, mark, here)
     with torch.inference_mode():
         logits = [model(torch.tensor([LETTERS.encode(f"\n{text}").tolist()]))[0][0] for text in ("ab;", ";", "ab")]
     expected = torch.cat([one[:-1] for one in (*logits[:2], logits[2])]).log_softmax(-1)
@@ -103,10 +103,10 @@ def test_log_probabilities_are_those_of_the_documents() -> None:
     np.testing.assert_allclose(found, expected[range(6), ids][1:], atol=1e-5)
 
 
-def test_the_end_of_a_document_is_seen_without_reading_all_of_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_document_end_is_found_without_searching_the_whole_text(monkeypatch: pytest.MonkeyPatch) -> None:
     """It once was looked through at each end, so that ten times as much text took a hundred times as long."""
     model, here, calls = make("network"), documents(), 0
-    writing = begin(model, LETTERS, CONFIG, "a;b", documents=here)
+    writing = start_batch(model, LETTERS, CONFIG, "a;b", documents=here)
     starts = Documents.starts
 
     def counted(self: Documents, ids: np.ndarray[tuple[int], np.dtype[np.int64]]) -> object:
@@ -115,7 +115,7 @@ def test_the_end_of_a_document_is_seen_without_reading_all_of_the_text(monkeypat
         return starts(self, ids)
 
     monkeypatch.setattr(Documents, "starts", counted)
-    while not writing.is_over:
+    while not writing.finished:
         writing.step()
-    assert writing.texts[0].written.count(";") > 3
+    assert writing.sequences[0].text.count(";") > 3
     assert calls == 0

@@ -1,4 +1,4 @@
-"""`charrnn sample`: filters, stops, several texts, searches, mixtures, states, JSON, and talking with it."""
+"""`charrnn sample`: filters, stops, several texts, searches, mixtures, JSON, and interactive mode."""
 
 import json
 import math
@@ -23,47 +23,16 @@ def json_of(result: Outcome) -> Any:
 
 
 @pytest.mark.parametrize("model", ["text-lstm", "text-tuned-3"])
-def test_a_text_is_the_same_alone_among_others_and_after_a_pause(charrnn: Charrnn, models: Path, model: str) -> None:
+def test_sample_count_equals_each_seed_alone(charrnn: Charrnn, models: Path, model: str) -> None:
     words = ("sample", model, "--temp", 0.8, "--prime", "To")
     together = written(charrnn(*words, "--length", 60, "--seed", 5, "--count", 3)).split(f"\n{DASHES}\n")
     for i, text in enumerate(together):
         alone = written(charrnn(*words, "--length", 60, "--seed", 5 + i))
         assert text == alone
-        first = written(charrnn(*words, "--length", 25, "--seed", 5 + i, "--save-state", "state"))
-        rest = charrnn("sample", model, "--temp", 0.8, "--length", 35, "--load-state", "state", "--save-state", "state")
-        assert first + written(rest) == alone
-        assert f"seed {5 + i}, goes on from state" in rest.err
     assert len(set(together)) == 3
 
 
-def test_several_texts_go_on_from_one_state(charrnn: Charrnn, models: Path) -> None:
-    whole = written(charrnn("sample", "--count", 2, "--seed", 1, "--length", 30)).split(f"\n{DASHES}\n")
-    charrnn("sample", "--count", 2, "--seed", 1, "--length", 20, "--save-state", "state")
-    rest = written(charrnn("sample", "--load-state", "state", "--length", 10)).split(f"\n{DASHES}\n")
-    assert [text[20:] for text in whole] == rest
-    result = charrnn("sample", "--load-state", "state", "--interactive")
-    assert result.failed_with(2, "--load-state state: holds 2 texts")
-
-
-def test_a_state_goes_on_with_more_of_a_prime_or_another_seed(charrnn: Charrnn, models: Path) -> None:
-    charrnn("sample", "--prime", "To be", "--length", 0, "--save-state", "state")
-    expected = written(charrnn("sample", "--prime", "To be, or", "--length", 30, "--seed", 3))
-    found = written(charrnn("sample", "--load-state", "state", "--prime", ", or", "--length", 30, "--seed", 3))
-    assert "To be" + found == expected
-
-
-def test_a_state_is_of_one_model(charrnn: Charrnn, models: Path) -> None:
-    charrnn("sample", "text-lstm", "--length", 5, "--save-state", "state")
-    assert charrnn("sample", "text-tuned-3", "--load-state", "state").failed_with(1, "state: was written with another")
-    mixed = charrnn("sample", "text-lstm", "--mix", "text-tuned-3:0.5", "--load-state", "state")
-    assert mixed.failed_with(1, "another --mix")
-    assert charrnn("sample", "--load-state", "nothing").failed_with(1, "nothing: there is no such file; --save-state")
-    is_model = charrnn("sample", "--load-state", models / "text-lstm.safetensors")
-    assert is_model.failed_with(1, "is no state of a text")
-    assert charrnn("sample", "--save-state", "text.txt/s").failed_with(1, "text.txt", "another place with --save-state")
-
-
-def test_filters(charrnn: Charrnn, models: Path) -> None:
+def test_sample_filters_restrict_the_text(charrnn: Charrnn, models: Path) -> None:
     words = ("sample", "text-lstm", "--length", 300, "--seed", 1, "--temp", 3)
     plain = written(charrnn(*words))
     assert {"t", "e"} <= set(plain)
@@ -74,7 +43,7 @@ def test_filters(charrnn: Charrnn, models: Path) -> None:
     assert all(least[i] not in least[max(0, i - 20) : i] for i in range(300))
 
 
-def test_stops(charrnn: Charrnn, models: Path) -> None:
+def test_sample_until_ends_the_text(charrnn: Charrnn, models: Path) -> None:
     words = ("sample", "text-tuned-3", "--seed", 1)
     plain = written(charrnn(*words))
     assert written(charrnn(*words, "--until", r"\n")) == plain[: plain.index("\n") + 1]
@@ -90,7 +59,7 @@ def test_stops(charrnn: Charrnn, models: Path) -> None:
 
 
 @pytest.mark.parametrize("model", ["text-lstm", "text-tuned-3"])
-def test_what_is_written_matches(charrnn: Charrnn, models: Path, model: str) -> None:
+def test_sample_match_gives_matching_texts(charrnn: Charrnn, models: Path, model: str) -> None:
     """Even from a model that was trained for three steps: what cannot lead to a match is not written."""
     pattern = r"(To|Or) [a-z]{2,6}( [a-z]+)*\."
     result = charrnn("sample", model, "--match", pattern, "--count", 5, "--seed", 1, "--length", 2000)
@@ -109,7 +78,6 @@ def test_what_is_written_matches(charrnn: Charrnn, models: Path, model: str) -> 
         (["--ban", r"\q"], 2, r"\q: not an escape sequence"),
         (["--count", "2", "--beam", "2"], 2, "--count and --beam: say one of them"),
         (["--beam", "2", "--temp", "0.5"], 2, "--temp: --beam draws nothing"),
-        (["--beam", "2", "--save-state", "s"], 2, "--save-state and --beam"),
         (["--count", "2", "--novelty"], 2, "--count and --novelty"),
         (["--json", "--interactive"], 2, "--json and --interactive"),
         (["--mix", "text-lstm"], 2, "--mix text-lstm: must be a checkpoint and its weight"),
@@ -118,7 +86,9 @@ def test_what_is_written_matches(charrnn: Charrnn, models: Path, model: str) -> 
         (["--mix", "nothing:0.5"], 1, "nothing: there is no such file"),
     ],
 )
-def test_wrong_usage(charrnn: Charrnn, models: Path, words: list[str], status: int, part: str) -> None:
+def test_sample_with_conflicting_options_fails(
+    charrnn: Charrnn, models: Path, words: list[str], status: int, part: str
+) -> None:
     result = charrnn("sample", "text-tuned-3", "--length", 50, *words)
     assert result.status == status
     line = result.err.splitlines()[-1]
@@ -126,9 +96,7 @@ def test_wrong_usage(charrnn: Charrnn, models: Path, words: list[str], status: i
     assert part in line
 
 
-def test_beam_search_finds_a_text_that_is_at_least_as_likely_as_the_likeliest_characters(
-    charrnn: Charrnn, models: Path
-) -> None:
+def test_sample_beam_is_at_least_as_likely_as_greedy(charrnn: Charrnn, models: Path) -> None:
     words = ("sample", "text-tuned-3", "--prime", "W", "--length", 30, "--json")
     greedy = json_of(charrnn(*words, "--temp", 0))
     wide = json_of(charrnn(*words, "--beam", 20))
@@ -139,7 +107,7 @@ def test_beam_search_finds_a_text_that_is_at_least_as_likely_as_the_likeliest_ch
     assert written(charrnn("sample", "text-lstm", "--beam", 3, "--match", "a|bb")) in ("a", "bb")
 
 
-def test_the_best_of_several_is_the_likeliest(charrnn: Charrnn, models: Path) -> None:
+def test_sample_best_of_is_the_likeliest_of_count(charrnn: Charrnn, models: Path) -> None:
     words = ("sample", "text-lstm", "--length", 40, "--seed", 3, "--json")
     all_of_them = json_of(charrnn(*words, "--count", 4))
     best = json_of(charrnn(*words, "--best-of", 4))
@@ -149,7 +117,7 @@ def test_the_best_of_several_is_the_likeliest(charrnn: Charrnn, models: Path) ->
     assert f"seed {best['seed']}, the likeliest of 4" in result.err
 
 
-def test_json_has_text_seed_and_log_probabilities(charrnn: Charrnn, models: Path) -> None:
+def test_sample_json_has_text_seed_and_log_probs(charrnn: Charrnn, models: Path) -> None:
     found = json_of(charrnn("sample", "text-tuned-3", "--length", 20, "--seed", 4, "--temp", 0.5, "--json"))
     assert found["text"] == written(charrnn("sample", "text-tuned-3", "--length", 20, "--seed", 4, "--temp", 0.5))
     assert (found["seed"], found["characters"], found["temperature"]) == (4, 20, 0.5)
@@ -163,7 +131,7 @@ def test_json_has_text_seed_and_log_probabilities(charrnn: Charrnn, models: Path
     assert (empty["text"], empty["nats_per_char"]) == ("", None)
 
 
-def test_a_mixture_of_checkpoints(charrnn: Charrnn, models: Path) -> None:
+def test_sample_mix_averages_checkpoints(charrnn: Charrnn, models: Path) -> None:
     """Nearly all of one is that one, and half of a model is the whole of it."""
     words = ("--length", 60, "--seed", 2, "--top-k", 100)  # which n-grams draw as all others, by their logits
     lstm, tuned = (written(charrnn("sample", name, *words)) for name in ("text-lstm", "text-tuned-3"))
@@ -172,20 +140,16 @@ def test_a_mixture_of_checkpoints(charrnn: Charrnn, models: Path) -> None:
     assert "lstm 1x8 (50%) and checkpoints/text-tuned-3.safetensors: tuned order 3 (50%)" in mixed.err
     assert written(charrnn("sample", "text-lstm", "--mix", "text-tuned-3:0.9999999", *words)) == tuned
     assert written(charrnn("sample", "text-tuned-3", "--mix", "text-tuned-3:0.5", *words)) == tuned
-    first = written(charrnn("sample", "text-lstm", "--mix", "text-tuned-3:0.5", *words, "--save-state", "s"))
-    longer = written(charrnn("sample", "text-lstm", "--mix", "text-tuned-3:0.5", *words, "--length", 80))
-    rest = charrnn("sample", "text-lstm", "--mix", "text-tuned-3:0.5", *words[4:], "--load-state", "s", "--length", 20)
-    assert first + written(rest) == longer
 
 
-def test_models_of_different_characters_do_not_mix(charrnn: Charrnn, models: Path, folder: Path) -> None:
+def test_sample_mix_of_different_vocabularies_fails(charrnn: Charrnn, models: Path, folder: Path) -> None:
     (folder / "other.txt").write_text("xyz " * 100, encoding="utf-8")
     charrnn("ngram", "other.txt", "--order", 2)
     result = charrnn("sample", "text-lstm", "--mix", "other-tuned-2:0.5")
     assert result.failed_with(1, "--mix other-tuned-2: knows other characters than text-lstm (4, not 24)")
 
 
-def test_talking_in_a_pipe(charrnn: Charrnn, models: Path) -> None:
+def test_sample_interactive_in_pipe_answers_each_line(charrnn: Charrnn, models: Path) -> None:
     """What is written goes to stdout, all else to stderr; the state is kept from line to line."""
 
     def talk(*lines: str, length: int = 12) -> Outcome:
@@ -220,17 +184,7 @@ def test_talking_in_a_pipe(charrnn: Charrnn, models: Path) -> None:
     assert "/retry          write something else" in talk("/help").err
 
 
-def test_a_conversation_can_be_gone_on_with(charrnn: Charrnn, models: Path) -> None:
-    words = ("sample", "text-lstm", "--length", 10, "--seed", 1)
-    charrnn(*words, "--prime", "To be", "--save-state", "state")
-    expected = written(charrnn(*words, "--prime", "To be", "--length", 20))[15:]
-    found = written(charrnn("sample", "text-lstm", "--load-state", "state", "--length", 10, "-i", stdin=b"\n"))
-    assert found.removesuffix("\n") == expected.removesuffix("\n")
-    charrnn(*words, "--interactive", "--save-state", "state", stdin=b"To be\n")
-    assert written(charrnn("sample", "text-lstm", "--load-state", "state", "--length", 10)) == expected
-
-
-def test_the_unknown_symbol_is_never_written(charrnn: Charrnn, folder: Path) -> None:
+def test_sample_never_generates_the_unknown_symbol(charrnn: Charrnn, folder: Path) -> None:
     """Four characters of ten are one symbol, which the model finds likely."""
     (folder / "rare.txt").write_text("".join(f"aab{chr(0x4E00 + i)}{chr(0x5E00 + i)}" for i in range(200)), "utf-8")
     assert charrnn("ngram", "rare.txt", "--min-count", 2, "--order", 3).status == 0
@@ -247,7 +201,7 @@ def test_the_unknown_symbol_is_never_written(charrnn: Charrnn, folder: Path) -> 
         assert set(text.replace(DASHES, "")) <= set("ab\n"), words
 
 
-def test_talking_on_a_terminal(models: Path, folder: Path) -> None:
+def test_sample_interactive_on_terminal_has_a_history(models: Path, folder: Path) -> None:
     """With arrow keys for earlier lines."""
     up = b"\x1b[A"
     typed = b"To be\n/temp 0\n" + up + up + b"\n" + b"/undo\n/quit\n"
