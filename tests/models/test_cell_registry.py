@@ -53,7 +53,7 @@ def test_new_cell_trained_is_sampled_scored_inspected_and_compared(charrnn: Char
     compared = charrnn("compare", NAME, "--baselines", "none", "--json")
     assert compared.status == 0, compared.err
     assert NEW_CELL in compared.text
-    assert charrnn("complete", "text.txt", "--checkpoint", NAME, "--length", 3).status == 0
+    assert charrnn("complete", NAME, "text.txt", "--length", 3).status == 0
 
 
 def test_new_cell_in_a_mixture_or_ensemble_is_sampled_and_resumed(charrnn: Charrnn, trained: Path) -> None:

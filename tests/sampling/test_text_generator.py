@@ -46,7 +46,7 @@ def test_mixed_checkpoints_average_and_are_named(model: charrnn.TextModel, other
     mixed = TextGenerator(model.checkpoint, config, "to ", mixed=[(other.checkpoint, 0.3)])
     assert "(70%) and" in mixed.description
     (begin,), (end,) = mixed.begins(), _ends(mixed, 1)
-    assert mixed.as_json(begin, end)["mix"] == [{"checkpoint": "text", "weight": 0.3}]
+    assert mixed.as_json(begin, end)["mix"] == [{"checkpoint": "text-tuned-2", "weight": 0.3}]
     nearly_other = TextGenerator(model.checkpoint, config, "to ", mixed=[(other.checkpoint, 0.9999999)])
     (end,) = _ends(nearly_other, 1)
     assert nearly_other.text_between(begin, end) == other.sample("to ", config)
