@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import pytest
-import torch
 from program import SMALL, Charrnn
 from rich.console import Console
 
@@ -14,9 +13,8 @@ from charrnn.cli.shared.sparkline import Curve, held, scale_of
 from charrnn.cli.train.live import TrainLive
 from charrnn.format import sparkline
 from charrnn.scoring.evaluate import Score
-from charrnn.training.events import Step
 from charrnn.training.monitor.history import Record
-from charrnn.training.monitor.monitor import Look
+from charrnn.training.monitor.monitor import Level, Report
 from charrnn.training.optim.schedule import Plan
 
 PLAN = Plan(100, 25, 170)
@@ -45,10 +43,23 @@ def test_a_curve_has_bounded_points() -> None:
     assert curve.points[-1] == (501, 7)
 
 
-def look(number: int, network: int = 1, nats: float | None = None, sample: str | None = None) -> Look:
-    score = Score(nats * 170, 170) if nats else None
-    step = Step(number, 64, torch.tensor(1.0), 1e-3, PLAN, score)
-    return Look(step, network, 1, 4 - number / 50, 1234.5, number / 2, bool(score), bool(score), sample)
+def report(step: int, network: int = 1, nats: float | None = None, sample: str | None = None) -> Report:
+    return Report(
+        Level.LINE if nats else Level.UPDATE,
+        step,
+        PLAN,
+        network,
+        12,
+        steps=1,
+        loss=4 - step / 50,
+        learning_rate=1e-3,
+        chars_per_second=1234.5,
+        elapsed=step / 2,
+        remaining=(100 - step) / 2 if step > 1 else None,
+        score=Score(nats * 170, 170) if nats else None,
+        is_best=bool(nats),
+        sample=sample,
+    )
 
 
 def drawn(live: TrainLive, width: int, height: int = 25, encoding: str = "utf-8") -> list[str]:
@@ -60,8 +71,8 @@ def drawn(live: TrainLive, width: int, height: int = 25, encoding: str = "utf-8"
 def filled() -> TrainLive:
     live = TrainLive(1)
     for number in range(1, 51):
-        live.take(look(number, nats=2 * math.log(2) if number == 25 else None), 0.0)
-    live.take(look(51, sample="To be,\n\nor\tnot \x1b[2J to be 日本日本日本日本日本日本日本日本\n" * 9), 0.0)
+        live.report(report(number, nats=2 * math.log(2) if number == 25 else None))
+    live.report(report(51, sample="To be,\n\nor\tnot \x1b[2J to be 日本日本日本日本日本日本日本日本\n" * 9))
     return live
 
 
@@ -84,9 +95,13 @@ def test_the_picture() -> None:
 @pytest.mark.parametrize(("width", "height"), [(40, 25), (90, 8), (20, 5), (8, 2), (1, 1)])
 def test_small_terminals(width: int, height: int) -> None:
     live = TrainLive(12)
-    for one in (look(1, 11), look(2, 11, 1.0), look(3, 12, 1.0, "日本 to be or not to be, that is the question" * 3)):
+    for one in (
+        report(1, 11),
+        report(2, 11, 1.0),
+        report(3, 12, 1.0, "日本 to be or not to be, that is the question" * 3),
+    ):
         assert all(len(line) < width or width < 5 for line in drawn(live, width, height))
-        live.take(one, 0.0)
+        live.report(one)
     lines = drawn(live, width, height)
     assert all(len(line) < width or width < 5 for line in lines)
     assert len(lines) <= max(4, height)
@@ -101,13 +116,12 @@ def test_where_there_are_no_bars_there_are_letters() -> None:
 def test_one_that_goes_on_shows_what_is_behind_it() -> None:
     live = TrainLive(1)
     live.recall([Record(10 * i, 1, i / 2, 1e-3, 1.0, 3 - i / 10, 100, nats_per_char=2.5) for i in range(1, 5)])
-    live.take(look(41), 0.0)
-    _, training, validation, now = drawn(live, 90)
+    live.report(report(41))
+    _, training, validation, _ = drawn(live, 90)
     bars = training[12:].strip().split("  ")[0]
     assert len(bars) > 10
     assert validation.strip().endswith("(2.500 nats)")
-    assert "left" not in now  # nobody knows yet
-    live.take(look(21), 0.0)  # the loss exploded, and it went back
+    live.report(report(21))  # the loss exploded, and it went back
     assert [x for x, _ in live.training.points] == [10, 20, 21]
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from charrnn.cli.train.start import Beginning
     from charrnn.training.ensemble import SaveEvery
-    from charrnn.training.monitor.recording import Sink
+    from charrnn.training.monitor.metrics import LogWriter
     from charrnn.training.state.resume import Resumed
 
 RESUME_FROM = "--resume-from"
@@ -161,8 +161,8 @@ def _train(
     from charrnn.training.distributed import Ranks
     from charrnn.training.ensemble import train_all
     from charrnn.training.mixture import divide
-    from charrnn.training.monitor.monitor import Watch
-    from charrnn.training.monitor.recording import Recorder
+    from charrnn.training.monitor.metrics import MetricsLogger
+    from charrnn.training.monitor.monitor import Level, Monitor
     from charrnn.training.state.checkpoints import Keeper
 
     ranks = Ranks.here()
@@ -192,21 +192,19 @@ def _train(
     rows, length = recipe.training.batch_size, recipe.training.seq_length
     streams = streams_of(ids, source.documents, rows, length, is_fixed)
     keeper = Keeper(path, source, recipe.training, recipe.model, started, tuple(sys.argv), begun.with_ngram, say)
-    watch, sinks = Watch(keeper), _sinks(path, begun.resumed, board) if ranks.is_first else []
+    writers = _writers(path, begun.resumed, board) if ranks.is_first else []
     with (
         TrainDisplay(keeper, streams, recipe, where, chosen) as display,
-        Recorder(keeper, sinks) as recorder,
+        MetricsLogger(writers, say) as logger,
         stopped_by_signals() as stop,
     ):
-        display.recall(recorder.kept)
+        display.recall(logger.existing)
+        monitor = Monitor(keeper, [(Level.RECORD, logger.report), *display.sinks], display.wants_sample)
         for step, is_best in train_all(
             keeper, streams, where, kept_back, stop, display.validating, often, begun.resumed, begun.start, ranks
         ):
             if ranks.is_first:
-                look = watch.take(step, is_best, display.wants_sample())
-                if look:
-                    recorder.take(look)
-                display.show(step, look, watch.sampling_seconds)
+                monitor.update(step, is_best)
     if not ranks.is_first:
         return stop.exit_status
     if stop.asked:
@@ -220,7 +218,7 @@ def _train(
     return 0
 
 
-def _sinks(path: Path, resumed: Resumed | None, board: str | None) -> list[Callable[[], Sink]]:
+def _writers(path: Path, resumed: Resumed | None, board: str | None) -> list[Callable[[], LogWriter]]:
     """Where records of the training go: beside the checkpoint, and to TensorBoard if that was asked for."""
     from charrnn.training.monitor.history import History, history_path
     from charrnn.training.monitor.tensorboard import Board
@@ -228,7 +226,7 @@ def _sinks(path: Path, resumed: Resumed | None, board: str | None) -> list[Calla
     facts = resumed.ongoing.facts if resumed else None
     after = (facts.finished + 1, facts.number) if facts else None
     steps = facts.plan[0] if facts and facts.plan else None
-    sinks: list[Callable[[], Sink]] = [lambda: History(history_path(path), after)]
+    writers: list[Callable[[], LogWriter]] = [lambda: History(history_path(path), after)]
     if board is not None:
-        sinks.append(lambda: Board(Path(board) / path.stem, after, steps))
-    return sinks
+        writers.append(lambda: Board(Path(board) / path.stem, after, steps))
+    return writers

@@ -18,10 +18,9 @@ from charrnn.scoring.compare.rows import json_of
 from charrnn.text.batches import Streams
 from charrnn.text.sources import STANDARD_INPUT
 from charrnn.training.budget.auto_config import Recipe
-from charrnn.training.events import Step
-from charrnn.training.loop import Training
 from charrnn.training.monitor.history import Record
-from charrnn.training.monitor.monitor import Look
+from charrnn.training.monitor.metrics import METRICS
+from charrnn.training.monitor.monitor import Level, Report, Sink
 from charrnn.training.optim.schedule import Plan
 from charrnn.training.state.checkpoints import Keeper
 
@@ -51,9 +50,6 @@ class TrainDisplay:
         self.keeper, self.streams, self.recipe, self.repeat = keeper, streams, recipe, repeat
         self.device, self.networks = device, recipe.model.networks
         self.plan: Plan | None = None
-        self.loss, self.steps = 0.0, 0
-        self.last: Step | None = None
-        self.training: Training | None = None
         self.live: TrainLive | None = None
         self.closing = ExitStack()
 
@@ -111,27 +107,15 @@ class TrainDisplay:
         if self.live:
             self.live.validating(done, total)
 
-    def show(self, step: Step, look: Look | None, sampling_seconds: float = 0.0) -> None:
-        """Show a step, if there is something to see, and print a line if it deserves one.
+    @property
+    def sinks(self) -> list[Sink]:
+        """What shows the reports of the training."""
+        live: list[Sink] = [(Level.UPDATE, self.live.report)] if self.live else []
+        return [(Level.UPDATE, self._show_plan_of), *live, (Level.LINE, self._print_line)]
 
-        Args:
-            step: the next one.
-            look: what was seen after it.
-            sampling_seconds: what drawing the sample took that was drawn last.
-        """
-        self.last = step
-        if step.plan and step.plan is not self.plan:
-            self._show_plan(step.plan)
-        if look is None:
-            return
-        if self.keeper.training is not self.training:
-            self.training, self.loss, self.steps = self.keeper.training, 0.0, 0
-        self.loss += look.loss * look.steps
-        self.steps += look.steps
-        if self.live:
-            self.live.take(look, sampling_seconds)
-        if look.is_report:
-            self._report(look)
+    def _show_plan_of(self, report: Report) -> None:
+        if report.plan and report.plan is not self.plan:
+            self._show_plan(report.plan)
 
     def _show_plan(self, plan: Plan) -> None:
         before, self.plan = self.plan, plan
@@ -157,25 +141,19 @@ class TrainDisplay:
         again = " ".join(filter(None, (f"--steps {plan.steps}", before and f"--replanned {before}", self.repeat)))
         return f"; `{again}` repeats this run"
 
-    def _report(self, look: Look) -> None:
+    def _print_line(self, report: Report) -> None:
         """Print a line, and a sample; where a picture shows the rest, only after validations and at the end."""
-        step = look.step
-        which = f"network {look.network}/{self.networks}, " if self.networks > 1 else ""
-        at = f"{which}step {step.number}" + (f"/{self.plan.steps}" if self.plan else "")
-        loss, self.loss, self.steps = self.loss / self.steps, 0.0, 0
-        if self.live and not (step.score or step.last):
+        if self.live and not (report.score or report.is_last):
             return
-        line = f"{at}: training loss {loss:.3f}, {look.chars_per_second:,.0f} chars/s"
-        if step.score:
-            best = " (best so far)" if look.is_best else ""
-            line = f"{at}: training loss {loss:.3f}, validation {step.score}{best}"
-        say(line, style="bold" if step.score else "")
-        say(f"    {one_line((look.sample or '')[:SAMPLE_CHARACTERS])}", style="dim")
+        which = f"network {report.network}/{self.networks}, " if self.networks > 1 else ""
+        at = f"{which}step {report.step}" + (f"/{report.plan.steps}" if report.plan else "")
+        figures = ", ".join(filter(None, (metric.text(report) for metric in METRICS)))
+        say(f"{at}: {figures}", style="bold" if report.score else "")
+        say(f"    {one_line((report.sample or '')[:SAMPLE_CHARACTERS])}", style="dim")
 
     def show_stopped(self, paths: Sequence[Path]) -> None:
         """Say where the training is, and how it goes on."""
-        if self.last:
-            field("saved", f"{self.keeper.last_path}, after step {self.last.number}")
+        field("saved", f"{self.keeper.last_path}, after step {self.keeper.training.number}")
         text = " ".join("-" if path == STANDARD_INPUT else quoted(path) for path in paths)
         field("go on", f"charrnn train {text} --resume {quoted(self.keeper.last_path)}")
 
