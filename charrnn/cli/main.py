@@ -25,11 +25,11 @@ from charrnn.cli.shared.examples import STATUS, epilog_of
 from charrnn.cli.shared.log import may_be_lost
 from charrnn.cli.shared.old_spellings import advice_on
 from charrnn.cli.shared.options import configured
-from charrnn.cli.shared.processes import is_first, is_lost, is_told, leave
 from charrnn.cli.shared.shell_completion import COMPLETE
 from charrnn.cli.train.command import RESUME_FROM, train
 from charrnn.cli.view import view
 from charrnn.errors import CharRNNError, is_out_of_memory
+from charrnn.torchrun import exit_process, is_rank_zero, world_size
 
 MARKUP = re.compile(r"(\[[a-zA-Z#/@])")
 """What typer takes for markup in help, and does not show."""
@@ -73,7 +73,7 @@ def main() -> None:
         make_app()(prog_name="charrnn")  # which answers the shell, and leaves
     with may_be_lost():
         status = _run()
-    leave(status)
+    exit_process(status)
 
 
 def _run() -> int:
@@ -110,7 +110,7 @@ def _run() -> int:
             smaller = "--hidden, --layers, --batch-size or --seq-length, or --order"
             many = "--bytes if the text has many different characters"
             status = _fail(error, f"not enough memory; say a smaller {smaller}, or {many}", 1)
-        elif is_lost(error):
+        elif _is_peer_error(error):
             status = _fail(error, "another process of the group has ended; see what it said", 1)
         else:
             raise
@@ -168,7 +168,7 @@ def _command_path(error: Exception) -> str:
 def _show_notice() -> None:
     """Say what is slower on this machine than it need be, after the command that was asked for."""
     found = sys.modules.get("charrnn.models.kernels.notices")
-    for message in found.notices() if found and is_first() else ():
+    for message in found.notices() if found and is_rank_zero() else ():
         print("charrnn: note:", message, file=sys.stderr)
 
 
@@ -176,7 +176,25 @@ def _fail(error: Exception, message: str, status: int) -> int:
     """Tell what went wrong in a line, unless another process of torchrun does."""
     from charrnn.cli.shared.terminal import visible
 
-    if is_told(error):
-        which = "" if is_first() else f" (process {os.environ['RANK']})"
+    if _should_report(error):
+        which = "" if is_rank_zero() else f" (process {os.environ['RANK']})"
         print(f"charrnn{which}:", visible(message, line_end=" "), file=sys.stderr)
     return status
+
+
+def _should_report(error: Exception) -> bool:
+    """Whether this process of torchrun's prints the error."""
+    if is_rank_zero():
+        return True
+    from charrnn.training import distributed
+
+    return distributed.should_report(error)
+
+
+def _is_peer_error(error: Exception) -> bool:
+    """Whether the error is that another process of torchrun's has ended."""
+    if world_size() == 1:
+        return False
+    from charrnn.training import distributed
+
+    return distributed.is_peer_error(error)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from charrnn.cli.shared import shell_completion as completion
-from charrnn.cli.shared.processes import first_alone, group, is_first, number
 from charrnn.config import CorpusConfig, NgramConfig
 from charrnn.errors import CheckpointError, UsageError
+from charrnn.torchrun import world_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
     from charrnn.scoring.evaluate import Score
     from charrnn.text.corpus import Corpus
+    from charrnn.training.distributed import ProcessGroup
 
 LARGE = 500_000_000
 """Bytes of a checkpoint that are worth a word on how to have fewer."""
@@ -55,36 +56,50 @@ def ngram(
 
     Under torchrun the processes share the counting.
     """
+    from charrnn.training.distributed import connect
+
     model = model.with_order(corpus.bytes)
     _check(model, corpus, online)
-    with group():
-        if is_first():
+    with connect() as group:
+        if group.is_rank_zero:
             from charrnn.cli.shared.terminal import print_json
 
-            result = _count(text, corpus, model, online, out, force)
+            result = _count(group, text, corpus, model, online, out, force)
             if as_json:
                 print_json(result)
         else:
-            _assist(text, corpus, model)
+            _assist(group, text, corpus, model)
 
 
 def _count(
-    text: list[str], corpus: CorpusConfig, model: NgramConfig, online: bool, out: str | None, force: bool
+    group: ProcessGroup,
+    text: list[str],
+    corpus: CorpusConfig,
+    model: NgramConfig,
+    online: bool,
+    out: str | None,
+    force: bool,
 ) -> dict[str, Any]:
     from charrnn.cli.shared.checkpoints import check_writable, place, reserved
     from charrnn.cli.shared.texts import locate_all
     from charrnn.text.sources import stem_of
 
-    with first_alone():
+    with group.rank_zero_first():
         paths = locate_all(text)
         path = place(out, f"{stem_of(paths)}-{model.name}")
         check_writable(path)
     with reserved(path):
-        return _count_into(path, paths, corpus, model, online, force)
+        return _count_into(group, path, paths, corpus, model, online, force)
 
 
 def _count_into(
-    path: Path, paths: Sequence[Path], corpus: CorpusConfig, model: NgramConfig, online: bool, force: bool
+    group: ProcessGroup,
+    path: Path,
+    paths: Sequence[Path],
+    corpus: CorpusConfig,
+    model: NgramConfig,
+    online: bool,
+    force: bool,
 ) -> dict[str, Any]:
     from charrnn.checkpoint import save
     from charrnn.cli.shared.checkpoints import refuse_to_overwrite
@@ -93,7 +108,7 @@ def _count_into(
     from charrnn.scoring.compare.rows import json_of
     from charrnn.scoring.evaluate import facts_of
 
-    with first_alone():
+    with group.rank_zero_first():
         source = read(paths, corpus)
         check_documents(source)
         refuse_to_overwrite(path, force or _is_same(path, source, model))
@@ -115,15 +130,15 @@ def _count_into(
     return result
 
 
-def _assist(text: list[str], corpus: CorpusConfig, config: NgramConfig) -> None:
+def _assist(group: ProcessGroup, text: list[str], corpus: CorpusConfig, config: NgramConfig) -> None:
     """Count a part of the text for the first process."""
     from charrnn.cli.shared.texts import locate_all, read
     from charrnn.models.ngram.counting.distributed import count_together
     from charrnn.models.ngram.fit import COUNT_OCCURRENCES
 
-    with first_alone():
+    with group.rank_zero_first():
         paths = locate_all(text)
-    with first_alone():
+    with group.rank_zero_first():
         source = read(paths, corpus)
     assert config.order
     count_together(source.train, len(source.vocabulary), config.order, config.smoothing in COUNT_OCCURRENCES)
@@ -153,7 +168,7 @@ def fit(source: Corpus, config: NgramConfig, path: Path, online: bool = False) -
         if config.smoothing == "longest":
             model = fit_ngram(source.train, vocab_size, config, update)
         else:
-            count = count_ngrams if number() == 1 else count_together
+            count = count_ngrams if world_size() == 1 else count_together
             counted = Counted.of(source.train, vocab_size, config, update, count)
             model = counted.model()
     seconds = time.perf_counter() - started
@@ -174,7 +189,7 @@ def _check(config: NgramConfig, corpus: CorpusConfig, online: bool) -> None:
         raise UsageError("--online: goes on through all of a text, and documents begin anew; leave one of them out")
     if online and config.smoothing in ("stupid", "longest"):
         raise UsageError(f"--online: --smoothing {config.smoothing} cannot count on; say another one")
-    if number() > 1 and config.smoothing == "longest":
+    if world_size() > 1 and config.smoothing == "longest":
         raise UsageError("--smoothing longest sorts the text as a whole; run it without torchrun")
 
 

@@ -14,7 +14,7 @@ from charrnn.errors import DivergedError
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.surprisal import Progress
 from charrnn.text.batches import Streams
-from charrnn.training.distributed import Ranks
+from charrnn.training.distributed import ProcessGroup
 from charrnn.training.events import Step, Stop
 from charrnn.training.loop import Training
 from charrnn.training.optim.schedule import AIM
@@ -50,7 +50,7 @@ def train_all(
     save_every: SaveEvery | None = None,
     resumed: Resumed | None = None,
     start: Start | None = None,
-    ranks: Ranks | None = None,
+    group: ProcessGroup | None = None,
 ) -> Iterator[tuple[Step, bool]]:
     """Fit as many networks as the keeper's model says, each from its own seed, and keep them.
 
@@ -67,7 +67,7 @@ def train_all(
         save_every: how often to save between validations.
         resumed: where to go on.
         start: weights to begin with.
-        ranks: the processes that train together; each calls this, with a keeper of the same.
+        group: the processes that train together; each calls this, with a keeper of the same.
 
     Yields:
         Each step, and whether it gave the best state of its network so far.
@@ -76,7 +76,7 @@ def train_all(
         DivergedError: the loss exploded once more, after the rate was halved three times.
         CheckpointError: a checkpoint cannot be written, or what was to be resumed is damaged.
     """
-    config, model, save_every, ranks = keeper.config, keeper.model, save_every or SaveEvery(), ranks or Ranks()
+    config, model, save_every, group = keeper.config, keeper.model, save_every or SaveEvery(), group or ProcessGroup()
     if resumed:  # so that the minutes that are gone count
         keeper.started = time.perf_counter() - resumed.ongoing.facts.seconds
     end = keeper.started + 60 * AIM * (config.minutes or 0) - reserved
@@ -93,7 +93,7 @@ def train_all(
             cell.requires_grad_(False)
         corpus, now = keeper.corpus, time.perf_counter()
         each = _with_share(config, end, model.networks - number)
-        training = Training(network, streams, corpus.validation, each, now, plan, ranks, corpus.documents)
+        training = Training(network, streams, corpus.validation, each, now, plan, group, corpus.documents)
         keeper.begin(training)
         if from_where:
             from_where.restore(keeper)
@@ -112,7 +112,7 @@ def train_all(
                 if keeper.halvings == MOST_HALVINGS:
                     raise
                 keeper.halvings += 1
-                good = find(keeper.path, ranks)
+                good = find(keeper.path, group)
                 if good and good.ongoing.facts.finished != number:  # of the network before
                     good = None
                 plan = training.plan
@@ -125,7 +125,7 @@ def train_all(
             plan = replace(plan, earlier=())
         keeper.finish()
         now = time.perf_counter()
-        (left,) = ranks.from_first(end - now - LEAST_SHARE * (now - begun))
+        (left,) = group.broadcast(end - now - LEAST_SHARE * (now - begun))
         if config.minutes and left < 0:
             break
     keeper.judge(val_progress)

@@ -27,7 +27,7 @@ from charrnn.text.batches import Streams
 from charrnn.text.documents import Documents
 from charrnn.training.allocator import kept_memory
 from charrnn.training.budget.clock import Clock
-from charrnn.training.distributed import Ranks, told
+from charrnn.training.distributed import ProcessGroup, peer_errors
 from charrnn.training.events import Step, Stop
 from charrnn.training.optim.optimizer import Updates, tensor_of
 from charrnn.training.optim.precision import dtype_of
@@ -57,7 +57,7 @@ class Training:
         config: see there.
         started: `time.perf_counter()` when the budget of minutes began; now, if not given.
         plan: how long the training is, instead of what the configuration says.
-        ranks: the processes that train together, each with a part of the streams; this one alone, if not given.
+        group: the processes that train together, each with a part of the streams; this one alone, if not given.
         documents: what tells the documents of the validation part apart, if it is scored as documents.
 
     Attributes:
@@ -83,19 +83,19 @@ class Training:
         config: TrainingConfig,
         started: float | None = None,
         plan: Plan | None = None,
-        ranks: Ranks | None = None,
+        group: ProcessGroup | None = None,
         documents: Documents | None = None,
     ) -> None:
         self.documents = documents
         self.model, self.streams, self.validation, self.config = model, streams, validation, config
-        self.ranks = ranks or Ranks()
-        self.rows = self.ranks.rows(streams.batch_size)
+        self.group = group or ProcessGroup()
+        self.rows = self.group.rows(streams.batch_size)
         self.own_streams = streams.slice(self.rows)
-        if self.ranks.size > 1:
+        if self.group.size > 1:
             model.rows = (self.rows, streams.batch_size)
         self.dtype = dtype_of(config, model.device)
-        self.updates = Updates(model, config, self.dtype, self.ranks)
-        self.pace = _pace(config, model.device, self.ranks)
+        self.updates = Updates(model, config, self.dtype, self.group)
+        self.pace = _pace(config, model.device, self.group)
         self.plan = plan
         if plan is None and not config.minutes:
             self.plan = _fixed_plan(config, streams, len(validation))
@@ -136,7 +136,7 @@ class Training:
         device = self.model.device
         found = {"loss": self.loss, **random_state(device), **self.updates.tensors()}
         streams = self.streams.batch_size
-        carried = [self.ranks.gathered(part, self.rows, streams) for part in self.state or ()]
+        carried = [self.group.all_gather(part, self.rows, streams) for part in self.state or ()]
         return {**found, **{f"carried.{i}": part for i, part in enumerate(carried)}}
 
     def restore(self, number: int, due: bool, tensors: dict[str, Tensor]) -> None:
@@ -163,7 +163,7 @@ class Training:
 
     def _steps(self, stop: Stop, val_progress: Progress | None, saves: Callable[[int], bool]) -> Iterator[Step]:
         self.stopped = False
-        take_step = steps_of(self.model, self.updates, self.dtype, self.ranks.shared(self.model))
+        take_step = steps_of(self.model, self.updates, self.dtype, self.group.data_parallel(self.model))
         clock = Clock(self.started, 60 * (self.config.minutes or 0), self.number)
         while self.due or not self.is_over:
             saved = False
@@ -199,11 +199,11 @@ class Training:
         self.rate = learning_rate(self.number, steps, highest, config.warmup_steps, earlier)
         share = self.own_streams.characters(self.number) / self.streams.characters(self.number)
         before = begun_anew(self.state, self.own_streams.begins(self.number))
-        weight = share * self.ranks.size  # DistributedDataParallel takes the mean
+        weight = share * self.group.size  # DistributedDataParallel takes the mean
         model.train()
-        with told(), self.pace.piece():
+        with peer_errors(), self.pace.piece():
             loss, self.state = take_step(self.own_streams.batch(self.number), before, self.rate, weight)
-        self.loss = self.ranks.mean(loss, share)
+        self.loss = self.group.mean(loss, share)
         model.eval()
         self.number += 1
         if plan is None:
@@ -213,23 +213,23 @@ class Training:
     def _plan(self, clock: Clock) -> Plan | None:
         """How long the training is, once the first process has measured its speed."""
         plan = None
-        if self.ranks.is_first and clock.has_measured(self.number, self.config.warmup_steps):
+        if self.group.is_rank_zero and clock.has_measured(self.number, self.config.warmup_steps):
             plan = clock.plan(self.number, self.model, self.validation, self.config, self.documents)
-        numbers = self.ranks.largest(*((plan.steps, plan.validate_every, plan.val_characters) if plan else (0, 0, 0)))
+        numbers = self.group.all_max(*((plan.steps, plan.validate_every, plan.val_characters) if plan else (0, 0, 0)))
         return Plan(numbers[0], numbers[1], numbers[2]) if numbers[0] else None
 
     def _agree(self, stop: Stop, clock: Clock, saves: bool) -> bool:
         """What all processes do after a step: stop if one is asked to; what the first one says of plan and files."""
-        first, plan, steps = self.ranks.is_first, self.plan, None
+        first, plan, steps = self.group.is_rank_zero, self.plan, None
         if plan is not None and not self.is_over:
             if first:
                 steps = clock.refit(self.number, plan, self.streams.steps_per_epoch)
-            (steps,) = self.ranks.largest(steps or 0)
+            (steps,) = self.group.all_max(steps or 0)
             if steps:
                 self.plan = plan = plan.changed(self.number, steps)
         late = plan is not None and not self.is_over and clock.is_late(self.number, plan)
         due = plan is not None and plan.validates_after(self.number) and not late
-        stopped, is_due, saved = self.ranks.largest(stop.asked, due and first, saves and first)
+        stopped, is_due, saved = self.group.all_max(stop.asked, due and first, saves and first)
         self.stopped, self.due = bool(stopped), bool(is_due)
         return bool(saved or stopped)
 
@@ -253,11 +253,11 @@ class Training:
                 raise _Stopped
 
         score, before = None, time.perf_counter()
-        if self.ranks.is_first:
+        if self.group.is_rank_zero:
             with suppress(_Stopped):
                 score = evaluate(self.model, part, progress=go_on, documents=self.documents)
                 clock.validated(time.perf_counter() - before)
-        score = self.ranks.score_from_first(score)
+        score = self.group.broadcast_score(score)
         self.stopped = score is None
         return score
 
@@ -278,9 +278,9 @@ def train(
     return Training(model, streams, validation, config).steps(stop)
 
 
-def _pace(config: TrainingConfig, device: torch.device, ranks: Ranks) -> Pace:
+def _pace(config: TrainingConfig, device: torch.device, group: ProcessGroup) -> Pace:
     """How many threads take the steps; of several processes each keeps its number, for all wait for the slowest."""
-    if config.threads is None and device.type == "cpu" and ranks.size == 1:
+    if config.threads is None and device.type == "cpu" and group.size == 1:
         return pace_for()
     return fixed_pace(config.threads or torch.get_num_threads())
 

@@ -42,7 +42,7 @@ def steps_of(
         model: in training mode whenever a step is taken.
         updates: of its weights.
         dtype: of matrix products.
-        shared: the same model, where several processes train it (`Ranks.shared`). Its steps are not recorded.
+        shared: the same model, where several processes train it (`data_parallel`). Its steps are not recorded.
         is_alone: False for steps that are timed for several processes: they are not recorded either.
     """
     can_record = has_graphs(model.device) and shared in (None, model) and is_alone

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from charrnn.cli.shared import devices
-from charrnn.cli.shared.processes import is_told
 from charrnn.cli.train import again as train_again
 from charrnn.errors import DeviceError, RecordingError, UsageError, is_out_of_memory
+from charrnn.training.distributed import should_report
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_more_processes_than_gpus_are_a_line_of_each(
     with pytest.raises(DeviceError, match=f"process {rank} of {processes} on this machine, which has 2 GPUs") as caught:
         devices.choose("auto")
     assert "try torchrun --nproc-per-node 2, or --device cpu" in str(caught.value)
-    assert is_told(caught.value)
+    assert should_report(caught.value)
     assert devices.choose("cpu") == torch.device("cpu")
 
 

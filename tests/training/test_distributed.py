@@ -16,7 +16,7 @@ from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
 from charrnn.errors import UsageError
 from charrnn.text.corpus import read_corpus
 from charrnn.text.documents import streams_of
-from charrnn.training.distributed import Ranks
+from charrnn.training.distributed import ProcessGroup
 from charrnn.training.ensemble import SaveEvery, train_all
 from charrnn.training.events import Stop
 from charrnn.training.state.checkpoints import Keeper
@@ -55,10 +55,10 @@ def fit(rank: int, size: int, port: int, run: Run) -> None:
     corpus = read_corpus(run.text, CorpusConfig(document_separator=run.separator))
     keeper = Keeper(run.out, corpus, run.config, run.model, time.perf_counter())
     streams = streams_of(corpus.train, corpus.documents, CONFIG.batch_size, CONFIG.seq_length)
-    stop, ranks = Stop(), Ranks.here()
-    resumed, every, losses = find(run.out, ranks), SaveEvery(steps=3), []
+    stop, group = Stop(), ProcessGroup.current()
+    resumed, every, losses = find(run.out, group), SaveEvery(steps=3), []
     for step, _ in train_all(
-        keeper, streams, torch.device("cpu"), stop=stop, save_every=every, resumed=resumed, ranks=ranks
+        keeper, streams, torch.device("cpu"), stop=stop, save_every=every, resumed=resumed, group=group
     ):
         losses.append((step.number, step.loss.item(), step.score.nats if step.score else 0.0))
         if run.stop_at and rank == size - 1 and step.number + 1 == run.stop_at:  # one of them is asked, all stop
@@ -134,10 +134,10 @@ def test_the_same_number_gives_the_same_bits(small_file: Path, tmp_path: Path) -
 
 def test_slices_hold_each_stream_once() -> None:
     for size in range(1, 6):
-        rows = [row for rank in range(size) for row in range(7)[Ranks(rank, size).rows(7)]]
+        rows = [row for rank in range(size) for row in range(7)[ProcessGroup(rank, size).rows(7)]]
         assert rows == list(range(7))
     with pytest.raises(UsageError, match="2 streams are too few for 3 processes; say a larger --batch-size"):
-        Ranks(0, 3).rows(2)
+        ProcessGroup(0, 3).rows(2)
 
 
 def test_muon_is_shared(small_file: Path, tmp_path: Path) -> None:

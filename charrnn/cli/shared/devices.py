@@ -6,10 +6,10 @@ import os
 
 import torch
 
-from charrnn.cli.shared.processes import number
 from charrnn.cli.shared.terminal import field, say
 from charrnn.errors import DeviceError, UsageError
 from charrnn.models.kernels.gpu_features import prove
+from charrnn.torchrun import world_size
 
 OLDER_GPU = "no kernel image"
 """What PyTorch says of a GPU for which it has no code."""
@@ -32,7 +32,7 @@ def choose(name: str) -> torch.device:
     wanted = name
     if name == "auto":
         wanted = "cuda" if "cuda" in present else "cpu"
-    if wanted == "cuda" and number() > 1:  # one for each process of a machine
+    if wanted == "cuda" and world_size() > 1:  # one for each process of a machine
         wanted = f"cuda:{_local_rank(name)}"
     if wanted not in present:
         raise UsageError(f"--device {name}: not found on this machine; try one of {', '.join(present)}")
@@ -56,7 +56,7 @@ def try_features(device: torch.device, *features: str) -> None:
         device: any; only a GPU that one process uses has something to try.
         features: as for `kernels.gpu_features.prove`.
     """
-    if device.type == "cuda" and number() == 1:
+    if device.type == "cuda" and world_size() == 1:
         prove(device, *features, tell=say)
 
 

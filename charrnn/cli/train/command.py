@@ -13,7 +13,6 @@ import typer
 
 from charrnn.cli.shared import shell_completion as completion
 from charrnn.cli.shared.options import DeviceOption
-from charrnn.cli.shared.processes import are_restarted, first_alone, group, is_first
 from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
 
 if TYPE_CHECKING:
@@ -104,27 +103,27 @@ def train(
     from charrnn.cli.train.start import Beginning, best_path
     from charrnn.cli.train.start import save_every as parsed
     from charrnn.text.sources import stem_of
-    from charrnn.training.distributed import Ranks
+    from charrnn.training.distributed import connect
     from charrnn.training.monitor.tensorboard import check_installed
 
     often, where = parsed(save_every), choose(device)
-    with group():
-        with first_alone():
+    with connect() as group:
+        with group.rank_zero_first():
             paths = locate_all(text)
             path = best_path(resume_from, place(out, f"{stem_of(paths)}-{model.cell}{'-ngram' * with_ngram}"))
             check_writable(path)
             if tensorboard is not None:
                 check_installed()
                 check_writable(Path(tensorboard) / path.stem / path.name, "--tensorboard")
-        with reserved(path) if is_first() else nullcontext():
-            begun, ranks = Beginning(corpus, model, training, said(context), with_ngram), Ranks.here()
-            if are_restarted() or resume or resume_from:
-                begun = begun.go_on(path, resume_from, ranks)
+        with reserved(path) if group.is_rank_zero else nullcontext():
+            begun = Beginning(corpus, model, training, said(context), with_ngram)
+            if group.is_restarted() or resume or resume_from:
+                begun = begun.go_on(path, resume_from, group)
             if not begun.resumed:
-                if is_first():
+                if group.is_rank_zero:
                     refuse_to_overwrite(path, force, is_training=True)
                 if init_from:
-                    begun = begun.start_from(init_from, ranks)
+                    begun = begun.start_from(init_from, group)
             before, waited = state_of(path), time.perf_counter()
             try_features(where, "graphs", *(["triton"] if begun.model.cell.startswith("min") else []))
             started += time.perf_counter() - waited  # no part of the minutes
@@ -158,20 +157,20 @@ def _train(
     from charrnn.cli.train.signals import stopped_by_signals
     from charrnn.text.documents import streams_of
     from charrnn.training.budget.auto_config import Recipe, machine_reasons, with_budget
-    from charrnn.training.distributed import Ranks
+    from charrnn.training.distributed import ProcessGroup
     from charrnn.training.ensemble import train_all
     from charrnn.training.mixture import divide
     from charrnn.training.monitor.metrics import MetricsLogger
     from charrnn.training.monitor.monitor import Level, Monitor
     from charrnn.training.state.checkpoints import Keeper
 
-    ranks = Ranks.here()
-    source = read_alike(ranks, paths, begun.corpus, begun.vocabulary, grow=True)
+    group = ProcessGroup.current()
+    source = read_alike(group, paths, begun.corpus, begun.vocabulary, grow=True)
     if begun.resumed:
         begun.resumed.check(source)
     show_text(source)
     begun.show()
-    mixing = count(source) if begun.with_ngram and ranks.is_first else None
+    mixing = count(source) if begun.with_ngram and group.is_rank_zero else None
     ids = source.train
     if begun.with_ngram:
         ids = mixing.divided.rest if mixing else divide(ids, len(source.vocabulary)).rest
@@ -182,17 +181,17 @@ def _train(
         spent, vocab_size = time.perf_counter() - started + kept_back, len(source.vocabulary)
         padding = streams_of(ids, source.documents, training.batch_size, training.seq_length, is_fixed).padding
         recipe = with_budget(
-            model, training, begun.said, len(ids), where, spent, begun.with_ngram, ranks, padding, vocab_size
+            model, training, begun.said, len(ids), where, spent, begun.with_ngram, group, padding, vocab_size
         )
         # Its length is said in steps, instead of the minutes, or of the epochs that a short text is held to.
         with_steps = replace(recipe.training, minutes=training.minutes, epochs=training.epochs)
         chosen = f"{changed(model, recipe.model)} {changed(training, with_steps)}".strip()
-        if ranks.is_first:
+        if group.is_rank_zero:
             forget_last(path)
     rows, length = recipe.training.batch_size, recipe.training.seq_length
     streams = streams_of(ids, source.documents, rows, length, is_fixed)
     keeper = Keeper(path, source, recipe.training, recipe.model, started, tuple(sys.argv), begun.with_ngram, say)
-    writers = _writers(path, begun.resumed, board) if ranks.is_first else []
+    writers = _writers(path, begun.resumed, board) if group.is_rank_zero else []
     with (
         TrainDisplay(keeper, streams, recipe, where, chosen) as display,
         MetricsLogger(writers, say) as logger,
@@ -201,11 +200,11 @@ def _train(
         display.recall(logger.existing)
         monitor = Monitor(keeper, [(Level.RECORD, logger.report), *display.sinks], display.wants_sample)
         for step, is_best in train_all(
-            keeper, streams, where, kept_back, stop, display.validating, often, begun.resumed, begun.start, ranks
+            keeper, streams, where, kept_back, stop, display.validating, often, begun.resumed, begun.start, group
         ):
-            if ranks.is_first:
+            if group.is_rank_zero:
                 monitor.update(step, is_best)
-    if not ranks.is_first:
+    if not group.is_rank_zero:
         return stop.exit_status
     if stop.asked:
         display.show_stopped(paths)

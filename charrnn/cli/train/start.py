@@ -13,7 +13,7 @@ from charrnn.cli.shared.options import typed
 from charrnn.config import Checked, CorpusConfig, ModelConfig, TrainingConfig, flags_of
 from charrnn.errors import UsageError
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.training.distributed import Ranks
+from charrnn.training.distributed import ProcessGroup
 from charrnn.training.ensemble import SaveEvery
 from charrnn.training.state.init_from import SHAPE, Start
 from charrnn.training.state.resume import Resumed, find, open_training
@@ -48,22 +48,22 @@ class Beginning:
             return self.resumed.checkpoint.vocabulary
         return self.start.vocabulary if self.start else None
 
-    def go_on(self, path: Path, file: str | None, ranks: Ranks) -> Beginning:
+    def go_on(self, path: Path, file: str | None, group: ProcessGroup) -> Beginning:
         """Where the training of `path` was stopped; as it is where none was begun.
 
         Args:
             path: of its best checkpoint.
             file: that was said after --resume.
-            ranks: the processes that go on together.
+            group: the processes that go on together.
 
         Raises:
             UsageError: an option was said that differs from how it was begun.
             CheckpointError: it cannot be read, or is no training.
         """
         is_state = file is not None and find_file(file) != path
-        resumed = None if is_state else find(path, ranks)
+        resumed = None if is_state else find(path, group)
         if resumed is None and file:
-            resumed = open_training(find_file(file), ranks)
+            resumed = open_training(find_file(file), group)
         if resumed is None:
             terminal.say(f"nothing to resume at {path}: begins")
             return self
@@ -84,7 +84,7 @@ class Beginning:
             )  # fmt: skip
         return begun
 
-    def start_from(self, name: str, ranks: Ranks) -> Beginning:
+    def start_from(self, name: str, group: ProcessGroup) -> Beginning:
         """Anew, with the weights of a checkpoint, which decide the shape of the network and whether bytes are read.
 
         Raises:
@@ -92,8 +92,8 @@ class Beginning:
             CheckpointError: there are no such weights.
         """
         path = find_file(name)
-        checkpoint = load(path) if ranks.is_first else None
-        with ranks.file(path) as file:
+        checkpoint = load(path) if group.is_rank_zero else None
+        with group.broadcast_file(path) as file:
             checkpoint = checkpoint or load(file or path)
         start = Start.of(checkpoint)
         shape = {one: getattr(start.config, one) for one in SHAPE}

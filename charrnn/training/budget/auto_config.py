@@ -15,7 +15,7 @@ import torch
 from charrnn.checkpoint.metadata import restore
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.training.budget.speed import measure
-from charrnn.training.distributed import Ranks
+from charrnn.training.distributed import ProcessGroup
 from charrnn.training.optim.precision import fallback
 from charrnn.training.optim.schedule import AIM, FREE_EPOCHS, MOST_VALIDATIONS
 
@@ -86,7 +86,7 @@ def with_budget(
     device: torch.device,
     spent: float = 0.0,
     mixed: bool = False,
-    ranks: Ranks | None = None,
+    group: ProcessGroup | None = None,
     padding: float = 0.0,
     vocab_size: int = SMALL_VOCABULARY,
 ) -> Recipe:
@@ -102,7 +102,7 @@ def with_budget(
         device: where it is to be trained.
         spent: seconds of the minutes that are gone, or kept for something else.
         mixed: whether it is going to be mixed with n-grams.
-        ranks: the processes that train together; all get what the first one chooses.
+        group: the processes that train together; all get what the first one chooses.
         padding: the share of places in a batch that no character is in, see Streams.
         vocab_size: V.
     """
@@ -111,16 +111,18 @@ def with_budget(
         return Recipe(model, training, reasons)
     if not training.minutes:
         training = replace(training, minutes=CPU_MINUTES if device.type == "cpu" else GPU_MINUTES)
-    ranks = ranks or Ranks()
-    (spent,) = ranks.from_first(spent)
+    group = group or ProcessGroup()
+    (spent,) = group.broadcast(spent)
 
     def speed(one: ModelConfig, fitted_so: TrainingConfig) -> float:
-        share = max(1, fitted_so.batch_size // ranks.size)
-        return (1 - padding) * ranks.total(measure(one, replace(fitted_so, batch_size=share), device, ranks.size == 1))
+        share = max(1, fitted_so.batch_size // group.size)
+        return (1 - padding) * group.all_sum(
+            measure(one, replace(fitted_so, batch_size=share), device, group.size == 1)
+        )
 
     recipe = choose(model, training, said, characters, speed, spent, device.type == "cuda", mixed, vocab_size)
     chosen = json.dumps([asdict(recipe.model), asdict(recipe.training)])
-    model_fields, training_fields = json.loads(ranks.bytes_from_first(chosen.encode()))
+    model_fields, training_fields = json.loads(group.broadcast_bytes(chosen.encode()))
     return Recipe(
         restore("model", model_fields, ModelConfig),
         restore("training", training_fields, TrainingConfig),

@@ -10,7 +10,7 @@ from torch.optim import AdamW, Optimizer
 
 from charrnn.config import TrainingConfig
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.training.distributed import Ranks
+from charrnn.training.distributed import ProcessGroup
 from charrnn.training.optim.grad_scaler import LossScale
 from charrnn.training.optim.muon import Muon
 
@@ -30,11 +30,11 @@ class Updates:
         model: what is trained, on its device.
         config: optimizer, weight decay, limit of the gradient.
         dtype: what the loss is computed in.
-        ranks: the processes that train together.
+        group: the processes that train together.
     """
 
     def __init__(
-        self, model: RecurrentModel, config: TrainingConfig, dtype: torch.dtype, ranks: Ranks | None = None
+        self, model: RecurrentModel, config: TrainingConfig, dtype: torch.dtype, group: ProcessGroup | None = None
     ) -> None:
         self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.grad_clip = config.grad_clip
@@ -48,7 +48,7 @@ class Updates:
         ]
         self.optimizers: list[Optimizer] = [AdamW(groups, betas=BETAS, fused=True)]
         if by_muon:
-            self.optimizers.append(Muon(by_muon, config.weight_decay, MOMENTUM, ranks))
+            self.optimizers.append(Muon(by_muon, config.weight_decay, MOMENTUM, group))
         # Whatever was asked for, under autocast PyTorch hands float16 to cuDNN's recurrent layers
         # (aten/src/ATen/cudnn/AutocastRNN.cpp), so bfloat16 is scaled there too.
         is_scaled = dtype == torch.float16 or (dtype == torch.bfloat16 and model.device.type == "cuda")

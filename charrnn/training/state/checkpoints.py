@@ -157,11 +157,11 @@ class Keeper:
         """
         if len(self.finished) < 2 or self.score is None:
             return
-        ranks, score = self.training.ranks, None
-        if ranks.is_first:
+        group, score = self.training.group, None
+        if group.is_rank_zero:
             part = self.corpus.validation[: self.score.characters]
             score = evaluate(self.network, part, progress=progress, documents=self.corpus.documents)
-        self.score = ranks.score_from_first(score)
+        self.score = group.broadcast_score(score)
         self._save(self.path, self.network, self._facts(self.steps_of_finished, self.score))
 
     def keep_mixture(self, mixture: MixtureModel, score: Score | None) -> None:
@@ -241,7 +241,7 @@ class Keeper:
         self.is_kept = True
 
     def _save(self, path: Path, model: Network | MixtureModel, facts: Facts, ongoing: Ongoing | None = None) -> None:
-        if self.training.ranks.is_first:
+        if self.training.group.is_rank_zero:
             save(path, model, self.corpus.vocabulary, facts, ongoing, self.previous_path if ongoing else None)
         if path == self.path:
             self.facts = facts

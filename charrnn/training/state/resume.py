@@ -10,7 +10,7 @@ from charrnn.config import TrainingConfig
 from charrnn.errors import CheckpointError
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.text.corpus import Corpus
-from charrnn.training.distributed import Ranks
+from charrnn.training.distributed import ProcessGroup
 from charrnn.training.optim.schedule import Plan
 from charrnn.training.state.checkpoints import Keeper
 
@@ -65,12 +65,12 @@ class Resumed:
             raise CheckpointError(f"{self.checkpoint.path}: is damaged, or from another version: {error}") from error
 
 
-def find(path: Path, ranks: Ranks | None = None) -> Resumed | None:
+def find(path: Path, group: ProcessGroup | None = None) -> Resumed | None:
     """The training whose best checkpoint goes to `path`: its last state, or where that is damaged the one before.
 
     Args:
         path: of the best checkpoint.
-        ranks: the processes that train together: all get what the first one finds.
+        group: the processes that train together: all get what the first one finds.
 
     Returns:
         None if there is neither.
@@ -78,9 +78,9 @@ def find(path: Path, ranks: Ranks | None = None) -> Resumed | None:
     Raises:
         CheckpointError: none of them can be read, or they are no trainings.
     """
-    ranks = ranks or Ranks()
-    found = _find(path) if ranks.is_first else None
-    with ranks.file(found.checkpoint.path if found else None) as file:
+    group = group or ProcessGroup()
+    found = _find(path) if group.is_rank_zero else None
+    with group.broadcast_file(found.checkpoint.path if found else None) as file:
         return found or (_open(file) if file else None)
 
 
@@ -98,15 +98,15 @@ def _find(path: Path) -> Resumed | None:
     return None
 
 
-def open_training(path: Path, ranks: Ranks | None = None) -> Resumed:
+def open_training(path: Path, group: ProcessGroup | None = None) -> Resumed:
     """The training that a file was saved from; see `find`.
 
     Raises:
         CheckpointError: it cannot be read, or holds a model alone.
     """
-    ranks = ranks or Ranks()
-    found = _open(path) if ranks.is_first else None
-    with ranks.file(path) as file:
+    group = group or ProcessGroup()
+    found = _open(path) if group.is_rank_zero else None
+    with group.broadcast_file(path) as file:
         return found or _open(file or path)
 
 
