@@ -11,11 +11,12 @@ from typing import Any
 
 import torch
 
-from charrnn import CorpusConfig, ModelConfig, Streams, TrainingConfig, evaluate, read_corpus
+from charrnn import CorpusConfig, ModelConfig, TrainingConfig, evaluate, read_corpus
 from charrnn.text.corpus import Corpus
-from charrnn.training.budget.auto_config import with_budget
-from charrnn.training.ensemble import train_all
-from charrnn.training.state.checkpoints import Keeper
+from charrnn.training.budget.auto_config import Workload, configure_for_budget
+from charrnn.training.ensemble import train_ensemble
+from charrnn.training.run import Run, RunContext
+from charrnn.training.state.checkpoints import CheckpointManager
 
 Row = dict[str, Any]
 TARGET = 1.47
@@ -51,14 +52,15 @@ def fit(
     device: torch.device,
 ) -> Row:
     """Train as `charrnn train --minutes` does."""
-    recipe = with_budget(model, training, said, len(corpus.train), device)
+    recipe = configure_for_budget(model, training, said, Workload(len(corpus.train)), device)
     model, settings = recipe.model, recipe.training
-    streams = Streams(corpus.train, settings.batch_size, settings.seq_length)
     scores, steps = [], 0
     started = time.perf_counter()
+    run = Run(corpus, model, settings, RunContext(device, started=started))
+    streams = run.streams
     with tempfile.TemporaryDirectory() as folder:
-        keeper = Keeper(Path(folder) / "model.safetensors", corpus, settings, model, started)
-        for step, _ in train_all(keeper, streams, device):
+        keeper = CheckpointManager(Path(folder) / "model.safetensors", run)
+        for step, _ in train_ensemble(keeper):
             steps += 1
             if step.score:
                 scores.append((time.perf_counter() - started, step.score))

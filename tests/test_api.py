@@ -25,7 +25,7 @@ def counted(small_text: str) -> charrnn.TextModel:
 
 def test_a_network_is_fitted_and_comes_back(small_text: str, tmp_path: Path) -> None:
     steps: list[Step] = []
-    model = charrnn.fit(small_text, SMALL, TrainingConfig(steps=4), told=steps.append)
+    model = charrnn.fit(small_text, SMALL, TrainingConfig(steps=4), on_step=steps.append)
     assert [step.number for step in steps] == [1, 2, 3, 4]
     assert str(model) == "lstm 1x8"
     assert model.facts.validation is not None

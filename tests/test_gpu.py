@@ -163,7 +163,7 @@ def test_a_stopped_training_goes_on(small_corpus: Corpus) -> None:
     tensors = {name: tensor.cpu().clone() for name, tensor in first.tensors().items()}
     second = begin()
     second.model.load_state_dict(first.model.state_dict())
-    second.restore(first.number, first.due, tensors)
+    second.restore(first.step, first.validation_pending, tensors)
     found += [step.loss.item() for step in second.steps()]
     torch.testing.assert_close(torch.tensor(found), torch.tensor(whole), rtol=1e-3, atol=1e-3)
 

@@ -26,7 +26,7 @@ from charrnn.cli.shared.log import may_be_lost
 from charrnn.cli.shared.old_spellings import advice_on
 from charrnn.cli.shared.options import configured
 from charrnn.cli.shared.shell_completion import COMPLETE
-from charrnn.cli.train.command import RESUME_FROM, train
+from charrnn.cli.train.command import train
 from charrnn.cli.view import view
 from charrnn.errors import CharRNNError, is_out_of_memory
 from charrnn.torchrun import exit_process, is_rank_zero, world_size
@@ -81,7 +81,7 @@ def _run() -> int:
     try:
         # Not `make_app()()`, which has exit statuses of its own for Ctrl-C and for a reader that has gone.
         command = make_command()
-        with command.make_context("charrnn", _with_resume_from(sys.argv[1:])) as context:
+        with command.make_context("charrnn", sys.argv[1:]) as context:
             command.invoke(context)
         sys.stdout.flush()
         _show_notice()
@@ -115,17 +115,6 @@ def _run() -> int:
         else:
             raise
     return status
-
-
-def _with_resume_from(words: list[str]) -> list[str]:
-    """`--resume FILE` as an option of its own: typer has none that may stand with and without a value."""
-    found = list(words)
-    for i, word in enumerate(words):
-        if word.startswith("--resume="):
-            found[i] = f"{RESUME_FROM}={word.removeprefix('--resume=')}"
-        elif word == "--resume" and words[i + 1 : i + 2] and words[i + 1].endswith(".safetensors"):
-            found[i] = RESUME_FROM
-    return found
 
 
 def _open_what_is_closed() -> None:

@@ -24,7 +24,7 @@ TakeStep = Callable[[Batch, State | None, float, float], tuple[Tensor, State]]
 learning rate; and the weight of the loss in its gradients, which is not 1 where several processes train. Returns the
 loss before the change, a scalar, the mean over the targets; and the state after the batch, without a graph."""
 
-UNRECORDED_STEPS = 2
+WARMUP_STEPS = 2
 """Before a step is recorded it is taken as it is: what is made at first use (moments, workspaces, compiled kernels)
 must be there."""
 
@@ -51,7 +51,7 @@ def steps_of(
     return lambda batch, state, rate, weight: take_step(model, updates, batch, state, rate, dtype, shared, weight)
 
 
-def begun_anew(state: State | None, begins: Tensor | None) -> State | None:
+def reset_rows(state: State | None, begins: Tensor | None) -> State | None:
     """A state with rows that remember nothing.
 
     Args:
@@ -110,7 +110,7 @@ class RecordedSteps:
         assert weight == 1  # several processes record none
         with torch.cuda.device(self.model.device):  # streams and graphs are the current device's
             self.taken += 1
-            if self.taken == UNRECORDED_STEPS + 1:
+            if self.taken == WARMUP_STEPS + 1:
                 self._record(batch)
             if self.graph is None or batch[0].shape != self.batch[0].shape:
                 return self._take(batch, state, rate)

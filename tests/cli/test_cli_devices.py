@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from charrnn.cli.shared import devices
-from charrnn.cli.train import again as train_again
+from charrnn.cli.train import restart
 from charrnn.errors import DeviceError, RecordingError, UsageError, is_out_of_memory
 from charrnn.training.distributed import should_report
 
@@ -107,23 +107,23 @@ def test_a_training_starts_again_without_graphs(
     started: list[tuple[list[str], dict[str, str]]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "model.safetensors"
-    train_again.start_again(BROKEN, "cuda", path, [Path("a.txt")])
+    restart.start_again(BROKEN, "cuda", path, [Path("a.txt")])
     (words, environment), *more = started
     assert (words, environment["CHARRNN_GRAPHS"], more) == (["-m", "charrnn", "train", "a.txt"], "0", [])
     assert capsys.readouterr().err.count("\n") == 1
     (tmp_path / "model-last.safetensors").touch()
-    train_again.start_again(BROKEN, "cuda", path, [Path("a.txt")])
+    restart.start_again(BROKEN, "cuda", path, [Path("a.txt")])
     assert started[1][0][-1] == "--resume"
-    train_again.start_again(BROKEN, "cuda", path, [Path("a.txt")], before=train_again.state_of(path))
+    restart.start_again(BROKEN, "cuda", path, [Path("a.txt")], before=restart.state_of(path))
     assert started[2][0][-1] == "a.txt", "the state of an earlier training is not resumed"
 
 
 def test_a_training_starts_again_on_the_cpu_if_the_gpu_was_not_asked_for(
     started: list[tuple[list[str], dict[str, str]]], tmp_path: Path
 ) -> None:
-    train_again.start_again(FULL, "cuda", tmp_path / "a.safetensors", [])
+    restart.start_again(FULL, "cuda", tmp_path / "a.safetensors", [])
     assert not started
-    train_again.start_again(FULL, "auto", tmp_path / "a.safetensors", [])
+    restart.start_again(FULL, "auto", tmp_path / "a.safetensors", [])
     assert started[0][0][-2:] == ["--device", "cpu"]
     assert started[0][1].get("CHARRNN_GRAPHS") != "0"
 
@@ -131,8 +131,8 @@ def test_a_training_starts_again_on_the_cpu_if_the_gpu_was_not_asked_for(
 def test_other_mistakes_and_standard_input_do_not_start_again(
     started: list[tuple[list[str], dict[str, str]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train_again.start_again(ValueError("a bug"), "auto", tmp_path / "a.safetensors", [])
-    train_again.start_again(BROKEN, "auto", tmp_path / "a.safetensors", [Path("-")])
+    restart.start_again(ValueError("a bug"), "auto", tmp_path / "a.safetensors", [])
+    restart.start_again(BROKEN, "auto", tmp_path / "a.safetensors", [Path("-")])
     monkeypatch.setenv("WORLD_SIZE", "2")
-    train_again.start_again(BROKEN, "auto", tmp_path / "a.safetensors", [])
+    restart.start_again(BROKEN, "auto", tmp_path / "a.safetensors", [])
     assert not started

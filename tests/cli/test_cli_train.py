@@ -108,7 +108,7 @@ def test_ctrl_c_saves_and_leaves_with_130(folder: Path) -> None:
     assert "Traceback" not in err
     last = load(folder / "checkpoints/text-lstm-last.safetensors")
     assert f"text-lstm-last.safetensors, after step {last.facts.step}" in err
-    assert err.endswith("charrnn train text.txt --resume checkpoints/text-lstm-last.safetensors\n")
+    assert err.endswith("charrnn train text.txt --resume-from checkpoints/text-lstm-last.safetensors\n")
 
 
 def test_a_second_ctrl_c_leaves_at_once(folder: Path) -> None:
@@ -131,7 +131,7 @@ def test_the_line_that_repeats_a_run_does(
 
     monkeypatch.setattr(Clock, "refit", refit)
     monkeypatch.setattr("charrnn.training.budget.auto_config.CPU_MINUTES", 0.02)
-    monkeypatch.setattr("charrnn.training.budget.auto_config.MOST_EPOCHS", 1e9)
+    monkeypatch.setattr("charrnn.training.budget.auto_config.MAX_EPOCHS", 1e9)
     shown = charrnn("train", "text.txt", "--hidden", 8, "--layers", 1).err
     assert ("this machine has become" in shown) == is_changed
     options = re.findall("`(--steps [^`]+)` repeats this run", shown)[-1]
@@ -148,7 +148,7 @@ def test_the_line_that_repeats_a_run_does(
 
 def test_more_minutes_than_a_short_text_is_worth(charrnn: Charrnn, monkeypatch: pytest.MonkeyPatch) -> None:
     """They once were "say at most one of them": such a text is read so many times at most, and not for the minutes."""
-    monkeypatch.setattr("charrnn.training.budget.auto_config.MOST_EPOCHS", 0.01)
+    monkeypatch.setattr("charrnn.training.budget.auto_config.MAX_EPOCHS", 0.01)
     result = charrnn("train", "text.txt", "--hidden", 8, "--minutes", 0.02)
     assert result.status == 0, result.err
     assert "less than that: 0.01 readings of the text" in result.err

@@ -30,11 +30,21 @@ def test_nothing_to_resume_begins(charrnn: Charrnn) -> None:
 
 def test_what_is_over_is_shown_again(charrnn: Charrnn) -> None:
     first = json.loads(charrnn("train", "text.txt", *SMALL, "--json").text)
-    for words in (("--resume",), ("--resume", "checkpoints/text-lstm-last.safetensors"), ("--resume=text-lstm",)):
+    last = "checkpoints/text-lstm-last.safetensors"
+    for words in (("--resume",), ("--resume-from", last), ("--resume-from=text-lstm",)):
         result = charrnn("train", "text.txt", *words, "--json")
         assert "after step 3/3" in result.err
         again = json.loads(result.text)
         assert {name for name in first if first[name] != again[name]} <= {"fit_seconds", "bytes"}  # the command's
+
+
+@pytest.mark.parametrize("words", [("--resume=a.safetensors",), ("--resume", "a.safetensors")])
+def test_resume_with_a_file_is_one_line_with_the_new_spelling(charrnn: Charrnn, words: tuple[str, ...]) -> None:
+    assert charrnn("train", "text.txt", *words).failed_with(2, "--resume", "use --resume-from")
+
+
+def test_resume_before_the_text_takes_no_value(charrnn: Charrnn) -> None:
+    assert charrnn("train", "--resume", "text.txt", *SMALL).status == 0
 
 
 def test_another_text_is_refused(charrnn: Charrnn, folder: Path) -> None:
@@ -55,7 +65,7 @@ def test_a_model_alone_cannot_go_on(charrnn: Charrnn, folder: Path) -> None:
     assert charrnn("train", "text.txt", *SMALL).status == 0
     (folder / "checkpoints/text-lstm-last.safetensors").unlink()
     alone = (folder / "checkpoints/text-lstm.safetensors").rename(folder / "alone.safetensors")
-    result = charrnn("train", "text.txt", "--resume", alone)
+    result = charrnn("train", "text.txt", "--resume-from", alone)
     assert result.failed_with(1, "holds a model alone", "-last")
 
 

@@ -24,7 +24,8 @@ from charrnn.training.monitor.history import Record, read_history
 from charrnn.training.monitor.metrics import METRICS, Metric, MetricsLogger
 from charrnn.training.monitor.monitor import Level, Monitor, Report
 from charrnn.training.optim.schedule import Plan
-from charrnn.training.state.checkpoints import Keeper
+from charrnn.training.run import Run, RunContext
+from charrnn.training.state.checkpoints import CheckpointManager
 
 HISTORY = Path("checkpoints/text-lstm.jsonl")
 
@@ -114,6 +115,7 @@ def test_records_are_bounded_and_a_loss_that_exploded_is_forgotten(
     """An hour of five steps a second; then it goes back to a step that was saved."""
     model = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary))
     config = TrainingConfig(steps=18_000)
+    run = Run(small_corpus, model.config, config, RunContext(started=0.0))
     seconds = 0.0
     monkeypatch.setattr("charrnn.training.monitor.monitor.time", SimpleNamespace(perf_counter=lambda: seconds))
     monkeypatch.setattr(monitor, "LINES", 1)
@@ -122,7 +124,7 @@ def test_records_are_bounded_and_a_loss_that_exploded_is_forgotten(
     def training() -> Training:
         return Training(model, Streams(small_corpus.train, 4, 8), small_corpus.validation, config)
 
-    keeper, memory = Keeper(tmp_path / "a.safetensors", small_corpus, config, model.config, 0.0), InMemory()
+    keeper, memory = CheckpointManager(tmp_path / "a.safetensors", run), InMemory()
     keeper.begin(training())
     updates: list[Report] = []
     with MetricsLogger([lambda: memory], print) as logger:

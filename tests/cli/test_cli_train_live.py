@@ -9,7 +9,7 @@ import pytest
 from program import SMALL, Charrnn
 from rich.console import Console
 
-from charrnn.cli.shared.sparkline import Curve, held, scale_of
+from charrnn.cli.train.curve import Curve, held, scale_of
 from charrnn.cli.train.live import TrainLive
 from charrnn.format import sparkline
 from charrnn.scoring.evaluate import Score

@@ -79,9 +79,9 @@ def test_advice_is_given_where_it_is_true(
     mixed: float, counted: float, said: str, charrnn: Charrnn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It recommended mixtures that were worse than the network."""
-    monkeypatch.setattr("charrnn.cli.train.mixture.score_of_mean", lambda models, part: Score(mixed * 100, 100))
+    monkeypatch.setattr("charrnn.pipeline.networks.score_mean", lambda models, part: Score(mixed * 100, 100))
     monkeypatch.setattr(
-        "charrnn.cli.train.mixture.evaluate",
+        "charrnn.pipeline.networks.evaluate",
         lambda model, part: Score((counted if isinstance(model, NgramModel) else 3.0) * 100, 100),
     )
     lines = [line for line in charrnn("train", "text.txt", *SMALL).err.splitlines() if line.startswith("n-grams")]

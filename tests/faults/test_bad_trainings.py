@@ -1,7 +1,6 @@
 """Bad states of trainings: each is one line with the file, the key, what was expected and what was found."""
 
 import random
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,8 @@ from charrnn.checkpoint import load_ongoing
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.text.batches import Streams
 from charrnn.training.loop import Training
-from charrnn.training.state.checkpoints import Keeper
+from charrnn.training.run import Run
+from charrnn.training.state.checkpoints import CheckpointManager
 from charrnn.training.state.resume import open_training
 
 Header = dict[str, Any]
@@ -77,7 +77,7 @@ def test_a_training_that_cannot_go_on(tmp_path: Path, bad: Path, edit: Edit, mes
 def _resume(path: Path, folder: Path) -> None:
     resumed, corpus = open_training(path), corpus_in(folder)
     network = RecurrentModel(resumed.checkpoint.model.config, len(corpus.vocabulary))  # type: ignore[arg-type]
-    keeper = Keeper(folder / "it.safetensors", corpus, QUICK, resumed.ongoing.facts.model, time.perf_counter())
+    keeper = CheckpointManager(folder / "it.safetensors", Run(corpus, resumed.ongoing.facts.model, QUICK))
     keeper.begin(Training(network, Streams(corpus.train, 2, 8), corpus.validation, QUICK, plan=resumed.plan))
     resumed.restore(keeper)
 

@@ -13,7 +13,8 @@ from charrnn.text.corpus import Corpus
 from charrnn.training.events import Step
 from charrnn.training.loop import Training
 from charrnn.training.optim.schedule import Plan
-from charrnn.training.state.checkpoints import Keeper
+from charrnn.training.run import Run, RunContext
+from charrnn.training.state.checkpoints import CheckpointManager
 
 
 def step(number: int, nats: float | None, characters: int) -> Step:
@@ -25,7 +26,7 @@ def test_the_best_stays_when_the_last_is_worse(small_corpus: Corpus, tmp_path: P
     model = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary))
     config = TrainingConfig(steps=9)
     path = tmp_path / "sub" / "text-lstm.safetensors"
-    keeper = Keeper(path, small_corpus, config, model.config, 0.0, ("charrnn", "train"))
+    keeper = CheckpointManager(path, Run(small_corpus, model.config, config, RunContext(command=("charrnn", "train"))))
     keeper.begin(Training(model, Streams(small_corpus.train, 4, 8), small_corpus.validation, config))
     whole = len(small_corpus.validation)
     kept = []
@@ -51,7 +52,7 @@ def test_the_best_stays_when_the_last_is_worse(small_corpus: Corpus, tmp_path: P
 
 def test_without_scores_the_best_is_the_last(small_corpus: Corpus, tmp_path: Path) -> None:
     model = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary))
-    keeper = Keeper(tmp_path / "a.safetensors", small_corpus, TrainingConfig(), model.config, 0.0)
+    keeper = CheckpointManager(tmp_path / "a.safetensors", Run(small_corpus, model.config, TrainingConfig()))
     keeper.begin(Training(model, Streams(small_corpus.train, 4, 8), small_corpus.validation, TrainingConfig()))
     assert keeper.keep(step(1, None, 0))
     assert keeper.keep(step(2, None, 0))

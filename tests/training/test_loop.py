@@ -144,7 +144,7 @@ def test_stopping_does_not_wait_for_a_validation(small_corpus: Corpus, monkeypat
     assert [step.number for step in steps] == [1, 2, 3, 4]
     assert steps[-1].saves
     assert training.stopped
-    assert training.due
+    assert training.validation_pending
     first = next(training.steps())
     assert first.number == 4
     assert first.score == evaluate(model, small_corpus.validation)

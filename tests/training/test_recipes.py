@@ -7,7 +7,15 @@ import pytest
 import torch
 
 from charrnn.config import ModelConfig, TrainingConfig
-from charrnn.training.budget.auto_config import choose, dropout_for, networks_for, weights_of, width_for, with_budget
+from charrnn.training.budget.auto_config import (
+    Workload,
+    choose_config,
+    configure_for_budget,
+    dropout_for,
+    networks_for,
+    weights_of,
+    width_for,
+)
 
 NOTHING: frozenset[str] = frozenset()
 MINUTE = TrainingConfig(minutes=1.0)
@@ -69,13 +77,13 @@ def test_more_readings_want_more_dropout() -> None:
 def test_what_is_said_stays() -> None:
     model, training = ModelConfig(hidden_size=100, dropout=0.3), TrainingConfig(minutes=1, batch_size=7)
     said = frozenset({"hidden_size", "dropout", "batch_size", "embedding_size"})
-    recipe = choose(model, training, said, 10_000_000, speed)
+    recipe = choose_config(model, training, said, Workload(10_000_000), speed)
     assert (recipe.model, recipe.training) == (model, training)
     assert [name for name, _ in recipe.reasons] == ["recipe"]
 
 
 def test_a_short_text_is_not_read_for_ever() -> None:
-    recipe = choose(ModelConfig(), replace(MINUTE, minutes=10.0), NOTHING, 5000, speed)
+    recipe = choose_config(ModelConfig(), replace(MINUTE, minutes=10.0), NOTHING, Workload(5000), speed)
     assert recipe.training.minutes is None
     assert recipe.training.epochs == 12
     assert recipe.training.batch_size == 4
@@ -95,22 +103,26 @@ def test_a_short_text_is_not_read_for_ever() -> None:
 def test_many_minutes_are_shared_among_networks() -> None:
     """Of a text that one network would have read often enough; each is wider than with less time, too."""
     hour = replace(MINUTE, minutes=60.0)
-    several = choose(ModelConfig(), hour, NOTHING, 10**6, speed)
+    several = choose_config(ModelConfig(), hour, NOTHING, Workload(10**6), speed)
+    one = choose_config(ModelConfig(), MINUTE, NOTHING, Workload(10**6), speed)
     assert several.model.networks > 1
-    assert several.model.hidden_size > choose(ModelConfig(), MINUTE, NOTHING, 10**6, speed).model.hidden_size
+    assert (
+        several.model.hidden_size
+        > choose_config(ModelConfig(), MINUTE, NOTHING, Workload(10**6), speed).model.hidden_size
+    )
     assert "networks" in [name for name, _ in several.reasons]
-    assert choose(ModelConfig(), MINUTE, NOTHING, 10**6, speed).model.networks == 1
-    assert choose(ModelConfig(), hour, NOTHING, 10**8, speed).model.networks == 1
+    assert one.model.networks == 1
+    assert choose_config(ModelConfig(), hour, NOTHING, Workload(10**8), speed).model.networks == 1
     assert networks_for(1e30, 10**6) == 8
     ten_minutes = 1.8e13
     assert networks_for(ten_minutes, 10**6) > networks_for(ten_minutes, 10**6, mixed=True) == 1
-    said = choose(ModelConfig(networks=3), MINUTE, frozenset({"networks"}), 10**6, speed)
+    said = choose_config(ModelConfig(networks=3), MINUTE, frozenset({"networks"}), Workload(10**6), speed)
     assert said.model.networks == 3
 
 
 def test_steps_and_epochs_leave_all_as_it_is() -> None:
     for training in (TrainingConfig(steps=5), TrainingConfig(epochs=5)):
-        recipe = with_budget(ModelConfig(), training, NOTHING, 10**6, torch.device("cpu"))
+        recipe = configure_for_budget(ModelConfig(), training, NOTHING, Workload(10**6), torch.device("cpu"))
         assert (recipe.model, recipe.training, recipe.reasons) == (ModelConfig(), training, ())
 
 
@@ -130,7 +142,7 @@ def test_few_numbers_stand_for_a_character_of_few(
     """Where that was tried and found better: not in minGRUs, and not for thousands of characters."""
     model = ModelConfig(cell=cell, hidden_size=hidden_size)
     said = frozenset({"hidden_size", "cell"})
-    recipe = choose(model, TrainingConfig(minutes=1), said, 10_000_000, speed, vocab_size=vocab_size)
+    recipe = choose_config(model, TrainingConfig(minutes=1), said, Workload(10_000_000, vocab_size), speed)
     assert recipe.model.embedding_size == expected
     assert ("embedding" in dict(recipe.reasons)) == (expected is not None)
 
@@ -140,6 +152,6 @@ def test_the_default_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "charrnn.training.budget.auto_config.measure", lambda model, training, device, is_alone: speed(model, training)
     )
-    recipe = with_budget(ModelConfig(), TrainingConfig(), NOTHING, 10**6, torch.device("cpu"))
+    recipe = configure_for_budget(ModelConfig(), TrainingConfig(), NOTHING, Workload(10**6), torch.device("cpu"))
     assert recipe.training.minutes == 5
     assert recipe.training.optimizer == "muon"

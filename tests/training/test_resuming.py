@@ -1,6 +1,5 @@
 """A training that was stopped goes on as if it had never been."""
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +9,11 @@ from safetensors.torch import load_file
 
 from charrnn.config import CELLS, ModelConfig, TrainingConfig
 from charrnn.errors import CheckpointError
-from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
-from charrnn.training.ensemble import SaveEvery, train_all
+from charrnn.training.ensemble import SaveEvery, train_ensemble
 from charrnn.training.events import Step, Stop
-from charrnn.training.state.checkpoints import Keeper
+from charrnn.training.run import Run
+from charrnn.training.state.checkpoints import CheckpointManager
 from charrnn.training.state.resume import Resumed, find, open_training
 
 CPU = torch.device("cpu")
@@ -31,10 +30,9 @@ def run(
     config: TrainingConfig = QUICK,
 ) -> list[Step]:
     """All of a training, or what is left of it; `stop_at` counts the steps of this run."""
-    keeper = Keeper(path, corpus, config, model, time.perf_counter())
+    keeper = CheckpointManager(path, Run(corpus, model, config))
     stop, steps = Stop(), []
-    streams = Streams(corpus.train, config.batch_size, config.seq_length)
-    for step, _ in train_all(keeper, streams, CPU, stop=stop, save_every=SaveEvery(steps=3), resumed=resumed):
+    for step, _ in train_ensemble(keeper, resumed, SaveEvery(steps=3), stop):
         steps.append(step)
         if len(steps) + 1 == stop_at:  # asked now, it stops after the next one
             stop.ask()

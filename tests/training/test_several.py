@@ -1,6 +1,5 @@
 """Several networks, one after the other."""
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,10 +14,11 @@ from charrnn.scoring.evaluate import evaluate
 from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
 from charrnn.training import ensemble as several
-from charrnn.training.ensemble import train_all
+from charrnn.training.ensemble import train_ensemble
 from charrnn.training.events import Step, Stop
 from charrnn.training.loop import train
-from charrnn.training.state.checkpoints import Keeper
+from charrnn.training.run import Run
+from charrnn.training.state.checkpoints import CheckpointManager
 
 CPU = torch.device("cpu")
 QUICK = TrainingConfig(steps=40, seq_length=16, batch_size=8, warmup_steps=10, validate_every=20, seed=5)
@@ -27,11 +27,10 @@ THREE = ModelConfig(hidden_size=16, dropout=0.1, networks=3)
 
 def run(
     corpus: Corpus, folder: Path, config: TrainingConfig = QUICK, model: ModelConfig = THREE, stop: Stop | None = None
-) -> tuple[Keeper, list[Step]]:
-    keeper = Keeper(folder / "a.safetensors", corpus, config, model, time.perf_counter())
-    streams = Streams(corpus.train, config.batch_size, config.seq_length)
+) -> tuple[CheckpointManager, list[Step]]:
+    keeper = CheckpointManager(folder / "a.safetensors", Run(corpus, model, config))
     steps = []
-    for step, _ in train_all(keeper, streams, CPU, stop=stop):
+    for step, _ in train_ensemble(keeper, stop=stop):
         steps.append(step)
         if stop and len(keeper.finished) == 1 and step.number == 3:
             stop.ask()
@@ -83,7 +82,7 @@ def test_they_share_the_minutes(
     small_corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: float, ready: int
 ) -> None:
     """All take as many steps as the first had time for; another one begins if there is time enough."""
-    monkeypatch.setattr(several, "LEAST_SHARE", share)
+    monkeypatch.setattr(several, "MIN_SHARE", share)
     monkeypatch.setattr("charrnn.training.loop.Clock.refit", lambda *_: None)
     config = replace(QUICK, steps=None, minutes=0.02, validate_every=None)
     keeper, steps = run(small_corpus, tmp_path, config)

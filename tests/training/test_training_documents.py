@@ -1,6 +1,5 @@
 """Training on documents: the slow twin reads one document after the other, from the empty state."""
 
-import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,12 +11,13 @@ from charrnn.config import CELLS, CorpusConfig, ModelConfig, TrainingConfig
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.documents import DocumentStreams, streams_of
-from charrnn.training.ensemble import SaveEvery, train_all
+from charrnn.training.ensemble import SaveEvery, train_ensemble
 from charrnn.training.events import Stop
 from charrnn.training.loop import Training
-from charrnn.training.state.checkpoints import Keeper
+from charrnn.training.run import Run
+from charrnn.training.state.checkpoints import CheckpointManager
 from charrnn.training.state.resume import Resumed, find
-from charrnn.training.step import begun_anew
+from charrnn.training.step import reset_rows
 
 CONFIG = TrainingConfig(steps=9, seq_length=16, batch_size=3, warmup_steps=2, validate_every=4)
 MODEL = ModelConfig(hidden_size=12, dropout=0.2)
@@ -39,7 +39,7 @@ def test_losses_and_gradients_are_those_of_documents_by_themselves(corpus: Corpu
     state, total = None, torch.zeros(())
     for step in range(int(streams.steps_per_epoch)):
         inputs, targets = streams.batch(step)
-        logits, state = model(inputs, begun_anew(state, streams.begins(step)))
+        logits, state = model(inputs, reset_rows(state, streams.begins(step)))
         total = total + functional.cross_entropy(logits[0], targets[0], reduction="sum")
     total.backward()  # type: ignore[no-untyped-call]
     gradients = [weight.grad.clone() for weight in model.parameters() if weight.grad is not None]
@@ -57,12 +57,9 @@ def test_losses_and_gradients_are_those_of_documents_by_themselves(corpus: Corpu
 
 
 def run(corpus: Corpus, path: Path, stop_at: int | None = None, resumed: Resumed | None = None) -> list[float]:
-    keeper, stop = Keeper(path, corpus, CONFIG, MODEL, time.perf_counter()), Stop()
-    streams = streams_of(corpus.train, corpus.documents, CONFIG.batch_size, CONFIG.seq_length)
+    keeper, stop = CheckpointManager(path, Run(corpus, MODEL, CONFIG)), Stop()
     losses = []
-    for step, _ in train_all(
-        keeper, streams, torch.device("cpu"), stop=stop, save_every=SaveEvery(steps=3), resumed=resumed
-    ):
+    for step, _ in train_ensemble(keeper, resumed, SaveEvery(steps=3), stop):
         losses.append(step.loss.item())
         if len(losses) + 1 == stop_at:
             stop.ask()

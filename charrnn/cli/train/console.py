@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -11,18 +12,17 @@ from typing import Self
 import torch
 
 from charrnn.checkpoint import load
+from charrnn.cli.shared.options import changed
 from charrnn.cli.shared.terminal import can_stay_in_place, console, field, in_place, one_line, print_json, quoted, say
 from charrnn.cli.train.live import ECHO, WIDEST, TrainLive
 from charrnn.models.ensemble import make_network
+from charrnn.pipeline.networks import NetworkTraining
 from charrnn.scoring.compare.rows import json_of
-from charrnn.text.batches import Streams
 from charrnn.text.sources import STANDARD_INPUT
-from charrnn.training.budget.auto_config import Recipe
 from charrnn.training.monitor.history import Record
 from charrnn.training.monitor.metrics import METRICS
 from charrnn.training.monitor.monitor import Level, Report, Sink
 from charrnn.training.optim.schedule import Plan
-from charrnn.training.state.checkpoints import Keeper
 
 SAMPLE_CHARACTERS = 72
 """Of a sample that are printed on a line."""
@@ -37,18 +37,12 @@ class TrainDisplay:
     """The screen of one training.
 
     Args:
-        keeper: of its checkpoints.
-        streams: its batches.
-        recipe: what was chosen, and why.
-        device: where it is trained.
-        repeat: the options that were chosen, as they are typed; None where no single command repeats the run.
+        training: what is shown.
     """
 
-    def __init__(
-        self, keeper: Keeper, streams: Streams, recipe: Recipe, device: torch.device, repeat: str | None = None
-    ) -> None:
-        self.keeper, self.streams, self.recipe, self.repeat = keeper, streams, recipe, repeat
-        self.device, self.networks = device, recipe.model.networks
+    def __init__(self, training: NetworkTraining) -> None:
+        self.checkpoints, self.run, self.start = training.checkpoints, training.run, training.start
+        self.reasons, self.networks = training.recipe.reasons, training.run.model.networks
         self.plan: Plan | None = None
         self.live: TrainLive | None = None
         self.closing = ExitStack()
@@ -83,17 +77,18 @@ class TrainDisplay:
         return self.live is not None and self.live.wants_sample()
 
     def _show_header(self) -> None:
-        config, vocab_size = self.keeper.config, len(self.keeper.corpus.vocabulary)
-        for name, reason in self.recipe.reasons:
+        run, streams, vocab_size = self.run, self.run.streams, len(self.run.corpus.vocabulary)
+        for name, reason in self.reasons:
             field(name, reason)
         with torch.device("meta"):
-            parameters = make_network(self.recipe.model, vocab_size).parameter_count
-        field("model", f"{self.recipe.model}, {parameters:,} parameters, on {self.device}")
-        shrunk = self.streams.batch_size < config.batch_size or self.streams.seq_length < config.seq_length
-        is_one = self.keeper.corpus.documents is None
+            parameters = make_network(run.model, vocab_size).parameter_count
+        field("model", f"{run.model}, {parameters:,} parameters, on {run.context.device}")
+        config = run.training
+        shrunk = streams.batch_size < config.batch_size or streams.seq_length < config.seq_length
+        is_one = run.corpus.documents is None
         asked = f" (the text is too short for {config.batch_size} of {config.seq_length})" if shrunk and is_one else ""
-        field("batch", f"{self.streams}{asked}")
-        size = self.streams.batch_size * self.streams.seq_length
+        field("batch", f"{streams}{asked}")
+        size = streams.batch_size * streams.seq_length
         memory = STEP_COPIES * 4 * size * vocab_size / 1e9
         if memory > MUCH_MEMORY:
             field(
@@ -124,21 +119,25 @@ class TrainDisplay:
             instead = f"{plan.steps:,} steps instead of {before.steps:,}: this machine has become {faster}"
             field("plan", f"{instead}{self._repeats(plan)}")
             return
-        epochs = plan.steps / self.streams.steps_per_epoch
+        epochs = plan.steps / self.run.streams.steps_per_epoch
         when = f"every {plan.validate_every:,}" if plan.validate_every < plan.steps else "at the end"
         how = f"{plan.steps:,} steps ({epochs:.2g} epochs), validation {when}"
         how += self._repeats(plan)
-        whole = len(self.keeper.corpus.validation)
+        whole = len(self.run.corpus.validation)
         if plan.val_characters < whole:
             how += f"; to stay in time, validation reads {plan.val_characters:,} of {whole:,} characters"
         field("plan", how)
 
     def _repeats(self, plan: Plan) -> str:
         """The options that give the same steps without a clock; of several networks each may have a plan of its own."""
-        if not self.keeper.config.minutes or self.repeat is None or (plan.earlier and self.networks > 1):
+        start, run = self.start, self.run
+        if not run.training.minutes or start.resumed or (plan.earlier and self.networks > 1):
             return ""
         before = ",".join(f"{until}:{steps}" for until, steps in plan.earlier)
-        again = " ".join(filter(None, (f"--steps {plan.steps}", before and f"--replanned {before}", self.repeat)))
+        # Its length is told in steps, instead of the minutes.
+        with_minutes = replace(run.training, minutes=start.training.minutes)
+        options = (changed(start.model, run.model), changed(start.training, with_minutes))
+        again = " ".join(filter(None, (f"--steps {plan.steps}", before and f"--replanned {before}", *options)))
         return f"; `{again}` repeats this run"
 
     def _print_line(self, report: Report) -> None:
@@ -153,22 +152,22 @@ class TrainDisplay:
 
     def show_stopped(self, paths: Sequence[Path]) -> None:
         """Say where the training is, and how it goes on."""
-        field("saved", f"{self.keeper.last_path}, after step {self.keeper.training.number}")
+        field("saved", f"{self.checkpoints.last_path}, after step {self.checkpoints.training.step}")
         text = " ".join("-" if path == STANDARD_INPUT else quoted(path) for path in paths)
-        field("go on", f"charrnn train {text} --resume {quoted(self.keeper.last_path)}")
+        field("go on", f"charrnn train {text} --resume-from {quoted(self.checkpoints.last_path)}")
 
     def show_end(self, as_json: bool) -> None:
         """Say what came out and what to do with it."""
-        keeper, facts = self.keeper, self.keeper.facts
+        checkpoints, facts = self.checkpoints, self.checkpoints.facts
         if facts is None:
             return
-        trained = len(keeper.finished)
+        trained = len(checkpoints.finished)
         if 0 < trained < self.networks:
             field("networks", f"{trained} of {self.networks} are ready; `--networks {trained}` makes the same")
-        if keeper.score and not keeper.is_mixed:  # else the mixture's score is said already
-            how = f"after step {keeper.best_step}" if trained == 1 else f"of {trained} networks together"
-            field("best", f"validation {keeper.score}, {how}")
-        field("checkpoint", f"{keeper.path} (best), {keeper.last_path.name} (last)")
-        field("write", f"charrnn sample {quoted(keeper.path)} --temp 0.8")
+        if checkpoints.score and not checkpoints.is_mixed:  # else the mixture's score is said already
+            how = f"after step {checkpoints.best_step}" if trained == 1 else f"of {trained} networks together"
+            field("best", f"validation {checkpoints.score}, {how}")
+        field("checkpoint", f"{checkpoints.path} (best), {checkpoints.last_path.name} (last)")
+        field("write", f"charrnn sample {quoted(checkpoints.path)} --temp 0.8")
         if as_json:
-            print_json(json_of(load(keeper.path)))
+            print_json(json_of(load(checkpoints.path)))

@@ -10,8 +10,8 @@ from rich.cells import chop_cells
 from rich.console import ConsoleOptions
 from rich.text import Text
 
-from charrnn.cli.shared.sparkline import Curve, held, scale_of
 from charrnn.cli.shared.terminal import LABEL, visible
+from charrnn.cli.train.curve import Curve, held, scale_of
 from charrnn.format import ASCII_BARS, BARS, clock, sparkline
 from charrnn.training.monitor.history import Record
 from charrnn.training.monitor.monitor import Report

@@ -18,7 +18,7 @@ from charrnn.scoring.evaluate import Score
 from charrnn.training.events import Step
 from charrnn.training.loop import Training
 from charrnn.training.optim.schedule import Plan
-from charrnn.training.state.checkpoints import Keeper
+from charrnn.training.state.checkpoints import CheckpointManager
 
 SAMPLING = SamplingConfig(temperature=0.8, length=200)
 """How the samples along the way are drawn; the seed is the number of the step."""
@@ -107,13 +107,15 @@ class Monitor:
     """Watches the networks of a training.
 
     Args:
-        keeper: of the checkpoints; it knows the network that is trained.
+        checkpoints: of the training; they know the network that is trained.
         sinks: in the order in which they are handed a report.
         wants_sample: whether to draw a sample for an update.
     """
 
-    def __init__(self, keeper: Keeper, sinks: Iterable[Sink], wants_sample: Callable[[], bool] = lambda: False) -> None:
-        self.keeper, self.sinks, self.wants_sample = keeper, list(sinks), wants_sample
+    def __init__(
+        self, checkpoints: CheckpointManager, sinks: Iterable[Sink], wants_sample: Callable[[], bool] = lambda: False
+    ) -> None:
+        self.checkpoints, self.sinks, self.wants_sample = checkpoints, list(sinks), wants_sample
         self.training: Training | None = None
         self.plan: Plan | None = None
         self.characters, self.speed, self.sample_seconds = 0, 0.0, 0.0
@@ -127,7 +129,7 @@ class Monitor:
             step: the next one.
             is_best: whether the state after it is the best so far.
         """
-        if self.keeper.training is not self.training:
+        if self.checkpoints.training is not self.training:
             self._begin(step)
         self.losses.append(step.loss)
         self.characters += step.characters
@@ -139,14 +141,14 @@ class Monitor:
 
     def _begin(self, step: Step) -> None:
         """Turn to another network, or to an earlier state of the same one."""
-        self.training, self.losses = self.keeper.training, list[Tensor]()
+        self.training, self.losses = self.checkpoints.training, list[Tensor]()
         self.means = {level: RunningMean() for level in Level}
         self.first: tuple[int, float] | None = None  # a step, and the time after it
         self.recorded_step = step.number - 1
 
     def _report(self, step: Step, is_best: bool, is_line: bool, is_due: bool, wants_sample: bool) -> None:
-        keeper, now = self.keeper, time.perf_counter()
-        elapsed = now - keeper.started
+        checkpoints, now = self.checkpoints, time.perf_counter()
+        elapsed = now - checkpoints.started
         loss = torch.stack(self.losses).mean().item()
         for mean in self.means.values():
             mean.add(loss, len(self.losses))
@@ -158,8 +160,8 @@ class Monitor:
             level=level,
             step=step.number,
             plan=step.plan,
-            network=len(keeper.finished) + 1,
-            networks=keeper.model.networks,
+            network=len(checkpoints.finished) + 1,
+            networks=checkpoints.run.model.networks,
             steps=len(self.losses),
             loss=loss,
             learning_rate=step.learning_rate,
@@ -167,7 +169,7 @@ class Monitor:
             elapsed=elapsed,
             remaining=self._remaining(step, elapsed),
             score=step.score,
-            validation=keeper.score_facts(step.score) if step.score else None,
+            validation=checkpoints.score_facts(step.score) if step.score else None,
             is_best=is_best,
             is_last=step.last,
             sample=self._sample(step) if is_line or wants_sample else None,
@@ -184,12 +186,12 @@ class Monitor:
     def _is_tenth(self, step: Step) -> bool:
         if step.plan is None:
             return False
-        every = max(1, step.plan.steps * self.keeper.model.networks // LINES)
+        every = max(1, step.plan.steps * self.checkpoints.run.model.networks // LINES)
         # The last step has a line of its own, and one shortly before it would say the same.
         return step.number % every == 0 and step.plan.steps - step.number >= every / 2
 
     def _is_record_due(self, step: Step, elapsed: float) -> bool:
-        min_steps = (step.plan.steps if step.plan else 0) * self.keeper.model.networks / MAX_RECORDS
+        min_steps = (step.plan.steps if step.plan else 0) * self.checkpoints.run.model.networks / MAX_RECORDS
         return elapsed - self.recorded_at >= RECORD_SECONDS and step.number - self.recorded_step >= min_steps
 
     def _speed_at(self, step: Step, now: float) -> float:
@@ -205,13 +207,13 @@ class Monitor:
         number, seconds = self.first
         if not step.plan or step.number <= number:
             return None
-        networks_after = self.keeper.model.networks - len(self.keeper.finished) - 1
+        networks_after = self.checkpoints.run.model.networks - len(self.checkpoints.finished) - 1
         return (step.plan.steps * (1 + networks_after) - step.number) * (elapsed - seconds) / (step.number - number)
 
     def _sample(self, step: Step) -> str:
-        begun, corpus = time.perf_counter(), self.keeper.corpus
+        begun, corpus = time.perf_counter(), self.checkpoints.run.corpus
         config = dataclasses.replace(SAMPLING, seed=step.number)
-        model = self.keeper.training.model
+        model = self.checkpoints.training.model
         text = "".join(generate(model, corpus.vocabulary, config, documents=corpus.documents))
         self.sample_seconds = time.perf_counter() - begun
         return text

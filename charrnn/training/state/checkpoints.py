@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,7 +17,6 @@ from torch import Tensor
 
 from charrnn.checkpoint import PREVIOUS, Ongoing, below, fill, last_path, save
 from charrnn.checkpoint.metadata import ComputeFacts, Facts, ProgressFacts, ScoreFacts, TextFacts
-from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.errors import CheckpointError
 from charrnn.models.ensemble import Network, as_one
 from charrnn.models.kernels.processor import instruction_set
@@ -26,27 +24,22 @@ from charrnn.models.mixture import MixtureModel
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.evaluate import Score, evaluate, facts_of
 from charrnn.scoring.surprisal import Progress
-from charrnn.text.corpus import Corpus
 from charrnn.training.events import Step
 from charrnn.training.loop import Training
+from charrnn.training.run import Run
 
 
-class Keeper:
+class CheckpointManager:
     """Writes NAME.safetensors at each best validation, and NAME-last.safetensors whenever it is told to.
 
     Without a validation part, both are the last state.
 
     Args:
         path: of the best checkpoint.
-        corpus: what is trained on.
-        config: how.
-        model: the networks, all of them.
-        started: `time.perf_counter()` when it began.
-        command: the command line, to be remembered in the checkpoint.
-        with_ngram: whether they are going to be mixed with n-grams.
-        tell: told what went wrong and is no end, in a line.
+        run: the training.
 
     Attributes:
+        started: `time.perf_counter()` when the training began, moved back by what it took before it was resumed.
         training: of the network that is trained.
         finished: the networks before it, in their best states.
         best: the score of its best state.
@@ -63,23 +56,12 @@ class Keeper:
 
     training: Training
 
-    def __init__(
-        self,
-        path: Path,
-        corpus: Corpus,
-        config: TrainingConfig,
-        model: ModelConfig,
-        started: float,
-        command: tuple[str, ...] = (),
-        with_ngram: bool = False,
-        tell: Callable[[str], None] = lambda message: None,
-    ) -> None:
-        self.path, self.corpus, self.config, self.model = path, corpus, config, model
-        self.started, self.command, self.with_ngram = started, command, with_ngram
+    def __init__(self, path: Path, run: Run) -> None:
+        self.path, self.run, self.started = path, run, run.context.started
         self.finished: list[RecurrentModel] = []
         self.score: Score | None = None
         self.facts: Facts | None = None
-        self.tell, self.is_mixed, self.is_kept = tell, False, False
+        self.is_mixed, self.is_kept = False, False
         self.steps_of_finished = self.halvings = 0
         self.threads: set[int] = set()
 
@@ -99,7 +81,7 @@ class Keeper:
         self.best: Score | None = None
         self.best_step = 0
         self.best_state: RecurrentModel | None = None
-        self.saved_at, self.saved_step = time.perf_counter(), training.number
+        self.saved_at, self.saved_step = time.perf_counter(), training.step
 
     def keep(self, step: Step) -> bool:
         """Save the state after a step; says whether it is the best so far.
@@ -117,14 +99,14 @@ class Keeper:
             self.best_state = _copied(self.training.model)
         facts, ongoing = self._facts(step.number, step.score), self._ongoing()
         self.saved_at, self.saved_step = time.perf_counter(), step.number
-        is_end = self.training.stopped or (step.last and len(self.finished) + 1 == self.model.networks)
+        is_end = self.training.stopped or (step.last and len(self.finished) + 1 == self.run.model.networks)
         try:
             self._save(self.last_path, self.training.model, facts, ongoing)
             self._keep_best()
         except CheckpointError as error:
             if is_end:
                 self._rescue(str(error), facts, ongoing)
-            self.tell(f"{error} (the training goes on, and tries again at the next save)")
+            self.run.context.warn(f"{error} (the training goes on, and tries again at the next save)")
         return is_best
 
     @property
@@ -144,7 +126,7 @@ class Keeper:
             try:
                 self._keep_best()
             except CheckpointError as error:
-                self.tell(f"{error} (it is tried again at the next save)")
+                self.run.context.warn(f"{error} (it is tried again at the next save)")
 
     def judge(self, progress: Progress | None = None) -> None:
         """Score all that are finished as one model, where there are several.
@@ -159,8 +141,8 @@ class Keeper:
             return
         group, score = self.training.group, None
         if group.is_rank_zero:
-            part = self.corpus.validation[: self.score.characters]
-            score = evaluate(self.network, part, progress=progress, documents=self.corpus.documents)
+            part = self.run.corpus.validation[: self.score.characters]
+            score = evaluate(self.network, part, progress=progress, documents=self.run.corpus.documents)
         self.score = group.broadcast_score(score)
         self._save(self.path, self.network, self._facts(self.steps_of_finished, self.score))
 
@@ -209,16 +191,16 @@ class Keeper:
         tensors = training.tensors()
         for i, network in enumerate(self.finished):
             tensors |= {f"finished.{i}.{name}": one for name, one in network.state_dict().items()}
-        if self.best_state and self.best_step != training.number:
+        if self.best_state and self.best_step != training.step:
             tensors |= {f"best.{name}": one for name, one in self.best_state.state_dict().items()}
         plan = training.plan
         facts = ProgressFacts(
-            model=self.model,
-            with_ngram=self.with_ngram,
+            model=self.run.model,
+            with_ngram=self.run.with_ngram,
             finished=len(self.finished),
             steps_of_finished=self.steps_of_finished,
-            number=training.number,
-            due=training.due,
+            number=training.step,
+            due=training.validation_pending,
             plan=(plan.steps, plan.validate_every, plan.val_characters) if plan else None,
             earlier_plans=plan.earlier if plan else (),
             best_step=self.best_step,
@@ -242,7 +224,7 @@ class Keeper:
 
     def _save(self, path: Path, model: Network | MixtureModel, facts: Facts, ongoing: Ongoing | None = None) -> None:
         if self.training.group.is_rank_zero:
-            save(path, model, self.corpus.vocabulary, facts, ongoing, self.previous_path if ongoing else None)
+            save(path, model, self.run.corpus.vocabulary, facts, ongoing, self.previous_path if ongoing else None)
         if path == self.path:
             self.facts = facts
 
@@ -250,20 +232,20 @@ class Keeper:
         """Put the last state into the folder for temporary files."""
         try:
             other = Path(tempfile.mkdtemp(prefix="charrnn-")) / self.last_path.name
-            save(other, self.training.model, self.corpus.vocabulary, facts, ongoing)
+            save(other, self.training.model, self.run.corpus.vocabulary, facts, ongoing)
         except (OSError, CheckpointError):
             raise CheckpointError(reason) from None
         raise CheckpointError(f"{reason}. The last state is in {other}: move it to {self.last_path} and say --resume")
 
     def _facts(self, steps: int, score: Score | None) -> Facts:
         return Facts(
-            text=TextFacts.of(self.corpus),
+            text=TextFacts.of(self.run.corpus),
             fit_seconds=time.perf_counter() - self.started,
             device=str(self.training.model.device),
             validation=self.score_facts(score) if score else None,
-            training=self.config,
+            training=self.run.training,
             step=steps,
-            command=self.command,
+            command=self.run.context.command,
             compute=ComputeFacts(
                 instruction_set(),
                 tuple(sorted(self.threads | self.training.pace.used)),
@@ -273,7 +255,7 @@ class Keeper:
 
     def score_facts(self, score: Score) -> ScoreFacts:
         """A score of the validation part, with its split and rule."""
-        corpus = self.corpus
+        corpus = self.run.corpus
         return facts_of(score, corpus.split, len(corpus.validation), documents=corpus.documents is not None)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,7 +23,7 @@ SHAPE = frozenset({"cell", "num_layers", "hidden_size", "embedding_size", "resid
 
 
 @dataclass(frozen=True)
-class Start:
+class InitialWeights:
     """Weights to start from.
 
     Attributes:
@@ -36,7 +37,7 @@ class Start:
     weights: dict[str, Tensor]
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint) -> Start:
+    def of(cls, checkpoint: Checkpoint) -> InitialWeights:
         """From the network of a checkpoint; of a mixture its network, of several the first.
 
         Raises:
@@ -52,6 +53,11 @@ class Start:
         if not isinstance(model, RecurrentModel):
             raise CheckpointError(f"{checkpoint.path}: holds n-grams and no network; name another with --init-from")
         return cls(model.config, checkpoint.vocabulary, model.state_dict())
+
+    @property
+    def shape(self) -> dict[str, Any]:
+        """The fields of a model's configuration that the weights decide."""
+        return {name: getattr(self.config, name) for name in SHAPE}
 
     def fill(self, network: RecurrentModel, vocabulary: Vocabulary) -> None:
         """Give a network of the same shape the weights.

@@ -12,7 +12,7 @@ from charrnn.models.rnn.model import RecurrentModel
 from charrnn.text.corpus import Corpus
 from charrnn.training.distributed import ProcessGroup
 from charrnn.training.optim.schedule import Plan
-from charrnn.training.state.checkpoints import Keeper
+from charrnn.training.state.checkpoints import CheckpointManager
 
 
 @dataclass(frozen=True)
@@ -48,19 +48,19 @@ class Resumed:
                 f"say --init-from {self.checkpoint.path} to begin anew with its weights"
             )
 
-    def restore(self, keeper: Keeper) -> None:
-        """Give a keeper, and the training that it has begun, all that was saved.
+    def restore(self, checkpoints: CheckpointManager) -> None:
+        """Give the checkpoints, and the training that they have begun, all that was saved.
 
         Raises:
             CheckpointError: the file does not hold what its header says.
         """
-        facts, training = self.ongoing.facts, keeper.training
+        facts, training = self.ongoing.facts, checkpoints.training
         try:
             assert isinstance(self.checkpoint.model, RecurrentModel)
             training.model.load_state_dict(self.checkpoint.model.state_dict())
             training.restore(facts.number, facts.due, self.ongoing.tensors)
-            keeper.restore(self.ongoing)
-            keeper.threads.update(compute.threads if (compute := self.checkpoint.facts.compute) else ())
+            checkpoints.restore(self.ongoing)
+            checkpoints.threads.update(compute.threads if (compute := self.checkpoint.facts.compute) else ())
         except (ValueError, RuntimeError) as error:  # PyTorch raises the latter
             raise CheckpointError(f"{self.checkpoint.path}: is damaged, or from another version: {error}") from error
 

@@ -1,4 +1,4 @@
-"""Where PyTorch's generators are, taken down and put back; knows nothing of what draws from them."""
+"""The states of PyTorch's random generators, read and set; knows nothing of what draws from them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LEFT, NEXT = slice(8, 12), slice(16, 24)
 TWISTER_SIZE = 624
 
 
-def random_state(device: torch.device) -> dict[str, Tensor]:
+def get_rng_state(device: torch.device) -> dict[str, Tensor]:
     """The states of the generators of the CPU and of a device, by name."""
     found = {"random.cpu": torch.get_rng_state()}
     if device.type == "cuda":
@@ -21,13 +21,13 @@ def random_state(device: torch.device) -> dict[str, Tensor]:
     return found
 
 
-def put_back(tensors: dict[str, Tensor], device: torch.device) -> None:
-    """Make the generators go on where `random_state` was taken.
+def set_rng_state(tensors: dict[str, Tensor], device: torch.device) -> None:
+    """Make the generators go on where `get_rng_state` was taken.
 
     Raises:
         ValueError, RuntimeError: they are no states of generators.
     """
-    for name, now in random_state(device).items():
+    for name, now in get_rng_state(device).items():
         if name == "random.cuda" and name not in tensors:  # from another device, which has other numbers anyway
             continue
         state = tensor_of(tensors, name, tuple(now.shape), torch.uint8)
