@@ -59,14 +59,14 @@ def fit(
     run = Run(corpus, model, settings, RunContext(device, started=started))
     streams = run.streams
     with tempfile.TemporaryDirectory() as folder:
-        keeper = CheckpointManager(Path(folder) / "model.safetensors", run)
-        for step, _ in train_ensemble(keeper):
+        checkpoints = CheckpointManager(Path(folder) / "model.safetensors", run)
+        for step, _ in train_ensemble(checkpoints):
             steps += 1
             if step.score:
                 scores.append((time.perf_counter() - started, step.score))
-    seconds, together = time.perf_counter() - started, keeper.score
+    seconds, together = time.perf_counter() - started, checkpoints.score
     assert together
-    network = keeper.finished[0]
+    network = checkpoints.finished[0]
     before = time.perf_counter()
     evaluate(network, corpus.validation)
     per_character = (time.perf_counter() - before) / len(corpus.validation)
@@ -81,17 +81,19 @@ def fit(
         "model": str(model),
         "dropout": model.dropout,
         "batch": f"{streams.batch_size}x{streams.seq_length}",
-        "networks": len(keeper.finished),
+        "networks": len(checkpoints.finished),
         "steps": steps,
         "chars_per_second": round(steps * streams.batch_size * streams.seq_length / trained(len(scores) - 1)),
         "seconds": round(seconds, 2),
         "training_seconds": trained(len(scores) - 1),
         "nats_per_char": round(together.nats_per_char, 4),
-        "nats_per_char_of_each": [round(evaluate(one, corpus.validation).nats_per_char, 4) for one in keeper.finished],
+        "nats_per_char_of_each": [
+            round(evaluate(one, corpus.validation).nats_per_char, 4) for one in checkpoints.finished
+        ],
         "characters": together.characters,
         "target": target,
         "training_seconds_to_target": trained(below[0]) if below else None,
         "split": corpus.split,
-        "parameters": keeper.network.parameter_count,
+        "parameters": checkpoints.network.parameter_count,
         "seed": settings.seed,
     }

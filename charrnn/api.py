@@ -40,7 +40,7 @@ from charrnn.text.normalize import prepared
 from charrnn.text.sources import STANDARD_INPUT
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.ensemble import SaveEvery
-from charrnn.training.events import Step
+from charrnn.training.events import StepResult
 from charrnn.training.run import RunContext
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def fit(
     training: TrainingConfig | None = None,
     corpus: CorpusConfig | None = None,
     device: str | torch.device = "cpu",
-    on_step: Callable[[Step], None] = lambda step: None,
+    on_step: Callable[[StepResult], None] = lambda step: None,
     progress: bool | None = None,
 ) -> TextModel:
     """Fit a model to a text: what `charrnn train` and `charrnn ngram` do; without a word, but for a bar in a notebook.
@@ -237,7 +237,7 @@ def _trained(
     training: TrainingConfig,
     where: torch.device,
     started: float,
-    on_step: Callable[[Step], None],
+    on_step: Callable[[StepResult], None],
     progress: bool | None,
 ) -> TextModel:
     from tqdm.auto import tqdm  # loads asyncio, which loading a model need not wait for

@@ -27,7 +27,7 @@ from charrnn.sampling.sampler import Tempered
 from charrnn.scoring.evaluate import evaluate
 from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
-from charrnn.training.events import Stop
+from charrnn.training.events import StopFlag
 from charrnn.training.loop import Training, train
 from charrnn.training.optim.optimizer import Updates
 from charrnn.training.step import RecordedSteps, take_step
@@ -155,7 +155,7 @@ def test_a_stopped_training_goes_on(small_corpus: Corpus) -> None:
         return Training(model, streams, nothing, config)
 
     whole = [step.loss.item() for step in begin().steps()]
-    first, stop, found = begin(), Stop(), []
+    first, stop, found = begin(), StopFlag(), []
     for step in first.steps(stop):
         found.append(step.loss.item())
         if step.number == 8:

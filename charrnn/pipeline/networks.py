@@ -19,7 +19,7 @@ from charrnn.text.documents import streams_of
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.budget.auto_config import Recipe, Workload, configure_for_budget, machine_reasons
 from charrnn.training.ensemble import SaveEvery, train_ensemble
-from charrnn.training.events import Step, Stop
+from charrnn.training.events import StepResult, StopFlag
 from charrnn.training.mixture import MixtureTrainer, hold_out_blocks, score_mean
 from charrnn.training.run import Run, RunContext
 from charrnn.training.state.checkpoints import CheckpointManager
@@ -116,8 +116,8 @@ class NetworkTraining:
         self.checkpoints = CheckpointManager(path, self.run)
 
     def steps(
-        self, save_every: SaveEvery | None = None, stop: Stop | None = None, val_progress: Progress | None = None
-    ) -> Iterator[tuple[Step, bool]]:
+        self, save_every: SaveEvery | None = None, stop: StopFlag | None = None, val_progress: Progress | None = None
+    ) -> Iterator[tuple[StepResult, bool]]:
         """Fit the networks; see `train_ensemble`."""
         return train_ensemble(self.checkpoints, self.start.begin_from, save_every, stop, val_progress)
 
@@ -126,7 +126,7 @@ class NetworkTraining:
         assert self.mixture
         return self.mixture.finish(self.checkpoints.network, self.run.training.seed, progress)
 
-    def keep_mixture(
+    def save_mixture(
         self, mixture: MixtureModel, progress: Progress | None = None
     ) -> tuple[Score | None, Score | None]:
         """Score a mixture and put it in the place of the best checkpoint.
@@ -143,7 +143,7 @@ class NetworkTraining:
             part = corpus.validation[: network_score.characters if network_score else None]
             of_counts = evaluate(mixture.counts, part, documents=corpus.documents)
             score = evaluate(mixture, part, progress=progress, documents=corpus.documents)
-        self.checkpoints.keep_mixture(mixture, score)
+        self.checkpoints.save_mixture(mixture, score)
         return of_counts, score
 
 

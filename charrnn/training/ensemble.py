@@ -13,12 +13,12 @@ from charrnn.config import TrainingConfig
 from charrnn.errors import DivergedError
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.surprisal import Progress
-from charrnn.training.events import Step, Stop
+from charrnn.training.events import StepResult, StopFlag
 from charrnn.training.loop import Training
 from charrnn.training.optim.schedule import AIM, Plan
 from charrnn.training.state.checkpoints import CheckpointManager
 from charrnn.training.state.init_from import InitialWeights
-from charrnn.training.state.resume import Resumed, find
+from charrnn.training.state.resume import Resumed, find_training
 
 MIN_SHARE = 0.8
 """Of the time that a network took, there must be so much left for another one."""
@@ -42,9 +42,9 @@ def train_ensemble(
     checkpoints: CheckpointManager,
     begin_from: Resumed | InitialWeights | None = None,
     save_every: SaveEvery | None = None,
-    stop: Stop | None = None,
+    stop: StopFlag | None = None,
     val_progress: Progress | None = None,
-) -> Iterator[tuple[Step, bool]]:
+) -> Iterator[tuple[StepResult, bool]]:
     """Fit as many networks as the run's model says, each from its own seed, and keep them.
 
     Of a budget of minutes each gets its share of what is left. The first one measures how many steps that is; the
@@ -79,13 +79,13 @@ def train_ensemble(
         while True:
             try:
                 for step in training.steps(stop, val_progress, lambda step: save_every.is_due(checkpoints, step)):
-                    yield step, checkpoints.keep(step) if step.saves else False
+                    yield step, checkpoints.save(step) if step.saves else False
                 break
             except DivergedError as error:
                 if checkpoints.halvings == MOST_HALVINGS:
                     raise
                 checkpoints.halvings += 1
-                saved = find(checkpoints.path, run.context.group)
+                saved = find_training(checkpoints.path, run.context.group)
                 if saved and saved.ongoing.facts.finished != number:  # of the network before
                     saved = None
                 initial = None if resumed else begin_from
@@ -101,7 +101,7 @@ def train_ensemble(
         (left,) = run.context.group.broadcast(end - now - MIN_SHARE * (now - begun))
         if run.training.minutes and left < 0:
             break
-    checkpoints.judge(val_progress)
+    checkpoints.score_ensemble(val_progress)
 
 
 def _begin(

@@ -11,7 +11,7 @@ from charrnn.training.optim.schedule import Plan
 
 
 @dataclass(frozen=True)
-class Step:
+class StepResult:
     """One step of training, after it was taken.
 
     Attributes:
@@ -35,7 +35,7 @@ class Step:
     saves: bool = False
 
 
-class Stop:
+class StopFlag:
     """A switch that ends a training after the step that is being taken; it can be resumed from there.
 
     Attributes:

@@ -28,7 +28,7 @@ from charrnn.text.documents import Documents
 from charrnn.training.allocator import kept_memory
 from charrnn.training.budget.clock import Clock
 from charrnn.training.distributed import ProcessGroup, peer_errors
-from charrnn.training.events import Step, Stop
+from charrnn.training.events import StepResult, StopFlag
 from charrnn.training.optim.optimizer import Updates, tensor_of
 from charrnn.training.optim.precision import dtype_of
 from charrnn.training.optim.schedule import DEFAULT_STEPS, DEFAULT_VALIDATE_EVERY, Plan, learning_rate
@@ -105,10 +105,10 @@ class Training:
 
     def steps(
         self,
-        stop: Stop | None = None,
+        stop: StopFlag | None = None,
         val_progress: Progress | None = None,
         saves: Callable[[int], bool] = lambda number: False,
-    ) -> Iterator[Step]:
+    ) -> Iterator[StepResult]:
         """Take the steps that are left; the model is in evaluation mode whenever one is yielded.
 
         Args:
@@ -123,7 +123,7 @@ class Training:
         torch.set_flush_denormal(True)  # vanishing gradients are denormal, and those are slow (oneDNN issue 561)
         try:
             with kept_memory():
-                yield from self._steps(stop or Stop(), val_progress, saves)
+                yield from self._steps(stop or StopFlag(), val_progress, saves)
         finally:
             torch.set_flush_denormal(False)  # others count on small numbers: numpy warns when it finds none
 
@@ -161,7 +161,9 @@ class Training:
         self.state = tuple(part[self.rows].to(device) for part in carried)
         set_rng_state(tensors, device)
 
-    def _steps(self, stop: Stop, val_progress: Progress | None, saves: Callable[[int], bool]) -> Iterator[Step]:
+    def _steps(
+        self, stop: StopFlag, val_progress: Progress | None, saves: Callable[[int], bool]
+    ) -> Iterator[StepResult]:
         self.stopped = False
         take_step = steps_of(self.model, self.updates, self.dtype, self.group.data_parallel(self.model))
         clock = Clock(self.started, 60 * (self.config.minutes or 0), self.step)
@@ -218,7 +220,7 @@ class Training:
         numbers = self.group.all_max(*((plan.steps, plan.validate_every, plan.val_characters) if plan else (0, 0, 0)))
         return Plan(numbers[0], numbers[1], numbers[2]) if numbers[0] else None
 
-    def _agree(self, stop: Stop, clock: Clock, saves: bool) -> bool:
+    def _agree(self, stop: StopFlag, clock: Clock, saves: bool) -> bool:
         """What all processes do after a step: stop if one is asked to; what the first one says of plan and files."""
         first, plan, steps = self.group.is_rank_zero, self.plan, None
         if plan is not None and not self.is_over:
@@ -240,7 +242,7 @@ class Training:
         if not loss < most:  # not a number is not less, either
             raise DivergedError(f"after step {self.step}: the loss is {loss:.3g}; say a lower --learning-rate")
 
-    def _validate(self, stop: Stop, clock: Clock, progress: Progress | None) -> Score | None:
+    def _validate(self, stop: StopFlag, clock: Clock, progress: Progress | None) -> Score | None:
         """The score, or None where there is nothing to score, or no time for it."""
         part = self.validation[: self.plan.val_characters if self.plan else None]
         if not len(part):
@@ -261,10 +263,12 @@ class Training:
         self.stopped = score is None
         return score
 
-    def _done(self, score: Score | None, saves: bool) -> Step:
+    def _done(self, score: Score | None, saves: bool) -> StepResult:
         size = self.streams.characters(max(0, self.step - 1))
         last = self.is_over and not self.validation_pending
-        return Step(self.step, size, self.loss, self.lr, self.plan, score, last, saves or last or score is not None)
+        return StepResult(
+            self.step, size, self.loss, self.lr, self.plan, score, last, saves or last or score is not None
+        )
 
 
 def train(
@@ -272,8 +276,8 @@ def train(
     streams: Streams,
     validation: NDArray[Any],
     config: TrainingConfig,
-    stop: Stop | None = None,
-) -> Iterator[Step]:
+    stop: StopFlag | None = None,
+) -> Iterator[StepResult]:
     """Fit a network; see `Training`, which can also go on where one was stopped."""
     return Training(model, streams, validation, config).steps(stop)
 

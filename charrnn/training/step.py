@@ -136,7 +136,7 @@ class RecordedSteps:
         self.batch = tuple(part.to(device, copy=True).contiguous() for part in batch)  # replays write into it
         self.state = self.model.empty_state(len(batch[0]))
         self.rate = torch.zeros((), device=device)
-        self.updates.set_recording(True)
+        self.updates.set_capturable(True)
         graph = torch.cuda.CUDAGraph()
         try:
             with torch.cuda.graph(graph, stream=self.stream):

@@ -17,7 +17,7 @@ from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
-from charrnn.training.events import Step
+from charrnn.training.events import StepResult
 from charrnn.training.loop import Training
 from charrnn.training.monitor import monitor
 from charrnn.training.monitor.history import Record, read_history
@@ -124,16 +124,16 @@ def test_records_are_bounded_and_a_loss_that_exploded_is_forgotten(
     def training() -> Training:
         return Training(model, Streams(small_corpus.train, 4, 8), small_corpus.validation, config)
 
-    keeper, memory = CheckpointManager(tmp_path / "a.safetensors", run), InMemory()
-    keeper.begin(training())
+    checkpoints, memory = CheckpointManager(tmp_path / "a.safetensors", run), InMemory()
+    checkpoints.begin(training())
     updates: list[Report] = []
     with MetricsLogger([lambda: memory], print) as logger:
-        watch = Monitor(keeper, [(Level.UPDATE, updates.append), (Level.RECORD, logger.report)])
+        watch = Monitor(checkpoints, [(Level.UPDATE, updates.append), (Level.RECORD, logger.report)])
 
         def take(number: int, plan: Plan | None, loss: float = 2.0) -> None:
             nonlocal seconds
             seconds += 0.201
-            watch.update(Step(number, 64, torch.tensor(float(loss)), 1e-3, plan), is_best=False)
+            watch.update(StepResult(number, 64, torch.tensor(float(loss)), 1e-3, plan), is_best=False)
 
         for number in range(1, 51):  # as long as nobody knows how many there are: each second
             take(number, None, loss=number % 5)
@@ -147,7 +147,7 @@ def test_records_are_bounded_and_a_loss_that_exploded_is_forgotten(
         assert len(memory.records) == 10 + (18_000 - 50) // 18
         assert monitor.MAX_RECORDS == 1000
         assert updates[-2].remaining == pytest.approx(0.201)
-        keeper.begin(training())
+        checkpoints.begin(training())
         for number in range(501, 520):
             take(number, plan)
         *_, before, after = memory.records

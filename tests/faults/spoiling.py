@@ -105,10 +105,12 @@ def _make_files(folder: Path) -> dict[str, bytes]:
     for name, model in models.items():
         save(folder / f"{name}.safetensors", model, VOCABULARY, facts)
         files[name] = (folder / f"{name}.safetensors").read_bytes()
-    keeper = CheckpointManager(folder / "it.safetensors", Run(corpus, ModelConfig(hidden_size=4, networks=2), QUICK))
-    for _ in train_ensemble(keeper):
+    checkpoints = CheckpointManager(
+        folder / "it.safetensors", Run(corpus, ModelConfig(hidden_size=4, networks=2), QUICK)
+    )
+    for _ in train_ensemble(checkpoints):
         pass
-    files["last"] = last_path(keeper.path).read_bytes()
+    files["last"] = last_path(checkpoints.path).read_bytes()
     return files
 
 

@@ -77,9 +77,9 @@ def test_a_training_that_cannot_go_on(tmp_path: Path, bad: Path, edit: Edit, mes
 def _resume(path: Path, folder: Path) -> None:
     resumed, corpus = open_training(path), corpus_in(folder)
     network = RecurrentModel(resumed.checkpoint.model.config, len(corpus.vocabulary))  # type: ignore[arg-type]
-    keeper = CheckpointManager(folder / "it.safetensors", Run(corpus, resumed.ongoing.facts.model, QUICK))
-    keeper.begin(Training(network, Streams(corpus.train, 2, 8), corpus.validation, QUICK, plan=resumed.plan))
-    resumed.restore(keeper)
+    checkpoints = CheckpointManager(folder / "it.safetensors", Run(corpus, resumed.ongoing.facts.model, QUICK))
+    checkpoints.begin(Training(network, Streams(corpus.train, 2, 8), corpus.validation, QUICK, plan=resumed.plan))
+    resumed.restore(checkpoints)
 
 
 def test_a_generator_whose_next_number_is_beyond_its_numbers(bad: Path, tmp_path: Path) -> None:

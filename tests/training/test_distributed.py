@@ -16,10 +16,10 @@ from charrnn.errors import UsageError
 from charrnn.text.corpus import read_corpus
 from charrnn.training.distributed import ProcessGroup
 from charrnn.training.ensemble import SaveEvery, train_ensemble
-from charrnn.training.events import Stop
+from charrnn.training.events import StopFlag
 from charrnn.training.run import Run, RunContext
 from charrnn.training.state.checkpoints import CheckpointManager
-from charrnn.training.state.resume import find
+from charrnn.training.state.resume import find_training
 
 CONFIG = TrainingConfig(
     steps=24,
@@ -52,9 +52,9 @@ def fit(rank: int, size: int, port: int, run: Part) -> None:
     if size > 1:
         dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=size)
     corpus = read_corpus(run.text, CorpusConfig(document_separator=run.separator))
-    stop, group = Stop(), ProcessGroup.current()
+    stop, group = StopFlag(), ProcessGroup.current()
     checkpoints = CheckpointManager(run.out, Run(corpus, run.model, run.config, RunContext(group=group)))
-    resumed, every, losses = find(run.out, group), SaveEvery(steps=3), []
+    resumed, every, losses = find_training(run.out, group), SaveEvery(steps=3), []
     for step, _ in train_ensemble(checkpoints, resumed, every, stop):
         losses.append((step.number, step.loss.item(), step.score.nats if step.score else 0.0))
         if run.stop_at and rank == size - 1 and step.number + 1 == run.stop_at:  # one of them is asked, all stop

@@ -13,21 +13,21 @@ from charrnn.errors import DivergedError
 from charrnn.text.corpus import Corpus
 from charrnn.training import loop
 from charrnn.training.ensemble import SaveEvery, train_ensemble
-from charrnn.training.events import Step
+from charrnn.training.events import StepResult
 from charrnn.training.run import Run, RunContext
 from charrnn.training.state.checkpoints import CheckpointManager
 from charrnn.training.step import TakeStep, steps_of
 
 CONFIG = TrainingConfig(steps=12, seq_length=16, batch_size=4, warmup_steps=2, validate_every=6)
 Spoil = Callable[[int, Tensor], Tensor]
-Train = Callable[[Spoil], tuple[list[Step], list[str]]]
+Train = Callable[[Spoil], tuple[list[StepResult], list[str]]]
 
 
 @pytest.fixture
 def run(small_corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
     """A training whose losses go through a function, which is told how many steps were taken in all."""
 
-    def train(spoil: Spoil) -> tuple[list[Step], list[str]]:
+    def train(spoil: Spoil) -> tuple[list[StepResult], list[str]]:
         taken = 0
 
         def spoiling(*given: Any) -> TakeStep:

@@ -13,7 +13,7 @@ from charrnn.scoring.evaluate import evaluate
 from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
 from charrnn.training.budget.clock import UNTIMED_STEPS, Clock
-from charrnn.training.events import Step, Stop
+from charrnn.training.events import StepResult, StopFlag
 from charrnn.training.loop import Training, train
 from charrnn.training.optim.schedule import Plan
 
@@ -21,8 +21,8 @@ QUICK = TrainingConfig(steps=60, seq_length=16, batch_size=8, learning_rate=1e-2
 
 
 def run(
-    corpus: Corpus, config: TrainingConfig, model_config: ModelConfig, stop: Stop | None = None
-) -> tuple[RecurrentModel, list[Step]]:
+    corpus: Corpus, config: TrainingConfig, model_config: ModelConfig, stop: StopFlag | None = None
+) -> tuple[RecurrentModel, list[StepResult]]:
     torch.manual_seed(config.seed)
     model = RecurrentModel(model_config, len(corpus.vocabulary))
     streams = Streams(corpus.train, config.batch_size, config.seq_length)
@@ -122,7 +122,7 @@ def test_late_is_when_the_end_would_come_after_the_budget(
 
 
 def test_stopping_takes_the_step_to_its_end(small_corpus: Corpus) -> None:
-    stop = Stop()
+    stop = StopFlag()
     model = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary))
     steps = []
     for step in train(model, Streams(small_corpus.train, 4, 8), small_corpus.validation, QUICK, stop=stop):
@@ -137,7 +137,7 @@ def test_stopping_takes_the_step_to_its_end(small_corpus: Corpus) -> None:
 def test_stopping_does_not_wait_for_a_validation(small_corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which may take longer than a batch scheduler waits; whoever resumes makes up for it."""
     monkeypatch.setattr("charrnn.scoring.evaluate.PIECE", 100)
-    model, stop = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary)), Stop()
+    model, stop = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary)), StopFlag()
     streams = Streams(small_corpus.train, 4, 8)
     training = Training(model, streams, small_corpus.validation, replace(QUICK, validate_every=4))
     steps = list(training.steps(stop, lambda done, total: stop.ask()))

@@ -16,7 +16,7 @@ from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
 from charrnn.training import loop
 from charrnn.training.budget.clock import CHECKS, Clock
-from charrnn.training.events import Step
+from charrnn.training.events import StepResult
 from charrnn.training.optim.schedule import AIM, Plan, learning_rate
 from charrnn.training.step import Batch
 
@@ -56,7 +56,7 @@ def passed(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def run(
     corpus: Corpus, passed: list[float], cost: Callable[[float], float], monkeypatch: pytest.MonkeyPatch
-) -> list[Step]:
+) -> list[StepResult]:
     """A training whose steps compute nothing but take their time."""
 
     def take(batch: Batch, state: State | None, rate: float, weight: float) -> tuple[torch.Tensor, State]:

@@ -11,10 +11,10 @@ from charrnn.config import CELLS, ModelConfig, TrainingConfig
 from charrnn.errors import CheckpointError
 from charrnn.text.corpus import Corpus
 from charrnn.training.ensemble import SaveEvery, train_ensemble
-from charrnn.training.events import Step, Stop
+from charrnn.training.events import StepResult, StopFlag
 from charrnn.training.run import Run
 from charrnn.training.state.checkpoints import CheckpointManager
-from charrnn.training.state.resume import Resumed, find, open_training
+from charrnn.training.state.resume import Resumed, find_training, open_training
 
 CPU = torch.device("cpu")
 QUICK = TrainingConfig(steps=12, seq_length=16, batch_size=4, warmup_steps=5, validate_every=4, seed=3)
@@ -28,11 +28,11 @@ def run(
     stop_at: int | None = None,
     resumed: Resumed | None = None,
     config: TrainingConfig = QUICK,
-) -> list[Step]:
+) -> list[StepResult]:
     """All of a training, or what is left of it; `stop_at` counts the steps of this run."""
-    keeper = CheckpointManager(path, Run(corpus, model, config))
-    stop, steps = Stop(), []
-    for step, _ in train_ensemble(keeper, resumed, SaveEvery(steps=3), stop):
+    checkpoints = CheckpointManager(path, Run(corpus, model, config))
+    stop, steps = StopFlag(), []
+    for step, _ in train_ensemble(checkpoints, resumed, SaveEvery(steps=3), stop):
         steps.append(step)
         if len(steps) + 1 == stop_at:  # asked now, it stops after the next one
             stop.ask()
@@ -58,7 +58,7 @@ def test_the_bits_are_those_of_an_undisturbed_run(
     run(small_corpus, tmp_path / "whole.safetensors", model)
     path = tmp_path / "parts.safetensors"
     assert len(run(small_corpus, path, model, stop_at)) == stop_at
-    run(small_corpus, path, model, resumed=find(path))
+    run(small_corpus, path, model, resumed=find_training(path))
     assert_same(tmp_path / "whole.safetensors", path)
 
 
@@ -69,7 +69,7 @@ def test_stopped_again_and_again(small_corpus: Corpus, tmp_path: Path) -> None:
     path, resumed = tmp_path / "parts.safetensors", None
     for _ in range(9):
         run(small_corpus, path, model, stop_at=3, resumed=resumed)
-        resumed = find(path)
+        resumed = find_training(path)
     run(small_corpus, path, model, resumed=resumed)
     assert_same(tmp_path / "whole.safetensors", path)
 
@@ -78,7 +78,7 @@ def test_what_was_over_stays_so(small_corpus: Corpus, tmp_path: Path) -> None:
     path = tmp_path / "it.safetensors"
     run(small_corpus, path)
     before = load_file(path)
-    assert run(small_corpus, path, resumed=find(path)) == []
+    assert run(small_corpus, path, resumed=find_training(path)) == []
     assert all(tensor.equal(before[name]) for name, tensor in load_file(path).items())
 
 
@@ -88,7 +88,7 @@ def test_a_damaged_last_state_gives_way_to_the_one_before(small_corpus: Corpus, 
     last = tmp_path / "it-last.safetensors"
     whole = last.read_bytes()
     last.write_bytes(whole[:-100])
-    resumed = find(path)
+    resumed = find_training(path)
     assert resumed
     assert resumed.checkpoint.path.name == "it-previous.safetensors"
     assert resumed.ongoing.facts.number == 11
@@ -97,12 +97,12 @@ def test_a_damaged_last_state_gives_way_to_the_one_before(small_corpus: Corpus, 
     (tmp_path / "it-previous.safetensors").unlink()
     last.write_bytes(whole[:-100])
     with pytest.raises(CheckpointError, match=r"it-last\.safetensors: is cut off"):
-        find(path)
+        find_training(path)
 
 
 def test_nothing_to_resume(small_corpus: Corpus, tmp_path: Path) -> None:
     path = tmp_path / "it.safetensors"
-    assert find(path) is None
+    assert find_training(path) is None
     run(small_corpus, path)
     with pytest.raises(CheckpointError, match="holds a model alone"):
         open_training(path)

@@ -5,8 +5,8 @@ import torch
 
 from charrnn.config import OPTIMIZERS, ModelConfig, TrainingConfig
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.training.optim.grad_scaler import FIRST, LossScale
 from charrnn.training.optim.optimizer import Updates
+from charrnn.training.optim.precision import FIRST_SCALE, LossScale
 
 CPU = torch.device("cpu")
 
@@ -16,7 +16,7 @@ def test_gradients_come_out_at_their_own_size() -> None:
     assert scale.backward((weight * weight).sum(), [weight]) == 0
     assert weight.grad is not None
     assert weight.grad.item() == 6.0
-    assert scale.factor == FIRST
+    assert scale.factor == FIRST_SCALE
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -34,7 +34,7 @@ def test_a_gradient_that_is_no_number_leaves_out_the_step_of_all_weights(optimiz
     updates.step(loss, rate=0.1)
     for name, value in model.state_dict().items():
         assert torch.equal(value, before[name]), name
-    assert updates.scale.factor == FIRST / 2
+    assert updates.scale.factor == FIRST_SCALE / 2
     updates.step(model(torch.randint(0, 50, (2, 5)))[0].square().mean(), rate=0.1)
     assert all(value.isfinite().all() for value in model.state_dict().values())
     assert not torch.equal(model.head.weight, before["head.weight"])

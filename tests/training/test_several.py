@@ -15,7 +15,7 @@ from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
 from charrnn.training import ensemble as several
 from charrnn.training.ensemble import train_ensemble
-from charrnn.training.events import Step, Stop
+from charrnn.training.events import StepResult, StopFlag
 from charrnn.training.loop import train
 from charrnn.training.run import Run
 from charrnn.training.state.checkpoints import CheckpointManager
@@ -26,55 +26,59 @@ THREE = ModelConfig(hidden_size=16, dropout=0.1, networks=3)
 
 
 def run(
-    corpus: Corpus, folder: Path, config: TrainingConfig = QUICK, model: ModelConfig = THREE, stop: Stop | None = None
-) -> tuple[CheckpointManager, list[Step]]:
-    keeper = CheckpointManager(folder / "a.safetensors", Run(corpus, model, config))
+    corpus: Corpus,
+    folder: Path,
+    config: TrainingConfig = QUICK,
+    model: ModelConfig = THREE,
+    stop: StopFlag | None = None,
+) -> tuple[CheckpointManager, list[StepResult]]:
+    checkpoints = CheckpointManager(folder / "a.safetensors", Run(corpus, model, config))
     steps = []
-    for step, _ in train_ensemble(keeper, stop=stop):
+    for step, _ in train_ensemble(checkpoints, stop=stop):
         steps.append(step)
-        if stop and len(keeper.finished) == 1 and step.number == 3:
+        if stop and len(checkpoints.finished) == 1 and step.number == 3:
             stop.ask()
-    return keeper, steps
+    return checkpoints, steps
 
 
 def test_together_they_are_better_than_each(small_corpus: Corpus, tmp_path: Path) -> None:
-    keeper, steps = run(small_corpus, tmp_path)
+    checkpoints, steps = run(small_corpus, tmp_path)
     assert [step.number for step in steps] == [*range(1, 41)] * 3
-    each = [evaluate(network, small_corpus.validation).nats for network in keeper.finished]
+    each = [evaluate(network, small_corpus.validation).nats for network in checkpoints.finished]
     assert len(each) == len(set(each)) == 3
-    kept = load(keeper.path)
+    kept = load(checkpoints.path)
     assert isinstance(kept.model, EnsembleModel)
     assert (kept.kind, kept.description) == ("recurrent", "lstm 2x16 (3 networks)")
     assert kept.facts.step == 120
     score = evaluate(kept.model, small_corpus.validation)
     assert score.nats < sum(each) / 3  # by Jensen's inequality, whatever they are
-    assert keeper.score == score
+    assert checkpoints.score == score
     assert kept.facts.validation
     assert kept.facts.validation.nats_per_char == score.nats_per_char
 
 
 def test_each_is_what_its_seed_gives_alone(small_corpus: Corpus, tmp_path: Path) -> None:
-    keeper, _ = run(small_corpus, tmp_path)
+    checkpoints, _ = run(small_corpus, tmp_path)
     torch.manual_seed(QUICK.seed + 2)
     alone = RecurrentModel(replace(THREE, networks=1), len(small_corpus.vocabulary))
     list(train(alone, Streams(small_corpus.train, 8, 16), small_corpus.validation, QUICK))
-    assert alone.head.weight.equal(keeper.finished[2].head.weight)
+    assert alone.head.weight.equal(checkpoints.finished[2].head.weight)
 
 
 def test_stopped_it_keeps_those_that_are_ready(small_corpus: Corpus, tmp_path: Path) -> None:
-    keeper, steps = run(small_corpus, tmp_path, stop=Stop())
+    checkpoints, steps = run(small_corpus, tmp_path, stop=StopFlag())
     assert [step.number for step in steps] == [*range(1, 41), 1, 2, 3, 4]
-    assert isinstance(load(keeper.path).model, RecurrentModel)
-    assert load(keeper.last_path).facts.step == 4
-    assert keeper.score == evaluate(keeper.network, small_corpus.validation)
+    assert isinstance(load(checkpoints.path).model, RecurrentModel)
+    assert load(checkpoints.last_path).facts.step == 4
+    assert checkpoints.score == evaluate(checkpoints.network, small_corpus.validation)
 
 
 def test_without_a_validation_part(small_corpus: Corpus, tmp_path: Path) -> None:
     corpus = replace(small_corpus, config=replace(small_corpus.config, val_fraction=0.0))
-    keeper, _ = run(corpus, tmp_path)
-    assert keeper.score is None
-    assert load(keeper.path).facts.validation is None
-    assert load(keeper.path).description == "lstm 2x16 (3 networks)"
+    checkpoints, _ = run(corpus, tmp_path)
+    assert checkpoints.score is None
+    assert load(checkpoints.path).facts.validation is None
+    assert load(checkpoints.path).description == "lstm 2x16 (3 networks)"
 
 
 @pytest.mark.parametrize(("share", "ready"), [(1e9, 1), (-1e9, 3)])
@@ -85,8 +89,8 @@ def test_they_share_the_minutes(
     monkeypatch.setattr(several, "MIN_SHARE", share)
     monkeypatch.setattr("charrnn.training.loop.Clock.refit", lambda *_: None)
     config = replace(QUICK, steps=None, minutes=0.02, validate_every=None)
-    keeper, steps = run(small_corpus, tmp_path, config)
-    assert len(keeper.finished) == ready
+    checkpoints, steps = run(small_corpus, tmp_path, config)
+    assert len(checkpoints.finished) == ready
     plans = {step.plan for step in steps if step.plan}
     assert len(plans) == 1
     assert [step.number for step in steps if step.last] == [plans.pop().steps] * ready

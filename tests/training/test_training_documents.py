@@ -12,11 +12,11 @@ from charrnn.models.rnn.model import RecurrentModel
 from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.documents import DocumentStreams, streams_of
 from charrnn.training.ensemble import SaveEvery, train_ensemble
-from charrnn.training.events import Stop
+from charrnn.training.events import StopFlag
 from charrnn.training.loop import Training
 from charrnn.training.run import Run
 from charrnn.training.state.checkpoints import CheckpointManager
-from charrnn.training.state.resume import Resumed, find
+from charrnn.training.state.resume import Resumed, find_training
 from charrnn.training.step import reset_rows
 
 CONFIG = TrainingConfig(steps=9, seq_length=16, batch_size=3, warmup_steps=2, validate_every=4)
@@ -57,20 +57,20 @@ def test_losses_and_gradients_are_those_of_documents_by_themselves(corpus: Corpu
 
 
 def run(corpus: Corpus, path: Path, stop_at: int | None = None, resumed: Resumed | None = None) -> list[float]:
-    keeper, stop = CheckpointManager(path, Run(corpus, MODEL, CONFIG)), Stop()
+    checkpoints, stop = CheckpointManager(path, Run(corpus, MODEL, CONFIG)), StopFlag()
     losses = []
-    for step, _ in train_ensemble(keeper, resumed, SaveEvery(steps=3), stop):
+    for step, _ in train_ensemble(checkpoints, resumed, SaveEvery(steps=3), stop):
         losses.append(step.loss.item())
         if len(losses) + 1 == stop_at:
             stop.ask()
-    assert resumed or stop_at or keeper.best
+    assert resumed or stop_at or checkpoints.best
     return losses
 
 
 def test_a_training_that_was_stopped_goes_on_with_the_same_bits(corpus: Corpus, tmp_path: Path) -> None:
     whole = run(corpus, tmp_path / "whole.safetensors")
     first = run(corpus, tmp_path / "parts.safetensors", stop_at=5)
-    rest = run(corpus, tmp_path / "parts.safetensors", resumed=find(tmp_path / "parts.safetensors"))
+    rest = run(corpus, tmp_path / "parts.safetensors", resumed=find_training(tmp_path / "parts.safetensors"))
     assert first + rest == whole
 
 

@@ -25,7 +25,7 @@ def finish(training: NetworkTraining) -> None:
     with progress("counting", "step") as update:
         mixture = training.mix(update)
     with progress("scoring", "char") as update:
-        of_counts, score = training.keep_mixture(mixture, update)
+        of_counts, score = training.save_mixture(mixture, update)
     if of_counts:
         field("n-grams", f"validation {of_counts}, by themselves")
     field("mixture", f"validation {score or 'none was held out'}")

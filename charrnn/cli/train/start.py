@@ -17,7 +17,7 @@ from charrnn.pipeline.networks import TrainingStart
 from charrnn.training.distributed import ProcessGroup
 from charrnn.training.ensemble import SaveEvery
 from charrnn.training.state.init_from import InitialWeights
-from charrnn.training.state.resume import find, open_training
+from charrnn.training.state.resume import find_training, open_training
 
 
 def resume(start: TrainingStart, path: Path, file: str | None, group: ProcessGroup) -> TrainingStart:
@@ -34,7 +34,7 @@ def resume(start: TrainingStart, path: Path, file: str | None, group: ProcessGro
         CheckpointError: the checkpoint cannot be read, or is no training.
     """
     is_state = file is not None and find_file(file) != path
-    resumed = None if is_state else find(path, group)
+    resumed = None if is_state else find_training(path, group)
     if resumed is None and file:
         resumed = open_training(find_file(file), group)
     if resumed is None:

@@ -193,22 +193,15 @@ def choose_config(
              "one that reads the text as often as all of them")
         )  # fmt: skip
     if "hidden_size" not in explicit:
-        model = replace(model, hidden_size=width_for(readable * weights_of(model), model, characters, on_gpu))
-        readable = seconds * speed(model, training)
-        while on_gpu and readable > MAX_EPOCHS * characters and model.hidden_size < GPU_WIDTHS[2]:
-            # The time of a step falls less than its weights: see whether a wider network has the time too.
-            model = replace(model, hidden_size=min(GPU_WIDTHS[2], 2 * model.hidden_size))
-            readable = seconds * speed(model, training)
+        width = width_for(readable * weights_of(model), model, characters, on_gpu)
+        model, readable = _widened(model, width, lambda wide: seconds * speed(wide, training), characters, on_gpu)
         reasons.append(
             ("size", f"{model.num_layers} layers of {model.hidden_size}, which read about {readable:,.0f} characters "
              f"in {seconds:.0f} seconds")
         )  # fmt: skip
     epochs = readable / characters
     if epochs > MAX_EPOCHS:
-        epochs = MAX_EPOCHS
-        steps = epochs * characters / (training.batch_size * training.seq_length)
-        every = training.validate_every or math.ceil(steps / MAX_VALIDATIONS)
-        training = replace(training, minutes=None, epochs=epochs, validate_every=every)
+        epochs, training = MAX_EPOCHS, _limited(training, characters)
         reasons.append(("time", f"less than that: {epochs:g} readings of the text, more would only overfit"))
     if "dropout" not in explicit:
         model = replace(model, dropout=dropout_for(epochs))
@@ -224,6 +217,26 @@ def choose_config(
          f"{training.batch_size} x {training.seq_length}: what trials found best, or what was said")
     )  # fmt: skip
     return Recipe(model, training, tuple(reasons), epochs)
+
+
+def _widened(
+    model: ModelConfig, width: int, readable_by: Callable[[ModelConfig], float], characters: int, on_gpu: bool
+) -> tuple[ModelConfig, float]:
+    """A network of a width, on a GPU of a greater one if there is time; and the characters that it reads in the time."""
+    model = replace(model, hidden_size=width)
+    readable = readable_by(model)
+    while on_gpu and readable > MAX_EPOCHS * characters and model.hidden_size < GPU_WIDTHS[2]:
+        # The time of a step falls less than its weights: see whether a wider network has the time too.
+        model = replace(model, hidden_size=min(GPU_WIDTHS[2], 2 * model.hidden_size))
+        readable = readable_by(model)
+    return model, readable
+
+
+def _limited(training: TrainingConfig, characters: int) -> TrainingConfig:
+    """A training of MAX_EPOCHS instead of minutes."""
+    steps = MAX_EPOCHS * characters / (training.batch_size * training.seq_length)
+    every = training.validate_every or math.ceil(steps / MAX_VALIDATIONS)
+    return replace(training, minutes=None, epochs=MAX_EPOCHS, validate_every=every)
 
 
 def rows_for(characters: int, usual: int, on_gpu: bool = False) -> int:

@@ -15,7 +15,7 @@ from charrnn.checkpoint.metadata import ScoreFacts
 from charrnn.config import SamplingConfig
 from charrnn.sampling.generate import generate
 from charrnn.scoring.evaluate import Score
-from charrnn.training.events import Step
+from charrnn.training.events import StepResult
 from charrnn.training.loop import Training
 from charrnn.training.optim.schedule import Plan
 from charrnn.training.state.checkpoints import CheckpointManager
@@ -122,7 +122,7 @@ class Monitor:
         self.recorded_at, self.recorded_step = 0.0, 0
         self.updated_at = time.perf_counter()
 
-    def update(self, step: Step, is_best: bool) -> None:
+    def update(self, step: StepResult, is_best: bool) -> None:
         """Take in a step, and report if it is time to.
 
         Args:
@@ -139,14 +139,14 @@ class Monitor:
             self.plan = step.plan
             self._report(step, is_best, is_line, is_due, wants_sample)
 
-    def _begin(self, step: Step) -> None:
+    def _begin(self, step: StepResult) -> None:
         """Turn to another network, or to an earlier state of the same one."""
         self.training, self.losses = self.checkpoints.training, list[Tensor]()
         self.means = {level: RunningMean() for level in Level}
         self.first: tuple[int, float] | None = None  # a step, and the time after it
         self.recorded_step = step.number - 1
 
-    def _report(self, step: Step, is_best: bool, is_line: bool, is_due: bool, wants_sample: bool) -> None:
+    def _report(self, step: StepResult, is_best: bool, is_line: bool, is_due: bool, wants_sample: bool) -> None:
         checkpoints, now = self.checkpoints, time.perf_counter()
         elapsed = now - checkpoints.started
         loss = torch.stack(self.losses).mean().item()
@@ -183,18 +183,18 @@ class Monitor:
         self.losses.clear()
         self.characters, self.updated_at = 0, time.perf_counter()
 
-    def _is_tenth(self, step: Step) -> bool:
+    def _is_tenth(self, step: StepResult) -> bool:
         if step.plan is None:
             return False
         every = max(1, step.plan.steps * self.checkpoints.run.model.networks // LINES)
         # The last step has a line of its own, and one shortly before it would say the same.
         return step.number % every == 0 and step.plan.steps - step.number >= every / 2
 
-    def _is_record_due(self, step: Step, elapsed: float) -> bool:
+    def _is_record_due(self, step: StepResult, elapsed: float) -> bool:
         min_steps = (step.plan.steps if step.plan else 0) * self.checkpoints.run.model.networks / MAX_RECORDS
         return elapsed - self.recorded_at >= RECORD_SECONDS and step.number - self.recorded_step >= min_steps
 
-    def _speed_at(self, step: Step, now: float) -> float:
+    def _speed_at(self, step: StepResult, now: float) -> float:
         speed = self.characters / max(1e-9, now - self.updated_at)
         if not self.speed:
             self.speed = speed
@@ -202,7 +202,7 @@ class Monitor:
             self.speed += (1 - SMOOTHING) * (speed - self.speed)
         return self.speed
 
-    def _remaining(self, step: Step, elapsed: float) -> float | None:
+    def _remaining(self, step: StepResult, elapsed: float) -> float | None:
         self.first = self.first or (step.number, elapsed)
         number, seconds = self.first
         if not step.plan or step.number <= number:
@@ -210,7 +210,7 @@ class Monitor:
         networks_after = self.checkpoints.run.model.networks - len(self.checkpoints.finished) - 1
         return (step.plan.steps * (1 + networks_after) - step.number) * (elapsed - seconds) / (step.number - number)
 
-    def _sample(self, step: Step) -> str:
+    def _sample(self, step: StepResult) -> str:
         begun, corpus = time.perf_counter(), self.checkpoints.run.corpus
         config = dataclasses.replace(SAMPLING, seed=step.number)
         model = self.checkpoints.training.model

@@ -11,8 +11,8 @@ from torch.optim import AdamW, Optimizer
 from charrnn.config import TrainingConfig
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.training.distributed import ProcessGroup
-from charrnn.training.optim.grad_scaler import LossScale
 from charrnn.training.optim.muon import Muon
+from charrnn.training.optim.precision import LossScale
 
 BETAS = (0.9, 0.99)
 MOMENTUM = 0.95
@@ -84,7 +84,7 @@ class Updates:
             self.scale.factor.copy_(tensor_of(tensors, "scale.factor", ()))
             self.scale.good_steps.copy_(tensor_of(tensors, "scale.good_steps", (), torch.int32))
 
-    def set_recording(self, on: bool) -> None:
+    def set_capturable(self, on: bool) -> None:
         """Whether steps may be recorded from now on: all is decided on the device, and the rate is there too."""
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:

@@ -24,7 +24,7 @@ from charrnn.models.mixture import MixtureModel
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.evaluate import Score, evaluate, facts_of
 from charrnn.scoring.surprisal import Progress
-from charrnn.training.events import Step
+from charrnn.training.events import StepResult
 from charrnn.training.loop import Training
 from charrnn.training.run import Run
 
@@ -47,7 +47,7 @@ class CheckpointManager:
         score: of all that are finished, as one model.
         facts: of the best checkpoint, once there is one.
         is_mixed: whether a mixture has taken its place.
-        is_kept: whether it is what was best or finished last.
+        best_is_saved: whether it is what was best or finished last.
         halvings: how often the learning rate was halved, because the loss exploded.
         threads: the numbers of threads that took steps before the present network, or before it was resumed.
         saved_at: `time.perf_counter()` when the last state was saved.
@@ -61,7 +61,7 @@ class CheckpointManager:
         self.finished: list[RecurrentModel] = []
         self.score: Score | None = None
         self.facts: Facts | None = None
-        self.is_mixed, self.is_kept = False, False
+        self.is_mixed, self.best_is_saved = False, False
         self.steps_of_finished = self.halvings = 0
         self.threads: set[int] = set()
 
@@ -83,7 +83,7 @@ class CheckpointManager:
         self.best_state: RecurrentModel | None = None
         self.saved_at, self.saved_step = time.perf_counter(), training.step
 
-    def keep(self, step: Step) -> bool:
+    def save(self, step: StepResult) -> bool:
         """Save the state after a step; says whether it is the best so far.
 
         Of several processes all must ask, and the first one writes. A state that cannot be written is told of, and the
@@ -95,14 +95,14 @@ class CheckpointManager:
         is_best = self.best is None or (step.score is not None and step.score.nats_per_char < self.best.nats_per_char)
         if is_best:
             self.best, self.best_step = step.score, step.number
-            self.is_kept = self.is_kept and bool(self.finished)  # then those are what is kept
+            self.best_is_saved = self.best_is_saved and bool(self.finished)  # then those are what is kept
             self.best_state = _copied(self.training.model)
         facts, ongoing = self._facts(step.number, step.score), self._ongoing()
         self.saved_at, self.saved_step = time.perf_counter(), step.number
         is_end = self.training.stopped or (step.last and len(self.finished) + 1 == self.run.model.networks)
         try:
-            self._save(self.last_path, self.training.model, facts, ongoing)
-            self._keep_best()
+            self._write(self.last_path, self.training.model, facts, ongoing)
+            self._save_best()
         except CheckpointError as error:
             if is_end:
                 self._rescue(str(error), facts, ongoing)
@@ -122,13 +122,13 @@ class CheckpointManager:
         self.steps_of_finished += self.best_step
         self.score = self.best
         if len(self.finished) > 1:
-            self.is_kept = False
+            self.best_is_saved = False
             try:
-                self._keep_best()
+                self._save_best()
             except CheckpointError as error:
                 self.run.context.warn(f"{error} (it is tried again at the next save)")
 
-    def judge(self, progress: Progress | None = None) -> None:
+    def score_ensemble(self, progress: Progress | None = None) -> None:
         """Score all that are finished as one model, where there are several.
 
         Args:
@@ -144,15 +144,15 @@ class CheckpointManager:
             part = self.run.corpus.validation[: self.score.characters]
             score = evaluate(self.network, part, progress=progress, documents=self.run.corpus.documents)
         self.score = group.broadcast_score(score)
-        self._save(self.path, self.network, self._facts(self.steps_of_finished, self.score))
+        self._write(self.path, self.network, self._facts(self.steps_of_finished, self.score))
 
-    def keep_mixture(self, mixture: MixtureModel, score: Score | None) -> None:
+    def save_mixture(self, mixture: MixtureModel, score: Score | None) -> None:
         """Put a mixture of what is finished and counts in the place of the best checkpoint.
 
         Raises:
             CheckpointError: it cannot be written.
         """
-        self._save(self.path, mixture, self._facts(self.steps_of_finished, score))
+        self._write(self.path, mixture, self._facts(self.steps_of_finished, score))
         self.is_mixed = True
 
     def restore(self, ongoing: Ongoing) -> None:
@@ -176,8 +176,8 @@ class CheckpointManager:
             self.best_state = _copied(self.training.model)
         elif facts.best_step:
             self.best_state = self._like("best.", tensors)
-        self.is_kept = False  # it may not be the one that fits
-        self._keep_best()
+        self.best_is_saved = False  # it may not be the one that fits
+        self._save_best()
 
     def _like(self, prefix: str, tensors: dict[str, Tensor]) -> RecurrentModel:
         """A network of the shape of the one that is trained, from tensors whose names begin so."""
@@ -212,17 +212,17 @@ class CheckpointManager:
         )
         return Ongoing(facts, tensors)
 
-    def _keep_best(self) -> None:
+    def _save_best(self) -> None:
         """Write the best checkpoint, unless it is there."""
-        if self.is_kept and self.path.exists():
+        if self.best_is_saved and self.path.exists():
             return
         if self.finished:
-            self._save(self.path, self.network, self._facts(self.steps_of_finished, None))
+            self._write(self.path, self.network, self._facts(self.steps_of_finished, None))
         elif self.best_state:
-            self._save(self.path, self.best_state, self._facts(self.best_step, self.best))
-        self.is_kept = True
+            self._write(self.path, self.best_state, self._facts(self.best_step, self.best))
+        self.best_is_saved = True
 
-    def _save(self, path: Path, model: Network | MixtureModel, facts: Facts, ongoing: Ongoing | None = None) -> None:
+    def _write(self, path: Path, model: Network | MixtureModel, facts: Facts, ongoing: Ongoing | None = None) -> None:
         if self.training.group.is_rank_zero:
             save(path, model, self.run.corpus.vocabulary, facts, ongoing, self.previous_path if ongoing else None)
         if path == self.path:

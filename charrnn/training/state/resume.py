@@ -65,7 +65,7 @@ class Resumed:
             raise CheckpointError(f"{self.checkpoint.path}: is damaged, or from another version: {error}") from error
 
 
-def find(path: Path, group: ProcessGroup | None = None) -> Resumed | None:
+def find_training(path: Path, group: ProcessGroup | None = None) -> Resumed | None:
     """The training whose best checkpoint goes to `path`: its last state, or where that is damaged the one before.
 
     Args:
@@ -79,12 +79,12 @@ def find(path: Path, group: ProcessGroup | None = None) -> Resumed | None:
         CheckpointError: none of them can be read, or they are no trainings.
     """
     group = group or ProcessGroup()
-    found = _find(path) if group.is_rank_zero else None
+    found = _find_training(path) if group.is_rank_zero else None
     with group.broadcast_file(found.checkpoint.path if found else None) as file:
         return found or (_open(file) if file else None)
 
 
-def _find(path: Path) -> Resumed | None:
+def _find_training(path: Path) -> Resumed | None:
     errors = []
     for candidate in (last_path(path), last_path(path, PREVIOUS)):
         if not candidate.exists():
