@@ -222,7 +222,7 @@ def choose_config(
 def _widened(
     model: ModelConfig, width: int, readable_by: Callable[[ModelConfig], float], characters: int, on_gpu: bool
 ) -> tuple[ModelConfig, float]:
-    """A network of a width, on a GPU of a greater one if there is time; and the characters that it reads in the time."""
+    """A network of a width, on a GPU of a greater one if there is time; and how many characters it reads."""
     model = replace(model, hidden_size=width)
     readable = readable_by(model)
     while on_gpu and readable > MAX_EPOCHS * characters and model.hidden_size < GPU_WIDTHS[2]:
