@@ -7,6 +7,7 @@ import functools
 import os
 import re
 import sys
+from types import ModuleType
 from typing import Annotated, Any
 
 import typer
@@ -110,7 +111,7 @@ def _run() -> int:
             smaller = "--hidden, --layers, --batch-size or --seq-length, or --order"
             many = "--bytes if the text has many different characters"
             status = _fail(error, f"not enough memory; say a smaller {smaller}, or {many}", 1)
-        elif _is_peer_error(error):
+        elif world_size() > 1 and _distributed().is_peer_error(error):
             status = _fail(error, "another process of the group has ended; see what it said", 1)
         else:
             raise
@@ -165,25 +166,14 @@ def _fail(error: Exception, message: str, status: int) -> int:
     """Tell what went wrong in a line, unless another process of torchrun does."""
     from charrnn.cli.shared.terminal import visible
 
-    if _should_report(error):
+    if is_rank_zero() or _distributed().should_report(error):
         which = "" if is_rank_zero() else f" (process {os.environ['RANK']})"
         print(f"charrnn{which}:", visible(message, line_end=" "), file=sys.stderr)
     return status
 
 
-def _should_report(error: Exception) -> bool:
-    """Whether this process of torchrun's prints the error."""
-    if is_rank_zero():
-        return True
+def _distributed() -> ModuleType:
+    """What knows the processes of a group; it loads PyTorch."""
     from charrnn.training import distributed
 
-    return distributed.should_report(error)
-
-
-def _is_peer_error(error: Exception) -> bool:
-    """Whether the error is that another process of torchrun's has ended."""
-    if world_size() == 1:
-        return False
-    from charrnn.training import distributed
-
-    return distributed.is_peer_error(error)
+    return distributed

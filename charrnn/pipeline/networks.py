@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
 from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, TrainingConfig
 from charrnn.models.language_model import LanguageModel
@@ -18,7 +17,7 @@ from charrnn.text.corpus import Corpus
 from charrnn.text.documents import streams_of
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.budget.auto_config import Recipe, Workload, configure_for_budget, machine_reasons
-from charrnn.training.ensemble import SaveEvery, train_ensemble
+from charrnn.training.ensemble import BeginFrom, SaveEvery, train_ensemble
 from charrnn.training.events import StepResult, StopFlag
 from charrnn.training.mixture import MixtureTrainer, hold_out_blocks, score_mean
 from charrnn.training.run import Run, RunContext
@@ -53,7 +52,7 @@ class TrainingStart:
     training: TrainingConfig
     explicit: frozenset[str] = frozenset()
     with_ngram: bool = False
-    begin_from: Resumed | InitialWeights | None = None
+    begin_from: BeginFrom = None
 
     @property
     def resumed(self) -> Resumed | None:
@@ -147,23 +146,15 @@ class NetworkTraining:
         return of_counts, score
 
 
-class NgramTip(NamedTuple):
-    """What n-grams score on some held-out characters, beside a network and mixed with it."""
-
-    network: Score
-    ngram: Score
-    mixed: Score
-
-
-def score_ngram_tip(network: LanguageModel, corpus: Corpus) -> NgramTip | None:
-    """What n-grams, mixed with a network or alone, would score; None where finding out takes long."""
+def score_ngram_tip(network: LanguageModel, corpus: Corpus) -> tuple[Score, Score, Score] | None:
+    """What a network, n-grams and their mean score on some held-out characters; None where finding out takes long."""
     part = corpus.validation[:TIP_CHARACTERS]
     # A weighted mean of documents is not worth the code: `--with-ngram` tells.
     if len(corpus.train) > MAX_TIP_CHARACTERS or len(part) < 2 or corpus.documents:
         return None
     counts = fit_ngram(corpus.train, len(corpus.vocabulary), TIP_NGRAM)
     mixed = score_mean(((network, TIP_NETWORK_WEIGHT), (counts, 1 - TIP_NETWORK_WEIGHT)), part)
-    return NgramTip(evaluate(network, part), evaluate(counts, part), mixed)
+    return evaluate(network, part), evaluate(counts, part), mixed
 
 
 def initialize_from(start: TrainingStart, weights: InitialWeights, is_bytes: bool) -> TrainingStart:

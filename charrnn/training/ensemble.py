@@ -22,6 +22,8 @@ from charrnn.training.state.resume import Resumed, find_training
 
 MIN_SHARE = 0.8
 """Of the time that a network took, there must be so much left for another one."""
+BeginFrom = Resumed | InitialWeights | None
+"""A training to resume, or another network's weights to begin with."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class SaveEvery:
 
 def train_ensemble(
     checkpoints: CheckpointManager,
-    begin_from: Resumed | InitialWeights | None = None,
+    begin_from: BeginFrom = None,
     save_every: SaveEvery | None = None,
     stop: StopFlag | None = None,
     val_progress: Progress | None = None,
@@ -65,17 +67,14 @@ def train_ensemble(
         CheckpointError: a checkpoint cannot be written, or what was to be resumed is damaged.
     """
     run, save_every = checkpoints.run, save_every or SaveEvery()
-    resumed = begin_from if isinstance(begin_from, Resumed) else None
-    first, plan = 0, None
-    if resumed:
-        first, plan = resumed.ongoing.facts.finished, resumed.plan
-        checkpoints.started = time.perf_counter() - resumed.ongoing.facts.seconds  # the minutes that are gone count
+    first, plan, initial = 0, None, begin_from
+    if isinstance(begin_from, Resumed):
+        first, plan, initial = begin_from.ongoing.facts.finished, begin_from.plan, None
+        checkpoints.started = time.perf_counter() - begin_from.ongoing.facts.seconds  # the minutes that are gone count
     end = checkpoints.started + 60 * AIM * (run.training.minutes or 0) - run.reserved
     for number in range(first, run.model.networks):
-        begun, state = time.perf_counter(), begin_from
-        if resumed and number > first:
-            state = None
-        training = _begin(checkpoints, number, end, plan, state)
+        begun = time.perf_counter()
+        training = _begin(checkpoints, number, end, plan, begin_from if number == first else initial)
         while True:
             try:
                 for step in training.steps(stop, val_progress, lambda step: save_every.is_due(checkpoints, step)):
@@ -88,7 +87,6 @@ def train_ensemble(
                 saved = find_training(checkpoints.path, run.context.group)
                 if saved and saved.ongoing.facts.finished != number:  # of the network before
                     saved = None
-                initial = None if resumed else begin_from
                 training = _begin(checkpoints, number, end, training.plan, saved or initial)
                 run.context.warn(f"{error} (done: it is halved, and the training goes back to step {training.step})")
         if training.stopped:
@@ -105,11 +103,7 @@ def train_ensemble(
 
 
 def _begin(
-    checkpoints: CheckpointManager,
-    number: int,
-    end: float,
-    plan: Plan | None,
-    begin_from: Resumed | InitialWeights | None,
+    checkpoints: CheckpointManager, number: int, end: float, plan: Plan | None, begin_from: BeginFrom
 ) -> Training:
     """The training of a network, counted from 0, whose share of the time ends with that of all at `end`."""
     run = checkpoints.run

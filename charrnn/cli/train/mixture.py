@@ -37,10 +37,11 @@ def show_ngram_tip(training: NetworkTraining) -> None:
     tip = score_ngram_tip(training.checkpoints.network, corpus)
     if tip is None:
         return
-    characters = tip.network.characters
+    network, ngram, mixed = tip
+    characters = network.characters
     where = "" if characters == len(corpus.validation) else f" of the first {characters:,} held-out characters"
-    instead = f"bits per character instead of {tip.network.bits_per_char:.3f}{where}"
-    if tip.mixed.nats_per_char < min(tip.network.nats_per_char, tip.ngram.nats_per_char):
-        field("n-grams", f"with them, {tip.mixed.bits_per_char:.3f} {instead}; `charrnn train --with-ngram` mixes both")
-    elif tip.ngram.nats_per_char < tip.network.nats_per_char:
-        field("n-grams", f"by themselves, {tip.ngram.bits_per_char:.3f} {instead}; `charrnn ngram` keeps them")
+    instead = f"bits per character instead of {network.bits_per_char:.3f}{where}"
+    if mixed.nats_per_char < min(network.nats_per_char, ngram.nats_per_char):
+        field("n-grams", f"with them, {mixed.bits_per_char:.3f} {instead}; `charrnn train --with-ngram` mixes both")
+    elif ngram.nats_per_char < network.nats_per_char:
+        field("n-grams", f"by themselves, {ngram.bits_per_char:.3f} {instead}; `charrnn ngram` keeps them")

@@ -90,19 +90,6 @@ Sink = tuple[Level, Callable[[Report], None]]
 """The lowest level of the reports that a function takes, and the function."""
 
 
-@dataclass
-class RunningMean:
-    """The mean loss of the steps since it was last taken."""
-
-    total: float = 0.0
-    steps: int = 0
-
-    def add(self, loss: float, steps: int) -> None:
-        """Take in the mean of some steps."""
-        self.total += loss * steps
-        self.steps += steps
-
-
 class Monitor:
     """Watches the networks of a training.
 
@@ -142,7 +129,7 @@ class Monitor:
     def _begin(self, step: StepResult) -> None:
         """Turn to another network, or to an earlier state of the same one."""
         self.training, self.losses = self.checkpoints.training, list[Tensor]()
-        self.means = {level: RunningMean() for level in Level}
+        self.sums = dict.fromkeys(Level, (0.0, 0))  # of losses, and of how many, since the last report of a level
         self.first: tuple[int, float] | None = None  # a step, and the time after it
         self.recorded_step = step.number - 1
 
@@ -150,8 +137,8 @@ class Monitor:
         checkpoints, now = self.checkpoints, time.perf_counter()
         elapsed = now - checkpoints.started
         loss = torch.stack(self.losses).mean().item()
-        for mean in self.means.values():
-            mean.add(loss, len(self.losses))
+        steps = len(self.losses)
+        self.sums = {lowest: (total + loss * steps, of + steps) for lowest, (total, of) in self.sums.items()}
         level = Level.UPDATE
         if is_line or (is_due and self._is_record_due(step, elapsed)):
             level = Level.LINE if is_line else Level.RECORD
@@ -162,7 +149,7 @@ class Monitor:
             plan=step.plan,
             network=len(checkpoints.finished) + 1,
             networks=checkpoints.run.model.networks,
-            steps=len(self.losses),
+            steps=steps,
             loss=loss,
             learning_rate=step.learning_rate,
             chars_per_second=self._speed_at(step, now),
@@ -177,9 +164,9 @@ class Monitor:
         )
         for lowest, take in self.sinks:
             if level >= lowest:
-                mean = self.means[lowest]
-                take(dataclasses.replace(report, loss=mean.total / mean.steps, steps=mean.steps))
-        self.means |= {reached: RunningMean() for reached in Level if reached <= level}
+                total, steps = self.sums[lowest]
+                take(dataclasses.replace(report, loss=total / steps, steps=steps))
+        self.sums |= {reached: (0.0, 0) for reached in Level if reached <= level}
         self.losses.clear()
         self.characters, self.updated_at = 0, time.perf_counter()
 
