@@ -99,13 +99,13 @@ class ProcessGroup:
 
     def broadcast(self, *numbers: float) -> list[float]:
         """What the first one gave."""
-        given = [number if self.is_rank_zero else 0.0 for number in numbers]
-        return self._reduced(torch.tensor(given, dtype=torch.float64), dist.ReduceOp.SUM).tolist()
+        values = [number if self.is_rank_zero else 0.0 for number in numbers]
+        return self._reduced(torch.tensor(values, dtype=torch.float64), dist.ReduceOp.SUM).tolist()
 
     def broadcast_score(self, score: Score | None) -> Score | None:
         """The first one's score."""
-        given = (1.0, score.nats, score.characters, score.impossible) if score else (0.0, 0.0, 0, 0)
-        there, nats, characters, impossible = self.broadcast(*given)
+        values = (1.0, score.nats, score.characters, score.impossible) if score else (0.0, 0.0, 0, 0)
+        there, nats, characters, impossible = self.broadcast(*values)
         return Score(nats, int(characters), int(impossible)) if there else None
 
     def broadcast_bytes(self, data: bytes) -> bytes:

@@ -134,10 +134,10 @@ class Training:
         stream, and the random generators of all are equal.
         """
         device = self.model.device
-        found = {"loss": self.loss, **get_rng_state(device), **self.updates.tensors()}
+        tensors = {"loss": self.loss, **get_rng_state(device), **self.updates.tensors()}
         streams = self.streams.batch_size
         carried = [self.group.all_gather(part, self.rows, streams) for part in self.state or ()]
-        return {**found, **{f"carried.{i}": part for i, part in enumerate(carried)}}
+        return {**tensors, **{f"carried.{i}": part for i, part in enumerate(carried)}}
 
     def restore(self, step: int, validation_pending: bool, tensors: dict[str, Tensor]) -> None:
         """Go on where `tensors` came from; the weights must be those of then.

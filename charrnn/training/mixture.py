@@ -173,12 +173,12 @@ def fit_gate(network: Network, counts: Counted, held_out: HeldOutBlocks, seed: i
     fit: Fit = _fit_gate
     if len(targets) < MUCH:
         halves = predictions.halves()
-        losses = {one: _losses_of_other_half(one, mixture, halves, generator) for one in FITS}
-        fit = min(ALONE, key=lambda one: float(losses[one].mean()))
-        for one in FITS[len(ALONE) :]:
-            gain = losses[fit] - losses[one]
+        losses = {way: _losses_of_other_half(way, mixture, halves, generator) for way in FITS}
+        fit = min(ALONE, key=lambda way: float(losses[way].mean()))
+        for way in FITS[len(ALONE) :]:
+            gain = losses[fit] - losses[way]
             if gain.mean() > gain.std() / math.sqrt(len(gain)):
-                fit = one
+                fit = way
     fit(mixture, predictions, generator)
     return mixture.to(network.device).eval()
 
@@ -270,18 +270,18 @@ def _losses_of_other_half(
 ) -> Tensor:
     """(N,) nats where each half is judged by what was fitted to the other; the gate is put back."""
     before = {name: tensor.clone() for name, tensor in mixture.gate.state_dict().items()}
-    found = []
-    for mine, other in (halves[::-1], halves):
-        fit(mixture, mine, generator)
+    losses = []
+    for half, other in (halves[::-1], halves):
+        fit(mixture, half, generator)
         with torch.no_grad():
-            found.append(other.losses(mixture))
+            losses.append(other.losses(mixture))
         mixture.gate.load_state_dict(before)
-    return torch.cat(found)
+    return torch.cat(losses)
 
 
 @torch.no_grad()
 def _log_probs(model: LanguageModel, held_out: HeldOutBlocks) -> Tensor:
     """(N · L, V) what a model says of the characters of all blocks."""
     tokens = torch.from_numpy(held_out.blocks[:, :-1].astype(np.int64))
-    said = (model(rows)[0][:, held_out.context - 1 :] for rows in torch.split(tokens, ROWS))
-    return torch.cat([torch.log_softmax(logits.float(), -1).cpu().flatten(0, 1) for logits in said])
+    logits_of_blocks = (model(rows)[0][:, held_out.context - 1 :] for rows in torch.split(tokens, ROWS))
+    return torch.cat([torch.log_softmax(logits.float(), -1).cpu().flatten(0, 1) for logits in logits_of_blocks])

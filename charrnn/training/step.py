@@ -115,9 +115,9 @@ class RecordedSteps:
             if self.graph is None or batch[0].shape != self.batch[0].shape:
                 return self._take(batch, state, rate)
             before = self.model.empty_state(len(batch[0])) if state is None else state
-            for mine, given in zip((*self.batch, *self.state), (*batch, *before), strict=True):
-                if mine is not given:
-                    mine.copy_(_pinned(given, mine.device), non_blocking=True)
+            for buffer, value in zip((*self.batch, *self.state), (*batch, *before), strict=True):
+                if buffer is not value:
+                    buffer.copy_(_pinned(value, buffer.device), non_blocking=True)
             self.rate.fill_(rate)
             self.graph.replay()
             return self.loss.clone(), self.state
@@ -143,8 +143,8 @@ class RecordedSteps:
                 self.loss, after = take_step(
                     self.model, self.updates, (self.batch[0], self.batch[1]), self.state, self.rate, self.dtype
                 )
-                for mine, new in zip(self.state, after, strict=True):
-                    mine.copy_(new)
+                for buffer, new in zip(self.state, after, strict=True):
+                    buffer.copy_(new)
         except RuntimeError as error:  # CUDA says so of whatever it cannot record
             raise RecordingError(recording_failed(error)) from error
         self.graph = graph

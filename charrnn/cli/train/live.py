@@ -52,13 +52,13 @@ class TrainLive:
 
     def recall(self, records: Iterable[Record]) -> None:
         """Take in what a training that goes on has behind it."""
-        for one in records:
-            if one.network != self.network:
-                self._begin(one.network, 0)
-            if one.loss is not None:
-                self.training.add(one.step, one.loss)
-            if one.nats_per_char is not None:
-                self.validation.add(one.step, one.nats_per_char)
+        for record in records:
+            if record.network != self.network:
+                self._begin(record.network, 0)
+            if record.loss is not None:
+                self.training.add(record.step, record.loss)
+            if record.nats_per_char is not None:
+                self.validation.add(record.step, record.nats_per_char)
 
     def wants_sample(self) -> bool:
         """Whether it is time for another sample."""

@@ -100,13 +100,13 @@ def advise(characters: int, vocab_size: int, device: torch.device, minutes: tupl
 
     choices = []
     for budget in minutes:
-        given = TrainingConfig(minutes=budget)
+        training_config = TrainingConfig(minutes=budget)
         workload = Workload(characters, vocab_size)
-        recipe = choose_config(default, given, frozenset(), workload, speed, on_gpu=device.type == "cuda")
+        recipe = choose_config(default, training_config, frozenset(), workload, speed, on_gpu=device.type == "cuda")
         networks = recipe.model.networks
         with torch.device("meta"):
-            one = RecurrentModel(replace(recipe.model, networks=1), vocab_size)
-        parameters = sum(weights.numel() for weights in one.parameters())
+            network = RecurrentModel(replace(recipe.model, networks=1), vocab_size)
+        parameters = sum(weights.numel() for weights in network.parameters())
         step = recipe.training.batch_size * recipe.training.seq_length
         memory = 4 * ((STATES + networks - 1) * parameters + LOGITS * step * vocab_size)
         epochs = recipe.epochs or 0.0

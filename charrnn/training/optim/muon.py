@@ -71,8 +71,8 @@ class Muon(Optimizer):
             rate = rate * good
         momentum.lerp_(update, 1 - kept)
         update.lerp_(momentum, kept)
-        mine, scale = self.group.share(len(update)), -MATCHING * math.sqrt(max(update.shape[1:])) * rate
-        update = self.group.all_gather(orthogonal(update[mine], dtype_for(update.device), scale), mine, len(update))
+        own, scale = self.group.share(len(update)), -MATCHING * math.sqrt(max(update.shape[1:])) * rate
+        update = self.group.all_gather(orthogonal(update[own], dtype_for(update.device), scale), own, len(update))
         torch._foreach_mul_(parameters, 1 - weight_decay * rate)
         torch._foreach_add_(parameters, list(update.unbind()))
 

@@ -56,15 +56,15 @@ class Updates:
 
     def tensors(self) -> dict[str, Tensor]:
         """What the next update depends on beside weights and gradients, by name; it is not copied."""
-        found = {
+        tensors = {
             f"optimizer.{i}.{j}.{name}": tensor
             for i, optimizer in enumerate(self.optimizers)
             for j, of_one in optimizer.state_dict()["state"].items()
             for name, tensor in of_one.items()
         }
         if self.scale:
-            found |= {"scale.factor": self.scale.factor, "scale.good_steps": self.scale.good_steps}
-        return found
+            tensors |= {"scale.factor": self.scale.factor, "scale.good_steps": self.scale.good_steps}
+        return tensors
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Go on where `tensors` came from: the same settings, after a step at least.
@@ -130,10 +130,10 @@ def tensor_of(
     Raises:
         ValueError: it is not; the message names it, what was expected and what was found.
     """
-    found = tensors.get(name)
-    if found is None or (tuple(found.shape), found.dtype) != (shape, dtype):
-        shown = None if found is None else f"{found.dtype} of shape {tuple(found.shape)}"
+    tensor = tensors.get(name)
+    if tensor is None or (tuple(tensor.shape), tensor.dtype) != (shape, dtype):
+        shown = None if tensor is None else f"{tensor.dtype} of shape {tuple(tensor.shape)}"
         raise ValueError(f"training.{name}: expected {dtype} of shape {shape}, found {shown}")
-    if not found.isfinite().all():
+    if not tensor.isfinite().all():
         raise ValueError(f"training.{name}: expected finite numbers, found others")
-    return found
+    return tensor

@@ -190,9 +190,9 @@ class CheckpointManager:
         training, best = self.training, self.best
         tensors = training.tensors()
         for i, network in enumerate(self.finished):
-            tensors |= {f"finished.{i}.{name}": one for name, one in network.state_dict().items()}
+            tensors |= {f"finished.{i}.{name}": tensor for name, tensor in network.state_dict().items()}
         if self.best_state and self.best_step != training.step:
-            tensors |= {f"best.{name}": one for name, one in self.best_state.state_dict().items()}
+            tensors |= {f"best.{name}": tensor for name, tensor in self.best_state.state_dict().items()}
         plan = training.plan
         facts = ProgressFacts(
             model=self.run.model,

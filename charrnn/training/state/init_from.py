@@ -65,16 +65,16 @@ class InitialWeights:
         Rows go by character, not by place: two vocabularies of one size may have another order. Rows of characters that
         are new stay as they are.
         """
-        here = {character: i for i, character in enumerate(_characters(vocabulary))}
-        pairs = [(here[one], i) for i, one in enumerate(_characters(self.vocabulary)) if one in here]
-        to, by = torch.tensor([to for to, _ in pairs]), torch.tensor([by for _, by in pairs])
+        rows = {character: i for i, character in enumerate(_characters(vocabulary))}
+        pairs = [(rows[character], i) for i, character in enumerate(_characters(self.vocabulary)) if character in rows]
+        to_rows, from_rows = (torch.tensor([pair[side] for pair in pairs]) for side in (0, 1))
         with torch.no_grad():
-            for name, mine in network.state_dict().items():
-                given = self.weights[name].to(mine.device)
+            for name, weights in network.state_dict().items():
+                source = self.weights[name].to(weights.device)
                 if name in OF_CHARACTERS:
-                    mine[to] = given[by]
+                    weights[to_rows] = source[from_rows]
                 else:
-                    mine.copy_(given)
+                    weights.copy_(source)
 
 
 def _characters(vocabulary: Vocabulary) -> list[str]:

@@ -79,9 +79,9 @@ def find_training(path: Path, group: ProcessGroup | None = None) -> Resumed | No
         CheckpointError: none of them can be read, or they are no trainings.
     """
     group = group or ProcessGroup()
-    found = _find_training(path) if group.is_rank_zero else None
-    with group.broadcast_file(found.checkpoint.path if found else None) as file:
-        return found or (_open(file) if file else None)
+    resumed = _find_training(path) if group.is_rank_zero else None
+    with group.broadcast_file(resumed.checkpoint.path if resumed else None) as file:
+        return resumed or (_open(file) if file else None)
 
 
 def _find_training(path: Path) -> Resumed | None:
@@ -105,18 +105,18 @@ def open_training(path: Path, group: ProcessGroup | None = None) -> Resumed:
         CheckpointError: it cannot be read, or holds a model alone.
     """
     group = group or ProcessGroup()
-    found = _open(path) if group.is_rank_zero else None
+    resumed = _open(path) if group.is_rank_zero else None
     with group.broadcast_file(path) as file:
-        return found or _open(file or path)
+        return resumed or _open(file or path)
 
 
 def _open(path: Path) -> Resumed:
-    found = Resumed(load(path), load_ongoing(path))
-    if not isinstance(found.checkpoint.model, RecurrentModel) or found.checkpoint.facts.training is None:
+    resumed = Resumed(load(path), load_ongoing(path))
+    if not isinstance(resumed.checkpoint.model, RecurrentModel) or resumed.checkpoint.facts.training is None:
         raise CheckpointError(f"{path}: holds no training; name a file that ends with -last.safetensors")
-    model, of_all = found.checkpoint.model.config, found.ongoing.facts.model
+    model, of_all = resumed.checkpoint.model.config, resumed.ongoing.facts.model
     if replace(of_all, networks=1) != model:
         raise CheckpointError(
             f"{path}: is damaged, or from another version: header.progress.model: expected {model}, found {of_all}"
         )
-    return found
+    return resumed

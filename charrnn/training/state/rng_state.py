@@ -15,10 +15,10 @@ TWISTER_SIZE = 624
 
 def get_rng_state(device: torch.device) -> dict[str, Tensor]:
     """The states of the generators of the CPU and of a device, by name."""
-    found = {"random.cpu": torch.get_rng_state()}
+    states = {"random.cpu": torch.get_rng_state()}
     if device.type == "cuda":
-        found["random.cuda"] = torch.cuda.get_rng_state(device)
-    return found
+        states["random.cuda"] = torch.cuda.get_rng_state(device)
+    return states
 
 
 def set_rng_state(tensors: dict[str, Tensor], device: torch.device) -> None:
