@@ -30,7 +30,7 @@ from charrnn.training.state.checkpoints import CheckpointManager
 HISTORY = Path("checkpoints/text-lstm.jsonl")
 
 
-def test_every_validation_and_sample_is_there(charrnn: Charrnn, folder: Path) -> None:
+def test_history_has_every_validation_and_sample(charrnn: Charrnn, folder: Path) -> None:
     result = charrnn("train", "text.txt", *SMALL, "--validate-every", 2)
     found = read_history(HISTORY)
     assert [(one.step, one.network, one.steps) for one in found] == [(1, 1, 3), (2, 1, 3), (3, 1, 3)]
@@ -52,7 +52,7 @@ def test_every_validation_and_sample_is_there(charrnn: Charrnn, folder: Path) ->
     assert "nats_per_char" not in lines[0]  # what is not known is left out
 
 
-def test_the_loss_is_the_mean_since_the_record_before(charrnn: Charrnn, folder: Path) -> None:
+def test_history_loss_is_mean_since_previous_record(charrnn: Charrnn, folder: Path) -> None:
     assert charrnn("train", "text.txt", *SMALL[:4], "--steps", 9, "--validate-every", 1, "--out", "each").status == 0
     assert charrnn("train", "text.txt", *SMALL[:4], "--steps", 9, "--networks", 5, "--out", "five").status == 0
     each = [one.loss or 0 for one in read_history(Path("checkpoints/each.jsonl"))]
@@ -62,7 +62,7 @@ def test_the_loss_is_the_mean_since_the_record_before(charrnn: Charrnn, folder: 
     assert five[1].loss == pytest.approx(sum(each[4:]) / 5)
 
 
-def test_one_that_goes_on_appends_and_a_new_one_begins_anew(charrnn: Charrnn, folder: Path) -> None:
+def test_history_of_resumed_training_appends_and_of_new_one_begins_anew(charrnn: Charrnn, folder: Path) -> None:
     words = ("train", "text.txt", *SMALL[:4], "--steps", 6, "--validate-every", 2)
     assert charrnn(*words).status == 0
     whole = read_history(HISTORY)
@@ -85,7 +85,7 @@ def test_one_that_goes_on_appends_and_a_new_one_begins_anew(charrnn: Charrnn, fo
     assert [one.step for one in read_history(HISTORY)] == [one.step for one in whole]
 
 
-def test_where_it_cannot_be_written_the_training_goes_on(charrnn: Charrnn, folder: Path) -> None:
+def test_history_that_cannot_be_written_is_one_warning(charrnn: Charrnn, folder: Path) -> None:
     (folder / HISTORY).mkdir(parents=True)
     result = charrnn("train", "text.txt", *SMALL, "--validate-every", 1)
     assert result.status == 0
@@ -109,7 +109,7 @@ class InMemory:
         pass
 
 
-def test_records_are_bounded_and_a_loss_that_exploded_is_forgotten(
+def test_monitor_bounds_records_and_drops_diverged_ones(
     small_corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An hour of five steps a second; then it goes back to a step that was saved."""
@@ -175,7 +175,7 @@ def tensorboard_loads() -> None:
         import torch.utils.tensorboard  # noqa: F401
 
 
-def test_tensorboard(charrnn: Charrnn, folder: Path) -> None:
+def test_tensorboard_events_equal_history(charrnn: Charrnn, folder: Path) -> None:
     words = ("train", "text.txt", *SMALL[:4], "--steps", 4, "--validate-every", 2, "--tensorboard", "runs")
     assert charrnn(*words).status == 0
     history, found = read_history(HISTORY), events(folder / "runs" / "text-lstm")
@@ -227,13 +227,15 @@ def test_every_field_that_is_read_is_recorded() -> None:
     assert {spec.name for spec in dataclasses.fields(Record)} == {metric.name for metric in METRICS}
 
 
-def test_several_networks_are_counted_through(charrnn: Charrnn, folder: Path) -> None:
+def test_tensorboard_counts_steps_through_networks(charrnn: Charrnn, folder: Path) -> None:
     assert charrnn("train", "text.txt", *SMALL, "--networks", 2, "--tensorboard", "runs", "--out", "b").status == 0
     found = events(folder / "runs" / "b").Scalars("validation, bits per character")
     assert [one.step for one in found] == [3, 6]
 
 
-def test_what_can_be_wrong_with_tensorboard(charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tensorboard_errors_come_before_training(
+    charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is told before anything is trained."""
     taken = charrnn("train", "text.txt", *SMALL, "--tensorboard", "text.txt")
     assert taken.failed_with(1, "text.txt/text-lstm: cannot be written to: Not a directory; say another place with --t")

@@ -20,7 +20,7 @@ from charrnn.training.optim.schedule import Plan
 PLAN = Plan(100, 25, 170)
 
 
-def test_sparkline() -> None:
+def test_sparkline_scales_and_fills_gaps() -> None:
     assert sparkline([1, None, 2, 3, 9, 0], 1, 3) == "▁ ▅██▁"
     assert sparkline([5, 5], 5, 5) == "▁▁"
     assert sparkline([], 0, 1) == ""
@@ -30,7 +30,7 @@ def test_sparkline() -> None:
     assert scale_of([None]) == (0, 1)
 
 
-def test_a_curve_has_bounded_points() -> None:
+def test_curve_has_bounded_points() -> None:
     curve = Curve(most=16)
     for x in range(1, 1001):
         curve.add(x, 2 * x)
@@ -76,7 +76,7 @@ def filled() -> TrainLive:
     return live
 
 
-def test_the_picture() -> None:
+def test_live_picture_has_progress_curves_and_sample() -> None:
     step, training, validation, now, *sample = drawn(filled(), 90)
     assert re.fullmatch(r"step {8}━+ {2}51% 51/100", step)
     bars = training[12:].split("  ")[0].rstrip()
@@ -93,7 +93,7 @@ def test_the_picture() -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), [(40, 25), (90, 8), (20, 5), (8, 2), (1, 1)])
-def test_small_terminals(width: int, height: int) -> None:
+def test_live_picture_fits_small_terminals(width: int, height: int) -> None:
     live = TrainLive(12)
     for one in (
         report(1, 11),
@@ -108,12 +108,12 @@ def test_small_terminals(width: int, height: int) -> None:
     assert lines[0].startswith("network 12/12"[: max(0, width - 3)])
 
 
-def test_where_there_are_no_bars_there_are_letters() -> None:
+def test_live_picture_without_unicode_is_ascii() -> None:
     assert drawn(filled(), 40, encoding="latin-1")[0].isascii()
     assert drawn(filled(), 40, encoding="latin-1")[1].isascii()
 
 
-def test_one_that_goes_on_shows_what_is_behind_it() -> None:
+def test_live_picture_of_resumed_training_shows_earlier_curve() -> None:
     live = TrainLive(1)
     live.recall([Record(10 * i, 1, i / 2, 1e-3, 1.0, 3 - i / 10, 100, nats_per_char=2.5) for i in range(1, 5)])
     live.report(report(41))
@@ -125,7 +125,9 @@ def test_one_that_goes_on_shows_what_is_behind_it() -> None:
     assert [x for x, _ in live.training.points] == [10, 20, 21]
 
 
-def test_on_a_terminal(charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_terminal_shows_lines_above_picture_and_curves_at_end(
+    charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Validations and what is said stay above the picture, which is gone at the end but for its curves."""
     for name, value in (("FORCE_COLOR", "1"), ("TERM", "xterm"), ("COLUMNS", "90")):
         monkeypatch.setenv(name, value)
@@ -142,7 +144,7 @@ def test_on_a_terminal(charrnn: Charrnn, folder: Path, monkeypatch: pytest.Monke
     assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")  # the cursor
 
 
-def test_a_terminal_that_cannot_and_a_pipe(charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dumb_terminal_and_pipe_get_lines_only(charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same lines, and nothing else, though colours are asked for."""
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")

@@ -84,7 +84,9 @@ def assert_close(found: torch.Tensor, expected: torch.Tensor) -> None:
     [(2, ModelConfig(hidden_size=16)), (3, ModelConfig(cell="mingru", hidden_size=16, dropout=0.3, networks=2))],
     ids=["lstm", "mingru with dropout, two networks"],
 )
-def test_losses_are_those_of_one_process(small_file: Path, tmp_path: Path, size: int, model: ModelConfig) -> None:
+def test_losses_on_several_processes_equal_one_process(
+    small_file: Path, tmp_path: Path, size: int, model: ModelConfig
+) -> None:
     """Five streams do not divide evenly among 2 or 3 processes; masks of dropout are those of one, too."""
     for number in (1, size):
         run_together(number, fit, Part(small_file, tmp_path / f"of{number}.safetensors", model))
@@ -93,7 +95,7 @@ def test_losses_are_those_of_one_process(small_file: Path, tmp_path: Path, size:
     assert_close(curve(tmp_path / f"of{size}.safetensors", size), expected)
 
 
-def test_documents_have_the_losses_of_one_process(small_file: Path, tmp_path: Path) -> None:
+def test_documents_on_several_processes_equal_one_process(small_file: Path, tmp_path: Path) -> None:
     """Rows have more characters in one process than in the other, and the loss is the mean over all."""
     model = ModelConfig(hidden_size=16, dropout=0.3)
     for size in (1, 2):
@@ -103,7 +105,7 @@ def test_documents_have_the_losses_of_one_process(small_file: Path, tmp_path: Pa
     assert_close(curve(tmp_path / "of2.safetensors", 2), curve(tmp_path / "of1.safetensors", 1))
 
 
-def test_any_number_of_processes_goes_on(small_file: Path, tmp_path: Path) -> None:
+def test_resume_with_another_number_of_processes_keeps_losses(small_file: Path, tmp_path: Path) -> None:
     """One begins, three go on, two end it: also from a state that is due to be validated."""
     model = ModelConfig(hidden_size=16, dropout=0.3)
     run_together(1, fit, Part(small_file, tmp_path / "whole.safetensors", model))
@@ -118,7 +120,7 @@ def test_any_number_of_processes_goes_on(small_file: Path, tmp_path: Path) -> No
     assert_close(torch.cat([found[:15], found[16:]]), curve(tmp_path / "whole.safetensors", 1))
 
 
-def test_the_same_number_gives_the_same_bits(small_file: Path, tmp_path: Path) -> None:
+def test_resume_with_same_number_of_processes_is_bit_exact(small_file: Path, tmp_path: Path) -> None:
     model = ModelConfig(hidden_size=16, dropout=0.3)
     run_together(2, fit, Part(small_file, tmp_path / "whole.safetensors", model))
     for stop_at in (7, None):
@@ -128,7 +130,7 @@ def test_the_same_number_gives_the_same_bits(small_file: Path, tmp_path: Path) -
         assert [name for name in one if not one[name].equal(other[name])] == []
 
 
-def test_slices_hold_each_stream_once() -> None:
+def test_process_group_rows_cover_each_stream_once() -> None:
     for size in range(1, 6):
         rows = [row for rank in range(size) for row in range(7)[ProcessGroup(rank, size).rows(7)]]
         assert rows == list(range(7))
@@ -136,7 +138,7 @@ def test_slices_hold_each_stream_once() -> None:
         ProcessGroup(0, 3).rows(2)
 
 
-def test_muon_is_shared(small_file: Path, tmp_path: Path) -> None:
+def test_muon_on_several_processes_equals_one_process(small_file: Path, tmp_path: Path) -> None:
     """Each process makes some of the matrices orthogonal, in bfloat16, of which the rounding depends on how many."""
     model, config = ModelConfig(hidden_size=16), replace(CONFIG, optimizer="muon")
     for size in (1, 3):

@@ -19,12 +19,12 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "a.jsonl"
 
 
-def test_all_states_of_a_training_share_one(tmp_path: Path) -> None:
+def test_history_path_of_best_last_and_previous_is_the_same(tmp_path: Path) -> None:
     for ending in ("", "-last", "-previous"):
         assert history_path(tmp_path / f"a.b-lstm{ending}.safetensors") == tmp_path / "a.b-lstm.jsonl"
 
 
-def test_what_is_written_is_read(path: Path) -> None:
+def test_history_records_are_read_back(path: Path) -> None:
     assert read_history(path) == ()
     history = History(path)
     assert read_history(path) == ()
@@ -37,13 +37,13 @@ def test_what_is_written_is_read(path: Path) -> None:
     assert path.read_bytes().isascii()
 
 
-def test_a_new_training_begins_anew(path: Path) -> None:
+def test_history_of_new_training_replaces_the_old(path: Path) -> None:
     History(path).add(vars(record(1)))
     History(path).add(vars(record(7)))
     assert read_history(path) == (record(7),)
 
 
-def test_one_that_goes_on_drops_what_came_after(path: Path) -> None:
+def test_history_of_resumed_training_drops_later_records(path: Path) -> None:
     history = History(path)
     written = [record(5), record(9), record(3, 2), record(6, 2), record(8, 2)]
     for one in written:
@@ -57,7 +57,7 @@ def test_one_that_goes_on_drops_what_came_after(path: Path) -> None:
     assert not list(path.parent.glob(".*"))
 
 
-def test_an_unfinished_line_is_left_out(path: Path) -> None:
+def test_history_with_unfinished_line_is_read_without_it(path: Path) -> None:
     """Of a process that was killed while it wrote."""
     History(path).add(vars(record(1)))
     with path.open("a") as file:
@@ -76,7 +76,7 @@ def test_an_unfinished_line_is_left_out(path: Path) -> None:
         ("\udcff", "line 2: Expecting value"),
     ],
 )
-def test_a_damaged_line_is_named_and_no_end_of_a_training(path: Path, line: str, part: str) -> None:
+def test_history_with_damaged_line_names_it_and_can_be_continued(path: Path, line: str, part: str) -> None:
     History(path).add(vars(record(1)))
     with path.open("a", errors="surrogateescape") as file:
         file.write(f"{line}\n")
@@ -88,7 +88,7 @@ def test_a_damaged_line_is_named_and_no_end_of_a_training(path: Path, line: str,
     assert History(path, (1, 5)).existing == (record(1),)
 
 
-def test_places_that_cannot_be_written(tmp_path: Path, path: Path) -> None:
+def test_history_in_unwritable_place_raises_checkpoint_error(tmp_path: Path, path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"no/a\.jsonl: cannot be written: No such file"):
         History(tmp_path / "no" / "a.jsonl")
     history = History(path)
@@ -101,7 +101,7 @@ def test_places_that_cannot_be_written(tmp_path: Path, path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk(path: Path) -> None:
+def test_history_on_full_disk_raises_checkpoint_error(path: Path) -> None:
     history = History(path)
     path.unlink()
     path.symlink_to("/dev/full")
@@ -109,7 +109,7 @@ def test_a_full_disk(path: Path) -> None:
         history.add(vars(record(1)))
 
 
-def test_a_line_that_fits_by_half_is_taken_back(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_history_line_written_by_half_is_removed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Or the next one, when there is room again, would stand behind it on a line that nobody can read."""
     history = History(path)
     history.add(vars(record(1)))

@@ -29,7 +29,7 @@ def corpus(small_file: Path) -> Corpus:
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_losses_and_gradients_are_those_of_documents_by_themselves(corpus: Corpus, cell: str) -> None:
+def test_document_streams_equal_separate_documents(corpus: Corpus, cell: str) -> None:
     """Documents shorter and longer than a window; the state goes on within one, and is nothing before it."""
     torch.manual_seed(0)
     documents = corpus.documents
@@ -67,14 +67,14 @@ def run(corpus: Corpus, path: Path, stop_at: int | None = None, resumed: Resumed
     return losses
 
 
-def test_a_training_that_was_stopped_goes_on_with_the_same_bits(corpus: Corpus, tmp_path: Path) -> None:
+def test_resumed_training_on_documents_is_bit_exact(corpus: Corpus, tmp_path: Path) -> None:
     whole = run(corpus, tmp_path / "whole.safetensors")
     first = run(corpus, tmp_path / "parts.safetensors", stop_at=5)
     rest = run(corpus, tmp_path / "parts.safetensors", resumed=find_training(tmp_path / "parts.safetensors"))
     assert first + rest == whole
 
 
-def test_the_loss_is_the_mean_over_characters(corpus: Corpus) -> None:
+def test_document_loss_is_mean_over_characters(corpus: Corpus) -> None:
     """Not over the places of a batch, of which some are empty; and characters are what is counted as read."""
     streams = streams_of(corpus.train, corpus.documents, 3, 16)
     torch.manual_seed(0)

@@ -17,7 +17,7 @@ ORDER_4 = NgramConfig(order=4)
 
 
 @pytest.mark.parametrize("length", [40, 3000, 100_000, 1_000_000])
-def test_blocks_are_kept_from_both(length: int) -> None:
+def test_held_out_blocks_are_disjoint_from_the_rest(length: int) -> None:
     """Together with the rest they are the text, each stands after its context, and the last one is the end."""
     ids = np.arange(length)
     held_out = hold_out_blocks(ids, vocab_size=65)
@@ -30,7 +30,7 @@ def test_blocks_are_kept_from_both(length: int) -> None:
     assert held_out.characters == {40: 10, 3000: 500, 100_000: 3000, 1_000_000: 30_000}[length]
 
 
-def test_large_vocabularies_and_large_texts_keep_less(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_held_out_blocks_of_large_inputs_are_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
     assert hold_out_blocks(np.arange(100_000), vocab_size=100_000).characters == 500
     monkeypatch.setattr("charrnn.training.mixture.MAX_COPIED", 50_000)
     ids = np.arange(100_000)
@@ -39,7 +39,7 @@ def test_large_vocabularies_and_large_texts_keep_less(monkeypatch: pytest.Monkey
     assert np.shares_memory(held_out.rest, ids)
 
 
-def test_the_mixture_is_better_than_its_parts(small_corpus: Corpus) -> None:
+def test_mixture_scores_better_than_its_parts(small_corpus: Corpus) -> None:
     size = len(small_corpus.vocabulary)
     mixing = MixtureTrainer(small_corpus.train, size, ORDER_4)
     config = TrainingConfig(steps=150, seq_length=16, batch_size=8, validate_every=150)
@@ -57,7 +57,7 @@ def test_the_mixture_is_better_than_its_parts(small_corpus: Corpus) -> None:
     assert mixed.nats < min(counts.nats, last.score.nats)
 
 
-def test_the_same_seed_gives_the_same_gate(small_corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gate_with_same_seed_is_bit_exact(small_corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("charrnn.training.mixture.STEPS", 20)
     size = len(small_corpus.vocabulary)
     network = RecurrentModel(ModelConfig(hidden_size=8), size).eval()
@@ -67,7 +67,7 @@ def test_the_same_seed_gives_the_same_gate(small_corpus: Corpus, monkeypatch: py
     assert not torch.equal(first, other)  # type: ignore[arg-type]
 
 
-def test_a_mean_by_hand(small_corpus: Corpus) -> None:
+def test_score_mean_equals_direct_computation(small_corpus: Corpus) -> None:
     """Of a model and itself it is that model; of two, each character's is the mean."""
     size = len(small_corpus.vocabulary)
     part = small_corpus.validation[:50]
@@ -81,7 +81,7 @@ def test_a_mean_by_hand(small_corpus: Corpus) -> None:
 
 
 @pytest.mark.parametrize("length", [300, 1000, 5000])
-def test_on_little_text_it_is_hardly_worse_than_the_better_part(length: int, tiny_shakespeare_corpus: Corpus) -> None:
+def test_mixture_on_little_text_is_hardly_worse_than_better_part(length: int, tiny_shakespeare_corpus: Corpus) -> None:
     """A gate with 178 weights, fitted to a few hundred characters, was worse than both."""
     corpus = tiny_shakespeare_corpus
     ids, held_out = corpus.train[:length], corpus.validation[:3000]

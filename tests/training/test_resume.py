@@ -50,9 +50,7 @@ def assert_same(first: Path, second: Path) -> None:
 
 @pytest.mark.parametrize("stop_at", [2, 4, 7, 12])
 @pytest.mark.parametrize("cell", CELLS)
-def test_the_bits_are_those_of_an_undisturbed_run(
-    small_corpus: Corpus, tmp_path: Path, cell: str, stop_at: int
-) -> None:
+def test_resumed_training_is_bit_exact(small_corpus: Corpus, tmp_path: Path, cell: str, stop_at: int) -> None:
     """Also where a validation was due, which the stop leaves out, and after the last step."""
     model = replace(DROPPING, cell=cell)
     run(small_corpus, tmp_path / "whole.safetensors", model)
@@ -62,7 +60,7 @@ def test_the_bits_are_those_of_an_undisturbed_run(
     assert_same(tmp_path / "whole.safetensors", path)
 
 
-def test_stopped_again_and_again(small_corpus: Corpus, tmp_path: Path) -> None:
+def test_training_resumed_repeatedly_is_bit_exact(small_corpus: Corpus, tmp_path: Path) -> None:
     """Of two networks; what is finished and the best state of the other come along."""
     model = replace(DROPPING, networks=2)
     run(small_corpus, tmp_path / "whole.safetensors", model)
@@ -74,7 +72,7 @@ def test_stopped_again_and_again(small_corpus: Corpus, tmp_path: Path) -> None:
     assert_same(tmp_path / "whole.safetensors", path)
 
 
-def test_what_was_over_stays_so(small_corpus: Corpus, tmp_path: Path) -> None:
+def test_resuming_a_finished_training_changes_nothing(small_corpus: Corpus, tmp_path: Path) -> None:
     path = tmp_path / "it.safetensors"
     run(small_corpus, path)
     before = load_file(path)
@@ -82,7 +80,7 @@ def test_what_was_over_stays_so(small_corpus: Corpus, tmp_path: Path) -> None:
     assert all(tensor.equal(before[name]) for name, tensor in load_file(path).items())
 
 
-def test_a_damaged_last_state_gives_way_to_the_one_before(small_corpus: Corpus, tmp_path: Path) -> None:
+def test_damaged_last_state_falls_back_to_previous(small_corpus: Corpus, tmp_path: Path) -> None:
     path = tmp_path / "it.safetensors"
     run(small_corpus, path)
     last = tmp_path / "it-last.safetensors"
@@ -100,7 +98,7 @@ def test_a_damaged_last_state_gives_way_to_the_one_before(small_corpus: Corpus, 
         find_training(path)
 
 
-def test_nothing_to_resume(small_corpus: Corpus, tmp_path: Path) -> None:
+def test_find_training_without_states_returns_none(small_corpus: Corpus, tmp_path: Path) -> None:
     path = tmp_path / "it.safetensors"
     assert find_training(path) is None
     run(small_corpus, path)

@@ -22,7 +22,7 @@ def step(number: int, nats: float | None, characters: int) -> StepResult:
     return StepResult(number, 64, torch.tensor(1.0), 1e-3, Plan(9, 3, characters), score)
 
 
-def test_the_best_stays_when_the_last_is_worse(small_corpus: Corpus, tmp_path: Path) -> None:
+def test_checkpoint_manager_keeps_best_when_last_is_worse(small_corpus: Corpus, tmp_path: Path) -> None:
     model = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary))
     config = TrainingConfig(steps=9)
     path = tmp_path / "sub" / "text-lstm.safetensors"
@@ -52,7 +52,7 @@ def test_the_best_stays_when_the_last_is_worse(small_corpus: Corpus, tmp_path: P
     assert not list((tmp_path / "sub").glob(".*"))
 
 
-def test_without_scores_the_best_is_the_last(small_corpus: Corpus, tmp_path: Path) -> None:
+def test_checkpoint_manager_without_scores_keeps_last(small_corpus: Corpus, tmp_path: Path) -> None:
     model = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary))
     checkpoints = CheckpointManager(tmp_path / "a.safetensors", Run(small_corpus, model.config, TrainingConfig()))
     checkpoints.begin(Training(model, Streams(small_corpus.train, 4, 8), small_corpus.validation, TrainingConfig()))

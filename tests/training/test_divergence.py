@@ -53,7 +53,7 @@ def run(small_corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 100.0])
-def test_it_goes_back_and_on(run: Train, value: float) -> None:
+def test_diverged_loss_restarts_from_saved_state_with_half_the_rate(run: Train, value: float) -> None:
     steps, told = run(lambda taken, loss: torch.tensor(value) if taken == 6 else loss)
     assert [step.number for step in steps] == [1, 2, 3, 4, 5, *range(5, 13)]
     assert len(told) == 1
@@ -63,12 +63,12 @@ def test_it_goes_back_and_on(run: Train, value: float) -> None:
     assert steps[-1].score
 
 
-def test_before_anything_is_saved_it_begins_again(run: Train) -> None:
+def test_diverged_loss_before_first_save_restarts_from_step_0(run: Train) -> None:
     steps, told = run(lambda taken, loss: loss / (taken != 2))
     assert [step.number for step in steps] == [1, *range(1, 13)]
     assert "goes back to step 0" in told[0]
 
 
-def test_after_three_times_it_gives_up(run: Train) -> None:
+def test_diverged_loss_after_three_halvings_raises(run: Train) -> None:
     with pytest.raises(DivergedError, match="after step 5: the loss is nan; say a lower --learning-rate"):
         run(lambda taken, loss: loss * float("nan") if taken >= 6 else loss)

@@ -11,7 +11,7 @@ from charrnn.training.optim.precision import FIRST_SCALE, LossScale
 CPU = torch.device("cpu")
 
 
-def test_gradients_come_out_at_their_own_size() -> None:
+def test_loss_scale_gives_unscaled_gradients() -> None:
     scale, weight = LossScale(CPU), torch.tensor([3.0], requires_grad=True)
     assert scale.backward((weight * weight).sum(), [weight]) == 0
     assert weight.grad is not None
@@ -20,7 +20,7 @@ def test_gradients_come_out_at_their_own_size() -> None:
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_a_gradient_that_is_no_number_leaves_out_the_step_of_all_weights(optimizer: str) -> None:
+def test_loss_scale_with_infinite_gradient_skips_all_weights(optimizer: str) -> None:
     """PyTorch's scaler decides for each optimizer. Where matrices of the layers overflowed to NaN and the head did not,
     the limit of the norm, which is of both, had made the head's gradient NaN, and the head was stepped with it.
     """

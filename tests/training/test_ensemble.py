@@ -41,7 +41,7 @@ def run(
     return checkpoints, steps
 
 
-def test_together_they_are_better_than_each(small_corpus: Corpus, tmp_path: Path) -> None:
+def test_ensemble_scores_better_than_each_network(small_corpus: Corpus, tmp_path: Path) -> None:
     checkpoints, steps = run(small_corpus, tmp_path)
     assert [step.number for step in steps] == [*range(1, 41)] * 3
     each = [evaluate(network, small_corpus.validation).nats for network in checkpoints.finished]
@@ -57,7 +57,7 @@ def test_together_they_are_better_than_each(small_corpus: Corpus, tmp_path: Path
     assert kept.facts.validation.nats_per_char == score.nats_per_char
 
 
-def test_each_is_what_its_seed_gives_alone(small_corpus: Corpus, tmp_path: Path) -> None:
+def test_ensemble_network_equals_single_training_with_its_seed(small_corpus: Corpus, tmp_path: Path) -> None:
     checkpoints, _ = run(small_corpus, tmp_path)
     torch.manual_seed(QUICK.seed + 2)
     alone = RecurrentModel(replace(THREE, networks=1), len(small_corpus.vocabulary))
@@ -65,7 +65,7 @@ def test_each_is_what_its_seed_gives_alone(small_corpus: Corpus, tmp_path: Path)
     assert alone.head.weight.equal(checkpoints.finished[2].head.weight)
 
 
-def test_stopped_it_keeps_those_that_are_ready(small_corpus: Corpus, tmp_path: Path) -> None:
+def test_stopped_ensemble_keeps_finished_networks(small_corpus: Corpus, tmp_path: Path) -> None:
     checkpoints, steps = run(small_corpus, tmp_path, stop=StopFlag())
     assert [step.number for step in steps] == [*range(1, 41), 1, 2, 3, 4]
     assert isinstance(load(checkpoints.path).model, RecurrentModel)
@@ -73,7 +73,7 @@ def test_stopped_it_keeps_those_that_are_ready(small_corpus: Corpus, tmp_path: P
     assert checkpoints.score == evaluate(checkpoints.network, small_corpus.validation)
 
 
-def test_without_a_validation_part(small_corpus: Corpus, tmp_path: Path) -> None:
+def test_ensemble_without_validation_part_keeps_last_states(small_corpus: Corpus, tmp_path: Path) -> None:
     corpus = replace(small_corpus, config=replace(small_corpus.config, val_fraction=0.0))
     checkpoints, _ = run(corpus, tmp_path)
     assert checkpoints.score is None
@@ -82,7 +82,7 @@ def test_without_a_validation_part(small_corpus: Corpus, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(("share", "ready"), [(1e9, 1), (-1e9, 3)])
-def test_they_share_the_minutes(
+def test_ensemble_shares_the_minutes(
     small_corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: float, ready: int
 ) -> None:
     """All take as many steps as the first had time for; another one begins if there is time enough."""
