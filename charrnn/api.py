@@ -40,8 +40,8 @@ from charrnn.text.normalize import prepared
 from charrnn.text.sources import STANDARD_INPUT
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.ensemble import SaveEvery
-from charrnn.training.events import StepResult
 from charrnn.training.run import RunContext
+from charrnn.training.step import StepResult
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

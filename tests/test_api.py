@@ -13,7 +13,7 @@ from charrnn.api import Settings
 from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, SamplingConfig, TrainingConfig
 from charrnn.errors import TextError, UsageError
 from charrnn.scoring.evaluate import evaluate
-from charrnn.training.events import StepResult
+from charrnn.training.step import StepResult
 
 SMALL = ModelConfig(hidden_size=8, num_layers=1)
 

@@ -27,10 +27,9 @@ from charrnn.sampling.sampler import Tempered
 from charrnn.scoring.evaluate import evaluate
 from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
-from charrnn.training.events import StopFlag
 from charrnn.training.loop import Training, train
 from charrnn.training.optim.optimizer import Updates
-from charrnn.training.step import RecordedSteps, take_step
+from charrnn.training.step import RecordedSteps, StopFlag, take_step
 
 pytestmark = [
     pytest.mark.gpu,

@@ -18,12 +18,12 @@ from charrnn.text.documents import streams_of
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.budget.auto_config import Recipe, Workload, configure_for_budget, machine_reasons
 from charrnn.training.ensemble import BeginFrom, SaveEvery, train_ensemble
-from charrnn.training.events import StepResult, StopFlag
 from charrnn.training.mixture import MixtureTrainer, hold_out_blocks, score_mean
 from charrnn.training.run import Run, RunContext
 from charrnn.training.state.checkpoints import CheckpointManager
 from charrnn.training.state.init_from import InitialWeights
 from charrnn.training.state.resume import Resumed
+from charrnn.training.step import StepResult, StopFlag
 
 TIP_CHARACTERS = 20_000
 """Held-out characters that show what n-grams would add to a network."""

@@ -13,12 +13,12 @@ from charrnn.config import TrainingConfig
 from charrnn.errors import DivergedError
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.surprisal import Progress
-from charrnn.training.events import StepResult, StopFlag
 from charrnn.training.loop import Training
 from charrnn.training.optim.schedule import AIM, Plan
 from charrnn.training.state.checkpoints import CheckpointManager
 from charrnn.training.state.init_from import InitialWeights
 from charrnn.training.state.resume import Resumed, find_training
+from charrnn.training.step import StepResult, StopFlag
 
 MIN_SHARE = 0.8
 """Of the time that a network took, there must be so much left for another one."""

@@ -28,12 +28,11 @@ from charrnn.text.documents import Documents
 from charrnn.training.allocator import kept_memory
 from charrnn.training.budget.clock import Clock
 from charrnn.training.distributed import ProcessGroup, peer_errors
-from charrnn.training.events import StepResult, StopFlag
 from charrnn.training.optim.optimizer import Updates, tensor_of
 from charrnn.training.optim.precision import dtype_of
 from charrnn.training.optim.schedule import DEFAULT_STEPS, DEFAULT_VALIDATE_EVERY, Plan, learning_rate
 from charrnn.training.state.rng_state import get_rng_state, set_rng_state
-from charrnn.training.step import TakeStep, reset_rows, steps_of
+from charrnn.training.step import StepResult, StopFlag, TakeStep, reset_rows, steps_of
 
 CHECKED_EVERY = 50
 """Steps after which the loss is looked at: a GPU must be waited for."""

@@ -6,6 +6,7 @@ A step is hundreds of kernels of a few microseconds each, which take Python long
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +16,10 @@ from charrnn.errors import RecordingError
 from charrnn.models.kernels.gpu_features import has_graphs, is_allowed, recording_failed
 from charrnn.models.language_model import State
 from charrnn.models.rnn.model import RecurrentModel
+from charrnn.scoring.evaluate import Score
 from charrnn.text.batches import IGNORED
 from charrnn.training.optim.optimizer import Updates
+from charrnn.training.optim.schedule import Plan
 
 Batch = tuple[Tensor, Tensor]
 TakeStep = Callable[[Batch, State | None, float, float], tuple[Tensor, State]]
@@ -27,6 +30,52 @@ loss before the change, a scalar, the mean over the targets; and the state after
 WARMUP_STEPS = 2
 """Before a step is recorded it is taken as it is: what is made at first use (moments, workspaces, compiled kernels)
 must be there."""
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """One step of training, after it was taken.
+
+    Attributes:
+        number: counted from 1.
+        characters: read for it.
+        loss: mean nats per character of its batch, before the step; a tensor, so that nobody waits for it unasked.
+        learning_rate: that it was taken with.
+        plan: how long the training is; None as long as `--minutes` is still measuring.
+        score: of the validation part, if it was scored after this step.
+        last: whether it is the last.
+        saves: whether the state after it is to be saved.
+    """
+
+    number: int
+    characters: int
+    loss: Tensor
+    learning_rate: float
+    plan: Plan | None
+    score: Score | None = None
+    last: bool = False
+    saves: bool = False
+
+
+class StopFlag:
+    """A switch that ends a training after the step that is being taken; it can be resumed from there.
+
+    Attributes:
+        asked: whether the training is to end.
+        wants_save: whether the state is to be saved after the next step, and the training to go on.
+    """
+
+    def __init__(self) -> None:
+        self.asked = self.wants_save = False
+
+    def ask(self) -> None:
+        """End the training soon."""
+        self.asked = True
+
+    def takes_save(self) -> bool:
+        """Whether a save was asked for since this was called last."""
+        wanted, self.wants_save = self.wants_save, False
+        return wanted
 
 
 def steps_of(

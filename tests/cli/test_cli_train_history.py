@@ -17,7 +17,6 @@ from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
-from charrnn.training.events import StepResult
 from charrnn.training.loop import Training
 from charrnn.training.monitor import monitor
 from charrnn.training.monitor.history import Record, read_history
@@ -26,6 +25,7 @@ from charrnn.training.monitor.monitor import Level, Monitor, Report
 from charrnn.training.optim.schedule import Plan
 from charrnn.training.run import Run, RunContext
 from charrnn.training.state.checkpoints import CheckpointManager
+from charrnn.training.step import StepResult
 
 HISTORY = Path("checkpoints/text-lstm.jsonl")
 

@@ -10,11 +10,11 @@ from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.evaluate import Score
 from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
-from charrnn.training.events import StepResult
 from charrnn.training.loop import Training
 from charrnn.training.optim.schedule import Plan
 from charrnn.training.run import Run, RunContext
 from charrnn.training.state.checkpoints import CheckpointManager
+from charrnn.training.step import StepResult
 
 
 def step(number: int, nats: float | None, characters: int) -> StepResult:

@@ -16,9 +16,8 @@ from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
 from charrnn.training import loop
 from charrnn.training.budget.clock import CHECKS, Clock
-from charrnn.training.events import StepResult
 from charrnn.training.optim.schedule import AIM, Plan, learning_rate
-from charrnn.training.step import Batch
+from charrnn.training.step import Batch, StepResult
 
 BUDGET = 60.0
 CONFIG = TrainingConfig(minutes=BUDGET / 60, warmup_steps=100, validate_every=10**6)

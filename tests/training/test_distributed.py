@@ -16,10 +16,10 @@ from charrnn.errors import UsageError
 from charrnn.text.corpus import read_corpus
 from charrnn.training.distributed import ProcessGroup
 from charrnn.training.ensemble import SaveEvery, train_ensemble
-from charrnn.training.events import StopFlag
 from charrnn.training.run import Run, RunContext
 from charrnn.training.state.checkpoints import CheckpointManager
 from charrnn.training.state.resume import find_training
+from charrnn.training.step import StopFlag
 
 CONFIG = TrainingConfig(
     steps=24,

@@ -13,10 +13,9 @@ from charrnn.errors import DivergedError
 from charrnn.text.corpus import Corpus
 from charrnn.training import loop
 from charrnn.training.ensemble import SaveEvery, train_ensemble
-from charrnn.training.events import StepResult
 from charrnn.training.run import Run, RunContext
 from charrnn.training.state.checkpoints import CheckpointManager
-from charrnn.training.step import TakeStep, steps_of
+from charrnn.training.step import StepResult, TakeStep, steps_of
 
 CONFIG = TrainingConfig(steps=12, seq_length=16, batch_size=4, warmup_steps=2, validate_every=6)
 Spoil = Callable[[int, Tensor], Tensor]

@@ -15,10 +15,10 @@ from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
 from charrnn.training import ensemble as several
 from charrnn.training.ensemble import train_ensemble
-from charrnn.training.events import StepResult, StopFlag
 from charrnn.training.loop import train
 from charrnn.training.run import Run
 from charrnn.training.state.checkpoints import CheckpointManager
+from charrnn.training.step import StepResult, StopFlag
 
 CPU = torch.device("cpu")
 QUICK = TrainingConfig(steps=40, seq_length=16, batch_size=8, warmup_steps=10, validate_every=20, seed=5)

@@ -13,9 +13,9 @@ from charrnn.scoring.evaluate import evaluate
 from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
 from charrnn.training.budget.clock import UNTIMED_STEPS, Clock
-from charrnn.training.events import StepResult, StopFlag
 from charrnn.training.loop import Training, train
 from charrnn.training.optim.schedule import Plan
+from charrnn.training.step import StepResult, StopFlag
 
 QUICK = TrainingConfig(steps=60, seq_length=16, batch_size=8, learning_rate=1e-2, warmup_steps=10, validate_every=30)
 

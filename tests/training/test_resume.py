@@ -11,10 +11,10 @@ from charrnn.config import CELLS, ModelConfig, TrainingConfig
 from charrnn.errors import CheckpointError
 from charrnn.text.corpus import Corpus
 from charrnn.training.ensemble import SaveEvery, train_ensemble
-from charrnn.training.events import StepResult, StopFlag
 from charrnn.training.run import Run
 from charrnn.training.state.checkpoints import CheckpointManager
 from charrnn.training.state.resume import Resumed, find_training, open_training
+from charrnn.training.step import StepResult, StopFlag
 
 CPU = torch.device("cpu")
 QUICK = TrainingConfig(steps=12, seq_length=16, batch_size=4, warmup_steps=5, validate_every=4, seed=3)

@@ -12,12 +12,11 @@ from charrnn.models.rnn.model import RecurrentModel
 from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.documents import DocumentStreams, streams_of
 from charrnn.training.ensemble import SaveEvery, train_ensemble
-from charrnn.training.events import StopFlag
 from charrnn.training.loop import Training
 from charrnn.training.run import Run
 from charrnn.training.state.checkpoints import CheckpointManager
 from charrnn.training.state.resume import Resumed, find_training
-from charrnn.training.step import reset_rows
+from charrnn.training.step import StopFlag, reset_rows
 
 CONFIG = TrainingConfig(steps=9, seq_length=16, batch_size=3, warmup_steps=2, validate_every=4)
 MODEL = ModelConfig(hidden_size=12, dropout=0.2)

@@ -1,4 +1,4 @@
-"""What `charrnn train` prints: a header, lines with samples along the way, and the end; the picture is train_live's."""
+"""What `charrnn train` prints: a header, lines with samples along the way, and the end; live.py draws the picture."""
 
 from __future__ import annotations
 
@@ -13,12 +13,24 @@ import torch
 
 from charrnn.checkpoint import load
 from charrnn.cli.shared.options import changed
-from charrnn.cli.shared.terminal import can_stay_in_place, console, field, in_place, one_line, print_json, quoted, say
+from charrnn.cli.shared.terminal import (
+    can_stay_in_place,
+    console,
+    field,
+    in_place,
+    one_line,
+    print_json,
+    progress,
+    quoted,
+    say,
+)
 from charrnn.cli.train.live import ECHO, WIDEST, TrainLive
 from charrnn.models.ensemble import make_network
-from charrnn.pipeline.networks import NetworkTraining
+from charrnn.pipeline.networks import NetworkTraining, count_for_mixture, score_ngram_tip
 from charrnn.scoring.compare.rows import json_of
+from charrnn.text.corpus import Corpus
 from charrnn.text.sources import STANDARD_INPUT
+from charrnn.training.mixture import MixtureTrainer
 from charrnn.training.monitor.history import Record
 from charrnn.training.monitor.metrics import METRICS
 from charrnn.training.monitor.monitor import Level, Report, Sink
@@ -171,3 +183,42 @@ class TrainDisplay:
         field("write", f"charrnn sample {quoted(checkpoints.path)} --temp 0.8")
         if as_json:
             print_json(json_of(load(checkpoints.path)))
+
+
+def count_with_bar(corpus: Corpus) -> MixtureTrainer:
+    """Count the n-grams that a network is going to be mixed with, with a bar."""
+    with progress("counting", "step") as update:
+        mixture = count_for_mixture(corpus, update)
+    kept = f"{mixture.held_out.characters:,} characters of the training part are kept for the gate"
+    field("n-grams", f"{mixture.config}, counted in {mixture.seconds:.1f} s; {kept}")
+    return mixture
+
+
+def finish_mixture(training: NetworkTraining) -> None:
+    """Mix the best state of the network with the counts, score the mixture and keep it."""
+    checkpoints = training.checkpoints
+    itself = "by themselves, together" if len(checkpoints.finished) > 1 else "by itself"
+    field("network", f"validation {checkpoints.score or 'none was held out'}, {itself}")
+    with progress("counting", "step") as update:
+        mixture = training.mix(update)
+    with progress("scoring", "char") as update:
+        of_counts, score = training.save_mixture(mixture, update)
+    if of_counts:
+        field("n-grams", f"validation {of_counts}, by themselves")
+    field("mixture", f"validation {score or 'none was held out'}")
+
+
+def show_ngram_tip(training: NetworkTraining) -> None:
+    """Print what n-grams, mixed with the network or alone, would score on some held-out characters, if it is better."""
+    corpus = training.run.corpus
+    tip = score_ngram_tip(training.checkpoints.network, corpus)
+    if tip is None:
+        return
+    network, ngram, mixed = tip
+    characters = network.characters
+    where = "" if characters == len(corpus.validation) else f" of the first {characters:,} held-out characters"
+    instead = f"bits per character instead of {network.bits_per_char:.3f}{where}"
+    if mixed.nats_per_char < min(network.nats_per_char, ngram.nats_per_char):
+        field("n-grams", f"with them, {mixed.bits_per_char:.3f} {instead}; `charrnn train --with-ngram` mixes both")
+    elif ngram.nats_per_char < network.nats_per_char:
+        field("n-grams", f"by themselves, {ngram.bits_per_char:.3f} {instead}; `charrnn ngram` keeps them")

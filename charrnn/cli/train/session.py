@@ -7,8 +7,7 @@ from pathlib import Path
 
 from charrnn.cli.shared.checkpoints import forget_last
 from charrnn.cli.shared.texts import read_alike, show_text
-from charrnn.cli.train.console import TrainDisplay
-from charrnn.cli.train.mixture import count, finish, show_ngram_tip
+from charrnn.cli.train.console import TrainDisplay, count_with_bar, finish_mixture, show_ngram_tip
 from charrnn.cli.train.signals import stopped_by_signals
 from charrnn.cli.train.start import show_start
 from charrnn.pipeline.networks import NetworkTraining, TrainingStart
@@ -36,7 +35,7 @@ def train_on_screen(
         start.resumed.check(corpus)
     show_text(corpus)
     show_start(start)
-    mixture = count(corpus) if start.with_ngram and is_rank_zero else None
+    mixture = count_with_bar(corpus) if start.with_ngram and is_rank_zero else None
     training = NetworkTraining(path, corpus, start, context, mixture)
     if is_rank_zero and not start.resumed:
         forget_last(path)
@@ -58,7 +57,7 @@ def train_on_screen(
         display.show_stopped(paths)
         return stop.exit_status
     if mixture:
-        finish(training)
+        finish_mixture(training)
     display.show_end(as_json)
     if not mixture:
         show_ngram_tip(training)

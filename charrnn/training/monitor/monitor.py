@@ -15,10 +15,10 @@ from charrnn.checkpoint.metadata import ScoreFacts
 from charrnn.config import SamplingConfig
 from charrnn.sampling.generate import generate
 from charrnn.scoring.evaluate import Score
-from charrnn.training.events import StepResult
 from charrnn.training.loop import Training
 from charrnn.training.optim.schedule import Plan
 from charrnn.training.state.checkpoints import CheckpointManager
+from charrnn.training.step import StepResult
 
 SAMPLING = SamplingConfig(temperature=0.8, length=200)
 """How the samples along the way are drawn; the seed is the number of the step."""

@@ -24,9 +24,9 @@ from charrnn.models.mixture import MixtureModel
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.evaluate import Score, evaluate, facts_of
 from charrnn.scoring.surprisal import Progress
-from charrnn.training.events import StepResult
 from charrnn.training.loop import Training
 from charrnn.training.run import Run
+from charrnn.training.step import StepResult
 
 
 class CheckpointManager:
