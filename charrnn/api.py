@@ -251,7 +251,7 @@ def _trained(
         if progress is None:
             progress = IN_NOTEBOOK in sys.modules
         with tqdm(desc=str(fitted.run.model), unit="step", disable=not progress) as bar:
-            for step, _ in fitted.steps(SaveEvery(seconds=None)):
+            for step in fitted.steps(SaveEvery(seconds=None)):
                 on_step(step)
                 if step.plan and bar.total is None:
                     bar.reset(step.plan.steps * networks)

@@ -13,7 +13,7 @@ import typer
 from charrnn.cli.shared import shell_completion as completion
 from charrnn.config import CorpusConfig, NgramConfig
 from charrnn.errors import CheckpointError, UsageError
-from charrnn.torchrun import world_size
+from charrnn.torchrun import is_rank_zero, world_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
     from charrnn.scoring.evaluate import Score
     from charrnn.text.corpus import Corpus
-    from charrnn.training.distributed import ProcessGroup
 
 LARGE = 500_000_000
 """Bytes of a checkpoint that are worth a word on how to have fewer."""
@@ -60,46 +59,35 @@ def ngram(
 
     model = model.with_order(corpus.bytes)
     _check(model, corpus, online)
-    with connect() as group:
-        if group.is_rank_zero:
+    with connect():
+        if is_rank_zero():
             from charrnn.cli.shared.terminal import print_json
 
-            result = _count(group, text, corpus, model, online, out, force)
+            result = _count(text, corpus, model, online, out, force)
             if as_json:
                 print_json(result)
         else:
-            _assist(group, text, corpus, model)
+            _assist(text, corpus, model)
 
 
 def _count(
-    group: ProcessGroup,
-    text: list[str],
-    corpus: CorpusConfig,
-    model: NgramConfig,
-    online: bool,
-    out: str | None,
-    force: bool,
+    text: list[str], corpus: CorpusConfig, model: NgramConfig, online: bool, out: str | None, force: bool
 ) -> dict[str, Any]:
     from charrnn.cli.shared.checkpoints import check_writable, place, reserved
     from charrnn.cli.shared.texts import locate_all
     from charrnn.text.sources import stem_of
+    from charrnn.training.distributed import ProcessGroup
 
-    with group.rank_zero_first():
+    with ProcessGroup.current().rank_zero_first():
         paths = locate_all(text)
         path = place(out, f"{stem_of(paths)}-{model.name}")
         check_writable(path)
     with reserved(path):
-        return _count_into(group, path, paths, corpus, model, online, force)
+        return _count_into(path, paths, corpus, model, online, force)
 
 
 def _count_into(
-    group: ProcessGroup,
-    path: Path,
-    paths: Sequence[Path],
-    corpus: CorpusConfig,
-    model: NgramConfig,
-    online: bool,
-    force: bool,
+    path: Path, paths: Sequence[Path], corpus: CorpusConfig, model: NgramConfig, online: bool, force: bool
 ) -> dict[str, Any]:
     from charrnn.checkpoint import save
     from charrnn.cli.shared.checkpoints import refuse_to_overwrite
@@ -107,8 +95,9 @@ def _count_into(
     from charrnn.cli.shared.texts import check_documents, read, show_text
     from charrnn.scoring.compare.rows import json_of
     from charrnn.scoring.evaluate import facts_of
+    from charrnn.training.distributed import ProcessGroup
 
-    with group.rank_zero_first():
+    with ProcessGroup.current().rank_zero_first():
         source = read(paths, corpus)
         check_documents(source)
         refuse_to_overwrite(path, force or _is_same(path, source, model))
@@ -130,15 +119,16 @@ def _count_into(
     return result
 
 
-def _assist(group: ProcessGroup, text: list[str], corpus: CorpusConfig, config: NgramConfig) -> None:
+def _assist(text: list[str], corpus: CorpusConfig, config: NgramConfig) -> None:
     """Count a part of the text for the first process."""
     from charrnn.cli.shared.texts import locate_all, read
     from charrnn.models.ngram.counting.distributed import count_together
     from charrnn.models.ngram.fit import COUNT_OCCURRENCES
+    from charrnn.training.distributed import ProcessGroup
 
-    with group.rank_zero_first():
+    with ProcessGroup.current().rank_zero_first():
         paths = locate_all(text)
-    with group.rank_zero_first():
+    with ProcessGroup.current().rank_zero_first():
         source = read(paths, corpus)
     assert config.order
     count_together(source.train, len(source.vocabulary), config.order, config.smoothing in COUNT_OCCURRENCES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.budget.auto_config import Recipe, Workload, configure_for_budget, machine_reasons
 from charrnn.training.ensemble import BeginFrom, SaveEvery, train_ensemble
 from charrnn.training.mixture import MixtureTrainer, hold_out_blocks, score_mean
+from charrnn.training.monitor.monitor import Monitor, Sink
 from charrnn.training.run import Run, RunContext
 from charrnn.training.state.checkpoints import CheckpointManager
 from charrnn.training.state.init_from import InitialWeights
@@ -115,10 +116,20 @@ class NetworkTraining:
         self.checkpoints = CheckpointManager(path, self.run)
 
     def steps(
-        self, save_every: SaveEvery | None = None, stop: StopFlag | None = None, val_progress: Progress | None = None
-    ) -> Iterator[tuple[StepResult, bool]]:
-        """Fit the networks; see `train_ensemble`."""
-        return train_ensemble(self.checkpoints, self.start.begin_from, save_every, stop, val_progress)
+        self,
+        save_every: SaveEvery | None = None,
+        stop: StopFlag | None = None,
+        val_progress: Progress | None = None,
+        sinks: Sequence[Sink] = (),
+        wants_sample: Callable[[], bool] = lambda: False,
+    ) -> Iterator[StepResult]:
+        """Fit the networks, and report it to `sinks`; see `train_ensemble` and `Monitor`."""
+        monitor = Monitor(self.checkpoints, sinks, wants_sample)
+        is_watched = bool(sinks) and self.run.context.group.is_rank_zero
+        for step, is_best in train_ensemble(self.checkpoints, self.start.begin_from, save_every, stop, val_progress):
+            if is_watched:
+                monitor.update(step, is_best)
+            yield step
 
     def mix(self, progress: Progress | None = None) -> MixtureModel:
         """Mix the best state of the networks with the n-grams, which take in all of the training part."""

@@ -14,7 +14,7 @@ from charrnn.pipeline.networks import NetworkTraining, TrainingStart
 from charrnn.training.ensemble import SaveEvery
 from charrnn.training.monitor.history import History, history_path
 from charrnn.training.monitor.metrics import LogWriter, MetricsLogger
-from charrnn.training.monitor.monitor import Level, Monitor
+from charrnn.training.monitor.monitor import Level
 from charrnn.training.monitor.tensorboard import Board
 from charrnn.training.run import RunContext
 
@@ -47,10 +47,8 @@ def train_on_screen(
     ):
         display.recall(logger.existing)
         sinks = [(Level.RECORD, logger.report), *display.sinks]
-        monitor = Monitor(training.checkpoints, sinks, display.wants_sample)
-        for step, is_best in training.steps(save_every, stop, display.validating):
-            if is_rank_zero:
-                monitor.update(step, is_best)
+        for _ in training.steps(save_every, stop, display.validating, sinks, display.wants_sample):
+            pass
     if not is_rank_zero:
         return stop.exit_status
     if stop.asked:
