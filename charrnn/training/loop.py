@@ -28,7 +28,7 @@ from charrnn.text.documents import Documents
 from charrnn.training.allocator import kept_memory
 from charrnn.training.budget.clock import Clock
 from charrnn.training.distributed import ProcessGroup, peer_errors
-from charrnn.training.optim.optimizer import Updates, tensor_of
+from charrnn.training.optim.optimizer import Updates, require_tensor
 from charrnn.training.optim.precision import dtype_of
 from charrnn.training.optim.schedule import DEFAULT_STEPS, DEFAULT_VALIDATE_EVERY, Plan, learning_rate
 from charrnn.training.state.rng_state import get_rng_state, set_rng_state
@@ -154,9 +154,9 @@ class Training:
         self.step, self.validation_pending = step, validation_pending
         self.model.eval()
         self.updates.restore(tensors)
-        self.loss = tensor_of(tensors, "loss", ()).to(device)
+        self.loss = require_tensor(tensors, "loss", ()).to(device)
         sizes = self.model.state_sizes
-        carried = [tensor_of(tensors, f"carried.{i}", (rows, size)) for i, size in enumerate(sizes)]
+        carried = [require_tensor(tensors, f"carried.{i}", (rows, size)) for i, size in enumerate(sizes)]
         self.state = tuple(part[self.rows].to(device) for part in carried)
         set_rng_state(tensors, device)
 

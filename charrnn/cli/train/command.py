@@ -50,7 +50,8 @@ def train(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="The same with the training that a checkpoint is of, such as checkpoints/NAME-last.safetensors.",
+            help="Resume the training that this checkpoint is of, such as checkpoints/NAME-last.safetensors.",
+            autocompletion=completion.checkpoints,
             show_default=False,
         ),
     ] = None,

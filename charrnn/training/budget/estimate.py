@@ -1,4 +1,4 @@
-"""What a text of a certain length would get, before any training: what `recipes.py` chooses for some minutes each."""
+"""What some minutes of training would give a text on this machine, before any training, by `auto_config.py`."""
 
 from __future__ import annotations
 

@@ -75,14 +75,14 @@ class Updates:
         for i, optimizer in enumerate(self.optimizers):
             parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
             state = {
-                j: {name: tensor_of(tensors, f"optimizer.{i}.{j}.{name}", shape) for name, shape in shapes.items()}
+                j: {name: require_tensor(tensors, f"optimizer.{i}.{j}.{name}", shape) for name, shape in shapes.items()}
                 for j, shapes in enumerate(_shapes(optimizer, parameters))
                 if shapes
             }
             optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
         if self.scale and any(name.startswith("scale.") for name in tensors):  # else it comes from a CPU: a fresh one
-            self.scale.factor.copy_(tensor_of(tensors, "scale.factor", ()))
-            self.scale.good_steps.copy_(tensor_of(tensors, "scale.good_steps", (), torch.int32))
+            self.scale.factor.copy_(require_tensor(tensors, "scale.factor", ()))
+            self.scale.good_steps.copy_(require_tensor(tensors, "scale.good_steps", (), torch.int32))
 
     def set_capturable(self, on: bool) -> None:
         """Whether steps may be recorded from now on: all is decided on the device, and the rate is there too."""
@@ -122,7 +122,7 @@ def _shapes(optimizer: Optimizer, parameters: list[Tensor]) -> Iterator[dict[str
         yield {} if shape in shapes[:i] else {"momentum": (shapes.count(shape), *shape)}
 
 
-def tensor_of(
+def require_tensor(
     tensors: dict[str, Tensor], name: str, shape: tuple[int, ...], dtype: torch.dtype = torch.float32
 ) -> Tensor:
     """The tensor of a name, if it is what it should be, and finite.

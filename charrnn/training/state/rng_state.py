@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from charrnn.training.optim.optimizer import tensor_of
+from charrnn.training.optim.optimizer import require_tensor
 
 LEFT, NEXT = slice(8, 12), slice(16, 24)
 """Bytes of the CPU generator's state (aten/src/ATen/CPUGeneratorImpl.cpp) with an int32 and an int64: how many of the
@@ -30,7 +30,7 @@ def set_rng_state(tensors: dict[str, Tensor], device: torch.device) -> None:
     for name, now in get_rng_state(device).items():
         if name == "random.cuda" and name not in tensors:  # from another device, which has other numbers anyway
             continue
-        state = tensor_of(tensors, name, tuple(now.shape), torch.uint8)
+        state = require_tensor(tensors, name, tuple(now.shape), torch.uint8)
         if name == "random.cuda":
             torch.cuda.set_rng_state(state, device)
             continue
