@@ -401,7 +401,7 @@ def conclusions(result: Row) -> Iterator[str]:
 
 
 def recipe_advice(timed: list[Row]) -> Iterator[str]:
-    """What to set in recipes.py, by the milliseconds of steps."""
+    """What to set in budget/auto_config.py, by the milliseconds of steps."""
     two_layers = [row for row in timed if row["layers"] == 2]
     ms = {
         (row["width"], row["rows"]): float(row["recorded_ms" if "recorded_ms" in row else "plain_ms"])

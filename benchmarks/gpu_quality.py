@@ -11,11 +11,12 @@ from typing import Any
 
 import torch
 
-from charrnn import CorpusConfig, ModelConfig, Streams, TrainingConfig, evaluate, read_corpus
+from charrnn import CorpusConfig, ModelConfig, TrainingConfig, evaluate, read_corpus
 from charrnn.text.corpus import Corpus
-from charrnn.training.budget.auto_config import with_budget
-from charrnn.training.ensemble import train_all
-from charrnn.training.state.checkpoints import Keeper
+from charrnn.training.budget.auto_config import Workload, configure_for_budget
+from charrnn.training.ensemble import train_ensemble
+from charrnn.training.run import Run, RunContext
+from charrnn.training.state.checkpoints import CheckpointManager
 
 Row = dict[str, Any]
 TARGET = 1.47
@@ -51,20 +52,21 @@ def fit(
     device: torch.device,
 ) -> Row:
     """Train as `charrnn train --minutes` does."""
-    recipe = with_budget(model, training, said, len(corpus.train), device)
+    recipe = configure_for_budget(model, training, said, Workload(len(corpus.train)), device)
     model, settings = recipe.model, recipe.training
-    streams = Streams(corpus.train, settings.batch_size, settings.seq_length)
     scores, steps = [], 0
     started = time.perf_counter()
+    run = Run(corpus, model, settings, RunContext(device, started=started))
+    streams = run.streams
     with tempfile.TemporaryDirectory() as folder:
-        keeper = Keeper(Path(folder) / "model.safetensors", corpus, settings, model, started)
-        for step, _ in train_all(keeper, streams, device):
+        checkpoints = CheckpointManager(Path(folder) / "model.safetensors", run)
+        for step, _ in train_ensemble(checkpoints):
             steps += 1
             if step.score:
                 scores.append((time.perf_counter() - started, step.score))
-    seconds, together = time.perf_counter() - started, keeper.score
+    seconds, together = time.perf_counter() - started, checkpoints.score
     assert together
-    network = keeper.finished[0]
+    network = checkpoints.finished[0]
     before = time.perf_counter()
     evaluate(network, corpus.validation)
     per_character = (time.perf_counter() - before) / len(corpus.validation)
@@ -79,17 +81,19 @@ def fit(
         "model": str(model),
         "dropout": model.dropout,
         "batch": f"{streams.batch_size}x{streams.seq_length}",
-        "networks": len(keeper.finished),
+        "networks": len(checkpoints.finished),
         "steps": steps,
         "chars_per_second": round(steps * streams.batch_size * streams.seq_length / trained(len(scores) - 1)),
         "seconds": round(seconds, 2),
         "training_seconds": trained(len(scores) - 1),
         "nats_per_char": round(together.nats_per_char, 4),
-        "nats_per_char_of_each": [round(evaluate(one, corpus.validation).nats_per_char, 4) for one in keeper.finished],
+        "nats_per_char_of_each": [
+            round(evaluate(one, corpus.validation).nats_per_char, 4) for one in checkpoints.finished
+        ],
         "characters": together.characters,
         "target": target,
         "training_seconds_to_target": trained(below[0]) if below else None,
         "split": corpus.split,
-        "parameters": keeper.network.parameter_count,
+        "parameters": checkpoints.network.parameter_count,
         "seed": settings.seed,
     }

@@ -26,8 +26,8 @@ import torch.distributed as dist
 from machine import machine
 
 from charrnn import ModelConfig, RecurrentModel, Streams, TrainingConfig
-from charrnn.cli.shared.processes import group, leave
-from charrnn.training.distributed import Ranks
+from charrnn.torchrun import exit_process
+from charrnn.training.distributed import ProcessGroup, connect
 from charrnn.training.loop import Training
 
 VOCAB_SIZE = 65
@@ -38,26 +38,25 @@ WAYS = {"one process, one thread": (1, 1), "one process, two threads": (1, 2), "
 """Processes and threads of each."""
 
 
-def work(shape: tuple[int, int, int, int], steps: int) -> None:
+def work(group: ProcessGroup, shape: tuple[int, int, int, int], steps: int) -> None:
     """What each process does: train, and print seconds of a step, and of an exchange of its gradients."""
     layers, width, batch_size, length = shape
-    ranks = Ranks.here()
     torch.manual_seed(0)
     model = RecurrentModel(ModelConfig("lstm", layers, width), VOCAB_SIZE)
     ids = np.random.default_rng(0).integers(0, VOCAB_SIZE, 200_000)
     streams = Streams(ids, batch_size, length)
-    training = Training(model, streams, ids[:0], TrainingConfig(steps=steps + UNCOUNTED), ranks=ranks)
+    training = Training(model, streams, ids[:0], TrainingConfig(steps=steps + UNCOUNTED), group=group)
     seconds, before = [], time.perf_counter()
     for step in training.steps():
         step.loss.item()
         seconds.append(time.perf_counter() - before)
         before = time.perf_counter()
     exchanges, gradients = [], torch.zeros(model.parameter_count)
-    for _ in range(10 if ranks.size > 1 else 0):
+    for _ in range(10 if group.size > 1 else 0):
         before = time.perf_counter()
         dist.all_reduce(gradients)
         exchanges.append(time.perf_counter() - before)
-    if ranks.is_first:
+    if group.is_rank_zero:
         exchange = statistics.median(exchanges) if exchanges else 0.0
         print(json.dumps([statistics.median(seconds[UNCOUNTED:]), exchange]))
 
@@ -116,9 +115,9 @@ def main() -> None:
     options = parser.parse_args()
     if options.work:
         layers, width, batch_size, length = options.work
-        with group():
-            work((layers, width, batch_size, length), options.steps)
-        leave(0)
+        with connect() as group:
+            work(group, (layers, width, batch_size, length), options.steps)
+        exit_process(0)
     result: dict[str, Any] = {"machine": machine(), "rows": []}
     for shape in SHAPES:
         result["rows"].append(row(shape, options.rounds, options.steps))

@@ -29,19 +29,18 @@ from charrnn.checkpoint import load as load_checkpoint
 from charrnn.checkpoint.metadata import Facts
 from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, SamplingConfig, TrainingConfig
 from charrnn.errors import TextError, UsageError
+from charrnn.pipeline.networks import NetworkTraining, TrainingStart
 from charrnn.pipeline.ngrams import fit_ngrams
 from charrnn.pipeline.sampling import TextGenerator
 from charrnn.sampling.batch import BatchGenerator
 from charrnn.sampling.generate import stream
 from charrnn.scoring.evaluate import Score, evaluate
 from charrnn.text.corpus import Corpus, read_corpus
-from charrnn.text.documents import streams_of
 from charrnn.text.sources import STANDARD_INPUT
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.training.budget.auto_config import with_budget
-from charrnn.training.ensemble import SaveEvery, train_all
-from charrnn.training.events import Step
-from charrnn.training.state.checkpoints import Keeper
+from charrnn.training.ensemble import SaveEvery
+from charrnn.training.run import RunContext
+from charrnn.training.step import StepResult
 
 IN_NOTEBOOK = "ipykernel"
 """The module that is loaded where Python runs in a notebook."""
@@ -156,7 +155,7 @@ def fit(
     training: TrainingConfig | None = None,
     corpus: CorpusConfig | None = None,
     device: str | torch.device = "cpu",
-    told: Callable[[Step], None] = lambda step: None,
+    on_step: Callable[[StepResult], None] = lambda step: None,
     progress: bool | None = None,
 ) -> TextModel:
     """Fit a model to a text: what `charrnn train` and `charrnn ngram` do; without a word, but for a bar in a notebook.
@@ -165,10 +164,10 @@ def fit(
         text: the text itself, or the path of a file.
         model: a network, or n-grams; an LSTM, if not given.
         training: how a network is fitted, and for how long; five minutes, if not given. What differs from the defaults
-            stays as it is, the rest is chosen for the time there is; see recipes.py.
+            stays as it is, the rest is chosen for the time there is; see training/budget/auto_config.py.
         corpus: how the text is read and split.
         device: where a network is fitted, and stays.
-        told: told each step of a network.
+        on_step: called with each step of a network.
         progress: whether to show a bar while a network is trained; if not given, in a notebook.
 
     Returns:
@@ -185,7 +184,7 @@ def fit(
             raise UsageError("training: n-grams are counted; leave it out")
         return TextModel(fit_ngrams(source, model).checkpoint)
     where = torch.device(device)
-    return _trained(source, model or ModelConfig(), training or TrainingConfig(), where, started, told, progress)
+    return _trained(source, model or ModelConfig(), training or TrainingConfig(), where, started, on_step, progress)
 
 
 def _read(text: str | Path, config: CorpusConfig, vocabulary: Vocabulary | None = None) -> Corpus:
@@ -209,28 +208,27 @@ def _trained(
     training: TrainingConfig,
     where: torch.device,
     started: float,
-    told: Callable[[Step], None],
+    on_step: Callable[[StepResult], None],
     progress: bool | None,
 ) -> TextModel:
     from tqdm.auto import tqdm  # loads asyncio, which loading a model need not wait for
 
-    said = _changed(model) | _changed(training)
-    spent = time.perf_counter() - started
-    recipe = with_budget(model, training, said, len(source.train), where, spent, vocab_size=len(source.vocabulary))
-    rows, length = recipe.training.batch_size, recipe.training.seq_length
-    streams = streams_of(source.train, source.documents, rows, length, is_fixed=where.type == "cuda")
+    explicit = _changed(model) | _changed(training)
+    context, start = RunContext(where, started=started), TrainingStart(source.config, model, training, explicit)
     with tempfile.TemporaryDirectory(prefix="charrnn-") as folder:
-        keeper = Keeper(Path(folder) / "text.safetensors", source, recipe.training, recipe.model, started)
+        path = Path(folder) / "text.safetensors"
+        fitted = NetworkTraining(path, source, start, context)
+        networks = fitted.run.model.networks
         if progress is None:
             progress = IN_NOTEBOOK in sys.modules
-        with tqdm(desc=str(recipe.model), unit="step", disable=not progress) as bar:
-            for step, _ in train_all(keeper, streams, where, save_every=SaveEvery(seconds=None)):
-                told(step)
+        with tqdm(desc=str(fitted.run.model), unit="step", disable=not progress) as bar:
+            for step in fitted.steps(SaveEvery(seconds=None)):
+                on_step(step)
                 if step.plan and bar.total is None:
-                    bar.reset(step.plan.steps * recipe.model.networks)
+                    bar.reset(step.plan.steps * networks)
                     bar.n = step.number - 1
                 bar.update()
-        return load(keeper.path, where)
+        return load(path, where)
 
 
 def _changed(config: Any) -> frozenset[str]:

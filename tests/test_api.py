@@ -10,7 +10,7 @@ import charrnn
 from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, SamplingConfig, TrainingConfig
 from charrnn.errors import TextError, UsageError
 from charrnn.scoring.evaluate import evaluate
-from charrnn.training.events import Step
+from charrnn.training.step import StepResult
 
 SMALL = ModelConfig(hidden_size=8, num_layers=1)
 
@@ -21,8 +21,8 @@ def counted(small_text: str) -> charrnn.TextModel:
 
 
 def test_a_network_is_fitted_and_comes_back(small_text: str, tmp_path: Path) -> None:
-    steps: list[Step] = []
-    model = charrnn.fit(small_text, SMALL, TrainingConfig(steps=4), told=steps.append)
+    steps: list[StepResult] = []
+    model = charrnn.fit(small_text, SMALL, TrainingConfig(steps=4), on_step=steps.append)
     assert [step.number for step in steps] == [1, 2, 3, 4]
     assert str(model) == "lstm 1x8"
     assert model.facts.validation is not None

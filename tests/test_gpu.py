@@ -28,10 +28,9 @@ from charrnn.sampling.sampler import Tempered
 from charrnn.scoring.evaluate import evaluate
 from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
-from charrnn.training.events import Stop
 from charrnn.training.loop import Training, train
 from charrnn.training.optim.optimizer import Updates
-from charrnn.training.step import RecordedSteps, take_step
+from charrnn.training.step import RecordedSteps, StopFlag, take_step
 
 pytestmark = [
     pytest.mark.gpu,
@@ -156,7 +155,7 @@ def test_gpu_training_stopped_and_resumed_is_the_same(small_corpus: Corpus) -> N
         return Training(model, streams, nothing, config)
 
     whole = [step.loss.item() for step in begin().steps()]
-    first, stop, found = begin(), Stop(), []
+    first, stop, found = begin(), StopFlag(), []
     for step in first.steps(stop):
         found.append(step.loss.item())
         if step.number == 8:
@@ -164,7 +163,7 @@ def test_gpu_training_stopped_and_resumed_is_the_same(small_corpus: Corpus) -> N
     tensors = {name: tensor.cpu().clone() for name, tensor in first.tensors().items()}
     second = begin()
     second.model.load_state_dict(first.model.state_dict())
-    second.restore(first.number, first.due, tensors)
+    second.restore(first.step, first.validation_pending, tensors)
     found += [step.loss.item() for step in second.steps()]
     torch.testing.assert_close(torch.tensor(found), torch.tensor(whole), rtol=1e-3, atol=1e-3)
 

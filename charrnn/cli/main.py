@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Annotated, Any
 
 import typer
@@ -25,12 +26,12 @@ from charrnn.cli.shared import interrupts
 from charrnn.cli.shared.examples import STATUS, epilog_of
 from charrnn.cli.shared.old_spellings import advice_on
 from charrnn.cli.shared.options import configured
-from charrnn.cli.shared.processes import is_first, is_lost, is_told, leave
 from charrnn.cli.shared.shell_completion import COMPLETE
 from charrnn.cli.shared.stderr import lossy_stderr
-from charrnn.cli.train.command import RESUME_FROM, train
+from charrnn.cli.train.command import train
 from charrnn.cli.view import view
 from charrnn.errors import CharRNNError, is_out_of_memory
+from charrnn.torchrun import exit_process, is_rank_zero, world_size
 
 MARKUP = re.compile(r"(\[[a-zA-Z#/@])")
 """Square brackets in help texts that typer would take for markup and not show."""
@@ -82,7 +83,7 @@ def main() -> None:
         make_app()(prog_name="charrnn")  # answers the shell, and exits
     with lossy_stderr():
         status = _run()
-    leave(status)
+    exit_process(status)
 
 
 def _run() -> int:
@@ -90,7 +91,7 @@ def _run() -> int:
     try:
         # Not `make_app()()`, which has exit statuses of its own for Ctrl-C and for a closed pipe.
         command = make_command()
-        with command.make_context("charrnn", _with_resume_from(sys.argv[1:])) as context:
+        with command.make_context("charrnn", sys.argv[1:]) as context:
             command.invoke(context)
         sys.stdout.flush()
         _show_notice()
@@ -119,22 +120,11 @@ def _run() -> int:
             smaller = "--hidden, --layers, --batch-size or --seq-length, or --order"
             many = "--bytes if the text has many different characters"
             status = _fail(error, f"not enough memory; say a smaller {smaller}, or {many}", 1)
-        elif is_lost(error):
+        elif world_size() > 1 and _distributed().is_peer_error(error):
             status = _fail(error, "another process of the group has ended; see what it said", 1)
         else:
             raise
     return status
-
-
-def _with_resume_from(words: list[str]) -> list[str]:
-    """`--resume FILE` as an option of its own: typer has none that may stand with and without a value."""
-    found = list(words)
-    for i, word in enumerate(words):
-        if word.startswith("--resume="):
-            found[i] = f"{RESUME_FROM}={word.removeprefix('--resume=')}"
-        elif word == "--resume" and words[i + 1 : i + 2] and words[i + 1].endswith(".safetensors"):
-            found[i] = RESUME_FROM
-    return found
 
 
 def _open_closed_streams() -> None:
@@ -177,7 +167,7 @@ def _command_path(error: Exception) -> str:
 def _show_notice() -> None:
     """Say what is slower on this machine than it need be, after the command that was asked for."""
     found = sys.modules.get("charrnn.models.kernels.notices")
-    for message in found.notices() if found and is_first() else ():
+    for message in found.notices() if found and is_rank_zero() else ():
         print("charrnn: note:", message, file=sys.stderr)
 
 
@@ -185,7 +175,14 @@ def _fail(error: Exception, message: str, status: int) -> int:
     """Print an error as one line, unless another process of torchrun does; returns the exit status."""
     from charrnn.cli.shared.terminal import visible
 
-    if is_told(error):
-        which = "" if is_first() else f" (process {os.environ['RANK']})"
+    if is_rank_zero() or _distributed().should_report(error):
+        which = "" if is_rank_zero() else f" (process {os.environ['RANK']})"
         print(f"charrnn{which}:", visible(message, line_end=" "), file=sys.stderr)
     return status
+
+
+def _distributed() -> ModuleType:
+    """What knows the processes of a group; it loads PyTorch."""
+    from charrnn.training import distributed
+
+    return distributed

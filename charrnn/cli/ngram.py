@@ -11,9 +11,9 @@ import typer
 
 from charrnn.cli.shared import shell_completion as completion
 from charrnn.cli.shared.options import JsonOption
-from charrnn.cli.shared.processes import first_alone, group, is_first, number
 from charrnn.config import CorpusConfig, NgramConfig
 from charrnn.errors import UsageError
+from charrnn.torchrun import world_size
 
 if TYPE_CHECKING:
     from charrnn.pipeline.ngrams import NgramFit
@@ -55,33 +55,35 @@ def ngram(
     model = model.with_order(corpus.bytes)
     if online:
         model.check_online(corpus)
-    if number() > 1 and not model.method.has_order:
+    if world_size() > 1 and not model.method.has_order:
         raise UsageError(f"--smoothing {model.smoothing} sorts the text as a whole; run it without torchrun")
-    with group():
+    from charrnn.training.distributed import connect
+
+    with connect() as group:
         from charrnn.cli.shared.checkpoints import check_writable, place, refuse_to_overwrite, reserved
         from charrnn.cli.shared.terminal import print_json, progress
         from charrnn.cli.shared.texts import check_documents, locate_all, read, show_text
         from charrnn.pipeline.ngrams import assist_counting, fit_ngrams, is_fit_of
         from charrnn.text.sources import stem_of
 
-        if not is_first():
-            with first_alone():
+        if not group.is_rank_zero:
+            with group.rank_zero_first():
                 paths = locate_all(text)
-            with first_alone():
+            with group.rank_zero_first():
                 source = read(paths, corpus)
             assist_counting(source, model)
             return
-        with first_alone():
+        with group.rank_zero_first():
             paths = locate_all(text)
             path = place(out, f"{stem_of(paths)}-{model.name}")
             check_writable(path)
         with reserved(path):
-            with first_alone():
+            with group.rank_zero_first():
                 source = read(paths, corpus)
                 check_documents(source)
                 refuse_to_overwrite(path, force or not path.exists() or is_fit_of(path, source, model))
             show_text(source)
-            fit = fit_ngrams(source, model, progress, online, distributed=number() > 1)
+            fit = fit_ngrams(source, model, progress, online, distributed=world_size() > 1)
             result = _show_and_save(fit, source, model, path)
             if as_json:
                 print_json(result)

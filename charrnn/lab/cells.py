@@ -123,8 +123,8 @@ def _train(context: LabContext, size: Size, config: TrainingConfig, network: Rec
         points.append(
             {
                 "seconds": round(seconds, 2),
-                "steps": training.number,
-                "chars_per_second": round(training.number * config.batch_size * config.seq_length / seconds),
+                "steps": training.step,
+                "chars_per_second": round(training.step * config.batch_size * config.seq_length / seconds),
                 "first_bits_per_char": first,
                 "bits_per_char": evaluate(network, ids).bits_per_char if is_last else None,
             }

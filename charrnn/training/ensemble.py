@@ -13,17 +13,17 @@ from charrnn.config import TrainingConfig
 from charrnn.errors import DivergedError
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.surprisal import Progress
-from charrnn.text.batches import Streams
-from charrnn.training.distributed import Ranks
-from charrnn.training.events import Step, Stop
 from charrnn.training.loop import Training
-from charrnn.training.optim.schedule import AIM
-from charrnn.training.state.checkpoints import Keeper
-from charrnn.training.state.init_from import Start
-from charrnn.training.state.resume import Resumed, find
+from charrnn.training.optim.schedule import AIM, Plan
+from charrnn.training.state.checkpoints import CheckpointManager
+from charrnn.training.state.init_from import InitialWeights
+from charrnn.training.state.resume import Resumed, find_training
+from charrnn.training.step import StepResult, StopFlag
 
-LEAST_SHARE = 0.8
+MIN_SHARE = 0.8
 """Of the time that a network took, there must be so much left for another one."""
+BeginFrom = Resumed | InitialWeights | None
+"""A training to resume, or another network's weights to begin with."""
 
 
 @dataclass(frozen=True)
@@ -33,41 +33,31 @@ class SaveEvery:
     steps: int | None = None
     seconds: float | None = 300.0
 
-    def is_due(self, keeper: Keeper, number: int) -> bool:
+    def is_due(self, checkpoints: CheckpointManager, step: int) -> bool:
         """Whether to save after a step."""
         if self.steps:
-            return number - keeper.saved_step >= self.steps
-        return self.seconds is not None and time.perf_counter() - keeper.saved_at >= self.seconds
+            return step - checkpoints.saved_step >= self.steps
+        return self.seconds is not None and time.perf_counter() - checkpoints.saved_at >= self.seconds
 
 
-def train_all(
-    keeper: Keeper,
-    streams: Streams,
-    device: torch.device,
-    reserved: float = 0.0,
-    stop: Stop | None = None,
-    val_progress: Progress | None = None,
+def train_ensemble(
+    checkpoints: CheckpointManager,
+    begin_from: BeginFrom = None,
     save_every: SaveEvery | None = None,
-    resumed: Resumed | None = None,
-    start: Start | None = None,
-    ranks: Ranks | None = None,
-) -> Iterator[tuple[Step, bool]]:
-    """Fit as many networks as the keeper's model says, each from its own seed, and keep them.
+    stop: StopFlag | None = None,
+    val_progress: Progress | None = None,
+) -> Iterator[tuple[StepResult, bool]]:
+    """Fit as many networks as the run's model says, each from its own seed, and keep them.
 
     Of a budget of minutes each gets its share of what is left. The first one measures how many steps that is; the
     others begin with the same plan, and if the machine was slower than it had seemed, there are fewer of them.
 
     Args:
-        keeper: of the checkpoints; its configuration says how the networks are fitted.
-        streams: the training part.
-        device: to train on.
-        reserved: seconds of the minutes that are kept for something else.
-        stop: ends the training early: the state is saved, and the training can be resumed from it.
-        val_progress: told the characters scored in a validation.
+        checkpoints: of the run; of several processes each calls this, with one of the same run.
+        begin_from: a training to resume, or weights to begin with.
         save_every: how often to save between validations.
-        resumed: where to go on.
-        start: weights to begin with.
-        ranks: the processes that train together; each calls this, with a keeper of the same.
+        stop: ends the training early: the state is saved, and the training can be resumed from it.
+        val_progress: called with the characters scored in a validation, and their number.
 
     Yields:
         Each step, and whether it gave the best state of its network so far.
@@ -76,59 +66,63 @@ def train_all(
         DivergedError: the loss exploded once more, after the rate was halved three times.
         CheckpointError: a checkpoint cannot be written, or what was to be resumed is damaged.
     """
-    config, model, save_every, ranks = keeper.config, keeper.model, save_every or SaveEvery(), ranks or Ranks()
-    if resumed:  # so that the minutes that are gone count
-        keeper.started = time.perf_counter() - resumed.ongoing.facts.seconds
-    end = keeper.started + 60 * AIM * (config.minutes or 0) - reserved
-    first, plan = 0, None
-    if resumed:
-        first, plan = resumed.ongoing.facts.finished, resumed.plan
-
-    def begin(number: int, from_where: Resumed | None) -> Training:
-        torch.manual_seed(config.seed + number)
-        network = RecurrentModel(replace(model, networks=1), len(keeper.corpus.vocabulary)).to(device)
-        if start:
-            start.fill(network, keeper.corpus.vocabulary)
-        for cell in network.cells[: config.freeze_layers]:
-            cell.requires_grad_(False)
-        corpus, now = keeper.corpus, time.perf_counter()
-        each = _with_share(config, end, model.networks - number)
-        training = Training(network, streams, corpus.validation, each, now, plan, ranks, corpus.documents)
-        keeper.begin(training)
-        if from_where:
-            from_where.restore(keeper)
-        training.rate_share = 0.5**keeper.halvings
-        return training
-
-    for number in range(first, model.networks):
+    run, save_every = checkpoints.run, save_every or SaveEvery()
+    first, plan, initial = 0, None, begin_from
+    if isinstance(begin_from, Resumed):
+        first, plan, initial = begin_from.ongoing.facts.finished, begin_from.plan, None
+        checkpoints.started = time.perf_counter() - begin_from.ongoing.facts.seconds  # the minutes that are gone count
+    end = checkpoints.started + 60 * AIM * (run.training.minutes or 0) - run.reserved
+    for number in range(first, run.model.networks):
         begun = time.perf_counter()
-        training = begin(number, resumed if number == first else None)
+        training = _begin(checkpoints, number, end, plan, begin_from if number == first else initial)
         while True:
             try:
-                for step in training.steps(stop, val_progress, lambda number: save_every.is_due(keeper, number)):
-                    yield step, keeper.keep(step) if step.saves else False
+                for step in training.steps(stop, val_progress, lambda step: save_every.is_due(checkpoints, step)):
+                    yield step, checkpoints.save(step) if step.saves else False
                 break
             except DivergedError as error:
-                if keeper.halvings == MOST_HALVINGS:
+                if checkpoints.halvings == MOST_HALVINGS:
                     raise
-                keeper.halvings += 1
-                good = find(keeper.path, ranks)
-                if good and good.ongoing.facts.finished != number:  # of the network before
-                    good = None
-                plan = training.plan
-                training = begin(number, good)
-                keeper.tell(f"{error} (done: it is halved, and the training goes back to step {training.number})")
+                checkpoints.halvings += 1
+                saved = find_training(checkpoints.path, run.context.group)
+                if saved and saved.ongoing.facts.finished != number:  # of the network before
+                    saved = None
+                training = _begin(checkpoints, number, end, training.plan, saved or initial)
+                run.context.warn(f"{error} (done: it is halved, and the training goes back to step {training.step})")
         if training.stopped:
             return
         plan = training.plan
         if plan and plan.earlier:
             plan = replace(plan, earlier=())
-        keeper.finish()
+        checkpoints.finish()
         now = time.perf_counter()
-        (left,) = ranks.from_first(end - now - LEAST_SHARE * (now - begun))
-        if config.minutes and left < 0:
+        (left,) = run.context.group.broadcast(end - now - MIN_SHARE * (now - begun))
+        if run.training.minutes and left < 0:
             break
-    keeper.judge(val_progress)
+    checkpoints.score_ensemble(val_progress)
+
+
+def _begin(
+    checkpoints: CheckpointManager, number: int, end: float, plan: Plan | None, begin_from: BeginFrom
+) -> Training:
+    """The training of a network, counted from 0, whose share of the time ends with that of all at `end`."""
+    run = checkpoints.run
+    torch.manual_seed(run.training.seed + number)
+    network = RecurrentModel(replace(run.model, networks=1), len(run.corpus.vocabulary)).to(run.context.device)
+    if isinstance(begin_from, InitialWeights):
+        begin_from.fill(network, run.corpus.vocabulary)
+    for cell in network.cells[: run.training.freeze_layers]:
+        cell.requires_grad_(False)
+    now = time.perf_counter()
+    config = _with_share(run.training, end, run.model.networks - number)
+    training = Training(
+        network, run.streams, run.corpus.validation, config, now, plan, run.context.group, run.corpus.documents
+    )
+    checkpoints.begin(training)
+    if isinstance(begin_from, Resumed):
+        begin_from.restore(checkpoints)
+    training.lr_scale = 0.5**checkpoints.halvings
+    return training
 
 
 def _with_share(config: TrainingConfig, end: float, networks: int) -> TrainingConfig:

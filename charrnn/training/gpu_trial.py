@@ -110,9 +110,9 @@ def try_sampling(cell: str, device: torch.device) -> None:
     draws = [_Numbers(texts), _Numbers(texts)]
     tokens, same = np.zeros(texts, np.int64), 0
     for _ in range(STEPS_BEFORE_CAPTURE + TRIED):
-        found, tokens_after = blocks.draw_next(tokens, draws[0]), single.draw_next(tokens, draws[1])
-        same += int((found == tokens_after).sum())
-        tokens = tokens_after
+        in_blocks, one_by_one = blocks.draw_next(tokens, draws[0]), single.draw_next(tokens, draws[1])
+        same += int((in_blocks == one_by_one).sum())
+        tokens = one_by_one
     if same < SAME * texts * (STEPS_BEFORE_CAPTURE + TRIED):
         raise Differs(f"sampling, {cell}: {same} of {texts * (STEPS_BEFORE_CAPTURE + TRIED)} draws are equal")
 
@@ -133,10 +133,10 @@ def try_triton(device: torch.device) -> None:
         for functions in ((scan, gated_scan), (scan_reference, gated_scan_reference)):
             h = functions[0](*inputs[:3]), functions[1](inputs[3], inputs[2])
             results.append([*h, *torch.autograd.grad((sum(h) * weights.to(device)).sum(), inputs)])
-        for found, expected in zip(*results, strict=True):
-            tolerance = 1e-2 if found.dtype.itemsize == 2 else 1e-3
-            if not torch.allclose(found, expected, rtol=tolerance, atol=tolerance):
-                most = float((found - expected).abs().max())
+        for result, expected in zip(*results, strict=True):
+            tolerance = 1e-2 if result.dtype.itemsize == 2 else 1e-3
+            if not torch.allclose(result, expected, rtol=tolerance, atol=tolerance):
+                most = float((result - expected).abs().max())
                 raise Differs(f"scan of {shape}, {dtype}: differs by up to {most:.2g}")
 
 
@@ -148,8 +148,8 @@ def _batches(rows: int, length: int) -> Iterator[tuple[Tensor, Tensor]]:
         yield text[:, :-1], text[:, 1:]
 
 
-def _distance(one: RecurrentModel, other: RecurrentModel) -> float:
-    pairs = zip(one.parameters(), other.parameters(), strict=True)
+def _distance(first: RecurrentModel, second: RecurrentModel) -> float:
+    pairs = zip(first.parameters(), second.parameters(), strict=True)
     return math.sqrt(sum(float((a - b).detach().double().square().sum()) for a, b in pairs))
 
 

@@ -27,17 +27,16 @@ from charrnn.text.batches import Streams
 from charrnn.text.documents import Documents
 from charrnn.training.allocator import kept_memory
 from charrnn.training.budget.clock import Clock
-from charrnn.training.distributed import Ranks, told
-from charrnn.training.events import Step, Stop
-from charrnn.training.optim.optimizer import Updates, tensor_of
+from charrnn.training.distributed import ProcessGroup, peer_errors
+from charrnn.training.optim.optimizer import Updates, require_tensor
 from charrnn.training.optim.precision import dtype_of
 from charrnn.training.optim.schedule import DEFAULT_STEPS, DEFAULT_VALIDATE_EVERY, Plan, learning_rate
-from charrnn.training.state.rng_state import put_back, random_state
-from charrnn.training.step import TakeStep, begun_anew, steps_of
+from charrnn.training.state.rng_state import get_rng_state, set_rng_state
+from charrnn.training.step import StepResult, StopFlag, TakeStep, reset_rows, steps_of
 
 CHECKED_EVERY = 50
 """Steps after which the loss is looked at: a GPU must be waited for."""
-MOST_LOSS = 3.0
+MAX_LOSS = 3.0
 """Times that of a guess by lot; more is no learning but an explosion."""
 
 
@@ -57,19 +56,19 @@ class Training:
         config: see there.
         started: `time.perf_counter()` when the budget of minutes began; now, if not given.
         plan: how long the training is, instead of what the configuration says.
-        ranks: the processes that train together, each with a part of the streams; this one alone, if not given.
+        group: the processes that train together, each with a part of the streams; this one alone, if not given.
         documents: what tells the documents of the validation part apart, if it is scored as documents.
 
     Attributes:
-        number: how many steps were taken.
+        step: the number of steps taken.
         plan: how long it is; None as long as `--minutes` is still measuring.
         state: of the model after the last step; None before the first.
         updates: what changes the weights.
-        due: whether a validation is still to come after the last step.
+        validation_pending: whether a validation is still to come after the last step.
         stopped: whether it was ended early.
         pace: how many threads take the steps.
-        rate: of the last step.
-        rate_share: what all rates are multiplied by.
+        lr: of the last step.
+        lr_scale: what all learning rates are multiplied by.
         loss: of the last step, a scalar.
     """
 
@@ -83,32 +82,32 @@ class Training:
         config: TrainingConfig,
         started: float | None = None,
         plan: Plan | None = None,
-        ranks: Ranks | None = None,
+        group: ProcessGroup | None = None,
         documents: Documents | None = None,
     ) -> None:
         self.documents = documents
         self.model, self.streams, self.validation, self.config = model, streams, validation, config
-        self.ranks = ranks or Ranks()
-        self.rows = self.ranks.rows(streams.batch_size)
+        self.group = group or ProcessGroup()
+        self.rows = self.group.rows(streams.batch_size)
         self.own_streams = streams.slice(self.rows)
-        if self.ranks.size > 1:
+        if self.group.size > 1:
             model.rows = (self.rows, streams.batch_size)
         self.dtype = dtype_of(config, model.device)
-        self.updates = Updates(model, config, self.dtype, self.ranks)
-        self.pace = _pace(config, model.device, self.ranks)
+        self.updates = Updates(model, config, self.dtype, self.group)
+        self.pace = _pace(config, model.device, self.group)
         self.plan = plan
         if plan is None and not config.minutes:
             self.plan = _fixed_plan(config, streams, len(validation))
         self.started = time.perf_counter() if started is None else started
-        self.number, self.due, self.stopped, self.rate, self.rate_share = 0, False, False, 0.0, 1.0
+        self.step, self.validation_pending, self.stopped, self.lr, self.lr_scale = 0, False, False, 0.0, 1.0
         self.loss = torch.tensor(math.nan)
 
     def steps(
         self,
-        stop: Stop | None = None,
+        stop: StopFlag | None = None,
         val_progress: Progress | None = None,
         saves: Callable[[int], bool] = lambda number: False,
-    ) -> Iterator[Step]:
+    ) -> Iterator[StepResult]:
         """Take the steps that are left; the model is in evaluation mode whenever one is yielded.
 
         Args:
@@ -123,7 +122,7 @@ class Training:
         torch.set_flush_denormal(True)  # vanishing gradients are denormal, and those are slow (oneDNN issue 561)
         try:
             with kept_memory():
-                yield from self._steps(stop or Stop(), val_progress, saves)
+                yield from self._steps(stop or StopFlag(), val_progress, saves)
         finally:
             torch.set_flush_denormal(False)  # others count on small numbers: numpy warns when it finds none
 
@@ -134,17 +133,17 @@ class Training:
         stream, and the random generators of all are equal.
         """
         device = self.model.device
-        found = {"loss": self.loss, **random_state(device), **self.updates.tensors()}
+        tensors = {"loss": self.loss, **get_rng_state(device), **self.updates.tensors()}
         streams = self.streams.batch_size
-        carried = [self.ranks.gathered(part, self.rows, streams) for part in self.state or ()]
-        return {**found, **{f"carried.{i}": part for i, part in enumerate(carried)}}
+        carried = [self.group.all_gather(part, self.rows, streams) for part in self.state or ()]
+        return {**tensors, **{f"carried.{i}": part for i, part in enumerate(carried)}}
 
-    def restore(self, number: int, due: bool, tensors: dict[str, Tensor]) -> None:
+    def restore(self, step: int, validation_pending: bool, tensors: dict[str, Tensor]) -> None:
         """Go on where `tensors` came from; the weights must be those of then.
 
         Args:
-            number: steps taken until then.
-            due: whether a validation was still to come.
+            step: steps taken until then.
+            validation_pending: whether a validation was still to come.
             tensors: what `tensors` gave.
 
         Raises:
@@ -152,40 +151,42 @@ class Training:
                 what was found.
         """
         device, rows = self.model.device, self.streams.batch_size
-        self.number, self.due = number, due
+        self.step, self.validation_pending = step, validation_pending
         self.model.eval()
         self.updates.restore(tensors)
-        self.loss = tensor_of(tensors, "loss", ()).to(device)
+        self.loss = require_tensor(tensors, "loss", ()).to(device)
         sizes = self.model.state_sizes
-        carried = [tensor_of(tensors, f"carried.{i}", (rows, size)) for i, size in enumerate(sizes)]
+        carried = [require_tensor(tensors, f"carried.{i}", (rows, size)) for i, size in enumerate(sizes)]
         self.state = tuple(part[self.rows].to(device) for part in carried)
-        put_back(tensors, device)
+        set_rng_state(tensors, device)
 
-    def _steps(self, stop: Stop, val_progress: Progress | None, saves: Callable[[int], bool]) -> Iterator[Step]:
+    def _steps(
+        self, stop: StopFlag, val_progress: Progress | None, saves: Callable[[int], bool]
+    ) -> Iterator[StepResult]:
         self.stopped = False
-        take_step = steps_of(self.model, self.updates, self.dtype, self.ranks.shared(self.model))
-        clock = Clock(self.started, 60 * (self.config.minutes or 0), self.number)
-        while self.due or not self.is_over:
+        take_step = steps_of(self.model, self.updates, self.dtype, self.group.data_parallel(self.model))
+        clock = Clock(self.started, 60 * (self.config.minutes or 0), self.step)
+        while self.validation_pending or not self.is_over:
             saved = False
-            if not self.due:  # else a training that was stopped had no time for it
+            if not self.validation_pending:  # else a training that was stopped had no time for it
                 self._take(take_step, clock)
-                saved = self._agree(stop, clock, saves(self.number) or stop.takes_save())
-            if self.due or saved or self.is_over or self.number % CHECKED_EVERY == 0:
+                saved = self._agree(stop, clock, saves(self.step) or stop.takes_save())
+            if self.validation_pending or saved or self.is_over or self.step % CHECKED_EVERY == 0:
                 self.check()
             if self.stopped:
                 yield self._done(None, True)
                 return
-            score = self._validate(stop, clock, val_progress) if self.due else None
+            score = self._validate(stop, clock, val_progress) if self.validation_pending else None
             if self.stopped:  # in the middle of a validation, which then is still due
                 yield self._done(None, True)
                 return
-            self.due = False
+            self.validation_pending = False
             yield self._done(score, saved)
 
     @property
     def is_over(self) -> bool:
         """Whether all steps were taken."""
-        return self.plan is not None and self.number >= self.plan.steps
+        return self.plan is not None and self.step >= self.plan.steps
 
     def _take(self, take_step: TakeStep, clock: Clock) -> None:
         """Take a step, and find out what is due after it."""
@@ -194,53 +195,53 @@ class Training:
             self.plan = self._plan(clock)
         plan = self.plan
         steps = plan.steps if plan else 0  # no matter: the rate of the warm-up does not depend on it
-        highest = config.learning_rate * self.rate_share
+        highest = config.learning_rate * self.lr_scale
         earlier = plan.earlier if plan else ()
-        self.rate = learning_rate(self.number, steps, highest, config.warmup_steps, earlier)
-        share = self.own_streams.characters(self.number) / self.streams.characters(self.number)
-        before = begun_anew(self.state, self.own_streams.begins(self.number))
-        weight = share * self.ranks.size  # DistributedDataParallel takes the mean
+        self.lr = learning_rate(self.step, steps, highest, config.warmup_steps, earlier)
+        share = self.own_streams.characters(self.step) / self.streams.characters(self.step)
+        before = reset_rows(self.state, self.own_streams.begins(self.step))
+        weight = share * self.group.size  # DistributedDataParallel takes the mean
         model.train()
-        with told(), self.pace.piece():
-            loss, self.state = take_step(self.own_streams.batch(self.number), before, self.rate, weight)
-        self.loss = self.ranks.mean(loss, share)
+        with peer_errors(), self.pace.piece():
+            loss, self.state = take_step(self.own_streams.batch(self.step), before, self.lr, weight)
+        self.loss = self.group.mean(loss, share)
         model.eval()
-        self.number += 1
+        self.step += 1
         if plan is None:
             self.loss.item()  # wait for the device, so that the clock is right
-            clock.tick(self.number)
+            clock.tick(self.step)
 
     def _plan(self, clock: Clock) -> Plan | None:
         """How long the training is, once the first process has measured its speed."""
         plan = None
-        if self.ranks.is_first and clock.has_measured(self.number, self.config.warmup_steps):
-            plan = clock.plan(self.number, self.model, self.validation, self.config, self.documents)
-        numbers = self.ranks.largest(*((plan.steps, plan.validate_every, plan.val_characters) if plan else (0, 0, 0)))
+        if self.group.is_rank_zero and clock.has_measured(self.step, self.config.warmup_steps):
+            plan = clock.plan(self.step, self.model, self.validation, self.config, self.documents)
+        numbers = self.group.all_max(*((plan.steps, plan.validate_every, plan.val_characters) if plan else (0, 0, 0)))
         return Plan(numbers[0], numbers[1], numbers[2]) if numbers[0] else None
 
-    def _agree(self, stop: Stop, clock: Clock, saves: bool) -> bool:
+    def _agree(self, stop: StopFlag, clock: Clock, saves: bool) -> bool:
         """What all processes do after a step: stop if one is asked to; what the first one says of plan and files."""
-        first, plan, steps = self.ranks.is_first, self.plan, None
+        first, plan, steps = self.group.is_rank_zero, self.plan, None
         if plan is not None and not self.is_over:
             if first:
-                steps = clock.refit(self.number, plan, self.streams.steps_per_epoch)
-            (steps,) = self.ranks.largest(steps or 0)
+                steps = clock.refit(self.step, plan, self.streams.steps_per_epoch)
+            (steps,) = self.group.all_max(steps or 0)
             if steps:
-                self.plan = plan = plan.changed(self.number, steps)
-        late = plan is not None and not self.is_over and clock.is_late(self.number, plan)
-        due = plan is not None and plan.validates_after(self.number) and not late
-        stopped, is_due, saved = self.ranks.largest(stop.asked, due and first, saves and first)
-        self.stopped, self.due = bool(stopped), bool(is_due)
+                self.plan = plan = plan.changed(self.step, steps)
+        late = plan is not None and not self.is_over and clock.is_late(self.step, plan)
+        due = plan is not None and plan.validates_after(self.step) and not late
+        stopped, is_due, saved = self.group.all_max(stop.asked, due and first, saves and first)
+        self.stopped, self.validation_pending = bool(stopped), bool(is_due)
         return bool(saved or stopped)
 
     def check(self) -> None:
         """Raise DivergedError unless the last loss is a good one; it waits for the device."""
         loss = self.loss.item()
-        most = MOST_LOSS * math.log(max(2, self.model.vocab_size))  # of a single character the loss is 0
+        most = MAX_LOSS * math.log(max(2, self.model.vocab_size))  # of a single character the loss is 0
         if not loss < most:  # not a number is not less, either
-            raise DivergedError(f"after step {self.number}: the loss is {loss:.3g}; say a lower --learning-rate")
+            raise DivergedError(f"after step {self.step}: the loss is {loss:.3g}; say a lower --learning-rate")
 
-    def _validate(self, stop: Stop, clock: Clock, progress: Progress | None) -> Score | None:
+    def _validate(self, stop: StopFlag, clock: Clock, progress: Progress | None) -> Score | None:
         """The score, or None where there is nothing to score, or no time for it."""
         part = self.validation[: self.plan.val_characters if self.plan else None]
         if not len(part):
@@ -253,18 +254,20 @@ class Training:
                 raise _Stopped
 
         score, before = None, time.perf_counter()
-        if self.ranks.is_first:
+        if self.group.is_rank_zero:
             with suppress(_Stopped):
                 score = evaluate(self.model, part, progress=go_on, documents=self.documents)
                 clock.validated(time.perf_counter() - before)
-        score = self.ranks.score_from_first(score)
+        score = self.group.broadcast_score(score)
         self.stopped = score is None
         return score
 
-    def _done(self, score: Score | None, saves: bool) -> Step:
-        size = self.streams.characters(max(0, self.number - 1))
-        last = self.is_over and not self.due
-        return Step(self.number, size, self.loss, self.rate, self.plan, score, last, saves or last or score is not None)
+    def _done(self, score: Score | None, saves: bool) -> StepResult:
+        size = self.streams.characters(max(0, self.step - 1))
+        last = self.is_over and not self.validation_pending
+        return StepResult(
+            self.step, size, self.loss, self.lr, self.plan, score, last, saves or last or score is not None
+        )
 
 
 def train(
@@ -272,15 +275,15 @@ def train(
     streams: Streams,
     validation: NDArray[Any],
     config: TrainingConfig,
-    stop: Stop | None = None,
-) -> Iterator[Step]:
+    stop: StopFlag | None = None,
+) -> Iterator[StepResult]:
     """Fit a network; see `Training`, which can also go on where one was stopped."""
     return Training(model, streams, validation, config).steps(stop)
 
 
-def _pace(config: TrainingConfig, device: torch.device, ranks: Ranks) -> Pace:
+def _pace(config: TrainingConfig, device: torch.device, group: ProcessGroup) -> Pace:
     """How many threads take the steps; of several processes each keeps its number, for all wait for the slowest."""
-    if config.threads is None and device.type == "cpu" and ranks.size == 1:
+    if config.threads is None and device.type == "cpu" and group.size == 1:
         return pace_for()
     return fixed_pace(config.threads or torch.get_num_threads())
 

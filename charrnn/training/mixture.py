@@ -30,15 +30,15 @@ from charrnn.scoring.surprisal import PIECE, Progress
 
 SHARE = 0.03
 """Of the training part, kept for the gate."""
-MOST_CHARACTERS = 100_000
-MOST_NUMBERS = 1 << 24
+MAX_CHARACTERS = 100_000
+MAX_NUMBERS = 1 << 24
 """Log-probabilities of the kept part that are held at a time, of each model."""
-LEAST_CHARACTERS = 500
+MIN_CHARACTERS = 500
 BLOCK = 1000
 """Characters of a block."""
 CONTEXT = 256
 """Characters that are read before each block is predicted."""
-MOST_COPIED = 1 << 26
+MAX_COPIED = 1 << 26
 """Characters of a training part that is copied without its blocks; of a longer one the end is kept."""
 ROWS = 8
 """Blocks that are predicted at a time."""
@@ -51,7 +51,7 @@ MUCH = 10_000
 """Characters kept for the gate from which on it is better than simpler ways to mix."""
 
 
-class Divided(NamedTuple):
+class HeldOutBlocks(NamedTuple):
     """The training part: what the models are fitted on, and what the gate is.
 
     Attributes:
@@ -65,13 +65,13 @@ class Divided(NamedTuple):
     context: int
 
     @property
-    def kept(self) -> int:
+    def characters(self) -> int:
         """How many characters are kept for the gate."""
         number, length = self.blocks.shape
         return int(number * (length - self.context))
 
 
-class Mixing:
+class MixtureTrainer:
     """The counts' side of a mixture, while the network is trained.
 
     Args:
@@ -81,7 +81,7 @@ class Mixing:
         progress: told the steps of counting done, and of how many.
 
     Attributes:
-        divided: what the network may be trained on, and what is kept.
+        held_out: what the network may be trained on, and what is kept.
         seconds: that counting took.
     """
 
@@ -89,9 +89,9 @@ class Mixing:
         self, ids: NDArray[Any], vocab_size: int, config: NgramConfig, progress: Progress | None = None
     ) -> None:
         self.ids, self.vocab_size, self.config = ids, vocab_size, config
-        self.divided = divide(ids, vocab_size)
+        self.held_out = hold_out_blocks(ids, vocab_size)
         started = time.perf_counter()
-        self.counts = fit_ngram(self.divided.rest, vocab_size, config, progress)
+        self.counts = fit_ngram(self.held_out.rest, vocab_size, config, progress)
         self.seconds = time.perf_counter() - started
 
     @property
@@ -107,12 +107,12 @@ class Mixing:
             seed: of the gate.
             progress: told the steps of counting done, and of how many.
         """
-        mixture = fit_gate(network, self.counts, self.divided, seed)
+        mixture = fit_gate(network, self.counts, self.held_out, seed)
         mixture.counts = fit_ngram(self.ids, self.vocab_size, self.config, progress)
         return mixture
 
 
-def score_of_mean(models: Sequence[tuple[LanguageModel, float]], ids: NDArray[Any]) -> Score:
+def score_mean(models: Sequence[tuple[LanguageModel, float]], ids: NDArray[Any]) -> Score:
     """The score of a weighted mean of models' probabilities, all of a text in one pass.
 
     Args:
@@ -132,26 +132,26 @@ def score_of_mean(models: Sequence[tuple[LanguageModel, float]], ids: NDArray[An
     return Score(nats, len(ids))
 
 
-def divide(ids: NDArray[Any], vocab_size: int) -> Divided:
+def hold_out_blocks(ids: NDArray[Any], vocab_size: int) -> HeldOutBlocks:
     """Keep blocks of a training part for the gate, evenly spread; the last one is its end.
 
     Raises:
         TextError: there are fewer than four characters.
     """
-    most = min(MOST_CHARACTERS, MOST_NUMBERS // vocab_size)
-    kept = min(len(ids) // 4, max(LEAST_CHARACTERS, min(most, int(SHARE * len(ids)))))
+    most = min(MAX_CHARACTERS, MAX_NUMBERS // vocab_size)
+    kept = min(len(ids) // 4, max(MIN_CHARACTERS, min(most, int(SHARE * len(ids)))))
     if not kept:
         raise TextError(f"{len(ids)} characters are too few to mix two models by; bring a longer text")
-    number = max(1, kept // BLOCK) if len(ids) <= MOST_COPIED else 1
+    number = max(1, kept // BLOCK) if len(ids) <= MAX_COPIED else 1
     length = kept // number
     context = min(CONTEXT, len(ids) // number - length)
     ends = [(i + 1) * len(ids) // number for i in range(number)]
     blocks = np.stack([ids[end - length - context : end] for end in ends])
     pieces = [ids[begin : end - length] for begin, end in zip([0, *ends], ends, strict=False)]
-    return Divided(pieces[0] if number == 1 else np.concatenate(pieces), blocks, context)
+    return HeldOutBlocks(pieces[0] if number == 1 else np.concatenate(pieces), blocks, context)
 
 
-def fit_gate(network: Network, counts: Counted, divided: Divided, seed: int = 0) -> MixtureModel:
+def fit_gate(network: Network, counts: Counted, held_out: HeldOutBlocks, seed: int = 0) -> MixtureModel:
     """The mixture of two models whose gate suits text that both have not seen.
 
     Where that is little text, a gate that was fitted to it may be worse than two fixed weights, or than one of the
@@ -161,29 +161,29 @@ def fit_gate(network: Network, counts: Counted, divided: Divided, seed: int = 0)
     Args:
         network: in evaluation mode; it is not changed.
         counts: of the text without the blocks.
-        divided: the blocks.
+        held_out: the blocks.
         seed: of the gate's first weights and its batches.
     """
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         mixture = MixtureModel(network, counts)
-    targets = torch.from_numpy(divided.blocks[:, divided.context :].astype(np.int64)).flatten()
-    kept = Kept(_log_probs(network, divided), _log_probs(counts, divided), targets)
+    targets = torch.from_numpy(held_out.blocks[:, held_out.context :].astype(np.int64)).flatten()
+    predictions = HeldOutPredictions(_log_probs(network, held_out), _log_probs(counts, held_out), targets)
     fit: Fit = _fit_gate
     if len(targets) < MUCH:
-        halves = kept.halves()
-        losses = {one: _losses_of_other_half(one, mixture, halves, generator) for one in FITS}
-        fit = min(ALONE, key=lambda one: float(losses[one].mean()))
-        for one in FITS[len(ALONE) :]:
-            gain = losses[fit] - losses[one]
+        halves = predictions.halves()
+        losses = {way: _losses_of_other_half(way, mixture, halves, generator) for way in FITS}
+        fit = min(ALONE, key=lambda way: float(losses[way].mean()))
+        for way in FITS[len(ALONE) :]:
+            gain = losses[fit] - losses[way]
             if gain.mean() > gain.std() / math.sqrt(len(gain)):
-                fit = one
-    fit(mixture, kept, generator)
+                fit = way
+    fit(mixture, predictions, generator)
     return mixture.to(network.device).eval()
 
 
-class Kept(NamedTuple):
+class HeldOutPredictions(NamedTuple):
     """Characters that neither model has seen.
 
     Attributes:
@@ -196,11 +196,13 @@ class Kept(NamedTuple):
     second: Tensor
     targets: Tensor
 
-    def halves(self) -> tuple[Kept, Kept]:
+    def halves(self) -> tuple[HeldOutPredictions, HeldOutPredictions]:
         """The beginning and the end."""
         middle = len(self.targets) // 2
         beginning, end = slice(None, middle), slice(middle, None)
-        return Kept(*(part[beginning] for part in self)), Kept(*(part[end] for part in self))
+        return HeldOutPredictions(*(part[beginning] for part in self)), HeldOutPredictions(
+            *(part[end] for part in self)
+        )
 
     def losses(self, mixture: MixtureModel, rows: Tensor | slice = slice(None)) -> Tensor:
         """The nats of characters under a mixture."""
@@ -208,26 +210,26 @@ class Kept(NamedTuple):
         return functional.cross_entropy(logits, self.targets[rows], reduction="none")
 
 
-Fit = Callable[[MixtureModel, Kept, torch.Generator], None]
+Fit = Callable[[MixtureModel, HeldOutPredictions, torch.Generator], None]
 """A way to set the gate of a mixture."""
 
 
-def _fit_gate(mixture: MixtureModel, kept: Kept, generator: torch.Generator) -> None:
+def _fit_gate(mixture: MixtureModel, held_out: HeldOutPredictions, generator: torch.Generator) -> None:
     """All of the gate, by AdamW on random characters."""
     pace = pace_for()
     optimizer = torch.optim.AdamW(mixture.gate.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     for step in range(STEPS):
         for group in optimizer.param_groups:
             group["lr"] = LEARNING_RATE * (1 - step / STEPS)
-        rows = torch.randint(0, len(kept.targets), (BATCH_SIZE,), generator=generator)
+        rows = torch.randint(0, len(held_out.targets), (BATCH_SIZE,), generator=generator)
         with pace.piece():
-            loss = kept.losses(mixture, rows).mean()
+            loss = held_out.losses(mixture, rows).mean()
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
 
 
-def _fit_weights(mixture: MixtureModel, kept: Kept, generator: torch.Generator) -> None:
+def _fit_weights(mixture: MixtureModel, held_out: HeldOutPredictions, generator: torch.Generator) -> None:
     """Two weights that are the same everywhere, by LBFGS on all characters."""
     _set_weights(mixture, 0.5, 0.5)
     bias = mixture.last.bias
@@ -235,19 +237,19 @@ def _fit_weights(mixture: MixtureModel, kept: Kept, generator: torch.Generator) 
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        found = kept.losses(mixture).mean()
-        found.backward()  # type: ignore[no-untyped-call]
-        return found
+        mean = held_out.losses(mixture).mean()
+        mean.backward()  # type: ignore[no-untyped-call]
+        return mean
 
     optimizer.step(loss)  # type: ignore[no-untyped-call]
 
 
-def _take_network(mixture: MixtureModel, kept: Kept, generator: torch.Generator) -> None:
+def _take_network(mixture: MixtureModel, held_out: HeldOutPredictions, generator: torch.Generator) -> None:
     """The network alone."""
     _set_weights(mixture, 1.0, 0.0)
 
 
-def _take_counts(mixture: MixtureModel, kept: Kept, generator: torch.Generator) -> None:
+def _take_counts(mixture: MixtureModel, held_out: HeldOutPredictions, generator: torch.Generator) -> None:
     """The counts alone."""
     _set_weights(mixture, 0.0, 1.0)
 
@@ -264,22 +266,22 @@ def _set_weights(mixture: MixtureModel, network: float, counts: float) -> None:
 
 
 def _losses_of_other_half(
-    fit: Fit, mixture: MixtureModel, halves: tuple[Kept, Kept], generator: torch.Generator
+    fit: Fit, mixture: MixtureModel, halves: tuple[HeldOutPredictions, HeldOutPredictions], generator: torch.Generator
 ) -> Tensor:
     """(N,) nats where each half is judged by what was fitted to the other; the gate is put back."""
     before = {name: tensor.clone() for name, tensor in mixture.gate.state_dict().items()}
-    found = []
-    for mine, other in (halves[::-1], halves):
-        fit(mixture, mine, generator)
+    losses = []
+    for half, other in (halves[::-1], halves):
+        fit(mixture, half, generator)
         with torch.no_grad():
-            found.append(other.losses(mixture))
+            losses.append(other.losses(mixture))
         mixture.gate.load_state_dict(before)
-    return torch.cat(found)
+    return torch.cat(losses)
 
 
 @torch.no_grad()
-def _log_probs(model: LanguageModel, divided: Divided) -> Tensor:
+def _log_probs(model: LanguageModel, held_out: HeldOutBlocks) -> Tensor:
     """(N · L, V) what a model says of the characters of all blocks."""
-    tokens = torch.from_numpy(divided.blocks[:, :-1].astype(np.int64))
-    said = (model(rows)[0][:, divided.context - 1 :] for rows in torch.split(tokens, ROWS))
-    return torch.cat([torch.log_softmax(logits.float(), -1).cpu().flatten(0, 1) for logits in said])
+    tokens = torch.from_numpy(held_out.blocks[:, :-1].astype(np.int64))
+    logits_of_blocks = (model(rows)[0][:, held_out.context - 1 :] for rows in torch.split(tokens, ROWS))
+    return torch.cat([torch.log_softmax(logits.float(), -1).cpu().flatten(0, 1) for logits in logits_of_blocks])

@@ -6,6 +6,7 @@ A step is hundreds of kernels of a few microseconds each, which take Python long
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +16,10 @@ from charrnn.errors import RecordingError
 from charrnn.models.kernels.gpu_features import has_graphs, is_allowed, recording_failed
 from charrnn.models.language_model import State
 from charrnn.models.rnn.model import RecurrentModel
+from charrnn.scoring.evaluate import Score
 from charrnn.text.batches import IGNORED
 from charrnn.training.optim.optimizer import Updates
+from charrnn.training.optim.schedule import Plan
 
 Batch = tuple[Tensor, Tensor]
 TakeStep = Callable[[Batch, State | None, float, float], tuple[Tensor, State]]
@@ -24,9 +27,55 @@ TakeStep = Callable[[Batch, State | None, float, float], tuple[Tensor, State]]
 learning rate; and the weight of the loss in its gradients, which is not 1 where several processes train. Returns the
 loss before the change, a scalar, the mean over the targets; and the state after the batch, without a graph."""
 
-UNRECORDED_STEPS = 2
+WARMUP_STEPS = 2
 """Before a step is recorded it is taken as it is: what is made at first use (moments, workspaces, compiled kernels)
 must be there."""
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """One step of training, after it was taken.
+
+    Attributes:
+        number: counted from 1.
+        characters: read for it.
+        loss: mean nats per character of its batch, before the step; a tensor, so that nobody waits for it unasked.
+        learning_rate: that it was taken with.
+        plan: how long the training is; None as long as `--minutes` is still measuring.
+        score: of the validation part, if it was scored after this step.
+        last: whether it is the last.
+        saves: whether the state after it is to be saved.
+    """
+
+    number: int
+    characters: int
+    loss: Tensor
+    learning_rate: float
+    plan: Plan | None
+    score: Score | None = None
+    last: bool = False
+    saves: bool = False
+
+
+class StopFlag:
+    """A switch that ends a training after the step that is being taken; it can be resumed from there.
+
+    Attributes:
+        asked: whether the training is to end.
+        wants_save: whether the state is to be saved after the next step, and the training to go on.
+    """
+
+    def __init__(self) -> None:
+        self.asked = self.wants_save = False
+
+    def ask(self) -> None:
+        """End the training soon."""
+        self.asked = True
+
+    def takes_save(self) -> bool:
+        """Whether a save was asked for since this was called last."""
+        wanted, self.wants_save = self.wants_save, False
+        return wanted
 
 
 def steps_of(
@@ -42,7 +91,7 @@ def steps_of(
         model: in training mode whenever a step is taken.
         updates: of its weights.
         dtype: of matrix products.
-        shared: the same model, where several processes train it (`Ranks.shared`). Its steps are not recorded.
+        shared: the same model, where several processes train it (`data_parallel`). Its steps are not recorded.
         is_alone: False for steps that are timed for several processes: they are not recorded either.
     """
     can_record = has_graphs(model.device) and shared in (None, model) and is_alone
@@ -51,7 +100,7 @@ def steps_of(
     return lambda batch, state, rate, weight: take_step(model, updates, batch, state, rate, dtype, shared, weight)
 
 
-def begun_anew(state: State | None, begins: Tensor | None) -> State | None:
+def reset_rows(state: State | None, begins: Tensor | None) -> State | None:
     """A state with rows that remember nothing.
 
     Args:
@@ -110,14 +159,14 @@ class RecordedSteps:
         assert weight == 1  # several processes record none
         with torch.cuda.device(self.model.device):  # streams and graphs are the current device's
             self.taken += 1
-            if self.taken == UNRECORDED_STEPS + 1:
+            if self.taken == WARMUP_STEPS + 1:
                 self._record(batch)
             if self.graph is None or batch[0].shape != self.batch[0].shape:
                 return self._take(batch, state, rate)
             before = self.model.empty_state(len(batch[0])) if state is None else state
-            for mine, given in zip((*self.batch, *self.state), (*batch, *before), strict=True):
-                if mine is not given:
-                    mine.copy_(_pinned(given, mine.device), non_blocking=True)
+            for buffer, value in zip((*self.batch, *self.state), (*batch, *before), strict=True):
+                if buffer is not value:
+                    buffer.copy_(_pinned(value, buffer.device), non_blocking=True)
             self.rate.fill_(rate)
             self.graph.replay()
             return self.loss.clone(), self.state
@@ -136,15 +185,15 @@ class RecordedSteps:
         self.batch = tuple(part.to(device, copy=True).contiguous() for part in batch)  # replays write into it
         self.state = self.model.empty_state(len(batch[0]))
         self.rate = torch.zeros((), device=device)
-        self.updates.set_recording(True)
+        self.updates.set_capturable(True)
         graph = torch.cuda.CUDAGraph()
         try:
             with torch.cuda.graph(graph, stream=self.stream):
                 self.loss, after = take_step(
                     self.model, self.updates, (self.batch[0], self.batch[1]), self.state, self.rate, self.dtype
                 )
-                for mine, new in zip(self.state, after, strict=True):
-                    mine.copy_(new)
+                for buffer, new in zip(self.state, after, strict=True):
+                    buffer.copy_(new)
         except RuntimeError as error:  # CUDA says so of whatever it cannot record
             raise RecordingError(recording_failed(error)) from error
         self.graph = graph

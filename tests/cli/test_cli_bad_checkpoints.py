@@ -25,7 +25,7 @@ def test_command_with_damaged_checkpoint_is_one_line(charrnn: Charrnn, bad: Path
         ("view", "bad"),
         ("compare", "text-tuned-3", "bad"),
         ("train", "text.txt", *SMALL, "--out", "new", "--init-from", "bad"),
-        ("train", "text.txt", "--resume", bad),
+        ("train", "text.txt", "--resume-from", bad),
     ):
         result = charrnn(*words)
         assert result.failed_with(1, "bad.safetensors: is cut off: expected ", " bytes, found ", "copy it again"), words

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from charrnn.cli.shared import devices
-from charrnn.cli.shared.processes import is_told
-from charrnn.cli.train import again as train_again
+from charrnn.cli.train import restart
 from charrnn.errors import DeviceError, RecordingError, UsageError, is_out_of_memory
+from charrnn.training.distributed import should_report
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def gpus(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return wrong
 
 
-def test_auto_is_cuda_or_the_cpu_and_never_mps(gpus: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_device_auto_is_cuda_or_cpu_but_never_mps(gpus: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     assert devices.choose("auto") == torch.device("cuda")
     assert devices.choose("mps") == torch.device("mps")
     assert devices.choose("cuda:1") == torch.device("cuda:1")
@@ -45,9 +45,7 @@ def test_auto_is_cuda_or_the_cpu_and_never_mps(gpus: list[str], monkeypatch: pyt
         devices.choose("cuda")
 
 
-def test_a_gpu_that_does_not_compute_is_the_cpu_with_a_line(
-    gpus: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_device_auto_with_broken_gpu_is_cpu_with_a_line(gpus: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     gpus.append("CUDA error: no kernel image is available for execution on the device")
     assert devices.choose("auto") == torch.device("cpu")
     said = capsys.readouterr().err
@@ -61,7 +59,7 @@ def test_a_gpu_that_does_not_compute_is_the_cpu_with_a_line(
 
 
 @pytest.mark.parametrize(("rank", "processes"), [(0, 3), (2, 3), (5, 8)])
-def test_more_processes_than_gpus_are_a_line_of_each(
+def test_more_processes_than_gpus_is_one_line_each(
     rank: int, processes: int, gpus: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", str(processes))
@@ -71,11 +69,11 @@ def test_more_processes_than_gpus_are_a_line_of_each(
     with pytest.raises(DeviceError, match=f"process {rank} of {processes} on this machine, which has 2 GPUs") as caught:
         devices.choose("auto")
     assert "try torchrun --nproc-per-node 2, or --device cpu" in str(caught.value)
-    assert is_told(caught.value)
+    assert should_report(caught.value)
     assert devices.choose("cpu") == torch.device("cpu")
 
 
-def test_each_process_takes_a_gpu(gpus: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_device_auto_gives_each_process_its_gpu(gpus: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
     monkeypatch.setenv("LOCAL_RANK", "1")
@@ -85,7 +83,7 @@ def test_each_process_takes_a_gpu(gpus: list[str], monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     "words", ["CUDA out of memory. Tried to allocate", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED"]
 )
-def test_too_little_memory_is_known_by_any_name(words: str) -> None:
+def test_out_of_memory_is_recognized_by_any_message(words: str) -> None:
     assert is_out_of_memory(RuntimeError(f"error: {words} when calling"))
     assert not is_out_of_memory(ValueError(words))
 
@@ -103,36 +101,36 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], dict[str, 
     return found
 
 
-def test_a_training_starts_again_without_graphs(
+def test_training_restarts_without_cuda_graphs(
     started: list[tuple[list[str], dict[str, str]]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "model.safetensors"
-    train_again.start_again(BROKEN, "cuda", path, [Path("a.txt")])
+    restart.start_again(BROKEN, "cuda", path, [Path("a.txt")])
     (words, environment), *more = started
     assert (words, environment["CHARRNN_GRAPHS"], more) == (["-m", "charrnn", "train", "a.txt"], "0", [])
     assert capsys.readouterr().err.count("\n") == 1
     (tmp_path / "model-last.safetensors").touch()
-    train_again.start_again(BROKEN, "cuda", path, [Path("a.txt")])
+    restart.start_again(BROKEN, "cuda", path, [Path("a.txt")])
     assert started[1][0][-1] == "--resume"
-    train_again.start_again(BROKEN, "cuda", path, [Path("a.txt")], before=train_again.state_of(path))
+    restart.start_again(BROKEN, "cuda", path, [Path("a.txt")], before=restart.state_of(path))
     assert started[2][0][-1] == "a.txt", "the state of an earlier training is not resumed"
 
 
-def test_a_training_starts_again_on_the_cpu_if_the_gpu_was_not_asked_for(
+def test_training_restarts_on_cpu_unless_gpu_is_explicit(
     started: list[tuple[list[str], dict[str, str]]], tmp_path: Path
 ) -> None:
-    train_again.start_again(FULL, "cuda", tmp_path / "a.safetensors", [])
+    restart.start_again(FULL, "cuda", tmp_path / "a.safetensors", [])
     assert not started
-    train_again.start_again(FULL, "auto", tmp_path / "a.safetensors", [])
+    restart.start_again(FULL, "auto", tmp_path / "a.safetensors", [])
     assert started[0][0][-2:] == ["--device", "cpu"]
     assert started[0][1].get("CHARRNN_GRAPHS") != "0"
 
 
-def test_other_mistakes_and_standard_input_do_not_start_again(
+def test_other_errors_and_standard_input_do_not_restart(
     started: list[tuple[list[str], dict[str, str]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train_again.start_again(ValueError("a bug"), "auto", tmp_path / "a.safetensors", [])
-    train_again.start_again(BROKEN, "auto", tmp_path / "a.safetensors", [Path("-")])
+    restart.start_again(ValueError("a bug"), "auto", tmp_path / "a.safetensors", [])
+    restart.start_again(BROKEN, "auto", tmp_path / "a.safetensors", [Path("-")])
     monkeypatch.setenv("WORLD_SIZE", "2")
-    train_again.start_again(BROKEN, "auto", tmp_path / "a.safetensors", [])
+    restart.start_again(BROKEN, "auto", tmp_path / "a.safetensors", [])
     assert not started

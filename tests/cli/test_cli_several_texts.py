@@ -48,7 +48,7 @@ def test_several_texts_training_is_resumed_and_used(charrnn: Charrnn, files: Pat
     assert charrnn("train", *names, *SMALL, "--save-every", 1).status == 0
     again = charrnn("train", *names, "--resume")
     assert (again.status, "resumed" in again.err) == (0, True)
-    wrong = charrnn("train", *names[:2], "--resume", "checkpoints/a-and-2-more-lstm-last.safetensors")
+    wrong = charrnn("train", *names[:2], "--resume-from", "checkpoints/a-and-2-more-lstm-last.safetensors")
     assert "was trained on novels/a.txt and 2 more files, and novels/a.txt and 1 more file is another" in wrong.err
     assert charrnn("score").status == 0
     assert charrnn("sample", "--novelty", "--length", 40).status == 0
@@ -101,7 +101,7 @@ def test_several_texts_mistakes_are_one_line(charrnn: Charrnn, files: Path, monk
     assert charrnn("ngram", "text.txt", "bad.txt").failed_with(1, "bad.txt: byte 3 (0xE9) is not utf-8")
     monkeypatch.setattr("charrnn.cli.shared.texts.MAX_NAMES_SIZE", 30)
     assert charrnn("ngram", "novels/*.txt", "text.txt").failed_with(1, "3 files are too many to be remembered; put")
-    monkeypatch.setattr("charrnn.cli.shared.texts.number", lambda: 2)
+    monkeypatch.setattr("charrnn.cli.shared.texts.world_size", lambda: 2)
     assert charrnn("ngram", "-").failed_with(2, "-: with torchrun each process reads the text; save it to a file")
 
 

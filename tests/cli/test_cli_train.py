@@ -18,7 +18,7 @@ from charrnn.training.budget.clock import Clock
 from charrnn.training.optim.schedule import Plan
 
 
-def test_it_trains_and_keeps_the_best_and_the_last(charrnn: Charrnn, folder: Path) -> None:
+def test_train_saves_best_and_last(charrnn: Charrnn, folder: Path) -> None:
     result = charrnn("train", "text.txt", *SMALL, "--validate-every", 1, "--json")
     facts = json.loads(result.text)
     best, last = (load(folder / f"checkpoints/text-lstm{end}.safetensors") for end in ("", "-last"))
@@ -42,7 +42,7 @@ def test_it_trains_and_keeps_the_best_and_the_last(charrnn: Charrnn, folder: Pat
     assert "\r" not in result.err  # no bar but on a terminal
 
 
-def test_the_same_seed_gives_the_same_weights(charrnn: Charrnn, folder: Path) -> None:
+def test_train_with_same_seed_gives_same_weights(charrnn: Charrnn, folder: Path) -> None:
     for name, seed in (("a", 5), ("b", 5), ("c", 6)):
         assert charrnn("train", "text.txt", *SMALL, "--seed", seed, "--out", name, "--dropout", 0.2).status == 0
     a, b, c = (load(folder / f"checkpoints/{name}.safetensors").model for name in "abc")
@@ -53,7 +53,7 @@ def test_the_same_seed_gives_the_same_weights(charrnn: Charrnn, folder: Path) ->
     assert not a.head.weight.equal(c.head.weight)
 
 
-def test_a_run_is_not_overwritten(charrnn: Charrnn, models: Path) -> None:
+def test_train_over_existing_run_is_refused(charrnn: Charrnn, models: Path) -> None:
     before = (models / "text-lstm.safetensors").read_bytes()
     result = charrnn("train", "text.txt", *SMALL, "--seed", 9)
     assert result.failed_with(2, "checkpoints/text-lstm.safetensors: exists; say --force")
@@ -62,24 +62,24 @@ def test_a_run_is_not_overwritten(charrnn: Charrnn, models: Path) -> None:
     assert (models / "text-lstm.safetensors").read_bytes() != before
 
 
-def test_without_a_validation_part(charrnn: Charrnn) -> None:
+def test_train_without_validation_part_saves_last(charrnn: Charrnn) -> None:
     result = charrnn("train", "text.txt", *SMALL, "--val-fraction", 0, "--json")
     assert result.status == 0
     assert "bits_per_char" not in json.loads(result.text)
 
 
-def test_too_short_a_text_shrinks_the_batch_and_says_so(charrnn: Charrnn, folder: Path) -> None:
+def test_train_on_short_text_shrinks_batch_and_prints_it(charrnn: Charrnn, folder: Path) -> None:
     (folder / "short.txt").write_text(TEXT[:100], encoding="utf-8")
     result = charrnn("train", "short.txt", *SMALL)
     assert "1 streams of 64 characters a step (the text is too short for 32 of 64)" in result.err
 
 
-def test_a_place_that_cannot_be_written(charrnn: Charrnn, folder: Path) -> None:
+def test_train_into_unwritable_place_is_refused(charrnn: Charrnn, folder: Path) -> None:
     (folder / "checkpoints").write_text("a file where the folder should be", encoding="utf-8")
     assert charrnn("train", "text.txt", *SMALL).failed_with(1, "checkpoints: cannot be written to", "--out")
 
 
-def test_several_networks_are_one_checkpoint(charrnn: Charrnn) -> None:
+def test_train_several_networks_saves_one_checkpoint(charrnn: Charrnn) -> None:
     result = charrnn("train", "text.txt", *SMALL, "--networks", 2, "--json")
     assert (result.status, json.loads(result.text)["steps"]) == (0, 6)
     assert "network 1/2, step 3/3" in result.err
@@ -101,17 +101,17 @@ def _train_and_interrupt(folder: Path, signals: int) -> tuple[int | None, str]:
     return training.exitcode, err.read_text()
 
 
-def test_ctrl_c_saves_and_leaves_with_130(folder: Path) -> None:
+def test_ctrl_c_saves_and_exits_130(folder: Path) -> None:
     status, err = _train_and_interrupt(folder, signals=1)
     assert status == 130
     assert "stopping: saves first; once more leaves at once" in err
     assert "Traceback" not in err
     last = load(folder / "checkpoints/text-lstm-last.safetensors")
     assert f"text-lstm-last.safetensors, after step {last.facts.step}" in err
-    assert err.endswith("charrnn train text.txt --resume checkpoints/text-lstm-last.safetensors\n")
+    assert err.endswith("charrnn train text.txt --resume-from checkpoints/text-lstm-last.safetensors\n")
 
 
-def test_a_second_ctrl_c_leaves_at_once(folder: Path) -> None:
+def test_second_ctrl_c_exits_at_once(folder: Path) -> None:
     status, err = _train_and_interrupt(folder, signals=2)
     assert status == 130
     assert "Traceback" not in err
@@ -120,7 +120,7 @@ def test_a_second_ctrl_c_leaves_at_once(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("is_changed", [False, True])
-def test_the_line_that_repeats_a_run_does(
+def test_printed_options_repeat_the_run(
     is_changed: bool, charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It named the default minutes beside the steps, and both together are refused. A plan may change on the way."""
@@ -131,7 +131,7 @@ def test_the_line_that_repeats_a_run_does(
 
     monkeypatch.setattr(Clock, "refit", refit)
     monkeypatch.setattr("charrnn.training.budget.auto_config.CPU_MINUTES", 0.02)
-    monkeypatch.setattr("charrnn.training.budget.auto_config.MOST_EPOCHS", 1e9)
+    monkeypatch.setattr("charrnn.training.budget.auto_config.MAX_EPOCHS", 1e9)
     shown = charrnn("train", "text.txt", "--hidden", 8, "--layers", 1).err
     assert ("this machine has become" in shown) == is_changed
     options = re.findall("`(--steps [^`]+)` repeats this run", shown)[-1]
@@ -146,9 +146,9 @@ def test_the_line_that_repeats_a_run_does(
     assert all(torch.equal(one, weights[name]) for name, one in first.state_dict().items())
 
 
-def test_more_minutes_than_a_short_text_is_worth(charrnn: Charrnn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_train_short_text_for_minutes_ends_early(charrnn: Charrnn, monkeypatch: pytest.MonkeyPatch) -> None:
     """They once were "say at most one of them": such a text is read so many times at most, and not for the minutes."""
-    monkeypatch.setattr("charrnn.training.budget.auto_config.MOST_EPOCHS", 0.01)
+    monkeypatch.setattr("charrnn.training.budget.auto_config.MAX_EPOCHS", 0.01)
     result = charrnn("train", "text.txt", "--hidden", 8, "--minutes", 0.02)
     assert result.status == 0, result.err
     assert "less than that: 0.01 readings of the text" in result.err

@@ -22,55 +22,65 @@ def network(folder: Path, name: str) -> RecurrentModel:
     return model
 
 
-def test_nothing_to_resume_begins(charrnn: Charrnn) -> None:
+def test_resume_without_state_begins(charrnn: Charrnn) -> None:
     result = charrnn("train", "text.txt", *SMALL, "--resume")
     assert result.status == 0
     assert "nothing to resume at checkpoints/text-lstm.safetensors: begins" in result.err
 
 
-def test_what_is_over_is_shown_again(charrnn: Charrnn) -> None:
+def test_resume_of_finished_training_shows_result_again(charrnn: Charrnn) -> None:
     first = json.loads(charrnn("train", "text.txt", *SMALL, "--json").text)
-    for words in (("--resume",), ("--resume", "checkpoints/text-lstm-last.safetensors"), ("--resume=text-lstm",)):
+    last = "checkpoints/text-lstm-last.safetensors"
+    for words in (("--resume",), ("--resume-from", last), ("--resume-from=text-lstm",)):
         result = charrnn("train", "text.txt", *words, "--json")
         assert "after step 3/3" in result.err
         again = json.loads(result.text)
         assert {name for name in first if first[name] != again[name]} <= {"fit_seconds", "bytes"}  # the command's
 
 
-def test_another_text_is_refused(charrnn: Charrnn, folder: Path) -> None:
+@pytest.mark.parametrize("words", [("--resume=a.safetensors",), ("--resume", "a.safetensors")])
+def test_resume_with_a_file_is_one_line_with_the_new_spelling(charrnn: Charrnn, words: tuple[str, ...]) -> None:
+    assert charrnn("train", "text.txt", *words).failed_with(2, "--resume", "use --resume-from")
+
+
+def test_resume_before_the_text_takes_no_value(charrnn: Charrnn) -> None:
+    assert charrnn("train", "--resume", "text.txt", *SMALL).status == 0
+
+
+def test_resume_with_other_text_is_refused(charrnn: Charrnn, folder: Path) -> None:
     assert charrnn("train", "text.txt", *SMALL, "--out", "it").status == 0
     (folder / "other.txt").write_text(TEXT[::-1], encoding="utf-8")
     result = charrnn("train", "other.txt", "--out", "it", "--resume")
     assert result.failed_with(1, "was trained on text.txt", "other.txt is another text", "--init-from")
 
 
-def test_another_shape_is_refused(charrnn: Charrnn) -> None:
+def test_resume_with_other_shape_is_refused(charrnn: Charrnn) -> None:
     assert charrnn("train", "text.txt", *SMALL).status == 0
     result = charrnn("train", "text.txt", "--resume", "--hidden", 9)
     assert result.failed_with(2, "--hidden 9", "begun with 8")
     assert charrnn("train", "text.txt", "--resume", *SMALL).status == 0
 
 
-def test_a_model_alone_cannot_go_on(charrnn: Charrnn, folder: Path) -> None:
+def test_resume_from_model_without_state_is_refused(charrnn: Charrnn, folder: Path) -> None:
     assert charrnn("train", "text.txt", *SMALL).status == 0
     (folder / "checkpoints/text-lstm-last.safetensors").unlink()
     alone = (folder / "checkpoints/text-lstm.safetensors").rename(folder / "alone.safetensors")
-    result = charrnn("train", "text.txt", "--resume", alone)
+    result = charrnn("train", "text.txt", "--resume-from", alone)
     assert result.failed_with(1, "holds a model alone", "-last")
 
 
-def test_a_mixture_is_mixed_again(charrnn: Charrnn, folder: Path) -> None:
+def test_resume_of_mixture_mixes_again(charrnn: Charrnn, folder: Path) -> None:
     assert charrnn("train", "text.txt", *SMALL, "--with-ngram").status == 0
     result = charrnn("train", "text.txt", "--with-ngram", "--resume", "--json")
     assert (result.status, json.loads(result.text)["kind"]) == (0, "mixture")
 
 
 @pytest.mark.parametrize("value", ["0", "-5", "often", "0m", "nanm", "infm"])
-def test_how_often_is_checked(charrnn: Charrnn, value: str) -> None:
+def test_save_every_with_invalid_value_is_refused(charrnn: Charrnn, value: str) -> None:
     assert charrnn("train", "text.txt", "--save-every", value).failed_with(2, f"--save-every {value}", "500")
 
 
-def test_weights_go_by_character(charrnn: Charrnn, folder: Path) -> None:
+def test_init_from_maps_rows_by_character(charrnn: Charrnn, folder: Path) -> None:
     """On a text with characters of its own, which stand in another order there; with a rate of next to nothing."""
     assert charrnn("train", "text.txt", *SMALL).status == 0
     (folder / "other.txt").write_text(("zebra " + TEXT[:300] + "ÄÖ!") * 3, encoding="utf-8")
@@ -90,7 +100,7 @@ def test_weights_go_by_character(charrnn: Charrnn, folder: Path) -> None:
     assert again.status == 0
 
 
-def test_layers_may_stay_as_they_are(charrnn: Charrnn, folder: Path) -> None:
+def test_freeze_layers_keeps_their_weights(charrnn: Charrnn, folder: Path) -> None:
     shape = ("--hidden", 8, "--steps", 3)
     assert charrnn("train", "text.txt", *shape).status == 0
     words = ("--init-from", "text-lstm", "--steps", 3, "--freeze-layers", 1, "--out", "tuned")
@@ -102,7 +112,7 @@ def test_layers_may_stay_as_they_are(charrnn: Charrnn, folder: Path) -> None:
     assert charrnn("train", "text.txt", "--resume", "--out", "tuned").status == 0
 
 
-def test_another_shape_than_the_weights_is_refused(charrnn: Charrnn) -> None:
+def test_init_from_with_other_shape_is_refused(charrnn: Charrnn) -> None:
     assert charrnn("train", "text.txt", *SMALL).status == 0
     result = charrnn("train", "text.txt", "--init-from", "text-lstm", "--cell", "gru")
     assert result.failed_with(2, "--cell gru", "has lstm; leave it out")
@@ -111,7 +121,7 @@ def test_another_shape_than_the_weights_is_refused(charrnn: Charrnn) -> None:
     assert result.failed_with(1, "holds n-grams and no network")
 
 
-def test_an_existing_training_is_not_overwritten(charrnn: Charrnn) -> None:
+def test_train_over_existing_training_is_refused(charrnn: Charrnn) -> None:
     assert charrnn("train", "text.txt", *SMALL).status == 0
     result = charrnn("train", "text.txt", *SMALL)
     assert result.failed_with(2, "exists", "--force", "--resume", "--out")

@@ -1,8 +1,11 @@
 """`charrnn train` leaves a history, for eyes and programs: NAME.jsonl, and TensorBoard's events if they are wanted."""
 
+import dataclasses
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,19 +17,20 @@ from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
-from charrnn.training.events import Step
 from charrnn.training.loop import Training
-from charrnn.training.monitor import recording
+from charrnn.training.monitor import monitor
 from charrnn.training.monitor.history import Record, read_history
-from charrnn.training.monitor.monitor import Look
-from charrnn.training.monitor.recording import Recorder
+from charrnn.training.monitor.metrics import METRICS, Metric, MetricsLogger
+from charrnn.training.monitor.monitor import Level, Monitor, Report
 from charrnn.training.optim.schedule import Plan
-from charrnn.training.state.checkpoints import Keeper
+from charrnn.training.run import Run, RunContext
+from charrnn.training.state.checkpoints import CheckpointManager
+from charrnn.training.step import StepResult
 
 HISTORY = Path("checkpoints/text-lstm.jsonl")
 
 
-def test_every_validation_and_sample_is_there(charrnn: Charrnn, folder: Path) -> None:
+def test_history_has_every_validation_and_sample(charrnn: Charrnn, folder: Path) -> None:
     result = charrnn("train", "text.txt", *SMALL, "--validate-every", 2)
     found = read_history(HISTORY)
     assert [(one.step, one.network, one.steps) for one in found] == [(1, 1, 3), (2, 1, 3), (3, 1, 3)]
@@ -48,7 +52,7 @@ def test_every_validation_and_sample_is_there(charrnn: Charrnn, folder: Path) ->
     assert "nats_per_char" not in lines[0]  # what is not known is left out
 
 
-def test_the_loss_is_the_mean_since_the_record_before(charrnn: Charrnn, folder: Path) -> None:
+def test_history_loss_is_mean_since_previous_record(charrnn: Charrnn, folder: Path) -> None:
     assert charrnn("train", "text.txt", *SMALL[:4], "--steps", 9, "--validate-every", 1, "--out", "each").status == 0
     assert charrnn("train", "text.txt", *SMALL[:4], "--steps", 9, "--networks", 5, "--out", "five").status == 0
     each = [one.loss or 0 for one in read_history(Path("checkpoints/each.jsonl"))]
@@ -58,7 +62,7 @@ def test_the_loss_is_the_mean_since_the_record_before(charrnn: Charrnn, folder: 
     assert five[1].loss == pytest.approx(sum(each[4:]) / 5)
 
 
-def test_one_that_goes_on_appends_and_a_new_one_begins_anew(charrnn: Charrnn, folder: Path) -> None:
+def test_history_of_resumed_training_appends_and_of_new_one_begins_anew(charrnn: Charrnn, folder: Path) -> None:
     words = ("train", "text.txt", *SMALL[:4], "--steps", 6, "--validate-every", 2)
     assert charrnn(*words).status == 0
     whole = read_history(HISTORY)
@@ -81,7 +85,7 @@ def test_one_that_goes_on_appends_and_a_new_one_begins_anew(charrnn: Charrnn, fo
     assert [one.step for one in read_history(HISTORY)] == [one.step for one in whole]
 
 
-def test_where_it_cannot_be_written_the_training_goes_on(charrnn: Charrnn, folder: Path) -> None:
+def test_history_that_cannot_be_written_is_one_warning(charrnn: Charrnn, folder: Path) -> None:
     (folder / HISTORY).mkdir(parents=True)
     result = charrnn("train", "text.txt", *SMALL, "--validate-every", 1)
     assert result.status == 0
@@ -89,53 +93,67 @@ def test_where_it_cannot_be_written_the_training_goes_on(charrnn: Charrnn, folde
     assert "say --out (the training goes on)\n" in result.err
 
 
-class Kept:
-    """A place for records, in memory."""
+class InMemory:
+    """Keeps records in memory."""
 
     def __init__(self) -> None:
-        self.records: list[Record] = []
+        self.records: list[dict[str, Any]] = []
 
-    def add(self, record: Record) -> None:
-        self.records.append(record)
+    def add(self, record: Mapping[str, Any]) -> None:
+        self.records.append(dict(record))
 
-    def go_back(self, after: tuple[int, int], steps: int | None) -> None:
-        self.records = [one for one in self.records if (one.network, one.step) <= after]
+    def truncate(self, after: tuple[int, int], steps: int | None) -> None:
+        self.records = [one for one in self.records if (one["network"], one["step"]) <= after]
 
     def close(self) -> None:
         pass
 
 
-def test_records_are_bounded_and_a_loss_that_exploded_is_forgotten(small_corpus: Corpus, tmp_path: Path) -> None:
-    """An hour of looks, five a second; then it goes back to a step that was saved."""
+def test_monitor_bounds_records_and_drops_diverged_ones(
+    small_corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An hour of five steps a second; then it goes back to a step that was saved."""
     model = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary))
     config = TrainingConfig(steps=18_000)
+    run = Run(small_corpus, model.config, config, RunContext(started=0.0))
+    seconds = 0.0
+    monkeypatch.setattr("charrnn.training.monitor.monitor.time", SimpleNamespace(perf_counter=lambda: seconds))
+    monkeypatch.setattr(monitor, "LINES", 1)
+    monkeypatch.setattr(monitor.Monitor, "_sample", lambda *_: "")
 
     def training() -> Training:
         return Training(model, Streams(small_corpus.train, 4, 8), small_corpus.validation, config)
 
-    keeper, kept = Keeper(tmp_path / "a.safetensors", small_corpus, config, model.config, 0.0), Kept()
-    keeper.begin(training())
+    checkpoints, memory = CheckpointManager(tmp_path / "a.safetensors", run), InMemory()
+    checkpoints.begin(training())
+    updates: list[Report] = []
+    with MetricsLogger([lambda: memory], print) as logger:
+        watch = Monitor(checkpoints, [(Level.UPDATE, updates.append), (Level.RECORD, logger.report)])
 
-    def look(number: int, plan: Plan | None, later: int = 0) -> Look:
-        step = Step(number, 64, torch.tensor(1.0), 1e-3, plan)
-        return Look(step, 1, 1, 2.0, 100.0, (number + later) / 5, False, False, None)
+        def take(number: int, plan: Plan | None, loss: float = 2.0) -> None:
+            nonlocal seconds
+            seconds += 0.201
+            watch.update(StepResult(number, 64, torch.tensor(float(loss)), 1e-3, plan), is_best=False)
 
-    with Recorder(keeper, [lambda: kept]) as recorder:
         for number in range(1, 51):  # as long as nobody knows how many there are: each second
-            recorder.take(look(number, None))
-        assert [one.step for one in kept.records] == list(range(5, 51, 5))
+            take(number, None, loss=number % 5)
+        assert [one["step"] for one in memory.records] == list(range(5, 51, 5))
+        assert [one["loss"] for one in memory.records] == [2.0] * 10, "the mean of five"
+        assert [one.loss for one in updates] == [number % 5 for number in range(1, 51)]
+        assert {one.remaining for one in updates} == {None}
         plan = Plan(18_000, 18_000, 1)
         for number in range(51, 18_001):
-            recorder.take(look(number, plan))
-        assert len(kept.records) == 10 + (18_000 - 50) // 18
-        assert recording.MOST == 1000
-        keeper.begin(training())
+            take(number, plan)
+        assert len(memory.records) == 10 + (18_000 - 50) // 18
+        assert monitor.MAX_RECORDS == 1000
+        assert updates[-2].remaining == pytest.approx(0.201)
+        checkpoints.begin(training())
         for number in range(501, 520):
-            recorder.take(look(number, plan, 18_000))
-        *_, before, after = kept.records
-        assert before.step <= 500
-        assert after.step == 518
-        assert after.loss == 2.0
+            take(number, plan)
+        *_, before, after = memory.records
+        assert before["step"] <= 500
+        assert after["step"] == 518
+        assert after["loss"] == 2.0
 
 
 def events(folder: Path) -> Any:
@@ -157,7 +175,7 @@ def tensorboard_loads() -> None:
         import torch.utils.tensorboard  # noqa: F401
 
 
-def test_tensorboard(charrnn: Charrnn, folder: Path) -> None:
+def test_tensorboard_events_equal_history(charrnn: Charrnn, folder: Path) -> None:
     words = ("train", "text.txt", *SMALL[:4], "--steps", 4, "--validate-every", 2, "--tensorboard", "runs")
     assert charrnn(*words).status == 0
     history, found = read_history(HISTORY), events(folder / "runs" / "text-lstm")
@@ -181,13 +199,43 @@ def test_tensorboard(charrnn: Charrnn, folder: Path) -> None:
     assert [one.step for one in again] == [2, 4]  # once each
 
 
-def test_several_networks_are_counted_through(charrnn: Charrnn, folder: Path) -> None:
+def test_a_metric_of_one_entry_is_printed_and_recorded(charrnn: Charrnn, folder: Path) -> None:
+    """The proof of the registry: nothing but the entry knows the figure."""
+    words = ("train", "text.txt", *SMALL, "--validate-every", 2, "--tensorboard", "runs", "--force")
+    squares = Metric("square", lambda report: report.step**2, "squares", lambda report: f"square {report.step**2}")
+    METRICS.append(squares)
+    try:
+        with_it = charrnn(*words)
+        line = json.loads(HISTORY.read_text().splitlines()[-1])
+        curve = events(folder / "runs" / "text-lstm").Scalars("squares")
+        resumed = charrnn("train", "text.txt", "--resume")
+        assert json.loads(HISTORY.read_text().splitlines()[-1]) == line, "it outlives a rewritten history"
+    finally:
+        METRICS.remove(squares)
+    assert (with_it.status, resumed.status) == (0, 0)
+    assert line["square"] == 9
+    assert [(one.step, one.value) for one in curve] == [(1, 1), (2, 4), (3, 9)]
+    for step in (1, 2, 3):
+        assert any(f"step {step}/3" in one and f", square {step**2}" in one for one in with_it.err.splitlines())
+    assert read_history(HISTORY)[-1].step == 3
+    without = charrnn(*words)
+    assert "square" not in without.err
+    assert "square" not in HISTORY.read_text()
+
+
+def test_every_field_that_is_read_is_recorded() -> None:
+    assert {spec.name for spec in dataclasses.fields(Record)} == {metric.name for metric in METRICS}
+
+
+def test_tensorboard_counts_steps_through_networks(charrnn: Charrnn, folder: Path) -> None:
     assert charrnn("train", "text.txt", *SMALL, "--networks", 2, "--tensorboard", "runs", "--out", "b").status == 0
     found = events(folder / "runs" / "b").Scalars("validation, bits per character")
     assert [one.step for one in found] == [3, 6]
 
 
-def test_what_can_be_wrong_with_tensorboard(charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tensorboard_errors_come_before_training(
+    charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is told before anything is trained."""
     taken = charrnn("train", "text.txt", *SMALL, "--tensorboard", "text.txt")
     assert taken.failed_with(1, "text.txt/text-lstm: cannot be written to: Not a directory; say another place with --t")

@@ -6,23 +6,21 @@ import re
 from pathlib import Path
 
 import pytest
-import torch
 from program import SMALL, Charrnn
 from rich.console import Console
 
-from charrnn.cli.shared.sparkline import Curve, held, scale_of
+from charrnn.cli.train.curve import Curve, held, scale_of
 from charrnn.cli.train.live import TrainLive
 from charrnn.format import sparkline
 from charrnn.scoring.evaluate import Score
-from charrnn.training.events import Step
 from charrnn.training.monitor.history import Record
-from charrnn.training.monitor.monitor import Look
+from charrnn.training.monitor.monitor import Level, Report
 from charrnn.training.optim.schedule import Plan
 
 PLAN = Plan(100, 25, 170)
 
 
-def test_sparkline() -> None:
+def test_sparkline_scales_and_fills_gaps() -> None:
     assert sparkline([1, None, 2, 3, 9, 0], 1, 3) == "▁ ▅██▁"
     assert sparkline([5, 5], 5, 5) == "▁▁"
     assert sparkline([], 0, 1) == ""
@@ -32,7 +30,7 @@ def test_sparkline() -> None:
     assert scale_of([None]) == (0, 1)
 
 
-def test_a_curve_has_bounded_points() -> None:
+def test_curve_has_bounded_points() -> None:
     curve = Curve(most=16)
     for x in range(1, 1001):
         curve.add(x, 2 * x)
@@ -45,10 +43,23 @@ def test_a_curve_has_bounded_points() -> None:
     assert curve.points[-1] == (501, 7)
 
 
-def look(number: int, network: int = 1, nats: float | None = None, sample: str | None = None) -> Look:
-    score = Score(nats * 170, 170) if nats else None
-    step = Step(number, 64, torch.tensor(1.0), 1e-3, PLAN, score)
-    return Look(step, network, 1, 4 - number / 50, 1234.5, number / 2, bool(score), bool(score), sample)
+def report(step: int, network: int = 1, nats: float | None = None, sample: str | None = None) -> Report:
+    return Report(
+        Level.LINE if nats else Level.UPDATE,
+        step,
+        PLAN,
+        network,
+        12,
+        steps=1,
+        loss=4 - step / 50,
+        learning_rate=1e-3,
+        chars_per_second=1234.5,
+        elapsed=step / 2,
+        remaining=(100 - step) / 2 if step > 1 else None,
+        score=Score(nats * 170, 170) if nats else None,
+        is_best=bool(nats),
+        sample=sample,
+    )
 
 
 def drawn(live: TrainLive, width: int, height: int = 25, encoding: str = "utf-8") -> list[str]:
@@ -60,12 +71,12 @@ def drawn(live: TrainLive, width: int, height: int = 25, encoding: str = "utf-8"
 def filled() -> TrainLive:
     live = TrainLive(1)
     for number in range(1, 51):
-        live.take(look(number, nats=2 * math.log(2) if number == 25 else None), 0.0)
-    live.take(look(51, sample="To be,\n\nor\tnot \x1b[2J to be 日本日本日本日本日本日本日本日本\n" * 9), 0.0)
+        live.report(report(number, nats=2 * math.log(2) if number == 25 else None))
+    live.report(report(51, sample="To be,\n\nor\tnot \x1b[2J to be 日本日本日本日本日本日本日本日本\n" * 9))
     return live
 
 
-def test_the_picture() -> None:
+def test_live_picture_has_progress_curves_and_sample() -> None:
     step, training, validation, now, *sample = drawn(filled(), 90)
     assert re.fullmatch(r"step {8}━+ {2}51% 51/100", step)
     bars = training[12:].split("  ")[0].rstrip()
@@ -82,36 +93,41 @@ def test_the_picture() -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), [(40, 25), (90, 8), (20, 5), (8, 2), (1, 1)])
-def test_small_terminals(width: int, height: int) -> None:
+def test_live_picture_fits_small_terminals(width: int, height: int) -> None:
     live = TrainLive(12)
-    for one in (look(1, 11), look(2, 11, 1.0), look(3, 12, 1.0, "日本 to be or not to be, that is the question" * 3)):
+    for one in (
+        report(1, 11),
+        report(2, 11, 1.0),
+        report(3, 12, 1.0, "日本 to be or not to be, that is the question" * 3),
+    ):
         assert all(len(line) < width or width < 5 for line in drawn(live, width, height))
-        live.take(one, 0.0)
+        live.report(one)
     lines = drawn(live, width, height)
     assert all(len(line) < width or width < 5 for line in lines)
     assert len(lines) <= max(4, height)
     assert lines[0].startswith("network 12/12"[: max(0, width - 3)])
 
 
-def test_where_there_are_no_bars_there_are_letters() -> None:
+def test_live_picture_without_unicode_is_ascii() -> None:
     assert drawn(filled(), 40, encoding="latin-1")[0].isascii()
     assert drawn(filled(), 40, encoding="latin-1")[1].isascii()
 
 
-def test_one_that_goes_on_shows_what_is_behind_it() -> None:
+def test_live_picture_of_resumed_training_shows_earlier_curve() -> None:
     live = TrainLive(1)
     live.recall([Record(10 * i, 1, i / 2, 1e-3, 1.0, 3 - i / 10, 100, nats_per_char=2.5) for i in range(1, 5)])
-    live.take(look(41), 0.0)
-    _, training, validation, now = drawn(live, 90)
+    live.report(report(41))
+    _, training, validation, _ = drawn(live, 90)
     bars = training[12:].strip().split("  ")[0]
     assert len(bars) > 10
     assert validation.strip().endswith("(2.500 nats)")
-    assert "left" not in now  # nobody knows yet
-    live.take(look(21), 0.0)  # the loss exploded, and it went back
+    live.report(report(21))  # the loss exploded, and it went back
     assert [x for x, _ in live.training.points] == [10, 20, 21]
 
 
-def test_on_a_terminal(charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_terminal_shows_lines_above_picture_and_curves_at_end(
+    charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Validations and what is said stay above the picture, which is gone at the end but for its curves."""
     for name, value in (("FORCE_COLOR", "1"), ("TERM", "xterm"), ("COLUMNS", "90")):
         monkeypatch.setenv(name, value)
@@ -128,7 +144,7 @@ def test_on_a_terminal(charrnn: Charrnn, folder: Path, monkeypatch: pytest.Monke
     assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")  # the cursor
 
 
-def test_a_terminal_that_cannot_and_a_pipe(charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dumb_terminal_and_pipe_get_lines_only(charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same lines, and nothing else, though colours are asked for."""
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")

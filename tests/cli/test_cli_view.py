@@ -48,9 +48,9 @@ def words_of(page: str) -> str:
 
 def test_a_network(charrnn: Charrnn, models: Path) -> None:
     history = History(history_path(models / "text-lstm.safetensors"))
-    history.add(Record(1, 1, 0.5, 0.01, 100.0, 3.0, 3, sample="first words"))
+    history.add(vars(Record(1, 1, 0.5, 0.01, 100.0, 3.0, 3, sample="first words")))
     history.add(
-        Record(3, 1, 1.0, 0.005, 100.0, 2.0, 3, 2.1, 3.0297, 170, "90/10/0", "static, full", True, "last words")
+        vars(Record(3, 1, 1.0, 0.005, 100.0, 2.0, 3, 2.1, 3.0297, 170, "90/10/0", "static, full", True, "last words"))
     )
     history.close()
     page = page_of(charrnn, "text-lstm", *SHOWN)
@@ -144,7 +144,7 @@ def test_without_a_history_the_page_says_so(charrnn: Charrnn, models: Path) -> N
 
 def test_the_last_state_has_the_history_of_its_training(charrnn: Charrnn, models: Path) -> None:
     history = History(history_path(models / "text-lstm.safetensors"))
-    history.add(Record(1, 1, 0.5, 0.01, 100.0, 3.0, 3))
+    history.add(vars(Record(1, 1, 0.5, 0.01, 100.0, 3.0, 3)))
     history.close()
     assert "1 step in 0.5 s" in words_of(page_of(charrnn, "text-lstm-last", *SHOWN, "--no-compare"))
 

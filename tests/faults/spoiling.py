@@ -3,7 +3,6 @@
 import functools
 import json
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +24,11 @@ from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.training.ensemble import train_all
-from charrnn.training.state.checkpoints import Keeper
+from charrnn.training.ensemble import train_ensemble
+from charrnn.training.run import Run
+from charrnn.training.state.checkpoints import CheckpointManager
 
 TEXT = "to be or not to be, that is the question\n" * 12
 VOCABULARY = Vocabulary(sorted(set(TEXT)))
@@ -106,12 +105,12 @@ def _make_files(folder: Path) -> dict[str, bytes]:
     for name, model in models.items():
         save(folder / f"{name}.safetensors", model, VOCABULARY, facts)
         files[name] = (folder / f"{name}.safetensors").read_bytes()
-    keeper = Keeper(
-        folder / "it.safetensors", corpus, QUICK, ModelConfig(hidden_size=4, networks=2), time.perf_counter()
+    checkpoints = CheckpointManager(
+        folder / "it.safetensors", Run(corpus, ModelConfig(hidden_size=4, networks=2), QUICK)
     )
-    for _ in train_all(keeper, Streams(corpus.train, 2, 8), torch.device("cpu")):
+    for _ in train_ensemble(checkpoints):
         pass
-    files["last"] = last_path(keeper.path).read_bytes()
+    files["last"] = last_path(checkpoints.path).read_bytes()
     return files
 
 

@@ -1,7 +1,6 @@
 """Bad states of trainings: each is one line with the file, the key, what was expected and what was found."""
 
 import random
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,8 @@ from charrnn.checkpoint import load_ongoing
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.text.batches import Streams
 from charrnn.training.loop import Training
-from charrnn.training.state.checkpoints import Keeper
+from charrnn.training.run import Run
+from charrnn.training.state.checkpoints import CheckpointManager
 from charrnn.training.state.resume import open_training
 
 Header = dict[str, Any]
@@ -26,7 +26,7 @@ def bad(tmp_path: Path) -> Path:
     return tmp_path / "bad.safetensors"
 
 
-def test_a_flipped_bit_anywhere_ends_a_resumed_training(bad: Path) -> None:
+def test_flipped_bit_in_state_is_an_error(bad: Path) -> None:
     """In the header, the weights, the moments, the carried states or the generators: nothing goes on from it."""
     file = whole_files()["last"]
     chance = random.Random(0)
@@ -67,7 +67,7 @@ def test_a_flipped_bit_anywhere_ends_a_resumed_training(bad: Path) -> None:
         (put("training.finished.0.head.bias", None), "training.finished.0.head.bias: expected float32 of shape (15,),"),
     ],
 )  # fmt: skip
-def test_a_training_that_cannot_go_on(tmp_path: Path, bad: Path, edit: Edit, message: str) -> None:
+def test_damaged_state_is_one_line_error(tmp_path: Path, bad: Path, edit: Edit, message: str) -> None:
     bad.write_bytes(changed(whole_files()["last"], edit))
     before = torch.get_rng_state()
     assert message in refusal(bad, lambda path: _resume(path, tmp_path))
@@ -77,12 +77,12 @@ def test_a_training_that_cannot_go_on(tmp_path: Path, bad: Path, edit: Edit, mes
 def _resume(path: Path, folder: Path) -> None:
     resumed, corpus = open_training(path), corpus_in(folder)
     network = RecurrentModel(resumed.checkpoint.model.config, len(corpus.vocabulary))  # type: ignore[arg-type]
-    keeper = Keeper(folder / "it.safetensors", corpus, QUICK, resumed.ongoing.facts.model, time.perf_counter())
-    keeper.begin(Training(network, Streams(corpus.train, 2, 8), corpus.validation, QUICK, plan=resumed.plan))
-    resumed.restore(keeper)
+    checkpoints = CheckpointManager(folder / "it.safetensors", Run(corpus, resumed.ongoing.facts.model, QUICK))
+    checkpoints.begin(Training(network, Streams(corpus.train, 2, 8), corpus.validation, QUICK, plan=resumed.plan))
+    resumed.restore(checkpoints)
 
 
-def test_a_generator_whose_next_number_is_beyond_its_numbers(bad: Path, tmp_path: Path) -> None:
+def test_rng_state_beyond_its_numbers_is_refused(bad: Path, tmp_path: Path) -> None:
     """PyTorch takes such a state, and reads what lies behind it in memory."""
 
     def edit(header: Header, tensors: Tensors) -> None:
@@ -97,6 +97,6 @@ def test_a_generator_whose_next_number_is_beyond_its_numbers(bad: Path, tmp_path
     )
 
 
-def test_only_a_training_is_resumed(bad: Path) -> None:
+def test_resume_of_other_checkpoints_is_refused(bad: Path) -> None:
     bad.write_bytes(whole_files()["mkn"])
     assert refusal(bad, load_ongoing) == "holds a model alone; a training goes on from a file that ends with -last"

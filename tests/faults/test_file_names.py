@@ -86,25 +86,25 @@ def test_odd_name_printed_resume_command_can_be_pasted(
     charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """With a name for the checkpoint that is as odd as that of the text."""
-    from charrnn.cli.train.console import TrainDisplay
     from charrnn.cli.train.signals import SignalStop
+    from charrnn.training.monitor.monitor import Monitor
 
     (folder / name).write_text(TEXT, encoding="utf-8")
     out = f"./{name}".replace("\udce9", "é")
     stops: list[SignalStop] = []
-    made, shown = SignalStop.__init__, TrainDisplay.show
+    made, updated = SignalStop.__init__, Monitor.update
 
     def make(stop: SignalStop) -> None:
         made(stop)
         stops.append(stop)
 
-    def show(display: TrainDisplay, *step: object) -> None:
-        shown(display, *step)  # type: ignore[arg-type]
+    def update(monitor: Monitor, *step: object) -> None:
+        updated(monitor, *step)  # type: ignore[arg-type]
         stops[0].ask_by(2)
 
     with monkeypatch.context() as patch:
         patch.setattr(SignalStop, "__init__", make)
-        patch.setattr(TrainDisplay, "show", show)
+        patch.setattr(Monitor, "update", update)
         stopped = charrnn("train", *SMALL, "--out", out, "--", name)
     assert stopped.status == 130
     resumed = charrnn(*words_of(field_of("go on", stopped.err)))

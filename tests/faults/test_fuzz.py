@@ -32,7 +32,8 @@ from charrnn.sampling.sampler import Tempered
 from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
 from charrnn.training.loop import Training
-from charrnn.training.state.checkpoints import Keeper
+from charrnn.training.run import Run
+from charrnn.training.state.checkpoints import CheckpointManager
 from charrnn.training.state.resume import open_training
 
 SECONDS = 20
@@ -116,12 +117,12 @@ def resume(path: Path, bench: Bench) -> None:
     config, facts = dataclasses.replace(resumed.config, precision="float32"), resumed.ongoing.facts
     corpus = bench.corpus
     model = RecurrentModel(dataclasses.replace(facts.model, networks=1), len(corpus.vocabulary))
-    keeper = Keeper(bench.folder / "new.safetensors", corpus, config, facts.model, time.perf_counter())
+    checkpoints = CheckpointManager(bench.folder / "new.safetensors", Run(corpus, facts.model, config))
     streams = Streams(corpus.train, config.batch_size, config.seq_length)
-    keeper.begin(Training(model, streams, corpus.validation, config, plan=resumed.plan))
-    resumed.restore(keeper)
+    checkpoints.begin(Training(model, streams, corpus.validation, config, plan=resumed.plan))
+    resumed.restore(checkpoints)
     bench.resumed += 1
-    next(keeper.training.steps(), None)
+    next(checkpoints.training.steps(), None)
 
 
 def assert_line(error: CharRNNError, path: Path | None = None) -> None:

@@ -76,17 +76,17 @@ def kill_again_and_again(folder: Path, longest: float, times: int, seed: int) ->
     assert_same(folder, "whole", "it")
 
 
-def test_killed_at_any_moment_it_ends_with_the_same_bits(folder: Path, undisturbed: tuple[Path, float]) -> None:
+def test_killed_training_resumes_bit_exact(folder: Path, undisturbed: tuple[Path, float]) -> None:
     kill_again_and_again(folder, undisturbed[1], times=3, seed=0)
 
 
 @pytest.mark.slow
-def test_killed_fifty_times(folder: Path, undisturbed: tuple[Path, float]) -> None:
+def test_training_killed_fifty_times_resumes_bit_exact(folder: Path, undisturbed: tuple[Path, float]) -> None:
     kill_again_and_again(folder, undisturbed[1], times=50, seed=1)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT])
-def test_asked_to_stop_it_saves_and_goes_on_later(folder: Path, number: signal.Signals) -> None:
+def test_signal_saves_and_training_resumes(folder: Path, number: signal.Signals) -> None:
     process = start(folder, "train", "text.txt", *WORDS, "--out", "it")
     last = folder / "checkpoints" / "it-last.safetensors"
     while not last.exists():  # until the first validation
@@ -101,7 +101,7 @@ def test_asked_to_stop_it_saves_and_goes_on_later(folder: Path, number: signal.S
     assert_same(folder, "whole", "it")
 
 
-def test_two_that_write_the_same_name(folder: Path) -> None:
+def test_two_trainings_of_same_name_are_refused(folder: Path) -> None:
     first = start(folder, "train", "text.txt", *SHAPE, "--steps", 10**6, "--out", "it")
     lock = folder / "checkpoints" / ".it.safetensors.lock"
     while not lock.exists():

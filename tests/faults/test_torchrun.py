@@ -35,7 +35,7 @@ def children(pid: int) -> list[int]:
     return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def test_the_first_one_speaks_and_writes(folder: Path) -> None:
+def test_only_rank_zero_prints_and_writes(folder: Path) -> None:
     assert together(folder, "--steps", 80, "--out", "it", "--json") == [0, 0]
     assert json.loads((folder / "out.txt").read_text())["steps"] == 80
     err = (folder / "err.txt").read_text()
@@ -47,7 +47,7 @@ def test_the_first_one_speaks_and_writes(folder: Path) -> None:
     assert "after step 80/80" in (folder / "err.txt").read_text()
 
 
-def test_minutes_are_planned_by_the_first(folder: Path) -> None:
+def test_rank_zero_plans_the_minutes(folder: Path) -> None:
     assert together(folder, "--minutes", 0.03, "--with-ngram") == [0, 0]
     assert (folder / "err.txt").read_text().count("mixture     validation") == 1
 
@@ -77,7 +77,7 @@ def kill_workers(folder: Path, times: int, steps: int) -> None:
         assert [name for name in one if not one[name].equal(other[name])] == []
 
 
-def test_processes_that_are_started_again_resume_by_themselves(folder: Path) -> None:
+def test_restarted_processes_resume_by_themselves(folder: Path) -> None:
     """As torchrun does when one of them has died; where nothing was saved yet, they begin."""
     assert together(folder, "--steps", 40, "--out", "it", restarts=1) == [0, 0]
     assert "nothing to resume at checkpoints/it.safetensors: begins" in (folder / "err.txt").read_text()
@@ -87,18 +87,18 @@ def test_processes_that_are_started_again_resume_by_themselves(folder: Path) -> 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds the processes of torchrun under /proc")
-def test_a_worker_that_is_killed(folder: Path) -> None:
+def test_killed_worker_restarts_the_group(folder: Path) -> None:
     """The group is started again, and resumes by itself: the end has the bits of an undisturbed run."""
     kill_workers(folder, times=1, steps=160)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds the processes of torchrun under /proc")
-def test_ten_workers_that_are_killed(folder: Path) -> None:
+def test_ten_killed_workers_restart_the_group(folder: Path) -> None:
     kill_workers(folder, times=10, steps=2000)
 
 
-def test_machines_that_share_no_folder(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_machines_without_shared_folder_train_together(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """The first process has the checkpoints, and sends what the other one needs; each reads its own text."""
     other, outs = tmp_path_factory.mktemp("other"), []
 

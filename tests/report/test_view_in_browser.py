@@ -47,22 +47,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         history_path(checkpoint).unlink(missing_ok=True)
         history = History(history_path(checkpoint))
         for step in range(1, 6):
-            history.add(
-                Record(
-                    step,
-                    1,
-                    0.1 * step,
-                    0.01,
-                    1e4,
-                    3.0 / step,
-                    5,
-                    3.1 / step,
-                    4.4 / step,
-                    300,
-                    "90/10/0",
-                    sample=HOSTILE,
-                )
-            )
+            losses = (3.0 / step, 5, 3.1 / step, 4.4 / step)
+            history.add(vars(Record(step, 1, 0.1 * step, 0.01, 1e4, *losses, 300, "90/10/0", sample=HOSTILE)))
         history.close()
         assert status_of("view", NAME, "--out", "page.html", "--length", "400") == 0
         assert status_of("ngram", FILE, "--order", "3", "--out", "counts") == 0

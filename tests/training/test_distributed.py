@@ -1,7 +1,6 @@
 """Several processes compute what one does, and go on where any number of them was stopped."""
 
 import json
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -15,12 +14,12 @@ from safetensors.torch import load_file
 from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
 from charrnn.errors import UsageError
 from charrnn.text.corpus import read_corpus
-from charrnn.text.documents import streams_of
-from charrnn.training.distributed import Ranks
-from charrnn.training.ensemble import SaveEvery, train_all
-from charrnn.training.events import Stop
-from charrnn.training.state.checkpoints import Keeper
-from charrnn.training.state.resume import find
+from charrnn.training.distributed import ProcessGroup
+from charrnn.training.ensemble import SaveEvery, train_ensemble
+from charrnn.training.run import Run, RunContext
+from charrnn.training.state.checkpoints import CheckpointManager
+from charrnn.training.state.resume import find_training
+from charrnn.training.step import StopFlag
 
 CONFIG = TrainingConfig(
     steps=24,
@@ -36,7 +35,7 @@ TOLERANCE = 1e-5
 """Nats by which losses may differ within 24 steps in float32: sums are taken in another order."""
 
 
-class Run(NamedTuple):
+class Part(NamedTuple):
     """A training, or a part of it."""
 
     text: Path
@@ -47,19 +46,16 @@ class Run(NamedTuple):
     separator: str | None = None
 
 
-def fit(rank: int, size: int, port: int, run: Run) -> None:
+def fit(rank: int, size: int, port: int, run: Part) -> None:
     """Go on with a training; the losses of its steps are added to a file beside the checkpoint."""
     torch.set_num_threads(1)
     if size > 1:
         dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=size)
     corpus = read_corpus(run.text, CorpusConfig(document_separator=run.separator))
-    keeper = Keeper(run.out, corpus, run.config, run.model, time.perf_counter())
-    streams = streams_of(corpus.train, corpus.documents, CONFIG.batch_size, CONFIG.seq_length)
-    stop, ranks = Stop(), Ranks.here()
-    resumed, every, losses = find(run.out, ranks), SaveEvery(steps=3), []
-    for step, _ in train_all(
-        keeper, streams, torch.device("cpu"), stop=stop, save_every=every, resumed=resumed, ranks=ranks
-    ):
+    stop, group = StopFlag(), ProcessGroup.current()
+    checkpoints = CheckpointManager(run.out, Run(corpus, run.model, run.config, RunContext(group=group)))
+    resumed, every, losses = find_training(run.out, group), SaveEvery(steps=3), []
+    for step, _ in train_ensemble(checkpoints, resumed, every, stop):
         losses.append((step.number, step.loss.item(), step.score.nats if step.score else 0.0))
         if run.stop_at and rank == size - 1 and step.number + 1 == run.stop_at:  # one of them is asked, all stop
             stop.ask()
@@ -88,33 +84,35 @@ def assert_close(found: torch.Tensor, expected: torch.Tensor) -> None:
     [(2, ModelConfig(hidden_size=16)), (3, ModelConfig(cell="mingru", hidden_size=16, dropout=0.3, networks=2))],
     ids=["lstm", "mingru with dropout, two networks"],
 )
-def test_losses_are_those_of_one_process(small_file: Path, tmp_path: Path, size: int, model: ModelConfig) -> None:
+def test_losses_on_several_processes_equal_one_process(
+    small_file: Path, tmp_path: Path, size: int, model: ModelConfig
+) -> None:
     """Five streams do not divide evenly among 2 or 3 processes; masks of dropout are those of one, too."""
     for number in (1, size):
-        run_together(number, fit, Run(small_file, tmp_path / f"of{number}.safetensors", model))
+        run_together(number, fit, Part(small_file, tmp_path / f"of{number}.safetensors", model))
     expected = curve(tmp_path / "of1.safetensors", 1)
     assert len(expected) == 24 * model.networks
     assert_close(curve(tmp_path / f"of{size}.safetensors", size), expected)
 
 
-def test_documents_have_the_losses_of_one_process(small_file: Path, tmp_path: Path) -> None:
+def test_documents_on_several_processes_equal_one_process(small_file: Path, tmp_path: Path) -> None:
     """Rows have more characters in one process than in the other, and the loss is the mean over all."""
     model = ModelConfig(hidden_size=16, dropout=0.3)
     for size in (1, 2):
         config = replace(CONFIG, steps=8)
-        run = Run(small_file, tmp_path / f"of{size}.safetensors", model, config=config, separator=".")
+        run = Part(small_file, tmp_path / f"of{size}.safetensors", model, config=config, separator=".")
         run_together(size, fit, run)
     assert_close(curve(tmp_path / "of2.safetensors", 2), curve(tmp_path / "of1.safetensors", 1))
 
 
-def test_any_number_of_processes_goes_on(small_file: Path, tmp_path: Path) -> None:
+def test_resume_with_another_number_of_processes_keeps_losses(small_file: Path, tmp_path: Path) -> None:
     """One begins, three go on, two end it: also from a state that is due to be validated."""
     model = ModelConfig(hidden_size=16, dropout=0.3)
-    run_together(1, fit, Run(small_file, tmp_path / "whole.safetensors", model))
+    run_together(1, fit, Part(small_file, tmp_path / "whole.safetensors", model))
     path = tmp_path / "parts.safetensors"
     parts = []
     for size, stop_at in ((1, 5), (3, 16), (2, None)):
-        run_together(size, fit, Run(small_file, path, model, stop_at))
+        run_together(size, fit, Part(small_file, path, model, stop_at))
         parts.append(curve(path, size, stop_at))
     assert [len(part) for part in parts] == [5, 11, 9]  # step 16 twice: it is validated by those that go on
     found = torch.cat(parts)
@@ -122,28 +120,28 @@ def test_any_number_of_processes_goes_on(small_file: Path, tmp_path: Path) -> No
     assert_close(torch.cat([found[:15], found[16:]]), curve(tmp_path / "whole.safetensors", 1))
 
 
-def test_the_same_number_gives_the_same_bits(small_file: Path, tmp_path: Path) -> None:
+def test_resume_with_same_number_of_processes_is_bit_exact(small_file: Path, tmp_path: Path) -> None:
     model = ModelConfig(hidden_size=16, dropout=0.3)
-    run_together(2, fit, Run(small_file, tmp_path / "whole.safetensors", model))
+    run_together(2, fit, Part(small_file, tmp_path / "whole.safetensors", model))
     for stop_at in (7, None):
-        run_together(2, fit, Run(small_file, tmp_path / "parts.safetensors", model, stop_at))
+        run_together(2, fit, Part(small_file, tmp_path / "parts.safetensors", model, stop_at))
     for ending in ("", "-last"):
         one, other = (load_file(tmp_path / f"{name}{ending}.safetensors") for name in ("whole", "parts"))
         assert [name for name in one if not one[name].equal(other[name])] == []
 
 
-def test_slices_hold_each_stream_once() -> None:
+def test_process_group_rows_cover_each_stream_once() -> None:
     for size in range(1, 6):
-        rows = [row for rank in range(size) for row in range(7)[Ranks(rank, size).rows(7)]]
+        rows = [row for rank in range(size) for row in range(7)[ProcessGroup(rank, size).rows(7)]]
         assert rows == list(range(7))
     with pytest.raises(UsageError, match="2 streams are too few for 3 processes; say a larger --batch-size"):
-        Ranks(0, 3).rows(2)
+        ProcessGroup(0, 3).rows(2)
 
 
-def test_muon_is_shared(small_file: Path, tmp_path: Path) -> None:
+def test_muon_on_several_processes_equals_one_process(small_file: Path, tmp_path: Path) -> None:
     """Each process makes some of the matrices orthogonal, in bfloat16, of which the rounding depends on how many."""
     model, config = ModelConfig(hidden_size=16), replace(CONFIG, optimizer="muon")
     for size in (1, 3):
-        run_together(size, fit, Run(small_file, tmp_path / f"of{size}.safetensors", model, None, config))
+        run_together(size, fit, Part(small_file, tmp_path / f"of{size}.safetensors", model, None, config))
     found, expected = curve(tmp_path / "of3.safetensors", 3), curve(tmp_path / "of1.safetensors", 1)
     torch.testing.assert_close(found[:, 1], expected[:, 1], rtol=0, atol=1e-3)

@@ -26,13 +26,13 @@ PRECISIONS = ["float32", *(["bfloat16"] if torch.bfloat16 in fast_half_precision
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("cell", CELLS)
-def test_recorded_steps_are_plain_steps(cell: str, optimizer: str, precision: str) -> None:
+def test_cuda_graph_steps_equal_plain_steps(cell: str, optimizer: str, precision: str) -> None:
     """With dropout, and at a rate that changes."""
     try_training(cell, optimizer, precision, SHAPE, CPU)
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_recorded_blocks_write_what_single_steps_write(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cuda_graph_sampling_equals_single_steps(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (recorded, gpu_trial):
         monkeypatch.setattr(module, "STEPS_BEFORE_CAPTURE", 3)
         monkeypatch.setattr(module, "BLOCK_LENGTH", 5)
@@ -56,7 +56,7 @@ def spoil_state(steps: RecordedSteps) -> None:
 
 
 @pytest.mark.parametrize("spoil", [spoil_rate, spoil_batch, spoil_state])
-def test_a_wrong_recording_is_found(spoil: Callable[[RecordedSteps], None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trial_of_wrong_graph_raises(spoil: Callable[[RecordedSteps], None], monkeypatch: pytest.MonkeyPatch) -> None:
     record = RecordedSteps._record
 
     def wrong(self: RecordedSteps, batch: Batch) -> None:
@@ -76,7 +76,7 @@ def begun() -> tuple[RecordedSteps, RecurrentModel]:
     return taken, model
 
 
-def test_a_batch_of_the_caller_stays_as_it_is() -> None:
+def test_cuda_graph_step_does_not_change_callers_batch() -> None:
     """It was the memory that replays write into."""
     taken, _ = begun()
     batches = [(torch.randint(0, 20, (4, 8)), torch.randint(0, 20, (4, 8))) for _ in range(5)]
@@ -88,7 +88,7 @@ def test_a_batch_of_the_caller_stays_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_the_loss_scale_is_recorded_too(optimizer: str) -> None:
+def test_cuda_graph_step_updates_loss_scale(optimizer: str) -> None:
     """Steps whose gradients are too large are left out, and the factor is halved, without asking the host."""
     results = []
     for is_recorded in (True, False):
@@ -112,7 +112,7 @@ def test_the_loss_scale_is_recorded_too(optimizer: str) -> None:
     torch.testing.assert_close(results[0][1], results[1][1], rtol=1e-4, atol=1e-5)
 
 
-def test_a_batch_of_another_shape_is_taken_as_it_is() -> None:
+def test_cuda_graph_step_with_other_shape_runs_plain() -> None:
     taken, model = begun()
     for rows, length in [(4, 8), (4, 8), (4, 8), (3, 5), (4, 8), (4, 1)]:
         tokens = torch.randint(0, 20, (rows, length + 1))
@@ -124,7 +124,7 @@ def test_a_batch_of_another_shape_is_taken_as_it_is() -> None:
     assert taken.graph is not None
 
 
-def test_a_recording_that_fails_is_an_error_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_capture_raises_recording_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the process holds afterwards cannot be relied on, so nothing goes on by itself."""
     taken, _ = begun()
     tokens = torch.randint(0, 20, (4, 9))
@@ -143,7 +143,7 @@ def test_a_recording_that_fails_is_an_error_of_its_own(monkeypatch: pytest.Monke
         taken(batch, None, 1e-2)
 
 
-def test_short_texts_are_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_short_texts_are_sampled_without_graph(monkeypatch: pytest.MonkeyPatch) -> None:
     """As the samples of a training: a recording that fails there would end it."""
     model = RecurrentModel(ModelConfig(hidden_size=8), 20).eval()
     stepper = CudaGraphStepper(model, None, 1)

@@ -19,51 +19,51 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "a.jsonl"
 
 
-def test_all_states_of_a_training_share_one(tmp_path: Path) -> None:
+def test_history_path_of_best_last_and_previous_is_the_same(tmp_path: Path) -> None:
     for ending in ("", "-last", "-previous"):
         assert history_path(tmp_path / f"a.b-lstm{ending}.safetensors") == tmp_path / "a.b-lstm.jsonl"
 
 
-def test_what_is_written_is_read(path: Path) -> None:
+def test_history_records_are_read_back(path: Path) -> None:
     assert read_history(path) == ()
     history = History(path)
     assert read_history(path) == ()
     scored = Record(2, 1, 0.5, 1e-3, 10.0, 1.0, 9, 1.2, 1.7, 170, "90/10/0", "static, full", True, "é\n\udcff\x1b")
     for one in (record(1), scored, record(3, loss=float("nan"))):
-        history.add(one)
+        history.add(vars(one))
         assert path.read_bytes().endswith(b"\n")  # at once
     assert read_history(path) == (record(1), scored, record(3, loss=None))
     assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [1, 2, 3]
     assert path.read_bytes().isascii()
 
 
-def test_a_new_training_begins_anew(path: Path) -> None:
-    History(path).add(record(1))
-    History(path).add(record(7))
+def test_history_of_new_training_replaces_the_old(path: Path) -> None:
+    History(path).add(vars(record(1)))
+    History(path).add(vars(record(7)))
     assert read_history(path) == (record(7),)
 
 
-def test_one_that_goes_on_drops_what_came_after(path: Path) -> None:
+def test_history_of_resumed_training_drops_later_records(path: Path) -> None:
     history = History(path)
     written = [record(5), record(9), record(3, 2), record(6, 2), record(8, 2)]
     for one in written:
-        history.add(one)
+        history.add(vars(one))
     again = History(path, (2, 6))
-    assert again.kept == tuple(written[:4])
-    again.add(record(7, 2))
-    again.go_back((2, 3))
-    again.add(record(4, 2))
+    assert again.existing == tuple(written[:4])
+    again.add(vars(record(7, 2)))
+    again.truncate((2, 3))
+    again.add(vars(record(4, 2)))
     assert read_history(path) == (*written[:3], record(4, 2))
     assert not list(path.parent.glob(".*"))
 
 
-def test_an_unfinished_line_is_left_out(path: Path) -> None:
+def test_history_with_unfinished_line_is_read_without_it(path: Path) -> None:
     """Of a process that was killed while it wrote."""
-    History(path).add(record(1))
+    History(path).add(vars(record(1)))
     with path.open("a") as file:
         file.write('{"step": 2, "netw')
     assert read_history(path) == (record(1),)
-    History(path, (1, 5)).add(record(2))
+    History(path, (1, 5)).add(vars(record(2)))
     assert read_history(path) == (record(1), record(2))
 
 
@@ -76,19 +76,19 @@ def test_an_unfinished_line_is_left_out(path: Path) -> None:
         ("\udcff", "line 2: Expecting value"),
     ],
 )
-def test_a_damaged_line_is_named_and_no_end_of_a_training(path: Path, line: str, part: str) -> None:
-    History(path).add(record(1))
+def test_history_with_damaged_line_names_it_and_can_be_continued(path: Path, line: str, part: str) -> None:
+    History(path).add(vars(record(1)))
     with path.open("a", errors="surrogateescape") as file:
         file.write(f"{line}\n")
-    History(path.with_name("other.jsonl")).add(record(3))
+    History(path.with_name("other.jsonl")).add(vars(record(3)))
     path.write_bytes(path.read_bytes() + path.with_name("other.jsonl").read_bytes())
     with pytest.raises(CheckpointError, match=r"a\.jsonl: line 2: .*; move it away to do without") as refused:
         read_history(path)
     assert part in str(refused.value)
-    assert History(path, (1, 5)).kept == (record(1),)
+    assert History(path, (1, 5)).existing == (record(1),)
 
 
-def test_places_that_cannot_be_written(tmp_path: Path, path: Path) -> None:
+def test_history_in_unwritable_place_raises_checkpoint_error(tmp_path: Path, path: Path) -> None:
     (tmp_path / "no").touch()
     with pytest.raises(CheckpointError, match=r"no/a\.jsonl: cannot be written: File exists"):
         History(tmp_path / "no" / "a.jsonl")
@@ -96,24 +96,24 @@ def test_places_that_cannot_be_written(tmp_path: Path, path: Path) -> None:
     path.unlink()
     path.mkdir()
     with pytest.raises(CheckpointError, match=r"a\.jsonl: cannot be written: Is a directory; make room"):
-        history.add(record(1))
+        history.add(vars(record(1)))
     with pytest.raises(CheckpointError, match=r"a\.jsonl: cannot be read: Is a directory"):
         read_history(path)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk(path: Path) -> None:
+def test_history_on_full_disk_raises_checkpoint_error(path: Path) -> None:
     history = History(path)
     path.unlink()
     path.symlink_to("/dev/full")
     with pytest.raises(CheckpointError, match="No space left on device"):
-        history.add(record(1))
+        history.add(vars(record(1)))
 
 
-def test_a_line_that_fits_by_half_is_taken_back(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_history_line_written_by_half_is_removed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Or the next one, when there is room again, would stand behind it on a line that nobody can read."""
     history = History(path)
-    history.add(record(1))
+    history.add(vars(record(1)))
     whole = path.read_bytes()
 
     class Half:
@@ -140,7 +140,7 @@ def test_a_line_that_fits_by_half_is_taken_back(path: Path, monkeypatch: pytest.
     with monkeypatch.context() as patch:
         patch.setattr(Path, "open", lambda *_, **__: Half())
         with pytest.raises(CheckpointError, match="No space left"):
-            history.add(record(2))
+            history.add(vars(record(2)))
     assert path.read_bytes() == whole
-    history.add(record(2))
+    history.add(vars(record(2)))
     assert read_history(path) == (record(1), record(2))

@@ -13,16 +13,16 @@ from charrnn.scoring.evaluate import evaluate
 from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
 from charrnn.training.budget.clock import UNTIMED_STEPS, Clock
-from charrnn.training.events import Step, Stop
 from charrnn.training.loop import Training, train
 from charrnn.training.optim.schedule import Plan
+from charrnn.training.step import StepResult, StopFlag
 
 QUICK = TrainingConfig(steps=60, seq_length=16, batch_size=8, learning_rate=1e-2, warmup_steps=10, validate_every=30)
 
 
 def run(
-    corpus: Corpus, config: TrainingConfig, model_config: ModelConfig, stop: Stop | None = None
-) -> tuple[RecurrentModel, list[Step]]:
+    corpus: Corpus, config: TrainingConfig, model_config: ModelConfig, stop: StopFlag | None = None
+) -> tuple[RecurrentModel, list[StepResult]]:
     torch.manual_seed(config.seed)
     model = RecurrentModel(model_config, len(corpus.vocabulary))
     streams = Streams(corpus.train, config.batch_size, config.seq_length)
@@ -30,7 +30,7 @@ def run(
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_every_cell_learns(small_corpus: Corpus, cell: str) -> None:
+def test_training_of_every_cell_lowers_the_loss(small_corpus: Corpus, cell: str) -> None:
     model, steps = run(small_corpus, QUICK, ModelConfig(cell=cell, hidden_size=32))
     assert [step.number for step in steps] == list(range(1, 61))
     assert [step.number for step in steps if step.score] == [30, 60]
@@ -43,7 +43,7 @@ def test_every_cell_learns(small_corpus: Corpus, cell: str) -> None:
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_the_same_seed_gives_the_same_bits(small_corpus: Corpus, cell: str) -> None:
+def test_training_with_same_seed_is_bit_exact(small_corpus: Corpus, cell: str) -> None:
     """On a CPU, with dropout, and however often it validates on the way."""
     settings = ModelConfig(cell=cell, hidden_size=32, dropout=0.3)
     config = replace(QUICK, steps=15)
@@ -55,7 +55,7 @@ def test_the_same_seed_gives_the_same_bits(small_corpus: Corpus, cell: str) -> N
     assert not torch.equal(first.head.weight, other.head.weight)
 
 
-def test_the_state_is_carried(small_corpus: Corpus) -> None:
+def test_training_carries_state_between_batches(small_corpus: Corpus) -> None:
     """With a learning rate of (almost) nothing, the losses are those of one model that reads on."""
     config = replace(QUICK, steps=5, learning_rate=1e-30, weight_decay=0.0, batch_size=2, precision="float32")
     model, steps = run(small_corpus, config, ModelConfig(hidden_size=16))
@@ -68,19 +68,19 @@ def test_the_state_is_carried(small_corpus: Corpus) -> None:
         torch.testing.assert_close(step.loss, expected)
 
 
-def test_the_caller_sees_the_model_without_dropout(small_corpus: Corpus) -> None:
+def test_training_yields_model_in_evaluation_mode(small_corpus: Corpus) -> None:
     config = replace(QUICK, steps=3)
     model = RecurrentModel(ModelConfig(hidden_size=8, dropout=0.5), len(small_corpus.vocabulary))
     for _ in train(model, Streams(small_corpus.train, 4, 8), small_corpus.validation, config):
         assert not model.training
 
 
-def test_epochs_are_counted_in_steps(small_corpus: Corpus) -> None:
+def test_training_epochs_become_steps(small_corpus: Corpus) -> None:
     _, steps = run(small_corpus, replace(QUICK, steps=None, epochs=0.5), ModelConfig(hidden_size=8))
     assert steps[-1].number == pytest.approx(len(small_corpus.train) / (8 * 16) / 2, abs=1)
 
 
-def test_minutes_are_kept_and_repeatable(small_corpus: Corpus) -> None:
+def test_training_for_minutes_ends_in_time_and_is_repeatable(small_corpus: Corpus) -> None:
     """The plan that a budget of time leads to, and its changes, give the same weights when they are asked for."""
     settings = ModelConfig(hidden_size=16)
     before = time.perf_counter()
@@ -96,9 +96,7 @@ def test_minutes_are_kept_and_repeatable(small_corpus: Corpus) -> None:
         assert torch.equal(parameter, repeated.state_dict()[name]), name
 
 
-def test_a_late_training_leaves_out_validations_but_the_last(
-    small_corpus: Corpus, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_late_training_skips_validations_but_the_last(small_corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that slowed down after its speed was measured took 3.5 minutes for `--minutes 3`."""
     config = replace(QUICK, steps=None, minutes=0.02, validate_every=5)
     monkeypatch.setattr("charrnn.training.loop.Clock.is_late", lambda *_: True)
@@ -107,9 +105,7 @@ def test_a_late_training_leaves_out_validations_but_the_last(
 
 
 @pytest.mark.parametrize(("passed", "late"), [(50.0, False), (70.0, True)])
-def test_late_is_when_the_end_would_come_after_the_budget(
-    passed: float, late: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_clock_is_late_when_end_exceeds_budget(passed: float, late: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Halfway through 106 steps, with 100 seconds for all, and validations of 1 second each."""
     now = 1000.0
     monkeypatch.setattr(time, "perf_counter", lambda: now)
@@ -121,8 +117,8 @@ def test_late_is_when_the_end_would_come_after_the_budget(
     assert not Clock(begun=now, budget=0).is_late(53, Plan(103, 50, 1))
 
 
-def test_stopping_takes_the_step_to_its_end(small_corpus: Corpus) -> None:
-    stop = Stop()
+def test_stop_finishes_the_current_step(small_corpus: Corpus) -> None:
+    stop = StopFlag()
     model = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary))
     steps = []
     for step in train(model, Streams(small_corpus.train, 4, 8), small_corpus.validation, QUICK, stop=stop):
@@ -134,29 +130,29 @@ def test_stopping_takes_the_step_to_its_end(small_corpus: Corpus) -> None:
     assert steps[-1].score is None
 
 
-def test_stopping_does_not_wait_for_a_validation(small_corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stop_interrupts_a_validation(small_corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which may take longer than a batch scheduler waits; whoever resumes makes up for it."""
     monkeypatch.setattr("charrnn.scoring.evaluate.PIECE", 100)
-    model, stop = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary)), Stop()
+    model, stop = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary)), StopFlag()
     streams = Streams(small_corpus.train, 4, 8)
     training = Training(model, streams, small_corpus.validation, replace(QUICK, validate_every=4))
     steps = list(training.steps(stop, lambda done, total: stop.ask()))
     assert [step.number for step in steps] == [1, 2, 3, 4]
     assert steps[-1].saves
     assert training.stopped
-    assert training.due
+    assert training.validation_pending
     first = next(training.steps())
     assert first.number == 4
     assert first.score == evaluate(model, small_corpus.validation)
 
 
-def test_without_a_validation_part_there_is_no_score(small_corpus: Corpus) -> None:
+def test_training_without_validation_part_has_no_score(small_corpus: Corpus) -> None:
     model = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary))
     steps = list(train(model, Streams(small_corpus.ids, 4, 8), small_corpus.ids[:0], replace(QUICK, steps=3)))
     assert [step.score for step in steps] == [None] * 3
 
 
-def test_an_exploded_loss_is_an_error(small_corpus: Corpus) -> None:
+def test_diverged_loss_raises_diverged_error(small_corpus: Corpus) -> None:
     model = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary))
     with torch.no_grad():
         model.head.bias.fill_(float("nan"))

@@ -37,7 +37,9 @@ def newton_schulz(matrix: torch.Tensor) -> torch.Tensor:
     ("dtype", "smallest", "error"), [(torch.float32, 0, 1e-6), (torch.float32, -3, 1e-4), (torch.bfloat16, -3, 0.05)]
 )
 @pytest.mark.parametrize("shape", [(12, 8), (8, 20), (48, 64), (256, 64)])
-def test_orthogonal_is_newton_schulz(shape: tuple[int, int], dtype: torch.dtype, smallest: float, error: float) -> None:
+def test_orthogonal_equals_newton_schulz(
+    shape: tuple[int, int], dtype: torch.dtype, smallest: float, error: float
+) -> None:
     """Also of matrices whose singular values are far apart, as those of a momentum are."""
     torch.manual_seed(0)
     batch = torch.randn(3, *shape) * torch.logspace(0, smallest, shape[1])
@@ -47,7 +49,7 @@ def test_orthogonal_is_newton_schulz(shape: tuple[int, int], dtype: torch.dtype,
         assert (found - expected).abs().max() < error
 
 
-def test_products_of_bfloat16_are_never_emulated(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_muon_without_fast_bfloat16_uses_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     """Emulated they took 25 times as long as a whole step, and nothing said so."""
     cpu = torch.device("cpu")
     monkeypatch.setattr("charrnn.training.optim.muon.fast_half_precisions", lambda device: frozenset())
@@ -56,7 +58,7 @@ def test_products_of_bfloat16_are_never_emulated(monkeypatch: pytest.MonkeyPatch
     assert dtype_for(cpu) == torch.bfloat16
 
 
-def test_its_updates_are_those_of_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_muon_updates_equal_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
     """A matrix without a gradient stays; a rate may be a tensor. PyTorch's products are of bfloat16."""
     monkeypatch.setattr("charrnn.training.optim.muon.dtype_for", lambda device: torch.float32)
     ours, theirs = matrices(), matrices()
@@ -74,7 +76,7 @@ def test_its_updates_are_those_of_pytorch(monkeypatch: pytest.MonkeyPatch) -> No
         torch.testing.assert_close(mine, other, atol=0.01, rtol=0)
 
 
-def test_a_step_that_is_left_out_changes_nothing() -> None:
+def test_muon_skipped_step_changes_nothing() -> None:
     left_out, never = matrices(), matrices()
     gradients = [torch.randn_like(one) for one in left_out]
     optimizers = [Muon(left_out, 0.1, 0.95), Muon(never, 0.1, 0.95)]

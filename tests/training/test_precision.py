@@ -14,7 +14,7 @@ CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize("name", ["float32", "bfloat16", "float16"])
-def test_what_is_said_is_taken_where_the_device_is_fast_at_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_precision_is_used_where_device_is_fast_at_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Elsewhere it is float32, with a line: emulated products end in a traceback of oneDNN for an LSTM."""
     config = TrainingConfig(precision=name)
     monkeypatch.setattr(PRECISION + ".fast_half_precisions", lambda device: frozenset({torch.bfloat16, torch.float16}))
@@ -34,7 +34,7 @@ def test_what_is_said_is_taken_where_the_device_is_fast_at_it(name: str, monkeyp
         ((9, 0), torch.float16, torch.bfloat16, torch.bfloat16),
     ],
 )
-def test_a_gpu_computes_in_what_it_has(
+def test_precision_on_gpu_falls_back_to_what_it_has(
     capability: tuple[int, int],
     auto: torch.dtype,
     bfloat16: torch.dtype,
@@ -55,7 +55,7 @@ def test_a_gpu_computes_in_what_it_has(
 
 
 @pytest.mark.parametrize("has", [True, False])
-def test_auto_is_bfloat16_where_it_is_fast(has: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_precision_auto_is_bfloat16_where_fast(has: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PRECISION + ".fast_half_precisions", lambda device: frozenset({torch.bfloat16} if has else ()))
     assert dtype_of(TrainingConfig(), CPU) == (torch.bfloat16 if has else torch.float32)
     assert fallback(TrainingConfig(), CPU) is None
@@ -65,7 +65,7 @@ def test_auto_is_bfloat16_where_it_is_fast(has: bool, monkeypatch: pytest.Monkey
     torch.bfloat16 not in fast_half_precisions(), reason="needs AVX-512 BF16 or AMX: oneDNN has no such LSTM without"
 )
 @pytest.mark.parametrize("cell", CELLS)
-def test_logits_and_states_stay_in_single_precision(cell: str) -> None:
+def test_half_precision_keeps_logits_and_states_in_float32(cell: str) -> None:
     """And are close to those of single precision throughout."""
     torch.manual_seed(0)
     model = RecurrentModel(ModelConfig(cell=cell, hidden_size=32), 20)

@@ -5,7 +5,7 @@ import pytest
 from charrnn.training.optim.schedule import Plan, learning_rate, plan_minutes
 
 
-def test_learning_rate_by_hand() -> None:
+def test_learning_rate_equals_definition() -> None:
     rates = [learning_rate(step, 14, 1.0, 4) for step in range(15)]
     assert rates[:4] == [0.25, 0.5, 0.75, 1.0]
     assert rates[4] == 1.0
@@ -14,13 +14,13 @@ def test_learning_rate_by_hand() -> None:
     assert rates[4:] == sorted(rates[4:], reverse=True)
 
 
-def test_the_warm_up_does_not_know_how_long_the_training_is() -> None:
+def test_warmup_does_not_depend_on_number_of_steps() -> None:
     """So `--minutes` can measure during it, and `--steps` with the number it found repeats the run."""
     for step in range(100):
         assert learning_rate(step, 0, 4e-3, 100) == learning_rate(step, 5000, 4e-3, 100)
 
 
-def test_validations_come_regularly_and_at_the_end() -> None:
+def test_plan_validates_regularly_and_at_the_end() -> None:
     plan = Plan(steps=2600, validate_every=1000, val_characters=1)
     assert [step for step in range(1, 2601) if plan.validates_after(step)] == [1000, 2000, 2600]
     # One shortly before the end would be told the same.
@@ -36,7 +36,7 @@ def seconds(plan: Plan, done: int, per_step: float, per_character: float) -> flo
 @pytest.mark.parametrize("left", [5.0, 60.0, 180.0, 3600.0])
 @pytest.mark.parametrize("per_step", [0.005, 0.08])
 @pytest.mark.parametrize("val_characters", [10_000, 100_000, 10_000_000])
-def test_minutes_are_filled_and_not_exceeded(left: float, per_step: float, val_characters: int) -> None:
+def test_plan_minutes_fills_but_does_not_exceed_time(left: float, per_step: float, val_characters: int) -> None:
     per_character = 50e-6
     plan = plan_minutes(left, 50, per_step, per_character, val_characters)
     used = seconds(plan, 50, per_step, per_character)
@@ -47,12 +47,12 @@ def test_minutes_are_filled_and_not_exceeded(left: float, per_step: float, val_c
         assert plan.val_characters == val_characters
 
 
-def test_what_the_user_said_stays() -> None:
+def test_plan_minutes_keeps_explicit_validate_every() -> None:
     plan = plan_minutes(100.0, 50, 0.05, 50e-6, 10_000, validate_every=200)
     assert plan.validate_every == 200
     assert 90 <= seconds(plan, 50, 0.05, 50e-6) <= 101
 
 
-def test_there_is_always_a_step_left() -> None:
+def test_plan_minutes_without_time_has_one_step() -> None:
     assert plan_minutes(-5.0, 50, 0.05, 50e-6, 100_000).steps == 51
     assert plan_minutes(10.0, 50, 0.05, 0.0, 0).steps == 250

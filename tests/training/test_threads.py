@@ -47,7 +47,7 @@ def weights_after(steps: int, threads: int, config: TrainingConfig, cell: str, d
 )
 @pytest.mark.parametrize("half", [False, True], ids=["float32", "bfloat16"])
 @pytest.mark.parametrize(("cell", "optimizer"), [*itertools.product(INDEPENDENT, OPTIMIZERS)])
-def test_weights_do_not_depend_on_the_number_of_threads(cell: str, optimizer: str, half: bool) -> None:
+def test_weights_do_not_depend_on_thread_count(cell: str, optimizer: str, half: bool) -> None:
     if half and torch.bfloat16 not in fast_half_precisions():
         pytest.skip("needs AVX-512 BF16 or AMX")
     dtype = torch.bfloat16 if half else torch.float32
@@ -56,13 +56,13 @@ def test_weights_do_not_depend_on_the_number_of_threads(cell: str, optimizer: st
         assert torch.equal(weights, first), threads
 
 
-def test_an_lstm_is_the_same_with_the_same_number_of_threads() -> None:
+def test_lstm_with_same_thread_count_is_bit_exact() -> None:
     for threads in (1, 2):
         first, again = (weights_after(3, threads, TrainingConfig(), "lstm", torch.float32) for _ in range(2))
         assert torch.equal(first, again)
 
 
-def test_a_fixed_number_is_kept(small_corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fixed_thread_count_is_kept(small_corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
     """And without one a training begins with what PyTorch has, up to four."""
     seen: list[int] = []
     monkeypatch.setattr("torch.set_num_threads", seen.append)
@@ -80,6 +80,6 @@ def test_a_fixed_number_is_kept(small_corpus: Corpus, monkeypatch: pytest.Monkey
     assert pace_for().max_threads == 2, "of 32 threads that OMP_NUM_THREADS asks for on two cores"
 
 
-def test_what_a_network_was_trained_with_in_words() -> None:
+def test_compute_facts_describe_threads_and_precision() -> None:
     assert str(ComputeFacts("AVX2", (1, 2), "float32")) == "AVX2, 1 and 2 threads, float32"
     assert str(ComputeFacts("AVX-512 BF16", (1,), "bfloat16")) == "AVX-512 BF16, 1 thread, bfloat16"

@@ -1,6 +1,5 @@
 """Training on documents: the slow twin reads one document after the other, from the empty state."""
 
-import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,12 +11,12 @@ from charrnn.config import CELLS, CorpusConfig, ModelConfig, TrainingConfig
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.documents import DocumentStreams, streams_of
-from charrnn.training.ensemble import SaveEvery, train_all
-from charrnn.training.events import Stop
+from charrnn.training.ensemble import SaveEvery, train_ensemble
 from charrnn.training.loop import Training
-from charrnn.training.state.checkpoints import Keeper
-from charrnn.training.state.resume import Resumed, find
-from charrnn.training.step import begun_anew
+from charrnn.training.run import Run
+from charrnn.training.state.checkpoints import CheckpointManager
+from charrnn.training.state.resume import Resumed, find_training
+from charrnn.training.step import StopFlag, reset_rows
 
 CONFIG = TrainingConfig(steps=9, seq_length=16, batch_size=3, warmup_steps=2, validate_every=4)
 MODEL = ModelConfig(hidden_size=12, dropout=0.2)
@@ -29,7 +28,7 @@ def corpus(small_file: Path) -> Corpus:
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_losses_and_gradients_are_those_of_documents_by_themselves(corpus: Corpus, cell: str) -> None:
+def test_document_streams_equal_separate_documents(corpus: Corpus, cell: str) -> None:
     """Documents shorter and longer than a window; the state goes on within one, and is nothing before it."""
     torch.manual_seed(0)
     documents = corpus.documents
@@ -39,7 +38,7 @@ def test_losses_and_gradients_are_those_of_documents_by_themselves(corpus: Corpu
     state, total = None, torch.zeros(())
     for step in range(int(streams.steps_per_epoch)):
         inputs, targets = streams.batch(step)
-        logits, state = model(inputs, begun_anew(state, streams.begins(step)))
+        logits, state = model(inputs, reset_rows(state, streams.begins(step)))
         total = total + functional.cross_entropy(logits[0], targets[0], reduction="sum")
     total.backward()  # type: ignore[no-untyped-call]
     gradients = [weight.grad.clone() for weight in model.parameters() if weight.grad is not None]
@@ -57,27 +56,24 @@ def test_losses_and_gradients_are_those_of_documents_by_themselves(corpus: Corpu
 
 
 def run(corpus: Corpus, path: Path, stop_at: int | None = None, resumed: Resumed | None = None) -> list[float]:
-    keeper, stop = Keeper(path, corpus, CONFIG, MODEL, time.perf_counter()), Stop()
-    streams = streams_of(corpus.train, corpus.documents, CONFIG.batch_size, CONFIG.seq_length)
+    checkpoints, stop = CheckpointManager(path, Run(corpus, MODEL, CONFIG)), StopFlag()
     losses = []
-    for step, _ in train_all(
-        keeper, streams, torch.device("cpu"), stop=stop, save_every=SaveEvery(steps=3), resumed=resumed
-    ):
+    for step, _ in train_ensemble(checkpoints, resumed, SaveEvery(steps=3), stop):
         losses.append(step.loss.item())
         if len(losses) + 1 == stop_at:
             stop.ask()
-    assert resumed or stop_at or keeper.best
+    assert resumed or stop_at or checkpoints.best
     return losses
 
 
-def test_a_training_that_was_stopped_goes_on_with_the_same_bits(corpus: Corpus, tmp_path: Path) -> None:
+def test_resumed_training_on_documents_is_bit_exact(corpus: Corpus, tmp_path: Path) -> None:
     whole = run(corpus, tmp_path / "whole.safetensors")
     first = run(corpus, tmp_path / "parts.safetensors", stop_at=5)
-    rest = run(corpus, tmp_path / "parts.safetensors", resumed=find(tmp_path / "parts.safetensors"))
+    rest = run(corpus, tmp_path / "parts.safetensors", resumed=find_training(tmp_path / "parts.safetensors"))
     assert first + rest == whole
 
 
-def test_the_loss_is_the_mean_over_characters(corpus: Corpus) -> None:
+def test_document_loss_is_mean_over_characters(corpus: Corpus) -> None:
     """Not over the places of a batch, of which some are empty; and characters are what is counted as read."""
     streams = streams_of(corpus.train, corpus.documents, 3, 16)
     torch.manual_seed(0)

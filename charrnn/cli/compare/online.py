@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from charrnn.checkpoint import Checkpoint
 from charrnn.cli.shared.tables import plain_table, show_table
 from charrnn.cli.shared.terminal import console, one_line, progress
-from charrnn.cli.train.mixture import NETWORK_SHARE
 from charrnn.format import figure
+from charrnn.pipeline.networks import TIP_NETWORK_WEIGHT as NETWORK_SHARE
 from charrnn.scoring.compare.baselines import Blend
 from charrnn.scoring.compare.rows import HeldOut
 from charrnn.scoring.compressors import COMPRESSORS, MISSING, bits_after

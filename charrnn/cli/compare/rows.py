@@ -10,9 +10,9 @@ from typing import Any
 
 from charrnn.checkpoint import Checkpoint
 from charrnn.cli.shared.terminal import progress
-from charrnn.cli.train.mixture import NETWORK_SHARE
 from charrnn.config import SamplingConfig
 from charrnn.errors import UsageError
+from charrnn.pipeline.networks import TIP_NETWORK_WEIGHT as NETWORK_SHARE
 from charrnn.scoring.compare.baselines import Blend, Compared
 from charrnn.scoring.compare.rows import Copying, HeldOut, Row, best_of, measure
 from charrnn.scoring.structure.report import Structure

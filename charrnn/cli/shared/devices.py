@@ -6,10 +6,10 @@ import os
 
 import torch
 
-from charrnn.cli.shared.processes import number
 from charrnn.cli.shared.terminal import field, say
 from charrnn.errors import DeviceError, UsageError
 from charrnn.models.kernels.gpu_features import prove
+from charrnn.torchrun import world_size
 
 NO_KERNEL_IMAGE = "no kernel image"
 """Part of PyTorch's message about a GPU that is too old for this build."""
@@ -32,7 +32,7 @@ def choose(name: str) -> torch.device:
     resolved = name
     if name == "auto":
         resolved = "cuda" if "cuda" in available else "cpu"
-    if resolved == "cuda" and number() > 1:  # each process of a machine has a GPU of its own
+    if resolved == "cuda" and world_size() > 1:  # each process of a machine has a GPU of its own
         resolved = f"cuda:{_local_rank(name)}"
     if resolved not in available:
         raise UsageError(f"--device {name}: not found on this machine; try one of {', '.join(available)}")
@@ -56,7 +56,7 @@ def try_features(device: torch.device, *features: str) -> None:
         device: any; nothing is tested except on a GPU that one process uses.
         features: see `kernels.gpu_features.prove`.
     """
-    if device.type == "cuda" and number() == 1:
+    if device.type == "cuda" and world_size() == 1:
         prove(device, *features, log=say)
 
 

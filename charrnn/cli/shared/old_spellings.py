@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import fields
 
 from charrnn.config import CorpusConfig, flags_of
@@ -10,6 +11,7 @@ INSPECT_TEXT = "use `charrnn data inspect TEXT`"
 OLD_OPTIONS: dict[tuple[str, str], str] = {
     **{("inspect", flag): INSPECT_TEXT for flag in ("--advice", "--no-advice", "--device")},
     **{("inspect", flag): INSPECT_TEXT for spec in fields(CorpusConfig) for flag in flags_of(spec)},
+    ("train", "--resume"): "use --resume-from FILE",
     ("sample", "--precision"): "sampling with int8 weights was removed; leave the option out",
     ("sample", "--save-state"): "it was removed; to continue a text later, save it, and pass it with --prime-file",
     ("sample", "--load-state"): "it was removed; continue a text with --prime-file FILE",
@@ -21,5 +23,5 @@ OLD_OPTIONS: dict[tuple[str, str], str] = {
 def advice_on(error: Exception) -> str | None:
     """What to type instead of an option that a command no longer has; None if it never had it."""
     context = getattr(error, "ctx", None)
-    command = context.command_path.removeprefix("charrnn ") if context else ""
+    command = context.command_path.removeprefix("charrnn ") if context else "".join(sys.argv[1:2])
     return OLD_OPTIONS.get((command, getattr(error, "option_name", "")))

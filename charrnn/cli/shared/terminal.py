@@ -20,9 +20,9 @@ from rich.segment import ControlType
 from rich.text import Text
 from tqdm import tqdm
 
-from charrnn.cli.shared.processes import is_first
 from charrnn.text.sanitize import is_plain
 from charrnn.text.sanitize import visible as visible
+from charrnn.torchrun import is_rank_zero
 
 LABEL = 12
 """Width of the labels of lines, in columns."""
@@ -45,7 +45,7 @@ def can_stay_in_place() -> bool:
     if IN_NOTEBOOK in os.environ:  # its terminal would show each drawing below the one before
         return False
     screen = console()
-    return is_first() and sys.stderr.isatty() and screen.is_terminal and not screen.is_dumb_terminal
+    return is_rank_zero() and sys.stderr.isatty() and screen.is_terminal and not screen.is_dumb_terminal
 
 
 class _MeasuredLines:
@@ -97,7 +97,7 @@ def say(line: str, style: str = "") -> None:
 
 
 def _print(text: Text) -> None:
-    if not is_first():  # the others of torchrun would say the same
+    if not is_rank_zero():  # the others of torchrun would say the same
         return
     with tqdm.external_write_mode(file=sys.stderr):
         console().print(text, soft_wrap=True)
@@ -122,7 +122,7 @@ def bar(
 ) -> tqdm[Any]:
     """A progress bar on stderr, where that is a terminal."""
     return tqdm(
-        total=total, desc=one_line(label), unit=unit, delay=delay, disable=hidden or not is_first() or None,
+        total=total, desc=one_line(label), unit=unit, delay=delay, disable=hidden or not is_rank_zero() or None,
         leave=False, file=sys.stderr, dynamic_ncols=True, unit_scale=unit != "step", **options,
     )  # fmt: skip
 

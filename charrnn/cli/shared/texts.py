@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charrnn.cli.shared.checkpoints import find as find_checkpoint
-from charrnn.cli.shared.processes import first_alone, number
 from charrnn.cli.shared.terminal import bar, field, progress, quoted, say
 from charrnn.config import CorpusConfig
 from charrnn.errors import TextError, UsageError
@@ -22,10 +21,11 @@ from charrnn.text.datasets.known_text import KnownText, fetch
 from charrnn.text.datasets.registry import KNOWN_TEXTS, find_known_text
 from charrnn.text.sources import STANDARD_INPUT, stem_of
 from charrnn.text.vocabulary import Vocabulary
+from charrnn.torchrun import world_size
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
-    from charrnn.training.distributed import Ranks
+    from charrnn.training.distributed import ProcessGroup
 
 MAX_NAMES_SIZE = 1_000_000
 """The most bytes that the names of all files may have: a checkpoint stores them."""
@@ -46,7 +46,7 @@ def locate_all(names: Sequence[str]) -> tuple[Path, ...]:
     named = [path for name in names for path in _files_of(name)]
     paths = tuple(dict.fromkeys(named))
     if STANDARD_INPUT in paths:
-        if number() > 1:
+        if world_size() > 1:
             raise UsageError("-: with torchrun each process reads the text; save it to a file, and name that")
         if named.count(STANDARD_INPUT) > 1:
             raise UsageError("-: standard input can be read once; say it once")
@@ -172,7 +172,7 @@ def read_for(model: Checkpoint, path: Path | Sequence[Path], encoding: str | Non
 
 
 def read_alike(
-    ranks: Ranks,
+    group: ProcessGroup,
     paths: Sequence[Path],
     config: CorpusConfig,
     vocabulary: Vocabulary | None = None,
@@ -183,10 +183,10 @@ def read_alike(
     Raises:
         TextError: see `read_corpus`; or it is not the text that the first process has read.
     """
-    with first_alone():
+    with group.rank_zero_first():
         corpus = read(paths, config, vocabulary, grow)
         check_documents(corpus)
-    if ranks.bytes_from_first(corpus.sha256.encode()).decode() != corpus.sha256:
+    if group.broadcast_bytes(corpus.sha256.encode()).decode() != corpus.sha256:
         raise TextError(f"{corpus.source}: is not the text that the first process reads; copy that to this machine")
     return corpus
 

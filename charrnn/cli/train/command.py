@@ -5,29 +5,14 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from charrnn.cli.shared import shell_completion as completion
 from charrnn.cli.shared.options import DeviceOption
-from charrnn.cli.shared.processes import are_restarted, first_alone, group, is_first
 from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    import torch
-
-    from charrnn.cli.train.start import Beginning
-    from charrnn.training.ensemble import SaveEvery
-    from charrnn.training.monitor.recording import Sink
-    from charrnn.training.state.resume import Resumed
-
-RESUME_FROM = "--resume-from"
-"""What `--resume FILE` is for typer, which knows no options with and without a value."""
 
 
 def train(
@@ -57,11 +42,19 @@ def train(
         bool,
         typer.Option(
             "--resume",
-            help="Go on where the training of that name was stopped, as if it had never been; or `--resume FILE`. "
-            "Where there is none, begin.",
+            help="Go on where the training of that name was stopped, as if it had never been. Where there is none, "
+            "begin.",
         ),
     ] = False,
-    resume_from: Annotated[str | None, typer.Option(RESUME_FROM, hidden=True)] = None,
+    resume_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Resume the training that this checkpoint is of, such as checkpoints/NAME-last.safetensors.",
+            autocompletion=completion.checkpoints,
+            show_default=False,
+        ),
+    ] = None,
     init_from: Annotated[
         str | None,
         typer.Option(
@@ -99,136 +92,45 @@ def train(
     from charrnn.cli.shared.checkpoints import check_writable, place, refuse_to_overwrite, reserved
     from charrnn.cli.shared.devices import choose, try_features
     from charrnn.cli.shared.options import said
+    from charrnn.cli.shared.terminal import say
     from charrnn.cli.shared.texts import locate_all
-    from charrnn.cli.train.again import start_again, state_of
-    from charrnn.cli.train.start import Beginning, best_path
-    from charrnn.cli.train.start import save_every as parsed
+    from charrnn.cli.train import restart, start
+    from charrnn.cli.train.session import train_on_screen
+    from charrnn.pipeline.networks import TrainingStart
     from charrnn.text.sources import stem_of
-    from charrnn.training.distributed import Ranks
+    from charrnn.training.distributed import connect
     from charrnn.training.monitor.tensorboard import check_installed
+    from charrnn.training.run import RunContext
 
-    often, where = parsed(save_every), choose(device)
-    with group():
-        with first_alone():
+    start.refuse_resume_file(text, resume)
+    how_often, where = start.parse_save_every(save_every), choose(device)
+    with connect() as group:
+        with group.rank_zero_first():
             paths = locate_all(text)
-            path = best_path(resume_from, place(out, f"{stem_of(paths)}-{model.cell}{'-ngram' * with_ngram}"))
+            path = place(out, f"{stem_of(paths)}-{model.cell}{'-ngram' * with_ngram}")
+            path = start.best_path(resume_from, path)
             check_writable(path)
             if tensorboard is not None:
                 check_installed()
                 check_writable(Path(tensorboard) / path.stem / path.name, "--tensorboard")
-        with reserved(path) if is_first() else nullcontext():
-            begun, ranks = Beginning(corpus, model, training, said(context), with_ngram), Ranks.here()
-            if are_restarted() or resume or resume_from:
-                begun = begun.go_on(path, resume_from, ranks)
-            if not begun.resumed:
-                if is_first():
+        with reserved(path) if group.is_rank_zero else nullcontext():
+            begin = TrainingStart(corpus, model, training, said(context), with_ngram)
+            if group.is_restarted() or resume or resume_from:
+                begin = start.resume(begin, path, resume_from, group)
+            if not begin.resumed:
+                if group.is_rank_zero:
                     refuse_to_overwrite(path, force, is_training=True)
                 if init_from:
-                    begun = begun.start_from(init_from, ranks)
-            before, waited = state_of(path), time.perf_counter()
-            try_features(where, "graphs", *(["triton"] if begun.model.cell.startswith("min") else []))
+                    begin = start.initialize_from(begin, init_from, group)
+            before, waited = restart.state_of(path), time.perf_counter()
+            try_features(where, "graphs", *(["triton"] if begin.model.cell.startswith("min") else []))
             started += time.perf_counter() - waited  # no part of the minutes
+            run = RunContext(where, group, started, tuple(sys.argv), say)
             try:
-                status = _train(paths, path, begun, often, where, started, as_json, tensorboard)
+                status = train_on_screen(paths, path, begin, run, how_often, tensorboard, as_json)
             except Exception as error:
                 if where.type == "cuda":
-                    start_again(error, device, path, paths, before)
+                    restart.start_again(error, device, path, paths, before)
                 raise
     if status:
         raise typer.Exit(status)
-
-
-def _train(
-    paths: Sequence[Path],
-    path: Path,
-    begun: Beginning,
-    often: SaveEvery,
-    where: torch.device,
-    started: float,
-    as_json: bool,
-    board: str | None,
-) -> int:
-    """Train, mix and show; the exit status that a signal asks for."""
-    from charrnn.cli.shared.checkpoints import forget_last
-    from charrnn.cli.shared.options import changed
-    from charrnn.cli.shared.terminal import say
-    from charrnn.cli.shared.texts import read_alike, show_text
-    from charrnn.cli.train.console import TrainDisplay
-    from charrnn.cli.train.mixture import count, finish, say_what_counts_add
-    from charrnn.cli.train.signals import stopped_by_signals
-    from charrnn.text.documents import streams_of
-    from charrnn.training.budget.auto_config import Recipe, machine_reasons, with_budget
-    from charrnn.training.distributed import Ranks
-    from charrnn.training.ensemble import train_all
-    from charrnn.training.mixture import divide
-    from charrnn.training.monitor.monitor import Watch
-    from charrnn.training.monitor.recording import Recorder
-    from charrnn.training.state.checkpoints import Keeper
-
-    ranks = Ranks.here()
-    source = read_alike(ranks, paths, begun.corpus, begun.vocabulary, grow=True)
-    if begun.resumed:
-        begun.resumed.check(source)
-    show_text(source)
-    begun.show()
-    mixing = count(source) if begun.with_ngram and ranks.is_first else None
-    ids = source.train
-    if begun.with_ngram:
-        ids = mixing.divided.rest if mixing else divide(ids, len(source.vocabulary)).rest
-    kept_back, is_fixed = mixing.reserved if mixing else 0.0, where.type == "cuda"
-    model, training, chosen = begun.model, begun.training, None
-    recipe = Recipe(model, training, machine_reasons(training, where))
-    if not begun.resumed:
-        spent, vocab_size = time.perf_counter() - started + kept_back, len(source.vocabulary)
-        padding = streams_of(ids, source.documents, training.batch_size, training.seq_length, is_fixed).padding
-        recipe = with_budget(
-            model, training, begun.said, len(ids), where, spent, begun.with_ngram, ranks, padding, vocab_size
-        )
-        # Its length is said in steps, instead of the minutes, or of the epochs that a short text is held to.
-        with_steps = replace(recipe.training, minutes=training.minutes, epochs=training.epochs)
-        chosen = f"{changed(model, recipe.model)} {changed(training, with_steps)}".strip()
-        if ranks.is_first:
-            forget_last(path)
-    rows, length = recipe.training.batch_size, recipe.training.seq_length
-    streams = streams_of(ids, source.documents, rows, length, is_fixed)
-    keeper = Keeper(path, source, recipe.training, recipe.model, started, tuple(sys.argv), begun.with_ngram, say)
-    watch, sinks = Watch(keeper), _sinks(path, begun.resumed, board) if ranks.is_first else []
-    with (
-        TrainDisplay(keeper, streams, recipe, where, chosen) as display,
-        Recorder(keeper, sinks) as recorder,
-        stopped_by_signals() as stop,
-    ):
-        display.recall(recorder.kept)
-        for step, is_best in train_all(
-            keeper, streams, where, kept_back, stop, display.validating, often, begun.resumed, begun.start, ranks
-        ):
-            if ranks.is_first:
-                look = watch.take(step, is_best, display.wants_sample())
-                if look:
-                    recorder.take(look)
-                display.show(step, look, watch.sampling_seconds)
-    if not ranks.is_first:
-        return stop.exit_status
-    if stop.asked:
-        display.show_stopped(paths)
-        return stop.exit_status
-    if mixing:
-        finish(mixing, keeper)
-    display.show_end(as_json)
-    if not mixing:
-        say_what_counts_add(keeper)
-    return 0
-
-
-def _sinks(path: Path, resumed: Resumed | None, board: str | None) -> list[Callable[[], Sink]]:
-    """Where records of the training go: beside the checkpoint, and to TensorBoard if that was asked for."""
-    from charrnn.training.monitor.history import History, history_path
-    from charrnn.training.monitor.tensorboard import Board
-
-    facts = resumed.ongoing.facts if resumed else None
-    after = (facts.finished + 1, facts.number) if facts else None
-    steps = facts.plan[0] if facts and facts.plan else None
-    sinks: list[Callable[[], Sink]] = [lambda: History(history_path(path), after)]
-    if board is not None:
-        sinks.append(lambda: Board(Path(board) / path.stem, after, steps))
-    return sinks

@@ -1,9 +1,10 @@
-"""What `charrnn train` prints: a header, lines with samples along the way, and the end; the picture is train_live's."""
+"""What `charrnn train` prints: a header, lines with samples along the way, and the end; live.py draws the picture."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -11,19 +12,29 @@ from typing import Self
 import torch
 
 from charrnn.checkpoint import load
-from charrnn.cli.shared.terminal import can_stay_in_place, console, field, in_place, one_line, print_json, quoted, say
+from charrnn.cli.shared.options import changed
+from charrnn.cli.shared.terminal import (
+    can_stay_in_place,
+    console,
+    field,
+    in_place,
+    one_line,
+    print_json,
+    progress,
+    quoted,
+    say,
+)
 from charrnn.cli.train.live import ECHO, WIDEST, TrainLive
 from charrnn.models.ensemble import make_network
+from charrnn.pipeline.networks import NetworkTraining, count_for_mixture, score_ngram_tip
 from charrnn.scoring.compare.rows import json_of
-from charrnn.text.batches import Streams
+from charrnn.text.corpus import Corpus
 from charrnn.text.sources import STANDARD_INPUT
-from charrnn.training.budget.auto_config import Recipe
-from charrnn.training.events import Step
-from charrnn.training.loop import Training
+from charrnn.training.mixture import MixtureTrainer
 from charrnn.training.monitor.history import Record
-from charrnn.training.monitor.monitor import Look
+from charrnn.training.monitor.metrics import METRICS
+from charrnn.training.monitor.monitor import Level, Report, Sink
 from charrnn.training.optim.schedule import Plan
-from charrnn.training.state.checkpoints import Keeper
 
 SAMPLE_CHARACTERS = 72
 """Of a sample that are printed on a line."""
@@ -38,22 +49,13 @@ class TrainDisplay:
     """The screen of one training.
 
     Args:
-        keeper: of its checkpoints.
-        streams: its batches.
-        recipe: what was chosen, and why.
-        device: where it is trained.
-        repeat: the options that were chosen, as they are typed; None where no single command repeats the run.
+        training: what is shown.
     """
 
-    def __init__(
-        self, keeper: Keeper, streams: Streams, recipe: Recipe, device: torch.device, repeat: str | None = None
-    ) -> None:
-        self.keeper, self.streams, self.recipe, self.repeat = keeper, streams, recipe, repeat
-        self.device, self.networks = device, recipe.model.networks
+    def __init__(self, training: NetworkTraining) -> None:
+        self.checkpoints, self.run, self.start = training.checkpoints, training.run, training.start
+        self.reasons, self.networks = training.recipe.reasons, training.run.model.networks
         self.plan: Plan | None = None
-        self.loss, self.steps = 0.0, 0
-        self.last: Step | None = None
-        self.training: Training | None = None
         self.live: TrainLive | None = None
         self.closing = ExitStack()
 
@@ -87,17 +89,18 @@ class TrainDisplay:
         return self.live is not None and self.live.wants_sample()
 
     def _show_header(self) -> None:
-        config, vocab_size = self.keeper.config, len(self.keeper.corpus.vocabulary)
-        for name, reason in self.recipe.reasons:
+        run, streams, vocab_size = self.run, self.run.streams, len(self.run.corpus.vocabulary)
+        for name, reason in self.reasons:
             field(name, reason)
         with torch.device("meta"):
-            parameters = make_network(self.recipe.model, vocab_size).parameter_count
-        field("model", f"{self.recipe.model}, {parameters:,} parameters, on {self.device}")
-        shrunk = self.streams.batch_size < config.batch_size or self.streams.seq_length < config.seq_length
-        is_one = self.keeper.corpus.documents is None
+            parameters = make_network(run.model, vocab_size).parameter_count
+        field("model", f"{run.model}, {parameters:,} parameters, on {run.context.device}")
+        config = run.training
+        shrunk = streams.batch_size < config.batch_size or streams.seq_length < config.seq_length
+        is_one = run.corpus.documents is None
         asked = f" (the text is too short for {config.batch_size} of {config.seq_length})" if shrunk and is_one else ""
-        field("batch", f"{self.streams}{asked}")
-        size = self.streams.batch_size * self.streams.seq_length
+        field("batch", f"{streams}{asked}")
+        size = streams.batch_size * streams.seq_length
         memory = STEP_COPIES * 4 * size * vocab_size / 1e9
         if memory > MUCH_MEMORY:
             field(
@@ -111,27 +114,15 @@ class TrainDisplay:
         if self.live:
             self.live.validating(done, total)
 
-    def show(self, step: Step, look: Look | None, sampling_seconds: float = 0.0) -> None:
-        """Show a step, if there is something to see, and print a line if it deserves one.
+    @property
+    def sinks(self) -> list[Sink]:
+        """What shows the reports of the training."""
+        live: list[Sink] = [(Level.UPDATE, self.live.report)] if self.live else []
+        return [(Level.UPDATE, self._show_plan_of), *live, (Level.LINE, self._print_line)]
 
-        Args:
-            step: the next one.
-            look: what was seen after it.
-            sampling_seconds: what drawing the sample took that was drawn last.
-        """
-        self.last = step
-        if step.plan and step.plan is not self.plan:
-            self._show_plan(step.plan)
-        if look is None:
-            return
-        if self.keeper.training is not self.training:
-            self.training, self.loss, self.steps = self.keeper.training, 0.0, 0
-        self.loss += look.loss * look.steps
-        self.steps += look.steps
-        if self.live:
-            self.live.take(look, sampling_seconds)
-        if look.is_report:
-            self._report(look)
+    def _show_plan_of(self, report: Report) -> None:
+        if report.plan and report.plan is not self.plan:
+            self._show_plan(report.plan)
 
     def _show_plan(self, plan: Plan) -> None:
         before, self.plan = self.plan, plan
@@ -140,57 +131,94 @@ class TrainDisplay:
             instead = f"{plan.steps:,} steps instead of {before.steps:,}: this machine has become {faster}"
             field("plan", f"{instead}{self._repeats(plan)}")
             return
-        epochs = plan.steps / self.streams.steps_per_epoch
+        epochs = plan.steps / self.run.streams.steps_per_epoch
         when = f"every {plan.validate_every:,}" if plan.validate_every < plan.steps else "at the end"
         how = f"{plan.steps:,} steps ({epochs:.2g} epochs), validation {when}"
         how += self._repeats(plan)
-        whole = len(self.keeper.corpus.validation)
+        whole = len(self.run.corpus.validation)
         if plan.val_characters < whole:
             how += f"; to stay in time, validation reads {plan.val_characters:,} of {whole:,} characters"
         field("plan", how)
 
     def _repeats(self, plan: Plan) -> str:
         """The options that give the same steps without a clock; of several networks each may have a plan of its own."""
-        if not self.keeper.config.minutes or self.repeat is None or (plan.earlier and self.networks > 1):
+        start, run = self.start, self.run
+        if not run.training.minutes or start.resumed or (plan.earlier and self.networks > 1):
             return ""
         before = ",".join(f"{until}:{steps}" for until, steps in plan.earlier)
-        again = " ".join(filter(None, (f"--steps {plan.steps}", before and f"--replanned {before}", self.repeat)))
+        # Its length is told in steps, instead of the minutes.
+        with_minutes = replace(run.training, minutes=start.training.minutes)
+        options = (changed(start.model, run.model), changed(start.training, with_minutes))
+        again = " ".join(filter(None, (f"--steps {plan.steps}", before and f"--replanned {before}", *options)))
         return f"; `{again}` repeats this run"
 
-    def _report(self, look: Look) -> None:
+    def _print_line(self, report: Report) -> None:
         """Print a line, and a sample; where a picture shows the rest, only after validations and at the end."""
-        step = look.step
-        which = f"network {look.network}/{self.networks}, " if self.networks > 1 else ""
-        at = f"{which}step {step.number}" + (f"/{self.plan.steps}" if self.plan else "")
-        loss, self.loss, self.steps = self.loss / self.steps, 0.0, 0
-        if self.live and not (step.score or step.last):
+        if self.live and not (report.score or report.is_last):
             return
-        line = f"{at}: training loss {loss:.3f}, {look.chars_per_second:,.0f} chars/s"
-        if step.score:
-            best = " (best so far)" if look.is_best else ""
-            line = f"{at}: training loss {loss:.3f}, validation {step.score}{best}"
-        say(line, style="bold" if step.score else "")
-        say(f"    {one_line((look.sample or '')[:SAMPLE_CHARACTERS])}", style="dim")
+        which = f"network {report.network}/{self.networks}, " if self.networks > 1 else ""
+        at = f"{which}step {report.step}" + (f"/{report.plan.steps}" if report.plan else "")
+        figures = ", ".join(filter(None, (metric.text(report) for metric in METRICS)))
+        say(f"{at}: {figures}", style="bold" if report.score else "")
+        say(f"    {one_line((report.sample or '')[:SAMPLE_CHARACTERS])}", style="dim")
 
     def show_stopped(self, paths: Sequence[Path]) -> None:
         """Say where the training is, and how it goes on."""
-        if self.last:
-            field("saved", f"{self.keeper.last_path}, after step {self.last.number}")
+        field("saved", f"{self.checkpoints.last_path}, after step {self.checkpoints.training.step}")
         text = " ".join("-" if path == STANDARD_INPUT else quoted(path) for path in paths)
-        field("go on", f"charrnn train {text} --resume {quoted(self.keeper.last_path)}")
+        field("go on", f"charrnn train {text} --resume-from {quoted(self.checkpoints.last_path)}")
 
     def show_end(self, as_json: bool) -> None:
         """Say what came out and what to do with it."""
-        keeper, facts = self.keeper, self.keeper.facts
+        checkpoints, facts = self.checkpoints, self.checkpoints.facts
         if facts is None:
             return
-        trained = len(keeper.finished)
+        trained = len(checkpoints.finished)
         if 0 < trained < self.networks:
             field("networks", f"{trained} of {self.networks} are ready; `--networks {trained}` makes the same")
-        if keeper.score and not keeper.is_mixed:  # else the mixture's score is said already
-            how = f"after step {keeper.best_step}" if trained == 1 else f"of {trained} networks together"
-            field("best", f"validation {keeper.score}, {how}")
-        field("checkpoint", f"{keeper.path} (best), {keeper.last_path.name} (last)")
-        field("write", f"charrnn sample {quoted(keeper.path)} --temp 0.8")
+        if checkpoints.score and not checkpoints.is_mixed:  # else the mixture's score is said already
+            how = f"after step {checkpoints.best_step}" if trained == 1 else f"of {trained} networks together"
+            field("best", f"validation {checkpoints.score}, {how}")
+        field("checkpoint", f"{checkpoints.path} (best), {checkpoints.last_path.name} (last)")
+        field("write", f"charrnn sample {quoted(checkpoints.path)} --temp 0.8")
         if as_json:
-            print_json(json_of(load(keeper.path)))
+            print_json(json_of(load(checkpoints.path)))
+
+
+def count_with_bar(corpus: Corpus) -> MixtureTrainer:
+    """Count the n-grams that a network is going to be mixed with, with a bar."""
+    with progress("counting", "step") as update:
+        mixture = count_for_mixture(corpus, update)
+    kept = f"{mixture.held_out.characters:,} characters of the training part are kept for the gate"
+    field("n-grams", f"{mixture.config}, counted in {mixture.seconds:.1f} s; {kept}")
+    return mixture
+
+
+def finish_mixture(training: NetworkTraining) -> None:
+    """Mix the best state of the network with the counts, score the mixture and keep it."""
+    checkpoints = training.checkpoints
+    itself = "by themselves, together" if len(checkpoints.finished) > 1 else "by itself"
+    field("network", f"validation {checkpoints.score or 'none was held out'}, {itself}")
+    with progress("counting", "step") as update:
+        mixture = training.mix(update)
+    with progress("scoring", "char") as update:
+        of_counts, score = training.save_mixture(mixture, update)
+    if of_counts:
+        field("n-grams", f"validation {of_counts}, by themselves")
+    field("mixture", f"validation {score or 'none was held out'}")
+
+
+def show_ngram_tip(training: NetworkTraining) -> None:
+    """Print what n-grams, mixed with the network or alone, would score on some held-out characters, if it is better."""
+    corpus = training.run.corpus
+    tip = score_ngram_tip(training.checkpoints.network, corpus)
+    if tip is None:
+        return
+    network, ngram, mixed = tip
+    characters = network.characters
+    where = "" if characters == len(corpus.validation) else f" of the first {characters:,} held-out characters"
+    instead = f"bits per character instead of {network.bits_per_char:.3f}{where}"
+    if mixed.nats_per_char < min(network.nats_per_char, ngram.nats_per_char):
+        field("n-grams", f"with them, {mixed.bits_per_char:.3f} {instead}; `charrnn train --with-ngram` mixes both")
+    elif ngram.nats_per_char < network.nats_per_char:
+        field("n-grams", f"by themselves, {ngram.bits_per_char:.3f} {instead}; `charrnn ngram` keeps them")

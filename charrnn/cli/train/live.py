@@ -10,11 +10,11 @@ from rich.cells import chop_cells
 from rich.console import ConsoleOptions
 from rich.text import Text
 
-from charrnn.cli.shared.sparkline import Curve, held, scale_of
 from charrnn.cli.shared.terminal import LABEL, visible
+from charrnn.cli.train.curve import Curve, held, scale_of
 from charrnn.format import ASCII_BARS, BARS, clock, sparkline
 from charrnn.training.monitor.history import Record
-from charrnn.training.monitor.monitor import Look
+from charrnn.training.monitor.monitor import Report
 
 WIDEST = 100
 """Columns at most."""
@@ -43,48 +43,41 @@ class TrainLive:
 
     def __init__(self, networks: int, draw: Callable[[], None] = lambda: None) -> None:
         self.networks, self.draw = networks, draw
-        self.look: Look | None = None
+        self.latest: Report | None = None
         self.network = 0
         self.sample = ""
         self.now = "starting"
         self.drawn_at = self.next_sample = 0.0
-        self.first: tuple[int, float] | None = None
-        """A step, and when it was taken."""
         self._begin(1, 0)
 
     def recall(self, records: Iterable[Record]) -> None:
         """Take in what a training that goes on has behind it."""
-        for one in records:
-            if one.network != self.network:
-                self._begin(one.network, 0)
-            if one.loss is not None:
-                self.training.add(one.step, one.loss)
-            if one.nats_per_char is not None:
-                self.validation.add(one.step, one.nats_per_char)
+        for record in records:
+            if record.network != self.network:
+                self._begin(record.network, 0)
+            if record.loss is not None:
+                self.training.add(record.step, record.loss)
+            if record.nats_per_char is not None:
+                self.validation.add(record.step, record.nats_per_char)
 
     def wants_sample(self) -> bool:
         """Whether it is time for another sample."""
         return time.perf_counter() >= self.next_sample
 
-    def take(self, look: Look, sampling_seconds: float) -> None:
-        """Show what was seen."""
-        step, plan = look.step, look.step.plan
-        if look.network != self.network or (self.look and step.number < self.look.step.number):
-            self._begin(look.network, step.number - look.steps)
-        self.first = self.first or (step.number, look.seconds)
-        self.look = look
-        self.training.add(step.number, look.loss)
-        if step.score and not step.score.impossible:
-            self.validation.add(step.number, step.score.nats_per_char)
-        if look.sample is not None:
-            self.sample = look.sample
-            self.next_sample = time.perf_counter() + max(SAMPLE_EVERY, SAMPLE_SHARE * sampling_seconds)
-        self.now = f"{look.chars_per_second:,.0f} chars/s, {clock(look.seconds)} gone"
-        number, seconds = self.first
-        if plan and step.number > number:
-            per_step = (look.seconds - seconds) / (step.number - number)
-            left = plan.steps * (1 + self.networks - look.network) - step.number
-            self.now += f", {clock(left * per_step)} left"
+    def report(self, report: Report) -> None:
+        """Show a report."""
+        before, self.latest = self.latest, report
+        if report.network != self.network or (before and report.step < before.step):
+            self._begin(report.network, report.step - report.steps)
+        self.training.add(report.step, report.loss)
+        if report.score and not report.score.impossible:
+            self.validation.add(report.step, report.score.nats_per_char)
+        if report.sample is not None:
+            self.sample = report.sample
+            self.next_sample = time.perf_counter() + max(SAMPLE_EVERY, SAMPLE_SHARE * report.sample_seconds)
+        self.now = f"{report.chars_per_second:,.0f} chars/s, {clock(report.elapsed)} gone"
+        if report.remaining is not None:
+            self.now += f", {clock(report.remaining)} left"
         self.redraw()
 
     def validating(self, done: int, total: int) -> None:
@@ -129,10 +122,10 @@ class TrainLive:
             self.training, self.validation = Curve(), Curve()
         for curve in (self.training, self.validation):
             curve.drop_after(number)
-        self.network, self.first = network, None
+        self.network = network
 
     def _end(self) -> float:
-        plan = self.look.step.plan if self.look else None
+        plan = self.latest.plan if self.latest else None
         return plan.steps if plan else max((x for x, _ in self.training.points), default=1)
 
     def _room(self, width: int, figures: Iterable[str]) -> int:
@@ -140,16 +133,16 @@ class TrainLive:
         return max(1, width - LABEL - 2 - max(len(figure) for figure in (*figures, "100%")))
 
     def _progress(self, width: int, is_ascii: bool) -> Iterator[Text]:
-        plan = self.look.step.plan if self.look else None
-        if not (self.look and plan):
+        plan = self.latest.plan if self.latest else None
+        if not (self.latest and plan):
             return
-        number, is_narrow = self.look.step.number, width < NARROW
+        step, is_narrow = self.latest.step, width < NARROW
         room = self._room(width, (_figure(curve, is_narrow) for curve in (self.training, self.validation)))
-        done = room * number // plan.steps
+        done = room * step // plan.steps
         rail, track = ("#", "-") if is_ascii else ("━", "━")
-        label = f"network {self.look.network}/{self.networks}" if self.networks > 1 else "step"
-        percent = f"{100 * number // plan.steps}%"
-        figure = percent if is_narrow else f"{percent} {number:,}/{plan.steps:,}"
+        label = f"network {self.latest.network}/{self.networks}" if self.networks > 1 else "step"
+        percent = f"{100 * step // plan.steps}%"
+        figure = percent if is_narrow else f"{percent} {step:,}/{plan.steps:,}"
         yield Text.assemble(
             (f"{label:<{LABEL}}", "bold"), (rail * done, "cyan"), (track * (room - done), "dim"), f"  {figure}"
         )

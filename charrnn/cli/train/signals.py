@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from charrnn.cli.shared.terminal import say
-from charrnn.training.events import Stop
+from charrnn.training.step import StopFlag
 
 ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name))
 """Signals that save the state and end the training."""
@@ -15,7 +15,7 @@ SAVING = tuple(getattr(signal, name) for name in ("SIGUSR1",) if hasattr(signal,
 """Signals that save the state; the training goes on."""
 
 
-class SignalStop(Stop):
+class SignalStop(StopFlag):
     """A switch that signals throw.
 
     Attributes:

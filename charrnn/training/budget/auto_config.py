@@ -16,9 +16,9 @@ from charrnn.checkpoint.metadata import restore
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.models.rnn.cells import CELLS
 from charrnn.training.budget.speed import measure
-from charrnn.training.distributed import Ranks
+from charrnn.training.distributed import ProcessGroup
 from charrnn.training.optim.precision import fallback
-from charrnn.training.optim.schedule import AIM, FREE_EPOCHS, MOST_VALIDATIONS
+from charrnn.training.optim.schedule import AIM, FREE_EPOCHS, MAX_VALIDATIONS
 
 CPU_MINUTES, GPU_MINUTES = 5.0, 2.0
 """The budget where nobody says one."""
@@ -31,7 +31,7 @@ GROWTH = 0.5
 """Exponent of the weights in the work: weights grow like the characters that are read (Hoffmann et al. 2022)."""
 GOOD_EPOCHS = 7.0
 """A text that could be read more often is read so often, by a wider network."""
-MOST_EPOCHS = 12.0
+MAX_EPOCHS = 12.0
 """More only overfits, whatever the dropout."""
 NETWORK_READINGS = 2.5
 """Readings of the text, by as many weights as it has characters, that are worth a network."""
@@ -39,13 +39,13 @@ MIXED_READINGS = 7.5
 """The same where they are mixed with n-grams, which bring more to one large network than to several small ones."""
 NETWORKS_GROWTH = 0.4
 """Exponent of the number of networks in the work; what each of them gets grows a little faster."""
-MOST_NETWORKS = 8
+MAX_NETWORKS = 8
 DROPOUT_PER_EPOCH = 0.025
-MOST_DROPOUT = 0.4
+MAX_DROPOUT = 0.4
 STREAM_CHARACTERS = 27_000
 """Of its own that each stream has, so that a short text gives many small steps rather than few large ones."""
-LEAST_ROWS = 4
-GPU_MULTIPLE, GPU_MOST_ROWS = 8, 128
+MIN_ROWS = 4
+GPU_MULTIPLE, GPU_MAX_ROWS = 8, 128
 """Batch sizes of cuDNN's persistent kernels (aten/src/ATen/native/cudnn/RNN.cpp)."""
 GPU_STREAM_CHARACTERS = 80_000
 """Of its own that each stream has on a GPU where there are more than the default: 128 streams from ten megabytes on.
@@ -79,49 +79,60 @@ class Recipe:
     epochs: float | None = None
 
 
-def with_budget(
+@dataclass(frozen=True)
+class Workload:
+    """What the minutes are for.
+
+    Attributes:
+        characters: of the training part.
+        vocab_size: V.
+        padding: the share of places in a batch that no character is in, see Streams.
+        spent: seconds of the minutes that are gone, or kept for something else.
+        mixed: whether the networks are going to be mixed with n-grams.
+    """
+
+    characters: int
+    vocab_size: int = SMALL_VOCABULARY
+    padding: float = 0.0
+    spent: float = 0.0
+    mixed: bool = False
+
+
+def configure_for_budget(
     model: ModelConfig,
     training: TrainingConfig,
-    said: frozenset[str],
-    characters: int,
+    explicit: frozenset[str],
+    workload: Workload,
     device: torch.device,
-    spent: float = 0.0,
-    mixed: bool = False,
-    ranks: Ranks | None = None,
-    padding: float = 0.0,
-    vocab_size: int = SMALL_VOCABULARY,
+    group: ProcessGroup | None = None,
 ) -> Recipe:
     """What is trained, and how; the speed of the machine is measured.
 
-    Where the user has said how many steps or epochs, there is no budget, and what else was said and the defaults stand.
+    Where the user has said how many steps or epochs, there is no budget, and explicit options and the defaults stand.
 
     Args:
-        model: the network, with defaults where nothing was said.
+        model: the network, with defaults for all other options.
         training: its training, the same.
-        said: names of the fields that the user has set.
-        characters: of the training part.
+        explicit: names of the fields that stay as they are.
+        workload: what is trained on.
         device: where it is to be trained.
-        spent: seconds of the minutes that are gone, or kept for something else.
-        mixed: whether it is going to be mixed with n-grams.
-        ranks: the processes that train together; all get what the first one chooses.
-        padding: the share of places in a batch that no character is in, see Streams.
-        vocab_size: V.
+        group: the processes that train together; all get what the first one chooses.
     """
     reasons = machine_reasons(training, device)
     if training.steps or training.epochs:
         return Recipe(model, training, reasons)
     if not training.minutes:
         training = replace(training, minutes=CPU_MINUTES if device.type == "cpu" else GPU_MINUTES)
-    ranks = ranks or Ranks()
-    (spent,) = ranks.from_first(spent)
+    group = group or ProcessGroup()
+    workload = replace(workload, spent=group.broadcast(workload.spent)[0])
 
-    def speed(one: ModelConfig, fitted_so: TrainingConfig) -> float:
-        share = max(1, fitted_so.batch_size // ranks.size)
-        return (1 - padding) * ranks.total(measure(one, replace(fitted_so, batch_size=share), device, ranks.size == 1))
+    def speed(candidate: ModelConfig, how: TrainingConfig) -> float:
+        how = replace(how, batch_size=max(1, how.batch_size // group.size))
+        return (1 - workload.padding) * group.all_sum(measure(candidate, how, device, group.size == 1))
 
-    recipe = choose(model, training, said, characters, speed, spent, device.type == "cuda", mixed, vocab_size)
+    recipe = choose_config(model, training, explicit, workload, speed, device.type == "cuda")
     chosen = json.dumps([asdict(recipe.model), asdict(recipe.training)])
-    model_fields, training_fields = json.loads(ranks.bytes_from_first(chosen.encode()))
+    model_fields, training_fields = json.loads(group.broadcast_bytes(chosen.encode()))
     return Recipe(
         restore("model", model_fields, ModelConfig),
         restore("training", training_fields, TrainingConfig),
@@ -141,69 +152,57 @@ def weights_of(model: ModelConfig) -> int:
     return model.num_layers * CELLS[model.cell].weight_count(model.hidden_size, model.hidden_size)
 
 
-def choose(
+def choose_config(
     model: ModelConfig,
     training: TrainingConfig,
-    said: frozenset[str],
-    characters: int,
+    explicit: frozenset[str],
+    workload: Workload,
     speed: Speed,
-    spent: float = 0.0,
     on_gpu: bool = False,
-    mixed: bool = False,
-    vocab_size: int = SMALL_VOCABULARY,
 ) -> Recipe:
-    """Fill in what the user has left open.
+    """Choose all options that are not explicit.
 
     Args:
-        model: the network, with defaults where nothing was said.
+        model: the network, with defaults for all other options.
         training: its training, the same; `minutes` is set.
-        said: names of the fields that the user has set.
-        characters: of the training part.
+        explicit: names of the fields that stay as they are.
+        workload: what is trained on.
         speed: of a network on this machine.
-        spent: seconds of the minutes that are gone, or kept for something else.
-        on_gpu: whether that is where it is trained.
-        mixed: whether it is going to be mixed with n-grams.
-        vocab_size: V.
+        on_gpu: whether it is trained on one.
     """
     assert training.minutes
-    is_open = "embedding_size" not in said and not on_gpu
-    if is_open and model.cell in NARROW_EMBEDDINGS and vocab_size <= SMALL_VOCABULARY:
+    characters = workload.characters
+    is_open = "embedding_size" not in explicit and not on_gpu
+    if is_open and model.cell in NARROW_EMBEDDINGS and workload.vocab_size <= SMALL_VOCABULARY:
         model = replace(model, embedding_size=EMBEDDING)
-    seconds, reasons = max(1.0, 60 * AIM * training.minutes - spent), []
+    seconds, reasons = max(1.0, 60 * AIM * training.minutes - workload.spent), []
     rows = rows_for(characters, training.batch_size, on_gpu)
-    if "batch_size" not in said and rows != training.batch_size:
+    if "batch_size" not in explicit and rows != training.batch_size:
         is_short = rows < training.batch_size
         why = "the text is short, and many small steps are better than few" if is_short else "the text is long"
         training = replace(training, batch_size=rows)
         reasons.append(("batch", f"{rows} streams: {why}"))
     readable = seconds * speed(model, training)
-    if "networks" not in said:
-        model = replace(model, networks=networks_for(readable * weights_of(model), characters, mixed))
+    if "networks" not in explicit:
+        model = replace(model, networks=networks_for(readable * weights_of(model), characters, workload.mixed))
     if model.networks > 1:
         readable, seconds = readable / model.networks, seconds / model.networks
         reasons.append(
             ("networks", f"{model.networks}, for {seconds:.0f} seconds each: the mean of several predicts better than "
              "one that reads the text as often as all of them")
         )  # fmt: skip
-    if "hidden_size" not in said:
-        model = replace(model, hidden_size=width_for(readable * weights_of(model), model, characters, on_gpu))
-        readable = seconds * speed(model, training)
-        while on_gpu and readable > MOST_EPOCHS * characters and model.hidden_size < GPU_WIDTHS[2]:
-            # The time of a step falls less than its weights: see whether a wider network has the time too.
-            model = replace(model, hidden_size=min(GPU_WIDTHS[2], 2 * model.hidden_size))
-            readable = seconds * speed(model, training)
+    if "hidden_size" not in explicit:
+        width = width_for(readable * weights_of(model), model, characters, on_gpu)
+        model, readable = _widened(model, width, lambda wide: seconds * speed(wide, training), characters, on_gpu)
         reasons.append(
             ("size", f"{model.num_layers} layers of {model.hidden_size}, which read about {readable:,.0f} characters "
              f"in {seconds:.0f} seconds")
         )  # fmt: skip
     epochs = readable / characters
-    if epochs > MOST_EPOCHS:
-        epochs = MOST_EPOCHS
-        steps = epochs * characters / (training.batch_size * training.seq_length)
-        every = training.validate_every or math.ceil(steps / MOST_VALIDATIONS)
-        training = replace(training, minutes=None, epochs=epochs, validate_every=every)
+    if epochs > MAX_EPOCHS:
+        epochs, training = MAX_EPOCHS, _limited(training, characters)
         reasons.append(("time", f"less than that: {epochs:g} readings of the text, more would only overfit"))
-    if "dropout" not in said:
+    if "dropout" not in explicit:
         model = replace(model, dropout=dropout_for(epochs))
         times = f"{epochs:.2g} time{'s' * (epochs != 1)}"
         reasons.append(("dropout", f"{model.dropout:g}: the text is read about {times}"))
@@ -219,6 +218,26 @@ def choose(
     return Recipe(model, training, tuple(reasons), epochs)
 
 
+def _widened(
+    model: ModelConfig, width: int, readable_by: Callable[[ModelConfig], float], characters: int, on_gpu: bool
+) -> tuple[ModelConfig, float]:
+    """A network of a width, on a GPU of a greater one if there is time; and how many characters it reads."""
+    model = replace(model, hidden_size=width)
+    readable = readable_by(model)
+    while on_gpu and readable > MAX_EPOCHS * characters and model.hidden_size < GPU_WIDTHS[2]:
+        # The time of a step falls less than its weights: see whether a wider network has the time too.
+        model = replace(model, hidden_size=min(GPU_WIDTHS[2], 2 * model.hidden_size))
+        readable = readable_by(model)
+    return model, readable
+
+
+def _limited(training: TrainingConfig, characters: int) -> TrainingConfig:
+    """A training of MAX_EPOCHS instead of minutes."""
+    steps = MAX_EPOCHS * characters / (training.batch_size * training.seq_length)
+    every = training.validate_every or math.ceil(steps / MAX_VALIDATIONS)
+    return replace(training, minutes=None, epochs=MAX_EPOCHS, validate_every=every)
+
+
 def rows_for(characters: int, usual: int, on_gpu: bool = False) -> int:
     """How many streams a batch has.
 
@@ -229,8 +248,8 @@ def rows_for(characters: int, usual: int, on_gpu: bool = False) -> int:
     """
     rows = min(usual, characters // STREAM_CHARACTERS)
     if not on_gpu:
-        return max(LEAST_ROWS, rows)
-    rows = max(rows, min(GPU_MOST_ROWS, characters // GPU_STREAM_CHARACTERS))
+        return max(MIN_ROWS, rows)
+    rows = max(rows, min(GPU_MAX_ROWS, characters // GPU_STREAM_CHARACTERS))
     return max(GPU_MULTIPLE, rows // GPU_MULTIPLE * GPU_MULTIPLE)
 
 
@@ -238,7 +257,7 @@ def networks_for(work: float, characters: int, mixed: bool = False) -> int:
     """How many networks to share so much work (characters times weights) among, on such a text."""
     enough = (MIXED_READINGS if mixed else NETWORK_READINGS) * characters * max(characters, REFERENCE_WEIGHTS)
     number: float = (work / enough) ** NETWORKS_GROWTH
-    return max(1, min(MOST_NETWORKS, round(number)))
+    return max(1, min(MAX_NETWORKS, round(number)))
 
 
 def width_for(work: float, model: ModelConfig, characters: int, on_gpu: bool = False) -> int:
@@ -252,4 +271,4 @@ def width_for(work: float, model: ModelConfig, characters: int, on_gpu: bool = F
 
 def dropout_for(epochs: float) -> float:
     """The share to drop when a text is read so often."""
-    return round(max(0.0, min(MOST_DROPOUT, DROPOUT_PER_EPOCH * (epochs - FREE_EPOCHS))), 2)
+    return round(max(0.0, min(MAX_DROPOUT, DROPOUT_PER_EPOCH * (epochs - FREE_EPOCHS))), 2)

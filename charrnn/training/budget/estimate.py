@@ -1,4 +1,4 @@
-"""What a text of a certain length would get, before any training: what `recipes.py` chooses for some minutes each."""
+"""What some minutes of training would give a text on this machine, before any training, by `auto_config.py`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.training.budget.auto_config import MOST_EPOCHS, choose, weights_of
+from charrnn.training.budget.auto_config import MAX_EPOCHS, Workload, choose_config, weights_of
 from charrnn.training.budget.speed import measure
 
 MINUTES = (1.0, 5.0, 30.0)
@@ -42,7 +42,7 @@ class Choice:
     @property
     def ends_early(self) -> bool:
         """Whether it would stop before its time, because more readings would only overfit."""
-        return self.epochs >= MOST_EPOCHS
+        return self.epochs >= MAX_EPOCHS
 
     def as_json(self) -> dict[str, Any]:
         """The numbers, under the names that charrnn's JSON uses."""
@@ -100,14 +100,13 @@ def advise(characters: int, vocab_size: int, device: torch.device, minutes: tupl
 
     choices = []
     for budget in minutes:
-        given = TrainingConfig(minutes=budget)
-        recipe = choose(
-            default, given, frozenset(), characters, speed, on_gpu=device.type == "cuda", vocab_size=vocab_size
-        )
+        training_config = TrainingConfig(minutes=budget)
+        workload = Workload(characters, vocab_size)
+        recipe = choose_config(default, training_config, frozenset(), workload, speed, on_gpu=device.type == "cuda")
         networks = recipe.model.networks
         with torch.device("meta"):
-            one = RecurrentModel(replace(recipe.model, networks=1), vocab_size)
-        parameters = sum(weights.numel() for weights in one.parameters())
+            network = RecurrentModel(replace(recipe.model, networks=1), vocab_size)
+        parameters = sum(weights.numel() for weights in network.parameters())
         step = recipe.training.batch_size * recipe.training.seq_length
         memory = 4 * ((STATES + networks - 1) * parameters + LOGITS * step * vocab_size)
         epochs = recipe.epochs or 0.0

@@ -18,7 +18,7 @@ from charrnn.training.step import steps_of
 VOCAB_SIZE = 64
 STEPS = 3
 """Timed steps for each number of threads; their median counts, for another process may disturb one of them."""
-SHARE, MOST_SECONDS = 0.005, 3.0
+SHARE, MAX_SECONDS = 0.005, 3.0
 """Of the budget, and in all, spent on steps with the best number of threads. By three steps alone, training for ten
 minutes seemed to read one text 6.9, 8.3 or 10.7 times, and dropout was chosen by that."""
 
@@ -61,5 +61,5 @@ def measure(model: ModelConfig, training: TrainingConfig, device: torch.device, 
             if now >= best:
                 break
             threads, best = fewer, now
-    long = min(MOST_SECONDS, SHARE * 60 * (training.minutes or 0))
+    long = min(MAX_SECONDS, SHARE * 60 * (training.minutes or 0))
     return batch[0].numel() / seconds(threads, STEPS, long)

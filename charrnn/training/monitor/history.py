@@ -11,9 +11,10 @@ import errno
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from charrnn.checkpoint.metadata import restore
 from charrnn.checkpoint.names import LAST, PREVIOUS
@@ -77,7 +78,7 @@ class History:
         after: the number of the network, counted from 1, and of its step, after which a resumed training goes on.
 
     Attributes:
-        kept: the records that were not dropped.
+        existing: the records that were not dropped.
 
     Raises:
         CheckpointError: the file cannot be written.
@@ -85,24 +86,28 @@ class History:
 
     def __init__(self, path: Path, after: tuple[int, int] | None = None) -> None:
         self.path = path
-        self.kept: tuple[Record, ...] = ()
-        self.go_back(after or (0, 0))
+        self.existing: tuple[Record, ...] = ()
+        self.truncate(after or (0, 0))
 
-    def go_back(self, after: tuple[int, int], steps: int | None = None) -> None:
+    def truncate(self, after: tuple[int, int], steps: int | None = None) -> None:
         """Drop what came after a step of a network, and all from the first line on that is damaged.
 
         Raises:
             CheckpointError: the file cannot be read or written.
         """
-        self.kept = tuple(_until(self.path, after))
+        before = list(_until(self.path, after))
+        self.existing = tuple(record for record, _ in before)
         try:
             with atomic_write(self.path, is_locked=True) as temporary:
-                temporary.write_text("".join(map(_line, self.kept)), encoding="utf-8")
+                temporary.write_text("".join(line for _, line in before), encoding="utf-8")
         except OSError as error:
             raise self._refused(error) from error
 
-    def add(self, record: Record) -> None:
+    def add(self, record: Mapping[str, Any]) -> None:
         """Write a record, whole or not at all.
+
+        Args:
+            record: fields of Record, and whatever else is recorded, by name.
 
         Raises:
             CheckpointError: the file cannot be written.
@@ -132,42 +137,47 @@ def read_history(path: Path) -> tuple[Record, ...]:
         CheckpointError: the file cannot be read, or is no history; the message names the line.
     """
     try:
-        return tuple(_records(path))
+        return tuple(record for record, _ in _records(path))
     except FileNotFoundError:
         return ()
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror}; move it away to do without") from error
 
 
-def _until(path: Path, after: tuple[int, int]) -> Iterator[Record]:
-    """The records up to a step of a network."""
+def _until(path: Path, after: tuple[int, int]) -> Iterator[tuple[Record, str]]:
+    """The records up to a step of a network, each with its line."""
     if after == (0, 0):
         return
     try:
-        for one in _records(path):
-            if (one.network, one.step) <= after:
-                yield one
+        for record, line in _records(path):
+            if (record.network, record.step) <= after:
+                yield record, line
     except (OSError, CheckpointError):
         return
 
 
-def _records(path: Path) -> Iterator[Record]:
+def _records(path: Path) -> Iterator[tuple[Record, str]]:
+    """Each record with its line, which may have more keys: figures that are recorded and that nobody reads here."""
+    known = {spec.name for spec in dataclasses.fields(Record)}
     with path.open(encoding="utf-8", errors="replace") as lines:
         for number, line in enumerate(lines, 1):
             if not line.endswith("\n"):
                 return
             try:
-                found = restore("record", json.loads(line), Record)
+                values = json.loads(line)
+                if isinstance(values, dict):
+                    values = {name: value for name, value in values.items() if name in known}
+                record = restore("record", values, Record)
             except (ValueError, RecursionError) as error:
                 raise CheckpointError(f"{path}: line {number}: {error}; move it away to do without") from error
-            yield found
+            yield record, line
 
 
-def _line(record: Record) -> str:
-    filled = {name: one for name, one in dataclasses.asdict(record).items() if _is_said(one)}
-    return f"{json.dumps(filled, allow_nan=False)}\n"
+def _line(record: Mapping[str, Any]) -> str:
+    values = {name: value for name, value in record.items() if _is_json(value)}
+    return f"{json.dumps(values, allow_nan=False)}\n"
 
 
-def _is_said(value: object) -> bool:
-    """Whether JSON can say it; it has no infinite numbers."""
+def _is_json(value: object) -> bool:
+    """Whether JSON has the value: it has no infinite numbers, and None is left out."""
     return value is not None and not (isinstance(value, float) and not math.isfinite(value))

@@ -1,126 +1,206 @@
-"""What a training is like while it goes on: its loss and speed, looked at now and then, and samples along the way."""
+"""The monitor of a training: turns steps into reports, plain numbers, for whatever shows or records them."""
 
 from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from enum import IntEnum
 
 import torch
 from torch import Tensor
 
+from charrnn.checkpoint.metadata import ScoreFacts
 from charrnn.config import SamplingConfig
 from charrnn.sampling.generate import generate
-from charrnn.training.events import Step
+from charrnn.scoring.evaluate import Score
 from charrnn.training.loop import Training
-from charrnn.training.state.checkpoints import Keeper
+from charrnn.training.optim.schedule import Plan
+from charrnn.training.state.checkpoints import CheckpointManager
+from charrnn.training.step import StepResult
 
 SAMPLING = SamplingConfig(temperature=0.8, length=200)
 """How the samples along the way are drawn; the seed is the number of the step."""
-REPORTS = 10
-"""How many samples a training gives, where validations are rarer."""
-EVERY = 0.2
-"""Seconds between looks at the loss, which on a GPU is worth waiting for only now and then."""
+LINES = 10
+"""Lines of a training that has fewer validations."""
+UPDATE_SECONDS = 0.2
+"""Seconds between updates; reading the loss waits for the GPU."""
+RECORD_SECONDS, MAX_RECORDS = 1.0, 1000
+"""Seconds between records at least, and records of a training at most, but for lines."""
 SMOOTHING = 0.9
+"""The share that the speed before has in the smoothed speed."""
+
+
+class Level(IntEnum):
+    """How much a report is worth; whoever takes a level is handed the reports of all higher ones too."""
+
+    UPDATE = 0
+    """A few times a second."""
+    RECORD = 1
+    """Once a second, about a thousand times in all."""
+    LINE = 2
+    """After a validation, after the last step, and after each tenth of all."""
 
 
 @dataclass(frozen=True)
-class Look:
-    """What the steps since the last look were like.
+class Report:
+    """The figures of a training at a step. A figure that is printed or recorded is an entry of `metrics.METRICS`.
 
     Attributes:
-        step: the last of them.
-        network: of several, counted from 1.
-        steps: how many.
-        loss: their mean, nats per character.
+        level: how much it is worth.
+        step: counted from 1 in each network.
+        plan: how long the network is trained; None as long as `--minutes` is still measuring.
+        network: counted from 1.
+        networks: how many are trained, one after the other.
+        steps: how many steps it stands for: those since the report before of the same level.
+        loss: mean nats per character of training text over these steps.
+        learning_rate: of the last step.
         chars_per_second: of training, smoothed.
-        seconds: since the training began, those before a pause included.
-        is_best: whether the state after them is the best so far.
-        is_report: whether they are worth a line: after a validation, the last step, and each tenth of all.
-        sample: what the network writes now, if it was asked.
+        elapsed: seconds since the training began, those before a pause included.
+        remaining: estimated seconds until its end; None as long as that is unknown.
+        score: of the validation part, if it was scored after this step.
+        validation: the same, as checkpoints keep it.
+        is_best: whether the state after this step is the best so far.
+        is_last: whether this is the last step of the network.
+        sample: text drawn from the network after this step, if it was time for one.
+        sample_seconds: how long the latest sample took.
     """
 
-    step: Step
+    level: Level
+    step: int
+    plan: Plan | None
     network: int
+    networks: int
     steps: int
     loss: float
+    learning_rate: float
     chars_per_second: float
-    seconds: float
-    is_best: bool
-    is_report: bool
-    sample: str | None
+    elapsed: float
+    remaining: float | None = None
+    score: Score | None = None
+    validation: ScoreFacts | None = None
+    is_best: bool = False
+    is_last: bool = False
+    sample: str | None = None
+    sample_seconds: float = 0.0
 
 
-class Watch:
-    """Looks at a training a few times a second.
+Sink = tuple[Level, Callable[[Report], None]]
+"""The lowest level of the reports that a function takes, and the function."""
+
+
+class Monitor:
+    """Watches the networks of a training.
 
     Args:
-        keeper: of its checkpoints, which knows the network that is trained.
-
-    Attributes:
-        sampling_seconds: what the last sample took.
+        checkpoints: of the training; they know the network that is trained.
+        sinks: in the order in which they are handed a report.
+        wants_sample: whether to draw a sample for an update.
     """
 
-    def __init__(self, keeper: Keeper) -> None:
-        self.keeper = keeper
+    def __init__(
+        self, checkpoints: CheckpointManager, sinks: Iterable[Sink], wants_sample: Callable[[], bool] = lambda: False
+    ) -> None:
+        self.checkpoints, self.sinks, self.wants_sample = checkpoints, list(sinks), wants_sample
         self.training: Training | None = None
-        self.losses: list[Tensor] = []
-        self.characters, self.speed, self.sampling_seconds = 0, 0.0, 0.0
-        self.looked_at = time.perf_counter()
+        self.plan: Plan | None = None
+        self.characters, self.speed, self.sample_seconds = 0, 0.0, 0.0
+        self.recorded_at, self.recorded_step = 0.0, 0
+        self.updated_at = time.perf_counter()
 
-    def take(self, step: Step, is_best: bool, wants_sample: bool = False) -> Look | None:
-        """Take in a step.
+    def update(self, step: StepResult, is_best: bool) -> None:
+        """Take in a step, and report if it is time to.
 
         Args:
             step: the next one.
-            is_best: whether it gave the best state so far.
-            wants_sample: whether a sample is wanted though there is nothing to report.
-
-        Returns:
-            What there is to see, if it is time to look.
+            is_best: whether the state after it is the best so far.
         """
-        keeper = self.keeper
-        if keeper.training is not self.training:
-            self.training = keeper.training
-            self.losses.clear()
+        if self.checkpoints.training is not self.training:
+            self._begin(step)
         self.losses.append(step.loss)
         self.characters += step.characters
-        is_report = bool(step.score) or step.last or self._is_due(step)
-        now = time.perf_counter()
-        if not (is_report or wants_sample or now - self.looked_at > EVERY):
-            return None
+        is_line, wants_sample = bool(step.score) or step.last or self._is_tenth(step), self.wants_sample()
+        is_due = is_line or wants_sample or time.perf_counter() - self.updated_at > UPDATE_SECONDS
+        if is_due or step.plan is not self.plan:
+            self.plan = step.plan
+            self._report(step, is_best, is_line, is_due, wants_sample)
+
+    def _begin(self, step: StepResult) -> None:
+        """Turn to another network, or to an earlier state of the same one."""
+        self.training, self.losses = self.checkpoints.training, list[Tensor]()
+        self.sums = dict.fromkeys(Level, (0.0, 0))  # of losses, and of how many, since the last report of a level
+        self.first: tuple[int, float] | None = None  # a step, and the time after it
+        self.recorded_step = step.number - 1
+
+    def _report(self, step: StepResult, is_best: bool, is_line: bool, is_due: bool, wants_sample: bool) -> None:
+        checkpoints, now = self.checkpoints, time.perf_counter()
+        elapsed = now - checkpoints.started
         loss = torch.stack(self.losses).mean().item()
-        speed = self.characters / max(1e-9, now - self.looked_at)
+        steps = len(self.losses)
+        self.sums = {lowest: (total + loss * steps, of + steps) for lowest, (total, of) in self.sums.items()}
+        level = Level.UPDATE
+        if is_line or (is_due and self._is_record_due(step, elapsed)):
+            level = Level.LINE if is_line else Level.RECORD
+            self.recorded_at, self.recorded_step = elapsed, step.number
+        report = Report(
+            level=level,
+            step=step.number,
+            plan=step.plan,
+            network=len(checkpoints.finished) + 1,
+            networks=checkpoints.run.model.networks,
+            steps=steps,
+            loss=loss,
+            learning_rate=step.learning_rate,
+            chars_per_second=self._speed_at(step, now),
+            elapsed=elapsed,
+            remaining=self._remaining(step, elapsed),
+            score=step.score,
+            validation=checkpoints.score_facts(step.score) if step.score else None,
+            is_best=is_best,
+            is_last=step.last,
+            sample=self._sample(step) if is_line or wants_sample else None,
+            sample_seconds=self.sample_seconds,
+        )
+        for lowest, take in self.sinks:
+            if level >= lowest:
+                total, steps = self.sums[lowest]
+                take(dataclasses.replace(report, loss=total / steps, steps=steps))
+        self.sums |= {reached: (0.0, 0) for reached in Level if reached <= level}
+        self.losses.clear()
+        self.characters, self.updated_at = 0, time.perf_counter()
+
+    def _is_tenth(self, step: StepResult) -> bool:
+        if step.plan is None:
+            return False
+        every = max(1, step.plan.steps * self.checkpoints.run.model.networks // LINES)
+        # The last step has a line of its own, and one shortly before it would say the same.
+        return step.number % every == 0 and step.plan.steps - step.number >= every / 2
+
+    def _is_record_due(self, step: StepResult, elapsed: float) -> bool:
+        min_steps = (step.plan.steps if step.plan else 0) * self.checkpoints.run.model.networks / MAX_RECORDS
+        return elapsed - self.recorded_at >= RECORD_SECONDS and step.number - self.recorded_step >= min_steps
+
+    def _speed_at(self, step: StepResult, now: float) -> float:
+        speed = self.characters / max(1e-9, now - self.updated_at)
         if not self.speed:
             self.speed = speed
         elif not step.score:  # else the time has gone into validating
             self.speed += (1 - SMOOTHING) * (speed - self.speed)
-        look = Look(
-            step,
-            len(keeper.finished) + 1,
-            len(self.losses),
-            loss,
-            self.speed,
-            now - keeper.started,
-            is_best,
-            is_report,
-            self._sample(step) if is_report or wants_sample else None,
-        )
-        self.losses.clear()
-        self.characters, self.looked_at = 0, time.perf_counter()
-        return look
+        return self.speed
 
-    def _is_due(self, step: Step) -> bool:
-        if step.plan is None:
-            return False
-        every = max(1, step.plan.steps * self.keeper.model.networks // REPORTS)
-        # The last step has a line of its own, and one shortly before it would say the same.
-        return step.number % every == 0 and step.plan.steps - step.number >= every / 2
+    def _remaining(self, step: StepResult, elapsed: float) -> float | None:
+        self.first = self.first or (step.number, elapsed)
+        number, seconds = self.first
+        if not step.plan or step.number <= number:
+            return None
+        networks_after = self.checkpoints.run.model.networks - len(self.checkpoints.finished) - 1
+        return (step.plan.steps * (1 + networks_after) - step.number) * (elapsed - seconds) / (step.number - number)
 
-    def _sample(self, step: Step) -> str:
-        begun, corpus = time.perf_counter(), self.keeper.corpus
+    def _sample(self, step: StepResult) -> str:
+        begun, corpus = time.perf_counter(), self.checkpoints.run.corpus
         config = dataclasses.replace(SAMPLING, seed=step.number)
-        model = self.keeper.training.model
+        model = self.checkpoints.training.model
         text = "".join(generate(model, corpus.vocabulary, config, documents=corpus.documents))
-        self.sampling_seconds = time.perf_counter() - begun
+        self.sample_seconds = time.perf_counter() - begun
         return text

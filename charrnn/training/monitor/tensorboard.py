@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from charrnn.errors import CheckpointError, UsageError
-from charrnn.training.monitor.history import Record
+from charrnn.training.monitor.metrics import METRICS
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
-
-SCALARS = {
-    "loss": "loss/training, nats per character",
-    "nats_per_char": "loss/validation, nats per character",
-    "bits_per_char": "validation, bits per character",
-    "learning_rate": "learning rate",
-    "chars_per_second": "characters per second",
-}
-"""The fields of a record that are drawn, and under which names."""
 
 
 def check_installed() -> None:
@@ -49,26 +41,26 @@ class Board:
     def __init__(self, folder: Path, after: tuple[int, int] | None = None, steps: int | None = None) -> None:
         self.folder = folder
         self.writer: SummaryWriter | None = None
-        self.go_back(after or (1, 0), steps)
+        self.truncate(after or (1, 0), steps)
 
-    def add(self, record: Record) -> None:
-        """See Sink."""
-        at = _counted_through(record.network, record.step, record.steps)
+    def add(self, record: Mapping[str, Any]) -> None:
+        """See LogWriter."""
+        at = _counted_through(record["network"], record["step"], record.get("steps"))
         assert self.writer
         try:
-            for name, tag in SCALARS.items():
-                value = getattr(record, name)
-                if value is not None:
-                    self.writer.add_scalar(tag, value, at)
-            if record.sample is not None:
-                # It is read as Markdown, in which four blanks make a quotation.
-                quotation = "".join(f"    {line}\n" for line in record.sample.split("\n"))
-                self.writer.add_text("sample", quotation, at)
+            for metric in METRICS:
+                value = record.get(metric.name)
+                if metric.tag is None or value is None:
+                    continue
+                if isinstance(value, str):  # read as Markdown, in which four blanks make a quotation
+                    self.writer.add_text(metric.tag, "".join(f"    {line}\n" for line in value.split("\n")), at)
+                else:
+                    self.writer.add_scalar(metric.tag, value, at)
         except OSError as error:
             raise self._refused(error) from error
 
-    def go_back(self, after: tuple[int, int], steps: int | None = None) -> None:
-        """See Sink."""
+    def truncate(self, after: tuple[int, int], steps: int | None = None) -> None:
+        """See LogWriter."""
         from torch.utils.tensorboard import SummaryWriter
 
         self.close()
@@ -79,7 +71,7 @@ class Board:
             raise self._refused(error) from error
 
     def close(self) -> None:
-        """See Sink."""
+        """See LogWriter."""
         if self.writer is None:
             return
         try:

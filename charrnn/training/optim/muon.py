@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from charrnn.models.kernels.processor import fast_half_precisions
-from charrnn.training.distributed import Ranks
+from charrnn.training.distributed import ProcessGroup
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 ITERATIONS, HALF_ITERATIONS = 4, 2
@@ -32,7 +32,7 @@ class Muon(Optimizer):
         parameters: matrices.
         weight_decay: decoupled, as AdamW's.
         momentum: the share that is kept.
-        ranks: the processes that train together: each makes some of the matrices orthogonal.
+        group: the processes that train together: each makes some of the matrices orthogonal.
 
     Attributes:
         found_inf: a scalar on the device, above 0 if the step is to be left out; the name that PyTorch's own fused
@@ -42,9 +42,9 @@ class Muon(Optimizer):
     found_inf: Tensor | None = None
 
     def __init__(
-        self, parameters: Iterable[Tensor], weight_decay: float, momentum: float, ranks: Ranks | None = None
+        self, parameters: Iterable[Tensor], weight_decay: float, momentum: float, group: ProcessGroup | None = None
     ) -> None:
-        self.ranks = ranks or Ranks()
+        self.group = group or ProcessGroup()
         super().__init__(parameters, {"lr": 0.0, "weight_decay": weight_decay, "momentum": momentum})
 
     @torch.no_grad()
@@ -71,8 +71,8 @@ class Muon(Optimizer):
             rate = rate * good
         momentum.lerp_(update, 1 - kept)
         update.lerp_(momentum, kept)
-        mine, scale = self.ranks.share(len(update)), -MATCHING * math.sqrt(max(update.shape[1:])) * rate
-        update = self.ranks.gathered(orthogonal(update[mine], dtype_for(update.device), scale), mine, len(update))
+        own, scale = self.group.share(len(update)), -MATCHING * math.sqrt(max(update.shape[1:])) * rate
+        update = self.group.all_gather(orthogonal(update[own], dtype_for(update.device), scale), own, len(update))
         torch._foreach_mul_(parameters, 1 - weight_decay * rate)
         torch._foreach_add_(parameters, list(update.unbind()))
 

@@ -10,9 +10,9 @@ from torch.optim import AdamW, Optimizer
 
 from charrnn.config import TrainingConfig
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.training.distributed import Ranks
-from charrnn.training.optim.grad_scaler import LossScale
+from charrnn.training.distributed import ProcessGroup
 from charrnn.training.optim.muon import Muon
+from charrnn.training.optim.precision import LossScale
 
 BETAS = (0.9, 0.99)
 MOMENTUM = 0.95
@@ -30,11 +30,11 @@ class Updates:
         model: what is trained, on its device.
         config: optimizer, weight decay, limit of the gradient.
         dtype: what the loss is computed in.
-        ranks: the processes that train together.
+        group: the processes that train together.
     """
 
     def __init__(
-        self, model: RecurrentModel, config: TrainingConfig, dtype: torch.dtype, ranks: Ranks | None = None
+        self, model: RecurrentModel, config: TrainingConfig, dtype: torch.dtype, group: ProcessGroup | None = None
     ) -> None:
         self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.grad_clip = config.grad_clip
@@ -48,7 +48,7 @@ class Updates:
         ]
         self.optimizers: list[Optimizer] = [AdamW(groups, betas=BETAS, fused=True)]
         if by_muon:
-            self.optimizers.append(Muon(by_muon, config.weight_decay, MOMENTUM, ranks))
+            self.optimizers.append(Muon(by_muon, config.weight_decay, MOMENTUM, group))
         # Whatever was asked for, under autocast PyTorch hands float16 to cuDNN's recurrent layers
         # (aten/src/ATen/cudnn/AutocastRNN.cpp), so bfloat16 is scaled there too.
         is_scaled = dtype == torch.float16 or (dtype == torch.bfloat16 and model.device.type == "cuda")
@@ -56,15 +56,15 @@ class Updates:
 
     def tensors(self) -> dict[str, Tensor]:
         """What the next update depends on beside weights and gradients, by name; it is not copied."""
-        found = {
+        tensors = {
             f"optimizer.{i}.{j}.{name}": tensor
             for i, optimizer in enumerate(self.optimizers)
             for j, of_one in optimizer.state_dict()["state"].items()
             for name, tensor in of_one.items()
         }
         if self.scale:
-            found |= {"scale.factor": self.scale.factor, "scale.good_steps": self.scale.good_steps}
-        return found
+            tensors |= {"scale.factor": self.scale.factor, "scale.good_steps": self.scale.good_steps}
+        return tensors
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Go on where `tensors` came from: the same settings, after a step at least.
@@ -75,16 +75,16 @@ class Updates:
         for i, optimizer in enumerate(self.optimizers):
             parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
             state = {
-                j: {name: tensor_of(tensors, f"optimizer.{i}.{j}.{name}", shape) for name, shape in shapes.items()}
+                j: {name: require_tensor(tensors, f"optimizer.{i}.{j}.{name}", shape) for name, shape in shapes.items()}
                 for j, shapes in enumerate(_shapes(optimizer, parameters))
                 if shapes
             }
             optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
         if self.scale and any(name.startswith("scale.") for name in tensors):  # else it comes from a CPU: a fresh one
-            self.scale.factor.copy_(tensor_of(tensors, "scale.factor", ()))
-            self.scale.good_steps.copy_(tensor_of(tensors, "scale.good_steps", (), torch.int32))
+            self.scale.factor.copy_(require_tensor(tensors, "scale.factor", ()))
+            self.scale.good_steps.copy_(require_tensor(tensors, "scale.good_steps", (), torch.int32))
 
-    def set_recording(self, on: bool) -> None:
+    def set_capturable(self, on: bool) -> None:
         """Whether steps may be recorded from now on: all is decided on the device, and the rate is there too."""
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
@@ -122,7 +122,7 @@ def _shapes(optimizer: Optimizer, parameters: list[Tensor]) -> Iterator[dict[str
         yield {} if shape in shapes[:i] else {"momentum": (shapes.count(shape), *shape)}
 
 
-def tensor_of(
+def require_tensor(
     tensors: dict[str, Tensor], name: str, shape: tuple[int, ...], dtype: torch.dtype = torch.float32
 ) -> Tensor:
     """The tensor of a name, if it is what it should be, and finite.
@@ -130,10 +130,10 @@ def tensor_of(
     Raises:
         ValueError: it is not; the message names it, what was expected and what was found.
     """
-    found = tensors.get(name)
-    if found is None or (tuple(found.shape), found.dtype) != (shape, dtype):
-        shown = None if found is None else f"{found.dtype} of shape {tuple(found.shape)}"
+    tensor = tensors.get(name)
+    if tensor is None or (tuple(tensor.shape), tensor.dtype) != (shape, dtype):
+        shown = None if tensor is None else f"{tensor.dtype} of shape {tuple(tensor.shape)}"
         raise ValueError(f"training.{name}: expected {dtype} of shape {shape}, found {shown}")
-    if not found.isfinite().all():
+    if not tensor.isfinite().all():
         raise ValueError(f"training.{name}: expected finite numbers, found others")
-    return found
+    return tensor

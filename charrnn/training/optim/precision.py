@@ -1,12 +1,16 @@
 """The numbers that a training computes with: matrix products in half precision where the machine is fast at them.
 
 The weights themselves, their updates, the states, the losses and all that adds up stay in single precision
-(mixed precision, Micikevicius et al. 2018). Scoring and sampling are always in single precision.
+(mixed precision, Micikevicius et al. 2018); losses are scaled so that small gradients are not lost. Scoring and
+sampling are always in single precision.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
+from torch import Tensor
 
 from charrnn.config import TrainingConfig
 from charrnn.models.kernels.processor import fast_half_precisions, instruction_set
@@ -15,6 +19,8 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 
 AUTO = {"cpu": torch.bfloat16, "cuda": torch.float16}
 """The half precision of `auto`, where the device is fast at it."""
+FIRST_SCALE = 2.0**16
+SCALE_GROWTH, SCALE_BACKOFF, SCALE_STEPS = 2.0, 0.5, 2000
 
 
 def dtype_of(config: TrainingConfig, device: torch.device) -> torch.dtype:
@@ -44,3 +50,36 @@ def fallback(config: TrainingConfig, device: torch.device) -> str | None:
     if device.type != "cpu":
         what = f"GPU ({torch.cuda.get_device_name(device) if device.type == 'cuda' else device.type})"
     return f"{str(dtype).removeprefix('torch.')} instead of {config.precision}, which this {what} can only emulate"
+
+
+class LossScale:
+    """The factor of losses in half precision: halved when a gradient is too large, doubled after 2000 good steps.
+
+    What `torch.amp.GradScaler` does, with one decision for all optimizers: it decides for each, and where one is left
+    out and the other is not, limiting the norm of both has by then made the other's gradients no numbers. And it waits
+    for the device where an optimizer is not one of PyTorch's fused ones.
+
+    Args:
+        device: where losses are.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.factor = torch.full((), FIRST_SCALE, device=device)
+        self.good_steps = torch.zeros((), dtype=torch.int32, device=device)
+
+    def backward(self, loss: Tensor, parameters: Sequence[Tensor]) -> Tensor:
+        """Gradients of a loss, at their own size.
+
+        Args:
+            loss: a scalar with a graph.
+            parameters: leaves, whose gradients are found.
+
+        Returns:
+            a scalar on the device: 1 if a gradient is no number, and the step is to be left out; else 0.
+        """
+        (loss * self.factor).backward()  # type: ignore[no-untyped-call]
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        found_inf = torch.zeros_like(self.factor)
+        torch._amp_foreach_non_finite_check_and_unscale_(gradients, found_inf, self.factor.reciprocal())
+        torch._amp_update_scale_(self.factor, self.good_steps, found_inf, SCALE_GROWTH, SCALE_BACKOFF, SCALE_STEPS)
+        return found_inf

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 DEFAULT_STEPS = 4000
 DEFAULT_VALIDATE_EVERY = 1000
-MOST_VALIDATIONS = 10
+MAX_VALIDATIONS = 10
 VALIDATION_SHARE = 0.2
 """Share of the minutes that the validation at the end may take."""
 VALIDATIONS_SHARE = 0.05
@@ -19,7 +19,7 @@ MEASURED_SHARE = 0.08
 
 FREE_EPOCHS = 4.0
 """As often a text may be read before dropout pays."""
-MOST_LONGER = 1.5
+MAX_LONGER = 1.5
 """A plan may grow to so many times the first one if the text is then read more often than that: dropout was chosen by
 the first one."""
 
@@ -74,7 +74,7 @@ class Plan:
     def most_steps(self, steps_per_epoch: float) -> int:
         """Up to how many steps in all it may be changed to."""
         first = self.earlier[0][1] if self.earlier else self.steps
-        return max(math.floor(MOST_LONGER * first), math.floor(FREE_EPOCHS * steps_per_epoch))
+        return max(math.floor(MAX_LONGER * first), math.floor(FREE_EPOCHS * steps_per_epoch))
 
     def validates_after(self, step: int) -> bool:
         """Whether a validation follows step number `step`, counted from 1.
@@ -114,7 +114,7 @@ def plan_minutes(
         characters = min(val_characters, max(1000, int(affordable / seconds_per_val_character)))
     cost = seconds_per_val_character * characters
     if validate_every is None:
-        validations = max(1, min(MOST_VALIDATIONS, int(VALIDATIONS_SHARE * seconds / cost) if cost else 1))
+        validations = max(1, min(MAX_VALIDATIONS, int(VALIDATIONS_SHARE * seconds / cost) if cost else 1))
         steps = steps_done + max(1, int((seconds_left - validations * cost) / seconds_per_step))
         return Plan(steps, math.ceil(steps / validations), characters)
     per_step = seconds_per_step + cost / validate_every

@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,7 +17,6 @@ from torch import Tensor
 
 from charrnn.checkpoint import PREVIOUS, Ongoing, below, fill, last_path, save
 from charrnn.checkpoint.metadata import ComputeFacts, Facts, ProgressFacts, ScoreFacts, TextFacts
-from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.errors import CheckpointError
 from charrnn.models.ensemble import Network, as_one
 from charrnn.models.kernels.processor import instruction_set
@@ -26,27 +24,22 @@ from charrnn.models.mixture import MixtureModel
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.evaluate import Score, evaluate, facts_of
 from charrnn.scoring.surprisal import Progress
-from charrnn.text.corpus import Corpus
-from charrnn.training.events import Step
 from charrnn.training.loop import Training
+from charrnn.training.run import Run
+from charrnn.training.step import StepResult
 
 
-class Keeper:
+class CheckpointManager:
     """Writes NAME.safetensors at each best validation, and NAME-last.safetensors whenever it is told to.
 
     Without a validation part, both are the last state.
 
     Args:
         path: of the best checkpoint.
-        corpus: what is trained on.
-        config: how.
-        model: the networks, all of them.
-        started: `time.perf_counter()` when it began.
-        command: the command line, to be remembered in the checkpoint.
-        with_ngram: whether they are going to be mixed with n-grams.
-        tell: told what went wrong and is no end, in a line.
+        run: the training.
 
     Attributes:
+        started: `time.perf_counter()` when the training began, moved back by what it took before it was resumed.
         training: of the network that is trained.
         finished: the networks before it, in their best states.
         best: the score of its best state.
@@ -54,7 +47,7 @@ class Keeper:
         score: of all that are finished, as one model.
         facts: of the best checkpoint, once there is one.
         is_mixed: whether a mixture has taken its place.
-        is_kept: whether it is what was best or finished last.
+        best_is_saved: whether it is what was best or finished last.
         halvings: how often the learning rate was halved, because the loss exploded.
         threads: the numbers of threads that took steps before the present network, or before it was resumed.
         saved_at: `time.perf_counter()` when the last state was saved.
@@ -63,23 +56,12 @@ class Keeper:
 
     training: Training
 
-    def __init__(
-        self,
-        path: Path,
-        corpus: Corpus,
-        config: TrainingConfig,
-        model: ModelConfig,
-        started: float,
-        command: tuple[str, ...] = (),
-        with_ngram: bool = False,
-        tell: Callable[[str], None] = lambda message: None,
-    ) -> None:
-        self.path, self.corpus, self.config, self.model = path, corpus, config, model
-        self.started, self.command, self.with_ngram = started, command, with_ngram
+    def __init__(self, path: Path, run: Run) -> None:
+        self.path, self.run, self.started = path, run, run.context.started
         self.finished: list[RecurrentModel] = []
         self.score: Score | None = None
         self.facts: Facts | None = None
-        self.tell, self.is_mixed, self.is_kept = tell, False, False
+        self.is_mixed, self.best_is_saved = False, False
         self.steps_of_finished = self.halvings = 0
         self.threads: set[int] = set()
 
@@ -99,9 +81,9 @@ class Keeper:
         self.best: Score | None = None
         self.best_step = 0
         self.best_state: RecurrentModel | None = None
-        self.saved_at, self.saved_step = time.perf_counter(), training.number
+        self.saved_at, self.saved_step = time.perf_counter(), training.step
 
-    def keep(self, step: Step) -> bool:
+    def save(self, step: StepResult) -> bool:
         """Save the state after a step; says whether it is the best so far.
 
         Of several processes all must ask, and the first one writes. A state that cannot be written is told of, and the
@@ -113,18 +95,18 @@ class Keeper:
         is_best = self.best is None or (step.score is not None and step.score.nats_per_char < self.best.nats_per_char)
         if is_best:
             self.best, self.best_step = step.score, step.number
-            self.is_kept = self.is_kept and bool(self.finished)  # then those are what is kept
+            self.best_is_saved = self.best_is_saved and bool(self.finished)  # then those are what is kept
             self.best_state = _copied(self.training.model)
         facts, ongoing = self._facts(step.number, step.score), self._ongoing()
         self.saved_at, self.saved_step = time.perf_counter(), step.number
-        is_end = self.training.stopped or (step.last and len(self.finished) + 1 == self.model.networks)
+        is_end = self.training.stopped or (step.last and len(self.finished) + 1 == self.run.model.networks)
         try:
-            self._save(self.last_path, self.training.model, facts, ongoing)
-            self._keep_best()
+            self._write(self.last_path, self.training.model, facts, ongoing)
+            self._save_best()
         except CheckpointError as error:
             if is_end:
                 self._rescue(str(error), facts, ongoing)
-            self.tell(f"{error} (the training goes on, and tries again at the next save)")
+            self.run.context.warn(f"{error} (the training goes on, and tries again at the next save)")
         return is_best
 
     @property
@@ -140,13 +122,13 @@ class Keeper:
         self.steps_of_finished += self.best_step
         self.score = self.best
         if len(self.finished) > 1:
-            self.is_kept = False
+            self.best_is_saved = False
             try:
-                self._keep_best()
+                self._save_best()
             except CheckpointError as error:
-                self.tell(f"{error} (it is tried again at the next save)")
+                self.run.context.warn(f"{error} (it is tried again at the next save)")
 
-    def judge(self, progress: Progress | None = None) -> None:
+    def score_ensemble(self, progress: Progress | None = None) -> None:
         """Score all that are finished as one model, where there are several.
 
         Args:
@@ -157,20 +139,20 @@ class Keeper:
         """
         if len(self.finished) < 2 or self.score is None:
             return
-        ranks, score = self.training.ranks, None
-        if ranks.is_first:
-            part = self.corpus.validation[: self.score.characters]
-            score = evaluate(self.network, part, progress=progress, documents=self.corpus.documents)
-        self.score = ranks.score_from_first(score)
-        self._save(self.path, self.network, self._facts(self.steps_of_finished, self.score))
+        group, score = self.training.group, None
+        if group.is_rank_zero:
+            part = self.run.corpus.validation[: self.score.characters]
+            score = evaluate(self.network, part, progress=progress, documents=self.run.corpus.documents)
+        self.score = group.broadcast_score(score)
+        self._write(self.path, self.network, self._facts(self.steps_of_finished, self.score))
 
-    def keep_mixture(self, mixture: MixtureModel, score: Score | None) -> None:
+    def save_mixture(self, mixture: MixtureModel, score: Score | None) -> None:
         """Put a mixture of what is finished and counts in the place of the best checkpoint.
 
         Raises:
             CheckpointError: it cannot be written.
         """
-        self._save(self.path, mixture, self._facts(self.steps_of_finished, score))
+        self._write(self.path, mixture, self._facts(self.steps_of_finished, score))
         self.is_mixed = True
 
     def restore(self, ongoing: Ongoing) -> None:
@@ -194,8 +176,8 @@ class Keeper:
             self.best_state = _copied(self.training.model)
         elif facts.best_step:
             self.best_state = self._like("best.", tensors)
-        self.is_kept = False  # it may not be the one that fits
-        self._keep_best()
+        self.best_is_saved = False  # it may not be the one that fits
+        self._save_best()
 
     def _like(self, prefix: str, tensors: dict[str, Tensor]) -> RecurrentModel:
         """A network of the shape of the one that is trained, from tensors whose names begin so."""
@@ -208,17 +190,17 @@ class Keeper:
         training, best = self.training, self.best
         tensors = training.tensors()
         for i, network in enumerate(self.finished):
-            tensors |= {f"finished.{i}.{name}": one for name, one in network.state_dict().items()}
-        if self.best_state and self.best_step != training.number:
-            tensors |= {f"best.{name}": one for name, one in self.best_state.state_dict().items()}
+            tensors |= {f"finished.{i}.{name}": tensor for name, tensor in network.state_dict().items()}
+        if self.best_state and self.best_step != training.step:
+            tensors |= {f"best.{name}": tensor for name, tensor in self.best_state.state_dict().items()}
         plan = training.plan
         facts = ProgressFacts(
-            model=self.model,
-            with_ngram=self.with_ngram,
+            model=self.run.model,
+            with_ngram=self.run.with_ngram,
             finished=len(self.finished),
             steps_of_finished=self.steps_of_finished,
-            number=training.number,
-            due=training.due,
+            number=training.step,
+            due=training.validation_pending,
             plan=(plan.steps, plan.validate_every, plan.val_characters) if plan else None,
             earlier_plans=plan.earlier if plan else (),
             best_step=self.best_step,
@@ -230,19 +212,19 @@ class Keeper:
         )
         return Ongoing(facts, tensors)
 
-    def _keep_best(self) -> None:
+    def _save_best(self) -> None:
         """Write the best checkpoint, unless it is there."""
-        if self.is_kept and self.path.exists():
+        if self.best_is_saved and self.path.exists():
             return
         if self.finished:
-            self._save(self.path, self.network, self._facts(self.steps_of_finished, None))
+            self._write(self.path, self.network, self._facts(self.steps_of_finished, None))
         elif self.best_state:
-            self._save(self.path, self.best_state, self._facts(self.best_step, self.best))
-        self.is_kept = True
+            self._write(self.path, self.best_state, self._facts(self.best_step, self.best))
+        self.best_is_saved = True
 
-    def _save(self, path: Path, model: Network | MixtureModel, facts: Facts, ongoing: Ongoing | None = None) -> None:
-        if self.training.ranks.is_first:
-            save(path, model, self.corpus.vocabulary, facts, ongoing, self.previous_path if ongoing else None)
+    def _write(self, path: Path, model: Network | MixtureModel, facts: Facts, ongoing: Ongoing | None = None) -> None:
+        if self.training.group.is_rank_zero:
+            save(path, model, self.run.corpus.vocabulary, facts, ongoing, self.previous_path if ongoing else None)
         if path == self.path:
             self.facts = facts
 
@@ -250,20 +232,20 @@ class Keeper:
         """Put the last state into the folder for temporary files."""
         try:
             other = Path(tempfile.mkdtemp(prefix="charrnn-")) / self.last_path.name
-            save(other, self.training.model, self.corpus.vocabulary, facts, ongoing)
+            save(other, self.training.model, self.run.corpus.vocabulary, facts, ongoing)
         except (OSError, CheckpointError):
             raise CheckpointError(reason) from None
         raise CheckpointError(f"{reason}. The last state is in {other}: move it to {self.last_path} and say --resume")
 
     def _facts(self, steps: int, score: Score | None) -> Facts:
         return Facts(
-            text=TextFacts.of(self.corpus),
+            text=TextFacts.of(self.run.corpus),
             fit_seconds=time.perf_counter() - self.started,
             device=str(self.training.model.device),
             validation=self.score_facts(score) if score else None,
-            training=self.config,
+            training=self.run.training,
             step=steps,
-            command=self.command,
+            command=self.run.context.command,
             compute=ComputeFacts(
                 instruction_set(),
                 tuple(sorted(self.threads | self.training.pace.used)),
@@ -273,7 +255,7 @@ class Keeper:
 
     def score_facts(self, score: Score) -> ScoreFacts:
         """A score of the validation part, with its split and rule."""
-        corpus = self.corpus
+        corpus = self.run.corpus
         return facts_of(score, corpus.split, len(corpus.validation), documents=corpus.documents is not None)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,7 +23,7 @@ SHAPE = frozenset({"cell", "num_layers", "hidden_size", "embedding_size", "resid
 
 
 @dataclass(frozen=True)
-class Start:
+class InitialWeights:
     """Weights to start from.
 
     Attributes:
@@ -36,7 +37,7 @@ class Start:
     weights: dict[str, Tensor]
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint) -> Start:
+    def of(cls, checkpoint: Checkpoint) -> InitialWeights:
         """From the network of a checkpoint; of a mixture its network, of several the first.
 
         Raises:
@@ -53,22 +54,27 @@ class Start:
             raise CheckpointError(f"{checkpoint.path}: holds n-grams and no network; name another with --init-from")
         return cls(model.config, checkpoint.vocabulary, model.state_dict())
 
+    @property
+    def shape(self) -> dict[str, Any]:
+        """The fields of a model's configuration that the weights decide."""
+        return {name: getattr(self.config, name) for name in SHAPE}
+
     def fill(self, network: RecurrentModel, vocabulary: Vocabulary) -> None:
         """Give a network of the same shape the weights.
 
         Rows go by character, not by place: two vocabularies of one size may have another order. Rows of characters that
         are new stay as they are.
         """
-        here = {character: i for i, character in enumerate(_characters(vocabulary))}
-        pairs = [(here[one], i) for i, one in enumerate(_characters(self.vocabulary)) if one in here]
-        to, by = torch.tensor([to for to, _ in pairs]), torch.tensor([by for _, by in pairs])
+        rows = {character: i for i, character in enumerate(_characters(vocabulary))}
+        pairs = [(rows[character], i) for i, character in enumerate(_characters(self.vocabulary)) if character in rows]
+        to_rows, from_rows = (torch.tensor([pair[side] for pair in pairs]) for side in (0, 1))
         with torch.no_grad():
-            for name, mine in network.state_dict().items():
-                given = self.weights[name].to(mine.device)
+            for name, weights in network.state_dict().items():
+                source = self.weights[name].to(weights.device)
                 if name in OF_CHARACTERS:
-                    mine[to] = given[by]
+                    weights[to_rows] = source[from_rows]
                 else:
-                    mine.copy_(given)
+                    weights.copy_(source)
 
 
 def _characters(vocabulary: Vocabulary) -> list[str]:

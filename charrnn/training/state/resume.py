@@ -10,9 +10,9 @@ from charrnn.config import TrainingConfig
 from charrnn.errors import CheckpointError
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.text.corpus import Corpus
-from charrnn.training.distributed import Ranks
+from charrnn.training.distributed import ProcessGroup
 from charrnn.training.optim.schedule import Plan
-from charrnn.training.state.checkpoints import Keeper
+from charrnn.training.state.checkpoints import CheckpointManager
 
 
 @dataclass(frozen=True)
@@ -48,29 +48,29 @@ class Resumed:
                 f"say --init-from {self.checkpoint.path} to begin anew with its weights"
             )
 
-    def restore(self, keeper: Keeper) -> None:
-        """Give a keeper, and the training that it has begun, all that was saved.
+    def restore(self, checkpoints: CheckpointManager) -> None:
+        """Give the checkpoints, and the training that they have begun, all that was saved.
 
         Raises:
             CheckpointError: the file does not hold what its header says.
         """
-        facts, training = self.ongoing.facts, keeper.training
+        facts, training = self.ongoing.facts, checkpoints.training
         try:
             assert isinstance(self.checkpoint.model, RecurrentModel)
             training.model.load_state_dict(self.checkpoint.model.state_dict())
             training.restore(facts.number, facts.due, self.ongoing.tensors)
-            keeper.restore(self.ongoing)
-            keeper.threads.update(compute.threads if (compute := self.checkpoint.facts.compute) else ())
+            checkpoints.restore(self.ongoing)
+            checkpoints.threads.update(compute.threads if (compute := self.checkpoint.facts.compute) else ())
         except (ValueError, RuntimeError) as error:  # PyTorch raises the latter
             raise CheckpointError(f"{self.checkpoint.path}: is damaged, or from another version: {error}") from error
 
 
-def find(path: Path, ranks: Ranks | None = None) -> Resumed | None:
+def find_training(path: Path, group: ProcessGroup | None = None) -> Resumed | None:
     """The training whose best checkpoint goes to `path`: its last state, or where that is damaged the one before.
 
     Args:
         path: of the best checkpoint.
-        ranks: the processes that train together: all get what the first one finds.
+        group: the processes that train together: all get what the first one finds.
 
     Returns:
         None if there is neither.
@@ -78,13 +78,13 @@ def find(path: Path, ranks: Ranks | None = None) -> Resumed | None:
     Raises:
         CheckpointError: none of them can be read, or they are no trainings.
     """
-    ranks = ranks or Ranks()
-    found = _find(path) if ranks.is_first else None
-    with ranks.file(found.checkpoint.path if found else None) as file:
-        return found or (_open(file) if file else None)
+    group = group or ProcessGroup()
+    resumed = _find_training(path) if group.is_rank_zero else None
+    with group.broadcast_file(resumed.checkpoint.path if resumed else None) as file:
+        return resumed or (_open(file) if file else None)
 
 
-def _find(path: Path) -> Resumed | None:
+def _find_training(path: Path) -> Resumed | None:
     errors = []
     for candidate in (last_path(path), last_path(path, PREVIOUS)):
         if not candidate.exists():
@@ -98,25 +98,25 @@ def _find(path: Path) -> Resumed | None:
     return None
 
 
-def open_training(path: Path, ranks: Ranks | None = None) -> Resumed:
+def open_training(path: Path, group: ProcessGroup | None = None) -> Resumed:
     """The training that a file was saved from; see `find`.
 
     Raises:
         CheckpointError: it cannot be read, or holds a model alone.
     """
-    ranks = ranks or Ranks()
-    found = _open(path) if ranks.is_first else None
-    with ranks.file(path) as file:
-        return found or _open(file or path)
+    group = group or ProcessGroup()
+    resumed = _open(path) if group.is_rank_zero else None
+    with group.broadcast_file(path) as file:
+        return resumed or _open(file or path)
 
 
 def _open(path: Path) -> Resumed:
-    found = Resumed(load(path), load_ongoing(path))
-    if not isinstance(found.checkpoint.model, RecurrentModel) or found.checkpoint.facts.training is None:
+    resumed = Resumed(load(path), load_ongoing(path))
+    if not isinstance(resumed.checkpoint.model, RecurrentModel) or resumed.checkpoint.facts.training is None:
         raise CheckpointError(f"{path}: holds no training; name a file that ends with -last.safetensors")
-    model, of_all = found.checkpoint.model.config, found.ongoing.facts.model
+    model, of_all = resumed.checkpoint.model.config, resumed.ongoing.facts.model
     if replace(of_all, networks=1) != model:
         raise CheckpointError(
             f"{path}: is damaged, or from another version: header.progress.model: expected {model}, found {of_all}"
         )
-    return found
+    return resumed

@@ -1,11 +1,11 @@
-"""Where PyTorch's generators are, taken down and put back; knows nothing of what draws from them."""
+"""The states of PyTorch's random generators, read and set; knows nothing of what draws from them."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from charrnn.training.optim.optimizer import tensor_of
+from charrnn.training.optim.optimizer import require_tensor
 
 LEFT, NEXT = slice(8, 12), slice(16, 24)
 """Bytes of the CPU generator's state (aten/src/ATen/CPUGeneratorImpl.cpp) with an int32 and an int64: how many of the
@@ -13,24 +13,24 @@ LEFT, NEXT = slice(8, 12), slice(16, 24)
 TWISTER_SIZE = 624
 
 
-def random_state(device: torch.device) -> dict[str, Tensor]:
+def get_rng_state(device: torch.device) -> dict[str, Tensor]:
     """The states of the generators of the CPU and of a device, by name."""
-    found = {"random.cpu": torch.get_rng_state()}
+    states = {"random.cpu": torch.get_rng_state()}
     if device.type == "cuda":
-        found["random.cuda"] = torch.cuda.get_rng_state(device)
-    return found
+        states["random.cuda"] = torch.cuda.get_rng_state(device)
+    return states
 
 
-def put_back(tensors: dict[str, Tensor], device: torch.device) -> None:
-    """Make the generators go on where `random_state` was taken.
+def set_rng_state(tensors: dict[str, Tensor], device: torch.device) -> None:
+    """Make the generators go on where `get_rng_state` was taken.
 
     Raises:
         ValueError, RuntimeError: they are no states of generators.
     """
-    for name, now in random_state(device).items():
+    for name, now in get_rng_state(device).items():
         if name == "random.cuda" and name not in tensors:  # from another device, which has other numbers anyway
             continue
-        state = tensor_of(tensors, name, tuple(now.shape), torch.uint8)
+        state = require_tensor(tensors, name, tuple(now.shape), torch.uint8)
         if name == "random.cuda":
             torch.cuda.set_rng_state(state, device)
             continue

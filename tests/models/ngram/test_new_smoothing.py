@@ -22,7 +22,7 @@ from charrnn.models.ngram.smoothing.backoff import Discounts
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.online import can_learn
 from charrnn.text.corpus import Corpus
-from charrnn.training.mixture import Mixing
+from charrnn.training.mixture import MixtureTrainer
 
 
 def half_discounts(orders: Sequence[CountLevel], *_: object) -> Discounts:
@@ -91,7 +91,7 @@ def test_new_smoothing_in_python_is_fitted_saved_and_loaded(small_file: Path, tm
 def test_new_smoothing_is_mixed_with_a_network(small_corpus: Corpus, tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary)).eval()
-    mixing = Mixing(small_corpus.train, len(small_corpus.vocabulary), NgramConfig(order=3, smoothing="half"))
+    mixing = MixtureTrainer(small_corpus.train, len(small_corpus.vocabulary), NgramConfig(order=3, smoothing="half"))
     mixture = mixing.finish(network, 0)
     facts = library.fit("to be or not", NgramConfig(order=1)).facts
     save(tmp_path / "mixture.safetensors", mixture, small_corpus.vocabulary, facts)

@@ -15,7 +15,7 @@ def make(optimizer: str, **settings: float) -> tuple[RecurrentModel, Updates]:
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_weights_decay_and_biases_do_not(optimizer: str) -> None:
+def test_weight_decay_applies_to_matrices_only(optimizer: str) -> None:
     """With no gradient at all, one step multiplies what decays by 1 − rate · decay."""
     model, updates = make(optimizer, weight_decay=0.2)
     before = {name: value.clone() for name, value in model.state_dict().items()}
@@ -25,7 +25,7 @@ def test_weights_decay_and_biases_do_not(optimizer: str) -> None:
         torch.testing.assert_close(value, factor * before[name])
 
 
-def test_muon_makes_the_updates_of_the_layers_matrices_orthogonal() -> None:
+def test_muon_updates_of_layer_matrices_are_orthogonal() -> None:
     """All singular values of such an update are about the same; those of its gradient are not."""
     model, updates = make("muon", weight_decay=0.0)
     before = {name: value.clone() for name, value in model.named_parameters()}
@@ -40,7 +40,7 @@ def test_muon_makes_the_updates_of_the_layers_matrices_orthogonal() -> None:
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_the_gradient_is_limited(optimizer: str) -> None:
+def test_gradient_norm_is_clipped(optimizer: str) -> None:
     model, updates = make(optimizer, grad_clip=0.5)
     logits, _ = model(torch.randint(0, 50, (4, 40)))
     seen: list[torch.Tensor] = []
@@ -52,7 +52,7 @@ def test_the_gradient_is_limited(optimizer: str) -> None:
     assert torch.stack(seen).norm() == pytest.approx(0.5, rel=1e-3)
 
 
-def test_a_state_without_a_scale_gets_a_fresh_one() -> None:
+def test_state_without_loss_scale_gets_a_new_one() -> None:
     """A CPU trains without one; so a GPU finds none in its state."""
 
     def begun(dtype: torch.dtype) -> Updates:

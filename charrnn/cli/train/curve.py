@@ -57,10 +57,10 @@ class Curve:
 
 def held(values: Sequence[float | None]) -> list[float | None]:
     """The same with gaps filled, each by the value before it; what comes after the last value stays empty."""
-    found, before = list(values), None
+    filled, before = list(values), None
     for i in range(_length(values)):
-        before = found[i] = before if found[i] is None else found[i]
-    return found
+        before = filled[i] = before if filled[i] is None else filled[i]
+    return filled
 
 
 def scale_of(*curves: Sequence[float | None]) -> tuple[float, float]:

@@ -1,6 +1,5 @@
 """A training that was stopped goes on as if it had never been."""
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +9,12 @@ from safetensors.torch import load_file
 
 from charrnn.config import CELLS, ModelConfig, TrainingConfig
 from charrnn.errors import CheckpointError
-from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
-from charrnn.training.ensemble import SaveEvery, train_all
-from charrnn.training.events import Step, Stop
-from charrnn.training.state.checkpoints import Keeper
-from charrnn.training.state.resume import Resumed, find, open_training
+from charrnn.training.ensemble import SaveEvery, train_ensemble
+from charrnn.training.run import Run
+from charrnn.training.state.checkpoints import CheckpointManager
+from charrnn.training.state.resume import Resumed, find_training, open_training
+from charrnn.training.step import StepResult, StopFlag
 
 CPU = torch.device("cpu")
 QUICK = TrainingConfig(steps=12, seq_length=16, batch_size=4, warmup_steps=5, validate_every=4, seed=3)
@@ -29,12 +28,11 @@ def run(
     stop_at: int | None = None,
     resumed: Resumed | None = None,
     config: TrainingConfig = QUICK,
-) -> list[Step]:
+) -> list[StepResult]:
     """All of a training, or what is left of it; `stop_at` counts the steps of this run."""
-    keeper = Keeper(path, corpus, config, model, time.perf_counter())
-    stop, steps = Stop(), []
-    streams = Streams(corpus.train, config.batch_size, config.seq_length)
-    for step, _ in train_all(keeper, streams, CPU, stop=stop, save_every=SaveEvery(steps=3), resumed=resumed):
+    checkpoints = CheckpointManager(path, Run(corpus, model, config))
+    stop, steps = StopFlag(), []
+    for step, _ in train_ensemble(checkpoints, resumed, SaveEvery(steps=3), stop):
         steps.append(step)
         if len(steps) + 1 == stop_at:  # asked now, it stops after the next one
             stop.ask()
@@ -52,45 +50,43 @@ def assert_same(first: Path, second: Path) -> None:
 
 @pytest.mark.parametrize("stop_at", [2, 4, 7, 12])
 @pytest.mark.parametrize("cell", CELLS)
-def test_the_bits_are_those_of_an_undisturbed_run(
-    small_corpus: Corpus, tmp_path: Path, cell: str, stop_at: int
-) -> None:
+def test_resumed_training_is_bit_exact(small_corpus: Corpus, tmp_path: Path, cell: str, stop_at: int) -> None:
     """Also where a validation was due, which the stop leaves out, and after the last step."""
     model = replace(DROPPING, cell=cell)
     run(small_corpus, tmp_path / "whole.safetensors", model)
     path = tmp_path / "parts.safetensors"
     assert len(run(small_corpus, path, model, stop_at)) == stop_at
-    run(small_corpus, path, model, resumed=find(path))
+    run(small_corpus, path, model, resumed=find_training(path))
     assert_same(tmp_path / "whole.safetensors", path)
 
 
-def test_stopped_again_and_again(small_corpus: Corpus, tmp_path: Path) -> None:
+def test_training_resumed_repeatedly_is_bit_exact(small_corpus: Corpus, tmp_path: Path) -> None:
     """Of two networks; what is finished and the best state of the other come along."""
     model = replace(DROPPING, networks=2)
     run(small_corpus, tmp_path / "whole.safetensors", model)
     path, resumed = tmp_path / "parts.safetensors", None
     for _ in range(9):
         run(small_corpus, path, model, stop_at=3, resumed=resumed)
-        resumed = find(path)
+        resumed = find_training(path)
     run(small_corpus, path, model, resumed=resumed)
     assert_same(tmp_path / "whole.safetensors", path)
 
 
-def test_what_was_over_stays_so(small_corpus: Corpus, tmp_path: Path) -> None:
+def test_resuming_a_finished_training_changes_nothing(small_corpus: Corpus, tmp_path: Path) -> None:
     path = tmp_path / "it.safetensors"
     run(small_corpus, path)
     before = load_file(path)
-    assert run(small_corpus, path, resumed=find(path)) == []
+    assert run(small_corpus, path, resumed=find_training(path)) == []
     assert all(tensor.equal(before[name]) for name, tensor in load_file(path).items())
 
 
-def test_a_damaged_last_state_gives_way_to_the_one_before(small_corpus: Corpus, tmp_path: Path) -> None:
+def test_damaged_last_state_falls_back_to_previous(small_corpus: Corpus, tmp_path: Path) -> None:
     path = tmp_path / "it.safetensors"
     run(small_corpus, path)
     last = tmp_path / "it-last.safetensors"
     whole = last.read_bytes()
     last.write_bytes(whole[:-100])
-    resumed = find(path)
+    resumed = find_training(path)
     assert resumed
     assert resumed.checkpoint.path.name == "it-previous.safetensors"
     assert resumed.ongoing.facts.number == 11
@@ -99,12 +95,12 @@ def test_a_damaged_last_state_gives_way_to_the_one_before(small_corpus: Corpus, 
     (tmp_path / "it-previous.safetensors").unlink()
     last.write_bytes(whole[:-100])
     with pytest.raises(CheckpointError, match=r"it-last\.safetensors: is cut off"):
-        find(path)
+        find_training(path)
 
 
-def test_nothing_to_resume(small_corpus: Corpus, tmp_path: Path) -> None:
+def test_find_training_without_states_returns_none(small_corpus: Corpus, tmp_path: Path) -> None:
     path = tmp_path / "it.safetensors"
-    assert find(path) is None
+    assert find_training(path) is None
     run(small_corpus, path)
     with pytest.raises(CheckpointError, match="holds a model alone"):
         open_training(path)

@@ -10,33 +10,36 @@ from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.evaluate import Score
 from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
-from charrnn.training.events import Step
 from charrnn.training.loop import Training
 from charrnn.training.optim.schedule import Plan
-from charrnn.training.state.checkpoints import Keeper
+from charrnn.training.run import Run, RunContext
+from charrnn.training.state.checkpoints import CheckpointManager
+from charrnn.training.step import StepResult
 
 
-def step(number: int, nats: float | None, characters: int) -> Step:
+def step(number: int, nats: float | None, characters: int) -> StepResult:
     score = None if nats is None else Score(nats * characters, characters)
-    return Step(number, 64, torch.tensor(1.0), 1e-3, Plan(9, 3, characters), score)
+    return StepResult(number, 64, torch.tensor(1.0), 1e-3, Plan(9, 3, characters), score)
 
 
-def test_the_best_stays_when_the_last_is_worse(small_corpus: Corpus, tmp_path: Path) -> None:
+def test_checkpoint_manager_keeps_best_when_last_is_worse(small_corpus: Corpus, tmp_path: Path) -> None:
     model = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary))
     config = TrainingConfig(steps=9)
     path = tmp_path / "sub" / "text-lstm.safetensors"
-    keeper = Keeper(path, small_corpus, config, model.config, 0.0, ("charrnn", "train"))
-    keeper.begin(Training(model, Streams(small_corpus.train, 4, 8), small_corpus.validation, config))
+    checkpoints = CheckpointManager(
+        path, Run(small_corpus, model.config, config, RunContext(command=("charrnn", "train")))
+    )
+    checkpoints.begin(Training(model, Streams(small_corpus.train, 4, 8), small_corpus.validation, config))
     whole = len(small_corpus.validation)
     kept = []
     for number, nats in ((3, 2.0), (6, 1.5), (9, 1.7)):
         with torch.no_grad():
             model.head.bias.fill_(number)
-        kept.append(keeper.keep(step(number, nats, whole)))
+        kept.append(checkpoints.save(step(number, nats, whole)))
     assert kept == [True, True, False]
-    assert keeper.best_step == 6
-    best, last = load(keeper.path), load(keeper.last_path)
-    assert keeper.last_path.name == "text-lstm-last.safetensors"
+    assert checkpoints.best_step == 6
+    best, last = load(checkpoints.path), load(checkpoints.last_path)
+    assert checkpoints.last_path.name == "text-lstm-last.safetensors"
     assert (best.facts.step, last.facts.step) == (6, 9)
     assert (best.model.head.bias == 6).all()  # type: ignore[union-attr]
     assert (last.model.head.bias == 9).all()  # type: ignore[union-attr]
@@ -49,10 +52,10 @@ def test_the_best_stays_when_the_last_is_worse(small_corpus: Corpus, tmp_path: P
     assert not list((tmp_path / "sub").glob(".*"))
 
 
-def test_without_scores_the_best_is_the_last(small_corpus: Corpus, tmp_path: Path) -> None:
+def test_checkpoint_manager_without_scores_keeps_last(small_corpus: Corpus, tmp_path: Path) -> None:
     model = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary))
-    keeper = Keeper(tmp_path / "a.safetensors", small_corpus, TrainingConfig(), model.config, 0.0)
-    keeper.begin(Training(model, Streams(small_corpus.train, 4, 8), small_corpus.validation, TrainingConfig()))
-    assert keeper.keep(step(1, None, 0))
-    assert keeper.keep(step(2, None, 0))
-    assert load(keeper.path).facts.step == 2
+    checkpoints = CheckpointManager(tmp_path / "a.safetensors", Run(small_corpus, model.config, TrainingConfig()))
+    checkpoints.begin(Training(model, Streams(small_corpus.train, 4, 8), small_corpus.validation, TrainingConfig()))
+    assert checkpoints.save(step(1, None, 0))
+    assert checkpoints.save(step(2, None, 0))
+    assert load(checkpoints.path).facts.step == 2

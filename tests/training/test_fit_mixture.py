@@ -11,41 +11,41 @@ from charrnn.scoring.evaluate import evaluate
 from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
 from charrnn.training.loop import train
-from charrnn.training.mixture import Mixing, divide, score_of_mean
+from charrnn.training.mixture import MixtureTrainer, hold_out_blocks, score_mean
 
 ORDER_4 = NgramConfig(order=4)
 
 
 @pytest.mark.parametrize("length", [40, 3000, 100_000, 1_000_000])
-def test_blocks_are_kept_from_both(length: int) -> None:
+def test_held_out_blocks_are_disjoint_from_the_rest(length: int) -> None:
     """Together with the rest they are the text, each stands after its context, and the last one is the end."""
     ids = np.arange(length)
-    divided = divide(ids, vocab_size=65)
-    kept = divided.blocks[:, divided.context :]
-    assert np.array_equal(np.sort(np.concatenate((divided.rest, kept.ravel()))), ids)
-    assert (np.diff(divided.blocks, axis=1) == 1).all()
-    assert divided.blocks[-1, -1] == length - 1
-    assert divided.kept == kept.size
-    assert 1 <= divided.context <= 256
-    assert divided.kept == {40: 10, 3000: 500, 100_000: 3000, 1_000_000: 30_000}[length]
+    held_out = hold_out_blocks(ids, vocab_size=65)
+    kept = held_out.blocks[:, held_out.context :]
+    assert np.array_equal(np.sort(np.concatenate((held_out.rest, kept.ravel()))), ids)
+    assert (np.diff(held_out.blocks, axis=1) == 1).all()
+    assert held_out.blocks[-1, -1] == length - 1
+    assert held_out.characters == kept.size
+    assert 1 <= held_out.context <= 256
+    assert held_out.characters == {40: 10, 3000: 500, 100_000: 3000, 1_000_000: 30_000}[length]
 
 
-def test_large_vocabularies_and_large_texts_keep_less(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert divide(np.arange(100_000), vocab_size=100_000).kept == 500
-    monkeypatch.setattr("charrnn.training.mixture.MOST_COPIED", 50_000)
+def test_held_out_blocks_of_large_inputs_are_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert hold_out_blocks(np.arange(100_000), vocab_size=100_000).characters == 500
+    monkeypatch.setattr("charrnn.training.mixture.MAX_COPIED", 50_000)
     ids = np.arange(100_000)
-    divided = divide(ids, vocab_size=65)
-    assert divided.blocks.shape == (1, 256 + 3000)
-    assert np.shares_memory(divided.rest, ids)
+    held_out = hold_out_blocks(ids, vocab_size=65)
+    assert held_out.blocks.shape == (1, 256 + 3000)
+    assert np.shares_memory(held_out.rest, ids)
 
 
-def test_the_mixture_is_better_than_its_parts(small_corpus: Corpus) -> None:
+def test_mixture_scores_better_than_its_parts(small_corpus: Corpus) -> None:
     size = len(small_corpus.vocabulary)
-    mixing = Mixing(small_corpus.train, size, ORDER_4)
+    mixing = MixtureTrainer(small_corpus.train, size, ORDER_4)
     config = TrainingConfig(steps=150, seq_length=16, batch_size=8, validate_every=150)
     torch.manual_seed(0)
     network = RecurrentModel(ModelConfig(hidden_size=32), size)
-    *_, last = train(network, Streams(mixing.divided.rest, 8, 16), small_corpus.validation, config)
+    *_, last = train(network, Streams(mixing.held_out.rest, 8, 16), small_corpus.validation, config)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     mixture = mixing.finish(network, seed=0)
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
@@ -57,40 +57,40 @@ def test_the_mixture_is_better_than_its_parts(small_corpus: Corpus) -> None:
     assert mixed.nats < min(counts.nats, last.score.nats)
 
 
-def test_the_same_seed_gives_the_same_gate(small_corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gate_with_same_seed_is_bit_exact(small_corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("charrnn.training.mixture.STEPS", 20)
     size = len(small_corpus.vocabulary)
     network = RecurrentModel(ModelConfig(hidden_size=8), size).eval()
-    mixing = Mixing(small_corpus.train[:3000], size, ORDER_4)
+    mixing = MixtureTrainer(small_corpus.train[:3000], size, ORDER_4)
     first, second, other = (mixing.finish(network, seed).gate[0].weight for seed in (0, 0, 1))
     assert torch.equal(first, second)  # type: ignore[arg-type]
     assert not torch.equal(first, other)  # type: ignore[arg-type]
 
 
-def test_a_mean_by_hand(small_corpus: Corpus) -> None:
+def test_score_mean_equals_direct_computation(small_corpus: Corpus) -> None:
     """Of a model and itself it is that model; of two, each character's is the mean."""
     size = len(small_corpus.vocabulary)
     part = small_corpus.validation[:50]
     one, other = (fit_ngram(small_corpus.train, size, NgramConfig(order=k)) for k in (2, 3))
-    same = score_of_mean(((one, 0.3), (one, 0.7)), part)
+    same = score_mean(((one, 0.3), (one, 0.7)), part)
     assert same.nats == pytest.approx(evaluate(one, part).nats)
     tokens = torch.from_numpy(part.astype(np.int64))
     p, q = (model(tokens[None, :-1])[0][0].softmax(-1) for model in (one, other))
     expected = -(0.3 * p + 0.7 * q).gather(1, tokens[1:, None]).log().sum() + np.log(size)
-    assert score_of_mean(((one, 0.3), (other, 0.7)), part).nats == pytest.approx(float(expected), rel=1e-5)
+    assert score_mean(((one, 0.3), (other, 0.7)), part).nats == pytest.approx(float(expected), rel=1e-5)
 
 
 @pytest.mark.parametrize("length", [300, 1000, 5000])
-def test_on_little_text_it_is_hardly_worse_than_the_better_part(length: int, tiny_shakespeare_corpus: Corpus) -> None:
+def test_mixture_on_little_text_is_hardly_worse_than_better_part(length: int, tiny_shakespeare_corpus: Corpus) -> None:
     """A gate with 178 weights, fitted to a few hundred characters, was worse than both."""
     corpus = tiny_shakespeare_corpus
     ids, held_out = corpus.train[:length], corpus.validation[:3000]
     size = len(corpus.vocabulary)
-    mixing = Mixing(ids, size, NgramConfig())
+    mixing = MixtureTrainer(ids, size, NgramConfig())
     config = TrainingConfig(steps=60, seq_length=16, batch_size=4, validate_every=60)
     torch.manual_seed(0)
     network = RecurrentModel(ModelConfig(hidden_size=32), size)
-    *_, last = train(network, Streams(mixing.divided.rest, 4, 16), held_out, config)
+    *_, last = train(network, Streams(mixing.held_out.rest, 4, 16), held_out, config)
     mixture = mixing.finish(network, seed=0)
     assert last.score
     better = min(last.score.nats_per_char, evaluate(mixture.counts, held_out).nats_per_char)

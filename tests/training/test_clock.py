@@ -16,9 +16,8 @@ from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
 from charrnn.training import loop
 from charrnn.training.budget.clock import CHECKS, Clock
-from charrnn.training.events import Step
 from charrnn.training.optim.schedule import AIM, Plan, learning_rate
-from charrnn.training.step import Batch
+from charrnn.training.step import Batch, StepResult
 
 BUDGET = 60.0
 CONFIG = TrainingConfig(minutes=BUDGET / 60, warmup_steps=100, validate_every=10**6)
@@ -56,7 +55,7 @@ def passed(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def run(
     corpus: Corpus, passed: list[float], cost: Callable[[float], float], monkeypatch: pytest.MonkeyPatch
-) -> list[Step]:
+) -> list[StepResult]:
     """A training whose steps compute nothing but take their time."""
 
     def take(batch: Batch, state: State | None, rate: float, weight: float) -> tuple[torch.Tensor, State]:
@@ -69,7 +68,7 @@ def run(
 
 
 @pytest.mark.parametrize("cost", [steady, busy_at_first, stalled_at_first, busy_later, busy_in_between])
-def test_it_ends_in_time_and_the_rate_goes_on_from_where_it_was(
+def test_changed_plan_ends_in_time_and_continues_learning_rate(
     cost: Callable[[float], float], small_corpus: Corpus, passed: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps = run(small_corpus, passed, cost, monkeypatch)
@@ -94,7 +93,7 @@ def rates_of(config: TrainingConfig, plan: Plan) -> list[float]:
     return [learning_rate(number, plan.steps, highest, warmup, plan.earlier) for number in range(plan.steps)]
 
 
-def test_a_plan_that_fits_stays(passed: list[float]) -> None:
+def test_plan_that_fits_is_not_changed(passed: list[float]) -> None:
     clock, plan = Clock(begun=0.0, budget=BUDGET), Plan(600, 600, 1)
     passed[0] = BUDGET / CHECKS / 2
     assert clock.refit(50, plan, 1000) is None, "it is too early to compare"
@@ -106,7 +105,7 @@ def test_a_plan_that_fits_stays(passed: list[float]) -> None:
     assert steps < 600, "it was slower"
 
 
-def test_a_text_is_not_read_much_more_often_than_dropout_was_chosen_for(passed: list[float]) -> None:
+def test_plan_growth_is_limited_by_epochs(passed: list[float]) -> None:
     clock, plan = Clock(begun=0.0, budget=BUDGET), Plan(600, 600, 1)
     passed[0] = BUDGET / CHECKS
     assert clock.refit(200, plan, steps_per_epoch=100) == 900, "nine readings instead of six"
@@ -115,7 +114,7 @@ def test_a_text_is_not_read_much_more_often_than_dropout_was_chosen_for(passed: 
     assert clock.refit(600, plan, steps_per_epoch=100) is None, "it has grown once"
 
 
-def test_a_long_text_that_would_not_be_read_once_takes_all_the_time(passed: list[float]) -> None:
+def test_plan_of_long_text_grows_to_all_the_time(passed: list[float]) -> None:
     clock, plan = Clock(begun=0.0, budget=BUDGET), Plan(600, 600, 1)
     passed[0] = BUDGET / CHECKS
     steps = clock.refit(200, plan, steps_per_epoch=10_000)
@@ -123,18 +122,18 @@ def test_a_long_text_that_would_not_be_read_once_takes_all_the_time(passed: list
     assert steps > 2500, "its speed allows for it"
 
 
-def test_without_a_budget_nothing_changes(passed: list[float]) -> None:
+def test_plan_without_budget_is_not_changed(passed: list[float]) -> None:
     clock = Clock(begun=0.0, budget=0.0)
     passed[0] = 1000.0
     assert clock.refit(1, Plan(600, 600, 1), 1000) is None
 
 
 @pytest.mark.parametrize("value", ["", "5", "5:", "5:4", "9:20,5:30", "a:b", "5:10:20", "-1:5"])
-def test_what_is_no_list_of_plans_is_refused(value: str) -> None:
+def test_malformed_replanned_option_raises(value: str) -> None:
     with pytest.raises(UsageError, match=r"--replanned .*: must be pairs STEP:STEPS in ascending order"):
         TrainingConfig(steps=100, replanned=value)
 
 
-def test_a_list_of_plans_needs_the_last_one() -> None:
+def test_replanned_without_steps_raises() -> None:
     with pytest.raises(UsageError, match="--replanned 5:10: needs the number of steps; add --steps N"):
         TrainingConfig(replanned="5:10")

@@ -1,6 +1,5 @@
 """A loss that explodes: back to the last good state, with half the rate."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,24 +10,23 @@ from torch import Tensor
 
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.errors import DivergedError
-from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
 from charrnn.training import loop
-from charrnn.training.ensemble import SaveEvery, train_all
-from charrnn.training.events import Step
-from charrnn.training.state.checkpoints import Keeper
-from charrnn.training.step import TakeStep, steps_of
+from charrnn.training.ensemble import SaveEvery, train_ensemble
+from charrnn.training.run import Run, RunContext
+from charrnn.training.state.checkpoints import CheckpointManager
+from charrnn.training.step import StepResult, TakeStep, steps_of
 
 CONFIG = TrainingConfig(steps=12, seq_length=16, batch_size=4, warmup_steps=2, validate_every=6)
 Spoil = Callable[[int, Tensor], Tensor]
-Run = Callable[[Spoil], tuple[list[Step], list[str]]]
+Train = Callable[[Spoil], tuple[list[StepResult], list[str]]]
 
 
 @pytest.fixture
-def run(small_corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(small_corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
     """A training whose losses go through a function, which is told how many steps were taken in all."""
 
-    def train(spoil: Spoil) -> tuple[list[Step], list[str]]:
+    def train(spoil: Spoil) -> tuple[list[StepResult], list[str]]:
         taken = 0
 
         def spoiling(*given: Any) -> TakeStep:
@@ -46,16 +44,15 @@ def run(small_corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setattr(loop, "CHECKED_EVERY", 1)
         told: list[str] = []
         path, model = tmp_path / "it.safetensors", ModelConfig(hidden_size=8)
-        keeper = Keeper(path, small_corpus, CONFIG, model, time.perf_counter(), tell=told.append)
-        streams = Streams(small_corpus.train, 4, 16)
-        steps = train_all(keeper, streams, torch.device("cpu"), save_every=SaveEvery(steps=4))
+        checkpoints = CheckpointManager(path, Run(small_corpus, model, CONFIG, RunContext(warn=told.append)))
+        steps = train_ensemble(checkpoints, save_every=SaveEvery(steps=4))
         return [step for step, _ in steps], told
 
     return train
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 100.0])
-def test_it_goes_back_and_on(run: Run, value: float) -> None:
+def test_diverged_loss_restarts_from_saved_state_with_half_the_rate(run: Train, value: float) -> None:
     steps, told = run(lambda taken, loss: torch.tensor(value) if taken == 6 else loss)
     assert [step.number for step in steps] == [1, 2, 3, 4, 5, *range(5, 13)]
     assert len(told) == 1
@@ -65,12 +62,12 @@ def test_it_goes_back_and_on(run: Run, value: float) -> None:
     assert steps[-1].score
 
 
-def test_before_anything_is_saved_it_begins_again(run: Run) -> None:
+def test_diverged_loss_before_first_save_restarts_from_step_0(run: Train) -> None:
     steps, told = run(lambda taken, loss: loss / (taken != 2))
     assert [step.number for step in steps] == [1, *range(1, 13)]
     assert "goes back to step 0" in told[0]
 
 
-def test_after_three_times_it_gives_up(run: Run) -> None:
+def test_diverged_loss_after_three_halvings_raises(run: Train) -> None:
     with pytest.raises(DivergedError, match="after step 5: the loss is nan; say a lower --learning-rate"):
         run(lambda taken, loss: loss * float("nan") if taken >= 6 else loss)

@@ -5,22 +5,22 @@ import torch
 
 from charrnn.config import OPTIMIZERS, ModelConfig, TrainingConfig
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.training.optim.grad_scaler import FIRST, LossScale
 from charrnn.training.optim.optimizer import Updates
+from charrnn.training.optim.precision import FIRST_SCALE, LossScale
 
 CPU = torch.device("cpu")
 
 
-def test_gradients_come_out_at_their_own_size() -> None:
+def test_loss_scale_gives_unscaled_gradients() -> None:
     scale, weight = LossScale(CPU), torch.tensor([3.0], requires_grad=True)
     assert scale.backward((weight * weight).sum(), [weight]) == 0
     assert weight.grad is not None
     assert weight.grad.item() == 6.0
-    assert scale.factor == FIRST
+    assert scale.factor == FIRST_SCALE
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_a_gradient_that_is_no_number_leaves_out_the_step_of_all_weights(optimizer: str) -> None:
+def test_loss_scale_with_infinite_gradient_skips_all_weights(optimizer: str) -> None:
     """PyTorch's scaler decides for each optimizer. Where matrices of the layers overflowed to NaN and the head did not,
     the limit of the norm, which is of both, had made the head's gradient NaN, and the head was stepped with it.
     """
@@ -34,7 +34,7 @@ def test_a_gradient_that_is_no_number_leaves_out_the_step_of_all_weights(optimiz
     updates.step(loss, rate=0.1)
     for name, value in model.state_dict().items():
         assert torch.equal(value, before[name]), name
-    assert updates.scale.factor == FIRST / 2
+    assert updates.scale.factor == FIRST_SCALE / 2
     updates.step(model(torch.randint(0, 50, (2, 5)))[0].square().mean(), rate=0.1)
     assert all(value.isfinite().all() for value in model.state_dict().values())
     assert not torch.equal(model.head.weight, before["head.weight"])

@@ -28,12 +28,12 @@ def take_steps(*_: int) -> None:
 
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="not glibc")
-def test_pages_are_handed_out_once() -> None:
+def test_freed_memory_is_reused_by_next_step() -> None:
     """In a process of its own: what the tests before have left on the heap once decided how this one ended."""
     run_together(1, take_steps)
 
 
-def test_elsewhere_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_freed_memory_without_glibc_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ctypes.CDLL", lambda _: object())
     with kept_memory():
         pass

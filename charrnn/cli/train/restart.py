@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from charrnn.checkpoint import last_path
-from charrnn.cli.shared.processes import number
 from charrnn.cli.shared.terminal import say
 from charrnn.errors import RecordingError, is_out_of_memory
 from charrnn.models.kernels.gpu_features import SWITCHES
 from charrnn.text.sources import STANDARD_INPUT
+from charrnn.torchrun import world_size
 
 
 def state_of(path: Path) -> tuple[int, int] | None:
@@ -38,7 +38,7 @@ def start_again(
         texts: that are read; standard input cannot be read again.
         before: `state_of(path)` when this training began: a state that lay there already is of another one.
     """
-    if number() > 1 or STANDARD_INPUT in texts:
+    if world_size() > 1 or STANDARD_INPUT in texts:
         return
     words, environment = sys.argv[1:], dict(os.environ)
     if isinstance(error, RecordingError):

@@ -1,0 +1,73 @@
+"""A training on the screen: reads the text, fits the networks and shows how it goes, until the end or a signal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from charrnn.cli.shared.checkpoints import forget_last
+from charrnn.cli.shared.texts import read_alike, show_text
+from charrnn.cli.train.console import TrainDisplay, count_with_bar, finish_mixture, show_ngram_tip
+from charrnn.cli.train.signals import stopped_by_signals
+from charrnn.cli.train.start import show_start
+from charrnn.pipeline.networks import NetworkTraining, TrainingStart
+from charrnn.training.ensemble import SaveEvery
+from charrnn.training.monitor.history import History, history_path
+from charrnn.training.monitor.metrics import LogWriter, MetricsLogger
+from charrnn.training.monitor.monitor import Level
+from charrnn.training.monitor.tensorboard import Board
+from charrnn.training.run import RunContext
+
+
+def train_on_screen(
+    paths: Sequence[Path],
+    path: Path,
+    start: TrainingStart,
+    context: RunContext,
+    save_every: SaveEvery,
+    tensorboard: str | None,
+    as_json: bool,
+) -> int:
+    """Train, mix and show; the exit status that a signal asks for."""
+    is_rank_zero = context.group.is_rank_zero
+    corpus = read_alike(context.group, paths, start.corpus, start.vocabulary, grow=True)
+    if start.resumed:
+        start.resumed.check(corpus)
+    show_text(corpus)
+    show_start(start)
+    mixture = count_with_bar(corpus) if start.with_ngram and is_rank_zero else None
+    training = NetworkTraining(path, corpus, start, context, mixture)
+    if is_rank_zero and not start.resumed:
+        forget_last(path)
+    writers = _log_writers(path, start, tensorboard) if is_rank_zero else []
+    with (
+        TrainDisplay(training) as display,
+        MetricsLogger(writers, context.warn) as logger,
+        stopped_by_signals() as stop,
+    ):
+        display.recall(logger.existing)
+        sinks = [(Level.RECORD, logger.report), *display.sinks]
+        for _ in training.steps(save_every, stop, display.validating, sinks, display.wants_sample):
+            pass
+    if not is_rank_zero:
+        return stop.exit_status
+    if stop.asked:
+        display.show_stopped(paths)
+        return stop.exit_status
+    if mixture:
+        finish_mixture(training)
+    display.show_end(as_json)
+    if not mixture:
+        show_ngram_tip(training)
+    return 0
+
+
+def _log_writers(path: Path, start: TrainingStart, tensorboard: str | None) -> list[Callable[[], LogWriter]]:
+    """Where records of the training go: beside the checkpoint, and to TensorBoard if that was asked for."""
+    facts = start.resumed.ongoing.facts if start.resumed else None
+    after = (facts.finished + 1, facts.number) if facts else None
+    steps = facts.plan[0] if facts and facts.plan else None
+    writers: list[Callable[[], LogWriter]] = [lambda: History(history_path(path), after)]
+    if tensorboard is not None:
+        writers.append(lambda: Board(Path(tensorboard) / path.stem, after, steps))
+    return writers

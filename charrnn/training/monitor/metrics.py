@@ -1,0 +1,131 @@
+"""The figures of a training that are printed or recorded, an entry each, and the logger that records them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from charrnn.errors import CheckpointError
+from charrnn.training.monitor.history import History, Record
+from charrnn.training.monitor.monitor import Level, Report
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure of a report. The entries of METRICS are all that the printed line and the records are made from.
+
+    Attributes:
+        name: its key in the history.
+        value: the figure, or None where the report has none.
+        tag: its name in TensorBoard; None: it is not drawn.
+        text: the figure in the printed line, or None where that has none.
+    """
+
+    name: str
+    value: Callable[[Report], Any]
+    tag: str | None = None
+    text: Callable[[Report], str | None] = lambda report: None
+
+
+def _of_validation(name: str) -> Callable[[Report], Any]:
+    return lambda report: getattr(report.validation, name, None)
+
+
+def _validation_text(report: Report) -> str | None:
+    return f"validation {report.score}{' (best so far)' * report.is_best}" if report.score else None
+
+
+METRICS = [
+    Metric("step", lambda report: report.step),
+    Metric("network", lambda report: report.network),
+    Metric("seconds", lambda report: round(report.elapsed, 3)),
+    Metric("learning_rate", lambda report: report.learning_rate, "learning rate"),
+    Metric(
+        "loss",
+        lambda report: report.loss,
+        "loss/training, nats per character",
+        lambda report: f"training loss {report.loss:.3f}",
+    ),
+    Metric(
+        "chars_per_second",
+        lambda report: round(report.chars_per_second),
+        "characters per second",
+        lambda report: None if report.score else f"{report.chars_per_second:,.0f} chars/s",
+    ),
+    Metric("steps", lambda report: report.plan.steps if report.plan else None),
+    Metric("nats_per_char", _of_validation("nats_per_char"), "loss/validation, nats per character"),
+    Metric("bits_per_char", _of_validation("bits_per_char"), "validation, bits per character", _validation_text),
+    Metric("characters", _of_validation("characters")),
+    Metric("split", _of_validation("split")),
+    Metric("rule", _of_validation("rule")),
+    Metric("is_best", lambda report: report.is_best if report.validation else None),
+    Metric("sample", lambda report: report.sample if report.level is Level.LINE else None, "sample"),
+]
+"""In the order of the history's keys and of the printed line."""
+
+
+class LogWriter(Protocol):
+    """Writes records to one place; each method raises CheckpointError where that is impossible."""
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Write a record: the values of METRICS by name, without those that are None."""
+
+    def truncate(self, after: tuple[int, int], steps: int | None) -> None:
+        """Drop the records after a step, of `steps`, of a network; both are counted from 1."""
+
+    def close(self) -> None:
+        """Write what is still to be written."""
+
+
+class MetricsLogger:
+    """Records reports with several writers.
+
+    A writer that fails is reported once, and tried again with the next record; the training continues.
+
+    Args:
+        writers: functions that open them.
+        warn: called with a line.
+    """
+
+    def __init__(self, writers: Sequence[Callable[[], LogWriter]], warn: Callable[[str], None]) -> None:
+        self.openers, self.warn = writers, warn
+        self.writers: dict[int, LogWriter] = {}
+        self.failed: set[int] = set()
+        self.last: tuple[int, int] = (0, 0)
+        self._with_each(lambda writer: None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._with_each(lambda writer: writer.close())
+
+    @property
+    def existing(self) -> tuple[Record, ...]:
+        """The records of a resumed training's earlier part, as far as a history has them."""
+        return next((writer.existing for writer in self.writers.values() if isinstance(writer, History)), ())
+
+    def report(self, report: Report) -> None:
+        """Record a report."""
+        values = {metric.name: metric.value(report) for metric in METRICS}
+        record = {name: value for name, value in values.items() if value is not None}
+        before = report.network, report.step - report.steps
+        if before < self.last:  # the loss diverged, and the training went back to a saved state
+            self._with_each(lambda writer: writer.truncate(before, record.get("steps")))
+        self.last = report.network, report.step
+        self._with_each(lambda writer: writer.add(record))
+
+    def _with_each(self, action: Callable[[LogWriter], None]) -> None:
+        for number, opener in enumerate(self.openers):
+            try:
+                if number not in self.writers:
+                    self.writers[number] = opener()
+                action(self.writers[number])
+            except CheckpointError as error:
+                if number not in self.failed:
+                    self.warn(f"{error} (the training goes on)")
+                self.failed.add(number)
