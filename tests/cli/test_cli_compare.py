@@ -180,7 +180,7 @@ def test_nothing_was_held_out(charrnn: Charrnn) -> None:
     assert charrnn("train", "text.txt", *SMALL, "--val-fraction", 0).status == 0
     result = charrnn("compare", "text-lstm")
     assert result.status == 1
-    assert "nothing is held out; say another --text" in result.err.splitlines()[-1]
+    assert "nothing is held out; try another --text" in result.err.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_a_table_with_baselines_says_what_they_are(charrnn: Charrnn, models: Pat
 
 
 def test_of_a_long_text_only_the_best_counts(charrnn: Charrnn, models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charrnn.cli.compare.models.MOST_COUNTED", 1000)
+    monkeypatch.setattr("charrnn.pipeline.compare.MAX_COUNTED", 1000)
     result = charrnn("compare", "text-lstm", *QUICK, "--json")
     assert sorted(row["kind"] for row in json.loads(result.text)) == ["mixture", "ngram", "recurrent"]
     assert "mkn, ml: not counted, for the training part has 1,530 characters; --baselines all counts" in result.err

@@ -49,7 +49,7 @@ COMMANDS = (
     ("train", NAME, *SMALL, "--out", "network"),
     ("ngram", NAME + "z"),
     ("inspect", NAME + "z"),
-    ("score", "network", NAME + "z"),
+    ("score", "network", "--text", NAME + "z"),
     ("sample", NAME),
     ("sample", "--prime", "\x1b[31mz"),
     (NAME,),
