@@ -6,6 +6,7 @@ import charrnn
 def test_public_names() -> None:
     assert sorted(charrnn._HOMES) == [
         "CharRNNError",
+        "CompareConfig",
         "CorpusConfig",
         "LanguageModel",
         "ModelConfig",
@@ -13,16 +14,20 @@ def test_public_names() -> None:
         "NgramModel",
         "RecurrentModel",
         "SamplingConfig",
+        "ScoreConfig",
         "Streams",
         "TextModel",
         "TrainingConfig",
         "Vocabulary",
+        "attribute",
+        "compare",
         "evaluate",
         "fit",
         "fit_ngram",
         "generate",
         "load",
         "read_corpus",
+        "score",
         "train",
     ]
     assert sorted(charrnn.__all__) == sorted([*charrnn._HOMES, "__version__"]) == sorted(dir(charrnn))

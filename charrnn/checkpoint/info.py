@@ -25,7 +25,7 @@ from charrnn.checkpoint.format import (
 )
 from charrnn.checkpoint.metadata import restore
 from charrnn.checkpoint.reading import load, load_ongoing
-from charrnn.models.ensemble import Network
+from charrnn.models.interpolated import Network
 from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.longest.model import LongestMatchModel
 

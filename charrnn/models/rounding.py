@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from charrnn.errors import ModelError
-from charrnn.models.blend import BlendModel
-from charrnn.models.ensemble import EnsembleModel
+from charrnn.models.interpolated import InterpolatedModel
 from charrnn.models.kernels.native_network import PackedNetwork
 from charrnn.models.language_model import LanguageModel, State
 from charrnn.models.mixture import MixtureModel, MixtureStepper
@@ -29,9 +28,9 @@ def rounded(model: LanguageModel) -> LanguageModel:
     Raises:
         ModelError: there is no C compiler here, or a network is not on a CPU.
     """
-    if isinstance(model, EnsembleModel):
+    if isinstance(model, InterpolatedModel) and model.weights is None:
         networks = [rounded(network) for network in model.networks]  # type: ignore[arg-type]
-        return BlendModel(networks, [1 / len(networks)] * len(networks))
+        return InterpolatedModel(networks, [1 / len(networks)] * len(networks))
     if isinstance(model, MixtureModel):
         return RoundedMixture(model)
     return RoundedModel(model) if isinstance(model, RecurrentModel) else model

@@ -12,7 +12,7 @@ from charrnn.checkpoint.metadata import MOST_HALVINGS
 from charrnn.config import TrainingConfig
 from charrnn.errors import DivergedError
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.scoring.surprisal import Progress
+from charrnn.progress import Progress
 from charrnn.text.batches import Streams
 from charrnn.training.distributed import Ranks
 from charrnn.training.events import Step, Stop

@@ -20,7 +20,7 @@ def test_every_command_that_reads_one(charrnn: Charrnn, bad: Path) -> None:
     for words in (
         ("sample", "bad"),
         ("sample",),  # the newest
-        ("score", "bad", "text.txt"),
+        ("score", "bad", "--text", "text.txt"),
         ("compare", "bad"),
         ("view", "bad"),
         ("compare", "text-tuned-3", "bad"),

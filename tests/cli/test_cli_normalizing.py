@@ -18,7 +18,7 @@ def test_a_model_reads_everything_in_the_form_that_it_was_fitted_in(charrnn: Cha
     assert sample.text == "café, café"
     assert charrnn("score", "cafe-lstm").status == 0
     (folder / "other.txt").write_text("NAI\u0308VE", encoding="utf-8")
-    assert "5 characters (all" in charrnn("score", "cafe-lstm", "other.txt").err
+    assert "5 characters (all" in charrnn("score", "cafe-lstm", "--text", "other.txt").err
     assert charrnn("compare", "--prime", "CAFÉ", "--length", 9, "--novelty-length", 50).status == 0
     assert charrnn("sample", "cafe-lstm", "--novelty", "--length", 20).status == 0
     again = charrnn("train", "cafe.txt", "--resume", "--normalize", "NFD")
@@ -33,7 +33,7 @@ def test_rare_characters_are_one_that_stands_for_all_others(charrnn: Charrnn, fo
     assert charrnn("train", "rare.txt", "--min-count", 5, *SMALL).status == 0
     (folder / "other.txt").write_text("être ou ne pas être", encoding="utf-8")
     for model in ("rare-tuned-3", "rare-lstm"):
-        scored = charrnn("score", model, "other.txt", "--json")
+        scored = charrnn("score", model, "--text", "other.txt", "--json")
         assert "unknown     " in scored.err
         assert json.loads(scored.out)["characters"] == 19
         assert charrnn("sample", model, "--prime", "é", "--length", 5).status == 0

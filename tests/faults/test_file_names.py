@@ -69,7 +69,7 @@ def test_every_command_takes_it_and_what_is_printed_can_be_pasted(charrnn: Charr
     assert name in facts.command
     counted = json.loads(charrnn("ngram", "--order", 2, "--json", "--", name).text)["checkpoint"]
     assert charrnn("score", counted).status == 0
-    assert charrnn("score", "--", counted, name).status == 0
+    assert charrnn("score", f"--text={name}", "--", counted).status == 0
     assert charrnn("compare", "--length", 5, "--novelty-length", 5).status == 0
     assert charrnn("compare", "--length", 5, "--novelty-length", 0, f"--text={name}", "--", counted).status == 0
 

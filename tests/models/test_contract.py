@@ -9,7 +9,7 @@ import torch
 from charrnn.checkpoint import Model, load, save
 from charrnn.checkpoint.metadata import Facts, TextFacts
 from charrnn.config import CELLS, SMOOTHINGS, CorpusConfig, ModelConfig, NgramConfig
-from charrnn.models.ensemble import make_network
+from charrnn.models.interpolated import InterpolatedModel, make_network
 from charrnn.models.language_model import LanguageModel, State, next_log_probs
 from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.fit import fit_ngram
@@ -19,7 +19,8 @@ from charrnn.models.stepper import stepper
 from charrnn.text.vocabulary import Vocabulary
 
 V, B, T = 6, 3, 20
-KINDS = [*CELLS, *SMOOTHINGS, "ensemble", "mixture"]
+KINDS = [*CELLS, *SMOOTHINGS, "ensemble", "mixture", "mean"]
+"""Of which `mean`, a weighted mean of networks and n-grams, is in no file."""
 
 
 def training_ids() -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -35,6 +36,9 @@ def make(kind: str) -> Model:
         return fit_ngram(training_ids(), V, NgramConfig(order=order, smoothing=kind))
     if kind == "ensemble":
         return make_network(ModelConfig(hidden_size=8, networks=3), V).eval()
+    if kind == "mean":
+        networks = make_network(ModelConfig(hidden_size=8, networks=2, num_layers=2), V), make("mingru")
+        return InterpolatedModel([networks[0], make_counts(), networks[1]], (0.5, 0.2, 0.3)).eval()
     if kind == "mixture":
         mixture = MixtureModel(RecurrentModel(ModelConfig(hidden_size=8), V), make_counts())
         torch.nn.init.normal_(mixture.gate[-1].weight, std=0.3)  # type: ignore[arg-type]  # else it never opens
@@ -168,7 +172,9 @@ def test_stepping_gives_what_reading_gives(model: LanguageModel, tokens: torch.T
         torch.testing.assert_close(first, logits[:1], atol=1e-5, rtol=1e-5)
 
 
-def test_a_loaded_model_is_the_saved_one(model: Model, tokens: torch.Tensor, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "mean"])
+def test_a_loaded_model_is_the_saved_one(kind: str, tokens: torch.Tensor, tmp_path: Path) -> None:
+    model = make(kind)
     facts = Facts(TextFacts("text.txt", "0" * 64, 400, CorpusConfig()), 1.0, "cpu")
     save(tmp_path / "model.safetensors", model, Vocabulary("abcdef"), facts)
     again = load(tmp_path / "model.safetensors")

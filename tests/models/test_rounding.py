@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from charrnn.config import CELLS, ModelConfig, NgramConfig
 from charrnn.errors import ModelError
-from charrnn.models.ensemble import make_network
+from charrnn.models.interpolated import make_network
 from charrnn.models.kernels import build as compiled
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.mixture import MixtureModel

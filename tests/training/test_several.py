@@ -9,7 +9,7 @@ import torch
 
 from charrnn.checkpoint import load
 from charrnn.config import ModelConfig, TrainingConfig
-from charrnn.models.ensemble import EnsembleModel
+from charrnn.models.interpolated import InterpolatedModel
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.evaluate import evaluate
 from charrnn.text.batches import Streams
@@ -44,7 +44,7 @@ def test_together_they_are_better_than_each(small_corpus: Corpus, tmp_path: Path
     each = [evaluate(network, small_corpus.validation).nats for network in keeper.finished]
     assert len(each) == len(set(each)) == 3
     kept = load(keeper.path)
-    assert isinstance(kept.model, EnsembleModel)
+    assert isinstance(kept.model, InterpolatedModel)
     assert (kept.kind, kept.description) == ("recurrent", "lstm 2x16 (3 networks)")
     assert kept.facts.step == 120
     score = evaluate(kept.model, small_corpus.validation)

@@ -14,7 +14,7 @@ from charrnn.checkpoint import Checkpoint, load, newest
 from charrnn.checkpoint.marks import identity_of, load_marks, save_marks
 from charrnn.cli.shared.checkpoints import FOLDER, find
 from charrnn.errors import ModelError, UsageError
-from charrnn.models.blend import BlendModel
+from charrnn.models.interpolated import InterpolatedModel
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.rounding import rounded
 from charrnn.sampling.state import Mark
@@ -45,7 +45,7 @@ class Blended:
             as_they_are, models = models, [rounded(model) for model in models]
             if all(model is other for model, other in zip(models, as_they_are, strict=True)):
                 raise UsageError(f"--precision int8: {self.description} has no network to round; leave it out")
-        return models[0] if len(models) == 1 else BlendModel(models, self.weights)
+        return models[0] if len(models) == 1 else InterpolatedModel(models, self.weights)
 
     @property
     def vocabulary(self) -> Vocabulary:

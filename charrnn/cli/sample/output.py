@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from charrnn.cli.sample.models import Blended
-from charrnn.cli.shared.novelty import show_sample, sort
-from charrnn.cli.shared.terminal import BAR_DELAY, bar, print_json, say, visible
+from charrnn.cli.shared.novelty import show_sample
+from charrnn.cli.shared.terminal import BAR_DELAY, bar, print_json, progress, say, visible
 from charrnn.cli.shared.texts import read_fitted_on
 from charrnn.config import SamplingConfig
 from charrnn.errors import UsageError
@@ -24,6 +24,7 @@ from charrnn.sampling.generate import stream
 from charrnn.sampling.likelihood import likeliest, log_probs_of
 from charrnn.sampling.state import Mark, read_on
 from charrnn.sampling.stopping import check_until
+from charrnn.scoring.novelty import index_training_text
 from charrnn.text.normalize import prepared
 
 RED, PLAIN = "\x1b[31m", "\x1b[0m"
@@ -143,7 +144,7 @@ def show_one(source: Source, novelty: bool, text: str | None) -> list[Mark]:
     model, length = source.blend.first, source.config.length
     writing = source.writing(source.marks(1))
     corpus = read_fitted_on(model, text) if novelty else None
-    training = sort(corpus) if corpus else None
+    training = index_training_text(corpus, progress) if corpus else None
     source.say(f"temperature {source.config.temperature:g}, seed {source.seed}")
     write = writer()
     write(source.prime, False)

@@ -13,12 +13,14 @@ import typer
 from charrnn.cli.shared import shell_completion
 from charrnn.cli.shared.escapes import escaped, unescaped
 from charrnn.config import (
+    CompareConfig,
     CompletionConfig,
     CorpusConfig,
     ModelConfig,
     NgramConfig,
     OneOf,
     SamplingConfig,
+    ScoreConfig,
     TrainingConfig,
     flags_of,
 )
@@ -81,6 +83,8 @@ PANELS: dict[type, str] = {
     TrainingConfig: "Training",
     SamplingConfig: "Sampling",
     CompletionConfig: "Sampling",
+    CompareConfig: "Comparison",
+    ScoreConfig: "Scoring",
 }
 """The heading in `--help` under which the options of each configuration stand."""
 

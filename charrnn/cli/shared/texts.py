@@ -178,7 +178,7 @@ def read_fitted_on(model: Checkpoint, name: str | None = None) -> Corpus:
     elif str(STANDARD_INPUT) in facts.names:
         raise TextError(
             f"{model.name} was fitted on standard input, which cannot be read again; save that text to a file and name "
-            f"it (`compare --text FILE`, `sample --text FILE`, `score {model.name} FILE`)"
+            f"it (`compare --text FILE`, `sample --text FILE`, `score {model.name} --text FILE`)"
         )
     else:
         paths = [_again(one) for one in facts.names]

@@ -13,7 +13,7 @@ import torch
 from charrnn.checkpoint import load
 from charrnn.cli.shared.terminal import can_stay_in_place, console, field, in_place, one_line, print_json, quoted, say
 from charrnn.cli.train.live import ECHO, WIDEST, TrainLive
-from charrnn.models.ensemble import make_network
+from charrnn.models.interpolated import make_network
 from charrnn.scoring.compare.rows import json_of
 from charrnn.text.batches import Streams
 from charrnn.text.sources import STANDARD_INPUT

@@ -20,12 +20,12 @@ from charrnn.checkpoint import PREVIOUS, Ongoing, below, fill, last_path, save
 from charrnn.checkpoint.metadata import ComputeFacts, Facts, ProgressFacts, ScoreFacts, TextFacts
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.errors import CheckpointError
-from charrnn.models.ensemble import Network, as_one
+from charrnn.models.interpolated import Network, ensemble_of
 from charrnn.models.kernels.processor import instruction_set
 from charrnn.models.mixture import MixtureModel
 from charrnn.models.rnn.model import RecurrentModel
+from charrnn.progress import Progress
 from charrnn.scoring.evaluate import Score, evaluate, facts_of
-from charrnn.scoring.surprisal import Progress
 from charrnn.text.corpus import Corpus
 from charrnn.training.events import Step
 from charrnn.training.loop import Training
@@ -91,7 +91,7 @@ class Keeper:
     @property
     def network(self) -> Network:
         """All that are finished, as one model."""
-        return as_one(self.finished)
+        return ensemble_of(self.finished)
 
     def begin(self, training: Training) -> None:
         """Turn to a network that is trained from here on."""
