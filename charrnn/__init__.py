@@ -11,10 +11,12 @@ TYPE_CHECKING = False
 __version__ = "0.1.0"
 
 _HOMES = {
+    "CompareConfig": "charrnn.config",
     "CorpusConfig": "charrnn.config",
     "ModelConfig": "charrnn.config",
     "NgramConfig": "charrnn.config",
     "SamplingConfig": "charrnn.config",
+    "ScoreConfig": "charrnn.config",
     "TrainingConfig": "charrnn.config",
     "CharRNNError": "charrnn.errors",
     "LanguageModel": "charrnn.models.language_model",
@@ -25,8 +27,11 @@ _HOMES = {
     "evaluate": "charrnn.scoring.evaluate",
     "fit_ngram": "charrnn.models.ngram.fit",
     "generate": "charrnn.sampling.generate",
+    "attribute": "charrnn.api",
+    "compare": "charrnn.api",
     "fit": "charrnn.api",
     "load": "charrnn.api",
+    "score": "charrnn.api",
     "TextModel": "charrnn.api",
     "read_corpus": "charrnn.text.corpus",
     "train": "charrnn.training.loop",
@@ -35,8 +40,16 @@ _HOMES = {
 if TYPE_CHECKING:
     from typing import Any
 
-    from charrnn.api import TextModel, fit, load
-    from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, SamplingConfig, TrainingConfig
+    from charrnn.api import TextModel, attribute, compare, fit, load, score
+    from charrnn.config import (
+        CompareConfig,
+        CorpusConfig,
+        ModelConfig,
+        NgramConfig,
+        SamplingConfig,
+        ScoreConfig,
+        TrainingConfig,
+    )
     from charrnn.errors import CharRNNError
     from charrnn.models.language_model import LanguageModel
     from charrnn.models.ngram.fit import fit_ngram
@@ -51,6 +64,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CharRNNError",
+    "CompareConfig",
     "CorpusConfig",
     "LanguageModel",
     "ModelConfig",
@@ -58,17 +72,21 @@ __all__ = [
     "NgramModel",
     "RecurrentModel",
     "SamplingConfig",
+    "ScoreConfig",
     "Streams",
     "TextModel",
     "TrainingConfig",
     "Vocabulary",
     "__version__",
+    "attribute",
+    "compare",
     "evaluate",
     "fit",
     "fit_ngram",
     "generate",
     "load",
     "read_corpus",
+    "score",
     "train",
 ]
 

@@ -5,6 +5,7 @@
     model = charrnn.fit(Path("novel.txt"), charrnn.ModelConfig(cell="gru"), charrnn.TrainingConfig(minutes=3))
     print(model.sample("Once upon", length=200, temperature=0.8))
     print(model.score("What a strange sentence."))
+    print(charrnn.compare([model]).as_json())
     model.save("novel.safetensors")
     model = charrnn.load("novel.safetensors")
 
@@ -17,7 +18,7 @@ import dataclasses
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,13 +28,26 @@ import torch
 from charrnn.checkpoint import Checkpoint, Model, save
 from charrnn.checkpoint import load as load_checkpoint
 from charrnn.checkpoint.metadata import Facts
-from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, SamplingConfig, TrainingConfig
+from charrnn.config import (
+    CompareConfig,
+    CorpusConfig,
+    ModelConfig,
+    NgramConfig,
+    SamplingConfig,
+    ScoreConfig,
+    TrainingConfig,
+)
 from charrnn.errors import TextError, UsageError
+from charrnn.pipeline.compare import Comparison
 from charrnn.pipeline.networks import NetworkTraining, TrainingStart
 from charrnn.pipeline.ngrams import fit_ngrams
 from charrnn.pipeline.sampling import TextGenerator
+from charrnn.pipeline.score import TextScore, score_text
+from charrnn.progress import ProgressBars, no_bar
 from charrnn.sampling.batch import BatchGenerator
 from charrnn.sampling.generate import stream
+from charrnn.scoring.attribution import Attribution, config_for
+from charrnn.scoring.attribution import attribute as attribute_text
 from charrnn.scoring.evaluate import Score, evaluate
 from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.sources import STANDARD_INPUT
@@ -185,6 +199,108 @@ def fit(
         return TextModel(fit_ngrams(source, model).checkpoint)
     where = torch.device(device)
     return _trained(source, model or ModelConfig(), training or TrainingConfig(), where, started, on_step, progress)
+
+
+def compare(
+    models: Sequence[TextModel | str | Path],
+    text: str | Path | None = None,
+    config: CompareConfig | None = None,
+    device: str | torch.device = "cpu",
+    bars: ProgressBars = no_bar,
+) -> Comparison:
+    """Compare models on the same held-out characters: what `charrnn compare` does.
+
+    Args:
+        models: models, or checkpoints.
+        text: what to compare on: the text itself, or the path of a file; if not given, the one that the first model was
+            fitted on.
+        config: what to measure.
+        device: where networks of checkpoints go.
+        bars: progress bars for everything that takes long.
+
+    Returns:
+        The tables: `rows`, `online`, `structure`, each measured when it is first asked for; `as_json()` has all.
+
+    Raises:
+        TextError: the text cannot be used.
+        ModelError: the models cannot be compared, or nothing of the text is held out.
+        UsageError: the configuration asks for what these models or this text do not have.
+    """
+    checkpoints = [_checkpoint(model, device) for model in models]
+    corpus = _read_for(checkpoints[0], text)
+    return Comparison(checkpoints, corpus, config or CompareConfig(), _read_training_text, bars)
+
+
+def score(
+    model: TextModel | str | Path,
+    text: str | Path | None = None,
+    config: ScoreConfig | None = None,
+    device: str | torch.device = "cpu",
+    bars: ProgressBars = no_bar,
+) -> TextScore:
+    """Score a text with a model, in bits per character: what `charrnn score` does with one checkpoint.
+
+    Args:
+        model: a model, or a checkpoint.
+        text: the text itself, or the path of a file; if not given, the held-out part of the one it was fitted on.
+        config: what to score beside the text in one pass.
+        device: where the network of a checkpoint goes.
+        bars: progress bars for everything that takes long.
+
+    Raises:
+        TextError: the text cannot be used.
+        ModelError: nothing of the text is held out.
+        UsageError: the configuration asks for what the model cannot do.
+    """
+    checkpoint = _checkpoint(model, device)
+    corpus = _read_for(checkpoint, text)
+    return score_text(checkpoint, corpus, config or ScoreConfig(), _find_training_text, _read_training_text, bars)
+
+
+def attribute(
+    models: Sequence[TextModel | str | Path], text: str | Path, device: str | torch.device = "cpu"
+) -> Attribution:
+    """Find the model that a text is likeliest under: what `charrnn score` does with several checkpoints.
+
+    Args:
+        models: two models or checkpoints at least.
+        text: the text itself, or the path of a file.
+        device: where networks of checkpoints go.
+
+    Raises:
+        TextError: no character of it is known to all models.
+        ModelError: a model was fitted on all of the text, or the models read texts differently.
+    """
+    checkpoints = [_checkpoint(model, device) for model in models]
+    return attribute_text(checkpoints, _read(text, config_for(checkpoints)), _find_training_text)
+
+
+def _checkpoint(model: TextModel | str | Path, device: str | torch.device) -> Checkpoint:
+    return model.checkpoint if isinstance(model, TextModel) else load(model, device).checkpoint
+
+
+def _read_for(checkpoint: Checkpoint, text: str | Path | None) -> Corpus:
+    if text is None:
+        return _read_training_text(checkpoint)
+    return _read(text, checkpoint.facts.text.corpus, checkpoint.vocabulary)
+
+
+def _read_training_text(checkpoint: Checkpoint) -> Corpus:
+    """The text that a model was fitted on, split as it was then."""
+    info = checkpoint.facts.text
+    if str(STANDARD_INPUT) in info.names:
+        raise TextError(f"{checkpoint.name} was not fitted on a file; pass that text again")
+    corpus = read_corpus(tuple(map(Path, info.names)), info.corpus, checkpoint.vocabulary)
+    if corpus.sha256 != info.sha256:
+        raise TextError(f"{corpus.source}: is not the text that {checkpoint.name} was fitted on; pass that one")
+    return corpus
+
+
+def _find_training_text(checkpoint: Checkpoint) -> Corpus | None:
+    try:
+        return _read_training_text(checkpoint)
+    except TextError:
+        return None
 
 
 def _read(text: str | Path, config: CorpusConfig, vocabulary: Vocabulary | None = None) -> Corpus:

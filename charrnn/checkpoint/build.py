@@ -10,7 +10,7 @@ from torch import Tensor
 from charrnn.checkpoint.format import GATE, NETWORK, NGRAM, Model, below
 from charrnn.checkpoint.metadata import restore
 from charrnn.config import MixtureConfig, ModelConfig, NgramConfig
-from charrnn.models.ensemble import Network, make_network
+from charrnn.models.interpolated import Network, make_network
 from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.fit import model_class
 from charrnn.models.ngram.model import NgramModel

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from charrnn.checkpoint.metadata import Facts, ProgressFacts
 from charrnn.config import MixtureConfig, ModelConfig, NgramConfig
-from charrnn.models.ensemble import Network
+from charrnn.models.interpolated import InterpolatedModel, Network
+from charrnn.models.language_model import LanguageModel
 from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.longest.model import LongestMatchModel
 from charrnn.models.ngram.model import NgramModel
@@ -52,7 +53,7 @@ class Checkpoint:
     @property
     def description(self) -> str:
         """The model in a few words, such as `lstm 2x256`."""
-        return str(config_of(self.model))
+        return describe(self.model)
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,25 @@ def parts(model: MixtureModel) -> tuple[Network, NgramModel]:
     return model.network, model.counts
 
 
+def is_mean(model: Model) -> bool:
+    """Whether a model is a weighted mean of others, which is in no file; an ensemble of networks is a network."""
+    return isinstance(model, InterpolatedModel) and model.weights is not None
+
+
 def kind_of(model: Model) -> str:
     """`recurrent`, `ngram` or `mixture`."""
-    if isinstance(model, MixtureModel):
+    if isinstance(model, MixtureModel) or is_mean(model):
         return "mixture"
     return "recurrent" if isinstance(model, Network) else "ngram"
+
+
+def describe(model: LanguageModel) -> str:
+    """The model in a few words, such as `lstm 2x256`, or `60% lstm 2x256, 40% mkn order 9`."""
+    if isinstance(model, InterpolatedModel) and model.weights is not None:
+        pairs = zip(model.weights, model.models, strict=True)
+        return ", ".join(f"{weight:.0%} {describe(part)}" for weight, part in pairs)
+    assert isinstance(model, Model)
+    return str(config_of(model))
 
 
 def config_of(model: Model) -> ModelConfig | NgramConfig | MixtureConfig:

@@ -13,7 +13,7 @@ from charrnn.checkpoint.container import CHECKSUM, read_container
 from charrnn.checkpoint.format import KEY, TRAINING, Checkpoint, Model, Ongoing, config_of, parts, tensors_of
 from charrnn.checkpoint.io import load, load_ongoing
 from charrnn.checkpoint.metadata import restore
-from charrnn.models.ensemble import Network
+from charrnn.models.interpolated import Network
 from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.longest.model import LongestMatchModel
 

@@ -33,7 +33,7 @@ def inspect(name: CheckpointArgument = None, *, as_json: JsonOption = False) -> 
 
     path = find(name) if name else newest(FOLDER)
     if name:
-        refuse_text(name, path)
+        refuse_text(name, path, f"charrnn data inspect {quoted(name)}")
     listing = list_contents(path)
     if as_json:
         print_json({**json_of(listing.checkpoint), **listing.as_json()})

@@ -14,8 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from charrnn.models.blend import normal
-from charrnn.models.ensemble import Network
+from charrnn.models.interpolated import Network, log_softmax
 from charrnn.models.language_model import LanguageModel, State
 from charrnn.models.stepper import Logits, Stepper, Tokens
 from charrnn.models.steppers import stepper
@@ -130,7 +129,7 @@ class MixtureStepper(Stepper):
     def read(self, tokens: Tokens) -> Logits:
         """See Stepper."""
         w, b, u, c = self._weights
-        network, counts = normal(self.network.read(tokens)), np.maximum(self.counts.read(tokens), LEAST)
+        network, counts = log_softmax(self.network.read(tokens)), np.maximum(self.counts.read(tokens), LEAST)
         features = _features_of_rows(network, counts)
         hidden = np.tanh((features[:, None] * w).sum(-1) + b)
         weights = (hidden[:, None] * u).sum(-1) + c

@@ -11,8 +11,8 @@ from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, TrainingConfi
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.fit import fit_ngram
+from charrnn.progress import Progress
 from charrnn.scoring.evaluate import Score, evaluate
-from charrnn.scoring.surprisal import Progress
 from charrnn.text.corpus import Corpus
 from charrnn.text.documents import streams_of
 from charrnn.text.vocabulary import Vocabulary

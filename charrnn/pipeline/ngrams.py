@@ -42,6 +42,7 @@ def fit_ngrams(
     progress: ProgressBars = no_bar,
     online: bool = False,
     distributed: bool = False,
+    validate: bool = True,
 ) -> NgramFit:
     """Fit n-grams to the training part of a text and score the validation part.
 
@@ -51,6 +52,7 @@ def fit_ngrams(
         progress: makes the bars of counting and of scoring.
         online: also compute the online score.
         distributed: count together with the other processes of the default process group.
+        validate: score the validation part.
 
     Raises:
         UsageError: there can be no online score.
@@ -66,7 +68,7 @@ def fit_ngrams(
         model = counts.model() if counts else fit_ngram(corpus.train, vocab_size, config, update)
     seconds = time.perf_counter() - started
     score = online_score = None
-    if len(corpus.validation):
+    if validate and len(corpus.validation):
         with progress("scoring", "char") as update:
             score = evaluate(model, corpus.validation, progress=update, documents=corpus.documents)
         if online and counts:

@@ -11,7 +11,7 @@ from typing import Any
 from charrnn.checkpoint import Checkpoint
 from charrnn.config import SamplingConfig
 from charrnn.errors import ModelError, UsageError
-from charrnn.models.blend import BlendModel
+from charrnn.models.interpolated import InterpolatedModel
 from charrnn.models.language_model import LanguageModel
 from charrnn.sampling.batch import BatchGenerator
 from charrnn.sampling.beam import BeamResult, beam_search
@@ -73,7 +73,7 @@ class TextGenerator:
         if not self.mixed:
             return self.checkpoint.model
         models = [self.checkpoint.model, *(other.model for other, _ in self.mixed)]
-        return BlendModel(models, [self.weight, *(weight for _, weight in self.mixed)])
+        return InterpolatedModel(models, [self.weight, *(weight for _, weight in self.mixed)])
 
     @property
     def vocabulary(self) -> Vocabulary:

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from charrnn.checkpoint import Checkpoint
 from charrnn.config import CorpusConfig
 from charrnn.errors import ModelError, TextError
+from charrnn.progress import Progress
 from charrnn.scoring.compare.rows import json_of
 from charrnn.scoring.evaluate import Score, evaluate, facts_of
-from charrnn.scoring.held_out import LEAST, Unseen, held_out_from, unseen_in
-from charrnn.scoring.surprisal import Progress
+from charrnn.scoring.held_out import MIN_SEARCHED, HeldOutSpan, find_held_out, held_out_from
 from charrnn.text.corpus import Corpus
 from charrnn.text.documents import Documents
 from charrnn.text.vocabulary import Vocabulary
@@ -40,7 +40,7 @@ class Attribution:
         ranked: the models and their scores, the likeliest first.
         characters: how many were scored.
         left_out: how many were not, because some model does not know them.
-        unseen: which part of the text that is.
+        span: which part of the text that is.
         documents: whether each document was scored from the beginning.
     """
 
@@ -48,7 +48,7 @@ class Attribution:
     ranked: tuple[tuple[Checkpoint, Score], ...]
     characters: int
     left_out: int
-    unseen: Unseen
+    span: HeldOutSpan
     documents: bool
 
     @property
@@ -80,15 +80,15 @@ class Attribution:
         """Under the names that all of charrnn's JSON uses."""
         rows = []
         for (model, score), posterior in zip(self.ranked, self.posteriors, strict=True):
-            facts = facts_of(score, self.unseen.split, documents=self.documents)
+            facts = facts_of(score, self.span.split, documents=self.documents)
             more = {"perplexity": score.perplexity, "bits": score.bits, "posterior": posterior}
             rows.append({**json_of(model), **asdict(facts), **more})
         return {
             "text": self.source,
             "characters": self.characters,
             "left_out_share": self.left_out_share,
-            "part": self.unseen.part,
-            "split": self.unseen.split,
+            "part": self.span.part,
+            "split": self.span.split,
             "rule": rows[0]["rule"],
             "likeliest": self.likeliest and str(self.likeliest.path),
             "lead_bits": self.lead,
@@ -133,8 +133,8 @@ def attribute(
         ModelError: a model was fitted on all of the text.
         TextError: no character of it is known to all models.
     """
-    unseen = max((_unseen(model, corpus, fitted_on) for model in models), key=lambda one: one.begin)
-    ids = corpus.ids[unseen.begin :]
+    span = max((_held_out(model, corpus, fitted_on) for model in models), key=lambda one: one.begin)
+    ids = corpus.ids[span.begin :]
     is_known = np.all([_is_known(model.vocabulary, corpus.vocabulary) for model in models], axis=0)
     known = ids[is_known[ids]]
     if not len(known):
@@ -155,25 +155,25 @@ def attribute(
         found.append((model, replace(score, characters=len(known))))  # of bytes there may be more
     found.sort(key=lambda one: one[1].bits)
     is_documents = corpus.config.document_separator is not None
-    return Attribution(corpus.source, tuple(found), len(known), len(ids) - len(known), unseen, is_documents)
+    return Attribution(corpus.source, tuple(found), len(known), len(ids) - len(known), span, is_documents)
 
 
-def _unseen(model: Checkpoint, corpus: Corpus, fitted_on: FittedOn) -> Unseen:
+def _held_out(model: Checkpoint, corpus: Corpus, fitted_on: FittedOn) -> HeldOutSpan:
     """What of the text a model was not fitted on."""
-    unseen, its = Unseen(), model.facts.text
+    span, its = HeldOutSpan(), model.facts.text
     if its.sha256 == corpus.sha256:
-        unseen = held_out_from(len(corpus), replace(corpus, config=its.corpus))
-    elif LEAST <= len(corpus) <= its.characters:
+        span = held_out_from(len(corpus), replace(corpus, config=its.corpus))
+    elif MIN_SEARCHED <= len(corpus) <= its.characters:
         table = _table(corpus.vocabulary, model.vocabulary)
         ids = _ids_of(corpus.ids, corpus.vocabulary, model.vocabulary) if table is None else table[corpus.ids]
         if (ids >= 0).all():
-            unseen = unseen_in(ids, fitted_on(model))
+            span = find_held_out(ids, fitted_on(model))
     is_mixed = model.vocabulary.is_bytes and not corpus.vocabulary.is_bytes
-    if unseen.begin == len(corpus) or (is_mixed and unseen.part != "all"):
+    if span.begin == len(corpus) or (is_mixed and span.part != "all"):
         raise ModelError(
             f"{corpus.source}: {model.name} was fitted on {'some' if is_mixed else 'all'} of it; name another text"
         )
-    return unseen
+    return span
 
 
 def _is_known(vocabulary: Vocabulary, here: Vocabulary) -> NDArray[np.bool_]:

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.progress import Progress
 from charrnn.text.vocabulary import Vocabulary
 
 PIECE = 1 << 20
@@ -25,9 +26,6 @@ PPMD_MEMORY = 1 << 28
 PPMD_ORDER = 6
 MOST_READ = 1 << 28
 """Characters of the training part, its end, that a compressor reads: more than any of them looks back."""
-
-Progress = Callable[[int, int], None]
-"""Is told how much is done, and of how much."""
 
 
 class Stream(Protocol):

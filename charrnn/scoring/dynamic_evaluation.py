@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from charrnn.models.language_model import State
 from charrnn.models.rnn.model import trainable_copy
-from charrnn.scoring.surprisal import Progress
+from charrnn.progress import Progress
 
 SEGMENT = 32
 """Characters between two updates."""

@@ -21,7 +21,8 @@ from charrnn.checkpoint.metadata import ScoreFacts
 from charrnn.errors import ModelError, TextError
 from charrnn.models.kernels.pace import pace_for
 from charrnn.models.language_model import LanguageModel, ScoresOnline, next_log_probs
-from charrnn.scoring.surprisal import PIECE, Progress, log_prob_pieces
+from charrnn.progress import Progress
+from charrnn.scoring.surprisal import PIECE, log_prob_pieces
 from charrnn.text.documents import Documents
 
 MOST_EXPONENT = 700.0

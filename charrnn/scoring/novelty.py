@@ -7,7 +7,7 @@ how much of a text stands in another one anyway.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.models.ngram.longest.suffix_array import ContextIndex, Ints
+from charrnn.progress import BAR_DELAY, Progress, ProgressBars, no_bar
 from charrnn.scoring.words import Words, letters_of
+from charrnn.text.corpus import Corpus
 from charrnn.text.vocabulary import Vocabulary
 
 LONG_COPY = 20
@@ -24,11 +26,10 @@ LONG_LINE = 20
 """Characters of a line that is too short to count as copied: names of speakers and the like."""
 CURVE = (4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50)
 """Lengths of runs, for the curve."""
-PIECE = 1 << 16
+CHUNK_CHARS = 1 << 16
 """Characters that are looked up at a time."""
-
-Progress = Callable[[int, int], None]
-"""Is told how much is done, and of how much."""
+LARGE = 4_000_000
+"""The characters of a text that takes longer than a second to index."""
 
 
 @dataclass(frozen=True)
@@ -142,8 +143,8 @@ class TrainingText:
     def _matches(self, ids: NDArray[Any]) -> Ints:
         """(N, 3): the longest match that ends after each character, see ContextIndex.read."""
         matches, parts = np.array([self.index.empty]), []
-        for begin in range(0, len(ids), PIECE):
-            parts.append(self.index.read(ids[None, begin : begin + PIECE], matches)[0])
+        for begin in range(0, len(ids), CHUNK_CHARS):
+            parts.append(self.index.read(ids[None, begin : begin + CHUNK_CHARS], matches)[0])
             matches = parts[-1][-1:]
         return np.concatenate(parts)
 
@@ -154,6 +155,13 @@ class TrainingText:
         long = sizes > LONG_LINE
         verbatim: NDArray[np.bool_] = lengths[ends[1:][long]] >= sizes[long] + 2
         return verbatim
+
+
+def index_training_text(corpus: Corpus, bars: ProgressBars = no_bar) -> TrainingText:
+    """The training part of a text, made ready to be compared with others."""
+    # The longest step is the first, so a bar that waits for its end would come too late for a large text.
+    with bars(f"sorting {corpus.name}", "step", 0.0 if len(corpus.train) > LARGE else BAR_DELAY) as progress:
+        return TrainingText(corpus.train, corpus.vocabulary, progress)
 
 
 def _mean(answers: NDArray[np.bool_]) -> float | None:

@@ -7,7 +7,7 @@ Where documents are told apart, each is read from the beginning, see scoring/doc
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from torch import Tensor
 from charrnn.errors import ModelError
 from charrnn.models.kernels.pace import pace_for
 from charrnn.models.language_model import LanguageModel, ScoresNext, State, next_log_probs
+from charrnn.progress import Progress
 from charrnn.scoring.documents import log_probs_of
 from charrnn.text.documents import Documents
 
@@ -26,9 +27,6 @@ PIECE = 4096
 LARGE_PIECE = 1 << 16
 """The same for models that spread out no logits."""
 NO_NUMBERS = "the model's probabilities are no numbers; train it again, with a lower --learning-rate"
-
-Progress = Callable[[int, int], None]
-"""Is told how much is done, and of how much."""
 
 
 @torch.inference_mode()

@@ -8,7 +8,7 @@ memory.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,12 @@ from numpy.typing import NDArray
 
 from charrnn.config import CorpusConfig
 from charrnn.errors import TextError
+from charrnn.progress import Progress
 from charrnn.text.decode import NUM_CODE_POINTS, TextReader, check_encoding
 from charrnn.text.documents import Documents
 from charrnn.text.normalize import separator_of
 from charrnn.text.sources import NO_ROOM, TextSource, changed, described, sources_of, stem_of
 from charrnn.text.vocabulary import UNKNOWN_CHARACTER, Vocabulary, name_of
-
-Progress = Callable[[int, int], None]
-"""A progress callback: (done, total)."""
 
 
 @dataclass(frozen=True)

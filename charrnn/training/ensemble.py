@@ -12,7 +12,7 @@ from charrnn.checkpoint.metadata import MOST_HALVINGS
 from charrnn.config import TrainingConfig
 from charrnn.errors import DivergedError
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.scoring.surprisal import Progress
+from charrnn.progress import Progress
 from charrnn.training.loop import Training
 from charrnn.training.optim.schedule import AIM, Plan
 from charrnn.training.state.checkpoints import CheckpointManager

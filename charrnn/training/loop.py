@@ -21,8 +21,8 @@ from charrnn.errors import DivergedError
 from charrnn.models.kernels.pace import Pace, fixed_pace, pace_for
 from charrnn.models.language_model import State
 from charrnn.models.rnn.model import RecurrentModel
+from charrnn.progress import Progress
 from charrnn.scoring.evaluate import Score, evaluate
-from charrnn.scoring.surprisal import Progress
 from charrnn.text.batches import Streams
 from charrnn.text.documents import Documents
 from charrnn.training.allocator import kept_memory

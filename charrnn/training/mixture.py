@@ -20,13 +20,14 @@ from torch.nn import functional
 
 from charrnn.config import NgramConfig
 from charrnn.errors import TextError
-from charrnn.models.ensemble import Network
+from charrnn.models.interpolated import Network
 from charrnn.models.kernels.pace import pace_for
 from charrnn.models.language_model import LanguageModel, State, next_log_probs
 from charrnn.models.mixture import Counted, MixtureModel
 from charrnn.models.ngram.fit import fit_ngram
+from charrnn.progress import Progress
 from charrnn.scoring.evaluate import Score
-from charrnn.scoring.surprisal import PIECE, Progress
+from charrnn.scoring.surprisal import PIECE
 
 SHARE = 0.03
 """Of the training part, kept for the gate."""

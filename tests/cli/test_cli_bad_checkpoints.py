@@ -20,7 +20,7 @@ def test_command_with_damaged_checkpoint_is_one_line(charrnn: Charrnn, bad: Path
     for words in (
         ("sample", "bad"),
         ("sample",),  # the newest
-        ("score", "bad", "text.txt"),
+        ("score", "bad", "--text", "text.txt"),
         ("compare", "bad"),
         ("view", "bad"),
         ("compare", "text-tuned-3", "bad"),

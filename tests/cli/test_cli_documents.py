@@ -46,7 +46,8 @@ def test_the_order_of_documents_makes_no_difference_to_their_score(charrnn: Char
     backwards.write_text("".join(reversed(LINES.splitlines(keepends=True))), encoding="utf-8")
     (lines.parent / "again.txt").write_text(LINES + LINES, encoding="utf-8")
     found = [
-        json.loads(charrnn("score", "lines-tuned-4", name, "--json").out) for name in ("backwards.txt", "again.txt")
+        json.loads(charrnn("score", "lines-tuned-4", "--text", name, "--json").out)
+        for name in ("backwards.txt", "again.txt")
     ]
     assert found[0]["bits_per_char"] == pytest.approx(found[1]["bits_per_char"])
 

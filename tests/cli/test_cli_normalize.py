@@ -18,7 +18,7 @@ def test_normalized_model_normalizes_all_it_reads(charrnn: Charrnn, folder: Path
     assert sample.text == "café, café"
     assert charrnn("score", "cafe-lstm").status == 0
     (folder / "other.txt").write_text("NAI\u0308VE", encoding="utf-8")
-    assert "5 characters (all" in charrnn("score", "cafe-lstm", "other.txt").err
+    assert "5 characters (all" in charrnn("score", "cafe-lstm", "--text", "other.txt").err
     assert charrnn("compare", "--prime", "CAFÉ", "--length", 9, "--novelty-length", 50).status == 0
     assert charrnn("sample", "cafe-lstm", "--novelty", "--length", 20).status == 0
     again = charrnn("train", "cafe.txt", "--resume", "--normalize", "NFD")
@@ -33,7 +33,7 @@ def test_min_count_model_reads_any_text(charrnn: Charrnn, folder: Path) -> None:
     assert charrnn("train", "rare.txt", "--min-count", 5, *SMALL).status == 0
     (folder / "other.txt").write_text("être ou ne pas être", encoding="utf-8")
     for model in ("rare-tuned-3", "rare-lstm"):
-        scored = charrnn("score", model, "other.txt", "--json")
+        scored = charrnn("score", model, "--text", "other.txt", "--json")
         assert "unknown     " in scored.err
         assert json.loads(scored.out)["characters"] == 19
         assert charrnn("sample", model, "--prime", "é", "--length", 5).status == 0

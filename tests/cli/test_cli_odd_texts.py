@@ -78,10 +78,16 @@ def test_model_reads_texts_in_the_encoding_of_its_own(encoding: str, charrnn: Ch
     found = charrnn("sample", "net", "--prime-file", "other.txt", "--encoding", "utf-8", "--length", 5)
     assert found.text.startswith(text[:100]), found.err
     assert charrnn("complete", "net", "sources.txt", "--sep", text[3], "--length", 5).status == 0
-    for words in (("score", "net", "own.txt"), ("compare", "net", "--text", "own.txt", "--baselines", "none")):
+    for words in (
+        ("score", "net", "--text", "own.txt"),
+        ("compare", "net", "--text", "own.txt", "--baselines", "none"),
+    ):
         found = charrnn(*words)
         assert found.status == 0, found.err
-    for words in (("score", "net", "other.txt"), ("compare", "net", "--text", "other.txt", "--novelty-length", "0")):
+    for words in (
+        ("score", "net", "--text", "other.txt"),
+        ("compare", "net", "--text", "other.txt", "--novelty-length", "0"),
+    ):
         found = charrnn(*words, "--encoding", "utf-8")
         assert found.status == 0, found.err
 
@@ -99,7 +105,7 @@ def test_prime_in_another_encoding_names_the_option(charrnn: Charrnn, folder: Pa
     [
         ("sample", "text-lstm", "--prime-file", "text.txt"),
         ("complete", "text-lstm", "text.txt", "--sep", " "),
-        ("score", "text-lstm", "text.txt"),
+        ("score", "text-lstm", "--text", "text.txt"),
         ("compare", "text-lstm", "--text", "text.txt"),
     ],
 )

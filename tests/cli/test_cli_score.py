@@ -28,7 +28,7 @@ def test_the_newest_is_the_default(charrnn: Charrnn, models: Path) -> None:
 
 def test_another_text_is_scored_as_a_whole(charrnn: Charrnn, models: Path, folder: Path) -> None:
     (folder / "other.txt").write_text(TEXT[:300][::-1], encoding="utf-8")
-    facts = json.loads(charrnn("score", "text-lstm", "other.txt", "--json").text)
+    facts = json.loads(charrnn("score", "text-lstm", "--text", "other.txt", "--json").text)
     assert (facts["characters"], facts["part"], facts["split"]) == (300, "all", "0/0/100")
 
 
@@ -68,14 +68,14 @@ OTHER = "To be,\tor not.\n\nThat is the question"
 
 def test_lines_add_up(charrnn: Charrnn, models: Path, folder: Path) -> None:
     (folder / "other.txt").write_text(OTHER.replace("\t", " "), encoding="utf-8")
-    facts = json.loads(charrnn("score", "text-lstm", "other.txt", "--lines", "--json").text)
+    facts = json.loads(charrnn("score", "text-lstm", "--text", "other.txt", "--lines", "--json").text)
     lines = facts["lines"]
     assert [one["text"] for one in lines] == ["To be, or not.", "", "That is the question"]
     assert [(one["line"], one["characters"]) for one in lines] == [(1, 15), (2, 1), (3, 20)]
     assert sum(one["bits"] for one in lines) == pytest.approx(facts["bits_per_char"] * 36)
     assert lines[0]["bits_per_char"] == pytest.approx(lines[0]["bits"] / 15)
     assert lines[0]["perplexity"] == pytest.approx(2 ** lines[0]["bits_per_char"])
-    whole = json.loads(charrnn("score", "text-lstm", "other.txt", "--json").text)
+    whole = json.loads(charrnn("score", "text-lstm", "--text", "other.txt", "--json").text)
     assert "lines" not in whole
     assert whole["bits_per_char"] == pytest.approx(facts["bits_per_char"])
 
@@ -91,10 +91,13 @@ def test_lines_into_a_pipe_are_rows_with_tabs(charrnn: Charrnn, folder: Path) ->
     assert rows[-3][4] == "To be,\tor not."
     assert [row[1] for row in rows[-3:]] == ["15", "1", "25"]
     assert float(rows[-1][3]) == pytest.approx(float(rows[-1][2]) / 25, abs=1e-3)
-    names = [line.split("\t")[:2] for line in charrnn("score", "it", "a.txt", "tabs.txt", "--lines").text.splitlines()]
+    names = [
+        line.split("\t")[:2]
+        for line in charrnn("score", "it", "--text", "a.txt", "--text", "tabs.txt", "--lines").text.splitlines()
+    ]
     assert names == []  # there is no a.txt
     (folder / "a.txt").write_text("not", encoding="utf-8")
-    several = charrnn("score", "it", "a.txt", "tabs.txt", "--lines").text.splitlines()
+    several = charrnn("score", "it", "--text", "a.txt", "--text", "tabs.txt", "--lines").text.splitlines()
     assert {line.split("\t")[0] for line in several} >= {"a.txt", "tabs.txt"}
     assert several[-1].split("\t")[1] == "1"  # a.txt, whose three characters are the more surprising ones
 
@@ -111,13 +114,14 @@ def test_several_texts_are_scored_each_by_itself(charrnn: Charrnn, models: Path,
     """They once were one text."""
     (folder / "like.txt").write_text(TEXT[:150], encoding="utf-8")
     (folder / "unlike.txt").write_text(TEXT[:150][::-1], encoding="utf-8")
-    result = charrnn("score", "text-lstm", "unlike.txt", "like.txt", "text.txt", "--window", 8, "--json")
+    texts = [word for name in ("unlike.txt", "like.txt", "text.txt") for word in ("--text", name)]
+    result = charrnn("score", "text-lstm", *texts, "--window", 8, "--json")
     texts = json.loads(result.text)
     scores = [one["bits_per_char"] for one in texts]
     assert scores == sorted(scores)
     by_name = {one["text"]: one for one in texts}
     assert by_name.keys() == {"like.txt", "unlike.txt", "text.txt"}
-    alone = json.loads(charrnn("score", "text-lstm", "like.txt", "--window", 8, "--json").text)
+    alone = json.loads(charrnn("score", "text-lstm", "--text", "like.txt", "--window", 8, "--json").text)
     assert by_name["like.txt"] == alone
     assert (by_name["text.txt"]["part"], by_name["like.txt"]["part"]) == ("validation", "all")
     assert "window 8," in result.err
@@ -133,7 +137,9 @@ def test_what_a_model_was_fitted_on_is_told(charrnn: Charrnn, folder: Path) -> N
     (folder / "start.txt").write_text(words[:400], encoding="utf-8")
     (folder / "end.txt").write_text(words[-held_out - 100 :], encoding="utf-8")
     (folder / "short.txt").write_text(words[:100], encoding="utf-8")
-    start, end, short = (charrnn("score", "it", f"{name}.txt", "--json") for name in ("start", "end", "short"))
+    start, end, short = (
+        charrnn("score", "it", "--text", f"{name}.txt", "--json") for name in ("start", "end", "short")
+    )
     facts = [json.loads(one.text) for one in (start, end, short)]
     assert [(one["part"], one["characters"]) for one in facts] == [
         ("train", 400), ("validation", held_out), ("all", 100),
@@ -144,13 +150,13 @@ def test_what_a_model_was_fitted_on_is_told(charrnn: Charrnn, folder: Path) -> N
     assert "start.txt stands in what it was fitted on: no figure to compare with unseen texts" in start.err
     assert "end.txt stands in what it was fitted on; only the held-out end is scored" in end.err
     (folder / "whole.txt").unlink()  # then nobody can know
-    assert json.loads(charrnn("score", "it", "start.txt", "--json").text)["part"] == "all"
+    assert json.loads(charrnn("score", "it", "--text", "start.txt", "--json").text)["part"] == "all"
 
 
 def test_colours_on_a_terminal(charrnn: Charrnn, models: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They begin at 1 bit, and what they mean stands above; where there are none the text is not shown."""
     (folder / "other.txt").write_text(TEXT[:60] + "\n", encoding="utf-8")
-    command = ("score", "text-lstm", "other.txt")
+    command = ("score", "text-lstm", "--text", "other.txt")
     assert "surprisal" not in charrnn(*command).err
     assert charrnn(*command, "--show", 9).err.endswith("--show: there are no colours here\n")
     monkeypatch.setenv("FORCE_COLOR", "1")
@@ -162,7 +168,7 @@ def test_colours_on_a_terminal(charrnn: Charrnn, models: Path, folder: Path, mon
     assert "\x1b[30;48;5;" in shown.err
     assert shown.out == b""
     assert "surprisal" not in charrnn(*command, "--show", 0).err
-    assert plain(charrnn(*command, "other.txt", "text.txt", "--show", 9).err).count("surprisal") == 2
+    assert plain(charrnn(*command, "--text", "text.txt", "--show", 9).err).count("surprisal") == 2
     monkeypatch.setenv("TERM", "xterm")
     assert "\x1b[30;4" in charrnn(*command).err
     monkeypatch.setenv("NO_COLOR", "1")

@@ -51,15 +51,14 @@ def test_the_same_characters_are_scored_by_all(charrnn: Charrnn, authors: Path) 
     assert hers["left_out_share"] == pytest.approx(1 - len(common) / 21)
     (authors / "common.txt").write_text(common, encoding="utf-8")
     for row in hers["models"]:
-        alone = found(charrnn, row["checkpoint"], "common.txt")
+        alone = found(charrnn, row["checkpoint"], "--text", "common.txt")
         assert alone["bits_per_char"] == pytest.approx(row["bits_per_char"])
 
 
 def test_words_that_are_checkpoints(charrnn: Charrnn, authors: Path) -> None:
-    """Names without an ending are, where texts have an option; else those that end as files of models do."""
+    """All names are; texts have an option."""
     expected = found(charrnn, A, B, "--text", "hers.txt")
     assert found(charrnn, "a", "b", "--text", "hers.txt") == expected
-    assert found(charrnn, "a", "hers.txt", B) == expected
     assert found(charrnn, "--text", "his.txt")["checkpoint"] == B  # the newest
     assert found(charrnn, A, "a", B, "--text", "hers.txt") == expected  # one is there twice
 
@@ -91,7 +90,7 @@ def test_bytes_beside_characters(charrnn: Charrnn, authors: Path) -> None:
     (authors / "é.txt").write_text("é" * 9, encoding="utf-8")
     both = found(charrnn, "bytes", "chars", "--text", "é.txt")
     assert both["characters"] == 9
-    alone = {name: found(charrnn, name, "é.txt") for name in ("bytes", "chars")}
+    alone = {name: found(charrnn, name, "--text", "é.txt") for name in ("bytes", "chars")}
     for row in both["models"]:
         one = alone[Path(row["checkpoint"]).stem]
         assert row["bits"] == pytest.approx(one["bits_per_char"] * one["characters"])
@@ -122,7 +121,13 @@ def test_where_all_is_impossible(charrnn: Charrnn, authors: Path) -> None:
 
 
 def test_what_makes_no_sense(charrnn: Charrnn, authors: Path) -> None:
-    assert charrnn("score", A, B).failed_with(2, "name one with --text")
+    assert charrnn("score", A, B).failed_with(2, "with several checkpoints, pass the texts with --text")
+    refused = charrnn("score", "a", "hers.txt")
+    assert refused.failed_with(2, "hers.txt is a text, not a checkpoint; try `charrnn score a --text hers.txt`")
+    assert charrnn("score", "hers.txt").failed_with(2, "try `charrnn score NAME --text hers.txt`")
+    assert charrnn("score", "a", "-").failed_with(2, "- is a text, not a checkpoint; try `charrnn score a --text -`")
+    assert charrnn("score", "a", "python").failed_with(2, "python is a text", "score a --text python`")
+    assert charrnn("score", "a", "nothing.txt").failed_with(1, "nothing.txt: there is no such file")
     for option in (("--lines",), ("--online",), ("--window", 5), ("--show", 5)):
         assert charrnn("score", A, B, "--text", "his.txt", *option).failed_with(2, f"{option[0]}: is for one model")
     (authors / "odd.txt").write_text("éé", encoding="utf-8")

@@ -39,7 +39,9 @@ def test_several_texts_equal_the_text_they_join_to(charrnn: Charrnn, files: Path
     assert (facts["sha256"], single["paths"]) == (single["sha256"], [])
     rows = json.loads(charrnn("compare", "a-and-2-more-tuned-3", "text-tuned-3", "--baselines", "none", "--json").out)
     assert len({row["bits_per_char"] for row in rows}) == 1
-    scores = [json.loads(charrnn("score", "text-tuned-3", *names, "--json").out) for names in ((), ("text.txt",))]
+    scores = [
+        json.loads(charrnn("score", "text-tuned-3", *names, "--json").out) for names in ((), ("--text", "text.txt"))
+    ]
     assert {(one["part"], one["bits_per_char"]) for one in scores} == {("validation", rows[0]["bits_per_char"])}
 
 
@@ -77,9 +79,9 @@ def test_standard_input_is_read_wherever_a_text_is_named(charrnn: Charrnn, files
         "stdin-lstm was fitted on standard input, which cannot be read again; save that text to a file and name it"
     )
     assert charrnn("score", "stdin-lstm").failed_with(1, message)
-    named = json.loads(charrnn("score", "stdin-lstm", "text.txt", "--json").out)
+    named = json.loads(charrnn("score", "stdin-lstm", "--text", "text.txt", "--json").out)
     assert named["part"] == "validation"
-    given = json.loads(charrnn("score", "stdin-lstm", "-", "--json", stdin=TEXT.encode()).out)
+    given = json.loads(charrnn("score", "stdin-lstm", "--text", "-", "--json", stdin=TEXT.encode()).out)
     assert (given["part"], given["bits_per_char"]) == ("validation", named["bits_per_char"])
     assert charrnn("compare", "stdin-lstm", "--text", "text.txt", "--novelty-length", 0).status == 0
     resumed = charrnn("train", "-", "--resume", stdin=TEXT.encode())

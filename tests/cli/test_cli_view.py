@@ -14,7 +14,7 @@ import pytest
 from program import SMALL, TEXT, Charrnn
 
 from charrnn.checkpoint import load, save
-from charrnn.models.ensemble import EnsembleModel
+from charrnn.models.interpolated import InterpolatedModel
 from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.rnn.model import RecurrentModel
@@ -127,7 +127,7 @@ def test_of_a_mixture_the_network_is_shown(charrnn: Charrnn, models: Path) -> No
     network, counts = (load(models / f"{name}.safetensors") for name in ("text-lstm", "text-tuned-3"))
     assert isinstance(network.model, RecurrentModel)
     assert isinstance(counts.model, NgramModel)
-    mixture = MixtureModel(EnsembleModel([network.model, copy.deepcopy(network.model)]), counts.model)
+    mixture = MixtureModel(InterpolatedModel([network.model, copy.deepcopy(network.model)]), counts.model)
     save(models / "both.safetensors", mixture, network.vocabulary, network.facts)
     shown = words_of(page_of(charrnn, "both", *SHOWN))
     assert "A network and n-gram counts as one model" in shown
@@ -174,7 +174,7 @@ def test_its_own_page_is_overwritten_and_nothing_else(charrnn: Charrnn, models: 
     for _ in range(2):
         assert charrnn("view", *words).status == 0
     (folder / "page.html").write_text("<p>my thesis</p>", encoding="utf-8")
-    assert charrnn("view", *words).failed_with(2, "page.html: is no page of charrnn", "--force")
+    assert charrnn("view", *words).failed_with(2, "page.html: is not a page of charrnn", "--force")
     assert (folder / "page.html").read_text(encoding="utf-8") == "<p>my thesis</p>"
     assert charrnn("view", *words, "--force").status == 0
     assert sorted(one.name for one in folder.iterdir()) == ["checkpoints", "page.html", "text.txt"]
@@ -217,14 +217,14 @@ def test_units_are_left_out_where_there_is_no_room(
     charrnn: Charrnn, models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = len(page_of(charrnn, "text-lstm", *SHOWN, "--no-compare").encode())
-    monkeypatch.setattr(view, "MOST_BYTES", whole - 1)
+    monkeypatch.setattr(view, "MAX_BYTES", whole - 1)
     page = page_of(charrnn, "text-lstm", *SHOWN, "--no-compare")
     data = data_of(page)
     assert whole - 1500 < len(page.encode()) < whole
     assert 0 < len(data["units"]["kept"]) < 16
     assert f"Of 16 units {len(data['units']['kept']):,} are here" in words_of(page)
     assert {int(unit) for unit, _ in data["tracks"]} <= set(data["units"]["kept"])
-    monkeypatch.setattr(view, "MOST_BYTES", whole // 2)
+    monkeypatch.setattr(view, "MAX_BYTES", whole // 2)
     result = charrnn("view", "text-lstm", "--no-compare")
     assert (result.status, result.err.splitlines()[-1].endswith("; say a smaller --length")) == (2, True)
 

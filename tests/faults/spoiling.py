@@ -19,7 +19,7 @@ from charrnn.checkpoint.container import CHECKSUM, metadata_of, tensor_checksums
 from charrnn.checkpoint.metadata import Facts, TextFacts
 from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, TrainingConfig
 from charrnn.errors import CheckpointError
-from charrnn.models.ensemble import EnsembleModel
+from charrnn.models.interpolated import InterpolatedModel
 from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.ngram.model import NgramModel
@@ -99,7 +99,7 @@ def _make_files(folder: Path) -> dict[str, bytes]:
     network = RecurrentModel(SHAPE, size)
     models: dict[str, Any] = {name: fit_ngram(corpus.train, size, _ngram(name)) for name in SMOOTHINGS}
     models["mixture"] = MixtureModel(network, _counted(models["mkn"]))
-    models["several"] = EnsembleModel([RecurrentModel(SHAPE, size), network])
+    models["several"] = InterpolatedModel([RecurrentModel(SHAPE, size), network])
     models["mingru"] = RecurrentModel(ModelConfig(cell="mingru", hidden_size=4, num_layers=2, embedding_size=3), size)
     files = {}
     for name, model in models.items():

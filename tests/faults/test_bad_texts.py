@@ -202,7 +202,7 @@ def test_line_ends_and_byte_order_mark_make_no_difference(
 ) -> None:
     (folder / "odd.txt").write_bytes(b"\xef\xbb\xbf" + TEXT.replace("\n", ends).encode())
     assert "odd.txt: 1,700 characters, 24 different" in charrnn("ngram", "odd.txt", "--order", 2).err
-    assert charrnn("score", "text-lstm", "odd.txt").status == 0
+    assert charrnn("score", "text-lstm", "--text", "odd.txt").status == 0
 
 
 def test_text_with_zero_bytes_is_read_by_all_commands(charrnn: Charrnn, folder: Path) -> None:
@@ -210,7 +210,7 @@ def test_text_with_zero_bytes_is_read_by_all_commands(charrnn: Charrnn, folder: 
     assert charrnn("train", "zeros.txt", *SMALL).status == 0
     assert charrnn("ngram", "zeros.txt").status == 0
     for model in ("zeros-lstm", "zeros-tuned-9"):
-        assert charrnn("score", model, "zeros.txt").status == 0
+        assert charrnn("score", model, "--text", "zeros.txt").status == 0
     assert charrnn("compare", "--length", 20, "--novelty-length", 0).status == 0
     assert charrnn("sample", "zeros-tuned-9", "--temp", 0, "--length", 20, "--prime", "to be").out.count(b"\0") == 3
 

@@ -69,7 +69,7 @@ def test_odd_name_printed_commands_can_be_pasted(charrnn: Charrnn, folder: Path,
     assert name in facts.command
     counted = json.loads(charrnn("ngram", "--order", 2, "--json", "--", name).text)["checkpoint"]
     assert charrnn("score", counted).status == 0
-    assert charrnn("score", "--", counted, name).status == 0
+    assert charrnn("score", f"--text={name}", "--", counted).status == 0
     assert charrnn("compare", "--length", 5, "--novelty-length", 5).status == 0
     assert charrnn("compare", "--length", 5, "--novelty-length", 0, f"--text={name}", "--", counted).status == 0
 

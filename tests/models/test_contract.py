@@ -12,7 +12,7 @@ from new_cell import NEW_CELL, new_cell
 from charrnn.checkpoint import Model, load, save
 from charrnn.checkpoint.metadata import Facts, TextFacts
 from charrnn.config import CELLS, SMOOTHINGS, CorpusConfig, ModelConfig, NgramConfig
-from charrnn.models.ensemble import make_network
+from charrnn.models.interpolated import InterpolatedModel, make_network
 from charrnn.models.language_model import LanguageModel, State, next_log_probs
 from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.fit import fit_ngram
@@ -22,7 +22,8 @@ from charrnn.models.steppers import stepper
 from charrnn.text.vocabulary import Vocabulary
 
 V, B, T = 6, 3, 20
-KINDS = [*CELLS, *SMOOTHINGS, "ensemble", "mixture"]
+KINDS = [*CELLS, *SMOOTHINGS, "ensemble", "mixture", "mean"]
+"""Of which `mean`, a weighted mean of networks and n-grams, is in no file."""
 
 
 def training_ids() -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -38,6 +39,9 @@ def make(kind: str) -> Model:
         return fit_ngram(training_ids(), V, NgramConfig(order=order, smoothing=kind))
     if kind == "ensemble":
         return make_network(ModelConfig(hidden_size=8, networks=3), V).eval()
+    if kind == "mean":
+        networks = make_network(ModelConfig(hidden_size=8, networks=2, num_layers=2), V), make("mingru")
+        return InterpolatedModel([networks[0], make_counts(), networks[1]], (0.5, 0.2, 0.3)).eval()
     if kind == "mixture":
         mixture = MixtureModel(RecurrentModel(ModelConfig(hidden_size=8), V), make_counts())
         torch.nn.init.normal_(mixture.gate[-1].weight, std=0.3)  # type: ignore[arg-type]  # else it never opens

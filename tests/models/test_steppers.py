@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from charrnn.config import ModelConfig, NgramConfig
-from charrnn.models.ensemble import EnsembleModel, make_network
+from charrnn.models.interpolated import InterpolatedModel, make_network
 from charrnn.models.kernels import build
 from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.fit import fit_ngram
@@ -19,10 +19,10 @@ V, B = 65, 5
 TOKENS = np.random.default_rng(0).integers(0, V, (12, B))
 
 
-def make(kind: str) -> EnsembleModel | MixtureModel:
+def make(kind: str) -> InterpolatedModel | MixtureModel:
     torch.manual_seed(0)
     networks = make_network(ModelConfig(hidden_size=8, networks=3), V)
-    assert isinstance(networks, EnsembleModel)
+    assert isinstance(networks, InterpolatedModel)
     if kind == "ensemble":
         return networks.eval()
     counts = fit_ngram(np.random.default_rng(0).integers(0, V, 400), V, NgramConfig(order=4))

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from charrnn.config import ModelConfig, NgramConfig, SamplingConfig
-from charrnn.models.blend import BlendModel
+from charrnn.models.interpolated import InterpolatedModel
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.rnn.model import RecurrentModel
@@ -25,7 +25,7 @@ def make_model(kind: str) -> LanguageModel:
     with torch.no_grad():
         network.head.weight.mul_(6)
     ngrams = fit_ngram(np.random.default_rng(0).integers(0, 4, 200), 4, NgramConfig(order=4))
-    models = {"network": network, "ngrams": ngrams, "both": BlendModel([network, ngrams], [0.4, 0.6])}
+    models = {"network": network, "ngrams": ngrams, "both": InterpolatedModel([network, ngrams], [0.4, 0.6])}
     return models[kind]
 
 

@@ -10,13 +10,14 @@ import torch
 from charrnn.checkpoint import Checkpoint, Model
 from charrnn.checkpoint.metadata import Facts, TextFacts
 from charrnn.config import ModelConfig, NgramConfig
+from charrnn.models.interpolated import InterpolatedModel
 from charrnn.models.language_model import next_log_probs
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.scoring.compare.baselines import Blend, missing
-from charrnn.scoring.compare.rows import held_out
+from charrnn.scoring.compare.baselines import interpolate, missing_ngrams
 from charrnn.scoring.evaluate import evaluate, score_of
-from charrnn.scoring.online import can_learn, learning
+from charrnn.scoring.held_out import choose_split
+from charrnn.scoring.online import as_online_model, supports_online
 from charrnn.scoring.surprisal import surprisals
 from charrnn.text.corpus import Corpus
 
@@ -37,7 +38,7 @@ def both(small_corpus: Corpus) -> tuple[Checkpoint, Checkpoint]:
 def test_a_blend_is_the_weighted_mean(both: tuple[Checkpoint, Checkpoint], small_corpus: Corpus) -> None:
     """By its logits, and by the faster way that n-grams have."""
     network, counts = both
-    blend, ids = Blend(network, counts, 0.6), small_corpus.validation[:300]
+    blend, ids = interpolate(network, counts, 0.6), small_corpus.validation[:300]
     p, q = (np.exp(-surprisals(one.model, ids)) for one in both)
     np.testing.assert_allclose(np.exp(-surprisals(blend.model, ids)), 0.6 * p + 0.4 * q, rtol=1e-4)
     tokens = torch.from_numpy(ids[:20].astype(np.int64)).view(2, 10)
@@ -50,30 +51,31 @@ def test_a_blend_is_the_weighted_mean(both: tuple[Checkpoint, Checkpoint], small
 
 
 def test_what_a_row_needs_to_know(both: tuple[Checkpoint, Checkpoint], small_corpus: Corpus) -> None:
-    blend = Blend(*both, share=0.6)
+    blend = interpolate(*both, share=0.6)
     assert (blend.kind, blend.description) == ("mixture", "60% lstm 2x8, 40% mkn order 4")
     assert (blend.size, blend.facts.fit_seconds, blend.name) == (200, 3.0, "one+one")
     assert isinstance(both[0].model, RecurrentModel)
+    assert isinstance(blend.model, InterpolatedModel)
     assert blend.model.parameter_count == both[0].model.parameter_count
-    assert blend.model.entries > 0
-    assert held_out([*both], small_corpus).part == "validation"
+    assert blend.model.entries
+    assert choose_split([*both], small_corpus).part == "validation"
 
 
 def test_which_ngrams_a_table_lacks(both: tuple[Checkpoint, Checkpoint], small_corpus: Corpus) -> None:
-    assert [str(one) for one in missing(both, False)] == ["tuned order 9", "mkn order 9", "ml order 9"]
+    assert [str(one) for one in missing_ngrams(both, False)] == ["tuned order 9", "mkn order 9", "ml order 9"]
     counted = fit_ngram(small_corpus.train, len(small_corpus.vocabulary), NgramConfig(order=8, smoothing="mkn"))
-    assert [str(one) for one in missing([of(small_corpus, counted)], True)] == ["tuned order 8", "ml order 8"]
-    assert [str(one) for one in missing(both, False, ("tuned",))] == ["tuned order 9"]
+    assert [str(one) for one in missing_ngrams([of(small_corpus, counted)], True)] == ["tuned order 8", "ml order 8"]
+    assert [str(one) for one in missing_ngrams(both, False, ("tuned",))] == ["tuned order 9"]
 
 
 def test_what_can_learn_while_it_reads(both: tuple[Checkpoint, Checkpoint], small_corpus: Corpus) -> None:
     size, train, ids = len(small_corpus.vocabulary), small_corpus.train, small_corpus.validation[:200]
     for smoothing, can in (("mkn", True), ("ml", True), ("stupid", False), ("longest", False)):
         order = None if smoothing == "longest" else 3
-        assert can_learn(fit_ngram(train, size, NgramConfig(order=order, smoothing=smoothing))) is can
+        assert supports_online(fit_ngram(train, size, NgramConfig(order=order, smoothing=smoothing))) is can
     for one in both:
-        assert can_learn(one.model)
-        log_probs = learning(one.model, train).online_log_probs(ids)
+        assert supports_online(one.model)
+        log_probs = as_online_model(one.model, train).online_log_probs(ids)
         score = score_of(log_probs, size)
         assert (score.characters, score.impossible) == (200, 0)
         assert score.nats == pytest.approx(math.log(size) - log_probs.sum())

@@ -1,6 +1,8 @@
 """What may be compared, and on what."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +15,10 @@ from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, SamplingConfi
 from charrnn.errors import ModelError
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.scoring.compare.rows import Copying, held_out, measure
+from charrnn.progress import Progress
+from charrnn.scoring.compare.columns import as_json
+from charrnn.scoring.compare.rows import NoveltyReference, measure
+from charrnn.scoring.held_out import choose_split
 from charrnn.scoring.novelty import TrainingText
 from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.vocabulary import Vocabulary
@@ -38,8 +43,8 @@ def of(corpus: Corpus, smoothing: str | None = None) -> Checkpoint:
 
 def test_rows_have_the_names_that_the_design_gives(small_corpus: Corpus) -> None:
     models = [of(small_corpus), of(small_corpus, "mkn"), of(small_corpus, "ml")]
-    part = held_out(models, small_corpus)
-    rows = [measure(model, part, "to ", SamplingConfig(length=20, seed=1)).as_json() for model in models]
+    part = choose_split(models, small_corpus)
+    rows = [as_json(measure(model, part, "to ", SamplingConfig(length=20, seed=1))) for model in models]
     assert all(set(row) >= DESIGNED_NAMES for row in rows)
     json.dumps(rows, allow_nan=False)
     network, counted, unsmoothed = rows
@@ -57,34 +62,36 @@ def test_rows_have_the_names_that_the_design_gives(small_corpus: Corpus) -> None
 
 def test_the_sample_is_the_beginning_of_what_is_judged(small_corpus: Corpus) -> None:
     model = of(small_corpus, "mkn")
-    part = held_out([model], small_corpus)
+    part = choose_split([model], small_corpus)
     training = TrainingText(small_corpus.train, small_corpus.vocabulary)
     alone = measure(model, part, "to ", SamplingConfig(length=20, seed=1))
     seen: list[tuple[int, int]] = []
+
+    @contextmanager
+    def bars(label: str, unit: str, delay: float = 1.0) -> Iterator[Progress]:
+        yield lambda done, total: seen.append((done, total)) if "writes" in label else None
+
     for length in (10, 500):
-        copying = Copying.beside(part, training, length)
-        row = measure(
-            model, part, "to ", SamplingConfig(length=20, seed=1), "error", copying,
-            writing=lambda done, total: seen.append((done, total)),
-        )  # fmt: skip
+        reference = NoveltyReference.of(part, training, length)
+        row = measure(model, part, "to ", SamplingConfig(length=20, seed=1), "error", reference, bars)
         assert row.sample == alone.sample
         assert row.novelty is not None
         assert row.held_out_novelty is not None
         assert row.novelty.characters == row.held_out_novelty.characters == length
-        json.dumps(row.as_json(), allow_nan=False)
+        json.dumps(as_json(row), allow_nan=False)
     assert seen == [(done, 500) for done in range(100, 501, 100)]
 
 
 def test_the_test_part_comes_first_when_there_is_one(small_file: Path) -> None:
     corpus = read_corpus(small_file, CorpusConfig(val_fraction=0.1, test_fraction=0.05))
-    part = held_out([of(corpus, "kn")], corpus)
+    part = choose_split([of(corpus, "kn")], corpus)
     assert (part.part, part.split, len(part.ids)) == ("test", "85/10/5", len(corpus.test))
 
 
 def test_another_text_is_held_out_as_a_whole(small_corpus: Corpus, tmp_path: Path) -> None:
     (tmp_path / "other.txt").write_text("to be or not to be")
     other = read_corpus(tmp_path / "other.txt", CorpusConfig(), small_corpus.vocabulary)
-    part = held_out([of(small_corpus, "kn")], other)
+    part = choose_split([of(small_corpus, "kn")], other)
     assert (part.part, len(part.ids)) == ("all", 18)
 
 
@@ -92,11 +99,11 @@ def test_different_vocabularies_are_refused(small_corpus: Corpus) -> None:
     one, other = of(small_corpus), of(small_corpus, "kn")
     other = replace(other, vocabulary=Vocabulary("abc"))
     with pytest.raises(ModelError, match=r"None and kn have different vocabularies \(\d+ and 3 characters\)"):
-        held_out([one, other], small_corpus)
+        choose_split([one, other], small_corpus)
 
 
 def test_different_splits_are_refused(small_corpus: Corpus, small_file: Path) -> None:
     """What one was fitted on would be held out for the other."""
     other = read_corpus(small_file, CorpusConfig(val_fraction=0.2))
     with pytest.raises(ModelError, match=r"split .* differently"):
-        held_out([of(small_corpus), of(other, "kn")], small_corpus)
+        choose_split([of(small_corpus), of(other, "kn")], small_corpus)

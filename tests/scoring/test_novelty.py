@@ -97,7 +97,7 @@ def test_the_figures_are_those_of_a_slow_search(small_text: str, seed: int, monk
     expected = slow_judge(text, training)
     assert judge(text, training) == expected
     assert 0 < expected["verbatim_lines"] < 1
-    monkeypatch.setattr(novelty, "PIECE", 17 + seed)
+    monkeypatch.setattr(novelty, "CHUNK_CHARS", 17 + seed)
     monkeypatch.setattr(words, "PIECE", 10 + seed)
     assert judge(text, training) == expected
 

@@ -8,23 +8,23 @@ import pytest
 from numpy.typing import NDArray
 
 from charrnn.config import CorpusConfig
-from charrnn.scoring.held_out import place_of, unseen_in
+from charrnn.scoring.held_out import find_held_out, find_subsequence
 from charrnn.text.corpus import Corpus
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32])
 def test_a_place_is_one_of_ids_not_of_bytes(monkeypatch: pytest.MonkeyPatch, dtype: type) -> None:
     """Two ids of which one ends and the other begins with the same byte look like a third."""
-    monkeypatch.setattr("charrnn.scoring.held_out.PIECE", 7)
+    monkeypatch.setattr("charrnn.scoring.held_out.CHUNK_CHARS", 7)
     whole: NDArray[Any] = np.random.default_rng(0).integers(0, 3, 400).astype(dtype)
     for begin in (0, 1, 150, 389):
         part = whole[begin : begin + 11].astype(np.int64)
         expected = next(i for i in range(390) if (whole[i : i + 11] == part).all())
-        assert place_of(part, whole) == expected
-    assert place_of(np.full(11, 2), whole) is None
-    assert place_of(np.zeros(401, np.int64), whole) is None
+        assert find_subsequence(part, whole) == expected
+    assert find_subsequence(np.full(11, 2), whole) is None
+    assert find_subsequence(np.zeros(401, np.int64), whole) is None
     if dtype is np.uint16:
-        assert place_of(np.array([0x0100]), np.array([0x0001, 0x0001, 0x0100], dtype)) == 2
+        assert find_subsequence(np.array([0x0100]), np.array([0x0001, 0x0001, 0x0100], dtype)) == 2
 
 
 def test_the_test_part_alone_where_there_is_one(small_corpus: Corpus) -> None:
@@ -32,10 +32,10 @@ def test_the_test_part_alone_where_there_is_one(small_corpus: Corpus) -> None:
     three = replace(small_corpus, config=CorpusConfig(val_fraction=0.1, test_fraction=0.1))
     for corpus, part in ((small_corpus, "validation"), (three, "test")):
         begin = corpus.bounds[part == "test"]
-        found = unseen_in(ids[begin - 100 : begin + 250], corpus)
+        found = find_held_out(ids[begin - 100 : begin + 250], corpus)
         assert (found.begin, found.part, found.split) == (100, part, corpus.split)
-        assert unseen_in(ids[begin : begin + 250], corpus).begin == 0
-        assert unseen_in(ids[:250], corpus).begin == 250
-    assert unseen_in(ids[:199], small_corpus).part == "all"  # too short to be looked for
-    assert unseen_in(ids[:250], None).part == "all"
-    assert unseen_in(ids[:250][::-1], small_corpus).part == "all"
+        assert find_held_out(ids[begin : begin + 250], corpus).begin == 0
+        assert find_held_out(ids[:250], corpus).begin == 250
+    assert find_held_out(ids[:199], small_corpus).part == "all"  # too short to be looked for
+    assert find_held_out(ids[:250], None).part == "all"
+    assert find_held_out(ids[:250][::-1], small_corpus).part == "all"

@@ -8,7 +8,7 @@ import torch
 
 from charrnn.checkpoint import load
 from charrnn.config import ModelConfig, TrainingConfig
-from charrnn.models.ensemble import EnsembleModel
+from charrnn.models.interpolated import InterpolatedModel
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.evaluate import evaluate
 from charrnn.text.batches import Streams
@@ -47,7 +47,7 @@ def test_ensemble_scores_better_than_each_network(small_corpus: Corpus, tmp_path
     each = [evaluate(network, small_corpus.validation).nats for network in checkpoints.finished]
     assert len(each) == len(set(each)) == 3
     kept = load(checkpoints.path)
-    assert isinstance(kept.model, EnsembleModel)
+    assert isinstance(kept.model, InterpolatedModel)
     assert (kept.kind, kept.description) == ("recurrent", "lstm 2x16 (3 networks)")
     assert kept.facts.step == 120
     score = evaluate(kept.model, small_corpus.validation)

@@ -11,50 +11,48 @@ from charrnn.cli.shared.terminal import console, one_line
 from charrnn.format import percent
 from charrnn.scoring.structure.report import AtContext, Closed, Difference, Indented, Structure
 
-LEAST_CASES = 10
-"""Of a line that is shown: fewer say nothing."""
+MIN_CASES = 10
+"""The fewest cases of a line that is shown."""
 
 
-def show_structure(found: Structure, network: str, counts: str, of_characters: int) -> None:
+def show_structure(structure: Structure, of_characters: int) -> None:
     """Print all tables.
 
     Args:
-        found: the figures.
-        network: what the one model is.
-        counts: what the other is.
+        structure: the figures.
         of_characters: how many could have been read.
     """
     screen = console()
     screen.print()
-    screen.rule(f"Where {one_line(network)} differs from {one_line(counts)}", align="left")
-    _show_contexts(found.contexts)
+    screen.rule(f"Where {one_line(structure.network)} differs from {one_line(structure.counts)}", align="left")
+    _show_contexts(structure.contexts)
     screen.print(
-        f"\nBits of the next character at {found.places:,} places (seed {found.seed}), if the last so many characters "
-        "are all that is seen; lost: by the network, against all that came before.\n"
+        f"\nBits of the next character at {structure.places:,} places (seed {structure.seed}), if the last so many "
+        "characters are all that is seen; lost: by the network, against all that came before.\n"
     )
-    if any(row.bits.cases >= LEAST_CASES for row in found.closings):
-        _show_closings(found)
+    if any(row.bits.cases >= MIN_CASES for row in structure.closings):
+        _show_closings(structure)
         screen.print(
             "\nBits of what closes a bracket, a quote or a tag, by how many characters before it was opened; lines of "
-            f"fewer than {LEAST_CASES} cases are left out.\n"
+            f"fewer than {MIN_CASES} cases are left out.\n"
         )
-    if found.brackets:
-        _show_brackets(found.brackets)
+    if structure.brackets:
+        _show_brackets(structure.brackets)
         screen.print(
             "\nWhere a bracket closes: how often the right one is the likeliest of all that close, and of all "
             "characters.\n"
         )
     else:
         screen.print("No bracket is closed in this text.")
-    if found.indentation:
-        _show_indentation(found.indentation)
+    if structure.indentation:
+        _show_indentation(structure.indentation)
         screen.print(
             "\nIndentation of lines that are not blank, by what it is to the line before. Right: each of its blanks is "
             "the likeliest character, and then something else is.\n"
         )
     else:
         screen.print("It has too few indented lines to look into.")
-    read, cut = found.characters, ""
+    read, cut = structure.characters, ""
     if read < of_characters:
         cut = f"The first {read:,} of {of_characters:,} held-out characters (--limit 0: all). "
     screen.print(
@@ -81,11 +79,11 @@ def _show_contexts(rows: Sequence[AtContext]) -> None:
     show_table(table)
 
 
-def _show_closings(found: Structure) -> None:
+def _show_closings(structure: Structure) -> None:
     table = _table("closing", "distance", "cases", "network", "n-grams", "difference", "")
     before = ""
-    for row in found.closings:
-        if row.bits.cases >= LEAST_CASES:
+    for row in structure.closings:
+        if row.bits.cases >= MIN_CASES:
             of_bits = (f"{row.bits.network:.2f}", f"{row.bits.counts:.2f}", *_difference(row.bits))
             kind = "" if row.kind == before else row.kind
             table.add_row(kind, f"{row.low:,}-{row.high:,}", f"{row.bits.cases:,}", *of_bits)

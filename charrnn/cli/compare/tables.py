@@ -1,4 +1,4 @@
-"""What `compare` shows: figures, what is copied, and samples."""
+"""What `compare` shows: the static and the online table, what is copied, and samples."""
 
 from __future__ import annotations
 
@@ -8,43 +8,18 @@ from charrnn.cli.shared.novelty import show_curve, show_novelty
 from charrnn.cli.shared.tables import plain_table, show_table, show_title
 from charrnn.cli.shared.terminal import console, one_line, visible
 from charrnn.config import SMOOTHINGS
-from charrnn.format import figure, percent
-from charrnn.scoring.compare.rows import HeldOut, Row
-from charrnn.text.corpus import Corpus
+from charrnn.format import percent
+from charrnn.pipeline.compare import Comparison
+from charrnn.scoring.compare.columns import AnyRow, shown_columns
+from charrnn.scoring.compare.rows import OnlineRow, Row
 
 
-def show(rows: Sequence[Row], part: HeldOut, corpus: Corpus) -> None:
-    """Print the table of figures."""
-    screen = console()
-    table = plain_table(collapse_padding=True)
-    table.add_column("model", overflow="fold")
-    for header in (
-        "bits/\nchar",
-        "nats/\nchar",
-        "size",
-        "file",
-        "fitted\nin",
-        "scoring,\nchars/s",
-        "sampling,\nchars/s",
-    ):
-        table.add_column(header, justify="right", no_wrap=True)
-    for row, label in zip(rows, _labels(rows), strict=True):
-        facts = row.as_json()
-        sizes = ((facts["parameters"], "p"), (facts["entries"], "n"))
-        size = "\n".join(f"{number:,} {unit}" for number, unit in sizes if number)
-        table.add_row(
-            _named(label, row),
-            figure(row.score.bits_per_char),
-            figure(row.score.nats_per_char),
-            size,
-            f"{facts['bytes'] / 1e6:.1f} MB",
-            f"{facts['fit_seconds']:.1f} s",
-            f"{facts['chars_per_second']:,}",
-            f"{facts['sampling_chars_per_second']:,}",
-        )
-    show_table(table)
-    where = f"{part.part} part of {one_line(corpus.source)}, split {part.split}"
-    screen.print(f"\n{len(part.ids):,} held-out characters ({where}), {part.rule}. p: parameters, n: n-grams.")
+def show(comparison: Comparison) -> None:
+    """Print the static table, and what it means."""
+    screen, rows, split = console(), comparison.rows, comparison.split
+    _show_columns("model", Row, [(_name_in_table(label, row), row) for label, row in _labelled(rows)])
+    where = f"{split.part} part of {one_line(comparison.corpus.source)}, split {split.split}"
+    screen.print(f"\n{len(split.ids):,} held-out characters ({where}), {split.rule}. p: parameters, n: n-grams.")
     if any(row.score.impossible for row in rows):
         screen.print(
             "p = 0: the share of characters that a model takes for impossible, each of them infinitely surprising."
@@ -54,41 +29,75 @@ def show(rows: Sequence[Row], part: HeldOut, corpus: Corpus) -> None:
     if legend:
         screen.print(f"{legend}.")
     if any(row.is_baseline for row in rows):
-        blended = any(row.is_baseline and row.checkpoint.kind == "mixture" for row in rows)
-        mean = "; weights of a mean were not fitted, `train --with-ngram` fits better ones" if blended else ""
+        is_mixed = any(row.is_baseline and row.checkpoint.kind == "mixture" for row in rows)
+        mean = "; weights of a mean were not fitted, `train --with-ngram` fits better ones" if is_mixed else ""
         screen.print(f"*: made for this table{mean}.")
 
 
-def show_copies(rows: Sequence[Row], fitted_on: Corpus) -> None:
-    """Print the table of what is copied, the held-out text's row last."""
-    console().print()
-    found = [(label, row.novelty) for label, row in zip(_labels(rows), rows, strict=True) if row.novelty]
-    found += [("held-out text", row.held_out_novelty) for row in rows[:1] if row.held_out_novelty]
-    show_novelty(found, fitted_on)
-    console().print()
-    show_curve(found)
-
-
-def show_samples(rows: Sequence[Row], prime: str) -> None:
-    """Print what each model wrote."""
+def show_online(rows: Sequence[OnlineRow]) -> None:
+    """Print the online table, if there is one, and what it means."""
+    if not rows:
+        return
     screen = console()
+    screen.print()
+    _show_columns("online", OnlineRow, [(one_line(row.label), row) for row in rows])
+    read = next(row.score.characters for row in rows if row.score)
+    total = len(rows[0].split.ids)
+    cut = f"the first {read:,} of {total:,} held-out characters (--limit 0: all)" if read < total else ""
+    screen.print(
+        f"\nOnline, {cut or f'the same {read:,} held-out characters'}: each is predicted, and then learned from, so "
+        "nothing here compares with the static figures above. Compressors: by how much the held-out text lengthens the "
+        "code of the training part."
+    )
+
+
+def show_copies(comparison: Comparison) -> None:
+    """Print the table of what is copied, if it was judged, the held-out text's row last."""
+    rows = comparison.rows
+    judged = [(label, row.novelty) for label, row in _labelled(rows) if row.novelty]
+    judged += [("held-out text", row.held_out_novelty) for row in rows[:1] if row.held_out_novelty]
+    if judged and comparison.training:
+        console().print()
+        show_novelty(judged, comparison.training)
+        console().print()
+        show_curve(judged)
+
+
+def show_samples(comparison: Comparison) -> None:
+    """Print what each model generated."""
+    prime = comparison.config.prime
     after = f', after "{one_line(prime)}"' if prime else ""
-    for row in rows:
+    for row in comparison.rows:
         what, name = row.checkpoint.description, one_line(row.checkpoint.name)
         show_title(f"{what if row.is_baseline else f'{name} ({what})'}{after}")
-        screen.print(visible(row.sample), soft_wrap=True)
+        console().print(visible(row.sample), soft_wrap=True)
 
 
-def _labels(rows: Sequence[Row]) -> list[str]:
-    """What the models are, or their names where two are the same."""
+def _show_columns(header: str, kind: type[AnyRow], rows: Sequence[tuple[str, AnyRow]]) -> None:
+    """Print the columns that people see, behind a name for each row."""
+    table = plain_table(collapse_padding=True)
+    table.add_column(header, overflow="fold")
+    columns = shown_columns(kind)
+    for column in columns:
+        if column.is_text:
+            table.add_column(column.header, overflow="fold")
+        else:
+            table.add_column(column.header, justify="right", no_wrap=True)
+    for name, row in rows:
+        table.add_row(name, *(column.show(row) for column in columns))
+    show_table(table)
+
+
+def _labelled(rows: Sequence[Row]) -> list[tuple[str, Row]]:
+    """Each row with what the model is, or with its name where two models are the same."""
     descriptions = [row.checkpoint.description for row in rows]
     return [
-        one_line(row.checkpoint.name) if descriptions.count(description) > 1 else description
+        (one_line(row.checkpoint.name) if descriptions.count(description) > 1 else description, row)
         for row, description in zip(rows, descriptions, strict=True)
     ]
 
 
-def _named(label: str, row: Row) -> str:
+def _name_in_table(label: str, row: Row) -> str:
     """A model's name in the table, so that 80 columns hold it, with what is to be said of it."""
     zeros = f"\n(p = 0: {percent(row.score.impossible_share)})" if row.score.impossible else ""
     return f"{'* ' * row.is_baseline}{label}{zeros}"

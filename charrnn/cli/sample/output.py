@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 
-from charrnn.cli.shared.novelty import show_sample, sort
-from charrnn.cli.shared.terminal import BAR_DELAY, bar, has_colours, is_to_file, print_json, say, text_writer
+from charrnn.cli.shared.novelty import show_sample
+from charrnn.cli.shared.terminal import BAR_DELAY, bar, has_colours, is_to_file, print_json, progress, say, text_writer
 from charrnn.cli.shared.texts import read_fitted_on
 from charrnn.pipeline.sampling import TextGenerator
 from charrnn.sampling.beam import BeamResult
 from charrnn.sampling.generate import stream
 from charrnn.sampling.state import GenerationState
+from charrnn.scoring.novelty import index_training_text
 
 SEPARATOR = "-" * 15 + "\n"
 """The line between two texts."""
@@ -21,7 +22,7 @@ def show_one(generator: TextGenerator, novelty: bool, text: str | None) -> None:
     """Write one text as it is generated, and how much of it is copied."""
     batch = generator.batch(generator.begins())
     corpus = read_fitted_on(generator.checkpoint, text) if novelty else None
-    training = sort(corpus) if corpus else None
+    training = index_training_text(corpus, progress) if corpus else None
     _say_how(generator)
     write = text_writer()
     write(generator.prompt)

@@ -40,7 +40,7 @@ def show_attributions(found: Sequence[Attribution]) -> None:
         if one.left_out:
             share = f"{one.left_out:,} characters ({100 * one.left_out_share:.2g}%)"
             field("left out", f"{share} of {one.source}, which not all of the models know")
-        if one.unseen.begin:
+        if one.span.begin:
             field("mind", f"a model was fitted on the beginning of {one.source}; only the held-out end is scored")
 
 
@@ -54,7 +54,7 @@ def _show_one(found: Attribution) -> None:
         cells = (figure(score.bits_per_char), figure(score.nats_per_char), figure(score.perplexity, 3))
         table.add_row(_name(model, models), *cells, figure(score.bits, 1), behind, percent(posterior, 2))
     how = "each document from the beginning" if found.documents else "one full pass"
-    field("text", f"{found.source}: {found.characters:,} characters ({found.unseen.part}), static, {how}")
+    field("text", f"{found.source}: {found.characters:,} characters ({found.span.part}), static, {how}")
     show_table(table)
     field("likeliest", _verdict(found))
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charrnn.cli.shared import shell_completion as completion
-from charrnn.cli.shared.options import DeviceOption, TextEncoding
-from charrnn.config import LARGEST_INTEGER
+from charrnn.cli.shared.options import CheckpointsArgument, DeviceOption, JsonOption, TextEncoding, TextOption
+from charrnn.config import LARGEST_INTEGER, ScoreConfig
 from charrnn.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     import torch
@@ -21,59 +20,19 @@ if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
 
 SHOWN = 1500
-"""Characters of a text that are shown in colours if nothing else is said."""
+"""The number of characters that are shown in colours by default."""
 
 
 def score(
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="CHECKPOINT TEXT",
-            help="A checkpoint, the newest in checkpoints/ if not said; and texts, each scored by itself, or the "
-            "held-out part of the text that the model was fitted on. With several checkpoints (each ends with "
-            ".safetensors, or texts are said with --text): which of them a text is likeliest under.",
-            autocompletion=completion.texts_and_checkpoints,
-            show_default=False,
-        ),
-    ] = None,
+    names: CheckpointsArgument = None,
     *,
-    text: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A text to score; all names without an option are checkpoints then. For several say it again.",
-            show_default=False,
-        ),
-    ] = None,
-    window: Annotated[
-        int | None,
-        typer.Option(
-            help="Score also in windows of so many characters, each read by itself, as transformers are scored.",
-            min=1,
-            max=LARGEST_INTEGER,
-            show_default=False,
-        ),
-    ] = None,
-    online: Annotated[
-        bool,
-        typer.Option(
-            "--online",
-            help="Score also while the model learns from what it has read: a network by dynamic evaluation, an n-gram "
-            "model by counting on.",
-        ),
-    ] = False,
-    lines: Annotated[
-        bool,
-        typer.Option(
-            "--lines",
-            help="Score each line: the most surprising ones on a terminal; into a pipe all of them, as number, "
-            "characters, bits, bits per character and text, with tabs between.",
-        ),
-    ] = False,
+    text: TextOption = None,
+    config: ScoreConfig,
     show: Annotated[
         int | None,
         typer.Option(
-            help=f"Characters to show in colours that say how surprising each was; {SHOWN} if one text is scored on a "
-            "terminal, 0: none.",
+            help=f"Show the first N characters coloured by surprisal (default: {SHOWN} if one text is scored on a "
+            "terminal; 0: none).",
             min=0,
             max=LARGEST_INTEGER,
             show_default=False,
@@ -81,85 +40,81 @@ def score(
     ] = None,
     encoding: TextEncoding = None,
     device: DeviceOption = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Score a text with a model, in bits per character; or find the model that a text is likeliest under."""
+    """Score texts with a model, in bits per character; or find the model that a text is likeliest under.
+
+    With one checkpoint: each text by itself, or without --text the held-out part of the text that it was trained on.
+
+    With several checkpoints: the likelihood of each text under each of them.
+    """
     from charrnn.cli.shared.devices import choose
 
-    checkpoints, texts = _sorted_out(names or [], text or [])
-    where = choose(device)
-    models = _opened(checkpoints, where)
-    if len(models) > 1:
-        options = (("--window", window), ("--online", online), ("--lines", lines), ("--show", show))
-        for option, value in options:
-            if value:
-                raise UsageError(f"{option}: is for one model; name one, or leave it out")
-        _attribute(models, texts, encoding, as_json)
-    else:
-        _score(models[0], texts, encoding, window, online, lines, show, as_json)
+    models = _load(names or [], choose(device))
+    if len(models) == 1:
+        _score(models[0], text or [], encoding, config, show, as_json)
+        return
+    for option, value in (
+        ("--window", config.window), ("--online", config.online), ("--lines", config.lines), ("--show", show),
+    ):  # fmt: skip
+        if value:
+            raise UsageError(f"{option}: is for one model; name one, or leave it out")
+    if not text:
+        raise UsageError("score: with several checkpoints, pass the texts with --text")
+    _attribute(models, text, encoding, as_json)
 
 
-def _sorted_out(names: Sequence[str], texts: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Which names are checkpoints, and which are texts."""
-    from charrnn.checkpoint import SUFFIX
+def _load(names: Sequence[str], where: torch.device) -> list[Checkpoint]:
+    """The checkpoints that are named, or the newest one.
 
-    if texts:
-        return list(names), list(texts)
-    checkpoints = [name for place, name in enumerate(names) if place == 0 or name.endswith(SUFFIX)]
-    return checkpoints, [name for place, name in enumerate(names) if place and not name.endswith(SUFFIX)]
-
-
-def _opened(names: Sequence[str], where: torch.device) -> list[Checkpoint]:
+    Raises:
+        UsageError: a name means a text, as in `charrnn score CHECKPOINT TEXT` of charrnn 0.1.
+    """
     from charrnn.checkpoint import load, newest
     from charrnn.cli.shared.checkpoints import FOLDER, find
+    from charrnn.cli.shared.terminal import quoted
+    from charrnn.cli.shared.texts import refuse_text
 
-    paths = dict.fromkeys(find(name) for name in names) if names else [newest(FOLDER)]
-    return [load(path, where) for path in paths]
+    if not names:
+        return [load(newest(FOLDER), where)]
+    models: dict[Path, Checkpoint] = {}
+    for name in names:
+        path = find(name)
+        refuse_text(
+            name, path, f"charrnn score {quoted(names[0]) if name != names[0] else 'NAME'} --text {quoted(name)}"
+        )
+        models[path] = models.get(path) or load(path, where)
+    return list(models.values())
 
 
 def _score(
-    model: Checkpoint,
-    texts: Sequence[str],
-    encoding: str | None,
-    window: int | None,
-    online: bool,
-    lines: bool,
-    show: int | None,
-    as_json: bool,
+    model: Checkpoint, texts: Sequence[str], encoding: str | None, config: ScoreConfig, show: int | None, as_json: bool
 ) -> None:
     """One model, and each text by itself."""
     from charrnn.cli.score.heatmap import is_possible, show_surprisals
     from charrnn.cli.score.tables import print_lines, show_lines, show_text, show_texts
-    from charrnn.cli.score.text import score_text
-    from charrnn.cli.shared.terminal import field, print_json, say
+    from charrnn.cli.shared.terminal import field, print_json, progress, say
     from charrnn.cli.shared.texts import Fitted, locate_all, read_fitted_on, read_for
-    from charrnn.scoring.online import can_learn
+    from charrnn.pipeline.score import score_text
 
-    if online and not can_learn(model.model):
-        raise UsageError(f"--online: {model.name} ({model.description}) cannot count on; say another model")
-    if model.facts.text.corpus.document_separator and (online or window):
-        option = "--online" if online else f"--window {window}"
-        raise UsageError(f"{option}: goes on through a text, and {model.name} reads documents; leave it out")
-    paths: Sequence[Path | None] = locate_all(texts) if texts else [None]
-    fitted, found = Fitted(), []
-    for path in paths:
-        corpus = read_for(model, path, encoding) if path else read_fitted_on(model)
-        found.append(score_text(model, corpus, lambda: fitted.on(model), window, online, lines))
-    found.sort(key=lambda one: one.static.nats_per_char)
+    fitted = Fitted()
+    corpora = (read_for(model, path, encoding) for path in locate_all(texts)) if texts else [read_fitted_on(model)]
+    scores = [score_text(model, corpus, config, fitted.on, read_fitted_on, progress) for corpus in corpora]
+    scores.sort(key=lambda score: score.static.nats_per_char)
     field("model", f"{model.path}: {model.description}")
-    show_text(found[0]) if len(found) == 1 else show_texts(found)
+    show_text(scores[0]) if len(scores) == 1 else show_texts(scores)
     if show is None:
-        show = SHOWN * (is_possible() and len(found) == 1 and not (lines or as_json))
+        show = SHOWN * (is_possible() and len(scores) == 1 and not (config.lines or as_json))
     if show and not is_possible():
         say("--show: there are no colours here")
-    for one in found if show and is_possible() else ():
-        if len(found) > 1:
-            field("text", one.corpus.source)
-        show_surprisals(one.corpus.vocabulary, *one.beginning(show), len(one.part.ids))
+    for score in scores if show and is_possible() else ():
+        if len(scores) > 1:
+            field("text", score.corpus.source)
+        show_surprisals(score.corpus.vocabulary, *score.beginning(show), len(score.split.ids))
     if as_json:
-        print_json(found[0].as_json() if len(found) == 1 else [one.as_json() for one in found])
-    elif lines:
-        show_lines(found) if sys.stdout.isatty() else print_lines(found)
+        print_json(scores[0].as_json() if len(scores) == 1 else [score.as_json() for score in scores])
+    elif config.lines:
+        show_lines(scores) if sys.stdout.isatty() else print_lines(scores)
 
 
 def _attribute(models: Sequence[Checkpoint], texts: Sequence[str], encoding: str | None, as_json: bool) -> None:
@@ -168,10 +123,8 @@ def _attribute(models: Sequence[Checkpoint], texts: Sequence[str], encoding: str
     from charrnn.cli.shared.terminal import print_json
     from charrnn.cli.shared.texts import locate_all
 
-    if not texts:
-        raise UsageError("score: which text is likelier under which model? name one with --text")
-    found = attribute_all(models, locate_all(texts), encoding)
+    attributions = attribute_all(models, locate_all(texts), encoding)
     if as_json:
-        print_json(found[0].as_json() if len(found) == 1 else [one.as_json() for one in found])
+        print_json(attributions[0].as_json() if len(attributions) == 1 else [one.as_json() for one in attributions])
     else:
-        show_attributions(found)
+        show_attributions(attributions)

@@ -8,35 +8,35 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from charrnn.cli.score.text import FITTED, Scored
 from charrnn.cli.shared.tables import plain_table, show_table
 from charrnn.cli.shared.terminal import console, field, one_line
 from charrnn.cli.shared.texts import show_unknown
 from charrnn.format import figure
+from charrnn.pipeline.score import TRAINED_ON, TextScore
 from charrnn.scoring.evaluate import Score
 from charrnn.scoring.lines import LineScore
 
-MOST_LINES = 20
-"""Of a table; all are in --json and in a pipe."""
-NUMBERS, NAME, LEAST_TEXT = 40, 24, 10
-"""Columns for the numbers of a line, for the name of its text, and, at least, for what it says."""
+MAX_LINES = 20
+"""The most lines of a table; all are in --json and in a pipe."""
+NUMBERS_WIDTH, NAME_WIDTH, MIN_TEXT_WIDTH = 40, 24, 10
+"""Columns of the screen for the numbers of a line, for the name of its text, and, at least, for its characters."""
 
 
-def show_text(scored: Scored) -> None:
+def show_text(score: TextScore) -> None:
     """Print the scores of one text."""
-    part = scored.part
-    field("text", f"{scored.corpus.source}: {len(part.ids):,} characters ({part.part}, split {part.split})")
-    show_unknown(scored.corpus)
-    _mind(scored)
-    field("static", f"{_with_perplexity(scored.static)}, {part.rule.removeprefix('static, ')}")
-    if scored.in_windows:
-        field("windows", f"{_with_perplexity(scored.in_windows)}, each {scored.window} characters by themselves")
-    if scored.online:
+    part = score.split
+    field("text", f"{score.corpus.source}: {len(part.ids):,} characters ({part.part}, split {part.split})")
+    show_unknown(score.corpus)
+    _warn(score)
+    field("static", f"{_with_perplexity(score.static)}, {part.rule.removeprefix('static, ')}")
+    if score.in_windows:
+        field("windows", f"{_with_perplexity(score.in_windows)}, each {score.window} characters by themselves")
+    if score.online:
         how = "learning while it reads: no figure to compare with static ones"
-        field("online", f"{_with_perplexity(scored.online)}, {how}")
+        field("online", f"{_with_perplexity(score.online)}, {how}")
 
 
-def show_texts(ranked: Sequence[Scored]) -> None:
+def show_texts(ranked: Sequence[TextScore]) -> None:
     """Print a table of several texts, in their order."""
     screen, first = console(), ranked[0]
     table = plain_table(collapse_padding=True)
@@ -46,35 +46,35 @@ def show_texts(ranked: Sequence[Scored]) -> None:
     headers += ["online,\nbits/char"] * (first.online is not None)
     for header in headers:
         table.add_column(header, justify="right")
-    for one in ranked:
-        score = one.static
-        cells = [f"{len(one.part.ids):,}", one.part.part]
+    for text_score in ranked:
+        score = text_score.static
+        cells = [f"{len(text_score.split.ids):,}", text_score.split.part]
         cells += [figure(score.bits_per_char), figure(score.nats_per_char), figure(score.perplexity, 3)]
-        cells += [figure(other.bits_per_char) for other in (one.in_windows, one.online) if other]
-        table.add_row(one_line(one.corpus.source), *cells)
+        cells += [figure(other.bits_per_char) for other in (text_score.in_windows, text_score.online) if other]
+        table.add_row(one_line(text_score.corpus.source), *cells)
     show_table(table)
-    screen.print(f"\n{first.part.rule}, each text by itself; the least surprising first.", soft_wrap=True)
-    for one in ranked:
-        _mind(one)
+    screen.print(f"\n{first.split.rule}, each text by itself; the least surprising first.", soft_wrap=True)
+    for text_score in ranked:
+        _warn(text_score)
 
 
-def show_lines(texts: Sequence[Scored]) -> None:
+def show_lines(texts: Sequence[TextScore]) -> None:
     """Print the lines that are the most surprising by the character."""
-    lines = [(one, line) for one in texts for line in one.lines()]
+    lines = [(text_score, line) for text_score in texts for line in text_score.lines()]
     # Short lines alone would be at the top; but what is the most surprising is for the reader to say.
-    worst = heapq.nlargest(MOST_LINES, lines, key=lambda pair: pair[1].score.bits_per_char)
+    worst = heapq.nlargest(MAX_LINES, lines, key=lambda pair: pair[1].score.bits_per_char)
     table = plain_table(collapse_padding=True)
     if len(texts) > 1:
-        table.add_column("text", overflow="fold", max_width=NAME)
+        table.add_column("text", overflow="fold", max_width=NAME_WIDTH)
     for header in ("line", "characters", "bits", "bits/char"):
         table.add_column(header, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     screen = console()
-    room = max(LEAST_TEXT, screen.width - NUMBERS - NAME * (len(texts) > 1))
-    for one, line in worst:
-        name = [one_line(one.corpus.source)] * (len(texts) > 1)
+    room = max(MIN_TEXT_WIDTH, screen.width - NUMBERS_WIDTH - NAME_WIDTH * (len(texts) > 1))
+    for text_score, line in worst:
+        name = [one_line(text_score.corpus.source)] * (len(texts) > 1)
         numbers = (f"{line.line:,}", f"{line.score.characters:,}", figure(line.score.bits, 1))
-        text = Text(one_line(one.text_of(line)).replace("\t", " "))
+        text = Text(one_line(text_score.text_of(line)).replace("\t", " "))
         text.truncate(room, overflow="ellipsis")
         table.add_row(*name, *numbers, figure(line.score.bits_per_char, 3), text)
     screen.print()
@@ -84,16 +84,16 @@ def show_lines(texts: Sequence[Scored]) -> None:
         screen.print(f"{what}; --json has all of them, and so has a pipe.", soft_wrap=True)
 
 
-def print_lines(texts: Sequence[Scored]) -> None:
+def print_lines(texts: Sequence[TextScore]) -> None:
     """Print all lines on stdout, in their order: number, characters, bits, bits per character, text, with tabs between.
 
     The text's name comes first where there are several. Characters are written as they are.
     """
     sys.stdout.flush()
-    for one in texts:
-        name = f"{one_line(one.corpus.source)}\t" if len(texts) > 1 else ""
-        for line in one.lines():
-            cells = f"{name}{line.line}\t{_numbers(line)}\t{one.text_of(line)}\n"
+    for text_score in texts:
+        name = f"{one_line(text_score.corpus.source)}\t" if len(texts) > 1 else ""
+        for line in text_score.lines():
+            cells = f"{name}{line.line}\t{_numbers(line)}\t{text_score.text_of(line)}\n"
             sys.stdout.buffer.write(cells.encode("utf-8", "surrogateescape"))
     sys.stdout.buffer.flush()
 
@@ -106,10 +106,10 @@ def _with_perplexity(score: Score) -> str:
     return str(score) if score.impossible else f"{score}, perplexity {figure(score.perplexity, 3)}"
 
 
-def _mind(scored: Scored) -> None:
-    name = scored.model.name
-    if scored.part.part == FITTED:
-        source = one_line(scored.corpus.source)
+def _warn(score: TextScore) -> None:
+    name = score.model.name
+    if score.split.part == TRAINED_ON:
+        source = one_line(score.corpus.source)
         field("mind", f"{source} stands in what {name} was fitted on: no figure to compare with unseen texts")
-    elif scored.corpus.sha256 != scored.model.facts.text.sha256 and len(scored.part.ids) < len(scored.corpus):
-        field("mind", f"{scored.corpus.source} stands in what {name} was fitted on; only the held-out end is scored")
+    elif score.corpus.sha256 != score.model.facts.text.sha256 and len(score.split.ids) < len(score.corpus):
+        field("mind", f"{score.corpus.source} stands in what {name} was fitted on; only the held-out end is scored")

@@ -26,9 +26,9 @@ EXAMPLES = {
     ),
     "score": (
         ("score novel-lstm", "what was held out"),
-        ("score novel-lstm other.txt --online", "another text; and learning while it reads"),
-        ("score novel-lstm a.txt b.txt", "several texts, the least surprising first"),
-        ("score novel-lstm other.txt --lines", "line by line"),
+        ("score novel-lstm --text other.txt --online", "another text; and learning while it reads"),
+        ("score novel-lstm --text a.txt --text b.txt", "several texts, the least surprising first"),
+        ("score novel-lstm --text other.txt --lines", "line by line"),
         ("score her-lstm his-lstm --text letter.txt", "who wrote this?"),
     ),
     "inspect": (

@@ -8,32 +8,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from charrnn.cli.shared.tables import plain_table, show_table
-from charrnn.cli.shared.terminal import BAR_DELAY, console, one_line, progress
+from charrnn.cli.shared.terminal import console, one_line
 from charrnn.format import percent, sparkline
 from charrnn.scoring.novelty import CURVE, LONG_COPY, LONG_LINE, Novelty, TrainingText
 
 if TYPE_CHECKING:
     from charrnn.text.corpus import Corpus
 
-LARGE = 4_000_000
-"""Characters of a text that is worth a bar from the first moment: its longest step is the first."""
-QUOTED = 50
-"""Characters of a copy that are shown."""
+MAX_QUOTED = 50
+"""The most characters of a copy that are shown."""
 HEADERS = (
     "novel\n10-grams", "novel\n20-grams", "novel\n40-grams", "longest\ncopy", "known\nwords", "known\npairs",
     "verbatim\nlines",
 )  # fmt: skip
 
-SHOWN = (4, 6, 8, 10, 15, 20, 30, 50)
-"""Lengths of runs that have a column."""
-BARS = "▁▂▃▄▅▆▇█"
-
-
-def sort(corpus: Corpus) -> TrainingText:
-    """The training part of a text, made ready to be compared with others, with a bar."""
-    delay = 0 if len(corpus.train) > LARGE else BAR_DELAY
-    with progress(f"sorting {corpus.name}", "step", delay) as update:
-        return TrainingText(corpus.train, corpus.vocabulary, update)
+CURVE_LENGTHS = (4, 6, 8, 10, 15, 20, 30, 50)
+"""Lengths of runs that have a column in the table of the curve."""
 
 
 def show_novelty(rows: Sequence[tuple[str, Novelty]], corpus: Corpus) -> None:
@@ -43,15 +33,15 @@ def show_novelty(rows: Sequence[tuple[str, Novelty]], corpus: Corpus) -> None:
     table.add_column("text", overflow="fold")
     for header in HEADERS:
         table.add_column(header, justify="right")
-    for name, found in rows:
+    for name, novelty in rows:
         table.add_row(
             one_line(name),
-            *(percent(share) for share in (found.novel_10, found.novel_20, found.novel_40)),
-            f"{found.longest_copy:,}",
-            *(percent(share) for share in (found.known_words, found.known_word_pairs, found.verbatim_lines)),
+            *(percent(share) for share in (novelty.novel_10, novelty.novel_20, novelty.novel_40)),
+            f"{novelty.longest_copy:,}",
+            *(percent(share) for share in (novelty.known_words, novelty.known_word_pairs, novelty.verbatim_lines)),
         )
     show_table(table)
-    sizes = sorted({found.characters for _, found in rows}, reverse=True)
+    sizes = sorted({novelty.characters for _, novelty in rows}, reverse=True)
     screen.print(
         f"\n{' and '.join(f'{size:,}' for size in sizes)} characters against the training part of "
         f"{one_line(corpus.source)} ({len(corpus.train):,} characters). Novel: not in it; known, verbatim: in it; "
@@ -63,12 +53,14 @@ def show_curve(rows: Sequence[tuple[str, Novelty]]) -> None:
     """Print what share of runs of each length is novel, in figures and as a line of bars."""
     table = plain_table()
     table.add_column("novel runs of", overflow="fold")
-    for length in SHOWN:
+    for length in CURVE_LENGTHS:
         table.add_column(str(length), justify="right")
     table.add_column(f"{CURVE[0]} to {CURVE[-1]}", no_wrap=True)
-    for name, found in rows:
-        shares = dict(zip(CURVE, found.curve, strict=True))
-        table.add_row(one_line(name), *(percent(shares[length], 0) for length in SHOWN), sparkline(found.curve))
+    for name, novelty in rows:
+        shares = dict(zip(CURVE, novelty.curve, strict=True))
+        table.add_row(
+            one_line(name), *(percent(shares[length], 0) for length in CURVE_LENGTHS), sparkline(novelty.curve)
+        )
     show_table(table)
 
 
@@ -77,15 +69,15 @@ def show_sample(text: str, training: TrainingText, corpus: Corpus, is_marked: bo
     screen = console()
     screen.print()
     ids = training.vocabulary.encode(text)
-    found = training.judge(ids)
-    rows = [("sample", found)]
+    novelty = training.judge(ids)
+    rows = [("sample", novelty)]
     held_out = corpus.ids[len(corpus.train) :][: len(ids)]
     if len(held_out):
         rows.append(("held-out text", training.judge(held_out)))
     show_novelty(rows, corpus)
-    at, from_, length = found.longest_copy_at, found.longest_copy_from, found.longest_copy
+    at, from_, length = novelty.longest_copy_at, novelty.longest_copy_from, novelty.longest_copy
     line = 1 + np.count_nonzero(np.isin(corpus.ids[:from_], corpus.vocabulary.encode("\n", unknown="skip")))
-    copied = corpus.vocabulary.decode(ids[at : at + min(length, QUOTED)].tolist()) + "..." * (length > QUOTED)
+    copied = corpus.vocabulary.decode(ids[at : at + min(length, MAX_QUOTED)].tolist()) + "..." * (length > MAX_QUOTED)
     if is_marked:
         screen.print(f"Red: copies of {LONG_COPY} characters and more.")
     screen.print(

@@ -13,11 +13,13 @@ import typer
 from charrnn.cli.shared import shell_completion
 from charrnn.cli.shared.escapes import escaped, unescaped
 from charrnn.config import (
+    CompareConfig,
     CorpusConfig,
     ModelConfig,
     NgramConfig,
     OneOf,
     SamplingConfig,
+    ScoreConfig,
     TrainingConfig,
     flags_of,
 )
@@ -79,6 +81,8 @@ PANELS: dict[type, str] = {
     NgramConfig: "Model",
     TrainingConfig: "Training",
     SamplingConfig: "Sampling",
+    CompareConfig: "Comparison",
+    ScoreConfig: "Scoring",
 }
 """For each configuration, and those made from it, the heading of its options in `--help`."""
 

@@ -109,12 +109,18 @@ def locate(name: str) -> Path:
     )
 
 
-def refuse_text(name: str, path: Path) -> None:
-    """Raise UsageError where what should be a checkpoint is a text; `path` is the file that the name may mean."""
+def refuse_text(name: str, path: Path, instead: str) -> None:
+    """Raise UsageError where what should be a checkpoint is a text.
+
+    Args:
+        name: as it was typed.
+        path: the checkpoint that it may mean.
+        instead: a command that takes the text.
+    """
     if path.is_file() and looks_like_checkpoint(path):
         return
     if path.is_file() or is_local(name) or find_known_text(name) or name == str(STANDARD_INPUT) or glob.has_magic(name):
-        raise UsageError(f"{name} is a text; try `charrnn data inspect {quoted(name)}`")
+        raise UsageError(f"{name} is a text, not a checkpoint; try `{instead}`")
 
 
 def refuse_checkpoints(names: Sequence[str]) -> None:
@@ -207,7 +213,7 @@ def read_fitted_on(model: Checkpoint, name: str | None = None) -> Corpus:
     elif str(STANDARD_INPUT) in facts.names:
         raise TextError(
             f"{model.name} was fitted on standard input, which cannot be read again; save that text to a file and name "
-            f"it (`compare --text FILE`, `sample --text FILE`, `score {model.name} FILE`)"
+            f"it (`compare --text FILE`, `sample --text FILE`, `score {model.name} --text FILE`)"
         )
     else:
         paths = [_locate_again(stored) for stored in facts.names]

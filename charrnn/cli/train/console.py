@@ -25,7 +25,7 @@ from charrnn.cli.shared.terminal import (
     say,
 )
 from charrnn.cli.train.live import ECHO, WIDEST, TrainLive
-from charrnn.models.ensemble import make_network
+from charrnn.models.interpolated import make_network
 from charrnn.pipeline.networks import NetworkTraining, count_for_mixture, score_ngram_tip
 from charrnn.scoring.compare.rows import json_of
 from charrnn.text.corpus import Corpus

@@ -9,10 +9,12 @@ from typing import Any
 
 from charrnn.checkpoint import Checkpoint
 from charrnn.config import ModelConfig
-from charrnn.format import duration, size
+from charrnn.format import duration, percent, size
 from charrnn.models.rnn.cells import CELLS
 from charrnn.report.view.pictures import training_picture
-from charrnn.scoring.compare.rows import HeldOut, Row
+from charrnn.scoring.compare.columns import shown_columns
+from charrnn.scoring.compare.rows import Row
+from charrnn.scoring.held_out import EvalSplit
 from charrnn.training.monitor.history import Record
 
 LONGEST_COMMAND = 400
@@ -118,40 +120,40 @@ def _thinned(records: Sequence[Record], most: int) -> list[Record]:
     return [records[(i + 1) * count // most - 1] for i in range(most)]
 
 
-def comparison(
-    checkpoint: Checkpoint, rows: Sequence[Row], compared: int, part: HeldOut, source: str
-) -> dict[str, Any]:
-    """The table of models side by side."""
+def comparison(checkpoint: Checkpoint, rows: Sequence[Row], split: EvalSplit, source: str) -> dict[str, Any]:
+    """The table of models side by side.
+
+    Args:
+        checkpoint: the model of the page.
+        rows: of all models, the best first; nothing if the table is left out.
+        split: what the page reads; the rows may be scored on its beginning alone.
+        source: what that text is called.
+    """
     if not rows:
         return {"sentence": "Other models were left out (charrnn view --no-compare).", "rows": []}
-    first = "all" if compared == len(part.ids) else f"the first {compared:,} of"
-    which = "" if part.part == "all" else f"{part.part} part of "
+    compared = len(rows[0].split.ids)
+    first = "all" if compared == len(split.ids) else f"the first {compared:,} of"
+    which = "" if split.part == "all" else f"{split.part} part of "
     return {
         "sentence": (
-            f"Models of the same text, on {first} {len(part.ids):,} characters ({which}{source}, split {part.split}), "
-            f"{part.rule}; the best first. p = 0: the share of characters that a model takes for impossible. "
-            "Samples are of temperature 1; speeds were measured while this page was made."
+            f"Models of the same text, on {first} {len(split.ids):,} characters ({which}{source}, split "
+            f"{split.split}), {split.rule}; the best first. p = 0: the share of characters that a model takes for "
+            "impossible; p: parameters, n: n-grams. Samples are of temperature 1; speeds were measured while this page "
+            "was made."
         ),
+        "headers": [column.title for column in shown_columns(Row)],
         "rows": [_row(row, checkpoint) for row in rows],
     }
 
 
 def _row(row: Row, this: Checkpoint) -> dict[str, Any]:
-    facts = row.as_json()
-    sizes = ((facts["parameters"], "parameters"), (facts["entries"], "n-grams"))
-    bits, nats = row.score.bits_per_char, row.score.nats_per_char
-    impossible = f"infinite ({100 * row.score.impossible_share:.1f}% p = 0)"
+    notes = ["made for this table" if row.is_baseline else row.checkpoint.description]
+    notes += [f"p = 0: {percent(row.score.impossible_share)}"] * (row.score.impossible > 0)
     return {
         "is_this": row.checkpoint is this,
         "name": row.checkpoint.description if row.is_baseline else row.checkpoint.name,
-        "description": "made for this table" if row.is_baseline else row.checkpoint.description,
-        "bits": impossible if math.isinf(bits) else f"{bits:.4f}",
-        "nats": "infinite" if math.isinf(nats) else f"{nats:.4f}",
-        "sizes": [f"{number:,} {unit}" for number, unit in sizes if number],
-        "file": size(facts["bytes"]),
-        "fitted": duration(facts["fit_seconds"]),
-        "scoring": f"{facts['chars_per_second']:,}",
-        "writing": f"{facts['sampling_chars_per_second']:,}",
+        "notes": notes,
+        "cells": [column.show(row).split("\n") for column in shown_columns(Row)],
         "sample": row.sample,
     }
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from charrnn.report.view.pictures import gate_pictures, plane_picture
-from charrnn.scoring.probes.analyze import Inside
+from charrnn.scoring.probes.analyze import NetworkAnalysis
 from charrnn.scoring.probes.gates import OPEN, SHUT, Saturation
 from charrnn.scoring.probes.states import CLASSES, Plane, class_of
 from charrnn.scoring.probes.traces import Trace
-from charrnn.scoring.probes.units import SHIFTS, Found
+from charrnn.scoring.probes.units import SHIFTS, UnitMatch
 
 MOST_POINTS = 2000
 PATH = 40
@@ -21,7 +21,7 @@ ALWAYS = 0.9
 """Of the time, or more, is nearly always."""
 
 
-def inside(found: Inside, characters: Sequence[str], network: str) -> dict[str, Any]:
+def inside(found: NetworkAnalysis, characters: Sequence[str], network: str) -> dict[str, Any]:
     """All of it.
 
     Args:
@@ -37,7 +37,7 @@ def inside(found: Inside, characters: Sequence[str], network: str) -> dict[str, 
     }
 
 
-def _units(trace: Trace, found: Sequence[Found], whose: str) -> dict[str, Any]:
+def _units(trace: Trace, found: Sequence[UnitMatch], whose: str) -> dict[str, Any]:
     beyond = [one for one in found if one.is_beyond_chance]
     read = len(trace.values)
     sentence = (

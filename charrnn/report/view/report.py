@@ -9,20 +9,28 @@ from typing import Any
 
 from charrnn.checkpoint import Checkpoint
 from charrnn.errors import UsageError
+from charrnn.models.interpolated import InterpolatedModel
+from charrnn.models.mixture import MixtureModel
+from charrnn.models.rnn.model import RecurrentModel
+from charrnn.progress import ProgressBars, no_bar
 from charrnn.report.page import fill
 from charrnn.report.view.about import comparison, head, training
 from charrnn.report.view.inside import inside
-from charrnn.report.view.text import in_text, text_data, unit_data
-from charrnn.scoring.compare.rows import HeldOut, Row
-from charrnn.scoring.probes.analyze import Inside
-from charrnn.scoring.probes.predictions import Predictions
+from charrnn.report.view.text import characters_of, in_text, text_data, unit_data
+from charrnn.scoring.compare.rows import Row
+from charrnn.scoring.held_out import EvalSplit, choose_split
+from charrnn.scoring.probes.analyze import NetworkAnalysis, analyze_network
+from charrnn.scoring.probes.predictions import Predictions, predictions
+from charrnn.text.corpus import Corpus
 from charrnn.text.sanitize import visible
 from charrnn.training.monitor.history import Record
 
-MOST_BYTES = 3_000_000
-"""Of a page."""
+MAX_BYTES = 3_000_000
+"""The most bytes of a page."""
 MARGIN = 1000
-"""Bytes of what is said of the units, at most."""
+"""The most bytes of what is said of the units."""
+PROBED = 20_000
+"""Held-out characters that units, states and gates are measured on."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +39,7 @@ class View:
 
     Attributes:
         checkpoint: the model.
-        part: what is read is its beginning.
+        split: what is read is its beginning.
         source: what that text is called.
         characters: (N,) that are shown, one `str` each.
         predictions: for them.
@@ -39,19 +47,67 @@ class View:
         inside: measured on as many characters, or more; None for counts.
         history: of the training; nothing if there is none.
         rows: of the comparison; nothing if it is left out.
-        compared: how many characters those were scored on.
     """
 
     checkpoint: Checkpoint
-    part: HeldOut
+    split: EvalSplit
     source: str
     characters: Sequence[str]
     predictions: Predictions
     network: str = ""
-    inside: Inside | None = None
+    inside: NetworkAnalysis | None = None
     history: Sequence[Record] = ()
     rows: Sequence[Row] = ()
-    compared: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        checkpoint: Checkpoint,
+        corpus: Corpus,
+        length: int = 2000,
+        history: Sequence[Record] = (),
+        rows: Sequence[Row] = (),
+        bars: ProgressBars = no_bar,
+    ) -> View:
+        """Read a text with a model.
+
+        Args:
+            checkpoint: the model.
+            corpus: the text; what was held out of it is read.
+            length: characters that are shown at most.
+            history: see the attribute.
+            rows: see the attribute.
+            bars: of reading.
+
+        Raises:
+            ModelError: nothing of the text is held out.
+        """
+        split = choose_split([checkpoint], corpus)
+        network, words = _network_of(checkpoint)
+        ids = split.ids[: max(PROBED, length)]
+        characters = characters_of(ids.tolist(), checkpoint.vocabulary.characters)
+        inside = None
+        if network is not None:
+            with bars("looking inside", "char") as progress:
+                inside = analyze_network(network, ids, characters, split.documents, progress)
+            length = min(length, len(inside.trace.values))
+        expected = predictions(checkpoint.model, split.ids[:length], split.documents)
+        return cls(checkpoint, split, corpus.source, characters[:length], expected, words, inside, history, rows)
+
+
+def _network_of(checkpoint: Checkpoint) -> tuple[RecurrentModel | None, str]:
+    """The network to look into, if there is one, and a sentence where it is not all of the model."""
+    words = []
+    model: object = checkpoint.model
+    if isinstance(model, MixtureModel):
+        model = model.network
+        words.append("the network in the mixture")
+    if isinstance(model, InterpolatedModel):
+        words.append(f"the first of {len(model.networks)} networks")
+        model = model.networks[0]
+    if not isinstance(model, RecurrentModel):
+        return None, ""
+    return model, f"This is the inside of {', '.join(reversed(words))}." if words else ""
 
 
 def render(view: View) -> str:
@@ -67,7 +123,7 @@ def render(view: View) -> str:
         "no_training": _no_training(view.checkpoint),
         "reading": _reading(view),
         "inside": inside(view.inside, view.characters, view.network) if view.inside else None,
-        "comparison": comparison(view.checkpoint, view.rows, view.compared, view.part, view.source),
+        "comparison": comparison(view.checkpoint, view.rows, view.split, view.source),
     }
     data: dict[str, Any] = {
         "text": text_data(view.characters, view.checkpoint.vocabulary.characters, view.predictions),
@@ -75,9 +131,9 @@ def render(view: View) -> str:
         "units": None,
     }
     page = fill("template.html", {**values, "data": data})
-    room = MOST_BYTES - MARGIN - len(page.encode())
+    room = MAX_BYTES - MARGIN - len(page.encode())
     if room < 0:
-        raise UsageError(f"the page would be larger than {MOST_BYTES / 1e6:.0f} MB; say a smaller --length")
+        raise UsageError(f"the page would be larger than {MAX_BYTES / 1e6:.0f} MB; say a smaller --length")
     if view.inside:
         states = view.inside.trace
         data["units"] = unit_data(states, len(view.characters), view.inside.found, room)
@@ -106,8 +162,8 @@ def _no_training(checkpoint: Checkpoint) -> str:
 
 
 def _reading(view: View) -> dict[str, str]:
-    shown, of = len(view.characters), len(view.part.ids)
-    which = {"all": "", "test": "test part of ", "validation": "validation part of "}[view.part.part]
+    shown, of = len(view.characters), len(view.split.ids)
+    which = {"all": "", "test": "test part of ", "validation": "validation part of "}[view.split.part]
     these = "All" if shown == of else f"The first {shown:,} of"
     seen = "which it has not been fitted on" if which else "as a text that it was not fitted on"
     bits = view.predictions.nats.mean() / math.log(2)
@@ -115,7 +171,7 @@ def _reading(view: View) -> dict[str, str]:
         "plain": "".join(map(in_text, view.characters)),
         "sentence": (
             f"{these} {of:,} characters of the {which}{visible(view.source, '↵')}, {seen}, read from left to right "
-            f"({view.part.rule}). At each character the panel says what the model expected there, from all that came "
+            f"({view.split.rule}). At each character the panel says what the model expected there, from all that came "
             f"before, and how many bits the character that came took: {bits:.3f} in the mean."
         ),
     }

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from charrnn.scoring.probes.predictions import Predictions
 from charrnn.scoring.probes.traces import Trace
-from charrnn.scoring.probes.units import Found
+from charrnn.scoring.probes.units import UnitMatch
 from charrnn.text.sanitize import visible
 
 NAMES = {"\n": "line end", " ": "space", "\t": "tab", "\r": "carriage return", "\xa0": "no-break space"}
@@ -66,7 +66,7 @@ def _name(character: str) -> str:
     return NAMES.get(character, visible(character))
 
 
-def unit_data(trace: Trace, shown: int, found: Sequence[Found], budget: int) -> dict[str, Any]:
+def unit_data(trace: Trace, shown: int, found: Sequence[UnitMatch], budget: int) -> dict[str, Any]:
     """What units were at each character that is shown, in 8 bits, as many units as there is room for.
 
     First those that were found to keep track of something, then those that vary most.

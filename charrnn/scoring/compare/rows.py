@@ -1,61 +1,35 @@
-"""Several models on the same held-out characters: one row each, numbers and a sample; knows nothing of tables."""
+"""The rows of `charrnn compare`: one model each, measured on the held-out characters that all of them are scored on."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from numpy.typing import NDArray
-
 from charrnn import __version__
 from charrnn.checkpoint import Checkpoint
+from charrnn.checkpoint.metadata import ScoreFacts
 from charrnn.config import NgramConfig, SamplingConfig
-from charrnn.errors import ModelError
+from charrnn.progress import Progress, ProgressBars, no_bar
 from charrnn.sampling.generate import generate
-from charrnn.scoring.compare.baselines import Compared
 from charrnn.scoring.evaluate import Score, evaluate, facts_of
+from charrnn.scoring.held_out import EvalSplit
 from charrnn.scoring.novelty import Novelty, TrainingText
-from charrnn.scoring.surprisal import Progress
-from charrnn.text.corpus import Corpus
-from charrnn.text.documents import Documents
 from charrnn.text.normalize import prepared
 
-TOLD_EVERY = 100
-"""Characters after which one is told how many are written."""
+REPORT_EVERY = 100
+"""Sampled characters between two calls of a progress callback."""
 
 
 @dataclass(frozen=True)
-class HeldOut:
-    """Characters that none of the models was fitted on.
+class NoveltyReference:
+    """What samples are compared with, to see how much of them is copied.
 
     Attributes:
-        ids: (N,) the characters.
-        split: the split of the text, such as 90/10/0.
-        part: which part of it they are: test, validation, or all.
-        documents: what tells documents apart, if each is scored from the beginning.
-    """
-
-    ids: NDArray[Any]
-    split: str
-    part: str
-    documents: Documents | None = None
-
-    @property
-    def rule(self) -> str:
-        """How it is scored, in words."""
-        return "static, each document from the beginning" if self.documents else "static, one full pass"
-
-
-@dataclass(frozen=True)
-class Copying:
-    """How models are judged for what they copy.
-
-    Attributes:
-        training: the text that all of them were fitted on.
-        length: how many characters are judged.
-        held_out: the same figures of as many held-out characters, or of all if there are fewer.
+        training: the text that all models were fitted on.
+        length: how many characters of each model are judged.
+        held_out: the figures of as many held-out characters, or of all if there are fewer.
     """
 
     training: TrainingText
@@ -63,9 +37,9 @@ class Copying:
     held_out: Novelty
 
     @classmethod
-    def beside(cls, part: HeldOut, training: TrainingText, length: int) -> Copying:
-        """What held-out characters have in common with the training text, to put beside what models write."""
-        return cls(training, length, training.judge(part.ids[:length]))
+    def of(cls, split: EvalSplit, training: TrainingText, length: int) -> NoveltyReference:
+        """The reference for samples of so many characters."""
+        return cls(training, length, training.judge(split.ids[:length]))
 
 
 @dataclass(frozen=True)
@@ -74,19 +48,19 @@ class Row:
 
     Attributes:
         checkpoint: the model.
-        held_out: what it was scored on.
+        split: what it was scored on.
         score: statically, in one pass, or document by document.
         chars_per_second: of scoring.
-        sampling_chars_per_second: of writing one text.
-        sample: written after the prime, which is not repeated.
+        sampling_chars_per_second: of generating one text.
+        sample: generated after the prime, which is not repeated.
         seed: of the sample.
-        novelty: of what it wrote, the sample and more, if that was judged.
+        novelty: of what it generated, the sample and more, if that was judged.
         held_out_novelty: of as much held-out text.
         is_baseline: whether it was made for the comparison alone, and has no file.
     """
 
-    checkpoint: Compared
-    held_out: HeldOut
+    checkpoint: Checkpoint
+    split: EvalSplit
     score: Score
     chars_per_second: float
     sampling_chars_per_second: float
@@ -96,125 +70,106 @@ class Row:
     held_out_novelty: Novelty | None = None
     is_baseline: bool = False
 
-    def as_json(self) -> dict[str, Any]:
-        """The row under the names that all of charrnn's JSON uses; a baseline is in no checkpoint."""
-        known = json_of(self.checkpoint)
-        return {
-            **known,
-            "checkpoint": None if self.is_baseline else known["checkpoint"],
-            "is_baseline": self.is_baseline,
-            **asdict(facts_of(self.score, self.held_out.split, documents=self.held_out.documents is not None)),
-            "part": self.held_out.part,
-            "chars_per_second": round(self.chars_per_second),
-            "sampling_chars_per_second": round(self.sampling_chars_per_second),
-            "sample": self.sample,
-            "seed": self.seed,
-            "novelty": self.novelty and self.novelty.as_json(),
-            "held_out_novelty": self.held_out_novelty and self.held_out_novelty.as_json(),
-        }
+    @property
+    def result(self) -> ScoreFacts:
+        """The score with its split and its rule."""
+        return facts_of(self.score, self.split.split, documents=self.split.documents is not None)
+
+    @property
+    def can_be_infinite(self) -> bool:
+        """Whether the model gave a character probability 0, or would give it to another one."""
+        config = getattr(self.checkpoint.model, "config", None)
+        return self.score.impossible > 0 or (isinstance(config, NgramConfig) and not config.method.is_smoothed)
 
 
-def held_out(checkpoints: Sequence[Checkpoint], corpus: Corpus) -> HeldOut:
-    """The part of a text that can be compared on.
+@dataclass(frozen=True)
+class OnlineRow:
+    """A model or a compressor that learns while it reads, measured.
 
-    For the text that the models were fitted on, its test part, or else its validation part; for another, all of it.
-
-    Raises:
-        ModelError: vocabularies differ, or a model may have been fitted on some of the characters.
+    Attributes:
+        label: what it is.
+        how: how it learns; of a compressor that is not installed, how to install it.
+        score: of the text; None where it is not installed.
+        seconds: that it took, counting the training part again or compressing it included.
+        split: what it was scored on, or the beginning of that.
     """
-    first = checkpoints[0]
-    for other in checkpoints[1:]:
-        if other.vocabulary != first.vocabulary:
-            raise ModelError(
-                f"{first.name} and {other.name} have different vocabularies "
-                f"({len(first.vocabulary)} and {len(other.vocabulary)} characters), so their bits per character "
-                "are not of the same thing; compare models that were fitted on the same text"
-            )
-    fitted_on_it = [one for one in checkpoints if one.facts.text.sha256 == corpus.sha256]
-    for one in fitted_on_it:
-        if one.facts.text.corpus != fitted_on_it[0].facts.text.corpus:
-            raise ModelError(
-                f"{fitted_on_it[0].name} and {one.name} read or split {corpus.source} differently, so what one of them "
-                "was fitted on is held out for the other; fit them with the same options"
-            )
-    if not fitted_on_it:
-        return HeldOut(corpus.ids, "0/0/100", "all", corpus.documents)
-    if len(corpus.test):
-        return HeldOut(corpus.test, corpus.split, "test", corpus.documents)
-    if len(corpus.validation):
-        return HeldOut(corpus.validation, corpus.split, "validation", corpus.documents)
-    raise ModelError(f"{first.name} was fitted on all of {corpus.source}, nothing is held out; say another --text")
+
+    label: str
+    how: str
+    score: Score | None
+    seconds: float
+    split: EvalSplit
+
+    @property
+    def result(self) -> ScoreFacts | None:
+        """The score with its split and its rule."""
+        return facts_of(self.score, self.split.split, len(self.split.ids), online=True) if self.score else None
 
 
 def best_of(rows: Iterable[Row], kind: str) -> Row | None:
     """The best model of a kind, if there is one; of n-grams one that gives every character a probability."""
-    found = (row for row in rows if row.checkpoint.kind == kind and not _may_be_infinite(row))
-    return min(found, key=lambda row: row.score.nats_per_char, default=None)
-
-
-def _may_be_infinite(row: Row) -> bool:
-    """Whether it gave a character probability 0, or would give it to another one."""
-    config = getattr(row.checkpoint.model, "config", None)
-    return row.score.impossible > 0 or (isinstance(config, NgramConfig) and not config.method.is_smoothed)
+    candidates = (row for row in rows if row.checkpoint.kind == kind and not row.can_be_infinite)
+    return min(candidates, key=lambda row: row.score.nats_per_char, default=None)
 
 
 def measure(
-    checkpoint: Compared,
-    part: HeldOut,
+    checkpoint: Checkpoint,
+    split: EvalSplit,
     prime: str,
     config: SamplingConfig,
     unknown: str = "error",
-    copying: Copying | None = None,
-    scoring: Progress | None = None,
-    writing: Progress | None = None,
+    reference: NoveltyReference | None = None,
+    bars: ProgressBars = no_bar,
 ) -> Row:
-    """Score one model and let it write.
+    """Score one model and let it generate a text.
 
     Args:
         checkpoint: the model.
-        part: what to score.
-        prime: what it writes after.
-        config: how it writes.
+        split: what to score.
+        prime: what the sample continues.
+        config: of the sample.
         unknown: what to do with unknown characters of the prime, see Vocabulary.encode.
-        copying: how to judge what it copies; it writes as much as that needs, and the sample is the beginning.
-        scoring: told the characters scored, and of how many.
-        writing: told the characters written, and of how many.
+        reference: to judge what it copies; it generates as much as that needs, and the sample is the beginning.
+        bars: of scoring, then of sampling.
     """
-    length = max(config.length, copying.length if copying else 0)
-    # Made before anything is scored, so that a bad prime is told at once.
-    before = prepared(prime, checkpoint.facts.text.corpus)
+    length = max(config.length, reference.length if reference else 0)
+    # Made before anything is scored, so that a bad prime is an error at once.
+    prime = prepared(prime, checkpoint.facts.text.corpus)
     characters = generate(
-        checkpoint.model, checkpoint.vocabulary, replace(config, length=length), before, unknown, part.documents
+        checkpoint.model, checkpoint.vocabulary, replace(config, length=length), prime, unknown, split.documents
     )
-    started = time.perf_counter()
-    score = evaluate(checkpoint.model, part.ids, progress=scoring, documents=part.documents)
-    scored = time.perf_counter()
-    written = list(_told(characters, length, writing))
-    ended = time.perf_counter()
+    with bars(f"scoring {checkpoint.name}", "char") as scoring:
+        started = time.perf_counter()
+        score = evaluate(checkpoint.model, split.ids, progress=scoring, documents=split.documents)
+        scored = time.perf_counter()
+    with bars(f"{checkpoint.name} writes", "char") as sampling:
+        sampling_started = time.perf_counter()
+        sample = list(_reported(characters, length, sampling))
+        sampled = time.perf_counter()
     novelty = None
-    if copying:
-        novelty = copying.training.judge(checkpoint.vocabulary.encode("".join(written[: copying.length])))
+    if reference:
+        novelty = reference.training.judge(checkpoint.vocabulary.encode("".join(sample[: reference.length])))
     return Row(
         checkpoint,
-        part,
+        split,
         score,
-        len(part.ids) / (scored - started),
-        len(written) / (ended - scored),
-        "".join(written[: config.length]),
-        config.seed,
-        novelty,
-        copying.held_out if copying else None,
+        chars_per_second=len(split.ids) / (scored - started),
+        sampling_chars_per_second=len(sample) / (sampled - sampling_started),
+        sample="".join(sample[: config.length]),
+        seed=config.seed,
+        novelty=novelty,
+        held_out_novelty=reference.held_out if reference else None,
     )
 
 
-def _told(characters: Iterable[str], length: int, progress: Progress | None) -> Iterator[str]:
+def _reported(characters: Iterable[str], length: int, progress: Progress) -> Iterator[str]:
     for done, character in enumerate(characters, 1):
         yield character
-        if progress and done % TOLD_EVERY == 0:
+        if done % REPORT_EVERY == 0:
             progress(done, length)
 
 
-def json_of(checkpoint: Compared) -> dict[str, Any]:
+def json_of(checkpoint: Checkpoint) -> dict[str, Any]:
     """What is known of a checkpoint, under the names that all of charrnn's JSON uses; its validation score too."""
     model, facts = checkpoint.model, checkpoint.facts
     return {

@@ -9,17 +9,17 @@ from typing import Any
 from numpy.typing import NDArray
 
 from charrnn.models.rnn.model import RecurrentModel
+from charrnn.progress import Progress
 from charrnn.scoring.probes.features import features
 from charrnn.scoring.probes.gates import Saturation, saturation
 from charrnn.scoring.probes.states import Plane, plane
 from charrnn.scoring.probes.traces import Trace, trace
-from charrnn.scoring.probes.units import Found, search
-from charrnn.scoring.surprisal import Progress
+from charrnn.scoring.probes.units import UnitMatch, search
 from charrnn.text.documents import Documents
 
 
 @dataclass(frozen=True)
-class Inside:
+class NetworkAnalysis:
     """The inside of a network, on N characters.
 
     Attributes:
@@ -30,18 +30,18 @@ class Inside:
     """
 
     trace: Trace
-    found: tuple[Found, ...]
+    found: tuple[UnitMatch, ...]
     plane: Plane
     gates: tuple[Saturation, ...]
 
 
-def look_inside(
+def analyze_network(
     network: RecurrentModel,
     ids: NDArray[Any],
     characters: Sequence[str],
     documents: Documents | None = None,
     progress: Progress | None = None,
-) -> Inside:
+) -> NetworkAnalysis:
     """Measure all of it.
 
     Args:
@@ -49,11 +49,11 @@ def look_inside(
         ids: (N,) the text, N ≥ 1.
         characters: (N,) the same as one `str` each.
         documents: what tells documents apart, if each is read from the beginning.
-        progress: told the characters read, each of them twice, and of how many.
+        progress: progress callback; each character is read twice.
     """
-    told = progress or (lambda done, total: None)
-    states = trace(network, ids, documents, lambda done, total: told(done, 2 * total))
+    report = progress or (lambda done, total: None)
+    states = trace(network, ids, documents, lambda done, total: report(done, 2 * total))
     read = len(states.values)
-    gates = saturation(network, ids[:read], documents, lambda done, total: told(total + done, 2 * total))
-    found = search(states.values, features(characters[:read]))
-    return Inside(states, found, plane(states.values[:, states.top]), gates)
+    gates = saturation(network, ids[:read], documents, lambda done, total: report(total + done, 2 * total))
+    matches = search(states.values, features(characters[:read]))
+    return NetworkAnalysis(states, matches, plane(states.values[:, states.top]), gates)

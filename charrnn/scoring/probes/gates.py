@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from charrnn.models.rnn.model import LayerRead, RecurrentModel
+from charrnn.progress import Progress
 from charrnn.scoring.probes.traces import pieces
-from charrnn.scoring.surprisal import Progress
 from charrnn.text.documents import Documents
 
 SHUT, OPEN = 0.1, 0.9

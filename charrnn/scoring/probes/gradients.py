@@ -6,7 +6,6 @@ is ‖∂L_t/∂x_{t−d}‖ for d = 0, 1, 2, … (Hochreiter 1991; Bengio, Sima
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,12 +15,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from charrnn.models.rnn.model import RecurrentModel, trainable_copy
+from charrnn.progress import Progress
 
 ROWS = 64
 """Places that are read side by side."""
-
-Progress = Callable[[int, int], None]
-"""Is told how much is done, and of how much."""
 
 
 def input_gradients(

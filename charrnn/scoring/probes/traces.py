@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from charrnn.models.language_model import State
 from charrnn.models.rnn.model import LayerRead, RecurrentModel
+from charrnn.progress import Progress
 from charrnn.scoring.probes.predictions import PIECE, readings
-from charrnn.scoring.surprisal import Progress
 from charrnn.text.documents import Documents
 
 MOST_NUMBERS = 1 << 26

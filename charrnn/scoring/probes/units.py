@@ -21,7 +21,7 @@ RUNNERS_UP = 4
 
 
 @dataclass(frozen=True)
-class Found:
+class UnitMatch:
     """The unit that keeps track of a feature best.
 
     Attributes:
@@ -46,7 +46,7 @@ class Found:
 
 def search(
     values: NDArray[np.floating], labels: dict[str, NDArray[np.float64]], seed: int = 0, shifts: int = SHIFTS
-) -> tuple[Found, ...]:
+) -> tuple[UnitMatch, ...]:
     """For each feature the unit that keeps track of it best.
 
     Args:
@@ -75,7 +75,7 @@ def search(
         chance = float(np.abs(shifted.T @ second).max()) / rest
         on_second = _standard(label[half:, None])[:, 0] @ second[:, ranked] / rest
         pairs = [(unit, float(r)) for unit, r in zip(ranked, on_second, strict=True)]
-        found.append(Found(feature, *pairs[0], chance, tuple(pairs[1:])))
+        found.append(UnitMatch(feature, *pairs[0], chance, tuple(pairs[1:])))
     return tuple(sorted(found, key=lambda one: (not one.is_beyond_chance, -abs(one.correlation))))
 
 

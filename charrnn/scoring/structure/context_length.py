@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from charrnn.models.blend import normal
+from charrnn.models.interpolated import log_softmax
 from charrnn.models.language_model import MOST_LOGITS, LanguageModel, ScoresNext, next_log_probs
 from charrnn.models.steppers import stepper
-from charrnn.scoring.surprisal import Progress
+from charrnn.progress import Progress
 
 LENGTHS = (8, 16, 32, 64, 128, 256, 512)
 PLACES = 4096
@@ -82,5 +82,5 @@ def _last(model: LanguageModel, window: NDArray[np.int64]) -> NDArray[np.float64
     steps = stepper(model, None, len(window))
     for column in window[:, :-1].T:
         logits = steps.read(np.ascontiguousarray(column))
-    log_probs: NDArray[np.float64] = normal(logits)[np.arange(len(window)), window[:, -1]].astype(np.float64)
+    log_probs: NDArray[np.float64] = log_softmax(logits)[np.arange(len(window)), window[:, -1]].astype(np.float64)
     return log_probs

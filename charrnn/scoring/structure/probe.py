@@ -14,7 +14,8 @@ from torch import Tensor
 
 from charrnn.errors import ModelError
 from charrnn.models.language_model import MOST_LOGITS, LanguageModel, State, next_log_probs
-from charrnn.scoring.surprisal import PIECE, Progress
+from charrnn.progress import Progress
+from charrnn.scoring.surprisal import PIECE
 
 Group = Sequence[int]
 """Characters, by their ids: one at least."""

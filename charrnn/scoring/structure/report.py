@@ -133,6 +133,8 @@ class Structure:
         contexts: by length, all that comes before last.
         brackets: by kind.
         indentation: all lines first; empty where the text is not indented.
+        network: what the network is.
+        counts: what the n-grams are.
     """
 
     characters: int
@@ -144,6 +146,8 @@ class Structure:
     contexts: tuple[AtContext, ...]
     brackets: tuple[Closed, ...]
     indentation: tuple[Indented, ...]
+    network: str = ""
+    counts: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """The figures by their names."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from charrnn.errors import ModelError, TextError
 from charrnn.models.language_model import LanguageModel
+from charrnn.progress import Progress
 from charrnn.scoring.structure.brackets import BRACKETS, GROUPS, Closing, find_closings, looks_like_code
 from charrnn.scoring.structure.context_length import LENGTHS, PLACES, draw_places, lengths_in, surprisals_after
 from charrnn.scoring.structure.indentation import CHANGES, Lines, groups
@@ -24,7 +25,6 @@ from charrnn.scoring.structure.report import (
     Structure,
     mean_and_error,
 )
-from charrnn.scoring.surprisal import Progress
 from charrnn.text.vocabulary import Vocabulary
 
 EDGES = (1, *(1 << power for power in range(2, 13)))

@@ -18,12 +18,12 @@ from torch import Tensor
 from charrnn.checkpoint import PREVIOUS, Ongoing, below, fill, last_path, save
 from charrnn.checkpoint.metadata import ComputeFacts, Facts, ProgressFacts, ScoreFacts, TextFacts
 from charrnn.errors import CheckpointError
-from charrnn.models.ensemble import Network, as_one
+from charrnn.models.interpolated import Network, ensemble_of
 from charrnn.models.kernels.processor import instruction_set
 from charrnn.models.mixture import MixtureModel
 from charrnn.models.rnn.model import RecurrentModel
+from charrnn.progress import Progress
 from charrnn.scoring.evaluate import Score, evaluate, facts_of
-from charrnn.scoring.surprisal import Progress
 from charrnn.training.loop import Training
 from charrnn.training.run import Run
 from charrnn.training.step import StepResult
@@ -73,7 +73,7 @@ class CheckpointManager:
     @property
     def network(self) -> Network:
         """All that are finished, as one model."""
-        return as_one(self.finished)
+        return ensemble_of(self.finished)
 
     def begin(self, training: Training) -> None:
         """Turn to a network that is trained from here on."""

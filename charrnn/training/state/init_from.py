@@ -11,7 +11,7 @@ from torch import Tensor
 from charrnn.checkpoint import Checkpoint, parts
 from charrnn.config import ModelConfig
 from charrnn.errors import CheckpointError
-from charrnn.models.ensemble import EnsembleModel
+from charrnn.models.interpolated import InterpolatedModel
 from charrnn.models.mixture import MixtureModel
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.text.vocabulary import Vocabulary
@@ -46,7 +46,7 @@ class InitialWeights:
         model = checkpoint.model
         if isinstance(model, MixtureModel):
             model = parts(model)[0]
-        if isinstance(model, EnsembleModel):
+        if isinstance(model, InterpolatedModel):
             first = model.networks[0]
             assert isinstance(first, RecurrentModel)
             model = first

@@ -20,7 +20,7 @@ from charrnn.models.ngram.longest.model import LongestMatchModel
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.ngram.smoothing.backoff import Discounts
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.scoring.online import can_learn
+from charrnn.scoring.online import supports_online
 from charrnn.text.corpus import Corpus
 from charrnn.training.mixture import MixtureTrainer
 
@@ -102,7 +102,7 @@ def test_new_smoothing_can_be_pruned_and_counts_online(small_corpus: Corpus) -> 
     size = len(small_corpus.vocabulary)
     whole, pruned = (fit_ngram(small_corpus.train, size, NgramConfig(4, "half", prune)) for prune in (0, 2))
     assert pruned.entries < whole.entries
-    assert can_learn(whole)
+    assert supports_online(whole)
 
 
 def test_smoothing_with_its_own_model_class_has_no_order(small_corpus: Corpus, tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_smoothing_with_its_own_model_class_has_no_order(small_corpus: Corpus, t
     config, size = NgramConfig(smoothing="short"), len(small_corpus.vocabulary)
     model = fit_ngram(small_corpus.train, size, config)
     assert type(model) is ShortMatchModel
-    assert not can_learn(model)
+    assert not supports_online(model)
     facts = library.fit("to be or not", NgramConfig(order=1)).facts
     save(tmp_path / "short.safetensors", model, small_corpus.vocabulary, facts)
     assert type(load(tmp_path / "short.safetensors").model) is ShortMatchModel

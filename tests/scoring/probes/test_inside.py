@@ -9,7 +9,7 @@ import torch
 from charrnn.config import CELLS, ModelConfig
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.probes import gates, predictions, traces
-from charrnn.scoring.probes.analyze import look_inside
+from charrnn.scoring.probes.analyze import analyze_network
 from charrnn.scoring.probes.gates import saturation
 from charrnn.scoring.probes.predictions import predictions as predicted
 from charrnn.scoring.probes.states import CLASSES, class_of, plane
@@ -139,7 +139,7 @@ def test_all_of_it_in_as_much_as_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     """A trace that would be too large is of fewer characters, and so is the rest."""
     monkeypatch.setattr(traces, "MOST_NUMBERS", 30 * 4 * H)
     told: list[tuple[int, int]] = []
-    found = look_inside(network(), IDS, ["a"] * N, progress=lambda done, total: told.append((done, total)))
+    found = analyze_network(network(), IDS, ["a"] * N, progress=lambda done, total: told.append((done, total)))
     assert len(found.trace.values) == len(found.plane.points) == 30
     assert told[-1] == (60, 60)
     assert len(found.gates) == 6

@@ -1,0 +1,172 @@
+"""Several language models as one: the weighted mean of their probabilities.
+
+Networks that start from different weights and read the same text make different mistakes, and what they agree in is
+more often right (Hansen and Salamon 1990; for character models Zaremba et al. 2014, section 4.4, as words). The same
+mean is taken of any models with one vocabulary, such as a network and n-grams (linear interpolation, Jelinek and Mercer
+1980).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from itertools import accumulate, pairwise
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from charrnn.config import ModelConfig
+from charrnn.models.language_model import LanguageModel, State, next_log_probs
+from charrnn.models.rnn.model import RecurrentModel
+from charrnn.models.stepper import Logits, Stepper, Tokens
+from charrnn.models.steppers import stepper
+
+
+class InterpolatedModel(nn.Module):
+    """A language model of several with one vocabulary; its state is theirs, one after the other.
+
+    Args:
+        models: two at least. All networks are on one device.
+        weights: of each, more than 0, with sum 1; None for an ensemble: networks of one shape, with equal weights.
+
+    Attributes:
+        networks: those of the models that are modules; of an ensemble, all.
+    """
+
+    def __init__(self, models: Sequence[LanguageModel], weights: Sequence[float] | None = None) -> None:
+        super().__init__()
+        self.models, self.weights = list(models), weights
+        self.networks = nn.ModuleList(model for model in models if isinstance(model, nn.Module))
+        self.vocab_size = models[0].vocab_size
+        if weights is not None:  # an ensemble has no faster way than by its logits, so it must not be a ScoresNext
+            self.next_log_probs = self._next_log_probs
+
+    @property
+    def config(self) -> ModelConfig:
+        """The configuration of an ensemble: that of each network, with their number."""
+        first = self.models[0]
+        if self.weights is not None or not isinstance(first, RecurrentModel):
+            raise AttributeError("config: a weighted mean has none")
+        return replace(first.config, networks=len(self.models))
+
+    @property
+    def device(self) -> torch.device:
+        """Where logits come out: on the device of the networks, or on the CPU if there are other models."""
+        is_all = len(self.networks) == len(self.models)
+        return next(self.parameters()).device if is_all else torch.device("cpu")
+
+    @property
+    def parameter_count(self) -> int:
+        """The number of weights of all networks."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    @property
+    def entries(self) -> int | None:
+        """The number of stored n-grams; None if there are none."""
+        return sum(getattr(model, "entries", None) or 0 for model in self.models) or None
+
+    def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """See LanguageModel.__call__; the logits are log-probabilities."""
+        log_probs: list[Tensor] = []
+        after: list[Tensor] = []
+        for model, part in zip(self.models, self._split(state), strict=True):
+            logits, new = model(tokens, part)
+            log_probs.append(torch.log_softmax(logits.float().to(self.device), -1))
+            after += new
+        return self._mean(log_probs), tuple(after)
+
+    def _next_log_probs(self, tokens: Tensor, targets: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """See `language_model.next_log_probs`; n-grams need not compute all V logits."""
+        log_probs: list[Tensor] = []
+        after: list[Tensor] = []
+        for model, part in zip(self.models, self._split(state), strict=True):
+            chosen, new = next_log_probs(model, tokens, targets, part)
+            log_probs.append(chosen.float().to(self.device))
+            after += new
+        return self._mean(log_probs), tuple(after)
+
+    def stepper(self, state: State | None, batch_size: int) -> Stepper:
+        """See `models.stepper.stepper`."""
+        pairs = zip(self.models, self._split(state), strict=True)
+        return InterpolatedStepper([stepper(model, part, batch_size) for model, part in pairs], self._log_weights)
+
+    @property
+    def _log_weights(self) -> list[float]:
+        if self.weights is None:
+            return [-math.log(len(self.models))] * len(self.models)
+        return [math.log(weight) for weight in self.weights]
+
+    def _mean(self, log_probs: list[Tensor]) -> Tensor:
+        """The logarithm of the weighted mean of probabilities."""
+        if self.weights is None:
+            return torch.logsumexp(torch.stack(log_probs), 0) - math.log(len(log_probs))
+        weighted = [part + weight for part, weight in zip(log_probs, self._log_weights, strict=True)]
+        return torch.logsumexp(torch.stack(weighted), 0)
+
+    def _split(self, state: State | None) -> list[State | None]:
+        """The state of each model."""
+        if state is None:
+            return [None] * len(self.models)
+        return [state[begin:end] for begin, end in pairwise(accumulate(self._state_lengths, initial=0))]
+
+    @cached_property
+    def _state_lengths(self) -> list[int]:
+        """The number of tensors of each model's state."""
+        token = torch.zeros(1, 1, dtype=torch.int64)
+        with torch.inference_mode():
+            return [len(model(token)[1]) for model in self.models]
+
+
+class InterpolatedStepper(Stepper):
+    """The steppers of several models as one.
+
+    Args:
+        steppers: of each model.
+        log_weights: of each.
+    """
+
+    def __init__(self, steppers: Sequence[Stepper], log_weights: Sequence[float]) -> None:
+        self.steppers, self.log_weights = steppers, log_weights
+
+    @property
+    def state(self) -> State | None:
+        """See Stepper."""
+        parts: list[Tensor] = []
+        for part in self.steppers:
+            state = part.state
+            if state is None:
+                return None
+            parts += state
+        return tuple(parts)
+
+    def read(self, tokens: Tokens) -> Logits:
+        """See Stepper."""
+        pairs = zip(self.steppers, self.log_weights, strict=True)
+        log_probs: Logits = np.logaddexp.reduce([log_softmax(part.read(tokens)) + weight for part, weight in pairs])
+        return log_probs
+
+
+def log_softmax(logits: Logits) -> Logits:
+    """(B, V) log-probabilities in double precision."""
+    wide = logits.astype(np.float64)
+    largest = wide.max(-1, keepdims=True)
+    log_probs: Logits = wide - largest - np.log(np.exp(wide - largest).sum(-1, keepdims=True))
+    return log_probs
+
+
+Network = RecurrentModel | InterpolatedModel
+"""A network, or an ensemble of networks."""
+
+
+def ensemble_of(networks: Sequence[RecurrentModel]) -> Network:
+    """Networks of one shape as one model; a single one as it is."""
+    return networks[0] if len(networks) == 1 else InterpolatedModel(networks)
+
+
+def make_network(config: ModelConfig, vocab_size: int) -> Network:
+    """The network, or the ensemble, of a configuration."""
+    single = replace(config, networks=1)
+    return ensemble_of([RecurrentModel(single, vocab_size) for _ in range(config.networks)])

@@ -1,0 +1,216 @@
+"""Models side by side on the same held-out characters: for `charrnn compare`, `charrnn view` and the library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from charrnn.checkpoint import Checkpoint, load, taken_apart
+from charrnn.config import CompareConfig, SamplingConfig
+from charrnn.errors import CheckpointError, TextError, UsageError
+from charrnn.pipeline.ngrams import fit_ngrams
+from charrnn.progress import ProgressBars, no_bar
+from charrnn.scoring.compare.baselines import MAX_COUNTED, SMOOTHINGS, interpolate, missing_ngrams
+from charrnn.scoring.compare.columns import as_json
+from charrnn.scoring.compare.online import measure_online
+from charrnn.scoring.compare.rows import NoveltyReference, OnlineRow, Row, best_of, measure
+from charrnn.scoring.held_out import choose_split
+from charrnn.scoring.novelty import index_training_text
+from charrnn.scoring.structure.report import Structure
+from charrnn.scoring.structure.run import structure_of
+from charrnn.text.corpus import Corpus
+
+TrainingTextReader = Callable[[Checkpoint], Corpus]
+"""Reads the text that a model was fitted on; TextError if that cannot be read."""
+Log = Callable[[str], None]
+"""Takes a line for the user."""
+
+WITHOUT = "no n-grams are fitted, and what they copy is not looked for"
+"""What is left out where the models have no training text in common that can be read."""
+
+
+class Comparison:
+    """Models on the same held-out characters. Each table is measured when it is first asked for.
+
+    Args:
+        models: one at least, with one vocabulary. Mixtures are also shown by their parts.
+        corpus: the text to compare on.
+        config: what to measure.
+        read_training_text: how to read the text that the models were fitted on, where that is another one.
+        bars: of everything that takes long.
+        log: takes lines on what is left out.
+        max_characters: characters that are scored at most; None: all that are held out.
+
+    Attributes:
+        split: the characters that all models are scored on.
+        training: the text that all models were fitted on, if there is one, it can be read, and it is needed.
+        baselines: n-gram models that were fitted for the table alone.
+
+    Raises:
+        ModelError: vocabularies differ, or nothing of the text is held out.
+        UsageError: the configuration asks for what these models or this text do not have.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[Checkpoint],
+        corpus: Corpus,
+        config: CompareConfig,
+        read_training_text: TrainingTextReader,
+        bars: ProgressBars = no_bar,
+        log: Log = lambda line: None,
+        max_characters: int | None = None,
+    ) -> None:
+        self.corpus, self.config, self.bars, self.log = corpus, config, bars, log
+        split = choose_split(models, corpus)
+        self.split = replace(split, ids=split.ids[:max_characters])
+        for is_given, option in ((config.online, "--online"), (config.structure, "--structure")):
+            if is_given and self.split.documents:
+                raise UsageError(
+                    f"{option}: goes on through a text, and {models[0].name} reads documents; leave it out"
+                )
+        self.models = list(_with_parts(models))
+        self.training: Corpus | None = None
+        if config.novelty_length or config.online or config.baselines != "none":
+            self.training = self._common_training_text(read_training_text)
+        if config.online and not self.training:
+            raise UsageError("--online: needs the text that all of them were fitted on; leave it out")
+        self.baselines: list[Checkpoint] = []
+        if self.training and config.baselines != "none":
+            self.baselines = list(self._fit_baselines(self.training))
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """The static table, the best first: the models, the baselines, and the best of both kinds interpolated."""
+        rows = list(self._own_rows)
+        if self.interpolated:
+            rows.append(self._measure(interpolate(*self.interpolated), is_baseline=True))
+        return sorted(rows, key=lambda row: row.score.nats_per_char)
+
+    @cached_property
+    def interpolated(self) -> tuple[Checkpoint, Checkpoint] | None:
+        """The best network and the best n-grams; None if there is a mixture, or not both, or no baseline is wanted."""
+        network, ngram = best_of(self._own_rows, "recurrent"), best_of(self._own_rows, "ngram")
+        has_mixture = any(row.checkpoint.kind == "mixture" for row in self._own_rows)
+        if not network or not ngram or has_mixture or self.config.baselines == "none":
+            return None
+        return network.checkpoint, ngram.checkpoint
+
+    @cached_property
+    def online(self) -> list[OnlineRow]:
+        """The table of what learns while it reads, the best first; empty where that is not asked for."""
+        if not self.config.online or not self.training:
+            return []
+        models = [*self.models, *self.baselines]
+        return measure_online(models, self.interpolated, self.split, self.training, self.config.limit, self.bars)
+
+    @cached_property
+    def structure(self) -> Structure | None:
+        """Where the best network differs from the best n-grams, if that is asked for.
+
+        Raises:
+            UsageError: there is no network, or there are no n-grams that give all characters a probability.
+        """
+        if not self.config.structure:
+            return None
+        network, ngram = best_of(self.rows, "recurrent"), best_of(self.rows, "ngram")
+        if not network or not ngram:
+            lacking = "n-grams that give every character a probability are" if network else "a network is"
+            raise UsageError(f"--structure: compares a network with n-grams, and {lacking} missing; leave it out")
+        ids = self.split.ids[: self.config.limit or None]
+        vocabulary, seed = network.checkpoint.vocabulary, self.config.seed
+        with self.bars("looking where they differ", "char") as progress:
+            structure = structure_of(
+                network.checkpoint.model, ngram.checkpoint.model, ids, vocabulary, seed=seed, progress=progress
+            )
+        return replace(structure, network=network.checkpoint.description, counts=ngram.checkpoint.description)
+
+    def as_json(self) -> dict[str, Any]:
+        """All tables, under the names that all of charrnn's JSON uses."""
+        tables: dict[str, Any] = {"static": [as_json(row) for row in self.rows]}
+        if self.config.online:
+            tables["online"] = [as_json(row) for row in self.online]
+        if self.structure:
+            tables["structure"] = self.structure.as_json()
+        return tables
+
+    @cached_property
+    def _own_rows(self) -> list[Row]:
+        """Those of the models and the baselines, in their order."""
+        models = [self._measure(model) for model in self.models]
+        return [*models, *(self._measure(model, is_baseline=True) for model in self.baselines)]
+
+    def _measure(self, model: Checkpoint, is_baseline: bool = False) -> Row:
+        config = self.config
+        sampling = SamplingConfig(temperature=config.temperature, length=config.length, seed=config.seed)
+        row = measure(model, self.split, config.prime, sampling, config.unknown, self._reference, self.bars)
+        return replace(row, is_baseline=is_baseline)
+
+    @cached_property
+    def _reference(self) -> NoveltyReference | None:
+        if not self.training or not self.config.novelty_length:
+            return None
+        training = index_training_text(self.training, self.bars)
+        return NoveltyReference.of(self.split, training, self.config.novelty_length)
+
+    def _common_training_text(self, read_training_text: TrainingTextReader) -> Corpus | None:
+        text = self.models[0].facts.text
+        for model in self.models:
+            if (model.facts.text.sha256, model.facts.text.corpus) != (text.sha256, text.corpus):
+                self.log(f"{WITHOUT}: they were not fitted on the same text")
+                return None
+        if self.corpus.sha256 == text.sha256:
+            return self.corpus
+        try:
+            return read_training_text(self.models[0])
+        except TextError as error:
+            self.log(f"{WITHOUT}: {error}")
+            return None
+
+    def _fit_baselines(self, training: Corpus) -> Iterator[Checkpoint]:
+        """The n-grams that the table lacks, counted over the same training part."""
+        smoothings: Sequence[str] = SMOOTHINGS
+        if self.config.baselines == "auto" and len(training.train) > MAX_COUNTED:
+            smoothings = SMOOTHINGS[:1]
+            self.log(
+                f"{', '.join(SMOOTHINGS[1:])}: not counted, for the training part has {len(training.train):,} "
+                "characters; --baselines all counts them too"
+            )
+        configs = missing_ngrams(self.models, training.config.bytes, smoothings)
+        if configs:
+            self.log(f"fitting {', '.join(map(str, configs))} for the table (`charrnn ngram` keeps one)")
+        for config in configs:
+            yield fit_ngrams(training, config, self.bars, validate=False).checkpoint
+
+
+def load_alike(first: Checkpoint, paths: Sequence[Path], device: torch.device, log: Log) -> Iterator[Checkpoint]:
+    """The other checkpoints that were fitted on the same part of the same text; what cannot be read is left out."""
+    text = first.facts.text
+    for path in paths:
+        if path == first.path:
+            continue
+        try:
+            other = load(path, device)
+        except CheckpointError as error:
+            log(f"left out: {error}")
+            continue
+        if (other.facts.text.sha256, other.facts.text.corpus) == (text.sha256, text.corpus):
+            yield other
+
+
+def _with_parts(models: Sequence[Checkpoint]) -> Iterator[Checkpoint]:
+    """The models, and the parts of the mixtures among them, to show what each brings; n-grams that are there once."""
+    ngrams = {model.description for model in models if model.kind == "ngram"}
+    for model in models:
+        whole, *parts = taken_apart(model)
+        yield whole
+        for part in parts:
+            if part.description not in ngrams:
+                yield part
+            if part.kind == "ngram":
+                ngrams.add(part.description)

@@ -1,0 +1,164 @@
+"""A model on a text: what `charrnn score` finds out, and the library's `charrnn.score`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.checkpoint import Checkpoint
+from charrnn.config import ScoreConfig
+from charrnn.errors import UsageError
+from charrnn.progress import ProgressBars, no_bar
+from charrnn.scoring.compare.rows import json_of
+from charrnn.scoring.evaluate import Score, evaluate, evaluate_online, evaluate_windows, facts_of
+from charrnn.scoring.held_out import EvalSplit, choose_split, find_held_out
+from charrnn.scoring.lines import LineScore, by_line
+from charrnn.scoring.online import as_online_model, supports_online
+from charrnn.scoring.surprisal import surprisals
+from charrnn.text.corpus import Corpus
+
+TRAINED_ON = "train"
+"""The part of a text that a model was fitted on as a whole: its score says nothing of other texts."""
+
+
+@dataclass(frozen=True)
+class TextScore:
+    """A text under a model.
+
+    Attributes:
+        model: the model.
+        corpus: the text.
+        split: what of it was scored; it ends where the text does.
+        static: the score of the model as it is.
+        window: characters of a window, if it was scored in windows too.
+        in_windows: that score.
+        online: the score while it learns, if that was asked for.
+        surprisals: (N,) nats of the characters, if lines were asked for.
+    """
+
+    model: Checkpoint
+    corpus: Corpus
+    split: EvalSplit
+    static: Score
+    window: int | None = None
+    in_windows: Score | None = None
+    online: Score | None = None
+    surprisals: NDArray[np.float64] | None = None
+
+    @property
+    def bits_per_char(self) -> float:
+        """The unit of quality: that of the static score."""
+        return self.static.bits_per_char
+
+    def lines(self) -> Iterator[LineScore]:
+        """Its lines, numbered as in the whole text."""
+        assert self.surprisals is not None
+        line_ends = self.corpus.vocabulary.encode("\n", "skip").tolist()
+        line_end = line_ends[0] if line_ends else None
+        before = self.corpus.ids[: len(self.corpus) - len(self.split.ids)]
+        first = 1 + int((before == line_end).sum())
+        return by_line(self.surprisals, self.split.ids, line_end, first)
+
+    def text_of(self, line: LineScore) -> str:
+        """The characters of a line."""
+        return self.corpus.vocabulary.decode(line.ids.tolist())
+
+    def beginning(self, length: int) -> tuple[NDArray[Any], NDArray[np.float64]]:
+        """The first characters, and the surprisal of each in nats."""
+        ids = self.split.ids[:length]
+        if self.surprisals is not None:
+            return ids, self.surprisals[: len(ids)]
+        return ids, surprisals(self.model.model, ids, documents=self.split.documents)
+
+    def as_json(self) -> dict[str, Any]:
+        """Under the names that all of charrnn's JSON uses."""
+        split, documents = self.split.split, self.split.documents is not None
+
+        def result(score: Score, **rule: Any) -> dict[str, Any]:
+            return {**asdict(facts_of(score, split, **rule)), "perplexity": score.perplexity}
+
+        tables = {
+            **json_of(self.model),
+            **result(self.static, documents=documents),
+            "part": self.split.part,
+            "text": self.corpus.source,
+        }
+        if self.in_windows:
+            tables["window"] = result(self.in_windows, window=self.window)
+        if self.online:
+            tables["online"] = result(self.online, online=True)
+        if self.surprisals is not None:
+            tables["lines"] = [
+                {
+                    "line": line.line,
+                    "characters": line.score.characters,
+                    "bits": line.score.bits,
+                    "bits_per_char": line.score.bits_per_char,
+                    "nats_per_char": line.score.nats_per_char,
+                    "perplexity": line.score.perplexity,
+                    "text": self.text_of(line),
+                }
+                for line in self.lines()
+            ]
+        return tables
+
+
+def score_text(
+    model: Checkpoint,
+    corpus: Corpus,
+    config: ScoreConfig,
+    find_training_text: Callable[[Checkpoint], Corpus | None],
+    read_training_text: Callable[[Checkpoint], Corpus],
+    bars: ProgressBars = no_bar,
+) -> TextScore:
+    """Score a text, or what the model was not fitted on of it.
+
+    Args:
+        model: the model.
+        corpus: the text, in its vocabulary.
+        config: what to score beside the text in one pass.
+        find_training_text: gives the text that a model was fitted on, if it is at hand.
+        read_training_text: the same, but raises TextError where it cannot be read.
+        bars: of everything that takes long.
+
+    Raises:
+        UsageError: the configuration asks for what the model cannot do.
+        ModelError: nothing of the text is held out.
+    """
+    if config.online and not supports_online(model.model):
+        raise UsageError(f"--online: {model.name} ({model.description}) cannot count on; try another model")
+    if model.facts.text.corpus.document_separator and (config.online or config.window):
+        option = "--online" if config.online else f"--window {config.window}"
+        raise UsageError(f"{option}: goes on through a text, and {model.name} reads documents; leave it out")
+    split = _split(model, corpus, find_training_text)
+    ids, nats, in_windows, online = split.ids, None, None, None
+    with bars("scoring", "char") as progress:
+        if config.lines:
+            nats = surprisals(model.model, ids, progress, split.documents)
+            static = Score.of(nats)
+        else:
+            static = evaluate(model.model, ids, progress=progress, documents=split.documents)
+    if config.window:
+        with bars("scoring windows", "char") as progress:
+            in_windows = evaluate_windows(model.model, ids, config.window, progress)
+    if config.online:
+        # A file of n-grams holds no counts, so the text is counted again; a network does not need it.
+        train = read_training_text(model).train if model.kind == "ngram" else ids[:0]
+        with bars("counting", "step") as counting, bars("learning", "char") as reading:
+            online = evaluate_online(as_online_model(model.model, train, counting, reading), ids)
+    return TextScore(model, corpus, split, static, config.window, in_windows, online, nats)
+
+
+def _split(model: Checkpoint, corpus: Corpus, find_training_text: Callable[[Checkpoint], Corpus | None]) -> EvalSplit:
+    """What of the text to score: the end that is held out where it is a part of the training text, or all of it."""
+    split = choose_split([model], corpus)
+    if split.part != "all" or len(corpus) > model.facts.text.characters:
+        return split
+    span = find_held_out(corpus.ids, find_training_text(model))
+    if span.begin == len(corpus):
+        return EvalSplit(corpus.ids, span.split, TRAINED_ON, split.documents)
+    return EvalSplit(corpus.ids[span.begin :], span.split, span.part, split.documents)

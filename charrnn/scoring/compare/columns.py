@@ -1,0 +1,131 @@
+"""The columns of the tables of `charrnn compare`, one record each: JSON, CSV, terminal and HTML are made from them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from charrnn.format import figure
+from charrnn.scoring.compare.rows import OnlineRow, Row, json_of
+
+AnyRow = Row | OnlineRow
+STATIC, ONLINE, BOTH = (Row,), (OnlineRow,), (Row, OnlineRow)
+"""The tables that a column belongs to, by the types of their rows."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the static table, of the online table, or of both.
+
+    Attributes:
+        key: its name in JSON and CSV.
+        value: of a row, as JSON and CSV have it.
+        of: the types of rows that have it.
+        header: above it in tables for people; "" where they do not show it. Narrow tables break it at a line break.
+        show: the value in a table for people, of several lines perhaps.
+        is_text: whether it holds words, not figures.
+        in_csv: whether CSV has it: texts of several lines and nested objects have no place there.
+    """
+
+    key: str
+    value: Callable[[Any], Any]
+    of: tuple[type, ...] = STATIC
+    header: str = ""
+    show: Callable[[Any], str] = str
+    is_text: bool = False
+    in_csv: bool = True
+
+    @property
+    def title(self) -> str:
+        """The header on one line."""
+        return " ".join(self.header.replace("/\n", "/").split())
+
+
+def _of_checkpoint(key: str) -> Callable[[Row], Any]:
+    return lambda row: json_of(row.checkpoint)[key]
+
+
+def _of_result(key: str) -> Callable[[AnyRow], Any]:
+    return lambda row: getattr(row.result, key, None)
+
+
+def _sizes(row: Row) -> str:
+    summary = json_of(row.checkpoint)
+    sizes = ((summary["parameters"], "p"), (summary["entries"], "n"))
+    return "\n".join(f"{number:,} {unit}" for number, unit in sizes if number)
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column("model", lambda row: row.label if isinstance(row, OnlineRow) else row.checkpoint.description, BOTH),
+    Column("checkpoint", lambda row: None if row.is_baseline else str(row.checkpoint.path)),
+    Column("kind", _of_checkpoint("kind")),
+    Column("is_baseline", lambda row: row.is_baseline),
+    Column(
+        "bits_per_char", _of_result("bits_per_char"), BOTH, "bits/\nchar",
+        lambda row: figure(row.score.bits_per_char) if row.score else "-",
+    ),
+    Column(
+        "nats_per_char", _of_result("nats_per_char"), BOTH, "nats/\nchar",
+        lambda row: figure(row.score.nats_per_char) if row.score else "-",
+    ),
+    Column("impossible_share", _of_result("impossible_share"), BOTH),
+    Column("characters", _of_result("characters"), BOTH),
+    Column("split", _of_result("split"), BOTH),
+    Column("part", lambda row: row.split.part, BOTH),
+    Column("rule", _of_result("rule"), BOTH),
+    Column("parameters", _of_checkpoint("parameters"), STATIC, "size", _sizes),
+    Column("entries", _of_checkpoint("entries")),  # which the column before shows too
+    Column("bytes", _of_checkpoint("bytes"), STATIC, "file", lambda row: f"{row.checkpoint.size / 1e6:.1f} MB"),
+    Column(
+        "fit_seconds", _of_checkpoint("fit_seconds"), STATIC, "fitted\nin",
+        lambda row: f"{json_of(row.checkpoint)['fit_seconds']:.1f} s",
+    ),
+    Column("steps", _of_checkpoint("steps"), in_csv=False),
+    Column(
+        "chars_per_second", lambda row: round(row.chars_per_second), STATIC, "scoring,\nchars/s",
+        lambda row: f"{round(row.chars_per_second):,}",
+    ),
+    Column(
+        "sampling_chars_per_second", lambda row: round(row.sampling_chars_per_second), STATIC, "sampling,\nchars/s",
+        lambda row: f"{round(row.sampling_chars_per_second):,}",
+    ),
+    Column("how", lambda row: row.how, ONLINE, "it learns while it reads", lambda row: row.how, is_text=True),
+    Column(
+        "seconds", lambda row: round(row.seconds, 3), ONLINE, "took",
+        lambda row: f"{row.seconds:.1f} s" if row.score else "-",
+    ),
+    Column("device", _of_checkpoint("device")),
+    Column("version", _of_checkpoint("version")),
+    Column("sample", lambda row: row.sample, in_csv=False),
+    Column("seed", lambda row: row.seed, in_csv=False),
+    Column("novelty", lambda row: row.novelty and row.novelty.as_json(), in_csv=False),
+    Column("held_out_novelty", lambda row: row.held_out_novelty and row.held_out_novelty.as_json(), in_csv=False),
+)  # fmt: skip
+"""All of them, in the order of CSV files and of tables."""
+
+
+def columns_of(kind: type[AnyRow]) -> list[Column]:
+    """The columns of rows of a type."""
+    return [column for column in COLUMNS if kind in column.of]
+
+
+def shown_columns(kind: type[AnyRow]) -> list[Column]:
+    """The columns of tables for people, words last."""
+    return sorted((column for column in columns_of(kind) if column.header), key=lambda column: column.is_text)
+
+
+def as_json(row: AnyRow) -> dict[str, Any]:
+    """A row under the names that all of charrnn's JSON uses; a baseline is in no checkpoint."""
+    return {column.key: column.value(row) for column in columns_of(type(row))}
+
+
+def write_csv(path: Path, rows: Iterable[AnyRow]) -> None:
+    """Write rows as CSV: static ones and online ones differ by their rule."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [column.key for column in COLUMNS if column.in_csv])
+        writer.writeheader()
+        for row in rows:
+            writer.writerow({column.key: column.value(row) for column in columns_of(type(row)) if column.in_csv})
