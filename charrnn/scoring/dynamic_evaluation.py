@@ -23,7 +23,7 @@ SEGMENT = 32
 LEARNING_RATE = 3e-4
 DECAY = 1e-3
 """The share of the way back to the trained weights that each update takes."""
-SQUARES = 0.999
+SQUARES_DECAY = 0.999
 """How slowly the mean squares of the gradients change."""
 
 
@@ -35,7 +35,7 @@ class DynamicEvaluation:
 
     Args:
         model: a language model with weights; it is copied, not changed.
-        progress: told the characters scored, and of how many.
+        progress: progress callback, in characters.
     """
 
     def __init__(self, model: nn.Module, progress: Progress | None = None) -> None:
@@ -53,14 +53,14 @@ class DynamicEvaluation:
         model = trainable_copy(self.model, device)
         weights = list(model.parameters())
         trained = [weight.detach().clone() for weight in weights]
-        optimizer = torch.optim.Adam(weights, lr=LEARNING_RATE, betas=(0.0, SQUARES), fused=True)
+        optimizer = torch.optim.Adam(weights, lr=LEARNING_RATE, betas=(0.0, SQUARES_DECAY), fused=True)
         state: State | None = None
-        found = np.empty(len(ids) - 1)
-        for begin in range(0, len(found), SEGMENT):
+        log_probs = np.empty(len(ids) - 1)
+        for begin in range(0, len(log_probs), SEGMENT):
             window = torch.from_numpy(ids[begin : begin + SEGMENT + 1].astype(np.int64)).to(device)
             logits, state = model(window[None, :-1], state)
             nats = functional.cross_entropy(logits[0].float(), window[1:], reduction="none")
-            found[begin : begin + len(nats)] = -nats.detach().cpu().numpy()
+            log_probs[begin : begin + len(nats)] = -nats.detach().cpu().numpy()
             optimizer.zero_grad(set_to_none=True)
             nats.mean().backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -70,4 +70,4 @@ class DynamicEvaluation:
             state = tuple(part.detach() for part in state)
             if self.progress:
                 self.progress(begin + len(window), len(ids))
-        return found
+        return log_probs

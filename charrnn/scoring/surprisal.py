@@ -26,7 +26,7 @@ PIECE = 4096
 """Characters scored at a time: enough to keep kernels busy, little enough for B · T · V logits."""
 LARGE_PIECE = 1 << 16
 """The same for models that spread out no logits."""
-NO_NUMBERS = "the model's probabilities are no numbers; train it again, with a lower --learning-rate"
+NAN_MESSAGE = "the model's probabilities are not numbers (NaN); train it again with a lower --learning-rate"
 
 
 @torch.inference_mode()
@@ -39,9 +39,9 @@ def surprisals(
     """The surprisal of every character of a text, statically: the model does not learn from it.
 
     Args:
-        model: any language model; a network must be in evaluation mode.
+        model: a language model in evaluation mode.
         ids: (N,) the text; it may be memory-mapped.
-        progress: told the characters scored, and of how many.
+        progress: progress callback, in characters.
         documents: what tells documents apart, if each is to be read from the beginning.
 
     Returns:
@@ -50,14 +50,14 @@ def surprisals(
     Raises:
         ModelError: a probability is no number.
     """
-    found = np.empty(len(ids))
+    nats = np.empty(len(ids))
     done = 0
     for places, log_probs in log_prob_pieces(model, ids, documents=documents):
-        found[places] = -log_probs.cpu().double().numpy()
+        nats[places] = -log_probs.cpu().double().numpy()
         done += len(places)
         if progress:
             progress(done, len(ids))
-    return found
+    return nats
 
 
 def log_prob_pieces(
@@ -66,7 +66,7 @@ def log_prob_pieces(
     """The log-probabilities of all characters of a text, some at a time.
 
     Args:
-        model: any language model; a network must be in evaluation mode, and gradients should be off.
+        model: a language model in evaluation mode, and gradients should be off.
         ids: (N,) the text; it may be memory-mapped.
         piece: characters at a time; it changes the speed, not the figures.
         documents: what tells documents apart, if each is to be read from the beginning.
@@ -77,10 +77,10 @@ def log_prob_pieces(
     Raises:
         ModelError: a probability is no number.
     """
-    found = log_probs_of(model, ids, documents) if documents and len(ids) else _in_order(model, ids, piece)
-    for places, log_probs in found:
+    pieces = log_probs_of(model, ids, documents) if documents and len(ids) else _in_order(model, ids, piece)
+    for places, log_probs in pieces:
         if log_probs.isnan().any():
-            raise ModelError(NO_NUMBERS)
+            raise ModelError(NAN_MESSAGE)
         yield places, log_probs.clamp(max=0)  # rounding may make a certainty more than certain
 
 

@@ -235,6 +235,6 @@ def test_units_come_back_from_their_bytes() -> None:
     data = view_text.unit_data(Trace(("layer 1 h",), 4, values), 20, (), 10_000)
     rows = np.frombuffer(base64.b64decode(data["values"]), np.int8).reshape(4, 20) / 127
     np.testing.assert_allclose(rows.T * data["scales"], values[:20], atol=0.02)
-    few = view_text.unit_data(Trace(("layer 1 h",), 4, values), 20, (), 2 * (20 * 4 // 3 + view_text.SAID))
+    few = view_text.unit_data(Trace(("layer 1 h",), 4, values), 20, (), 2 * (20 * 4 // 3 + view_text.UNIT_OVERHEAD))
     assert len(few["kept"]) == 2
     assert 2 not in few["kept"]

@@ -24,7 +24,7 @@ def test_they_are_what_a_direct_call_gives(small_corpus: Corpus, monkeypatch: py
         XZ: lambda data: lzma.compress(data, preset=9),
         ppmd(6): lambda data: bytes(pyppmd.compress(data, max_order=6, mem_size=1 << 28)),
     }
-    monkeypatch.setattr(compressors, "PIECE", 100)
+    monkeypatch.setattr(compressors, "CHUNK_CHARS", 100)
     for one, compress in direct.items():
         expected = 8 * (len(compress(texts[0] + texts[1])) - len(compress(texts[0])))
         assert bits_after(one, train, held_out, small_corpus.vocabulary) == expected > 0
@@ -45,8 +45,8 @@ def test_it_has_read_the_first_text(small_corpus: Corpus) -> None:
 
 
 def test_progress_and_a_limit(small_corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compressors, "MOST_READ", 300)
-    monkeypatch.setattr(compressors, "PIECE", 200)
+    monkeypatch.setattr(compressors, "MAX_READ", 300)
+    monkeypatch.setattr(compressors, "CHUNK_CHARS", 200)
     seen: list[tuple[int, int]] = []
     train, held_out = small_corpus.train, small_corpus.validation[:100]
     found = bits_after(BZ2, train, held_out, small_corpus.vocabulary, lambda *told: seen.append(told))
@@ -56,4 +56,4 @@ def test_progress_and_a_limit(small_corpus: Corpus, monkeypatch: pytest.MonkeyPa
 
 def test_one_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyppmd", None)
-    assert [one.name for one in COMPRESSORS if not one.is_there] == ["PPMd order 6"]
+    assert [one.name for one in COMPRESSORS if not one.is_installed] == ["PPMd order 6"]

@@ -98,7 +98,7 @@ def test_the_figures_are_those_of_a_slow_search(small_text: str, seed: int, monk
     assert judge(text, training) == expected
     assert 0 < expected["verbatim_lines"] < 1
     monkeypatch.setattr(novelty, "CHUNK_CHARS", 17 + seed)
-    monkeypatch.setattr(words, "PIECE", 10 + seed)
+    monkeypatch.setattr(words, "CHUNK_CHARS", 10 + seed)
     assert judge(text, training) == expected
 
 

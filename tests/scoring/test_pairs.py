@@ -1,6 +1,6 @@
 """What is taken for a pair, and how far apart its ends are."""
 
-from charrnn.scoring.structure.brackets import MOST_DISTANCE, find_closings, looks_like_code
+from charrnn.scoring.structure.brackets import MAX_DISTANCE, find_closings, looks_like_code
 
 CODE = "\nx = {a_b: (c_d, [e_f])}\n" * 3
 """Makes any text that it stands before look like code."""
@@ -61,8 +61,8 @@ def test_tags_close_by_name() -> None:
 
 
 def test_what_stands_too_far_apart_is_none() -> None:
-    text = "(" + "a" * (MOST_DISTANCE - 1)
-    assert found(text + ")") == [(")", "()", MOST_DISTANCE)]
+    text = "(" + "a" * (MAX_DISTANCE - 1)
+    assert found(text + ")") == [(")", "()", MAX_DISTANCE)]
     assert found(text + "a)") == []
 
 

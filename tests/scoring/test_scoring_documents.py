@@ -54,8 +54,8 @@ def test_the_score_is_that_of_documents_by_themselves(
     monkeypatch: pytest.MonkeyPatch, corpus: Corpus, kind: str, piece: int
 ) -> None:
     """Rows of a batch, and documents longer than a piece, whose state is carried."""
-    monkeypatch.setattr(scoring, "PIECE", piece)
-    monkeypatch.setattr(scoring, "SORTED", 300)
+    monkeypatch.setattr(scoring, "CHUNK_CHARS", piece)
+    monkeypatch.setattr(scoring, "GROUPED_CHARS", 300)
     model, documents = model_of(kind, corpus), corpus.documents
     assert documents
     ids = corpus.validation

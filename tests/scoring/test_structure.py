@@ -13,7 +13,7 @@ from charrnn.scoring.structure import context_length as contexts
 from charrnn.scoring.structure import probe as probing
 from charrnn.scoring.structure.context_length import draw_places, lengths_in, surprisals_after
 from charrnn.scoring.structure.indentation import Lines
-from charrnn.scoring.structure.probe import ask
+from charrnn.scoring.structure.probe import probe
 from charrnn.scoring.structure.report import Difference
 from charrnn.scoring.structure.run import structure_of
 from charrnn.text.vocabulary import Vocabulary
@@ -27,7 +27,7 @@ def test_a_context_has_so_many_characters_and_no_more(monkeypatch: pytest.Monkey
     """The model's odds tell how many it has read since the empty state; whatever the rows that are read together."""
     ids, places = np.zeros(40, np.uint8), np.array([7, 20, 39])
     for rows in (256, 2):
-        monkeypatch.setattr(contexts, "MOST_ROWS", rows)
+        monkeypatch.setattr(contexts, "MAX_ROWS", rows)
         for length in (1, 2, 7):
             after = surprisals_after(by_length(3), ids, places, length)
             np.testing.assert_allclose(after, math.log(1 + length), rtol=1e-6)
@@ -53,7 +53,7 @@ def test_places_are_drawn_by_the_seed_with_enough_before_them() -> None:
 
 def test_what_is_asked_does_not_depend_on_the_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     ids, places = np.array([0, 1, 2, 0, 1, 2, 0, 0]), np.array([1, 4, 6, 7])
-    whole = ask(by_length(3), ids, places, {"any": range(3), "last": [1, 2]})
+    whole = probe(by_length(3), ids, places, {"any": range(3), "last": [1, 2]})
     assert whole.surprisals[0] == math.log(3)
     np.testing.assert_allclose(whole.surprisals[[3, 6, 7]], np.log([4, 7, 8]), rtol=1e-6)
     np.testing.assert_allclose(whole.surprisals[1], -math.log(1 / 4), rtol=1e-6)
@@ -62,7 +62,7 @@ def test_what_is_asked_does_not_depend_on_the_pieces(monkeypatch: pytest.MonkeyP
     assert whole.rows(np.array([4, 7])).tolist() == [1, 3]
     for piece in (1, 3):
         monkeypatch.setattr(probing, "PIECE", piece)
-        again = ask(by_length(3), ids, places, {"any": range(3), "last": [1, 2]})
+        again = probe(by_length(3), ids, places, {"any": range(3), "last": [1, 2]})
         np.testing.assert_array_equal(again.surprisals, whole.surprisals)
         np.testing.assert_array_equal(again.mass["last"], whole.mass["last"])
         np.testing.assert_array_equal(again.best["any"], whole.best["any"])
@@ -70,8 +70,8 @@ def test_what_is_asked_does_not_depend_on_the_pieces(monkeypatch: pytest.MonkeyP
 
 def test_no_number_is_told() -> None:
     spoiled = KnownModel(2, lambda read: torch.full((2,), math.nan))
-    with pytest.raises(ModelError, match="no numbers"):
-        ask(spoiled, np.zeros(3, np.uint8), np.array([1]), {"any": [0, 1]})
+    with pytest.raises(ModelError, match="not numbers"):
+        probe(spoiled, np.zeros(3, np.uint8), np.array([1]), {"any": [0, 1]})
 
 
 def test_differences_are_of_pairs() -> None:

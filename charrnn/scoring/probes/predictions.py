@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from charrnn.errors import ModelError
 from charrnn.models.language_model import MOST_LOGITS, LanguageModel, State
-from charrnn.scoring.surprisal import NO_NUMBERS
+from charrnn.scoring.surprisal import NAN_MESSAGE
 from charrnn.text.documents import Documents
 
 PIECE = 1 << 11
@@ -65,7 +65,7 @@ def predictions(
     """What any model expects of a text; it agrees with `surprisals`.
 
     Args:
-        model: any language model; a network must be in evaluation mode.
+        model: a language model in evaluation mode.
         ids: (N,) the text, N ≥ 1.
         documents: what tells documents apart, if each is read from the beginning.
         count: K; V if there are fewer characters.
@@ -89,5 +89,5 @@ def predictions(
             likeliest[there], probabilities[there] = who.numpy(), best.exp().numpy()
             nats[there] = -log_probs.gather(1, some[1:, None])[:, 0].clamp(max=0).numpy()
     if np.isnan(nats).any():
-        raise ModelError(NO_NUMBERS)
+        raise ModelError(NAN_MESSAGE)
     return Predictions(likeliest, probabilities, nats)

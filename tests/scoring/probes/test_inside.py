@@ -137,7 +137,7 @@ def test_classes_of_characters() -> None:
 
 def test_all_of_it_in_as_much_as_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     """A trace that would be too large is of fewer characters, and so is the rest."""
-    monkeypatch.setattr(traces, "MOST_NUMBERS", 30 * 4 * H)
+    monkeypatch.setattr(traces, "MAX_NUMBERS", 30 * 4 * H)
     told: list[tuple[int, int]] = []
     found = analyze_network(network(), IDS, ["a"] * N, progress=lambda done, total: told.append((done, total)))
     assert len(found.trace.values) == len(found.plane.points) == 30
