@@ -22,7 +22,7 @@ from charrnn.errors import ModelError, TextError
 from charrnn.models.kernels.pace import pace_for
 from charrnn.models.language_model import LanguageModel, ScoresOnline, next_log_probs
 from charrnn.progress import Progress
-from charrnn.scoring.surprisal import NAN_MESSAGE, PIECE, log_prob_pieces
+from charrnn.scoring.surprisal import CHUNK_CHARS, NAN_MESSAGE, log_prob_pieces
 from charrnn.text.documents import Documents
 
 MAX_EXPONENT = 700.0
@@ -167,7 +167,7 @@ def evaluate_windows(model: LanguageModel, ids: NDArray[Any], window: int, progr
     if len(ids) < 2:
         raise TextError("there are no held-out characters to score; say a larger --val-fraction")
     total, pace = Score(0.0, 0), pace_for()
-    rows = max(1, PIECE // window)
+    rows = max(1, CHUNK_CHARS // window)
     for begin in range(0, len(ids) - 1, rows * window):
         part = torch.from_numpy(ids[begin : begin + rows * window + 1].astype(np.int64))
         whole = (len(part) - 1) // window * window

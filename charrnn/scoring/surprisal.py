@@ -22,9 +22,9 @@ from charrnn.progress import Progress
 from charrnn.scoring.documents import log_probs_of
 from charrnn.text.documents import Documents
 
-PIECE = 4096
+CHUNK_CHARS = 4096
 """Characters scored at a time: enough to keep kernels busy, little enough for B · T · V logits."""
-LARGE_PIECE = 1 << 16
+LARGE_CHUNK_CHARS = 1 << 16
 """The same for models that spread out no logits."""
 NAN_MESSAGE = "the model's probabilities are not numbers (NaN); train it again with a lower --learning-rate"
 
@@ -85,7 +85,7 @@ def log_prob_pieces(
 
 
 def _in_order(model: LanguageModel, ids: NDArray[Any], piece: int | None) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
-    piece = piece or (LARGE_PIECE if isinstance(model, ScoresNext) else PIECE)
+    piece = piece or (LARGE_CHUNK_CHARS if isinstance(model, ScoresNext) else CHUNK_CHARS)
     if len(ids):
         yield np.zeros(1, np.int64), torch.tensor([-math.log(model.vocab_size)], dtype=torch.float64)
     state: State | None = None

@@ -61,7 +61,7 @@ def test_what_is_asked_does_not_depend_on_the_pieces(monkeypatch: pytest.MonkeyP
     assert whole.best["any"].tolist() == [0, 1, 1, 1]  # at the first place its odds are even with the others' sum
     assert whole.rows(np.array([4, 7])).tolist() == [1, 3]
     for piece in (1, 3):
-        monkeypatch.setattr(probing, "PIECE", piece)
+        monkeypatch.setattr(probing, "CHUNK_CHARS", piece)
         again = probe(by_length(3), ids, places, {"any": range(3), "last": [1, 2]})
         np.testing.assert_array_equal(again.surprisals, whole.surprisals)
         np.testing.assert_array_equal(again.mass["last"], whole.mass["last"])

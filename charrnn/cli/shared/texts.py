@@ -14,7 +14,7 @@ from charrnn.cli.shared.processes import first_alone, number
 from charrnn.cli.shared.terminal import bar, field, progress, say
 from charrnn.config import CorpusConfig
 from charrnn.errors import TextError, UsageError
-from charrnn.scoring.held_out import MOST as MOST_SEARCHED
+from charrnn.scoring.held_out import MAX_SEARCHED as MOST_SEARCHED
 from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.datasets.registry import KNOWN_TEXTS, KnownText, fetch, find
 from charrnn.text.sources import STANDARD_INPUT, stem_of

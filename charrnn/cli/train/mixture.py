@@ -5,6 +5,7 @@ from __future__ import annotations
 from charrnn.cli.shared.terminal import field, progress
 from charrnn.config import NgramConfig
 from charrnn.models.ngram.fit import fit_ngram
+from charrnn.scoring.compare.baselines import NETWORK_SHARE
 from charrnn.scoring.evaluate import evaluate
 from charrnn.text.corpus import Corpus
 from charrnn.training.mixture import Mixing, score_of_mean
@@ -15,8 +16,6 @@ SHOWN_CHARACTERS = 20_000
 MOST_COUNTED = 20_000_000
 """Characters of a text whose n-grams are counted only to show what they would add."""
 SHOWN = NgramConfig(smoothing="mkn")
-NETWORK_SHARE = 0.6
-"""The network's weight there. It was not fitted."""
 
 
 def count(corpus: Corpus) -> Mixing:

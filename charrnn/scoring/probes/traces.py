@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from charrnn.models.language_model import State
 from charrnn.models.rnn.model import LayerRead, RecurrentModel
 from charrnn.progress import Progress
-from charrnn.scoring.probes.predictions import PIECE, readings
+from charrnn.scoring.probes.predictions import CHUNK_CHARS, readings
 from charrnn.text.documents import Documents
 
 MAX_NUMBERS = 1 << 26
@@ -84,8 +84,8 @@ def pieces(
     """Some characters of a text at a time: their places, and what went on in each layer, as (1, T, ...) tensors."""
     for tokens, place in readings(ids, documents):
         state: State | None = None
-        for begin in range(0, len(tokens), PIECE):
-            some = torch.from_numpy(tokens[begin : begin + PIECE])
+        for begin in range(0, len(tokens), CHUNK_CHARS):
+            some = torch.from_numpy(tokens[begin : begin + CHUNK_CHARS])
             with _one_thread():
                 layers = list(network.layers(some[None], state))
             state = tuple(layer.after[:, -1] for layer in layers)

@@ -30,7 +30,7 @@ def network(cell: str = "lstm") -> RecurrentModel:
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (predictions, traces):
-        monkeypatch.setattr(module, "PIECE", 16)
+        monkeypatch.setattr(module, "CHUNK_CHARS", 16)
 
 
 @pytest.mark.parametrize("cell", CELLS)
