@@ -13,7 +13,7 @@ from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.evaluate import Score
 
 
-def test_one_file_that_samples_and_compares_like_any_other(charrnn: Charrnn, folder: Path) -> None:
+def test_with_ngram_makes_one_checkpoint_for_all_commands(charrnn: Charrnn, folder: Path) -> None:
     result = charrnn("train", "text.txt", *SMALL, "--with-ngram", "--json")
     facts = json.loads(result.text)
     assert result.status == 0
@@ -29,7 +29,7 @@ def test_one_file_that_samples_and_compares_like_any_other(charrnn: Charrnn, fol
     assert len(charrnn("sample", "--length", 30, "--prime", "To be").text) == 35
 
 
-def test_the_network_does_not_see_the_gates_part(charrnn: Charrnn, folder: Path) -> None:
+def test_with_ngram_network_does_not_see_the_gates_part(charrnn: Charrnn, folder: Path) -> None:
     """The same training on the text without that part, which is its end in a text as short as this, gives the same."""
     assert charrnn("train", "text.txt", *SMALL, "--with-ngram", "--validate-every", 3).status == 0
     mixture = load(folder / "checkpoints" / "text-lstm-ngram.safetensors").model
@@ -45,7 +45,7 @@ def test_the_network_does_not_see_the_gates_part(charrnn: Charrnn, folder: Path)
     assert counts.entries > 0
 
 
-def test_with_several_networks(charrnn: Charrnn, folder: Path) -> None:
+def test_with_ngram_of_an_ensemble_works(charrnn: Charrnn, folder: Path) -> None:
     result = charrnn("train", "text.txt", *SMALL, "--networks", 2, "--with-ngram", "--json")
     assert (result.status, json.loads(result.text)["model"]) == (0, "lstm 1x8 (2 networks) with tuned order 9")
     assert "by themselves, together" in result.err
@@ -54,7 +54,7 @@ def test_with_several_networks(charrnn: Charrnn, folder: Path) -> None:
     assert rows["recurrent"]["model"] == "lstm 1x8 (2 networks)"
 
 
-def test_without_a_validation_part(charrnn: Charrnn, folder: Path) -> None:
+def test_with_ngram_without_validation_works(charrnn: Charrnn, folder: Path) -> None:
     result = charrnn("train", "text.txt", *SMALL, "--with-ngram", "--val-fraction", 0, "--json")
     assert result.status == 0
     assert "bits_per_char" not in json.loads(result.text)
@@ -62,12 +62,12 @@ def test_without_a_validation_part(charrnn: Charrnn, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("length", [40, 100])
-def test_a_very_short_text(charrnn: Charrnn, folder: Path, length: int) -> None:
+def test_with_ngram_of_a_short_text_works(charrnn: Charrnn, folder: Path, length: int) -> None:
     (folder / "short.txt").write_text(TEXT[:length], encoding="utf-8")
     assert charrnn("train", "short.txt", *SMALL, "--with-ngram").status == 0
 
 
-def test_without_it_train_says_what_they_would_add(charrnn: Charrnn) -> None:
+def test_train_without_ngram_says_what_it_would_add(charrnn: Charrnn) -> None:
     """Only what is true: after three steps the counts are better alone."""
     last = charrnn("train", "text.txt", *SMALL).err.splitlines()[-1]
     assert last.startswith("n-grams     by themselves, ")
@@ -75,7 +75,7 @@ def test_without_it_train_says_what_they_would_add(charrnn: Charrnn) -> None:
 
 
 @pytest.mark.parametrize(("mixed", "counted", "said"), [(1.0, 2.0, "with them, "), (9.0, 9.0, "")])
-def test_advice_is_given_where_it_is_true(
+def test_train_advises_a_mixture_only_where_better(
     mixed: float, counted: float, said: str, charrnn: Charrnn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It recommended mixtures that were worse than the network."""
@@ -88,7 +88,7 @@ def test_advice_is_given_where_it_is_true(
     assert [line.startswith(f"n-grams     {said}") for line in lines] == [True] * bool(said)
 
 
-def test_too_short_a_text_to_mix_by(charrnn: Charrnn, folder: Path) -> None:
+def test_with_ngram_of_a_tiny_text_is_one_line(charrnn: Charrnn, folder: Path) -> None:
     (folder / "short.txt").write_text("abc", encoding="utf-8")
     result = charrnn("train", "short.txt", *SMALL, "--with-ngram")
     assert result.status == 1
