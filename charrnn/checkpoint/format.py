@@ -11,6 +11,7 @@ from torch import Tensor
 from charrnn.checkpoint.metadata import Facts, ProgressFacts
 from charrnn.checkpoint.names import SUFFIX
 from charrnn.config import MixtureConfig, ModelConfig, NgramConfig
+from charrnn.errors import ModelError
 from charrnn.models.interpolated import InterpolatedModel, Network
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.mixture import MixtureModel
@@ -31,7 +32,7 @@ TRAINING = "training."
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model with its vocabulary and history; `path` and `size` (bytes) are those of its file."""
+    """A model with its vocabulary and history; `path` and `size` (bytes) are those of its file, if it has one."""
 
     model: Model
     vocabulary: Vocabulary
@@ -105,6 +106,8 @@ def describe(model: LanguageModel) -> str:
 
 def config_of(model: Model) -> ModelConfig | NgramConfig | MixtureConfig:
     """What its shape follows from."""
+    if is_mean(model):
+        raise ModelError("a weighted mean of models has no checkpoint; save the models, and mix them with --mix")
     if isinstance(model, MixtureModel):
         network, counts = parts(model)
         return MixtureConfig(network.config, counts.config)

@@ -23,7 +23,7 @@ from charrnn.text.corpus import read_corpus
 READERS: tuple[tuple[str, ...], ...] = (
     ("train",),
     ("ngram",),
-    ("score", "text-tuned-3"),
+    ("score", "text-tuned-3", "--text"),
     ("compare", "text-tuned-3", "--text"),
 )
 """Commands to which the name of a text can be added."""

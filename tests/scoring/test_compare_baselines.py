@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from charrnn.checkpoint import Checkpoint, Model
+from charrnn.checkpoint import Checkpoint, Model, save
 from charrnn.checkpoint.metadata import Facts, TextFacts
 from charrnn.config import ModelConfig, NgramConfig
+from charrnn.errors import ModelError
 from charrnn.models.interpolated import InterpolatedModel
 from charrnn.models.language_model import next_log_probs
 from charrnn.models.ngram.fit import fit_ngram
@@ -59,6 +60,13 @@ def test_interpolate_gives_a_checkpoint_of_both(both: tuple[Checkpoint, Checkpoi
     assert blend.model.parameter_count == both[0].model.parameter_count
     assert blend.model.entries
     assert choose_split([*both], small_corpus).part == "validation"
+
+
+def test_interpolate_gives_what_cannot_be_saved(both: tuple[Checkpoint, Checkpoint], tmp_path: Path) -> None:
+    mean = interpolate(*both)
+    with pytest.raises(ModelError, match="a weighted mean of models has no checkpoint"):
+        save(tmp_path / "mean.safetensors", mean.model, mean.vocabulary, mean.facts)
+    assert not list(tmp_path.glob("mean*"))
 
 
 def test_missing_ngrams_are_those_not_among_the_models(

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SHOWN = 1500
 """The number of characters that are shown in colours by default."""
+CHECKPOINT_ENDINGS = (".safetensors", ".pt", ".pth", ".ckpt", ".t7")
+"""Endings of files that are never taken for texts: loading them says what is wrong."""
 
 
 def score(
@@ -72,6 +74,7 @@ def _load(names: Sequence[str], where: torch.device) -> list[Checkpoint]:
     """
     from charrnn.checkpoint import load, newest
     from charrnn.cli.shared.checkpoints import FOLDER, find
+    from charrnn.cli.shared.terminal import quoted
 
     if not names:
         return [load(newest(FOLDER), where)]
@@ -83,23 +86,20 @@ def _load(names: Sequence[str], where: torch.device) -> list[Checkpoint]:
         except CheckpointError:
             if not _is_text(name):
                 raise
-            first = names[0] if name != names[0] else "NAME"
-            raise UsageError(f"{name} is a text, not a checkpoint; try `charrnn score {first} --text {name}`") from None
+            first = "NAME" if name == names[0] else quoted(names[0])
+            word = name if name == "-" else quoted(name)
+            raise UsageError(f"{name} is a text, not a checkpoint; try `charrnn score {first} --text {word}`") from None
     return list(models.values())
 
 
 def _is_text(name: str) -> bool:
-    """Whether a name that is no checkpoint's is one of a text: a file of characters, a known text, standard input."""
-    from charrnn.cli.shared.texts import is_here, locate
+    """Whether a name that means no checkpoint means a text: a file, a known text, or standard input."""
+    from charrnn.cli.shared.texts import is_here
     from charrnn.text.datasets.registry import find
     from charrnn.text.sources import STANDARD_INPUT
 
-    if name == str(STANDARD_INPUT) or (find(name) and not is_here(name)):
-        return True
-    if not is_here(name):
-        return False
-    with locate(name).open("rb") as file:
-        return b"\0" not in file.read(1000)
+    is_text = is_here(name) or find(name) is not None or name == str(STANDARD_INPUT)
+    return is_text and not name.endswith(CHECKPOINT_ENDINGS)
 
 
 def _score(
