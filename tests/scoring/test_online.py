@@ -6,8 +6,8 @@ import torch
 
 from charrnn.config import ModelConfig
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.scoring.dynamic_evaluation import SEGMENT, DynamicEvaluation
 from charrnn.scoring.evaluate import evaluate, evaluate_online
+from charrnn.scoring.online import SEGMENT, DynamicEvaluation
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def model() -> RecurrentModel:
 def test_dynamic_evaluation_learns_and_leaves_the_model_unchanged(
     model: RecurrentModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("charrnn.scoring.dynamic_evaluation.LEARNING_RATE", 1e-2)
+    monkeypatch.setattr("charrnn.scoring.online.LEARNING_RATE", 1e-2)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     ids = np.tile(np.array([0, 1, 2, 3, 4, 5, 6]), 100)
     static, online = evaluate(model, ids), evaluate_online(DynamicEvaluation(model), ids)
