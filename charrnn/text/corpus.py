@@ -8,7 +8,7 @@ memory.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from charrnn.config import CorpusConfig
 from charrnn.errors import TextError
-from charrnn.progress import Progress
 from charrnn.text.decode import Reading, check_encoding
 from charrnn.text.documents import Documents
 from charrnn.text.normalize import separator_of
@@ -26,6 +25,9 @@ from charrnn.text.sources import NO_ROOM, Source, changed, described, sources_of
 from charrnn.text.vocabulary import UNKNOWN_CHARACTER, Vocabulary, name_of
 
 UNICODE = 0x110000
+
+Progress = Callable[[int, int], None]
+"""Is told how much is done, and of how much."""
 
 
 @dataclass(frozen=True)

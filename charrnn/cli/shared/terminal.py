@@ -20,7 +20,6 @@ from rich.text import Text
 from tqdm import tqdm
 
 from charrnn.cli.shared.processes import is_first
-from charrnn.progress import BAR_DELAY as BAR_DELAY
 from charrnn.text.sanitize import is_plain
 from charrnn.text.sanitize import visible as visible
 
@@ -28,6 +27,9 @@ LABEL = 12
 """Columns of the labels of lines."""
 IN_NOTEBOOK = "JPY_PARENT_PID"
 """The environment variable that Jupyter and Colab set for what a cell runs."""
+BAR_DELAY = 1.0
+"""Seconds before a bar appears: what is done sooner needs none."""
+
 
 _in_place: list[Console] = []
 """The screen that a display which stays in place has, while there is one: only through it lines go above that."""

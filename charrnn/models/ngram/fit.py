@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from charrnn.config import BYTES_VOCAB_SIZE, NgramConfig
 from charrnn.errors import UsageError
-from charrnn.models.ngram.counting.count import Counts, count_ngrams
+from charrnn.models.ngram.counting.count import Counts, Progress, count_ngrams
 from charrnn.models.ngram.counting.prune import prune
 from charrnn.models.ngram.longest.model import LongestMatchModel
 from charrnn.models.ngram.model import NgramModel
@@ -28,7 +28,6 @@ from charrnn.models.ngram.smoothing.methods import (
 from charrnn.models.ngram.smoothing.observations import predict
 from charrnn.models.ngram.smoothing.online import online_events
 from charrnn.models.ngram.smoothing.tuned import EVALUATIONS, tuned
-from charrnn.progress import Progress
 
 COUNT_OCCURRENCES = ("ml", "stupid", "witten-bell")
 """Smoothings whose lower orders count how often n-grams occur; those of the others count what stands before them."""

@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from charrnn.models.ngram.counting.keys import Alphabet, Grams, windows
 from charrnn.models.ngram.counting.tables import Table, distinct, merge, runs_of, workers
 from charrnn.models.ngram.trie import Entries, smallest_integer, walk
-from charrnn.progress import Progress
+
+Progress = Callable[[int, int], None]
+"""Is told how much is done, and of how much."""
 
 PIECE = 1 << 22
 """Characters sorted at a time."""

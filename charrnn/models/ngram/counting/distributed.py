@@ -15,10 +15,9 @@ import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
 
-from charrnn.models.ngram.counting.count import PIECE, Counts, count_part, derive
+from charrnn.models.ngram.counting.count import PIECE, Counts, Progress, count_part, derive
 from charrnn.models.ngram.counting.keys import Alphabet, Grams
 from charrnn.models.ngram.counting.tables import Table, compact, joined, merge, split
-from charrnn.progress import Progress
 
 SAMPLE = 1 << 12
 """Keys that each process shows the others, to cut ranges of about the same size."""

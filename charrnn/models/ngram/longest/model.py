@@ -17,9 +17,8 @@ from torch import Tensor
 
 from charrnn.config import NgramConfig
 from charrnn.models.language_model import State
-from charrnn.models.ngram.longest.suffix_array import ContextIndex, Ints, text_type
+from charrnn.models.ngram.longest.suffix_array import ContextIndex, Ints, Progress, text_type
 from charrnn.models.stepper import Draw, Logits, Stepper, TemperedDraw, Tokens
-from charrnn.progress import Progress
 
 MOST_PROBABILITIES = 1 << 20
 """How many are spread out at a time."""

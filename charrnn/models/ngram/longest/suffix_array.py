@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.progress import Progress
-
 Ints = NDArray[np.int64]
 Words = NDArray[np.uint64]
+Progress = Callable[[int, int], None]
+"""Is told how much is done, and of how much."""
+
 REACH = 32
 """Characters that are compared in many places at once; longer matches, which are rare, are followed one by one."""
 FEW = 32
