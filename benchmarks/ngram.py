@@ -83,7 +83,7 @@ def quality(corpus: Corpus) -> Iterator[Row]:
 def compressed(corpus: Corpus) -> Iterator[Row]:
     """PPMd's code for both parts less that for the training part."""
     for compressor in map(ppmd, (5, 6, 7)):
-        if compressor.is_there:
+        if compressor.is_installed:
             bits = bits_after(compressor, corpus.train, corpus.validation, corpus.vocabulary) / len(corpus.validation)
             yield {"figure": "online", "model": compressor.name, "bits_per_char": bits}
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from charrnn.checkpoint.metadata import Facts, ProgressFacts
 from charrnn.config import MixtureConfig, ModelConfig, NgramConfig
+from charrnn.errors import ModelError
 from charrnn.models.interpolated import InterpolatedModel, Network
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.mixture import MixtureModel
@@ -32,7 +33,7 @@ TRAINING = "training."
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model with its vocabulary and metadata; `path` and `size` (in bytes) are those of its file."""
+    """A model with its vocabulary and metadata; `path` and `size` (in bytes) are those of its file, if it has one."""
 
     model: Model
     vocabulary: Vocabulary
@@ -104,6 +105,8 @@ def describe(model: LanguageModel) -> str:
 
 def config_of(model: Model) -> ModelConfig | NgramConfig | MixtureConfig:
     """The configuration that a model's shape follows from."""
+    if is_mean(model):
+        raise ModelError("a weighted mean of models has no checkpoint; save the models, and mix them with --mix")
     if isinstance(model, MixtureModel):
         network, ngram = parts(model)
         return MixtureConfig(network.config, ngram.config)

@@ -1,4 +1,4 @@
-"""Two models as one: a network and counts, each trusted as far as what both say suggests.
+"""A gated mixture of a network and n-grams: each is trusted as far as both of their predictions suggest.
 
 p ∝ p_network^a · p_counts^b: a log-linear mixture (Genest and Zidek 1986; logistic mixing in PAQ, Mahoney 2005), whose
 weights a and b depend on the place. A small gate computes them from the two distributions alone: how sure each is, and
@@ -20,13 +20,13 @@ from charrnn.models.stepper import Logits, Stepper, Tokens
 from charrnn.models.steppers import stepper
 
 GATE_SIZE = 16
-LEAST = -15.0
-"""Log-probabilities below this are taken for this: a gate must not see infinite numbers."""
-FEATURES = 8
+MIN_LOG_PROB = -15.0
+"""The lowest log-probability that a gate sees: it must not see infinite numbers."""
+GATE_FEATURES = 8
 
 
 class Counted(LanguageModel, Protocol):
-    """A language model of counts."""
+    """An n-gram model."""
 
     @property
     def entries(self) -> int:
@@ -46,7 +46,7 @@ class MixtureModel(nn.Module):
     def __init__(self, network: Network, counts: Counted) -> None:
         super().__init__()
         self.network, self.counts = network, counts
-        self.gate = nn.Sequential(nn.Linear(FEATURES, GATE_SIZE), nn.Tanh(), nn.Linear(GATE_SIZE, 2))
+        self.gate = nn.Sequential(nn.Linear(GATE_FEATURES, GATE_SIZE), nn.Tanh(), nn.Linear(GATE_SIZE, 2))
         nn.init.zeros_(self.last.weight)
         nn.init.constant_(self.last.bias, 0.5)
 
@@ -92,7 +92,7 @@ class MixtureModel(nn.Module):
             network: (..., V) log-probabilities.
             counts: (..., V) the same of the other model, perhaps −∞.
         """
-        counts = counts.clamp(min=LEAST)
+        counts = counts.clamp(min=MIN_LOG_PROB)
         weights = self.gate(_features(network.detach(), counts))
         mixed: Tensor = weights[..., :1] * network + weights[..., 1:] * counts
         return mixed
@@ -129,7 +129,7 @@ class MixtureStepper(Stepper):
     def read(self, tokens: Tokens) -> Logits:
         """See Stepper."""
         w, b, u, c = self._weights
-        network, counts = log_softmax(self.network.read(tokens)), np.maximum(self.counts.read(tokens), LEAST)
+        network, counts = log_softmax(self.network.read(tokens)), np.maximum(self.counts.read(tokens), MIN_LOG_PROB)
         features = _features_of_rows(network, counts)
         hidden = np.tanh((features[:, None] * w).sum(-1) + b)
         weights = (hidden[:, None] * u).sum(-1) + c
@@ -147,8 +147,8 @@ def _features_of_rows(first: Logits, second: Logits) -> Logits:
         (q * second).sum(-1),
         first[rows, best_p],
         second[rows, best_q],
-        np.maximum(first[rows, best_q], LEAST) / 4,
-        np.maximum(second[rows, best_p], LEAST) / 4,
+        np.maximum(first[rows, best_q], MIN_LOG_PROB) / 4,
+        np.maximum(second[rows, best_p], MIN_LOG_PROB) / 4,
         np.minimum(p, q).sum(-1),
         best_p == best_q,
     )
@@ -156,7 +156,7 @@ def _features_of_rows(first: Logits, second: Logits) -> Logits:
 
 
 def _features(first: Tensor, second: Tensor) -> Tensor:
-    """(..., V) log-probabilities of two models → (..., FEATURES) how sure they are and how far they agree."""
+    """(..., V) log-probabilities of two models → (..., GATE_FEATURES) how sure they are and how far they agree."""
     p, q = first.exp(), second.exp()
     best_p, best_q = first.argmax(-1, keepdim=True), second.argmax(-1, keepdim=True)
     return torch.cat(
@@ -165,8 +165,8 @@ def _features(first: Tensor, second: Tensor) -> Tensor:
             (q * second).sum(-1, keepdim=True),
             first.gather(-1, best_p),
             second.gather(-1, best_q),
-            first.gather(-1, best_q).clamp(min=LEAST) / 4,
-            second.gather(-1, best_p).clamp(min=LEAST) / 4,
+            first.gather(-1, best_q).clamp(min=MIN_LOG_PROB) / 4,
+            second.gather(-1, best_p).clamp(min=MIN_LOG_PROB) / 4,
             torch.minimum(p, q).sum(-1, keepdim=True),
             (best_p == best_q).to(p.dtype),
         ),

@@ -15,7 +15,7 @@ from charrnn.config import CompareConfig, SamplingConfig
 from charrnn.errors import CheckpointError, TextError, UsageError
 from charrnn.pipeline.ngrams import fit_ngrams
 from charrnn.progress import ProgressBars, no_bar
-from charrnn.scoring.compare.baselines import MAX_COUNTED, SMOOTHINGS, interpolate, missing_ngrams
+from charrnn.scoring.compare.baselines import BASELINE_SMOOTHINGS, MAX_COUNTED, interpolate, missing_ngrams
 from charrnn.scoring.compare.columns import as_json
 from charrnn.scoring.compare.online import measure_online
 from charrnn.scoring.compare.rows import NoveltyReference, OnlineRow, Row, best_of, measure
@@ -174,11 +174,11 @@ class Comparison:
 
     def _fit_baselines(self, training: Corpus) -> Iterator[Checkpoint]:
         """The n-grams that the table lacks, counted over the same training part."""
-        smoothings: Sequence[str] = SMOOTHINGS
+        smoothings: Sequence[str] = BASELINE_SMOOTHINGS
         if self.config.baselines == "auto" and len(training.train) > MAX_COUNTED:
-            smoothings = SMOOTHINGS[:1]
+            smoothings = BASELINE_SMOOTHINGS[:1]
             self.log(
-                f"{', '.join(SMOOTHINGS[1:])}: not counted, for the training part has {len(training.train):,} "
+                f"{', '.join(BASELINE_SMOOTHINGS[1:])}: not counted, for the training part has {len(training.train):,} "
                 "characters; --baselines all counts them too"
             )
         configs = missing_ngrams(self.models, training.config.bytes, smoothings)

@@ -27,7 +27,7 @@ from charrnn.text.vocabulary import Vocabulary
 
 FittedOn = Callable[[Checkpoint], Corpus | None]
 """Gives the text that a model was fitted on, in its vocabulary, if it can be read."""
-ALIKE = ("normalize", "lower", "document_separator")
+MUST_AGREE = ("normalize", "lower", "document_separator")
 """The settings of reading that change what a text is."""
 
 
@@ -69,7 +69,7 @@ class Attribution:
             return (None,) * len(self.ranked)
         best = self.ranked[0][1].bits
         odds = [2.0 ** max(best - score.bits, -2000.0) for _, score in self.ranked]
-        return tuple(one / sum(odds) for one in odds)
+        return tuple(ratio / sum(odds) for ratio in odds)
 
     @property
     def left_out_share(self) -> float:
@@ -102,11 +102,11 @@ def config_for(models: Sequence[Checkpoint]) -> CorpusConfig:
     Raises:
         ModelError: they read texts in ways that make other texts of them.
     """
-    by_characters = [one for one in models if not one.vocabulary.is_bytes]
+    by_characters = [model for model in models if not model.vocabulary.is_bytes]
     first = (by_characters or models)[0]
     config = first.facts.text.corpus
     for other in models:
-        for name in ALIKE:
+        for name in MUST_AGREE:
             # Bytes have no normal form: such a model reads what the others have made of the text.
             if getattr(other.facts.text.corpus, name) != getattr(config, name) and (
                 other in by_characters or name == "document_separator"
@@ -127,13 +127,13 @@ def attribute(
         models: two at least.
         corpus: the text, read as `config_for` says, in a vocabulary of its own.
         fitted_on: see there.
-        progress: told the characters scored by all, and of how many.
+        progress: progress callback, in characters.
 
     Raises:
         ModelError: a model was fitted on all of the text.
         TextError: no character of it is known to all models.
     """
-    span = max((_held_out(model, corpus, fitted_on) for model in models), key=lambda one: one.begin)
+    span = max((_held_out(model, corpus, fitted_on) for model in models), key=lambda span: span.begin)
     ids = corpus.ids[span.begin :]
     is_known = np.all([_is_known(model.vocabulary, corpus.vocabulary) for model in models], axis=0)
     known = ids[is_known[ids]]
@@ -141,7 +141,7 @@ def attribute(
         raise TextError(
             f"{corpus.source}: no character of it is known to all models; take another text, or other models"
         )
-    found = []
+    ranked = []
     for done, model in enumerate(models):
 
         def update(count: int, total: int, before: int = done) -> None:
@@ -152,10 +152,10 @@ def attribute(
         score = evaluate(
             model.model, _ids_of(known, corpus.vocabulary, model.vocabulary), progress=update, documents=documents
         )
-        found.append((model, replace(score, characters=len(known))))  # of bytes there may be more
-    found.sort(key=lambda one: one[1].bits)
+        ranked.append((model, replace(score, characters=len(known))))  # of bytes there may be more
+    ranked.sort(key=lambda pair: pair[1].bits)
     is_documents = corpus.config.document_separator is not None
-    return Attribution(corpus.source, tuple(found), len(known), len(ids) - len(known), span, is_documents)
+    return Attribution(corpus.source, tuple(ranked), len(known), len(ids) - len(known), span, is_documents)
 
 
 def _held_out(model: Checkpoint, corpus: Corpus, fitted_on: FittedOn) -> HeldOutSpan:
@@ -193,7 +193,7 @@ def _table(here: Vocabulary, there: Vocabulary) -> NDArray[np.int64] | None:
         return None
     places = {character: i for i, character in enumerate(there.characters or ())}
     other = -1 if there.unknown is None else there.unknown
-    return np.array([places.get(one, other) for one in here.characters or ()], np.int64)
+    return np.array([places.get(character, other) for character in here.characters or ()], np.int64)
 
 
 def _ids_of(ids: NDArray[Any], here: Vocabulary, there: Vocabulary) -> NDArray[Any]:

@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from charrnn.progress import Progress
 from charrnn.text.vocabulary import Vocabulary
 
-PIECE = 1 << 20
+CHUNK_CHARS = 1 << 20
 """Characters that are encoded at a time."""
 PPMD_MEMORY = 1 << 28
 PPMD_ORDER = 6
-MOST_READ = 1 << 28
-"""Characters of the training part, its end, that a compressor reads: more than any of them looks back."""
+MAX_READ = 1 << 28
+"""The most characters of the training part, its end, that a compressor reads: more than any of them looks back."""
 
 
 class Stream(Protocol):
@@ -53,7 +53,7 @@ class Compressor:
     make: Callable[[], Stream]
 
     @property
-    def is_there(self) -> bool:
+    def is_installed(self) -> bool:
         """Whether what it needs is installed."""
         try:
             self.make()
@@ -75,8 +75,8 @@ def ppmd(order: int = PPMD_ORDER) -> Compressor:
 BZ2 = Compressor("bz2 -9", "blocks of 900 kB", lambda: bz2.BZ2Compressor(9))
 XZ = Compressor("xz -9", "a window of 64 MiB", lambda: lzma.LZMACompressor(preset=9))
 COMPRESSORS = (ppmd(), BZ2, XZ)
-MISSING = "pip install pyppmd"
-"""What brings PPMd."""
+INSTALL_PPMD = "pip install pyppmd"
+"""The command that installs PPMd."""
 
 
 def bits_after(
@@ -90,15 +90,15 @@ def bits_after(
 
     Args:
         compressor: a way to compress.
-        first: (M,) the ids that it has read, of which the last MOST_READ count; they may be memory-mapped.
+        first: (M,) the ids that it has read, of which the last MAX_READ count; they may be memory-mapped.
         then: (N,) the ids that are measured.
         vocabulary: of both. Characters are compressed as UTF-8, bytes as they are.
-        progress: told the characters read, and of how many, both times counted.
+        progress: progress callback, in characters, both times counted.
 
     Raises:
         ImportError: the package for it is missing.
     """
-    first = first[-MOST_READ:] if len(first) else first
+    first = first[-MAX_READ:] if len(first) else first
     total, done = 2 * len(first) + len(then), 0
     sizes = []
     for parts in ((first,), (first, then)):
@@ -120,8 +120,8 @@ class _Encoded:
 
 def _encoded(ids: NDArray[Any], vocabulary: Vocabulary) -> Iterator[_Encoded]:
     """A text in pieces of bytes."""
-    for begin in range(0, len(ids), PIECE):
-        piece = ids[begin : begin + PIECE]
+    for begin in range(0, len(ids), CHUNK_CHARS):
+        piece = ids[begin : begin + CHUNK_CHARS]
         if vocabulary.is_bytes:
             yield _Encoded(piece.astype(np.uint8).tobytes(), len(piece))
         else:

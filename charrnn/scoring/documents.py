@@ -19,19 +19,19 @@ from charrnn.models.kernels.pace import Pace, pace_for
 from charrnn.models.language_model import LanguageModel, State, next_log_probs
 from charrnn.text.documents import Documents
 
-PIECE = 1 << 14
+CHUNK_CHARS = 1 << 14
 """Characters scored at a time."""
-Found = tuple[NDArray[np.int64], Tensor]
+PlacedLogProbs = tuple[NDArray[np.int64], Tensor]
 """(n,) places of characters in the text, and (n,) their log-probabilities in nats."""
-SORTED = 1 << 20
-"""Characters of the documents that are looked through for such of one length."""
+GROUPED_CHARS = 1 << 20
+"""Characters of the documents among which those of about one length are found."""
 
 
-def log_probs_of(model: LanguageModel, ids: NDArray[Any], documents: Documents) -> Iterator[Found]:
+def log_probs_of(model: LanguageModel, ids: NDArray[Any], documents: Documents) -> Iterator[PlacedLogProbs]:
     """The log-probabilities of all characters, some at a time, with their places, in any order.
 
     Args:
-        model: any language model; a network must be in evaluation mode.
+        model: a language model in evaluation mode.
         ids: (N,) the text, N ≥ 1.
         documents: what tells them apart.
     """
@@ -40,17 +40,17 @@ def log_probs_of(model: LanguageModel, ids: NDArray[Any], documents: Documents) 
     for group in _groups(starts, ends):
         for begins, lengths in _batches(starts[group], (ends - starts)[group]):
             if len(begins) == 1:
-                one = ids[begins[0] : begins[0] + lengths[0]]
-                yield from _of_one(model, one, documents.start, int(begins[0]), pace)
+                document = ids[begins[0] : begins[0] + lengths[0]]
+                yield from _of_one(model, document, documents.start, int(begins[0]), pace)
             else:
                 yield _of_several(model, ids, begins, lengths, documents.start, pace)
 
 
 def _groups(starts: NDArray[np.int64], ends: NDArray[np.int64]) -> Iterator[slice]:
-    """Documents in their order, so many at a time that they have about SORTED characters."""
+    """Documents in their order, so many at a time that they have about GROUPED_CHARS characters."""
     begin = 0
     while begin < len(starts):
-        end = int(np.searchsorted(ends, starts[begin] + SORTED, side="right"))
+        end = int(np.searchsorted(ends, starts[begin] + GROUPED_CHARS, side="right"))
         end = max(end, begin + 1)
         yield slice(begin, end)
         begin = end
@@ -59,20 +59,20 @@ def _groups(starts: NDArray[np.int64], ends: NDArray[np.int64]) -> Iterator[slic
 def _batches(
     begins: NDArray[np.int64], lengths: NDArray[np.int64]
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Documents of about one length: as many as PIECE characters hold, and one at least."""
+    """Documents of about one length: as many as CHUNK_CHARS characters hold, and one at least."""
     order = np.argsort(lengths, kind="stable")[::-1]
     at = 0
     while at < len(order):
-        some = order[at : at + max(1, PIECE // int(lengths[order[at]]))]
-        yield begins[some], lengths[some]
-        at += len(some)
+        batch = order[at : at + max(1, CHUNK_CHARS // int(lengths[order[at]]))]
+        yield begins[batch], lengths[batch]
+        at += len(batch)
 
 
-def _of_one(model: LanguageModel, ids: NDArray[Any], start: int, at: int, pace: Pace) -> Iterator[Found]:
+def _of_one(model: LanguageModel, ids: NDArray[Any], start: int, at: int, pace: Pace) -> Iterator[PlacedLogProbs]:
     state: State | None = None
     before = start
-    for begin in range(0, len(ids), PIECE):
-        targets = torch.from_numpy(ids[begin : begin + PIECE].astype(np.int64))
+    for begin in range(0, len(ids), CHUNK_CHARS):
+        targets = torch.from_numpy(ids[begin : begin + CHUNK_CHARS].astype(np.int64))
         tokens = torch.cat((torch.tensor([before]), targets[:-1]))
         with pace.piece(len(tokens)):
             log_probs, state = next_log_probs(model, tokens[None], targets[None], state)
@@ -87,7 +87,7 @@ def _of_several(
     lengths: NDArray[np.int64],
     start: int,
     pace: Pace,
-) -> Found:
+) -> PlacedLogProbs:
     offsets = np.arange(lengths.max())
     places = (begins[:, None] + offsets).clip(max=len(ids) - 1)
     targets = torch.from_numpy(ids[places].astype(np.int64))

@@ -22,11 +22,11 @@ from charrnn.errors import ModelError, TextError
 from charrnn.models.kernels.pace import pace_for
 from charrnn.models.language_model import LanguageModel, ScoresOnline, next_log_probs
 from charrnn.progress import Progress
-from charrnn.scoring.surprisal import PIECE, log_prob_pieces
+from charrnn.scoring.surprisal import CHUNK_CHARS, NAN_MESSAGE, log_prob_pieces
 from charrnn.text.documents import Documents
 
-MOST_EXPONENT = 700.0
-"""Of e, that is a number."""
+MAX_EXPONENT = 700.0
+"""The largest power of e that a float holds, or nearly."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Score:
     @property
     def perplexity(self) -> float:
         """2 to the bits per character: among so many equally likely characters a choice would be as hard."""
-        return math.exp(self.nats_per_char) if self.nats_per_char < MOST_EXPONENT else math.inf
+        return math.exp(self.nats_per_char) if self.nats_per_char < MAX_EXPONENT else math.inf
 
     @property
     def impossible_share(self) -> float:
@@ -128,10 +128,10 @@ def evaluate(
     """Score a text, statically: the model does not learn from it.
 
     Args:
-        model: any language model; a network must be in evaluation mode.
+        model: a language model in evaluation mode.
         ids: (N,) the text, N ≥ 1; it may be memory-mapped.
         piece: characters scored at a time; it changes the speed, not the score.
-        progress: told the characters scored, and of how many.
+        progress: progress callback, in characters.
         documents: what tells documents apart, if each is to be read from the beginning; see scoring/documents.py.
 
     Raises:
@@ -156,10 +156,10 @@ def evaluate_windows(model: LanguageModel, ids: NDArray[Any], window: int, progr
     nanoGPT's. It draws windows by lot; these lie side by side, so that each character but the first is predicted once.
 
     Args:
-        model: any language model; a network must be in evaluation mode.
+        model: a language model in evaluation mode.
         ids: (N,) the text, N ≥ 2; it may be memory-mapped.
         window: characters of a window.
-        progress: told the characters scored, and of how many.
+        progress: progress callback, in characters.
 
     Raises:
         TextError: the text has no character that another comes before.
@@ -167,7 +167,7 @@ def evaluate_windows(model: LanguageModel, ids: NDArray[Any], window: int, progr
     if len(ids) < 2:
         raise TextError("there are no held-out characters to score; say a larger --val-fraction")
     total, pace = Score(0.0, 0), pace_for()
-    rows = max(1, PIECE // window)
+    rows = max(1, CHUNK_CHARS // window)
     for begin in range(0, len(ids) - 1, rows * window):
         part = torch.from_numpy(ids[begin : begin + rows * window + 1].astype(np.int64))
         whole = (len(part) - 1) // window * window
@@ -187,7 +187,7 @@ def evaluate_windows(model: LanguageModel, ids: NDArray[Any], window: int, progr
 def _scored(log_probs: Tensor) -> Score:
     """The sum over characters that have these log-probabilities."""
     if log_probs.isnan().any():
-        raise ModelError("the model's probabilities are no numbers; train it again, with a lower --learning-rate")
+        raise ModelError(NAN_MESSAGE)
     return _sum(log_probs.clamp(max=0))  # rounding may make a certainty more than certain
 
 

@@ -15,7 +15,7 @@ from charrnn.text.documents import Documents
 
 MIN_SEARCHED = 200
 """The shortest text, in characters, that is looked for in a training text: shorter ones occur in many texts."""
-MOST = 100_000_000
+MAX_SEARCHED = 100_000_000
 """The longest training text, in characters, in which another text is looked for."""
 CHUNK_CHARS = 1 << 24
 """Characters that are searched at a time."""

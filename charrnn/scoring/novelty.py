@@ -79,7 +79,7 @@ class TrainingText:
     Args:
         ids: (N,) the training part of a text; it may be memory-mapped.
         vocabulary: of the ids.
-        progress: told the steps done, and of how many.
+        progress: progress callback, in steps.
     """
 
     def __init__(self, ids: NDArray[Any], vocabulary: Vocabulary, progress: Progress | None = None) -> None:

@@ -22,11 +22,11 @@ from charrnn.progress import Progress
 from charrnn.scoring.documents import log_probs_of
 from charrnn.text.documents import Documents
 
-PIECE = 4096
+CHUNK_CHARS = 4096
 """Characters scored at a time: enough to keep kernels busy, little enough for B · T · V logits."""
-LARGE_PIECE = 1 << 16
+LARGE_CHUNK_CHARS = 1 << 16
 """The same for models that spread out no logits."""
-NO_NUMBERS = "the model's probabilities are no numbers; train it again, with a lower --learning-rate"
+NAN_MESSAGE = "the model's probabilities are not numbers (NaN); train it again with a lower --learning-rate"
 
 
 @torch.inference_mode()
@@ -39,9 +39,9 @@ def surprisals(
     """The surprisal of every character of a text, statically: the model does not learn from it.
 
     Args:
-        model: any language model; a network must be in evaluation mode.
+        model: a language model in evaluation mode.
         ids: (N,) the text; it may be memory-mapped.
-        progress: told the characters scored, and of how many.
+        progress: progress callback, in characters.
         documents: what tells documents apart, if each is to be read from the beginning.
 
     Returns:
@@ -50,14 +50,14 @@ def surprisals(
     Raises:
         ModelError: a probability is no number.
     """
-    found = np.empty(len(ids))
+    nats = np.empty(len(ids))
     done = 0
     for places, log_probs in log_prob_pieces(model, ids, documents=documents):
-        found[places] = -log_probs.cpu().double().numpy()
+        nats[places] = -log_probs.cpu().double().numpy()
         done += len(places)
         if progress:
             progress(done, len(ids))
-    return found
+    return nats
 
 
 def log_prob_pieces(
@@ -66,7 +66,7 @@ def log_prob_pieces(
     """The log-probabilities of all characters of a text, some at a time.
 
     Args:
-        model: any language model; a network must be in evaluation mode, and gradients should be off.
+        model: a language model in evaluation mode, and gradients should be off.
         ids: (N,) the text; it may be memory-mapped.
         piece: characters at a time; it changes the speed, not the figures.
         documents: what tells documents apart, if each is to be read from the beginning.
@@ -77,15 +77,15 @@ def log_prob_pieces(
     Raises:
         ModelError: a probability is no number.
     """
-    found = log_probs_of(model, ids, documents) if documents and len(ids) else _in_order(model, ids, piece)
-    for places, log_probs in found:
+    pieces = log_probs_of(model, ids, documents) if documents and len(ids) else _in_order(model, ids, piece)
+    for places, log_probs in pieces:
         if log_probs.isnan().any():
-            raise ModelError(NO_NUMBERS)
+            raise ModelError(NAN_MESSAGE)
         yield places, log_probs.clamp(max=0)  # rounding may make a certainty more than certain
 
 
 def _in_order(model: LanguageModel, ids: NDArray[Any], piece: int | None) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
-    piece = piece or (LARGE_PIECE if isinstance(model, ScoresNext) else PIECE)
+    piece = piece or (LARGE_CHUNK_CHARS if isinstance(model, ScoresNext) else CHUNK_CHARS)
     if len(ids):
         yield np.zeros(1, np.int64), torch.tensor([-math.log(model.vocab_size)], dtype=torch.float64)
     state: State | None = None

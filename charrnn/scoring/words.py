@@ -19,7 +19,7 @@ from charrnn.text.vocabulary import Vocabulary
 
 Hashes = NDArray[np.uint64]
 
-PIECE = 1 << 20
+CHUNK_CHARS = 1 << 20
 """Characters that are cut into words at a time."""
 BASE = 0x9E3779B97F4A7C15
 """An odd number without a pattern: 2⁶⁴ divided by the golden ratio."""
@@ -73,12 +73,14 @@ def letters_of(vocabulary: Vocabulary) -> NDArray[np.bool_]:
     """(V,): which ids words are made of. Of bytes also those that are not ASCII: most are parts of letters."""
     characters = vocabulary.characters or [chr(byte) if byte < 0x80 else "é" for byte in range(len(vocabulary))]
     # L: letters. M: marks, which are parts of letters in many scripts.
-    return np.array([one in APOSTROPHES or unicodedata.category(one)[0] in "LM" for one in characters])
+    return np.array(
+        [character in APOSTROPHES or unicodedata.category(character)[0] in "LM" for character in characters]
+    )
 
 
 def _words_in(ids: NDArray[Any], letters: NDArray[np.bool_]) -> Iterator[Hashes]:
     """The words of a text in their order, those of a piece at a time; no piece ends within a word."""
-    begin, size = 0, PIECE
+    begin, size = 0, CHUNK_CHARS
     while begin < len(ids):
         piece = ids[begin : begin + size]
         is_letter = letters[piece]
@@ -89,7 +91,7 @@ def _words_in(ids: NDArray[Any], letters: NDArray[np.bool_]) -> Iterator[Hashes]
                 continue
             piece, is_letter = piece[: gaps[-1] + 1], is_letter[: gaps[-1] + 1]
         yield _hashes(piece, is_letter)
-        begin, size = begin + len(piece), PIECE
+        begin, size = begin + len(piece), CHUNK_CHARS
 
 
 def _hashes(ids: NDArray[Any], is_letter: NDArray[np.bool_]) -> Hashes:
@@ -121,11 +123,11 @@ def _mix(numbers: Hashes) -> Hashes:
     return mixed ^ (mixed >> np.uint64(31))
 
 
-def _share(found: Hashes, known: Hashes) -> float | None:
+def _share(hashes_here: Hashes, known: Hashes) -> float | None:
     """The share of numbers that are among others, which are sorted."""
-    if not len(found):
+    if not len(hashes_here):
         return None
     if not len(known):
         return 0.0
-    at = np.minimum(np.searchsorted(known, found), len(known) - 1)
-    return float((known[at] == found).mean())
+    at = np.minimum(np.searchsorted(known, hashes_here), len(known) - 1)
+    return float((known[at] == hashes_here).mean())

@@ -27,7 +27,7 @@ from charrnn.models.mixture import Counted, MixtureModel
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.progress import Progress
 from charrnn.scoring.evaluate import Score
-from charrnn.scoring.surprisal import PIECE
+from charrnn.scoring.surprisal import CHUNK_CHARS
 
 SHARE = 0.03
 """Of the training part, kept for the gate."""
@@ -123,8 +123,8 @@ def score_mean(models: Sequence[tuple[LanguageModel, float]], ids: NDArray[Any])
     nats = math.log(models[0][0].vocab_size)
     states: list[State | None] = [None] * len(models)
     with torch.inference_mode():
-        for begin in range(0, len(ids) - 1, PIECE):
-            window = torch.from_numpy(ids[begin : begin + PIECE + 1].astype(np.int64))[None]
+        for begin in range(0, len(ids) - 1, CHUNK_CHARS):
+            window = torch.from_numpy(ids[begin : begin + CHUNK_CHARS + 1].astype(np.int64))[None]
             weighted = []
             for i, (model, weight) in enumerate(models):
                 log_probs, states[i] = next_log_probs(model, window[:, :-1], window[:, 1:], states[i])

@@ -11,7 +11,7 @@ from charrnn.scoring.compare.columns import BOTH, COLUMNS, Column
 
 WORDS = ("compare", "text-lstm", *QUICK, "--baselines", "none", "--online")
 LETTERS = Column(
-    "letters_in_name", lambda row: len(_name(row)), BOTH, "name\nletters", lambda row: f"{len(_name(row))} letters"
+    "letters_in_name", lambda row: len(_name(row)), "name\nletters", lambda row: f"{len(_name(row))} letters", BOTH
 )
 
 

@@ -17,7 +17,7 @@ def lines(folder: Path) -> Path:
     return path
 
 
-def test_documents_are_trained_on_scored_and_compared_by_one_rule(charrnn: Charrnn, lines: Path) -> None:
+def test_documents_have_one_rule_in_every_command(charrnn: Charrnn, lines: Path) -> None:
     trained = charrnn("train", "lines.txt", *BY_LINE, *SMALL, "--json")
     assert "documents   72, of 15 characters in the mean" in trained.err
     assert "streams of up to 19 characters a step, anew at each of 66 documents; " in trained.err
@@ -40,7 +40,7 @@ def test_documents_are_trained_on_scored_and_compared_by_one_rule(charrnn: Charr
     assert "fitting tuned order 9" in shown
 
 
-def test_the_order_of_documents_makes_no_difference_to_their_score(charrnn: Charrnn, lines: Path) -> None:
+def test_documents_in_any_order_have_one_score(charrnn: Charrnn, lines: Path) -> None:
     charrnn("ngram", "lines.txt", *BY_LINE, "--order", 4)
     backwards = lines.with_name("backwards.txt")
     backwards.write_text("".join(reversed(LINES.splitlines(keepends=True))), encoding="utf-8")
@@ -52,7 +52,7 @@ def test_the_order_of_documents_makes_no_difference_to_their_score(charrnn: Char
     assert found[0]["bits_per_char"] == pytest.approx(found[1]["bits_per_char"])
 
 
-def test_a_training_on_documents_goes_on_and_is_mixed(charrnn: Charrnn, lines: Path) -> None:
+def test_documents_training_resumes_and_is_mixed(charrnn: Charrnn, lines: Path) -> None:
     assert charrnn("train", "lines.txt", *BY_LINE, *SMALL).status == 0
     assert "resumed" in charrnn("train", "lines.txt", "--resume").err
     changed = charrnn("train", "lines.txt", "--resume", "--document-separator", "|")
@@ -66,7 +66,7 @@ def test_a_training_on_documents_goes_on_and_is_mixed(charrnn: Charrnn, lines: P
     )
 
 
-def test_files_are_documents(charrnn: Charrnn, folder: Path) -> None:
+def test_documents_of_several_files_are_separated(charrnn: Charrnn, folder: Path) -> None:
     """The separator is put between them; a model of bytes has bytes there."""
     for name in ("a", "b", "c"):
         (folder / f"{name}.poem").write_text(f"{name} is a\nletter\n" * 9, encoding="utf-8")
@@ -79,7 +79,7 @@ def test_files_are_documents(charrnn: Charrnn, folder: Path) -> None:
     assert "documents   3, of 128" in as_bytes.err
 
 
-def test_what_makes_no_sense(charrnn: Charrnn, lines: Path) -> None:
+def test_documents_wrong_usage_is_one_line(charrnn: Charrnn, lines: Path) -> None:
     for command in (("train", "lines.txt", *SMALL), ("ngram", "lines.txt")):
         missing = charrnn(*command, "--document-separator", "@@")
         assert missing.failed_with(

@@ -10,7 +10,7 @@ from program import SMALL, TEXT, Charrnn
 from charrnn.checkpoint import load
 
 
-def test_the_held_out_part(charrnn: Charrnn, models: Path) -> None:
+def test_score_without_text_is_of_the_held_out_part(charrnn: Charrnn, models: Path) -> None:
     result = charrnn("score", "text-lstm", "--json")
     facts = json.loads(result.text)
     saved = load(models / "text-lstm.safetensors").facts.validation
@@ -22,18 +22,18 @@ def test_the_held_out_part(charrnn: Charrnn, models: Path) -> None:
     assert "bits per character" in result.err
 
 
-def test_the_newest_is_the_default(charrnn: Charrnn, models: Path) -> None:
+def test_score_without_name_takes_the_newest(charrnn: Charrnn, models: Path) -> None:
     assert json.loads(charrnn("score", "--json").text)["kind"] == "ngram"
 
 
-def test_another_text_is_scored_as_a_whole(charrnn: Charrnn, models: Path, folder: Path) -> None:
+def test_score_of_another_text_is_of_all_of_it(charrnn: Charrnn, models: Path, folder: Path) -> None:
     (folder / "other.txt").write_text(TEXT[:300][::-1], encoding="utf-8")
     facts = json.loads(charrnn("score", "text-lstm", "--text", "other.txt", "--json").text)
     assert (facts["characters"], facts["part"], facts["split"]) == (300, "all", "0/0/100")
 
 
 @pytest.mark.parametrize("name", ["text-lstm", "text-tuned-3"])
-def test_windows_and_online_stand_beside_it(charrnn: Charrnn, models: Path, name: str) -> None:
+def test_score_window_and_online_are_figures_of_their_own(charrnn: Charrnn, models: Path, name: str) -> None:
     facts = json.loads(charrnn("score", name, "--window", 16, "--online", "--json").text)
     assert facts["rule"] == "static, full"
     assert facts["window"]["rule"] == "static, window 16"
@@ -42,20 +42,20 @@ def test_windows_and_online_stand_beside_it(charrnn: Charrnn, models: Path, name
     assert facts["online"]["bits_per_char"] != facts["bits_per_char"]
 
 
-def test_a_mixture_is_scored_like_any_other(charrnn: Charrnn, folder: Path) -> None:
+def test_score_of_a_mixture_works(charrnn: Charrnn, folder: Path) -> None:
     assert charrnn("train", "text.txt", *SMALL, "--with-ngram").status == 0
     facts = json.loads(charrnn("score", "--window", 16, "--online", "--json").text)
     assert facts["kind"] == "mixture"
     assert facts["online"]["bits_per_char"] > 0
 
 
-def test_what_cannot_learn(charrnn: Charrnn, models: Path) -> None:
+def test_score_online_of_what_cannot_learn_is_refused(charrnn: Charrnn, models: Path) -> None:
     assert charrnn("ngram", "text.txt", "--smoothing", "longest").status == 0
     assert charrnn("score", "text-longest", "--online").failed_with(2, "(longest match) cannot count on")
     assert charrnn("score", "nothing").failed_with(1, "nothing: there is no such file")
 
 
-def test_perplexity_is_2_to_the_bits(charrnn: Charrnn, models: Path) -> None:
+def test_score_perplexity_is_2_to_the_bits(charrnn: Charrnn, models: Path) -> None:
     result = charrnn("score", "text-lstm", "--window", 16, "--online", "--json")
     facts = json.loads(result.text)
     for one in (facts, facts["window"], facts["online"]):
@@ -66,7 +66,7 @@ def test_perplexity_is_2_to_the_bits(charrnn: Charrnn, models: Path) -> None:
 OTHER = "To be,\tor not.\n\nThat is the question"
 
 
-def test_lines_add_up(charrnn: Charrnn, models: Path, folder: Path) -> None:
+def test_score_lines_add_up_to_the_text(charrnn: Charrnn, models: Path, folder: Path) -> None:
     (folder / "other.txt").write_text(OTHER.replace("\t", " "), encoding="utf-8")
     facts = json.loads(charrnn("score", "text-lstm", "--text", "other.txt", "--lines", "--json").text)
     lines = facts["lines"]
@@ -80,7 +80,7 @@ def test_lines_add_up(charrnn: Charrnn, models: Path, folder: Path) -> None:
     assert whole["bits_per_char"] == pytest.approx(facts["bits_per_char"])
 
 
-def test_lines_into_a_pipe_are_rows_with_tabs(charrnn: Charrnn, folder: Path) -> None:
+def test_score_lines_into_a_pipe_are_tab_separated(charrnn: Charrnn, folder: Path) -> None:
     """Into a pipe go the very characters; the numbers are those of the whole text's lines."""
     (folder / "tabs.txt").write_bytes((OTHER + "\x1b[2J\n").encode() * 20)
     assert charrnn("ngram", "tabs.txt", "--order", 3, "--out", "it").status == 0
@@ -102,7 +102,7 @@ def test_lines_into_a_pipe_are_rows_with_tabs(charrnn: Charrnn, folder: Path) ->
     assert several[-1].split("\t")[1] == "1"  # a.txt, whose three characters are the more surprising ones
 
 
-def test_bytes_have_lines_too(charrnn: Charrnn, folder: Path) -> None:
+def test_score_lines_of_bytes_work(charrnn: Charrnn, folder: Path) -> None:
     (folder / "bytes.txt").write_bytes(b"caf\xe9 \xc3\xa9\nbar\n" * 30)
     assert charrnn("ngram", "bytes.txt", "--bytes", "--order", 2, "--out", "it").status == 0
     out = charrnn("score", "it", "--lines").out.split(b"\n")
@@ -110,7 +110,7 @@ def test_bytes_have_lines_too(charrnn: Charrnn, folder: Path) -> None:
     assert json.loads(charrnn("score", "it", "--lines", "--json").text)["lines"][0]["text"] == "caf\udce9 é"
 
 
-def test_several_texts_are_scored_each_by_itself(charrnn: Charrnn, models: Path, folder: Path) -> None:
+def test_score_several_texts_scores_each_by_itself(charrnn: Charrnn, models: Path, folder: Path) -> None:
     """They once were one text."""
     (folder / "like.txt").write_text(TEXT[:150], encoding="utf-8")
     (folder / "unlike.txt").write_text(TEXT[:150][::-1], encoding="utf-8")
@@ -128,7 +128,7 @@ def test_several_texts_are_scored_each_by_itself(charrnn: Charrnn, models: Path,
     assert "each text by itself; the least surprising first" in result.err
 
 
-def test_what_a_model_was_fitted_on_is_told(charrnn: Charrnn, folder: Path) -> None:
+def test_score_of_training_text_says_so(charrnn: Charrnn, folder: Path) -> None:
     """A part of that text, under whatever name: only what was held out of it says anything."""
     words = "".join(f"{chr(97 + i % 26)}{i * i % 977} " for i in range(600))
     (folder / "whole.txt").write_text(words, encoding="utf-8")
@@ -153,7 +153,9 @@ def test_what_a_model_was_fitted_on_is_told(charrnn: Charrnn, folder: Path) -> N
     assert json.loads(charrnn("score", "it", "--text", "start.txt", "--json").text)["part"] == "all"
 
 
-def test_colours_on_a_terminal(charrnn: Charrnn, models: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_score_on_a_terminal_shows_colours(
+    charrnn: Charrnn, models: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """They begin at 1 bit, and what they mean stands above; where there are none the text is not shown."""
     (folder / "other.txt").write_text(TEXT[:60] + "\n", encoding="utf-8")
     command = ("score", "text-lstm", "--text", "other.txt")
@@ -180,7 +182,9 @@ def plain(shown: str) -> str:
     return re.sub("\x1b\\[[0-9;]*m", "", shown)
 
 
-def test_lines_on_a_terminal(charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_score_lines_on_a_terminal_are_the_worst(
+    charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The most surprising ones, in a table that fits."""
     (folder / "many.txt").write_text("".join(f"{i} is the square of {i * i}\n" for i in range(400)), encoding="utf-8")
     assert charrnn("ngram", "many.txt", "--order", 3, "--out", "it").status == 0

@@ -29,7 +29,7 @@ def found(charrnn: Charrnn, *words: object) -> Any:
     return json.loads(result.text)
 
 
-def test_the_likeliest_is_named(charrnn: Charrnn, authors: Path) -> None:
+def test_score_several_models_names_the_likeliest(charrnn: Charrnn, authors: Path) -> None:
     hers, his = found(charrnn, A, B, "--text", "hers.txt", "--text", "his.txt")
     assert (hers["text"], hers["likeliest"]) == ("hers.txt", A)
     assert (his["text"], his["likeliest"]) == ("his.txt", B)
@@ -43,7 +43,7 @@ def test_the_likeliest_is_named(charrnn: Charrnn, authors: Path) -> None:
         assert first["perplexity"] == pytest.approx(2 ** first["bits_per_char"])
 
 
-def test_the_same_characters_are_scored_by_all(charrnn: Charrnn, authors: Path) -> None:
+def test_score_several_models_scores_common_characters(charrnn: Charrnn, authors: Path) -> None:
     """What one of them does not know is left out for all: here l, o, t and !."""
     hers = found(charrnn, A, B, "--text", "hers.txt")
     common = "".join(one for one in "she sells hot shells!" if one in set(HERS) & set(HIS))
@@ -55,7 +55,7 @@ def test_the_same_characters_are_scored_by_all(charrnn: Charrnn, authors: Path) 
         assert alone["bits_per_char"] == pytest.approx(row["bits_per_char"])
 
 
-def test_words_that_are_checkpoints(charrnn: Charrnn, authors: Path) -> None:
+def test_score_names_are_all_checkpoints(charrnn: Charrnn, authors: Path) -> None:
     """All names are; texts have an option."""
     expected = found(charrnn, A, B, "--text", "hers.txt")
     assert found(charrnn, "a", "b", "--text", "hers.txt") == expected
@@ -63,7 +63,7 @@ def test_words_that_are_checkpoints(charrnn: Charrnn, authors: Path) -> None:
     assert found(charrnn, A, "a", B, "--text", "hers.txt") == expected  # one is there twice
 
 
-def test_tables(charrnn: Charrnn, authors: Path) -> None:
+def test_score_several_models_prints_tables(charrnn: Charrnn, authors: Path) -> None:
     one = " ".join(charrnn("score", A, B, "--text", "hers.txt").err.split())
     assert "model bits/char nats/char perplexity bits in all behind posterior" in one
     assert "likeliest a, by" in one
@@ -73,7 +73,7 @@ def test_tables(charrnn: Charrnn, authors: Path) -> None:
     assert "if all models were as likely before" in several.err
 
 
-def test_only_what_was_held_out_is_judged(charrnn: Charrnn, authors: Path) -> None:
+def test_score_several_models_judges_held_out_text_only(charrnn: Charrnn, authors: Path) -> None:
     held_out = found(charrnn, A, B, "--text", "a.txt")
     assert (held_out["part"], held_out["split"]) == ("validation", "90/10/0")
     assert held_out["characters"] + round(held_out["left_out_share"] * 88) == 88
@@ -82,7 +82,7 @@ def test_only_what_was_held_out_is_judged(charrnn: Charrnn, authors: Path) -> No
     assert refused.failed_with(1, "part.txt: a was fitted on all of it; name another text")
 
 
-def test_bytes_beside_characters(charrnn: Charrnn, authors: Path) -> None:
+def test_score_several_models_compares_bytes_and_characters(charrnn: Charrnn, authors: Path) -> None:
     """A model of bytes scores the bytes of the same characters, and its bits are of characters too."""
     (authors / "c.txt").write_text("é" * 30 + HIS * 30, encoding="utf-8")
     for name, more in (("bytes", ("--bytes",)), ("chars", ())):
@@ -98,7 +98,7 @@ def test_bytes_beside_characters(charrnn: Charrnn, authors: Path) -> None:
     assert charrnn("score", "bytes", "chars", "--text", "c.txt").failed_with(1, "c.txt: bytes was fitted on some of it")
 
 
-def test_documents(charrnn: Charrnn, authors: Path) -> None:
+def test_score_several_models_on_documents_has_their_rule(charrnn: Charrnn, authors: Path) -> None:
     for name, line in (("x", HERS), ("y", HIS)):
         (authors / f"{name}.txt").write_text(f"{line}\n" * 20, encoding="utf-8")
         words = ("--document-separator", r"\n", "--order", 3, "--out", name)
@@ -109,7 +109,7 @@ def test_documents(charrnn: Charrnn, authors: Path) -> None:
     assert refused.failed_with(1, "a and y differ in --document-separator, so they do not read the same text")
 
 
-def test_where_all_is_impossible(charrnn: Charrnn, authors: Path) -> None:
+def test_score_several_models_all_impossible_names_none(charrnn: Charrnn, authors: Path) -> None:
     for name in "ab":
         assert charrnn("ngram", f"{name}.txt", "--smoothing", "ml", "--order", 2, "--out", f"{name}0").status == 0
     (authors / "odd.txt").write_text("eeesss", encoding="utf-8")
@@ -120,7 +120,7 @@ def test_where_all_is_impossible(charrnn: Charrnn, authors: Path) -> None:
     assert found(charrnn, "a0", "b", "--text", "odd.txt")["models"][0]["posterior"] == 1
 
 
-def test_what_makes_no_sense(charrnn: Charrnn, authors: Path) -> None:
+def test_score_wrong_usage_is_one_line(charrnn: Charrnn, authors: Path) -> None:
     assert charrnn("score", A, B).failed_with(2, "with several checkpoints, pass the texts with --text")
     refused = charrnn("score", "a", "hers.txt")
     assert refused.failed_with(2, "hers.txt is a text, not a checkpoint; try `charrnn score a --text hers.txt`")
@@ -136,7 +136,7 @@ def test_what_makes_no_sense(charrnn: Charrnn, authors: Path) -> None:
     assert charrnn("score", "low", "b", "--text", "his.txt").failed_with(1, "low and b differ in --lower")
 
 
-def test_models_of_one_name_in_two_folders(charrnn: Charrnn, authors: Path) -> None:
+def test_score_models_of_one_name_show_their_paths(charrnn: Charrnn, authors: Path) -> None:
     """In the table of several texts both columns once had the figures of one of them."""
     for name in "ab":
         (authors / name).mkdir()

@@ -46,7 +46,7 @@ def words_of(page: str) -> str:
     return " ".join(re.sub(r"<[^>]*>", " ", shown).split())
 
 
-def test_a_network(charrnn: Charrnn, models: Path) -> None:
+def test_view_of_a_network_has_all_sections(charrnn: Charrnn, models: Path) -> None:
     history = History(history_path(models / "text-lstm.safetensors"))
     history.add(vars(Record(1, 1, 0.5, 0.01, 100.0, 3.0, 3, sample="first words")))
     history.add(
@@ -79,7 +79,7 @@ def test_a_network(charrnn: Charrnn, models: Path) -> None:
     assert len(base64.b64decode(data["units"]["values"])) == 60 * 16
 
 
-def test_nothing_but_what_is_in_it_may_act(charrnn: Charrnn, models: Path) -> None:
+def test_view_policy_allows_its_own_script_alone(charrnn: Charrnn, models: Path) -> None:
     """The policy names the checksums of the script and of all styles; there is no address, and no style attribute."""
     page = page_of(charrnn, "text-lstm", *SHOWN, "--no-compare")
     (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)
@@ -96,14 +96,14 @@ def test_nothing_but_what_is_in_it_may_act(charrnn: Charrnn, models: Path) -> No
 
 
 @pytest.mark.parametrize("cell", ["rnn", "mingru"])
-def test_cells_without_the_gates_of_an_lstm(charrnn: Charrnn, cell: str) -> None:
+def test_view_of_other_cells_has_their_gates(charrnn: Charrnn, cell: str) -> None:
     assert charrnn("train", "text.txt", *SMALL, "--cell", cell).status == 0
     shown = words_of(page_of(charrnn, f"text-{cell}", *SHOWN, "--no-compare"))
     assert ("These cells have no gates" in shown) == (cell == "rnn")
     assert "layer 1 c" not in shown
 
 
-def test_counts_have_no_inside(charrnn: Charrnn, models: Path) -> None:
+def test_view_of_ngrams_has_no_inside(charrnn: Charrnn, models: Path) -> None:
     page = page_of(charrnn, "text-tuned-3", *SHOWN)
     shown = words_of(page)
     assert "Counts of n-grams, fitted for" in shown
@@ -115,7 +115,7 @@ def test_counts_have_no_inside(charrnn: Charrnn, models: Path) -> None:
     assert len(data["text"]["percent"][5]) == 5
 
 
-def test_counts_that_give_no_probability_at_all(charrnn: Charrnn, folder: Path) -> None:
+def test_view_of_infinite_scores_works(charrnn: Charrnn, folder: Path) -> None:
     (folder / "odd.txt").write_text("a\n" * 450 + "aa\n\n" * 25, encoding="utf-8")
     assert charrnn("ngram", "odd.txt", "--smoothing", "ml", "--order", 3).status == 0
     page = page_of(charrnn, "odd-ml-3")
@@ -123,7 +123,7 @@ def test_counts_that_give_no_probability_at_all(charrnn: Charrnn, folder: Path) 
     assert None in data_of(page)["text"]["bits"]
 
 
-def test_of_a_mixture_the_network_is_shown(charrnn: Charrnn, models: Path) -> None:
+def test_view_of_a_mixture_shows_its_network(charrnn: Charrnn, models: Path) -> None:
     network, counts = (load(models / f"{name}.safetensors") for name in ("text-lstm", "text-tuned-3"))
     assert isinstance(network.model, RecurrentModel)
     assert isinstance(counts.model, NgramModel)
@@ -135,21 +135,21 @@ def test_of_a_mixture_the_network_is_shown(charrnn: Charrnn, models: Path) -> No
     assert "both.network lstm 1x8 (2 networks)" in shown  # beside its parts
 
 
-def test_without_a_history_the_page_says_so(charrnn: Charrnn, models: Path) -> None:
+def test_view_without_history_says_so(charrnn: Charrnn, models: Path) -> None:
     history_path(models / "text-lstm.safetensors").unlink(missing_ok=True)
     shown = words_of(page_of(charrnn, "text-lstm", *SHOWN, "--no-compare"))
     assert "No history of its training was found beside it" in shown
     assert "The text is too short, or too even, to tell." not in shown
 
 
-def test_the_last_state_has_the_history_of_its_training(charrnn: Charrnn, models: Path) -> None:
+def test_view_of_the_last_state_has_its_history(charrnn: Charrnn, models: Path) -> None:
     history = History(history_path(models / "text-lstm.safetensors"))
     history.add(vars(Record(1, 1, 0.5, 0.01, 100.0, 3.0, 3)))
     history.close()
     assert "1 step in 0.5 s" in words_of(page_of(charrnn, "text-lstm-last", *SHOWN, "--no-compare"))
 
 
-def test_another_text_in_a_page_of_another_name(charrnn: Charrnn, models: Path, folder: Path) -> None:
+def test_view_of_another_text_writes_to_out(charrnn: Charrnn, models: Path, folder: Path) -> None:
     (folder / "part.txt").write_text(TEXT[:50], encoding="utf-8")
     result = charrnn("view", "text-lstm", "--text", "part.txt", "--out", "pages/part.html")
     assert result.status == 0, result.err
@@ -159,7 +159,7 @@ def test_another_text_in_a_page_of_another_name(charrnn: Charrnn, models: Path, 
 
 
 @pytest.mark.parametrize("option", [("--bytes",), ("--document-separator", "\\n")])
-def test_bytes_and_documents(charrnn: Charrnn, folder: Path, option: tuple[str, ...]) -> None:
+def test_view_of_bytes_and_documents_works(charrnn: Charrnn, folder: Path, option: tuple[str, ...]) -> None:
     (folder / "names.txt").write_text("Zoë\nMaël\nÅsa\n" * 40, encoding="utf-8")
     assert charrnn("train", "names.txt", *SMALL, *option).status == 0
     data = data_of(page_of(charrnn, *SHOWN, "--no-compare"))
@@ -169,7 +169,7 @@ def test_bytes_and_documents(charrnn: Charrnn, folder: Path, option: tuple[str, 
     assert data["text"]["likeliest"][0] == [] if is_bytes else len(data["text"]["likeliest"][0]) == 5
 
 
-def test_its_own_page_is_overwritten_and_nothing_else(charrnn: Charrnn, models: Path, folder: Path) -> None:
+def test_view_overwrites_its_own_page_only(charrnn: Charrnn, models: Path, folder: Path) -> None:
     words = ("text-tuned-3", "--no-compare", *SHOWN, "--out", "page.html")
     for _ in range(2):
         assert charrnn("view", *words).status == 0
@@ -180,14 +180,14 @@ def test_its_own_page_is_overwritten_and_nothing_else(charrnn: Charrnn, models: 
     assert sorted(one.name for one in folder.iterdir()) == ["checkpoints", "page.html", "text.txt"]
 
 
-def test_where_it_cannot_go(charrnn: Charrnn, models: Path, folder: Path) -> None:
+def test_view_out_that_is_no_file_is_refused(charrnn: Charrnn, models: Path, folder: Path) -> None:
     assert charrnn("view", "text-lstm", "--out", "checkpoints").failed_with(2, "is a folder; name a file, such as")
     assert charrnn("view", "text-lstm", "--out", "new/").failed_with(2, "is a folder")
     assert charrnn("view", "text-lstm", "--out", "text.txt/page.html").failed_with(1, "text.txt", "--out")
 
 
 @pytest.mark.parametrize("lacking", ["jinja2", "matplotlib"])
-def test_an_extra_that_is_missing(
+def test_view_missing_package_is_one_line(
     charrnn: Charrnn, models: Path, monkeypatch: pytest.MonkeyPatch, lacking: str
 ) -> None:
     monkeypatch.setitem(sys.modules, lacking, None)
@@ -195,27 +195,25 @@ def test_an_extra_that_is_missing(
     assert result.failed_with(2, f"pages need {lacking}; try `pip install matplotlib jinja2`")
 
 
-def test_help_names_the_extra(charrnn: Charrnn) -> None:
+def test_view_help_names_the_packages(charrnn: Charrnn) -> None:
     assert "pip install matplotlib jinja2" in charrnn("view", "--help").text
 
 
-def test_wrong_usage(charrnn: Charrnn, models: Path) -> None:
+def test_view_wrong_usage_is_one_line(charrnn: Charrnn, models: Path) -> None:
     assert charrnn("view", "text-lstm", "--length", 1).failed_with(2, "--length")
     assert charrnn("view", "none").failed_with(1, "none: there is no such file")
     (models / "text-lstm.jsonl").write_text("{}\n", encoding="utf-8")
     assert charrnn("view", "text-lstm").failed_with(1, "text-lstm.jsonl: line 1:")
 
 
-def test_it_is_opened_in_the_browser(charrnn: Charrnn, models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_view_open_opens_the_browser(charrnn: Charrnn, models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
     monkeypatch.setattr("webbrowser.open", opened.append)
     assert charrnn("view", "text-tuned-3", "--no-compare", *SHOWN, "--open").status == 0
     assert opened == [(models / "text-tuned-3.html").as_uri()]
 
 
-def test_units_are_left_out_where_there_is_no_room(
-    charrnn: Charrnn, models: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_view_leaves_out_units_without_room(charrnn: Charrnn, models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = len(page_of(charrnn, "text-lstm", *SHOWN, "--no-compare").encode())
     monkeypatch.setattr(view, "MAX_BYTES", whole - 1)
     page = page_of(charrnn, "text-lstm", *SHOWN, "--no-compare")
@@ -229,12 +227,12 @@ def test_units_are_left_out_where_there_is_no_room(
     assert (result.status, result.err.splitlines()[-1].endswith("; say a smaller --length")) == (2, True)
 
 
-def test_units_come_back_from_their_bytes() -> None:
+def test_unit_data_round_trips() -> None:
     values = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)
     values[:, 2] = 0
     data = view_text.unit_data(Trace(("layer 1 h",), 4, values), 20, (), 10_000)
     rows = np.frombuffer(base64.b64decode(data["values"]), np.int8).reshape(4, 20) / 127
     np.testing.assert_allclose(rows.T * data["scales"], values[:20], atol=0.02)
-    few = view_text.unit_data(Trace(("layer 1 h",), 4, values), 20, (), 2 * (20 * 4 // 3 + view_text.SAID))
+    few = view_text.unit_data(Trace(("layer 1 h",), 4, values), 20, (), 2 * (20 * 4 // 3 + view_text.UNIT_OVERHEAD))
     assert len(few["kept"]) == 2
     assert 2 not in few["kept"]

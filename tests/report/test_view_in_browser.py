@@ -105,7 +105,7 @@ def colours(chrome: Chrome) -> list[str]:
     return list(chrome.execute_script(found))
 
 
-def test_hover_says_what_was_expected(opened: Chrome) -> None:
+def test_page_hover_shows_the_prediction(opened: Chrome) -> None:
     characters = opened.find_elements(By.CSS_SELECTOR, "#text i")
     assert len(characters) == 400
     before = text_of(opened, "came")
@@ -127,7 +127,7 @@ def test_hover_says_what_was_expected(opened: Chrome) -> None:
     assert text_of(opened, "came") == before  # of the caret again
 
 
-def test_keys_move_the_caret(opened: Chrome) -> None:
+def test_page_keys_move_the_caret(opened: Chrome) -> None:
     """One stop of Tab for all characters; the arrows move in it, and what is there is said aloud."""
     field = opened.find_element(By.ID, "text")
     assert opened.find_elements(By.CSS_SELECTOR, "#text [tabindex]") == []
@@ -167,12 +167,12 @@ def test_keys_move_the_caret(opened: Chrome) -> None:
     assert opened.switch_to.active_element != field
 
 
-def test_a_tap_puts_the_caret_there(opened: Chrome) -> None:
+def test_page_tap_moves_the_caret(opened: Chrome) -> None:
     opened.find_elements(By.CSS_SELECTOR, "#text i")[50].click()
     assert "caret" in str(opened.find_elements(By.CSS_SELECTOR, "#text i")[50].get_attribute("class"))
 
 
-def test_a_unit_colours_the_text(opened: Chrome) -> None:
+def test_page_unit_colours_the_text(opened: Chrome) -> None:
     select = Select(opened.find_element(By.ID, "colour"))
     values = [one.get_attribute("value") for one in select.options]
     assert len(values) == len(set(values)) == 1 + 2 * 2 * 12  # surprisal; two layers of h and c
@@ -195,7 +195,7 @@ def test_a_unit_colours_the_text(opened: Chrome) -> None:
     assert colours(opened) == by_surprisal
 
 
-def test_samples_are_turned_over(opened: Chrome) -> None:
+def test_page_slider_turns_samples(opened: Chrome) -> None:
     visible = [one for one in opened.find_elements(By.CSS_SELECTOR, "#samples li") if one.is_displayed()]
     assert [one.text.splitlines()[0] for one in visible] == ["step 5, validation 0.880 bits"]
     opened.find_element(By.ID, "sample-choice").send_keys(Keys.HOME)
@@ -203,7 +203,7 @@ def test_samples_are_turned_over(opened: Chrome) -> None:
     assert [one.text.splitlines()[0] for one in visible] == ["step 1, validation 4.400 bits"]
 
 
-def test_what_is_hostile_is_text(opened: Chrome) -> None:
+def test_page_shows_hostile_text_as_text(opened: Chrome) -> None:
     with pytest.raises(NoAlertPresentException):
         _ = opened.switch_to.alert
     assert opened.find_element(By.TAG_NAME, "h1").text == SHOWN_NAME
@@ -227,7 +227,7 @@ def test_what_is_hostile_is_text(opened: Chrome) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(opened: Chrome, scheme: str) -> None:
+def test_page_has_no_accessibility_violations(opened: Chrome, scheme: str) -> None:
     """The accessibility check, with a unit chosen and everything unfolded; it has to get past the page's policy."""
     emulate(opened, scheme)
     opened.execute_cdp_cmd("Page.setBypassCSP", {"enabled": True})
@@ -245,7 +245,7 @@ def test_axe_finds_nothing(opened: Chrome, scheme: str) -> None:
     assert len(found["passes"]) > 20
 
 
-def test_it_is_dark_where_that_is_preferred(opened: Chrome) -> None:
+def test_page_follows_the_preferred_colours(opened: Chrome) -> None:
     def look() -> tuple[str, str, str]:
         find = (
             "const look = (name) => getComputedStyle(document.querySelector(name));"
@@ -261,7 +261,7 @@ def test_it_is_dark_where_that_is_preferred(opened: Chrome) -> None:
     assert dark == ("rgb(23, 23, 26)", "rgb(231, 228, 221)", "rgb(231, 228, 221)")
 
 
-def test_a_phone_scrolls_down_alone(opened: Chrome) -> None:
+def test_page_on_a_phone_scrolls_down_alone(opened: Chrome) -> None:
     opened.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride", {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
     )
@@ -278,12 +278,12 @@ def test_a_phone_scrolls_down_alone(opened: Chrome) -> None:
     assert mark <= width  # where the next character comes is seen, however long the line before it
 
 
-def test_nothing_is_fetched(opened: Chrome) -> None:
+def test_page_fetches_nothing(opened: Chrome) -> None:
     find = "return performance.getEntriesByType('resource').length"
     assert opened.execute_script(find) == 0
 
 
-def test_counts_have_a_page_without_units(opened: Chrome, page: Path) -> None:
+def test_page_of_ngrams_has_no_units(opened: Chrome, page: Path) -> None:
     opened.get(page.with_name("counts.html").as_uri())
     assert len(opened.find_elements(By.CSS_SELECTOR, "#text i")) == 90
     assert opened.find_elements(By.CSS_SELECTOR, "#units, #states, #gates, #find") == []

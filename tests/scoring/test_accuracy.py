@@ -5,7 +5,7 @@ import pytest
 from charrnn.scoring.accuracy import Accuracy
 
 
-def test_lines_and_characters_are_counted() -> None:
+def test_accuracy_counts_lines_and_characters() -> None:
     accuracy = Accuracy()
     assert (accuracy.of_lines, accuracy.of_characters) == (1, 1)
     for target, wanted in (("eins", "eins"), ("zwie", "zwei"), ("dre", "drei"), ("vierr", "vier"), ("", "")):

@@ -14,7 +14,7 @@ from charrnn.text.corpus import Corpus
 from charrnn.text.vocabulary import Vocabulary
 
 
-def test_they_are_what_a_direct_call_gives(small_corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bits_after_are_those_of_a_direct_call(small_corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
     """However small the pieces."""
     pyppmd = pytest.importorskip("pyppmd")
     train, held_out = small_corpus.train, small_corpus.validation
@@ -24,13 +24,13 @@ def test_they_are_what_a_direct_call_gives(small_corpus: Corpus, monkeypatch: py
         XZ: lambda data: lzma.compress(data, preset=9),
         ppmd(6): lambda data: bytes(pyppmd.compress(data, max_order=6, mem_size=1 << 28)),
     }
-    monkeypatch.setattr(compressors, "PIECE", 100)
+    monkeypatch.setattr(compressors, "CHUNK_CHARS", 100)
     for one, compress in direct.items():
         expected = 8 * (len(compress(texts[0] + texts[1])) - len(compress(texts[0])))
         assert bits_after(one, train, held_out, small_corpus.vocabulary) == expected > 0
 
 
-def test_characters_are_compressed_as_utf_8_and_bytes_as_they_are() -> None:
+def test_bits_after_encode_characters_as_utf_8() -> None:
     text = "é€" * 300
     ids = np.array([0, 1] * 300)
     of_bytes = np.frombuffer(text.encode(), np.uint8)
@@ -38,15 +38,15 @@ def test_characters_are_compressed_as_utf_8_and_bytes_as_they_are() -> None:
     assert bits_after(BZ2, ids[:200], ids[200:], Vocabulary("é€")) == expected
 
 
-def test_it_has_read_the_first_text(small_corpus: Corpus) -> None:
+def test_bits_after_a_text_like_it_are_few(small_corpus: Corpus) -> None:
     train, vocabulary = small_corpus.train, small_corpus.vocabulary
     again = bits_after(XZ, train, train[:500], vocabulary)
     assert again < bits_after(XZ, train[:0], train[:500], vocabulary) / 4
 
 
-def test_progress_and_a_limit(small_corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compressors, "MOST_READ", 300)
-    monkeypatch.setattr(compressors, "PIECE", 200)
+def test_bits_after_a_long_text_read_its_end(small_corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compressors, "MAX_READ", 300)
+    monkeypatch.setattr(compressors, "CHUNK_CHARS", 200)
     seen: list[tuple[int, int]] = []
     train, held_out = small_corpus.train, small_corpus.validation[:100]
     found = bits_after(BZ2, train, held_out, small_corpus.vocabulary, lambda *told: seen.append(told))
@@ -54,6 +54,6 @@ def test_progress_and_a_limit(small_corpus: Corpus, monkeypatch: pytest.MonkeyPa
     assert found == bits_after(BZ2, train[-300:], held_out, small_corpus.vocabulary)
 
 
-def test_one_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compressor_not_installed_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyppmd", None)
-    assert [one.name for one in COMPRESSORS if not one.is_there] == ["PPMd order 6"]
+    assert [one.name for one in COMPRESSORS if not one.is_installed] == ["PPMd order 6"]

@@ -28,7 +28,7 @@ class Successor:
         return probabilities.log(), ()
 
 
-def test_by_hand() -> None:
+def test_evaluate_known_model_gives_the_sum_by_hand() -> None:
     """Of 5 characters the first costs log2 4, three are foreseen at 1 bit, one is not and costs log2 6."""
     score = evaluate(Successor(4, 0.5), np.array([0, 1, 2, 0, 1], np.uint8))
     assert score.characters == 5
@@ -37,7 +37,7 @@ def test_by_hand() -> None:
 
 
 @pytest.mark.parametrize("kind", [*CELLS, "mkn"])
-def test_the_size_of_the_pieces_does_not_show(kind: str) -> None:
+def test_evaluate_in_any_chunks_gives_one_score(kind: str) -> None:
     torch.manual_seed(0)
     ids = np.random.default_rng(0).integers(0, 7, 203).astype(np.uint8)
     model = (
@@ -50,7 +50,7 @@ def test_the_size_of_the_pieces_does_not_show(kind: str) -> None:
         assert evaluate(model, ids, piece=piece).nats == pytest.approx(whole.nats, rel=1e-6)
 
 
-def test_impossible_characters_are_counted_and_make_it_infinite() -> None:
+def test_evaluate_impossible_characters_make_it_infinite() -> None:
     score = evaluate(Successor(3, 1.0), np.array([0, 1, 2, 2, 0]))
     assert score == Score(math.log(3), 5, 1)
     assert score.bits_per_char == math.inf
@@ -61,28 +61,28 @@ def test_impossible_characters_are_counted_and_make_it_infinite() -> None:
     assert json.loads(json.dumps(vars(facts), allow_nan=False))
 
 
-def test_one_character_costs_a_draw_by_lot() -> None:
+def test_evaluate_first_character_costs_log_v() -> None:
     assert evaluate(Successor(8, 0.5), np.array([3])).bits_per_char == pytest.approx(3)
 
 
-def test_nothing_to_score() -> None:
+def test_evaluate_empty_text_raises() -> None:
     with pytest.raises(TextError, match="no held-out characters"):
         evaluate(Successor(8, 0.5), np.array([], np.uint8))
 
 
-def test_progress_ends_at_the_end() -> None:
+def test_evaluate_progress_ends_at_the_end() -> None:
     seen: list[tuple[int, int]] = []
     evaluate(Successor(3, 0.5), np.zeros(10, np.uint8), 4, lambda done, total: seen.append((done, total)))
     assert seen == [(1, 10), (5, 10), (9, 10), (10, 10)]
 
 
-def test_a_partial_score_says_so() -> None:
+def test_eval_result_of_a_part_says_so() -> None:
     assert facts_of(Score(1.0, 10), "90/10/0", 10).rule == "static, full"
     assert facts_of(Score(1.0, 10), "90/10/0", 25).rule == "static, first 10 of 25"
 
 
 @pytest.mark.parametrize("window", [1, 3, 50, 202, 1000])
-def test_windows_by_hand(window: int) -> None:
+def test_windows_known_model_gives_the_sum_by_hand(window: int) -> None:
     """Each character but the first is predicted once, from no more than its own window."""
     torch.manual_seed(0)
     ids = np.random.default_rng(0).integers(0, 7, 203).astype(np.uint8)
@@ -98,6 +98,6 @@ def test_windows_by_hand(window: int) -> None:
     assert facts_of(score, "90/10/0", window=window).rule == f"static, window {window}"
 
 
-def test_there_must_be_something_to_score_in_windows() -> None:
+def test_windows_of_one_character_raise() -> None:
     with pytest.raises(TextError, match="no held-out characters"):
         evaluate_windows(Successor(3, 0.5), np.array([1], np.uint8), 256)

@@ -78,7 +78,7 @@ def patchwork(training: str, seed: int) -> str:
     return "".join(parts)
 
 
-def test_by_hand() -> None:
+def test_novelty_small_texts_give_the_figures_by_hand() -> None:
     """20 characters against 17: "not to be" and " that" are known, with "or not to be" the longest copy."""
     training, text = "to be or not to be", "be, or not to be th"
     found = judge(text, training)
@@ -90,7 +90,7 @@ def test_by_hand() -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_the_figures_are_those_of_a_slow_search(small_text: str, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_novelty_equals_a_slow_search(small_text: str, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the pieces that the texts are read in."""
     training = small_text[: 3000 + seed]
     text = patchwork(training, seed)
@@ -98,11 +98,11 @@ def test_the_figures_are_those_of_a_slow_search(small_text: str, seed: int, monk
     assert judge(text, training) == expected
     assert 0 < expected["verbatim_lines"] < 1
     monkeypatch.setattr(novelty, "CHUNK_CHARS", 17 + seed)
-    monkeypatch.setattr(words, "PIECE", 10 + seed)
+    monkeypatch.setattr(words, "CHUNK_CHARS", 10 + seed)
     assert judge(text, training) == expected
 
 
-def test_a_text_in_itself_is_all_copied(small_text: str) -> None:
+def test_novelty_of_the_training_text_is_none(small_text: str) -> None:
     text = small_text[:500]
     assert judge(text, text) == {
         "characters": 500, "novel_10": 0, "novel_20": 0, "novel_40": 0,
@@ -111,7 +111,7 @@ def test_a_text_in_itself_is_all_copied(small_text: str) -> None:
     }  # fmt: skip
 
 
-def test_texts_that_have_nothing_to_share() -> None:
+def test_novelty_of_short_texts_is_undefined() -> None:
     assert judge("..", "abc\nabc") == {
         "characters": 2, "novel_10": None, "novel_20": None, "novel_40": None,
         "longest_copy": 0, "longest_copy_at": 0, "longest_copy_from": 0,
@@ -124,14 +124,14 @@ def test_texts_that_have_nothing_to_share() -> None:
     assert {*empty.values()} == {0, None}
 
 
-def test_words_of_other_languages() -> None:
+def test_words_of_other_languages_are_found() -> None:
     """Letters and the marks on them; digits and punctuation are between words."""
     found = judge("Ça, où? l’été हिन्दी и 42", "où l’été; हिन्दी: и ça")
     assert found["known_words"] == pytest.approx(4 / 5)
     assert found["known_word_pairs"] == pytest.approx(3 / 4)
 
 
-def test_bytes() -> None:
+def test_novelty_of_bytes_works() -> None:
     vocabulary = Vocabulary(None)
     ready = TrainingText(vocabulary.encode("an été\nin a city of many words\nend"), vocabulary)
     found = ready.judge(vocabulary.encode("my été\nin a city of many words\n\udcff"))
@@ -141,7 +141,7 @@ def test_bytes() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_copies_are_marked_as_a_slow_search_marks_them(small_text: str, seed: int) -> None:
+def test_mark_copies_equals_a_slow_search(small_text: str, seed: int) -> None:
     training = small_text[:2000]
     text = patchwork(training, seed)
     pieces = list(of(training, text).mark_copies(text))
@@ -151,7 +151,7 @@ def test_copies_are_marked_as_a_slow_search_marks_them(small_text: str, seed: in
     assert set(marks) == {True, False}
 
 
-def test_marks_come_as_soon_as_they_are_known() -> None:
+def test_mark_copies_yields_as_soon_as_known() -> None:
     """So a text can be shown while it is written."""
     training = of("abcdefghij" * 3 + "z")
     read = 0
@@ -167,7 +167,7 @@ def test_marks_come_as_soon_as_they_are_known() -> None:
         assert copied == (i < 21)
 
 
-def test_marks_of_characters_that_are_several_bytes() -> None:
+def test_mark_copies_of_multibyte_characters_works() -> None:
     """The text comes in pieces that may have no character, and then one of several ids."""
     vocabulary = Vocabulary(None)
     training = "été à Nîmes, où il fait chaud"
@@ -177,7 +177,7 @@ def test_marks_of_characters_that_are_several_bytes() -> None:
     assert marked == training[:20]
 
 
-def test_progress_ends_at_the_end() -> None:
+def test_training_text_progress_ends_at_the_end() -> None:
     seen: list[tuple[int, int]] = []
     vocabulary = Vocabulary("ab")
     TrainingText(vocabulary.encode("abba"), vocabulary, lambda done, total: seen.append((done, total)))
@@ -185,7 +185,7 @@ def test_progress_ends_at_the_end() -> None:
     assert {total for _, total in seen} == {4}
 
 
-def test_tiny_shakespeare(tiny_shakespeare_corpus: Corpus) -> None:
+def test_novelty_of_tiny_shakespeare_is_known(tiny_shakespeare_corpus: Corpus) -> None:
     """The figures of an independent program, which searched sets of strings."""
     corpus = tiny_shakespeare_corpus
     found = TrainingText(corpus.train, corpus.vocabulary).judge(corpus.validation[:100_000])

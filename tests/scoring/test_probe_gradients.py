@@ -28,7 +28,7 @@ def loss(model: RecurrentModel, x: torch.Tensor, state: tuple[torch.Tensor, ...]
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_they_are_those_of_finite_differences(cell: str) -> None:
+def test_gradients_equal_finite_differences(cell: str) -> None:
     model, ids, step = network(cell), text(), 1e-6
     found = input_gradients(model, ids, PLACES, FURTHEST, WARM_UP)
     assert found.shape == (len(PLACES), FURTHEST + 1)
@@ -49,7 +49,7 @@ def test_they_are_those_of_finite_differences(cell: str) -> None:
                 assert found[row, d] == pytest.approx(np.linalg.norm(slopes), rel=1e-5)
 
 
-def test_the_model_stays_as_it_is_and_drops_nothing() -> None:
+def test_gradients_leave_the_model_unchanged() -> None:
     model, told = network("lstm", dropout=0.5), []
     before = {name: part.clone() for name, part in model.state_dict().items()}
     found = input_gradients(model, text(), PLACES, FURTHEST, progress=lambda done, total: told.append((done, total)))

@@ -50,12 +50,12 @@ def one_by_one(model: LanguageModel, ids: np.ndarray, documents: Documents) -> t
 
 @pytest.mark.parametrize("kind", [*CELLS, "mkn", "ml", "stupid", "longest", "mixture"])
 @pytest.mark.parametrize("piece", [40, 1 << 14])
-def test_the_score_is_that_of_documents_by_themselves(
+def test_score_of_documents_equals_each_alone(
     monkeypatch: pytest.MonkeyPatch, corpus: Corpus, kind: str, piece: int
 ) -> None:
     """Rows of a batch, and documents longer than a piece, whose state is carried."""
-    monkeypatch.setattr(scoring, "PIECE", piece)
-    monkeypatch.setattr(scoring, "SORTED", 300)
+    monkeypatch.setattr(scoring, "CHUNK_CHARS", piece)
+    monkeypatch.setattr(scoring, "GROUPED_CHARS", 300)
     model, documents = model_of(kind, corpus), corpus.documents
     assert documents
     ids = corpus.validation
@@ -69,7 +69,7 @@ def test_the_score_is_that_of_documents_by_themselves(
         assert score.nats != pytest.approx(evaluate(model, ids).nats, rel=1e-5)
 
 
-def test_the_rule_says_so(corpus: Corpus) -> None:
+def test_eval_result_of_documents_says_so(corpus: Corpus) -> None:
     model = model_of("mkn", corpus)
     score = evaluate(model, corpus.validation[:100], documents=corpus.documents)
     assert facts_of(score, "90/10/0", documents=True).rule == "static, documents"

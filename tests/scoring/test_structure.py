@@ -13,7 +13,7 @@ from charrnn.scoring.structure import context_length as contexts
 from charrnn.scoring.structure import probe as probing
 from charrnn.scoring.structure.context_length import draw_places, lengths_in, surprisals_after
 from charrnn.scoring.structure.indentation import Lines
-from charrnn.scoring.structure.probe import ask
+from charrnn.scoring.structure.probe import probe
 from charrnn.scoring.structure.report import Difference
 from charrnn.scoring.structure.run import structure_of
 from charrnn.text.vocabulary import Vocabulary
@@ -23,17 +23,17 @@ def log2(p: float) -> float:
     return math.log2(p)
 
 
-def test_a_context_has_so_many_characters_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_context_has_exactly_its_length(monkeypatch: pytest.MonkeyPatch) -> None:
     """The model's odds tell how many it has read since the empty state; whatever the rows that are read together."""
     ids, places = np.zeros(40, np.uint8), np.array([7, 20, 39])
     for rows in (256, 2):
-        monkeypatch.setattr(contexts, "MOST_ROWS", rows)
+        monkeypatch.setattr(contexts, "MAX_ROWS", rows)
         for length in (1, 2, 7):
             after = surprisals_after(by_length(3), ids, places, length)
             np.testing.assert_allclose(after, math.log(1 + length), rtol=1e-6)
 
 
-def test_the_context_is_what_stands_before_the_place() -> None:
+def test_context_is_what_precedes_the_place() -> None:
     """A model that repeats what it read first knows the character before the last `length` ones."""
     repeats = KnownModel(5, lambda read: torch.nn.functional.one_hot(torch.tensor(read[0]), 5).float() * 50)
     ids = np.arange(20) % 5
@@ -42,7 +42,7 @@ def test_the_context_is_what_stands_before_the_place() -> None:
         assert all((after < 1e-3) == is_known)
 
 
-def test_places_are_drawn_by_the_seed_with_enough_before_them() -> None:
+def test_places_are_drawn_by_seed_with_enough_context() -> None:
     drawn = draw_places(1000, 512, 50, seed=3)
     assert (drawn == draw_places(1000, 512, 50, seed=3)).all()
     assert (drawn != draw_places(1000, 512, 50, seed=4)).any()
@@ -51,9 +51,9 @@ def test_places_are_drawn_by_the_seed_with_enough_before_them() -> None:
     assert lengths_in(100, (8, 16, 50, 51)) == (8, 16, 50)
 
 
-def test_what_is_asked_does_not_depend_on_the_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_probe_in_any_chunks_gives_one_result(monkeypatch: pytest.MonkeyPatch) -> None:
     ids, places = np.array([0, 1, 2, 0, 1, 2, 0, 0]), np.array([1, 4, 6, 7])
-    whole = ask(by_length(3), ids, places, {"any": range(3), "last": [1, 2]})
+    whole = probe(by_length(3), ids, places, {"any": range(3), "last": [1, 2]})
     assert whole.surprisals[0] == math.log(3)
     np.testing.assert_allclose(whole.surprisals[[3, 6, 7]], np.log([4, 7, 8]), rtol=1e-6)
     np.testing.assert_allclose(whole.surprisals[1], -math.log(1 / 4), rtol=1e-6)
@@ -61,20 +61,20 @@ def test_what_is_asked_does_not_depend_on_the_pieces(monkeypatch: pytest.MonkeyP
     assert whole.best["any"].tolist() == [0, 1, 1, 1]  # at the first place its odds are even with the others' sum
     assert whole.rows(np.array([4, 7])).tolist() == [1, 3]
     for piece in (1, 3):
-        monkeypatch.setattr(probing, "PIECE", piece)
-        again = ask(by_length(3), ids, places, {"any": range(3), "last": [1, 2]})
+        monkeypatch.setattr(probing, "CHUNK_CHARS", piece)
+        again = probe(by_length(3), ids, places, {"any": range(3), "last": [1, 2]})
         np.testing.assert_array_equal(again.surprisals, whole.surprisals)
         np.testing.assert_array_equal(again.mass["last"], whole.mass["last"])
         np.testing.assert_array_equal(again.best["any"], whole.best["any"])
 
 
-def test_no_number_is_told() -> None:
+def test_probe_of_nan_raises() -> None:
     spoiled = KnownModel(2, lambda read: torch.full((2,), math.nan))
-    with pytest.raises(ModelError, match="no numbers"):
-        ask(spoiled, np.zeros(3, np.uint8), np.array([1]), {"any": [0, 1]})
+    with pytest.raises(ModelError, match="not numbers"):
+        probe(spoiled, np.zeros(3, np.uint8), np.array([1]), {"any": [0, 1]})
 
 
-def test_differences_are_of_pairs() -> None:
+def test_difference_has_the_standard_error_of_pairs() -> None:
     network, counts = np.array([1.0, 2.0, 3.0]) * math.log(2), np.array([2.0, 4.0, 3.0]) * math.log(2)
     found = Difference.of(network, counts)
     assert (found.cases, found.network, found.counts, found.difference) == pytest.approx((3, 2, 3, -1))
@@ -87,7 +87,7 @@ VOCABULARY = Vocabulary("\n ()[]abc")
 OPEN, CLOSE, SQUARE = (VOCABULARY.characters or ()).index("("), 3, 5
 
 
-def test_closings_by_distance_and_kind() -> None:
+def test_structure_groups_closings_by_distance_and_kind() -> None:
     network = always(len(VOCABULARY), {CLOSE: 0.5, SQUARE: 0.125})
     counts = always(len(VOCABULARY), {CLOSE: 0.25, SQUARE: 0.5})
     found = structure_of(network, counts, VOCABULARY.encode(TEXT), VOCABULARY, places=1)
@@ -110,7 +110,7 @@ def test_closings_by_distance_and_kind() -> None:
     assert json.loads(json.dumps(found.as_json(), allow_nan=False))["kinds"][0]["kind"] == "()"
 
 
-def test_contexts_of_both_models() -> None:
+def test_structure_has_contexts_of_both_models() -> None:
     ids = np.zeros(64, np.uint8)
     found = structure_of(by_length(2), always(2, {0: 0.5}), ids, Vocabulary("ab"), places=20)
     assert [row.length for row in found.contexts] == [8, 16, 32, None]
@@ -126,7 +126,7 @@ def test_contexts_of_both_models() -> None:
 INDENTED = "half\nif a:\n    b\n    c\n\n  d\ne\n" * 12
 
 
-def test_lines_and_how_they_change() -> None:
+def test_lines_know_how_indentation_changes() -> None:
     lines = Lines.of(INDENTED)
     assert lines is not None
     starts = [INDENTED[start:].split("\n")[0] for start in lines.starts[:6]]
@@ -137,7 +137,7 @@ def test_lines_and_how_they_change() -> None:
     assert Lines.of("a\n  b\n" * 10) is None
 
 
-def test_indentation_is_judged_without_the_line_end() -> None:
+def test_indentation_probability_excludes_the_line_end() -> None:
     """Blanks of 1/4, line ends of 1/2: without those, blanks are as likely as all else together."""
     vocabulary = Vocabulary("\n abcdefhil:")
     model = always(len(vocabulary), {0: 0.5, 1: 0.25})
@@ -154,7 +154,7 @@ def test_indentation_is_judged_without_the_line_end() -> None:
     assert (rows["all"].network_right, rows["all"].counts_right) == pytest.approx((0, (lines.widths == 0).mean()))
 
 
-def test_greedy_is_right_only_with_every_blank() -> None:
+def test_indentation_is_right_only_with_every_blank() -> None:
     """A model that writes two blanks after each line end."""
     vocabulary = Vocabulary("\n ab")
 
@@ -167,7 +167,7 @@ def test_greedy_is_right_only_with_every_blank() -> None:
     assert found.indentation[0].network_right == pytest.approx(10 / 40, abs=0.03)
 
 
-def test_what_cannot_be_looked_into() -> None:
+def test_structure_of_too_little_raises() -> None:
     with pytest.raises(TextError, match="no held-out characters"):
         structure_of(by_length(2), by_length(2), np.zeros(1, np.uint8), Vocabulary("ab"))
     impossible = KnownModel(2, lambda read: torch.tensor([0.0, -math.inf]))
@@ -175,7 +175,7 @@ def test_what_cannot_be_looked_into() -> None:
         structure_of(by_length(2), impossible, np.array([0, 1, 0]), Vocabulary("ab"))
 
 
-def test_bytes_are_read_as_characters() -> None:
+def test_structure_of_bytes_reads_characters() -> None:
     text = "(é) " * 8
     ids = np.frombuffer(text.encode(), np.uint8)
     found = structure_of(always(256, {41: 0.5}), always(256, {41: 0.25}), ids, Vocabulary(None), places=1)
@@ -184,7 +184,7 @@ def test_bytes_are_read_as_characters() -> None:
     assert row.bits.difference == pytest.approx(-1, rel=1e-5)
 
 
-def test_all_work_is_told() -> None:
+def test_structure_progress_covers_all_work() -> None:
     seen: list[tuple[int, int]] = []
     model = by_length(2)
     structure_of(model, model, np.zeros(40, np.uint8), Vocabulary("ab"), 5, progress=lambda *told: seen.append(told))

@@ -26,9 +26,9 @@ def compare(
 ) -> None:
     """Compare models on the same held-out characters.
 
-    Without a name: the newest checkpoint, and all others in checkpoints/ that were trained on the same text. Beside
-    them stand n-gram baselines fitted on the same training part, and the best network interpolated with the best of
-    them.
+    Without a name: the newest checkpoint, and all others in checkpoints/ that were trained on the same text.
+
+    Adds n-gram baselines fitted on the same training part, and the best network interpolated with the best of them.
 
     --json prints the rows; with --online or --structure, one object: static, online, structure.
     """

@@ -21,62 +21,71 @@ def attribute_all(
     models: Sequence[Checkpoint], paths: Sequence[Path], encoding: str | None = None
 ) -> list[Attribution]:
     """Score each text with all models; `encoding` is that of the texts, if it is not that of the models' texts."""
-    config, fitted, found = config_for(models), Fitted(), []
+    config, fitted, attributions = config_for(models), Fitted(), []
     config = replace(config, encoding=encoding or config.encoding)
     for path in paths:
         corpus = read(path, config)
         with progress(f"scoring {corpus.name}", "char") as update:
-            found.append(attribute(models, corpus, fitted.on, update))
-    return found
+            attributions.append(attribute(models, corpus, fitted.on, update))
+    return attributions
 
 
-def show_attributions(found: Sequence[Attribution]) -> None:
+def show_attributions(attributions: Sequence[Attribution]) -> None:
     """Print the models of one text, or the table of several texts and models."""
-    if len(found) == 1:
-        _show_one(found[0])
+    if len(attributions) == 1:
+        _show_one(attributions[0])
     else:
-        _show_several(found)
-    for one in found:
-        if one.left_out:
-            share = f"{one.left_out:,} characters ({100 * one.left_out_share:.2g}%)"
-            field("left out", f"{share} of {one.source}, which not all of the models know")
-        if one.span.begin:
-            field("mind", f"a model was fitted on the beginning of {one.source}; only the held-out end is scored")
+        _show_several(attributions)
+    for attribution in attributions:
+        if attribution.left_out:
+            share = f"{attribution.left_out:,} characters ({100 * attribution.left_out_share:.2g}%)"
+            field("left out", f"{share} of {attribution.source}, which not all of the models know")
+        if attribution.span.begin:
+            field(
+                "mind", f"a model was fitted on the beginning of {attribution.source}; only the held-out end is scored"
+            )
 
 
-def _show_one(found: Attribution) -> None:
+def _show_one(attribution: Attribution) -> None:
     table = _table("model")
     for header in ("bits/char", "nats/char", "perplexity", "bits in all", "behind", "posterior"):
         table.add_column(header, justify="right")
-    best, models = found.ranked[0][1].bits, [model for model, _ in found.ranked]
-    for (model, score), posterior in zip(found.ranked, found.posteriors, strict=True):
+    best, models = attribution.ranked[0][1].bits, [model for model, _ in attribution.ranked]
+    for (model, score), posterior in zip(attribution.ranked, attribution.posteriors, strict=True):
         behind = "" if score.bits == best else figure(score.bits - best, 1)
         cells = (figure(score.bits_per_char), figure(score.nats_per_char), figure(score.perplexity, 3))
         table.add_row(_name(model, models), *cells, figure(score.bits, 1), behind, percent(posterior, 2))
-    how = "each document from the beginning" if found.documents else "one full pass"
-    field("text", f"{found.source}: {found.characters:,} characters ({found.span.part}), static, {how}")
+    how = "each document from the beginning" if attribution.documents else "one full pass"
+    field(
+        "text", f"{attribution.source}: {attribution.characters:,} characters ({attribution.span.part}), static, {how}"
+    )
     show_table(table)
-    field("likeliest", _verdict(found))
+    field("likeliest", _verdict(attribution))
 
 
-def _show_several(found: Sequence[Attribution]) -> None:
-    models = sorted((model for model, _ in found[0].ranked), key=lambda model: str(model.path))
+def _show_several(attributions: Sequence[Attribution]) -> None:
+    models = sorted((model for model, _ in attributions[0].ranked), key=lambda model: str(model.path))
     table = _table("text, bits/char")
     for header in ("characters", *(_name(model, models) for model in models)):
         table.add_column(header, justify="right", overflow="fold")
     table.add_column("likeliest", overflow="fold")
     for header in ("by bits", "posterior"):
         table.add_column(header, justify="right")
-    for one in found:
-        scores = {model.path: figure(score.bits_per_char) for model, score in one.ranked}
-        likeliest = _name(one.likeliest, models) if one.likeliest else "none"
-        lead = "" if math.isnan(one.lead) else figure(one.lead, 1)
+    for attribution in attributions:
+        scores = {model.path: figure(score.bits_per_char) for model, score in attribution.ranked}
+        likeliest = _name(attribution.likeliest, models) if attribution.likeliest else "none"
+        lead = "" if math.isnan(attribution.lead) else figure(attribution.lead, 1)
         cells = [scores[model.path] for model in models]
         table.add_row(
-            one_line(one.source), f"{one.characters:,}", *cells, likeliest, lead, percent(one.posteriors[0], 2)
+            one_line(attribution.source),
+            f"{attribution.characters:,}",
+            *cells,
+            likeliest,
+            lead,
+            percent(attribution.posteriors[0], 2),
         )
     show_table(table)
-    how = "static, each document from the beginning" if found[0].documents else "static, one full pass each"
+    how = "static, each document from the beginning" if attributions[0].documents else "static, one full pass each"
     console().print(f"\n{how}; posterior: of the likeliest, if all models were as likely before.", soft_wrap=True)
 
 
@@ -92,9 +101,9 @@ def _table(first: str) -> Table:
     return table
 
 
-def _verdict(found: Attribution) -> str:
-    if found.likeliest is None:
+def _verdict(attribution: Attribution) -> str:
+    if attribution.likeliest is None:
         return "none: each of them gives some character probability 0"
-    ahead = "infinitely many" if math.isinf(found.lead) else f"{found.lead:,.1f}"
-    name = _name(found.likeliest, [model for model, _ in found.ranked])
-    return f"{name}, by {ahead} bits in all (posterior {percent(found.posteriors[0], 2)}, equal priors)"
+    ahead = "infinitely many" if math.isinf(attribution.lead) else f"{attribution.lead:,.1f}"
+    name = _name(attribution.likeliest, [model for model, _ in attribution.ranked])
+    return f"{name}, by {ahead} bits in all (posterior {percent(attribution.posteriors[0], 2)}, equal priors)"

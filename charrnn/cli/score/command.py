@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SHOWN = 1500
 """The number of characters that are shown in colours by default."""
+CHECKPOINT_ENDINGS = (".safetensors", ".pt", ".pth", ".ckpt", ".t7")
+"""Endings of files that are never taken for texts: loading them says what is wrong."""
 
 
 def score(
@@ -80,9 +82,8 @@ def _load(names: Sequence[str], where: torch.device) -> list[Checkpoint]:
     models: dict[Path, Checkpoint] = {}
     for name in names:
         path = find(name)
-        refuse_text(
-            name, path, f"charrnn score {quoted(names[0]) if name != names[0] else 'NAME'} --text {quoted(name)}"
-        )
+        model = "NAME" if name == names[0] else quoted(names[0])
+        refuse_text(name, path, f"charrnn score {model} --text {name if name == '-' else quoted(name)}")
         models[path] = models.get(path) or load(path, where)
     return list(models.values())
 

@@ -12,9 +12,8 @@ from charrnn.cli.shared.tables import plain_table, show_table
 from charrnn.cli.shared.terminal import console, field, one_line
 from charrnn.cli.shared.texts import show_unknown
 from charrnn.format import figure
-from charrnn.pipeline.score import TRAINED_ON, TextScore
+from charrnn.pipeline.score import TRAINED_ON, LineScore, TextScore
 from charrnn.scoring.evaluate import Score
-from charrnn.scoring.lines import LineScore
 
 MAX_LINES = 20
 """The most lines of a table; all are in --json and in a pipe."""

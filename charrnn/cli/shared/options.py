@@ -41,7 +41,7 @@ CheckpointArgument = Annotated[
 CheckpointsArgument = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="NAME...",
+        metavar="NAME",
         help="Checkpoints: names in checkpoints/, or files (default: the newest in checkpoints/).",
         autocompletion=shell_completion.checkpoints,
         show_default=False,

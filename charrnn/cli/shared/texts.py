@@ -15,7 +15,7 @@ from charrnn.cli.shared.terminal import bar, field, progress, quoted, say
 from charrnn.config import CorpusConfig
 from charrnn.errors import TextError, UsageError
 from charrnn.paths import CHECKPOINT_SUFFIX, DATA_FOLDER
-from charrnn.scoring.held_out import MOST as MOST_SEARCHED
+from charrnn.scoring.held_out import MAX_SEARCHED
 from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.datasets.known_text import KnownText, fetch
 from charrnn.text.datasets.registry import KNOWN_TEXTS, find_known_text
@@ -238,7 +238,7 @@ class Fitted:
     def _of(self, model: Checkpoint) -> Corpus | None:
         facts = model.facts.text
         is_missing = any(not (is_local(name) or is_local(Path(name).name)) for name in facts.names)
-        if is_missing or facts.characters > MOST_SEARCHED:
+        if is_missing or facts.characters > MAX_SEARCHED:
             return None
         try:
             return read_fitted_on(model)

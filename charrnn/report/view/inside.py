@@ -14,52 +14,52 @@ from charrnn.scoring.probes.states import CLASSES, Plane, class_of
 from charrnn.scoring.probes.traces import Trace
 from charrnn.scoring.probes.units import SHIFTS, UnitMatch
 
-MOST_POINTS = 2000
+MAX_POINTS = 2000
 PATH = 40
 """Characters through which the way of the state is drawn."""
 ALWAYS = 0.9
 """Of the time, or more, is nearly always."""
 
 
-def inside(found: NetworkAnalysis, characters: Sequence[str], network: str) -> dict[str, Any]:
+def inside(analysis: NetworkAnalysis, characters: Sequence[str], network: str) -> dict[str, Any]:
     """All of it.
 
     Args:
-        found: measured.
+        analysis: of the network.
         characters: those that are shown.
         network: whose it is, if not the model's.
     """
     whose = f" {network}" if network else ""
     return {
-        "units": _units(found.trace, found.found, whose),
-        "states": _states(found.plane, characters, len(found.trace.values), whose),
-        "gates": _gates(found.gates, len(found.trace.values), whose),
+        "units": _units(analysis.trace, analysis.matches, whose),
+        "states": _states(analysis.plane, characters, len(analysis.trace.values), whose),
+        "gates": _gates(analysis.gates, len(analysis.trace.values), whose),
     }
 
 
-def _units(trace: Trace, found: Sequence[UnitMatch], whose: str) -> dict[str, Any]:
-    beyond = [one for one in found if one.is_beyond_chance]
+def _units(trace: Trace, matches: Sequence[UnitMatch], whose: str) -> dict[str, Any]:
+    beyond = [match for match in matches if match.is_beyond_chance]
     read = len(trace.values)
     sentence = (
         "Some units count or remember something that one can name. Choose one to colour the text above by it."
         if beyond
         else "No unit was found that keeps track of anything that was looked for, beyond what chance gives."
     )
-    nothing = ", ".join(one.feature for one in found if not one.is_beyond_chance)
-    if not found:
+    nothing = ", ".join(match.feature for match in matches if not match.is_beyond_chance)
+    if not matches:
         nothing = ""
         sentence += " The text is too short, or too even, to tell."
     return {
         "sentence": sentence + whose,
         "rows": [
             {
-                "feature": one.feature,
-                "unit": _unit(trace, one.unit),
-                "correlation": _correlation(one.correlation),
-                "chance": _correlation(one.chance),
-                "others": [_unit(trace, unit, r) for unit, r in one.others[:2]],
+                "feature": match.feature,
+                "unit": _unit(trace, match.unit),
+                "correlation": _correlation(match.correlation),
+                "chance": _correlation(match.chance),
+                "others": [_unit(trace, unit, r) for unit, r in match.others[:2]],
             }
-            for one in beyond
+            for match in beyond
         ],
         "nothing": f"None was found, beyond chance, for: {nothing}." if nothing and beyond else "",
         "rule": (
@@ -72,8 +72,8 @@ def _units(trace: Trace, found: Sequence[UnitMatch], whose: str) -> dict[str, An
 
 
 def _unit(trace: Trace, unit: int, correlation: float | None = None) -> dict[str, Any]:
-    said = None if correlation is None else _correlation(correlation)
-    return {"number": unit, "name": trace.name(unit), "correlation": said}
+    shown = None if correlation is None else _correlation(correlation)
+    return {"number": unit, "name": trace.name(unit), "correlation": shown}
 
 
 def _correlation(value: float) -> str:
@@ -85,7 +85,7 @@ def _correlation(value: float) -> str:
 def _states(plane: Plane, characters: Sequence[str], read: int, whose: str) -> dict[str, Any]:
     from markupsafe import Markup
 
-    classes = [class_of(one) for one in characters[: min(MOST_POINTS, read)]]
+    classes = [class_of(character) for character in characters[: min(MAX_POINTS, read)]]
     path = min(PATH, len(classes))
     named = np.array(classes)
     rows = []
@@ -109,7 +109,7 @@ def _states(plane: Plane, characters: Sequence[str], read: int, whose: str) -> d
 def _gates(gates: Sequence[Saturation], read: int, whose: str) -> dict[str, Any]:
     from markupsafe import Markup
 
-    is_state = any(one.gate == "state" for one in gates)
+    is_state = any(saturation.gate == "state" for saturation in gates)
     low, high = (f"below −{OPEN}", f"above {OPEN}") if is_state else ("shut", "open")
     what = (
         f"These cells have no gates; shown are their states, below −{OPEN} or above {OPEN}, where a tanh lets little "
@@ -124,16 +124,16 @@ def _gates(gates: Sequence[Saturation], read: int, whose: str) -> dict[str, Any]
         ),
         "low": low,
         "high": high,
-        "pictures": [Markup(one) for one in gate_pictures(gates)],
+        "pictures": [Markup(picture) for picture in gate_pictures(gates)],
         "rows": [
             (
-                one.layer,
-                one.gate,
-                f"{100 * one.left.mean():.0f}%",
-                f"{100 * one.right.mean():.0f}%",
-                f"{int((one.left >= ALWAYS).sum()):,}",
-                f"{int((one.right >= ALWAYS).sum()):,}",
+                saturation.layer,
+                saturation.gate,
+                f"{100 * saturation.left.mean():.0f}%",
+                f"{100 * saturation.right.mean():.0f}%",
+                f"{int((saturation.left >= ALWAYS).sum()):,}",
+                f"{int((saturation.right >= ALWAYS).sum()):,}",
             )
-            for one in gates
+            for saturation in gates
         ],
     }

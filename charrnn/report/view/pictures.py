@@ -28,20 +28,22 @@ def training_picture(records: Sequence[Record]) -> str:
         grid.set_height_ratios((3, 1))
     networks = sorted({record.network for record in records})
     for network in networks:
-        some = [record for record in records if record.network == network]
+        chosen = [record for record in records if record.network == network]
         which = f", network {network}" if len(networks) > 1 else ""
         colour = SERIES[(network - 1) % len(SERIES)]
-        steps = [one.step for one in some if one.loss is not None]
-        bits = [one.loss / math.log(2) for one in some if one.loss is not None]
+        steps = [record.step for record in chosen if record.loss is not None]
+        bits = [record.loss / math.log(2) for record in chosen if record.loss is not None]
         losses.plot(steps, bits, color=colour, linewidth=1.2, label=f"training{which}")
-        scored = [one for one in some if one.bits_per_char is not None]
+        scored = [record for record in chosen if record.bits_per_char is not None]
         if scored:
             losses.plot(
-                [one.step for one in scored], [float(one.bits_per_char or 0) for one in scored],
+                [record.step for record in scored], [float(record.bits_per_char or 0) for record in scored],
                 color=SERIES[1] if len(networks) == 1 else colour, linewidth=1.2, linestyle="--",
                 marker=MARKS[(network - 1) % len(MARKS)], markersize=4, label=f"validation{which}",
             )  # fmt: skip
-        rates.plot([one.step for one in some], [one.learning_rate for one in some], color=colour, linewidth=1.2)
+        rates.plot(
+            [record.step for record in chosen], [record.learning_rate for record in chosen], color=colour, linewidth=1.2
+        )
     losses.set_ylabel("bits per character")
     losses.tick_params(labelbottom=False)
     rates.set_xlim(losses.get_xlim())
@@ -79,22 +81,22 @@ def plane_picture(plane: Plane, classes: Sequence[str], path: int) -> str:
 
 def gate_pictures(gates: Sequence[Saturation]) -> list[str]:
     """For each gate how often its units are shut and open, one point a unit, layers in colours."""
-    found = []
-    for number, name in enumerate(dict.fromkeys(one.gate for one in gates)):
+    pictures = []
+    for number, name in enumerate(dict.fromkeys(gate.gate for gate in gates)):
         figure, (axes,) = new_figure(3.1, 3.3)
-        some = [one for one in gates if one.gate == name]
+        chosen = [gate for gate in gates if gate.gate == name]
         axes.plot([0, 1], [1, 0], color=GRID, linewidth=0.8)
-        for one in some:
+        for gate in chosen:
             axes.plot(
-                one.left, one.right, color=SERIES[(one.layer - 1) % len(SERIES)], linestyle="", markersize=3.6,
-                marker=MARKS[(one.layer - 1) % len(MARKS)], markeredgewidth=0, alpha=0.75, label=f"layer {one.layer}",
+                gate.left, gate.right, color=SERIES[(gate.layer - 1) % len(SERIES)], linestyle="", markersize=3.6,
+                marker=MARKS[(gate.layer - 1) % len(MARKS)], markeredgewidth=0, alpha=0.75, label=f"layer {gate.layer}",
             )  # fmt: skip
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
         low, high = (f"below −{OPEN}", f"above {OPEN}") if name == "state" else (f"below {SHUT}", f"above {OPEN}")
         axes.set_xlabel(f"share of the time {low}")
         axes.set_ylabel(f"share of the time {high}")
         axes.set_title(name, loc="left")
-        if len(some) > 1:
+        if len(chosen) > 1:
             legend(axes, "upper right")
-        found.append(svg(figure, f"{name}: how often each unit is saturated, by layer", f"gate{number}"))
-    return found
+        pictures.append(svg(figure, f"{name}: how often each unit is saturated, by layer", f"gate{number}"))
+    return pictures

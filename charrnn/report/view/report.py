@@ -136,12 +136,15 @@ def render(view: View) -> str:
         raise UsageError(f"the page would be larger than {MAX_BYTES / 1e6:.0f} MB; say a smaller --length")
     if view.inside:
         states = view.inside.trace
-        data["units"] = unit_data(states, len(view.characters), view.inside.found, room)
-        beyond = [one for one in view.inside.found if one.is_beyond_chance]
-        first = {one.unit: one.feature for one in reversed(beyond)}  # the best of a unit that keeps track of several
+        data["units"] = unit_data(states, len(view.characters), view.inside.matches, room)
+        beyond = [match for match in view.inside.matches if match.is_beyond_chance]
+        # Of a unit that keeps track of several features, the best one.
+        first = {match.unit: match.feature for match in reversed(beyond)}
         kept = data["units"]["kept"]
         data["tracks"] = [
-            [str(one.unit), one.feature] for one in beyond if first[one.unit] == one.feature and one.unit in kept
+            [str(match.unit), match.feature]
+            for match in beyond
+            if first[match.unit] == match.feature and match.unit in kept
         ]
         if len(kept) < len(states):
             values["reading"]["sentence"] += (

@@ -15,13 +15,13 @@ from charrnn.scoring.probes.units import UnitMatch
 from charrnn.text.sanitize import visible
 
 NAMES = {"\n": "line end", " ": "space", "\t": "tab", "\r": "carriage return", "\xa0": "no-break space"}
-"""What characters are called that do not show."""
-SHOWN = {"\n": "↵", " ": "␣", "\t": "⇥"}
-"""And how they are written in a list."""
-SAID = 24
-"""Bytes of what is said of a unit beside that: its number, its scale."""
-LARGEST = 127
-"""Of an activation, in 8 bits."""
+"""Names of characters that do not show."""
+SYMBOLS = {"\n": "↵", " ": "␣", "\t": "⇥"}
+"""How such characters are shown in a list."""
+UNIT_OVERHEAD = 24
+"""Bytes of a unit's number and scale."""
+MAX_ACTIVATION = 127
+"""The largest activation in 8 bits."""
 
 
 def characters_of(ids: Sequence[int], decoded: Sequence[str] | None) -> list[str]:
@@ -32,8 +32,8 @@ def characters_of(ids: Sequence[int], decoded: Sequence[str] | None) -> list[str
         decoded: the vocabulary's characters; None for bytes.
     """
     if decoded is not None:
-        return [decoded[one] for one in ids]
-    return [chr(one) if one < 0x80 else chr(0xDC00 + one) for one in ids]
+        return [decoded[token] for token in ids]
+    return [chr(token) if token < 0x80 else chr(0xDC00 + token) for token in ids]
 
 
 def in_text(character: str) -> str:
@@ -41,24 +41,24 @@ def in_text(character: str) -> str:
     return visible(character, "↵\n") if character != "\t" else "⇥\t"
 
 
-def text_data(characters: Sequence[str], vocabulary: Sequence[str] | None, found: Predictions) -> dict[str, Any]:
+def text_data(characters: Sequence[str], vocabulary: Sequence[str] | None, expected: Predictions) -> dict[str, Any]:
     """Characters and what was expected at each.
 
     Args:
         characters: (N,)
         vocabulary: the characters by their ids; None for bytes.
-        found: for the same N characters.
+        expected: at the same N characters.
     """
-    used = sorted({*found.likeliest[found.likeliest >= 0].tolist()})
-    number = {one: i for i, one in enumerate(used)}
+    used = sorted({*expected.likeliest[expected.likeliest >= 0].tolist()})
+    number = {token: i for i, token in enumerate(used)}
     alphabet = characters_of(used, vocabulary)
     return {
-        "characters": [in_text(one) for one in characters],
-        "names": {str(i): _name(one) for i, one in enumerate(characters) if _name(one) != one},
-        "bits": [None if np.isinf(nats) else round(float(nats / np.log(2)), 3) for nats in found.nats],
-        "alphabet": [[SHOWN.get(one, visible(one)), _name(one)] for one in alphabet],
-        "likeliest": [[number[one] for one in row if one >= 0] for row in found.likeliest.tolist()],
-        "percent": [[round(100 * one, 2) for one in row] for row in found.probabilities.tolist()],
+        "characters": [in_text(character) for character in characters],
+        "names": {str(i): _name(char) for i, char in enumerate(characters) if _name(char) != char},
+        "bits": [None if np.isinf(nats) else round(float(nats / np.log(2)), 3) for nats in expected.nats],
+        "alphabet": [[SYMBOLS.get(char, visible(char)), _name(char)] for char in alphabet],
+        "likeliest": [[number[token] for token in row if token >= 0] for row in expected.likeliest.tolist()],
+        "percent": [[round(100 * share, 2) for share in row] for row in expected.probabilities.tolist()],
     }
 
 
@@ -66,7 +66,7 @@ def _name(character: str) -> str:
     return NAMES.get(character, visible(character))
 
 
-def unit_data(trace: Trace, shown: int, found: Sequence[UnitMatch], budget: int) -> dict[str, Any]:
+def unit_data(trace: Trace, shown: int, matches: Sequence[UnitMatch], budget: int) -> dict[str, Any]:
     """What units were at each character that is shown, in 8 bits, as many units as there is room for.
 
     First those that were found to keep track of something, then those that vary most.
@@ -74,12 +74,12 @@ def unit_data(trace: Trace, shown: int, found: Sequence[UnitMatch], budget: int)
     Args:
         trace: of as many characters, or more.
         shown: how many of them.
-        found: by the search.
+        matches: of the search.
         budget: bytes.
     """
     values = trace.values[:shown]
-    room = max(0, budget // (4 * shown // 3 + SAID))
-    first = [one.unit for one in found] + [unit for one in found for unit, _ in one.others]
+    room = max(0, budget // (4 * shown // 3 + UNIT_OVERHEAD))
+    first = [match.unit for match in matches] + [unit for match in matches for unit, _ in match.others]
     if room >= len(trace):
         kept = list(range(len(trace)))
     else:
@@ -98,5 +98,5 @@ def unit_data(trace: Trace, shown: int, found: Sequence[UnitMatch], budget: int)
 
 def _packed(values: NDArray[np.float32], scales: NDArray[np.float32]) -> str:
     """(N, U) numbers as signed bytes, unit after unit, in base 64."""
-    scaled = np.round(values / np.where(scales > 0, scales, 1) * LARGEST).astype(np.int8)
+    scaled = np.round(values / np.where(scales > 0, scales, 1) * MAX_ACTIVATION).astype(np.int8)
     return base64.b64encode(np.ascontiguousarray(scaled.T).tobytes()).decode("ascii")

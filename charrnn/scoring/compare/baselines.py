@@ -9,7 +9,7 @@ from charrnn.checkpoint import Checkpoint
 from charrnn.config import NgramConfig
 from charrnn.models.interpolated import InterpolatedModel
 
-SMOOTHINGS = ("tuned", "mkn", "ml")
+BASELINE_SMOOTHINGS = ("tuned", "mkn", "ml")
 """Smoothings of the n-gram baselines: the best, the one that the field compares with, and Goldberg's, which is none."""
 MAX_COUNTED = 20_000_000
 """The longest training part, in characters, for which all of them are counted; of a longer one only the first."""
@@ -18,7 +18,7 @@ NETWORK_SHARE = 0.6
 
 
 def missing_ngrams(
-    models: Sequence[Checkpoint], is_bytes: bool, smoothings: Sequence[str] = SMOOTHINGS
+    models: Sequence[Checkpoint], is_bytes: bool, smoothings: Sequence[str] = BASELINE_SMOOTHINGS
 ) -> list[NgramConfig]:
     """The n-gram baselines that are not among the models; all of the default order.
 

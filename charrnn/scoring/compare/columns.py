@@ -12,8 +12,8 @@ from charrnn.format import figure
 from charrnn.scoring.compare.rows import OnlineRow, Row, json_of
 
 AnyRow = Row | OnlineRow
-STATIC, ONLINE, BOTH = (Row,), (OnlineRow,), (Row, OnlineRow)
-"""The tables that a column belongs to, by the types of their rows."""
+BOTH = (Row, OnlineRow)
+"""The types of rows of the static and the online table."""
 
 
 @dataclass(frozen=True)
@@ -23,18 +23,18 @@ class Column:
     Attributes:
         key: its name in JSON and CSV.
         value: of a row, as JSON and CSV have it.
-        of: the types of rows that have it.
         header: above it in tables for people; "" where they do not show it. Narrow tables break it at a line break.
-        show: the value in a table for people, of several lines perhaps.
+        text: of a row, the value in a table for people, of several lines perhaps; None: the value as it is.
+        of: the types of rows that have it.
         is_text: whether it holds words, not figures.
         in_csv: whether CSV has it: texts of several lines and nested objects have no place there.
     """
 
     key: str
     value: Callable[[Any], Any]
-    of: tuple[type, ...] = STATIC
     header: str = ""
-    show: Callable[[Any], str] = str
+    text: Callable[[Any], str] | None = None
+    of: tuple[type, ...] = (Row,)
     is_text: bool = False
     in_csv: bool = True
 
@@ -42,6 +42,10 @@ class Column:
     def title(self) -> str:
         """The header on one line."""
         return " ".join(self.header.replace("/\n", "/").split())
+
+    def show(self, row: AnyRow) -> str:
+        """What a table for people has of a row."""
+        return self.text(row) if self.text else str(self.value(row))
 
 
 def _of_checkpoint(key: str) -> Callable[[Row], Any]:
@@ -59,43 +63,43 @@ def _sizes(row: Row) -> str:
 
 
 COLUMNS: tuple[Column, ...] = (
-    Column("model", lambda row: row.label if isinstance(row, OnlineRow) else row.checkpoint.description, BOTH),
+    Column("model", lambda row: row.label if isinstance(row, OnlineRow) else row.checkpoint.description, of=BOTH),
     Column("checkpoint", lambda row: None if row.is_baseline else str(row.checkpoint.path)),
     Column("kind", _of_checkpoint("kind")),
     Column("is_baseline", lambda row: row.is_baseline),
     Column(
-        "bits_per_char", _of_result("bits_per_char"), BOTH, "bits/\nchar",
-        lambda row: figure(row.score.bits_per_char) if row.score else "-",
+        "bits_per_char", _of_result("bits_per_char"), "bits/\nchar",
+        lambda row: figure(row.score.bits_per_char) if row.score else "-", of=BOTH,
     ),
     Column(
-        "nats_per_char", _of_result("nats_per_char"), BOTH, "nats/\nchar",
-        lambda row: figure(row.score.nats_per_char) if row.score else "-",
+        "nats_per_char", _of_result("nats_per_char"), "nats/\nchar",
+        lambda row: figure(row.score.nats_per_char) if row.score else "-", of=BOTH,
     ),
-    Column("impossible_share", _of_result("impossible_share"), BOTH),
-    Column("characters", _of_result("characters"), BOTH),
-    Column("split", _of_result("split"), BOTH),
-    Column("part", lambda row: row.split.part, BOTH),
-    Column("rule", _of_result("rule"), BOTH),
-    Column("parameters", _of_checkpoint("parameters"), STATIC, "size", _sizes),
+    Column("impossible_share", _of_result("impossible_share"), of=BOTH),
+    Column("characters", _of_result("characters"), of=BOTH),
+    Column("split", _of_result("split"), of=BOTH),
+    Column("part", lambda row: row.split.part, of=BOTH),
+    Column("rule", _of_result("rule"), of=BOTH),
+    Column("parameters", _of_checkpoint("parameters"), "size", _sizes),
     Column("entries", _of_checkpoint("entries")),  # which the column before shows too
-    Column("bytes", _of_checkpoint("bytes"), STATIC, "file", lambda row: f"{row.checkpoint.size / 1e6:.1f} MB"),
+    Column("bytes", _of_checkpoint("bytes"), "file", lambda row: f"{row.checkpoint.size / 1e6:.1f} MB"),
     Column(
-        "fit_seconds", _of_checkpoint("fit_seconds"), STATIC, "fitted\nin",
+        "fit_seconds", _of_checkpoint("fit_seconds"), "fitted\nin",
         lambda row: f"{json_of(row.checkpoint)['fit_seconds']:.1f} s",
     ),
     Column("steps", _of_checkpoint("steps"), in_csv=False),
     Column(
-        "chars_per_second", lambda row: round(row.chars_per_second), STATIC, "scoring,\nchars/s",
+        "chars_per_second", lambda row: round(row.chars_per_second), "scoring,\nchars/s",
         lambda row: f"{round(row.chars_per_second):,}",
     ),
     Column(
-        "sampling_chars_per_second", lambda row: round(row.sampling_chars_per_second), STATIC, "sampling,\nchars/s",
+        "sampling_chars_per_second", lambda row: round(row.sampling_chars_per_second), "sampling,\nchars/s",
         lambda row: f"{round(row.sampling_chars_per_second):,}",
     ),
-    Column("how", lambda row: row.how, ONLINE, "it learns while it reads", lambda row: row.how, is_text=True),
+    Column("how", lambda row: row.how, "it learns while it reads", of=(OnlineRow,), is_text=True),
     Column(
-        "seconds", lambda row: round(row.seconds, 3), ONLINE, "took",
-        lambda row: f"{row.seconds:.1f} s" if row.score else "-",
+        "seconds", lambda row: round(row.seconds, 3), "took",
+        lambda row: f"{row.seconds:.1f} s" if row.score else "-", of=(OnlineRow,),
     ),
     Column("device", _of_checkpoint("device")),
     Column("version", _of_checkpoint("version")),

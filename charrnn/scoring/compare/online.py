@@ -12,7 +12,7 @@ from charrnn.checkpoint import Checkpoint
 from charrnn.progress import ProgressBars, no_bar
 from charrnn.scoring.compare.baselines import NETWORK_SHARE, interpolate
 from charrnn.scoring.compare.rows import OnlineRow
-from charrnn.scoring.compressors import COMPRESSORS, MISSING, bits_after
+from charrnn.scoring.compressors import COMPRESSORS, INSTALL_PPMD, bits_after
 from charrnn.scoring.evaluate import Score, score_of
 from charrnn.scoring.held_out import EvalSplit
 from charrnn.scoring.online import as_online_model, supports_online
@@ -71,8 +71,8 @@ def _model_rows(
 def _compressor_rows(split: EvalSplit, training: Corpus, limit: int, bars: ProgressBars) -> Iterator[OnlineRow]:
     ids = split.ids[: limit or None]
     for compressor in COMPRESSORS:
-        if not compressor.is_there:
-            yield OnlineRow(compressor.name, f"not installed: {MISSING}", None, 0.0, split)
+        if not compressor.is_installed:
+            yield OnlineRow(compressor.name, f"not installed: {INSTALL_PPMD}", None, 0.0, split)
             continue
         started = time.perf_counter()
         with bars(compressor.name, "char") as reading:

@@ -24,13 +24,13 @@ class NetworkAnalysis:
 
     Attributes:
         trace: its states.
-        found: the units that keep track of something, and of what none does.
+        matches: the units that keep track of something, and of what none does.
         plane: of the states of its top layer.
         gates: how often they are saturated.
     """
 
     trace: Trace
-    found: tuple[UnitMatch, ...]
+    matches: tuple[UnitMatch, ...]
     plane: Plane
     gates: tuple[Saturation, ...]
 

@@ -36,79 +36,79 @@ def _since(is_end: Callable[[str, str], bool]) -> Callable[[Sequence[str]], Numb
     """How many characters ago something ended, told from a character and the one before it."""
 
     def count(characters: Sequence[str]) -> Numbers:
-        found: Numbers = []
+        numbers: Numbers = []
         number, before = 0, "\n"
-        for one in characters:
-            number = 0 if is_end(one, before) else number + 1
-            found.append(number)
-            before = one
-        return found
+        for character in characters:
+            number = 0 if is_end(character, before) else number + 1
+            numbers.append(number)
+            before = character
+        return numbers
 
     return count
 
 
-def _ends_sentence(one: str, before: str) -> bool:
-    return before in ".!?" and one.isspace()
+def _ends_sentence(character: str, before: str) -> bool:
+    return before in ".!?" and character.isspace()
 
 
-def _ends_paragraph(one: str, before: str) -> bool:
-    return one == before == "\n"
+def _ends_paragraph(character: str, before: str) -> bool:
+    return character == before == "\n"
 
 
 def _is(kind: Callable[[str], bool]) -> Callable[[Sequence[str]], Numbers]:
-    return lambda characters: [float(kind(one)) for one in characters]
+    return lambda characters: [float(kind(character)) for character in characters]
 
 
 def _in_word(characters: Sequence[str]) -> Numbers:
     """Which letter of a word it is, from 1; 0 outside."""
-    found: Numbers = []
+    numbers: Numbers = []
     number = 0
-    for one in characters:
-        number = number + 1 if one.isalnum() or one in "_'’" else 0
-        found.append(number)
-    return found
+    for character in characters:
+        number = number + 1 if character.isalnum() or character in "_'’" else 0
+        numbers.append(number)
+    return numbers
 
 
 def _in_capitals(characters: Sequence[str]) -> Numbers:
     """Whether the last two letters are capitals, and nothing but spaces is between and after them."""
-    found: Numbers = []
+    numbers: Numbers = []
     run = 0
-    for one in characters:
-        run = run + 1 if one.isupper() else run if one == " " else 0
-        found.append(float(run > 1))
-    return found
+    for character in characters:
+        run = run + 1 if character.isupper() else run if character == " " else 0
+        numbers.append(float(run > 1))
+    return numbers
 
 
 def _indentation(characters: Sequence[str]) -> Numbers:
     """Columns of white space that the line began with so far."""
-    found: Numbers = []
+    numbers: Numbers = []
     width, is_begin = 0, True
-    for one in characters:
-        if one == "\n":
+    for character in characters:
+        if character == "\n":
             width, is_begin = 0, True
-        elif is_begin and one in " \t":
-            width = width + 1 if one == " " else width // TAB * TAB + TAB
+        elif is_begin and character in " \t":
+            width = width + 1 if character == " " else width // TAB * TAB + TAB
         else:
             is_begin = False
-        found.append(width)
-    return found
+        numbers.append(width)
+    return numbers
 
 
 def _brackets(characters: Sequence[str]) -> Numbers:
     """How many brackets are open; none after an empty line."""
-    found: Numbers = []
+    numbers: Numbers = []
     open_ones: list[str] = []
     before = ""
-    for one in characters:
-        if one in CLOSES:
-            open_ones.append(CLOSES[one])
-        elif open_ones and one == open_ones[-1]:
+    for character in characters:
+        if character in CLOSES:
+            open_ones.append(CLOSES[character])
+        elif open_ones and character == open_ones[-1]:
             open_ones.pop()
-        elif one == before == "\n":
+        elif character == before == "\n":
             open_ones.clear()
-        found.append(len(open_ones))
-        before = one
-    return found
+        numbers.append(len(open_ones))
+        before = character
+    return numbers
 
 
 def _quotes(characters: Sequence[str]) -> Numbers:
@@ -117,15 +117,15 @@ def _quotes(characters: Sequence[str]) -> Numbers:
     It is one of '...' (to the end of its line at most), "..." (to an empty line at most), triple quotes as in Python,
     or “...”. A quotation mark after a letter or digit opens nothing, and one after \ counts for nothing.
     """
-    found: Numbers = []
+    numbers: Numbers = []
     mark, before = "", "\n"  # what closes it; nothing outside
     last = ""
     is_escaped = False
-    for one in characters:
-        last = (last + one)[-3:]
+    for character in characters:
+        last = (last + character)[-3:]
         if is_escaped:
             is_escaped = False
-        elif one == "\\" and mark:
+        elif character == "\\" and mark:
             is_escaped = True
         elif mark in THREE:
             mark = "" if last == mark else mark
@@ -133,48 +133,48 @@ def _quotes(characters: Sequence[str]) -> Numbers:
         elif last in THREE and not mark:
             mark, last = last, ""
         elif mark:
-            ends = one in CLOSING if mark == "”" else one == mark
-            lost = one == "\n" and (mark == "'" or before == "\n")
+            ends = character in CLOSING if mark == "”" else character == mark
+            lost = character == "\n" and (mark == "'" or before == "\n")
             mark = "" if ends or lost else mark
-        elif one in OPENING:
+        elif character in OPENING:
             mark = "”"
-        elif one in "\"'" and not before.isalnum():
-            mark = one
-        found.append(float(bool(mark)))
-        before = one
-    return found
+        elif character in "\"'" and not before.isalnum():
+            mark = character
+        numbers.append(float(bool(mark)))
+        before = character
+    return numbers
 
 
 def _comment(characters: Sequence[str]) -> Numbers:
     """Whether a # with a space before and after it, or at the beginning of a line, stands before on the line."""
-    found: Numbers = []
+    numbers: Numbers = []
     is_comment, before, two = False, "\n", "\n"
-    for one in characters:
-        if one == "\n":
+    for character in characters:
+        if character == "\n":
             is_comment = False
-        elif one == " " and before == "#" and two.isspace():
+        elif character == " " and before == "#" and two.isspace():
             is_comment = True
-        found.append(float(is_comment))
-        before, two = one, before
-    return found
+        numbers.append(float(is_comment))
+        before, two = character, before
+    return numbers
 
 
 def _tag(characters: Sequence[str]) -> Numbers:
     """Whether a < before a letter, / or ! is open, on its line."""
-    found: Numbers = []
+    numbers: Numbers = []
     is_tag, before = False, "\n"
-    for one in characters:
-        if one in ">\n":
+    for character in characters:
+        if character in ">\n":
             is_tag = False
-        elif before == "<" and (one.isalpha() or one in "/!"):
+        elif before == "<" and (character.isalpha() or character in "/!"):
             is_tag = True
-        found.append(float(is_tag))
-        before = one
-    return found
+        numbers.append(float(is_tag))
+        before = character
+    return numbers
 
 
 FEATURES: dict[str, Callable[[Sequence[str]], Numbers]] = {
-    "position in the line": _since(lambda one, before: one == "\n"),
+    "position in the line": _since(lambda character, before: character == "\n"),
     "inside quotes": _quotes,
     "depth of brackets": _brackets,
     "indentation of the line": _indentation,

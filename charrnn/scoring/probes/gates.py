@@ -46,7 +46,7 @@ def saturation(
         network: in evaluation mode.
         ids: (N,) the text, N ≥ 1.
         documents: what tells documents apart, if each is read from the beginning.
-        progress: told the characters read, and of how many.
+        progress: progress callback, in characters.
     """
     left: dict[tuple[int, str], Tensor] = {}
     right: dict[tuple[int, str], Tensor] = {}

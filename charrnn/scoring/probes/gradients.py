@@ -39,7 +39,7 @@ def input_gradients(
         places: (P,) the t: after each of them a character is predicted, so furthest + warm_up ≤ t < N − 1.
         furthest: the largest d.
         warm_up: characters that are read before x_{t−furthest}, so that the state is no empty one.
-        progress: told the places done, and of how many.
+        progress: progress callback, in places.
 
     Returns:
         (P, furthest + 1): the norms, by d.

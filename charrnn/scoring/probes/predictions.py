@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from charrnn.errors import ModelError
 from charrnn.models.language_model import MOST_LOGITS, LanguageModel, State
-from charrnn.scoring.surprisal import NO_NUMBERS
+from charrnn.scoring.surprisal import NAN_MESSAGE
 from charrnn.text.documents import Documents
 
-PIECE = 1 << 11
+CHUNK_CHARS = 1 << 11
 """Characters that are read at a time."""
 
 
@@ -65,7 +65,7 @@ def predictions(
     """What any model expects of a text; it agrees with `surprisals`.
 
     Args:
-        model: any language model; a network must be in evaluation mode.
+        model: a language model in evaluation mode.
         ids: (N,) the text, N ≥ 1.
         documents: what tells documents apart, if each is read from the beginning.
         count: K; V if there are fewer characters.
@@ -77,7 +77,7 @@ def predictions(
     likeliest = np.full((len(ids), count), -1, np.int64)
     probabilities = np.zeros((len(ids), count))
     nats = np.full(len(ids), math.log(model.vocab_size))
-    piece = max(1, min(PIECE, MOST_LOGITS // model.vocab_size))
+    piece = max(1, min(CHUNK_CHARS, MOST_LOGITS // model.vocab_size))
     for tokens, place in readings(ids, documents):
         state: State | None = None
         for begin in range(0, len(tokens) - 1, piece):
@@ -89,5 +89,5 @@ def predictions(
             likeliest[there], probabilities[there] = who.numpy(), best.exp().numpy()
             nats[there] = -log_probs.gather(1, some[1:, None])[:, 0].clamp(max=0).numpy()
     if np.isnan(nats).any():
-        raise ModelError(NO_NUMBERS)
+        raise ModelError(NAN_MESSAGE)
     return Predictions(likeliest, probabilities, nats)

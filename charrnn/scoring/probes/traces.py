@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from charrnn.models.language_model import State
 from charrnn.models.rnn.model import LayerRead, RecurrentModel
 from charrnn.progress import Progress
-from charrnn.scoring.probes.predictions import PIECE, readings
+from charrnn.scoring.probes.predictions import CHUNK_CHARS, readings
 from charrnn.text.documents import Documents
 
-MOST_NUMBERS = 1 << 26
-"""Of a trace: 256 MB."""
+MAX_NUMBERS = 1 << 26
+"""The most numbers of a trace: 256 MB."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,13 @@ def trace(
 
     Args:
         network: in evaluation mode.
-        ids: (N,) the text, N ≥ 1. What is more than MOST_NUMBERS states is left out at its end.
+        ids: (N,) the text, N ≥ 1. What is more than MAX_NUMBERS states is left out at its end.
         documents: what tells documents apart, if each is read from the beginning.
-        progress: told the characters read, and of how many.
+        progress: progress callback, in characters.
     """
     groups = network.unit_groups
     width = network.config.hidden_size
-    ids = ids[: max(1, MOST_NUMBERS // (len(groups) * width))]
+    ids = ids[: max(1, MAX_NUMBERS // (len(groups) * width))]
     values = np.empty((len(ids), len(groups) * width), np.float32)
     for there, layers in pieces(network, ids, documents):
         values[there] = torch.cat([layer.after[0] for layer in layers], -1).float().cpu().numpy()
@@ -84,8 +84,8 @@ def pieces(
     """Some characters of a text at a time: their places, and what went on in each layer, as (1, T, ...) tensors."""
     for tokens, place in readings(ids, documents):
         state: State | None = None
-        for begin in range(0, len(tokens), PIECE):
-            some = torch.from_numpy(tokens[begin : begin + PIECE])
+        for begin in range(0, len(tokens), CHUNK_CHARS):
+            some = torch.from_numpy(tokens[begin : begin + CHUNK_CHARS])
             with _one_thread():
                 layers = list(network.layers(some[None], state))
             state = tuple(layer.after[:, -1] for layer in layers)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 CODE_CHARACTERS = "=(){}[]_"
 CODE_SHARE = 0.02
-"""Of those in a text that is code: Python's library has 5%, Shakespeare none."""
-MOST_DISTANCE = 4095
-"""Characters; what stands further apart mostly does not belong together."""
+"""The least share of such characters in a text that is code: Python's library has 5%, Shakespeare none."""
+MAX_DISTANCE = 4095
+"""The longest distance of a pair, in characters; what is further apart mostly does not belong together."""
 GROUPS = {
     "()": "brackets", "[]": "brackets", "{}": "brackets", '""': "quotes", "''": "quotes", "“”": "quotes",
     '"""': "quotes", "'''": "quotes", "<>": "tags",
@@ -56,8 +56,8 @@ def find_closings(text: str) -> list[Closing]:
     """
     is_code = looks_like_code(text)
     quotes = list(_quotes(TRIPLE.sub("\n\n\n", text), CODE_STRING if is_code else PROSE_QUOTE))
-    found = [*_triples(text), *quotes, *_brackets(text, quotes if is_code else []), *_tags(text)]
-    return sorted(one for one in found if one.distance <= MOST_DISTANCE)
+    closings = [*_triples(text), *quotes, *_brackets(text, quotes if is_code else []), *_tags(text)]
+    return sorted(closing for closing in closings if closing.distance <= MAX_DISTANCE)
 
 
 def looks_like_code(text: str) -> bool:
@@ -68,34 +68,34 @@ def looks_like_code(text: str) -> bool:
 def _triples(text: str) -> Iterator[Closing]:
     """Strings between three quotes, as Python's."""
     opened: tuple[str, int] | None = None
-    for found in TRIPLE.finditer(text):
+    for match in TRIPLE.finditer(text):
         if opened is None:
-            opened = found[0], found.end() - 1
-        elif found[0] == opened[0]:
-            yield Closing(found.start(), 1, found[0], found.start() - opened[1])
+            opened = match[0], match.end() - 1
+        elif match[0] == opened[0]:
+            yield Closing(match.start(), 1, match[0], match.start() - opened[1])
             opened = None
 
 
 def _quotes(text: str, pattern: re.Pattern[str]) -> Iterator[Closing]:
-    for found in pattern.finditer(text):
-        quote = found[0][-1]
-        yield Closing(found.end() - 1, 1, 2 * quote, len(found[0]) - 1 - found[0].index(quote))
+    for match in pattern.finditer(text):
+        quote = match[0][-1]
+        yield Closing(match.end() - 1, 1, 2 * quote, len(match[0]) - 1 - match[0].index(quote))
 
 
 def _brackets(text: str, strings: list[Closing]) -> Iterator[Closing]:
     """Brackets that stand in none of the strings. Each kind is matched by itself, for prose leaves some open."""
     opened: dict[str, list[int]] = {kind: [] for kind in ENDS.values()}
-    ends = iter([*((one.place - one.distance, one.place) for one in strings), (len(text), len(text))])
+    ends = iter([*((closing.place - closing.distance, closing.place) for closing in strings), (len(text), len(text))])
     begin, end = next(ends)
-    for found in ANY_BRACKET.finditer(text):
-        place = found.start()
+    for match in ANY_BRACKET.finditer(text):
+        place = match.start()
         while place > end:
             begin, end = next(ends)
         if begin < place < end:
             continue
-        kind = ENDS.get(found[0])
+        kind = ENDS.get(match[0])
         if kind is None:
-            opened[next(one for one in opened if one[0] == found[0])].append(place)
+            opened[next(pair for pair in opened if pair[0] == match[0])].append(place)
         elif opened[kind]:
             yield Closing(place, 1, kind, place - opened[kind].pop())
 
@@ -103,12 +103,12 @@ def _brackets(text: str, strings: list[Closing]) -> Iterator[Closing]:
 def _tags(text: str) -> Iterator[Closing]:
     """Tags with a name, such as <b>…</b>. One that nothing closes (<br>) is forgotten when the one around it closes."""
     opened: list[tuple[str, int]] = []
-    for found in TAG.finditer(text):
-        slash, name, rest = found.groups()
+    for match in TAG.finditer(text):
+        slash, name, rest = match.groups()
         if not slash:
             if not rest.endswith("/"):
-                opened.append((name, found.end() - 1))
-        elif any(one == name for one, _ in opened):
+                opened.append((name, match.end() - 1))
+        elif any(tag == name for tag, _ in opened):
             while opened[-1][0] != name:
                 opened.pop()
-            yield Closing(found.start(2), len(name) + 1, "<>", found.start() - opened.pop()[1])
+            yield Closing(match.start(2), len(name) + 1, "<>", match.start() - opened.pop()[1])

@@ -21,8 +21,8 @@ from charrnn.progress import Progress
 
 LENGTHS = (8, 16, 32, 64, 128, 256, 512)
 PLACES = 4096
-MOST_ROWS = 256
-"""Places that are read side by side."""
+MAX_ROWS = 256
+"""The most places that are read side by side."""
 
 
 def lengths_in(size: int, lengths: Sequence[int] = LENGTHS) -> tuple[int, ...]:
@@ -55,23 +55,23 @@ def surprisals_after(
     """The surprisal of characters, each after the `length` characters before it and nothing else.
 
     Args:
-        model: any language model; a network must be in evaluation mode.
+        model: a language model in evaluation mode.
         ids: (N,) the text; it may be memory-mapped.
         places: (P,), none before `length`.
         length: of the context, 1 at least.
-        progress: told the characters read, and of how many.
+        progress: progress callback, in characters.
 
     Returns:
         (P,) nats.
     """
-    rows = max(1, min(MOST_ROWS, MOST_LOGITS // (length * model.vocab_size)))
-    found = []
+    rows = max(1, min(MAX_ROWS, MOST_LOGITS // (length * model.vocab_size)))
+    nats = []
     for begin in range(0, len(places), rows):
-        some = places[begin : begin + rows, None] + np.arange(-length, 1)
-        found.append(-_last(model, ids[some].astype(np.int64)).clip(max=0))
+        windows = places[begin : begin + rows, None] + np.arange(-length, 1)
+        nats.append(-_last(model, ids[windows].astype(np.int64)).clip(max=0))
         if progress:
             progress(min(begin + rows, len(places)) * length, len(places) * length)
-    return np.concatenate(found)
+    return np.concatenate(nats)
 
 
 def _last(model: LanguageModel, window: NDArray[np.int64]) -> NDArray[np.float64]:

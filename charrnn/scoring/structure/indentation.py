@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.scoring.structure.probe import Group, Said
+from charrnn.scoring.structure.probe import Group, ProbeResult
 
 BEGINNING = re.compile(r"^([ \t]*)[^ \t\n]", re.MULTILINE)
 CHANGES = ("same", "deeper", "shallower")
 """What a line's indentation is to that of the line before."""
-LEAST_INDENTED = 20
-"""Lines without which a text is not worth the question."""
+MIN_INDENTED = 20
+"""The fewest indented lines of a text that is worth the question."""
 ON_LINE, INK = "on the line", "ink"
 """Groups of characters: all but the line end; all but line end and blanks."""
 
@@ -43,13 +43,13 @@ class Lines:
     @classmethod
     def of(cls, text: str) -> Lines | None:
         """Those of a text; None if it has too few that are indented."""
-        found = [(one.start(), one[1]) for one in BEGINNING.finditer(text) if one.start()]
-        if sum(bool(indent) for _, indent in found[1:]) < LEAST_INDENTED:
+        lines = [(match.start(), match[1]) for match in BEGINNING.finditer(text) if match.start()]
+        if sum(bool(indent) for _, indent in lines[1:]) < MIN_INDENTED:
             return None
-        step = np.diff([len(indent.expandtabs()) for _, indent in found])
+        step = np.diff([len(indent.expandtabs()) for _, indent in lines])
         return cls(
-            np.array([start for start, _ in found[1:]]),
-            np.array([len(indent) for _, indent in found[1:]]),
+            np.array([start for start, _ in lines[1:]]),
+            np.array([len(indent) for _, indent in lines[1:]]),
             np.where(step == 0, 0, np.where(step > 0, 1, 2)),
         )
 
@@ -57,24 +57,24 @@ class Lines:
     def places(self) -> NDArray[np.int64]:
         """(M,) all places of indentations, and behind each the one of the first other character."""
         sizes = self.widths + 1
-        found: NDArray[np.int64] = np.repeat(self.starts - self._begins, sizes) + np.arange(sizes.sum())
-        return found
+        places: NDArray[np.int64] = np.repeat(self.starts - self._begins, sizes) + np.arange(sizes.sum())
+        return places
 
     @property
     def _begins(self) -> NDArray[np.int64]:
         """(L,) where in `places` each line begins."""
         sizes = self.widths + 1
-        found: NDArray[np.int64] = np.cumsum(sizes) - sizes
-        return found
+        begins: NDArray[np.int64] = np.cumsum(sizes) - sizes
+        return begins
 
     def judge(
-        self, ids: NDArray[Any], said: Said, blanks: Sequence[int]
+        self, ids: NDArray[Any], result: ProbeResult, blanks: Sequence[int]
     ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
         """How well a model knows the indentation of each line.
 
         Args:
             ids: (N,) the text.
-            said: what it says at `places` at least, of the groups ON_LINE and INK.
+            result: of the model, at `places` at least, with the groups ON_LINE and INK.
             blanks: the ids of space and tab.
 
         Returns:
@@ -82,13 +82,13 @@ class Lines:
             each of its blanks, and then something else. (L,) nats, −ln of that indentation's probability.
         """
         places = self.places
-        rows = said.rows(places)
+        rows = result.rows(places)
         is_end = np.zeros(len(places), bool)
         is_end[self._begins + self.widths] = True
-        best = said.best[ON_LINE][rows]
+        best = result.best[ON_LINE][rows]
         right = np.where(is_end, ~np.isin(best, blanks), best == ids[places])
-        chosen = np.where(is_end, said.mass[INK][rows], -said.surprisals[places])
-        nats = said.mass[ON_LINE][rows] - chosen
+        chosen = np.where(is_end, result.mass[INK][rows], -result.surprisals[places])
+        nats = result.mass[ON_LINE][rows] - chosen
         begins = self._begins
         return np.logical_and.reduceat(right, begins), np.add.reduceat(nats, begins)
 

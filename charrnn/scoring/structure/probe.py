@@ -1,4 +1,4 @@
-"""What a model says of a text: the surprisal of each character, and more at places that are asked for. One pass."""
+"""What a model predicts of a text: the surprisal of each character, and more at chosen places. One pass."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from torch import Tensor
 from charrnn.errors import ModelError
 from charrnn.models.language_model import MOST_LOGITS, LanguageModel, State, next_log_probs
 from charrnn.progress import Progress
-from charrnn.scoring.surprisal import PIECE
+from charrnn.scoring.surprisal import CHUNK_CHARS, NAN_MESSAGE
 
 Group = Sequence[int]
 """Characters, by their ids: one at least."""
 
 
 @dataclass(frozen=True)
-class Said:
-    """What a model said, with all characters before each place known.
+class ProbeResult:
+    """What a model predicted, with all characters before each place known.
 
     Attributes:
         surprisals: (N,) nats, of all characters of the text.
-        places: (M,) where more was asked, rising.
+        places: (M,) where more was measured, rising.
         best: by the name of a group, (M,) the likeliest of its characters.
         mass: by the name of a group, (M,) the logarithm of the probability of all of them together.
     """
@@ -39,26 +39,26 @@ class Said:
 
     def rows(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
         """Where in `places` some of them stand."""
-        found: NDArray[np.int64] = np.searchsorted(self.places, places)
-        return found
+        rows: NDArray[np.int64] = np.searchsorted(self.places, places)
+        return rows
 
 
 @torch.inference_mode()
-def ask(
+def probe(
     model: LanguageModel,
     ids: NDArray[Any],
     places: NDArray[np.int64],
     groups: Mapping[str, Group],
     progress: Progress | None = None,
-) -> Said:
+) -> ProbeResult:
     """Read a text with a model, statically, with the state carried.
 
     Args:
-        model: any language model; a network must be in evaluation mode.
+        model: a language model in evaluation mode.
         ids: (N,) the text, N ≥ 1; it may be memory-mapped.
         places: (M,) rising, from 1 to N − 1.
         groups: of characters, by name.
-        progress: told the characters read, and of how many.
+        progress: progress callback, in characters.
 
     Raises:
         ModelError: a probability is no number.
@@ -66,33 +66,33 @@ def ask(
     surprisals = np.full(len(ids), math.log(model.vocab_size))
     best = {name: np.zeros(len(places), np.int64) for name in groups}
     mass = {name: np.zeros(len(places)) for name in groups}
-    piece = max(1, min(PIECE, MOST_LOGITS // model.vocab_size))
+    piece = max(1, min(CHUNK_CHARS, MOST_LOGITS // model.vocab_size))
     state: State | None = None
     for begin in range(0, len(ids) - 1, piece):
         window = torch.from_numpy(ids[begin : begin + piece + 1].astype(np.int64))[None]
         tokens, targets = window[:, :-1], window[:, 1:]
         rows = slice(*np.searchsorted(places, (begin + 1, begin + window.shape[1])))
         if rows.start == rows.stop:
-            found, state = next_log_probs(model, tokens, targets, state)
-            log_probs = found[0].cpu()
+            chosen_log_probs, state = next_log_probs(model, tokens, targets, state)
+            log_probs = chosen_log_probs[0].cpu()
         else:
             logits, state = model(tokens, state)
-            all_of_them = torch.log_softmax(logits[0].float().cpu(), -1)
-            log_probs = all_of_them.gather(-1, targets[0, :, None])[:, 0]
-            here = all_of_them[torch.from_numpy(places[rows] - begin - 1)]
+            all_log_probs = torch.log_softmax(logits[0].float().cpu(), -1)
+            log_probs = all_log_probs.gather(-1, targets[0, :, None])[:, 0]
+            at_places = all_log_probs[torch.from_numpy(places[rows] - begin - 1)]
             for name, group in groups.items():
-                best[name][rows], mass[name][rows] = _within(here, group)
+                best[name][rows], mass[name][rows] = _within(at_places, group)
         if log_probs.isnan().any():
-            raise ModelError("the model's probabilities are no numbers; train it again, with a lower --learning-rate")
+            raise ModelError(NAN_MESSAGE)
         surprisals[begin + 1 : begin + window.shape[1]] = -log_probs.double().clamp(max=0).numpy()
         if progress:
             progress(begin + window.shape[1], len(ids))
-    return Said(surprisals, places, best, mass)
+    return ProbeResult(surprisals, places, best, mass)
 
 
 def _within(log_probs: Tensor, group: Group) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """(n, V) → (n,) the likeliest of a group, and (n,) the logarithm of its probability."""
     chosen = torch.tensor(group)
-    some = log_probs[:, chosen].double()
-    best: NDArray[np.int64] = chosen[some.argmax(-1)].numpy()
-    return best, torch.logsumexp(some, -1).clamp(max=0).numpy()
+    group_log_probs = log_probs[:, chosen].double()
+    best: NDArray[np.int64] = chosen[group_log_probs.argmax(-1)].numpy()
+    return best, torch.logsumexp(group_log_probs, -1).clamp(max=0).numpy()

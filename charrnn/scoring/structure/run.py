@@ -1,4 +1,4 @@
-"""Where a network wins against n-grams: both read a text, and what they say is put together. See structure.py."""
+"""Where a network wins against n-grams: both read a text, and what they predict is put side by side."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from charrnn.progress import Progress
 from charrnn.scoring.structure.brackets import BRACKETS, GROUPS, Closing, find_closings, looks_like_code
 from charrnn.scoring.structure.context_length import LENGTHS, PLACES, draw_places, lengths_in, surprisals_after
 from charrnn.scoring.structure.indentation import CHANGES, Lines, groups
-from charrnn.scoring.structure.probe import Group, Said, ask
+from charrnn.scoring.structure.probe import Group, ProbeResult, probe
 from charrnn.scoring.structure.report import (
     AtContext,
     AtDistance,
@@ -33,11 +33,11 @@ ANY, CLOSING = "any", "closing"
 """Groups of characters."""
 
 
-class Of(NamedTuple):
-    """Something of each of the two models."""
+class ModelPair(NamedTuple):
+    """What each of the two models predicted."""
 
-    network: Said
-    counts: Said
+    network: ProbeResult
+    counts: ProbeResult
 
 
 def structure_of(
@@ -52,13 +52,13 @@ def structure_of(
     """Compare two models where a text has structure.
 
     Args:
-        network: any language model; a network must be in evaluation mode.
+        network: a language model in evaluation mode.
         counts: another one with the same vocabulary, which gives every character a probability.
         ids: (N,) a text that neither has seen, N ≥ 2; it may be memory-mapped.
         vocabulary: of both.
         places: at which contexts are cut, at most.
         seed: they are drawn with.
-        progress: told the characters read, and of how many, by both models, all contexts included.
+        progress: progress callback, in characters, by both models, all contexts included.
 
     Raises:
         TextError: the text is too short.
@@ -70,44 +70,46 @@ def structure_of(
     closings, lines = find_closings(text), Lines.of(text)
     lengths = lengths_in(len(ids), LENGTHS)
     drawn = draw_places(len(ids), max((*lengths, 1)), places, seed)
-    told = _Told(progress, 2 * len(ids) + 2 * len(drawn) * sum(lengths))
+    work = _ProgressSum(progress, 2 * len(ids) + 2 * len(drawn) * sum(lengths))
 
     blanks, ends = _known(vocabulary, " \t"), _known(vocabulary, "".join(kind[1] for kind in BRACKETS))
-    asked: dict[str, Group] = {ANY: range(len(vocabulary)), **({CLOSING: ends} if ends else {})}
+    char_groups: dict[str, Group] = {ANY: range(len(vocabulary)), **({CLOSING: ends} if ends else {})}
     if lines:
-        asked |= groups(len(vocabulary), _known(vocabulary, "\n"), blanks)
-    at_brackets = np.array([one.place for one in closings if one.kind in BRACKETS], np.int64)
+        char_groups |= groups(len(vocabulary), _known(vocabulary, "\n"), blanks)
+    at_brackets = np.array([closing.place for closing in closings if closing.kind in BRACKETS], np.int64)
     where = np.union1d(at_brackets, lines.places if lines else at_brackets)
-    said = Of(*(ask(model, ids, where, asked, told.part(len(ids))) for model in (network, counts)))
-    if not np.isfinite(said.counts.surprisals).all():
-        raise ModelError("the n-grams give some held-out characters probability 0; say ones that are smoothed")
+    pair = ModelPair(*(probe(model, ids, where, char_groups, work.part(len(ids))) for model in (network, counts)))
+    if not np.isfinite(pair.counts.surprisals).all():
+        raise ModelError("the n-grams give some held-out characters probability 0; try a smoothed model")
 
-    whole = said.network.surprisals[drawn], said.counts.surprisals[drawn]
+    whole = pair.network.surprisals[drawn], pair.counts.surprisals[drawn]
     contexts = []
     for length in lengths:
-        after = (surprisals_after(one, ids, drawn, length, told.part(len(drawn) * length)) for one in (network, counts))
+        after = (
+            surprisals_after(model, ids, drawn, length, work.part(len(drawn) * length)) for model in (network, counts)
+        )
         contexts.append(_at_context(length, tuple(after), whole))
     return Structure(
         characters=len(ids),
         is_code=looks_like_code(text),
         places=len(drawn),
         seed=seed,
-        closings=tuple(_by_distance(closings, said, sorted(set(GROUPS.values())), GROUPS)),
-        kinds=tuple(_by_distance(closings, said, GROUPS, {kind: kind for kind in GROUPS})),
+        closings=tuple(_by_distance(closings, pair, sorted(set(GROUPS.values())), GROUPS)),
+        kinds=tuple(_by_distance(closings, pair, GROUPS, {kind: kind for kind in GROUPS})),
         contexts=(*contexts, _at_context(None, whole, whole)),
-        brackets=tuple(_brackets(closings, said, ids, len(ends))),
-        indentation=tuple(_indentation(lines, said, ids, blanks)) if lines else (),
+        brackets=tuple(_brackets(closings, pair, ids, len(ends))),
+        indentation=tuple(_indentation(lines, pair, ids, blanks)) if lines else (),
     )
 
 
 def _by_distance(
-    closings: Sequence[Closing], said: Of, kinds: Collection[str], kind_of: Mapping[str, str]
+    closings: Sequence[Closing], pair: ModelPair, kinds: Collection[str], kind_of: Mapping[str, str]
 ) -> Iterator[AtDistance]:
     """For each kind, or group of kinds, the distances at which there are closings."""
     for kind in kinds:
-        some = [one for one in closings if kind_of[one.kind] == kind]
-        distances = np.array([one.distance for one in some], np.int64)
-        network, counts = (_sums(some, one.surprisals) for one in said)
+        of_kind = [closing for closing in closings if kind_of[closing.kind] == kind]
+        distances = np.array([closing.distance for closing in of_kind], np.int64)
+        network, counts = (_sums(of_kind, result.surprisals) for result in pair)
         for low, above in pairwise(EDGES):
             here = (low <= distances) & (distances < above)
             if here.any():
@@ -116,7 +118,7 @@ def _by_distance(
 
 def _sums(closings: Sequence[Closing], surprisals: NDArray[np.float64]) -> NDArray[np.float64]:
     """(n,) nats of all characters that close, of each."""
-    return np.array([surprisals[one.place : one.place + one.length].sum() for one in closings])
+    return np.array([surprisals[closing.place : closing.place + closing.length].sum() for closing in closings])
 
 
 def _at_context(
@@ -127,30 +129,30 @@ def _at_context(
     return AtContext(length, *mean_and_error(network), *mean_and_error(counts), lost, lost_error)
 
 
-def _brackets(closings: Sequence[Closing], said: Of, ids: NDArray[Any], kinds: int) -> Iterator[Closed]:
+def _brackets(closings: Sequence[Closing], pair: ModelPair, ids: NDArray[Any], kinds: int) -> Iterator[Closed]:
     """For each kind that the text has.
 
     Args:
         closings: of all kinds.
-        said: of both models.
+        pair: the predictions of both models.
         ids: the text.
         kinds: how many kinds of closing brackets the models know.
     """
     for kind in BRACKETS:
-        places = np.array([one.place for one in closings if one.kind == kind], np.int64)
+        places = np.array([closing.place for closing in closings if closing.kind == kind], np.int64)
         if len(places):
             right = {
-                (one, group): float((one_said.best[group][one_said.rows(places)] == ids[places]).mean())
-                for one, one_said in enumerate(said)
+                (i, group): float((result.best[group][result.rows(places)] == ids[places]).mean())
+                for i, result in enumerate(pair)
                 for group in (CLOSING, ANY)
             }
             first, second = (right[0, CLOSING], right[1, CLOSING]) if kinds > 1 else (None, None)
             yield Closed(kind, len(places), first, second, right[0, ANY], right[1, ANY])
 
 
-def _indentation(lines: Lines, said: Of, ids: NDArray[Any], blanks: Sequence[int]) -> Iterator[Indented]:
+def _indentation(lines: Lines, pair: ModelPair, ids: NDArray[Any], blanks: Sequence[int]) -> Iterator[Indented]:
     """All lines, and those of each change."""
-    (right, nats), (counts_right, counts_nats) = (lines.judge(ids, one, blanks) for one in said)
+    (right, nats), (counts_right, counts_nats) = (lines.judge(ids, result, blanks) for result in pair)
     for change in ("all", *CHANGES):
         here = np.ones(len(nats), bool) if change == "all" else lines.changes == CHANGES.index(change)
         if here.any():
@@ -167,27 +169,27 @@ def characters_of(ids: NDArray[Any], vocabulary: Vocabulary) -> str:
 
 def _known(vocabulary: Vocabulary, characters: str) -> list[int]:
     """The ids of those of the characters that the vocabulary has."""
-    found: list[int] = vocabulary.encode(characters, unknown="skip").tolist()
-    return found
+    ids: list[int] = vocabulary.encode(characters, unknown="skip").tolist()
+    return ids
 
 
-class _Told:
-    """One account of work that has several parts, one after the other.
+class _ProgressSum:
+    """One progress callback for work of several parts, one after the other.
 
     Args:
-        progress: told what is done in all.
-        total: of how much.
+        progress: gets what is done in all.
+        total: the work in all.
     """
 
     def __init__(self, progress: Progress | None, total: int) -> None:
         self.progress, self.total, self.done = progress, total, 0
 
     def part(self, size: int) -> Progress:
-        """What the next part tells."""
+        """The progress callback of the next part."""
         before, self.done = self.done, self.done + size
 
-        def tell(done: int, total: int) -> None:
+        def report(done: int, total: int) -> None:
             if self.progress:
                 self.progress(before + done, self.total)
 
-        return tell
+        return report

@@ -34,11 +34,11 @@ from charrnn.scoring.probes.features import FEATURES, features
         ("inside a tag", "a <b> < c", "000100000"),
     ],
 )  # fmt: skip
-def test_by_eye(feature: str, text: str, expected: str) -> None:
+def test_features_of_a_text_are_as_seen_by_eye(feature: str, text: str, expected: str) -> None:
     assert "".join(f"{one:.0f}" for one in features(text)[feature]) == expected
 
 
-def test_what_comes_later_changes_nothing() -> None:
+def test_features_are_causal() -> None:
     text = "He said: \"It's (so)\".\n\n    x = 'a' # no\nTHE END <b>"
     whole = features(text)
     assert whole.keys() == FEATURES.keys()

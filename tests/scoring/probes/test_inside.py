@@ -30,11 +30,11 @@ def network(cell: str = "lstm") -> RecurrentModel:
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (predictions, traces):
-        monkeypatch.setattr(module, "PIECE", 16)
+        monkeypatch.setattr(module, "CHUNK_CHARS", 16)
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_a_trace_is_what_the_model_says_step_by_step(cell: str) -> None:
+def test_trace_equals_the_states_step_by_step(cell: str) -> None:
     model = network(cell)
     found = trace(model, IDS)
     state = None
@@ -48,7 +48,7 @@ def test_a_trace_is_what_the_model_says_step_by_step(cell: str) -> None:
     assert found.top == (slice(2 * H, 3 * H) if cell == "lstm" else slice(H, 2 * H))
 
 
-def test_documents_are_read_each_from_the_beginning() -> None:
+def test_trace_of_documents_starts_each_anew() -> None:
     model = network()
     found = trace(model, IDS, DOCUMENTS)
     starts = [*DOCUMENTS.starts(IDS).tolist(), N]
@@ -60,7 +60,7 @@ def test_documents_are_read_each_from_the_beginning() -> None:
 
 
 @pytest.mark.parametrize("documents", [None, DOCUMENTS])
-def test_predictions_agree_with_the_score(documents: Documents | None) -> None:
+def test_predictions_agree_with_surprisals(documents: Documents | None) -> None:
     model = network("gru")
     found = predicted(model, IDS, documents, count=3)
     np.testing.assert_allclose(found.nats, surprisals(model, IDS, documents=documents), rtol=1e-5)
@@ -75,11 +75,11 @@ def test_predictions_agree_with_the_score(documents: Documents | None) -> None:
             assert found.nats[t] >= -np.log(p[-1])
 
 
-def test_predictions_of_fewer_characters_than_are_asked_for() -> None:
+def test_predictions_of_a_small_vocabulary_are_all() -> None:
     assert predicted(network(), IDS, count=99).likeliest.shape == (N, V)
 
 
-def test_gates_that_are_known_are_saturated() -> None:
+def test_saturation_of_known_gates_is_right() -> None:
     """An LSTM whose biases hold the input gate shut, the forget gate open, and the output gate in the middle."""
     model = network()
     with torch.no_grad():
@@ -93,7 +93,7 @@ def test_gates_that_are_known_are_saturated() -> None:
         assert (set(one.left), set(one.right)) == ({expected[0]}, {expected[1]})
 
 
-def test_a_gate_is_counted_over_all_pieces() -> None:
+def test_saturation_in_any_chunks_is_one() -> None:
     model = network("mingru")
     with torch.inference_mode():
         layer = next(model.layers(torch.from_numpy(IDS.astype(np.int64))[None]))
@@ -107,11 +107,11 @@ def test_a_gate_is_counted_over_all_pieces() -> None:
     assert first.left.max() > 0
 
 
-def test_a_vanilla_network_is_judged_by_its_tanh() -> None:
+def test_saturation_of_a_vanilla_network_is_of_its_tanh() -> None:
     assert [(one.layer, one.gate) for one in saturation(network("rnn"), IDS)] == [(1, "state"), (2, "state")]
 
 
-def test_the_plane_is_that_of_a_singular_value_decomposition() -> None:
+def test_plane_equals_a_singular_value_decomposition() -> None:
     values = np.random.default_rng(1).normal(size=(50, 6)) * [5, 3, 1, 1, 1, 1]
     found = plane(values.astype(np.float32))
     centred = values - values.mean(0)
@@ -122,7 +122,7 @@ def test_the_plane_is_that_of_a_singular_value_decomposition() -> None:
     np.testing.assert_allclose(found.share, (s**2 / (s**2).sum())[:2], rtol=1e-4)
 
 
-def test_a_plane_of_too_little() -> None:
+def test_plane_without_variance_is_zero() -> None:
     for values in (np.ones((5, 3)), np.ones((1, 3)), np.arange(5.0)[:, None]):
         found = plane(values)
         assert found.points.shape == (len(values), 2)
@@ -130,14 +130,14 @@ def test_a_plane_of_too_little() -> None:
     assert found.share.tolist() == [1, 0]
 
 
-def test_classes_of_characters() -> None:
+def test_class_of_each_character_is_right() -> None:
     shown = {"a": 0, "é": 0, "語": 0, "A": 1, "7": 2, ".": 3, "\0": 3, " ": 4, "\t": 4, "\xa0": 4, "\n": 5}
     assert {one: CLASSES.index(class_of(one)) for one in shown} == shown
 
 
-def test_all_of_it_in_as_much_as_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_analysis_of_a_long_text_is_of_what_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     """A trace that would be too large is of fewer characters, and so is the rest."""
-    monkeypatch.setattr(traces, "MOST_NUMBERS", 30 * 4 * H)
+    monkeypatch.setattr(traces, "MAX_NUMBERS", 30 * 4 * H)
     told: list[tuple[int, int]] = []
     found = analyze_network(network(), IDS, ["a"] * N, progress=lambda done, total: told.append((done, total)))
     assert len(found.trace.values) == len(found.plane.points) == 30

@@ -16,7 +16,7 @@ def noise(units: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     return steps
 
 
-def test_a_unit_that_was_planted_is_found_first() -> None:
+def test_search_finds_a_planted_unit_first() -> None:
     labels = features(TEXT)
     values = noise(60)
     values[:, 17] = np.tanh(labels["position in the line"] / 30) + 0.1 * values[:, 17]
@@ -28,21 +28,21 @@ def test_a_unit_that_was_planted_is_found_first() -> None:
     assert len(found[0].others) == 4
 
 
-def test_a_unit_that_follows_it_downwards_is_found_too() -> None:
+def test_search_finds_a_negative_correlation() -> None:
     labels = features(TEXT)
     values = noise(20)
     values[:, 3] = -labels["position in the line"]
     assert search(values, labels)[0].correlation < -0.99
 
 
-def test_noise_keeps_track_of_nothing() -> None:
+def test_search_in_noise_finds_nothing_beyond_chance() -> None:
     """The best of 200 units on the first half looks like something, but is no better than others on the second."""
     found = search(noise(200), features(TEXT))
     assert found
     assert not any(one.is_beyond_chance for one in found)
 
 
-def test_a_unit_that_tracks_on_one_half_alone_does_not_count() -> None:
+def test_search_ignores_a_unit_that_tracks_on_one_half() -> None:
     labels = features(TEXT)
     values = noise(20)
     half = len(TEXT) // 2
@@ -52,18 +52,18 @@ def test_a_unit_that_tracks_on_one_half_alone_does_not_count() -> None:
     assert not one.is_beyond_chance
 
 
-def test_what_a_text_hardly_has_is_left_out() -> None:
+def test_search_leaves_out_rare_features() -> None:
     labels = features(TEXT)
     found = {one.feature for one in search(noise(5), labels)}
     assert "position in the line" in found
     assert found.isdisjoint({"inside quotes", "depth of brackets", "digits", "upper case", "inside a tag"})
 
 
-def test_units_that_never_change() -> None:
+def test_search_with_constant_units_works() -> None:
     found = search(np.ones((len(TEXT), 3)), features(TEXT))
     assert all(one.correlation == one.chance == 0 and not one.is_beyond_chance for one in found)
 
 
-def test_a_text_of_next_to_nothing() -> None:
+def test_search_in_a_tiny_text_finds_nothing() -> None:
     for text in ("ab", "a"):
         assert search(np.zeros((len(text), 3)), features(text)) == ()

@@ -41,7 +41,7 @@ def of(corpus: Corpus, smoothing: str | None = None) -> Checkpoint:
     return Checkpoint(model, corpus.vocabulary, facts, Path(f"{smoothing}.safetensors"), 123)
 
 
-def test_rows_have_the_names_that_the_design_gives(small_corpus: Corpus) -> None:
+def test_row_as_json_has_the_designed_names(small_corpus: Corpus) -> None:
     models = [of(small_corpus), of(small_corpus, "mkn"), of(small_corpus, "ml")]
     part = choose_split(models, small_corpus)
     rows = [as_json(measure(model, part, "to ", SamplingConfig(length=20, seed=1))) for model in models]
@@ -60,7 +60,7 @@ def test_rows_have_the_names_that_the_design_gives(small_corpus: Corpus) -> None
     assert unsmoothed["bits_per_char"] is None or unsmoothed["impossible_share"] == 0
 
 
-def test_the_sample_is_the_beginning_of_what_is_judged(small_corpus: Corpus) -> None:
+def test_measure_sample_is_the_beginning_of_what_is_judged(small_corpus: Corpus) -> None:
     model = of(small_corpus, "mkn")
     part = choose_split([model], small_corpus)
     training = TrainingText(small_corpus.train, small_corpus.vocabulary)
@@ -82,27 +82,27 @@ def test_the_sample_is_the_beginning_of_what_is_judged(small_corpus: Corpus) -> 
     assert seen == [(done, 500) for done in range(100, 501, 100)]
 
 
-def test_the_test_part_comes_first_when_there_is_one(small_file: Path) -> None:
+def test_split_with_a_test_part_is_that(small_file: Path) -> None:
     corpus = read_corpus(small_file, CorpusConfig(val_fraction=0.1, test_fraction=0.05))
     part = choose_split([of(corpus, "kn")], corpus)
     assert (part.part, part.split, len(part.ids)) == ("test", "85/10/5", len(corpus.test))
 
 
-def test_another_text_is_held_out_as_a_whole(small_corpus: Corpus, tmp_path: Path) -> None:
+def test_split_of_another_text_is_all_of_it(small_corpus: Corpus, tmp_path: Path) -> None:
     (tmp_path / "other.txt").write_text("to be or not to be")
     other = read_corpus(tmp_path / "other.txt", CorpusConfig(), small_corpus.vocabulary)
     part = choose_split([of(small_corpus, "kn")], other)
     assert (part.part, len(part.ids)) == ("all", 18)
 
 
-def test_different_vocabularies_are_refused(small_corpus: Corpus) -> None:
+def test_split_with_different_vocabularies_is_refused(small_corpus: Corpus) -> None:
     one, other = of(small_corpus), of(small_corpus, "kn")
     other = replace(other, vocabulary=Vocabulary("abc"))
     with pytest.raises(ModelError, match=r"None and kn have different vocabularies \(\d+ and 3 characters\)"):
         choose_split([one, other], small_corpus)
 
 
-def test_different_splits_are_refused(small_corpus: Corpus, small_file: Path) -> None:
+def test_split_read_differently_is_refused(small_corpus: Corpus, small_file: Path) -> None:
     """What one was fitted on would be held out for the other."""
     other = read_corpus(small_file, CorpusConfig(val_fraction=0.2))
     with pytest.raises(ModelError, match=r"split .* differently"):

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from charrnn.checkpoint import Checkpoint, Model
+from charrnn.checkpoint import Checkpoint, Model, save
 from charrnn.checkpoint.metadata import Facts, TextFacts
 from charrnn.config import ModelConfig, NgramConfig
+from charrnn.errors import ModelError
 from charrnn.models.interpolated import InterpolatedModel
 from charrnn.models.language_model import next_log_probs
 from charrnn.models.ngram.fit import fit_ngram
@@ -35,7 +36,7 @@ def both(small_corpus: Corpus) -> tuple[Checkpoint, Checkpoint]:
     return of(small_corpus, network), of(small_corpus, counts)
 
 
-def test_a_blend_is_the_weighted_mean(both: tuple[Checkpoint, Checkpoint], small_corpus: Corpus) -> None:
+def test_interpolate_gives_the_weighted_mean(both: tuple[Checkpoint, Checkpoint], small_corpus: Corpus) -> None:
     """By its logits, and by the faster way that n-grams have."""
     network, counts = both
     blend, ids = interpolate(network, counts, 0.6), small_corpus.validation[:300]
@@ -50,7 +51,7 @@ def test_a_blend_is_the_weighted_mean(both: tuple[Checkpoint, Checkpoint], small
     torch.testing.assert_close(blend.model(tokens[:, -1:], after)[0], logits[:, -1:])
 
 
-def test_what_a_row_needs_to_know(both: tuple[Checkpoint, Checkpoint], small_corpus: Corpus) -> None:
+def test_interpolate_gives_a_checkpoint_of_both(both: tuple[Checkpoint, Checkpoint], small_corpus: Corpus) -> None:
     blend = interpolate(*both, share=0.6)
     assert (blend.kind, blend.description) == ("mixture", "60% lstm 2x8, 40% mkn order 4")
     assert (blend.size, blend.facts.fit_seconds, blend.name) == (200, 3.0, "one+one")
@@ -61,14 +62,23 @@ def test_what_a_row_needs_to_know(both: tuple[Checkpoint, Checkpoint], small_cor
     assert choose_split([*both], small_corpus).part == "validation"
 
 
-def test_which_ngrams_a_table_lacks(both: tuple[Checkpoint, Checkpoint], small_corpus: Corpus) -> None:
+def test_interpolate_gives_what_cannot_be_saved(both: tuple[Checkpoint, Checkpoint], tmp_path: Path) -> None:
+    mean = interpolate(*both)
+    with pytest.raises(ModelError, match="a weighted mean of models has no checkpoint"):
+        save(tmp_path / "mean.safetensors", mean.model, mean.vocabulary, mean.facts)
+    assert not list(tmp_path.glob("mean*"))
+
+
+def test_missing_ngrams_are_those_not_among_the_models(
+    both: tuple[Checkpoint, Checkpoint], small_corpus: Corpus
+) -> None:
     assert [str(one) for one in missing_ngrams(both, False)] == ["tuned order 9", "mkn order 9", "ml order 9"]
     counted = fit_ngram(small_corpus.train, len(small_corpus.vocabulary), NgramConfig(order=8, smoothing="mkn"))
     assert [str(one) for one in missing_ngrams([of(small_corpus, counted)], True)] == ["tuned order 8", "ml order 8"]
     assert [str(one) for one in missing_ngrams(both, False, ("tuned",))] == ["tuned order 9"]
 
 
-def test_what_can_learn_while_it_reads(both: tuple[Checkpoint, Checkpoint], small_corpus: Corpus) -> None:
+def test_online_model_of_each_kind_scores_a_text(both: tuple[Checkpoint, Checkpoint], small_corpus: Corpus) -> None:
     size, train, ids = len(small_corpus.vocabulary), small_corpus.train, small_corpus.validation[:200]
     for smoothing, can in (("mkn", True), ("ml", True), ("stupid", False), ("longest", False)):
         order = None if smoothing == "longest" else 3

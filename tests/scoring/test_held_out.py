@@ -13,7 +13,7 @@ from charrnn.text.corpus import Corpus
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32])
-def test_a_place_is_one_of_ids_not_of_bytes(monkeypatch: pytest.MonkeyPatch, dtype: type) -> None:
+def test_find_subsequence_compares_ids_not_bytes(monkeypatch: pytest.MonkeyPatch, dtype: type) -> None:
     """Two ids of which one ends and the other begins with the same byte look like a third."""
     monkeypatch.setattr("charrnn.scoring.held_out.CHUNK_CHARS", 7)
     whole: NDArray[Any] = np.random.default_rng(0).integers(0, 3, 400).astype(dtype)
@@ -27,7 +27,7 @@ def test_a_place_is_one_of_ids_not_of_bytes(monkeypatch: pytest.MonkeyPatch, dty
         assert find_subsequence(np.array([0x0100]), np.array([0x0001, 0x0001, 0x0100], dtype)) == 2
 
 
-def test_the_test_part_alone_where_there_is_one(small_corpus: Corpus) -> None:
+def test_find_held_out_with_a_test_part_is_that(small_corpus: Corpus) -> None:
     ids = small_corpus.ids
     three = replace(small_corpus, config=CorpusConfig(val_fraction=0.1, test_fraction=0.1))
     for corpus, part in ((small_corpus, "validation"), (three, "test")):

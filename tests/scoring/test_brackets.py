@@ -1,6 +1,6 @@
 """What is taken for a pair, and how far apart its ends are."""
 
-from charrnn.scoring.structure.brackets import MOST_DISTANCE, find_closings, looks_like_code
+from charrnn.scoring.structure.brackets import MAX_DISTANCE, find_closings, looks_like_code
 
 CODE = "\nx = {a_b: (c_d, [e_f])}\n" * 3
 """Makes any text that it stands before look like code."""
@@ -21,24 +21,24 @@ def in_code(line: str) -> list[tuple[str, str, int]]:
     ]
 
 
-def test_brackets_of_each_kind_match_by_themselves() -> None:
+def test_brackets_of_several_kinds_match_by_kind() -> None:
     assert found("(a[b)c] d{}") == [(")", "()", 4), ("]", "[]", 4), ("}", "{}", 1)]
     assert found("((a) b)") == [(")", "()", 2), (")", "()", 6)]
     assert found("a) b) (c") == []
 
 
-def test_places_are_those_of_the_text() -> None:
+def test_closings_have_their_places_in_the_text() -> None:
     (one,) = find_closings("say (it) now")
     assert (one.place, one.length, one.distance) == (7, 1, 3)
 
 
-def test_quotes_of_prose_end_in_their_paragraph_and_apostrophes_are_none() -> None:
+def test_quotes_of_prose_end_in_their_paragraph() -> None:
     prose = '"Go," he said. \'Tis o\' the king\'s "men\nare" \'here\' and "there\n\nnot" so'
     assert found(prose) == [('"', '""', 4), ('"', '""', 8)]
     assert found("“Well” he’s") == [("”", "“”", 5)]
 
 
-def test_strings_of_code_stand_on_one_line() -> None:
+def test_quotes_of_code_end_on_their_line() -> None:
     assert in_code("f('a\\'b', \"don't\", r'c') # it's") == [
         ("'", "''", 5), ('"', '""', 6), ("'", "''", 2), (")", "()", 22),
     ]  # fmt: skip
@@ -46,27 +46,27 @@ def test_strings_of_code_stand_on_one_line() -> None:
     assert in_code("a = ''") == [("'", "''", 1)]
 
 
-def test_a_bracket_in_a_string_of_code_is_none() -> None:
+def test_brackets_in_a_string_of_code_are_ignored() -> None:
     assert in_code("f('(')") == [("'", "''", 2), (")", "()", 4)]
     assert in_code("f(a)['x', 'y']") == [(")", "()", 2), ("'", "''", 2), ("'", "''", 2), ("]", "[]", 9)]
 
 
-def test_three_quotes_are_one() -> None:
+def test_quotes_of_three_count_once() -> None:
     assert in_code('"""A "b".\n\nIt\'s.\n"""') == [('"', '""', 2), ('"', '"""', 15)]
 
 
-def test_tags_close_by_name() -> None:
+def test_tags_match_by_name() -> None:
     text = '<p class="x">a<br>b<i/> <b>c</b></p> 1 < 2 </q>'
     assert found(text)[1:] == [("b>", "<>", 2), ("p>", "<>", text.index("</p>") - text.index(">"))]
 
 
-def test_what_stands_too_far_apart_is_none() -> None:
-    text = "(" + "a" * (MOST_DISTANCE - 1)
-    assert found(text + ")") == [(")", "()", MOST_DISTANCE)]
+def test_brackets_beyond_the_longest_distance_are_ignored() -> None:
+    text = "(" + "a" * (MAX_DISTANCE - 1)
+    assert found(text + ")") == [(")", "()", MAX_DISTANCE)]
     assert found(text + "a)") == []
 
 
-def test_what_looks_like_code() -> None:
+def test_looks_like_code_tells_code_from_prose() -> None:
     assert looks_like_code(CODE)
     prose = "To be, or not to be: that is the question that men put to themselves (and none else), or so he says."
     assert not looks_like_code(prose)

@@ -6,8 +6,8 @@ import torch
 
 from charrnn.config import ModelConfig
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.scoring.dynamic_evaluation import SEGMENT, DynamicEvaluation
 from charrnn.scoring.evaluate import evaluate, evaluate_online
+from charrnn.scoring.online import SEGMENT, DynamicEvaluation
 
 
 @pytest.fixture
@@ -16,10 +16,10 @@ def model() -> RecurrentModel:
     return RecurrentModel(ModelConfig(hidden_size=16, dropout=0.5), 7).eval()
 
 
-def test_it_learns_what_it_reads_and_leaves_the_model_as_it_was(
+def test_dynamic_evaluation_learns_and_leaves_the_model_unchanged(
     model: RecurrentModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("charrnn.scoring.dynamic_evaluation.LEARNING_RATE", 1e-2)
+    monkeypatch.setattr("charrnn.scoring.online.LEARNING_RATE", 1e-2)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     ids = np.tile(np.array([0, 1, 2, 3, 4, 5, 6]), 100)
     static, online = evaluate(model, ids), evaluate_online(DynamicEvaluation(model), ids)
@@ -29,7 +29,7 @@ def test_it_learns_what_it_reads_and_leaves_the_model_as_it_was(
     assert not model.training
 
 
-def test_no_character_is_predicted_with_knowledge_of_what_comes_later(model: RecurrentModel) -> None:
+def test_dynamic_evaluation_is_causal(model: RecurrentModel) -> None:
     ids = np.random.default_rng(0).integers(0, 7, 5 * SEGMENT)
     changed = ids.copy()
     changed[100:] = (changed[100:] + 1) % 7
@@ -38,7 +38,7 @@ def test_no_character_is_predicted_with_knowledge_of_what_comes_later(model: Rec
     assert not np.array_equal(found[99:], other[99:])
 
 
-def test_the_first_segment_is_scored_by_the_model_as_it_is(model: RecurrentModel) -> None:
+def test_dynamic_evaluation_first_segment_is_static(model: RecurrentModel) -> None:
     ids = np.random.default_rng(0).integers(0, 7, SEGMENT + 1)
     online = evaluate_online(DynamicEvaluation(model), ids)
     assert online.nats == pytest.approx(evaluate(model, ids).nats, rel=1e-6)
