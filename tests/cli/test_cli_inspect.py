@@ -108,7 +108,7 @@ def test_inspect_text_names_the_command_for_texts(charrnn: Charrnn, models: Path
     Path("data").mkdir()
     Path("data/text-lstm.txt").write_text(TEXT, encoding="utf-8")
     quoted = {"-": "./-", "*.txt": "'*.txt'"}.get(name, name)
-    assert charrnn("inspect", name).failed_with(2, f"{name} is a text; try `charrnn data inspect {quoted}`")
+    assert charrnn("inspect", name).failed_with(2, f"{name} is a text, not a checkpoint; try `charrnn data inspect {quoted}`")
 
 
 @pytest.mark.parametrize("words", [("--no-advice",), ("--device", "cpu"), ("--lower",), ("--encoding", "latin-1")])

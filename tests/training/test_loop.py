@@ -132,7 +132,7 @@ def test_stop_finishes_the_current_step(small_corpus: Corpus) -> None:
 
 def test_stop_interrupts_a_validation(small_corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which may take longer than a batch scheduler waits; whoever resumes makes up for it."""
-    monkeypatch.setattr("charrnn.scoring.evaluate.PIECE", 100)
+    monkeypatch.setattr("charrnn.scoring.evaluate.CHUNK_CHARS", 100)
     model, stop = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary)), StopFlag()
     streams = Streams(small_corpus.train, 4, 8)
     training = Training(model, streams, small_corpus.validation, replace(QUICK, validate_every=4))
