@@ -39,7 +39,7 @@ from charrnn.models.rnn.model import RecurrentModel
 from charrnn.training import gpu_trial
 from charrnn.training.optim.optimizer import Updates
 from charrnn.training.optim.precision import dtype_of
-from charrnn.training.step import RecordedSteps, take_step
+from charrnn.training.step import CudaGraphStep, take_step
 
 Row = dict[str, Any]
 SECONDS = 590.0
@@ -255,7 +255,7 @@ def _step(
     torch.manual_seed(0)
     model = RecurrentModel(ModelConfig(num_layers=layers, hidden_size=width), VOCAB_SIZE).to(options.device).train()
     updates = Updates(model, config, dtype)
-    graph = RecordedSteps(model, updates, dtype) if way == "recorded" else None
+    graph = CudaGraphStep(model, updates, dtype) if way == "recorded" else None
     carried: list[Any] = [None]
 
     def step() -> None:

@@ -19,10 +19,10 @@ from charrnn import ModelConfig, RecurrentModel, TrainingConfig
 from charrnn.models.kernels.gated_scan import gated_scan
 from charrnn.models.rnn.cells import MinGRU
 from charrnn.models.rnn.cuda_graph import BLOCK_LENGTH, STEPS_BEFORE_CAPTURE, CudaGraphStepper
-from charrnn.models.stepper import Logits, TemperedDraw, Tokens
+from charrnn.models.stepper import Logits, TemperatureSampler, Tokens
 from charrnn.training.budget.auto_config import weights_of
 from charrnn.training.optim.optimizer import Updates
-from charrnn.training.step import steps_of
+from charrnn.training.step import make_step
 
 Row = dict[str, Any]
 Step = Callable[[], object]
@@ -102,7 +102,7 @@ def our_step(layers: int, width: int, tokens: Tensor, dtype: torch.dtype, optimi
     """A function that takes a whole step of charrnn's loop, state carried, its batch coming from the host."""
     torch.manual_seed(0)
     model = RecurrentModel(ModelConfig("lstm", layers, width), VOCAB_SIZE).to(device).train()
-    take_step = steps_of(model, Updates(model, TrainingConfig(optimizer=optimizer), dtype), dtype)
+    take_step = make_step(model, Updates(model, TrainingConfig(optimizer=optimizer), dtype), dtype)
     carried: list[Any] = [None]
 
     def step() -> None:
@@ -208,7 +208,7 @@ def _wait(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-class Numbers(TemperedDraw):
+class Numbers(TemperatureSampler):
     """A TemperedDraw whose random numbers are made at once: 4,096 generators in Python would be what is measured."""
 
     def __init__(self, count: int) -> None:
@@ -228,7 +228,7 @@ class Numbers(TemperedDraw):
         """See TemperedDraw."""
         return self.random.random(self.count)
 
-    def upcoming(self, count: int) -> NDArray[np.float64]:
+    def peek(self, count: int) -> NDArray[np.float64]:
         """See TemperedDraw."""
         return self.random.random((self.count, count))
 

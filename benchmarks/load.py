@@ -86,7 +86,7 @@ def one_row(options: argparse.Namespace, threads: int | None, loops: int, nice: 
         "beside_chars_per_second": round(size * len(beside) / float(beside.sum())),
         "share": round(len(beside) / float(beside.sum()) / (len(alone) / float(alone.sum())), 3),
         "recovery_seconds": recovery,
-        "threads_used": sorted(training.pace.used),
+        "threads_used": sorted(training.tuner.used),
     }
 
 

@@ -49,7 +49,7 @@ def step_times(cell: str, width: int, optimizers: tuple[str, ...], pairs: int = 
     from charrnn.models.language_model import State
     from charrnn.training.optim.optimizer import Updates
     from charrnn.training.optim.precision import dtype_of
-    from charrnn.training.step import TakeStep, steps_of
+    from charrnn.training.step import TakeStep, make_step
 
     config = TrainingConfig()
     steps: dict[str, TakeStep] = {}
@@ -59,7 +59,7 @@ def step_times(cell: str, width: int, optimizers: tuple[str, ...], pairs: int = 
         torch.manual_seed(0)
         model = RecurrentModel(ModelConfig(cell=cell, hidden_size=width), 65).train()
         dtype = dtype_of(config, model.device)
-        steps[name] = steps_of(model, Updates(model, TrainingConfig(optimizer=name), dtype), dtype)
+        steps[name] = make_step(model, Updates(model, TrainingConfig(optimizer=name), dtype), dtype)
     rows = torch.randint(0, 65, (config.batch_size, config.seq_length + 1))
     torch.set_flush_denormal(True)  # as a training does
     for number in range(UNTIMED + pairs):
@@ -117,7 +117,7 @@ def allowed_rows() -> Iterator[Row]:
         ends.append(time.perf_counter())
     timed = ends[SPEED_STEPS // 3 :]
     speed = config.batch_size * config.seq_length * (len(timed) - 1) / (timed[-1] - timed[0])
-    yield {"model": "lstm 2x128", "chars_per_second": round(speed), "threads": training.pace.threads}
+    yield {"model": "lstm 2x128", "chars_per_second": round(speed), "threads": training.tuner.threads}
 
 
 def _milliseconds(times: dict[str, list[float]]) -> Row:

@@ -29,10 +29,10 @@ from machine import machine
 
 from charrnn import CorpusConfig, NgramConfig, SamplingConfig, evaluate, fit_ngram, load, read_corpus
 from charrnn.checkpoint import save
-from charrnn.checkpoint.metadata import Facts, TextFacts
+from charrnn.checkpoint.metadata import DatasetInfo, Metadata
 from charrnn.config import SMOOTHINGS
 from charrnn.models.language_model import State
-from charrnn.models.ngram.fit import Counted
+from charrnn.models.ngram.fit import NgramCounts
 from charrnn.models.ngram.model import NgramModel
 from charrnn.sampling.generate import generate, start_batch
 from charrnn.scoring.compressors import bits_after, ppmd
@@ -67,7 +67,7 @@ def quality(corpus: Corpus) -> Iterator[Row]:
     for smoothing in SMOOTHINGS.values():
         if not (smoothing.supports_online and smoothing.is_smoothed):
             continue
-        counted = Counted.of(corpus.train, size, NgramConfig(smoothing=smoothing.name))
+        counted = NgramCounts.of(corpus.train, size, NgramConfig(smoothing=smoothing.name))
         started = time.perf_counter()
         score = evaluate_online(counted, corpus.validation)
         seconds = time.perf_counter() - started
@@ -154,7 +154,7 @@ def using(corpus: Corpus, rounds: int) -> Iterator[Row]:
         yield {"figure": "sampling, 1,024 streams", "temperature": temperature, "chars_per_second": rate}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
-        save(path, model, corpus.vocabulary, Facts(TextFacts.of(corpus), 0.0, "cpu"))
+        save(path, model, corpus.vocabulary, Metadata(DatasetInfo.of(corpus), 0.0, "cpu"))
         yield opening(path, rounds)
     training_text = corpus.train, corpus.vocabulary
     text = "".join(generate(model, corpus.vocabulary, SamplingConfig(length=100_000, seed=0)))
@@ -215,7 +215,7 @@ def large(name: str, smoothing: str, prune: int) -> Row:
     scored = time.perf_counter() - started
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.safetensors"
-        save(file, model, corpus.vocabulary, Facts(TextFacts.of(corpus), 0.0, "cpu"))
+        save(file, model, corpus.vocabulary, Metadata(DatasetInfo.of(corpus), 0.0, "cpu"))
         opened = opening(file, 5)
     return {
         **opened,

@@ -25,7 +25,7 @@ from torch.nn import functional
 from charrnn import ModelConfig, RecurrentModel, TrainingConfig
 from charrnn.models.kernels.gated_scan import gated_scan
 from charrnn.models.kernels.scan import scan, scan_reference
-from charrnn.training.allocator import kept_memory
+from charrnn.training.allocator import reuse_freed_memory
 from charrnn.training.budget.auto_config import weights_of
 from charrnn.training.optim.optimizer import Updates
 from charrnn.training.optim.precision import dtype_of
@@ -203,7 +203,7 @@ def main() -> None:
         "rows": [],
     }
     print(json.dumps(result["product_gigaoperations_per_second"]), flush=True)
-    with kept_memory():  # as in a training; the peer gains by it too
+    with reuse_freed_memory():  # as in a training; the peer gains by it too
         for cell in PEERS:
             for shape in SHAPES:
                 for dropout in (0.0, 0.2) if cell == "lstm" else (0.0,):

@@ -27,7 +27,7 @@ import torch
 
 from charrnn.checkpoint import Checkpoint, Model, save
 from charrnn.checkpoint import load as load_checkpoint
-from charrnn.checkpoint.metadata import Facts
+from charrnn.checkpoint.metadata import Metadata
 from charrnn.config import (
     CompareConfig,
     CorpusConfig,
@@ -81,9 +81,9 @@ class TextModel:
         return self.checkpoint.vocabulary
 
     @property
-    def facts(self) -> Facts:
+    def metadata(self) -> Metadata:
         """How it came to be: text, settings, validation score."""
-        return self.checkpoint.facts
+        return self.checkpoint.metadata
 
     def __str__(self) -> str:
         return self.checkpoint.description
@@ -132,7 +132,7 @@ class TextModel:
         Raises:
             TextError: it is empty, cannot be read, or has characters that the model does not know.
         """
-        corpus = _read(text, self.facts.text.corpus, self.vocabulary)
+        corpus = _read(text, self.metadata.text.corpus, self.vocabulary)
         return evaluate(self.model, corpus.ids, documents=corpus.documents)
 
     def save(self, path: str | Path) -> None:
@@ -141,7 +141,7 @@ class TextModel:
         Raises:
             CheckpointError: it cannot be written.
         """
-        save(Path(path), self.model, self.vocabulary, self.facts)
+        save(Path(path), self.model, self.vocabulary, self.metadata)
 
     def _start_batch(
         self, prime: str, count: int, config: SamplingConfig | None, settings: dict[str, Any]
@@ -282,12 +282,12 @@ def _checkpoint(model: TextModel | str | Path, device: str | torch.device) -> Ch
 def _read_for(checkpoint: Checkpoint, text: str | Path | None) -> Corpus:
     if text is None:
         return _read_training_text(checkpoint)
-    return _read(text, checkpoint.facts.text.corpus, checkpoint.vocabulary)
+    return _read(text, checkpoint.metadata.text.corpus, checkpoint.vocabulary)
 
 
 def _read_training_text(checkpoint: Checkpoint) -> Corpus:
     """The text that a model was fitted on, split as it was then."""
-    info = checkpoint.facts.text
+    info = checkpoint.metadata.text
     if str(STANDARD_INPUT) in info.names:
         raise TextError(f"{checkpoint.name} was not fitted on a file; pass that text again")
     corpus = read_corpus(tuple(map(Path, info.names)), info.corpus, checkpoint.vocabulary)

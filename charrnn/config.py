@@ -26,25 +26,25 @@ BYTES_VOCAB_SIZE = 256
 DEFAULT_ORDER = 9
 DEFAULT_BYTES_ORDER = 8
 MAX_ORDER = 100
-LEAST_MEASURED_STEPS = 5
-LARGEST_INTEGER = 2**31 - 1
+MIN_MEASURED_STEPS = 5
+MAX_INT = 2**31 - 1
 """Largest integer that every library in use accepts."""
-MOST_LAYERS = 1000
-MOST_NETWORKS = 100
-MOST_THREADS = 1024
+MAX_LAYERS = 1000
+MAX_NETWORKS = 100
+MAX_THREADS = 1024
 
 
-def at_least(low: float) -> Check:
+def ge(low: float) -> Check:
     """A check that accepts finite numbers ≥ `low`."""
     return lambda value: None if low <= value < math.inf else f"must be {low} or more"
 
 
-def between(low: int, high: int = LARGEST_INTEGER) -> Check:
+def int_range(low: int, high: int = MAX_INT) -> Check:
     """A check that accepts integers from `low` to `high`, both included."""
     return lambda value: None if low <= value <= high else f"must be from {low} to {high}"
 
 
-def above(low: float) -> Check:
+def gt(low: float) -> Check:
     """A check that accepts finite numbers > `low`."""
     return lambda value: None if low < value < math.inf else f"must be more than {low}"
 
@@ -54,7 +54,7 @@ def fraction(value: float) -> str | None:
     return None if 0 <= value < 1 else "must be 0 or more, and less than 1"
 
 
-def share(value: float) -> str | None:
+def positive_fraction(value: float) -> str | None:
     """Accept numbers from 0 (excluded) to 1 (included)."""
     return None if 0 < value <= 1 else "must be more than 0, and at most 1"
 
@@ -64,7 +64,7 @@ def not_empty(value: str) -> str | None:
     return None if value else "must not be empty"
 
 
-def none_empty(values: tuple[str, ...]) -> str | None:
+def all_not_empty(values: tuple[str, ...]) -> str | None:
     """Accept tuples of strings of which none is empty."""
     return None if all(values) else "must not be empty"
 
@@ -79,7 +79,7 @@ def parse_replanned(value: str | None) -> tuple[tuple[int, int], ...]:
     return tuple((until, steps) for until, steps in pairs)
 
 
-def replans(value: str) -> str | None:
+def valid_replanned(value: str) -> str | None:
     """Accept what `parse_replanned` reads, if its steps ascend."""
     try:
         pairs = parse_replanned(value)
@@ -120,13 +120,13 @@ def option(
     )
 
 
-def flags_of(spec: dataclasses.Field[Any]) -> tuple[str, ...]:
+def option_flags(spec: dataclasses.Field[Any]) -> tuple[str, ...]:
     """The names of a field on the command line, the main one first."""
     flags: tuple[str, ...] = spec.metadata["flags"]
     return flags or (f"--{spec.name.replace('_', '-')}",)
 
 
-class Checked:
+class ValidatedConfig:
     """Base class of configurations: the check of each field is applied when an instance is created."""
 
     def __post_init__(self) -> None:
@@ -135,17 +135,17 @@ class Checked:
             value, check = getattr(self, spec.name), spec.metadata["check"]
             complaint = check(value) if check and value is not None else None
             if complaint:
-                flag = flags_of(spec)[0].split("/")[0]
+                flag = option_flags(spec)[0].split("/")[0]
                 raise UsageError(f"{flag} {value}: {complaint}")
 
     @classmethod
     def flag(cls, name: str) -> str:
         """The option of a field, as it is typed."""
-        return next(flags_of(spec)[0] for spec in dataclasses.fields(cls) if spec.name == name)  # type: ignore[arg-type]
+        return next(option_flags(spec)[0] for spec in dataclasses.fields(cls) if spec.name == name)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
-class CorpusConfig(Checked):
+class CorpusConfig(ValidatedConfig):
     """How a text is read and split: training part first, then validation, then test."""
 
     encoding: str = option("utf-8", "Encoding of the text.")
@@ -159,7 +159,7 @@ class CorpusConfig(Checked):
     min_count: int | None = option(
         None, "Replace characters that occur fewer than N times by one unknown symbol, which is never sampled; such a "
         "model reads any text.",
-        check=between(1),
+        check=int_range(1),
     )  # fmt: skip
     document_separator: str | None = option(
         None, "Separator of documents, such as '\\n'. The model's state is reset at each document, in training, "
@@ -179,15 +179,15 @@ class CorpusConfig(Checked):
 
 
 @dataclass(frozen=True)
-class ModelConfig(Checked):
+class ModelConfig(ValidatedConfig):
     """The recurrent network."""
 
     cell: str = option("lstm", f"The recurrent cell: {', '.join(CELLS)}.", check=OneOf(CELLS))
-    num_layers: int = option(2, "How many layers of cells.", "--layers", check=between(1, MOST_LAYERS))
-    hidden_size: int = option(256, "Units in each layer.", "--hidden", check=between(1))
+    num_layers: int = option(2, "How many layers of cells.", "--layers", check=int_range(1, MAX_LAYERS))
+    hidden_size: int = option(256, "Units in each layer.", "--hidden", check=int_range(1))
     embedding_size: int | None = option(
         None, "Numbers that stand for a character; as many as --hidden if not said.", "--embedding",
-        check=between(1),
+        check=int_range(1),
     )  # fmt: skip
     dropout: float = option(0.0, "Share of each layer's outputs set to zero in training.", check=fraction)
     residual: bool = option(
@@ -195,7 +195,7 @@ class ModelConfig(Checked):
     )  # fmt: skip
     networks: int = option(
         1, "How many such networks are trained, one after the other; the mean of their probabilities is the model.",
-        check=between(1, MOST_NETWORKS),
+        check=int_range(1, MAX_NETWORKS),
     )  # fmt: skip
 
     def __str__(self) -> str:
@@ -286,14 +286,14 @@ SMOOTHINGS = {
 
 
 @dataclass(frozen=True)
-class NgramConfig(Checked):
+class NgramConfig(ValidatedConfig):
     """The n-gram model. `order` counts the predicted character: order 9 predicts from 8 characters."""
 
     order: int | None = option(
         None,
         "Length of the longest n-gram, predicted character included: Goldberg's order plus one "
         f"(default: {DEFAULT_ORDER}, with --bytes {DEFAULT_BYTES_ORDER}).",
-        check=between(1, MAX_ORDER),
+        check=int_range(1, MAX_ORDER),
     )  # fmt: skip
     smoothing: str = option(
         "tuned",
@@ -302,7 +302,7 @@ class NgramConfig(Checked):
     )  # fmt: skip
     prune: int = option(
         0, "Prune n-grams of three characters and more with a count of N or less: a smaller model, slightly worse.",
-        check=between(0),
+        check=int_range(0),
     )  # fmt: skip
 
     def __post_init__(self) -> None:
@@ -356,37 +356,37 @@ class MixtureConfig:
 
 
 @dataclass(frozen=True)
-class TrainingConfig(Checked):
+class TrainingConfig(ValidatedConfig):
     """Truncated BPTT. At most one of `steps`, `epochs` and `minutes` is set."""
 
-    steps: int | None = option(None, "How many steps to train, instead of --minutes.", check=between(1))
+    steps: int | None = option(None, "How many steps to train, instead of --minutes.", check=int_range(1))
     replanned: str | None = option(
         None, "With --steps, repeat a --minutes run that changed its number of steps on the way: STEP:STEPS,..., as "
         "that run printed it (default: no change).",
-        check=replans,
+        check=valid_replanned,
     )  # fmt: skip
-    epochs: float | None = option(None, "How often to read the training part, instead of --minutes.", check=above(0))
+    epochs: float | None = option(None, "How often to read the training part, instead of --minutes.", check=gt(0))
     minutes: float | None = option(
         None, "How long to take in all, final validation included. Size, dropout and batch are chosen for it, where "
         "they are not said. The default is 5 on a CPU, 2 on a GPU.",
-        check=above(0),
+        check=gt(0),
     )  # fmt: skip
-    seq_length: int = option(64, "Characters per step that gradients flow through.", check=between(1))
-    batch_size: int = option(32, "Streams of text read side by side.", check=between(1))
+    seq_length: int = option(64, "Characters per step that gradients flow through.", check=int_range(1))
+    batch_size: int = option(32, "Streams of text read side by side.", check=int_range(1))
     optimizer: str = option(
         "muon", "muon: Muon for the matrices of the layers, AdamW for the rest; or adamw for all.",
         check=OneOf(OPTIMIZERS),
     )  # fmt: skip
-    learning_rate: float = option(1.5e-2, "The learning rate at its highest.", check=above(0))
-    warmup_steps: int = option(100, "Steps until the learning rate is at its highest.", check=between(0))
-    weight_decay: float = option(0.1, "The weight decay.", check=at_least(0))
-    grad_clip: float = option(1.0, "Largest norm of the gradient; 0 is no limit.", check=at_least(0))
+    learning_rate: float = option(1.5e-2, "The learning rate at its highest.", check=gt(0))
+    warmup_steps: int = option(100, "Steps until the learning rate is at its highest.", check=int_range(0))
+    weight_decay: float = option(0.1, "The weight decay.", check=ge(0))
+    grad_clip: float = option(1.0, "Largest norm of the gradient; 0 is no limit.", check=ge(0))
     validate_every: int | None = option(
         None, "Steps between validations. The default is 1000; with --minutes, what fits.",
-        check=between(1),
+        check=int_range(1),
     )  # fmt: skip
     freeze_layers: int = option(
-        0, "How many of the layers, from the first, stay as they are; of use with --init-from.", check=between(0)
+        0, "How many of the layers, from the first, stay as they are; of use with --init-from.", check=int_range(0)
     )
     precision: str = option(
         "auto", "Of matrix products in training: float32, bfloat16, float16; auto: what the machine is fast at.",
@@ -395,9 +395,9 @@ class TrainingConfig(Checked):
     threads: int | None = option(
         None, "Train with exactly N threads on a CPU, for results that are the same bit for bit each time (default: as "
         "many as are fastest, measured again when the load of the machine changes).",
-        check=between(1, MOST_THREADS),
+        check=int_range(1, MAX_THREADS),
     )  # fmt: skip
-    seed: int = option(0, "Seed of the first weights and of dropout.", check=between(0))
+    seed: int = option(0, "Seed of the first weights and of dropout.", check=int_range(0))
 
     def __post_init__(self) -> None:
         """Check also that the length of the training is said once."""
@@ -406,26 +406,26 @@ class TrainingConfig(Checked):
             raise UsageError("--steps, --epochs, --minutes: say at most one of them")
         if self.replanned and not self.steps:
             raise UsageError(f"--replanned {self.replanned}: needs the number of steps; add --steps N")
-        if self.minutes and self.warmup_steps < LEAST_MEASURED_STEPS:
+        if self.minutes and self.warmup_steps < MIN_MEASURED_STEPS:
             raise UsageError(
-                f"--minutes measures the speed during the warm-up; say --warmup-steps {LEAST_MEASURED_STEPS} or more"
+                f"--minutes measures the speed during the warm-up; say --warmup-steps {MIN_MEASURED_STEPS} or more"
             )
 
 
 @dataclass(frozen=True)
-class SamplingConfig(Checked):
+class SamplingConfig(ValidatedConfig):
     """How a text is generated: when it ends, and the filters, whose fields stand in the order in which they apply.
 
     What a filter does is in `sampling/filters.py`.
     """
 
-    length: int = option(1000, "How many characters to write, at most.", check=between(0))
+    length: int = option(1000, "How many characters to write, at most.", check=int_range(0))
     until: tuple[str, ...] = option(
-        (), "End when this has been written, such as '\\n\\n'; may be said several times.", check=none_empty,
+        (), "End when this has been written, such as '\\n\\n'; may be said several times.", check=all_not_empty,
         escapes=True,
     )  # fmt: skip
     until_regex: str | None = option(None, "End when this regular expression has been written.", check=not_empty)
-    seed: int | None = option(None, "Seed; a new one each time if not said.", check=between(0))
+    seed: int | None = option(None, "Seed; a new one each time if not said.", check=int_range(0))
     allow: str | None = option(
         None, "Write these characters only, such as 'abc \\n'.", check=not_empty, escapes=True, is_filter=True
     )
@@ -435,27 +435,30 @@ class SamplingConfig(Checked):
         check=not_empty, is_filter=True,
     )  # fmt: skip
     repetition_penalty: float = option(
-        1.0, "Divide the probabilities of the last characters by this; more than 1 repeats less.", check=above(0),
+        1.0, "Divide the probabilities of the last characters by this; more than 1 repeats less.", check=gt(0),
         is_filter=True,
     )  # fmt: skip
-    repetition_window: int = option(64, "How many last characters that are.", check=between(1))
+    repetition_window: int = option(64, "How many last characters that are.", check=int_range(1))
     temperature: float = option(
         1.0, "Below 1 is more careful, above 1 is wilder; 0 takes the likeliest.", "--temp", "--temperature",
-        check=at_least(0), is_filter=True,
+        check=ge(0), is_filter=True,
     )  # fmt: skip
-    top_k: int | None = option(None, "Draw from the K likeliest characters.", check=between(1), is_filter=True)
+    top_k: int | None = option(None, "Draw from the K likeliest characters.", check=int_range(1), is_filter=True)
     top_p: float | None = option(
-        None, "Draw from the likeliest characters that make up this probability.", check=share, is_filter=True
+        None,
+        "Draw from the likeliest characters that make up this probability.",
+        check=positive_fraction,
+        is_filter=True,
     )
     min_p: float | None = option(
         None, "Draw from the characters that have at least this share of the likeliest one's probability.",
-        check=share, is_filter=True,
+        check=positive_fraction, is_filter=True,
     )  # fmt: skip
 
     @classmethod
     def filter_order(cls) -> str:
         """The options of the filters, in the order in which they apply."""
-        return ", ".join(flags_of(spec)[0] for spec in dataclasses.fields(cls) if spec.metadata["is_filter"])
+        return ", ".join(option_flags(spec)[0] for spec in dataclasses.fields(cls) if spec.metadata["is_filter"])
 
 
 @dataclass(frozen=True)
@@ -464,16 +467,16 @@ class CompletionConfig(SamplingConfig):
 
     temperature: float = option(
         0.0, "0 takes the likeliest character each time; 1 draws as the model predicts.", "--temp", "--temperature",
-        check=at_least(0), is_filter=True,
+        check=ge(0), is_filter=True,
     )  # fmt: skip
-    length: int = option(500, "How many characters a target has at most.", check=between(0))
+    length: int = option(500, "How many characters a target has at most.", check=int_range(0))
 
 
 BASELINES = ("auto", "all", "none")
 
 
 @dataclass(frozen=True)
-class CompareConfig(Checked):
+class CompareConfig(ValidatedConfig):
     """What is measured where models are compared."""
 
     baselines: str = option(
@@ -491,17 +494,17 @@ class CompareConfig(Checked):
         "alone, by the distance from a bracket, quote or tag to its close, and in indentation.",
     )  # fmt: skip
     limit: int = option(
-        200_000, "Read at most N held-out characters for --online and --structure (0: all).", check=between(0)
+        200_000, "Read at most N held-out characters for --online and --structure (0: all).", check=int_range(0)
     )
     prime: str = option(
         "", "Prompt of the samples, such as 'ROMEO:\\n' (default: a line end).", check=None, escapes=True
     )
-    length: int = option(300, "Characters of each sample.", check=between(0))
-    temperature: float = option(1.0, "Temperature of the samples.", "--temp", "--temperature", check=at_least(0))
-    seed: int = option(0, "Random seed of the samples, and of the places of --structure.", check=between(0))
+    length: int = option(300, "Characters of each sample.", check=int_range(0))
+    temperature: float = option(1.0, "Temperature of the samples.", "--temp", "--temperature", check=ge(0))
+    seed: int = option(0, "Random seed of the samples, and of the places of --structure.", check=int_range(0))
     novelty_length: int = option(
         10_000, "Characters that each model generates to measure how much it copies from the training text (0: none).",
-        check=between(0),
+        check=int_range(0),
     )  # fmt: skip
     unknown: str = option(
         "error", "What to do with characters of the prompt that a model does not know: error, skip or replace.",
@@ -510,12 +513,12 @@ class CompareConfig(Checked):
 
 
 @dataclass(frozen=True)
-class ScoreConfig(Checked):
+class ScoreConfig(ValidatedConfig):
     """What is scored of a text beside its bits per character in one pass."""
 
     window: int | None = option(
         None, "Also score in independent windows of N characters, as models with a fixed context are scored.",
-        check=between(1),
+        check=int_range(1),
     )  # fmt: skip
     online: bool = option(
         False, "Also score while the model learns from what it has read: a network by dynamic evaluation, an n-gram "

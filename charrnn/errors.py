@@ -42,7 +42,7 @@ class ProcessError(CharRNNError):
     """Another process of the same training is gone."""
 
 
-class RecordingError(CharRNNError):
+class CaptureError(CharRNNError):
     """A GPU failed while it captured a CUDA graph. PyTorch's CUDA state is unreliable afterwards: end the process."""
 
 

@@ -113,5 +113,5 @@ def software_graphs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "stream", lambda stream: contextlib.nullcontext())
     monkeypatch.setattr(torch.cuda, "device", lambda device: contextlib.nullcontext())
     for module in (recorded, steps):
-        monkeypatch.setattr(module, "has_graphs", lambda device: True)
+        monkeypatch.setattr(module, "has_cuda_graphs", lambda device: True)
         monkeypatch.setattr(module, "is_allowed", lambda feature, device: True)

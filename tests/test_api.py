@@ -25,18 +25,18 @@ def test_a_network_is_fitted_and_comes_back(small_text: str, tmp_path: Path) -> 
     model = charrnn.fit(small_text, SMALL, TrainingConfig(steps=4), on_step=steps.append)
     assert [step.number for step in steps] == [1, 2, 3, 4]
     assert str(model) == "lstm 1x8"
-    assert model.facts.validation is not None
-    assert model.facts.step is not None
+    assert model.metadata.validation is not None
+    assert model.metadata.step is not None
     model.save(tmp_path / "model.safetensors")
     again = charrnn.load(tmp_path / "model.safetensors")
     assert again.sample("to be", length=40, seed=1) == model.sample("to be", length=40, seed=1)
-    assert again.facts == model.facts
+    assert again.metadata == model.metadata
 
 
 def test_a_file_is_fitted_as_its_text(small_file: Path, small_text: str, counted: charrnn.TextModel) -> None:
     of_file = charrnn.fit(small_file, NgramConfig(order=4))
-    assert of_file.facts.text.sha256 == counted.facts.text.sha256
-    assert of_file.facts.text.path == str(small_file)
+    assert of_file.metadata.text.sha256 == counted.metadata.text.sha256
+    assert of_file.metadata.text.path == str(small_file)
     assert of_file.score(small_text) == counted.score(small_file)
 
 
@@ -61,8 +61,8 @@ def test_scores_are_those_of_the_held_out_part(counted: charrnn.TextModel, small
     held_out = small_corpus.validation  # type: ignore[attr-defined]
     found = counted.score(counted.vocabulary.decode(held_out))
     assert found == evaluate(counted.model, held_out)
-    assert counted.facts.validation is not None
-    assert found.bits_per_char == pytest.approx(counted.facts.validation.bits_per_char)
+    assert counted.metadata.validation is not None
+    assert found.bits_per_char == pytest.approx(counted.metadata.validation.bits_per_char)
 
 
 def test_sample_of_bytes_forms_and_documents_prepares_the_prompt(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from charrnn.checkpoint import KEY, Model, checkpoints_in, load, newest, save
-from charrnn.checkpoint.metadata import Facts, ScoreFacts, TextFacts
+from charrnn.checkpoint import HEADER_KEY, Model, list_checkpoints, load, newest_checkpoint, save
+from charrnn.checkpoint.metadata import DatasetInfo, EvalResult, Metadata
 from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, TrainingConfig
 from charrnn.errors import CheckpointError
 from charrnn.models.ngram.fit import fit_ngram
@@ -25,11 +25,11 @@ from charrnn.text.vocabulary import Vocabulary
 
 TEXT = "to be or not to be, that is the question\n" * 10
 VOCABULARY = Vocabulary(sorted(set(TEXT)))
-FACTS = Facts(
-    text=TextFacts("folder/text é.txt", "ab" * 32, len(TEXT), CorpusConfig(val_fraction=0.2)),
+FACTS = Metadata(
+    text=DatasetInfo("folder/text é.txt", "ab" * 32, len(TEXT), CorpusConfig(val_fraction=0.2)),
     fit_seconds=1.5,
     device="cpu",
-    validation=ScoreFacts(2.0, 1.386, 41, 0.0, "80/20/0"),
+    validation=EvalResult(2.0, 1.386, 41, 0.0, "80/20/0"),
     training=TrainingConfig(steps=7, learning_rate=1.0),
     step=7,
     command=("charrnn", "train", "text é.txt"),
@@ -62,7 +62,7 @@ def test_saved_model_loads_with_identical_logits(tmp_path: Path, kind: str) -> N
         assert loaded.model(tokens)[0].equal(model(tokens)[0])
     assert loaded.model.config == model.config
     assert loaded.vocabulary == VOCABULARY
-    assert loaded.facts == FACTS
+    assert loaded.metadata == FACTS
     assert (loaded.kind, loaded.name, loaded.size) == (kind, "it", path.stat().st_size)
     assert not isinstance(loaded.model, RecurrentModel) or not loaded.model.training
 
@@ -70,11 +70,11 @@ def test_saved_model_loads_with_identical_logits(tmp_path: Path, kind: str) -> N
 def test_bytes_model_without_training_metadata_loads(tmp_path: Path) -> None:
     model = fit_ngram(np.arange(256), 256, NgramConfig(order=2))
     text = replace(FACTS.text, corpus=CorpusConfig(bytes=True))
-    facts = Facts(text, 0.0, "cpu")
+    facts = Metadata(text, 0.0, "cpu")
     save(tmp_path / "it.safetensors", model, Vocabulary(None), facts)
     loaded = load(tmp_path / "it.safetensors")
     assert loaded.vocabulary.is_bytes
-    assert loaded.facts == facts
+    assert loaded.metadata == facts
 
 
 def test_failed_write_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,10 +109,10 @@ def test_newest_prefers_best_state_over_last_state(tmp_path: Path) -> None:
         os.utime(path, (time.time() - age, time.time() - age))
     (tmp_path / "folder.safetensors").mkdir()
     (tmp_path / "gone.safetensors").symlink_to("nowhere")
-    assert [path.stem for path in checkpoints_in(tmp_path)] == ["a", "b", "c-last"]
-    assert newest(tmp_path).stem == "a"
+    assert [path.stem for path in list_checkpoints(tmp_path)] == ["a", "b", "c-last"]
+    assert newest_checkpoint(tmp_path).stem == "a"
     with pytest.raises(CheckpointError, match=r"there is no checkpoint in .*none/; make one with `charrnn train"):
-        newest(tmp_path / "none")
+        newest_checkpoint(tmp_path / "none")
 
 
 @pytest.mark.parametrize(
@@ -158,10 +158,10 @@ def _load_changed(path: Path, kind: str, change: Callable[[Header, Tensors], obj
     """Save a model, change the header or the tensors, and load it."""
     save(path, MODELS[kind](), VOCABULARY, FACTS)
     with safe_open(path, framework="pt") as file:
-        header: Header = json.loads(file.metadata()[KEY])
+        header: Header = json.loads(file.metadata()[HEADER_KEY])
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     change(header, tensors)
-    save_file(tensors, path, metadata={KEY: json.dumps(header)})
+    save_file(tensors, path, metadata={HEADER_KEY: json.dumps(header)})
     load(path)
 
 
@@ -188,7 +188,7 @@ def _load_changed(path: Path, kind: str, change: Callable[[Header, Tensors], obj
         ("model.cell", "brain", "--cell brain: must be one of"),
         ("model.residual", "yes", "model.residual: expected bool, found 'yes'"),
         ("model.wings", 2, "wings"),
-        ("text", [], r"header.text: expected TextFacts, found \[\]"),
+        ("text", [], r"header.text: expected DatasetInfo, found \[\]"),
         ("text.path", None, "header.text.path: expected str, found None"),
         ("text.paths", "a.txt", "header.text.paths: expected tuple, found 'a.txt'"),
         ("text.corpus.normalize", "NFX", "--normalize NFX: must be one of"),
@@ -229,7 +229,7 @@ def test_load_old_header_without_paths_has_defaults(tmp_path: Path) -> None:
             header["text"]["corpus"].pop(name)
 
     _load_changed(tmp_path / "it.safetensors", "ngram", change)
-    facts = load(tmp_path / "it.safetensors").facts
+    facts = load(tmp_path / "it.safetensors").metadata
     assert (facts.text, facts.text.names) == (FACTS.text, ("folder/text é.txt",))
 
 
@@ -238,7 +238,7 @@ def test_unknown_symbol_survives_save_and_load(tmp_path: Path) -> None:
     facts = replace(FACTS, text=replace(FACTS.text, paths=("a.txt", "-")))
     save(tmp_path / "it.safetensors", _network(), vocabulary, facts)
     loaded = load(tmp_path / "it.safetensors")
-    assert (loaded.vocabulary, loaded.facts.text.names) == (vocabulary, ("a.txt", "-"))
+    assert (loaded.vocabulary, loaded.metadata.text.names) == (vocabulary, ("a.txt", "-"))
 
 
 @pytest.mark.parametrize("key", ["format", "kind", "model", "vocabulary", "text", "fit_seconds", "device"])
@@ -252,7 +252,7 @@ def test_load_header_without_a_key_names_the_key(tmp_path: Path, kind: str, key:
 def test_load_malformed_header_raises_checkpoint_error(tmp_path: Path, header: str) -> None:
     """100,000 brackets once were a RecursionError."""
     path = tmp_path / "it.safetensors"
-    save_file({"a": torch.zeros(3)}, path, metadata={KEY: header})
+    save_file({"a": torch.zeros(3)}, path, metadata={HEADER_KEY: header})
     with pytest.raises(CheckpointError, match="is damaged, or from another version"):
         load(path)
 

@@ -23,14 +23,14 @@ from charrnn.models.rnn.model import RecurrentModel
 from charrnn.models.stepper import PlainStepper
 from charrnn.models.steppers import stepper
 from charrnn.sampling.generate import generate
-from charrnn.sampling.rng import Uniforms
-from charrnn.sampling.sampler import Tempered
+from charrnn.sampling.rng import CounterRNG
+from charrnn.sampling.sampler import CounterTemperatureSampler
 from charrnn.scoring.evaluate import evaluate
 from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
 from charrnn.training.loop import Training, train
 from charrnn.training.optim.optimizer import Updates
-from charrnn.training.step import RecordedSteps, StopFlag, take_step
+from charrnn.training.step import CudaGraphStep, StopFlag, take_step
 
 pytestmark = [
     pytest.mark.gpu,
@@ -75,7 +75,7 @@ def test_cuda_graph_stepper_samples_match_single_steps(cell: str, monkeypatch: p
     model = RecurrentModel(ModelConfig(cell=cell, hidden_size=64), 50).to("cuda").eval()
     ours, plain = stepper(model, None, 3), PlainStepper(model, None)
     assert isinstance(ours, CudaGraphStepper)
-    draws = [Tempered(0.8, Uniforms([1, 2, 3])) for _ in range(2)]
+    draws = [CounterTemperatureSampler(0.8, CounterRNG([1, 2, 3])) for _ in range(2)]
     tokens = np.arange(3)
     for number in range(100):
         found, expected = (one.draw_next(tokens, draw) for one, draw in zip((ours, plain), draws, strict=True))
@@ -129,7 +129,7 @@ def test_captured_training_steps_match_plain_steps(cell: str, dtype: torch.dtype
     torch.manual_seed(0)
     here = RecurrentModel(ModelConfig(cell=cell, hidden_size=128), 50).to("cuda")
     there = copy.deepcopy(here)
-    by_graph = RecordedSteps(here, Updates(here, config, dtype), dtype)
+    by_graph = CudaGraphStep(here, Updates(here, config, dtype), dtype)
     updates = Updates(there, config, dtype)
     batches = torch.randint(0, 50, (8, 2, 8, 16))
     state = other_state = None

@@ -1,30 +1,29 @@
 """Checkpoints: one safetensors file that is enough to sample, score and compare. It alone knows all kinds of models.
 
-The tensors are the model. One JSON string in the file's metadata, under the key "charrnn", has the rest: see Facts.
+The tensors are the model. One JSON string in the file's metadata, under the key "charrnn", has the rest: see Metadata.
 There is no pickle: a checkpoint from a stranger can be wrong, but it cannot run code.
 """
 
-from charrnn.checkpoint.build import fill
-from charrnn.checkpoint.format import KEY, Checkpoint, Model, Ongoing, below, parts, taken_apart
-from charrnn.checkpoint.io import load, load_ongoing, save
-from charrnn.checkpoint.names import LAST, PREVIOUS, SUFFIX, checkpoints_in, last_path, newest
+from charrnn.checkpoint.build import load_weights
+from charrnn.checkpoint.format import HEADER_KEY, Checkpoint, Model, ResumeState, components, split_mixture, with_prefix
+from charrnn.checkpoint.io import load, load_resume_state, save
+from charrnn.checkpoint.names import LAST, PREVIOUS, last_path, list_checkpoints, newest_checkpoint
 
 __all__ = [
-    "KEY",
+    "HEADER_KEY",
     "LAST",
     "PREVIOUS",
-    "SUFFIX",
     "Checkpoint",
     "Model",
-    "Ongoing",
-    "below",
-    "checkpoints_in",
-    "fill",
+    "ResumeState",
+    "components",
     "last_path",
+    "list_checkpoints",
     "load",
-    "load_ongoing",
-    "newest",
-    "parts",
+    "load_resume_state",
+    "load_weights",
+    "newest_checkpoint",
     "save",
-    "taken_apart",
+    "split_mixture",
+    "with_prefix",
 ]

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from charrnn.checkpoint.format import GATE, NETWORK, NGRAM, Model, below
-from charrnn.checkpoint.metadata import restore
+from charrnn.checkpoint.format import GATE, NETWORK, NGRAM, Model, with_prefix
+from charrnn.checkpoint.metadata import from_json
 from charrnn.config import MixtureConfig, ModelConfig, NgramConfig
 from charrnn.models.interpolated import Network, make_network
 from charrnn.models.mixture import MixtureModel
@@ -19,12 +19,12 @@ from charrnn.text.vocabulary import Vocabulary
 
 def make_vocabulary(header: dict[str, Any]) -> Vocabulary:
     """The vocabulary of a header; ValueError if it is not valid."""
-    characters: str | None = restore("vocabulary", header.get("vocabulary", ""), str | None)
+    characters: str | None = from_json("vocabulary", header.get("vocabulary", ""), str | None)
     if characters is not None:
         different = set(characters) - set(map(chr, range(0xD800, 0xE000)))  # halves of surrogate pairs
         if not characters or len(different) < len(characters):
             raise ValueError("vocabulary: expected characters, all different, found none, a double one or half of one")
-    unknown: str | None = restore("unknown", header.get("unknown"), str | None)
+    unknown: str | None = from_json("unknown", header.get("unknown"), str | None)
     return Vocabulary(characters, unknown)
 
 
@@ -37,20 +37,20 @@ def make_model(header: dict[str, Any], vocab_size: int, tensors: dict[str, Tenso
     """
     kind = header.get("kind")
     if kind == "ngram":
-        ngram_config: NgramConfig = restore("model", header.get("model"), NgramConfig)
+        ngram_config: NgramConfig = from_json("model", header.get("model"), NgramConfig)
         return model_class(ngram_config).from_tensors(ngram_config, vocab_size, tensors)
     if kind == "mixture":
-        mixture_config: MixtureConfig = restore("model", header.get("model"), MixtureConfig)
-        groups = {prefix: below(prefix, tensors) for prefix in (NETWORK, NGRAM, GATE)}
+        mixture_config: MixtureConfig = from_json("model", header.get("model"), MixtureConfig)
+        groups = {prefix: with_prefix(prefix, tensors) for prefix in (NETWORK, NGRAM, GATE)}
         require_equal("tensors", len(tensors), sum(map(len, groups.values())))
         network = _network(mixture_config.network, vocab_size, groups[NETWORK], NETWORK)
         ngram = NgramModel.from_tensors(mixture_config.counts, vocab_size, groups[NGRAM])
         with torch.device("meta"):
             model = MixtureModel(network, ngram)
-        fill(model.gate, groups[GATE], GATE)
+        load_weights(model.gate, groups[GATE], GATE)
         return model
     require_equal("kind", kind, "recurrent")
-    config: ModelConfig = restore("model", header.get("model"), ModelConfig)
+    config: ModelConfig = from_json("model", header.get("model"), ModelConfig)
     return _network(config, vocab_size, tensors)
 
 
@@ -70,11 +70,11 @@ def _network(config: ModelConfig, vocab_size: int, tensors: dict[str, Tensor], p
             model = make_network(config, vocab_size)
     except RuntimeError as error:  # a product of widths overflows
         raise ValueError(f"model.hidden_size: expected less, found {config.hidden_size} ({error})") from error
-    fill(model, tensors, prefix)
+    load_weights(model, tensors, prefix)
     return model
 
 
-def fill(model: torch.nn.Module, tensors: dict[str, Tensor], prefix: str) -> None:
+def load_weights(model: torch.nn.Module, tensors: dict[str, Tensor], prefix: str) -> None:
     """Load a module's weights, which then share memory with the tensors.
 
     Args:

@@ -21,8 +21,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from charrnn.checkpoint.format import KEY, NGRAM
-from charrnn.checkpoint.metadata import restore
+from charrnn.checkpoint.format import HEADER_KEY, NGRAM
+from charrnn.checkpoint.metadata import from_json
 from charrnn.errors import CheckpointError
 from charrnn.paths import CHECKPOINT_SUFFIX
 
@@ -115,7 +115,7 @@ def _cut_off(path: Path, expected: str, size: int) -> CheckpointError:
 
 def metadata_of(header: str) -> dict[str, str]:
     """The metadata of a file with this header."""
-    return {KEY: header, CHECKSUM: str(_text_checksum(header))}
+    return {HEADER_KEY: header, CHECKSUM: str(_text_checksum(header))}
 
 
 def tensor_checksums(kind: str, tensors: dict[str, Tensor]) -> dict[str, int]:
@@ -131,16 +131,16 @@ def tensor_checksums(kind: str, tensors: dict[str, Tensor]) -> dict[str, int]:
 
 def check_header(metadata: dict[str, str]) -> None:
     """Raise ValueError unless the header has its checksum."""
-    if metadata.keys() == {KEY}:
+    if metadata.keys() == {HEADER_KEY}:
         return  # from before there were checksums
-    if metadata.keys() != {KEY, CHECKSUM}:
-        raise ValueError(f"metadata: expected {KEY} and {CHECKSUM}, found {', '.join(sorted(metadata))}")
-    _require_checksum("header", metadata[CHECKSUM], str(_text_checksum(metadata[KEY])))
+    if metadata.keys() != {HEADER_KEY, CHECKSUM}:
+        raise ValueError(f"metadata: expected {HEADER_KEY} and {CHECKSUM}, found {', '.join(sorted(metadata))}")
+    _require_checksum("header", metadata[CHECKSUM], str(_text_checksum(metadata[HEADER_KEY])))
 
 
 def check_tensors(header: dict[str, Any], tensors: dict[str, Tensor], is_wanted: Callable[[str], bool]) -> None:
     """Raise ValueError, which names the tensor, unless those that are wanted have their checksums."""
-    expected: dict[str, int] = restore(f"header.{CHECKSUM}", header.get(CHECKSUM, {}), dict[str, int])
+    expected: dict[str, int] = from_json(f"header.{CHECKSUM}", header.get(CHECKSUM, {}), dict[str, int])
     for name in filter(is_wanted, expected):
         _require_checksum(name, expected[name], _checksum(tensors[name]) if name in tensors else None)
 

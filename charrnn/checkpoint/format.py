@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from charrnn.checkpoint.metadata import Facts, ProgressFacts
+from charrnn.checkpoint.metadata import Metadata, TrainingProgress
 from charrnn.config import MixtureConfig, ModelConfig, NgramConfig
 from charrnn.errors import ModelError
 from charrnn.models.interpolated import InterpolatedModel, Network
@@ -21,7 +21,7 @@ from charrnn.text.vocabulary import Vocabulary
 
 FORMAT_VERSION = 1
 """The newest version of the file format, and the only one so far."""
-KEY = "charrnn"
+HEADER_KEY = "charrnn"
 """The key of the header, a JSON string, in the metadata of a safetensors file."""
 Model = Network | NgramModel | LongestMatchModel | MixtureModel
 """The kinds of models that a checkpoint may hold."""
@@ -37,7 +37,7 @@ class Checkpoint:
 
     model: Model
     vocabulary: Vocabulary
-    facts: Facts
+    metadata: Metadata
     path: Path
     size: int
 
@@ -58,25 +58,25 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
-class Ongoing:
+class ResumeState:
     """What resuming needs beside the model: its progress in numbers, and tensors by name."""
 
-    facts: ProgressFacts
+    progress: TrainingProgress
     tensors: dict[str, Tensor]
 
 
-def taken_apart(checkpoint: Checkpoint) -> list[Checkpoint]:
+def split_mixture(checkpoint: Checkpoint) -> list[Checkpoint]:
     """A mixture, then its network and its n-grams, as three checkpoints; any other checkpoint alone."""
     if not isinstance(checkpoint.model, MixtureModel):
         return [checkpoint]
     checkpoints = [checkpoint]
-    for name, model in zip(("network", "counts"), parts(checkpoint.model), strict=True):
+    for name, model in zip(("network", "counts"), components(checkpoint.model), strict=True):
         path = checkpoint.path.with_name(f"{checkpoint.name}.{name}")
         checkpoints.append(dataclasses.replace(checkpoint, model=model, path=path))
     return checkpoints
 
 
-def parts(model: MixtureModel) -> tuple[Network, NgramModel]:
+def components(model: MixtureModel) -> tuple[Network, NgramModel]:
     """The network and the n-gram model of a mixture."""
     assert isinstance(model.counts, NgramModel)
     return model.network, model.counts
@@ -108,7 +108,7 @@ def config_of(model: Model) -> ModelConfig | NgramConfig | MixtureConfig:
     if is_mean(model):
         raise ModelError("a weighted mean of models has no checkpoint; save the models, and mix them with --mix")
     if isinstance(model, MixtureModel):
-        network, ngram = parts(model)
+        network, ngram = components(model)
         return MixtureConfig(network.config, ngram.config)
     return model.config
 
@@ -116,11 +116,11 @@ def config_of(model: Model) -> ModelConfig | NgramConfig | MixtureConfig:
 def tensors_of(model: Model) -> dict[str, Tensor]:
     """The tensors that a file must hold of a model, by name."""
     if isinstance(model, MixtureModel):
-        ngram = {f"{NGRAM}{name}": tensor for name, tensor in parts(model)[1].tensors().items()}
+        ngram = {f"{NGRAM}{name}": tensor for name, tensor in components(model)[1].tensors().items()}
         return {**model.state_dict(), **ngram}
     return model.state_dict() if isinstance(model, Network) else model.tensors()
 
 
-def below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """The tensors whose names have a prefix, under their names without it."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -10,16 +10,25 @@ from typing import Any
 from torch import Tensor
 
 from charrnn.checkpoint.container import CHECKSUM, read_container
-from charrnn.checkpoint.format import KEY, TRAINING, Checkpoint, Model, Ongoing, config_of, parts, tensors_of
-from charrnn.checkpoint.io import load, load_ongoing
-from charrnn.checkpoint.metadata import restore
+from charrnn.checkpoint.format import (
+    HEADER_KEY,
+    TRAINING,
+    Checkpoint,
+    Model,
+    ResumeState,
+    components,
+    config_of,
+    tensors_of,
+)
+from charrnn.checkpoint.io import load, load_resume_state
+from charrnn.checkpoint.metadata import from_json
 from charrnn.models.interpolated import Network
 from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.longest.model import LongestMatchModel
 
 
 @dataclass(frozen=True)
-class TensorFacts:
+class TensorInfo:
     """A tensor of a checkpoint.
 
     Attributes:
@@ -38,7 +47,7 @@ class TensorFacts:
 
 
 @dataclass(frozen=True)
-class PartFacts:
+class ComponentInfo:
     """A model, or a component of a mixture.
 
     Attributes:
@@ -57,7 +66,7 @@ class PartFacts:
 
 
 @dataclass(frozen=True)
-class Listing:
+class CheckpointInfo:
     """A checkpoint and all that its file holds.
 
     Attributes:
@@ -65,20 +74,20 @@ class Listing:
         format: version of the file format.
         parts: the model; or the components of a mixture.
         tensors: sorted by name, numbers in the names by value.
-        ongoing: what resuming needs, if the file is the latest state of a training.
+        resume_state: what resuming needs, if the file is the latest state of a training.
         is_checksummed: whether the header has a checksum, which was compared; old files have none.
     """
 
     checkpoint: Checkpoint
     format: int
-    parts: tuple[PartFacts, ...]
-    tensors: tuple[TensorFacts, ...]
-    ongoing: Ongoing | None
+    parts: tuple[ComponentInfo, ...]
+    tensors: tuple[TensorInfo, ...]
+    resume_state: ResumeState | None
     is_checksummed: bool
 
     def as_json(self) -> dict[str, Any]:
-        """What `json_of` of `scoring/compare` leaves out: components, tensors, and all metadata."""
-        facts, vocabulary = self.checkpoint.facts, self.checkpoint.vocabulary
+        """What `checkpoint_summary` of `scoring/compare` leaves out: components, tensors, and all metadata."""
+        facts, vocabulary = self.checkpoint.metadata, self.checkpoint.vocabulary
         return {
             "format": self.format,
             "parts": [asdict(part) for part in self.parts],
@@ -88,7 +97,7 @@ class Listing:
             "training": asdict(facts.training) if facts.training else None,
             "compute": asdict(facts.compute) if facts.compute else None,
             "validation": asdict(facts.validation) if facts.validation else None,
-            "progress": asdict(self.ongoing.facts) if self.ongoing else None,
+            "progress": asdict(self.resume_state.progress) if self.resume_state else None,
             "command": facts.command,
             "versions": facts.versions,
             "checksums": {
@@ -100,7 +109,7 @@ class Listing:
         }
 
 
-def list_contents(path: Path) -> Listing:
+def read_info(path: Path) -> CheckpointInfo:
     """Read a checkpoint as `load` does, and list what is in it.
 
     Raises:
@@ -108,12 +117,12 @@ def list_contents(path: Path) -> Listing:
     """
     checkpoint = load(path)
     _, metadata, _ = read_container(path, lambda name: False)
-    header = restore("header", json.loads(metadata[KEY]), dict[str, object])
-    ongoing = load_ongoing(path) if "progress" in header else None
+    header = from_json("header", json.loads(metadata[HEADER_KEY]), dict[str, object])
+    resume_state = load_resume_state(path) if "progress" in header else None
     checksums = header.get(CHECKSUM)
     tensors = dict(tensors_of(checkpoint.model))
-    tensors |= {f"{TRAINING}{name}": tensor for name, tensor in ongoing.tensors.items()} if ongoing else {}
-    return Listing(
+    tensors |= {f"{TRAINING}{name}": tensor for name, tensor in resume_state.tensors.items()} if resume_state else {}
+    return CheckpointInfo(
         checkpoint=checkpoint,
         format=int(str(header["format"])),
         parts=tuple(_describe_parts(checkpoint.model)),
@@ -121,30 +130,30 @@ def list_contents(path: Path) -> Listing:
             _describe_tensor(name, tensors[name], isinstance(checksums, dict) and name in checksums)
             for name in sorted(tensors, key=_numerical_key)
         ),
-        ongoing=ongoing,
+        resume_state=resume_state,
         is_checksummed=CHECKSUM in metadata,
     )
 
 
-def _describe_tensor(name: str, tensor: Tensor, has_checksum: bool) -> TensorFacts:
-    return TensorFacts(name, str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape), tensor.nbytes, has_checksum)
+def _describe_tensor(name: str, tensor: Tensor, has_checksum: bool) -> TensorInfo:
+    return TensorInfo(name, str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape), tensor.nbytes, has_checksum)
 
 
-def _describe_parts(model: Model) -> list[PartFacts]:
+def _describe_parts(model: Model) -> list[ComponentInfo]:
     if isinstance(model, MixtureModel):
-        (network,), (ngram,) = map(_describe_parts, parts(model))
+        (network,), (ngram,) = map(_describe_parts, components(model))
         gate_weights = sum(weights.numel() for weights in model.gate.parameters())
         return [
             replace(network, name="network"),
             replace(ngram, name="counts"),
-            PartFacts("gate", "how much of each, at each place", None, gate_weights, None),
+            ComponentInfo("gate", "how much of each, at each place", None, gate_weights, None),
         ]
     config = config_of(model)
     parameters = model.parameter_count if isinstance(model, Network) else None
     entries = None
     if not isinstance(model, Network | LongestMatchModel):
         entries = tuple(max(0, len(order.tokens) - 1) for order in model.orders)
-    return [PartFacts("model", str(config), asdict(config), parameters, entries)]
+    return [ComponentInfo("model", str(config), asdict(config), parameters, entries)]
 
 
 def _numerical_key(name: str) -> tuple[tuple[int, str], ...]:

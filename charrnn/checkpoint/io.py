@@ -34,17 +34,17 @@ from charrnn.checkpoint.container import (
 )
 from charrnn.checkpoint.format import (
     FORMAT_VERSION,
-    KEY,
+    HEADER_KEY,
     TRAINING,
     Checkpoint,
     Model,
-    Ongoing,
-    below,
+    ResumeState,
     config_of,
     kind_of,
     tensors_of,
+    with_prefix,
 )
-from charrnn.checkpoint.metadata import Facts, ProgressFacts, restore
+from charrnn.checkpoint.metadata import Metadata, TrainingProgress, from_json
 from charrnn.checkpoint.names import LAST
 from charrnn.errors import CharRNNError, CheckpointError
 from charrnn.files import atomic_write
@@ -58,8 +58,8 @@ def save(
     path: Path,
     model: Model,
     vocabulary: Vocabulary,
-    facts: Facts,
-    ongoing: Ongoing | None = None,
+    facts: Metadata,
+    resume_state: ResumeState | None = None,
     previous: Path | None = None,
 ) -> None:
     """Write a checkpoint, completely or not at all.
@@ -69,15 +69,15 @@ def save(
         model: its weights or n-grams.
         vocabulary: its characters.
         facts: where the model comes from.
-        ongoing: what resuming its training needs.
+        resume_state: what resuming its training needs.
         previous: another name, under which the replaced file is kept.
 
     Raises:
         CheckpointError: the file cannot be written.
     """
     tensors = tensors_of(model)
-    if ongoing:
-        tensors = {**tensors, **{f"{TRAINING}{name}": tensor for name, tensor in ongoing.tensors.items()}}
+    if resume_state:
+        tensors = {**tensors, **{f"{TRAINING}{name}": tensor for name, tensor in resume_state.tensors.items()}}
     on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     kind = kind_of(model)
     header = json.dumps(
@@ -88,7 +88,7 @@ def save(
             "vocabulary": None if vocabulary.is_bytes else "".join(vocabulary.characters or ()),
             **({"unknown": vocabulary.unknown_character} if vocabulary.unknown_character is not None else {}),
             **dataclasses.asdict(facts),
-            **({"progress": dataclasses.asdict(ongoing.facts)} if ongoing else {}),
+            **({"progress": dataclasses.asdict(resume_state.progress)} if resume_state else {}),
             CHECKSUM: tensor_checksums(kind, on_cpu),
         }
     )
@@ -128,15 +128,15 @@ def load(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
         vocabulary = make_vocabulary(header)
         model = make_model(header, len(vocabulary), tensors)
         check_tensors(header, tensors, _is_model_tensor)
-        names = {spec.name for spec in dataclasses.fields(Facts)}
-        facts: Facts = restore("header", {name: header[name] for name in names & header.keys()}, Facts)
+        names = {spec.name for spec in dataclasses.fields(Metadata)}
+        facts: Metadata = from_json("header", {name: header[name] for name in names & header.keys()}, Metadata)
         require_equal("header.text.corpus.bytes", facts.text.corpus.bytes, vocabulary.is_bytes)
     if isinstance(model, torch.nn.Module):
         model.to(device).eval()
     return Checkpoint(model, vocabulary, facts, path, size)
 
 
-def load_ongoing(path: Path) -> Ongoing:
+def load_resume_state(path: Path) -> ResumeState:
     """What resuming needs beside the model, on the CPU.
 
     Raises:
@@ -147,9 +147,9 @@ def load_ongoing(path: Path) -> Ongoing:
         raise CheckpointError(f"{path}: holds a model alone; a training goes on from a file that ends with {LAST}")
     with _damage_reported(path):
         check_tensors(header, tensors, _is_training_tensor)
-        progress: ProgressFacts = restore("header.progress", header["progress"], ProgressFacts)
+        progress: TrainingProgress = from_json("header.progress", header["progress"], TrainingProgress)
         progress.check()
-    return Ongoing(progress, below(TRAINING, tensors))
+    return ResumeState(progress, with_prefix(TRAINING, tensors))
 
 
 def _is_training_tensor(name: str) -> bool:
@@ -163,14 +163,14 @@ def _is_model_tensor(name: str) -> bool:
 def _read(path: Path, is_wanted: Callable[[str], bool]) -> tuple[int, dict[str, Any], dict[str, Tensor]]:
     """The size of a file in bytes, its header, and those of its tensors that are wanted."""
     size, metadata, tensors = read_container(path, is_wanted)
-    if KEY not in metadata:
+    if HEADER_KEY not in metadata:
         raise CheckpointError(f"{path}: is a safetensors file, but not one of charrnn")
     with _damage_reported(path):
         try:
-            content = json.loads(metadata[KEY])
+            content = json.loads(metadata[HEADER_KEY])
         except ValueError as error:
-            raise ValueError(f"header: expected JSON, found {metadata[KEY]!r:.50}: {error}") from None
-        header = restore("header", content, dict[str, object])
+            raise ValueError(f"header: expected JSON, found {metadata[HEADER_KEY]!r:.50}: {error}") from None
+        header = from_json("header", content, dict[str, object])
         version = header.get("format")
     if type(version) is int and version > FORMAT_VERSION:
         raise CheckpointError(

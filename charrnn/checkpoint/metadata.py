@@ -13,13 +13,13 @@ from typing import Any
 import torch
 
 from charrnn import __version__
-from charrnn.config import LARGEST_INTEGER, CorpusConfig, ModelConfig, TrainingConfig
+from charrnn.config import MAX_INT, CorpusConfig, ModelConfig, TrainingConfig
 from charrnn.text.corpus import Corpus
-from charrnn.text.sources import described
+from charrnn.text.sources import describe_paths
 
 MAX_EXACT_INTEGER = 2**53
 """Largest number of characters, steps or seconds: the integers that a float can hold."""
-MOST_HALVINGS = 3
+MAX_HALVINGS = 3
 """Largest number of times that the learning rate is halved because the loss has diverged."""
 
 
@@ -29,7 +29,7 @@ def software_versions() -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class TextFacts:
+class DatasetInfo:
     """The text that a model was fitted on.
 
     Attributes:
@@ -47,7 +47,7 @@ class TextFacts:
     paths: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, corpus: Corpus) -> TextFacts:
+    def of(cls, corpus: Corpus) -> DatasetInfo:
         """Describe a text that was read."""
         names = tuple(map(str, corpus.paths))
         return cls(names[0], corpus.sha256, len(corpus), corpus.config, names if len(names) > 1 else ())
@@ -60,11 +60,11 @@ class TextFacts:
     @property
     def source(self) -> str:
         """The files in a few words."""
-        return described(self.names)
+        return describe_paths(self.names)
 
 
 @dataclass(frozen=True)
-class ScoreFacts:
+class EvalResult:
     """The score of the validation part when the checkpoint was saved. Infinite scores are None.
 
     Attributes:
@@ -91,7 +91,7 @@ class ScoreFacts:
 
 
 @dataclass(frozen=True)
-class ComputeFacts:
+class ComputeInfo:
     """How a network's training was computed; the last bits of its weights may depend on that.
 
     Attributes:
@@ -110,7 +110,7 @@ class ComputeFacts:
 
 
 @dataclass(frozen=True)
-class Facts:
+class Metadata:
     """Where a model comes from.
 
     Attributes:
@@ -125,19 +125,19 @@ class Facts:
         versions: of charrnn, torch and Python.
     """
 
-    text: TextFacts
+    text: DatasetInfo
     fit_seconds: float
     device: str
-    validation: ScoreFacts | None = None
+    validation: EvalResult | None = None
     training: TrainingConfig | None = None
     step: int | None = None
     command: tuple[str, ...] = ()
-    compute: ComputeFacts | None = None
+    compute: ComputeInfo | None = None
     versions: dict[str, str] = field(default_factory=software_versions)
 
 
 @dataclass(frozen=True)
-class ProgressFacts:
+class TrainingProgress:
     """The progress of a training in numbers. Weights, moments, states and random generators are tensors beside it.
 
     Attributes:
@@ -178,8 +178,8 @@ class ProgressFacts:
         for name, value, low, high in (
             ("finished", self.finished, 0, self.model.networks - 1),
             ("steps_of_finished", self.steps_of_finished, 0, MAX_EXACT_INTEGER),
-            ("plan: steps", steps, 1, LARGEST_INTEGER),
-            ("plan: validate_every", validate_every, 1, LARGEST_INTEGER),
+            ("plan: steps", steps, 1, MAX_INT),
+            ("plan: validate_every", validate_every, 1, MAX_INT),
             ("plan: val_characters", val_characters, 0, MAX_EXACT_INTEGER),
             ("number", self.number, 1, steps),
             ("best_step", self.best_step, 1, self.number),
@@ -187,14 +187,14 @@ class ProgressFacts:
             ("best_characters", self.best_characters, self.best_nats is not None, MAX_EXACT_INTEGER),
             ("best_impossible", self.best_impossible, 0, self.best_characters),
             ("seconds", self.seconds, 0, MAX_EXACT_INTEGER),
-            ("halvings", self.halvings, 0, MOST_HALVINGS),
+            ("halvings", self.halvings, 0, MAX_HALVINGS),
         ):
             if not low <= value <= high:
                 raise ValueError(f"progress.{name}: expected a number from {low:d} to {high}, found {value!r:.50}")
 
         last = 0
         for pair in self.earlier_plans:
-            if len(pair) != 2 or not last < pair[0] <= min(self.number, pair[1], LARGEST_INTEGER):
+            if len(pair) != 2 or not last < pair[0] <= min(self.number, pair[1], MAX_INT):
                 raise ValueError(f"progress.earlier_plans: expected ascending steps of plans, found {pair!r:.50}")
             last = pair[0]
 
@@ -207,13 +207,13 @@ class ProgressFacts:
     def _plan(self) -> tuple[int, int, int]:
         """The plan; without one, one that allows everything."""
         if self.plan is None:
-            return LARGEST_INTEGER, 1, 0
+            return MAX_INT, 1, 0
         if len(self.plan) != 3:
             raise ValueError(f"progress.plan: expected 3 numbers, found {len(self.plan)}")
         return self.plan[0], self.plan[1], self.plan[2]
 
 
-def restore(key: str, value: Any, kind: Any) -> Any:
+def from_json(key: str, value: Any, kind: Any) -> Any:
     """Convert a JSON value to a type: objects to dataclasses, lists to tuples. Fields with defaults may be missing.
 
     Args:
@@ -227,7 +227,7 @@ def restore(key: str, value: Any, kind: Any) -> Any:
     """
     inner = typing.get_args(kind)
     if isinstance(kind, types.UnionType):  # T | None
-        return None if value is None else restore(key, value, inner[0])
+        return None if value is None else from_json(key, value, inner[0])
     if isinstance(kind, type) and dataclasses.is_dataclass(kind) and isinstance(value, dict):
         hints, fields = typing.get_type_hints(kind), {spec.name: spec for spec in dataclasses.fields(kind)}
         for name in sorted(fields.keys() ^ value.keys()):
@@ -235,11 +235,11 @@ def restore(key: str, value: Any, kind: Any) -> Any:
                 raise ValueError(f"{key}.{name:.50}: expected no such key, found {value[name]!r:.50}")
             if fields[name].default is fields[name].default_factory is dataclasses.MISSING:
                 raise ValueError(f"{key}.{name}: expected {_type_name(hints[name])}, found none")
-        return kind(**{name: restore(f"{key}.{name}", item, hints[name]) for name, item in value.items()})
+        return kind(**{name: from_json(f"{key}.{name}", item, hints[name]) for name, item in value.items()})
     if typing.get_origin(kind) is dict and isinstance(value, dict):
-        return {name: restore(f"{key}.{name}", item, inner[1]) for name, item in value.items()}
+        return {name: from_json(f"{key}.{name}", item, inner[1]) for name, item in value.items()}
     if typing.get_origin(kind) is tuple and isinstance(value, list):
-        return tuple(restore(key, item, inner[0]) for item in value)
+        return tuple(from_json(key, item, inner[0]) for item in value)
     # JSON may write 1.0 as 1. It has no infinite numbers, but Python reads them.
     is_real = kind is float and type(value) in (int, float) and math.isfinite(value)
     if is_real or kind is object or (type(value) is kind and kind is not float):

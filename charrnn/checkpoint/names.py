@@ -8,7 +8,6 @@ from pathlib import Path
 from charrnn.errors import CheckpointError
 from charrnn.paths import CHECKPOINT_SUFFIX
 
-SUFFIX = CHECKPOINT_SUFFIX  # an alias until the merge: charrnn.paths has it
 LAST, PREVIOUS = "-last", "-previous"
 """Endings of the stem for the latest state of a training, which may not be its best one, and for the one before it."""
 
@@ -18,7 +17,7 @@ def last_path(path: Path, ending: str = LAST) -> Path:
     return path.with_name(path.name.removesuffix(CHECKPOINT_SUFFIX) + ending + CHECKPOINT_SUFFIX)
 
 
-def checkpoints_in(folder: Path) -> list[Path]:
+def list_checkpoints(folder: Path) -> list[Path]:
     """The checkpoints of a folder, newest first; of a training that has its best state there, only that."""
     files = [path for path in folder.glob(f"*{CHECKPOINT_SUFFIX}") if path.is_file()]
     files.sort(key=lambda path: path.stat().st_mtime, reverse=True)
@@ -26,13 +25,13 @@ def checkpoints_in(folder: Path) -> list[Path]:
     return [path for path in files if not _has_better(path, names)]
 
 
-def newest(folder: Path) -> Path:
+def newest_checkpoint(folder: Path) -> Path:
     """The newest checkpoint of a folder.
 
     Raises:
         CheckpointError: there is none.
     """
-    paths = checkpoints_in(folder)
+    paths = list_checkpoints(folder)
     if not paths:
         raise CheckpointError(
             f"there is no checkpoint in {folder}{os.sep}; make one with `charrnn train shakespeare.txt`"

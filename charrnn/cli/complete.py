@@ -15,7 +15,7 @@ import typer
 
 from charrnn.cli.shared.escapes import unescaped
 from charrnn.cli.shared.options import CheckpointArgument, DeviceOption, TextEncoding
-from charrnn.config import LARGEST_INTEGER, CompletionConfig, CorpusConfig
+from charrnn.config import MAX_INT, CompletionConfig, CorpusConfig
 from charrnn.errors import TextError, UsageError
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def complete(
         typer.Option(
             help="How many lines are completed side by side; with 1, each before the next one is read.",
             min=1,
-            max=LARGEST_INTEGER,
+            max=MAX_INT,
         ),
     ] = 64,
     sampling: CompletionConfig,
@@ -92,15 +92,15 @@ def complete(
     A model trained with `--document-separator '\n'` has read each line by itself, and does so here. Any other one has
     read line after line, so each line comes after one that it wrote itself.
     """
-    from charrnn.cli.shared.devices import choose
-    from charrnn.cli.shared.terminal import BAR_DELAY, bar, is_to_file, print_json, say, text_writer
+    from charrnn.cli.shared.devices import select_device
+    from charrnn.cli.shared.terminal import BAR_DELAY, is_to_file, log, print_json, progress_bar, text_writer
     from charrnn.sampling.complete import LineCompleter, line_before
     from charrnn.scoring.accuracy import Accuracy
-    from charrnn.text.normalize import prepared
+    from charrnn.text.normalize import normalize_text
 
-    model = _load(name, choose(device), is_alone=file is None)
-    corpus, file = model.facts.text.corpus, file or "-"
-    separator = prepared(unescaped(sep), corpus)
+    model = _load(name, select_device(device), is_alone=file is None)
+    corpus, file = model.metadata.text.corpus, file or "-"
+    separator = normalize_text(unescaped(sep), corpus)
     after = line_before(model.model, model.vocabulary, corpus)
     completer = LineCompleter(model.model, model.vocabulary, sampling, separator, unknown, after)
     drawn = f", temperature {sampling.temperature:g}, seed {completer.seed}" if sampling.temperature else ""
@@ -109,16 +109,18 @@ def complete(
     with _opened(file) as opened:
         lines = _read_lines(opened, file, separator, replace(corpus, encoding=encoding or corpus.encoding), accuracy)
         if opened.isatty():
-            say("lines are completed as they are typed; Ctrl-D ends")
+            log("lines are completed as they are typed; Ctrl-D ends")
             batch_size = 1
         elif opened.seekable():  # what is wrong in a file is said before anything is written
             all_lines = list(lines)
             for number, (source, _) in enumerate(all_lines):
                 completer.encode(source or "", number)
             lines, total = iter(all_lines), len(all_lines)
-        say(f"{model.path}: {model.description}{drawn}" + (f", each line after {after!r}" if after else ""))
+        log(f"{model.path}: {model.description}{drawn}" + (f", each line after {after!r}" if after else ""))
         # A bar where targets go to a file: on a screen they themselves show how far it is.
-        with bar(total, "completing", "line", delay=BAR_DELAY, hidden=not as_json and not is_to_file()) as shown:
+        with progress_bar(
+            total, "completing", "line", delay=BAR_DELAY, hidden=not as_json and not is_to_file()
+        ) as shown:
             ahead, lines = tee(lines)
             completed = completer.complete((source for source, _ in ahead), batch_size)
             for completion, (_, expected) in zip(completed, lines, strict=True):
@@ -137,22 +139,23 @@ def complete(
 
 def _load(name: str | None, device: torch.device, is_alone: bool) -> Checkpoint:
     """The checkpoint that is named first; UsageError where it is a file of sources, the only argument."""
-    from charrnn.checkpoint import SUFFIX, load, newest
-    from charrnn.cli.shared.checkpoints import FOLDER, find
+    from charrnn.checkpoint import load, newest_checkpoint
+    from charrnn.cli.shared.checkpoints import find_checkpoint
+    from charrnn.paths import CHECKPOINT_FOLDER, CHECKPOINT_SUFFIX
 
-    path = find(name) if name else newest(FOLDER)
-    if is_alone and path.suffix != SUFFIX and path.is_file():
+    path = find_checkpoint(name) if name else newest_checkpoint(CHECKPOINT_FOLDER)
+    if is_alone and path.suffix != CHECKPOINT_SUFFIX and path.is_file():
         raise UsageError(f"{name}: the checkpoint comes first; try charrnn complete NAME {name}")
     return load(path, device)
 
 
 def _show_totals(unfinished: int, length: int, accuracy: Accuracy | None) -> None:
-    from charrnn.cli.shared.terminal import field
+    from charrnn.cli.shared.terminal import log_field
 
     if unfinished:
-        field("unfinished", f"{unfinished:,} targets had not ended after {length:,} characters (--length)")
+        log_field("unfinished", f"{unfinished:,} targets had not ended after {length:,} characters (--length)")
     if accuracy:
-        field("accuracy", str(accuracy))
+        log_field("accuracy", str(accuracy))
 
 
 def _with_shares(accuracy: Accuracy, completions: list[dict[str, object]]) -> dict[str, object]:
@@ -175,11 +178,11 @@ def _opened(name: str) -> Iterator[BinaryIO]:
 
 def _read_lines(file: BinaryIO, name: str, separator: str, config: CorpusConfig, needs_target: bool) -> Iterator[Line]:
     """The lines of a file, as `read_corpus` would read them, which is all that a model of characters knows."""
-    from charrnn.text.normalize import prepared
+    from charrnn.text.normalize import normalize_text
 
     for number, text in enumerate(_decode_lines(file, name, config), 1):
         if not config.bytes:
-            text = prepared(text.removesuffix("\r").removeprefix("\ufeff" if number == 1 else ""), config)
+            text = normalize_text(text.removesuffix("\r").removeprefix("\ufeff" if number == 1 else ""), config)
         source, has_target, target = text.partition(separator)
         if needs_target and not has_target and text.removesuffix("\r"):
             raise TextError(
@@ -192,9 +195,9 @@ def _read_lines(file: BinaryIO, name: str, separator: str, config: CorpusConfig,
 
 def _decode_lines(file: BinaryIO, name: str, config: CorpusConfig) -> Iterator[str]:
     """The lines of a file, without their ends."""
-    from charrnn.text.decode import decoding
+    from charrnn.text.decode import codec_for
 
-    encoding, errors = decoding(config)
+    encoding, errors = codec_for(config)
     decoded = io.TextIOWrapper(file, encoding, errors, newline="\n")
     number = 1
     try:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from charrnn.cli.shared.options import CheckpointArgument, JsonOption, typed
+from charrnn.cli.shared.options import CheckpointArgument, JsonOption, format_option
 from charrnn.cli.shared.tables import plain_table, show_table
-from charrnn.cli.shared.terminal import one_line, paragraph, print_json, quoted, say
-from charrnn.config import CorpusConfig, TrainingConfig, flags_of
+from charrnn.cli.shared.terminal import log, log_wrapped, one_line, print_json, shell_quoted
+from charrnn.config import CorpusConfig, TrainingConfig, option_flags
 
 if TYPE_CHECKING:
-    from charrnn.checkpoint.info import Listing, PartFacts
+    from charrnn.checkpoint.info import CheckpointInfo, ComponentInfo
     from charrnn.text.vocabulary import Vocabulary
 
 SHOWN_NAMES = 12
@@ -25,44 +25,47 @@ def inspect(name: CheckpointArgument = None, *, as_json: JsonOption = False) -> 
 
     For a text use `charrnn data inspect`.
     """
-    from charrnn.checkpoint import newest
-    from charrnn.checkpoint.info import list_contents
-    from charrnn.cli.shared.checkpoints import FOLDER, find
+    from charrnn.checkpoint import newest_checkpoint
+    from charrnn.checkpoint.info import read_info
+    from charrnn.cli.shared.checkpoints import find_checkpoint
     from charrnn.cli.shared.texts import refuse_text
-    from charrnn.scoring.compare.rows import json_of
+    from charrnn.paths import CHECKPOINT_FOLDER
+    from charrnn.scoring.compare.rows import checkpoint_summary
 
-    path = find(name) if name else newest(FOLDER)
+    path = find_checkpoint(name) if name else newest_checkpoint(CHECKPOINT_FOLDER)
     if name:
-        refuse_text(name, path, f"charrnn data inspect {quoted(name)}")
-    listing = list_contents(path)
+        refuse_text(name, path, f"charrnn data inspect {shell_quoted(name)}")
+    listing = read_info(path)
     if as_json:
-        print_json({**json_of(listing.checkpoint), **listing.as_json()})
+        print_json({**checkpoint_summary(listing.checkpoint), **listing.as_json()})
     else:
         show_checkpoint(listing)
 
 
-def show_checkpoint(listing: Listing) -> None:
+def show_checkpoint(listing: CheckpointInfo) -> None:
     """Print what a checkpoint holds, on stderr."""
-    checkpoint, facts = listing.checkpoint, listing.checkpoint.facts
-    paragraph("checkpoint", f"{checkpoint.path}: {checkpoint.kind}, format {listing.format}, {checkpoint.size:,} bytes")
+    checkpoint, facts = listing.checkpoint, listing.checkpoint.metadata
+    log_wrapped(
+        "checkpoint", f"{checkpoint.path}: {checkpoint.kind}, format {listing.format}, {checkpoint.size:,} bytes"
+    )
     for part in listing.parts:
         _show_part(part)
     _show_vocabulary(checkpoint.vocabulary)
     text = facts.text
-    paragraph("text", f"{text.source}: {text.characters:,} characters; SHA-256 {text.sha256}")
-    paragraph("", f"read and split with {_options(text.corpus)}")
-    paragraph("validation", str(facts.validation or "none: nothing was held out"))
+    log_wrapped("text", f"{text.source}: {text.characters:,} characters; SHA-256 {text.sha256}")
+    log_wrapped("", f"read and split with {_options(text.corpus)}")
+    log_wrapped("validation", str(facts.validation or "none: nothing was held out"))
     if facts.training:
-        paragraph("training", _options(facts.training))
+        log_wrapped("training", _options(facts.training))
     steps = "" if facts.step is None else f", {facts.step:,} steps"
     how = f" ({facts.compute})" if facts.compute else ""
-    paragraph("fitted", f"in {facts.fit_seconds:,.1f} s on {facts.device}{how}{steps}")
-    paragraph("versions", ", ".join(f"{name} {version}" for name, version in facts.versions.items()))
-    paragraph("command", " ".join(map(_quoted_word, facts.command)) or "not known")
+    log_wrapped("fitted", f"in {facts.fit_seconds:,.1f} s on {facts.device}{how}{steps}")
+    log_wrapped("versions", ", ".join(f"{name} {version}" for name, version in facts.versions.items()))
+    log_wrapped("command", " ".join(map(_quoted_word, facts.command)) or "not known")
     _show_progress(listing)
     checked, of = sum(tensor.has_checksum for tensor in listing.tensors), len(listing.tensors)
     others = "" if checked == of else "; n-grams have none, and are checked for what they must be"
-    paragraph(
+    log_wrapped(
         "checksums",
         f"fit: of the header and of {checked:,} of {of:,} tensors{others}" if listing.is_checksummed
         else "none: it was made before there were any",
@@ -72,63 +75,63 @@ def show_checkpoint(listing: Listing) -> None:
 
 def _quoted_word(word: str) -> str:
     """A word of a command line, options as they are."""
-    return word if word.startswith("-") and word.replace("-", "").isalnum() else quoted(word)
+    return word if word.startswith("-") and word.replace("-", "").isalnum() else shell_quoted(word)
 
 
-def _show_part(part: PartFacts) -> None:
+def _show_part(part: ComponentInfo) -> None:
     sizes = []
     if part.parameters is not None:
         sizes.append(f"{part.parameters:,} parameters")
     if part.entries is not None:
         sizes.append(f"{sum(part.entries):,} n-grams")
-    paragraph(part.name, ", ".join((part.description, *sizes)))
+    log_wrapped(part.name, ", ".join((part.description, *sizes)))
     if part.config:
-        paragraph("", ", ".join(f"{name} {value}" for name, value in part.config.items()))
+        log_wrapped("", ", ".join(f"{name} {value}" for name, value in part.config.items()))
     if part.entries:
-        paragraph("", "by order " + ", ".join(f"{order}: {number:,}" for order, number in enumerate(part.entries, 1)))
+        log_wrapped("", "by order " + ", ".join(f"{order}: {number:,}" for order, number in enumerate(part.entries, 1)))
 
 
 def _show_vocabulary(vocabulary: Vocabulary) -> None:
-    from charrnn.text.vocabulary import name_of
+    from charrnn.text.vocabulary import character_name
 
     if vocabulary.characters is None:
-        paragraph("vocabulary", "the 256 bytes")
+        log_wrapped("vocabulary", "the 256 bytes")
         return
     plain = "".join(character for character in vocabulary.characters if character > " " and character.isprintable())
-    paragraph("vocabulary", f"{len(vocabulary):,} characters: {plain}")
+    log_wrapped("vocabulary", f"{len(vocabulary):,} characters: {plain}")
     odd = [character for character in vocabulary.characters if character <= " " or not character.isprintable()]
     if odd:
         more = f" and {len(odd) - SHOWN_NAMES:,} more" if len(odd) > SHOWN_NAMES else ""
-        paragraph("", f"and {', '.join(map(name_of, odd[:SHOWN_NAMES]))}{more}")
+        log_wrapped("", f"and {', '.join(map(character_name, odd[:SHOWN_NAMES]))}{more}")
 
 
 def _options(config: CorpusConfig | TrainingConfig) -> str:
     """Settings as they are typed, those that are nothing left out."""
     values = (
-        (spec, flags_of(spec)[0].split("/")[0], getattr(config, spec.name)) for spec in dataclasses.fields(config)
+        (spec, option_flags(spec)[0].split("/")[0], getattr(config, spec.name)) for spec in dataclasses.fields(config)
     )
     return " ".join(
-        flag if value is True else f"{flag} {typed(spec, value)}"
+        flag if value is True else f"{flag} {format_option(spec, value)}"
         for spec, flag, value in values
         if value not in (None, False)
     )
 
 
-def _show_progress(listing: Listing) -> None:
-    if listing.ongoing is None:
+def _show_progress(listing: CheckpointInfo) -> None:
+    if listing.resume_state is None:
         return
-    done = listing.ongoing.facts
+    done = listing.resume_state.progress
     plan = f" of {done.plan[0]:,}" if done.plan else ""
     networks = f", network {done.finished + 1} of {done.model.networks}" if done.model.networks > 1 else ""
     best = "no validation yet" if done.best_nats is None else f"best after step {done.best_step:,}"
     halved = f"; the rate was halved {done.halvings} times" * bool(done.halvings)
-    paragraph("progress", f"step {done.number:,}{plan}{networks}, {done.seconds:,.0f} s; {best}{halved}")
+    log_wrapped("progress", f"step {done.number:,}{plan}{networks}, {done.seconds:,.0f} s; {best}{halved}")
     if done.plan is None or done.number < done.plan[0] or done.finished + 1 < done.model.networks:
-        text = " ".join(map(quoted, listing.checkpoint.facts.text.names))
-        say(f"{'':12}`charrnn train {text} --resume` goes on, with its --out if it had one")
+        text = " ".join(map(shell_quoted, listing.checkpoint.metadata.text.names))
+        log(f"{'':12}`charrnn train {text} --resume` goes on, with its --out if it had one")
 
 
-def _show_tensors(listing: Listing) -> None:
+def _show_tensors(listing: CheckpointInfo) -> None:
     table = plain_table()
     for header in ("tensor", "dtype", "shape", "bytes"):
         table.add_column(header, justify="right" if header == "bytes" else "left", overflow="fold")

@@ -13,7 +13,7 @@ import typer
 from charrnn.cli.shared import shell_completion as completion
 from charrnn.cli.shared.options import DeviceOption, JsonOption
 from charrnn.cli.shared.tables import plain_table, show_table
-from charrnn.config import LARGEST_INTEGER
+from charrnn.config import MAX_INT
 from charrnn.errors import CharRNNError, UsageError
 from charrnn.lab.catalogue import EXPERIMENTS
 
@@ -43,9 +43,7 @@ def lab(
             show_default=False,
         ),
     ] = None,
-    seed: Annotated[
-        int, typer.Option(help="Seed of all that is drawn, and of first weights.", min=0, max=LARGEST_INTEGER)
-    ] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of all that is drawn, and of first weights.", min=0, max=MAX_INT)] = 0,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
@@ -54,9 +52,9 @@ def lab(
         _list(as_json)
         return
     _check(name, text, device)
-    from charrnn.cli.shared.devices import choose
-    from charrnn.cli.shared.terminal import field, print_json
-    from charrnn.cli.shared.texts import locate_all, read, show_text
+    from charrnn.cli.shared.devices import select_device
+    from charrnn.cli.shared.terminal import log_field, print_json
+    from charrnn.cli.shared.texts import locate_texts, read, show_corpus
     from charrnn.config import CorpusConfig
     from charrnn.lab.catalogue import run_experiment
     from charrnn.lab.experiment import LabContext, write
@@ -65,11 +63,11 @@ def lab(
 
     new_figure()  # raises an error about missing packages now, and not after the work
     _make_folder(out)
-    where, entry = choose(device), EXPERIMENTS[name]
-    corpus = read(locate_all(text or [DEFAULT_TEXT]), CorpusConfig()) if entry.reads_text else None
+    where, entry = select_device(device), EXPERIMENTS[name]
+    corpus = read(locate_texts(text or [DEFAULT_TEXT]), CorpusConfig()) if entry.reads_text else None
     if corpus:
-        show_text(corpus)
-    field("experiment", entry.question)
+        show_corpus(corpus)
+    log_field("experiment", entry.question)
     with _progress_bar() as watch:
         result = run_experiment(name, LabContext(corpus, seed, where, watch), "quick" if quick else "full")
     paths = write(result, out, name, _command(name, quick, text, seed, device), machine(where))
@@ -91,9 +89,9 @@ def _check(name: str, text: list[str] | None, device: str) -> None:
 
 def _command(name: str, quick: bool, text: list[str] | None, seed: int, device: str) -> str:
     """The command line that repeats an experiment."""
-    from charrnn.cli.shared.terminal import quoted
+    from charrnn.cli.shared.terminal import shell_quoted
 
-    words = ["charrnn lab", name] + ["--quick"] * quick + [f"--text {quoted(file)}" for file in text or ()]
+    words = ["charrnn lab", name] + ["--quick"] * quick + [f"--text {shell_quoted(file)}" for file in text or ()]
     return " ".join(words + [f"--seed {seed}"] * (seed != 0) + [f"--device {device}"] * (device != "auto"))
 
 
@@ -124,10 +122,10 @@ def _make_folder(folder: Path) -> None:
 @contextmanager
 def _progress_bar() -> Iterator[ProgressCallback]:
     """A progress bar for all parts of an experiment, one after the other."""
-    from charrnn.cli.shared.terminal import bar, one_line
+    from charrnn.cli.shared.terminal import one_line, progress_bar
 
     current = ""
-    with bar(None, "", "step") as shown:
+    with progress_bar(None, "", "step") as shown:
 
         def watch(label: str, done: int, total: int) -> None:
             nonlocal current
@@ -142,7 +140,7 @@ def _progress_bar() -> Iterator[ProgressCallback]:
 
 def _show(result: LabResult, paths: Sequence[Path]) -> None:
     """Print the table, its caption, the samples, and the names of the files."""
-    from charrnn.cli.shared.terminal import console, field, one_line, visible
+    from charrnn.cli.shared.terminal import console, escape_control_chars, log_field, one_line
 
     screen = console()
     table = plain_table(collapse_padding=True)
@@ -155,5 +153,5 @@ def _show(result: LabResult, paths: Sequence[Path]) -> None:
     screen.print(f"\n{one_line(result.caption)}")
     for title, text in result.samples:
         screen.rule(one_line(title), align="left")
-        screen.print(visible(text), soft_wrap=True)
-    field("files", ", ".join(map(str, paths)))
+        screen.print(escape_control_chars(text), soft_wrap=True)
+    log_field("files", ", ".join(map(str, paths)))

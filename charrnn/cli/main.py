@@ -23,10 +23,10 @@ from charrnn.cli.ngram import ngram
 from charrnn.cli.sample.command import sample
 from charrnn.cli.score.command import score
 from charrnn.cli.shared import interrupts
-from charrnn.cli.shared.examples import STATUS, epilog_of
+from charrnn.cli.shared.examples import EXIT_STATUS, help_epilog
 from charrnn.cli.shared.old_spellings import advice_on
-from charrnn.cli.shared.options import configured
-from charrnn.cli.shared.shell_completion import COMPLETE
+from charrnn.cli.shared.options import expand_configs
+from charrnn.cli.shared.shell_completion import COMPLETE_VARIABLE
 from charrnn.cli.shared.stderr import lossy_stderr
 from charrnn.cli.train.command import train
 from charrnn.cli.view import view
@@ -45,14 +45,14 @@ def make_app() -> typer.Typer:
         name="charrnn",
         help="Learn to write text one character at a time, with recurrent networks and n-grams, and measure both.",
         invoke_without_command=True,
-        epilog=STATUS,
+        epilog=EXIT_STATUS,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_options)
     for command in (train, sample, complete, ngram, score, inspect, compare, view, lab):
-        app.command(epilog=epilog_of(command.__name__))(configured(command))
-    app.add_typer(make_data_app(), name="data", epilog=epilog_of("data"))
+        app.command(epilog=help_epilog(command.__name__))(expand_configs(command))
+    app.add_typer(make_data_app(), name="data", epilog=help_epilog("data"))
     return app
 
 
@@ -79,7 +79,7 @@ def main() -> None:
     interrupts.install()
     _open_closed_streams()
     _ignore_invalid_screen_size()
-    if COMPLETE in os.environ:
+    if COMPLETE_VARIABLE in os.environ:
         make_app()(prog_name="charrnn")  # answers the shell, and exits
     with lossy_stderr():
         status = _run()
@@ -173,11 +173,11 @@ def _show_notice() -> None:
 
 def _fail(error: Exception, message: str, status: int) -> int:
     """Print an error as one line, unless another process of torchrun does; returns the exit status."""
-    from charrnn.cli.shared.terminal import visible
+    from charrnn.cli.shared.terminal import escape_control_chars
 
     if is_rank_zero() or _distributed().should_report(error):
         which = "" if is_rank_zero() else f" (process {os.environ['RANK']})"
-        print(f"charrnn{which}:", visible(message, line_end=" "), file=sys.stderr)
+        print(f"charrnn{which}:", escape_control_chars(message, line_end=" "), file=sys.stderr)
     return status
 
 

@@ -60,29 +60,29 @@ def ngram(
     from charrnn.training.distributed import connect
 
     with connect() as group:
-        from charrnn.cli.shared.checkpoints import check_writable, place, refuse_to_overwrite, reserved
+        from charrnn.cli.shared.checkpoints import check_writable, checkpoint_path, locked, refuse_to_overwrite
         from charrnn.cli.shared.terminal import print_json, progress
-        from charrnn.cli.shared.texts import check_documents, locate_all, read, show_text
+        from charrnn.cli.shared.texts import check_documents, locate_texts, read, show_corpus
         from charrnn.pipeline.ngrams import assist_counting, fit_ngrams, is_fit_of
         from charrnn.text.sources import stem_of
 
         if not group.is_rank_zero:
             with group.rank_zero_first():
-                paths = locate_all(text)
+                paths = locate_texts(text)
             with group.rank_zero_first():
                 source = read(paths, corpus)
             assist_counting(source, model)
             return
         with group.rank_zero_first():
-            paths = locate_all(text)
-            path = place(out, f"{stem_of(paths)}-{model.name}")
+            paths = locate_texts(text)
+            path = checkpoint_path(out, f"{stem_of(paths)}-{model.name}")
             check_writable(path)
-        with reserved(path):
+        with locked(path):
             with group.rank_zero_first():
                 source = read(paths, corpus)
                 check_documents(source)
                 refuse_to_overwrite(path, force or not path.exists() or is_fit_of(path, source, model))
-            show_text(source)
+            show_corpus(source)
             fit = fit_ngrams(source, model, progress, online, distributed=world_size() > 1)
             result = _show_and_save(fit, source, model, path)
             if as_json:
@@ -92,22 +92,22 @@ def ngram(
 def _show_and_save(fit: NgramFit, source: Corpus, config: NgramConfig, path: Path) -> dict[str, Any]:
     """Print the model and its scores, then save it, which takes a while for gigabytes; the result as JSON has it."""
     from charrnn.checkpoint import save
-    from charrnn.cli.shared.terminal import field
-    from charrnn.scoring.compare.rows import json_of
-    from charrnn.scoring.evaluate import facts_of
+    from charrnn.cli.shared.terminal import log_field
+    from charrnn.scoring.compare.rows import checkpoint_summary
+    from charrnn.scoring.evaluate import eval_result
 
-    model, facts = fit.checkpoint.model, dataclasses.replace(fit.checkpoint.facts, command=tuple(sys.argv))
-    field("model", f"{fit.checkpoint.description}, {json_of(fit.checkpoint)['entries']:,} n-grams")
-    field("fit", f"{facts.fit_seconds:.2f} s")
-    field("validation", str(fit.score or "none was held out"))
+    model, facts = fit.checkpoint.model, dataclasses.replace(fit.checkpoint.metadata, command=tuple(sys.argv))
+    log_field("model", f"{fit.checkpoint.description}, {checkpoint_summary(fit.checkpoint)['entries']:,} n-grams")
+    log_field("fit", f"{facts.fit_seconds:.2f} s")
+    log_field("validation", str(fit.score or "none was held out"))
     if fit.online:
-        field("online", f"{fit.online}, adaptive: not comparable with static scores")
+        log_field("online", f"{fit.online}, adaptive: not comparable with static scores")
     save(path, model, source.vocabulary, facts)
     size = path.stat().st_size
     is_large = size > LARGE_CHECKPOINT and not config.prune
     advice = "; --prune 1 leaves out n-grams that occur once, for a fraction of the size" if is_large else ""
-    field("checkpoint", f"{path}, {size / 1e6:,.1f} MB{advice}")
-    result = json_of(dataclasses.replace(fit.checkpoint, path=path, size=size))
+    log_field("checkpoint", f"{path}, {size / 1e6:,.1f} MB{advice}")
+    result = checkpoint_summary(dataclasses.replace(fit.checkpoint, path=path, size=size))
     if fit.online:
-        result["online"] = dataclasses.asdict(facts_of(fit.online, source.split, online=True))
+        result["online"] = dataclasses.asdict(eval_result(fit.online, source.split, online=True))
     return result

@@ -48,34 +48,35 @@ def view(
     from charrnn.report.page import check_extra
 
     check_extra()
-    from charrnn.checkpoint import checkpoints_in, load, newest
-    from charrnn.cli.shared.checkpoints import FOLDER, check_writable, find
-    from charrnn.cli.shared.devices import choose
-    from charrnn.cli.shared.terminal import field, progress, say
-    from charrnn.cli.shared.texts import locate_all, read_fitted_on, read_for
+    from charrnn.checkpoint import list_checkpoints, load, newest_checkpoint
+    from charrnn.cli.shared.checkpoints import check_writable, find_checkpoint
+    from charrnn.cli.shared.devices import select_device
+    from charrnn.cli.shared.terminal import log, log_field, progress
+    from charrnn.cli.shared.texts import locate_texts, read_text_for, read_training_text
+    from charrnn.paths import CHECKPOINT_FOLDER
     from charrnn.pipeline.compare import Comparison, load_alike
     from charrnn.report.page import write
     from charrnn.report.view.report import View, render
     from charrnn.scoring.held_out import choose_split
     from charrnn.training.monitor.history import history_path, read_history
 
-    where = choose(device)
-    model = load(find(name) if name else newest(FOLDER), where)
+    where = select_device(device)
+    model = load(find_checkpoint(name) if name else newest_checkpoint(CHECKPOINT_FOLDER), where)
     page = _page_path(out, model.path, force)
     check_writable(page)
     history = read_history(history_path(model.path))
-    corpus = read_for(model, locate_all(text), encoding) if text else read_fitted_on(model)
+    corpus = read_text_for(model, locate_texts(text), encoding) if text else read_training_text(model)
     split = choose_split([model], corpus)
-    field("model", f"{model.path}: {model.description}")
-    field("text", f"{corpus.source}: {len(split.ids):,} characters ({split.part}, split {split.split})")
+    log_field("model", f"{model.path}: {model.description}")
+    log_field("text", f"{corpus.source}: {len(split.ids):,} characters ({split.part}, split {split.split})")
     rows = []
     if compare:
-        others = load_alike(model, checkpoints_in(FOLDER), where, say)
+        others = load_alike(model, list_checkpoints(CHECKPOINT_FOLDER), where, log)
         models = [model, *(other for other in others if other.vocabulary == model.vocabulary)]
         config = CompareConfig(novelty_length=0)
-        rows = Comparison(models, corpus, config, read_fitted_on, progress, say, COMPARED).rows
+        rows = Comparison(models, corpus, config, read_training_text, progress, log, COMPARED).rows
     write(render(View.of(model, corpus, length, history, rows, progress)), page)
-    field("page", str(page))
+    log_field("page", str(page))
     if not sys.stdout.isatty():
         sys.stdout.buffer.write(os.fsencode(page) + b"\n")
     if open_it:
@@ -90,7 +91,7 @@ def _page_path(out: str | None, checkpoint: Path, force: bool) -> Path:
     Raises:
         UsageError: that is a folder, or a file that is not a page.
     """
-    from charrnn.checkpoint import SUFFIX as CHECKPOINT_SUFFIX
+    from charrnn.paths import CHECKPOINT_SUFFIX
     from charrnn.report.page import is_page
 
     default = checkpoint.name.removesuffix(CHECKPOINT_SUFFIX) + SUFFIX

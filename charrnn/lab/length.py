@@ -23,7 +23,7 @@ from charrnn.lab.networks import new_network
 from charrnn.models.kernels.gated_scan import gated_scan_reference
 from charrnn.models.rnn.cells import Cell, make_cell
 from charrnn.report.pictures import INK, SERIES, legend, new_figure
-from charrnn.training.allocator import kept_memory
+from charrnn.training.allocator import reuse_freed_memory
 from charrnn.training.optim.optimizer import Updates
 from charrnn.training.optim.precision import dtype_of
 from charrnn.training.step import take_step
@@ -136,7 +136,7 @@ def run(context: LabContext, size: Size) -> LabResult:
     """Time all cells, in turns."""
     rows: list[Row] = []
     done, total = 0, len(PARTS) * len(size.lengths) * (size.rounds + 1)
-    with kept_memory():
+    with reuse_freed_memory():
         for length in size.lengths:
             for part, make in (("layer", _layer), ("step", _step)):
                 work = {name: make(name, length, context, size) for name in CELLS}

@@ -16,8 +16,8 @@ from charrnn.lab.experiment import LabContext, LabResult, Row, caption, line_sty
 from charrnn.lab.networks import config_of_size, new_network
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.report.pictures import INK, legend, new_figure
-from charrnn.text.batches import IGNORED
-from charrnn.training.allocator import kept_memory
+from charrnn.text.batches import IGNORE_INDEX
+from charrnn.training.allocator import reuse_freed_memory
 from charrnn.training.optim.optimizer import Updates
 from charrnn.training.optim.precision import dtype_of
 from charrnn.training.optim.schedule import learning_rate
@@ -101,7 +101,7 @@ def copy_batch(rng: np.random.Generator, rows: int, distance: int) -> Batch:
     inputs = rng.integers(0, DISTRACTORS, (rows, distance + 2 * STRING))
     inputs[:, :STRING] = rng.integers(DISTRACTORS, ASKS, (rows, STRING))
     inputs[:, -STRING:] = ASKS
-    targets = np.full_like(inputs, IGNORED)
+    targets = np.full_like(inputs, IGNORE_INDEX)
     targets[:, -STRING:] = inputs[:, :STRING]
     return torch.from_numpy(inputs), torch.from_numpy(targets)
 
@@ -128,7 +128,7 @@ def bracket_batch(rng: np.random.Generator, rows: int, distance: int) -> Batch:
         depth -= closes
         open_ones[every[opens], depth[opens]] = text[opens, place] = opening[opens, place]
         depth += opens
-    targets = np.where(text >= DISTRACTORS + KINDS, text, IGNORED)
+    targets = np.where(text >= DISTRACTORS + KINDS, text, IGNORE_INDEX)
     return torch.from_numpy(text[:, :-1]), torch.from_numpy(targets[:, 1:])
 
 
@@ -177,7 +177,7 @@ def _train(context: LabContext, size: Size, task: str, network: RecurrentModel) 
     dtype = dtype_of(config, network.device)
     updates = Updates(network, config, dtype)
     rng = np.random.default_rng([context.seed, 0])
-    with kept_memory():
+    with reuse_freed_memory():
         for number in range(size.steps):
             distance = int(np.exp(rng.uniform(0, np.log(size.longest + 1))))
             batch = TASKS[task].draw(rng, size.batch_size, distance)

@@ -22,7 +22,7 @@ from torch import Tensor
 State = tuple[Tensor, ...]
 """What a model remembers of the text so far; batch first, opaque outside the model."""
 
-MOST_LOGITS = 1 << 24
+MAX_LOGITS = 1 << 24
 """Logits that are spread out at a time where a text is scored: 64 MB. A text may have 100,000 different characters."""
 
 
@@ -82,7 +82,7 @@ def next_log_probs(
     if isinstance(model, ScoresNext):
         return model.next_log_probs(tokens, targets, state)
     pieces = []
-    length = max(1, MOST_LOGITS // (len(tokens) * model.vocab_size))
+    length = max(1, MAX_LOGITS // (len(tokens) * model.vocab_size))
     for inputs, outputs in zip(torch.split(tokens, length, 1), torch.split(targets, length, 1), strict=True):
         logits, state = model(inputs, state)
         log_probs = torch.log_softmax(logits.float(), dim=-1)

@@ -25,7 +25,7 @@ MIN_LOG_PROB = -15.0
 GATE_FEATURES = 8
 
 
-class Counted(LanguageModel, Protocol):
+class NgramLike(LanguageModel, Protocol):
     """An n-gram model."""
 
     @property
@@ -43,7 +43,7 @@ class MixtureModel(nn.Module):
         counts: a language model without.
     """
 
-    def __init__(self, network: Network, counts: Counted) -> None:
+    def __init__(self, network: Network, counts: NgramLike) -> None:
         super().__init__()
         self.network, self.counts = network, counts
         self.gate = nn.Sequential(nn.Linear(GATE_FEATURES, GATE_SIZE), nn.Tanh(), nn.Linear(GATE_SIZE, 2))

@@ -21,11 +21,11 @@ Tokens = NDArray[np.int64]
 Logits = NDArray[np.floating[Any]]
 """(B, V)"""
 
-Draw = Callable[[Logits], Tokens]
+Sampler = Callable[[Logits], Tokens]
 """Logits (B, V) → tokens (B,): a way of choosing, made by `sampling/sampler.py`."""
 
 
-class TemperedDraw(ABC):
+class TemperatureSampler(ABC):
     """A draw that changes the distribution by a temperature alone: from p^(1 / temperature), made to sum to 1.
 
     A model that knows it need not spread out the distribution.
@@ -49,7 +49,7 @@ class TemperedDraw(ABC):
         """(B,): the next random number of each row."""
 
     @abstractmethod
-    def upcoming(self, count: int) -> NDArray[np.float64]:
+    def peek(self, count: int) -> NDArray[np.float64]:
         """(B, count): the numbers that come next, which are not taken by it."""
 
 
@@ -72,7 +72,7 @@ class Stepper(ABC):
     def state(self) -> State | None:
         """After what was read, as the model itself gives and takes it; None before the first character."""
 
-    def draw_next(self, tokens: Tokens, draw: Draw) -> Tokens:
+    def draw_next(self, tokens: Tokens, draw: Sampler) -> Tokens:
         """One step of sampling: read a character of each text, draw the next. It may be faster than by the logits.
 
         Args:

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from charrnn.checkpoint import Checkpoint, load, taken_apart
+from charrnn.checkpoint import Checkpoint, load, split_mixture
 from charrnn.config import CompareConfig, SamplingConfig
 from charrnn.errors import CheckpointError, TextError, UsageError
 from charrnn.pipeline.ngrams import fit_ngrams
@@ -159,9 +159,9 @@ class Comparison:
         return NoveltyReference.of(self.split, training, self.config.novelty_length)
 
     def _common_training_text(self, read_training_text: TrainingTextReader) -> Corpus | None:
-        text = self.models[0].facts.text
+        text = self.models[0].metadata.text
         for model in self.models:
-            if (model.facts.text.sha256, model.facts.text.corpus) != (text.sha256, text.corpus):
+            if (model.metadata.text.sha256, model.metadata.text.corpus) != (text.sha256, text.corpus):
                 self.log(f"{WITHOUT}: they were not fitted on the same text")
                 return None
         if self.corpus.sha256 == text.sha256:
@@ -190,7 +190,7 @@ class Comparison:
 
 def load_alike(first: Checkpoint, paths: Sequence[Path], device: torch.device, log: Log) -> Iterator[Checkpoint]:
     """The other checkpoints that were fitted on the same part of the same text; what cannot be read is left out."""
-    text = first.facts.text
+    text = first.metadata.text
     for path in paths:
         if path == first.path:
             continue
@@ -199,7 +199,7 @@ def load_alike(first: Checkpoint, paths: Sequence[Path], device: torch.device, l
         except CheckpointError as error:
             log(f"left out: {error}")
             continue
-        if (other.facts.text.sha256, other.facts.text.corpus) == (text.sha256, text.corpus):
+        if (other.metadata.text.sha256, other.metadata.text.corpus) == (text.sha256, text.corpus):
             yield other
 
 
@@ -207,7 +207,7 @@ def _with_parts(models: Sequence[Checkpoint]) -> Iterator[Checkpoint]:
     """The models, and the parts of the mixtures among them, to show what each brings; n-grams that are there once."""
     ngrams = {model.description for model in models if model.kind == "ngram"}
     for model in models:
-        whole, *parts = taken_apart(model)
+        whole, *parts = split_mixture(model)
         yield whole
         for part in parts:
             if part.description not in ngrams:

@@ -181,10 +181,10 @@ def initialize_from(start: TrainingStart, weights: InitialWeights, is_bytes: boo
 
 def resume(start: TrainingStart, resumed: Resumed) -> TrainingStart:
     """Continue a training with the options that it was begun with."""
-    facts = resumed.ongoing.facts
+    facts = resumed.resume_state.progress
     return replace(
         start,
-        corpus=resumed.checkpoint.facts.text.corpus,
+        corpus=resumed.checkpoint.metadata.text.corpus,
         model=facts.model,
         training=resumed.config,
         with_ngram=facts.with_ngram,

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from charrnn.checkpoint import Checkpoint, load
-from charrnn.checkpoint.metadata import Facts, TextFacts
+from charrnn.checkpoint.metadata import DatasetInfo, Metadata
 from charrnn.config import NgramConfig
 from charrnn.errors import CheckpointError
 from charrnn.models.ngram.counting.count import count_ngrams
 from charrnn.models.ngram.counting.distributed import count_distributed
-from charrnn.models.ngram.fit import Counted, fit_ngram
+from charrnn.models.ngram.fit import NgramCounts, fit_ngram
 from charrnn.progress import ProgressBars, no_bar
-from charrnn.scoring.evaluate import Score, evaluate, evaluate_online, facts_of
+from charrnn.scoring.evaluate import Score, eval_result, evaluate, evaluate_online
 from charrnn.text.corpus import Corpus
 
 
@@ -64,7 +64,7 @@ def fit_ngrams(
     with progress("counting", "step") as update:
         if config.method.has_order:
             count = count_distributed if distributed else count_ngrams
-            counts = Counted.of(corpus.train, vocab_size, config, update, count)
+            counts = NgramCounts.of(corpus.train, vocab_size, config, update, count)
         model = counts.model() if counts else fit_ngram(corpus.train, vocab_size, config, update)
     seconds = time.perf_counter() - started
     score = online_score = None
@@ -73,8 +73,8 @@ def fit_ngrams(
             score = evaluate(model, corpus.validation, progress=update, documents=corpus.documents)
         if online and counts:
             online_score = evaluate_online(counts, corpus.validation)
-    validation = facts_of(score, corpus.split, documents=corpus.documents is not None) if score else None
-    facts = Facts(TextFacts.of(corpus), seconds, "cpu", validation)
+    validation = eval_result(score, corpus.split, documents=corpus.documents is not None) if score else None
+    facts = Metadata(DatasetInfo.of(corpus), seconds, "cpu", validation)
     size = sum(tensor.nbytes for tensor in model.tensors().values())
     checkpoint = Checkpoint(model, corpus.vocabulary, facts, Path(f"{corpus.name}-{config.name}"), size)
     return NgramFit(checkpoint, score, online_score)
@@ -93,5 +93,5 @@ def is_fit_of(path: Path, corpus: Corpus, config: NgramConfig) -> bool:
         saved = load(path)
     except CheckpointError:
         return False
-    text, expected = saved.facts.text, TextFacts.of(corpus)
+    text, expected = saved.metadata.text, DatasetInfo.of(corpus)
     return saved.model.config == config and (text.sha256, text.corpus) == (expected.sha256, expected.corpus)

@@ -19,7 +19,7 @@ from charrnn.sampling.generate import new_seed
 from charrnn.sampling.likelihood import generated_log_probs, likeliest
 from charrnn.sampling.state import GenerationState, advance
 from charrnn.text.documents import Documents
-from charrnn.text.normalize import prepared
+from charrnn.text.normalize import normalize_text
 from charrnn.text.vocabulary import Vocabulary
 
 MAX_SIDE_BY_SIDE = 1024
@@ -83,7 +83,7 @@ class TextGenerator:
     @cached_property
     def documents(self) -> Documents | None:
         """What tells documents apart, if the first model has read each from the beginning."""
-        return Documents.of(self.checkpoint.facts.text.corpus, self.vocabulary)
+        return Documents.of(self.checkpoint.metadata.text.corpus, self.vocabulary)
 
     @property
     def description(self) -> str:
@@ -98,7 +98,7 @@ class TextGenerator:
         if self.vocabulary.is_bytes:
             return text
         plain = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-        plain = prepared(plain, self.checkpoint.facts.text.corpus)
+        plain = normalize_text(plain, self.checkpoint.metadata.text.corpus)
         form = self.vocabulary.known_form(plain)
         if form:
             self._log(f"the prime was converted to {form}, the form in which the model knows its accents")
@@ -151,9 +151,9 @@ class TextGenerator:
 
     def as_json(self, begin: GenerationState, end: GenerationState) -> dict[str, Any]:
         """A text from where it began, under the names that all of charrnn's JSON uses."""
-        from charrnn.scoring.compare.rows import json_of  # with all that a comparison needs
+        from charrnn.scoring.compare.rows import checkpoint_summary  # with all that a comparison needs
 
-        known = json_of(self.checkpoint)
+        known = checkpoint_summary(self.checkpoint)
         mix = [{"checkpoint": str(other.path), "weight": weight} for other, weight in self.mixed]
         log_probs = generated_log_probs(self.model, self.vocabulary, end, self.documents)
         log_probs = log_probs[len(begin.ids) - end.prompt_length :].tolist()

@@ -13,8 +13,8 @@ from charrnn.checkpoint import Checkpoint
 from charrnn.config import ScoreConfig
 from charrnn.errors import UsageError
 from charrnn.progress import ProgressBars, no_bar
-from charrnn.scoring.compare.rows import json_of
-from charrnn.scoring.evaluate import Score, evaluate, evaluate_online, evaluate_windows, facts_of
+from charrnn.scoring.compare.rows import checkpoint_summary
+from charrnn.scoring.evaluate import Score, eval_result, evaluate, evaluate_online, evaluate_windows
 from charrnn.scoring.held_out import EvalSplit, choose_split, find_held_out
 from charrnn.scoring.online import as_online_model, supports_online
 from charrnn.scoring.surprisal import surprisals
@@ -112,10 +112,10 @@ class TextScore:
         split, documents = self.split.split, self.split.documents is not None
 
         def result(score: Score, **rule: Any) -> dict[str, Any]:
-            return {**asdict(facts_of(score, split, **rule)), "perplexity": score.perplexity}
+            return {**asdict(eval_result(score, split, **rule)), "perplexity": score.perplexity}
 
         tables = {
-            **json_of(self.model),
+            **checkpoint_summary(self.model),
             **result(self.static, documents=documents),
             "part": self.split.part,
             "text": self.corpus.source,
@@ -164,7 +164,7 @@ def score_text(
     """
     if config.online and not supports_online(model.model):
         raise UsageError(f"--online: {model.name} ({model.description}) cannot count on; try another model")
-    if model.facts.text.corpus.document_separator and (config.online or config.window):
+    if model.metadata.text.corpus.document_separator and (config.online or config.window):
         option = "--online" if config.online else f"--window {config.window}"
         raise UsageError(f"{option}: goes on through a text, and {model.name} reads documents; leave it out")
     split = _split(model, corpus, find_training_text)
@@ -189,7 +189,7 @@ def score_text(
 def _split(model: Checkpoint, corpus: Corpus, find_training_text: Callable[[Checkpoint], Corpus | None]) -> EvalSplit:
     """What of the text to score: the end that is held out where it is a part of the training text, or all of it."""
     split = choose_split([model], corpus)
-    if split.part != "all" or len(corpus) > model.facts.text.characters:
+    if split.part != "all" or len(corpus) > model.metadata.text.characters:
         return split
     span = find_held_out(corpus.ids, find_training_text(model))
     if span.begin == len(corpus):

@@ -18,7 +18,7 @@ from typing import Any
 from charrnn import __version__
 from charrnn.errors import CharRNNError, UsageError
 from charrnn.files import atomic_write
-from charrnn.text.sanitize import visible
+from charrnn.text.sanitize import escape_control_chars
 
 NEEDED = ("matplotlib", "jinja2")
 GENERATOR = '<meta name="generator" content="charrnn'
@@ -54,12 +54,12 @@ def fill(template: str, values: dict[str, Any]) -> str:
     from markupsafe import Markup, escape
 
     def harmless(value: object) -> object:
-        return visible(value, "↵") if isinstance(value, str) and not isinstance(value, Markup) else value
+        return escape_control_chars(value, "↵") if isinstance(value, str) and not isinstance(value, Markup) else value
 
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, finalize=harmless, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["as_text"] = lambda text: escape(visible(text))  # of several lines
+    environment.filters["as_text"] = lambda text: escape(escape_control_chars(text))  # of several lines
     page = environment.from_string(_read(template)).render(
         values, version=__version__, style=Markup(_read("style.css")), script=Markup(_read("view.js")), policy=POLICY
     )

@@ -12,10 +12,10 @@ import numpy as np
 
 from charrnn.config import SamplingConfig
 from charrnn.models.language_model import LanguageModel
-from charrnn.models.stepper import Draw, Stepper, Tokens
+from charrnn.models.stepper import Sampler, Stepper, Tokens
 from charrnn.models.steppers import stepper
-from charrnn.sampling.rng import Uniforms
-from charrnn.sampling.sampler import make_draw
+from charrnn.sampling.rng import CounterRNG
+from charrnn.sampling.sampler import make_sampler
 from charrnn.sampling.sequence import GeneratedSequence, SequenceRules
 from charrnn.sampling.state import GenerationState, recompute, stack_states
 from charrnn.text.documents import Documents
@@ -28,8 +28,8 @@ class _Group:
 
     rows: list[int]
     stepper: Stepper
-    draw: Draw
-    random: Uniforms
+    draw: Sampler
+    random: CounterRNG
     tokens: Tokens
 
 
@@ -100,11 +100,11 @@ class BatchGenerator:
     def _group(self, rows: list[int]) -> _Group:
         states = [self._states[row] for row in rows]
         model_states = [state.state for state in states if state.state is not None]
-        random = Uniforms([state.seed for state in states], [state.position for state in states])
+        random = CounterRNG([state.seed for state in states], [state.position for state in states])
         return _Group(
             rows,
             stepper(self.model, stack_states(model_states) if model_states else None, len(rows)),
-            make_draw(self.config, random, self.vocabulary, [self.sequences[row] for row in rows]),
+            make_sampler(self.config, random, self.vocabulary, [self.sequences[row] for row in rows]),
             random,
             np.array([state.token for state in states]),
         )

@@ -20,15 +20,15 @@ from numpy.typing import NDArray
 from charrnn.config import CorpusConfig, SamplingConfig
 from charrnn.errors import ModelError, TextError, UsageError
 from charrnn.models.language_model import LanguageModel
-from charrnn.models.stepper import Draw, Logits, Stepper, Tokens
+from charrnn.models.stepper import Logits, Sampler, Stepper, Tokens
 from charrnn.models.steppers import stepper
 from charrnn.sampling.generate import generate, new_seed
-from charrnn.sampling.rng import Uniforms
-from charrnn.sampling.sampler import make_draw
+from charrnn.sampling.rng import CounterRNG
+from charrnn.sampling.sampler import make_sampler
 from charrnn.sampling.sequence import GeneratedSequence, SequenceRules
 from charrnn.sampling.state import GenerationState, advance, stack_states
 from charrnn.text.normalize import separator_of
-from charrnn.text.vocabulary import Vocabulary, name_of
+from charrnn.text.vocabulary import Vocabulary, character_name
 
 LINE_END = "\n"
 BATCH_SIZE = 64
@@ -180,10 +180,10 @@ class LineCompleter:
             ):
                 lines[row].add(token, log_prob)
 
-    def _draw(self, sequences: Sequence[GeneratedSequence]) -> Draw:
+    def _draw(self, sequences: Sequence[GeneratedSequence]) -> Sampler:
         seeds = [sequence.begin.seed for sequence in sequences]
         positions = [len(one.ids) - one.begin.prompt_length for one in sequences]  # a character takes one random number
-        return make_draw(self.config, Uniforms(seeds, positions), self.vocabulary, sequences)
+        return make_sampler(self.config, CounterRNG(seeds, positions), self.vocabulary, sequences)
 
 
 class _Line:
@@ -236,7 +236,9 @@ def _check_known(vocabulary: Vocabulary, separator: str) -> None:
     """Raise an error if the model cannot have read lines with that separator."""
     for character in (*separator, LINE_END):
         if vocabulary.characters is not None and character not in vocabulary.characters:
-            what, other = ("line ends", "") if character == LINE_END else (name_of(character), ", or say another --sep")
+            what, other = (
+                ("line ends", "") if character == LINE_END else (character_name(character), ", or say another --sep")
+            )
             raise ModelError(
                 f"the model does not know {what}; train one on lines of source, separator and target{other}"
             )

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import UsageError
-from charrnn.text.vocabulary import Vocabulary, name_of
+from charrnn.text.vocabulary import Vocabulary, character_name
 
 Scores = NDArray[np.float64]
 """(B, V)"""
@@ -91,7 +91,7 @@ def allowed_characters(config: SamplingConfig, vocabulary: Vocabulary) -> NDArra
         allowed[_ids_of("--allow", config.allow, vocabulary)] = True
     if config.ban is not None:
         allowed[_ids_of("--ban", config.ban, vocabulary)] = False
-    allowed[list(vocabulary.never)] = False
+    allowed[list(vocabulary.unsampleable)] = False
     if not allowed.any():
         raise UsageError("--allow, --ban: no character of the model is left to write; allow more")
     return allowed
@@ -249,7 +249,7 @@ def probabilities(scores: Scores) -> Scores:
 def _ids_of(option: str, characters: str, vocabulary: Vocabulary) -> NDArray[Any]:
     """The ids of characters; those that the model does not know are never generated anyway."""
     if vocabulary.is_bytes and not characters.isascii():
-        first = name_of(next(character for character in characters if not character.isascii()))
+        first = character_name(next(character for character in characters if not character.isascii()))
         raise UsageError(f"{option}: the model writes bytes, of which {first} has several; name ASCII characters")
     return vocabulary.encode(characters, "skip")
 

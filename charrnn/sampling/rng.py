@@ -17,7 +17,7 @@ PER_COUNT = 4
 """Random numbers that Philox makes of one count."""
 
 
-class Uniforms:
+class CounterRNG:
     """Random numbers from 0 to 1, 1 excluded, for B texts.
 
     Args:
@@ -43,7 +43,7 @@ class Uniforms:
         """(B,): the next number of each text."""
         return np.array([self.next(row) for row in range(len(self.seeds))])
 
-    def upcoming(self, count: int) -> NDArray[np.float64]:
+    def peek(self, count: int) -> NDArray[np.float64]:
         """(B, count): the numbers that come next, which are not taken by it."""
         peeked = np.empty((len(self.seeds), count))
         for row, (seed, position) in enumerate(zip(self.seeds, self.positions, strict=True)):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import ModelError
-from charrnn.models.stepper import Draw, Logits, TemperedDraw, Tokens
+from charrnn.models.stepper import Logits, Sampler, TemperatureSampler, Tokens
 from charrnn.sampling.filters import (
     TEMPERATURE,
     ApplyFilter,
@@ -20,11 +20,11 @@ from charrnn.sampling.filters import (
     at_temperature,
     constraint_options,
 )
-from charrnn.sampling.rng import Uniforms
+from charrnn.sampling.rng import CounterRNG
 from charrnn.text.vocabulary import Vocabulary
 
 
-class Tempered(TemperedDraw):
+class CounterTemperatureSampler(TemperatureSampler):
     """Draw from p^(1 / temperature), made to sum to 1.
 
     Args:
@@ -32,7 +32,7 @@ class Tempered(TemperedDraw):
         random: the random numbers of each text.
     """
 
-    def __init__(self, temperature: float, random: Uniforms) -> None:
+    def __init__(self, temperature: float, random: CounterRNG) -> None:
         self.temperature, self.random = temperature, random
 
     def __call__(self, logits: Logits) -> Tokens:
@@ -47,9 +47,9 @@ class Tempered(TemperedDraw):
         """See TemperedDraw."""
         return self.random.next_all()
 
-    def upcoming(self, count: int) -> NDArray[np.float64]:
+    def peek(self, count: int) -> NDArray[np.float64]:
         """See TemperedDraw."""
-        return self.random.upcoming(count)
+        return self.random.peek(count)
 
 
 class FilteredSampler:
@@ -66,7 +66,7 @@ class FilteredSampler:
         self,
         config: SamplingConfig,
         active: Mapping[Filter, ApplyFilter],
-        random: Uniforms,
+        random: CounterRNG,
         contexts: Sequence[Context],
     ) -> None:
         self.config, self.random, self.contexts = config, random, contexts
@@ -99,9 +99,9 @@ class FilteredSampler:
             )
 
 
-def make_draw(
-    config: SamplingConfig, random: Uniforms, vocabulary: Vocabulary, contexts: Sequence[Context] = ()
-) -> Draw:
+def make_sampler(
+    config: SamplingConfig, random: CounterRNG, vocabulary: Vocabulary, contexts: Sequence[Context] = ()
+) -> Sampler:
     """How to choose the next characters of B texts.
 
     Where no filter but the temperature is on, a model may sample without spreading out its distribution.
@@ -122,7 +122,7 @@ def make_draw(
     if not active:  # temperature 0
         return lambda logits: checked_scores(logits).argmax(-1)
     if active.keys() == {TEMPERATURE}:
-        return Tempered(config.temperature, random)
+        return CounterTemperatureSampler(config.temperature, random)
     return FilteredSampler(config, active, random, contexts)
 
 

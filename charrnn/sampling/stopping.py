@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import ModelError, UsageError
-from charrnn.text.vocabulary import Vocabulary, name_of
+from charrnn.text.vocabulary import Vocabulary, character_name
 
 SEARCHED_CHARS = 1000
 """The number of last characters in which a pattern that ends a text is searched."""
@@ -47,13 +47,13 @@ class StopCondition:
 def check_until(config: SamplingConfig, vocabulary: Vocabulary) -> None:
     """Raise UsageError if none of the texts of `until` can be met: the model does not write a character of each."""
     firsts = (
-        next((character for character in text if not vocabulary.writes(character)), None) for text in config.until
+        next((character for character in text if not vocabulary.can_generate(character)), None) for text in config.until
     )
     never_written = [character for character in firsts if character is not None]
     if never_written and len(never_written) == len(config.until) and config.until_regex is None:
         raise UsageError(
-            f"--until {config.until[0]!r}: is never met, because the model does not write {name_of(never_written[0])}; "
-            "try another text, or leave the option out"
+            f"--until {config.until[0]!r}: is never met, because the model does not write "
+            f"{character_name(never_written[0])}; try another text, or leave the option out"
         )
 
 

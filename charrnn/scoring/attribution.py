@@ -18,8 +18,8 @@ from charrnn.checkpoint import Checkpoint
 from charrnn.config import CorpusConfig
 from charrnn.errors import ModelError, TextError
 from charrnn.progress import Progress
-from charrnn.scoring.compare.rows import json_of
-from charrnn.scoring.evaluate import Score, evaluate, facts_of
+from charrnn.scoring.compare.rows import checkpoint_summary
+from charrnn.scoring.evaluate import Score, eval_result, evaluate
 from charrnn.scoring.held_out import MIN_SEARCHED, HeldOutSpan, find_held_out, held_out_from
 from charrnn.text.corpus import Corpus
 from charrnn.text.documents import Documents
@@ -80,9 +80,9 @@ class Attribution:
         """Under the names that all of charrnn's JSON uses."""
         rows = []
         for (model, score), posterior in zip(self.ranked, self.posteriors, strict=True):
-            facts = facts_of(score, self.span.split, documents=self.documents)
+            facts = eval_result(score, self.span.split, documents=self.documents)
             more = {"perplexity": score.perplexity, "bits": score.bits, "posterior": posterior}
-            rows.append({**json_of(model), **asdict(facts), **more})
+            rows.append({**checkpoint_summary(model), **asdict(facts), **more})
         return {
             "text": self.source,
             "characters": self.characters,
@@ -104,11 +104,11 @@ def config_for(models: Sequence[Checkpoint]) -> CorpusConfig:
     """
     by_characters = [model for model in models if not model.vocabulary.is_bytes]
     first = (by_characters or models)[0]
-    config = first.facts.text.corpus
+    config = first.metadata.text.corpus
     for other in models:
         for name in MUST_AGREE:
             # Bytes have no normal form: such a model reads what the others have made of the text.
-            if getattr(other.facts.text.corpus, name) != getattr(config, name) and (
+            if getattr(other.metadata.text.corpus, name) != getattr(config, name) and (
                 other in by_characters or name == "document_separator"
             ):
                 raise ModelError(
@@ -160,7 +160,7 @@ def attribute(
 
 def _held_out(model: Checkpoint, corpus: Corpus, fitted_on: FittedOn) -> HeldOutSpan:
     """What of the text a model was not fitted on."""
-    span, its = HeldOutSpan(), model.facts.text
+    span, its = HeldOutSpan(), model.metadata.text
     if its.sha256 == corpus.sha256:
         span = held_out_from(len(corpus), replace(corpus, config=its.corpus))
     elif MIN_SEARCHED <= len(corpus) <= its.characters:

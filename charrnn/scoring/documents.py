@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from charrnn.models.kernels.pace import Pace, pace_for
+from charrnn.models.kernels.thread_tuner import ThreadTuner, make_thread_tuner
 from charrnn.models.language_model import LanguageModel, State, next_log_probs
 from charrnn.text.documents import Documents
 
@@ -35,15 +35,15 @@ def log_probs_of(model: LanguageModel, ids: NDArray[Any], documents: Documents) 
         ids: (N,) the text, N ≥ 1.
         documents: what tells them apart.
     """
-    starts, pace = documents.starts(ids), pace_for()
+    starts, tuner = documents.starts(ids), make_thread_tuner()
     ends = np.append(starts[1:], len(ids))
     for group in _groups(starts, ends):
         for begins, lengths in _batches(starts[group], (ends - starts)[group]):
             if len(begins) == 1:
                 document = ids[begins[0] : begins[0] + lengths[0]]
-                yield from _of_one(model, document, documents.start, int(begins[0]), pace)
+                yield from _of_one(model, document, documents.start, int(begins[0]), tuner)
             else:
-                yield _of_several(model, ids, begins, lengths, documents.start, pace)
+                yield _of_several(model, ids, begins, lengths, documents.start, tuner)
 
 
 def _groups(starts: NDArray[np.int64], ends: NDArray[np.int64]) -> Iterator[slice]:
@@ -68,13 +68,15 @@ def _batches(
         at += len(batch)
 
 
-def _of_one(model: LanguageModel, ids: NDArray[Any], start: int, at: int, pace: Pace) -> Iterator[PlacedLogProbs]:
+def _of_one(
+    model: LanguageModel, ids: NDArray[Any], start: int, at: int, tuner: ThreadTuner
+) -> Iterator[PlacedLogProbs]:
     state: State | None = None
     before = start
     for begin in range(0, len(ids), CHUNK_CHARS):
         targets = torch.from_numpy(ids[begin : begin + CHUNK_CHARS].astype(np.int64))
         tokens = torch.cat((torch.tensor([before]), targets[:-1]))
-        with pace.piece(len(tokens)):
+        with tuner.piece(len(tokens)):
             log_probs, state = next_log_probs(model, tokens[None], targets[None], state)
         before = int(targets[-1])
         yield np.arange(at + begin, at + begin + len(targets)), log_probs.flatten()
@@ -86,13 +88,13 @@ def _of_several(
     begins: NDArray[np.int64],
     lengths: NDArray[np.int64],
     start: int,
-    pace: Pace,
+    tuner: ThreadTuner,
 ) -> PlacedLogProbs:
     offsets = np.arange(lengths.max())
     places = (begins[:, None] + offsets).clip(max=len(ids) - 1)
     targets = torch.from_numpy(ids[places].astype(np.int64))
     tokens = torch.cat((torch.full((len(targets), 1), start), targets[:, :-1]), 1)
-    with pace.piece(tokens.numel()):
+    with tuner.piece(tokens.numel()):
         log_probs, _ = next_log_probs(model, tokens, targets)
     inside = offsets < lengths[:, None]
     return places[inside], log_probs[torch.from_numpy(inside).to(log_probs.device)]

@@ -17,9 +17,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from charrnn.checkpoint.metadata import ScoreFacts
+from charrnn.checkpoint.metadata import EvalResult
 from charrnn.errors import ModelError, TextError
-from charrnn.models.kernels.pace import pace_for
+from charrnn.models.kernels.thread_tuner import make_thread_tuner
 from charrnn.models.language_model import LanguageModel, ScoresOnline, next_log_probs
 from charrnn.progress import Progress
 from charrnn.scoring.surprisal import CHUNK_CHARS, NAN_MESSAGE, log_prob_pieces
@@ -85,14 +85,14 @@ class Score:
         return f"{self.bits_per_char:.4f} bits per character ({self.nats_per_char:.4f} nats)"
 
 
-def facts_of(
+def eval_result(
     score: Score,
     split: str,
     of_characters: int | None = None,
     online: bool = False,
     window: int | None = None,
     documents: bool = False,
-) -> ScoreFacts:
+) -> EvalResult:
     """A score as checkpoints and JSON keep it, with the split and the rule that it was made by.
 
     Args:
@@ -107,7 +107,7 @@ def facts_of(
     rule = [("online" if online else "static"), full]
     if of_characters not in (None, score.characters):
         rule = [*rule[: 1 + documents], f"first {score.characters} of {of_characters}"]
-    return ScoreFacts(
+    return EvalResult(
         bits_per_char=None if score.impossible else score.bits_per_char,
         nats_per_char=None if score.impossible else score.nats_per_char,
         characters=score.characters,
@@ -166,7 +166,7 @@ def evaluate_windows(model: LanguageModel, ids: NDArray[Any], window: int, progr
     """
     if len(ids) < 2:
         raise TextError("there are no held-out characters to score; say a larger --val-fraction")
-    total, pace = Score(0.0, 0), pace_for()
+    total, tuner = Score(0.0, 0), make_thread_tuner()
     rows = max(1, CHUNK_CHARS // window)
     for begin in range(0, len(ids) - 1, rows * window):
         part = torch.from_numpy(ids[begin : begin + rows * window + 1].astype(np.int64))
@@ -176,7 +176,7 @@ def evaluate_windows(model: LanguageModel, ids: NDArray[Any], window: int, progr
             (part[whole:-1][None], part[whole + 1 :][None]),
         ):
             if targets.numel():
-                with pace.piece(tokens.numel()):
+                with tuner.piece(tokens.numel()):
                     log_probs, _ = next_log_probs(model, tokens, targets)
                 total += _scored(log_probs)
         if progress:
@@ -206,10 +206,10 @@ def evaluate_online(model: ScoresOnline, ids: NDArray[Any]) -> Score:
         model: what can learn so.
         ids: (N,) the text, N ≥ 1.
     """
-    return score_of(model.online_log_probs(ids), model.vocab_size)
+    return score_from_log_probs(model.online_log_probs(ids), model.vocab_size)
 
 
-def score_of(log_probs: NDArray[np.float64], vocab_size: int) -> Score:
+def score_from_log_probs(log_probs: NDArray[np.float64], vocab_size: int) -> Score:
     """The score of a text.
 
     Args:

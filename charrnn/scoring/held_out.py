@@ -59,9 +59,9 @@ def choose_split(checkpoints: Sequence[Checkpoint], corpus: Corpus) -> EvalSplit
                 f"({len(first.vocabulary)} and {len(other.vocabulary)} characters), so their bits per character "
                 "are not of the same thing; compare models that were fitted on the same text"
             )
-    fitted_on_it = [checkpoint for checkpoint in checkpoints if checkpoint.facts.text.sha256 == corpus.sha256]
+    fitted_on_it = [checkpoint for checkpoint in checkpoints if checkpoint.metadata.text.sha256 == corpus.sha256]
     for checkpoint in fitted_on_it:
-        if checkpoint.facts.text.corpus != fitted_on_it[0].facts.text.corpus:
+        if checkpoint.metadata.text.corpus != fitted_on_it[0].metadata.text.corpus:
             raise ModelError(
                 f"{fitted_on_it[0].name} and {checkpoint.name} read or split {corpus.source} differently, so what one "
                 "of them was fitted on is held out for the other; fit them with the same options"

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from charrnn.checkpoint import Model
 from charrnn.models.language_model import ScoresOnline, State
-from charrnn.models.ngram.fit import Counted
+from charrnn.models.ngram.fit import NgramCounts
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.rnn.model import trainable_copy
 from charrnn.progress import Progress
@@ -50,7 +50,7 @@ def as_online_model(
         reading: progress callback of a network's reading, in characters.
     """
     if isinstance(model, NgramModel):
-        return Counted.of(train, model.vocab_size, model.config, counting)
+        return NgramCounts.of(train, model.vocab_size, model.config, counting)
     assert isinstance(model, nn.Module)
     return DynamicEvaluation(model, reading)
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from charrnn.errors import ModelError
-from charrnn.models.kernels.pace import pace_for
+from charrnn.models.kernels.thread_tuner import make_thread_tuner
 from charrnn.models.language_model import LanguageModel, ScoresNext, State, next_log_probs
 from charrnn.progress import Progress
 from charrnn.scoring.documents import log_probs_of
@@ -89,9 +89,9 @@ def _in_order(model: LanguageModel, ids: NDArray[Any], piece: int | None) -> Ite
     if len(ids):
         yield np.zeros(1, np.int64), torch.tensor([-math.log(model.vocab_size)], dtype=torch.float64)
     state: State | None = None
-    pace = pace_for()
+    tuner = make_thread_tuner()
     for begin in range(0, len(ids) - 1, piece):
         window = torch.from_numpy(ids[begin : begin + piece + 1].astype(np.int64))[None]
-        with pace.piece(window.numel()):
+        with tuner.piece(window.numel()):
             log_probs, state = next_log_probs(model, window[:, :-1], window[:, 1:], state)
         yield np.arange(begin + 1, begin + window.shape[1]), log_probs[0]

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from charrnn.errors import TextError
 
-IGNORED = -100
+IGNORE_INDEX = -100
 """The target of a place without one, as in PyTorch's cross entropy."""
 
 

@@ -22,8 +22,8 @@ from charrnn.progress import Progress
 from charrnn.text.decode import NUM_CODE_POINTS, TextReader, check_encoding
 from charrnn.text.documents import Documents
 from charrnn.text.normalize import separator_of
-from charrnn.text.sources import NO_ROOM, TextSource, changed, described, sources_of, stem_of
-from charrnn.text.vocabulary import UNKNOWN_CHARACTER, Vocabulary, name_of
+from charrnn.text.sources import NO_ROOM, TextSource, changed, describe_paths, sources_of, stem_of
+from charrnn.text.vocabulary import UNKNOWN_CHARACTER, Vocabulary, character_name
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Corpus:
     @property
     def source(self) -> str:
         """The files in a few words."""
-        return described([str(path) for path in self.paths])
+        return describe_paths([str(path) for path in self.paths])
 
     @property
     def bounds(self) -> tuple[int, int]:
@@ -156,7 +156,7 @@ def _read(
     grow: bool,
 ) -> Corpus:
     """Read files twice; under the name of an open one there may be another the second time."""
-    size, name = sum(source.size for source in sources), described([str(path) for path in paths])
+    size, name = sum(source.size for source in sources), describe_paths([str(path) for path in paths])
     first = TextReader(sources, config, lambda done: progress(done, 2 * size))
     seen, length = np.zeros(NUM_CODE_POINTS, bool), 0
     is_counted = config.min_count or (vocabulary is not None and vocabulary.unknown is not None)
@@ -211,7 +211,7 @@ def _lookup(vocabulary: Vocabulary, seen: NDArray[np.bool_], name: str) -> NDArr
     unknown = seen.copy()
     unknown[points] = False
     if unknown.any():
-        first = name_of(chr(int(unknown.argmax())))
+        first = character_name(chr(int(unknown.argmax())))
         raise TextError(
             f"{name}: {unknown.sum()} of its characters are unknown to the model, such as {first}; "
             "take another text, or a model that was fitted on this one"

@@ -139,7 +139,7 @@ def separator_between_files(config: CorpusConfig) -> str:
     return separator_of(config) or ("" if config.bytes else "\n")
 
 
-def decoding(config: CorpusConfig, encoding: str | None = None) -> tuple[str, str]:
+def codec_for(config: CorpusConfig, encoding: str | None = None) -> tuple[str, str]:
     """How to decode a prime or a source for a model: the encoding, and how to treat bytes that do not decode.
 
     In UTF-8 they become surrogate escapes: a model of bytes knows them.

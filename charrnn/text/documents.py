@@ -17,7 +17,7 @@ from torch import Tensor
 
 from charrnn.config import CorpusConfig
 from charrnn.errors import TextError
-from charrnn.text.batches import IGNORED, Streams
+from charrnn.text.batches import IGNORE_INDEX, Streams
 from charrnn.text.normalize import separator_of
 from charrnn.text.vocabulary import Vocabulary
 
@@ -184,7 +184,7 @@ class DocumentStreams(Streams):
         rows = self.ids[places.clip(0, len(self.ids) - 1)].astype(np.int64)
         rows[self.is_first[windows], 0] = self.start_id
         inputs, targets = torch.from_numpy(rows[:, :-1]), torch.from_numpy(rows[:, 1:].copy())
-        targets[torch.from_numpy(places[:, 1:] >= (begins + lengths)[:, None])] = IGNORED
+        targets[torch.from_numpy(places[:, 1:] >= (begins + lengths)[:, None])] = IGNORE_INDEX
         return inputs, targets
 
     def begins(self, step: int) -> Tensor:

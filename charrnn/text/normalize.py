@@ -24,7 +24,7 @@ def is_unchanged(config: CorpusConfig) -> bool:
     return not (config.normalize or config.lower)
 
 
-def prepared(text: str, config: CorpusConfig) -> str:
+def normalize_text(text: str, config: CorpusConfig) -> str:
     """A whole text in the form that a configuration asks for, which a model that was fitted with it knows.
 
     Normalised, in lower case, and normalised again: lower case may be written in more than one way, too.
@@ -38,7 +38,7 @@ def prepared(text: str, config: CorpusConfig) -> str:
 def separator_of(config: CorpusConfig) -> str:
     """The separator of documents in the form of a text that is read so; empty without one."""
     separator = config.document_separator or ""
-    return separator if config.bytes else prepared(separator.replace("\r\n", "\n").replace("\r", "\n"), config)
+    return separator if config.bytes else normalize_text(separator.replace("\r\n", "\n").replace("\r", "\n"), config)
 
 
 class Normalizer:
@@ -56,12 +56,12 @@ class Normalizer:
         text = self.waiting + text
         cut = _place_to_cut(text, self.config.lower)
         self.waiting = text[cut:]
-        return prepared(text[:cut], self.config)
+        return normalize_text(text[:cut], self.config)
 
     def finish(self) -> str:
         """The rest."""
         rest, self.waiting = self.waiting, ""
-        return prepared(rest, self.config)
+        return normalize_text(rest, self.config)
 
 
 def _normalized(text: str, config: CorpusConfig) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 
-def visible(text: str, line_end: str = "\n") -> str:
+def escape_control_chars(text: str, line_end: str = "\n") -> str:
     r"""Escape the control and format characters of a text.
 
     Tabs are kept: they only leave room. A carriage return is escaped: text after it would overwrite the line.

@@ -109,7 +109,7 @@ class TextSource:
 
     def __init__(self, path: Path, file: BinaryIO | None) -> None:
         self.path, self.file = path, file
-        self.name = described((str(path),))
+        self.name = describe_paths((str(path),))
         with self._opened() as file_now:
             self.size = _size_of(file_now)
 
@@ -186,7 +186,7 @@ def _file_limit() -> int:
     return 4 * MAX_OPEN_FILES if limit == resource.RLIM_INFINITY else limit
 
 
-def described(names: Sequence[str]) -> str:
+def describe_paths(names: Sequence[str]) -> str:
     """The files of a text in a few words."""
     first = "standard input" if names[0] == str(STANDARD_INPUT) else names[0]
     more = len(names) - 1

@@ -79,11 +79,11 @@ class Vocabulary:
         return None if self.unknown_character is None else self._ids[self.unknown_character]
 
     @property
-    def never(self) -> tuple[int, ...]:
+    def unsampleable(self) -> tuple[int, ...]:
         """The ids that are never sampled: that of the unknown symbol, which is not a character of a text."""
         return () if self.unknown is None else (self.unknown,)
 
-    def writes(self, character: str) -> bool:
+    def can_generate(self, character: str) -> bool:
         """Whether a model with this vocabulary can generate a character."""
         return self.is_bytes or (character in self._ids and character != self.unknown_character)
 
@@ -147,7 +147,7 @@ class Vocabulary:
         return bytes(ids).decode("utf-8", "surrogateescape")
 
 
-def name_of(character: str) -> str:
+def character_name(character: str) -> str:
     """A character, harmless and unmistakable: `'é' (U+00E9 LATIN SMALL LETTER E WITH ACUTE)`."""
     if 0xDC80 <= ord(character) <= 0xDCFF:
         return f"0x{ord(character) - 0xDC00:02X} (a byte that is not UTF-8)"
@@ -162,6 +162,6 @@ def _unknown_message(text: str, places: list[int], form: str | None) -> str:
     more = "" if len(places) == 1 else f", and {len(places) - 1} more"
     advice = f"write the text in {form}, in which all of it is known" if form else "take it out"
     return (
-        f"the model does not know the character {name_of(text[first])} at line {line}, column {column}{more}; "
+        f"the model does not know the character {character_name(text[first])} at line {line}, column {column}{more}; "
         f"{advice}, or say --unknown skip or --unknown replace"
     )

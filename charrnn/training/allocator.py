@@ -17,7 +17,7 @@ USUAL = {TRIM_THRESHOLD: 128 * 1024, MMAP_MAX: 65536}
 
 
 @contextmanager
-def kept_memory() -> Iterator[None]:
+def reuse_freed_memory() -> Iterator[None]:
     """Keep freed memory for the next step, where the C library can be told to; give it back at the end."""
     try:
         libc = ctypes.CDLL(None)

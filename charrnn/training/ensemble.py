@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from charrnn.checkpoint.metadata import MOST_HALVINGS
+from charrnn.checkpoint.metadata import MAX_HALVINGS
 from charrnn.config import TrainingConfig
 from charrnn.errors import DivergedError
 from charrnn.models.rnn.model import RecurrentModel
@@ -69,8 +69,10 @@ def train_ensemble(
     run, save_every = checkpoints.run, save_every or SaveEvery()
     first, plan, initial = 0, None, begin_from
     if isinstance(begin_from, Resumed):
-        first, plan, initial = begin_from.ongoing.facts.finished, begin_from.plan, None
-        checkpoints.started = time.perf_counter() - begin_from.ongoing.facts.seconds  # the minutes that are gone count
+        first, plan, initial = begin_from.resume_state.progress.finished, begin_from.plan, None
+        checkpoints.started = (
+            time.perf_counter() - begin_from.resume_state.progress.seconds
+        )  # the minutes that are gone count
     end = checkpoints.started + 60 * AIM * (run.training.minutes or 0) - run.reserved
     for number in range(first, run.model.networks):
         begun = time.perf_counter()
@@ -81,11 +83,11 @@ def train_ensemble(
                     yield step, checkpoints.save(step) if step.saves else False
                 break
             except DivergedError as error:
-                if checkpoints.halvings == MOST_HALVINGS:
+                if checkpoints.halvings == MAX_HALVINGS:
                     raise
                 checkpoints.halvings += 1
                 saved = find_training(checkpoints.path, run.context.group)
-                if saved and saved.ongoing.facts.finished != number:  # of the network before
+                if saved and saved.resume_state.progress.finished != number:  # of the network before
                     saved = None
                 training = _begin(checkpoints, number, end, training.plan, saved or initial)
                 run.context.warn(f"{error} (done: it is halved, and the training goes back to step {training.step})")

@@ -22,10 +22,10 @@ from charrnn.models.kernels.gated_scan import gated_scan, gated_scan_reference
 from charrnn.models.kernels.scan import scan, scan_reference
 from charrnn.models.rnn.cuda_graph import BLOCK_LENGTH, STEPS_BEFORE_CAPTURE, CudaGraphStepper
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.models.stepper import Logits, PlainStepper, TemperedDraw, Tokens
+from charrnn.models.stepper import Logits, PlainStepper, TemperatureSampler, Tokens
 from charrnn.training.optim.optimizer import Updates
 from charrnn.training.optim.precision import dtype_of
-from charrnn.training.step import RecordedSteps, take_step
+from charrnn.training.step import CudaGraphStep, take_step
 
 VOCAB_SIZE = 65
 STEPS = 8
@@ -79,7 +79,7 @@ def try_training(cell: str, optimizer: str, precision: str, shape: tuple[int, in
     first = RecurrentModel(ModelConfig(cell=cell, hidden_size=width, dropout=DROPOUT), VOCAB_SIZE).to(device).train()
     models = [copy.deepcopy(first).to(device) for _ in range(2)]
     updates = [Updates(model, config, dtype) for model in models]
-    recorded = RecordedSteps(models[0], updates[0], dtype)
+    recorded = CudaGraphStep(models[0], updates[0], dtype)
     results = []
     for i in range(2):
         torch.manual_seed(1)
@@ -153,7 +153,7 @@ def _distance(first: RecurrentModel, second: RecurrentModel) -> float:
     return math.sqrt(sum(float((a - b).detach().double().square().sum()) for a, b in pairs))
 
 
-class _Numbers(TemperedDraw):
+class _Numbers(TemperatureSampler):
     """Draws by numbers of a generator, as `sampling/sampler.py` does."""
 
     def __init__(self, texts: int) -> None:
@@ -176,7 +176,7 @@ class _Numbers(TemperedDraw):
         self.taken += 1
         return self.random[:, self.taken - 1]
 
-    def upcoming(self, count: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    def peek(self, count: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
         return self.random[:, self.taken : self.taken + count]
 
 

@@ -18,21 +18,21 @@ from torch import Tensor
 
 from charrnn.config import TrainingConfig, parse_replanned
 from charrnn.errors import DivergedError
-from charrnn.models.kernels.pace import Pace, fixed_pace, pace_for
+from charrnn.models.kernels.thread_tuner import ThreadTuner, fixed_threads, make_thread_tuner
 from charrnn.models.language_model import State
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.progress import Progress
 from charrnn.scoring.evaluate import Score, evaluate
 from charrnn.text.batches import Streams
 from charrnn.text.documents import Documents
-from charrnn.training.allocator import kept_memory
+from charrnn.training.allocator import reuse_freed_memory
 from charrnn.training.budget.clock import Clock
 from charrnn.training.distributed import ProcessGroup, peer_errors
 from charrnn.training.optim.optimizer import Updates, require_tensor
 from charrnn.training.optim.precision import dtype_of
 from charrnn.training.optim.schedule import DEFAULT_STEPS, DEFAULT_VALIDATE_EVERY, Plan, learning_rate
 from charrnn.training.state.rng_state import get_rng_state, set_rng_state
-from charrnn.training.step import StepResult, StopFlag, TakeStep, reset_rows, steps_of
+from charrnn.training.step import StepResult, StopFlag, TakeStep, make_step, reset_rows
 
 CHECKED_EVERY = 50
 """Steps after which the loss is looked at: a GPU must be waited for."""
@@ -94,7 +94,7 @@ class Training:
             model.rows = (self.rows, streams.batch_size)
         self.dtype = dtype_of(config, model.device)
         self.updates = Updates(model, config, self.dtype, self.group)
-        self.pace = _pace(config, model.device, self.group)
+        self.tuner = _pace(config, model.device, self.group)
         self.plan = plan
         if plan is None and not config.minutes:
             self.plan = _fixed_plan(config, streams, len(validation))
@@ -121,7 +121,7 @@ class Training:
         """
         torch.set_flush_denormal(True)  # vanishing gradients are denormal, and those are slow (oneDNN issue 561)
         try:
-            with kept_memory():
+            with reuse_freed_memory():
                 yield from self._steps(stop or StopFlag(), val_progress, saves)
         finally:
             torch.set_flush_denormal(False)  # others count on small numbers: numpy warns when it finds none
@@ -164,7 +164,7 @@ class Training:
         self, stop: StopFlag, val_progress: Progress | None, saves: Callable[[int], bool]
     ) -> Iterator[StepResult]:
         self.stopped = False
-        take_step = steps_of(self.model, self.updates, self.dtype, self.group.data_parallel(self.model))
+        take_step = make_step(self.model, self.updates, self.dtype, self.group.data_parallel(self.model))
         clock = Clock(self.started, 60 * (self.config.minutes or 0), self.step)
         while self.validation_pending or not self.is_over:
             saved = False
@@ -202,7 +202,7 @@ class Training:
         before = reset_rows(self.state, self.own_streams.begins(self.step))
         weight = share * self.group.size  # DistributedDataParallel takes the mean
         model.train()
-        with peer_errors(), self.pace.piece():
+        with peer_errors(), self.tuner.piece():
             loss, self.state = take_step(self.own_streams.batch(self.step), before, self.lr, weight)
         self.loss = self.group.mean(loss, share)
         model.eval()
@@ -281,11 +281,11 @@ def train(
     return Training(model, streams, validation, config).steps(stop)
 
 
-def _pace(config: TrainingConfig, device: torch.device, group: ProcessGroup) -> Pace:
+def _pace(config: TrainingConfig, device: torch.device, group: ProcessGroup) -> ThreadTuner:
     """How many threads take the steps; of several processes each keeps its number, for all wait for the slowest."""
     if config.threads is None and device.type == "cpu" and group.size == 1:
-        return pace_for()
-    return fixed_pace(config.threads or torch.get_num_threads())
+        return make_thread_tuner()
+    return fixed_threads(config.threads or torch.get_num_threads())
 
 
 def _fixed_plan(config: TrainingConfig, streams: Streams, val_characters: int) -> Plan:

@@ -21,9 +21,9 @@ from torch.nn import functional
 from charrnn.config import NgramConfig
 from charrnn.errors import TextError
 from charrnn.models.interpolated import Network
-from charrnn.models.kernels.pace import pace_for
+from charrnn.models.kernels.thread_tuner import make_thread_tuner
 from charrnn.models.language_model import LanguageModel, State, next_log_probs
-from charrnn.models.mixture import Counted, MixtureModel
+from charrnn.models.mixture import MixtureModel, NgramLike
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.progress import Progress
 from charrnn.scoring.evaluate import Score
@@ -152,7 +152,7 @@ def hold_out_blocks(ids: NDArray[Any], vocab_size: int) -> HeldOutBlocks:
     return HeldOutBlocks(pieces[0] if number == 1 else np.concatenate(pieces), blocks, context)
 
 
-def fit_gate(network: Network, counts: Counted, held_out: HeldOutBlocks, seed: int = 0) -> MixtureModel:
+def fit_gate(network: Network, counts: NgramLike, held_out: HeldOutBlocks, seed: int = 0) -> MixtureModel:
     """The mixture of two models whose gate suits text that both have not seen.
 
     Where that is little text, a gate that was fitted to it may be worse than two fixed weights, or than one of the
@@ -217,13 +217,13 @@ Fit = Callable[[MixtureModel, HeldOutPredictions, torch.Generator], None]
 
 def _fit_gate(mixture: MixtureModel, held_out: HeldOutPredictions, generator: torch.Generator) -> None:
     """All of the gate, by AdamW on random characters."""
-    pace = pace_for()
+    tuner = make_thread_tuner()
     optimizer = torch.optim.AdamW(mixture.gate.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     for step in range(STEPS):
         for group in optimizer.param_groups:
             group["lr"] = LEARNING_RATE * (1 - step / STEPS)
         rows = torch.randint(0, len(held_out.targets), (BATCH_SIZE,), generator=generator)
-        with pace.piece():
+        with tuner.piece():
             loss = held_out.losses(mixture, rows).mean()
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from charrnn.errors import RecordingError
-from charrnn.models.kernels.gpu_features import has_graphs, is_allowed, recording_failed
+from charrnn.errors import CaptureError
+from charrnn.models.kernels.gpu_features import capture_error_message, has_cuda_graphs, is_allowed
 from charrnn.models.language_model import State
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.evaluate import Score
-from charrnn.text.batches import IGNORED
+from charrnn.text.batches import IGNORE_INDEX
 from charrnn.training.optim.optimizer import Updates
 from charrnn.training.optim.schedule import Plan
 
@@ -78,7 +78,7 @@ class StopFlag:
         return wanted
 
 
-def steps_of(
+def make_step(
     model: RecurrentModel,
     updates: Updates,
     dtype: torch.dtype,
@@ -94,9 +94,9 @@ def steps_of(
         shared: the same model, where several processes train it (`data_parallel`). Its steps are not recorded.
         is_alone: False for steps that are timed for several processes: they are not recorded either.
     """
-    can_record = has_graphs(model.device) and shared in (None, model) and is_alone
+    can_record = has_cuda_graphs(model.device) and shared in (None, model) and is_alone
     if can_record and is_allowed("graphs", model.device):
-        return RecordedSteps(model, updates, dtype)
+        return CudaGraphStep(model, updates, dtype)
     return lambda batch, state, rate, weight: take_step(model, updates, batch, state, rate, dtype, shared, weight)
 
 
@@ -123,18 +123,18 @@ def take_step(
     shared: nn.Module | None = None,
     weight: float = 1.0,
 ) -> tuple[Tensor, State]:
-    """One step, as it is. See `TakeStep` and `steps_of`; the rate is a scalar on the device if it is being recorded."""
+    """One step. See `TakeStep` and `make_step`; the learning rate is a scalar on the device during a capture."""
     if model.device.type == "cuda":  # the same arithmetic as in a recorded step
         rate = torch.full((), rate, device=model.device) if not isinstance(rate, Tensor) else rate
     inputs, targets = (_pinned(part, model.device).to(model.device, non_blocking=True) for part in batch)
     with torch.autocast(model.device.type, dtype, enabled=dtype != torch.float32):
         logits, state = (shared or model)(inputs, state)
-    loss = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
+    loss = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORE_INDEX)
     updates.step(loss * weight if weight != 1 else loss, rate)
     return loss.detach(), tuple(part.detach() for part in state)
 
 
-class RecordedSteps:
+class CudaGraphStep:
     """Steps on a CUDA device: a few as they are, then one that is recorded, then that again, with other numbers in it.
 
     A batch of another shape than the recorded one is taken as it is. Where graphs may be used at all is decided by
@@ -195,7 +195,7 @@ class RecordedSteps:
                 for buffer, new in zip(self.state, after, strict=True):
                     buffer.copy_(new)
         except RuntimeError as error:  # CUDA says so of whatever it cannot record
-            raise RecordingError(recording_failed(error)) from error
+            raise CaptureError(capture_error_message(error)) from error
         self.graph = graph
 
 

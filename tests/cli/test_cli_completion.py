@@ -8,7 +8,7 @@ from program import Charrnn
 
 from charrnn.cli.main import make_command
 from charrnn.cli.shared.examples import EXAMPLES
-from charrnn.cli.shared.shell_completion import COMPLETE
+from charrnn.cli.shared.shell_completion import COMPLETE_VARIABLE
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ from charrnn.cli.shared.shell_completion import COMPLETE
 def test_tab_completes_names_and_files(
     charrnn: Charrnn, models: Path, monkeypatch: pytest.MonkeyPatch, typed: str, offered: set[str]
 ) -> None:
-    monkeypatch.setenv(COMPLETE, "complete_bash")
+    monkeypatch.setenv(COMPLETE_VARIABLE, "complete_bash")
     monkeypatch.setenv("COMP_WORDS", f"charrnn {typed}")
     monkeypatch.setenv("COMP_CWORD", str(len(typed.split())))
     result = charrnn()

@@ -132,7 +132,7 @@ def test_data_inspect_sizes_are_those_of_other_commands(charrnn: Charrnn) -> Non
     assert facts["advice"] is None
     said = charrnn("ngram", "text.txt", "--order", 2).err
     assert f"{facts['characters']:,} characters, {facts['vocab_size']} different" in said
-    assert facts["sha256"] == load(Path("checkpoints/text-tuned-2.safetensors")).facts.text.sha256
+    assert facts["sha256"] == load(Path("checkpoints/text-tuned-2.safetensors")).metadata.text.sha256
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import torch
 
 from charrnn.cli.shared import devices
 from charrnn.cli.train import restart
-from charrnn.errors import DeviceError, RecordingError, UsageError, is_out_of_memory
+from charrnn.errors import CaptureError, DeviceError, UsageError, is_out_of_memory
 from charrnn.training.distributed import should_report
 
 
@@ -35,27 +35,27 @@ def gpus(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_device_auto_is_cuda_or_cpu_but_never_mps(gpus: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    assert devices.choose("auto") == torch.device("cuda")
-    assert devices.choose("mps") == torch.device("mps")
-    assert devices.choose("cuda:1") == torch.device("cuda:1")
+    assert devices.select_device("auto") == torch.device("cuda")
+    assert devices.select_device("mps") == torch.device("mps")
+    assert devices.select_device("cuda:1") == torch.device("cuda:1")
     assert torch.backends.cudnn.rnn.fp32_precision == "ieee"  # type: ignore[attr-defined]
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert devices.choose("auto") == torch.device("cpu")
+    assert devices.select_device("auto") == torch.device("cpu")
     with pytest.raises(UsageError, match="--device cuda: not found on this machine; try one of mps, cpu"):
-        devices.choose("cuda")
+        devices.select_device("cuda")
 
 
 def test_device_auto_with_broken_gpu_is_cpu_with_a_line(gpus: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     gpus.append("CUDA error: no kernel image is available for execution on the device")
-    assert devices.choose("auto") == torch.device("cpu")
+    assert devices.select_device("auto") == torch.device("cpu")
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "the CPU, because the GPU cannot be used: CUDA error: no kernel image" in said
     with pytest.raises(DeviceError, match=r"--device cuda: .* no kernel.*; install .*CUDA 12\.6.* --device cpu"):
-        devices.choose("cuda")
+        devices.select_device("cuda")
     gpus[:] = ["CUDA out of memory"]
     with pytest.raises(DeviceError, match="--device cuda:1: CUDA out of memory; try --device cpu"):
-        devices.choose("cuda:1")
+        devices.select_device("cuda:1")
 
 
 @pytest.mark.parametrize(("rank", "processes"), [(0, 3), (2, 3), (5, 8)])
@@ -67,17 +67,17 @@ def test_more_processes_than_gpus_is_one_line_each(
     monkeypatch.setenv("RANK", str(rank))
     monkeypatch.setenv("LOCAL_RANK", str(rank))
     with pytest.raises(DeviceError, match=f"process {rank} of {processes} on this machine, which has 2 GPUs") as caught:
-        devices.choose("auto")
+        devices.select_device("auto")
     assert "try torchrun --nproc-per-node 2, or --device cpu" in str(caught.value)
     assert should_report(caught.value)
-    assert devices.choose("cpu") == torch.device("cpu")
+    assert devices.select_device("cpu") == torch.device("cpu")
 
 
 def test_device_auto_gives_each_process_its_gpu(gpus: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
     monkeypatch.setenv("LOCAL_RANK", "1")
-    assert devices.choose("auto") == torch.device("cuda:1")
+    assert devices.select_device("auto") == torch.device("cuda:1")
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_out_of_memory_is_recognized_by_any_message(words: str) -> None:
 
 
 FULL = RuntimeError("CUDA out of memory")
-BROKEN = RecordingError("the GPU failed while recording a CUDA graph (why); try CHARRNN_GRAPHS=0")
+BROKEN = CaptureError("the GPU failed while recording a CUDA graph (why); try CHARRNN_GRAPHS=0")
 
 
 @pytest.fixture

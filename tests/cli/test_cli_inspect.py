@@ -21,8 +21,8 @@ def read(result: Outcome) -> dict[str, Any]:
 def test_inspect_network_shows_all_of_it(charrnn: Charrnn, models: Path) -> None:
     facts = read(charrnn("inspect", "text-lstm", "--json"))
     saved = load(models / "text-lstm.safetensors")
-    assert saved.facts.validation
-    assert facts["bits_per_char"] == saved.facts.validation.bits_per_char
+    assert saved.metadata.validation
+    assert facts["bits_per_char"] == saved.metadata.validation.bits_per_char
     assert (facts["kind"], facts["model"], facts["steps"], facts["version"]) == (
         "recurrent",
         "lstm 1x8",
@@ -108,7 +108,9 @@ def test_inspect_text_names_the_command_for_texts(charrnn: Charrnn, models: Path
     Path("data").mkdir()
     Path("data/text-lstm.txt").write_text(TEXT, encoding="utf-8")
     quoted = {"-": "./-", "*.txt": "'*.txt'"}.get(name, name)
-    assert charrnn("inspect", name).failed_with(2, f"{name} is a text, not a checkpoint; try `charrnn data inspect {quoted}`")
+    assert charrnn("inspect", name).failed_with(
+        2, f"{name} is a text, not a checkpoint; try `charrnn data inspect {quoted}`"
+    )
 
 
 @pytest.mark.parametrize("words", [("--no-advice",), ("--device", "cpu"), ("--lower",), ("--encoding", "latin-1")])

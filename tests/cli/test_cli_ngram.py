@@ -27,7 +27,7 @@ def test_ngram_counts_scores_and_saves(charrnn: Charrnn, folder: Path, smoothing
     assert 0 < facts["bits_per_char"] < 2
     assert facts["nats_per_char"] == pytest.approx(facts["bits_per_char"] * math.log(2))
     assert facts["bytes"] == path.stat().st_size
-    saved = load(path).facts.validation
+    saved = load(path).metadata.validation
     assert saved is not None
     assert saved.bits_per_char == facts["bits_per_char"]
     assert f"{facts['bits_per_char']:.4f} bits per character" in result.err

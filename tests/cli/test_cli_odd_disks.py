@@ -11,7 +11,7 @@ from filelock import FileLock
 from program import SMALL, Charrnn
 
 from charrnn.checkpoint import load
-from charrnn.cli.shared.checkpoints import reserved
+from charrnn.cli.shared.checkpoints import locked
 from charrnn.errors import CheckpointError
 
 
@@ -35,7 +35,7 @@ def test_lock_file_of_another_user_is_named(folder: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(FileLock, "acquire", refuse)
     message = r"lock file .*\.it\.safetensors\.lock belongs to another user.*delete"
-    with pytest.raises(CheckpointError, match=message), reserved(folder / "it.safetensors"):
+    with pytest.raises(CheckpointError, match=message), locked(folder / "it.safetensors"):
         pass
 
 
@@ -49,8 +49,8 @@ def test_checkpoint_symlink_stays_a_symlink(charrnn: Charrnn, folder: Path) -> N
     assert charrnn("train", "text.txt", *SMALL, "--out", "it", "--force").status == 0
     link = folder / "checkpoints/it.safetensors"
     assert link.is_symlink()
-    assert load(store / "it.safetensors").facts.step == 3
-    assert load(link).facts.step == 3
+    assert load(store / "it.safetensors").metadata.step == 3
+    assert load(link).metadata.step == 3
     assert [path.name for path in store.iterdir() if path.name.startswith(".")] == []
 
 

@@ -18,7 +18,7 @@ def written(result: Outcome) -> str:
     return result.text
 
 
-def json_of(result: Outcome) -> Any:
+def checkpoint_summary(result: Outcome) -> Any:
     return json.loads(written(result))
 
 
@@ -98,10 +98,10 @@ def test_sample_with_conflicting_options_fails(
 
 def test_sample_beam_is_at_least_as_likely_as_greedy(charrnn: Charrnn, models: Path) -> None:
     words = ("sample", "text-tuned-3", "--prime", "W", "--length", 30, "--json")
-    greedy = json_of(charrnn(*words, "--temp", 0))
-    wide = json_of(charrnn(*words, "--beam", 20))
+    greedy = checkpoint_summary(charrnn(*words, "--temp", 0))
+    wide = checkpoint_summary(charrnn(*words, "--beam", 20))
     assert wide["nats_per_char"] <= greedy["nats_per_char"] + 1e-9
-    assert json_of(charrnn(*words, "--beam", 1))["text"] == greedy["text"]
+    assert checkpoint_summary(charrnn(*words, "--beam", 1))["text"] == greedy["text"]
     ended = written(charrnn("sample", "text-tuned-3", "--prime", "W", "--beam", 5, "--until", r"\n"))
     assert ended.count("\n") == 1
     assert written(charrnn("sample", "text-lstm", "--beam", 3, "--match", "a|bb")) in ("a", "bb")
@@ -109,8 +109,8 @@ def test_sample_beam_is_at_least_as_likely_as_greedy(charrnn: Charrnn, models: P
 
 def test_sample_best_of_is_the_likeliest_of_count(charrnn: Charrnn, models: Path) -> None:
     words = ("sample", "text-lstm", "--length", 40, "--seed", 3, "--json")
-    all_of_them = json_of(charrnn(*words, "--count", 4))
-    best = json_of(charrnn(*words, "--best-of", 4))
+    all_of_them = checkpoint_summary(charrnn(*words, "--count", 4))
+    best = checkpoint_summary(charrnn(*words, "--best-of", 4))
     assert best == min(all_of_them, key=lambda text: text["nats_per_char"])
     result = charrnn(*words[:-1], "--best-of", 4)
     assert written(result) == best["text"]
@@ -118,16 +118,16 @@ def test_sample_best_of_is_the_likeliest_of_count(charrnn: Charrnn, models: Path
 
 
 def test_sample_json_has_text_seed_and_log_probs(charrnn: Charrnn, models: Path) -> None:
-    found = json_of(charrnn("sample", "text-tuned-3", "--length", 20, "--seed", 4, "--temp", 0.5, "--json"))
+    found = checkpoint_summary(charrnn("sample", "text-tuned-3", "--length", 20, "--seed", 4, "--temp", 0.5, "--json"))
     assert found["text"] == written(charrnn("sample", "text-tuned-3", "--length", 20, "--seed", 4, "--temp", 0.5))
     assert (found["seed"], found["characters"], found["temperature"]) == (4, 20, 0.5)
     assert len(found["log_probs"]) == 20
     assert max(found["log_probs"]) <= 0
     assert found["nats_per_char"] == pytest.approx(-sum(found["log_probs"]) / 20)
     assert found["bits_per_char"] == pytest.approx(found["nats_per_char"] / math.log(2))
-    several = json_of(charrnn("sample", "--length", 5, "--count", 2, "--json", "--seed", 7))
+    several = checkpoint_summary(charrnn("sample", "--length", 5, "--count", 2, "--json", "--seed", 7))
     assert [one["seed"] for one in several] == [7, 8]
-    empty = json_of(charrnn("sample", "--length", 0, "--json"))
+    empty = checkpoint_summary(charrnn("sample", "--length", 0, "--json"))
     assert (empty["text"], empty["nats_per_char"]) == ("", None)
 
 

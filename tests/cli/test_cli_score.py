@@ -13,7 +13,7 @@ from charrnn.checkpoint import load
 def test_score_without_text_is_of_the_held_out_part(charrnn: Charrnn, models: Path) -> None:
     result = charrnn("score", "text-lstm", "--json")
     facts = json.loads(result.text)
-    saved = load(models / "text-lstm.safetensors").facts.validation
+    saved = load(models / "text-lstm.safetensors").metadata.validation
     assert result.status == 0
     assert saved is not None
     assert facts["bits_per_char"] == saved.bits_per_char

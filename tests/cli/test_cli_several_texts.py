@@ -22,7 +22,7 @@ def files(folder: Path) -> Path:
     return folder
 
 
-def facts_of(folder: Path, name: str) -> dict[str, object]:
+def eval_result(folder: Path, name: str) -> dict[str, object]:
     raw = (folder / "checkpoints" / f"{name}.safetensors").read_bytes()
     header = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])
     text: dict[str, object] = json.loads(header["__metadata__"]["charrnn"])["text"]
@@ -34,7 +34,7 @@ def test_several_texts_equal_the_text_they_join_to(charrnn: Charrnn, files: Path
     result = charrnn("ngram", "novels/*.txt", "c.txt.gz", *NGRAM)
     assert "novels/a.txt and 2 more files: 1,700 characters, 24 different" in result.err
     assert "checkpoints/a-and-2-more-tuned-3.safetensors" in result.err
-    facts, single = facts_of(files, "a-and-2-more-tuned-3"), facts_of(files, "text-tuned-3")
+    facts, single = eval_result(files, "a-and-2-more-tuned-3"), eval_result(files, "text-tuned-3")
     assert facts["paths"] == ["novels/a.txt", "novels/b.txt", "c.txt.gz"]
     assert (facts["sha256"], single["paths"]) == (single["sha256"], [])
     rows = json.loads(charrnn("compare", "a-and-2-more-tuned-3", "text-tuned-3", "--baselines", "none", "--json").out)

@@ -2,26 +2,36 @@
 
 import pytest
 
-from charrnn.cli.shared.terminal import bar, console, field, one_line, print_json, progress, quoted, say, visible
+from charrnn.cli.shared.terminal import (
+    console,
+    escape_control_chars,
+    log,
+    log_field,
+    one_line,
+    print_json,
+    progress,
+    progress_bar,
+    shell_quoted,
+)
 
 HARMFUL = "\x1b[31m\x07\x08\r\x00\x9b\x7f\u202e\udcff\ue000"
 
 
 def test_visible_escapes_control_characters() -> None:
     shown = r"\x1b[31m\x07\x08\x0d\x00\x9b\x7f\u202e\xff\ue000"
-    assert visible(HARMFUL) == shown
-    assert visible("a\tb é 日本 😀\n") == "a\tb é 日本 😀\n"
-    assert visible("\U000e0001") == r"\U000e0001"
-    assert visible(shown) == shown
+    assert escape_control_chars(HARMFUL) == shown
+    assert escape_control_chars("a\tb é 日本 😀\n") == "a\tb é 日本 😀\n"
+    assert escape_control_chars("\U000e0001") == r"\U000e0001"
+    assert escape_control_chars(shown) == shown
 
 
 def test_one_line_replaces_line_breaks() -> None:
     assert one_line("a\nb\x07") == r"a↵b\x07"
-    assert visible("a\nb", line_end=" ") == "a b"
+    assert escape_control_chars("a\nb", line_end=" ") == "a b"
 
 
 def test_visible_escapes_unicode_line_separators() -> None:
-    assert visible("a\u2028b\u2029\x85") == r"a\u2028b\u2029\x85"
+    assert escape_control_chars("a\u2028b\u2029\x85") == r"a\u2028b\u2029\x85"
 
 
 @pytest.mark.parametrize(
@@ -36,8 +46,8 @@ def test_visible_escapes_unicode_line_separators() -> None:
     ],
 )
 def test_quoted_word_is_safe_in_a_shell(word: str, shown: str) -> None:
-    assert quoted(word) == shown
-    assert visible(shown) == shown
+    assert shell_quoted(word) == shown
+    assert escape_control_chars(shown) == shown
 
 
 def test_print_json_writes_infinity_as_null(capsys: pytest.CaptureFixture[str]) -> None:
@@ -52,22 +62,22 @@ def test_console_does_not_replace_emoji_codes(capsys: pytest.CaptureFixture[str]
 
 
 def test_stderr_lines_have_no_line_breaks(capsys: pytest.CaptureFixture[str]) -> None:
-    say("a\nb")
-    field("label", "a\nb")
+    log("a\nb")
+    log_field("label", "a\nb")
     assert capsys.readouterr().err == "a↵b\nlabel       a↵b\n"
 
 
 def test_stderr_lines_escape_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
     """Names of files and texts in checkpoints reach these lines; their escape sequences once reached the terminal."""
-    say(f"say {HARMFUL}")
-    field("label", f"field {HARMFUL}")
+    log(f"say {HARMFUL}")
+    log_field("label", f"field {HARMFUL}")
     out, err = capsys.readouterr()
     assert out == ""
-    assert err == f"say {visible(HARMFUL)}\nlabel       field {visible(HARMFUL)}\n"
+    assert err == f"say {escape_control_chars(HARMFUL)}\nlabel       field {escape_control_chars(HARMFUL)}\n"
 
 
 def test_long_stderr_lines_are_not_wrapped(capsys: pytest.CaptureFixture[str]) -> None:
-    say("word " * 100)
+    log("word " * 100)
     assert capsys.readouterr().err.count("\n") == 1
 
 
@@ -75,7 +85,7 @@ def test_bars_appear_on_a_terminal_only(capsys: pytest.CaptureFixture[str]) -> N
     with progress("reading", "B") as update:
         update(1, 2)
         update(2, 2)
-    with bar(10, "x", "step") as shown:
+    with progress_bar(10, "x", "step") as shown:
         shown.update()
     assert capsys.readouterr() == ("", "")
 
@@ -84,7 +94,7 @@ def test_bar_labels_escape_control_characters(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    with bar(1, "\x1b[2J\n", "step") as shown:
+    with progress_bar(1, "\x1b[2J\n", "step") as shown:
         shown.update()
     err = capsys.readouterr().err
     assert r"\x1b[2J↵" in err

@@ -25,10 +25,10 @@ def test_train_saves_best_and_last(charrnn: Charrnn, folder: Path) -> None:
     assert result.status == 0
     assert facts["checkpoint"] == "checkpoints/text-lstm.safetensors"
     assert (facts["kind"], facts["steps"], facts["characters"], facts["split"]) == ("recurrent", 3, 170, "90/10/0")
-    assert best.facts.validation is not None
-    assert best.facts.validation.bits_per_char == facts["bits_per_char"]
-    assert best.facts.text.path == "text.txt"
-    assert last.facts.step == 3
+    assert best.metadata.validation is not None
+    assert best.metadata.validation.bits_per_char == facts["bits_per_char"]
+    assert best.metadata.text.path == "text.txt"
+    assert last.metadata.step == 3
     for part in (
         "text ",
         "split ",
@@ -107,7 +107,7 @@ def test_ctrl_c_saves_and_exits_130(folder: Path) -> None:
     assert "stopping: saves first; once more leaves at once" in err
     assert "Traceback" not in err
     last = load(folder / "checkpoints/text-lstm-last.safetensors")
-    assert f"text-lstm-last.safetensors, after step {last.facts.step}" in err
+    assert f"text-lstm-last.safetensors, after step {last.metadata.step}" in err
     assert err.endswith("charrnn train text.txt --resume-from checkpoints/text-lstm-last.safetensors\n")
 
 

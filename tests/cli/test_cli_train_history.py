@@ -12,7 +12,7 @@ import pytest
 import torch
 from program import SMALL, Charrnn
 
-from charrnn.checkpoint import load, load_ongoing
+from charrnn.checkpoint import load, load_resume_state
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.text.batches import Streams
@@ -35,7 +35,7 @@ def test_history_has_every_validation_and_sample(charrnn: Charrnn, folder: Path)
     found = read_history(HISTORY)
     assert [(one.step, one.network, one.steps) for one in found] == [(1, 1, 3), (2, 1, 3), (3, 1, 3)]
     validated = [one for one in found if one.nats_per_char is not None]
-    best = load(Path("checkpoints/text-lstm.safetensors")).facts
+    best = load(Path("checkpoints/text-lstm.safetensors")).metadata
     assert best.validation is not None
     at_best = next(one for one in found if one.step == best.step)
     assert (at_best.bits_per_char, at_best.characters) == (best.validation.bits_per_char, 170)
@@ -73,7 +73,7 @@ def test_history_of_resumed_training_appends_and_of_new_one_begins_anew(charrnn:
     assert read_history(HISTORY) == whole
     previous = Path("checkpoints/text-lstm-previous.safetensors")
     last = previous.replace("checkpoints/text-lstm-last.safetensors")  # after step 4
-    gone = load_ongoing(last).facts.seconds
+    gone = load_resume_state(last).progress.seconds
     assert charrnn("train", "text.txt", "--resume").status == 0
     again = read_history(HISTORY)
     assert again[:4] == whole[:4]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from program import SMALL, TEXT, Charrnn
 
-from charrnn.checkpoint import load, parts
+from charrnn.checkpoint import components, load
 from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.rnn.model import RecurrentModel
@@ -39,7 +39,7 @@ def test_network_of_mixture_does_not_see_held_out_blocks(charrnn: Charrnn, folde
     alone = load(folder / "checkpoints" / "rest-lstm.safetensors").model
     assert isinstance(mixture, MixtureModel)
     assert isinstance(alone, RecurrentModel)
-    network, counts = parts(mixture)
+    network, counts = components(mixture)
     assert isinstance(network, RecurrentModel)
     assert network.head.weight.equal(alone.head.weight)
     assert counts.entries > 0

@@ -128,7 +128,7 @@ def test_view_of_a_mixture_shows_its_network(charrnn: Charrnn, models: Path) -> 
     assert isinstance(network.model, RecurrentModel)
     assert isinstance(counts.model, NgramModel)
     mixture = MixtureModel(InterpolatedModel([network.model, copy.deepcopy(network.model)]), counts.model)
-    save(models / "both.safetensors", mixture, network.vocabulary, network.facts)
+    save(models / "both.safetensors", mixture, network.vocabulary, network.metadata)
     shown = words_of(page_of(charrnn, "both", *SHOWN))
     assert "A network and n-gram counts as one model" in shown
     assert "This is the inside of the first of 2 networks, the network in the mixture." in shown

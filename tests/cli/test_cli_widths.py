@@ -51,6 +51,6 @@ def test_notebook_has_no_live_display(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     monkeypatch.delenv("JPY_PARENT_PID", raising=False)
     monkeypatch.setenv("TERM", "xterm-color")
-    assert terminal.can_stay_in_place()
+    assert terminal.supports_live_display()
     monkeypatch.setenv("JPY_PARENT_PID", "17")
-    assert not terminal.can_stay_in_place()
+    assert not terminal.supports_live_display()

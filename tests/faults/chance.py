@@ -5,7 +5,7 @@ from typing import Any
 
 from spoiling import Parts
 
-from charrnn.checkpoint import KEY
+from charrnn.checkpoint import HEADER_KEY
 
 HOSTILE: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 2, 3, 7, 255, 256, 2**31 - 1, 2**31, 2**63 - 1, 2**63, -(2**63), 10**30, 10**400,
@@ -78,10 +78,10 @@ def change_text(file: bytes, chance: random.Random) -> bytes:
     depth = chance.choice((10, 10_000))
     parts.table["__metadata__"] = chance.choice(
         (
-            {}, {KEY: ""}, {KEY: "[" * depth}, {KEY: '{"a":' * depth},
-            {KEY: "null"}, {KEY: "1" * depth}, {KEY: "NaN"}, {KEY: 5}, None, [],
-            {KEY: parts.table["__metadata__"][KEY][: chance.randrange(500)]},
-            {**parts.table["__metadata__"], "more": ""}, {KEY: parts.table["__metadata__"][KEY]},
+            {}, {HEADER_KEY: ""}, {HEADER_KEY: "[" * depth}, {HEADER_KEY: '{"a":' * depth},
+            {HEADER_KEY: "null"}, {HEADER_KEY: "1" * depth}, {HEADER_KEY: "NaN"}, {HEADER_KEY: 5}, None, [],
+            {HEADER_KEY: parts.table["__metadata__"][HEADER_KEY][: chance.randrange(500)]},
+            {**parts.table["__metadata__"], "more": ""}, {HEADER_KEY: parts.table["__metadata__"][HEADER_KEY]},
         )
     )  # fmt: skip
     return parts.together()

@@ -14,9 +14,9 @@ from safetensors.torch import load as tensors_in
 from safetensors.torch import save as as_file
 from torch import Tensor
 
-from charrnn.checkpoint import KEY, last_path, load, save
+from charrnn.checkpoint import HEADER_KEY, last_path, load, save
 from charrnn.checkpoint.container import CHECKSUM, metadata_of, tensor_checksums
-from charrnn.checkpoint.metadata import Facts, TextFacts
+from charrnn.checkpoint.metadata import DatasetInfo, Metadata
 from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, TrainingConfig
 from charrnn.errors import CheckpointError
 from charrnn.models.interpolated import InterpolatedModel
@@ -53,12 +53,12 @@ class Parts:
 
     @property
     def header(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.table["__metadata__"][KEY])
+        found: dict[str, Any] = json.loads(self.table["__metadata__"][HEADER_KEY])
         return found
 
     @header.setter
     def header(self, header: object) -> None:
-        self.table["__metadata__"][KEY] = json.dumps(header)
+        self.table["__metadata__"][HEADER_KEY] = json.dumps(header)
 
     @property
     def names(self) -> list[str]:
@@ -95,7 +95,7 @@ def _make_files(folder: Path) -> dict[str, bytes]:
     torch.manual_seed(0)
     corpus = corpus_in(folder)
     size = len(VOCABULARY)
-    facts = Facts(TextFacts("text.txt", corpus.sha256, len(TEXT), CorpusConfig()), 1.0, "cpu")
+    facts = Metadata(DatasetInfo("text.txt", corpus.sha256, len(TEXT), CorpusConfig()), 1.0, "cpu")
     network = RecurrentModel(SHAPE, size)
     models: dict[str, Any] = {name: fit_ngram(corpus.train, size, _ngram(name)) for name in SMOOTHINGS}
     models["mixture"] = MixtureModel(network, _counted(models["mkn"]))

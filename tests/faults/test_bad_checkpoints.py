@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from spoiling import Edit, Parts, at, changed, put, refusal, set_to, whole_files
 from torch import Tensor
 
-from charrnn.checkpoint import KEY, load
+from charrnn.checkpoint import HEADER_KEY, load
 from charrnn.config import NgramConfig, SamplingConfig
 from charrnn.errors import CheckpointError, ModelError
 from charrnn.models.ngram import model as ngram
@@ -62,7 +62,7 @@ def test_flipped_bit_error_names_the_tensor(bad: Path) -> None:
     bad.write_bytes(parts.together())
     assert "network.head.bias: expected the checksum" in refusal(bad)
     parts = Parts.of(whole_files()["mixture"])
-    parts.table["__metadata__"][KEY] = parts.table["__metadata__"][KEY].replace("text.txt", "tezt.txt")
+    parts.table["__metadata__"][HEADER_KEY] = parts.table["__metadata__"][HEADER_KEY].replace("text.txt", "tezt.txt")
     bad.write_bytes(parts.together())
     assert "header: expected the checksum" in refusal(bad)
 
@@ -85,7 +85,7 @@ def test_old_file_without_checksums_loads(bad: Path) -> None:
         parts.header = header
         del parts.table["__metadata__"]["crc32"]
         bad.write_bytes(parts.together(is_aligned=True))
-        assert load(bad).facts == load(bad).facts
+        assert load(bad).metadata == load(bad).metadata
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_old_file_without_checksums_loads(bad: Path) -> None:
         ("longest", put("places", None), "tensors: expected text, places, shorter, starts, last, found"),
         ("longest", put("places", Tensor.bfloat16), "places: expected int32 of shape (442,), found bfloat16"),
         ("mingru", lambda header, _: header.pop("model"), "model: expected ModelConfig, found None"),
-        ("mkn", lambda header, _: header.pop("text"), "header.text: expected TextFacts, found none"),
+        ("mkn", lambda header, _: header.pop("text"), "header.text: expected DatasetInfo, found none"),
         ("mingru", set_to("vocabulary", "abc"), "embedding.weight: expected float32 of shape (3, 3), found"),
         ("mingru", set_to("model.hidden_size", 2**31 - 1), "head.weight: expected float32 of shape (15, 2147483647)"),
         ("mingru", set_to("model.embedding_size", 2**31 - 1), "embedding.weight: expected float32 of shape (15, 21474"),
@@ -160,7 +160,7 @@ def test_tensor_larger_than_the_file_is_not_allocated(bad: Path, shape: list[int
 
 @pytest.mark.parametrize("text", ["", "{", "not JSON", "[" * 10**6, '{"a":' * 10**5, "1" * 10**5, "\x00"])
 def test_metadata_that_is_not_json_is_one_line(bad: Path, text: str) -> None:
-    save_file({"a": torch.zeros(3)}, bad, metadata={KEY: text})
+    save_file({"a": torch.zeros(3)}, bad, metadata={HEADER_KEY: text})
     assert refusal(bad).startswith("is damaged, or from another version: ")
     assert text[:1] != "n" or "header: expected JSON, found 'not JSON'" in refusal(bad)
 

@@ -9,7 +9,7 @@ import torch
 from spoiling import QUICK, Edit, at, changed, corpus_in, put, refusal, set_to, whole_files
 from torch import Tensor
 
-from charrnn.checkpoint import load_ongoing
+from charrnn.checkpoint import load_resume_state
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.text.batches import Streams
 from charrnn.training.loop import Training
@@ -53,7 +53,7 @@ def test_flipped_bit_in_state_is_an_error(bad: Path) -> None:
         (set_to("progress.seconds", -1.0), "progress.seconds: expected a number from 0 to"),
         (set_to("progress.halvings", 10**9), "progress.halvings: expected a number from 0 to 3, found 1000000000"),
         (set_to("progress.model.hidden_size", 10**9), "header.progress.model: expected lstm 2x4, found lstm 2x1000000"),
-        (set_to("progress", None), "header.progress: expected ProgressFacts, found None"),
+        (set_to("progress", None), "header.progress: expected TrainingProgress, found None"),
         (put("training.random.cpu", None), "training.random.cpu: expected torch.uint8 of shape (5056,), found None"),
         (put("training.random.cpu", Tensor.float), "training.random.cpu: expected torch.uint8 of shape (5056,)"),
         (put("training.random.cpu", torch.zeros_like), "training.random.cpu: expected 625 as the sum of two numbers, "),
@@ -77,7 +77,7 @@ def test_damaged_state_is_one_line_error(tmp_path: Path, bad: Path, edit: Edit, 
 def _resume(path: Path, folder: Path) -> None:
     resumed, corpus = open_training(path), corpus_in(folder)
     network = RecurrentModel(resumed.checkpoint.model.config, len(corpus.vocabulary))  # type: ignore[arg-type]
-    checkpoints = CheckpointManager(folder / "it.safetensors", Run(corpus, resumed.ongoing.facts.model, QUICK))
+    checkpoints = CheckpointManager(folder / "it.safetensors", Run(corpus, resumed.resume_state.progress.model, QUICK))
     checkpoints.begin(Training(network, Streams(corpus.train, 2, 8), corpus.validation, QUICK, plan=resumed.plan))
     resumed.restore(checkpoints)
 
@@ -99,4 +99,4 @@ def test_rng_state_beyond_its_numbers_is_refused(bad: Path, tmp_path: Path) -> N
 
 def test_resume_of_other_checkpoints_is_refused(bad: Path) -> None:
     bad.write_bytes(whole_files()["mkn"])
-    assert refusal(bad, load_ongoing) == "holds a model alone; a training goes on from a file that ends with -last"
+    assert refusal(bad, load_resume_state) == "holds a model alone; a training goes on from a file that ends with -last"

@@ -102,7 +102,7 @@ def test_disk_full_for_a_while_training_continues_unchanged(folder: Path, disk: 
     wait_for(process, (disk / "it-previous.safetensors").exists)
     filler = fill(disk)
     wait_for(process, lambda: "No space left" in said(folder))
-    before = load(last).facts.step
+    before = load(last).metadata.step
     load(disk / "it.safetensors")
     filler.unlink()
     assert before
@@ -133,14 +133,14 @@ def test_disk_full_until_the_end_saves_state_in_temporary_folder(folder: Path, d
     assert found
     rescued = folder / found[1]
     assert found[2] == str(last)
-    assert load(last).facts.step
+    assert load(last).metadata.step
     filler.unlink()
     shutil.move(rescued, last)
     again = start(folder, "train", "text.txt", *WORDS, *OFTEN, "--out", disk / "it", "--resume")
     again.join(60)
     assert again.exitcode == 0
     assert is_same(last, whole)
-    assert load(disk / "it.safetensors").facts.validation
+    assert load(disk / "it.safetensors").metadata.validation
 
 
 def test_deleted_folder_is_created_again_with_best_state(folder: Path) -> None:
@@ -151,9 +151,9 @@ def test_deleted_folder_is_created_again_with_best_state(folder: Path) -> None:
     shutil.rmtree(checkpoints, ignore_errors=True)
     process.join(60)
     assert process.exitcode == 0
-    step = load(checkpoints / "it-last.safetensors").facts.step
+    step = load(checkpoints / "it-last.safetensors").metadata.step
     assert step == STEPS
-    assert load(checkpoints / "it.safetensors").facts.validation
+    assert load(checkpoints / "it.safetensors").metadata.validation
 
 
 def test_folder_read_only_from_the_start_is_one_line(folder: Path) -> None:

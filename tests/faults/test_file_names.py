@@ -10,7 +10,7 @@ import pytest
 from program import SMALL, TEXT, Charrnn
 
 from charrnn.checkpoint import load
-from charrnn.cli.shared.terminal import quoted
+from charrnn.cli.shared.terminal import shell_quoted
 
 NAMES = {
     "space": "two  words.txt",
@@ -50,7 +50,7 @@ needs_bash = pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash
 @needs_bash
 @names(*NAMES)
 def test_quoted_name_survives_a_shell(name: str) -> None:
-    (word,) = words_of(f"charrnn {quoted(name)}")
+    (word,) = words_of(f"charrnn {shell_quoted(name)}")
     assert Path(word) == Path(name)
     assert not word.startswith("-")
 
@@ -64,7 +64,7 @@ def test_odd_name_printed_commands_can_be_pasted(charrnn: Charrnn, folder: Path,
     assert result.status == 0, result.err
     network = field_of("write", result.err)
     assert charrnn(*words_of(network), "--length", 5).status == 0
-    facts = load(Path(words_of(network)[1])).facts
+    facts = load(Path(words_of(network)[1])).metadata
     assert facts.text.path == name
     assert name in facts.command
     counted = json.loads(charrnn("ngram", "--order", 2, "--json", "--", name).text)["checkpoint"]
@@ -110,7 +110,7 @@ def test_odd_name_printed_resume_command_can_be_pasted(
     resumed = charrnn(*words_of(field_of("go on", stopped.err)))
     assert resumed.status == 0, resumed.err
     assert field_of("resumed", resumed.err).endswith(" s")
-    assert load(Path(f"{out}.safetensors")).facts.text.path == name
+    assert load(Path(f"{out}.safetensors")).metadata.text.path == name
 
 
 @pytest.mark.skipif(not has_names_of_bytes, reason="names of files are Unicode here")

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from spoiling import corpus_in, whole_files
 
-from charrnn.checkpoint import Checkpoint, load, load_ongoing
+from charrnn.checkpoint import Checkpoint, load, load_resume_state
 from charrnn.config import SamplingConfig
 from charrnn.errors import CharRNNError, CheckpointError
 from charrnn.models.language_model import next_log_probs
@@ -27,8 +27,8 @@ from charrnn.models.ngram import model as ngram
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.models.steppers import stepper
 from charrnn.sampling.generate import generate
-from charrnn.sampling.rng import Uniforms
-from charrnn.sampling.sampler import Tempered
+from charrnn.sampling.rng import CounterRNG
+from charrnn.sampling.sampler import CounterTemperatureSampler
 from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
 from charrnn.training.loop import Training
@@ -101,7 +101,9 @@ def use(checkpoint: Checkpoint, chance: random.Random) -> None:
         for act in (
             lambda: model(tokens),
             lambda: next_log_probs(model, tokens[:, :-1], tokens[:, 1:]),
-            lambda: stepper(model, None, 40).draw_next(tokens[0].numpy(), Tempered(1.0, Uniforms(range(40)))),
+            lambda: stepper(model, None, 40).draw_next(
+                tokens[0].numpy(), CounterTemperatureSampler(1.0, CounterRNG(range(40)))
+            ),
             lambda: list(generate(model, checkpoint.vocabulary, sampling)),
             lambda: list(generate(model, checkpoint.vocabulary, SamplingConfig(length=8, seed=0))),
         ):
@@ -114,7 +116,7 @@ def use(checkpoint: Checkpoint, chance: random.Random) -> None:
 def resume(path: Path, bench: Bench) -> None:
     """Go on with a training, for a step."""
     resumed = open_training(path)
-    config, facts = dataclasses.replace(resumed.config, precision="float32"), resumed.ongoing.facts
+    config, facts = dataclasses.replace(resumed.config, precision="float32"), resumed.resume_state.progress
     corpus = bench.corpus
     model = RecurrentModel(dataclasses.replace(facts.model, networks=1), len(corpus.vocabulary))
     checkpoints = CheckpointManager(bench.folder / "new.safetensors", Run(corpus, facts.model, config))
@@ -144,7 +146,7 @@ def judge(file: bytes, bench: Bench, chance: random.Random) -> None:
         except CheckpointError as error:
             assert_line(error, path)
         try:
-            load_ongoing(path)
+            load_resume_state(path)
         except CheckpointError as error:
             assert_line(error, path)
         else:

@@ -34,7 +34,7 @@ def test_training_without_readable_stderr_continues(log: str, folder: Path) -> N
     """The checkpoint and the history are what it is for."""
     done = shell(folder, f"{RUN} train text.txt {SMALL} --steps 30 --validate-every 3 {log}")
     assert done.returncode == 0, done
-    assert load(folder / "checkpoints/text-lstm-last.safetensors").facts.step == 30
+    assert load(folder / "checkpoints/text-lstm-last.safetensors").metadata.step == 30
     assert (folder / "checkpoints/text-lstm.jsonl").stat().st_size > 0
 
 
@@ -63,13 +63,13 @@ def test_closed_terminal_saves_and_ends(number: signal.Signals, folder: Path) ->
     process = begin(folder)
     last = folder / "checkpoints/it-last.safetensors"
     wait_for(last, process)
-    before = load(last).facts.step or 0
+    before = load(last).metadata.step or 0
     assert process.stderr
     process.stderr.close()
     time.sleep(0.5)
     process.send_signal(number)
     assert process.wait(60) == 128 + number
-    assert (load(last).facts.step or 0) > before
+    assert (load(last).metadata.step or 0) > before
 
 
 def test_sighup_under_nohup_is_ignored(folder: Path) -> None:

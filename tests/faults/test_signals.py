@@ -95,7 +95,7 @@ def test_signal_saves_and_training_resumes(folder: Path, number: signal.Signals)
     os.kill(process.pid or 0, number)
     process.join(60)
     assert process.exitcode == 128 + number
-    assert load(last).facts.step is not None
+    assert load(last).metadata.step is not None
     assert "stopping: saves first" in (folder / "err.txt").read_text()
     assert train(folder, "it", "--resume") == 0
     assert_same(folder, "whole", "it")

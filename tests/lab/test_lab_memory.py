@@ -24,7 +24,7 @@ from charrnn.lab.memory import (
     run,
 )
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.text.batches import IGNORED
+from charrnn.text.batches import IGNORE_INDEX
 
 
 def test_copy_batch_asks_for_symbols_after_the_distance() -> None:
@@ -32,7 +32,7 @@ def test_copy_batch_asks_for_symbols_after_the_distance() -> None:
     asked = 7 + STRING
     assert inputs.shape == targets.shape == (50, asked + STRING)
     assert torch.equal(targets[:, asked:], inputs[:, :STRING])
-    assert (targets[:, :asked] == IGNORED).all()
+    assert (targets[:, :asked] == IGNORE_INDEX).all()
     assert (inputs[:, STRING:asked] < DISTRACTORS).all()
     assert (inputs[:, asked:] == ASKS).all()
     assert len(set(inputs[:, :STRING].flatten().tolist())) == TASKS["copy"].choices
@@ -53,7 +53,7 @@ def test_bracket_batch_is_well_nested_and_closes_the_first_last(distance: int) -
                 assert character == open_ones.pop() + KINDS
                 assert open_ones, "the first one is open to the end"
             comes = row[place + 1] if place < distance else open_ones[0] + KINDS
-            assert wanted[place] == (comes if comes >= DISTRACTORS + KINDS else IGNORED)
+            assert wanted[place] == (comes if comes >= DISTRACTORS + KINDS else IGNORE_INDEX)
         assert len(open_ones) == 1
     assert deepest == (DEPTH if distance == 40 else distance // 2)
 

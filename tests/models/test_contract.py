@@ -10,7 +10,7 @@ import torch
 from new_cell import NEW_CELL, new_cell
 
 from charrnn.checkpoint import Model, load, save
-from charrnn.checkpoint.metadata import Facts, TextFacts
+from charrnn.checkpoint.metadata import DatasetInfo, Metadata
 from charrnn.config import CELLS, SMOOTHINGS, CorpusConfig, ModelConfig, NgramConfig
 from charrnn.models.interpolated import InterpolatedModel, make_network
 from charrnn.models.language_model import LanguageModel, State, next_log_probs
@@ -136,7 +136,7 @@ def test_next_log_probs_in_chunks_match_the_whole(
     model: LanguageModel, tokens: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, end = next_log_probs(model, tokens, tokens)
-    monkeypatch.setattr("charrnn.models.language_model.MOST_LOGITS", 7 * B * model.vocab_size)
+    monkeypatch.setattr("charrnn.models.language_model.MAX_LOGITS", 7 * B * model.vocab_size)
     pieces, after = next_log_probs(model, tokens, tokens)
     torch.testing.assert_close(pieces, whole, atol=1e-5, rtol=1e-5)
     for found, expected in zip(after, end, strict=True):
@@ -178,9 +178,9 @@ def test_stepper_matches_the_model(model: LanguageModel, tokens: torch.Tensor) -
 
 @pytest.mark.parametrize("model", [*(kind for kind in KINDS if kind != "mean"), NEW_CELL], indirect=True)
 def test_model_saved_and_loaded_gives_the_same_logits(model: Model, tokens: torch.Tensor, tmp_path: Path) -> None:
-    facts = Facts(TextFacts("text.txt", "0" * 64, 400, CorpusConfig()), 1.0, "cpu")
+    facts = Metadata(DatasetInfo("text.txt", "0" * 64, 400, CorpusConfig()), 1.0, "cpu")
     save(tmp_path / "model.safetensors", model, Vocabulary("abcdef"), facts)
     again = load(tmp_path / "model.safetensors")
     assert torch.equal(again.model(tokens)[0], model(tokens)[0])
     assert again.vocabulary == Vocabulary("abcdef")
-    assert again.facts == facts
+    assert again.metadata == facts

@@ -10,8 +10,8 @@ from charrnn.models.rnn import cuda_graph as recorded
 from charrnn.models.rnn.cuda_graph import CudaGraphStepper
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.models.stepper import Logits, PlainStepper, Tokens
-from charrnn.sampling.rng import Uniforms
-from charrnn.sampling.sampler import Tempered
+from charrnn.sampling.rng import CounterRNG
+from charrnn.sampling.sampler import CounterTemperatureSampler
 
 V, B = 11, 3
 
@@ -38,7 +38,7 @@ def test_cuda_graph_stepper_matches_single_steps(cell: str) -> None:
     with torch.no_grad():
         _, state = model(torch.randint(0, V, (B, 4)))
     ours, plain = CudaGraphStepper(model, state, B), PlainStepper(model, state)
-    draws = [Tempered(0.8, Uniforms([1, 2, 3])) for _ in range(2)]
+    draws = [CounterTemperatureSampler(0.8, CounterRNG([1, 2, 3])) for _ in range(2)]
     tokens = np.arange(B)
     for _ in range(19):
         found, expected = ours.draw_next(tokens, draws[0]), plain.draw_next(tokens, draws[1])
@@ -53,8 +53,11 @@ def test_cuda_graph_stepper_leaves_a_block_at_any_place() -> None:
     model = network()
     ours, plain = CudaGraphStepper(model, None, B), PlainStepper(model, None)
     assert ours.state is None
-    randoms = Uniforms([1, 2, 3]), Uniforms([1, 2, 3])
-    draws = {temperature: [Tempered(temperature, random) for random in randoms] for temperature in (0.5, 1.0)}
+    randoms = CounterRNG([1, 2, 3]), CounterRNG([1, 2, 3])
+    draws = {
+        temperature: [CounterTemperatureSampler(temperature, random) for random in randoms]
+        for temperature in (0.5, 1.0)
+    }
     rng = np.random.default_rng(0)
     tokens = np.arange(B)
     for _ in range(60):
@@ -80,7 +83,11 @@ def likeliest(logits: Logits) -> Tokens:
 
 def test_cuda_graph_stepper_with_nan_logits_raises_model_error() -> None:
     model = network()
-    ours, draw, tokens = CudaGraphStepper(model, None, B), Tempered(1.0, Uniforms([1, 2, 3])), np.arange(B)
+    ours, draw, tokens = (
+        CudaGraphStepper(model, None, B),
+        CounterTemperatureSampler(1.0, CounterRNG([1, 2, 3])),
+        np.arange(B),
+    )
     for _ in range(4):
         tokens = ours.draw_next(tokens, draw)
     with torch.no_grad():

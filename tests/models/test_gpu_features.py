@@ -9,7 +9,7 @@ import torch
 
 from charrnn.errors import UsageError
 from charrnn.models.kernels import gpu_features, notices
-from charrnn.models.kernels.gpu_features import Verdict, is_allowed, prove
+from charrnn.models.kernels.gpu_features import Verdict, is_allowed, run_trials
 
 GPU = torch.device("cuda", 0)
 CHILD = """
@@ -55,7 +55,7 @@ def forget(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_feature_that_passes_is_used_and_tried_once(trials: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOW", "pass")
     lines: list[str] = []
-    prove(GPU, "graphs", log=lines.append)
+    run_trials(GPU, "graphs", log=lines.append)
     assert is_allowed("graphs", GPU)
     assert is_allowed("triton", torch.device("cuda"))
     forget(monkeypatch)
@@ -88,7 +88,7 @@ def test_feature_that_fails_is_off_with_one_line(
     assert notices.notices() == [line]
     forget(monkeypatch)
     lines: list[str] = []
-    prove(GPU, "graphs", log=lines.append)
+    run_trials(GPU, "graphs", log=lines.append)
     assert lines == [line], "said each time, tried once"
     assert trials.read_text().splitlines() == ["graphs 0 1 None"]
 
@@ -133,7 +133,7 @@ def test_feature_with_its_variable_set_is_not_tried(
     for feature, name in gpu_features.SWITCHES.items():
         monkeypatch.setenv(name, value)
         assert is_allowed(feature, GPU) == allowed
-    prove(GPU, "graphs", "triton")
+    run_trials(GPU, "graphs", "triton")
     assert not trials.exists()
 
 

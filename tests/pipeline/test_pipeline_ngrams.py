@@ -11,10 +11,10 @@ import charrnn as library
 from charrnn.checkpoint import save
 from charrnn.config import CorpusConfig, NgramConfig
 from charrnn.errors import UsageError
-from charrnn.models.ngram.fit import Counted
+from charrnn.models.ngram.fit import NgramCounts
 from charrnn.pipeline.ngrams import fit_ngrams, is_fit_of
 from charrnn.progress import Progress
-from charrnn.scoring.evaluate import evaluate, evaluate_online, facts_of
+from charrnn.scoring.evaluate import eval_result, evaluate, evaluate_online
 from charrnn.text.corpus import Corpus, read_corpus
 
 CONFIG = NgramConfig(order=3, smoothing="mkn")
@@ -23,21 +23,21 @@ CONFIG = NgramConfig(order=3, smoothing="mkn")
 def test_fit_ngrams_scores_the_validation_part(small_corpus: Corpus) -> None:
     fit = fit_ngrams(small_corpus, CONFIG, online=True)
     assert fit.score == evaluate(fit.checkpoint.model, small_corpus.validation)
-    counts = Counted.of(small_corpus.train, len(small_corpus.vocabulary), CONFIG)
+    counts = NgramCounts.of(small_corpus.train, len(small_corpus.vocabulary), CONFIG)
     assert fit.online == evaluate_online(counts, small_corpus.validation)
-    assert fit.checkpoint.facts.validation == facts_of(fit.score, small_corpus.split)
+    assert fit.checkpoint.metadata.validation == eval_result(fit.score, small_corpus.split)
     assert (fit.checkpoint.name, fit.checkpoint.description) == ("small-mkn-3", "mkn order 3")
     assert fit.checkpoint.size > 0
 
 
 def test_fit_ngrams_of_the_library_is_the_same(small_file: Path, small_corpus: Corpus) -> None:
-    facts = library.fit(small_file, CONFIG).facts
-    assert facts.validation == fit_ngrams(small_corpus, CONFIG).checkpoint.facts.validation
+    facts = library.fit(small_file, CONFIG).metadata
+    assert facts.validation == fit_ngrams(small_corpus, CONFIG).checkpoint.metadata.validation
 
 
 def test_fit_ngrams_without_validation_part_has_no_score(small_file: Path) -> None:
     fit = fit_ngrams(read_corpus(small_file, CorpusConfig(val_fraction=0)), NgramConfig(), online=True)
-    assert (fit.score, fit.online, fit.checkpoint.facts.validation) == (None, None, None)
+    assert (fit.score, fit.online, fit.checkpoint.metadata.validation) == (None, None, None)
     assert fit.checkpoint.description == "tuned order 9"
 
 
@@ -66,7 +66,7 @@ def test_fit_ngrams_online_of_documents_or_unsupported_smoothing_is_refused(
 
 def test_is_fit_of_another_text_configuration_or_file_is_false(small_corpus: Corpus, tmp_path: Path) -> None:
     path, fit = tmp_path / "it.safetensors", fit_ngrams(small_corpus, CONFIG)
-    save(path, fit.checkpoint.model, small_corpus.vocabulary, fit.checkpoint.facts)
+    save(path, fit.checkpoint.model, small_corpus.vocabulary, fit.checkpoint.metadata)
     assert is_fit_of(path, small_corpus, CONFIG)
     assert not is_fit_of(path, small_corpus, replace(CONFIG, order=4))
     assert not is_fit_of(path, replace(small_corpus, sha256="0"), CONFIG)

@@ -16,11 +16,11 @@ from charrnn import api
 from charrnn.cli import complete as complete_command
 from charrnn.cli.main import make_command
 from charrnn.cli.sample import command as sample_command
-from charrnn.config import CompletionConfig, NgramConfig, SamplingConfig, flags_of, option
+from charrnn.config import CompletionConfig, NgramConfig, SamplingConfig, option, option_flags
 from charrnn.sampling import filters
 from charrnn.sampling.filters import FILTERS, Filter, Scores, value_filter
-from charrnn.sampling.rng import Uniforms
-from charrnn.sampling.sampler import FilteredSampler, Tempered, make_draw
+from charrnn.sampling.rng import CounterRNG
+from charrnn.sampling.sampler import CounterTemperatureSampler, FilteredSampler, make_sampler
 from charrnn.text.vocabulary import Vocabulary
 
 ROOT = Path(__file__).parents[2]
@@ -125,7 +125,7 @@ def test_filters_apply_in_the_order_of_their_settings() -> None:
     assert [name for name in settings if name in turned_on] == turned_on
     assert all(record.settings[0] in turned_on for record in FILTERS)
     assert [name for name in specs if name in settings] == settings
-    assert SamplingConfig.filter_order() == ", ".join(flags_of(specs[name])[0] for name in turned_on)
+    assert SamplingConfig.filter_order() == ", ".join(option_flags(specs[name])[0] for name in turned_on)
     assert SamplingConfig.filter_order() == CompletionConfig.filter_order()
 
 
@@ -146,5 +146,7 @@ def test_each_filter_alone_leaves_the_fast_path(setting: str) -> None:
     values = {"allow": "ab", "match": "a+", "repetition_penalty": 2.0, "top_k": 2, "top_p": 0.5, "min_p": 0.5}
     config = SamplingConfig(**{setting: values[setting]})  # type: ignore[arg-type]
     vocabulary = Vocabulary("abc")
-    assert isinstance(make_draw(config, Uniforms([0]), vocabulary), FilteredSampler)
-    assert isinstance(make_draw(SamplingConfig(temperature=0.5), Uniforms([0]), vocabulary), Tempered)
+    assert isinstance(make_sampler(config, CounterRNG([0]), vocabulary), FilteredSampler)
+    assert isinstance(
+        make_sampler(SamplingConfig(temperature=0.5), CounterRNG([0]), vocabulary), CounterTemperatureSampler
+    )

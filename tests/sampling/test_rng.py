@@ -2,29 +2,29 @@
 
 import numpy as np
 
-from charrnn.sampling.rng import BLOCK, Uniforms
+from charrnn.sampling.rng import BLOCK, CounterRNG
 
 
 def test_next_depends_on_seed_and_position_alone() -> None:
     count = 2 * BLOCK + 10
-    one = [Uniforms([5]).upcoming(count)[0].tolist()]
-    together = Uniforms([4, 5, 6])
+    one = [CounterRNG([5]).peek(count)[0].tolist()]
+    together = CounterRNG([4, 5, 6])
     one.append([float(together.next_all()[1]) for _ in range(count)])
-    one.append([Uniforms([5], [place]).next(0) for place in range(count)])
+    one.append([CounterRNG([5], [place]).next(0) for place in range(count)])
     assert one[0] == one[1] == one[2]
     assert together.positions == [count] * 3
 
 
 def test_next_advances_each_row_by_itself() -> None:
-    both = Uniforms([1, 2])
+    both = CounterRNG([1, 2])
     first = [both.next(0) for _ in range(3)]
     assert both.positions == [3, 0]
-    assert both.upcoming(4)[1].tolist() == Uniforms([2]).upcoming(4)[0].tolist()
-    assert Uniforms([1]).upcoming(3)[0].tolist() == first
+    assert both.peek(4)[1].tolist() == CounterRNG([2]).peek(4)[0].tolist()
+    assert CounterRNG([1]).peek(3)[0].tolist() == first
 
 
 def test_numbers_are_uniform_and_seeds_independent() -> None:
-    numbers = Uniforms(range(200)).upcoming(500)
+    numbers = CounterRNG(range(200)).peek(500)
     assert np.unique(numbers).size == numbers.size
     assert 0 <= numbers.min() < numbers.max() < 1
     counts = np.bincount((numbers * 100).astype(int).ravel())

@@ -5,9 +5,9 @@ import pytest
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import ModelError, UsageError
-from charrnn.models.stepper import Draw, Logits
-from charrnn.sampling.rng import Uniforms
-from charrnn.sampling.sampler import make_draw
+from charrnn.models.stepper import Logits, Sampler
+from charrnn.sampling.rng import CounterRNG
+from charrnn.sampling.sampler import make_sampler
 from charrnn.text.vocabulary import Vocabulary
 
 P = np.array([[0.5, 0.3, 0.15, 0.05]])
@@ -27,8 +27,8 @@ class Past:
         return self.ids[-count:]
 
 
-def draw_of(config: SamplingConfig, seed: int = 0) -> Draw:
-    return make_draw(config, Uniforms([seed]), LETTERS, [Past()])
+def draw_of(config: SamplingConfig, seed: int = 0) -> Sampler:
+    return make_sampler(config, CounterRNG([seed]), LETTERS, [Past()])
 
 
 def frequencies(logits: Logits, **settings: float | str) -> list[float]:
@@ -66,11 +66,11 @@ def test_sampler_never_draws_the_impossible() -> None:
 
 
 def test_sampler_with_largest_random_number_never_draws_the_impossible() -> None:
-    class Last(Uniforms):
+    class Last(CounterRNG):
         def next_all(self) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
             return np.array([np.nextafter(1, 0)])
 
-    draw = make_draw(SamplingConfig(), Last([0]), LETTERS)
+    draw = make_sampler(SamplingConfig(), Last([0]), LETTERS)
     assert draw(np.array([[0.1, 0.2, 0.3, -np.inf]])).tolist() == [2]
 
 
@@ -97,13 +97,13 @@ def test_sampler_repetition_penalty_makes_recent_characters_less_likely() -> Non
     """.5 / 5 = .1 and .3 / 5 = .06: at temperature 0 the third is taken."""
     for past, window, expected in (((), 9, 0), ((0,), 9, 1), ((0, 1), 9, 2), ((0, 1), 1, 0), ((0, 0, 1), 2, 2)):
         config = SamplingConfig(temperature=0, repetition_penalty=5, repetition_window=window)
-        assert make_draw(config, Uniforms([0]), LETTERS, [Past(*past)])(np.log(P)).tolist() == [expected]
+        assert make_sampler(config, CounterRNG([0]), LETTERS, [Past(*past)])(np.log(P)).tolist() == [expected]
 
 
 def test_sampler_of_batch_equals_each_row_alone() -> None:
     logits = np.random.default_rng(0).normal(size=(30, 4))
     for config in (SamplingConfig(), SamplingConfig(top_p=0.8, temperature=0.7)):
-        together = make_draw(config, Uniforms(range(30)), LETTERS, [Past()] * 30)(logits)
+        together = make_sampler(config, CounterRNG(range(30)), LETTERS, [Past()] * 30)(logits)
         assert together.tolist() == [int(draw_of(config, row)(logits[row : row + 1])[0]) for row in range(30)]
 
 
@@ -122,10 +122,10 @@ def test_sampler_without_allowed_characters_raises(settings: dict[str, str], mes
 
 def test_sampler_of_bytes_bans_ascii_alone() -> None:
     bytes_ = Vocabulary(None)
-    draw = make_draw(SamplingConfig(ban="\x00", temperature=0), Uniforms([0]), bytes_, [Past()])
+    draw = make_sampler(SamplingConfig(ban="\x00", temperature=0), CounterRNG([0]), bytes_, [Past()])
     assert draw(-np.arange(256.0)[None]).tolist() == [1]
     with pytest.raises(UsageError, match=r"--ban: the model writes bytes, of which 'é' .* has several"):
-        make_draw(SamplingConfig(ban="é"), Uniforms([0]), bytes_)
+        make_sampler(SamplingConfig(ban="é"), CounterRNG([0]), bytes_)
 
 
 def test_sampler_with_impossible_allowed_characters_raises() -> None:

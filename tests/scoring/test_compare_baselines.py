@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from charrnn.checkpoint import Checkpoint, Model, save
-from charrnn.checkpoint.metadata import Facts, TextFacts
+from charrnn.checkpoint.metadata import DatasetInfo, Metadata
 from charrnn.config import ModelConfig, NgramConfig
 from charrnn.errors import ModelError
 from charrnn.models.interpolated import InterpolatedModel
@@ -16,7 +16,7 @@ from charrnn.models.language_model import next_log_probs
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.compare.baselines import interpolate, missing_ngrams
-from charrnn.scoring.evaluate import evaluate, score_of
+from charrnn.scoring.evaluate import evaluate, score_from_log_probs
 from charrnn.scoring.held_out import choose_split
 from charrnn.scoring.online import as_online_model, supports_online
 from charrnn.scoring.surprisal import surprisals
@@ -24,7 +24,9 @@ from charrnn.text.corpus import Corpus
 
 
 def of(corpus: Corpus, model: Model) -> Checkpoint:
-    return Checkpoint(model, corpus.vocabulary, Facts(TextFacts.of(corpus), 1.5, "cpu"), Path("one.safetensors"), 100)
+    return Checkpoint(
+        model, corpus.vocabulary, Metadata(DatasetInfo.of(corpus), 1.5, "cpu"), Path("one.safetensors"), 100
+    )
 
 
 @pytest.fixture
@@ -54,7 +56,7 @@ def test_interpolate_gives_the_weighted_mean(both: tuple[Checkpoint, Checkpoint]
 def test_interpolate_gives_a_checkpoint_of_both(both: tuple[Checkpoint, Checkpoint], small_corpus: Corpus) -> None:
     blend = interpolate(*both, share=0.6)
     assert (blend.kind, blend.description) == ("mixture", "60% lstm 2x8, 40% mkn order 4")
-    assert (blend.size, blend.facts.fit_seconds, blend.name) == (200, 3.0, "one+one")
+    assert (blend.size, blend.metadata.fit_seconds, blend.name) == (200, 3.0, "one+one")
     assert isinstance(both[0].model, RecurrentModel)
     assert isinstance(blend.model, InterpolatedModel)
     assert blend.model.parameter_count == both[0].model.parameter_count
@@ -65,7 +67,7 @@ def test_interpolate_gives_a_checkpoint_of_both(both: tuple[Checkpoint, Checkpoi
 def test_interpolate_gives_what_cannot_be_saved(both: tuple[Checkpoint, Checkpoint], tmp_path: Path) -> None:
     mean = interpolate(*both)
     with pytest.raises(ModelError, match="a weighted mean of models has no checkpoint"):
-        save(tmp_path / "mean.safetensors", mean.model, mean.vocabulary, mean.facts)
+        save(tmp_path / "mean.safetensors", mean.model, mean.vocabulary, mean.metadata)
     assert not list(tmp_path.glob("mean*"))
 
 
@@ -86,8 +88,8 @@ def test_online_model_of_each_kind_scores_a_text(both: tuple[Checkpoint, Checkpo
     for one in both:
         assert supports_online(one.model)
         log_probs = as_online_model(one.model, train).online_log_probs(ids)
-        score = score_of(log_probs, size)
+        score = score_from_log_probs(log_probs, size)
         assert (score.characters, score.impossible) == (200, 0)
         assert score.nats == pytest.approx(math.log(size) - log_probs.sum())
-    assert score_of(np.array([-1.0, -math.inf]), 2).impossible == 1
+    assert score_from_log_probs(np.array([-1.0, -math.inf]), 2).impossible == 1
     assert evaluate(both[1].model, ids).characters == 200

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from charrnn.checkpoint import Checkpoint, Model
-from charrnn.checkpoint.metadata import Facts, TextFacts
+from charrnn.checkpoint.metadata import DatasetInfo, Metadata
 from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, SamplingConfig
 from charrnn.errors import ModelError
 from charrnn.models.ngram.fit import fit_ngram
@@ -37,7 +37,7 @@ def of(corpus: Corpus, smoothing: str | None = None) -> Checkpoint:
         if smoothing
         else RecurrentModel(ModelConfig(hidden_size=8), size).eval()
     )
-    facts = Facts(TextFacts.of(corpus), 1.5, "cpu", step=None if smoothing else 7)
+    facts = Metadata(DatasetInfo.of(corpus), 1.5, "cpu", step=None if smoothing else 7)
     return Checkpoint(model, corpus.vocabulary, facts, Path(f"{smoothing}.safetensors"), 123)
 
 

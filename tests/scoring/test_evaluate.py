@@ -12,7 +12,7 @@ from charrnn.errors import TextError
 from charrnn.models.language_model import State
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.scoring.evaluate import Score, evaluate, evaluate_windows, facts_of
+from charrnn.scoring.evaluate import Score, eval_result, evaluate, evaluate_windows
 
 
 class Successor:
@@ -55,7 +55,7 @@ def test_evaluate_impossible_characters_make_it_infinite() -> None:
     assert score == Score(math.log(3), 5, 1)
     assert score.bits_per_char == math.inf
     assert str(score) == "infinite, 20.0% of characters have probability 0"
-    facts = facts_of(score, "90/10/0")
+    facts = eval_result(score, "90/10/0")
     assert facts.bits_per_char is None
     assert facts.impossible_share == 0.2
     assert json.loads(json.dumps(vars(facts), allow_nan=False))
@@ -77,8 +77,8 @@ def test_evaluate_progress_ends_at_the_end() -> None:
 
 
 def test_eval_result_of_a_part_says_so() -> None:
-    assert facts_of(Score(1.0, 10), "90/10/0", 10).rule == "static, full"
-    assert facts_of(Score(1.0, 10), "90/10/0", 25).rule == "static, first 10 of 25"
+    assert eval_result(Score(1.0, 10), "90/10/0", 10).rule == "static, full"
+    assert eval_result(Score(1.0, 10), "90/10/0", 25).rule == "static, first 10 of 25"
 
 
 @pytest.mark.parametrize("window", [1, 3, 50, 202, 1000])
@@ -95,7 +95,7 @@ def test_windows_known_model_gives_the_sum_by_hand(window: int) -> None:
     score = evaluate_windows(model, ids, window)
     assert score.characters == 202
     assert score.nats == pytest.approx(nats, rel=1e-5)
-    assert facts_of(score, "90/10/0", window=window).rule == f"static, window {window}"
+    assert eval_result(score, "90/10/0", window=window).rule == f"static, window {window}"
 
 
 def test_windows_of_one_character_raise() -> None:

@@ -13,7 +13,7 @@ from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring import documents as scoring
-from charrnn.scoring.evaluate import evaluate, facts_of
+from charrnn.scoring.evaluate import eval_result, evaluate
 from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.documents import Documents
 
@@ -72,7 +72,7 @@ def test_score_of_documents_equals_each_alone(
 def test_eval_result_of_documents_says_so(corpus: Corpus) -> None:
     model = model_of("mkn", corpus)
     score = evaluate(model, corpus.validation[:100], documents=corpus.documents)
-    assert facts_of(score, "90/10/0", documents=True).rule == "static, documents"
-    assert facts_of(score, "90/10/0", 500, documents=True).rule == "static, documents, first 100 of 500"
-    assert facts_of(score, "90/10/0").rule == "static, full"
-    assert facts_of(score, "90/10/0", 500).rule == "static, first 100 of 500"
+    assert eval_result(score, "90/10/0", documents=True).rule == "static, documents"
+    assert eval_result(score, "90/10/0", 500, documents=True).rule == "static, documents, first 100 of 500"
+    assert eval_result(score, "90/10/0").rule == "static, full"
+    assert eval_result(score, "90/10/0", 500).rule == "static, first 100 of 500"

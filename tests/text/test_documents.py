@@ -10,7 +10,7 @@ import torch
 from charrnn.config import CorpusConfig
 from charrnn.errors import TextError
 from charrnn.text import documents
-from charrnn.text.batches import IGNORED, Streams
+from charrnn.text.batches import IGNORE_INDEX, Streams
 from charrnn.text.documents import Documents, DocumentStreams, TextSpan, streams_of
 from charrnn.text.vocabulary import Vocabulary
 
@@ -68,10 +68,10 @@ def test_document_streams_rows_are_whole_documents_in_order(rows: int, is_fixed:
         inputs, targets = streams.batch(step)
         begins = streams.begins(step)
         assert inputs.shape == targets.shape
-        assert inputs.shape[1] == 5 or (not is_fixed and inputs.shape[1] == (targets != IGNORED).sum(1).max())
-        assert streams.characters(step) == (targets != IGNORED).sum()
+        assert inputs.shape[1] == 5 or (not is_fixed and inputs.shape[1] == (targets != IGNORE_INDEX).sum(1).max())
+        assert streams.characters(step) == (targets != IGNORE_INDEX).sum()
         for row in range(streams.batch_size):
-            real = targets[row] != IGNORED
+            real = targets[row] != IGNORE_INDEX
             assert not (real[1:] & ~real[:-1]).any()
             before = inputs[row][real].tolist()
             after = targets[row][real].tolist()
@@ -94,7 +94,7 @@ def test_document_streams_predict_every_character_once_an_epoch() -> None:
     ids = text_of_lines(2, 30, 9)
     streams = DocumentStreams(ids, LINES, 1, 4)
     targets = [streams.batch(step)[1].flatten() for step in range(int(streams.steps_per_epoch))]
-    assert torch.cat(targets)[torch.cat(targets) != IGNORED].tolist() == ids.tolist()
+    assert torch.cat(targets)[torch.cat(targets) != IGNORE_INDEX].tolist() == ids.tolist()
 
 
 def test_document_streams_slice_has_the_rows_of_the_whole() -> None:

@@ -11,7 +11,7 @@ from charrnn.config import NORMAL_FORMS, CorpusConfig
 from charrnn.errors import UsageError
 from charrnn.text import normalize, sources
 from charrnn.text.corpus import read_corpus
-from charrnn.text.normalize import Normalizer, _begins_anew, prepared
+from charrnn.text.normalize import Normalizer, _begins_anew, normalize_text
 from charrnn.text.vocabulary import UNKNOWN_CHARACTER, Vocabulary
 
 ODD = (
@@ -36,15 +36,15 @@ def test_normalizer_in_pieces_gives_the_same_as_in_one(form: str | None, lower: 
     config, chance = CorpusConfig(normalize=form, lower=lower), random.Random(0)
     for _ in range(100):
         text = "".join(chance.choices(ODD, k=chance.randint(0, 40)))
-        assert in_pieces(text, config, chance, 6) == prepared(text, config)
+        assert in_pieces(text, config, chance, 6) == normalize_text(text, config)
 
 
 def test_normalization_is_idempotent() -> None:
     for form in NORMAL_FORMS:
         config = CorpusConfig(normalize=form, lower=True)
         for character in map(chr, range(0x20, 0x3000)):
-            once = prepared(character, config)
-            assert prepared(once, config) == once
+            once = normalize_text(character, config)
+            assert normalize_text(once, config) == once
             assert unicodedata.is_normalized(form, once)  # type: ignore[arg-type]
 
 
@@ -90,7 +90,7 @@ def test_read_corpus_min_count_makes_rare_characters_unknown(tmp_path: Path) -> 
     corpus = read_corpus(path, CorpusConfig(min_count=3))
     vocabulary = corpus.vocabulary
     assert vocabulary.characters == ("a", "b", UNKNOWN_CHARACTER)
-    assert (vocabulary.unknown, vocabulary.never, corpus.unknown) == (2, (2,), 7)
+    assert (vocabulary.unknown, vocabulary.unsampleable, corpus.unknown) == (2, (2,), 7)
     assert corpus.ids.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2] * 2 + [2]
     assert vocabulary.encode("aXb\n").tolist() == [0, 2, 1, 2]
     assert vocabulary.encode("aXb", unknown="replace").tolist() == [0, 2, 1]
@@ -102,7 +102,7 @@ def test_read_corpus_min_count_makes_rare_characters_unknown(tmp_path: Path) -> 
     grown = read_corpus(other, CorpusConfig(min_count=1), Vocabulary("xb"), grow=True)
     assert grown.vocabulary.characters == ("x", "b", "a", "é", "漢", UNKNOWN_CHARACTER)
     assert grown.vocabulary.unknown == 5
-    assert Vocabulary("ab").never == ()
+    assert Vocabulary("ab").unsampleable == ()
     assert vocabulary != Vocabulary(vocabulary.characters)
 
 

@@ -16,7 +16,7 @@ from charrnn.config import CorpusConfig
 from charrnn.errors import TextError, UsageError
 from charrnn.text import sources
 from charrnn.text.corpus import Corpus, read_corpus
-from charrnn.text.sources import STANDARD_INPUT, described, sources_of, stem_of
+from charrnn.text.sources import STANDARD_INPUT, describe_paths, sources_of, stem_of
 
 PACKERS: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress}
 
@@ -133,4 +133,4 @@ def test_read_corpus_no_room_for_standard_input_raises(monkeypatch: pytest.Monke
     ],
 )
 def test_stem_of_and_described_name_the_files(names: list[str], stem: str, words: str) -> None:
-    assert (stem_of([Path(name) for name in names]), described(names)) == (stem, words)
+    assert (stem_of([Path(name) for name in names]), describe_paths(names)) == (stem, words)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from charrnn.errors import TextError, UsageError
-from charrnn.text.vocabulary import Vocabulary, name_of
+from charrnn.text.vocabulary import Vocabulary, character_name
 
 
 def test_vocabulary_encode_and_decode_round_trip() -> None:
@@ -53,5 +53,5 @@ def test_byte_decoder_emits_whole_characters() -> None:
 
 
 def test_character_names_escape_control_characters() -> None:
-    assert name_of("\x1b") == r"'\x1b' (U+001B)"
-    assert name_of("\u202e") == r"'\u202e' (U+202E RIGHT-TO-LEFT OVERRIDE)"
+    assert character_name("\x1b") == r"'\x1b' (U+001B)"
+    assert character_name("\u202e") == r"'\u202e' (U+202E RIGHT-TO-LEFT OVERRIDE)"

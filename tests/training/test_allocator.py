@@ -7,7 +7,7 @@ import pytest
 import torch
 from processes import run_together
 
-from charrnn.training.allocator import kept_memory
+from charrnn.training.allocator import reuse_freed_memory
 
 
 def faults_of_a_step() -> int:
@@ -21,7 +21,7 @@ def faults_of_a_step() -> int:
 def take_steps(*_: int) -> None:
     """In and out of what keeps them."""
     outside = min(faults_of_a_step() for _ in range(3))
-    with kept_memory():
+    with reuse_freed_memory():
         steps = [faults_of_a_step() for _ in range(20)]  # the first few may each find another place
         assert steps[-1] < outside / 10
     assert faults_of_a_step() > outside / 2
@@ -35,5 +35,5 @@ def test_freed_memory_is_reused_by_next_step() -> None:
 
 def test_freed_memory_without_glibc_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ctypes.CDLL", lambda _: object())
-    with kept_memory():
+    with reuse_freed_memory():
         pass

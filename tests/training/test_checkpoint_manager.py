@@ -40,15 +40,15 @@ def test_checkpoint_manager_keeps_best_when_last_is_worse(small_corpus: Corpus, 
     assert checkpoints.best_step == 6
     best, last = load(checkpoints.path), load(checkpoints.last_path)
     assert checkpoints.last_path.name == "text-lstm-last.safetensors"
-    assert (best.facts.step, last.facts.step) == (6, 9)
+    assert (best.metadata.step, last.metadata.step) == (6, 9)
     assert (best.model.head.bias == 6).all()  # type: ignore[union-attr]
     assert (last.model.head.bias == 9).all()  # type: ignore[union-attr]
-    assert best.facts.validation is not None
-    assert best.facts.validation.nats_per_char == 1.5
-    assert best.facts.validation.rule == "static, full"
-    assert best.facts.training == config
-    assert best.facts.command == ("charrnn", "train")
-    assert best.facts.text.sha256 == small_corpus.sha256
+    assert best.metadata.validation is not None
+    assert best.metadata.validation.nats_per_char == 1.5
+    assert best.metadata.validation.rule == "static, full"
+    assert best.metadata.training == config
+    assert best.metadata.command == ("charrnn", "train")
+    assert best.metadata.text.sha256 == small_corpus.sha256
     assert not list((tmp_path / "sub").glob(".*"))
 
 
@@ -58,4 +58,4 @@ def test_checkpoint_manager_without_scores_keeps_last(small_corpus: Corpus, tmp_
     checkpoints.begin(Training(model, Streams(small_corpus.train, 4, 8), small_corpus.validation, TrainingConfig()))
     assert checkpoints.save(step(1, None, 0))
     assert checkpoints.save(step(2, None, 0))
-    assert load(checkpoints.path).facts.step == 2
+    assert load(checkpoints.path).metadata.step == 2

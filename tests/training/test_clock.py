@@ -62,7 +62,7 @@ def run(
         passed[0] += cost(passed[0])
         return torch.tensor(1.0), state or ()
 
-    monkeypatch.setattr(loop, "steps_of", lambda *_: take)
+    monkeypatch.setattr(loop, "make_step", lambda *_: take)
     model = RecurrentModel(ModelConfig(hidden_size=8), len(corpus.vocabulary))
     return list(loop.train(model, Streams(corpus.train, 2, 2), corpus.validation, CONFIG))
 

@@ -15,7 +15,7 @@ from charrnn.training import loop
 from charrnn.training.ensemble import SaveEvery, train_ensemble
 from charrnn.training.run import Run, RunContext
 from charrnn.training.state.checkpoints import CheckpointManager
-from charrnn.training.step import StepResult, TakeStep, steps_of
+from charrnn.training.step import StepResult, TakeStep, make_step
 
 CONFIG = TrainingConfig(steps=12, seq_length=16, batch_size=4, warmup_steps=2, validate_every=6)
 Spoil = Callable[[int, Tensor], Tensor]
@@ -30,7 +30,7 @@ def run(small_corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         taken = 0
 
         def spoiling(*given: Any) -> TakeStep:
-            take = steps_of(*given)
+            take = make_step(*given)
 
             def one(*step: Any) -> tuple[Tensor, tuple[Tensor, ...]]:
                 nonlocal taken
@@ -40,7 +40,7 @@ def run(small_corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
             return one
 
-        monkeypatch.setattr(loop, "steps_of", spoiling)
+        monkeypatch.setattr(loop, "make_step", spoiling)
         monkeypatch.setattr(loop, "CHECKED_EVERY", 1)
         told: list[str] = []
         path, model = tmp_path / "it.safetensors", ModelConfig(hidden_size=8)

@@ -49,12 +49,12 @@ def test_ensemble_scores_better_than_each_network(small_corpus: Corpus, tmp_path
     kept = load(checkpoints.path)
     assert isinstance(kept.model, InterpolatedModel)
     assert (kept.kind, kept.description) == ("recurrent", "lstm 2x16 (3 networks)")
-    assert kept.facts.step == 120
+    assert kept.metadata.step == 120
     score = evaluate(kept.model, small_corpus.validation)
     assert score.nats < sum(each) / 3  # by Jensen's inequality, whatever they are
     assert checkpoints.score == score
-    assert kept.facts.validation
-    assert kept.facts.validation.nats_per_char == score.nats_per_char
+    assert kept.metadata.validation
+    assert kept.metadata.validation.nats_per_char == score.nats_per_char
 
 
 def test_ensemble_network_equals_single_training_with_its_seed(small_corpus: Corpus, tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_stopped_ensemble_keeps_finished_networks(small_corpus: Corpus, tmp_path
     checkpoints, steps = run(small_corpus, tmp_path, stop=StopFlag())
     assert [step.number for step in steps] == [*range(1, 41), 1, 2, 3, 4]
     assert isinstance(load(checkpoints.path).model, RecurrentModel)
-    assert load(checkpoints.last_path).facts.step == 4
+    assert load(checkpoints.last_path).metadata.step == 4
     assert checkpoints.score == evaluate(checkpoints.network, small_corpus.validation)
 
 
@@ -77,7 +77,7 @@ def test_ensemble_without_validation_part_keeps_last_states(small_corpus: Corpus
     corpus = replace(small_corpus, config=replace(small_corpus.config, val_fraction=0.0))
     checkpoints, _ = run(corpus, tmp_path)
     assert checkpoints.score is None
-    assert load(checkpoints.path).facts.validation is None
+    assert load(checkpoints.path).metadata.validation is None
     assert load(checkpoints.path).description == "lstm 2x16 (3 networks)"
 
 

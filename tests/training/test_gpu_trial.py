@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from charrnn.config import CELLS, OPTIMIZERS, ModelConfig, TrainingConfig
-from charrnn.errors import RecordingError
+from charrnn.errors import CaptureError
 from charrnn.models.kernels.processor import fast_half_precisions
 from charrnn.models.rnn import cuda_graph as recorded
 from charrnn.models.rnn.cuda_graph import CudaGraphStepper
@@ -15,7 +15,7 @@ from charrnn.training import gpu_trial
 from charrnn.training import step as steps
 from charrnn.training.gpu_trial import Differs, try_sampling, try_training
 from charrnn.training.optim.optimizer import Updates
-from charrnn.training.step import Batch, RecordedSteps, steps_of
+from charrnn.training.step import Batch, CudaGraphStep, make_step
 
 pytestmark = pytest.mark.usefixtures("software_graphs")
 CPU = torch.device("cpu")
@@ -41,38 +41,38 @@ def test_cuda_graph_sampling_equals_single_steps(cell: str, monkeypatch: pytest.
     try_sampling(cell, CPU)
 
 
-def spoil_rate(steps: RecordedSteps) -> None:
+def spoil_rate(steps: CudaGraphStep) -> None:
     """The graph goes on with the rate of another tensor."""
     steps.rate = torch.zeros(())
 
 
-def spoil_batch(steps: RecordedSteps) -> None:
+def spoil_batch(steps: CudaGraphStep) -> None:
     """New batches go where the graph doesn't read."""
     steps.batch = tuple(part.clone() for part in steps.batch)
 
 
-def spoil_state(steps: RecordedSteps) -> None:
+def spoil_state(steps: CudaGraphStep) -> None:
     steps.state = tuple(part.clone() for part in steps.state)
 
 
 @pytest.mark.parametrize("spoil", [spoil_rate, spoil_batch, spoil_state])
-def test_trial_of_wrong_graph_raises(spoil: Callable[[RecordedSteps], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    record = RecordedSteps._record
+def test_trial_of_wrong_graph_raises(spoil: Callable[[CudaGraphStep], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    record = CudaGraphStep._record
 
-    def wrong(self: RecordedSteps, batch: Batch) -> None:
+    def wrong(self: CudaGraphStep, batch: Batch) -> None:
         record(self, batch)
         spoil(self)
 
-    monkeypatch.setattr(RecordedSteps, "_record", wrong)
+    monkeypatch.setattr(CudaGraphStep, "_record", wrong)
     with pytest.raises(Differs, match="recorded weights differ"):
         try_training("lstm", "muon", "float32", SHAPE, CPU)
 
 
-def begun() -> tuple[RecordedSteps, RecurrentModel]:
+def begun() -> tuple[CudaGraphStep, RecurrentModel]:
     torch.manual_seed(0)
     model = RecurrentModel(ModelConfig(hidden_size=16), 20).train()
-    taken = steps_of(model, Updates(model, TrainingConfig(), torch.float32), torch.float32)
-    assert isinstance(taken, RecordedSteps)
+    taken = make_step(model, Updates(model, TrainingConfig(), torch.float32), torch.float32)
+    assert isinstance(taken, CudaGraphStep)
     return taken, model
 
 
@@ -98,7 +98,7 @@ def test_cuda_graph_step_updates_loss_scale(optimizer: str) -> None:
         assert updates.scale
         updates.scale.factor.fill_(3e38)
         model.head.weight.data.mul_(300)  # so that gradients are infinite until the factor has been halved
-        graph = RecordedSteps(model, updates, torch.float32)
+        graph = CudaGraphStep(model, updates, torch.float32)
         torch.manual_seed(1)
         for _ in range(10):
             tokens = torch.randint(0, 20, (4, 9))
@@ -139,7 +139,7 @@ def test_failed_capture_raises_recording_error(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(steps, "take_step", waits)
     for _ in range(2):
         taken(batch, None, 1e-2)
-    with pytest.raises(RecordingError, match=r"recording a CUDA graph \(_local_scalar_dense.*\); try CHARRNN_GRAPHS=0"):
+    with pytest.raises(CaptureError, match=r"recording a CUDA graph \(_local_scalar_dense.*\); try CHARRNN_GRAPHS=0"):
         taken(batch, None, 1e-2)
 
 

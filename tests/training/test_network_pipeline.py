@@ -75,5 +75,5 @@ def test_mixture_is_kept_with_its_score(small_corpus: Corpus, start: TrainingSta
     assert score
     checkpoint = load(path)
     assert isinstance(checkpoint.model, MixtureModel)
-    assert checkpoint.facts.validation
-    assert checkpoint.facts.validation.nats_per_char == score.nats_per_char
+    assert checkpoint.metadata.validation
+    assert checkpoint.metadata.validation.nats_per_char == score.nats_per_char

@@ -89,7 +89,7 @@ def test_damaged_last_state_falls_back_to_previous(small_corpus: Corpus, tmp_pat
     resumed = find_training(path)
     assert resumed
     assert resumed.checkpoint.path.name == "it-previous.safetensors"
-    assert resumed.ongoing.facts.number == 11
+    assert resumed.resume_state.progress.number == 11
     run(small_corpus, path, resumed=resumed)
     assert load_file(last).keys() > load_file(path).keys()
     (tmp_path / "it-previous.safetensors").unlink()

@@ -11,16 +11,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from charrnn.checkpoint.metadata import ComputeFacts
+from charrnn.checkpoint.metadata import ComputeInfo
 from charrnn.config import CELLS, OPTIMIZERS, ModelConfig, TrainingConfig
-from charrnn.models.kernels.pace import fixed_pace, pace_for
 from charrnn.models.kernels.processor import fast_half_precisions
+from charrnn.models.kernels.thread_tuner import fixed_threads, make_thread_tuner
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
 from charrnn.training.loop import Training, train
 from charrnn.training.optim.optimizer import Updates
-from charrnn.training.step import Batch, steps_of
+from charrnn.training.step import Batch, make_step
 
 VOCAB_SIZE = 65
 INDEPENDENT = [cell for cell in CELLS if cell != "lstm"]
@@ -31,12 +31,12 @@ def weights_after(steps: int, threads: int, config: TrainingConfig, cell: str, d
     """All weights of a network with dropout, large enough that its products are shared among threads."""
     torch.manual_seed(0)
     model = RecurrentModel(ModelConfig(cell=cell, hidden_size=64, dropout=0.1), VOCAB_SIZE).train()
-    take_step = steps_of(model, Updates(model, config, dtype), dtype)
+    take_step = make_step(model, Updates(model, config, dtype), dtype)
     state = None
     for _ in range(steps):
         rows = torch.randint(0, VOCAB_SIZE, (32, 41))
         batch: Batch = rows[:, :-1], rows[:, 1:]
-        with fixed_pace(threads).piece():
+        with fixed_threads(threads).piece():
             _, state = take_step(batch, state, 1e-2, 1.0)
     return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
 
@@ -71,15 +71,15 @@ def test_fixed_thread_count_is_kept(small_corpus: Corpus, monkeypatch: pytest.Mo
     list(train(model, Streams(small_corpus.train, 4, 8), small_corpus.validation[:0], config))
     assert seen == [3, 1, 3, 1], "back to one, as the tests have it, after each step"
     streams = Streams(small_corpus.train, 4, 8)
-    monkeypatch.setattr("charrnn.models.kernels.pace.cores", lambda: 32)
+    monkeypatch.setattr("charrnn.models.kernels.thread_tuner.cores", lambda: 32)
     for available, begins in ((1, 1), (2, 2), (32, 4)):
         monkeypatch.setattr("torch.get_num_threads", lambda available=available: available)
         training = Training(model, streams, small_corpus.validation[:0], replace(config, threads=None))
-        assert (training.pace.max_threads, training.pace.threads) == (available, begins)
-    monkeypatch.setattr("charrnn.models.kernels.pace.cores", lambda: 2)
-    assert pace_for().max_threads == 2, "of 32 threads that OMP_NUM_THREADS asks for on two cores"
+        assert (training.tuner.max_threads, training.tuner.threads) == (available, begins)
+    monkeypatch.setattr("charrnn.models.kernels.thread_tuner.cores", lambda: 2)
+    assert make_thread_tuner().max_threads == 2, "of 32 threads that OMP_NUM_THREADS asks for on two cores"
 
 
 def test_compute_facts_describe_threads_and_precision() -> None:
-    assert str(ComputeFacts("AVX2", (1, 2), "float32")) == "AVX2, 1 and 2 threads, float32"
-    assert str(ComputeFacts("AVX-512 BF16", (1,), "bfloat16")) == "AVX-512 BF16, 1 thread, bfloat16"
+    assert str(ComputeInfo("AVX2", (1, 2), "float32")) == "AVX2, 1 and 2 threads, float32"
+    assert str(ComputeInfo("AVX-512 BF16", (1,), "bfloat16")) == "AVX-512 BF16, 1 thread, bfloat16"

@@ -32,27 +32,28 @@ def compare(
 
     --json prints the rows; with --online or --structure, one object: static, online, structure.
     """
-    from charrnn.checkpoint import checkpoints_in, load, newest
+    from charrnn.checkpoint import list_checkpoints, load, newest_checkpoint
     from charrnn.cli.compare.structure import show_structure
     from charrnn.cli.compare.tables import show, show_copies, show_online, show_samples
-    from charrnn.cli.shared.checkpoints import FOLDER, find
-    from charrnn.cli.shared.devices import choose
-    from charrnn.cli.shared.terminal import print_json, progress, say
-    from charrnn.cli.shared.texts import locate_all, read_fitted_on, read_for
+    from charrnn.cli.shared.checkpoints import find_checkpoint
+    from charrnn.cli.shared.devices import select_device
+    from charrnn.cli.shared.terminal import log, print_json, progress
+    from charrnn.cli.shared.texts import locate_texts, read_text_for, read_training_text
+    from charrnn.paths import CHECKPOINT_FOLDER
     from charrnn.pipeline.compare import Comparison, load_alike
     from charrnn.scoring.compare.columns import write_csv
 
     if out and (out.is_dir() or not out.absolute().parent.is_dir()):
         raise UsageError(f"--out {out}: is a folder, or in none that there is; name a file, such as table.csv")
-    where = choose(device)
+    where = select_device(device)
     if names:
-        models = [load(find(name), where) for name in names]
+        models = [load(find_checkpoint(name), where) for name in names]
     else:
-        first = load(newest(FOLDER), where)
-        say(f"comparing all models of {first.facts.text.source} in {FOLDER}/")
-        models = [first, *load_alike(first, checkpoints_in(FOLDER), where, say)]
-    corpus = read_for(models[0], locate_all(text), encoding) if text else read_fitted_on(models[0])
-    comparison = Comparison(models, corpus, config, read_fitted_on, progress, say)
+        first = load(newest_checkpoint(CHECKPOINT_FOLDER), where)
+        log(f"comparing all models of {first.metadata.text.source} in {CHECKPOINT_FOLDER}/")
+        models = [first, *load_alike(first, list_checkpoints(CHECKPOINT_FOLDER), where, log)]
+    corpus = read_text_for(models[0], locate_texts(text), encoding) if text else read_training_text(models[0])
+    comparison = Comparison(models, corpus, config, read_training_text, progress, log)
     if not as_json:
         show(comparison)
         show_online(comparison.online)

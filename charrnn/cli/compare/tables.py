@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from charrnn.cli.shared.novelty import show_curve, show_novelty
 from charrnn.cli.shared.tables import plain_table, show_table, show_title
-from charrnn.cli.shared.terminal import console, one_line, visible
+from charrnn.cli.shared.terminal import console, escape_control_chars, one_line
 from charrnn.config import SMOOTHINGS
 from charrnn.format import percent
 from charrnn.pipeline.compare import Comparison
@@ -70,7 +70,7 @@ def show_samples(comparison: Comparison) -> None:
     for row in comparison.rows:
         what, name = row.checkpoint.description, one_line(row.checkpoint.name)
         show_title(f"{what if row.is_baseline else f'{name} ({what})'}{after}")
-        console().print(visible(row.sample), soft_wrap=True)
+        console().print(escape_control_chars(row.sample), soft_wrap=True)
 
 
 def _show_columns(header: str, kind: type[AnyRow], rows: Sequence[tuple[str, AnyRow]]) -> None:

@@ -8,15 +8,15 @@ import typer
 from typer.core import TyperGroup
 
 from charrnn.cli.shared import shell_completion
-from charrnn.cli.shared.examples import epilog_of
-from charrnn.cli.shared.options import DeviceOption, JsonOption, configured
+from charrnn.cli.shared.examples import help_epilog
+from charrnn.cli.shared.options import DeviceOption, JsonOption, expand_configs
 from charrnn.config import CorpusConfig
 from charrnn.errors import TextError
 from charrnn.paths import DATA_FOLDER
 
 if TYPE_CHECKING:
     from charrnn.text.stats.describe import Description
-    from charrnn.training.budget.estimate import Advice
+    from charrnn.training.budget.estimate import BudgetEstimates
 
 
 class DataGroup(TyperGroup):
@@ -45,7 +45,7 @@ def make_data_app() -> typer.Typer:
     )
     app.command("list")(list_texts)
     app.command("fetch")(fetch)
-    app.command("inspect", epilog=epilog_of("data"))(configured(inspect))
+    app.command("inspect", epilog=help_epilog("data"))(expand_configs(inspect))
     return app
 
 
@@ -114,17 +114,17 @@ def inspect(
     Takes little memory, however large the text is. --json adds every character with its count.
     """
     from charrnn.cli.data.tables import show_advice, show_description
-    from charrnn.cli.shared.options import said
+    from charrnn.cli.shared.options import explicit_options
     from charrnn.cli.shared.terminal import print_json, progress
-    from charrnn.cli.shared.texts import locate_all, refuse_checkpoints
-    from charrnn.text.sources import described
+    from charrnn.cli.shared.texts import locate_texts, refuse_checkpoints
+    from charrnn.text.sources import describe_paths
     from charrnn.text.stats.describe import describe
     from charrnn.text.stats.warnings import find_warnings
 
     refuse_checkpoints(names)
-    paths = locate_all(names)
-    with progress(f"reading {described([path.name for path in paths])}", "B") as update:
-        text = describe(paths, corpus, update, guess="encoding" not in said(context))
+    paths = locate_texts(names)
+    with progress(f"reading {describe_paths([path.name for path in paths])}", "B") as update:
+        text = describe(paths, corpus, update, guess="encoding" not in explicit_options(context))
     warnings = list(find_warnings(text))
     if not as_json:
         show_description(text, warnings)
@@ -136,11 +136,11 @@ def inspect(
         show_advice(text, estimate)
 
 
-def _estimate(text: Description, device: str) -> Advice:
+def _estimate(text: Description, device: str) -> BudgetEstimates:
     """What some minutes of training on a text would give on a device of this machine, whose speed is measured."""
-    from charrnn.cli.shared.devices import choose, try_features
-    from charrnn.training.budget.estimate import advise
+    from charrnn.cli.shared.devices import check_gpu_features, select_device
+    from charrnn.training.budget.estimate import estimate_budgets
 
-    chosen = choose(device)
-    try_features(chosen, "graphs")
-    return advise(text.parts["train"], text.vocab_size, chosen)
+    chosen = select_device(device)
+    check_gpu_features(chosen, "graphs")
+    return estimate_budgets(text.parts["train"], text.vocab_size, chosen)

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.shared.tables import plain_table, show_table
-from charrnn.cli.shared.terminal import paragraph, say, visible
+from charrnn.cli.shared.terminal import escape_control_chars, log, log_wrapped
 from charrnn.format import percent, plural, size
 from charrnn.text.stats.duplicates import LONG_LINE, RUN
 from charrnn.text.stats.unicode import FORMS
-from charrnn.text.vocabulary import name_of
+from charrnn.text.vocabulary import character_name
 
 if TYPE_CHECKING:
     from charrnn.text.stats.describe import Description
     from charrnn.text.stats.warnings import TextWarning
-    from charrnn.training.budget.estimate import Advice
+    from charrnn.training.budget.estimate import BudgetEstimates
 
 SHOWN_CHARACTERS, COLUMNS = 24, 4
 """The number of most frequent characters shown with their shares, and the columns of that table."""
@@ -32,7 +32,7 @@ def show_known_texts(rows: Sequence[dict[str, Any]]) -> None:
         shown_size = size(row["bytes"]) if row["bytes"] else "varies"
         table.add_row(row["name"], shown_size, row["source"], row["licence"], "yes" if row["present"] else "no")
     show_table(table)
-    say("`charrnn data NAME` fetches one; `charrnn train NAME` does so by itself.")
+    log("`charrnn data NAME` fetches one; `charrnn train NAME` does so by itself.")
 
 
 def show_description(text: Description, warnings: Sequence[TextWarning]) -> None:
@@ -42,14 +42,14 @@ def show_description(text: Description, warnings: Sequence[TextWarning]) -> None
     _show_lines(text)
     _show_repeats(text)
     sizes = ", ".join(f"{name} {size:,}" for name, size in text.parts.items() if size)
-    paragraph("split", f"{text.split} ({sizes})" if sizes else "too short for one")
+    log_wrapped("split", f"{text.split} ({sizes})" if sizes else "too short for one")
     for warning in warnings:
-        paragraph("mind", warning.line)
+        log_wrapped("mind", warning.line)
 
 
 def _show_size(text: Description) -> None:
     guess = text.guess
-    paragraph(
+    log_wrapped(
         "text",
         f"{text.source}: {size(text.size)}, {plural(text.characters, 'character')}, "
         f"{plural(text.lines.number, 'line')}",
@@ -62,12 +62,12 @@ def _show_size(text: Description) -> None:
         why = f"{guess.reason}: {text.config.encoding}; say --encoding {text.config.encoding} to train"
     else:
         why = f"{text.config.encoding}, as was said"
-    paragraph("encoding", why)
+    log_wrapped("encoding", why)
 
 
 def _show_characters(text: Description) -> None:
     common = list(text.counts.items())[:SHOWN_CHARACTERS]
-    paragraph(
+    log_wrapped(
         "characters",
         f"{len(text.counts):,} different, entropy {text.entropy:.3f} bits per character (each by itself); "
         + (f"the commonest {len(common)}:" if len(common) < len(text.counts) else "all of them:"),
@@ -82,14 +82,14 @@ def _show_characters(text: Description) -> None:
     if ten:
         share = sum(ten.values()) / text.characters
         kept = text.vocab_size - len(ten) + 1
-        paragraph(
+        log_wrapped(
             "rare",
             f"once: {len(once):,}, less than 10 times: {len(ten):,} ({percent(share)} of the text)"
             + ("" if text.config.bytes else f"; --min-count 10 leaves {kept:,}, one of them for unknown ones"),
         )
         _show_names(ten)
     if text.odd and not text.config.bytes:
-        paragraph("odd", f"{len(text.odd):,} control, format, private or unassigned characters")
+        log_wrapped("odd", f"{len(text.odd):,} control, format, private or unassigned characters")
         _show_names(text.odd)
     if text.forms:
         _show_forms(text)
@@ -97,9 +97,9 @@ def _show_characters(text: Description) -> None:
 
 def _show_names(counts: dict[str, int]) -> None:
     for character, count in list(counts.items())[-SHOWN_NAMES:]:
-        say(f"{'':12}{name_of(character)}: {count:,}")
+        log(f"{'':12}{character_name(character)}: {count:,}")
     if len(counts) > SHOWN_NAMES:
-        say(f"{'':12}and {len(counts) - SHOWN_NAMES:,} more")
+        log(f"{'':12}and {len(counts) - SHOWN_NAMES:,} more")
 
 
 def _show_forms(text: Description) -> None:
@@ -113,14 +113,14 @@ def _show_forms(text: Description) -> None:
         "" if "NFC" in forms.forms
         else f"; --normalize NFC: {forms.nfc_characters:,} characters, {forms.nfc_vocab_size:,} different"
     )  # fmt: skip
-    paragraph("normal form", f"{is_in}{nfc}")
-    paragraph("capitals", f"--lower leaves {text.lower_vocab_size:,} different characters of {len(text.counts):,}")
+    log_wrapped("normal form", f"{is_in}{nfc}")
+    log_wrapped("capitals", f"--lower leaves {text.lower_vocab_size:,} different characters of {len(text.counts):,}")
 
 
 def _show_lines(text: Description) -> None:
     lines = text.lines
     ends = " and ".join(text.line_ends) or "none"
-    paragraph(
+    log_wrapped(
         "lines",
         f"half have {lines.median_length:,} characters or fewer, nine of ten {lines.length_90:,}, the longest "
         f"{lines.longest:,}; {lines.blank:,} blank, {lines.trailing_space:,} end with white space"
@@ -131,22 +131,22 @@ def _show_lines(text: Description) -> None:
 def _show_repeats(text: Description) -> None:
     repeats = text.repeats
     sampled = "" if repeats.sampled == 1 else f" (estimated from one in {round(1 / repeats.sampled):,})"
-    paragraph(
+    log_wrapped(
         "copies",
         f"{percent(repeats.runs)} of the runs of {RUN} characters stand elsewhere in it too, "
         f"{percent(repeats.lines)} of the lines of more than {LONG_LINE}{sampled}",
     )
     if repeats.held_out_runs is not None or repeats.held_out_lines is not None:
-        paragraph(
+        log_wrapped(
             "held out",
             f"of what is held out, {percent(repeats.held_out_runs)} of the runs and "
             f"{percent(repeats.held_out_lines)} of the lines, those that differ, are in the training part",
         )
 
 
-def show_advice(text: Description, advice: Advice) -> None:
+def show_advice(text: Description, advice: BudgetEstimates) -> None:
     """Print what some minutes would buy, on stderr."""
-    paragraph(
+    log_wrapped(
         "minutes",
         f"what `charrnn train` would choose, alone on this machine: {advice.measured} now reads "
         f"{advice.chars_per_second:,.0f} characters a second",
@@ -163,7 +163,7 @@ def show_advice(text: Description, advice: Advice) -> None:
         )  # fmt: skip
     show_table(table)
     disk = text.characters * (1 if text.vocab_size <= 256 else 2 if text.vocab_size <= 1 << 16 else 4)
-    paragraph(
+    log_wrapped(
         "", f"Memory: weights and logits, beside Python's and PyTorch's. On the disk, while it runs: {size(disk)}."
     )
 
@@ -174,4 +174,4 @@ def _shown(character: str) -> str:
         return GIVEN_NAMES[character]
     if unicodedata.category(character)[0] in "MZ":  # a mark would join the character before it; a space is not seen
         return f"U+{ord(character):04X}"
-    return visible(character)
+    return escape_control_chars(character)

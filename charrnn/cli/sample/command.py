@@ -12,7 +12,7 @@ import typer
 
 from charrnn.cli.shared.escapes import unescaped
 from charrnn.cli.shared.options import CheckpointArgument, DeviceOption, TextEncoding
-from charrnn.config import LARGEST_INTEGER, CorpusConfig, SamplingConfig
+from charrnn.config import MAX_INT, CorpusConfig, SamplingConfig
 from charrnn.errors import TextError, UsageError
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def sample(
             help="Write so many texts, side by side; their seeds are --seed and those after it, so each can be written "
             "again by itself. Between them is a line of dashes.",
             min=1,
-            max=LARGEST_INTEGER,
+            max=MAX_INT,
             show_default=False,
             rich_help_panel="Several texts",
             metavar="N",
@@ -76,7 +76,7 @@ def sample(
         typer.Option(
             help="Write so many texts and show the one that the model finds likeliest, per character.",
             min=1,
-            max=LARGEST_INTEGER,
+            max=MAX_INT,
             show_default=False,
             rich_help_panel="Several texts",
             metavar="N",
@@ -87,7 +87,7 @@ def sample(
         typer.Option(
             help="Draw nothing, but look for the likeliest text, by keeping so many beginnings of each length.",
             min=1,
-            max=LARGEST_INTEGER,
+            max=MAX_INT,
             show_default=False,
             rich_help_panel="Several texts",
             metavar="N",
@@ -146,26 +146,26 @@ def sample(
 
     from charrnn.cli.sample import interactive as repl
     from charrnn.cli.sample import output
-    from charrnn.cli.shared.devices import choose, try_features
-    from charrnn.cli.shared.options import said
-    from charrnn.cli.shared.terminal import say
+    from charrnn.cli.shared.devices import check_gpu_features, select_device
+    from charrnn.cli.shared.options import explicit_options
+    from charrnn.cli.shared.terminal import log
     from charrnn.models.rnn.cuda_graph import STEPS_BEFORE_CAPTURE
     from charrnn.pipeline.sampling import TextGenerator
     from charrnn.sampling.stopping import check_until
 
     if beam:
-        _refuse_random_options(sampling, said(context))
+        _refuse_random_options(sampling, explicit_options(context))
     # One character of one text is too little work to share: threads would only wait for each other.
     if not (given["--count"] or best_of or beam):
         torch.set_num_threads(1)
-    where = choose(device)
+    where = select_device(device)
     if sampling.length > STEPS_BEFORE_CAPTURE:
-        try_features(where, "graphs")
+        check_gpu_features(where, "graphs")
     checkpoint, mixed = _load(name, mix or (), where)
     check_until(sampling, checkpoint.vocabulary)
     if prime_file is not None:
-        prompt = _read_prompt(prime_file, checkpoint.facts.text.corpus, encoding)
-    generator = TextGenerator(checkpoint, sampling, prompt, unknown, mixed, say)
+        prompt = _read_prompt(prime_file, checkpoint.metadata.text.corpus, encoding)
+    generator = TextGenerator(checkpoint, sampling, prompt, unknown, mixed, log)
     if interactive:
         repl.run_repl(generator)
     elif beam:
@@ -204,12 +204,13 @@ def _load(
     name: str | None, mix: Sequence[str], device: torch.device
 ) -> tuple[Checkpoint, list[tuple[Checkpoint, float]]]:
     """The checkpoint, and those that `--mix deep:0.3` names, with their weights."""
-    from charrnn.checkpoint import load, newest
-    from charrnn.cli.shared.checkpoints import FOLDER, find
+    from charrnn.checkpoint import load, newest_checkpoint
+    from charrnn.cli.shared.checkpoints import find_checkpoint
+    from charrnn.paths import CHECKPOINT_FOLDER
 
     pairs = [_parse_mix(word) for word in mix]
-    first = load(find(name) if name else newest(FOLDER), device)
-    return first, [(load(find(other), device), weight) for other, weight in pairs]
+    first = load(find_checkpoint(name) if name else newest_checkpoint(CHECKPOINT_FOLDER), device)
+    return first, [(load(find_checkpoint(other), device), weight) for other, weight in pairs]
 
 
 def _parse_mix(word: str) -> tuple[str, float]:
@@ -225,7 +226,7 @@ def _parse_mix(word: str) -> tuple[str, float]:
 
 def _read_prompt(name: str, config: CorpusConfig, encoding: str | None) -> str:
     """The text of `--prime-file`."""
-    from charrnn.text.decode import decoding
+    from charrnn.text.decode import codec_for
 
     try:
         with contextlib.nullcontext(sys.stdin.buffer) if name == "-" else Path(name).open("rb") as file:
@@ -234,7 +235,7 @@ def _read_prompt(name: str, config: CorpusConfig, encoding: str | None) -> str:
         raise TextError(f"--prime-file {name}: cannot be read: {error.strerror}; name a text file") from error
     if len(raw) > MAX_PROMPT_BYTES:
         raise TextError(f"--prime-file {name}: is longer than {MAX_PROMPT_BYTES:,} bytes; name a shorter one")
-    encoding, errors = decoding(config, encoding)
+    encoding, errors = codec_for(config, encoding)
     try:
         return raw.decode(encoding, errors)
     except UnicodeError as error:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from charrnn.cli.shared.escapes import unescaped
-from charrnn.cli.shared.terminal import say, text_writer
+from charrnn.cli.shared.terminal import log, text_writer
 from charrnn.config import SamplingConfig
 from charrnn.errors import CharRNNError, UsageError
 from charrnn.pipeline.sampling import TextGenerator
@@ -78,7 +78,7 @@ class Repl:
             for piece in stream(batch):
                 write(piece)
         except KeyboardInterrupt:
-            say("")
+            log("")
         finally:
             (self.state,) = batch.states
             write("" if batch.sequences[0].text.endswith("\n") else "\n")
@@ -87,7 +87,7 @@ class Repl:
         if not self.turns:
             raise UsageError("/undo: there is nothing to forget")
         self.state, _ = self.turns.pop()
-        say(f"goes on after {self._end()}")
+        log(f"goes on after {self._end()}")
 
     def _retry(self, word: str) -> None:
         if not self.turns:
@@ -100,17 +100,17 @@ class Repl:
         seed = new_seed() if not word else self._checked("seed", word, int).seed
         assert seed is not None
         self.state = self.state.with_seed(seed)
-        say(f"seed {seed}")
+        log(f"seed {seed}")
 
     def _reset(self, word: str) -> None:
         start = GenerationState.start(self.generator.vocabulary, self.state.seed)
         self.state = replace(start, position=self.state.position)
         self.turns.clear()
-        say("everything is forgotten")
+        log("everything is forgotten")
 
     def _set(self, name: str, word: str, kind: Callable[[str], float]) -> None:
         self.config = self._checked(name, word, kind)
-        say(f"{name} {getattr(self.config, name):g}")
+        log(f"{name} {getattr(self.config, name):g}")
 
     def _checked(self, name: str, word: str, kind: Callable[[str], float]) -> SamplingConfig:
         try:
@@ -128,19 +128,19 @@ def run_repl(generator: TextGenerator) -> None:
     """Answer each line of standard input."""
     repl = Repl(generator)
     temperature = f"temperature {generator.config.temperature:g}"
-    say(f"{generator.description}, {temperature}, seed {generator.seed}; /help says what can be typed")
+    log(f"{generator.description}, {temperature}, seed {generator.seed}; /help says what can be typed")
     for line in _lines():
         if line.strip() == "/quit":
             break
         try:
             repl.answer(line)
         except CharRNNError as error:
-            say(f"charrnn: {error}")
+            log(f"charrnn: {error}")
 
 
 def _say_lines(text: str) -> None:
     for line in text.splitlines():
-        say(line)
+        log(line)
 
 
 def _lines() -> Iterator[str]:
@@ -158,4 +158,4 @@ def _lines() -> Iterator[str]:
             print()
             return
         except KeyboardInterrupt:
-            say("Ctrl-D or /quit leaves")
+            log("Ctrl-D or /quit leaves")

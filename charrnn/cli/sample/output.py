@@ -6,8 +6,17 @@ import sys
 from collections.abc import Iterable
 
 from charrnn.cli.shared.novelty import show_sample
-from charrnn.cli.shared.terminal import BAR_DELAY, bar, has_colours, is_to_file, print_json, progress, say, text_writer
-from charrnn.cli.shared.texts import read_fitted_on
+from charrnn.cli.shared.terminal import (
+    BAR_DELAY,
+    has_colours,
+    is_to_file,
+    log,
+    print_json,
+    progress,
+    progress_bar,
+    text_writer,
+)
+from charrnn.cli.shared.texts import read_training_text
 from charrnn.pipeline.sampling import TextGenerator
 from charrnn.sampling.beam import BeamResult
 from charrnn.sampling.generate import stream
@@ -21,7 +30,7 @@ SEPARATOR = "-" * 15 + "\n"
 def show_one(generator: TextGenerator, novelty: bool, text: str | None) -> None:
     """Write one text as it is generated, and how much of it is copied."""
     batch = generator.batch(generator.begins())
-    corpus = read_fitted_on(generator.checkpoint, text) if novelty else None
+    corpus = read_training_text(generator.checkpoint, text) if novelty else None
     training = index_training_text(corpus, progress) if corpus else None
     _say_how(generator)
     write = text_writer()
@@ -33,7 +42,7 @@ def show_one(generator: TextGenerator, novelty: bool, text: str | None) -> None:
         pieces = training.mark_copies(characters)
     generated = []
     # A bar where the text goes to a file: on a screen the text itself shows how far it is.
-    with bar(generator.config.length, "writing", "char", delay=BAR_DELAY, hidden=not is_to_file()) as shown:
+    with progress_bar(generator.config.length, "writing", "char", delay=BAR_DELAY, hidden=not is_to_file()) as shown:
         for piece, is_copied in pieces:
             write(piece, is_copied)
             shown.update()
@@ -50,7 +59,7 @@ def show_several(generator: TextGenerator, count: int, as_json: bool) -> None:
     _say_how(generator, f" to {begins[-1].seed}" * (count > 1))
     write = text_writer()
     hidden = not as_json and sys.stdout.isatty()
-    with bar(count * generator.config.length, "writing", "char", delay=BAR_DELAY, hidden=hidden) as shown:
+    with progress_bar(count * generator.config.length, "writing", "char", delay=BAR_DELAY, hidden=hidden) as shown:
         for batch in generator.batches(begins):
             is_streamed = not as_json and not ends
             write(generator.prompt if is_streamed else "")
@@ -74,10 +83,10 @@ def show_several(generator: TextGenerator, count: int, as_json: bool) -> None:
 
 def show_best(generator: TextGenerator, count: int, as_json: bool) -> None:
     """Generate several texts and write the likeliest of them."""
-    with bar(count * generator.config.length, "writing", "char", delay=BAR_DELAY) as shown:
+    with progress_bar(count * generator.config.length, "writing", "char", delay=BAR_DELAY) as shown:
         begin, end = generator.best_of(count, shown.update)
     how = f"temperature {generator.config.temperature:g}, seed {end.seed}, the likeliest of {count}"
-    say(f"{generator.description}, {how}")
+    log(f"{generator.description}, {how}")
     _show_whole(generator, begin, end, as_json)
 
 
@@ -85,17 +94,17 @@ def show_beam(generator: TextGenerator, width: int, as_json: bool) -> None:
     """Search the likeliest text and write it."""
     (begin,) = generator.begins()
     result: BeamResult | None = None
-    with bar(generator.config.length, "searching", "char", delay=BAR_DELAY) as shown:
+    with progress_bar(generator.config.length, "searching", "char", delay=BAR_DELAY) as shown:
         for result in generator.beam_search(begin, width):  # noqa: B007
             shown.update()
     assert result is not None
-    say(f"{generator.description}, beam of {width}, log-probability {result.log_prob:.4g} nats")
+    log(f"{generator.description}, beam of {width}, log-probability {result.log_prob:.4g} nats")
     _show_whole(generator, begin, result.end, as_json)
 
 
 def _say_how(generator: TextGenerator, last_seed: str = "") -> None:
     temperature, seed = generator.config.temperature, generator.seed
-    say(f"{generator.description}, temperature {temperature:g}, seed {seed}{last_seed}")
+    log(f"{generator.description}, temperature {temperature:g}, seed {seed}{last_seed}")
 
 
 def _show_whole(generator: TextGenerator, begin: GenerationState, end: GenerationState, as_json: bool) -> None:

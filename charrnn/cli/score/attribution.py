@@ -11,8 +11,8 @@ from rich.table import Table
 
 from charrnn.checkpoint import Checkpoint
 from charrnn.cli.shared.tables import plain_table, show_table
-from charrnn.cli.shared.terminal import console, field, one_line, progress
-from charrnn.cli.shared.texts import Fitted, read
+from charrnn.cli.shared.terminal import console, log_field, one_line, progress
+from charrnn.cli.shared.texts import TrainingTextCache, read
 from charrnn.format import figure, percent
 from charrnn.scoring.attribution import Attribution, attribute, config_for
 
@@ -21,7 +21,7 @@ def attribute_all(
     models: Sequence[Checkpoint], paths: Sequence[Path], encoding: str | None = None
 ) -> list[Attribution]:
     """Score each text with all models; `encoding` is that of the texts, if it is not that of the models' texts."""
-    config, fitted, attributions = config_for(models), Fitted(), []
+    config, fitted, attributions = config_for(models), TrainingTextCache(), []
     config = replace(config, encoding=encoding or config.encoding)
     for path in paths:
         corpus = read(path, config)
@@ -39,9 +39,9 @@ def show_attributions(attributions: Sequence[Attribution]) -> None:
     for attribution in attributions:
         if attribution.left_out:
             share = f"{attribution.left_out:,} characters ({100 * attribution.left_out_share:.2g}%)"
-            field("left out", f"{share} of {attribution.source}, which not all of the models know")
+            log_field("left out", f"{share} of {attribution.source}, which not all of the models know")
         if attribution.span.begin:
-            field(
+            log_field(
                 "mind", f"a model was fitted on the beginning of {attribution.source}; only the held-out end is scored"
             )
 
@@ -56,11 +56,11 @@ def _show_one(attribution: Attribution) -> None:
         cells = (figure(score.bits_per_char), figure(score.nats_per_char), figure(score.perplexity, 3))
         table.add_row(_name(model, models), *cells, figure(score.bits, 1), behind, percent(posterior, 2))
     how = "each document from the beginning" if attribution.documents else "one full pass"
-    field(
+    log_field(
         "text", f"{attribution.source}: {attribution.characters:,} characters ({attribution.span.part}), static, {how}"
     )
     show_table(table)
-    field("likeliest", _verdict(attribution))
+    log_field("likeliest", _verdict(attribution))
 
 
 def _show_several(attributions: Sequence[Attribution]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charrnn.cli.shared.options import CheckpointsArgument, DeviceOption, JsonOption, TextEncoding, TextOption
-from charrnn.config import LARGEST_INTEGER, ScoreConfig
+from charrnn.config import MAX_INT, ScoreConfig
 from charrnn.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def score(
             help=f"Show the first N characters coloured by surprisal (default: {SHOWN} if one text is scored on a "
             "terminal; 0: none).",
             min=0,
-            max=LARGEST_INTEGER,
+            max=MAX_INT,
             show_default=False,
         ),
     ] = None,
@@ -50,9 +50,9 @@ def score(
 
     With several checkpoints: the likelihood of each text under each of them.
     """
-    from charrnn.cli.shared.devices import choose
+    from charrnn.cli.shared.devices import select_device
 
-    models = _load(names or [], choose(device))
+    models = _load(names or [], select_device(device))
     if len(models) == 1:
         _score(models[0], text or [], encoding, config, show, as_json)
         return
@@ -72,18 +72,19 @@ def _load(names: Sequence[str], where: torch.device) -> list[Checkpoint]:
     Raises:
         UsageError: a name means a text, as in `charrnn score CHECKPOINT TEXT` of charrnn 0.1.
     """
-    from charrnn.checkpoint import load, newest
-    from charrnn.cli.shared.checkpoints import FOLDER, find
-    from charrnn.cli.shared.terminal import quoted
+    from charrnn.checkpoint import load, newest_checkpoint
+    from charrnn.cli.shared.checkpoints import find_checkpoint
+    from charrnn.cli.shared.terminal import shell_quoted
     from charrnn.cli.shared.texts import refuse_text
+    from charrnn.paths import CHECKPOINT_FOLDER
 
     if not names:
-        return [load(newest(FOLDER), where)]
+        return [load(newest_checkpoint(CHECKPOINT_FOLDER), where)]
     models: dict[Path, Checkpoint] = {}
     for name in names:
-        path = find(name)
-        model = "NAME" if name == names[0] else quoted(names[0])
-        refuse_text(name, path, f"charrnn score {model} --text {name if name == '-' else quoted(name)}")
+        path = find_checkpoint(name)
+        model = "NAME" if name == names[0] else shell_quoted(names[0])
+        refuse_text(name, path, f"charrnn score {model} --text {name if name == '-' else shell_quoted(name)}")
         models[path] = models.get(path) or load(path, where)
     return list(models.values())
 
@@ -94,23 +95,25 @@ def _score(
     """One model, and each text by itself."""
     from charrnn.cli.score.heatmap import is_possible, show_surprisals
     from charrnn.cli.score.tables import print_lines, show_lines, show_text, show_texts
-    from charrnn.cli.shared.terminal import field, print_json, progress, say
-    from charrnn.cli.shared.texts import Fitted, locate_all, read_fitted_on, read_for
+    from charrnn.cli.shared.terminal import log, log_field, print_json, progress
+    from charrnn.cli.shared.texts import TrainingTextCache, locate_texts, read_text_for, read_training_text
     from charrnn.pipeline.score import score_text
 
-    fitted = Fitted()
-    corpora = (read_for(model, path, encoding) for path in locate_all(texts)) if texts else [read_fitted_on(model)]
-    scores = [score_text(model, corpus, config, fitted.on, read_fitted_on, progress) for corpus in corpora]
+    fitted = TrainingTextCache()
+    corpora = (
+        (read_text_for(model, path, encoding) for path in locate_texts(texts)) if texts else [read_training_text(model)]
+    )
+    scores = [score_text(model, corpus, config, fitted.on, read_training_text, progress) for corpus in corpora]
     scores.sort(key=lambda score: score.static.nats_per_char)
-    field("model", f"{model.path}: {model.description}")
+    log_field("model", f"{model.path}: {model.description}")
     show_text(scores[0]) if len(scores) == 1 else show_texts(scores)
     if show is None:
         show = SHOWN * (is_possible() and len(scores) == 1 and not (config.lines or as_json))
     if show and not is_possible():
-        say("--show: there are no colours here")
+        log("--show: there are no colours here")
     for score in scores if show and is_possible() else ():
         if len(scores) > 1:
-            field("text", score.corpus.source)
+            log_field("text", score.corpus.source)
         show_surprisals(score.corpus.vocabulary, *score.beginning(show), len(score.split.ids))
     if as_json:
         print_json(scores[0].as_json() if len(scores) == 1 else [score.as_json() for score in scores])
@@ -122,9 +125,9 @@ def _attribute(models: Sequence[Checkpoint], texts: Sequence[str], encoding: str
     """Several models: which of them each text is likeliest under."""
     from charrnn.cli.score.attribution import attribute_all, show_attributions
     from charrnn.cli.shared.terminal import print_json
-    from charrnn.cli.shared.texts import locate_all
+    from charrnn.cli.shared.texts import locate_texts
 
-    attributions = attribute_all(models, locate_all(texts), encoding)
+    attributions = attribute_all(models, locate_texts(texts), encoding)
     if as_json:
         print_json(attributions[0].as_json() if len(attributions) == 1 else [one.as_json() for one in attributions])
     else:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.text import Text
 
-from charrnn.cli.shared.terminal import console, visible
+from charrnn.cli.shared.terminal import console, escape_control_chars
 from charrnn.text.vocabulary import Vocabulary
 
 BOUNDS = (1, 2, 4, 6, 8)
@@ -45,7 +45,9 @@ def show_surprisals(vocabulary: Vocabulary, ids: NDArray[Any], surprisals: NDArr
         screen.print(f"{'':12}the first {len(ids):,} of {of:,} characters; --show {of} for all")
     text = Text()
     for piece, bits in _characters(vocabulary, ids, surprisals / math.log(2)):
-        text.append(visible(piece, "↵\n" if bits >= BOUNDS[0] else "\n"), styles[bisect_right(BOUNDS, bits)])
+        text.append(
+            escape_control_chars(piece, "↵\n" if bits >= BOUNDS[0] else "\n"), styles[bisect_right(BOUNDS, bits)]
+        )
     screen.print(text, soft_wrap=True, end="" if text.plain.endswith("\n") else "\n")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from charrnn.cli.shared.tables import plain_table, show_table
-from charrnn.cli.shared.terminal import console, field, one_line
+from charrnn.cli.shared.terminal import console, log_field, one_line
 from charrnn.cli.shared.texts import show_unknown
 from charrnn.format import figure
 from charrnn.pipeline.score import TRAINED_ON, LineScore, TextScore
@@ -24,15 +24,15 @@ NUMBERS_WIDTH, NAME_WIDTH, MIN_TEXT_WIDTH = 40, 24, 10
 def show_text(score: TextScore) -> None:
     """Print the scores of one text."""
     part = score.split
-    field("text", f"{score.corpus.source}: {len(part.ids):,} characters ({part.part}, split {part.split})")
+    log_field("text", f"{score.corpus.source}: {len(part.ids):,} characters ({part.part}, split {part.split})")
     show_unknown(score.corpus)
     _warn(score)
-    field("static", f"{_with_perplexity(score.static)}, {part.rule.removeprefix('static, ')}")
+    log_field("static", f"{_with_perplexity(score.static)}, {part.rule.removeprefix('static, ')}")
     if score.in_windows:
-        field("windows", f"{_with_perplexity(score.in_windows)}, each {score.window} characters by themselves")
+        log_field("windows", f"{_with_perplexity(score.in_windows)}, each {score.window} characters by themselves")
     if score.online:
         how = "learning while it reads: no figure to compare with static ones"
-        field("online", f"{_with_perplexity(score.online)}, {how}")
+        log_field("online", f"{_with_perplexity(score.online)}, {how}")
 
 
 def show_texts(ranked: Sequence[TextScore]) -> None:
@@ -109,6 +109,6 @@ def _warn(score: TextScore) -> None:
     name = score.model.name
     if score.split.part == TRAINED_ON:
         source = one_line(score.corpus.source)
-        field("mind", f"{source} stands in what {name} was fitted on: no figure to compare with unseen texts")
-    elif score.corpus.sha256 != score.model.facts.text.sha256 and len(score.split.ids) < len(score.corpus):
-        field("mind", f"{score.corpus.source} stands in what {name} was fitted on; only the held-out end is scored")
+        log_field("mind", f"{source} stands in what {name} was fitted on: no figure to compare with unseen texts")
+    elif score.corpus.sha256 != score.model.metadata.text.sha256 and len(score.split.ids) < len(score.corpus):
+        log_field("mind", f"{score.corpus.source} stands in what {name} was fitted on; only the held-out end is scored")

@@ -12,16 +12,15 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from charrnn.checkpoint import PREVIOUS, last_path
-from charrnn.cli.shared.terminal import say
+from charrnn.cli.shared.terminal import log
 from charrnn.errors import CheckpointError, UsageError
 from charrnn.paths import CHECKPOINT_FOLDER, CHECKPOINT_SUFFIX
 
 LOCKS_UNSUPPORTED = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)
 """errno values of a file system without locks, such as NFS without its lock daemon."""
-FOLDER = CHECKPOINT_FOLDER  # an alias until the merge: charrnn.paths has it
 
 
-def place(out: str | None, default_name: str) -> Path:
+def checkpoint_path(out: str | None, default_name: str) -> Path:
     """The file for a new checkpoint: `--out` as a path, if it has a folder in it, otherwise as a name in checkpoints/.
 
     Raises:
@@ -45,7 +44,7 @@ def refuse_to_overwrite(path: Path, force: bool, is_training: bool = False) -> N
             raise UsageError(f"{existing}: exists; say --force to overwrite it{or_resume}, or --out NAME for another")
 
 
-def forget_last(path: Path) -> None:
+def delete_resume_files(path: Path) -> None:
     """Delete the latest states of an earlier training of this name: a new training must not be resumed from them."""
     for state in (last_path(path), last_path(path, PREVIOUS)):
         state.unlink(missing_ok=True)
@@ -69,7 +68,7 @@ def check_writable(path: Path, option: str = "--out") -> None:
 
 
 @contextmanager
-def reserved(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Lock a checkpoint against other processes; the system releases the lock when this one ends, however it does.
 
     Raises:
@@ -105,11 +104,11 @@ def _acquire_lock(path: Path) -> FileLock | None:
             raise
     else:
         return lock
-    say(f"note: this file system has no locks, so nothing keeps another process from writing {path} too")
+    log(f"note: this file system has no locks, so nothing keeps another process from writing {path} too")
     return None
 
 
-def find(name: str) -> Path:
+def find_checkpoint(name: str) -> Path:
     """The checkpoint of a name: that name in checkpoints/, or a path.
 
     A path with the suffix of checkpoints is looked up first. Any other file comes last, so that the name `novel` means

@@ -6,16 +6,16 @@ import os
 
 import torch
 
-from charrnn.cli.shared.terminal import field, say
+from charrnn.cli.shared.terminal import log, log_field
 from charrnn.errors import DeviceError, UsageError
-from charrnn.models.kernels.gpu_features import prove
+from charrnn.models.kernels.gpu_features import run_trials
 from charrnn.torchrun import world_size
 
 NO_KERNEL_IMAGE = "no kernel image"
 """Part of PyTorch's message about a GPU that is too old for this build."""
 
 
-def choose(name: str) -> torch.device:
+def select_device(name: str) -> torch.device:
     """The device of a name. `auto` is CUDA if it works, otherwise the CPU; MPS must be named.
 
     Float32 matrix products are computed in full precision: cuDNN's recurrent layers would round to TF32.
@@ -41,7 +41,7 @@ def choose(name: str) -> torch.device:
     if problem and name != "auto":
         raise DeviceError(f"--device {name}: {problem}; {_advice(problem)}")
     if problem:
-        field("device", f"the CPU, because the GPU cannot be used: {problem}")
+        log_field("device", f"the CPU, because the GPU cannot be used: {problem}")
         return torch.device("cpu")
     if device.type == "cuda":
         torch.cuda.set_device(device)
@@ -49,15 +49,15 @@ def choose(name: str) -> torch.device:
     return device
 
 
-def try_features(device: torch.device, *features: str) -> None:
+def check_gpu_features(device: torch.device, *features: str) -> None:
     """Test once, in up to a minute each, whether CUDA graphs and the Triton kernels work on a GPU.
 
     Args:
         device: any; nothing is tested except on a GPU that one process uses.
-        features: see `kernels.gpu_features.prove`.
+        features: see `kernels.gpu_features.run_trials`.
     """
     if device.type == "cuda" and world_size() == 1:
-        prove(device, *features, log=say)
+        run_trials(device, *features, log=log)
 
 
 def _local_rank(name: str) -> int:

@@ -57,13 +57,13 @@ EXAMPLES = {
     ),
 }
 """For each command, example command lines without `charrnn`, and what they do."""
-STATUS = (
+EXIT_STATUS = (
     "Exit status: 0; 1 if a text, a checkpoint or a model cannot be used; 2 after wrong usage; 130 after Ctrl-C, 143 "
     "after SIGTERM, with all saved. Results go to standard output, all else to standard error."
 )
 
 
-def epilog_of(command: str) -> str:
+def help_epilog(command: str) -> str:
     """The end of a command's help."""
     lines = (escape(f"charrnn {words}  # {what}") for words, what in EXAMPLES.get(command, ()))
     return "\n\n".join(lines)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from dataclasses import fields
 
-from charrnn.config import CorpusConfig, flags_of
+from charrnn.config import CorpusConfig, option_flags
 
 INSPECT_TEXT = "use `charrnn data inspect TEXT`"
 OLD_OPTIONS: dict[tuple[str, str], str] = {
     **{("inspect", flag): INSPECT_TEXT for flag in ("--advice", "--no-advice", "--device")},
-    **{("inspect", flag): INSPECT_TEXT for spec in fields(CorpusConfig) for flag in flags_of(spec)},
+    **{("inspect", flag): INSPECT_TEXT for spec in fields(CorpusConfig) for flag in option_flags(spec)},
     ("train", "--resume"): "use --resume-from FILE",
     ("sample", "--precision"): "sampling with int8 weights was removed; leave the option out",
     ("sample", "--save-state"): "it was removed; to continue a text later, save it, and pass it with --prime-file",

@@ -21,7 +21,7 @@ from charrnn.config import (
     SamplingConfig,
     ScoreConfig,
     TrainingConfig,
-    flags_of,
+    option_flags,
 )
 
 DeviceOption = Annotated[str, typer.Option("--device", help="Device: auto, cpu, cuda, cuda:1 or mps.")]
@@ -87,7 +87,7 @@ PANELS: dict[type, str] = {
 """For each configuration, and those made from it, the heading of its options in `--help`."""
 
 
-def configured(command: Callable[..., None]) -> Callable[..., None]:
+def expand_configs(command: Callable[..., None]) -> Callable[..., None]:
     """Replace each parameter of a command that is a configuration by the options of that configuration."""
     signature = inspect.signature(command, eval_str=True)
     configs = {p.name: p.annotation for p in signature.parameters.values() if _panel_of(p.annotation)}
@@ -114,22 +114,22 @@ def configured(command: Callable[..., None]) -> Callable[..., None]:
     return wrapper
 
 
-def said(context: typer.Context) -> frozenset[str]:
+def explicit_options(context: typer.Context) -> frozenset[str]:
     """The names of the parameters that were given on the command line."""
     sources = {name: context.get_parameter_source(name) for name in context.params}
     return frozenset(name for name, source in sources.items() if source and source.name == "COMMANDLINE")
 
 
-def changed(before: Any, after: Any) -> str:
+def diff_as_options(before: Any, after: Any) -> str:
     """The options that turn a configuration into another one of its class, as they are typed."""
     pairs = (
-        (flags_of(spec)[0], getattr(before, spec.name), getattr(after, spec.name))
+        (option_flags(spec)[0], getattr(before, spec.name), getattr(after, spec.name))
         for spec in dataclasses.fields(before)
     )
     return " ".join(f"{flag} {new}" for flag, old, new in pairs if new != old and new is not None)
 
 
-def typed(spec: dataclasses.Field[Any], value: Any) -> str:
+def format_option(spec: dataclasses.Field[Any], value: Any) -> str:
     """The value of a field as it is typed."""
     return f"'{escaped(value)}'" if spec.metadata["escapes"] and isinstance(value, str) else str(value)
 
@@ -169,7 +169,7 @@ def _parameters_of(config: type) -> list[inspect.Parameter]:
             annotation=Annotated[
                 types[spec.name],
                 typer.Option(
-                    *flags_of(spec),
+                    *option_flags(spec),
                     help=spec.metadata["help"],
                     rich_help_panel=_panel_of(config),
                     autocompletion=_choices(spec),

@@ -9,7 +9,7 @@ from pathlib import Path
 from charrnn.lab.catalogue import EXPERIMENTS
 from charrnn.paths import CHECKPOINT_FOLDER, CHECKPOINT_SUFFIX, DATA_FOLDER
 
-COMPLETE = "_CHARRNN_COMPLETE"
+COMPLETE_VARIABLE = "_CHARRNN_COMPLETE"
 """The environment variable that a shell sets to ask for completions."""
 
 

@@ -20,8 +20,8 @@ from rich.segment import ControlType
 from rich.text import Text
 from tqdm import tqdm
 
+from charrnn.text.sanitize import escape_control_chars as escape_control_chars
 from charrnn.text.sanitize import is_plain
-from charrnn.text.sanitize import visible as visible
 from charrnn.torchrun import is_rank_zero
 
 LABEL = 12
@@ -40,7 +40,7 @@ def console() -> Console:
     return _live_console[-1] if _live_console else Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
-def can_stay_in_place() -> bool:
+def supports_live_display() -> bool:
     """Whether standard error is a terminal that supports a live display."""
     if IN_NOTEBOOK in os.environ:  # its terminal would show each drawing below the one before
         return False
@@ -62,7 +62,7 @@ class _MeasuredLines:
 
 
 @contextmanager
-def in_place(lines: Callable[[ConsoleOptions], Iterable[Text]]) -> Iterator[Callable[[], None]]:
+def live_display(lines: Callable[[ConsoleOptions], Iterable[Text]]) -> Iterator[Callable[[], None]]:
     """A live display: lines that stay below all others, and are removed at the end. Yields a function that redraws it.
 
     Args:
@@ -91,7 +91,7 @@ def in_place(lines: Callable[[ConsoleOptions], Iterable[Text]]) -> Iterator[Call
             _live_console.pop()
 
 
-def say(line: str, style: str = "") -> None:
+def log(line: str, style: str = "") -> None:
     """Print a line on stderr, above the bar if there is one; control characters are escaped."""
     _print(Text(one_line(line), style=style))
 
@@ -103,13 +103,13 @@ def _print(text: Text) -> None:
         console().print(text, soft_wrap=True)
 
 
-def field(label: str, value: str) -> None:
+def log_field(label: str, value: str) -> None:
     """Print a labelled line on stderr, above the bar if there is one."""
     _print(Text.assemble((f"{label:<{LABEL}}", "bold"), one_line(value)))
 
 
-def paragraph(label: str, value: str) -> None:
-    """Print a labelled line like `field`; on a terminal, wrapped between words and indented."""
+def log_wrapped(label: str, value: str) -> None:
+    """Print a labelled line like `log_field`; on a terminal, wrapped between words and indented."""
     screen = console()
     line = one_line(value)
     if screen.is_terminal:
@@ -117,7 +117,7 @@ def paragraph(label: str, value: str) -> None:
     _print(Text.assemble((f"{label:<{LABEL}}", "bold"), line.replace("\n", f"\n{'':{LABEL}}")))
 
 
-def bar(
+def progress_bar(
     total: int | None, label: str, unit: str, delay: float = 0.0, hidden: bool = False, **options: Any
 ) -> tqdm[Any]:
     """A progress bar on stderr, where that is a terminal."""
@@ -130,7 +130,7 @@ def bar(
 @contextmanager
 def progress(label: str, unit: str, delay: float = BAR_DELAY) -> Iterator[Callable[[int, int], None]]:
     """A progress bar that appears after a second. Yields a function of what is done, and of the total."""
-    with bar(None, label, unit, delay) as shown:
+    with progress_bar(None, label, unit, delay) as shown:
 
         def update(done: int, total: int) -> None:
             shown.total = total
@@ -145,7 +145,7 @@ def text_writer() -> Callable[..., None]:
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal that cannot show é shows ?
 
         def write(text: str, is_red: bool = False) -> None:
-            sys.stdout.write(f"\x1b[31m{visible(text)}\x1b[0m" if is_red else visible(text))
+            sys.stdout.write(f"\x1b[31m{escape_control_chars(text)}\x1b[0m" if is_red else escape_control_chars(text))
             sys.stdout.flush()
     else:
 
@@ -182,10 +182,10 @@ def _finite(value: object) -> object:
 
 def one_line(text: str) -> str:
     """Text on one line: line breaks as ↵, control characters escaped."""
-    return visible(text, "↵")
+    return escape_control_chars(text, "↵")
 
 
-def quoted(word: object) -> str:
+def shell_quoted(word: object) -> str:
     """A word of a command, such as a file name, quoted for a shell; control characters are escaped.
 
     They are written in octal, between $' and ', which POSIX has since 2024, and bash and zsh have had for long.

@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.cli.shared.checkpoints import find as find_checkpoint
-from charrnn.cli.shared.terminal import bar, field, progress, quoted, say
+from charrnn.cli.shared.checkpoints import find_checkpoint as find_checkpoint
+from charrnn.cli.shared.terminal import log, log_field, progress, progress_bar, shell_quoted
 from charrnn.config import CorpusConfig
 from charrnn.errors import TextError, UsageError
 from charrnn.paths import CHECKPOINT_SUFFIX, DATA_FOLDER
@@ -33,7 +33,7 @@ FOREIGN_SUFFIXES = (".pt", ".pth", ".ckpt", ".t7")
 """The endings of other programs' checkpoints, which are not opened; reading them says why."""
 
 
-def locate_all(names: Sequence[str]) -> tuple[Path, ...]:
+def locate_texts(names: Sequence[str]) -> tuple[Path, ...]:
     """The files that names mean, in their order; a file that is there twice is read once.
 
     A name may be `-`, standard input; or a pattern (*, ?, [...], and ** for folders below) if there is no file of that
@@ -51,7 +51,7 @@ def locate_all(names: Sequence[str]) -> tuple[Path, ...]:
         if named.count(STANDARD_INPUT) > 1:
             raise UsageError("-: standard input can be read once; say it once")
     if len(paths) < len(named):
-        say(f"{len(named) - len(paths)} of the {len(named)} files are there twice, and are read once")
+        log(f"{len(named) - len(paths)} of the {len(named)} files are there twice, and are read once")
     if len(json.dumps([str(path) for path in paths])) > MAX_NAMES_SIZE:
         raise TextError(f"{len(paths)} files are too many to be remembered; put them into one, with `cat`")
     return paths
@@ -128,7 +128,7 @@ def refuse_checkpoints(names: Sequence[str]) -> None:
     for name in names:
         path = next((path for path in _places(name) if path.is_file()), find_checkpoint(name))
         if path.is_file() and looks_like_checkpoint(path):
-            raise UsageError(f"{name} is a checkpoint; try `charrnn inspect {quoted(name)}`")
+            raise UsageError(f"{name} is a checkpoint; try `charrnn inspect {shell_quoted(name)}`")
 
 
 def looks_like_checkpoint(path: Path) -> bool:
@@ -145,8 +145,8 @@ def looks_like_checkpoint(path: Path) -> bool:
 def fetch_known(text: KnownText) -> Path:
     """Fetch a known text into data/, with a progress bar."""
     path = DATA_FOLDER / text.file_name
-    say(f"fetching {text.name} ({text.source}) into {path}")
-    with bar(None, text.name, "B") as shown:
+    log(f"fetching {text.name} ({text.source}) into {path}")
+    with progress_bar(None, text.name, "B") as shown:
         for step in fetch(text, DATA_FOLDER):
             shown.total, shown.unit = step.total, step.unit
             shown.update(step.done - shown.n)
@@ -159,13 +159,13 @@ def read(
     """Read a text, with a progress bar."""
     paths = (path,) if isinstance(path, Path) else path
     if STANDARD_INPUT in paths and sys.stdin.isatty():
-        say("reading standard input; Ctrl-D ends it")
+        log("reading standard input; Ctrl-D ends it")
     name = paths[0].name if len(paths) == 1 else stem_of(paths)
     with progress(f"reading {name}", "B") as update:
         return read_corpus(paths, config, vocabulary, update, grow)
 
 
-def read_for(model: Checkpoint, path: Path | Sequence[Path], encoding: str | None = None) -> Corpus:
+def read_text_for(model: Checkpoint, path: Path | Sequence[Path], encoding: str | None = None) -> Corpus:
     """Read a text as the one was read that a model was fitted on: its characters, its normal form, its encoding.
 
     Args:
@@ -173,11 +173,11 @@ def read_for(model: Checkpoint, path: Path | Sequence[Path], encoding: str | Non
         path: of the text.
         encoding: another encoding of this text.
     """
-    config = model.facts.text.corpus
+    config = model.metadata.text.corpus
     return read(path, replace(config, encoding=encoding or config.encoding), model.vocabulary)
 
 
-def read_alike(
+def read_on_all_ranks(
     group: ProcessGroup,
     paths: Sequence[Path],
     config: CorpusConfig,
@@ -197,7 +197,7 @@ def read_alike(
     return corpus
 
 
-def read_fitted_on(model: Checkpoint, name: str | None = None) -> Corpus:
+def read_training_text(model: Checkpoint, name: str | None = None) -> Corpus:
     """The text that a model was fitted on, split as it was then.
 
     Args:
@@ -207,9 +207,9 @@ def read_fitted_on(model: Checkpoint, name: str | None = None) -> Corpus:
     Raises:
         TextError: there is no such file, or it is not that text; or it was standard input.
     """
-    facts = model.facts.text
+    facts = model.metadata.text
     if name is not None:
-        paths: Sequence[Path] = locate_all([name])
+        paths: Sequence[Path] = locate_texts([name])
     elif str(STANDARD_INPUT) in facts.names:
         raise TextError(
             f"{model.name} was fitted on standard input, which cannot be read again; save that text to a file and name "
@@ -223,7 +223,7 @@ def read_fitted_on(model: Checkpoint, name: str | None = None) -> Corpus:
     return corpus
 
 
-class Fitted:
+class TrainingTextCache:
     """The texts that models were fitted on, if they are on this machine: nothing is fetched, each is read once."""
 
     def __init__(self) -> None:
@@ -236,12 +236,12 @@ class Fitted:
         return self._read[model.path]
 
     def _of(self, model: Checkpoint) -> Corpus | None:
-        facts = model.facts.text
+        facts = model.metadata.text
         is_missing = any(not (is_local(name) or is_local(Path(name).name)) for name in facts.names)
         if is_missing or facts.characters > MAX_SEARCHED:
             return None
         try:
-            return read_fitted_on(model)
+            return read_training_text(model)
         except TextError:
             return None
 
@@ -265,15 +265,15 @@ def refuse_encoding(encoding: str | None, applies_to: str) -> None:
         raise UsageError(f"--encoding {encoding}: applies only to {applies_to}; remove it")
 
 
-def show_text(corpus: Corpus) -> None:
+def show_corpus(corpus: Corpus) -> None:
     """Say what the text is and how it is split."""
     parts = {"train": corpus.train, "validation": corpus.validation, "test": corpus.test}
     sizes = ", ".join(f"{name} {len(part):,}" for name, part in parts.items() if len(part))
-    field("text", f"{corpus.source}: {len(corpus):,} characters, {len(corpus.vocabulary):,} different")
-    field("split", f"{corpus.split} ({sizes})")
+    log_field("text", f"{corpus.source}: {len(corpus):,} characters, {len(corpus.vocabulary):,} different")
+    log_field("split", f"{corpus.split} ({sizes})")
     if corpus.documents:
         number = len(corpus.documents.starts(corpus.ids))
-        field("documents", f"{number:,}, of {len(corpus) / number:,.0f} characters in the mean")
+        log_field("documents", f"{number:,}, of {len(corpus) / number:,.0f} characters in the mean")
     show_unknown(corpus)
 
 
@@ -290,4 +290,4 @@ def show_unknown(corpus: Corpus) -> None:
     """Say how much of a text is the unknown symbol, where there is one."""
     if corpus.vocabulary.unknown is not None:
         share = f"{100 * corpus.unknown / len(corpus):.2g}%"
-        field("unknown", f"{corpus.unknown:,} characters of the text ({share}) are one unknown symbol")
+        log_field("unknown", f"{corpus.unknown:,} characters of the text ({share}) are one unknown symbol")

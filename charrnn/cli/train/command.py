@@ -89,11 +89,11 @@ def train(
     A terminal that closes does the same, unless nohup is used; SIGUSR1 saves and goes on.
     """
     started = time.perf_counter()
-    from charrnn.cli.shared.checkpoints import check_writable, place, refuse_to_overwrite, reserved
-    from charrnn.cli.shared.devices import choose, try_features
-    from charrnn.cli.shared.options import said
-    from charrnn.cli.shared.terminal import say
-    from charrnn.cli.shared.texts import locate_all
+    from charrnn.cli.shared.checkpoints import check_writable, checkpoint_path, locked, refuse_to_overwrite
+    from charrnn.cli.shared.devices import check_gpu_features, select_device
+    from charrnn.cli.shared.options import explicit_options
+    from charrnn.cli.shared.terminal import log
+    from charrnn.cli.shared.texts import locate_texts
     from charrnn.cli.train import restart, start
     from charrnn.cli.train.session import train_on_screen
     from charrnn.pipeline.networks import TrainingStart
@@ -103,18 +103,18 @@ def train(
     from charrnn.training.run import RunContext
 
     start.refuse_resume_file(text, resume)
-    how_often, where = start.parse_save_every(save_every), choose(device)
+    how_often, where = start.parse_save_every(save_every), select_device(device)
     with connect() as group:
         with group.rank_zero_first():
-            paths = locate_all(text)
-            path = place(out, f"{stem_of(paths)}-{model.cell}{'-ngram' * with_ngram}")
+            paths = locate_texts(text)
+            path = checkpoint_path(out, f"{stem_of(paths)}-{model.cell}{'-ngram' * with_ngram}")
             path = start.best_path(resume_from, path)
             check_writable(path)
             if tensorboard is not None:
                 check_installed()
                 check_writable(Path(tensorboard) / path.stem / path.name, "--tensorboard")
-        with reserved(path) if group.is_rank_zero else nullcontext():
-            begin = TrainingStart(corpus, model, training, said(context), with_ngram)
+        with locked(path) if group.is_rank_zero else nullcontext():
+            begin = TrainingStart(corpus, model, training, explicit_options(context), with_ngram)
             if group.is_restarted() or resume or resume_from:
                 begin = start.resume(begin, path, resume_from, group)
             if not begin.resumed:
@@ -123,9 +123,9 @@ def train(
                 if init_from:
                     begin = start.initialize_from(begin, init_from, group)
             before, waited = restart.state_of(path), time.perf_counter()
-            try_features(where, "graphs", *(["triton"] if begin.model.cell.startswith("min") else []))
+            check_gpu_features(where, "graphs", *(["triton"] if begin.model.cell.startswith("min") else []))
             started += time.perf_counter() - waited  # no part of the minutes
-            run = RunContext(where, group, started, tuple(sys.argv), say)
+            run = RunContext(where, group, started, tuple(sys.argv), log)
             try:
                 status = train_on_screen(paths, path, begin, run, how_often, tensorboard, as_json)
             except Exception as error:

@@ -12,22 +12,22 @@ from typing import Self
 import torch
 
 from charrnn.checkpoint import load
-from charrnn.cli.shared.options import changed
+from charrnn.cli.shared.options import diff_as_options
 from charrnn.cli.shared.terminal import (
-    can_stay_in_place,
     console,
-    field,
-    in_place,
+    live_display,
+    log,
+    log_field,
     one_line,
     print_json,
     progress,
-    quoted,
-    say,
+    shell_quoted,
+    supports_live_display,
 )
 from charrnn.cli.train.live import ECHO, WIDEST, TrainLive
 from charrnn.models.interpolated import make_network
 from charrnn.pipeline.networks import NetworkTraining, count_for_mixture, score_ngram_tip
-from charrnn.scoring.compare.rows import json_of
+from charrnn.scoring.compare.rows import checkpoint_summary
 from charrnn.text.corpus import Corpus
 from charrnn.text.sources import STANDARD_INPUT
 from charrnn.training.mixture import MixtureTrainer
@@ -61,9 +61,9 @@ class TrainDisplay:
 
     def __enter__(self) -> Self:
         self._show_header()
-        if can_stay_in_place():
+        if supports_live_display():
             self.live = TrainLive(self.networks)
-            self.live.draw = self.closing.enter_context(in_place(self.live.lines))
+            self.live.draw = self.closing.enter_context(live_display(self.live.lines))
             self.live.redraw()
         return self
 
@@ -91,19 +91,19 @@ class TrainDisplay:
     def _show_header(self) -> None:
         run, streams, vocab_size = self.run, self.run.streams, len(self.run.corpus.vocabulary)
         for name, reason in self.reasons:
-            field(name, reason)
+            log_field(name, reason)
         with torch.device("meta"):
             parameters = make_network(run.model, vocab_size).parameter_count
-        field("model", f"{run.model}, {parameters:,} parameters, on {run.context.device}")
+        log_field("model", f"{run.model}, {parameters:,} parameters, on {run.context.device}")
         config = run.training
         shrunk = streams.batch_size < config.batch_size or streams.seq_length < config.seq_length
         is_one = run.corpus.documents is None
         asked = f" (the text is too short for {config.batch_size} of {config.seq_length})" if shrunk and is_one else ""
-        field("batch", f"{streams}{asked}")
+        log_field("batch", f"{streams}{asked}")
         size = streams.batch_size * streams.seq_length
         memory = STEP_COPIES * 4 * size * vocab_size / 1e9
         if memory > MUCH_MEMORY:
-            field(
+            log_field(
                 "memory",
                 f"about {memory:.1f} GB, for {size:,} characters a step times {vocab_size:,} different ones; --bytes, "
                 "which knows 256, needs little, and a smaller --batch-size or --seq-length less",
@@ -129,7 +129,7 @@ class TrainDisplay:
         if plan.earlier and before:
             faster = "faster" if plan.steps > before.steps else "slower"
             instead = f"{plan.steps:,} steps instead of {before.steps:,}: this machine has become {faster}"
-            field("plan", f"{instead}{self._repeats(plan)}")
+            log_field("plan", f"{instead}{self._repeats(plan)}")
             return
         epochs = plan.steps / self.run.streams.steps_per_epoch
         when = f"every {plan.validate_every:,}" if plan.validate_every < plan.steps else "at the end"
@@ -138,7 +138,7 @@ class TrainDisplay:
         whole = len(self.run.corpus.validation)
         if plan.val_characters < whole:
             how += f"; to stay in time, validation reads {plan.val_characters:,} of {whole:,} characters"
-        field("plan", how)
+        log_field("plan", how)
 
     def _repeats(self, plan: Plan) -> str:
         """The options that give the same steps without a clock; of several networks each may have a plan of its own."""
@@ -148,7 +148,7 @@ class TrainDisplay:
         before = ",".join(f"{until}:{steps}" for until, steps in plan.earlier)
         # Its length is told in steps, instead of the minutes.
         with_minutes = replace(run.training, minutes=start.training.minutes)
-        options = (changed(start.model, run.model), changed(start.training, with_minutes))
+        options = (diff_as_options(start.model, run.model), diff_as_options(start.training, with_minutes))
         again = " ".join(filter(None, (f"--steps {plan.steps}", before and f"--replanned {before}", *options)))
         return f"; `{again}` repeats this run"
 
@@ -159,30 +159,30 @@ class TrainDisplay:
         which = f"network {report.network}/{self.networks}, " if self.networks > 1 else ""
         at = f"{which}step {report.step}" + (f"/{report.plan.steps}" if report.plan else "")
         figures = ", ".join(filter(None, (metric.text(report) for metric in METRICS)))
-        say(f"{at}: {figures}", style="bold" if report.score else "")
-        say(f"    {one_line((report.sample or '')[:SAMPLE_CHARACTERS])}", style="dim")
+        log(f"{at}: {figures}", style="bold" if report.score else "")
+        log(f"    {one_line((report.sample or '')[:SAMPLE_CHARACTERS])}", style="dim")
 
     def show_stopped(self, paths: Sequence[Path]) -> None:
         """Say where the training is, and how it goes on."""
-        field("saved", f"{self.checkpoints.last_path}, after step {self.checkpoints.training.step}")
-        text = " ".join("-" if path == STANDARD_INPUT else quoted(path) for path in paths)
-        field("go on", f"charrnn train {text} --resume-from {quoted(self.checkpoints.last_path)}")
+        log_field("saved", f"{self.checkpoints.last_path}, after step {self.checkpoints.training.step}")
+        text = " ".join("-" if path == STANDARD_INPUT else shell_quoted(path) for path in paths)
+        log_field("go on", f"charrnn train {text} --resume-from {shell_quoted(self.checkpoints.last_path)}")
 
     def show_end(self, as_json: bool) -> None:
         """Say what came out and what to do with it."""
-        checkpoints, facts = self.checkpoints, self.checkpoints.facts
+        checkpoints, facts = self.checkpoints, self.checkpoints.metadata
         if facts is None:
             return
         trained = len(checkpoints.finished)
         if 0 < trained < self.networks:
-            field("networks", f"{trained} of {self.networks} are ready; `--networks {trained}` makes the same")
+            log_field("networks", f"{trained} of {self.networks} are ready; `--networks {trained}` makes the same")
         if checkpoints.score and not checkpoints.is_mixed:  # else the mixture's score is said already
             how = f"after step {checkpoints.best_step}" if trained == 1 else f"of {trained} networks together"
-            field("best", f"validation {checkpoints.score}, {how}")
-        field("checkpoint", f"{checkpoints.path} (best), {checkpoints.last_path.name} (last)")
-        field("write", f"charrnn sample {quoted(checkpoints.path)} --temp 0.8")
+            log_field("best", f"validation {checkpoints.score}, {how}")
+        log_field("checkpoint", f"{checkpoints.path} (best), {checkpoints.last_path.name} (last)")
+        log_field("write", f"charrnn sample {shell_quoted(checkpoints.path)} --temp 0.8")
         if as_json:
-            print_json(json_of(load(checkpoints.path)))
+            print_json(checkpoint_summary(load(checkpoints.path)))
 
 
 def count_with_bar(corpus: Corpus) -> MixtureTrainer:
@@ -190,7 +190,7 @@ def count_with_bar(corpus: Corpus) -> MixtureTrainer:
     with progress("counting", "step") as update:
         mixture = count_for_mixture(corpus, update)
     kept = f"{mixture.held_out.characters:,} characters of the training part are kept for the gate"
-    field("n-grams", f"{mixture.config}, counted in {mixture.seconds:.1f} s; {kept}")
+    log_field("n-grams", f"{mixture.config}, counted in {mixture.seconds:.1f} s; {kept}")
     return mixture
 
 
@@ -198,14 +198,14 @@ def finish_mixture(training: NetworkTraining) -> None:
     """Mix the best state of the network with the counts, score the mixture and keep it."""
     checkpoints = training.checkpoints
     itself = "by themselves, together" if len(checkpoints.finished) > 1 else "by itself"
-    field("network", f"validation {checkpoints.score or 'none was held out'}, {itself}")
+    log_field("network", f"validation {checkpoints.score or 'none was held out'}, {itself}")
     with progress("counting", "step") as update:
         mixture = training.mix(update)
     with progress("scoring", "char") as update:
         of_counts, score = training.save_mixture(mixture, update)
     if of_counts:
-        field("n-grams", f"validation {of_counts}, by themselves")
-    field("mixture", f"validation {score or 'none was held out'}")
+        log_field("n-grams", f"validation {of_counts}, by themselves")
+    log_field("mixture", f"validation {score or 'none was held out'}")
 
 
 def show_ngram_tip(training: NetworkTraining) -> None:
@@ -219,6 +219,6 @@ def show_ngram_tip(training: NetworkTraining) -> None:
     where = "" if characters == len(corpus.validation) else f" of the first {characters:,} held-out characters"
     instead = f"bits per character instead of {network.bits_per_char:.3f}{where}"
     if mixed.nats_per_char < min(network.nats_per_char, ngram.nats_per_char):
-        field("n-grams", f"with them, {mixed.bits_per_char:.3f} {instead}; `charrnn train --with-ngram` mixes both")
+        log_field("n-grams", f"with them, {mixed.bits_per_char:.3f} {instead}; `charrnn train --with-ngram` mixes both")
     elif ngram.nats_per_char < network.nats_per_char:
-        field("n-grams", f"by themselves, {ngram.bits_per_char:.3f} {instead}; `charrnn ngram` keeps them")
+        log_field("n-grams", f"by themselves, {ngram.bits_per_char:.3f} {instead}; `charrnn ngram` keeps them")

@@ -10,7 +10,7 @@ from rich.cells import chop_cells
 from rich.console import ConsoleOptions
 from rich.text import Text
 
-from charrnn.cli.shared.terminal import LABEL, visible
+from charrnn.cli.shared.terminal import LABEL, escape_control_chars
 from charrnn.cli.train.curve import Curve, held, scale_of
 from charrnn.format import ASCII_BARS, BARS, clock, sparkline
 from charrnn.training.monitor.history import Record
@@ -149,7 +149,11 @@ class TrainLive:
 
     def _sample_lines(self, width: int, most: int) -> Iterator[Text]:
         room = max(1, width - LABEL)
-        lines = [piece for line in visible(self.sample).expandtabs(4).split("\n") for piece in chop_cells(line, room)]
+        lines = [
+            piece
+            for line in escape_control_chars(self.sample).expandtabs(4).split("\n")
+            for piece in chop_cells(line, room)
+        ]
         label = "sample"
         for line in [line for line in lines if line.strip()][: max(0, most)]:
             yield Text.assemble((f"{label:<{LABEL}}", "bold"), (line, "dim"))

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from charrnn.checkpoint import last_path
-from charrnn.cli.shared.terminal import say
-from charrnn.errors import RecordingError, is_out_of_memory
+from charrnn.cli.shared.terminal import log
+from charrnn.errors import CaptureError, is_out_of_memory
 from charrnn.models.kernels.gpu_features import SWITCHES
 from charrnn.text.sources import STANDARD_INPUT
 from charrnn.torchrun import world_size
@@ -41,11 +41,11 @@ def start_again(
     if world_size() > 1 or STANDARD_INPUT in texts:
         return
     words, environment = sys.argv[1:], dict(os.environ)
-    if isinstance(error, RecordingError):
-        say(f"warning: {error}: starting again with that")
+    if isinstance(error, CaptureError):
+        log(f"warning: {error}: starting again with that")
         environment[SWITCHES["graphs"]] = "0"
     elif is_out_of_memory(error) and device == "auto":
-        say("warning: the GPU has too little memory: starting again on the CPU; a smaller --batch-size may fit the GPU")
+        log("warning: the GPU has too little memory: starting again on the CPU; a smaller --batch-size may fit the GPU")
         words += ["--device", "cpu"]
     else:
         return

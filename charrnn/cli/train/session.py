@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from charrnn.cli.shared.checkpoints import forget_last
-from charrnn.cli.shared.texts import read_alike, show_text
+from charrnn.cli.shared.checkpoints import delete_resume_files
+from charrnn.cli.shared.texts import read_on_all_ranks, show_corpus
 from charrnn.cli.train.console import TrainDisplay, count_with_bar, finish_mixture, show_ngram_tip
 from charrnn.cli.train.signals import stopped_by_signals
 from charrnn.cli.train.start import show_start
@@ -30,15 +30,15 @@ def train_on_screen(
 ) -> int:
     """Train, mix and show; the exit status that a signal asks for."""
     is_rank_zero = context.group.is_rank_zero
-    corpus = read_alike(context.group, paths, start.corpus, start.vocabulary, grow=True)
+    corpus = read_on_all_ranks(context.group, paths, start.corpus, start.vocabulary, grow=True)
     if start.resumed:
         start.resumed.check(corpus)
-    show_text(corpus)
+    show_corpus(corpus)
     show_start(start)
     mixture = count_with_bar(corpus) if start.with_ngram and is_rank_zero else None
     training = NetworkTraining(path, corpus, start, context, mixture)
     if is_rank_zero and not start.resumed:
-        forget_last(path)
+        delete_resume_files(path)
     writers = _log_writers(path, start, tensorboard) if is_rank_zero else []
     with (
         TrainDisplay(training) as display,
@@ -64,7 +64,7 @@ def train_on_screen(
 
 def _log_writers(path: Path, start: TrainingStart, tensorboard: str | None) -> list[Callable[[], LogWriter]]:
     """Where records of the training go: beside the checkpoint, and to TensorBoard if that was asked for."""
-    facts = start.resumed.ongoing.facts if start.resumed else None
+    facts = start.resumed.resume_state.progress if start.resumed else None
     after = (facts.finished + 1, facts.number) if facts else None
     steps = facts.plan[0] if facts and facts.plan else None
     writers: list[Callable[[], LogWriter]] = [lambda: History(history_path(path), after)]

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from charrnn.cli.shared.terminal import say
+from charrnn.cli.shared.terminal import log
 from charrnn.training.step import StopFlag
 
 ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name))
@@ -41,11 +41,11 @@ def stopped_by_signals() -> Iterator[SignalStop]:
     def end(number: int, _: object) -> None:
         stop.ask_by(number)
         restore(ENDING)
-        say("stopping: saves first; once more leaves at once")
+        log("stopping: saves first; once more leaves at once")
 
     def save(number: int, _: object) -> None:
         stop.wants_save = True
-        say("saving after this step, and going on")
+        log("saving after this step, and going on")
 
     def restore(numbers: tuple[int, ...]) -> None:
         for number in numbers:

@@ -6,12 +6,13 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from charrnn.checkpoint import LAST, PREVIOUS, SUFFIX, load
+from charrnn.checkpoint import LAST, PREVIOUS, load
 from charrnn.cli.shared import terminal
-from charrnn.cli.shared.checkpoints import find as find_file
-from charrnn.cli.shared.options import typed
-from charrnn.config import Checked, flags_of
+from charrnn.cli.shared.checkpoints import find_checkpoint as find_file
+from charrnn.cli.shared.options import format_option
+from charrnn.config import ValidatedConfig, option_flags
 from charrnn.errors import UsageError
+from charrnn.paths import CHECKPOINT_SUFFIX
 from charrnn.pipeline import networks
 from charrnn.pipeline.networks import TrainingStart
 from charrnn.training.distributed import ProcessGroup
@@ -38,10 +39,10 @@ def resume(start: TrainingStart, path: Path, file: str | None, group: ProcessGro
     if resumed is None and file:
         resumed = open_training(find_file(file), group)
     if resumed is None:
-        terminal.say(f"nothing to resume at {path}: begins")
+        terminal.log(f"nothing to resume at {path}: begins")
         return start
     restarted = networks.resume(start, resumed)
-    anew = f"--init-from {terminal.quoted(resumed.checkpoint.path)}"
+    anew = f"--init-from {terminal.shell_quoted(resumed.checkpoint.path)}"
     _refuse_changes(
         start, restarted, start.explicit,
         f"it was begun with {{}}, and goes on as it was; leave it out, or say {anew} to begin anew",
@@ -71,13 +72,13 @@ def show_start(start: TrainingStart) -> None:
     """Print where a training begins, unless it does so with nothing."""
     if isinstance(start.begin_from, InitialWeights):
         known = f"{len(start.begin_from.vocabulary)} characters"
-        terminal.field("weights", f"from another checkpoint, {start.begin_from.config}, which knows {known}")
+        terminal.log_field("weights", f"from another checkpoint, {start.begin_from.config}, which knows {known}")
     if start.resumed:
-        facts = start.resumed.ongoing.facts
+        facts = start.resumed.resume_state.progress
         of = f"/{facts.plan[0]}" if facts.plan else ""
         which = f"network {facts.finished + 1}/{facts.model.networks}, " if facts.model.networks > 1 else ""
         where = f"after {which}step {facts.number}{of}, {facts.seconds:.0f} s"
-        terminal.field("resumed", f"{start.resumed.checkpoint.path}: {where}")
+        terminal.log_field("resumed", f"{start.resumed.checkpoint.path}: {where}")
 
 
 def best_path(file: str | None, path: Path) -> Path:
@@ -85,15 +86,15 @@ def best_path(file: str | None, path: Path) -> Path:
     if not file:
         return path
     state = find_file(file)
-    stem = state.name.removesuffix(SUFFIX)
+    stem = state.name.removesuffix(CHECKPOINT_SUFFIX)
     for ending in (LAST, PREVIOUS):
         stem = stem.removesuffix(ending)
-    return state.with_name(stem + SUFFIX)
+    return state.with_name(stem + CHECKPOINT_SUFFIX)
 
 
 def refuse_resume_file(texts: Sequence[str], resume: bool) -> None:
     """Raise UsageError for `--resume FILE`, which once meant what --resume-from does now."""
-    files = [text for text in texts if text.endswith(SUFFIX)]
+    files = [text for text in texts if text.endswith(CHECKPOINT_SUFFIX)]
     if resume and files:
         raise UsageError(f"--resume {files[0]}: is a checkpoint and no text; use --resume-from {files[0]}")
 
@@ -116,11 +117,13 @@ def parse_save_every(value: str) -> SaveEvery:
 
 def _refuse_changes(start: TrainingStart, begun: TrainingStart, explicit: frozenset[str], message: str) -> None:
     """Raise UsageError where an explicit option differs from the one that holds."""
-    pairs: list[tuple[Checked, Checked]] = [
+    pairs: list[tuple[ValidatedConfig, ValidatedConfig]] = [
         (start.corpus, begun.corpus), (start.model, begun.model), (start.training, begun.training)
     ]  # fmt: skip
     for options, those in pairs:
         for spec in dataclasses.fields(options):  # type: ignore[arg-type]
             new, old = getattr(options, spec.name), getattr(those, spec.name)
             if spec.name in explicit and new != old:
-                raise UsageError(f"{flags_of(spec)[0]} {typed(spec, new)}: {message.format(typed(spec, old))}")
+                raise UsageError(
+                    f"{option_flags(spec)[0]} {format_option(spec, new)}: {message.format(format_option(spec, old))}"
+                )

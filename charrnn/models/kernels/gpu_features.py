@@ -57,13 +57,13 @@ class Verdict:
 _verdicts: dict[tuple[str, torch.device], Verdict] = {}
 
 
-def has_graphs(device: torch.device) -> bool:
+def has_cuda_graphs(device: torch.device) -> bool:
     """Whether a device has CUDA graphs at all."""
     return device.type == "cuda"
 
 
 def is_allowed(feature: str, device: torch.device) -> bool:
-    """Whether to use a feature on a CUDA device; the first call may try it, see `prove`.
+    """Whether to use a feature on a CUDA device; the first call may try it, see `run_trials`.
 
     Args:
         feature: "graphs" or "triton".
@@ -77,11 +77,11 @@ def is_allowed(feature: str, device: torch.device) -> bool:
         raise UsageError(f"{SWITCHES[feature]}={setting}: must be 0, 1 or auto")
     if setting != "auto":
         return setting == "1"
-    prove(device, feature)
+    run_trials(device, feature)
     return _verdicts[feature, _numbered(device)].passed
 
 
-def prove(device: torch.device, *features: str, log: Callable[[str], None] | None = None) -> None:
+def run_trials(device: torch.device, *features: str, log: Callable[[str], None] | None = None) -> None:
     """Find the verdicts of features on a CUDA device: in this process, in the cache, or by a trial.
 
     Args:
@@ -104,7 +104,7 @@ def _numbered(device: torch.device) -> torch.device:
     return device if device.index is not None else torch.device(device.type, torch.cuda.current_device())
 
 
-def recording_failed(error: Exception) -> str:
+def capture_error_message(error: Exception) -> str:
     """The message of a RecordingError, in a line."""
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return f"the GPU failed while recording a CUDA graph ({reason}); try {SWITCHES['graphs']}=0"

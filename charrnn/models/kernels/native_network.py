@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from charrnn.models.kernels.build import address, thread_count
-from charrnn.models.kernels.pace import pace_for
+from charrnn.models.kernels.thread_tuner import make_thread_tuner
 
 Floats = NDArray[np.float32]
 
@@ -250,7 +250,7 @@ class NativeStep:
             network.address, self._tokens.ctypes.data_as(ctypes.c_void_p), self._pointers, *arrays,
             ctypes.c_long(batch_size),
         )  # fmt: skip
-        self._pace = pace_for(thread_count(batch_size, batch_size * network.work))
+        self._pace = make_thread_tuner(thread_count(batch_size, batch_size * network.work))
 
     def __call__(self, tokens: NDArray[np.int64]) -> Floats:
         """(B,) tokens → (B, V) logits, which the next step overwrites.

@@ -32,7 +32,7 @@ def resolve(function: Function) -> Any:
 
 
 @dataclass(frozen=True)
-class Counted:
+class NgramCounts:
     """A text's n-grams, with what turns them into probabilities.
 
     Attributes:
@@ -55,7 +55,7 @@ class Counted:
         config: NgramConfig,
         progress: Progress | None = None,
         count: Counter = count_ngrams,
-    ) -> Counted:
+    ) -> NgramCounts:
         """Count a text, and fit the discounts.
 
         Args:
@@ -134,4 +134,4 @@ def fit_ngram(
     if not config.method.has_order:
         model: LongestMatchModel = resolve(config.method.model).fit(ids, vocab_size, config, progress)
         return model
-    return Counted.of(ids, vocab_size, config, progress).model()
+    return NgramCounts.of(ids, vocab_size, config, progress).model()

@@ -15,7 +15,7 @@ from charrnn.models.language_model import State
 from charrnn.models.ngram.sampling import BackoffSampler, DistributionCache, sample_backoff
 from charrnn.models.ngram.smoothing.backoff import BackoffLevel
 from charrnn.models.ngram.trie import Ints, walk
-from charrnn.models.stepper import Draw, Logits, Stepper, TemperedDraw, Tokens
+from charrnn.models.stepper import Logits, Sampler, Stepper, TemperatureSampler, Tokens
 
 LOOKUP_ERRORS = (IndexError, ValueError, OverflowError)
 """Errors that a look-up raises in a damaged file that was too large to be checked when it was loaded."""
@@ -50,8 +50,8 @@ class NgramStepper(Stepper):
         self._nodes: Ints | None = nodes
         self._samplers: list[BackoffSampler] = []
         self._cache: DistributionCache = {}
-        self._draw: Draw | None = None
-        self._tempered: TemperedDraw | None = None
+        self._draw: Sampler | None = None
+        self._tempered: TemperatureSampler | None = None
         self._uniforms: list[Callable[[], float]] = []
 
     @property
@@ -65,10 +65,10 @@ class NgramStepper(Stepper):
             log_probs: NDArray[np.float64] = np.log([sampler.probabilities() for sampler in self._read(tokens)])
         return log_probs
 
-    def draw_next(self, tokens: Tokens, draw: Draw) -> Tokens:
+    def draw_next(self, tokens: Tokens, draw: Sampler) -> Tokens:
         """See Stepper. For one text this is a dozen look-ups, so that any other work would show."""
         if draw is not self._draw:
-            self._draw, self._tempered = draw, draw if isinstance(draw, TemperedDraw) else None
+            self._draw, self._tempered = draw, draw if isinstance(draw, TemperatureSampler) else None
             self._uniforms = (
                 [partial(self._tempered.uniform, row) for row in range(len(tokens))] if self._tempered else []
             )

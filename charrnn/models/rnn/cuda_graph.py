@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from charrnn.errors import RecordingError
-from charrnn.models.kernels.gpu_features import has_graphs, is_allowed, recording_failed
+from charrnn.errors import CaptureError
+from charrnn.models.kernels.gpu_features import capture_error_message, has_cuda_graphs, is_allowed
 from charrnn.models.language_model import State
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.models.stepper import Draw, Logits, Stepper, TemperedDraw, Tokens
+from charrnn.models.stepper import Logits, Sampler, Stepper, TemperatureSampler, Tokens
 
 BLOCK_LENGTH = 32
 """Characters that are drawn ahead at a time."""
@@ -53,7 +53,7 @@ class CudaGraphStepper(Stepper):
         self._drawn = torch.zeros(BLOCK_LENGTH, batch_size, dtype=torch.int64, device=device)
         self._temperature = torch.ones((), dtype=torch.float64, device=device)
         self._first, self._block = np.zeros(batch_size, np.int64), np.zeros((BLOCK_LENGTH, batch_size), np.int64)
-        self._drawer: TemperedDraw | None = None
+        self._drawer: TemperatureSampler | None = None
         self._read: Callable[[], None] | None = None
         self._draw: Callable[[], None] | None = None
 
@@ -81,10 +81,10 @@ class CudaGraphStepper(Stepper):
         logits: Logits = self._logits.cpu().numpy()
         return logits
 
-    def draw_next(self, tokens: Tokens, draw: Draw) -> Tokens:
+    def draw_next(self, tokens: Tokens, draw: Sampler) -> Tokens:
         """See Stepper."""
         has_blocks = self._draw is not None or (self._steps_taken >= STEPS_BEFORE_CAPTURE and self._may_capture())
-        if not isinstance(draw, TemperedDraw) or not has_blocks:
+        if not isinstance(draw, TemperatureSampler) or not has_blocks:
             return draw(self.read(tokens))
         if self._used == BLOCK_LENGTH and np.array_equal(tokens, self._block[-1]):
             self._used = 0  # `_state` is that of the block's end
@@ -104,14 +104,14 @@ class CudaGraphStepper(Stepper):
 
     def _may_capture(self) -> bool:
         device = self.model.device
-        return not has_graphs(device) or is_allowed("graphs", device)
+        return not has_cuda_graphs(device) or is_allowed("graphs", device)
 
-    def _draw_block(self, tokens: Tokens, draw: TemperedDraw) -> None:
+    def _draw_block(self, tokens: Tokens, draw: TemperatureSampler) -> None:
         if self._draw is None:
             self._draw = self._captured(self._take_block)
         self._has_read, self._first, self._drawer = True, tokens.copy(), draw
         self._tokens.copy_(torch.from_numpy(tokens))
-        self._uniforms.copy_(torch.from_numpy(draw.upcoming(BLOCK_LENGTH).T))
+        self._uniforms.copy_(torch.from_numpy(draw.peek(BLOCK_LENGTH).T))
         self._temperature.fill_(draw.temperature)
         self._draw()
         self._block = self._drawn.cpu().numpy()
@@ -143,7 +143,7 @@ class CudaGraphStepper(Stepper):
         Raises:
             RecordingError: CUDA cannot record it; the process must end.
         """
-        if not has_graphs(self.model.device):
+        if not has_cuda_graphs(self.model.device):
             return function
         before = [part.clone() for part in self._state]
         graph = torch.cuda.CUDAGraph()
@@ -156,7 +156,7 @@ class CudaGraphStepper(Stepper):
                 with torch.cuda.graph(graph, stream=stream):
                     function()
             except RuntimeError as error:  # CUDA says so of whatever it cannot record
-                raise RecordingError(recording_failed(error)) from error
+                raise CaptureError(capture_error_message(error)) from error
             torch.cuda.current_stream().wait_stream(stream)
             _copy(before, self._state)
         return graph.replay

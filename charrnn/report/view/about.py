@@ -25,7 +25,7 @@ MOST_ROWS = 24
 
 def head(checkpoint: Checkpoint) -> dict[str, Any]:
     """A sentence, and what else is known as terms and descriptions."""
-    facts, model = checkpoint.facts, checkpoint.model
+    facts, model = checkpoint.metadata, checkpoint.model
     parameters, entries = getattr(model, "parameter_count", None), getattr(model, "entries", None)
     sizes = [f"{parameters:,} parameters"] if parameters else []
     sizes += [f"{entries:,} n-grams"] if entries else []
@@ -51,7 +51,7 @@ def head(checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def _sentence(checkpoint: Checkpoint) -> str:
-    facts, config = checkpoint.facts, checkpoint.model
+    facts, config = checkpoint.metadata, checkpoint.model
     network = getattr(config, "config", None)
     if checkpoint.kind == "recurrent" and isinstance(network, ModelConfig):
         layers = "one layer" if network.num_layers == 1 else f"{network.num_layers} layers"

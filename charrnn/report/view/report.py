@@ -22,7 +22,7 @@ from charrnn.scoring.held_out import EvalSplit, choose_split
 from charrnn.scoring.probes.analyze import NetworkAnalysis, analyze_network
 from charrnn.scoring.probes.predictions import Predictions, predictions
 from charrnn.text.corpus import Corpus
-from charrnn.text.sanitize import visible
+from charrnn.text.sanitize import escape_control_chars
 from charrnn.training.monitor.history import Record
 
 MAX_BYTES = 3_000_000
@@ -169,11 +169,12 @@ def _reading(view: View) -> dict[str, str]:
     which = {"all": "", "test": "test part of ", "validation": "validation part of "}[view.split.part]
     these = "All" if shown == of else f"The first {shown:,} of"
     seen = "which it has not been fitted on" if which else "as a text that it was not fitted on"
+    source = escape_control_chars(view.source, "↵")
     bits = view.predictions.nats.mean() / math.log(2)
     return {
         "plain": "".join(map(in_text, view.characters)),
         "sentence": (
-            f"{these} {of:,} characters of the {which}{visible(view.source, '↵')}, {seen}, read from left to right "
+            f"{these} {of:,} characters of the {which}{source}, {seen}, read from left to right "
             f"({view.split.rule}). At each character the panel says what the model expected there, from all that came "
             f"before, and how many bits the character that came took: {bits:.3f} in the mean."
         ),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from charrnn.scoring.probes.predictions import Predictions
 from charrnn.scoring.probes.traces import Trace
 from charrnn.scoring.probes.units import UnitMatch
-from charrnn.text.sanitize import visible
+from charrnn.text.sanitize import escape_control_chars
 
 NAMES = {"\n": "line end", " ": "space", "\t": "tab", "\r": "carriage return", "\xa0": "no-break space"}
 """Names of characters that do not show."""
@@ -38,7 +38,7 @@ def characters_of(ids: Sequence[int], decoded: Sequence[str] | None) -> list[str
 
 def in_text(character: str) -> str:
     """A character as the text shows it: a line end is seen, and ends the line."""
-    return visible(character, "↵\n") if character != "\t" else "⇥\t"
+    return escape_control_chars(character, "↵\n") if character != "\t" else "⇥\t"
 
 
 def text_data(characters: Sequence[str], vocabulary: Sequence[str] | None, expected: Predictions) -> dict[str, Any]:
@@ -56,14 +56,14 @@ def text_data(characters: Sequence[str], vocabulary: Sequence[str] | None, expec
         "characters": [in_text(character) for character in characters],
         "names": {str(i): _name(char) for i, char in enumerate(characters) if _name(char) != char},
         "bits": [None if np.isinf(nats) else round(float(nats / np.log(2)), 3) for nats in expected.nats],
-        "alphabet": [[SYMBOLS.get(char, visible(char)), _name(char)] for char in alphabet],
+        "alphabet": [[SYMBOLS.get(char, escape_control_chars(char)), _name(char)] for char in alphabet],
         "likeliest": [[number[token] for token in row if token >= 0] for row in expected.likeliest.tolist()],
         "percent": [[round(100 * share, 2) for share in row] for row in expected.probabilities.tolist()],
     }
 
 
 def _name(character: str) -> str:
-    return NAMES.get(character, visible(character))
+    return NAMES.get(character, escape_control_chars(character))
 
 
 def unit_data(trace: Trace, shown: int, matches: Sequence[UnitMatch], budget: int) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def interpolate(network: Checkpoint, ngram: Checkpoint, share: float = NETWORK_S
     return Checkpoint(
         InterpolatedModel([network.model, ngram.model], (share, 1 - share)),
         network.vocabulary,
-        replace(network.facts, fit_seconds=network.facts.fit_seconds + ngram.facts.fit_seconds),
+        replace(network.metadata, fit_seconds=network.metadata.fit_seconds + ngram.metadata.fit_seconds),
         network.path.with_name(f"{network.name}+{ngram.name}"),
         network.size + ngram.size,
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.format import figure
-from charrnn.scoring.compare.rows import OnlineRow, Row, json_of
+from charrnn.scoring.compare.rows import OnlineRow, Row, checkpoint_summary
 
 AnyRow = Row | OnlineRow
 BOTH = (Row, OnlineRow)
@@ -49,7 +49,7 @@ class Column:
 
 
 def _of_checkpoint(key: str) -> Callable[[Row], Any]:
-    return lambda row: json_of(row.checkpoint)[key]
+    return lambda row: checkpoint_summary(row.checkpoint)[key]
 
 
 def _of_result(key: str) -> Callable[[AnyRow], Any]:
@@ -57,7 +57,7 @@ def _of_result(key: str) -> Callable[[AnyRow], Any]:
 
 
 def _sizes(row: Row) -> str:
-    summary = json_of(row.checkpoint)
+    summary = checkpoint_summary(row.checkpoint)
     sizes = ((summary["parameters"], "p"), (summary["entries"], "n"))
     return "\n".join(f"{number:,} {unit}" for number, unit in sizes if number)
 
@@ -85,7 +85,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("bytes", _of_checkpoint("bytes"), "file", lambda row: f"{row.checkpoint.size / 1e6:.1f} MB"),
     Column(
         "fit_seconds", _of_checkpoint("fit_seconds"), "fitted\nin",
-        lambda row: f"{json_of(row.checkpoint)['fit_seconds']:.1f} s",
+        lambda row: f"{checkpoint_summary(row.checkpoint)['fit_seconds']:.1f} s",
     ),
     Column("steps", _of_checkpoint("steps"), in_csv=False),
     Column(

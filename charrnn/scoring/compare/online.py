@@ -13,7 +13,7 @@ from charrnn.progress import ProgressBars, no_bar
 from charrnn.scoring.compare.baselines import NETWORK_SHARE, interpolate
 from charrnn.scoring.compare.rows import OnlineRow
 from charrnn.scoring.compressors import COMPRESSORS, INSTALL_PPMD, bits_after
-from charrnn.scoring.evaluate import Score, score_of
+from charrnn.scoring.evaluate import Score, score_from_log_probs
 from charrnn.scoring.held_out import EvalSplit
 from charrnn.scoring.online import as_online_model, supports_online
 from charrnn.text.corpus import Corpus
@@ -59,13 +59,15 @@ def _model_rows(
         with bars("counting", "step") as counting, bars(f"{model.name} learns", "char") as reading:
             log_probs = as_online_model(model.model, training.train, counting, reading).online_log_probs(ids)
         seconds = time.perf_counter() - started
-        yield OnlineRow(model.description, how, score_of(log_probs, vocab_size), seconds, split)
+        yield OnlineRow(model.description, how, score_from_log_probs(log_probs, vocab_size), seconds, split)
         if pair and model.path in (pair[0].path, pair[1].path):
             of_pair[model.path] = log_probs, seconds
     if pair and len(of_pair) == len(pair):
         (network, seconds), (ngram, more) = (of_pair[model.path] for model in pair)
         both = np.logaddexp(network + math.log(NETWORK_SHARE), ngram + math.log(1 - NETWORK_SHARE))
-        yield OnlineRow(interpolate(*pair).description, "both", score_of(both, vocab_size), seconds + more, split)
+        yield OnlineRow(
+            interpolate(*pair).description, "both", score_from_log_probs(both, vocab_size), seconds + more, split
+        )
 
 
 def _compressor_rows(split: EvalSplit, training: Corpus, limit: int, bars: ProgressBars) -> Iterator[OnlineRow]:

@@ -9,14 +9,14 @@ from typing import Any
 
 from charrnn import __version__
 from charrnn.checkpoint import Checkpoint
-from charrnn.checkpoint.metadata import ScoreFacts
+from charrnn.checkpoint.metadata import EvalResult
 from charrnn.config import NgramConfig, SamplingConfig
 from charrnn.progress import Progress, ProgressBars, no_bar
 from charrnn.sampling.generate import generate
-from charrnn.scoring.evaluate import Score, evaluate, facts_of
+from charrnn.scoring.evaluate import Score, eval_result, evaluate
 from charrnn.scoring.held_out import EvalSplit
 from charrnn.scoring.novelty import Novelty, TrainingText
-from charrnn.text.normalize import prepared
+from charrnn.text.normalize import normalize_text
 
 REPORT_EVERY = 100
 """Sampled characters between two calls of a progress callback."""
@@ -71,9 +71,9 @@ class Row:
     is_baseline: bool = False
 
     @property
-    def result(self) -> ScoreFacts:
+    def result(self) -> EvalResult:
         """The score with its split and its rule."""
-        return facts_of(self.score, self.split.split, documents=self.split.documents is not None)
+        return eval_result(self.score, self.split.split, documents=self.split.documents is not None)
 
     @property
     def can_be_infinite(self) -> bool:
@@ -101,9 +101,9 @@ class OnlineRow:
     split: EvalSplit
 
     @property
-    def result(self) -> ScoreFacts | None:
+    def result(self) -> EvalResult | None:
         """The score with its split and its rule."""
-        return facts_of(self.score, self.split.split, len(self.split.ids), online=True) if self.score else None
+        return eval_result(self.score, self.split.split, len(self.split.ids), online=True) if self.score else None
 
 
 def best_of(rows: Iterable[Row], kind: str) -> Row | None:
@@ -134,7 +134,7 @@ def measure(
     """
     length = max(config.length, reference.length if reference else 0)
     # Made before anything is scored, so that a bad prime is an error at once.
-    prime = prepared(prime, checkpoint.facts.text.corpus)
+    prime = normalize_text(prime, checkpoint.metadata.text.corpus)
     characters = generate(
         checkpoint.model, checkpoint.vocabulary, replace(config, length=length), prime, unknown, split.documents
     )
@@ -169,9 +169,9 @@ def _reported(characters: Iterable[str], length: int, progress: Progress) -> Ite
             progress(done, length)
 
 
-def json_of(checkpoint: Checkpoint) -> dict[str, Any]:
+def checkpoint_summary(checkpoint: Checkpoint) -> dict[str, Any]:
     """What is known of a checkpoint, under the names that all of charrnn's JSON uses; its validation score too."""
-    model, facts = checkpoint.model, checkpoint.facts
+    model, facts = checkpoint.model, checkpoint.metadata
     return {
         **(asdict(facts.validation) if facts.validation else {}),
         "checkpoint": str(checkpoint.path),

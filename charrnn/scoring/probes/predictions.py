@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from charrnn.errors import ModelError
-from charrnn.models.language_model import MOST_LOGITS, LanguageModel, State
+from charrnn.models.language_model import MAX_LOGITS, LanguageModel, State
 from charrnn.scoring.surprisal import NAN_MESSAGE
 from charrnn.text.documents import Documents
 
@@ -77,7 +77,7 @@ def predictions(
     likeliest = np.full((len(ids), count), -1, np.int64)
     probabilities = np.zeros((len(ids), count))
     nats = np.full(len(ids), math.log(model.vocab_size))
-    piece = max(1, min(CHUNK_CHARS, MOST_LOGITS // model.vocab_size))
+    piece = max(1, min(CHUNK_CHARS, MAX_LOGITS // model.vocab_size))
     for tokens, place in readings(ids, documents):
         state: State | None = None
         for begin in range(0, len(tokens) - 1, piece):

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from charrnn.models.interpolated import log_softmax
-from charrnn.models.language_model import MOST_LOGITS, LanguageModel, ScoresNext, next_log_probs
+from charrnn.models.language_model import MAX_LOGITS, LanguageModel, ScoresNext, next_log_probs
 from charrnn.models.steppers import stepper
 from charrnn.progress import Progress
 
@@ -64,7 +64,7 @@ def surprisals_after(
     Returns:
         (P,) nats.
     """
-    rows = max(1, min(MAX_ROWS, MOST_LOGITS // (length * model.vocab_size)))
+    rows = max(1, min(MAX_ROWS, MAX_LOGITS // (length * model.vocab_size)))
     nats = []
     for begin in range(0, len(places), rows):
         windows = places[begin : begin + rows, None] + np.arange(-length, 1)

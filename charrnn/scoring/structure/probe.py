@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from charrnn.errors import ModelError
-from charrnn.models.language_model import MOST_LOGITS, LanguageModel, State, next_log_probs
+from charrnn.models.language_model import MAX_LOGITS, LanguageModel, State, next_log_probs
 from charrnn.progress import Progress
 from charrnn.scoring.surprisal import CHUNK_CHARS, NAN_MESSAGE
 
@@ -66,7 +66,7 @@ def probe(
     surprisals = np.full(len(ids), math.log(model.vocab_size))
     best = {name: np.zeros(len(places), np.int64) for name in groups}
     mass = {name: np.zeros(len(places)) for name in groups}
-    piece = max(1, min(CHUNK_CHARS, MOST_LOGITS // model.vocab_size))
+    piece = max(1, min(CHUNK_CHARS, MAX_LOGITS // model.vocab_size))
     state: State | None = None
     for begin in range(0, len(ids) - 1, piece):
         window = torch.from_numpy(ids[begin : begin + piece + 1].astype(np.int64))[None]

@@ -19,7 +19,7 @@ from charrnn.config import CorpusConfig
 from charrnn.errors import TextError
 from charrnn.text.corpus import split_bounds
 from charrnn.text.decode import NUM_CODE_POINTS, TextReader, check_encoding
-from charrnn.text.sources import TextSource, described, sources_of
+from charrnn.text.sources import TextSource, describe_paths, sources_of
 from charrnn.text.stats.duplicates import RepeatCounter, Repeats
 from charrnn.text.stats.encoding import Guess, guess_encoding
 from charrnn.text.stats.lines import LineCounter, Lines
@@ -183,7 +183,7 @@ def _guess(sources: Sequence[TextSource], progress: Callable[[int], None]) -> Gu
 
 
 def _describe(reading: TextReader, size: int, guess: Guess | None) -> Description:
-    config, name = reading.config, described([str(source.path) for source in reading.sources])
+    config, name = reading.config, describe_paths([str(source.path) for source in reading.sources])
     counts, characters, has_plain = np.zeros(NUM_CODE_POINTS, np.int64), 0, False
     lines, repeats = LineCounter(), RepeatCounter()
     forms = None if config.bytes else FormCounter()

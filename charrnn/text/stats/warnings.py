@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from charrnn.text.stats.describe import Description
 from charrnn.text.stats.duplicates import LONG_LINE, RUN
-from charrnn.text.vocabulary import name_of
+from charrnn.text.vocabulary import character_name
 
 SHORT = 50_000
 """Characters; n-grams beat a minute's network in the first 10,000 and 30,000 of Tiny Shakespeare, see
@@ -132,7 +132,7 @@ def _of_characters(text: Description) -> Iterator[TextWarning]:
         yield TextWarning(
             "odd_characters",
             f"{sum(odd.values()):,} control, format or unassigned characters, {len(odd):,} different, such as "
-            f"{name_of(first)}",
+            f"{character_name(first)}",
         )
     if text.vocab_size > MANY:
         yield TextWarning(

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 
 import torch
 
-from charrnn.checkpoint.metadata import restore
+from charrnn.checkpoint.metadata import from_json
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.models.rnn.cells import CELLS
 from charrnn.training.budget.speed import measure
@@ -134,8 +134,8 @@ def configure_for_budget(
     chosen = json.dumps([asdict(recipe.model), asdict(recipe.training)])
     model_fields, training_fields = json.loads(group.broadcast_bytes(chosen.encode()))
     return Recipe(
-        restore("model", model_fields, ModelConfig),
-        restore("training", training_fields, TrainingConfig),
+        from_json("model", model_fields, ModelConfig),
+        from_json("training", training_fields, TrainingConfig),
         (*reasons, *recipe.reasons),
         recipe.epochs,
     )

@@ -20,7 +20,7 @@ LOGITS = 3
 
 
 @dataclass(frozen=True)
-class Choice:
+class Estimate:
     """What so many minutes would buy on this machine.
 
     Attributes:
@@ -58,7 +58,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Advice:
+class BudgetEstimates:
     """What is chosen for some numbers of minutes, and by which speed.
 
     Attributes:
@@ -69,7 +69,7 @@ class Advice:
 
     measured: ModelConfig
     chars_per_second: float
-    choices: tuple[Choice, ...]
+    choices: tuple[Estimate, ...]
 
     def as_json(self) -> dict[str, Any]:
         """The numbers, under the names that charrnn's JSON uses."""
@@ -80,7 +80,9 @@ class Advice:
         }
 
 
-def advise(characters: int, vocab_size: int, device: torch.device, minutes: tuple[float, ...] = MINUTES) -> Advice:
+def estimate_budgets(
+    characters: int, vocab_size: int, device: torch.device, minutes: tuple[float, ...] = MINUTES
+) -> BudgetEstimates:
     """What some numbers of minutes would buy, by the speed of a few steps of the network that is the default.
 
     Args:
@@ -110,5 +112,5 @@ def advise(characters: int, vocab_size: int, device: torch.device, minutes: tupl
         step = recipe.training.batch_size * recipe.training.seq_length
         memory = 4 * ((STATES + networks - 1) * parameters + LOGITS * step * vocab_size)
         epochs = recipe.epochs or 0.0
-        choices.append(Choice(budget, recipe.model, recipe.training, epochs, networks * parameters, memory))
-    return Advice(default, next(iter(speeds.values())), tuple(choices))
+        choices.append(Estimate(budget, recipe.model, recipe.training, epochs, networks * parameters, memory))
+    return BudgetEstimates(default, next(iter(speeds.values())), tuple(choices))

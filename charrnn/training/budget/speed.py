@@ -8,12 +8,12 @@ import time
 import torch
 
 from charrnn.config import ModelConfig, TrainingConfig
-from charrnn.models.kernels.pace import fixed_pace
+from charrnn.models.kernels.thread_tuner import fixed_threads
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.training.budget.clock import UNTIMED_STEPS
 from charrnn.training.optim.optimizer import Updates
 from charrnn.training.optim.precision import dtype_of
-from charrnn.training.step import steps_of
+from charrnn.training.step import make_step
 
 VOCAB_SIZE = 64
 STEPS = 3
@@ -37,16 +37,16 @@ def measure(model: ModelConfig, training: TrainingConfig, device: torch.device, 
         rows = torch.randint(0, VOCAB_SIZE, (training.batch_size, training.seq_length + 1))
     batch = rows[:, :-1], rows[:, 1:]
     dtype = dtype_of(training, device)
-    take_step = steps_of(network, Updates(network, training, dtype), dtype, is_alone=is_alone)
+    take_step = make_step(network, Updates(network, training, dtype), dtype, is_alone=is_alone)
     untimed = 1 if device.type == "cpu" else UNTIMED_STEPS
 
     def seconds(threads: int, steps: int, least: float = 0.0) -> float:
         """The median of so many steps, or of as many as so many seconds have, if those are more."""
-        pace, begun = fixed_pace(threads), time.perf_counter()
+        tuner, begun = fixed_threads(threads), time.perf_counter()
         times: list[float] = []
         while len(times) < steps or time.perf_counter() - begun < least:
             started = time.perf_counter()
-            with pace.piece():
+            with tuner.piece():
                 take_step(batch, None, 1e-3, 1.0)[0].item()
             times.append(time.perf_counter() - started)
         return statistics.median(times)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from charrnn.checkpoint.metadata import restore
+from charrnn.checkpoint.metadata import from_json
 from charrnn.checkpoint.names import LAST, PREVIOUS
 from charrnn.errors import CheckpointError
 from charrnn.files import atomic_write
@@ -167,7 +167,7 @@ def _records(path: Path) -> Iterator[tuple[Record, str]]:
                 values = json.loads(line)
                 if isinstance(values, dict):
                     values = {name: value for name, value in values.items() if name in known}
-                record = restore("record", values, Record)
+                record = from_json("record", values, Record)
             except (ValueError, RecursionError) as error:
                 raise CheckpointError(f"{path}: line {number}: {error}; move it away to do without") from error
             yield record, line

@@ -11,7 +11,7 @@ from enum import IntEnum
 import torch
 from torch import Tensor
 
-from charrnn.checkpoint.metadata import ScoreFacts
+from charrnn.checkpoint.metadata import EvalResult
 from charrnn.config import SamplingConfig
 from charrnn.sampling.generate import generate
 from charrnn.scoring.evaluate import Score
@@ -79,7 +79,7 @@ class Report:
     elapsed: float
     remaining: float | None = None
     score: Score | None = None
-    validation: ScoreFacts | None = None
+    validation: EvalResult | None = None
     is_best: bool = False
     is_last: bool = False
     sample: str | None = None

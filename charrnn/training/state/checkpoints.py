@@ -15,15 +15,15 @@ from typing import NoReturn
 
 from torch import Tensor
 
-from charrnn.checkpoint import PREVIOUS, Ongoing, below, fill, last_path, save
-from charrnn.checkpoint.metadata import ComputeFacts, Facts, ProgressFacts, ScoreFacts, TextFacts
+from charrnn.checkpoint import PREVIOUS, ResumeState, last_path, load_weights, save, with_prefix
+from charrnn.checkpoint.metadata import ComputeInfo, DatasetInfo, EvalResult, Metadata, TrainingProgress
 from charrnn.errors import CheckpointError
 from charrnn.models.interpolated import Network, ensemble_of
 from charrnn.models.kernels.processor import instruction_set
 from charrnn.models.mixture import MixtureModel
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.progress import Progress
-from charrnn.scoring.evaluate import Score, evaluate, facts_of
+from charrnn.scoring.evaluate import Score, eval_result, evaluate
 from charrnn.training.loop import Training
 from charrnn.training.run import Run
 from charrnn.training.step import StepResult
@@ -60,7 +60,7 @@ class CheckpointManager:
         self.path, self.run, self.started = path, run, run.context.started
         self.finished: list[RecurrentModel] = []
         self.score: Score | None = None
-        self.facts: Facts | None = None
+        self.metadata: Metadata | None = None
         self.is_mixed, self.best_is_saved = False, False
         self.steps_of_finished = self.halvings = 0
         self.threads: set[int] = set()
@@ -97,15 +97,15 @@ class CheckpointManager:
             self.best, self.best_step = step.score, step.number
             self.best_is_saved = self.best_is_saved and bool(self.finished)  # then those are what is kept
             self.best_state = _copied(self.training.model)
-        facts, ongoing = self._facts(step.number, step.score), self._ongoing()
+        facts, resume_state = self._facts(step.number, step.score), self._resume_state()
         self.saved_at, self.saved_step = time.perf_counter(), step.number
         is_end = self.training.stopped or (step.last and len(self.finished) + 1 == self.run.model.networks)
         try:
-            self._write(self.last_path, self.training.model, facts, ongoing)
+            self._write(self.last_path, self.training.model, facts, resume_state)
             self._save_best()
         except CheckpointError as error:
             if is_end:
-                self._rescue(str(error), facts, ongoing)
+                self._rescue(str(error), facts, resume_state)
             self.run.context.warn(f"{error} (the training goes on, and tries again at the next save)")
         return is_best
 
@@ -117,7 +117,7 @@ class CheckpointManager:
     def finish(self) -> None:
         """Put the network beside those that were finished before."""
         assert self.best_state
-        self.threads |= self.training.pace.used
+        self.threads |= self.training.tuner.used
         self.finished.append(self.best_state)
         self.steps_of_finished += self.best_step
         self.score = self.best
@@ -155,17 +155,17 @@ class CheckpointManager:
         self._write(self.path, mixture, self._facts(self.steps_of_finished, score))
         self.is_mixed = True
 
-    def restore(self, ongoing: Ongoing) -> None:
+    def restore(self, resume_state: ResumeState) -> None:
         """Take over what is finished, and the best state of the network that was begun.
 
         Args:
-            ongoing: of a checkpoint whose model the training has already.
+            resume_state: of a checkpoint whose model the training has already.
 
         Raises:
             ValueError: a tensor is missing, or has another shape; the message names it.
             CheckpointError: the best checkpoint cannot be written.
         """
-        facts, tensors = ongoing.facts, ongoing.tensors
+        facts, tensors = resume_state.progress, resume_state.tensors
         self.finished = [self._like(f"finished.{i}.", tensors) for i in range(facts.finished)]
         self.steps_of_finished, self.halvings = facts.steps_of_finished, max(self.halvings, facts.halvings)
         self.started = time.perf_counter() - facts.seconds
@@ -182,10 +182,10 @@ class CheckpointManager:
     def _like(self, prefix: str, tensors: dict[str, Tensor]) -> RecurrentModel:
         """A network of the shape of the one that is trained, from tensors whose names begin so."""
         network = copy.deepcopy(self.training.model)
-        fill(network, below(prefix, tensors), f"training.{prefix}")
+        load_weights(network, with_prefix(prefix, tensors), f"training.{prefix}")
         return network.to(self.training.model.device).eval()
 
-    def _ongoing(self) -> Ongoing:
+    def _resume_state(self) -> ResumeState:
         """All that resuming needs, beside the weights."""
         training, best = self.training, self.best
         tensors = training.tensors()
@@ -194,7 +194,7 @@ class CheckpointManager:
         if self.best_state and self.best_step != training.step:
             tensors |= {f"best.{name}": tensor for name, tensor in self.best_state.state_dict().items()}
         plan = training.plan
-        facts = ProgressFacts(
+        facts = TrainingProgress(
             model=self.run.model,
             with_ngram=self.run.with_ngram,
             finished=len(self.finished),
@@ -210,7 +210,7 @@ class CheckpointManager:
             seconds=time.perf_counter() - self.started,
             halvings=self.halvings,
         )
-        return Ongoing(facts, tensors)
+        return ResumeState(facts, tensors)
 
     def _save_best(self) -> None:
         """Write the best checkpoint, unless it is there."""
@@ -222,41 +222,50 @@ class CheckpointManager:
             self._write(self.path, self.best_state, self._facts(self.best_step, self.best))
         self.best_is_saved = True
 
-    def _write(self, path: Path, model: Network | MixtureModel, facts: Facts, ongoing: Ongoing | None = None) -> None:
+    def _write(
+        self, path: Path, model: Network | MixtureModel, facts: Metadata, resume_state: ResumeState | None = None
+    ) -> None:
         if self.training.group.is_rank_zero:
-            save(path, model, self.run.corpus.vocabulary, facts, ongoing, self.previous_path if ongoing else None)
+            save(
+                path,
+                model,
+                self.run.corpus.vocabulary,
+                facts,
+                resume_state,
+                self.previous_path if resume_state else None,
+            )
         if path == self.path:
-            self.facts = facts
+            self.metadata = facts
 
-    def _rescue(self, reason: str, facts: Facts, ongoing: Ongoing) -> NoReturn:
+    def _rescue(self, reason: str, facts: Metadata, resume_state: ResumeState) -> NoReturn:
         """Put the last state into the folder for temporary files."""
         try:
             other = Path(tempfile.mkdtemp(prefix="charrnn-")) / self.last_path.name
-            save(other, self.training.model, self.run.corpus.vocabulary, facts, ongoing)
+            save(other, self.training.model, self.run.corpus.vocabulary, facts, resume_state)
         except (OSError, CheckpointError):
             raise CheckpointError(reason) from None
         raise CheckpointError(f"{reason}. The last state is in {other}: move it to {self.last_path} and say --resume")
 
-    def _facts(self, steps: int, score: Score | None) -> Facts:
-        return Facts(
-            text=TextFacts.of(self.run.corpus),
+    def _facts(self, steps: int, score: Score | None) -> Metadata:
+        return Metadata(
+            text=DatasetInfo.of(self.run.corpus),
             fit_seconds=time.perf_counter() - self.started,
             device=str(self.training.model.device),
             validation=self.score_facts(score) if score else None,
             training=self.run.training,
             step=steps,
             command=self.run.context.command,
-            compute=ComputeFacts(
+            compute=ComputeInfo(
                 instruction_set(),
-                tuple(sorted(self.threads | self.training.pace.used)),
+                tuple(sorted(self.threads | self.training.tuner.used)),
                 str(self.training.dtype).removeprefix("torch."),
             ),
         )
 
-    def score_facts(self, score: Score) -> ScoreFacts:
+    def score_facts(self, score: Score) -> EvalResult:
         """A score of the validation part, with its split and rule."""
         corpus = self.run.corpus
-        return facts_of(score, corpus.split, len(corpus.validation), documents=corpus.documents is not None)
+        return eval_result(score, corpus.split, len(corpus.validation), documents=corpus.documents is not None)
 
 
 def _copied(model: RecurrentModel) -> RecurrentModel:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from charrnn.checkpoint import Checkpoint, parts
+from charrnn.checkpoint import Checkpoint, components
 from charrnn.config import ModelConfig
 from charrnn.errors import CheckpointError
 from charrnn.models.interpolated import InterpolatedModel
@@ -45,7 +45,7 @@ class InitialWeights:
         """
         model = checkpoint.model
         if isinstance(model, MixtureModel):
-            model = parts(model)[0]
+            model = components(model)[0]
         if isinstance(model, InterpolatedModel):
             first = model.networks[0]
             assert isinstance(first, RecurrentModel)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from charrnn.checkpoint import PREVIOUS, Checkpoint, Ongoing, last_path, load, load_ongoing
+from charrnn.checkpoint import PREVIOUS, Checkpoint, ResumeState, last_path, load, load_resume_state
 from charrnn.config import TrainingConfig
 from charrnn.errors import CheckpointError
 from charrnn.models.rnn.model import RecurrentModel
@@ -21,27 +21,27 @@ class Resumed:
 
     Attributes:
         checkpoint: the network that was trained, and the facts of its training.
-        ongoing: what its next steps depend on.
+        resume_state: what its next steps depend on.
     """
 
     checkpoint: Checkpoint
-    ongoing: Ongoing
+    resume_state: ResumeState
 
     @property
     def config(self) -> TrainingConfig:
         """How it was trained."""
-        assert self.checkpoint.facts.training
-        return self.checkpoint.facts.training
+        assert self.checkpoint.metadata.training
+        return self.checkpoint.metadata.training
 
     @property
     def plan(self) -> Plan | None:
         """How long it was to be; None if that was not yet known."""
-        facts = self.ongoing.facts
+        facts = self.resume_state.progress
         return Plan(facts.plan[0], facts.plan[1], facts.plan[2], facts.earlier) if facts.plan else None
 
     def check(self, corpus: Corpus) -> None:
         """Raise CheckpointError unless this is the text that it was trained on."""
-        text = self.checkpoint.facts.text
+        text = self.checkpoint.metadata.text
         if corpus.sha256 != text.sha256:
             raise CheckpointError(
                 f"{self.checkpoint.path}: was trained on {text.source}, and {corpus.source} is another text; "
@@ -54,13 +54,13 @@ class Resumed:
         Raises:
             CheckpointError: the file does not hold what its header says.
         """
-        facts, training = self.ongoing.facts, checkpoints.training
+        facts, training = self.resume_state.progress, checkpoints.training
         try:
             assert isinstance(self.checkpoint.model, RecurrentModel)
             training.model.load_state_dict(self.checkpoint.model.state_dict())
-            training.restore(facts.number, facts.due, self.ongoing.tensors)
-            checkpoints.restore(self.ongoing)
-            checkpoints.threads.update(compute.threads if (compute := self.checkpoint.facts.compute) else ())
+            training.restore(facts.number, facts.due, self.resume_state.tensors)
+            checkpoints.restore(self.resume_state)
+            checkpoints.threads.update(compute.threads if (compute := self.checkpoint.metadata.compute) else ())
         except (ValueError, RuntimeError) as error:  # PyTorch raises the latter
             raise CheckpointError(f"{self.checkpoint.path}: is damaged, or from another version: {error}") from error
 
@@ -111,10 +111,10 @@ def open_training(path: Path, group: ProcessGroup | None = None) -> Resumed:
 
 
 def _open(path: Path) -> Resumed:
-    resumed = Resumed(load(path), load_ongoing(path))
-    if not isinstance(resumed.checkpoint.model, RecurrentModel) or resumed.checkpoint.facts.training is None:
+    resumed = Resumed(load(path), load_resume_state(path))
+    if not isinstance(resumed.checkpoint.model, RecurrentModel) or resumed.checkpoint.metadata.training is None:
         raise CheckpointError(f"{path}: holds no training; name a file that ends with -last.safetensors")
-    model, of_all = resumed.checkpoint.model.config, resumed.ongoing.facts.model
+    model, of_all = resumed.checkpoint.model.config, resumed.resume_state.progress.model
     if replace(of_all, networks=1) != model:
         raise CheckpointError(
             f"{path}: is damaged, or from another version: header.progress.model: expected {model}, found {of_all}"

@@ -8,10 +8,10 @@ from charrnn.config import NgramConfig, SamplingConfig
 from charrnn.errors import ModelError
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.ngram.model import NgramModel
-from charrnn.models.stepper import Draw, Logits, TemperedDraw, Tokens
+from charrnn.models.stepper import Logits, Sampler, TemperatureSampler, Tokens
 from charrnn.models.steppers import stepper
-from charrnn.sampling.rng import Uniforms
-from charrnn.sampling.sampler import make_draw
+from charrnn.sampling.rng import CounterRNG
+from charrnn.sampling.sampler import make_sampler
 from charrnn.text.vocabulary import Vocabulary
 
 V, ORDER = 8, 4
@@ -25,11 +25,11 @@ def model(smoothing: str = "mkn") -> NgramModel:
     return fitted
 
 
-def draw_of(batch: int = 1, **settings: float) -> Draw:
-    return make_draw(SamplingConfig(**settings), Uniforms(range(batch)), Vocabulary("abcdefgh"))  # type: ignore[arg-type]
+def draw_of(batch: int = 1, **settings: float) -> Sampler:
+    return make_sampler(SamplingConfig(**settings), CounterRNG(range(batch)), Vocabulary("abcdefgh"))  # type: ignore[arg-type]
 
 
-def written(one: NgramModel, first: int, count: int, draw: Draw) -> list[int]:
+def written(one: NgramModel, first: int, count: int, draw: Sampler) -> list[int]:
     step, token, found = stepper(one), np.array([first]), []
     for _ in range(count):
         token = step.draw_next(token, draw)
@@ -37,7 +37,7 @@ def written(one: NgramModel, first: int, count: int, draw: Draw) -> list[int]:
     return found
 
 
-class Grid(TemperedDraw):
+class Grid(TemperatureSampler):
     """A draw at temperature 1 whose random numbers are evenly spread: shares of them are probabilities."""
 
     temperature = 1.0
@@ -54,7 +54,7 @@ class Grid(TemperedDraw):
     def uniforms(self) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         return (np.arange(self.count) + 0.5) / self.count
 
-    def upcoming(self, count: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    def peek(self, count: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
         raise AssertionError("none is wanted ahead")
 
 
@@ -137,14 +137,14 @@ def test_draw_next_of_a_batch_gives_each_text_what_it_gets_alone(temperature: fl
         tokens = step.draw_next(tokens, draw)
         found.append(tokens)
     for row in range(batch):
-        alone = make_draw(SamplingConfig(temperature=temperature), Uniforms([row]), Vocabulary("abcdefgh"))
+        alone = make_sampler(SamplingConfig(temperature=temperature), CounterRNG([row]), Vocabulary("abcdefgh"))
         assert written(one, 0, 50, alone) == [int(tokens[row]) for tokens in found]
 
 
 def test_draw_next_of_a_certain_character_gives_it() -> None:
     cycle = fit_ngram(np.tile(np.arange(4), 50), 4, NgramConfig(order=3, smoothing="ml"))
     assert isinstance(cycle, NgramModel)
-    assert written(cycle, 3, 8, make_draw(SamplingConfig(), Uniforms([0]), Vocabulary("abcd"))) == [0, 1, 2, 3] * 2
+    assert written(cycle, 3, 8, make_sampler(SamplingConfig(), CounterRNG([0]), Vocabulary("abcd"))) == [0, 1, 2, 3] * 2
 
 
 @pytest.mark.parametrize(("name", "value"), [("tokens", V + 3), ("starts", 10**6), ("starts", -5)])

@@ -11,10 +11,10 @@ from charrnn.config import NgramConfig
 from charrnn.models.language_model import State, next_log_probs
 from charrnn.models.ngram.longest import model as longest
 from charrnn.models.ngram.longest.model import LongestMatchModel
-from charrnn.models.stepper import Draw, PlainStepper
+from charrnn.models.stepper import PlainStepper, Sampler
 from charrnn.models.steppers import stepper
-from charrnn.sampling.rng import Uniforms
-from charrnn.sampling.sampler import Tempered
+from charrnn.sampling.rng import CounterRNG
+from charrnn.sampling.sampler import CounterTemperatureSampler
 from charrnn.scoring.evaluate import evaluate
 from charrnn.text.corpus import Corpus
 
@@ -122,11 +122,11 @@ def test_next_log_probs_of_longest_match_equal_the_logits(
 
 def test_stepper_of_longest_match_draws_what_the_logits_give(model: LongestMatchModel, tokens: torch.Tensor) -> None:
     """Whatever is chosen: the likeliest, the least likely, or the last character that can follow."""
-    draws: list[Draw] = [
+    draws: list[Sampler] = [
         lambda logits: logits.argmax(-1),
         lambda logits: np.where(np.isneginf(logits), 0, logits).argmin(-1),
         lambda logits: np.where(np.isneginf(logits), -1, np.arange(6)).argmax(-1),
-        Tempered(1.0, Uniforms([0])),
+        CounterTemperatureSampler(1.0, CounterRNG([0])),
     ]
     for row in range(3):
         _, state = model(tokens[row : row + 1, :20])

@@ -15,7 +15,7 @@ from charrnn.cli.main import make_command
 from charrnn.config import SMOOTHINGS, ModelConfig, NgramConfig, Smoothing
 from charrnn.errors import UsageError
 from charrnn.models.ngram.counting.count import CountLevel
-from charrnn.models.ngram.fit import Counted, fit_ngram, resolve
+from charrnn.models.ngram.fit import NgramCounts, fit_ngram, resolve
 from charrnn.models.ngram.longest.model import LongestMatchModel
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.ngram.smoothing.backoff import Discounts
@@ -80,12 +80,12 @@ def test_new_smoothing_without_a_record_is_refused(charrnn: Charrnn, monkeypatch
 
 def test_new_smoothing_in_python_is_fitted_saved_and_loaded(small_file: Path, tmp_path: Path) -> None:
     fitted = library.fit(small_file, NgramConfig(order=3, smoothing="half"))
-    assert fitted.facts.validation is not None
-    assert 0 < fitted.facts.validation.bits_per_char < 5  # type: ignore[operator]
+    assert fitted.metadata.validation is not None
+    assert 0 < fitted.metadata.validation.bits_per_char < 5  # type: ignore[operator]
     fitted.save(tmp_path / "half.safetensors")
     again = library.load(tmp_path / "half.safetensors")
     assert again.sample(length=50, seed=1) == fitted.sample(length=50, seed=1)
-    assert again.facts.validation == fitted.facts.validation
+    assert again.metadata.validation == fitted.metadata.validation
 
 
 def test_new_smoothing_is_mixed_with_a_network(small_corpus: Corpus, tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_new_smoothing_is_mixed_with_a_network(small_corpus: Corpus, tmp_path: P
     network = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary)).eval()
     mixing = MixtureTrainer(small_corpus.train, len(small_corpus.vocabulary), NgramConfig(order=3, smoothing="half"))
     mixture = mixing.finish(network, 0)
-    facts = library.fit("to be or not", NgramConfig(order=1)).facts
+    facts = library.fit("to be or not", NgramConfig(order=1)).metadata
     save(tmp_path / "mixture.safetensors", mixture, small_corpus.vocabulary, facts)
     assert "half order 3" in load(tmp_path / "mixture.safetensors").description
 
@@ -115,7 +115,7 @@ def test_smoothing_with_its_own_model_class_has_no_order(small_corpus: Corpus, t
     model = fit_ngram(small_corpus.train, size, config)
     assert type(model) is ShortMatchModel
     assert not supports_online(model)
-    facts = library.fit("to be or not", NgramConfig(order=1)).facts
+    facts = library.fit("to be or not", NgramConfig(order=1)).metadata
     save(tmp_path / "short.safetensors", model, small_corpus.vocabulary, facts)
     assert type(load(tmp_path / "short.safetensors").model) is ShortMatchModel
 
@@ -146,6 +146,6 @@ def test_smoothing_that_is_not_smoothed_gives_no_probability_to_the_unseen(small
 def test_progress_of_fitting_ends_with_the_steps_of_the_record(small_corpus: Corpus) -> None:
     reports: list[tuple[int, int]] = []
     config = NgramConfig(order=3, smoothing="tuned")
-    Counted.of(small_corpus.train, 30, config, lambda done, total: reports.append((done, total)))
+    NgramCounts.of(small_corpus.train, 30, config, lambda done, total: reports.append((done, total)))
     assert len({total for _, total in reports}) == 1
     assert [done for done, _ in reports] == list(range(1, len(reports) + 1))

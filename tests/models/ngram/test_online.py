@@ -8,7 +8,7 @@ from charrnn.config import NgramConfig
 from charrnn.models.ngram.counting.count import count_part, derive_orders
 from charrnn.models.ngram.counting.keys import KeyCodec
 from charrnn.models.ngram.counting.tables import merge
-from charrnn.models.ngram.fit import Counted
+from charrnn.models.ngram.fit import NgramCounts
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.ngram.smoothing.backoff import smooth
 from charrnn.scoring.evaluate import evaluate, evaluate_online
@@ -22,7 +22,7 @@ TRAIN, TEXT = RNG.zipf(1.4, 80) % V, RNG.zipf(1.3, 60) % V
 @pytest.mark.parametrize("smoothing", ["ml", "witten-bell", "kn", "mkn", "tuned"])
 def test_online_log_probs_equal_models_of_all_text_before(smoothing: str) -> None:
     """Of the training text and of this one; n-grams count once where they are new, and so do what they end with."""
-    counted = Counted.of(TRAIN, V, NgramConfig(order=ORDER, smoothing=smoothing))
+    counted = NgramCounts.of(TRAIN, V, NgramConfig(order=ORDER, smoothing=smoothing))
     assert counted.discounts
     tables = [
         count_part(ids, 0, len(ids), KeyCodec(np.arange(V), V), ORDER)
@@ -42,7 +42,7 @@ def test_online_log_probs_equal_models_of_all_text_before(smoothing: str) -> Non
 def test_online_score_on_tiny_shakespeare_is_better_than_ppmd(tiny_shakespeare_corpus: Corpus) -> None:
     """Better than PPMd of order 6, whose code for the whole text less that for the training part is 2.026 bits."""
     corpus = tiny_shakespeare_corpus
-    counted = Counted.of(corpus.train, len(corpus.vocabulary), NgramConfig())
+    counted = NgramCounts.of(corpus.train, len(corpus.vocabulary), NgramConfig())
     online, static = evaluate_online(counted, corpus.validation), evaluate(counted.model(), corpus.validation, 1 << 15)
     assert online.characters == static.characters == 111_540
     assert static.bits_per_char < 2.145

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from charrnn.config import NgramConfig
-from charrnn.models.ngram.fit import Counted, fit_ngram
+from charrnn.models.ngram.fit import NgramCounts, fit_ngram
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.ngram.trie import NOT_FOUND
 
@@ -29,7 +29,7 @@ def test_pruned_model_sums_to_one(smoothing: str, most: int) -> None:
 
 def test_pruned_model_keeps_short_frequent_and_context_ngrams() -> None:
     """One and two characters all stay; of the longer ones those that are frequent, or contexts of such."""
-    counts = Counted.of(IDS, V, NgramConfig(order=5, smoothing="mkn")).orders
+    counts = NgramCounts.of(IDS, V, NgramConfig(order=5, smoothing="mkn")).orders
     most = 2
     sizes = [len(order.tokens) for order in pruned(most).orders]
     assert sizes[:2] == [len(order.tokens) for order in counts[:2]]
@@ -49,7 +49,7 @@ def test_prune_without_rare_ngrams_changes_nothing() -> None:
 
 def test_prune_moves_probability_to_the_order_below() -> None:
     whole, less = (
-        Counted.of(IDS, V, NgramConfig(order=3, smoothing="mkn", prune=most)).model().orders[2] for most in (0, 2)
+        NgramCounts.of(IDS, V, NgramConfig(order=3, smoothing="mkn", prune=most)).model().orders[2] for most in (0, 2)
     )
     for node in range(len(whole.backoffs)):
         kept = less.find(np.full(V + 1, node), np.arange(V + 1))

@@ -18,7 +18,7 @@ from torch import Tensor
 from charrnn.config import NgramConfig
 from charrnn.models.language_model import State
 from charrnn.models.ngram.longest.suffix_array import ContextIndex, Ints, text_type
-from charrnn.models.stepper import Draw, Logits, Stepper, TemperedDraw, Tokens
+from charrnn.models.stepper import Logits, Sampler, Stepper, TemperatureSampler, Tokens
 from charrnn.progress import Progress
 
 MAX_PROBABILITIES = 1 << 20
@@ -186,9 +186,9 @@ class LongestMatchStepper(Stepper):
         low, high, _ = np.array(self.matches).T
         return self.model.log_probs(low, high)
 
-    def draw_next(self, tokens: Tokens, draw: Draw) -> Tokens:
+    def draw_next(self, tokens: Tokens, draw: Sampler) -> Tokens:
         """See Stepper."""
-        if len(tokens) > 1 or not isinstance(draw, TemperedDraw):
+        if len(tokens) > 1 or not isinstance(draw, TemperatureSampler):
             return draw(self.read(tokens))
         self._advance(tokens)
         low, high, _ = self.matches[0]

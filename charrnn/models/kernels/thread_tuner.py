@@ -4,7 +4,8 @@ Threads wait for each other many times in each piece. When another process occup
 is not running most of the time, and the others spin until it does; one thread alone can then be ten times as fast.
 And for small pieces on a machine with many cores, a few threads are faster than all.
 
-`Pace` only counts and compares; the measuring is in `piece`, and `FreeCores` gives hints when to try another number.
+`ThreadTuner` only counts and compares; the measuring is in `piece`, and `FreeCores` gives hints when to try another
+number.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ TOLERATED_LOAD = 0.5
 """Share of a core that may be used by others and still counts as free."""
 
 
-class Pace:
+class ThreadTuner:
     """Told how long each piece took, it says how many threads to use for the next.
 
     Args:
@@ -152,15 +153,15 @@ class Pace:
         self.record(time.perf_counter() - started, work)
 
 
-def pace_for(max_threads: int | None = None) -> Pace:
+def make_thread_tuner(max_threads: int | None = None) -> ThreadTuner:
     """A pace for work on the CPU, with up to so many threads (default: PyTorch's number), but no more than cores."""
     available = cores()
     max_threads = min(max_threads or torch.get_num_threads(), available)
-    return Pace(max_threads, FreeCores(available) if max_threads > 1 else None)
+    return ThreadTuner(max_threads, FreeCores(available) if max_threads > 1 else None)
 
 
-def fixed_pace(threads: int) -> Pace:
+def fixed_threads(threads: int) -> ThreadTuner:
     """A pace that never changes."""
-    pace = Pace(1)
-    pace.threads = threads
-    return pace
+    tuner = ThreadTuner(1)
+    tuner.threads = threads
+    return tuner

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from charrnn.models.kernels.load import INTERVAL, FreeCores, usage
-from charrnn.models.kernels.pace import FIRST_WAIT, Pace, fixed_pace, pace_for
+from charrnn.models.kernels.thread_tuner import FIRST_WAIT, ThreadTuner, fixed_threads, make_thread_tuner
 
 QUIET, BUSY = {1: 2.0, 2: 1.0}, {1: 2.0, 2: 50.0}
 """Milliseconds of a piece, by the number of threads."""
@@ -28,15 +28,15 @@ class Machine:
     def free_cores(self) -> FreeCores:
         return FreeCores(self.cores, self.usage, self.clock)
 
-    def run(self, pace: Pace, milliseconds: dict[int, float], seconds: float) -> list[int]:
+    def run(self, tuner: ThreadTuner, milliseconds: dict[int, float], seconds: float) -> list[int]:
         """Do pieces for some seconds; the numbers of threads they were done with."""
         end, found = self.now + seconds, []
         while self.now < end:
-            took = milliseconds[pace.threads] / 1000
-            found.append(pace.threads)
+            took = milliseconds[tuner.threads] / 1000
+            found.append(tuner.threads)
             self.now += took
             self.busy += took * self.others
-            pace.record(took)
+            tuner.record(took)
         return found
 
 
@@ -47,45 +47,45 @@ def share_of(threads: int, found: list[int]) -> float:
 @pytest.mark.parametrize("hints", [True, False])
 def test_tuner_on_a_quiet_machine_uses_all_threads(hints: bool) -> None:
     machine = Machine()
-    pace = Pace(2, machine.free_cores() if hints else None)
-    assert share_of(2, machine.run(pace, QUIET, 20)) > 0.98
-    assert pace.used == {1, 2}, "it was tried"
+    tuner = ThreadTuner(2, machine.free_cores() if hints else None)
+    assert share_of(2, machine.run(tuner, QUIET, 20)) > 0.98
+    assert tuner.used == {1, 2}, "it was tried"
 
 
 def test_tuner_with_one_core_uses_one_thread() -> None:
-    assert set(Machine().run(Pace(1), {1: 1.0}, 1)) == {1}
+    assert set(Machine().run(ThreadTuner(1), {1: 1.0}, 1)) == {1}
 
 
 def test_tuner_follows_the_load_within_seconds() -> None:
     machine = Machine()
-    pace = Pace(2, machine.free_cores())
-    machine.run(pace, QUIET, 5)
+    tuner = ThreadTuner(2, machine.free_cores())
+    machine.run(tuner, QUIET, 5)
     machine.others = 1.0
-    assert machine.run(pace, BUSY, 0.5)[-1] == 1
-    assert set(machine.run(pace, BUSY, 100)) == {1}, "hopeless numbers are not tried while no core is free"
+    assert machine.run(tuner, BUSY, 0.5)[-1] == 1
+    assert set(machine.run(tuner, BUSY, 100)) == {1}, "hopeless numbers are not tried while no core is free"
     machine.others = 0.0
-    machine.run(pace, QUIET, 2)
-    assert share_of(2, machine.run(pace, QUIET, 3)) > 0.9
+    machine.run(tuner, QUIET, 2)
+    assert share_of(2, machine.run(tuner, QUIET, 3)) > 0.9
 
 
 def test_tuner_with_a_wrong_hint_keeps_all_threads() -> None:
     """Where all threads are faster although others use most of a core, fewer are tried now and then, and not taken."""
     machine = Machine()
-    pace = Pace(2, machine.free_cores())
+    tuner = ThreadTuner(2, machine.free_cores())
     machine.others = 0.8
-    machine.run(pace, QUIET, 10)
-    assert share_of(2, machine.run(pace, QUIET, 60)) > 0.98
+    machine.run(tuner, QUIET, 10)
+    assert share_of(2, machine.run(tuner, QUIET, 60)) > 0.98
 
 
 def test_tuner_without_hints_tries_rarely() -> None:
     machine = Machine()
-    pace = Pace(2)
-    machine.run(pace, QUIET, 5)
-    machine.run(pace, BUSY, 5)
-    found = machine.run(pace, BUSY, 100)
+    tuner = ThreadTuner(2)
+    machine.run(tuner, QUIET, 5)
+    machine.run(tuner, BUSY, 5)
+    found = machine.run(tuner, BUSY, 100)
     cost = sum(BUSY[threads] - BUSY[1] for threads in found if threads == 2) / 1000
     assert cost < 5
-    assert machine.run(pace, QUIET, 120)[-1] == 2, "when it is quiet again"
+    assert machine.run(tuner, QUIET, 120)[-1] == 2, "when it is quiet again"
 
 
 def test_tuner_finds_the_fastest_number_of_many_threads() -> None:
@@ -95,22 +95,22 @@ def test_tuner_finds_the_fastest_number_of_many_threads() -> None:
         ({1: 64.0, 2: 33.0, 4: 17.0, 8: 9.0, 16: 5.0, 32: 3.0, 64: 2.0}, 64),
     ):
         machine = Machine(64)
-        pace = Pace(64, machine.free_cores())
-        machine.run(pace, times, 30)
-        assert share_of(best, machine.run(pace, times, 30)) > 0.9
+        tuner = ThreadTuner(64, machine.free_cores())
+        machine.run(tuner, times, 30)
+        assert share_of(best, machine.run(tuner, times, 30)) > 0.9
 
 
 def test_tuner_after_a_stall_tries_fewer_threads_at_once() -> None:
     machine = Machine()
-    pace = Pace(2)
-    machine.run(pace, QUIET, FIRST_WAIT / 4)
-    assert pace.threads == 2
-    pace.record(0.1)
-    assert pace.threads == 1
+    tuner = ThreadTuner(2)
+    machine.run(tuner, QUIET, FIRST_WAIT / 4)
+    assert tuner.threads == 2
+    tuner.record(0.1)
+    assert tuner.threads == 1
 
 
 def test_tuner_compares_pieces_by_their_work() -> None:
-    alike, different = Pace(2), Pace(2)
+    alike, different = ThreadTuner(2), ThreadTuner(2)
     for work in (1, 1, 1, 10, 100, 1, 1, 5, 1):
         alike.record(0.001)
         different.record(0.001 * work, work)
@@ -118,13 +118,13 @@ def test_tuner_compares_pieces_by_their_work() -> None:
 
 
 def test_piece_restores_the_number_of_threads() -> None:
-    with fixed_pace(3).piece():
+    with fixed_threads(3).piece():
         assert torch.get_num_threads() == 3
     assert torch.get_num_threads() == 1, "as the tests have it"
-    with pytest.raises(ZeroDivisionError), fixed_pace(3).piece():
+    with pytest.raises(ZeroDivisionError), fixed_threads(3).piece():
         _ = 1 / 0
     assert torch.get_num_threads() == 1
-    assert pace_for().threads == 1
+    assert make_thread_tuner().threads == 1
 
 
 def test_free_cores_are_those_others_leave() -> None:
