@@ -22,14 +22,16 @@ from charrnn.models.kernels.gated_scan import gated_scan, gated_scan_reference
 from charrnn.models.kernels.scan import scan, scan_reference
 from charrnn.models.rnn.cuda_graph import BLOCK_LENGTH, STEPS_BEFORE_CAPTURE, CudaGraphStepper
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.models.stepper import Logits, PlainStepper, TemperatureSampler, Tokens
+from charrnn.models.stepper import PlainStepper
+from charrnn.sampling.rng import CounterRNG
+from charrnn.sampling.sampler import CounterTemperatureSampler
 from charrnn.training.optim.optimizer import Updates
 from charrnn.training.optim.precision import dtype_of
 from charrnn.training.step import CudaGraphStep, take_step
 
 VOCAB_SIZE = 65
 STEPS = 8
-RATE, DROPOUT = 1e-2, 0.2
+LEARNING_RATE, DROPOUT, TEMPERATURE = 1e-2, 0.2, 0.8
 SHAPES = ((64, 8, 16), (128, 128, 64))
 """Width, rows and length; the second one has as many characters as the largest batch of the recipes."""
 TOLERANCE = {torch.float32: 0.02, torch.float16: 0.2}
@@ -39,10 +41,6 @@ SCANS = ((2, 130, 33), (1, 1, 64), (8, 64, 256))
 TRIED = 2 * BLOCK_LENGTH
 SAME = 0.98
 """The share of draws that must be equal: a number may fall on the border between two characters."""
-
-
-class Differs(Exception):  # noqa: N818  # the result of a trial
-    """The feature gives other numbers than the plain path."""
 
 
 def main(arguments: list[str]) -> None:
@@ -58,8 +56,8 @@ def try_graphs(device: torch.device) -> None:
     """Recorded steps of training and of sampling.
 
     Raises:
-        Differs: they are not those of the plain path.
-        RecordingError: a step cannot be recorded.
+        AssertionError: their numbers are not those of plain steps.
+        CaptureError: a step cannot be recorded.
     """
     for cell, optimizer in itertools.product(CELLS, OPTIMIZERS):
         for precision in ("float32", "auto"):
@@ -85,7 +83,7 @@ def try_training(cell: str, optimizer: str, precision: str, shape: tuple[int, in
         torch.manual_seed(1)
         state, losses = None, []
         for number, batch in enumerate(_batches(rows, length)):
-            rate = RATE * (number + 1) / STEPS
+            rate = LEARNING_RATE * (number + 1) / STEPS
             if i == 0:
                 loss, state = recorded(batch, state, rate)
             else:
@@ -94,11 +92,11 @@ def try_training(cell: str, optimizer: str, precision: str, shape: tuple[int, in
         results.append(losses)
     where = f"{cell} {width}, {rows} x {length}, {optimizer}, {dtype}"
     if recorded.graph is None:
-        raise Differs(f"{where}: nothing was recorded")
+        raise AssertionError(f"{where}: nothing was recorded")
     moved = _distance(models[1], first)
     share = _distance(models[0], models[1]) / moved
     if not (moved > 0 and share <= TOLERANCE.get(dtype, TOLERANCE[torch.float16])):
-        raise Differs(f"{where}: recorded weights differ by {share:.2g} of the way; losses {results}")
+        raise AssertionError(f"{where}: recorded weights differ by {share:.2g} of the way; losses {results}")
 
 
 def try_sampling(cell: str, device: torch.device) -> None:
@@ -107,21 +105,21 @@ def try_sampling(cell: str, device: torch.device) -> None:
     model = RecurrentModel(ModelConfig(cell=cell, hidden_size=64), VOCAB_SIZE).to(device).eval()
     texts = 3
     blocks, single = CudaGraphStepper(model, None, texts), PlainStepper(model, None)
-    draws = [_Numbers(texts), _Numbers(texts)]
+    draws = [CounterTemperatureSampler(TEMPERATURE, CounterRNG(range(texts))) for _ in range(2)]
     tokens, same = np.zeros(texts, np.int64), 0
     for _ in range(STEPS_BEFORE_CAPTURE + TRIED):
         in_blocks, one_by_one = blocks.draw_next(tokens, draws[0]), single.draw_next(tokens, draws[1])
         same += int((in_blocks == one_by_one).sum())
         tokens = one_by_one
     if same < SAME * texts * (STEPS_BEFORE_CAPTURE + TRIED):
-        raise Differs(f"sampling, {cell}: {same} of {texts * (STEPS_BEFORE_CAPTURE + TRIED)} draws are equal")
+        raise AssertionError(f"sampling, {cell}: {same} of {texts * (STEPS_BEFORE_CAPTURE + TRIED)} draws are equal")
 
 
 def try_triton(device: torch.device) -> None:
     """The scans and their gradients.
 
     Raises:
-        Differs: they are not those of the definition.
+        AssertionError: they are not those of the reference.
     """
     for shape, dtype in itertools.product(SCANS, (torch.float32, torch.float16, torch.bfloat16)):
         rows, length, width = shape
@@ -137,7 +135,7 @@ def try_triton(device: torch.device) -> None:
             tolerance = 1e-2 if result.dtype.itemsize == 2 else 1e-3
             if not torch.allclose(result, expected, rtol=tolerance, atol=tolerance):
                 most = float((result - expected).abs().max())
-                raise Differs(f"scan of {shape}, {dtype}: differs by up to {most:.2g}")
+                raise AssertionError(f"scan of {shape}, {dtype}: differs by up to {most:.2g}")
 
 
 def _batches(rows: int, length: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -151,33 +149,6 @@ def _batches(rows: int, length: int) -> Iterator[tuple[Tensor, Tensor]]:
 def _distance(first: RecurrentModel, second: RecurrentModel) -> float:
     pairs = zip(first.parameters(), second.parameters(), strict=True)
     return math.sqrt(sum(float((a - b).detach().double().square().sum()) for a, b in pairs))
-
-
-class _Numbers(TemperatureSampler):
-    """Draws by numbers of a generator, as `sampling/sampler.py` does."""
-
-    def __init__(self, texts: int) -> None:
-        self.temperature, self.random = (
-            0.8,
-            np.random.default_rng(0).random((texts, STEPS_BEFORE_CAPTURE + TRIED + BLOCK_LENGTH)),
-        )
-        self.taken = 0
-
-    def __call__(self, logits: Logits) -> Tokens:
-        scores = np.exp((logits.astype(np.float64) - logits.max(-1, keepdims=True)) / self.temperature)
-        sums = scores.cumsum(-1)
-        found: Tokens = (sums <= self.uniforms()[:, None] * sums[:, -1:]).sum(-1)
-        return found
-
-    def uniform(self, row: int) -> float:
-        raise NotImplementedError  # for models without logits
-
-    def uniforms(self) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        self.taken += 1
-        return self.random[:, self.taken - 1]
-
-    def peek(self, count: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-        return self.random[:, self.taken : self.taken + count]
 
 
 if __name__ == "__main__":
