@@ -37,7 +37,7 @@ from machine import machine
 from charrnn.config import CELLS, OPTIMIZERS, ModelConfig, TrainingConfig
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.training import gpu_trial
-from charrnn.training.optim.optimizer import Updates
+from charrnn.training.optim.optimizer import ModelOptimizer
 from charrnn.training.optim.precision import dtype_of
 from charrnn.training.step import CudaGraphStep, take_step
 
@@ -254,8 +254,8 @@ def _step(
 ) -> Callable[[], object]:
     torch.manual_seed(0)
     model = RecurrentModel(ModelConfig(num_layers=layers, hidden_size=width), VOCAB_SIZE).to(options.device).train()
-    updates = Updates(model, config, dtype)
-    graph = CudaGraphStep(model, updates, dtype) if way == "recorded" else None
+    optimizer = ModelOptimizer(model, config, dtype)
+    graph = CudaGraphStep(optimizer) if way == "recorded" else None
     carried: list[Any] = [None]
 
     def step() -> None:
@@ -263,7 +263,7 @@ def _step(
         if graph:
             _, carried[0] = graph(batch, carried[0], 1e-3)
         else:
-            _, carried[0] = take_step(model, updates, batch, carried[0], 1e-3, dtype)
+            _, carried[0] = take_step(optimizer, batch, carried[0], 1e-3)
 
     return step
 

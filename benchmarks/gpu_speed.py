@@ -21,7 +21,7 @@ from charrnn.models.rnn.cells import MinGRU
 from charrnn.models.rnn.cuda_graph import BLOCK_LENGTH, STEPS_BEFORE_CAPTURE, CudaGraphStepper
 from charrnn.models.stepper import Logits, TemperatureSampler, Tokens
 from charrnn.training.budget.auto_config import weights_of
-from charrnn.training.optim.optimizer import Updates
+from charrnn.training.optim.optimizer import ModelOptimizer
 from charrnn.training.step import make_step
 
 Row = dict[str, Any]
@@ -102,7 +102,7 @@ def our_step(layers: int, width: int, tokens: Tensor, dtype: torch.dtype, optimi
     """A function that takes a whole step of charrnn's loop, state carried, its batch coming from the host."""
     torch.manual_seed(0)
     model = RecurrentModel(ModelConfig("lstm", layers, width), VOCAB_SIZE).to(device).train()
-    take_step = make_step(model, Updates(model, TrainingConfig(optimizer=optimizer), dtype), dtype)
+    take_step = make_step(ModelOptimizer(model, TrainingConfig(optimizer=optimizer), dtype))
     carried: list[Any] = [None]
 
     def step() -> None:

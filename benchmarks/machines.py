@@ -47,7 +47,7 @@ def step_times(cell: str, width: int, optimizers: tuple[str, ...], pairs: int = 
 
     from charrnn import ModelConfig, RecurrentModel, TrainingConfig
     from charrnn.models.language_model import State
-    from charrnn.training.optim.optimizer import Updates
+    from charrnn.training.optim.optimizer import ModelOptimizer
     from charrnn.training.optim.precision import dtype_of
     from charrnn.training.step import TakeStep, make_step
 
@@ -59,7 +59,7 @@ def step_times(cell: str, width: int, optimizers: tuple[str, ...], pairs: int = 
         torch.manual_seed(0)
         model = RecurrentModel(ModelConfig(cell=cell, hidden_size=width), 65).train()
         dtype = dtype_of(config, model.device)
-        steps[name] = make_step(model, Updates(model, TrainingConfig(optimizer=name), dtype), dtype)
+        steps[name] = make_step(ModelOptimizer(model, TrainingConfig(optimizer=name), dtype))
     rows = torch.randint(0, 65, (config.batch_size, config.seq_length + 1))
     torch.set_flush_denormal(True)  # as a training does
     for number in range(UNTIMED + pairs):

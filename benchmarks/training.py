@@ -25,11 +25,10 @@ from torch.nn import functional
 from charrnn import ModelConfig, RecurrentModel, TrainingConfig
 from charrnn.models.kernels.gated_scan import gated_scan
 from charrnn.models.kernels.scan import scan, scan_reference
-from charrnn.training.allocator import reuse_freed_memory
 from charrnn.training.budget.auto_config import weights_of
-from charrnn.training.optim.optimizer import Updates
+from charrnn.training.optim.optimizer import ModelOptimizer
 from charrnn.training.optim.precision import dtype_of
-from charrnn.training.step import take_step
+from charrnn.training.step import reuse_freed_memory, take_step
 
 Step = Callable[[], object]
 VOCAB_SIZE = 65
@@ -82,11 +81,11 @@ def our_step(
     config = TrainingConfig(**settings)
     model = RecurrentModel(ModelConfig(cell, layers, width, dropout=dropout), VOCAB_SIZE).train()
     dtype = dtype_of(config, model.device)
-    updates = Updates(model, config, dtype)
+    optimizer = ModelOptimizer(model, config, dtype)
     carried: list[Any] = [None]
 
     def step() -> None:
-        _, carried[0] = take_step(model, updates, batch, carried[0], RATE, dtype)
+        _, carried[0] = take_step(optimizer, batch, carried[0], RATE)
 
     return step
 

@@ -52,7 +52,6 @@ from charrnn.scoring.evaluate import Score, evaluate
 from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.sources import STANDARD_INPUT
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.training.ensemble import SaveEvery
 from charrnn.training.run import RunContext
 from charrnn.training.step import StepResult
 
@@ -338,7 +337,7 @@ def _trained(
         if progress is None:
             progress = IN_NOTEBOOK in sys.modules
         with tqdm(desc=str(fitted.run.model), unit="step", disable=not progress) as bar:
-            for step in fitted.steps(SaveEvery(seconds=None)):
+            for step in fitted.steps(save_every=None):
                 on_step(step)
                 if step.plan and bar.total is None:
                     bar.reset(step.plan.steps * networks)

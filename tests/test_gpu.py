@@ -29,7 +29,7 @@ from charrnn.scoring.evaluate import evaluate
 from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
 from charrnn.training.loop import Training, train
-from charrnn.training.optim.optimizer import Updates
+from charrnn.training.optim.optimizer import ModelOptimizer
 from charrnn.training.step import CudaGraphStep, StopFlag, take_step
 
 pytestmark = [
@@ -129,14 +129,14 @@ def test_captured_training_steps_match_plain_steps(cell: str, dtype: torch.dtype
     torch.manual_seed(0)
     here = RecurrentModel(ModelConfig(cell=cell, hidden_size=128), 50).to("cuda")
     there = copy.deepcopy(here)
-    by_graph = CudaGraphStep(here, Updates(here, config, dtype), dtype)
-    updates = Updates(there, config, dtype)
+    by_graph = CudaGraphStep(ModelOptimizer(here, config, dtype))
+    plain = ModelOptimizer(there, config, dtype)
     batches = torch.randint(0, 50, (8, 2, 8, 16))
     state = other_state = None
     for number, (inputs, targets) in enumerate(batches):
         rate = 1e-3 * (number + 1)
         loss, state = by_graph((inputs, targets), state, rate)
-        other_loss, other_state = take_step(there, updates, (inputs, targets), other_state, rate, dtype)
+        other_loss, other_state = take_step(plain, (inputs, targets), other_state, rate)
         tolerance = 1e-4 if dtype == torch.float32 else 1e-2
         torch.testing.assert_close(loss, other_loss, rtol=tolerance, atol=tolerance)
     assert by_graph.graph is not None

@@ -17,6 +17,12 @@ def last_path(path: Path, ending: str = LAST) -> Path:
     return path.with_name(path.name.removesuffix(CHECKPOINT_SUFFIX) + ending + CHECKPOINT_SUFFIX)
 
 
+def best_path(path: Path) -> Path:
+    """The file for the best state of the training that `path`, its best, latest or previous state, belongs to."""
+    stem = path.name.removesuffix(CHECKPOINT_SUFFIX).removesuffix(LAST).removesuffix(PREVIOUS)
+    return path.with_name(stem + CHECKPOINT_SUFFIX)
+
+
 def list_checkpoints(folder: Path) -> list[Path]:
     """The checkpoints of a folder, newest first; of a training that has its best state there, only that."""
     files = [path for path in folder.glob(f"*{CHECKPOINT_SUFFIX}") if path.is_file()]

@@ -23,10 +23,9 @@ from charrnn.lab.networks import new_network
 from charrnn.models.kernels.gated_scan import gated_scan_reference
 from charrnn.models.rnn.cells import Cell, make_cell
 from charrnn.report.pictures import INK, SERIES, legend, new_figure
-from charrnn.training.allocator import reuse_freed_memory
-from charrnn.training.optim.optimizer import Updates
+from charrnn.training.optim.optimizer import ModelOptimizer
 from charrnn.training.optim.precision import dtype_of
-from charrnn.training.step import take_step
+from charrnn.training.step import reuse_freed_memory, take_step
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -184,11 +183,10 @@ def _step(name: str, length: int, context: LabContext, size: Size) -> Callable[[
     network.cells = nn.ModuleList(cells)
     network.state_sizes = tuple(int(cell.state_size) for cell in cells)
     config = TrainingConfig()
-    dtype = dtype_of(config, context.device)
-    updates = Updates(network.train(), config, dtype)
+    optimizer = ModelOptimizer(network.train(), config, dtype_of(config, context.device))
     drawn = torch.Generator().manual_seed(context.seed)
     tokens = torch.randint(0, VOCAB_SIZE, (size.batch_size, length + 1), generator=drawn).to(context.device)
-    return lambda: take_step(network, updates, (tokens[:, :-1], tokens[:, 1:]), None, RATE, dtype)
+    return lambda: take_step(optimizer, (tokens[:, :-1], tokens[:, 1:]), None, RATE)
 
 
 def _seconds(once: Callable[[], object], device: torch.device) -> float:

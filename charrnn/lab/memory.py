@@ -17,11 +17,10 @@ from charrnn.lab.networks import config_of_size, new_network
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.report.pictures import INK, legend, new_figure
 from charrnn.text.batches import IGNORE_INDEX
-from charrnn.training.allocator import reuse_freed_memory
-from charrnn.training.optim.optimizer import Updates
+from charrnn.training.optim.optimizer import ModelOptimizer
 from charrnn.training.optim.precision import dtype_of
 from charrnn.training.optim.schedule import learning_rate
-from charrnn.training.step import take_step
+from charrnn.training.step import reuse_freed_memory, take_step
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -174,8 +173,7 @@ def run(context: LabContext, size: Size) -> LabResult:
 def _train(context: LabContext, size: Size, task: str, network: RecurrentModel) -> None:
     """The same sequences, rates and number of steps for all cells."""
     config = TrainingConfig(steps=size.steps, precision="float32")
-    dtype = dtype_of(config, network.device)
-    updates = Updates(network, config, dtype)
+    optimizer = ModelOptimizer(network, config, dtype_of(config, network.device))
     rng = np.random.default_rng([context.seed, 0])
     with reuse_freed_memory():
         for number in range(size.steps):
@@ -183,7 +181,7 @@ def _train(context: LabContext, size: Size, task: str, network: RecurrentModel) 
             batch = TASKS[task].draw(rng, size.batch_size, distance)
             rate = learning_rate(number, size.steps, config.learning_rate, config.warmup_steps)
             network.train()
-            take_step(network, updates, batch, None, rate, dtype)  # not recorded on a GPU: lengths change
+            take_step(optimizer, batch, None, rate)  # not recorded on a GPU: lengths change
             context.progress(f"{task}, {network.config.cell}", number + 1, size.steps)
     network.eval()
 

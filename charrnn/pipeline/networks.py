@@ -5,24 +5,27 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
+from charrnn.checkpoint import Checkpoint
 from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, TrainingConfig
+from charrnn.models.interpolated import InterpolatedModel
 from charrnn.models.language_model import LanguageModel
-from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.fit import fit_ngram
-from charrnn.progress import Progress
+from charrnn.progress import Progress, ProgressBars, no_bar
 from charrnn.scoring.evaluate import Score, evaluate
 from charrnn.text.corpus import Corpus
 from charrnn.text.documents import streams_of
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.training.budget.auto_config import Recipe, Workload, configure_for_budget, machine_reasons
+from charrnn.training.budget.auto_config import ChosenConfig, Workload, configure_for_budget
 from charrnn.training.ensemble import BeginFrom, SaveEvery, train_ensemble
-from charrnn.training.mixture import MixtureTrainer, hold_out_blocks, score_mean
+from charrnn.training.mixture import MixtureTrainer, hold_out_blocks
 from charrnn.training.monitor.monitor import Monitor, Sink
+from charrnn.training.optim.precision import fallback
 from charrnn.training.run import Run, RunContext
 from charrnn.training.state.checkpoints import CheckpointManager
-from charrnn.training.state.init_from import InitialWeights
+from charrnn.training.state.init_from import initial_network, initial_shape
 from charrnn.training.state.resume import Resumed
 from charrnn.training.step import StepResult, StopFlag
 
@@ -65,13 +68,7 @@ class TrainingStart:
         """The characters that are known before the text is read."""
         if self.resumed:
             return self.resumed.checkpoint.vocabulary
-        return self.begin_from.vocabulary if isinstance(self.begin_from, InitialWeights) else None
-
-
-def count_for_mixture(corpus: Corpus, progress: Progress | None = None) -> MixtureTrainer:
-    """Count the n-grams that networks are going to be mixed with."""
-    config = NgramConfig().with_order(corpus.config.bytes)
-    return MixtureTrainer(corpus.train, len(corpus.vocabulary), config, progress)
+        return self.begin_from.vocabulary if isinstance(self.begin_from, Checkpoint) else None
 
 
 class NetworkTraining:
@@ -82,13 +79,16 @@ class NetworkTraining:
         corpus: the text, read as `start` says.
         start: what is trained.
         context: where.
-        mixture: the n-grams that are mixed with the networks; None in all processes but the first.
+        bars: makes the progress bars of counting and scoring n-grams.
 
     Attributes:
-        recipe: what was chosen for the minutes, and why.
+        mixture: the n-grams that are going to be mixed with the networks; None in all processes but the first.
+        reasons: for each option that was chosen its name, and what was chosen and why, in one line.
         run: the training.
         checkpoints: what it leaves on the disk.
     """
+
+    mixture: MixtureTrainer | None = None
 
     def __init__(
         self,
@@ -96,28 +96,34 @@ class NetworkTraining:
         corpus: Corpus,
         start: TrainingStart,
         context: RunContext | None = None,
-        mixture: MixtureTrainer | None = None,
+        bars: ProgressBars = no_bar,
     ) -> None:
         context = context or RunContext()
-        self.start, self.mixture = start, mixture
-        ids = corpus.train
-        if start.with_ngram:
-            ids = (mixture.held_out if mixture else hold_out_blocks(ids, len(corpus.vocabulary))).rest
-        reserved = mixture.reserved if mixture else 0.0
+        self.start, self.bars = start, bars
+        ids, vocab_size, reserved = corpus.train, len(corpus.vocabulary), 0.0
+        if start.with_ngram and context.group.is_rank_zero:
+            config = NgramConfig().with_order(corpus.config.bytes)
+            with bars("counting", "step") as update:
+                self.mixture = MixtureTrainer(ids, vocab_size, config, update)
+            ids, reserved = self.mixture.held_out.rest, self.mixture.reserved
+        elif start.with_ngram:
+            ids = hold_out_blocks(ids, vocab_size).rest
         model, training, device = start.model, start.training, context.device
-        self.recipe = Recipe(model, training, machine_reasons(training, device))
+        chosen = ChosenConfig(model, training)
         if not start.resumed:
             rows, length, is_fixed = training.batch_size, training.seq_length, device.type == "cuda"
             padding = streams_of(ids, corpus.documents, rows, length, is_fixed).padding
             spent = time.perf_counter() - context.started + reserved
-            workload = Workload(len(ids), len(corpus.vocabulary), padding, spent, start.with_ngram)
-            self.recipe = configure_for_budget(model, training, start.explicit, workload, device, context.group)
-        self.run = Run(corpus, self.recipe.model, self.recipe.training, context, ids, reserved, start.with_ngram)
+            workload = Workload(len(ids), vocab_size, padding, spent, start.with_ngram)
+            chosen = configure_for_budget(model, training, start.explicit, workload, device, context.group)
+        slower = fallback(training, device)
+        self.reasons = (("precision", slower), *chosen.reasons) if slower else chosen.reasons
+        self.run = Run(corpus, chosen.model, chosen.training, context, ids, reserved, start.with_ngram)
         self.checkpoints = CheckpointManager(path, self.run)
 
     def steps(
         self,
-        save_every: SaveEvery | None = None,
+        save_every: SaveEvery = timedelta(minutes=5),
         stop: StopFlag | None = None,
         val_progress: Progress | None = None,
         sinks: Sequence[Sink] = (),
@@ -131,51 +137,53 @@ class NetworkTraining:
                 monitor.update(step, is_best)
             yield step
 
-    def mix(self, progress: Progress | None = None) -> MixtureModel:
-        """Mix the best state of the networks with the n-grams, which take in all of the training part."""
-        assert self.mixture
-        return self.mixture.finish(self.checkpoints.network, self.run.training.seed, progress)
-
-    def save_mixture(
-        self, mixture: MixtureModel, progress: Progress | None = None
-    ) -> tuple[Score | None, Score | None]:
-        """Score a mixture and put it in the place of the best checkpoint.
+    def finish_mixture(self) -> tuple[Score | None, Score | None]:
+        """Mix the best state of the networks with the n-grams, and save it in the place of the best checkpoint.
 
         Returns:
-            The scores of its n-grams and of the mixture; None where nothing was held out.
+            The scores of the n-grams, which take in all of the training part, and of the mixture; None where nothing
+            was held out.
 
         Raises:
             CheckpointError: it cannot be written.
         """
-        of_counts = score = None
+        assert self.mixture
+        with self.bars("counting", "step") as update:
+            mixture = self.mixture.finish(self.checkpoints.network, self.run.training.seed, update)
+        ngram_score = score = None
         corpus, network_score = self.run.corpus, self.checkpoints.score
         if len(corpus.validation):
             part = corpus.validation[: network_score.characters if network_score else None]
-            of_counts = evaluate(mixture.counts, part, documents=corpus.documents)
-            score = evaluate(mixture, part, progress=progress, documents=corpus.documents)
+            with self.bars("scoring", "char") as update:
+                ngram_score = evaluate(mixture.counts, part, documents=corpus.documents)
+                score = evaluate(mixture, part, progress=update, documents=corpus.documents)
         self.checkpoints.save_mixture(mixture, score)
-        return of_counts, score
+        return ngram_score, score
 
 
 def score_ngram_tip(network: LanguageModel, corpus: Corpus) -> tuple[Score, Score, Score] | None:
     """What a network, n-grams and their mean score on some held-out characters; None where finding out takes long."""
     part = corpus.validation[:TIP_CHARACTERS]
-    # A weighted mean of documents is not worth the code: `--with-ngram` tells.
     if len(corpus.train) > MAX_TIP_CHARACTERS or len(part) < 2 or corpus.documents:
         return None
     counts = fit_ngram(corpus.train, len(corpus.vocabulary), TIP_NGRAM)
-    mixed = score_mean(((network, TIP_NETWORK_WEIGHT), (counts, 1 - TIP_NETWORK_WEIGHT)), part)
-    return evaluate(network, part), evaluate(counts, part), mixed
+    mean = InterpolatedModel((network, counts), (TIP_NETWORK_WEIGHT, 1 - TIP_NETWORK_WEIGHT))
+    return evaluate(network, part), evaluate(counts, part), evaluate(mean, part)
 
 
-def initialize_from(start: TrainingStart, weights: InitialWeights, is_bytes: bool) -> TrainingStart:
-    """Begin with the weights of another network, which decide the shape and whether bytes are read."""
+def initialize_from(start: TrainingStart, checkpoint: Checkpoint) -> TrainingStart:
+    """Begin with the weights of another network, which decide the shape and whether bytes are read.
+
+    Raises:
+        CheckpointError: the checkpoint holds no network.
+    """
+    shape = initial_shape(checkpoint)
     return replace(
         start,
-        corpus=replace(start.corpus, bytes=is_bytes),
-        model=replace(start.model, **weights.shape),
-        explicit=start.explicit | frozenset(weights.shape),
-        begin_from=weights,
+        corpus=replace(start.corpus, bytes=checkpoint.vocabulary.is_bytes),
+        model=replace(start.model, **shape),
+        explicit=start.explicit | shape.keys(),
+        begin_from=replace(checkpoint, model=initial_network(checkpoint)),
     )
 
 

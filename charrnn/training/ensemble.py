@@ -4,46 +4,35 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from datetime import timedelta
 
 import torch
 
+from charrnn.checkpoint import Checkpoint
 from charrnn.checkpoint.metadata import MAX_HALVINGS
-from charrnn.config import TrainingConfig
 from charrnn.errors import DivergedError
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.progress import Progress
 from charrnn.training.loop import Training
 from charrnn.training.optim.schedule import AIM, Plan
 from charrnn.training.state.checkpoints import CheckpointManager
-from charrnn.training.state.init_from import InitialWeights
+from charrnn.training.state.init_from import copy_initial_weights
 from charrnn.training.state.resume import Resumed, find_training
 from charrnn.training.step import StepResult, StopFlag
 
 MIN_SHARE = 0.8
 """Of the time that a network took, there must be so much left for another one."""
-BeginFrom = Resumed | InitialWeights | None
-"""A training to resume, or another network's weights to begin with."""
-
-
-@dataclass(frozen=True)
-class SaveEvery:
-    """How often the last state is saved between validations: after so many steps, or so many seconds."""
-
-    steps: int | None = None
-    seconds: float | None = 300.0
-
-    def is_due(self, checkpoints: CheckpointManager, step: int) -> bool:
-        """Whether to save after a step."""
-        if self.steps:
-            return step - checkpoints.saved_step >= self.steps
-        return self.seconds is not None and time.perf_counter() - checkpoints.saved_at >= self.seconds
+SaveEvery = int | timedelta | None
+"""How often the last state is saved between validations: after so many steps, or so much time; never."""
+BeginFrom = Resumed | Checkpoint | None
+"""A training to resume, or a checkpoint whose weights to begin with."""
 
 
 def train_ensemble(
     checkpoints: CheckpointManager,
     begin_from: BeginFrom = None,
-    save_every: SaveEvery | None = None,
+    save_every: SaveEvery = timedelta(minutes=5),
     stop: StopFlag | None = None,
     val_progress: Progress | None = None,
 ) -> Iterator[tuple[StepResult, bool]]:
@@ -66,20 +55,19 @@ def train_ensemble(
         DivergedError: the loss exploded once more, after the rate was halved three times.
         CheckpointError: a checkpoint cannot be written, or what was to be resumed is damaged.
     """
-    run, save_every = checkpoints.run, save_every or SaveEvery()
+    run = checkpoints.run
     first, plan, initial = 0, None, begin_from
     if isinstance(begin_from, Resumed):
         first, plan, initial = begin_from.resume_state.progress.finished, begin_from.plan, None
-        checkpoints.started = (
-            time.perf_counter() - begin_from.resume_state.progress.seconds
-        )  # the minutes that are gone count
+        # The minutes that are gone count.
+        checkpoints.started = time.perf_counter() - begin_from.resume_state.progress.seconds
     end = checkpoints.started + 60 * AIM * (run.training.minutes or 0) - run.reserved
     for number in range(first, run.model.networks):
         begun = time.perf_counter()
         training = _begin(checkpoints, number, end, plan, begin_from if number == first else initial)
         while True:
             try:
-                for step in training.steps(stop, val_progress, lambda step: save_every.is_due(checkpoints, step)):
+                for step in training.steps(stop, val_progress, lambda step: checkpoints.is_due(save_every, step)):
                     yield step, checkpoints.save(step) if step.saves else False
                 break
             except DivergedError as error:
@@ -93,9 +81,7 @@ def train_ensemble(
                 run.context.warn(f"{error} (done: it is halved, and the training goes back to step {training.step})")
         if training.stopped:
             return
-        plan = training.plan
-        if plan and plan.earlier:
-            plan = replace(plan, earlier=())
+        plan = training.plan and replace(training.plan, earlier=())
         checkpoints.finish()
         now = time.perf_counter()
         (left,) = run.context.group.broadcast(end - now - MIN_SHARE * (now - begun))
@@ -111,12 +97,14 @@ def _begin(
     run = checkpoints.run
     torch.manual_seed(run.training.seed + number)
     network = RecurrentModel(replace(run.model, networks=1), len(run.corpus.vocabulary)).to(run.context.device)
-    if isinstance(begin_from, InitialWeights):
-        begin_from.fill(network, run.corpus.vocabulary)
+    if isinstance(begin_from, Checkpoint):
+        copy_initial_weights(begin_from, network, run.corpus.vocabulary)
     for cell in network.cells[: run.training.freeze_layers]:
         cell.requires_grad_(False)
-    now = time.perf_counter()
-    config = _with_share(run.training, end, run.model.networks - number)
+    now, config = time.perf_counter(), run.training
+    if config.minutes:
+        seconds = max(1.0, end - now) / (run.model.networks - number)
+        config = replace(config, minutes=seconds / AIM / 60)  # `--minutes` plan for the share AIM of them
     training = Training(
         network, run.streams, run.corpus.validation, config, now, plan, run.context.group, run.corpus.documents
     )
@@ -125,11 +113,3 @@ def _begin(
         begin_from.restore(checkpoints)
     training.lr_scale = 0.5**checkpoints.halvings
     return training
-
-
-def _with_share(config: TrainingConfig, end: float, networks: int) -> TrainingConfig:
-    """A training that ends at its share of the time from now to `end`, as `--minutes` plan for an end."""
-    if not config.minutes:
-        return config
-    seconds = max(1.0, end - time.perf_counter()) / networks
-    return replace(config, minutes=seconds / AIM / 60)

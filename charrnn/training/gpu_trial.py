@@ -25,7 +25,7 @@ from charrnn.models.rnn.model import RecurrentModel
 from charrnn.models.stepper import PlainStepper
 from charrnn.sampling.rng import CounterRNG
 from charrnn.sampling.sampler import CounterTemperatureSampler
-from charrnn.training.optim.optimizer import Updates
+from charrnn.training.optim.optimizer import ModelOptimizer
 from charrnn.training.optim.precision import dtype_of
 from charrnn.training.step import CudaGraphStep, take_step
 
@@ -76,18 +76,18 @@ def try_training(cell: str, optimizer: str, precision: str, shape: tuple[int, in
     torch.manual_seed(0)
     first = RecurrentModel(ModelConfig(cell=cell, hidden_size=width, dropout=DROPOUT), VOCAB_SIZE).to(device).train()
     models = [copy.deepcopy(first).to(device) for _ in range(2)]
-    updates = [Updates(model, config, dtype) for model in models]
-    recorded = CudaGraphStep(models[0], updates[0], dtype)
+    optimizers = [ModelOptimizer(model, config, dtype) for model in models]
+    recorded = CudaGraphStep(optimizers[0])
     results = []
     for i in range(2):
         torch.manual_seed(1)
         state, losses = None, []
         for number, batch in enumerate(_batches(rows, length)):
-            rate = LEARNING_RATE * (number + 1) / STEPS
+            lr = LEARNING_RATE * (number + 1) / STEPS
             if i == 0:
-                loss, state = recorded(batch, state, rate)
+                loss, state = recorded(batch, state, lr)
             else:
-                loss, state = take_step(models[1], updates[1], batch, state, rate, dtype)
+                loss, state = take_step(optimizers[1], batch, state, lr)
             losses.append(float(loss))
         results.append(losses)
     where = f"{cell} {width}, {rows} x {length}, {optimizer}, {dtype}"

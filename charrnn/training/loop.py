@@ -25,14 +25,13 @@ from charrnn.progress import Progress
 from charrnn.scoring.evaluate import Score, evaluate
 from charrnn.text.batches import Streams
 from charrnn.text.documents import Documents
-from charrnn.training.allocator import reuse_freed_memory
 from charrnn.training.budget.clock import Clock
 from charrnn.training.distributed import ProcessGroup, peer_errors
-from charrnn.training.optim.optimizer import Updates, require_tensor
+from charrnn.training.optim.optimizer import ModelOptimizer, require_tensor
 from charrnn.training.optim.precision import dtype_of
 from charrnn.training.optim.schedule import DEFAULT_STEPS, DEFAULT_VALIDATE_EVERY, Plan, learning_rate
 from charrnn.training.state.rng_state import get_rng_state, set_rng_state
-from charrnn.training.step import StepResult, StopFlag, TakeStep, make_step, reset_rows
+from charrnn.training.step import StepResult, StopFlag, TakeStep, make_step, reset_rows, reuse_freed_memory
 
 CHECKED_EVERY = 50
 """Steps after which the loss is looked at: a GPU must be waited for."""
@@ -63,7 +62,7 @@ class Training:
         step: the number of steps taken.
         plan: how long it is; None as long as `--minutes` is still measuring.
         state: of the model after the last step; None before the first.
-        updates: what changes the weights.
+        optimizer: what changes the weights.
         validation_pending: whether a validation is still to come after the last step.
         stopped: whether it was ended early.
         pace: how many threads take the steps.
@@ -93,7 +92,7 @@ class Training:
         if self.group.size > 1:
             model.rows = (self.rows, streams.batch_size)
         self.dtype = dtype_of(config, model.device)
-        self.updates = Updates(model, config, self.dtype, self.group)
+        self.optimizer = ModelOptimizer(model, config, self.dtype, self.group)
         self.tuner = _pace(config, model.device, self.group)
         self.plan = plan
         if plan is None and not config.minutes:
@@ -133,7 +132,7 @@ class Training:
         stream, and the random generators of all are equal.
         """
         device = self.model.device
-        tensors = {"loss": self.loss, **get_rng_state(device), **self.updates.tensors()}
+        tensors = {"loss": self.loss, **get_rng_state(device), **self.optimizer.tensors()}
         streams = self.streams.batch_size
         carried = [self.group.all_gather(part, self.rows, streams) for part in self.state or ()]
         return {**tensors, **{f"carried.{i}": part for i, part in enumerate(carried)}}
@@ -153,7 +152,7 @@ class Training:
         device, rows = self.model.device, self.streams.batch_size
         self.step, self.validation_pending = step, validation_pending
         self.model.eval()
-        self.updates.restore(tensors)
+        self.optimizer.restore(tensors)
         self.loss = require_tensor(tensors, "loss", ()).to(device)
         sizes = self.model.state_sizes
         carried = [require_tensor(tensors, f"carried.{i}", (rows, size)) for i, size in enumerate(sizes)]
@@ -164,7 +163,7 @@ class Training:
         self, stop: StopFlag, val_progress: Progress | None, saves: Callable[[int], bool]
     ) -> Iterator[StepResult]:
         self.stopped = False
-        take_step = make_step(self.model, self.updates, self.dtype, self.group.data_parallel(self.model))
+        take_step = make_step(self.optimizer, self.group.data_parallel(self.model))
         clock = Clock(self.started, 60 * (self.config.minutes or 0), self.step)
         while self.validation_pending or not self.is_over:
             saved = False

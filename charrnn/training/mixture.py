@@ -22,12 +22,10 @@ from charrnn.config import NgramConfig
 from charrnn.errors import TextError
 from charrnn.models.interpolated import Network
 from charrnn.models.kernels.thread_tuner import make_thread_tuner
-from charrnn.models.language_model import LanguageModel, State, next_log_probs
+from charrnn.models.language_model import LanguageModel
 from charrnn.models.mixture import MixtureModel, NgramLike
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.progress import Progress
-from charrnn.scoring.evaluate import Score
-from charrnn.scoring.surprisal import CHUNK_CHARS
 
 SHARE = 0.03
 """Of the training part, kept for the gate."""
@@ -113,26 +111,6 @@ class MixtureTrainer:
         return mixture
 
 
-def score_mean(models: Sequence[tuple[LanguageModel, float]], ids: NDArray[Any]) -> Score:
-    """The score of a weighted mean of models' probabilities, all of a text in one pass.
-
-    Args:
-        models: each with its weight; weights sum to 1.
-        ids: (N,) a text, N ≥ 2.
-    """
-    nats = math.log(models[0][0].vocab_size)
-    states: list[State | None] = [None] * len(models)
-    with torch.inference_mode():
-        for begin in range(0, len(ids) - 1, CHUNK_CHARS):
-            window = torch.from_numpy(ids[begin : begin + CHUNK_CHARS + 1].astype(np.int64))[None]
-            weighted = []
-            for i, (model, weight) in enumerate(models):
-                log_probs, states[i] = next_log_probs(model, window[:, :-1], window[:, 1:], states[i])
-                weighted.append(log_probs.cpu().double() + math.log(weight))
-            nats -= float(torch.logsumexp(torch.stack(weighted), 0).sum())
-    return Score(nats, len(ids))
-
-
 def hold_out_blocks(ids: NDArray[Any], vocab_size: int) -> HeldOutBlocks:
     """Keep blocks of a training part for the gate, evenly spread; the last one is its end.
 
@@ -170,11 +148,10 @@ def fit_gate(network: Network, counts: NgramLike, held_out: HeldOutBlocks, seed:
         torch.manual_seed(seed)
         mixture = MixtureModel(network, counts)
     targets = torch.from_numpy(held_out.blocks[:, held_out.context :].astype(np.int64)).flatten()
-    predictions = HeldOutPredictions(_log_probs(network, held_out), _log_probs(counts, held_out), targets)
+    predictions = (_log_probs(network, held_out), _log_probs(counts, held_out), targets)
     fit: Fit = _fit_gate
     if len(targets) < MUCH:
-        halves = predictions.halves()
-        losses = {way: _losses_of_other_half(way, mixture, halves, generator) for way in FITS}
+        losses = {way: _cross_validated(way, mixture, predictions, generator) for way in FITS}
         fit = min(ALONE, key=lambda way: float(losses[way].mean()))
         for way in FITS[len(ALONE) :]:
             gain = losses[fit] - losses[way]
@@ -184,53 +161,29 @@ def fit_gate(network: Network, counts: NgramLike, held_out: HeldOutBlocks, seed:
     return mixture.to(network.device).eval()
 
 
-class HeldOutPredictions(NamedTuple):
-    """Characters that neither model has seen.
-
-    Attributes:
-        first: (N, V) log-probabilities of the network.
-        second: (N, V) those of the counts.
-        targets: (N,) the characters.
-    """
-
-    first: Tensor
-    second: Tensor
-    targets: Tensor
-
-    def halves(self) -> tuple[HeldOutPredictions, HeldOutPredictions]:
-        """The beginning and the end."""
-        middle = len(self.targets) // 2
-        beginning, end = slice(None, middle), slice(middle, None)
-        return HeldOutPredictions(*(part[beginning] for part in self)), HeldOutPredictions(
-            *(part[end] for part in self)
-        )
-
-    def losses(self, mixture: MixtureModel, rows: Tensor | slice = slice(None)) -> Tensor:
-        """The nats of characters under a mixture."""
-        logits = mixture.mix(self.first[rows], self.second[rows])
-        return functional.cross_entropy(logits, self.targets[rows], reduction="none")
-
-
-Fit = Callable[[MixtureModel, HeldOutPredictions, torch.Generator], None]
+Predictions = tuple[Tensor, ...]
+"""What two models say of N characters that neither has seen: log-probabilities (N, V) of the network, those of the
+counts, and the characters (N,)."""
+Fit = Callable[[MixtureModel, Predictions, torch.Generator], None]
 """A way to set the gate of a mixture."""
 
 
-def _fit_gate(mixture: MixtureModel, held_out: HeldOutPredictions, generator: torch.Generator) -> None:
+def _fit_gate(mixture: MixtureModel, predictions: Predictions, generator: torch.Generator) -> None:
     """All of the gate, by AdamW on random characters."""
     tuner = make_thread_tuner()
     optimizer = torch.optim.AdamW(mixture.gate.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     for step in range(STEPS):
         for group in optimizer.param_groups:
             group["lr"] = LEARNING_RATE * (1 - step / STEPS)
-        rows = torch.randint(0, len(held_out.targets), (BATCH_SIZE,), generator=generator)
+        rows = torch.randint(0, len(predictions[-1]), (BATCH_SIZE,), generator=generator)
         with tuner.piece():
-            loss = held_out.losses(mixture, rows).mean()
+            loss = _losses(mixture, [part[rows] for part in predictions]).mean()
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
 
 
-def _fit_weights(mixture: MixtureModel, held_out: HeldOutPredictions, generator: torch.Generator) -> None:
+def _fit_weights(mixture: MixtureModel, predictions: Predictions, generator: torch.Generator) -> None:
     """Two weights that are the same everywhere, by LBFGS on all characters."""
     _set_weights(mixture, 0.5, 0.5)
     bias = mixture.last.bias
@@ -238,19 +191,19 @@ def _fit_weights(mixture: MixtureModel, held_out: HeldOutPredictions, generator:
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        mean = held_out.losses(mixture).mean()
+        mean = _losses(mixture, predictions).mean()
         mean.backward()  # type: ignore[no-untyped-call]
         return mean
 
     optimizer.step(loss)  # type: ignore[no-untyped-call]
 
 
-def _take_network(mixture: MixtureModel, held_out: HeldOutPredictions, generator: torch.Generator) -> None:
+def _take_network(mixture: MixtureModel, predictions: Predictions, generator: torch.Generator) -> None:
     """The network alone."""
     _set_weights(mixture, 1.0, 0.0)
 
 
-def _take_counts(mixture: MixtureModel, held_out: HeldOutPredictions, generator: torch.Generator) -> None:
+def _take_counts(mixture: MixtureModel, predictions: Predictions, generator: torch.Generator) -> None:
     """The counts alone."""
     _set_weights(mixture, 0.0, 1.0)
 
@@ -266,16 +219,22 @@ def _set_weights(mixture: MixtureModel, network: float, counts: float) -> None:
         mixture.last.bias.copy_(torch.tensor([network, counts]))
 
 
-def _losses_of_other_half(
-    fit: Fit, mixture: MixtureModel, halves: tuple[HeldOutPredictions, HeldOutPredictions], generator: torch.Generator
-) -> Tensor:
-    """(N,) nats where each half is judged by what was fitted to the other; the gate is put back."""
+def _losses(mixture: MixtureModel, predictions: Sequence[Tensor]) -> Tensor:
+    """(N,) the nats of the characters under a mixture."""
+    network, counts, targets = predictions
+    return functional.cross_entropy(mixture.mix(network, counts), targets, reduction="none")
+
+
+def _cross_validated(fit: Fit, mixture: MixtureModel, predictions: Predictions, generator: torch.Generator) -> Tensor:
+    """(N,) nats where each half is judged by what was fitted to the other; the gate is restored."""
+    middle = len(predictions[-1]) // 2
+    halves = tuple(part[:middle] for part in predictions), tuple(part[middle:] for part in predictions)
     before = {name: tensor.clone() for name, tensor in mixture.gate.state_dict().items()}
     losses = []
     for half, other in (halves[::-1], halves):
         fit(mixture, half, generator)
         with torch.no_grad():
-            losses.append(other.losses(mixture))
+            losses.append(_losses(mixture, other))
         mixture.gate.load_state_dict(before)
     return torch.cat(losses)
 

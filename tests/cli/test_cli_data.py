@@ -10,7 +10,7 @@ from program import TEXT, Charrnn, Outcome
 
 from charrnn.checkpoint import load
 from charrnn.training.budget import estimate as advising
-from charrnn.training.budget import speed
+from charrnn.training.budget.clock import measure_speed
 
 FRENCH = "Où est-il ? Déjà à l'été, dans le café.\n"
 
@@ -78,7 +78,7 @@ def test_data_inspect_name_of_nothing_is_one_line(charrnn: Charrnn, folder: Path
 @pytest.fixture(autouse=True)
 def same_speed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measuring takes a while; one test does it."""
-    monkeypatch.setattr(advising, "measure", lambda *_: 40_000.0)
+    monkeypatch.setattr(advising, "measure_speed", lambda *_: 40_000.0)
 
 
 def read(result: Outcome) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def test_data_inspect_json_has_all_of_it(charrnn: Charrnn) -> None:
 
 
 def test_data_inspect_measures_the_speed(charrnn: Charrnn, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(advising, "measure", speed.measure)
+    monkeypatch.setattr(advising, "measure_speed", measure_speed)
     assert read(charrnn("data", "inspect", "text.txt", "--json"))["advice"]["chars_per_second"] > 0
 
 

@@ -29,7 +29,7 @@ def test_degenerate_text_works_or_is_one_line(
 ) -> None:
     """A loss of 0 was taken for an explosion."""
     if name != "ten in all":  # the shortest, for which the speed of the smallest batch is measured; that takes a while
-        monkeypatch.setattr(estimate, "measure", lambda *_: 40_000.0)
+        monkeypatch.setattr(estimate, "measure_speed", lambda *_: 40_000.0)
     (folder / "odd.txt").write_text(DEGENERATE[name])
     commands = [
         ("train", "odd.txt", *TINY, "--out", "net"),

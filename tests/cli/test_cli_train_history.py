@@ -4,6 +4,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -127,7 +128,7 @@ def test_monitor_bounds_records_and_drops_diverged_ones(
     checkpoints, memory = CheckpointManager(tmp_path / "a.safetensors", run), InMemory()
     checkpoints.begin(training())
     updates: list[Report] = []
-    with MetricsLogger([lambda: memory], print) as logger:
+    with closing(MetricsLogger([lambda: memory], print)) as logger:
         watch = Monitor(checkpoints, [(Level.UPDATE, updates.append), (Level.RECORD, logger.report)])
 
         def take(number: int, plan: Plan | None, loss: float = 2.0) -> None:

@@ -7,6 +7,7 @@ import pytest
 from program import SMALL, TEXT, Charrnn
 
 from charrnn.checkpoint import components, load
+from charrnn.models.interpolated import InterpolatedModel
 from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.rnn.model import RecurrentModel
@@ -79,11 +80,8 @@ def test_ngram_tip_is_printed_only_where_true(
     mixed: float, counted: float, said: str, charrnn: Charrnn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It recommended mixtures that were worse than the network."""
-    monkeypatch.setattr("charrnn.pipeline.networks.score_mean", lambda models, part: Score(mixed * 100, 100))
-    monkeypatch.setattr(
-        "charrnn.pipeline.networks.evaluate",
-        lambda model, part: Score((counted if isinstance(model, NgramModel) else 3.0) * 100, 100),
-    )
+    scores = {NgramModel: counted, InterpolatedModel: mixed, RecurrentModel: 3.0}
+    monkeypatch.setattr("charrnn.pipeline.networks.evaluate", lambda model, part: Score(scores[type(model)] * 100, 100))
     lines = [line for line in charrnn("train", "text.txt", *SMALL).err.splitlines() if line.startswith("n-grams")]
     assert [line.startswith(f"n-grams     {said}") for line in lines] == [True] * bool(said)
 

@@ -86,24 +86,24 @@ def test_odd_name_printed_resume_command_can_be_pasted(
     charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """With a name for the checkpoint that is as odd as that of the text."""
-    from charrnn.cli.train.signals import SignalStop
     from charrnn.training.monitor.monitor import Monitor
+    from charrnn.training.step import StopFlag
 
     (folder / name).write_text(TEXT, encoding="utf-8")
     out = f"./{name}".replace("\udce9", "é")
-    stops: list[SignalStop] = []
-    made, updated = SignalStop.__init__, Monitor.update
+    stops: list[StopFlag] = []
+    made, updated = StopFlag.__init__, Monitor.update
 
-    def make(stop: SignalStop) -> None:
+    def make(stop: StopFlag) -> None:
         made(stop)
         stops.append(stop)
 
     def update(monitor: Monitor, *step: object) -> None:
         updated(monitor, *step)  # type: ignore[arg-type]
-        stops[0].ask_by(2)
+        stops[0].ask(2)
 
     with monkeypatch.context() as patch:
-        patch.setattr(SignalStop, "__init__", make)
+        patch.setattr(StopFlag, "__init__", make)
         patch.setattr(Monitor, "update", update)
         stopped = charrnn("train", *SMALL, "--out", out, "--", name)
     assert stopped.status == 130

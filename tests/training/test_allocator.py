@@ -7,7 +7,7 @@ import pytest
 import torch
 from processes import run_together
 
-from charrnn.training.allocator import reuse_freed_memory
+from charrnn.training.step import reuse_freed_memory
 
 
 def faults_of_a_step() -> int:

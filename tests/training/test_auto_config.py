@@ -149,9 +149,8 @@ def test_small_vocabulary_chooses_narrow_embedding(
 
 def test_default_budget_is_five_minutes_with_muon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Five minutes on a CPU, with Muon on every processor."""
-    monkeypatch.setattr(
-        "charrnn.training.budget.auto_config.measure", lambda model, training, device, is_alone: speed(model, training)
-    )
+    measured = "charrnn.training.budget.auto_config.measure_speed"
+    monkeypatch.setattr(measured, lambda model, training, device, is_alone: speed(model, training))
     recipe = configure_for_budget(ModelConfig(), TrainingConfig(), NOTHING, Workload(10**6), torch.device("cpu"))
     assert recipe.training.minutes == 5
     assert recipe.training.optimizer == "muon"

@@ -15,7 +15,7 @@ from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
 from charrnn.errors import UsageError
 from charrnn.text.corpus import read_corpus
 from charrnn.training.distributed import ProcessGroup
-from charrnn.training.ensemble import SaveEvery, train_ensemble
+from charrnn.training.ensemble import train_ensemble
 from charrnn.training.run import Run, RunContext
 from charrnn.training.state.checkpoints import CheckpointManager
 from charrnn.training.state.resume import find_training
@@ -54,7 +54,7 @@ def fit(rank: int, size: int, port: int, run: Part) -> None:
     corpus = read_corpus(run.text, CorpusConfig(document_separator=run.separator))
     stop, group = StopFlag(), ProcessGroup.current()
     checkpoints = CheckpointManager(run.out, Run(corpus, run.model, run.config, RunContext(group=group)))
-    resumed, every, losses = find_training(run.out, group), SaveEvery(steps=3), []
+    resumed, every, losses = find_training(run.out, group), 3, []
     for step, _ in train_ensemble(checkpoints, resumed, every, stop):
         losses.append((step.number, step.loss.item(), step.score.nats if step.score else 0.0))
         if run.stop_at and rank == size - 1 and step.number + 1 == run.stop_at:  # one of them is asked, all stop

@@ -12,7 +12,7 @@ from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.errors import DivergedError
 from charrnn.text.corpus import Corpus
 from charrnn.training import loop
-from charrnn.training.ensemble import SaveEvery, train_ensemble
+from charrnn.training.ensemble import train_ensemble
 from charrnn.training.run import Run, RunContext
 from charrnn.training.state.checkpoints import CheckpointManager
 from charrnn.training.step import StepResult, TakeStep, make_step
@@ -45,7 +45,7 @@ def run(small_corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         told: list[str] = []
         path, model = tmp_path / "it.safetensors", ModelConfig(hidden_size=8)
         checkpoints = CheckpointManager(path, Run(small_corpus, model, CONFIG, RunContext(warn=told.append)))
-        steps = train_ensemble(checkpoints, save_every=SaveEvery(steps=4))
+        steps = train_ensemble(checkpoints, save_every=4)
         return [step for step, _ in steps], told
 
     return train

@@ -5,13 +5,14 @@ import pytest
 import torch
 
 from charrnn.config import ModelConfig, NgramConfig, TrainingConfig
+from charrnn.models.interpolated import InterpolatedModel
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.evaluate import evaluate
 from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
 from charrnn.training.loop import train
-from charrnn.training.mixture import MixtureTrainer, hold_out_blocks, score_mean
+from charrnn.training.mixture import MixtureTrainer, hold_out_blocks
 
 ORDER_4 = NgramConfig(order=4)
 
@@ -67,17 +68,17 @@ def test_gate_with_same_seed_is_bit_exact(small_corpus: Corpus, monkeypatch: pyt
     assert not torch.equal(first, other)  # type: ignore[arg-type]
 
 
-def test_score_mean_equals_direct_computation(small_corpus: Corpus) -> None:
+def test_interpolated_model_score_equals_direct_computation(small_corpus: Corpus) -> None:
     """Of a model and itself it is that model; of two, each character's is the mean."""
     size = len(small_corpus.vocabulary)
     part = small_corpus.validation[:50]
     one, other = (fit_ngram(small_corpus.train, size, NgramConfig(order=k)) for k in (2, 3))
-    same = score_mean(((one, 0.3), (one, 0.7)), part)
+    same = evaluate(InterpolatedModel((one, one), (0.3, 0.7)), part)
     assert same.nats == pytest.approx(evaluate(one, part).nats)
     tokens = torch.from_numpy(part.astype(np.int64))
     p, q = (model(tokens[None, :-1])[0][0].softmax(-1) for model in (one, other))
     expected = -(0.3 * p + 0.7 * q).gather(1, tokens[1:, None]).log().sum() + np.log(size)
-    assert score_mean(((one, 0.3), (other, 0.7)), part).nats == pytest.approx(float(expected), rel=1e-5)
+    assert evaluate(InterpolatedModel((one, other), (0.3, 0.7)), part).nats == pytest.approx(float(expected), rel=1e-5)
 
 
 @pytest.mark.parametrize("length", [300, 1000, 5000])

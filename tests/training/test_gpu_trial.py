@@ -16,7 +16,7 @@ from charrnn.sampling.sampler import CounterTemperatureSampler
 from charrnn.training import gpu_trial
 from charrnn.training import step as steps
 from charrnn.training.gpu_trial import try_sampling, try_training
-from charrnn.training.optim.optimizer import Updates
+from charrnn.training.optim.optimizer import ModelOptimizer
 from charrnn.training.step import Batch, CudaGraphStep, make_step
 
 pytestmark = pytest.mark.usefixtures("software_graphs")
@@ -45,12 +45,12 @@ def test_cuda_graph_sampling_equals_single_steps(cell: str, monkeypatch: pytest.
 
 def spoil_rate(steps: CudaGraphStep) -> None:
     """The graph goes on with the rate of another tensor."""
-    steps.rate = torch.zeros(())
+    steps.lr = torch.zeros(())
 
 
 def spoil_batch(steps: CudaGraphStep) -> None:
     """New batches go where the graph doesn't read."""
-    steps.batch = tuple(part.clone() for part in steps.batch)
+    steps.batch = steps.batch[0].clone(), steps.batch[1].clone()
 
 
 def spoil_state(steps: CudaGraphStep) -> None:
@@ -73,7 +73,7 @@ def test_trial_of_wrong_graph_raises(spoil: Callable[[CudaGraphStep], None], mon
 def begun() -> tuple[CudaGraphStep, RecurrentModel]:
     torch.manual_seed(0)
     model = RecurrentModel(ModelConfig(hidden_size=16), 20).train()
-    taken = make_step(model, Updates(model, TrainingConfig(), torch.float32), torch.float32)
+    taken = make_step(ModelOptimizer(model, TrainingConfig(), torch.float32))
     assert isinstance(taken, CudaGraphStep)
     return taken, model
 
@@ -96,19 +96,18 @@ def test_cuda_graph_step_updates_loss_scale(optimizer: str) -> None:
     for is_recorded in (True, False):
         torch.manual_seed(0)
         model = RecurrentModel(ModelConfig(hidden_size=16), 20).train()
-        updates = Updates(model, TrainingConfig(optimizer=optimizer), torch.float16)
+        updates = ModelOptimizer(model, TrainingConfig(optimizer=optimizer), torch.float16)
+        updates.dtype = torch.float32
         assert updates.scale
         updates.scale.factor.fill_(3e38)
         model.head.weight.data.mul_(300)  # so that gradients are infinite until the factor has been halved
-        graph = CudaGraphStep(model, updates, torch.float32)
+        graph = CudaGraphStep(updates)
         torch.manual_seed(1)
         for _ in range(10):
             tokens = torch.randint(0, 20, (4, 9))
             batch = tokens[:, :-1], tokens[:, 1:]
             rate = torch.tensor(1e-2)
-            graph(batch, None, 1e-2) if is_recorded else steps.take_step(
-                model, updates, batch, None, rate, torch.float32
-            )
+            graph(batch, None, 1e-2) if is_recorded else steps.take_step(updates, batch, None, rate)
         results.append((updates.scale.factor.item(), torch.cat([one.detach().flatten() for one in model.parameters()])))
     assert results[0][0] == results[1][0] < 3e38
     torch.testing.assert_close(results[0][1], results[1][1], rtol=1e-4, atol=1e-5)

@@ -5,7 +5,7 @@ import torch
 
 from charrnn.config import OPTIMIZERS, ModelConfig, TrainingConfig
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.training.optim.optimizer import Updates
+from charrnn.training.optim.optimizer import ModelOptimizer
 from charrnn.training.optim.precision import FIRST_SCALE, LossScale
 
 CPU = torch.device("cpu")
@@ -26,15 +26,15 @@ def test_loss_scale_with_infinite_gradient_skips_all_weights(optimizer: str) -> 
     """
     torch.manual_seed(0)
     model = RecurrentModel(ModelConfig(hidden_size=8), 50)
-    updates = Updates(model, TrainingConfig(optimizer=optimizer), torch.float16)
+    updates = ModelOptimizer(model, TrainingConfig(optimizer=optimizer), torch.float16)
     assert updates.scale
     before = {name: value.clone() for name, value in model.state_dict().items()}
     bad = next(parameter for parameter in model.cells.parameters() if parameter.dim() == 2)
     loss = model(torch.randint(0, 50, (2, 5)))[0].square().mean() + (torch.nan * bad).sum()
-    updates.step(loss, rate=0.1)
+    updates.step(loss, lr=0.1)
     for name, value in model.state_dict().items():
         assert torch.equal(value, before[name]), name
     assert updates.scale.factor == FIRST_SCALE / 2
-    updates.step(model(torch.randint(0, 50, (2, 5)))[0].square().mean(), rate=0.1)
+    updates.step(model(torch.randint(0, 50, (2, 5)))[0].square().mean(), lr=0.1)
     assert all(value.isfinite().all() for value in model.state_dict().values())
     assert not torch.equal(model.head.weight, before["head.weight"])

@@ -9,10 +9,10 @@ import torch
 from charrnn.checkpoint import load
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.models.mixture import MixtureModel
-from charrnn.pipeline.networks import NetworkTraining, TrainingStart, count_for_mixture, initialize_from, resume
+from charrnn.pipeline.networks import NetworkTraining, TrainingStart, initialize_from, resume
 from charrnn.text.corpus import Corpus
 from charrnn.training.monitor.monitor import Level, Report
-from charrnn.training.state.init_from import InitialWeights
+from charrnn.training.state.init_from import initial_network
 from charrnn.training.state.resume import find_training
 from charrnn.training.step import StopFlag
 
@@ -56,22 +56,22 @@ def test_initialized_start_has_the_shape_and_weights_of_the_other(
 ) -> None:
     first = tmp_path / "first.safetensors"
     list(NetworkTraining(first, small_corpus, start).steps())
-    weights = InitialWeights.of(load(first))
+    checkpoint = load(first)
+    weights = initial_network(checkpoint).state_dict()
     slow = replace(start, model=ModelConfig(), training=replace(TRAINING, learning_rate=1e-9))
-    second = NetworkTraining(tmp_path / "second.safetensors", small_corpus, initialize_from(slow, weights, False))
+    second = NetworkTraining(tmp_path / "second.safetensors", small_corpus, initialize_from(slow, checkpoint))
     list(second.steps())
     assert second.run.model.hidden_size == 8
     for name, tensor in second.checkpoints.finished[0].state_dict().items():
-        torch.testing.assert_close(tensor, weights.weights[name], rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(tensor, weights[name], rtol=1e-4, atol=1e-4)
 
 
 def test_mixture_is_kept_with_its_score(small_corpus: Corpus, start: TrainingStart, tmp_path: Path) -> None:
-    mixture = count_for_mixture(small_corpus)
     path = tmp_path / "mixed.safetensors"
-    training = NetworkTraining(path, small_corpus, replace(start, with_ngram=True), mixture=mixture)
+    training = NetworkTraining(path, small_corpus, replace(start, with_ngram=True))
     list(training.steps())
-    of_counts, score = training.save_mixture(training.mix())
-    assert of_counts
+    ngram_score, score = training.finish_mixture()
+    assert ngram_score
     assert score
     checkpoint = load(path)
     assert isinstance(checkpoint.model, MixtureModel)

@@ -5,13 +5,13 @@ import torch
 
 from charrnn.config import OPTIMIZERS, ModelConfig, TrainingConfig
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.training.optim.optimizer import Updates
+from charrnn.training.optim.optimizer import ModelOptimizer
 
 
-def make(optimizer: str, **settings: float) -> tuple[RecurrentModel, Updates]:
+def make(optimizer: str, **settings: float) -> tuple[RecurrentModel, ModelOptimizer]:
     torch.manual_seed(0)
     model = RecurrentModel(ModelConfig(hidden_size=8), 50)
-    return model, Updates(model, TrainingConfig(optimizer=optimizer, **settings), torch.float32)  # type: ignore[arg-type]
+    return model, ModelOptimizer(model, TrainingConfig(optimizer=optimizer, **settings), torch.float32)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -19,7 +19,7 @@ def test_weight_decay_applies_to_matrices_only(optimizer: str) -> None:
     """With no gradient at all, one step multiplies what decays by 1 − rate · decay."""
     model, updates = make(optimizer, weight_decay=0.2)
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    updates.step(sum((0 * parameter).sum() for parameter in model.parameters()), rate=0.5)  # type: ignore[arg-type]
+    updates.step(sum((0 * parameter).sum() for parameter in model.parameters()), lr=0.5)  # type: ignore[arg-type]
     for name, value in model.state_dict().items():
         factor = 1.0 if "bias" in name else 0.9
         torch.testing.assert_close(value, factor * before[name])
@@ -30,7 +30,7 @@ def test_muon_updates_of_layer_matrices_are_orthogonal() -> None:
     model, updates = make("muon", weight_decay=0.0)
     before = {name: value.clone() for name, value in model.named_parameters()}
     logits, _ = model(torch.randint(0, 50, (4, 40)))
-    updates.step(logits.square().mean(), rate=0.1)
+    updates.step(logits.square().mean(), lr=0.1)
     for name, value in model.named_parameters():
         if name.startswith("cells") and value.dim() == 2:
             sizes = torch.linalg.svdvals((value - before[name]).detach())
@@ -48,17 +48,17 @@ def test_gradient_norm_is_clipped(optimizer: str) -> None:
         wrapped.register_step_pre_hook(
             lambda one, *_: seen.extend(p.grad.norm() for group in one.param_groups for p in group["params"])
         )
-    updates.step(1e6 * logits.square().mean(), rate=0.0)
+    updates.step(1e6 * logits.square().mean(), lr=0.0)
     assert torch.stack(seen).norm() == pytest.approx(0.5, rel=1e-3)
 
 
 def test_state_without_loss_scale_gets_a_new_one() -> None:
     """A CPU trains without one; so a GPU finds none in its state."""
 
-    def begun(dtype: torch.dtype) -> Updates:
+    def begun(dtype: torch.dtype) -> ModelOptimizer:
         torch.manual_seed(0)
         network = RecurrentModel(ModelConfig(hidden_size=8), 5)
-        updates = Updates(network, TrainingConfig(), dtype)
+        updates = ModelOptimizer(network, TrainingConfig(), dtype)
         logits, _ = network(torch.zeros(2, 3, dtype=torch.int64))
         updates.step(logits.square().mean(), 1e-3)
         return updates

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from charrnn.config import CELLS, ModelConfig, TrainingConfig
 from charrnn.errors import CheckpointError
 from charrnn.text.corpus import Corpus
-from charrnn.training.ensemble import SaveEvery, train_ensemble
+from charrnn.training.ensemble import train_ensemble
 from charrnn.training.run import Run
 from charrnn.training.state.checkpoints import CheckpointManager
 from charrnn.training.state.resume import Resumed, find_training, open_training
@@ -32,7 +32,7 @@ def run(
     """All of a training, or what is left of it; `stop_at` counts the steps of this run."""
     checkpoints = CheckpointManager(path, Run(corpus, model, config))
     stop, steps = StopFlag(), []
-    for step, _ in train_ensemble(checkpoints, resumed, SaveEvery(steps=3), stop):
+    for step, _ in train_ensemble(checkpoints, resumed, 3, stop):
         steps.append(step)
         if len(steps) + 1 == stop_at:  # asked now, it stops after the next one
             stop.ask()

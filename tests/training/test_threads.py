@@ -19,7 +19,7 @@ from charrnn.models.rnn.model import RecurrentModel
 from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
 from charrnn.training.loop import Training, train
-from charrnn.training.optim.optimizer import Updates
+from charrnn.training.optim.optimizer import ModelOptimizer
 from charrnn.training.step import Batch, make_step
 
 VOCAB_SIZE = 65
@@ -31,7 +31,7 @@ def weights_after(steps: int, threads: int, config: TrainingConfig, cell: str, d
     """All weights of a network with dropout, large enough that its products are shared among threads."""
     torch.manual_seed(0)
     model = RecurrentModel(ModelConfig(cell=cell, hidden_size=64, dropout=0.1), VOCAB_SIZE).train()
-    take_step = make_step(model, Updates(model, config, dtype), dtype)
+    take_step = make_step(ModelOptimizer(model, config, dtype))
     state = None
     for _ in range(steps):
         rows = torch.randint(0, VOCAB_SIZE, (32, 41))

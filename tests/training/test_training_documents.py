@@ -11,7 +11,7 @@ from charrnn.config import CELLS, CorpusConfig, ModelConfig, TrainingConfig
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.documents import DocumentStreams, streams_of
-from charrnn.training.ensemble import SaveEvery, train_ensemble
+from charrnn.training.ensemble import train_ensemble
 from charrnn.training.loop import Training
 from charrnn.training.run import Run
 from charrnn.training.state.checkpoints import CheckpointManager
@@ -58,7 +58,7 @@ def test_document_streams_equal_separate_documents(corpus: Corpus, cell: str) ->
 def run(corpus: Corpus, path: Path, stop_at: int | None = None, resumed: Resumed | None = None) -> list[float]:
     checkpoints, stop = CheckpointManager(path, Run(corpus, MODEL, CONFIG)), StopFlag()
     losses = []
-    for step, _ in train_ensemble(checkpoints, resumed, SaveEvery(steps=3), stop):
+    for step, _ in train_ensemble(checkpoints, resumed, 3, stop):
         losses.append(step.loss.item())
         if len(losses) + 1 == stop_at:
             stop.ask()

@@ -10,13 +10,13 @@ from typer.core import TyperGroup
 from charrnn.cli.shared import shell_completion
 from charrnn.cli.shared.examples import help_epilog
 from charrnn.cli.shared.options import DeviceOption, JsonOption, expand_configs
-from charrnn.config import CorpusConfig
+from charrnn.config import CorpusConfig, ModelConfig
 from charrnn.errors import TextError
 from charrnn.paths import DATA_FOLDER
 
 if TYPE_CHECKING:
     from charrnn.text.stats.describe import Description
-    from charrnn.training.budget.estimate import BudgetEstimates
+    from charrnn.training.budget.estimate import Estimate
 
 
 class DataGroup(TyperGroup):
@@ -128,15 +128,17 @@ def inspect(
     warnings = list(find_warnings(text))
     if not as_json:
         show_description(text, warnings)
-    estimate = _estimate(text, device) if advice and text.parts else None
+    speed, choices = _estimate(text, device) if advice and text.parts else (0.0, [])
     if as_json:
         findings = [warning._asdict() for warning in warnings]
-        print_json({**text.as_json(), "findings": findings, "advice": estimate.as_json() if estimate else None})
-    elif estimate:
-        show_advice(text, estimate)
+        chosen = [choice.as_json() for choice in choices]
+        estimates = {"measured": str(ModelConfig()), "chars_per_second": speed, "choices": chosen}
+        print_json({**text.as_json(), "findings": findings, "advice": estimates if choices else None})
+    elif choices:
+        show_advice(text, speed, choices)
 
 
-def _estimate(text: Description, device: str) -> BudgetEstimates:
+def _estimate(text: Description, device: str) -> tuple[float, list[Estimate]]:
     """What some minutes of training on a text would give on a device of this machine, whose speed is measured."""
     from charrnn.cli.shared.devices import check_gpu_features, select_device
     from charrnn.training.budget.estimate import estimate_budgets

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from charrnn.cli.shared.tables import plain_table, show_table
 from charrnn.cli.shared.terminal import escape_control_chars, log, log_wrapped
+from charrnn.config import ModelConfig
 from charrnn.format import percent, plural, size
 from charrnn.text.stats.duplicates import LONG_LINE, RUN
 from charrnn.text.stats.unicode import FORMS
@@ -16,7 +17,7 @@ from charrnn.text.vocabulary import character_name
 if TYPE_CHECKING:
     from charrnn.text.stats.describe import Description
     from charrnn.text.stats.warnings import TextWarning
-    from charrnn.training.budget.estimate import BudgetEstimates
+    from charrnn.training.budget.estimate import Estimate
 
 SHOWN_CHARACTERS, COLUMNS = 24, 4
 """The number of most frequent characters shown with their shares, and the columns of that table."""
@@ -144,17 +145,17 @@ def _show_repeats(text: Description) -> None:
         )
 
 
-def show_advice(text: Description, advice: BudgetEstimates) -> None:
+def show_advice(text: Description, speed: float, choices: Sequence[Estimate]) -> None:
     """Print what some minutes would buy, on stderr."""
     log_wrapped(
         "minutes",
-        f"what `charrnn train` would choose, alone on this machine: {advice.measured} now reads "
-        f"{advice.chars_per_second:,.0f} characters a second",
+        f"what `charrnn train` would choose, alone on this machine: {ModelConfig()} now reads "
+        f"{speed:,.0f} characters a second",
     )
     table = plain_table(padding=(0, 1, 0, 0))
     for header in ("", "minutes", "model", "parameters", "dropout", "readings", "memory"):
         table.add_column(header, justify="left" if header == "model" else "right")
-    for choice in advice.choices:
+    for choice in choices:
         early = ", ends early" * choice.ends_early
         table.add_row(
             " " * 10, f"{choice.minutes:g}", str(choice.model), f"{choice.parameters / 1e6:.1f} M",

@@ -89,7 +89,14 @@ def train(
     A terminal that closes does the same, unless nohup is used; SIGUSR1 saves and goes on.
     """
     started = time.perf_counter()
-    from charrnn.cli.shared.checkpoints import check_writable, checkpoint_path, locked, refuse_to_overwrite
+    from charrnn.checkpoint.names import best_path
+    from charrnn.cli.shared.checkpoints import (
+        check_writable,
+        checkpoint_path,
+        find_checkpoint,
+        locked,
+        refuse_to_overwrite,
+    )
     from charrnn.cli.shared.devices import check_gpu_features, select_device
     from charrnn.cli.shared.options import explicit_options
     from charrnn.cli.shared.terminal import log
@@ -108,7 +115,7 @@ def train(
         with group.rank_zero_first():
             paths = locate_texts(text)
             path = checkpoint_path(out, f"{stem_of(paths)}-{model.cell}{'-ngram' * with_ngram}")
-            path = start.best_path(resume_from, path)
+            path = best_path(find_checkpoint(resume_from)) if resume_from else path
             check_writable(path)
             if tensorboard is not None:
                 check_installed()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import torch
@@ -20,15 +19,13 @@ from charrnn.cli.shared.terminal import (
     log_field,
     one_line,
     print_json,
-    progress,
     shell_quoted,
     supports_live_display,
 )
 from charrnn.cli.train.live import ECHO, WIDEST, TrainLive
 from charrnn.models.interpolated import make_network
-from charrnn.pipeline.networks import NetworkTraining, count_for_mixture, score_ngram_tip
+from charrnn.pipeline.networks import NetworkTraining, score_ngram_tip
 from charrnn.scoring.compare.rows import checkpoint_summary
-from charrnn.text.corpus import Corpus
 from charrnn.text.sources import STANDARD_INPUT
 from charrnn.training.mixture import MixtureTrainer
 from charrnn.training.monitor.history import Record
@@ -54,30 +51,24 @@ class TrainDisplay:
 
     def __init__(self, training: NetworkTraining) -> None:
         self.checkpoints, self.run, self.start = training.checkpoints, training.run, training.start
-        self.reasons, self.networks = training.recipe.reasons, training.run.model.networks
+        self.reasons, self.networks = training.reasons, training.run.model.networks
         self.plan: Plan | None = None
         self.live: TrainLive | None = None
-        self.closing = ExitStack()
 
-    def __enter__(self) -> Self:
+    @contextmanager
+    def on_screen(self) -> Iterator[Self]:
+        """Print a header, draw in place where the terminal can, and print both curves unless there was an error."""
         self._show_header()
-        if supports_live_display():
-            self.live = TrainLive(self.networks)
-            self.live.draw = self.closing.enter_context(live_display(self.live.lines))
+        if not supports_live_display():
+            yield self
+            return
+        self.live = TrainLive(self.networks)
+        with live_display(self.live.lines) as self.live.draw:
             self.live.redraw()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.closing.close()
-        if self.live and error is None:
-            screen = console()
-            for line in self.live.curves(min(WIDEST, screen.width - ECHO), screen.options.ascii_only):
-                screen.print(line, soft_wrap=True)
+            yield self
+        screen = console()
+        for line in self.live.curves(min(WIDEST, screen.width - ECHO), screen.options.ascii_only):
+            screen.print(line, soft_wrap=True)
 
     def recall(self, records: Iterable[Record]) -> None:
         """Show what a training that goes on has behind it."""
@@ -185,26 +176,20 @@ class TrainDisplay:
             print_json(checkpoint_summary(load(checkpoints.path)))
 
 
-def count_with_bar(corpus: Corpus) -> MixtureTrainer:
-    """Count the n-grams that a network is going to be mixed with, with a bar."""
-    with progress("counting", "step") as update:
-        mixture = count_for_mixture(corpus, update)
+def show_counted(mixture: MixtureTrainer) -> None:
+    """Print which n-grams are going to be mixed with the network."""
     kept = f"{mixture.held_out.characters:,} characters of the training part are kept for the gate"
     log_field("n-grams", f"{mixture.config}, counted in {mixture.seconds:.1f} s; {kept}")
-    return mixture
 
 
 def finish_mixture(training: NetworkTraining) -> None:
-    """Mix the best state of the network with the counts, score the mixture and keep it."""
+    """Mix the best state of the network with the n-grams, and print all three scores."""
     checkpoints = training.checkpoints
     itself = "by themselves, together" if len(checkpoints.finished) > 1 else "by itself"
     log_field("network", f"validation {checkpoints.score or 'none was held out'}, {itself}")
-    with progress("counting", "step") as update:
-        mixture = training.mix(update)
-    with progress("scoring", "char") as update:
-        of_counts, score = training.save_mixture(mixture, update)
-    if of_counts:
-        log_field("n-grams", f"validation {of_counts}, by themselves")
+    ngram_score, score = training.finish_mixture()
+    if ngram_score:
+        log_field("n-grams", f"validation {ngram_score}, by themselves")
     log_field("mixture", f"validation {score or 'none was held out'}")
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from charrnn.cli.shared.checkpoints import delete_resume_files
+from charrnn.cli.shared.terminal import progress
 from charrnn.cli.shared.texts import read_on_all_ranks, show_corpus
-from charrnn.cli.train.console import TrainDisplay, count_with_bar, finish_mixture, show_ngram_tip
+from charrnn.cli.train.console import TrainDisplay, finish_mixture, show_counted, show_ngram_tip
 from charrnn.cli.train.signals import stopped_by_signals
 from charrnn.cli.train.start import show_start
 from charrnn.pipeline.networks import NetworkTraining, TrainingStart
@@ -35,14 +37,15 @@ def train_on_screen(
         start.resumed.check(corpus)
     show_corpus(corpus)
     show_start(start)
-    mixture = count_with_bar(corpus) if start.with_ngram and is_rank_zero else None
-    training = NetworkTraining(path, corpus, start, context, mixture)
+    training = NetworkTraining(path, corpus, start, context, progress)
+    if training.mixture:
+        show_counted(training.mixture)
     if is_rank_zero and not start.resumed:
         delete_resume_files(path)
     writers = _log_writers(path, start, tensorboard) if is_rank_zero else []
     with (
-        TrainDisplay(training) as display,
-        MetricsLogger(writers, context.warn) as logger,
+        TrainDisplay(training).on_screen() as display,
+        closing(MetricsLogger(writers, context.warn)) as logger,
         stopped_by_signals() as stop,
     ):
         display.recall(logger.existing)
@@ -54,10 +57,10 @@ def train_on_screen(
     if stop.asked:
         display.show_stopped(paths)
         return stop.exit_status
-    if mixture:
+    if training.mixture:
         finish_mixture(training)
     display.show_end(as_json)
-    if not mixture:
+    if not training.mixture:
         show_ngram_tip(training)
     return 0
 

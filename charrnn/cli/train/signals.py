@@ -15,31 +15,16 @@ SAVING = tuple(getattr(signal, name) for name in ("SIGUSR1",) if hasattr(signal,
 """Signals that save the state; the training goes on."""
 
 
-class SignalStop(StopFlag):
-    """A switch that signals throw.
-
-    Attributes:
-        exit_status: what a shell expects of a program that the signal has ended: 128 and its number.
-    """
-
-    exit_status = 0
-
-    def ask_by(self, number: int) -> None:
-        """End the training soon, for a signal."""
-        self.ask()
-        self.exit_status = 128 + number
-
-
 @contextmanager
-def stopped_by_signals() -> Iterator[SignalStop]:
+def stopped_by_signals() -> Iterator[StopFlag]:
     """The first signal asks the training to stop; a second one does what it did before, and leaves at once.
 
     A signal that the process was started to ignore stays ignored: SIGHUP under `nohup`.
     """
-    stop = SignalStop()
+    stop = StopFlag()
 
     def end(number: int, _: object) -> None:
-        stop.ask_by(number)
+        stop.ask(number)
         restore(ENDING)
         log("stopping: saves first; once more leaves at once")
 

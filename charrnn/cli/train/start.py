@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
-from charrnn.checkpoint import LAST, PREVIOUS, load
+from charrnn.checkpoint import Checkpoint, load
 from charrnn.cli.shared import terminal
 from charrnn.cli.shared.checkpoints import find_checkpoint as find_file
 from charrnn.cli.shared.options import format_option
@@ -17,7 +18,7 @@ from charrnn.pipeline import networks
 from charrnn.pipeline.networks import TrainingStart
 from charrnn.training.distributed import ProcessGroup
 from charrnn.training.ensemble import SaveEvery
-from charrnn.training.state.init_from import InitialWeights
+from charrnn.training.state.init_from import SHAPE_FIELDS, initial_network
 from charrnn.training.state.resume import find_training, open_training
 
 
@@ -61,35 +62,23 @@ def initialize_from(start: TrainingStart, name: str, group: ProcessGroup) -> Tra
     checkpoint = load(path) if group.is_rank_zero else None
     with group.broadcast_file(path) as file:
         checkpoint = checkpoint or load(file or path)
-    weights = InitialWeights.of(checkpoint)
-    initialized = networks.initialize_from(start, weights, checkpoint.vocabulary.is_bytes)
-    decided = start.explicit & {*weights.shape, "bytes"}
+    initialized = networks.initialize_from(start, checkpoint)
+    decided = start.explicit & {*SHAPE_FIELDS, "bytes"}
     _refuse_changes(start, initialized, decided, f"{checkpoint.path} has {{}}; leave it out")
     return initialized
 
 
 def show_start(start: TrainingStart) -> None:
     """Print where a training begins, unless it does so with nothing."""
-    if isinstance(start.begin_from, InitialWeights):
-        known = f"{len(start.begin_from.vocabulary)} characters"
-        terminal.log_field("weights", f"from another checkpoint, {start.begin_from.config}, which knows {known}")
+    if isinstance(start.begin_from, Checkpoint):
+        config, known = initial_network(start.begin_from).config, f"{len(start.begin_from.vocabulary)} characters"
+        terminal.log_field("weights", f"from another checkpoint, {config}, which knows {known}")
     if start.resumed:
         facts = start.resumed.resume_state.progress
         of = f"/{facts.plan[0]}" if facts.plan else ""
         which = f"network {facts.finished + 1}/{facts.model.networks}, " if facts.model.networks > 1 else ""
         where = f"after {which}step {facts.number}{of}, {facts.seconds:.0f} s"
         terminal.log_field("resumed", f"{start.resumed.checkpoint.path}: {where}")
-
-
-def best_path(file: str | None, path: Path) -> Path:
-    """The best checkpoint of a training: that of the file that --resume-from names, or `path`."""
-    if not file:
-        return path
-    state = find_file(file)
-    stem = state.name.removesuffix(CHECKPOINT_SUFFIX)
-    for ending in (LAST, PREVIOUS):
-        stem = stem.removesuffix(ending)
-    return state.with_name(stem + CHECKPOINT_SUFFIX)
 
 
 def refuse_resume_file(texts: Sequence[str], resume: bool) -> None:
@@ -107,10 +96,10 @@ def parse_save_every(value: str) -> SaveEvery:
     """
     try:
         if value.endswith("m") and 0 < float(value[:-1]) < float("inf"):
-            return SaveEvery(seconds=60 * float(value[:-1]))
+            return timedelta(minutes=float(value[:-1]))
         if int(value) > 0:
-            return SaveEvery(steps=int(value))
-    except ValueError:
+            return int(value)
+    except (ValueError, OverflowError):
         pass
     raise UsageError(f"--save-every {value}: must be a number of steps, such as 500, or of minutes, such as 5m")
 

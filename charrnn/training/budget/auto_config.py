@@ -15,9 +15,8 @@ import torch
 from charrnn.checkpoint.metadata import from_json
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.models.rnn.cells import CELLS
-from charrnn.training.budget.speed import measure
+from charrnn.training.budget.clock import measure_speed
 from charrnn.training.distributed import ProcessGroup
-from charrnn.training.optim.precision import fallback
 from charrnn.training.optim.schedule import AIM, FREE_EPOCHS, MAX_VALIDATIONS
 
 CPU_MINUTES, GPU_MINUTES = 5.0, 2.0
@@ -63,8 +62,8 @@ Speed = Callable[[ModelConfig, TrainingConfig], float]
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What was chosen.
+class ChosenConfig:
+    """The options of a training, those that were chosen for a budget included.
 
     Attributes:
         model: the network.
@@ -75,7 +74,7 @@ class Recipe:
 
     model: ModelConfig
     training: TrainingConfig
-    reasons: tuple[tuple[str, str], ...]
+    reasons: tuple[tuple[str, str], ...] = ()
     epochs: float | None = None
 
 
@@ -105,7 +104,7 @@ def configure_for_budget(
     workload: Workload,
     device: torch.device,
     group: ProcessGroup | None = None,
-) -> Recipe:
+) -> ChosenConfig:
     """What is trained, and how; the speed of the machine is measured.
 
     Where the user has said how many steps or epochs, there is no budget, and explicit options and the defaults stand.
@@ -118,9 +117,8 @@ def configure_for_budget(
         device: where it is to be trained.
         group: the processes that train together; all get what the first one chooses.
     """
-    reasons = machine_reasons(training, device)
     if training.steps or training.epochs:
-        return Recipe(model, training, reasons)
+        return ChosenConfig(model, training)
     if not training.minutes:
         training = replace(training, minutes=CPU_MINUTES if device.type == "cpu" else GPU_MINUTES)
     group = group or ProcessGroup()
@@ -128,23 +126,16 @@ def configure_for_budget(
 
     def speed(candidate: ModelConfig, how: TrainingConfig) -> float:
         how = replace(how, batch_size=max(1, how.batch_size // group.size))
-        return (1 - workload.padding) * group.all_sum(measure(candidate, how, device, group.size == 1))
+        return (1 - workload.padding) * group.all_sum(measure_speed(candidate, how, device, group.size == 1))
 
-    recipe = choose_config(model, training, explicit, workload, speed, device.type == "cuda")
-    chosen = json.dumps([asdict(recipe.model), asdict(recipe.training)])
-    model_fields, training_fields = json.loads(group.broadcast_bytes(chosen.encode()))
-    return Recipe(
-        from_json("model", model_fields, ModelConfig),
-        from_json("training", training_fields, TrainingConfig),
-        (*reasons, *recipe.reasons),
-        recipe.epochs,
+    chosen = choose_config(model, training, explicit, workload, speed, device.type == "cuda")
+    fields = json.dumps([asdict(chosen.model), asdict(chosen.training)])
+    model_fields, training_fields = json.loads(group.broadcast_bytes(fields.encode()))
+    return replace(
+        chosen,
+        model=from_json("model", model_fields, ModelConfig),
+        training=from_json("training", training_fields, TrainingConfig),
     )
-
-
-def machine_reasons(training: TrainingConfig, device: torch.device) -> tuple[tuple[str, str], ...]:
-    """What this machine cannot do as the configuration says, as `Recipe.reasons`."""
-    line = fallback(training, device)
-    return (("precision", line),) if line else ()
 
 
 def weights_of(model: ModelConfig) -> int:
@@ -159,7 +150,7 @@ def choose_config(
     workload: Workload,
     speed: Speed,
     on_gpu: bool = False,
-) -> Recipe:
+) -> ChosenConfig:
     """Choose all options that are not explicit.
 
     Args:
@@ -215,7 +206,7 @@ def choose_config(
         ("recipe", f"{model.cell}, {model.num_layers} layers, {training.optimizer} at {training.learning_rate:g}, "
          f"{training.batch_size} x {training.seq_length}: what trials found best, or what was said")
     )  # fmt: skip
-    return Recipe(model, training, tuple(reasons), epochs)
+    return ChosenConfig(model, training, tuple(reasons), epochs)
 
 
 def _widened(

@@ -1,17 +1,23 @@
-"""How long a step takes, found out in the first ones, and what of a budget of minutes is left."""
+"""How long a step takes: measured before anything is chosen by it, and in the first steps of a training."""
 
 from __future__ import annotations
 
+import statistics
 import time
 from typing import Any
 
+import torch
 from numpy.typing import NDArray
 
-from charrnn.config import TrainingConfig
+from charrnn.config import ModelConfig, TrainingConfig
+from charrnn.models.kernels.thread_tuner import fixed_threads
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.evaluate import evaluate
 from charrnn.text.documents import Documents
+from charrnn.training.optim.optimizer import ModelOptimizer
+from charrnn.training.optim.precision import dtype_of
 from charrnn.training.optim.schedule import AIM, MEASURED_SHARE, Plan, plan_minutes
+from charrnn.training.step import make_step
 
 UNTIMED_STEPS = 3
 """The first steps are slow: they allocate, and a GPU's third is recorded."""
@@ -21,6 +27,53 @@ LATE, EARLY = 0.03, 0.05
 """Share of the budget by which the end may be expected after or before the aim without a change of the plan."""
 PROBE_CHARACTERS = 2000
 """Characters scored to find out how long a validation takes."""
+SPEED_VOCAB_SIZE = 64
+SPEED_STEPS = 3
+"""Timed steps for each number of threads; their median counts, for another process may disturb one of them."""
+SPEED_SHARE, MAX_SPEED_SECONDS = 0.005, 3.0
+"""Of the budget, and in all, spent on steps with the best number of threads. By three steps alone, training for ten
+minutes seemed to read one text 6.9, 8.3 or 10.7 times, and dropout was chosen by that."""
+
+
+def measure_speed(model: ModelConfig, training: TrainingConfig, device: torch.device, is_alone: bool = True) -> float:
+    """Characters a second of whole steps, with the number of threads that is fastest now.
+
+    Args:
+        model: the network that is timed.
+        training: its batch, optimizer and precision.
+        device: where.
+        is_alone: False where several processes train together, whose steps are no CUDA graphs.
+    """
+    with torch.random.fork_rng(devices=[]):
+        network = RecurrentModel(model, SPEED_VOCAB_SIZE).to(device).train()
+        rows = torch.randint(0, SPEED_VOCAB_SIZE, (training.batch_size, training.seq_length + 1))
+    batch = rows[:, :-1], rows[:, 1:]
+    take_step = make_step(ModelOptimizer(network, training, dtype_of(training, device)), is_alone=is_alone)
+    untimed = 1 if device.type == "cpu" else UNTIMED_STEPS
+
+    def seconds(threads: int, steps: int, least: float = 0.0) -> float:
+        """The median of so many steps, or of as many as so many seconds have, if those are more."""
+        tuner, begun = fixed_threads(threads), time.perf_counter()
+        times: list[float] = []
+        while len(times) < steps or time.perf_counter() - begun < least:
+            started = time.perf_counter()
+            with tuner.piece():
+                take_step(batch, None, 1e-3, 1.0)[0].item()
+            times.append(time.perf_counter() - started)
+        return statistics.median(times)
+
+    threads = training.threads or torch.get_num_threads()
+    seconds(threads, untimed)
+    best = seconds(threads, SPEED_STEPS)
+    if training.threads is None and device.type == "cpu":
+        while True:  # fewer are faster on a busy machine, or where there are many for little work
+            fewer = threads // 2
+            now = seconds(fewer, SPEED_STEPS) if fewer else best
+            if now >= best:
+                break
+            threads, best = fewer, now
+    long = min(MAX_SPEED_SECONDS, SPEED_SHARE * 60 * (training.minutes or 0))
+    return batch[0].numel() / seconds(threads, SPEED_STEPS, long)
 
 
 class Clock:
@@ -62,7 +115,9 @@ class Clock:
         recent = max(1e-9, now - marked - (self.validations - validations)) / (number - before)
         per_step = self.per_step = recent if self.per_step is None else (recent + self.per_step) / 2
         self.mark(number)
-        still = sum(plan.validates_after(step) for step in self._ends(number, plan))
+        every = plan.validate_every
+        ends = (*range((number // every + 1) * every, plan.steps, every), plan.steps)
+        still = sum(plan.validates_after(step) for step in ends)
         left = self.begun + AIM * self.budget - now - still * self.validation
         over = (plan.steps - number) * per_step - left
         if -EARLY * self.budget <= over <= LATE * self.budget:
@@ -71,12 +126,6 @@ class Clock:
         if steps > plan.steps:
             steps = max(plan.steps, min(steps, plan.most_steps(steps_per_epoch)))
         return steps if steps != plan.steps else None
-
-    @staticmethod
-    def _ends(number: int, plan: Plan) -> list[int]:
-        """The steps after which a validation may come."""
-        every = plan.validate_every
-        return [*range((number // every + 1) * every, plan.steps, every), plan.steps]
 
     def tick(self, number: int) -> None:
         """Take down that a step was taken, by how many there were."""

@@ -10,7 +10,7 @@ import torch
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.training.budget.auto_config import MAX_EPOCHS, Workload, choose_config, weights_of
-from charrnn.training.budget.speed import measure
+from charrnn.training.budget.clock import measure_speed
 
 MINUTES = (1.0, 5.0, 30.0)
 STATES = 5
@@ -57,32 +57,9 @@ class Estimate:
         }
 
 
-@dataclass(frozen=True)
-class BudgetEstimates:
-    """What is chosen for some numbers of minutes, and by which speed.
-
-    Attributes:
-        measured: the network whose speed was measured.
-        chars_per_second: its speed; others are taken to be as much slower as they have more weights.
-        choices: for each number of minutes.
-    """
-
-    measured: ModelConfig
-    chars_per_second: float
-    choices: tuple[Estimate, ...]
-
-    def as_json(self) -> dict[str, Any]:
-        """The numbers, under the names that charrnn's JSON uses."""
-        return {
-            "measured": str(self.measured),
-            "chars_per_second": self.chars_per_second,
-            "choices": [one.as_json() for one in self.choices],
-        }
-
-
 def estimate_budgets(
     characters: int, vocab_size: int, device: torch.device, minutes: tuple[float, ...] = MINUTES
-) -> BudgetEstimates:
+) -> tuple[float, list[Estimate]]:
     """What some numbers of minutes would buy, by the speed of a few steps of the network that is the default.
 
     Args:
@@ -90,6 +67,10 @@ def estimate_budgets(
         vocab_size: V.
         device: where it would be trained.
         minutes: some budgets.
+
+    Returns:
+        How many characters a second the default network reads (others are taken to be as much slower as they have more
+        weights), and an estimate for each budget.
     """
     default = ModelConfig()
     speeds: dict[int, float] = {}
@@ -97,20 +78,20 @@ def estimate_budgets(
     def speed(model: ModelConfig, training: TrainingConfig) -> float:
         rows = training.batch_size  # a short text gets few, which take longer
         if rows not in speeds:
-            speeds[rows] = measure(default, training, device)
+            speeds[rows] = measure_speed(default, training, device)
         return speeds[rows] * weights_of(default) / weights_of(model)
 
     choices = []
     for budget in minutes:
         training_config = TrainingConfig(minutes=budget)
         workload = Workload(characters, vocab_size)
-        recipe = choose_config(default, training_config, frozenset(), workload, speed, on_gpu=device.type == "cuda")
-        networks = recipe.model.networks
+        chosen = choose_config(default, training_config, frozenset(), workload, speed, on_gpu=device.type == "cuda")
+        networks = chosen.model.networks
         with torch.device("meta"):
-            network = RecurrentModel(replace(recipe.model, networks=1), vocab_size)
+            network = RecurrentModel(replace(chosen.model, networks=1), vocab_size)
         parameters = sum(weights.numel() for weights in network.parameters())
-        step = recipe.training.batch_size * recipe.training.seq_length
+        step = chosen.training.batch_size * chosen.training.seq_length
         memory = 4 * ((STATES + networks - 1) * parameters + LOGITS * step * vocab_size)
-        epochs = recipe.epochs or 0.0
-        choices.append(Estimate(budget, recipe.model, recipe.training, epochs, networks * parameters, memory))
-    return BudgetEstimates(default, next(iter(speeds.values())), tuple(choices))
+        epochs = chosen.epochs or 0.0
+        choices.append(Estimate(budget, chosen.model, chosen.training, epochs, networks * parameters, memory))
+    return next(iter(speeds.values())), choices

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.checkpoint.metadata import from_json
-from charrnn.checkpoint.names import LAST, PREVIOUS
+from charrnn.checkpoint.names import best_path
 from charrnn.errors import CheckpointError
 from charrnn.files import atomic_write
 from charrnn.paths import CHECKPOINT_SUFFIX
@@ -64,10 +64,8 @@ class Record:
 
 def history_path(checkpoint: Path) -> Path:
     """Where the history of the training that made a checkpoint stands; its best, last and previous state share it."""
-    stem = checkpoint.name.removesuffix(CHECKPOINT_SUFFIX)
-    for ending in (LAST, PREVIOUS):
-        stem = stem.removesuffix(ending)
-    return checkpoint.with_name(stem + SUFFIX)
+    best = best_path(checkpoint)
+    return best.with_name(best.name.removesuffix(CHECKPOINT_SUFFIX) + SUFFIX)
 
 
 class History:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 from charrnn.errors import CheckpointError
 from charrnn.training.monitor.history import History, Record
@@ -96,12 +95,8 @@ class MetricsLogger:
         self.last: tuple[int, int] = (0, 0)
         self._with_each(lambda writer: None)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Write what is still to be written."""
         self._with_each(lambda writer: writer.close())
 
     @property

@@ -44,7 +44,6 @@ class Board:
         self.truncate(after or (1, 0), steps)
 
     def add(self, record: Mapping[str, Any]) -> None:
-        """See LogWriter."""
         at = _counted_through(record["network"], record["step"], record.get("steps"))
         assert self.writer
         try:
@@ -60,7 +59,6 @@ class Board:
             raise self._refused(error) from error
 
     def truncate(self, after: tuple[int, int], steps: int | None = None) -> None:
-        """See LogWriter."""
         from torch.utils.tensorboard import SummaryWriter
 
         self.close()
@@ -71,7 +69,6 @@ class Board:
             raise self._refused(error) from error
 
     def close(self) -> None:
-        """See LogWriter."""
         if self.writer is None:
             return
         try:

@@ -18,7 +18,7 @@ BETAS = (0.9, 0.99)
 MOMENTUM = 0.95
 
 
-class Updates:
+class ModelOptimizer:
     """AdamW for all weights, or Muon for the matrices of the layers and AdamW for the rest.
 
     AdamW: Loshchilov and Hutter 2019. Muon (Jordan et al. 2024) makes the update of a matrix orthogonal, by
@@ -27,21 +27,20 @@ class Updates:
     step whose gradients are too large for it is left out (Micikevicius et al. 2018).
 
     Args:
-        model: what is trained, on its device.
-        config: optimizer, weight decay, limit of the gradient.
-        dtype: what the loss is computed in.
+        model: on the device to train on.
+        config: optimizer, weight decay and gradient clipping.
+        dtype: of the matrix products that the loss is computed with.
         group: the processes that train together.
     """
 
     def __init__(
         self, model: RecurrentModel, config: TrainingConfig, dtype: torch.dtype, group: ProcessGroup | None = None
     ) -> None:
+        self.model, self.dtype, self.grad_clip = model, dtype, config.grad_clip
         self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        self.grad_clip = config.grad_clip
-        inner = {id(parameter) for parameter in model.cells.parameters()} if config.optimizer == "muon" else set()
+        inner = set(map(id, model.cells.parameters())) if config.optimizer == "muon" else set()
         by_muon = [parameter for parameter in self.parameters if parameter.dim() == 2 and id(parameter) in inner]
-        muons = {id(parameter) for parameter in by_muon}
-        rest = [parameter for parameter in self.parameters if id(parameter) not in muons]
+        rest = [parameter for parameter in self.parameters if parameter.dim() != 2 or id(parameter) not in inner]
         groups = [
             {"params": [parameter for parameter in rest if parameter.dim() > 1], "weight_decay": config.weight_decay},
             {"params": [parameter for parameter in rest if parameter.dim() <= 1], "weight_decay": 0.0},
@@ -85,17 +84,17 @@ class Updates:
             self.scale.good_steps.copy_(require_tensor(tensors, "scale.good_steps", (), torch.int32))
 
     def set_capturable(self, on: bool) -> None:
-        """Whether steps may be recorded from now on: all is decided on the device, and the rate is there too."""
+        """Whether steps may be recorded from now on: all is decided on the device, with the learning rate there too."""
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["capturable"] = on  # PyTorch's word; it warns where it is on for nothing
 
-    def step(self, loss: Tensor, rate: float | Tensor) -> None:
+    def step(self, loss: Tensor, lr: float | Tensor) -> None:
         """Change the weights.
 
         Args:
             loss: a scalar with a graph.
-            rate: the learning rate; a scalar on the model's device, if the step is to be recorded.
+            lr: the learning rate; a scalar on the model's device, if the step is to be recorded.
         """
         found_inf = None
         if self.scale:
@@ -106,7 +105,7 @@ class Updates:
             torch.nn.utils.clip_grad_norm_(self.parameters, self.grad_clip)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = rate
+                group["lr"] = lr
             optimizer.found_inf = found_inf  # type: ignore[attr-defined]
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import tempfile
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
 
@@ -83,6 +84,12 @@ class CheckpointManager:
         self.best_state: RecurrentModel | None = None
         self.saved_at, self.saved_step = time.perf_counter(), training.step
 
+    def is_due(self, every: int | timedelta | None, step: int) -> bool:
+        """Whether to save after a step, where that is done after so many steps, or so much time."""
+        if isinstance(every, int):
+            return step - self.saved_step >= every
+        return every is not None and time.perf_counter() - self.saved_at >= every.total_seconds()
+
     def save(self, step: StepResult) -> bool:
         """Save the state after a step; says whether it is the best so far.
 
@@ -108,11 +115,6 @@ class CheckpointManager:
                 self._rescue(str(error), facts, resume_state)
             self.run.context.warn(f"{error} (the training goes on, and tries again at the next save)")
         return is_best
-
-    @property
-    def previous_path(self) -> Path:
-        """The file of the state that was saved before the last one."""
-        return last_path(self.path, PREVIOUS)
 
     def finish(self) -> None:
         """Put the network beside those that were finished before."""
@@ -226,14 +228,8 @@ class CheckpointManager:
         self, path: Path, model: Network | MixtureModel, facts: Metadata, resume_state: ResumeState | None = None
     ) -> None:
         if self.training.group.is_rank_zero:
-            save(
-                path,
-                model,
-                self.run.corpus.vocabulary,
-                facts,
-                resume_state,
-                self.previous_path if resume_state else None,
-            )
+            previous = last_path(self.path, PREVIOUS) if resume_state else None
+            save(path, model, self.run.corpus.vocabulary, facts, resume_state, previous)
         if path == self.path:
             self.metadata = facts
 

@@ -37,7 +37,7 @@ class Resumed:
     def plan(self) -> Plan | None:
         """How long it was to be; None if that was not yet known."""
         facts = self.resume_state.progress
-        return Plan(facts.plan[0], facts.plan[1], facts.plan[2], facts.earlier) if facts.plan else None
+        return Plan(*facts.plan, facts.earlier) if facts.plan else None
 
     def check(self, corpus: Corpus) -> None:
         """Raise CheckpointError unless this is the text that it was trained on."""

@@ -27,22 +27,14 @@ def set_rng_state(tensors: dict[str, Tensor], device: torch.device) -> None:
     Raises:
         ValueError, RuntimeError: they are no states of generators.
     """
-    for name, now in get_rng_state(device).items():
-        if name == "random.cuda" and name not in tensors:  # from another device, which has other numbers anyway
-            continue
-        state = require_tensor(tensors, name, tuple(now.shape), torch.uint8)
-        if name == "random.cuda":
-            torch.cuda.set_rng_state(state, device)
-            continue
-        _check_places(state)
-        torch.set_rng_state(state)
-
-
-def _check_places(state: Tensor) -> None:
-    """Raise ValueError where the next number is none of the twister's: PyTorch would read beyond them."""
-    left, place = (int(state[part].clone().view(kind)) for part, kind in ((LEFT, torch.int32), (NEXT, torch.int64)))
+    state = require_tensor(tensors, "random.cpu", tuple(torch.get_rng_state().shape), torch.uint8)
+    left, place = int(state[LEFT].clone().view(torch.int32)), int(state[NEXT].clone().view(torch.int64))
     is_new = (left, place) == (1, 0)
-    if not (is_new or (0 <= place <= TWISTER_SIZE and left + place == TWISTER_SIZE + 1)):
+    if not (is_new or (0 <= place <= TWISTER_SIZE and left + place == TWISTER_SIZE + 1)):  # PyTorch would read beyond
         raise ValueError(
             f"training.random.cpu: expected {TWISTER_SIZE + 1} as the sum of two numbers, found {left} and {place}"
         )
+    torch.set_rng_state(state)
+    if device.type == "cuda" and "random.cuda" in tensors:  # another device has other numbers anyway
+        shape = tuple(torch.cuda.get_rng_state(device).shape)
+        torch.cuda.set_rng_state(require_tensor(tensors, "random.cuda", shape, torch.uint8), device)
