@@ -16,16 +16,15 @@ from charrnn.models.ngram.fit import fit_ngram
 from charrnn.progress import Progress, ProgressBars, no_bar
 from charrnn.scoring.evaluate import Score, evaluate
 from charrnn.text.corpus import Corpus
-from charrnn.text.documents import streams_of
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.training.budget.auto_config import ChosenConfig, Workload, configure_for_budget
+from charrnn.training.budget.auto_config import Workload, configure_for_budget
 from charrnn.training.ensemble import BeginFrom, SaveEvery, train_ensemble
 from charrnn.training.mixture import MixtureTrainer, hold_out_blocks
 from charrnn.training.monitor.monitor import Monitor, Sink
 from charrnn.training.optim.precision import fallback
 from charrnn.training.run import Run, RunContext
 from charrnn.training.state.checkpoints import CheckpointManager
-from charrnn.training.state.init_from import initial_network, initial_shape
+from charrnn.training.state.init_from import SHAPE_FIELDS, initial_network
 from charrnn.training.state.resume import Resumed
 from charrnn.training.step import StepResult, StopFlag
 
@@ -33,9 +32,8 @@ TIP_CHARACTERS = 20_000
 """Held-out characters that show what n-grams would add to a network."""
 MAX_TIP_CHARACTERS = 20_000_000
 """Characters of a training part whose n-grams are counted only to show what they would add."""
-TIP_NGRAM = NgramConfig(smoothing="mkn")
-TIP_NETWORK_WEIGHT = 0.6
-"""The network's weight in the mean that shows it; it was not fitted."""
+TIP_WEIGHTS = (0.6, 0.4)
+"""The weights of the network and of the n-grams in the mean that shows it; they were not fitted."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +64,8 @@ class TrainingStart:
     @property
     def vocabulary(self) -> Vocabulary | None:
         """The characters that are known before the text is read."""
-        if self.resumed:
-            return self.resumed.checkpoint.vocabulary
-        return self.begin_from.vocabulary if isinstance(self.begin_from, Checkpoint) else None
+        checkpoint = self.begin_from.checkpoint if isinstance(self.begin_from, Resumed) else self.begin_from
+        return checkpoint.vocabulary if checkpoint else None
 
 
 class NetworkTraining:
@@ -108,18 +105,18 @@ class NetworkTraining:
             ids, reserved = self.mixture.held_out.rest, self.mixture.reserved
         elif start.with_ngram:
             ids = hold_out_blocks(ids, vocab_size).rest
-        model, training, device = start.model, start.training, context.device
-        chosen = ChosenConfig(model, training)
+        run = Run(corpus, start.model, start.training, context, ids, reserved, start.with_ngram)
+        self.reasons: tuple[tuple[str, str], ...] = ()
         if not start.resumed:
-            rows, length, is_fixed = training.batch_size, training.seq_length, device.type == "cuda"
-            padding = streams_of(ids, corpus.documents, rows, length, is_fixed).padding
             spent = time.perf_counter() - context.started + reserved
-            workload = Workload(len(ids), vocab_size, padding, spent, start.with_ngram)
-            chosen = configure_for_budget(model, training, start.explicit, workload, device, context.group)
-        slower = fallback(training, device)
-        self.reasons = (("precision", slower), *chosen.reasons) if slower else chosen.reasons
-        self.run = Run(corpus, chosen.model, chosen.training, context, ids, reserved, start.with_ngram)
-        self.checkpoints = CheckpointManager(path, self.run)
+            workload = Workload(len(ids), vocab_size, run.streams.padding, spent, start.with_ngram)
+            chosen = configure_for_budget(
+                run.model, run.training, start.explicit, workload, context.device, context.group
+            )
+            run, self.reasons = replace(run, model=chosen.model, training=chosen.training), chosen.reasons
+        if precision := fallback(start.training, context.device):
+            self.reasons = (("precision", precision), *self.reasons)
+        self.run, self.checkpoints = run, CheckpointManager(path, run)
 
     def steps(
         self,
@@ -166,8 +163,8 @@ def score_ngram_tip(network: LanguageModel, corpus: Corpus) -> tuple[Score, Scor
     part = corpus.validation[:TIP_CHARACTERS]
     if len(corpus.train) > MAX_TIP_CHARACTERS or len(part) < 2 or corpus.documents:
         return None
-    counts = fit_ngram(corpus.train, len(corpus.vocabulary), TIP_NGRAM)
-    mean = InterpolatedModel((network, counts), (TIP_NETWORK_WEIGHT, 1 - TIP_NETWORK_WEIGHT))
+    counts = fit_ngram(corpus.train, len(corpus.vocabulary), NgramConfig(smoothing="mkn"))
+    mean = InterpolatedModel((network, counts), TIP_WEIGHTS)
     return evaluate(network, part), evaluate(counts, part), evaluate(mean, part)
 
 
@@ -177,13 +174,13 @@ def initialize_from(start: TrainingStart, checkpoint: Checkpoint) -> TrainingSta
     Raises:
         CheckpointError: the checkpoint holds no network.
     """
-    shape = initial_shape(checkpoint)
+    network = initial_network(checkpoint)
     return replace(
         start,
         corpus=replace(start.corpus, bytes=checkpoint.vocabulary.is_bytes),
-        model=replace(start.model, **shape),
-        explicit=start.explicit | shape.keys(),
-        begin_from=replace(checkpoint, model=initial_network(checkpoint)),
+        model=replace(start.model, **{name: getattr(network.config, name) for name in SHAPE_FIELDS}),
+        explicit=start.explicit | SHAPE_FIELDS,
+        begin_from=replace(checkpoint, model=network),
     )
 
 

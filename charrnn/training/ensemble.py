@@ -46,7 +46,7 @@ def train_ensemble(
         begin_from: a training to resume, or weights to begin with.
         save_every: how often to save between validations.
         stop: ends the training early: the state is saved, and the training can be resumed from it.
-        val_progress: called with the characters scored in a validation, and their number.
+        val_progress: progress callback of a validation, in characters.
 
     Yields:
         Each step, and whether it gave the best state of its network so far.

@@ -134,8 +134,8 @@ def try_triton(device: torch.device) -> None:
         for result, expected in zip(*results, strict=True):
             tolerance = 1e-2 if result.dtype.itemsize == 2 else 1e-3
             if not torch.allclose(result, expected, rtol=tolerance, atol=tolerance):
-                most = float((result - expected).abs().max())
-                raise AssertionError(f"scan of {shape}, {dtype}: differs by up to {most:.2g}")
+                largest = float((result - expected).abs().max())
+                raise AssertionError(f"scan of {shape}, {dtype}: differs by up to {largest:.2g}")
 
 
 def _batches(rows: int, length: int) -> Iterator[tuple[Tensor, Tensor]]:

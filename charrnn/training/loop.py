@@ -18,7 +18,7 @@ from torch import Tensor
 
 from charrnn.config import TrainingConfig, parse_replanned
 from charrnn.errors import DivergedError
-from charrnn.models.kernels.thread_tuner import ThreadTuner, fixed_threads, make_thread_tuner
+from charrnn.models.kernels.thread_tuner import fixed_threads, make_thread_tuner
 from charrnn.models.language_model import State
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.progress import Progress
@@ -34,9 +34,9 @@ from charrnn.training.state.rng_state import get_rng_state, set_rng_state
 from charrnn.training.step import StepResult, StopFlag, TakeStep, make_step, reset_rows, reuse_freed_memory
 
 CHECKED_EVERY = 50
-"""Steps after which the loss is looked at: a GPU must be waited for."""
+"""Steps between checks of the loss, each of which waits for the GPU."""
 MAX_LOSS = 3.0
-"""Times that of a guess by lot; more is no learning but an explosion."""
+"""Times the loss of a uniform guess; a larger loss means that the training has diverged."""
 
 
 class _Stopped(Exception):  # noqa: N818  # no error
@@ -52,7 +52,7 @@ class Training:
         model: on the device to train on; changed in place.
         streams: the training part.
         validation: (N,) the validation part; without characters there are no scores.
-        config: see there.
+        config: optimizer, length and precision.
         started: `time.perf_counter()` when the budget of minutes began; now, if not given.
         plan: how long the training is, instead of what the configuration says.
         group: the processes that train together, each with a part of the streams; this one alone, if not given.
@@ -65,7 +65,7 @@ class Training:
         optimizer: what changes the weights.
         validation_pending: whether a validation is still to come after the last step.
         stopped: whether it was ended early.
-        pace: how many threads take the steps.
+        tuner: how many threads take the steps.
         lr: of the last step.
         lr_scale: what all learning rates are multiplied by.
         loss: of the last step, a scalar.
@@ -93,7 +93,9 @@ class Training:
             model.rows = (self.rows, streams.batch_size)
         self.dtype = dtype_of(config, model.device)
         self.optimizer = ModelOptimizer(model, config, self.dtype, self.group)
-        self.tuner = _pace(config, model.device, self.group)
+        self.tuner = fixed_threads(config.threads or torch.get_num_threads())
+        if config.threads is None and model.device.type == "cpu" and self.group.size == 1:
+            self.tuner = make_thread_tuner()  # several processes all wait for the slowest: there the number is fixed
         self.plan = plan
         if plan is None and not config.minutes:
             self.plan = _fixed_plan(config, streams, len(validation))
@@ -111,7 +113,7 @@ class Training:
 
         Args:
             stop: ends the training early.
-            val_progress: told the characters scored in a validation.
+            val_progress: progress callback of a validation, in characters.
             saves: asked after a step, by its number, whether its state is to be saved.
 
         Raises:
@@ -139,11 +141,6 @@ class Training:
 
     def restore(self, step: int, validation_pending: bool, tensors: dict[str, Tensor]) -> None:
         """Go on where `tensors` came from; the weights must be those of then.
-
-        Args:
-            step: steps taken until then.
-            validation_pending: whether a validation was still to come.
-            tensors: what `tensors` gave.
 
         Raises:
             ValueError: a tensor is missing, or is not what it should be; the message names it, what was expected and
@@ -236,8 +233,8 @@ class Training:
     def check(self) -> None:
         """Raise DivergedError unless the last loss is a good one; it waits for the device."""
         loss = self.loss.item()
-        most = MAX_LOSS * math.log(max(2, self.model.vocab_size))  # of a single character the loss is 0
-        if not loss < most:  # not a number is not less, either
+        max_loss = MAX_LOSS * math.log(max(2, self.model.vocab_size))  # of a single character the loss is 0
+        if not loss < max_loss:  # NaN is not less, either
             raise DivergedError(f"after step {self.step}: the loss is {loss:.3g}; say a lower --learning-rate")
 
     def _validate(self, stop: StopFlag, clock: Clock, progress: Progress | None) -> Score | None:
@@ -278,13 +275,6 @@ def train(
 ) -> Iterator[StepResult]:
     """Fit a network; see `Training`, which can also go on where one was stopped."""
     return Training(model, streams, validation, config).steps(stop)
-
-
-def _pace(config: TrainingConfig, device: torch.device, group: ProcessGroup) -> ThreadTuner:
-    """How many threads take the steps; of several processes each keeps its number, for all wait for the slowest."""
-    if config.threads is None and device.type == "cpu" and group.size == 1:
-        return make_thread_tuner()
-    return fixed_threads(config.threads or torch.get_num_threads())
 
 
 def _fixed_plan(config: TrainingConfig, streams: Streams, val_characters: int) -> Plan:

@@ -77,7 +77,7 @@ class MixtureTrainer:
         ids: (N,) the training part.
         vocab_size: V.
         config: of the n-grams.
-        progress: told the steps of counting done, and of how many.
+        progress: progress callback, in steps of counting.
 
     Attributes:
         held_out: what the network may be trained on, and what is kept.
@@ -99,13 +99,7 @@ class MixtureTrainer:
         return self.seconds + GATE_SECONDS
 
     def finish(self, network: Network, seed: int, progress: Progress | None = None) -> MixtureModel:
-        """Mix the counts with a network.
-
-        Args:
-            network: in evaluation mode; it is not changed.
-            seed: of the gate.
-            progress: told the steps of counting done, and of how many.
-        """
+        """Mix the counts, which now take in all of the training part, with a network; see `fit_gate`."""
         mixture = fit_gate(network, self.counts, self.held_out, seed)
         mixture.counts = fit_ngram(self.ids, self.vocab_size, self.config, progress)
         return mixture
@@ -117,8 +111,8 @@ def hold_out_blocks(ids: NDArray[Any], vocab_size: int) -> HeldOutBlocks:
     Raises:
         TextError: there are fewer than four characters.
     """
-    most = min(MAX_CHARACTERS, MAX_NUMBERS // vocab_size)
-    kept = min(len(ids) // 4, max(MIN_CHARACTERS, min(most, int(SHARE * len(ids)))))
+    max_kept = min(MAX_CHARACTERS, MAX_NUMBERS // vocab_size)
+    kept = min(len(ids) // 4, max(MIN_CHARACTERS, min(max_kept, int(SHARE * len(ids)))))
     if not kept:
         raise TextError(f"{len(ids)} characters are too few to mix two models by; bring a longer text")
     number = max(1, kept // BLOCK) if len(ids) <= MAX_COPIED else 1
@@ -198,17 +192,11 @@ def _fit_weights(mixture: MixtureModel, predictions: Predictions, generator: tor
     optimizer.step(loss)  # type: ignore[no-untyped-call]
 
 
-def _take_network(mixture: MixtureModel, predictions: Predictions, generator: torch.Generator) -> None:
-    """The network alone."""
-    _set_weights(mixture, 1.0, 0.0)
-
-
-def _take_counts(mixture: MixtureModel, predictions: Predictions, generator: torch.Generator) -> None:
-    """The counts alone."""
-    _set_weights(mixture, 0.0, 1.0)
-
-
-ALONE: tuple[Fit, ...] = (_take_network, _take_counts)
+ALONE: tuple[Fit, ...] = (
+    lambda mixture, *_: _set_weights(mixture, 1.0, 0.0),
+    lambda mixture, *_: _set_weights(mixture, 0.0, 1.0),
+)
+"""The network alone; the counts alone."""
 FITS: tuple[Fit, ...] = (*ALONE, _fit_weights, _fit_gate)
 """From the simplest to the one with the most to fit."""
 

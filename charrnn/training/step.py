@@ -45,7 +45,7 @@ class StepResult:
     Attributes:
         number: counted from 1.
         characters: read for it.
-        loss: mean nats per character of its batch, before the step; a tensor, so that nobody waits for it unasked.
+        loss: mean nats per character of its batch, before the step; a tensor, so that reading it is up to the caller.
         learning_rate: that it was taken with.
         plan: how long the training is; None as long as `--minutes` is still measuring.
         score: of the validation part, if it was scored after this step.
@@ -181,7 +181,7 @@ class CudaGraphStep:
         return taken
 
     def _record(self, batch: Batch) -> None:
-        """Nothing is computed here: the kernels are written down."""
+        """Capture a step; nothing is computed yet."""
         device = self.model.device
         inputs, targets = (part.to(device, copy=True).contiguous() for part in batch)
         self.batch = inputs, targets  # replays write into them
@@ -208,7 +208,7 @@ def _pinned(part: Tensor, device: torch.device) -> Tensor:
 
 @contextmanager
 def reuse_freed_memory() -> Iterator[None]:
-    """Keep freed memory for the next step, where the C library can be told to; give it back at the end.
+    """Keep freed memory for the next step, where the C library supports it; give it back at the end.
 
     glibc returns large blocks to the system at once, and the system hands them out again page by page, in zeros: for
     the tensors of a wide network that is a tenth of a training step.

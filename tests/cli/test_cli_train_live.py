@@ -31,7 +31,7 @@ def test_sparkline_scales_and_fills_gaps() -> None:
 
 
 def test_curve_has_bounded_points() -> None:
-    curve = Curve(most=16)
+    curve = Curve(max_points=16)
     for x in range(1, 1001):
         curve.add(x, 2 * x)
         assert len(curve.points) <= 16

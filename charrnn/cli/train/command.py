@@ -90,13 +90,7 @@ def train(
     """
     started = time.perf_counter()
     from charrnn.checkpoint.names import best_path
-    from charrnn.cli.shared.checkpoints import (
-        check_writable,
-        checkpoint_path,
-        find_checkpoint,
-        locked,
-        refuse_to_overwrite,
-    )
+    from charrnn.cli.shared import checkpoints
     from charrnn.cli.shared.devices import check_gpu_features, select_device
     from charrnn.cli.shared.options import explicit_options
     from charrnn.cli.shared.terminal import log
@@ -114,19 +108,19 @@ def train(
     with connect() as group:
         with group.rank_zero_first():
             paths = locate_texts(text)
-            path = checkpoint_path(out, f"{stem_of(paths)}-{model.cell}{'-ngram' * with_ngram}")
-            path = best_path(find_checkpoint(resume_from)) if resume_from else path
-            check_writable(path)
+            path = checkpoints.checkpoint_path(out, f"{stem_of(paths)}-{model.cell}{'-ngram' * with_ngram}")
+            path = best_path(checkpoints.find_checkpoint(resume_from)) if resume_from else path
+            checkpoints.check_writable(path)
             if tensorboard is not None:
                 check_installed()
-                check_writable(Path(tensorboard) / path.stem / path.name, "--tensorboard")
-        with locked(path) if group.is_rank_zero else nullcontext():
+                checkpoints.check_writable(Path(tensorboard) / path.stem / path.name, "--tensorboard")
+        with checkpoints.locked(path) if group.is_rank_zero else nullcontext():
             begin = TrainingStart(corpus, model, training, explicit_options(context), with_ngram)
             if group.is_restarted() or resume or resume_from:
                 begin = start.resume(begin, path, resume_from, group)
             if not begin.resumed:
                 if group.is_rank_zero:
-                    refuse_to_overwrite(path, force, is_training=True)
+                    checkpoints.refuse_to_overwrite(path, force, is_training=True)
                 if init_from:
                     begin = start.initialize_from(begin, init_from, group)
             before, waited = restart.state_of(path), time.perf_counter()

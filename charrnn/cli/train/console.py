@@ -27,7 +27,6 @@ from charrnn.models.interpolated import make_network
 from charrnn.pipeline.networks import NetworkTraining, score_ngram_tip
 from charrnn.scoring.compare.rows import checkpoint_summary
 from charrnn.text.sources import STANDARD_INPUT
-from charrnn.training.mixture import MixtureTrainer
 from charrnn.training.monitor.history import Record
 from charrnn.training.monitor.metrics import METRICS
 from charrnn.training.monitor.monitor import Level, Report, Sink
@@ -43,15 +42,11 @@ MUCH_MEMORY = 1.0
 
 
 class TrainDisplay:
-    """The screen of one training.
-
-    Args:
-        training: what is shown.
-    """
+    """The screen of one training."""
 
     def __init__(self, training: NetworkTraining) -> None:
         self.checkpoints, self.run, self.start = training.checkpoints, training.run, training.start
-        self.reasons, self.networks = training.reasons, training.run.model.networks
+        self.mixture, self.reasons, self.networks = training.mixture, training.reasons, training.run.model.networks
         self.plan: Plan | None = None
         self.live: TrainLive | None = None
 
@@ -81,6 +76,9 @@ class TrainDisplay:
 
     def _show_header(self) -> None:
         run, streams, vocab_size = self.run, self.run.streams, len(self.run.corpus.vocabulary)
+        if self.mixture:
+            kept = f"{self.mixture.held_out.characters:,} characters of the training part are kept for the gate"
+            log_field("n-grams", f"{self.mixture.config}, counted in {self.mixture.seconds:.1f} s; {kept}")
         for name, reason in self.reasons:
             log_field(name, reason)
         with torch.device("meta"):
@@ -137,7 +135,7 @@ class TrainDisplay:
         if not run.training.minutes or start.resumed or (plan.earlier and self.networks > 1):
             return ""
         before = ",".join(f"{until}:{steps}" for until, steps in plan.earlier)
-        # Its length is told in steps, instead of the minutes.
+        # --steps gives its length, instead of the minutes.
         with_minutes = replace(run.training, minutes=start.training.minutes)
         options = (diff_as_options(start.model, run.model), diff_as_options(start.training, with_minutes))
         again = " ".join(filter(None, (f"--steps {plan.steps}", before and f"--replanned {before}", *options)))
@@ -167,19 +165,13 @@ class TrainDisplay:
         trained = len(checkpoints.finished)
         if 0 < trained < self.networks:
             log_field("networks", f"{trained} of {self.networks} are ready; `--networks {trained}` makes the same")
-        if checkpoints.score and not checkpoints.is_mixed:  # else the mixture's score is said already
+        if checkpoints.score and not checkpoints.is_mixed:  # else the mixture's score was printed already
             how = f"after step {checkpoints.best_step}" if trained == 1 else f"of {trained} networks together"
             log_field("best", f"validation {checkpoints.score}, {how}")
         log_field("checkpoint", f"{checkpoints.path} (best), {checkpoints.last_path.name} (last)")
         log_field("write", f"charrnn sample {shell_quoted(checkpoints.path)} --temp 0.8")
         if as_json:
             print_json(checkpoint_summary(load(checkpoints.path)))
-
-
-def show_counted(mixture: MixtureTrainer) -> None:
-    """Print which n-grams are going to be mixed with the network."""
-    kept = f"{mixture.held_out.characters:,} characters of the training part are kept for the gate"
-    log_field("n-grams", f"{mixture.config}, counted in {mixture.seconds:.1f} s; {kept}")
 
 
 def finish_mixture(training: NetworkTraining) -> None:

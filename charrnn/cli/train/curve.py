@@ -13,15 +13,15 @@ class Curve:
     """Points of a curve, a bounded number of them, each the mean of as many that were added.
 
     Args:
-        most: how many points there may be.
+        max_points: the maximum number of points.
 
     Attributes:
         points: x and y of each; x is that of the last one that it is made of.
         latest: the y that was added last.
     """
 
-    def __init__(self, most: int = 1024) -> None:
-        self.most, self.each = most, 1
+    def __init__(self, max_points: int = 1024) -> None:
+        self.max_points, self.each = max_points, 1
         self.points: list[tuple[float, float]] = []
         self.waiting: list[float] = []
         self.latest: float | None = None
@@ -36,7 +36,7 @@ class Curve:
         if len(self.waiting) < self.each:
             return
         self.waiting.clear()
-        if len(self.points) >= self.most:
+        if len(self.points) >= self.max_points:
             pairs = zip(self.points[::2], self.points[1::2], strict=False)
             self.points = [(b, (y + z) / 2) for (_, y), (b, z) in pairs]
             self.each *= 2
@@ -57,9 +57,9 @@ class Curve:
 
 def held(values: Sequence[float | None]) -> list[float | None]:
     """The same with gaps filled, each by the value before it; what comes after the last value stays empty."""
-    filled, before = list(values), None
-    for i in range(_length(values)):
-        before = filled[i] = before if filled[i] is None else filled[i]
+    filled = list(values)
+    for i in range(1, _length(values)):
+        filled[i] = filled[i - 1] if filled[i] is None else filled[i]
     return filled
 
 

@@ -147,15 +147,12 @@ class TrainLive:
             (f"{label:<{LABEL}}", "bold"), (rail * done, "cyan"), (track * (room - done), "dim"), f"  {figure}"
         )
 
-    def _sample_lines(self, width: int, most: int) -> Iterator[Text]:
+    def _sample_lines(self, width: int, max_lines: int) -> Iterator[Text]:
         room = max(1, width - LABEL)
-        lines = [
-            piece
-            for line in escape_control_chars(self.sample).expandtabs(4).split("\n")
-            for piece in chop_cells(line, room)
-        ]
+        text = escape_control_chars(self.sample).expandtabs(4)
+        lines = [piece for line in text.split("\n") for piece in chop_cells(line, room)]
         label = "sample"
-        for line in [line for line in lines if line.strip()][: max(0, most)]:
+        for line in [line for line in lines if line.strip()][: max(0, max_lines)]:
             yield Text.assemble((f"{label:<{LABEL}}", "bold"), (line, "dim"))
             label = ""
 
@@ -164,6 +161,5 @@ def _figure(curve: Curve, is_short: bool) -> str:
     """The latest value, in bits per character; of a short form no unit."""
     if curve.latest is None:
         return ""
-    nats = curve.latest
-    bits = f"{nats / math.log(2):.3f}"
-    return bits if is_short else f"{bits} bits/char ({nats:.3f} nats)"
+    bits = f"{curve.latest / math.log(2):.3f}"
+    return bits if is_short else f"{bits} bits/char ({curve.latest:.3f} nats)"

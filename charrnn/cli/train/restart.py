@@ -29,14 +29,8 @@ def start_again(
 ) -> None:
     """Replace this process by one that trains without CUDA graphs, or on the CPU; return if that does not help.
 
-    After a failure CUDA may not work in this process any more. What was saved is resumed.
-
-    Args:
-        error: what has ended the training.
-        device: what `--device` says. Only with `auto` is the CPU taken where the GPU has too little memory.
-        path: of the checkpoint.
-        texts: that are read; standard input cannot be read again.
-        before: `state_of(path)` when this training began: a state that lay there already is of another one.
+    After a failure CUDA may not work in this process any more. What was saved is resumed, unless the state is still the
+    one from `before` this training. The CPU is used only with `--device auto`. Standard input cannot be read again.
     """
     if world_size() > 1 or STANDARD_INPUT in texts:
         return

@@ -9,7 +9,7 @@ from pathlib import Path
 from charrnn.cli.shared.checkpoints import delete_resume_files
 from charrnn.cli.shared.terminal import progress
 from charrnn.cli.shared.texts import read_on_all_ranks, show_corpus
-from charrnn.cli.train.console import TrainDisplay, finish_mixture, show_counted, show_ngram_tip
+from charrnn.cli.train.console import TrainDisplay, finish_mixture, show_ngram_tip
 from charrnn.cli.train.signals import stopped_by_signals
 from charrnn.cli.train.start import show_start
 from charrnn.pipeline.networks import NetworkTraining, TrainingStart
@@ -38,8 +38,6 @@ def train_on_screen(
     show_corpus(corpus)
     show_start(start)
     training = NetworkTraining(path, corpus, start, context, progress)
-    if training.mixture:
-        show_counted(training.mixture)
     if is_rank_zero and not start.resumed:
         delete_resume_files(path)
     writers = _log_writers(path, start, tensorboard) if is_rank_zero else []

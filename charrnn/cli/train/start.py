@@ -23,13 +23,7 @@ from charrnn.training.state.resume import find_training, open_training
 
 
 def resume(start: TrainingStart, path: Path, file: str | None, group: ProcessGroup) -> TrainingStart:
-    """Continue where the training of `path` was stopped; `start` itself where there is none.
-
-    Args:
-        start: what the options say.
-        path: of the best checkpoint.
-        file: the value of --resume-from.
-        group: the processes that resume together.
+    """Continue where the training of `path`, or of the file of --resume-from, was stopped; `start` where there is none.
 
     Raises:
         UsageError: an explicit option differs from how the training was begun.
@@ -109,9 +103,9 @@ def _refuse_changes(start: TrainingStart, begun: TrainingStart, explicit: frozen
     pairs: list[tuple[ValidatedConfig, ValidatedConfig]] = [
         (start.corpus, begun.corpus), (start.model, begun.model), (start.training, begun.training)
     ]  # fmt: skip
-    for options, those in pairs:
+    for options, begun_options in pairs:
         for spec in dataclasses.fields(options):  # type: ignore[arg-type]
-            new, old = getattr(options, spec.name), getattr(those, spec.name)
+            new, old = getattr(options, spec.name), getattr(begun_options, spec.name)
             if spec.name in explicit and new != old:
                 raise UsageError(
                     f"{option_flags(spec)[0]} {format_option(spec, new)}: {message.format(format_option(spec, old))}"

@@ -1,6 +1,6 @@
 """What a budget of minutes buys: size, dropout and batch from the time, the text and the speed of the machine.
 
-The figures behind each rule stand in docs/experiments.md. Whatever the user has set stays.
+The measurements behind each rule are in docs/experiments.md. Whatever the user has set stays.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from charrnn.training.distributed import ProcessGroup
 from charrnn.training.optim.schedule import AIM, FREE_EPOCHS, MAX_VALIDATIONS
 
 CPU_MINUTES, GPU_MINUTES = 5.0, 2.0
-"""The budget where nobody says one."""
+"""The default budget."""
 
 REFERENCE_WORK = 7.5e12
 """Characters times weights, about four minutes' on two cores, for which `REFERENCE_WEIGHTS` is the best size."""
@@ -50,7 +50,7 @@ GPU_STREAM_CHARACTERS = 80_000
 """Of its own that each stream has on a GPU where there are more than the default: 128 streams from ten megabytes on.
 Not fitted on a GPU yet; `benchmarks/gpu.py --first-light` prints what to set."""
 GPU_WIDTHS = (128, 128, 1024)
-"""The least width of a layer, the step and the most: others miss cuDNN's fast kernels."""
+"""The smallest width of a layer, the step and the largest: others miss cuDNN's fast kernels."""
 EMBEDDING = 64
 """Numbers for each character where there are at most SMALL_VOCABULARY: better than as many as units, and cheaper."""
 SMALL_VOCABULARY = 256
@@ -58,7 +58,7 @@ NARROW_EMBEDDINGS = ("rnn", "lstm", "gru")
 """Cells for which that was found; a minGRU is worse by it."""
 
 Speed = Callable[[ModelConfig, TrainingConfig], float]
-"""Says how many characters a second a network trains on."""
+"""Returns how many characters a second a network trains on."""
 
 
 @dataclass(frozen=True)
@@ -107,15 +107,15 @@ def configure_for_budget(
 ) -> ChosenConfig:
     """What is trained, and how; the speed of the machine is measured.
 
-    Where the user has said how many steps or epochs, there is no budget, and explicit options and the defaults stand.
+    Where the number of steps or epochs is given, there is no budget, and explicit options and defaults are used.
 
     Args:
         model: the network, with defaults for all other options.
         training: its training, the same.
         explicit: names of the fields that stay as they are.
         workload: what is trained on.
-        device: where it is to be trained.
-        group: the processes that train together; all get what the first one chooses.
+        device: to train on.
+        group: all its processes get what the first one chooses.
     """
     if training.steps or training.epochs:
         return ChosenConfig(model, training)
@@ -151,16 +151,7 @@ def choose_config(
     speed: Speed,
     on_gpu: bool = False,
 ) -> ChosenConfig:
-    """Choose all options that are not explicit.
-
-    Args:
-        model: the network, with defaults for all other options.
-        training: its training, the same; `minutes` is set.
-        explicit: names of the fields that stay as they are.
-        workload: what is trained on.
-        speed: of a network on this machine.
-        on_gpu: whether it is trained on one.
-    """
+    """Choose all options that are not explicit, by the speed of networks; see `configure_for_budget`."""
     assert training.minutes
     characters = workload.characters
     is_open = "embedding_size" not in explicit and not on_gpu
@@ -230,13 +221,7 @@ def _limited(training: TrainingConfig, characters: int) -> TrainingConfig:
 
 
 def rows_for(characters: int, usual: int, on_gpu: bool = False) -> int:
-    """How many streams a batch has.
-
-    Args:
-        characters: of the training part.
-        usual: how many streams there are where the text is neither short nor long.
-        on_gpu: whether that is where it is trained.
-    """
+    """How many streams a batch has; as many as usual where the text is neither short nor long."""
     rows = min(usual, characters // STREAM_CHARACTERS)
     if not on_gpu:
         return max(MIN_ROWS, rows)
@@ -256,8 +241,8 @@ def width_for(work: float, model: ModelConfig, characters: int, on_gpu: bool = F
     by_work: float = REFERENCE_WEIGHTS * (work / REFERENCE_WORK) ** GROWTH
     by_text = work / (GOOD_EPOCHS * characters)
     width = model.hidden_size * math.sqrt(max(by_work, by_text) / weights_of(model))
-    least, step, most = GPU_WIDTHS if on_gpu else (64, 64, 512)
-    return max(least, min(most, step * round(width / step)))
+    smallest, step, largest = GPU_WIDTHS if on_gpu else (64, 64, 512)
+    return max(smallest, min(largest, step * round(width / step)))
 
 
 def dropout_for(epochs: float) -> float:

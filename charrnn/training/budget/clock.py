@@ -38,11 +38,7 @@ minutes seemed to read one text 6.9, 8.3 or 10.7 times, and dropout was chosen b
 def measure_speed(model: ModelConfig, training: TrainingConfig, device: torch.device, is_alone: bool = True) -> float:
     """Characters a second of whole steps, with the number of threads that is fastest now.
 
-    Args:
-        model: the network that is timed.
-        training: its batch, optimizer and precision.
-        device: where.
-        is_alone: False where several processes train together, whose steps are no CUDA graphs.
+    Several processes that train together (`is_alone` is False) take steps without CUDA graphs.
     """
     with torch.random.fork_rng(devices=[]):
         network = RecurrentModel(model, SPEED_VOCAB_SIZE).to(device).train()
@@ -51,11 +47,11 @@ def measure_speed(model: ModelConfig, training: TrainingConfig, device: torch.de
     take_step = make_step(ModelOptimizer(network, training, dtype_of(training, device)), is_alone=is_alone)
     untimed = 1 if device.type == "cpu" else UNTIMED_STEPS
 
-    def seconds(threads: int, steps: int, least: float = 0.0) -> float:
+    def seconds(threads: int, steps: int, min_seconds: float = 0.0) -> float:
         """The median of so many steps, or of as many as so many seconds have, if those are more."""
         tuner, begun = fixed_threads(threads), time.perf_counter()
         times: list[float] = []
-        while len(times) < steps or time.perf_counter() - begun < least:
+        while len(times) < steps or time.perf_counter() - begun < min_seconds:
             started = time.perf_counter()
             with tuner.piece():
                 take_step(batch, None, 1e-3, 1.0)[0].item()
@@ -100,11 +96,6 @@ class Clock:
         """How many steps in all fit into the budget by the speed since the last comparison and the one known before.
 
         Both count alike: a disturbance that has passed when the next comparison comes should not change much.
-
-        Args:
-            number: steps taken.
-            plan: as it is.
-            steps_per_epoch: that read the text once; see `Plan.most_steps`.
 
         Returns:
             None where it is not yet time to compare, or the plan fits.

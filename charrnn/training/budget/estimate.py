@@ -62,12 +62,6 @@ def estimate_budgets(
 ) -> tuple[float, list[Estimate]]:
     """What some numbers of minutes would buy, by the speed of a few steps of the network that is the default.
 
-    Args:
-        characters: of the training part.
-        vocab_size: V.
-        device: where it would be trained.
-        minutes: some budgets.
-
     Returns:
         How many characters a second the default network reads (others are taken to be as much slower as they have more
         weights), and an estimate for each budget.

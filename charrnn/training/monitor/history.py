@@ -110,7 +110,12 @@ class History:
         Raises:
             CheckpointError: the file cannot be written.
         """
-        line = _line(record).encode()
+        # JSON has no infinite numbers; None is left out.
+        values = {
+            name: value for name, value in record.items()
+            if value is not None and not (isinstance(value, float) and not math.isfinite(value))
+        }  # fmt: skip
+        line = f"{json.dumps(values, allow_nan=False)}\n".encode()
         try:
             # Opened anew each time: the folder may have been deleted and made again, and nothing waits in a buffer.
             with self.path.open("ab", buffering=0) as file:
@@ -155,7 +160,7 @@ def _until(path: Path, after: tuple[int, int]) -> Iterator[tuple[Record, str]]:
 
 
 def _records(path: Path) -> Iterator[tuple[Record, str]]:
-    """Each record with its line, which may have more keys: figures that are recorded and that nobody reads here."""
+    """Each record with its line, which may have more keys: figures that are recorded and not read here."""
     known = {spec.name for spec in dataclasses.fields(Record)}
     with path.open(encoding="utf-8", errors="replace") as lines:
         for number, line in enumerate(lines, 1):
@@ -169,13 +174,3 @@ def _records(path: Path) -> Iterator[tuple[Record, str]]:
             except (ValueError, RecursionError) as error:
                 raise CheckpointError(f"{path}: line {number}: {error}; move it away to do without") from error
             yield record, line
-
-
-def _line(record: Mapping[str, Any]) -> str:
-    values = {name: value for name, value in record.items() if _is_json(value)}
-    return f"{json.dumps(values, allow_nan=False)}\n"
-
-
-def _is_json(value: object) -> bool:
-    """Whether JSON has the value: it has no infinite numbers, and None is left out."""
-    return value is not None and not (isinstance(value, float) and not math.isfinite(value))

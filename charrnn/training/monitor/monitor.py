@@ -33,7 +33,7 @@ SMOOTHING = 0.9
 
 
 class Level(IntEnum):
-    """How much a report is worth; whoever takes a level is handed the reports of all higher ones too."""
+    """How important a report is; a sink of a level also gets the reports of all higher ones."""
 
     UPDATE = 0
     """A few times a second."""
@@ -95,7 +95,7 @@ class Monitor:
 
     Args:
         checkpoints: of the training; they know the network that is trained.
-        sinks: in the order in which they are handed a report.
+        sinks: called in this order.
         wants_sample: whether to draw a sample for an update.
     """
 
@@ -110,12 +110,7 @@ class Monitor:
         self.updated_at = time.perf_counter()
 
     def update(self, step: StepResult, is_best: bool) -> None:
-        """Take in a step, and report if it is time to.
-
-        Args:
-            step: the next one.
-            is_best: whether the state after it is the best so far.
-        """
+        """Take in the next step, which may have given the best state so far, and report if it is time to."""
         if self.checkpoints.training is not self.training:
             self._begin(step)
         self.losses.append(step.loss)
@@ -156,7 +151,7 @@ class Monitor:
             elapsed=elapsed,
             remaining=self._remaining(step, elapsed),
             score=step.score,
-            validation=checkpoints.score_facts(step.score) if step.score else None,
+            validation=checkpoints.eval_result_of(step.score) if step.score else None,
             is_best=is_best,
             is_last=step.last,
             sample=self._sample(step) if is_line or wants_sample else None,

@@ -90,12 +90,7 @@ class ModelOptimizer:
                 group["capturable"] = on  # PyTorch's word; it warns where it is on for nothing
 
     def step(self, loss: Tensor, lr: float | Tensor) -> None:
-        """Change the weights.
-
-        Args:
-            loss: a scalar with a graph.
-            lr: the learning rate; a scalar on the model's device, if the step is to be recorded.
-        """
+        """Change the weights; the learning rate is a scalar on the model's device if the step is to be recorded."""
         found_inf = None
         if self.scale:
             found_inf = self.scale.backward(loss, self.parameters)

@@ -26,11 +26,8 @@ SCALE_GROWTH, SCALE_BACKOFF, SCALE_STEPS = 2.0, 0.5, 2000
 def dtype_of(config: TrainingConfig, device: torch.device) -> torch.dtype:
     """The precision of the matrix products of a training.
 
-    On a device without fast products of the half precision that was asked for it is another one, see `fallback`.
-
-    Args:
-        config: its `precision`; with `auto`, the precision that the device is fast at.
-        device: the device of the model.
+    With `auto` it is the one that the device is fast at. On a device without fast products of the half precision that
+    was asked for it is another one, see `fallback`.
     """
     if config.precision == "float32":
         return torch.float32
@@ -68,14 +65,10 @@ class LossScale:
         self.good_steps = torch.zeros((), dtype=torch.int32, device=device)
 
     def backward(self, loss: Tensor, parameters: Sequence[Tensor]) -> Tensor:
-        """Gradients of a loss, at their own size.
-
-        Args:
-            loss: a scalar with a graph.
-            parameters: leaves, whose gradients are found.
+        """Compute the gradients of a loss, unscaled.
 
         Returns:
-            a scalar on the device: 1 if a gradient is no number, and the step is to be left out; else 0.
+            a scalar on the device: 1 if a gradient is not finite, and the step is to be skipped; else 0.
         """
         (loss * self.factor).backward()  # type: ignore[no-untyped-call]
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]

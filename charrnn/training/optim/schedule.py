@@ -38,7 +38,7 @@ def learning_rate(step: int, steps: int, highest: float, warmup_steps: int, earl
         steps: how many there are in all.
         highest: the rate at the end of the warm-up.
         warmup_steps: its length.
-        earlier: plans that held before.
+        earlier: see `Plan`.
     """
     if step < warmup_steps:
         return highest * (step + 1) / warmup_steps
@@ -97,15 +97,7 @@ def plan_minutes(
     """What fits into the time that is left, validations included.
 
     One validation, the last, is always paid for; there are more as long as all take at most `VALIDATIONS_SHARE`.
-    Where one alone takes more than `VALIDATION_SHARE`, it scores fewer characters.
-
-    Args:
-        seconds_left: until the end of the budget.
-        steps_done: steps taken so far.
-        seconds_per_step: measured.
-        seconds_per_val_character: measured.
-        val_characters: characters in the validation part.
-        validate_every: steps between validations, if the user has said.
+    Where one alone takes more than `VALIDATION_SHARE`, it scores fewer of the `val_characters` of the validation part.
     """
     seconds = max(seconds_left, 0.0)
     affordable = VALIDATION_SHARE * seconds

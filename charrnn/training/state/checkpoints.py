@@ -1,4 +1,4 @@
-"""What a training leaves on the disk: its best state, its last one, and the one before that.
+"""What a training writes to disk: its best state, its last one, and the one before that.
 
 NAME.safetensors is the best by its validation score; of several networks, those that are finished, as one model.
 NAME-last.safetensors is all that the training depends on, the networks that are finished and the best state included:
@@ -31,7 +31,7 @@ from charrnn.training.step import StepResult
 
 
 class CheckpointManager:
-    """Writes NAME.safetensors at each best validation, and NAME-last.safetensors whenever it is told to.
+    """Writes NAME.safetensors at each best validation, and NAME-last.safetensors at each save.
 
     Without a validation part, both are the last state.
 
@@ -46,7 +46,7 @@ class CheckpointManager:
         best: the score of its best state.
         best_step: after which step that was.
         score: of all that are finished, as one model.
-        facts: of the best checkpoint, once there is one.
+        metadata: of the best checkpoint, once there is one.
         is_mixed: whether a mixture has taken its place.
         best_is_saved: whether it is what was best or finished last.
         halvings: how often the learning rate was halved, because the loss exploded.
@@ -93,7 +93,7 @@ class CheckpointManager:
     def save(self, step: StepResult) -> bool:
         """Save the state after a step; says whether it is the best so far.
 
-        Of several processes all must ask, and the first one writes. A state that cannot be written is told of, and the
+        Every process must call this, and the first one writes. A state that cannot be written gives a warning, and the
         next one is tried again; but the last one of all is put elsewhere.
 
         Raises:
@@ -104,15 +104,15 @@ class CheckpointManager:
             self.best, self.best_step = step.score, step.number
             self.best_is_saved = self.best_is_saved and bool(self.finished)  # then those are what is kept
             self.best_state = _copied(self.training.model)
-        facts, resume_state = self._facts(step.number, step.score), self._resume_state()
+        metadata, resume_state = self._metadata(step.number, step.score), self._resume_state()
         self.saved_at, self.saved_step = time.perf_counter(), step.number
         is_end = self.training.stopped or (step.last and len(self.finished) + 1 == self.run.model.networks)
         try:
-            self._write(self.last_path, self.training.model, facts, resume_state)
+            self._write(self.last_path, self.training.model, metadata, resume_state)
             self._save_best()
         except CheckpointError as error:
             if is_end:
-                self._rescue(str(error), facts, resume_state)
+                self._rescue(str(error), metadata, resume_state)
             self.run.context.warn(f"{error} (the training goes on, and tries again at the next save)")
         return is_best
 
@@ -133,9 +133,6 @@ class CheckpointManager:
     def score_ensemble(self, progress: Progress | None = None) -> None:
         """Score all that are finished as one model, where there are several.
 
-        Args:
-            progress: told the characters scored, and of how many.
-
         Raises:
             CheckpointError: it cannot be written.
         """
@@ -146,7 +143,7 @@ class CheckpointManager:
             part = self.run.corpus.validation[: self.score.characters]
             score = evaluate(self.network, part, progress=progress, documents=self.run.corpus.documents)
         self.score = group.broadcast_score(score)
-        self._write(self.path, self.network, self._facts(self.steps_of_finished, self.score))
+        self._write(self.path, self.network, self._metadata(self.steps_of_finished, self.score))
 
     def save_mixture(self, mixture: MixtureModel, score: Score | None) -> None:
         """Put a mixture of what is finished and counts in the place of the best checkpoint.
@@ -154,29 +151,28 @@ class CheckpointManager:
         Raises:
             CheckpointError: it cannot be written.
         """
-        self._write(self.path, mixture, self._facts(self.steps_of_finished, score))
+        self._write(self.path, mixture, self._metadata(self.steps_of_finished, score))
         self.is_mixed = True
 
     def restore(self, resume_state: ResumeState) -> None:
         """Take over what is finished, and the best state of the network that was begun.
 
-        Args:
-            resume_state: of a checkpoint whose model the training has already.
+        The training must have the weights of then.
 
         Raises:
             ValueError: a tensor is missing, or has another shape; the message names it.
             CheckpointError: the best checkpoint cannot be written.
         """
-        facts, tensors = resume_state.progress, resume_state.tensors
-        self.finished = [self._like(f"finished.{i}.", tensors) for i in range(facts.finished)]
-        self.steps_of_finished, self.halvings = facts.steps_of_finished, max(self.halvings, facts.halvings)
-        self.started = time.perf_counter() - facts.seconds
-        self.best_step = facts.best_step
-        if facts.best_nats is not None:
-            self.best = Score(facts.best_nats, facts.best_characters, facts.best_impossible)
-        if facts.best_step == facts.number:
+        saved, tensors = resume_state.progress, resume_state.tensors
+        self.finished = [self._like(f"finished.{i}.", tensors) for i in range(saved.finished)]
+        self.steps_of_finished, self.halvings = saved.steps_of_finished, max(self.halvings, saved.halvings)
+        self.started = time.perf_counter() - saved.seconds
+        self.best_step = saved.best_step
+        if saved.best_nats is not None:
+            self.best = Score(saved.best_nats, saved.best_characters, saved.best_impossible)
+        if saved.best_step == saved.number:
             self.best_state = _copied(self.training.model)
-        elif facts.best_step:
+        elif saved.best_step:
             self.best_state = self._like("best.", tensors)
         self.best_is_saved = False  # it may not be the one that fits
         self._save_best()
@@ -196,7 +192,7 @@ class CheckpointManager:
         if self.best_state and self.best_step != training.step:
             tensors |= {f"best.{name}": tensor for name, tensor in self.best_state.state_dict().items()}
         plan = training.plan
-        facts = TrainingProgress(
+        progress = TrainingProgress(
             model=self.run.model,
             with_ngram=self.run.with_ngram,
             finished=len(self.finished),
@@ -212,42 +208,42 @@ class CheckpointManager:
             seconds=time.perf_counter() - self.started,
             halvings=self.halvings,
         )
-        return ResumeState(facts, tensors)
+        return ResumeState(progress, tensors)
 
     def _save_best(self) -> None:
         """Write the best checkpoint, unless it is there."""
         if self.best_is_saved and self.path.exists():
             return
         if self.finished:
-            self._write(self.path, self.network, self._facts(self.steps_of_finished, None))
+            self._write(self.path, self.network, self._metadata(self.steps_of_finished, None))
         elif self.best_state:
-            self._write(self.path, self.best_state, self._facts(self.best_step, self.best))
+            self._write(self.path, self.best_state, self._metadata(self.best_step, self.best))
         self.best_is_saved = True
 
     def _write(
-        self, path: Path, model: Network | MixtureModel, facts: Metadata, resume_state: ResumeState | None = None
+        self, path: Path, model: Network | MixtureModel, metadata: Metadata, resume_state: ResumeState | None = None
     ) -> None:
         if self.training.group.is_rank_zero:
             previous = last_path(self.path, PREVIOUS) if resume_state else None
-            save(path, model, self.run.corpus.vocabulary, facts, resume_state, previous)
+            save(path, model, self.run.corpus.vocabulary, metadata, resume_state, previous)
         if path == self.path:
-            self.metadata = facts
+            self.metadata = metadata
 
-    def _rescue(self, reason: str, facts: Metadata, resume_state: ResumeState) -> NoReturn:
+    def _rescue(self, reason: str, metadata: Metadata, resume_state: ResumeState) -> NoReturn:
         """Put the last state into the folder for temporary files."""
         try:
             other = Path(tempfile.mkdtemp(prefix="charrnn-")) / self.last_path.name
-            save(other, self.training.model, self.run.corpus.vocabulary, facts, resume_state)
+            save(other, self.training.model, self.run.corpus.vocabulary, metadata, resume_state)
         except (OSError, CheckpointError):
             raise CheckpointError(reason) from None
         raise CheckpointError(f"{reason}. The last state is in {other}: move it to {self.last_path} and say --resume")
 
-    def _facts(self, steps: int, score: Score | None) -> Metadata:
+    def _metadata(self, steps: int, score: Score | None) -> Metadata:
         return Metadata(
             text=DatasetInfo.of(self.run.corpus),
             fit_seconds=time.perf_counter() - self.started,
             device=str(self.training.model.device),
-            validation=self.score_facts(score) if score else None,
+            validation=self.eval_result_of(score) if score else None,
             training=self.run.training,
             step=steps,
             command=self.run.context.command,
@@ -258,7 +254,7 @@ class CheckpointManager:
             ),
         )
 
-    def score_facts(self, score: Score) -> EvalResult:
+    def eval_result_of(self, score: Score) -> EvalResult:
         """A score of the validation part, with its split and rule."""
         corpus = self.run.corpus
         return eval_result(score, corpus.split, len(corpus.validation), documents=corpus.documents is not None)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from charrnn.checkpoint import Checkpoint, components
@@ -32,12 +30,6 @@ def initial_network(checkpoint: Checkpoint) -> RecurrentModel:
     if not isinstance(network, RecurrentModel):
         raise CheckpointError(f"{checkpoint.path}: holds n-grams and no network; name another with --init-from")
     return network
-
-
-def initial_shape(checkpoint: Checkpoint) -> dict[str, Any]:
-    """The fields of a model's configuration that the weights decide; raises CheckpointError as `initial_network`."""
-    config = initial_network(checkpoint).config
-    return {name: getattr(config, name) for name in SHAPE_FIELDS}
 
 
 def copy_initial_weights(checkpoint: Checkpoint, network: RecurrentModel, vocabulary: Vocabulary) -> None:

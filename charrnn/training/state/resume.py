@@ -1,7 +1,8 @@
-"""Going on where a training was stopped, as if it had never been."""
+"""Resuming an interrupted training, bit for bit."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ class Resumed:
     """A training that was stopped, as it was saved.
 
     Attributes:
-        checkpoint: the network that was trained, and the facts of its training.
+        checkpoint: the network that was trained, and its metadata.
         resume_state: what its next steps depend on.
     """
 
@@ -37,7 +38,7 @@ class Resumed:
     def plan(self) -> Plan | None:
         """How long it was to be; None if that was not yet known."""
         facts = self.resume_state.progress
-        return Plan(*facts.plan, facts.earlier) if facts.plan else None
+        return Plan(facts.plan[0], facts.plan[1], facts.plan[2], facts.earlier) if facts.plan else None
 
     def check(self, corpus: Corpus) -> None:
         """Raise CheckpointError unless this is the text that it was trained on."""
@@ -78,36 +79,34 @@ def find_training(path: Path, group: ProcessGroup | None = None) -> Resumed | No
     Raises:
         CheckpointError: none of them can be read, or they are no trainings.
     """
-    group = group or ProcessGroup()
-    resumed = _find_training(path) if group.is_rank_zero else None
-    with group.broadcast_file(resumed.checkpoint.path if resumed else None) as file:
-        return resumed or (_open(file) if file else None)
-
-
-def _find_training(path: Path) -> Resumed | None:
-    errors = []
-    for candidate in (last_path(path), last_path(path, PREVIOUS)):
-        if not candidate.exists():
-            continue
-        try:
-            return _open(candidate)
-        except CheckpointError as error:
-            errors.append(error)
-    if errors:
-        raise errors[0]
-    return None
+    states = (last_path(path), last_path(path, PREVIOUS))
+    return _open_first([state for state in states if state.exists()], group or ProcessGroup())
 
 
 def open_training(path: Path, group: ProcessGroup | None = None) -> Resumed:
-    """The training that a file was saved from; see `find`.
+    """The training that a file was saved from, for all processes.
 
     Raises:
         CheckpointError: it cannot be read, or holds a model alone.
     """
-    group = group or ProcessGroup()
-    resumed = _open(path) if group.is_rank_zero else None
-    with group.broadcast_file(path) as file:
-        return resumed or _open(file or path)
+    resumed = _open_first([path], group or ProcessGroup())
+    assert resumed
+    return resumed
+
+
+def _open_first(paths: Sequence[Path], group: ProcessGroup) -> Resumed | None:
+    """The first state that the first process can read; raises what is wrong with the first path if there is none."""
+    resumed, errors = None, []
+    for path in paths if group.is_rank_zero else ():
+        try:
+            resumed = _open(path)
+            break
+        except CheckpointError as error:
+            errors.append(error)
+    if errors and not resumed:
+        raise errors[0]
+    with group.broadcast_file(resumed.checkpoint.path if resumed else None) as file:
+        return resumed or (_open(file) if file else None)
 
 
 def _open(path: Path) -> Resumed:
