@@ -79,6 +79,12 @@ def test_train_into_unwritable_place_is_refused(charrnn: Charrnn, folder: Path) 
     assert charrnn("train", "text.txt", *SMALL).failed_with(1, "checkpoints: cannot be written to", "--out")
 
 
+def test_train_several_networks_prints_shared_plan_once(charrnn: Charrnn) -> None:
+    """A copy of an unchanged plan was printed again for the second network."""
+    lines = charrnn("train", "text.txt", *SMALL, "--networks", 2).err.splitlines()
+    assert len([line for line in lines if line.startswith("plan ")]) == 1
+
+
 def test_train_several_networks_saves_one_checkpoint(charrnn: Charrnn) -> None:
     result = charrnn("train", "text.txt", *SMALL, "--networks", 2, "--json")
     assert (result.status, json.loads(result.text)["steps"]) == (0, 6)
