@@ -81,9 +81,8 @@ def train_ensemble(
                 run.context.warn(f"{error} (done: it is halved, and the training goes back to step {training.step})")
         if training.stopped:
             return
-        plan = training.plan
-        if plan and plan.earlier:  # else the same object: it is printed where it changes
-            plan = replace(plan, earlier=())
+        plan = training.plan  # the same object where nothing changes: a new one is printed
+        plan = replace(plan, earlier=()) if plan and plan.earlier else plan
         checkpoints.finish()
         now = time.perf_counter()
         (left,) = run.context.group.broadcast(end - now - MIN_SHARE * (now - begun))
