@@ -133,7 +133,7 @@ class TextModel:
             TextError: it is empty, cannot be read, or has characters that the model does not know.
         """
         corpus = _read(text, self.metadata.text.corpus, self.vocabulary)
-        return evaluate(self.model, corpus.ids, documents=corpus.documents)
+        return evaluate(self.model, corpus.span)
 
     def save(self, path: str | Path) -> None:
         """Write it to a file, which the command line reads too.

@@ -68,9 +68,9 @@ class Comparison:
     ) -> None:
         self.corpus, self.config, self.bars, self.log = corpus, config, bars, log
         split = choose_split(models, corpus)
-        self.split = replace(split, ids=split.ids[:max_characters])
+        self.split = replace(split, text=split.text[:max_characters])
         for is_given, option in ((config.online, "--online"), (config.structure, "--structure")):
-            if is_given and self.split.documents:
+            if is_given and self.split.text.documents:
                 raise UsageError(
                     f"{option}: goes on through a text, and {models[0].name} reads documents; leave it out"
                 )
@@ -122,7 +122,7 @@ class Comparison:
         if not network or not ngram:
             lacking = "n-grams that give every character a probability are" if network else "a network is"
             raise UsageError(f"--structure: compares a network with n-grams, and {lacking} missing; leave it out")
-        ids = self.split.ids[: self.config.limit or None]
+        ids = self.split.text.ids[: self.config.limit or None]
         vocabulary, seed = network.checkpoint.vocabulary, self.config.seed
         with self.bars("looking where they differ", "char") as progress:
             structure = structure_of(

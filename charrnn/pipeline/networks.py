@@ -13,8 +13,9 @@ from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.progress import Progress
 from charrnn.scoring.evaluate import Score, evaluate
+from charrnn.text.batches import streams_of
 from charrnn.text.corpus import Corpus
-from charrnn.text.documents import streams_of
+from charrnn.text.documents import TextSpan
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.budget.auto_config import Recipe, Workload, configure_for_budget, machine_reasons
 from charrnn.training.ensemble import BeginFrom, SaveEvery, train_ensemble
@@ -71,7 +72,7 @@ class TrainingStart:
 def count_for_mixture(corpus: Corpus, progress: Progress | None = None) -> MixtureTrainer:
     """Count the n-grams that networks are going to be mixed with."""
     config = NgramConfig().with_order(corpus.config.bytes)
-    return MixtureTrainer(corpus.train, len(corpus.vocabulary), config, progress)
+    return MixtureTrainer(corpus.train.ids, len(corpus.vocabulary), config, progress)
 
 
 class NetworkTraining:
@@ -100,19 +101,20 @@ class NetworkTraining:
     ) -> None:
         context = context or RunContext()
         self.start, self.mixture = start, mixture
-        ids = corpus.train
+        text = corpus.train
         if start.with_ngram:
-            ids = (mixture.held_out if mixture else hold_out_blocks(ids, len(corpus.vocabulary))).rest
+            blocks = mixture.held_out if mixture else hold_out_blocks(text.ids, len(corpus.vocabulary))
+            text = TextSpan(blocks.rest, text.documents)
         reserved = mixture.reserved if mixture else 0.0
         model, training, device = start.model, start.training, context.device
         self.recipe = Recipe(model, training, machine_reasons(training, device))
         if not start.resumed:
             rows, length, is_fixed = training.batch_size, training.seq_length, device.type == "cuda"
-            padding = streams_of(ids, corpus.documents, rows, length, is_fixed).padding
+            padding = streams_of(text, rows, length, is_fixed).padding
             spent = time.perf_counter() - context.started + reserved
-            workload = Workload(len(ids), len(corpus.vocabulary), padding, spent, start.with_ngram)
+            workload = Workload(len(text), len(corpus.vocabulary), padding, spent, start.with_ngram)
             self.recipe = configure_for_budget(model, training, start.explicit, workload, device, context.group)
-        self.run = Run(corpus, self.recipe.model, self.recipe.training, context, ids, reserved, start.with_ngram)
+        self.run = Run(corpus, self.recipe.model, self.recipe.training, context, text, reserved, start.with_ngram)
         self.checkpoints = CheckpointManager(path, self.run)
 
     def steps(
@@ -151,8 +153,8 @@ class NetworkTraining:
         corpus, network_score = self.run.corpus, self.checkpoints.score
         if len(corpus.validation):
             part = corpus.validation[: network_score.characters if network_score else None]
-            of_counts = evaluate(mixture.counts, part, documents=corpus.documents)
-            score = evaluate(mixture, part, progress=progress, documents=corpus.documents)
+            of_counts = evaluate(mixture.counts, part)
+            score = evaluate(mixture, part, progress=progress)
         self.checkpoints.save_mixture(mixture, score)
         return of_counts, score
 
@@ -161,10 +163,10 @@ def score_ngram_tip(network: LanguageModel, corpus: Corpus) -> tuple[Score, Scor
     """What a network, n-grams and their mean score on some held-out characters; None where finding out takes long."""
     part = corpus.validation[:TIP_CHARACTERS]
     # A weighted mean of documents is not worth the code: `--with-ngram` tells.
-    if len(corpus.train) > MAX_TIP_CHARACTERS or len(part) < 2 or corpus.documents:
+    if len(corpus.train) > MAX_TIP_CHARACTERS or len(part) < 2 or part.documents:
         return None
-    counts = fit_ngram(corpus.train, len(corpus.vocabulary), TIP_NGRAM)
-    mixed = score_mean(((network, TIP_NETWORK_WEIGHT), (counts, 1 - TIP_NETWORK_WEIGHT)), part)
+    counts = fit_ngram(corpus.train.ids, len(corpus.vocabulary), TIP_NGRAM)
+    mixed = score_mean(((network, TIP_NETWORK_WEIGHT), (counts, 1 - TIP_NETWORK_WEIGHT)), part.ids)
     return evaluate(network, part), evaluate(counts, part), mixed
 
 

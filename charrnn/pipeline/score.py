@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -92,9 +92,9 @@ class TextScore:
         assert self.surprisals is not None
         line_ends = self.corpus.vocabulary.encode("\n", "skip").tolist()
         line_end = line_ends[0] if line_ends else None
-        before = self.corpus.ids[: len(self.corpus) - len(self.split.ids)]
+        before = self.corpus.ids[: len(self.corpus) - len(self.split.text)]
         first = 1 + int((before == line_end).sum())
-        return by_line(self.surprisals, self.split.ids, line_end, first)
+        return by_line(self.surprisals, self.split.text.ids, line_end, first)
 
     def text_of(self, line: LineScore) -> str:
         """The characters of a line."""
@@ -102,14 +102,14 @@ class TextScore:
 
     def beginning(self, length: int) -> tuple[NDArray[Any], NDArray[np.float64]]:
         """The first characters, and the surprisal of each in nats."""
-        ids = self.split.ids[:length]
+        text = self.split.text[:length]
         if self.surprisals is not None:
-            return ids, self.surprisals[: len(ids)]
-        return ids, surprisals(self.model.model, ids, documents=self.split.documents)
+            return text.ids, self.surprisals[: len(text)]
+        return text.ids, surprisals(self.model.model, text)
 
     def as_json(self) -> dict[str, Any]:
         """Under the names that all of charrnn's JSON uses."""
-        split, documents = self.split.split, self.split.documents is not None
+        split, documents = self.split.split, self.split.text.documents is not None
 
         def result(score: Score, **rule: Any) -> dict[str, Any]:
             return {**asdict(eval_result(score, split, **rule)), "perplexity": score.perplexity}
@@ -168,21 +168,21 @@ def score_text(
         option = "--online" if config.online else f"--window {config.window}"
         raise UsageError(f"{option}: goes on through a text, and {model.name} reads documents; leave it out")
     split = _split(model, corpus, find_training_text)
-    ids, nats, in_windows, online = split.ids, None, None, None
+    text, nats, in_windows, online = split.text, None, None, None
     with bars("scoring", "char") as progress:
         if config.lines:
-            nats = surprisals(model.model, ids, progress, split.documents)
+            nats = surprisals(model.model, text, progress)
             static = Score.of(nats)
         else:
-            static = evaluate(model.model, ids, progress=progress, documents=split.documents)
+            static = evaluate(model.model, text, progress=progress)
     if config.window:
         with bars("scoring windows", "char") as progress:
-            in_windows = evaluate_windows(model.model, ids, config.window, progress)
+            in_windows = evaluate_windows(model.model, text.ids, config.window, progress)
     if config.online:
         # A file of n-grams holds no counts, so the text is counted again; a network does not need it.
-        train = read_training_text(model).train if model.kind == "ngram" else ids[:0]
+        train = read_training_text(model).train if model.kind == "ngram" else text[:0]
         with bars("counting", "step") as counting, bars("learning", "char") as reading:
-            online = evaluate_online(as_online_model(model.model, train, counting, reading), ids)
+            online = evaluate_online(as_online_model(model.model, train.ids, counting, reading), text.ids)
     return TextScore(model, corpus, split, static, config.window, in_windows, online, nats)
 
 
@@ -191,7 +191,5 @@ def _split(model: Checkpoint, corpus: Corpus, find_training_text: Callable[[Chec
     split = choose_split([model], corpus)
     if split.part != "all" or len(corpus) > model.metadata.text.characters:
         return split
-    span = find_held_out(corpus.ids, find_training_text(model))
-    if span.begin == len(corpus):
-        return EvalSplit(corpus.ids, span.split, TRAINED_ON, split.documents)
-    return EvalSplit(corpus.ids[span.begin :], span.split, span.part, split.documents)
+    held_out = find_held_out(corpus.span, find_training_text(model))
+    return held_out if len(held_out.text) else replace(held_out, text=corpus.span, part=TRAINED_ON)

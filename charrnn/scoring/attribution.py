@@ -20,9 +20,9 @@ from charrnn.errors import ModelError, TextError
 from charrnn.progress import Progress
 from charrnn.scoring.compare.rows import checkpoint_summary
 from charrnn.scoring.evaluate import Score, eval_result, evaluate
-from charrnn.scoring.held_out import MIN_SEARCHED, HeldOutSpan, find_held_out, held_out_from
+from charrnn.scoring.held_out import MIN_SEARCHED, EvalSplit, find_held_out, held_out_from
 from charrnn.text.corpus import Corpus
-from charrnn.text.documents import Documents
+from charrnn.text.documents import Documents, TextSpan
 from charrnn.text.vocabulary import Vocabulary
 
 FittedOn = Callable[[Checkpoint], Corpus | None]
@@ -40,16 +40,16 @@ class Attribution:
         ranked: the models and their scores, the likeliest first.
         characters: how many were scored.
         left_out: how many were not, because some model does not know them.
-        span: which part of the text that is.
-        documents: whether each document was scored from the beginning.
+        split: which part of the text that is.
+        skipped: characters before it, which some model was fitted on.
     """
 
     source: str
     ranked: tuple[tuple[Checkpoint, Score], ...]
     characters: int
     left_out: int
-    span: HeldOutSpan
-    documents: bool
+    split: EvalSplit
+    skipped: int
 
     @property
     def likeliest(self) -> Checkpoint | None:
@@ -80,15 +80,15 @@ class Attribution:
         """Under the names that all of charrnn's JSON uses."""
         rows = []
         for (model, score), posterior in zip(self.ranked, self.posteriors, strict=True):
-            facts = eval_result(score, self.span.split, documents=self.documents)
+            facts = eval_result(score, self.split.split, documents=self.split.text.documents is not None)
             more = {"perplexity": score.perplexity, "bits": score.bits, "posterior": posterior}
             rows.append({**checkpoint_summary(model), **asdict(facts), **more})
         return {
             "text": self.source,
             "characters": self.characters,
             "left_out_share": self.left_out_share,
-            "part": self.span.part,
-            "split": self.span.split,
+            "part": self.split.part,
+            "split": self.split.split,
             "rule": rows[0]["rule"],
             "likeliest": self.likeliest and str(self.likeliest.path),
             "lead_bits": self.lead,
@@ -133,8 +133,8 @@ def attribute(
         ModelError: a model was fitted on all of the text.
         TextError: no character of it is known to all models.
     """
-    span = max((_held_out(model, corpus, fitted_on) for model in models), key=lambda span: span.begin)
-    ids = corpus.ids[span.begin :]
+    split = min((_held_out(model, corpus, fitted_on) for model in models), key=lambda split: len(split.text))
+    ids = split.text.ids
     is_known = np.all([_is_known(model.vocabulary, corpus.vocabulary) for model in models], axis=0)
     known = ids[is_known[ids]]
     if not len(known):
@@ -148,32 +148,32 @@ def attribute(
             if progress:
                 progress(before * total + count, len(models) * total)
 
-        documents = Documents.of(corpus.config, model.vocabulary)
-        score = evaluate(
-            model.model, _ids_of(known, corpus.vocabulary, model.vocabulary), progress=update, documents=documents
-        )
+        its_ids = _ids_of(known, corpus.vocabulary, model.vocabulary)
+        text = TextSpan(its_ids, Documents.of(corpus.config, model.vocabulary))
+        score = evaluate(model.model, text, progress=update)
         ranked.append((model, replace(score, characters=len(known))))  # of bytes there may be more
     ranked.sort(key=lambda pair: pair[1].bits)
-    is_documents = corpus.config.document_separator is not None
-    return Attribution(corpus.source, tuple(ranked), len(known), len(ids) - len(known), span, is_documents)
+    skipped = len(corpus) - len(split.text)
+    return Attribution(corpus.source, tuple(ranked), len(known), len(ids) - len(known), split, skipped)
 
 
-def _held_out(model: Checkpoint, corpus: Corpus, fitted_on: FittedOn) -> HeldOutSpan:
+def _held_out(model: Checkpoint, corpus: Corpus, fitted_on: FittedOn) -> EvalSplit:
     """What of the text a model was not fitted on."""
-    span, its = HeldOutSpan(), model.metadata.text
+    split, its = EvalSplit(corpus.span), model.metadata.text
     if its.sha256 == corpus.sha256:
-        span = held_out_from(len(corpus), replace(corpus, config=its.corpus))
+        split = held_out_from(corpus.span, replace(corpus, config=its.corpus))
     elif MIN_SEARCHED <= len(corpus) <= its.characters:
         table = _table(corpus.vocabulary, model.vocabulary)
         ids = _ids_of(corpus.ids, corpus.vocabulary, model.vocabulary) if table is None else table[corpus.ids]
         if (ids >= 0).all():
-            span = find_held_out(ids, fitted_on(model))
+            split = find_held_out(TextSpan(ids), fitted_on(model))
+            split = replace(split, text=corpus.span[len(ids) - len(split.text) :])
     is_mixed = model.vocabulary.is_bytes and not corpus.vocabulary.is_bytes
-    if span.begin == len(corpus) or (is_mixed and span.part != "all"):
+    if not len(split.text) or (is_mixed and split.part != "all"):
         raise ModelError(
             f"{corpus.source}: {model.name} was fitted on {'some' if is_mixed else 'all'} of it; name another text"
         )
-    return span
+    return split
 
 
 def _is_known(vocabulary: Vocabulary, here: Vocabulary) -> NDArray[np.bool_]:

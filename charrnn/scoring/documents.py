@@ -17,7 +17,7 @@ from torch import Tensor
 
 from charrnn.models.kernels.thread_tuner import ThreadTuner, make_thread_tuner
 from charrnn.models.language_model import LanguageModel, State, next_log_probs
-from charrnn.text.documents import Documents
+from charrnn.text.documents import TextSpan
 
 CHUNK_CHARS = 1 << 14
 """Characters scored at a time."""
@@ -27,23 +27,23 @@ GROUPED_CHARS = 1 << 20
 """Characters of the documents among which those of about one length are found."""
 
 
-def log_probs_of(model: LanguageModel, ids: NDArray[Any], documents: Documents) -> Iterator[PlacedLogProbs]:
+def log_probs_of(model: LanguageModel, text: TextSpan) -> Iterator[PlacedLogProbs]:
     """The log-probabilities of all characters, some at a time, with their places, in any order.
 
     Args:
         model: a language model in evaluation mode.
-        ids: (N,) the text, N ≥ 1.
-        documents: what tells them apart.
+        text: (N,) documents, N ≥ 1.
     """
-    starts, tuner = documents.starts(ids), make_thread_tuner()
+    assert text.documents
+    starts, ids, first, tuner = text.starts, text.ids, text.documents.start, make_thread_tuner()
     ends = np.append(starts[1:], len(ids))
     for group in _groups(starts, ends):
         for begins, lengths in _batches(starts[group], (ends - starts)[group]):
             if len(begins) == 1:
                 document = ids[begins[0] : begins[0] + lengths[0]]
-                yield from _of_one(model, document, documents.start, int(begins[0]), tuner)
+                yield from _of_one(model, document, first, int(begins[0]), tuner)
             else:
-                yield _of_several(model, ids, begins, lengths, documents.start, tuner)
+                yield _of_several(model, ids, begins, lengths, first, tuner)
 
 
 def _groups(starts: NDArray[np.int64], ends: NDArray[np.int64]) -> Iterator[slice]:

@@ -23,7 +23,7 @@ from charrnn.models.kernels.thread_tuner import make_thread_tuner
 from charrnn.models.language_model import LanguageModel, ScoresOnline, next_log_probs
 from charrnn.progress import Progress
 from charrnn.scoring.surprisal import CHUNK_CHARS, NAN_MESSAGE, log_prob_pieces
-from charrnn.text.documents import Documents
+from charrnn.text.documents import TextSpan
 
 MAX_EXPONENT = 700.0
 """The largest power of e that a float holds, or nearly."""
@@ -120,31 +120,29 @@ def eval_result(
 @torch.inference_mode()
 def evaluate(
     model: LanguageModel,
-    ids: NDArray[Any],
+    text: TextSpan | NDArray[Any],
     piece: int | None = None,
     progress: Progress | None = None,
-    documents: Documents | None = None,
 ) -> Score:
     """Score a text, statically: the model does not learn from it.
 
     Args:
         model: a language model in evaluation mode.
-        ids: (N,) the text, N ≥ 1; it may be memory-mapped.
+        text: (N,) a span, or ids, N ≥ 1.
         piece: characters scored at a time; it changes the speed, not the score.
         progress: progress callback, in characters.
-        documents: what tells documents apart, if each is to be read from the beginning; see scoring/documents.py.
 
     Raises:
         TextError: the text is empty.
         ModelError: a probability is no number.
     """
-    if len(ids) == 0:
+    if len(text) == 0:
         raise TextError("there are no held-out characters to score; say a larger --val-fraction")
     score = Score(0.0, 0)
-    for _, log_probs in log_prob_pieces(model, ids, piece, documents):
+    for _, log_probs in log_prob_pieces(model, TextSpan.of(text), piece):
         score += _sum(log_probs)
         if progress:
-            progress(score.characters, len(ids))
+            progress(score.characters, len(text))
     return score
 
 

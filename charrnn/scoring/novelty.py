@@ -161,7 +161,7 @@ def index_training_text(corpus: Corpus, bars: ProgressBars = no_bar) -> Training
     """The training part of a text, made ready to be compared with others."""
     # The longest step is the first, so a bar that waits for its end would come too late for a large text.
     with bars(f"sorting {corpus.name}", "step", 0.0 if len(corpus.train) > LARGE else BAR_DELAY) as progress:
-        return TrainingText(corpus.train, corpus.vocabulary, progress)
+        return TrainingText(corpus.train.ids, corpus.vocabulary, progress)
 
 
 def _mean(answers: NDArray[np.bool_]) -> float | None:

@@ -20,7 +20,7 @@ from charrnn.models.kernels.thread_tuner import make_thread_tuner
 from charrnn.models.language_model import LanguageModel, ScoresNext, State, next_log_probs
 from charrnn.progress import Progress
 from charrnn.scoring.documents import log_probs_of
-from charrnn.text.documents import Documents
+from charrnn.text.documents import TextSpan
 
 CHUNK_CHARS = 4096
 """Characters scored at a time: enough to keep kernels busy, little enough for B · T · V logits."""
@@ -31,18 +31,14 @@ NAN_MESSAGE = "the model's probabilities are not numbers (NaN); train it again w
 
 @torch.inference_mode()
 def surprisals(
-    model: LanguageModel,
-    ids: NDArray[Any],
-    progress: Progress | None = None,
-    documents: Documents | None = None,
+    model: LanguageModel, text: TextSpan | NDArray[Any], progress: Progress | None = None
 ) -> NDArray[np.float64]:
     """The surprisal of every character of a text, statically: the model does not learn from it.
 
     Args:
         model: a language model in evaluation mode.
-        ids: (N,) the text; it may be memory-mapped.
+        text: (N,) a span, or ids.
         progress: progress callback, in characters.
-        documents: what tells documents apart, if each is to be read from the beginning.
 
     Returns:
         (N,) nats; infinite where the model gives no probability at all.
@@ -50,26 +46,25 @@ def surprisals(
     Raises:
         ModelError: a probability is no number.
     """
-    nats = np.empty(len(ids))
+    nats = np.empty(len(text))
     done = 0
-    for places, log_probs in log_prob_pieces(model, ids, documents=documents):
+    for places, log_probs in log_prob_pieces(model, TextSpan.of(text)):
         nats[places] = -log_probs.cpu().double().numpy()
         done += len(places)
         if progress:
-            progress(done, len(ids))
+            progress(done, len(text))
     return nats
 
 
 def log_prob_pieces(
-    model: LanguageModel, ids: NDArray[Any], piece: int | None = None, documents: Documents | None = None
+    model: LanguageModel, text: TextSpan, piece: int | None = None
 ) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
     """The log-probabilities of all characters of a text, some at a time.
 
     Args:
         model: a language model in evaluation mode, and gradients should be off.
-        ids: (N,) the text; it may be memory-mapped.
+        text: (N,) the text.
         piece: characters at a time; it changes the speed, not the figures.
-        documents: what tells documents apart, if each is to be read from the beginning.
 
     Yields:
         (n,) places in the text, in order unless there are documents, and (n,) nats, at most 0.
@@ -77,7 +72,7 @@ def log_prob_pieces(
     Raises:
         ModelError: a probability is no number.
     """
-    pieces = log_probs_of(model, ids, documents) if documents and len(ids) else _in_order(model, ids, piece)
+    pieces = log_probs_of(model, text) if text.documents and len(text) else _in_order(model, text.ids, piece)
     for places, log_probs in pieces:
         if log_probs.isnan().any():
             raise ModelError(NAN_MESSAGE)

@@ -20,7 +20,7 @@ from charrnn.config import CorpusConfig
 from charrnn.errors import TextError
 from charrnn.progress import Progress
 from charrnn.text.decode import NUM_CODE_POINTS, TextReader, check_encoding
-from charrnn.text.documents import Documents
+from charrnn.text.documents import Documents, TextSpan
 from charrnn.text.normalize import separator_of
 from charrnn.text.sources import NO_ROOM, TextSource, changed, describe_paths, sources_of, stem_of
 from charrnn.text.vocabulary import UNKNOWN_CHARACTER, Vocabulary, character_name
@@ -65,19 +65,24 @@ class Corpus:
             raise TextError(f"{self.source}: {error}") from None
 
     @property
-    def train(self) -> NDArray[Any]:
+    def span(self) -> TextSpan:
+        """All of it."""
+        return TextSpan(self.ids, self.documents)
+
+    @property
+    def train(self) -> TextSpan:
         """The first part, to learn from."""
-        return self.ids[: self.bounds[0]]
+        return self.span[: self.bounds[0]]
 
     @property
-    def validation(self) -> NDArray[Any]:
+    def validation(self) -> TextSpan:
         """The part after it, to choose by."""
-        return self.ids[slice(*self.bounds)]
+        return self.span[slice(*self.bounds)]
 
     @property
-    def test(self) -> NDArray[Any]:
+    def test(self) -> TextSpan:
         """The last part, to report; empty by default."""
-        return self.ids[self.bounds[1] :]
+        return self.span[self.bounds[1] :]
 
     @property
     def documents(self) -> Documents | None:

@@ -117,9 +117,7 @@ def _begin(
         cell.requires_grad_(False)
     now = time.perf_counter()
     config = _with_share(run.training, end, run.model.networks - number)
-    training = Training(
-        network, run.streams, run.corpus.validation, config, now, plan, run.context.group, run.corpus.documents
-    )
+    training = Training(network, run.streams, run.corpus.validation, config, now, plan, run.context.group)
     checkpoints.begin(training)
     if isinstance(begin_from, Resumed):
         begin_from.restore(checkpoints)

@@ -39,7 +39,7 @@ class NoveltyReference:
     @classmethod
     def of(cls, split: EvalSplit, training: TrainingText, length: int) -> NoveltyReference:
         """The reference for samples of so many characters."""
-        return cls(training, length, training.judge(split.ids[:length]))
+        return cls(training, length, training.judge(split.text.ids[:length]))
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Row:
     @property
     def result(self) -> EvalResult:
         """The score with its split and its rule."""
-        return eval_result(self.score, self.split.split, documents=self.split.documents is not None)
+        return eval_result(self.score, self.split.split, documents=self.split.text.documents is not None)
 
     @property
     def can_be_infinite(self) -> bool:
@@ -103,7 +103,7 @@ class OnlineRow:
     @property
     def result(self) -> EvalResult | None:
         """The score with its split and its rule."""
-        return eval_result(self.score, self.split.split, len(self.split.ids), online=True) if self.score else None
+        return eval_result(self.score, self.split.split, len(self.split.text), online=True) if self.score else None
 
 
 def best_of(rows: Iterable[Row], kind: str) -> Row | None:
@@ -136,11 +136,11 @@ def measure(
     # Made before anything is scored, so that a bad prime is an error at once.
     prime = normalize_text(prime, checkpoint.metadata.text.corpus)
     characters = generate(
-        checkpoint.model, checkpoint.vocabulary, replace(config, length=length), prime, unknown, split.documents
+        checkpoint.model, checkpoint.vocabulary, replace(config, length=length), prime, unknown, split.text.documents
     )
     with bars(f"scoring {checkpoint.name}", "char") as scoring:
         started = time.perf_counter()
-        score = evaluate(checkpoint.model, split.ids, progress=scoring, documents=split.documents)
+        score = evaluate(checkpoint.model, split.text, progress=scoring)
         scored = time.perf_counter()
     with bars(f"{checkpoint.name} writes", "char") as sampling:
         sampling_started = time.perf_counter()
@@ -153,7 +153,7 @@ def measure(
         checkpoint,
         split,
         score,
-        chars_per_second=len(split.ids) / (scored - started),
+        chars_per_second=len(split.text) / (scored - started),
         sampling_chars_per_second=len(sample) / (sampled - sampling_started),
         sample="".join(sample[: config.length]),
         seed=config.seed,

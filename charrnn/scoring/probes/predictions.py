@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from charrnn.errors import ModelError
 from charrnn.models.language_model import MAX_LOGITS, LanguageModel, State
 from charrnn.scoring.surprisal import NAN_MESSAGE
-from charrnn.text.documents import Documents
+from charrnn.text.documents import TextSpan
 
 CHUNK_CHARS = 1 << 11
 """Characters that are read at a time."""
@@ -48,37 +48,34 @@ class Reading(NamedTuple):
     place: int
 
 
-def readings(ids: NDArray[Any], documents: Documents | None = None) -> Iterator[Reading]:
+def readings(text: TextSpan) -> Iterator[Reading]:
     """How a text is read where it is scored: as a whole, or each document by itself, after what stands before one."""
-    if documents is None:
-        yield Reading(ids.astype(np.int64), 0)
+    if text.documents is None:
+        yield Reading(text.ids.astype(np.int64), 0)
         return
-    starts = documents.starts(ids)
-    for begin, end in zip(starts.tolist(), [*starts[1:].tolist(), len(ids)], strict=True):
-        yield Reading(np.concatenate(([documents.start], ids[begin:end].astype(np.int64))), begin - 1)
+    starts = text.starts
+    for begin, end in zip(starts.tolist(), [*starts[1:].tolist(), len(text)], strict=True):
+        yield Reading(np.concatenate(([text.documents.start], text.ids[begin:end].astype(np.int64))), begin - 1)
 
 
 @torch.inference_mode()
-def predictions(
-    model: LanguageModel, ids: NDArray[Any], documents: Documents | None = None, count: int = 5
-) -> Predictions:
+def predictions(model: LanguageModel, text: TextSpan | NDArray[Any], count: int = 5) -> Predictions:
     """What any model expects of a text; it agrees with `surprisals`.
 
     Args:
         model: a language model in evaluation mode.
-        ids: (N,) the text, N ≥ 1.
-        documents: what tells documents apart, if each is read from the beginning.
+        text: (N,) a span, or ids, N ≥ 1.
         count: K; V if there are fewer characters.
 
     Raises:
         ModelError: a probability is no number.
     """
     count = min(count, model.vocab_size)
-    likeliest = np.full((len(ids), count), -1, np.int64)
-    probabilities = np.zeros((len(ids), count))
-    nats = np.full(len(ids), math.log(model.vocab_size))
+    likeliest = np.full((len(text), count), -1, np.int64)
+    probabilities = np.zeros((len(text), count))
+    nats = np.full(len(text), math.log(model.vocab_size))
     piece = max(1, min(CHUNK_CHARS, MAX_LOGITS // model.vocab_size))
-    for tokens, place in readings(ids, documents):
+    for tokens, place in readings(TextSpan.of(text)):
         state: State | None = None
         for begin in range(0, len(tokens) - 1, piece):
             some = torch.from_numpy(tokens[begin : begin + piece + 1])

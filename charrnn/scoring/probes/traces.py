@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from charrnn.models.language_model import State
 from charrnn.models.rnn.model import LayerRead, RecurrentModel
 from charrnn.progress import Progress
 from charrnn.scoring.probes.predictions import CHUNK_CHARS, readings
-from charrnn.text.documents import Documents
+from charrnn.text.documents import TextSpan
 
 MAX_NUMBERS = 1 << 26
 """The most numbers of a trace: 256 MB."""
@@ -55,41 +54,36 @@ class Trace:
         return slice(first * self.width, (first + 1) * self.width)
 
 
-def trace(
-    network: RecurrentModel, ids: NDArray[Any], documents: Documents | None = None, progress: Progress | None = None
-) -> Trace:
+def trace(network: RecurrentModel, text: TextSpan, progress: Progress | None = None) -> Trace:
     """Read a text and keep all states.
 
     Args:
         network: in evaluation mode.
-        ids: (N,) the text, N ≥ 1. What is more than MAX_NUMBERS states is left out at its end.
-        documents: what tells documents apart, if each is read from the beginning.
+        text: (N,) the text, N ≥ 1. What is more than MAX_NUMBERS states is left out at its end.
         progress: progress callback, in characters.
     """
     groups = network.unit_groups
     width = network.config.hidden_size
-    ids = ids[: max(1, MAX_NUMBERS // (len(groups) * width))]
-    values = np.empty((len(ids), len(groups) * width), np.float32)
-    for there, layers in pieces(network, ids, documents):
+    text = text[: max(1, MAX_NUMBERS // (len(groups) * width))]
+    values = np.empty((len(text), len(groups) * width), np.float32)
+    for there, layers in pieces(network, text):
         values[there] = torch.cat([layer.after[0] for layer in layers], -1).float().cpu().numpy()
         if progress:
-            progress(there.stop, len(ids))
+            progress(there.stop, len(text))
     return Trace(groups, width, values)
 
 
 @torch.inference_mode()
-def pieces(
-    network: RecurrentModel, ids: NDArray[Any], documents: Documents | None = None
-) -> Iterator[tuple[slice, list[LayerRead]]]:
+def pieces(network: RecurrentModel, text: TextSpan) -> Iterator[tuple[slice, list[LayerRead]]]:
     """Some characters of a text at a time: their places, and what went on in each layer, as (1, T, ...) tensors."""
-    for tokens, place in readings(ids, documents):
+    for tokens, place in readings(text):
         state: State | None = None
         for begin in range(0, len(tokens), CHUNK_CHARS):
             some = torch.from_numpy(tokens[begin : begin + CHUNK_CHARS])
             with _one_thread():
                 layers = list(network.layers(some[None], state))
             state = tuple(layer.after[:, -1] for layer in layers)
-            start = 1 if documents and not begin else 0  # what stands before a document
+            start = 1 if text.documents and not begin else 0  # what stands before a document
             if start < len(some):
                 yield (
                     slice(place + begin + start, place + begin + len(some)),
