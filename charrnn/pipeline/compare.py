@@ -159,12 +159,10 @@ class Comparison:
         return NoveltyReference.of(self.split, training, self.config.novelty_length)
 
     def _common_training_text(self, read_training_text: TrainingTextReader) -> Corpus | None:
-        text = self.models[0].metadata.text
-        for model in self.models:
-            if (model.metadata.text.sha256, model.metadata.text.corpus) != (text.sha256, text.corpus):
-                self.log(f"{WITHOUT}: they were not fitted on the same text")
-                return None
-        if self.corpus.sha256 == text.sha256:
+        if not all(_are_fitted_alike(self.models[0], model) for model in self.models):
+            self.log(f"{WITHOUT}: they were not fitted on the same text")
+            return None
+        if self.corpus.sha256 == self.models[0].metadata.text.sha256:
             return self.corpus
         try:
             return read_training_text(self.models[0])
@@ -190,7 +188,6 @@ class Comparison:
 
 def load_alike(first: Checkpoint, paths: Sequence[Path], device: torch.device, log: Log) -> Iterator[Checkpoint]:
     """The other checkpoints that were fitted on the same part of the same text; what cannot be read is left out."""
-    text = first.metadata.text
     for path in paths:
         if path == first.path:
             continue
@@ -199,8 +196,13 @@ def load_alike(first: Checkpoint, paths: Sequence[Path], device: torch.device, l
         except CheckpointError as error:
             log(f"left out: {error}")
             continue
-        if (other.metadata.text.sha256, other.metadata.text.corpus) == (text.sha256, text.corpus):
+        if _are_fitted_alike(first, other):
             yield other
+
+
+def _are_fitted_alike(first: Checkpoint, other: Checkpoint) -> bool:
+    text, others = first.metadata.text, other.metadata.text
+    return (text.sha256, text.corpus) == (others.sha256, others.corpus)
 
 
 def _with_parts(models: Sequence[Checkpoint]) -> Iterator[Checkpoint]:

@@ -39,33 +39,12 @@ class LineScore:
     ids: NDArray[Any]
 
 
-def by_line(
-    surprisals: NDArray[np.float64], ids: NDArray[Any], line_end: int | None, first: int = 1
-) -> Iterator[LineScore]:
-    """The lines of a text, in their order; their scores add up to that of the text.
-
-    Args:
-        surprisals: (N,) nats of its characters.
-        ids: (N,) the characters.
-        line_end: the id of a line end; None where the vocabulary has none.
-        first: the number of the first line.
-    """
-    is_end = np.zeros(len(ids), bool) if line_end is None else np.asarray(ids == line_end)
-    begin = 0
-    for number, end in enumerate((*(np.flatnonzero(is_end) + 1).tolist(), len(ids)), first):
-        if begin < end:  # a text that ends with a line end has no line after it
-            yield LineScore(number, Score.of(surprisals[begin:end]), ids[begin : end - int(is_end[end - 1])])
-        begin = end
-
-
 @dataclass(frozen=True)
 class TextScore:
     """A text under a model.
 
     Attributes:
-        model: the model.
-        corpus: the text.
-        split: what of it was scored; it ends where the text does.
+        split: what of the text was scored; it ends where the text does.
         static: the score of the model as it is.
         window: characters of a window, if it was scored in windows too.
         in_windows: that score.
@@ -88,13 +67,15 @@ class TextScore:
         return self.static.bits_per_char
 
     def lines(self) -> Iterator[LineScore]:
-        """Its lines, numbered as in the whole text."""
+        """Its lines in their order, numbered as in the whole text; their scores add up to that of the text."""
         assert self.surprisals is not None
-        line_ends = self.corpus.vocabulary.encode("\n", "skip").tolist()
-        line_end = line_ends[0] if line_ends else None
-        before = self.corpus.ids[: len(self.corpus) - len(self.split.text)]
-        first = 1 + int((before == line_end).sum())
-        return by_line(self.surprisals, self.split.text.ids, line_end, first)
+        ids, line_ends = self.split.text.ids, self.corpus.vocabulary.encode("\n", "skip")
+        is_end, begin = np.isin(ids, line_ends), 0
+        first = 1 + int(np.isin(self.corpus.ids[: len(self.corpus) - len(ids)], line_ends).sum())
+        for number, end in enumerate((*(np.flatnonzero(is_end) + 1).tolist(), len(ids)), first):
+            if begin < end:  # a text that ends with a line end has no line after it
+                yield LineScore(number, Score.of(self.surprisals[begin:end]), ids[begin : end - int(is_end[end - 1])])
+            begin = end
 
     def text_of(self, line: LineScore) -> str:
         """The characters of a line."""

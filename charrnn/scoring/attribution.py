@@ -36,7 +36,6 @@ class Attribution:
     """A text under several models.
 
     Attributes:
-        source: the text's name.
         ranked: the models and their scores, the likeliest first.
         characters: how many were scored.
         left_out: how many were not, because some model does not know them.
@@ -163,8 +162,7 @@ def _held_out(model: Checkpoint, corpus: Corpus, fitted_on: FittedOn) -> EvalSpl
     if its.sha256 == corpus.sha256:
         split = held_out_from(corpus.span, replace(corpus, config=its.corpus))
     elif MIN_SEARCHED <= len(corpus) <= its.characters:
-        table = _table(corpus.vocabulary, model.vocabulary)
-        ids = _ids_of(corpus.ids, corpus.vocabulary, model.vocabulary) if table is None else table[corpus.ids]
+        ids = _ids_of(corpus.ids, corpus.vocabulary, model.vocabulary)
         if (ids >= 0).all():
             split = find_held_out(TextSpan(ids), fitted_on(model))
             split = replace(split, text=corpus.span[len(ids) - len(split.text) :])
@@ -178,30 +176,21 @@ def _held_out(model: Checkpoint, corpus: Corpus, fitted_on: FittedOn) -> EvalSpl
 
 def _is_known(vocabulary: Vocabulary, here: Vocabulary) -> NDArray[np.bool_]:
     """Which characters of the vocabulary `here` another one has, an unknown symbol not counted."""
-    table = _table(here, vocabulary)
-    if table is None:
+    if vocabulary.is_bytes:
         return np.ones(len(here), bool)
-    known = table >= 0
-    if vocabulary.unknown is not None:
-        known &= table != vocabulary.unknown
-    return known
-
-
-def _table(here: Vocabulary, there: Vocabulary) -> NDArray[np.int64] | None:
-    """From the ids of one vocabulary to those of another, −1 where it has none; None if that one is of bytes."""
-    if there.is_bytes:
-        return None
-    places = {character: i for i, character in enumerate(there.characters or ())}
-    other = -1 if there.unknown is None else there.unknown
-    return np.array([places.get(character, other) for character in here.characters or ()], np.int64)
+    return np.array([vocabulary.can_generate(character) for character in here.characters or ()], bool)
 
 
 def _ids_of(ids: NDArray[Any], here: Vocabulary, there: Vocabulary) -> NDArray[Any]:
-    """The same text in another vocabulary, which has all its characters; bytes are those of UTF-8."""
-    table = _table(here, there)
-    if table is not None:
-        there_ids: NDArray[Any] = table[ids]
-        return there_ids
-    if here.is_bytes:
-        return ids
-    return np.frombuffer(here.decode(ids.tolist()).encode("utf-8", "surrogateescape"), np.uint8)
+    """The same text in another vocabulary, −1 for characters that it lacks; bytes are those of UTF-8."""
+    if there.is_bytes:
+        return (
+            ids
+            if here.is_bytes
+            else np.frombuffer(here.decode(ids.tolist()).encode("utf-8", "surrogateescape"), np.uint8)
+        )
+    ids_there = {character: i for i, character in enumerate(there.characters or ())}
+    unknown = -1 if there.unknown is None else there.unknown
+    table = np.array([ids_there.get(character, unknown) for character in here.characters or ()], np.int64)
+    translated: NDArray[Any] = table[ids]
+    return translated

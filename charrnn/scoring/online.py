@@ -63,20 +63,13 @@ class DynamicEvaluation:
 
     Args:
         model: a language model with weights; it is copied, not changed.
-        progress: progress callback, in characters.
     """
 
     def __init__(self, model: nn.Module, progress: Progress | None = None) -> None:
         self.model, self.progress = model, progress
-
-    @property
-    def vocab_size(self) -> int:
-        """The number of characters, V."""
-        size: int = self.model.vocab_size  # type: ignore[assignment]
-        return size
+        self.vocab_size: int = model.vocab_size  # type: ignore[assignment]
 
     def online_log_probs(self, ids: NDArray[Any]) -> NDArray[np.float64]:
-        """See ScoresOnline."""
         device = next(self.model.parameters()).device
         model = trainable_copy(self.model, device)
         weights = list(model.parameters())

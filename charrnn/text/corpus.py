@@ -35,7 +35,6 @@ class Corpus:
         paths: the files, as they were given; `-` is standard input.
         sha256: of the files' bytes, unpacked and one after the other, in hexadecimal.
         config: how it was read and split.
-        vocabulary: its characters.
         ids: (N,) unsigned integers, memory-mapped.
         unknown: how many of them are the vocabulary's unknown symbol.
     """
@@ -91,9 +90,14 @@ class Corpus:
 
     @property
     def split(self) -> str:
-        """The split in words that fit beside a number, such as 90/10/0."""
-        held_out = self.config.val_fraction, self.config.test_fraction
-        return "/".join(f"{100 * share:.4g}" for share in (1 - sum(held_out), *held_out))
+        """The split in words."""
+        return describe_split(self.config)
+
+
+def describe_split(config: CorpusConfig) -> str:
+    """A split in words that fit beside a number, such as 90/10/0."""
+    held_out = config.val_fraction, config.test_fraction
+    return "/".join(f"{100 * share:.4g}" for share in (1 - sum(held_out), *held_out))
 
 
 def split_bounds(length: int, config: CorpusConfig) -> tuple[int, int]:
@@ -196,9 +200,8 @@ def _vocabulary_of(seen: NDArray[np.bool_], counts: NDArray[np.int64], config: C
     if not config.min_count:
         return Vocabulary(map(chr, np.flatnonzero(seen)))
     common = set(map(chr, np.flatnonzero(counts >= config.min_count)))
-    common |= {
-        character for character in separator_of(config) if seen[ord(character)]
-    }  # or documents would have no ends
+    # The separator is kept, or documents would have no ends.
+    common |= {character for character in separator_of(config) if seen[ord(character)]}
     if not common:
         raise TextError(f"{name}: has no character {config.min_count:,} times; say a smaller --min-count")
     return Vocabulary(sorted(common | {UNKNOWN_CHARACTER}), UNKNOWN_CHARACTER)
@@ -209,20 +212,16 @@ def _lookup(vocabulary: Vocabulary, seen: NDArray[np.bool_], name: str) -> NDArr
     if vocabulary.characters is None:
         return np.arange(len(vocabulary), dtype=vocabulary.dtype)
     points = np.array([ord(character) for character in vocabulary.characters], np.int64)
-    if vocabulary.unknown is not None:
-        table = np.full(NUM_CODE_POINTS, vocabulary.unknown, vocabulary.dtype)
-        table[points] = np.arange(len(points), dtype=vocabulary.dtype)
-        return table
+    table = np.full(NUM_CODE_POINTS, vocabulary.unknown or 0, vocabulary.dtype)
+    table[points] = np.arange(len(points), dtype=vocabulary.dtype)
     unknown = seen.copy()
     unknown[points] = False
-    if unknown.any():
+    if vocabulary.unknown is None and unknown.any():
         first = character_name(chr(int(unknown.argmax())))
         raise TextError(
             f"{name}: {unknown.sum()} of its characters are unknown to the model, such as {first}; "
             "take another text, or a model that was fitted on this one"
         )
-    table = np.zeros(NUM_CODE_POINTS, vocabulary.dtype)
-    table[points] = np.arange(len(points), dtype=vocabulary.dtype)
     return table
 
 

@@ -51,9 +51,6 @@ class Documents:
 
         Separators are found from the left, and do not overlap, as `str.split` finds them.
 
-        Args:
-            ids: (N,) the text, N ≥ 1; it may be memory-mapped.
-
         Returns:
             (D,) rising from 0.
         """
@@ -90,11 +87,7 @@ class TextSpan:
         return len(self.ids)
 
     def __getitem__(self, part: slice) -> TextSpan:
-        """A stretch of the span.
-
-        Raises:
-            ValueError: the slice leaves characters out, or turns them round.
-        """
+        """A stretch of the span; ValueError where the slice leaves characters out, or turns them round."""
         if part.step not in (None, 1):
             raise ValueError(f"a span has a step of 1, found {part.step}")
         return TextSpan(self.ids[part], self.documents)
@@ -106,7 +99,6 @@ class TextSpan:
 
 
 def _places(piece: NDArray[Any], separator: tuple[int, ...]) -> NDArray[np.int64]:
-    """The places of the separator in a piece."""
     count = len(piece) - len(separator) + 1
     if count < 1 or separator[0] < 0:
         return np.zeros(0, np.int64)

@@ -97,11 +97,7 @@ def _read_input() -> bytes:
 
 
 class TextSource:
-    """One file, or standard input, that can be read more than once.
-
-    Args:
-        path: its name.
-        file: open, if it stays so.
+    """One file, or standard input, that can be read more than once: open, if it stays so.
 
     Attributes:
         size: bytes that it has, packed if it is.
@@ -114,10 +110,7 @@ class TextSource:
             self.size = _size_of(file_now)
 
     def pieces(self, progress: Callable[[int], None]) -> Iterator[bytes]:
-        """All its bytes, unpacked, from the first on.
-
-        Args:
-            progress: called with the bytes of the file that were read.
+        """All its bytes, unpacked, from the first on; `progress` is called with the bytes of the file that were read.
 
         Raises:
             TextError: it cannot be read, is damaged, or is not as long as it was: one that grows has no end.
@@ -154,11 +147,7 @@ class TextSource:
 
 @contextmanager
 def sources_of(paths: Sequence[Path], progress: Callable[[int], None]) -> Iterator[list[TextSource]]:
-    """Files that can be read, in this order; standard input is read here.
-
-    Args:
-        paths: one at least.
-        progress: called with the bytes of standard input that were read.
+    """Files that can be read, in this order; standard input is read here, and `progress` called with its bytes so far.
 
     Raises:
         TextError: one of them is not a regular file, or cannot be read.

@@ -12,7 +12,7 @@ from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.scoring import documents as scoring
+from charrnn.scoring import surprisal
 from charrnn.scoring.evaluate import eval_result, evaluate
 from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.documents import TextSpan
@@ -55,8 +55,8 @@ def test_score_of_documents_equals_each_alone(
     monkeypatch: pytest.MonkeyPatch, corpus: Corpus, kind: str, piece: int
 ) -> None:
     """Rows of a batch, and documents longer than a piece, whose state is carried."""
-    monkeypatch.setattr(scoring, "CHUNK_CHARS", piece)
-    monkeypatch.setattr(scoring, "GROUPED_CHARS", 300)
+    monkeypatch.setattr(surprisal, "DOCUMENT_CHUNK_CHARS", piece)
+    monkeypatch.setattr(surprisal, "GROUPED_CHARS", 300)
     model, text = model_of(kind, corpus), corpus.validation
     seen: list[tuple[int, int]] = []
     score = evaluate(model, text, progress=lambda done, total: seen.append((done, total)))

@@ -29,13 +29,8 @@ def measure_online(
 ) -> list[OnlineRow]:
     """All models that can learn while they read, and compressors; the best first.
 
-    Args:
-        models: of the table.
-        pair: a network and n-grams among them whose mean is a row too.
-        split: the characters of the table.
-        training: the text that all models were fitted on.
-        limit: characters that are read at most; 0: all.
-        bars: of each of them.
+    The `pair` is a network and n-grams among the models whose mean is a row too; `training` is the text that all models
+    were fitted on. At most `limit` characters are read; 0: all.
     """
     rows = [*_model_rows(models, pair, split, training, limit, bars), *_compressor_rows(split, training, limit, bars)]
     return sorted(rows, key=lambda row: row.score.nats_per_char if row.score else math.inf)

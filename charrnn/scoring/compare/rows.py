@@ -47,8 +47,6 @@ class Row:
     """One model, measured.
 
     Attributes:
-        checkpoint: the model.
-        split: what it was scored on.
         score: statically, in one pass, or document by document.
         chars_per_second: of scoring.
         sampling_chars_per_second: of generating one text.

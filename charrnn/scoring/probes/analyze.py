@@ -38,14 +38,7 @@ def analyze_network(
     characters: Sequence[str],
     progress: Progress | None = None,
 ) -> NetworkAnalysis:
-    """Measure all of it.
-
-    Args:
-        network: in evaluation mode.
-        text: (N,) the text, N ≥ 1.
-        characters: (N,) the same as one `str` each.
-        progress: progress callback; each character is read twice.
-    """
+    """Measure all of it on a text, (N,), whose `characters` are one `str` each; each of them is read twice."""
     report = progress or (lambda done, total: None)
     states = trace(network, text, lambda done, total: report(done, 2 * total))
     read = len(states.values)

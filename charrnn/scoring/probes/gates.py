@@ -37,22 +37,16 @@ class Saturation:
 
 @torch.inference_mode()
 def saturation(network: RecurrentModel, text: TextSpan, progress: Progress | None = None) -> tuple[Saturation, ...]:
-    """How often each unit's gates are saturated, layer by layer.
-
-    Args:
-        network: in evaluation mode.
-        text: (N,) the text, N ≥ 1.
-        progress: progress callback, in characters.
-    """
+    """How often each unit's gates are saturated, layer by layer."""
     left: dict[tuple[int, str], Tensor] = {}
     right: dict[tuple[int, str], Tensor] = {}
-    for there, layers in pieces(network, text):
+    for places, layers in pieces(network, text):
         for number, layer in enumerate(layers, 1):
             for gate, (low, high) in counts(layer).items():
                 key = number, gate
                 left[key], right[key] = left.get(key, 0) + low, right.get(key, 0) + high
         if progress:
-            progress(there.stop, len(text))
+            progress(places.stop, len(text))
     return tuple(
         Saturation(number, gate, (low / len(text)).numpy(), (right[number, gate] / len(text)).numpy())
         for (number, gate), low in left.items()
@@ -64,8 +58,8 @@ def counts(layer: LayerRead) -> dict[str, tuple[Tensor, Tensor]]:
     names = layer.cell.gate_names
     if not names:
         return {"state": _counted(layer.after, -OPEN, OPEN)}
-    found = layer.cell.gates(layer.inputs, layer.before)
-    return {name: _counted(found[letter], SHUT, OPEN) for letter, name in names.items()}
+    gates = layer.cell.gates(layer.inputs, layer.before)
+    return {name: _counted(gates[letter], SHUT, OPEN) for letter, name in names.items()}
 
 
 def _counted(values: Tensor, low: float, high: float) -> tuple[Tensor, Tensor]:

@@ -55,21 +55,15 @@ class Trace:
 
 
 def trace(network: RecurrentModel, text: TextSpan, progress: Progress | None = None) -> Trace:
-    """Read a text and keep all states.
-
-    Args:
-        network: in evaluation mode.
-        text: (N,) the text, N ≥ 1. What is more than MAX_NUMBERS states is left out at its end.
-        progress: progress callback, in characters.
-    """
+    """Read a text and keep all states; what is more than MAX_NUMBERS of them is left out at its end."""
     groups = network.unit_groups
     width = network.config.hidden_size
     text = text[: max(1, MAX_NUMBERS // (len(groups) * width))]
     values = np.empty((len(text), len(groups) * width), np.float32)
-    for there, layers in pieces(network, text):
-        values[there] = torch.cat([layer.after[0] for layer in layers], -1).float().cpu().numpy()
+    for places, layers in pieces(network, text):
+        values[places] = torch.cat([layer.after[0] for layer in layers], -1).float().cpu().numpy()
         if progress:
-            progress(there.stop, len(text))
+            progress(places.stop, len(text))
     return Trace(groups, width, values)
 
 
@@ -79,19 +73,14 @@ def pieces(network: RecurrentModel, text: TextSpan) -> Iterator[tuple[slice, lis
     for tokens, place in readings(text):
         state: State | None = None
         for begin in range(0, len(tokens), CHUNK_CHARS):
-            some = torch.from_numpy(tokens[begin : begin + CHUNK_CHARS])
+            window = torch.from_numpy(tokens[begin : begin + CHUNK_CHARS])
             with _one_thread():
-                layers = list(network.layers(some[None], state))
+                layers = list(network.layers(window[None], state))
             state = tuple(layer.after[:, -1] for layer in layers)
-            start = 1 if text.documents and not begin else 0  # what stands before a document
-            if start < len(some):
-                yield (
-                    slice(place + begin + start, place + begin + len(some)),
-                    [
-                        LayerRead(one.cell, one.inputs[:, start:], one.before[:, start:], one.after[:, start:])
-                        for one in layers
-                    ],
-                )
+            start = 1 if text.documents and not begin else 0  # the start character
+            if start < len(window):
+                read = [LayerRead(cell, *(part[:, start:] for part in parts)) for cell, *parts in layers]
+                yield slice(place + begin + start, place + begin + len(window)), read
 
 
 @contextmanager

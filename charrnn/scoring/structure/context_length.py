@@ -54,12 +54,7 @@ def surprisals_after(
 ) -> NDArray[np.float64]:
     """The surprisal of characters, each after the `length` characters before it and nothing else.
 
-    Args:
-        model: a language model in evaluation mode.
-        ids: (N,) the text; it may be memory-mapped.
-        places: (P,), none before `length`.
-        length: of the context, 1 at least.
-        progress: progress callback, in characters.
+    The (P,) places are those in (N,) ids, none before `length`, which is 1 at least.
 
     Returns:
         (P,) nats.
