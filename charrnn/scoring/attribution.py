@@ -120,13 +120,7 @@ def config_for(models: Sequence[Checkpoint]) -> CorpusConfig:
 def attribute(
     models: Sequence[Checkpoint], corpus: Corpus, fitted_on: FittedOn, progress: Progress | None = None
 ) -> Attribution:
-    """Score a text with several models, statically.
-
-    Args:
-        models: two at least.
-        corpus: the text, read as `config_for` says, in a vocabulary of its own.
-        fitted_on: see there.
-        progress: progress callback, in characters.
+    """Score a text with two models or more, statically; it is read as `config_for` says, in a vocabulary of its own.
 
     Raises:
         ModelError: a model was fitted on all of the text.

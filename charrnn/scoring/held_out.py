@@ -98,15 +98,7 @@ def held_out_from(text: TextSpan, fitted_on: Corpus, at: int = 0) -> EvalSplit:
 
 
 def find_subsequence(part: NDArray[Any], whole: NDArray[Any]) -> int | None:
-    """Where a text first stands in another one.
-
-    Args:
-        part: (n,) ids, n ≥ 1.
-        whole: (N,) ids of the same type; they may be memory-mapped.
-
-    Returns:
-        The place, or None if it is nowhere.
-    """
+    """Where ids, (n,), n ≥ 1, are first found in others, (N,), of the same vocabulary; None if nowhere."""
     needle, size = part.astype(whole.dtype).tobytes(), whole.dtype.itemsize
     step = max(CHUNK_CHARS, len(part))
     for begin in range(0, len(whole) - len(part) + 1, step):

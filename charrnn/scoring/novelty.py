@@ -72,10 +72,6 @@ class TrainingText:
 
     It is sorted once, which takes the memory that ContextIndex.build says (100 MB: 25 seconds of one shared core and
     1.5 GB, of which 0.9 GB are kept). To judge 100,000 characters then takes less than a second.
-
-    Args:
-        ids: (N,) the training part of a text.
-        vocabulary: of the ids.
     """
 
     def __init__(self, ids: NDArray[Any], vocabulary: Vocabulary, progress: Progress | None = None) -> None:

@@ -43,11 +43,7 @@ def as_online_model(
 ) -> ScoresOnline:
     """A model as one that learns while it reads: counts that go on, a network with dynamic evaluation.
 
-    Args:
-        model: one that can, see `supports_online`.
-        train: (M,) what it was fitted on; an n-gram model has no counts left, so they are counted again.
-        counting: progress callback of counting, in steps.
-        reading: progress callback of a network's reading, in characters.
+    An n-gram model has no counts left, so the text that it was fitted on, (M,), is counted again.
     """
     if isinstance(model, NgramModel):
         return NgramCounts.of(train, model.vocab_size, model.config, counting)
@@ -60,9 +56,7 @@ class DynamicEvaluation:
 
     An update divides the gradient by the root of its mean square, and then takes the weights a little back to where
     they came from (the paper's RMS rule, with mean squares of the text that is read instead of the training text).
-
-    Args:
-        model: a language model with weights; it is copied, not changed.
+    The network is copied, not changed.
     """
 
     def __init__(self, model: nn.Module, progress: Progress | None = None) -> None:

@@ -137,8 +137,8 @@ def separator_between_files(config: CorpusConfig) -> str:
 def codec_for(config: CorpusConfig, encoding: str | None = None) -> tuple[str, str]:
     """How to decode a prime or a source for a model: the encoding, and how to treat bytes that do not decode.
 
-    In UTF-8 they become surrogate escapes: a model of bytes knows them. An `encoding` that was named is taken instead of
-    that of the training text.
+    In UTF-8 they become surrogate escapes: a model of bytes knows them. An `encoding` that was named is taken
+    instead of that of the training text.
 
     Raises:
         UsageError: there is no such encoding.

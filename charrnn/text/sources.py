@@ -118,14 +118,16 @@ class TextSource:
         with self._opened() as file:
             if _size_of(file) != self.size:
                 raise changed(self.name)
+            file.seek(0)
+            begins = file.read(BEGINNING)
             exact = _Exact(file, self.size, self.name)
-            begins = exact.beginning()
             how = next((name for name, pattern in PACKED.items() if pattern.match(begins)), None)
             try:
                 for piece in _unpacked(exact, how):
                     progress(exact.done)
                     yield piece
-                exact.check_end()
+                if _size_of(file) != self.size:
+                    raise changed(self.name)
                 progress(exact.done)
             except (EOFError, zlib.error, lzma.LZMAError) as error:
                 raise self._damaged(how, error) from error
@@ -208,11 +210,6 @@ class _Exact:
         self.file, self.size, self.name, self.done = file, size, name, 0
         file.seek(0)
 
-    def beginning(self) -> bytes:
-        raw = self.file.read(BEGINNING)
-        self.file.seek(0)
-        return raw
-
     def read(self, number: int = -1) -> bytes:
         left = self.size - self.done
         raw = self.file.read(min(number, left) if number >= 0 else left)
@@ -220,10 +217,6 @@ class _Exact:
             raise changed(self.name)
         self.done += len(raw)
         return raw
-
-    def check_end(self) -> None:
-        if _size_of(self.file) != self.size:
-            raise changed(self.name)
 
 
 def _unpacked(file: _Exact, how: str | None) -> Iterator[bytes]:

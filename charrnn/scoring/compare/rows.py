@@ -27,7 +27,6 @@ class NoveltyReference:
     """What samples are compared with, to see how much of them is copied.
 
     Attributes:
-        training: the text that all models were fitted on.
         length: how many characters of each model are judged.
         held_out: the figures of as many held-out characters, or of all if there are fewer.
     """
@@ -119,16 +118,9 @@ def measure(
     reference: NoveltyReference | None = None,
     bars: ProgressBars = no_bar,
 ) -> Row:
-    """Score one model and let it generate a text.
+    """Score one model and let it generate a text that continues `prime`; for `unknown` see Vocabulary.encode.
 
-    Args:
-        checkpoint: the model.
-        split: what to score.
-        prime: what the sample continues.
-        config: of the sample.
-        unknown: what to do with unknown characters of the prime, see Vocabulary.encode.
-        reference: to judge what it copies; it generates as much as that needs, and the sample is the beginning.
-        bars: of scoring, then of sampling.
+    With a reference to judge what it copies, it generates as much as that needs, and the sample is the beginning.
     """
     length = max(config.length, reference.length if reference else 0)
     # Made before anything is scored, so that a bad prime is an error at once.

@@ -21,14 +21,7 @@ Numbers = Iterator[float]
 
 
 def features(characters: Sequence[str]) -> dict[str, NDArray[np.float64]]:
-    """All of them, by what they are called.
-
-    Args:
-        characters: (N,) of the text.
-
-    Returns:
-        (N,) each; after each character.
-    """
+    """All of them, (N,) each, by what they are called, from the (N,) characters of a text."""
     return {name: np.fromiter(of(characters), np.float64) for name, of in FEATURES.items()}
 
 

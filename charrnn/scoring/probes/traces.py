@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from charrnn.models.kernels.thread_tuner import fixed_threads
 from charrnn.models.language_model import State
 from charrnn.models.rnn.model import LayerRead, RecurrentModel
 from charrnn.progress import Progress
@@ -70,28 +70,17 @@ def trace(network: RecurrentModel, text: TextSpan, progress: Progress | None = N
 @torch.inference_mode()
 def pieces(network: RecurrentModel, text: TextSpan) -> Iterator[tuple[slice, list[LayerRead]]]:
     """Some characters of a text at a time: their places, and what went on in each layer, as (1, T, ...) tensors."""
+    # A text read in order is one row: more threads gain nothing, and where the machine has other work they wait. Then
+    # nn.LSTM took 1.1 s instead of 0.04 s for 2,048 characters.
+    one_thread = fixed_threads(1)
     for tokens, place in readings(text):
         state: State | None = None
         for begin in range(0, len(tokens), CHUNK_CHARS):
             window = torch.from_numpy(tokens[begin : begin + CHUNK_CHARS])
-            with _one_thread():
+            with one_thread.piece():
                 layers = list(network.layers(window[None], state))
             state = tuple(layer.after[:, -1] for layer in layers)
             start = 1 if text.documents and not begin else 0  # the start character
             if start < len(window):
                 read = [LayerRead(cell, *(part[:, start:] for part in parts)) for cell, *parts in layers]
                 yield slice(place + begin + start, place + begin + len(window)), read
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """A text read in order is one row: more threads gain nothing, and where the machine has other work they wait.
-
-    Then nn.LSTM took 1.1 s instead of 0.04 s for 2,048 characters.
-    """
-    number = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(number)

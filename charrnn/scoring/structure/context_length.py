@@ -31,14 +31,7 @@ def lengths_in(size: int, lengths: Sequence[int] = LENGTHS) -> tuple[int, ...]:
 
 
 def draw_places(size: int, longest: int, count: int = PLACES, seed: int = 0) -> NDArray[np.int64]:
-    """Different places of a text that have `longest` characters before them: at most `count`, rising.
-
-    Args:
-        size: characters of the text.
-        longest: context, less than that.
-        count: places, or fewer where there are not as many.
-        seed: of the lot.
-    """
+    """Different places of a text of `size` characters that have `longest` ones before them: at most `count`, rising."""
     drawn = np.random.default_rng(seed).choice(size - longest, min(count, size - longest), replace=False)
     places: NDArray[np.int64] = np.sort(drawn) + longest
     return places

@@ -72,10 +72,7 @@ class Lines:
     ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
         """How well a model knows the indentation of each line.
 
-        Args:
-            ids: (N,) the text.
-            result: of the model, at `places` at least, with the groups ON_LINE and INK.
-            blanks: the ids of space and tab.
+        The result is that at `places` at least, with the groups ON_LINE and INK; `blanks` are the ids of space and tab.
 
         Returns:
             (L,) whether what it takes for likeliest, character by character, is the very indentation that stands there:

@@ -144,11 +144,7 @@ class Structure:
 
 
 def mean_and_error(values: NDArray[np.float64]) -> tuple[float, float | None]:
-    """The mean of independent values in bits, and its standard error; None of a single one.
-
-    Args:
-        values: (n,) nats, n ≥ 1.
-    """
+    """The mean of independent values, (n,) nats, in bits, and its standard error; None of a single one."""
     bits = values / math.log(2)
     error = float(bits.std(ddof=1)) / math.sqrt(len(bits)) if len(bits) > 1 else None
     return float(bits.mean()), error

@@ -46,14 +46,8 @@ def structure_of(
 ) -> Structure:
     """Compare two models where a text has structure.
 
-    Args:
-        network: one of them.
-        counts: the other one, with the same vocabulary, which gives every character a probability.
-        ids: (N,) a text that neither has seen, N ≥ 2.
-        vocabulary: of both.
-        places: at which contexts are cut, at most; they are drawn with `seed`.
-        seed: see there.
-        progress: progress callback, in characters, by both models, all contexts included.
+    Both have the same vocabulary, and `counts` gives every character a probability. Contexts are cut at so many places
+    at most, which are drawn with `seed`. Progress is in characters, by both models, all contexts included.
 
     Raises:
         TextError: the text is too short.
