@@ -19,14 +19,12 @@ from charrnn.scoring.compare.baselines import BASELINE_SMOOTHINGS, MAX_COUNTED, 
 from charrnn.scoring.compare.columns import as_json
 from charrnn.scoring.compare.online import measure_online
 from charrnn.scoring.compare.rows import NoveltyReference, OnlineRow, Row, best_of, measure
-from charrnn.scoring.held_out import choose_split
+from charrnn.scoring.held_out import ReadTrainingText, choose_split
 from charrnn.scoring.novelty import index_training_text
 from charrnn.scoring.structure.report import Structure
 from charrnn.scoring.structure.run import structure_of
 from charrnn.text.corpus import Corpus
 
-TrainingTextReader = Callable[[Checkpoint], Corpus]
-"""Reads the text that a model was fitted on; TextError if that cannot be read."""
 Log = Callable[[str], None]
 """Takes a line for the user."""
 
@@ -61,7 +59,7 @@ class Comparison:
         models: Sequence[Checkpoint],
         corpus: Corpus,
         config: CompareConfig,
-        read_training_text: TrainingTextReader,
+        read_training_text: ReadTrainingText,
         bars: ProgressBars = no_bar,
         log: Log = lambda line: None,
         max_characters: int | None = None,
@@ -158,7 +156,7 @@ class Comparison:
         training = index_training_text(self.training, self.bars)
         return NoveltyReference.of(self.split, training, self.config.novelty_length)
 
-    def _common_training_text(self, read_training_text: TrainingTextReader) -> Corpus | None:
+    def _common_training_text(self, read_training_text: ReadTrainingText) -> Corpus | None:
         if not all(_are_fitted_alike(self.models[0], model) for model in self.models):
             self.log(f"{WITHOUT}: they were not fitted on the same text")
             return None

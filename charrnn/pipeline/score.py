@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from charrnn.errors import UsageError
 from charrnn.progress import ProgressBars, no_bar
 from charrnn.scoring.compare.rows import checkpoint_summary
 from charrnn.scoring.evaluate import Score, eval_result, evaluate, evaluate_online, evaluate_windows
-from charrnn.scoring.held_out import EvalSplit, choose_split, find_held_out
+from charrnn.scoring.held_out import EvalSplit, FindTrainingText, ReadTrainingText, choose_split, find_held_out
 from charrnn.scoring.online import as_online_model, supports_online
 from charrnn.scoring.surprisal import surprisals
 from charrnn.text.corpus import Corpus
@@ -125,8 +125,8 @@ def score_text(
     model: Checkpoint,
     corpus: Corpus,
     config: ScoreConfig,
-    find_training_text: Callable[[Checkpoint], Corpus | None],
-    read_training_text: Callable[[Checkpoint], Corpus],
+    find_training_text: FindTrainingText,
+    read_training_text: ReadTrainingText,
     bars: ProgressBars = no_bar,
 ) -> TextScore:
     """Score a text, or what the model was not fitted on of it.
@@ -135,8 +135,8 @@ def score_text(
         model: the model.
         corpus: the text, in its vocabulary.
         config: what to score beside the text in one pass.
-        find_training_text: gives the text that a model was fitted on, if it is at hand.
-        read_training_text: the same, but raises TextError where it cannot be read.
+        find_training_text: used where the text may be a part of it.
+        read_training_text: used where n-grams are counted again.
         bars: of everything that takes long.
 
     Raises:
@@ -167,7 +167,7 @@ def score_text(
     return TextScore(model, corpus, split, static, config.window, in_windows, online, nats)
 
 
-def _split(model: Checkpoint, corpus: Corpus, find_training_text: Callable[[Checkpoint], Corpus | None]) -> EvalSplit:
+def _split(model: Checkpoint, corpus: Corpus, find_training_text: FindTrainingText) -> EvalSplit:
     """What of the text to score: the end that is held out where it is a part of the training text, or all of it."""
     split = choose_split([model], corpus)
     if split.part != "all" or len(corpus) > model.metadata.text.characters:

@@ -7,7 +7,7 @@ vocabularies differ, and by Bayes' rule with equal priors p(model | text) ∝ p(
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -20,13 +20,11 @@ from charrnn.errors import ModelError, TextError
 from charrnn.progress import Progress
 from charrnn.scoring.compare.rows import checkpoint_summary
 from charrnn.scoring.evaluate import Score, eval_result, evaluate
-from charrnn.scoring.held_out import MIN_SEARCHED, EvalSplit, find_held_out, held_out_from
+from charrnn.scoring.held_out import MIN_SEARCHED, EvalSplit, FindTrainingText, find_held_out, held_out_from
 from charrnn.text.corpus import Corpus
 from charrnn.text.documents import Documents, TextSpan
 from charrnn.text.vocabulary import Vocabulary
 
-FittedOn = Callable[[Checkpoint], Corpus | None]
-"""Gives the text that a model was fitted on, in its vocabulary, if it can be read."""
 MUST_AGREE = ("normalize", "lower", "document_separator")
 """The settings of reading that change what a text is."""
 
@@ -118,7 +116,7 @@ def config_for(models: Sequence[Checkpoint]) -> CorpusConfig:
 
 
 def attribute(
-    models: Sequence[Checkpoint], corpus: Corpus, fitted_on: FittedOn, progress: Progress | None = None
+    models: Sequence[Checkpoint], corpus: Corpus, find_training_text: FindTrainingText, progress: Progress | None = None
 ) -> Attribution:
     """Score a text with two models or more, statically; it is read as `config_for` says, in a vocabulary of its own.
 
@@ -126,7 +124,7 @@ def attribute(
         ModelError: a model was fitted on all of the text.
         TextError: no character of it is known to all models.
     """
-    split = min((_held_out(model, corpus, fitted_on) for model in models), key=lambda split: len(split.text))
+    split = min((_held_out(model, corpus, find_training_text) for model in models), key=lambda split: len(split.text))
     ids = split.text.ids
     is_known = np.all([_is_known(model.vocabulary, corpus.vocabulary) for model in models], axis=0)
     known = ids[is_known[ids]]
@@ -150,7 +148,7 @@ def attribute(
     return Attribution(corpus.source, tuple(ranked), len(known), len(ids) - len(known), split, skipped)
 
 
-def _held_out(model: Checkpoint, corpus: Corpus, fitted_on: FittedOn) -> EvalSplit:
+def _held_out(model: Checkpoint, corpus: Corpus, find_training_text: FindTrainingText) -> EvalSplit:
     """What of the text a model was not fitted on."""
     split, its = EvalSplit(corpus.span), model.metadata.text
     if its.sha256 == corpus.sha256:
@@ -158,7 +156,7 @@ def _held_out(model: Checkpoint, corpus: Corpus, fitted_on: FittedOn) -> EvalSpl
     elif MIN_SEARCHED <= len(corpus) <= its.characters:
         ids = _ids_of(corpus.ids, corpus.vocabulary, model.vocabulary)
         if (ids >= 0).all():
-            split = find_held_out(TextSpan(ids), fitted_on(model))
+            split = find_held_out(TextSpan(ids), find_training_text(model))
             split = replace(split, text=corpus.span[len(ids) - len(split.text) :])
     is_mixed = model.vocabulary.is_bytes and not corpus.vocabulary.is_bytes
     if not len(split.text) or (is_mixed and split.part != "all"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,10 @@ MIN_SEARCHED = 200
 """The shortest text, in characters, that is looked for in a training text: shorter ones occur in many texts."""
 MAX_SEARCHED = 100_000_000
 """The longest training text, in characters, in which another text is looked for."""
+ReadTrainingText = Callable[[Checkpoint], Corpus]
+"""Reads the text that a model was fitted on, in its vocabulary; TextError if it cannot be read."""
+FindTrainingText = Callable[[Checkpoint], Corpus | None]
+"""The same, but None if it cannot be read."""
 CHUNK_CHARS = 1 << 24
 """Characters that are searched at a time."""
 
