@@ -27,7 +27,7 @@ ON_LINE, INK = "on the line", "ink"
 
 
 @dataclass(frozen=True)
-class Lines:
+class IndentedLines:
     """The lines of a text that are not blank, but for its first, which may be half of one, and the one after.
 
     Attributes:
@@ -41,7 +41,7 @@ class Lines:
     changes: NDArray[np.int64]
 
     @classmethod
-    def of(cls, text: str) -> Lines | None:
+    def of(cls, text: str) -> IndentedLines | None:
         """Those of a text; None if it has too few that are indented."""
         lines = [(match.start(), match[1]) for match in BEGINNING.finditer(text) if match.start()]
         if sum(bool(indent) for _, indent in lines[1:]) < MIN_INDENTED:
@@ -91,6 +91,6 @@ class Lines:
 
 
 def groups(vocab_size: int, line_ends: Sequence[int], blanks: Sequence[int]) -> dict[str, Group]:
-    """What `Lines.judge` wants to know of: ids of line ends and of blanks → groups by their names."""
+    """What `IndentedLines.judge` wants to know of: ids of line ends and of blanks → groups by their names."""
     on_line = [token for token in range(vocab_size) if token not in line_ends]
     return {ON_LINE: on_line, INK: [token for token in on_line if token not in blanks]}

@@ -14,7 +14,7 @@ from charrnn.models.language_model import LanguageModel
 from charrnn.progress import Progress
 from charrnn.scoring.structure.brackets import BRACKETS, GROUPS, Closing, find_closings, looks_like_code
 from charrnn.scoring.structure.context_length import LENGTHS, PLACES, draw_places, lengths_in, surprisals_after
-from charrnn.scoring.structure.indentation import CHANGES, Lines, groups
+from charrnn.scoring.structure.indentation import CHANGES, IndentedLines, groups
 from charrnn.scoring.structure.probe import Group, ProbeResult, probe
 from charrnn.scoring.structure.report import (
     AtContext,
@@ -56,7 +56,7 @@ def structure_of(
     if len(ids) < 2:
         raise TextError("there are no held-out characters to look into; say a larger --val-fraction")
     text = characters_of(ids, vocabulary)
-    closings, lines = find_closings(text), Lines.of(text)
+    closings, lines = find_closings(text), IndentedLines.of(text)
     lengths = lengths_in(len(ids), LENGTHS)
     drawn = draw_places(len(ids), max((*lengths, 1)), places, seed)
     part = _in_parts(progress, 2 * len(ids) + 2 * len(drawn) * sum(lengths))
@@ -130,7 +130,7 @@ def _brackets(closings: Sequence[Closing], pair: ProbePair, ids: NDArray[Any], k
             yield Closed(kind, len(places), first, second, right[0, ANY], right[1, ANY])
 
 
-def _indentation(lines: Lines, pair: ProbePair, ids: NDArray[Any], blanks: Sequence[int]) -> Iterator[Indented]:
+def _indentation(lines: IndentedLines, pair: ProbePair, ids: NDArray[Any], blanks: Sequence[int]) -> Iterator[Indented]:
     """All lines, and those of each change."""
     (right, nats), (counts_right, counts_nats) = (lines.judge(ids, result, blanks) for result in pair)
     for change in ("all", *CHANGES):
