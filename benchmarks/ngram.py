@@ -53,7 +53,7 @@ def quality(corpus: Corpus) -> Iterator[Row]:
     configs += [NgramConfig(order=21, smoothing="ml"), NgramConfig(prune=1), NgramConfig(prune=2)]
     for config in configs:
         started = time.perf_counter()
-        model = fit_ngram(corpus.train, size, config)
+        model = fit_ngram(corpus.train.ids, size, config)
         fitted = time.perf_counter()
         score = evaluate(model, corpus.validation)
         yield {
@@ -67,9 +67,9 @@ def quality(corpus: Corpus) -> Iterator[Row]:
     for smoothing in SMOOTHINGS.values():
         if not (smoothing.supports_online and smoothing.is_smoothed):
             continue
-        counted = NgramCounts.of(corpus.train, size, NgramConfig(smoothing=smoothing.name))
+        counted = NgramCounts.of(corpus.train.ids, size, NgramConfig(smoothing=smoothing.name))
         started = time.perf_counter()
-        score = evaluate_online(counted, corpus.validation)
+        score = evaluate_online(counted, corpus.validation.ids)
         seconds = time.perf_counter() - started
         yield {
             "figure": "online",
@@ -84,17 +84,17 @@ def compressed(corpus: Corpus) -> Iterator[Row]:
     """PPMd's code for both parts less that for the training part."""
     for compressor in map(ppmd, (5, 6, 7)):
         if compressor.is_installed:
-            bits = bits_after(compressor, corpus.train, corpus.validation, corpus.vocabulary) / len(corpus.validation)
-            yield {"figure": "online", "model": compressor.name, "bits_per_char": bits}
+            bits = bits_after(compressor, corpus.train.ids, corpus.validation.ids, corpus.vocabulary)
+            yield {"figure": "online", "model": compressor.name, "bits_per_char": bits / len(corpus.validation)}
 
 
 def fitting(corpus: Corpus, lmplz: Path | None, rounds: int) -> Iterator[Row]:
     """Order 7 of the training part: ours and each peer in turns; medians, and the median of the ratios of pairs."""
     size = len(corpus.vocabulary)
-    text = corpus.vocabulary.decode(corpus.train)
+    text = corpus.vocabulary.decode(corpus.train.ids)
 
     def ours() -> None:
-        fit_ngram(corpus.train, size, NgramConfig(order=7, smoothing="mkn"))
+        fit_ngram(corpus.train.ids, size, NgramConfig(order=7, smoothing="mkn"))
 
     peers: dict[str, Callable[[], object]] = {"dictionaries of counts": lambda: dictionaries(text, 7)}
     with tempfile.TemporaryDirectory() as folder:
@@ -140,7 +140,7 @@ def dictionaries(text: str, order: int) -> list[dict[str, dict[str, float]]]:
 
 def using(corpus: Corpus, rounds: int) -> Iterator[Row]:
     """Scoring, sampling, opening: the default model."""
-    fitted = fit_ngram(corpus.train, len(corpus.vocabulary), NgramConfig())
+    fitted = fit_ngram(corpus.train.ids, len(corpus.vocabulary), NgramConfig())
     assert isinstance(fitted, NgramModel)
     model = fitted
     characters = len(corpus.validation)
@@ -156,7 +156,7 @@ def using(corpus: Corpus, rounds: int) -> Iterator[Row]:
         path = Path(folder) / "model.safetensors"
         save(path, model, corpus.vocabulary, Metadata(DatasetInfo.of(corpus), 0.0, "cpu"))
         yield opening(path, rounds)
-    training_text = corpus.train, corpus.vocabulary
+    training_text = corpus.train.ids, corpus.vocabulary
     text = "".join(generate(model, corpus.vocabulary, SamplingConfig(length=100_000, seed=0)))
     sample = corpus.vocabulary.encode(text)
     judging = statistics.median(seconds(lambda: TrainingText(*training_text).judge(sample)) for _ in range(rounds))
@@ -206,7 +206,7 @@ def large(name: str, smoothing: str, prune: int) -> Row:
     path = Path(name.removeprefix("bytes:"))
     corpus = read_corpus(path, CorpusConfig(bytes=name.startswith("bytes:")))
     started = time.perf_counter()
-    model = fit_ngram(corpus.train, len(corpus.vocabulary), NgramConfig(smoothing=smoothing, prune=prune))
+    model = fit_ngram(corpus.train.ids, len(corpus.vocabulary), NgramConfig(smoothing=smoothing, prune=prune))
     fitted = time.perf_counter() - started
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     part = corpus.validation[: 1 << 20]

@@ -47,7 +47,7 @@ def time_to_target(text: Path) -> dict[str, Any]:
     config = TrainingConfig(steps=300)
     torch.manual_seed(config.seed)
     model = RecurrentModel(FIRST, len(corpus.vocabulary))
-    streams = Streams(corpus.train, config.batch_size, config.seq_length)
+    streams = Streams(corpus.train.ids, config.batch_size, config.seq_length)
     seconds, started = 0.0, time.perf_counter()
     for step in train(model, streams, corpus.validation[:0], config):
         if step.number % FIRST_STEPS == 0:

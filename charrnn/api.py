@@ -9,7 +9,8 @@
     model.save("novel.safetensors")
     model = charrnn.load("novel.safetensors")
 
-It is a shell over the modules below it, as the command line is.
+It is a shell over the modules below it, as the command line is. A text is a string, the text itself, or the path of a
+file; a model is a `TextModel`, or the path of a checkpoint, whose network goes to `device`.
 """
 
 from __future__ import annotations
@@ -61,11 +62,7 @@ IN_NOTEBOOK = "ipykernel"
 
 @dataclass(frozen=True)
 class TextModel:
-    """A model that was fitted to a text, with its characters and its history.
-
-    Attributes:
-        checkpoint: all of it.
-    """
+    """A model that was fitted to a text, with its characters and its history."""
 
     checkpoint: Checkpoint
 
@@ -109,14 +106,7 @@ class TextModel:
         return stream(self._start_batch(prime, 1, config, settings))
 
     def samples(self, count: int, prime: str = "", config: SamplingConfig | None = None, **settings: Any) -> list[str]:
-        """Generate several texts side by side, with the seeds from `seed` on; each is what `sample` gives for its seed.
-
-        Args:
-            count: how many.
-            prime: the prompt of all of them.
-            config: see `sample`.
-            settings: see `sample`.
-        """
+        """Generate texts side by side, with the seeds from `seed` on; each is what `sample` gives for its seed."""
         batch = self._start_batch(prime, count, config, settings)
         while not batch.finished:
             batch.step()
@@ -125,14 +115,11 @@ class TextModel:
     def score(self, text: str | Path) -> Score:
         """How well it predicts a text, statically; `.bits_per_char` is the unit of quality.
 
-        Args:
-            text: the text itself, or the path of a file.
-
         Raises:
             TextError: it is empty, cannot be read, or has characters that the model does not know.
         """
         corpus = _read(text, self.metadata.text.corpus, self.vocabulary)
-        return evaluate(self.model, corpus.ids, documents=corpus.documents)
+        return evaluate(self.model, corpus.span)
 
     def save(self, path: str | Path) -> None:
         """Write it to a file, which the command line reads too.
@@ -150,11 +137,7 @@ class TextModel:
 
 
 def load(path: str | Path, device: str | torch.device = "cpu") -> TextModel:
-    """Open a checkpoint.
-
-    Args:
-        path: a safetensors file that `charrnn train`, `charrnn ngram` or `TextModel.save` has made.
-        device: where a network goes.
+    """Open a checkpoint: a file that `charrnn train`, `charrnn ngram` or `TextModel.save` has made.
 
     Raises:
         CheckpointError: it cannot be read, is no checkpoint, or does not hold what it says.
@@ -174,7 +157,7 @@ def fit(
     """Fit a model to a text: what `charrnn train` and `charrnn ngram` do; without a word, but for a bar in a notebook.
 
     Args:
-        text: the text itself, or the path of a file.
+        text: what to learn from.
         model: a network, or n-grams; an LSTM, if not given.
         training: how a network is fitted, and for how long; five minutes, if not given. What differs from the defaults
             stays as it is, the rest is chosen for the time there is; see training/budget/auto_config.py.
@@ -184,7 +167,7 @@ def fit(
         progress: whether to show a bar while a network is trained; if not given, in a notebook.
 
     Returns:
-        The best state by the validation part, which the model was not fitted on; its score is in `facts.validation`.
+        The best state by the validation part; its score there is in `metadata.validation`.
 
     Raises:
         TextError: the text cannot be used.
@@ -209,16 +192,8 @@ def compare(
 ) -> Comparison:
     """Compare models on the same held-out characters: what `charrnn compare` does.
 
-    Args:
-        models: models, or checkpoints.
-        text: what to compare on: the text itself, or the path of a file; if not given, the one that the first model was
-            fitted on.
-        config: what to measure.
-        device: where networks of checkpoints go.
-        bars: progress bars for everything that takes long.
-
-    Returns:
-        The tables: `rows`, `online`, `structure`, each measured when it is first asked for; `as_json()` has all.
+    If no text is given, it is the one that the first model was fitted on. The tables `rows`, `online` and `structure`
+    are each measured when they are first asked for; `as_json()` has all.
 
     Raises:
         TextError: the text cannot be used.
@@ -239,12 +214,7 @@ def score(
 ) -> TextScore:
     """Score a text with a model, in bits per character: what `charrnn score` does with one checkpoint.
 
-    Args:
-        model: a model, or a checkpoint.
-        text: the text itself, or the path of a file; if not given, the held-out part of the one it was fitted on.
-        config: what to score beside the text in one pass.
-        device: where the network of a checkpoint goes.
-        bars: progress bars for everything that takes long.
+    If no text is given, it is the held-out part of the one that the model was fitted on.
 
     Raises:
         TextError: the text cannot be used.
@@ -260,11 +230,6 @@ def attribute(
     models: Sequence[TextModel | str | Path], text: str | Path, device: str | torch.device = "cpu"
 ) -> Attribution:
     """Find the model that a text is likeliest under: what `charrnn score` does with several checkpoints.
-
-    Args:
-        models: two models or checkpoints at least.
-        text: the text itself, or the path of a file.
-        device: where networks of checkpoints go.
 
     Raises:
         TextError: no character of it is known to all models.
@@ -328,7 +293,8 @@ def _trained(
 ) -> TextModel:
     from tqdm.auto import tqdm  # loads asyncio, which loading a model need not wait for
 
-    explicit = _changed(model) | _changed(training)
+    fields = ((config, spec) for config in (model, training) for spec in dataclasses.fields(config))
+    explicit = frozenset(spec.name for config, spec in fields if getattr(config, spec.name) != spec.default)
     context, start = RunContext(where, started=started), TrainingStart(source.config, model, training, explicit)
     with tempfile.TemporaryDirectory(prefix="charrnn-") as folder:
         path = Path(folder) / "text.safetensors"
@@ -344,8 +310,3 @@ def _trained(
                     bar.n = step.number - 1
                 bar.update()
         return load(path, where)
-
-
-def _changed(config: Any) -> frozenset[str]:
-    """The fields that are not what they are by default."""
-    return frozenset(spec.name for spec in dataclasses.fields(config) if getattr(config, spec.name) != spec.default)

@@ -10,6 +10,7 @@ import charrnn
 from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, SamplingConfig, TrainingConfig
 from charrnn.errors import TextError, UsageError
 from charrnn.scoring.evaluate import evaluate
+from charrnn.text.corpus import Corpus
 from charrnn.training.step import StepResult
 
 SMALL = ModelConfig(hidden_size=8, num_layers=1)
@@ -57,9 +58,9 @@ def test_sample_stream_and_samples_agree(counted: charrnn.TextModel) -> None:
         counted.sample(temperature=-1)
 
 
-def test_scores_are_those_of_the_held_out_part(counted: charrnn.TextModel, small_corpus: charrnn.CorpusConfig) -> None:
-    held_out = small_corpus.validation  # type: ignore[attr-defined]
-    found = counted.score(counted.vocabulary.decode(held_out))
+def test_scores_are_those_of_the_held_out_part(counted: charrnn.TextModel, small_corpus: Corpus) -> None:
+    held_out = small_corpus.validation
+    found = counted.score(counted.vocabulary.decode(held_out.ids))
     assert found == evaluate(counted.model, held_out)
     assert counted.metadata.validation is not None
     assert found.bits_per_char == pytest.approx(counted.metadata.validation.bits_per_char)

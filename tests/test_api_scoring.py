@@ -55,4 +55,4 @@ def test_attribute_names_the_likeliest_model(small_text: str) -> None:
     models = [library.fit(text, library.NgramConfig(order=3)) for text in (small_text, small_text[::-1])]
     attribution = library.attribute(models, "that is the question")
     assert attribution.likeliest is models[0].checkpoint
-    assert library.attribute(models, small_text).span.part == "validation"
+    assert library.attribute(models, small_text).split.part == "validation"

@@ -59,7 +59,7 @@ def test_gpu_network_trains_scores_and_samples(cell: str, small_corpus: Corpus) 
     config = TrainingConfig(steps=60, seq_length=16, batch_size=8, learning_rate=1e-2, warmup_steps=10)
     torch.manual_seed(0)
     model = RecurrentModel(ModelConfig(cell=cell, hidden_size=32), len(small_corpus.vocabulary)).to("cuda")
-    *_, last = train(model, Streams(small_corpus.train, 8, 16), small_corpus.validation, config)
+    *_, last = train(model, Streams(small_corpus.train.ids, 8, 16), small_corpus.validation, config)
     assert last.score is not None
     assert last.score.bits_per_char < 3.6
     on_cpu = evaluate(copy.deepcopy(model).to("cpu"), small_corpus.validation)
@@ -147,7 +147,7 @@ def test_captured_training_steps_match_plain_steps(cell: str, dtype: torch.dtype
 def test_gpu_training_stopped_and_resumed_is_the_same(small_corpus: Corpus) -> None:
     """With dropout; the losses are those of an undisturbed one, but for rounding."""
     config = TrainingConfig(steps=20, seq_length=16, batch_size=8, warmup_steps=5, precision="float32")
-    streams, nothing = Streams(small_corpus.train, 8, 16), small_corpus.ids[:0]
+    streams, nothing = Streams(small_corpus.train.ids, 8, 16), small_corpus.ids[:0]
 
     def begin() -> Training:
         torch.manual_seed(0)
@@ -221,5 +221,5 @@ def test_training_resumes_on_another_device(first: str, second: str, charrnn: Ch
 def test_second_gpu_works_without_set_device(small_corpus: Corpus) -> None:
     model = RecurrentModel(ModelConfig(hidden_size=32), len(small_corpus.vocabulary)).to("cuda:1")
     config = TrainingConfig(steps=8, seq_length=16, batch_size=8)
-    *_, last = train(model, Streams(small_corpus.train, 8, 16), small_corpus.validation, config)
+    *_, last = train(model, Streams(small_corpus.train.ids, 8, 16), small_corpus.validation, config)
     assert last.loss.isfinite()

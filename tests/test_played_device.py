@@ -36,7 +36,7 @@ def on_device(played_device: PlayedDevice, monkeypatch: pytest.MonkeyPatch) -> P
 def test_it_trains_and_scores(cell: str, on_device: PlayedDevice, small_corpus: Corpus) -> None:
     model = RecurrentModel(ModelConfig(cell=cell, hidden_size=16, dropout=0.1), len(small_corpus.vocabulary)).to("cpu")
     config = TrainingConfig(steps=3, seq_length=8, batch_size=4, precision="float32")
-    *_, last = train(model, Streams(small_corpus.train, 4, 8), small_corpus.validation, config)
+    *_, last = train(model, Streams(small_corpus.train.ids, 4, 8), small_corpus.validation, config)
     assert last.score
     assert evaluate(model, small_corpus.validation) == last.score
 

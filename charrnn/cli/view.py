@@ -68,7 +68,7 @@ def view(
     corpus = read_text_for(model, locate_texts(text), encoding) if text else read_training_text(model)
     split = choose_split([model], corpus)
     log_field("model", f"{model.path}: {model.description}")
-    log_field("text", f"{corpus.source}: {len(split.ids):,} characters ({split.part}, split {split.split})")
+    log_field("text", f"{corpus.source}: {len(split.text):,} characters ({split.part}, split {split.split})")
     rows = []
     if compare:
         others = load_alike(model, list_checkpoints(CHECKPOINT_FOLDER), where, log)

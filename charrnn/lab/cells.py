@@ -110,7 +110,7 @@ def _train(context: LabContext, size: Size, config: TrainingConfig, network: Rec
     the same time to the second even where the machine has other work; the learning rate follows the plan.
     """
     corpus = context.require_corpus()
-    streams = Streams(corpus.train, config.batch_size, config.seq_length)
+    streams = Streams(corpus.train.ids, config.batch_size, config.seq_length)
     training = Training(network, streams, corpus.validation[:0], config)  # nothing is scored but here
     points: list[Row] = []
     scoring = 0.0

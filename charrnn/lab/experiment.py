@@ -87,7 +87,7 @@ def held_out(corpus: Corpus, minimum: int) -> NDArray[Any]:
     Raises:
         TextError: it has fewer characters than are needed.
     """
-    ids = corpus.validation
+    ids = corpus.validation.ids
     if len(ids) < minimum:
         raise TextError(
             f"{corpus.source}: has {len(ids):,} held-out characters, but {minimum:,} are needed; use a longer text"

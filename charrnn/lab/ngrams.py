@@ -61,11 +61,11 @@ def run(context: LabContext, size: Size) -> LabResult:
     """
     corpus = context.require_corpus()
     ids, vocab_size = held_out(corpus, 1), len(corpus.vocabulary)
-    training = TrainingText(corpus.train, corpus.vocabulary)
+    training = TrainingText(corpus.train.ids, corpus.vocabulary)
     rows: list[Row] = []
     for number, order in enumerate(size.orders):
         for which, smoothing in enumerate(SMOOTHINGS):
-            model = fit_ngram(corpus.train, vocab_size, NgramConfig(order, smoothing))
+            model = fit_ngram(corpus.train.ids, vocab_size, NgramConfig(order, smoothing))
             row: dict[str, Any] = {"order": order, "smoothing": smoothing}
             score = evaluate(model, ids)
             row["bits_per_char"] = None if score.impossible else score.bits_per_char

@@ -107,7 +107,7 @@ def _train(context: LabContext, size: Size, network: RecurrentModel) -> Score:
         seed=context.seed,
     )
     corpus, score = context.require_corpus(), None
-    for step in train(network, Streams(corpus.train, size.batch_size, size.seq_length), corpus.validation, config):
+    for step in train(network, Streams(corpus.train.ids, size.batch_size, size.seq_length), corpus.validation, config):
         context.progress(f"{network.config.cell}: training", step.number, size.steps)
         score = step.score
     assert score

@@ -19,14 +19,12 @@ from charrnn.scoring.compare.baselines import BASELINE_SMOOTHINGS, MAX_COUNTED, 
 from charrnn.scoring.compare.columns import as_json
 from charrnn.scoring.compare.online import measure_online
 from charrnn.scoring.compare.rows import NoveltyReference, OnlineRow, Row, best_of, measure
-from charrnn.scoring.held_out import choose_split
+from charrnn.scoring.held_out import ReadTrainingText, choose_split
 from charrnn.scoring.novelty import index_training_text
 from charrnn.scoring.structure.report import Structure
 from charrnn.scoring.structure.run import structure_of
 from charrnn.text.corpus import Corpus
 
-TrainingTextReader = Callable[[Checkpoint], Corpus]
-"""Reads the text that a model was fitted on; TextError if that cannot be read."""
 Log = Callable[[str], None]
 """Takes a line for the user."""
 
@@ -61,16 +59,16 @@ class Comparison:
         models: Sequence[Checkpoint],
         corpus: Corpus,
         config: CompareConfig,
-        read_training_text: TrainingTextReader,
+        read_training_text: ReadTrainingText,
         bars: ProgressBars = no_bar,
         log: Log = lambda line: None,
         max_characters: int | None = None,
     ) -> None:
         self.corpus, self.config, self.bars, self.log = corpus, config, bars, log
         split = choose_split(models, corpus)
-        self.split = replace(split, ids=split.ids[:max_characters])
+        self.split = replace(split, text=split.text[:max_characters])
         for is_given, option in ((config.online, "--online"), (config.structure, "--structure")):
-            if is_given and self.split.documents:
+            if is_given and self.split.text.documents:
                 raise UsageError(
                     f"{option}: goes on through a text, and {models[0].name} reads documents; leave it out"
                 )
@@ -122,7 +120,7 @@ class Comparison:
         if not network or not ngram:
             lacking = "n-grams that give every character a probability are" if network else "a network is"
             raise UsageError(f"--structure: compares a network with n-grams, and {lacking} missing; leave it out")
-        ids = self.split.ids[: self.config.limit or None]
+        ids = self.split.text.ids[: self.config.limit or None]
         vocabulary, seed = network.checkpoint.vocabulary, self.config.seed
         with self.bars("looking where they differ", "char") as progress:
             structure = structure_of(
@@ -158,13 +156,11 @@ class Comparison:
         training = index_training_text(self.training, self.bars)
         return NoveltyReference.of(self.split, training, self.config.novelty_length)
 
-    def _common_training_text(self, read_training_text: TrainingTextReader) -> Corpus | None:
-        text = self.models[0].metadata.text
-        for model in self.models:
-            if (model.metadata.text.sha256, model.metadata.text.corpus) != (text.sha256, text.corpus):
-                self.log(f"{WITHOUT}: they were not fitted on the same text")
-                return None
-        if self.corpus.sha256 == text.sha256:
+    def _common_training_text(self, read_training_text: ReadTrainingText) -> Corpus | None:
+        if not all(_are_fitted_alike(self.models[0], model) for model in self.models):
+            self.log(f"{WITHOUT}: they were not fitted on the same text")
+            return None
+        if self.corpus.sha256 == self.models[0].metadata.text.sha256:
             return self.corpus
         try:
             return read_training_text(self.models[0])
@@ -190,7 +186,6 @@ class Comparison:
 
 def load_alike(first: Checkpoint, paths: Sequence[Path], device: torch.device, log: Log) -> Iterator[Checkpoint]:
     """The other checkpoints that were fitted on the same part of the same text; what cannot be read is left out."""
-    text = first.metadata.text
     for path in paths:
         if path == first.path:
             continue
@@ -199,8 +194,13 @@ def load_alike(first: Checkpoint, paths: Sequence[Path], device: torch.device, l
         except CheckpointError as error:
             log(f"left out: {error}")
             continue
-        if (other.metadata.text.sha256, other.metadata.text.corpus) == (text.sha256, text.corpus):
+        if _are_fitted_alike(first, other):
             yield other
+
+
+def _are_fitted_alike(first: Checkpoint, other: Checkpoint) -> bool:
+    text, others = first.metadata.text, other.metadata.text
+    return (text.sha256, text.corpus) == (others.sha256, others.corpus)
 
 
 def _with_parts(models: Sequence[Checkpoint]) -> Iterator[Checkpoint]:

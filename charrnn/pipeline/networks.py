@@ -16,6 +16,7 @@ from charrnn.models.ngram.fit import fit_ngram
 from charrnn.progress import Progress, ProgressBars, no_bar
 from charrnn.scoring.evaluate import Score, evaluate
 from charrnn.text.corpus import Corpus
+from charrnn.text.documents import TextSpan
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.budget.auto_config import Workload, configure_for_budget
 from charrnn.training.ensemble import BeginFrom, SaveEvery, train_ensemble
@@ -97,19 +98,19 @@ class NetworkTraining:
     ) -> None:
         context = context or RunContext()
         self.start, self.bars = start, bars
-        ids, vocab_size, reserved = corpus.train, len(corpus.vocabulary), 0.0
+        text, vocab_size, reserved = corpus.train, len(corpus.vocabulary), 0.0
         if start.with_ngram and context.group.is_rank_zero:
             config = NgramConfig().with_order(corpus.config.bytes)
             with bars("counting", "step") as update:
-                self.mixture = MixtureTrainer(ids, vocab_size, config, update)
-            ids, reserved = self.mixture.held_out.rest, self.mixture.reserved
+                self.mixture = MixtureTrainer(text.ids, vocab_size, config, update)
+            text, reserved = TextSpan(self.mixture.held_out.rest, text.documents), self.mixture.reserved
         elif start.with_ngram:
-            ids = hold_out_blocks(ids, vocab_size).rest
-        run = Run(corpus, start.model, start.training, context, ids, reserved, start.with_ngram)
+            text = TextSpan(hold_out_blocks(text.ids, vocab_size).rest, text.documents)
+        run = Run(corpus, start.model, start.training, context, text, reserved, start.with_ngram)
         self.reasons: tuple[tuple[str, str], ...] = ()
         if not start.resumed:
             spent = time.perf_counter() - context.started + reserved
-            workload = Workload(len(ids), vocab_size, run.streams.padding, spent, start.with_ngram)
+            workload = Workload(len(text), vocab_size, run.streams.padding, spent, start.with_ngram)
             chosen = configure_for_budget(
                 run.model, run.training, start.explicit, workload, context.device, context.group
             )
@@ -152,18 +153,18 @@ class NetworkTraining:
         if len(corpus.validation):
             part = corpus.validation[: network_score.characters if network_score else None]
             with self.bars("scoring", "char") as update:
-                ngram_score = evaluate(mixture.counts, part, documents=corpus.documents)
-                score = evaluate(mixture, part, progress=update, documents=corpus.documents)
+                ngram_score = evaluate(mixture.counts, part)
+                score = evaluate(mixture, part, progress=update)
         self.checkpoints.save_mixture(mixture, score)
         return ngram_score, score
 
 
 def score_ngram_tip(network: LanguageModel, corpus: Corpus) -> tuple[Score, Score, Score] | None:
     """What a network, n-grams and their mean score on some held-out characters; None where finding out takes long."""
-    part = corpus.validation[:TIP_CHARACTERS]
+    part = corpus.validation.ids[:TIP_CHARACTERS]
     if len(corpus.train) > MAX_TIP_CHARACTERS or len(part) < 2 or corpus.documents:
         return None
-    counts = fit_ngram(corpus.train, len(corpus.vocabulary), NgramConfig(smoothing="mkn"))
+    counts = fit_ngram(corpus.train.ids, len(corpus.vocabulary), NgramConfig(smoothing="mkn"))
     mean = InterpolatedModel((network, counts), TIP_WEIGHTS)
     return evaluate(network, part), evaluate(counts, part), evaluate(mean, part)
 

@@ -64,15 +64,15 @@ def fit_ngrams(
     with progress("counting", "step") as update:
         if config.method.has_order:
             count = count_distributed if distributed else count_ngrams
-            counts = NgramCounts.of(corpus.train, vocab_size, config, update, count)
-        model = counts.model() if counts else fit_ngram(corpus.train, vocab_size, config, update)
+            counts = NgramCounts.of(corpus.train.ids, vocab_size, config, update, count)
+        model = counts.model() if counts else fit_ngram(corpus.train.ids, vocab_size, config, update)
     seconds = time.perf_counter() - started
     score = online_score = None
     if validate and len(corpus.validation):
         with progress("scoring", "char") as update:
-            score = evaluate(model, corpus.validation, progress=update, documents=corpus.documents)
+            score = evaluate(model, corpus.validation, progress=update)
         if online and counts:
-            online_score = evaluate_online(counts, corpus.validation)
+            online_score = evaluate_online(counts, corpus.validation.ids)
     validation = eval_result(score, corpus.split, documents=corpus.documents is not None) if score else None
     facts = Metadata(DatasetInfo.of(corpus), seconds, "cpu", validation)
     size = sum(tensor.nbytes for tensor in model.tensors().values())
@@ -84,7 +84,7 @@ def assist_counting(corpus: Corpus, config: NgramConfig) -> None:
     """Count a part of the training text for the first process, which calls `fit_ngrams` with the same arguments."""
     config = config.with_order(corpus.config.bytes)
     assert config.order
-    count_distributed(corpus.train, len(corpus.vocabulary), config.order, config.method.counts_occurrences)
+    count_distributed(corpus.train.ids, len(corpus.vocabulary), config.order, config.method.counts_occurrences)
 
 
 def is_fit_of(path: Path, corpus: Corpus, config: NgramConfig) -> bool:

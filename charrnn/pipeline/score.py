@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from charrnn.errors import UsageError
 from charrnn.progress import ProgressBars, no_bar
 from charrnn.scoring.compare.rows import checkpoint_summary
 from charrnn.scoring.evaluate import Score, eval_result, evaluate, evaluate_online, evaluate_windows
-from charrnn.scoring.held_out import EvalSplit, choose_split, find_held_out
+from charrnn.scoring.held_out import EvalSplit, FindTrainingText, ReadTrainingText, choose_split, find_held_out
 from charrnn.scoring.online import as_online_model, supports_online
 from charrnn.scoring.surprisal import surprisals
 from charrnn.text.corpus import Corpus
@@ -39,33 +39,12 @@ class LineScore:
     ids: NDArray[Any]
 
 
-def by_line(
-    surprisals: NDArray[np.float64], ids: NDArray[Any], line_end: int | None, first: int = 1
-) -> Iterator[LineScore]:
-    """The lines of a text, in their order; their scores add up to that of the text.
-
-    Args:
-        surprisals: (N,) nats of its characters.
-        ids: (N,) the characters.
-        line_end: the id of a line end; None where the vocabulary has none.
-        first: the number of the first line.
-    """
-    is_end = np.zeros(len(ids), bool) if line_end is None else np.asarray(ids == line_end)
-    begin = 0
-    for number, end in enumerate((*(np.flatnonzero(is_end) + 1).tolist(), len(ids)), first):
-        if begin < end:  # a text that ends with a line end has no line after it
-            yield LineScore(number, Score.of(surprisals[begin:end]), ids[begin : end - int(is_end[end - 1])])
-        begin = end
-
-
 @dataclass(frozen=True)
 class TextScore:
     """A text under a model.
 
     Attributes:
-        model: the model.
-        corpus: the text.
-        split: what of it was scored; it ends where the text does.
+        split: what of the text was scored; it ends where the text does.
         static: the score of the model as it is.
         window: characters of a window, if it was scored in windows too.
         in_windows: that score.
@@ -88,13 +67,15 @@ class TextScore:
         return self.static.bits_per_char
 
     def lines(self) -> Iterator[LineScore]:
-        """Its lines, numbered as in the whole text."""
+        """Its lines in their order, numbered as in the whole text; their scores add up to that of the text."""
         assert self.surprisals is not None
-        line_ends = self.corpus.vocabulary.encode("\n", "skip").tolist()
-        line_end = line_ends[0] if line_ends else None
-        before = self.corpus.ids[: len(self.corpus) - len(self.split.ids)]
-        first = 1 + int((before == line_end).sum())
-        return by_line(self.surprisals, self.split.ids, line_end, first)
+        ids, line_ends = self.split.text.ids, self.corpus.vocabulary.encode("\n", "skip")
+        is_end, begin = np.isin(ids, line_ends), 0
+        first = 1 + int(np.isin(self.corpus.ids[: len(self.corpus) - len(ids)], line_ends).sum())
+        for number, end in enumerate((*(np.flatnonzero(is_end) + 1).tolist(), len(ids)), first):
+            if begin < end:  # a text that ends with a line end has no line after it
+                yield LineScore(number, Score.of(self.surprisals[begin:end]), ids[begin : end - int(is_end[end - 1])])
+            begin = end
 
     def text_of(self, line: LineScore) -> str:
         """The characters of a line."""
@@ -102,14 +83,14 @@ class TextScore:
 
     def beginning(self, length: int) -> tuple[NDArray[Any], NDArray[np.float64]]:
         """The first characters, and the surprisal of each in nats."""
-        ids = self.split.ids[:length]
+        text = self.split.text[:length]
         if self.surprisals is not None:
-            return ids, self.surprisals[: len(ids)]
-        return ids, surprisals(self.model.model, ids, documents=self.split.documents)
+            return text.ids, self.surprisals[: len(text)]
+        return text.ids, surprisals(self.model.model, text)
 
     def as_json(self) -> dict[str, Any]:
         """Under the names that all of charrnn's JSON uses."""
-        split, documents = self.split.split, self.split.documents is not None
+        split, documents = self.split.split, self.split.text.documents is not None
 
         def result(score: Score, **rule: Any) -> dict[str, Any]:
             return {**asdict(eval_result(score, split, **rule)), "perplexity": score.perplexity}
@@ -144,8 +125,8 @@ def score_text(
     model: Checkpoint,
     corpus: Corpus,
     config: ScoreConfig,
-    find_training_text: Callable[[Checkpoint], Corpus | None],
-    read_training_text: Callable[[Checkpoint], Corpus],
+    find_training_text: FindTrainingText,
+    read_training_text: ReadTrainingText,
     bars: ProgressBars = no_bar,
 ) -> TextScore:
     """Score a text, or what the model was not fitted on of it.
@@ -154,8 +135,8 @@ def score_text(
         model: the model.
         corpus: the text, in its vocabulary.
         config: what to score beside the text in one pass.
-        find_training_text: gives the text that a model was fitted on, if it is at hand.
-        read_training_text: the same, but raises TextError where it cannot be read.
+        find_training_text: used where the text may be a part of it.
+        read_training_text: used where n-grams are counted again.
         bars: of everything that takes long.
 
     Raises:
@@ -168,30 +149,28 @@ def score_text(
         option = "--online" if config.online else f"--window {config.window}"
         raise UsageError(f"{option}: goes on through a text, and {model.name} reads documents; leave it out")
     split = _split(model, corpus, find_training_text)
-    ids, nats, in_windows, online = split.ids, None, None, None
+    text, nats, in_windows, online = split.text, None, None, None
     with bars("scoring", "char") as progress:
         if config.lines:
-            nats = surprisals(model.model, ids, progress, split.documents)
+            nats = surprisals(model.model, text, progress)
             static = Score.of(nats)
         else:
-            static = evaluate(model.model, ids, progress=progress, documents=split.documents)
+            static = evaluate(model.model, text, progress=progress)
     if config.window:
         with bars("scoring windows", "char") as progress:
-            in_windows = evaluate_windows(model.model, ids, config.window, progress)
+            in_windows = evaluate_windows(model.model, text.ids, config.window, progress)
     if config.online:
         # A file of n-grams holds no counts, so the text is counted again; a network does not need it.
-        train = read_training_text(model).train if model.kind == "ngram" else ids[:0]
+        train = read_training_text(model).train if model.kind == "ngram" else text[:0]
         with bars("counting", "step") as counting, bars("learning", "char") as reading:
-            online = evaluate_online(as_online_model(model.model, train, counting, reading), ids)
+            online = evaluate_online(as_online_model(model.model, train.ids, counting, reading), text.ids)
     return TextScore(model, corpus, split, static, config.window, in_windows, online, nats)
 
 
-def _split(model: Checkpoint, corpus: Corpus, find_training_text: Callable[[Checkpoint], Corpus | None]) -> EvalSplit:
+def _split(model: Checkpoint, corpus: Corpus, find_training_text: FindTrainingText) -> EvalSplit:
     """What of the text to score: the end that is held out where it is a part of the training text, or all of it."""
     split = choose_split([model], corpus)
     if split.part != "all" or len(corpus) > model.metadata.text.characters:
         return split
-    span = find_held_out(corpus.ids, find_training_text(model))
-    if span.begin == len(corpus):
-        return EvalSplit(corpus.ids, span.split, TRAINED_ON, split.documents)
-    return EvalSplit(corpus.ids[span.begin :], span.split, span.part, split.documents)
+    held_out = find_held_out(corpus.span, find_training_text(model))
+    return held_out if len(held_out.text) else replace(held_out, text=corpus.span, part=TRAINED_ON)

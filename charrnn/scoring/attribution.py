@@ -7,7 +7,7 @@ vocabularies differ, and by Bayes' rule with equal priors p(model | text) ∝ p(
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -20,13 +20,11 @@ from charrnn.errors import ModelError, TextError
 from charrnn.progress import Progress
 from charrnn.scoring.compare.rows import checkpoint_summary
 from charrnn.scoring.evaluate import Score, eval_result, evaluate
-from charrnn.scoring.held_out import MIN_SEARCHED, HeldOutSpan, find_held_out, held_out_from
+from charrnn.scoring.held_out import MIN_SEARCHED, EvalSplit, FindTrainingText, find_held_out, held_out_from
 from charrnn.text.corpus import Corpus
-from charrnn.text.documents import Documents
+from charrnn.text.documents import Documents, TextSpan
 from charrnn.text.vocabulary import Vocabulary
 
-FittedOn = Callable[[Checkpoint], Corpus | None]
-"""Gives the text that a model was fitted on, in its vocabulary, if it can be read."""
 MUST_AGREE = ("normalize", "lower", "document_separator")
 """The settings of reading that change what a text is."""
 
@@ -36,20 +34,19 @@ class Attribution:
     """A text under several models.
 
     Attributes:
-        source: the text's name.
         ranked: the models and their scores, the likeliest first.
         characters: how many were scored.
         left_out: how many were not, because some model does not know them.
-        span: which part of the text that is.
-        documents: whether each document was scored from the beginning.
+        split: which part of the text that is.
+        skipped: characters before it, which some model was fitted on.
     """
 
     source: str
     ranked: tuple[tuple[Checkpoint, Score], ...]
     characters: int
     left_out: int
-    span: HeldOutSpan
-    documents: bool
+    split: EvalSplit
+    skipped: int
 
     @property
     def likeliest(self) -> Checkpoint | None:
@@ -80,15 +77,15 @@ class Attribution:
         """Under the names that all of charrnn's JSON uses."""
         rows = []
         for (model, score), posterior in zip(self.ranked, self.posteriors, strict=True):
-            facts = eval_result(score, self.span.split, documents=self.documents)
+            facts = eval_result(score, self.split.split, documents=self.split.text.documents is not None)
             more = {"perplexity": score.perplexity, "bits": score.bits, "posterior": posterior}
             rows.append({**checkpoint_summary(model), **asdict(facts), **more})
         return {
             "text": self.source,
             "characters": self.characters,
             "left_out_share": self.left_out_share,
-            "part": self.span.part,
-            "split": self.span.split,
+            "part": self.split.part,
+            "split": self.split.split,
             "rule": rows[0]["rule"],
             "likeliest": self.likeliest and str(self.likeliest.path),
             "lead_bits": self.lead,
@@ -119,22 +116,16 @@ def config_for(models: Sequence[Checkpoint]) -> CorpusConfig:
 
 
 def attribute(
-    models: Sequence[Checkpoint], corpus: Corpus, fitted_on: FittedOn, progress: Progress | None = None
+    models: Sequence[Checkpoint], corpus: Corpus, find_training_text: FindTrainingText, progress: Progress | None = None
 ) -> Attribution:
-    """Score a text with several models, statically.
-
-    Args:
-        models: two at least.
-        corpus: the text, read as `config_for` says, in a vocabulary of its own.
-        fitted_on: see there.
-        progress: progress callback, in characters.
+    """Score a text with two models or more, statically; it is read as `config_for` says, in a vocabulary of its own.
 
     Raises:
         ModelError: a model was fitted on all of the text.
         TextError: no character of it is known to all models.
     """
-    span = max((_held_out(model, corpus, fitted_on) for model in models), key=lambda span: span.begin)
-    ids = corpus.ids[span.begin :]
+    split = min((_held_out(model, corpus, find_training_text) for model in models), key=lambda split: len(split.text))
+    ids = split.text.ids
     is_known = np.all([_is_known(model.vocabulary, corpus.vocabulary) for model in models], axis=0)
     known = ids[is_known[ids]]
     if not len(known):
@@ -148,60 +139,50 @@ def attribute(
             if progress:
                 progress(before * total + count, len(models) * total)
 
-        documents = Documents.of(corpus.config, model.vocabulary)
-        score = evaluate(
-            model.model, _ids_of(known, corpus.vocabulary, model.vocabulary), progress=update, documents=documents
-        )
+        its_ids = _ids_of(known, corpus.vocabulary, model.vocabulary)
+        text = TextSpan(its_ids, Documents.of(corpus.config, model.vocabulary))
+        score = evaluate(model.model, text, progress=update)
         ranked.append((model, replace(score, characters=len(known))))  # of bytes there may be more
     ranked.sort(key=lambda pair: pair[1].bits)
-    is_documents = corpus.config.document_separator is not None
-    return Attribution(corpus.source, tuple(ranked), len(known), len(ids) - len(known), span, is_documents)
+    skipped = len(corpus) - len(split.text)
+    return Attribution(corpus.source, tuple(ranked), len(known), len(ids) - len(known), split, skipped)
 
 
-def _held_out(model: Checkpoint, corpus: Corpus, fitted_on: FittedOn) -> HeldOutSpan:
+def _held_out(model: Checkpoint, corpus: Corpus, find_training_text: FindTrainingText) -> EvalSplit:
     """What of the text a model was not fitted on."""
-    span, its = HeldOutSpan(), model.metadata.text
+    split, its = EvalSplit(corpus.span), model.metadata.text
     if its.sha256 == corpus.sha256:
-        span = held_out_from(len(corpus), replace(corpus, config=its.corpus))
+        split = held_out_from(corpus.span, replace(corpus, config=its.corpus))
     elif MIN_SEARCHED <= len(corpus) <= its.characters:
-        table = _table(corpus.vocabulary, model.vocabulary)
-        ids = _ids_of(corpus.ids, corpus.vocabulary, model.vocabulary) if table is None else table[corpus.ids]
+        ids = _ids_of(corpus.ids, corpus.vocabulary, model.vocabulary)
         if (ids >= 0).all():
-            span = find_held_out(ids, fitted_on(model))
+            split = find_held_out(TextSpan(ids), find_training_text(model))
+            split = replace(split, text=corpus.span[len(ids) - len(split.text) :])
     is_mixed = model.vocabulary.is_bytes and not corpus.vocabulary.is_bytes
-    if span.begin == len(corpus) or (is_mixed and span.part != "all"):
+    if not len(split.text) or (is_mixed and split.part != "all"):
         raise ModelError(
             f"{corpus.source}: {model.name} was fitted on {'some' if is_mixed else 'all'} of it; name another text"
         )
-    return span
+    return split
 
 
 def _is_known(vocabulary: Vocabulary, here: Vocabulary) -> NDArray[np.bool_]:
     """Which characters of the vocabulary `here` another one has, an unknown symbol not counted."""
-    table = _table(here, vocabulary)
-    if table is None:
+    if vocabulary.is_bytes:
         return np.ones(len(here), bool)
-    known = table >= 0
-    if vocabulary.unknown is not None:
-        known &= table != vocabulary.unknown
-    return known
-
-
-def _table(here: Vocabulary, there: Vocabulary) -> NDArray[np.int64] | None:
-    """From the ids of one vocabulary to those of another, −1 where it has none; None if that one is of bytes."""
-    if there.is_bytes:
-        return None
-    places = {character: i for i, character in enumerate(there.characters or ())}
-    other = -1 if there.unknown is None else there.unknown
-    return np.array([places.get(character, other) for character in here.characters or ()], np.int64)
+    return np.array([vocabulary.can_generate(character) for character in here.characters or ()], bool)
 
 
 def _ids_of(ids: NDArray[Any], here: Vocabulary, there: Vocabulary) -> NDArray[Any]:
-    """The same text in another vocabulary, which has all its characters; bytes are those of UTF-8."""
-    table = _table(here, there)
-    if table is not None:
-        there_ids: NDArray[Any] = table[ids]
-        return there_ids
-    if here.is_bytes:
-        return ids
-    return np.frombuffer(here.decode(ids.tolist()).encode("utf-8", "surrogateescape"), np.uint8)
+    """The same text in another vocabulary, −1 for characters that it lacks; bytes are those of UTF-8."""
+    if there.is_bytes:
+        return (
+            ids
+            if here.is_bytes
+            else np.frombuffer(here.decode(ids.tolist()).encode("utf-8", "surrogateescape"), np.uint8)
+        )
+    ids_there = {character: i for i, character in enumerate(there.characters or ())}
+    unknown = -1 if there.unknown is None else there.unknown
+    table = np.array([ids_there.get(character, unknown) for character in here.characters or ()], np.int64)
+    translated: NDArray[Any] = table[ids]
+    return translated

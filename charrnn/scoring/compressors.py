@@ -103,26 +103,18 @@ def bits_after(
     sizes = []
     for parts in ((first,), (first, then)):
         stream, size = compressor.make(), 0
-        for piece in (piece for part in parts for piece in _encoded(part, vocabulary)):
-            size += len(stream.compress(piece.data))
-            done += piece.characters
+        for data, characters in (piece for part in parts for piece in _encoded(part, vocabulary)):
+            size += len(stream.compress(data))
+            done += characters
             if progress:
                 progress(done, total)
         sizes.append(size + len(stream.flush()))
     return 8 * (sizes[1] - sizes[0])
 
 
-@dataclass(frozen=True)
-class _Encoded:
-    data: bytes
-    characters: int
-
-
-def _encoded(ids: NDArray[Any], vocabulary: Vocabulary) -> Iterator[_Encoded]:
-    """A text in pieces of bytes."""
+def _encoded(ids: NDArray[Any], vocabulary: Vocabulary) -> Iterator[tuple[bytes, int]]:
+    """A text in pieces of bytes, and how many characters each has."""
     for begin in range(0, len(ids), CHUNK_CHARS):
         piece = ids[begin : begin + CHUNK_CHARS]
-        if vocabulary.is_bytes:
-            yield _Encoded(piece.astype(np.uint8).tobytes(), len(piece))
-        else:
-            yield _Encoded(vocabulary.decode(piece.tolist()).encode("utf-8"), len(piece))
+        text = piece.astype(np.uint8).tobytes() if vocabulary.is_bytes else vocabulary.decode(piece.tolist()).encode()
+        yield text, len(piece)

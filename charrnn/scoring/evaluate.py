@@ -3,7 +3,7 @@
 Every character counts, in order, with the state carried from one piece to the next: sums of nats are divided once, by
 the number of characters, and are never a mean of means. So the figure does not depend on the size of the pieces. The
 first character has nothing before it; every model is charged log V for it, as if it were drawn by lot. A text of
-documents is scored by another rule, see scoring/documents.py.
+documents is scored by another rule, see surprisal.py.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from charrnn.checkpoint.metadata import EvalResult
-from charrnn.errors import ModelError, TextError
+from charrnn.errors import TextError
 from charrnn.models.kernels.thread_tuner import make_thread_tuner
 from charrnn.models.language_model import LanguageModel, ScoresOnline, next_log_probs
 from charrnn.progress import Progress
-from charrnn.scoring.surprisal import CHUNK_CHARS, NAN_MESSAGE, log_prob_pieces
-from charrnn.text.documents import Documents
+from charrnn.scoring.surprisal import CHUNK_CHARS, checked, log_prob_pieces
+from charrnn.text.documents import TextSpan
 
 MAX_EXPONENT = 700.0
 """The largest power of e that a float holds, or nearly."""
@@ -120,31 +120,25 @@ def eval_result(
 @torch.inference_mode()
 def evaluate(
     model: LanguageModel,
-    ids: NDArray[Any],
+    text: TextSpan | NDArray[Any],
     piece: int | None = None,
     progress: Progress | None = None,
-    documents: Documents | None = None,
 ) -> Score:
     """Score a text, statically: the model does not learn from it.
 
-    Args:
-        model: a language model in evaluation mode.
-        ids: (N,) the text, N ≥ 1; it may be memory-mapped.
-        piece: characters scored at a time; it changes the speed, not the score.
-        progress: progress callback, in characters.
-        documents: what tells documents apart, if each is to be read from the beginning; see scoring/documents.py.
+    The text is a span, or ids, (N,), N ≥ 1; the size of the pieces changes the speed, not the score.
 
     Raises:
         TextError: the text is empty.
         ModelError: a probability is no number.
     """
-    if len(ids) == 0:
+    if len(text) == 0:
         raise TextError("there are no held-out characters to score; say a larger --val-fraction")
     score = Score(0.0, 0)
-    for _, log_probs in log_prob_pieces(model, ids, piece, documents):
+    for _, log_probs in log_prob_pieces(model, TextSpan.of(text), piece):
         score += _sum(log_probs)
         if progress:
-            progress(score.characters, len(ids))
+            progress(score.characters, len(text))
     return score
 
 
@@ -154,12 +148,6 @@ def evaluate_windows(model: LanguageModel, ids: NDArray[Any], window: int, progr
 
     A window of N characters reads N and predicts the N that come one later, the first from a single character, as
     nanoGPT's. It draws windows by lot; these lie side by side, so that each character but the first is predicted once.
-
-    Args:
-        model: a language model in evaluation mode.
-        ids: (N,) the text, N ≥ 2; it may be memory-mapped.
-        window: characters of a window.
-        progress: progress callback, in characters.
 
     Raises:
         TextError: the text has no character that another comes before.
@@ -178,17 +166,10 @@ def evaluate_windows(model: LanguageModel, ids: NDArray[Any], window: int, progr
             if targets.numel():
                 with tuner.piece(tokens.numel()):
                     log_probs, _ = next_log_probs(model, tokens, targets)
-                total += _scored(log_probs)
+                total += _sum(checked(log_probs))
         if progress:
             progress(begin + len(part), len(ids))
     return total
-
-
-def _scored(log_probs: Tensor) -> Score:
-    """The sum over characters that have these log-probabilities."""
-    if log_probs.isnan().any():
-        raise ModelError(NAN_MESSAGE)
-    return _sum(log_probs.clamp(max=0))  # rounding may make a certainty more than certain
 
 
 def _sum(log_probs: Tensor) -> Score:
@@ -198,24 +179,13 @@ def _sum(log_probs: Tensor) -> Score:
 
 
 def evaluate_online(model: ScoresOnline, ids: NDArray[Any]) -> Score:
-    """Score a text, online: the model learns from each character after it was predicted.
+    """Score a text, (N,), online: the model learns from each character after it was predicted.
 
     Such a figure never stands in one column with static ones.
-
-    Args:
-        model: what can learn so.
-        ids: (N,) the text, N ≥ 1.
     """
     return score_from_log_probs(model.online_log_probs(ids), model.vocab_size)
 
 
 def score_from_log_probs(log_probs: NDArray[np.float64], vocab_size: int) -> Score:
-    """The score of a text.
-
-    Args:
-        log_probs: (N − 1,) nats, of all its characters but the first, which costs log V.
-        vocab_size: V.
-    """
-    possible = np.isfinite(log_probs)
-    nats = math.log(vocab_size) - float(log_probs[possible].clip(max=0).sum())
-    return Score(nats, len(log_probs) + 1, int((~possible).sum()))
+    """The score of a text from the (N − 1,) nats of all its characters but the first, which costs log V."""
+    return Score(math.log(vocab_size), 1) + Score.of(-log_probs.clip(max=0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +11,16 @@ from numpy.typing import NDArray
 from charrnn.checkpoint import Checkpoint
 from charrnn.errors import ModelError
 from charrnn.text.corpus import Corpus
-from charrnn.text.documents import Documents
+from charrnn.text.documents import TextSpan
 
 MIN_SEARCHED = 200
 """The shortest text, in characters, that is looked for in a training text: shorter ones occur in many texts."""
 MAX_SEARCHED = 100_000_000
 """The longest training text, in characters, in which another text is looked for."""
+ReadTrainingText = Callable[[Checkpoint], Corpus]
+"""Reads the text that a model was fitted on, in its vocabulary; TextError if it cannot be read."""
+FindTrainingText = Callable[[Checkpoint], Corpus | None]
+"""The same, but None if it cannot be read."""
 CHUNK_CHARS = 1 << 24
 """Characters that are searched at a time."""
 
@@ -26,21 +30,19 @@ class EvalSplit:
     """Characters that none of the models was fitted on.
 
     Attributes:
-        ids: (N,) the characters.
-        split: the split of the text, such as 90/10/0.
-        part: which part of it they are: test, validation, or all.
-        documents: what tells documents apart, if each is scored from the beginning.
+        text: (N,) the characters, the end of a text or all of it.
+        split: of the text that the models were fitted on, such as 90/10/0.
+        part: which part of that they are: test, or validation; `all` where they are no part of it.
     """
 
-    ids: NDArray[Any]
-    split: str
-    part: str
-    documents: Documents | None = None
+    text: TextSpan
+    split: str = "0/0/100"
+    part: str = "all"
 
     @property
     def rule(self) -> str:
         """How it is scored, in words."""
-        return "static, each document from the beginning" if self.documents else "static, one full pass"
+        return "static, each document from the beginning" if self.text.documents else "static, one full pass"
 
 
 def choose_split(checkpoints: Sequence[Checkpoint], corpus: Corpus) -> EvalSplit:
@@ -67,63 +69,40 @@ def choose_split(checkpoints: Sequence[Checkpoint], corpus: Corpus) -> EvalSplit
                 "of them was fitted on is held out for the other; fit them with the same options"
             )
     if not fitted_on_it:
-        return EvalSplit(corpus.ids, "0/0/100", "all", corpus.documents)
-    if len(corpus.test):
-        return EvalSplit(corpus.test, corpus.split, "test", corpus.documents)
-    if len(corpus.validation):
-        return EvalSplit(corpus.validation, corpus.split, "validation", corpus.documents)
-    raise ModelError(f"{first.name} was fitted on all of {corpus.source}, nothing is held out; try another --text")
+        return EvalSplit(corpus.span)
+    split = held_out_from(corpus.span, corpus)
+    if not len(split.text):
+        raise ModelError(f"{first.name} was fitted on all of {corpus.source}, nothing is held out; try another --text")
+    return split
 
 
-@dataclass(frozen=True)
-class HeldOutSpan:
-    """The end of a text that a model was not fitted on.
+def find_held_out(text: TextSpan, fitted_on: Corpus | None) -> EvalSplit:
+    """What of a text was held out of the one that a model was fitted on: all of it, if it is no part of that.
 
-    Attributes:
-        begin: where it begins; at the end of the text if the model was fitted on all of it.
-        part: what it is of the text that the model was fitted on: validation or test; `all` where it is no part of it.
-        split: of that text, such as 90/10/0.
-    """
-
-    begin: int = 0
-    part: str = "all"
-    split: str = "0/0/100"
-
-
-def find_held_out(ids: NDArray[Any], fitted_on: Corpus | None) -> HeldOutSpan:
-    """What of a text was held out of the text that a model was fitted on, if it is a part of that.
-
-    A text may stand there several times; the first one counts, for what a model has seen once it knows.
+    If it is there several times, the first one counts, for what a model has seen once it knows.
 
     Args:
-        ids: (N,) the text, in the vocabulary of the other one.
+        text: (N,) the text, in the vocabulary of the other one.
         fitted_on: what the model was fitted on, if it can be read.
     """
-    if fitted_on is None or len(ids) < MIN_SEARCHED:
-        return HeldOutSpan()
-    at = find_subsequence(ids, fitted_on.ids)
-    if at is None:
-        return HeldOutSpan()
-    return held_out_from(len(ids), fitted_on, at)
+    if fitted_on is None or len(text) < MIN_SEARCHED:
+        return EvalSplit(text)
+    at = find_subsequence(text.ids, fitted_on.ids)
+    return EvalSplit(text) if at is None else held_out_from(text, fitted_on, at)
 
 
-def held_out_from(length: int, fitted_on: Corpus, at: int = 0) -> HeldOutSpan:
-    """The same of so many characters that stand at a place of that text: its test part, or else its validation part."""
+def held_out_from(text: TextSpan, fitted_on: Corpus, at: int = 0) -> EvalSplit:
+    """What was held out of a text that begins at character `at` of the one that a model was fitted on.
+
+    It ends in the test part of that, or else in the validation part; nothing is left if the model was fitted on all.
+    """
     validation, test = fitted_on.bounds
-    begin, part = (test, "test") if len(fitted_on.test) else (validation, "validation")
-    return HeldOutSpan(min(length, max(0, begin - at)), part, fitted_on.split)
+    begin, part = (validation, "validation") if test == len(fitted_on) else (test, "test")
+    return EvalSplit(text[max(0, begin - at) :], fitted_on.split, part)
 
 
 def find_subsequence(part: NDArray[Any], whole: NDArray[Any]) -> int | None:
-    """Where a text first stands in another one.
-
-    Args:
-        part: (n,) ids, n ≥ 1.
-        whole: (N,) ids of the same type; they may be memory-mapped.
-
-    Returns:
-        The place, or None if it is nowhere.
-    """
+    """Where ids, (n,), n ≥ 1, are first found in others, (N,), of the same vocabulary; None if nowhere."""
     needle, size = part.astype(whole.dtype).tobytes(), whole.dtype.itemsize
     step = max(CHUNK_CHARS, len(part))
     for begin in range(0, len(whole) - len(part) + 1, step):

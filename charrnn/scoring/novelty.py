@@ -39,15 +39,12 @@ class Novelty:
     Attributes:
         characters: how many were judged; shares of texts of other lengths compare well, the longest copy does not.
         novel_10: the share of the text's runs of 10 characters, one from each place on, that are not in the training
-            text.
-        novel_20: the same of 20 characters.
-        novel_40: the same of 40.
+            text; `novel_20` and `novel_40`: the same of 20 and of 40.
         longest_copy: how many characters the longest part has that stands verbatim in the training text.
         longest_copy_at: where it begins in the text, counted from 0.
         longest_copy_from: where it begins in the training text, at the first place if it stands there twice.
-        known_words: the share of the text's words, each as often as it occurs, that are words of the training text;
-            see words.py.
-        known_word_pairs: the same of two words in a row.
+        known_words: the share of the text's words, each as often as it occurs, that are words of the training text,
+            see words.py; `known_word_pairs`: the same of two words in a row.
         verbatim_lines: the share of the text's lines of more than LONG_LINE characters that are lines of the training
             text; a line stands between two line ends, so one that is cut off at the end of the text is none.
         curve: the share of novel runs, as above, for each length in CURVE.
@@ -75,11 +72,6 @@ class TrainingText:
 
     It is sorted once, which takes the memory that ContextIndex.build says (100 MB: 25 seconds of one shared core and
     1.5 GB, of which 0.9 GB are kept). To judge 100,000 characters then takes less than a second.
-
-    Args:
-        ids: (N,) the training part of a text; it may be memory-mapped.
-        vocabulary: of the ids.
-        progress: progress callback, in steps.
     """
 
     def __init__(self, ids: NDArray[Any], vocabulary: Vocabulary, progress: Progress | None = None) -> None:
@@ -90,41 +82,33 @@ class TrainingText:
         report(4, 4)
 
     def judge(self, ids: NDArray[Any]) -> Novelty:
-        """How new another text is.
-
-        Args:
-            ids: (N,) the text.
-        """
+        """How new another text, (N,), is."""
         if not len(ids):
             return Novelty(0, None, None, None, 0, 0, 0, None, None, None)
         matches = self._matches(ids)
         lengths = matches[:, 2]
-        novel_10, novel_20, novel_40 = (_mean(lengths[n - 1 :] < n) for n in (10, 20, 40))
+        novel = {n: _mean(lengths[n - 1 :] < n) for n in CURVE}
         end = int(lengths.argmax())
         low, high, longest = matches[end].tolist()
         known_words, known_pairs = self.words.known(ids)
         return Novelty(
             characters=len(ids),
-            novel_10=novel_10,
-            novel_20=novel_20,
-            novel_40=novel_40,
+            novel_10=novel[10],
+            novel_20=novel[20],
+            novel_40=novel[40],
             longest_copy=longest,
             longest_copy_at=end + 1 - longest if longest else 0,
             longest_copy_from=int(self.index.places[low:high].min()) - longest,
             known_words=known_words,
             known_word_pairs=known_pairs,
             verbatim_lines=_mean(self._are_verbatim(ids, lengths)),
-            curve=tuple(_mean(lengths[n - 1 :] < n) for n in CURVE),
+            curve=tuple(novel.values()),
         )
 
     def mark_copies(self, pieces: Iterable[str]) -> Iterator[tuple[str, bool]]:
-        """Say of each piece of a text whether it belongs to a copy of LONG_COPY characters or more.
+        """The pieces of a text, each with whether it belongs to a copy of LONG_COPY characters or more.
 
-        Args:
-            pieces: characters, as `generate` yields them.
-
-        Yields:
-            The pieces, LONG_COPY characters later than they came, when it is known, with the answer.
+        They come LONG_COPY characters later than they were taken, when it is known.
         """
         match = np.array([self.index.empty])
         waiting: deque[tuple[str, int]] = deque()
@@ -161,7 +145,7 @@ def index_training_text(corpus: Corpus, bars: ProgressBars = no_bar) -> Training
     """The training part of a text, made ready to be compared with others."""
     # The longest step is the first, so a bar that waits for its end would come too late for a large text.
     with bars(f"sorting {corpus.name}", "step", 0.0 if len(corpus.train) > LARGE else BAR_DELAY) as progress:
-        return TrainingText(corpus.train, corpus.vocabulary, progress)
+        return TrainingText(corpus.train.ids, corpus.vocabulary, progress)
 
 
 def _mean(answers: NDArray[np.bool_]) -> float | None:

@@ -43,11 +43,7 @@ def as_online_model(
 ) -> ScoresOnline:
     """A model as one that learns while it reads: counts that go on, a network with dynamic evaluation.
 
-    Args:
-        model: one that can, see `supports_online`.
-        train: (M,) what it was fitted on; an n-gram model has no counts left, so they are counted again.
-        counting: progress callback of counting, in steps.
-        reading: progress callback of a network's reading, in characters.
+    An n-gram model has no counts left, so the text that it was fitted on, (M,), is counted again.
     """
     if isinstance(model, NgramModel):
         return NgramCounts.of(train, model.vocab_size, model.config, counting)
@@ -60,23 +56,14 @@ class DynamicEvaluation:
 
     An update divides the gradient by the root of its mean square, and then takes the weights a little back to where
     they came from (the paper's RMS rule, with mean squares of the text that is read instead of the training text).
-
-    Args:
-        model: a language model with weights; it is copied, not changed.
-        progress: progress callback, in characters.
+    The network is copied, not changed.
     """
 
     def __init__(self, model: nn.Module, progress: Progress | None = None) -> None:
         self.model, self.progress = model, progress
-
-    @property
-    def vocab_size(self) -> int:
-        """The number of characters, V."""
-        size: int = self.model.vocab_size  # type: ignore[assignment]
-        return size
+        self.vocab_size: int = model.vocab_size  # type: ignore[assignment]
 
     def online_log_probs(self, ids: NDArray[Any]) -> NDArray[np.float64]:
-        """See ScoresOnline."""
         device = next(self.model.parameters()).device
         model = trainable_copy(self.model, device)
         weights = list(model.parameters())

@@ -1,7 +1,10 @@
 """How surprising each character of a text is: −ln p of each, given all before it. What scores and pictures are made of.
 
 The first character of a text has nothing before it; every model is charged log V for it, as if it were drawn by lot.
-Where documents are told apart, each is read from the beginning, see scoring/documents.py.
+
+Where documents are told apart, each is read from the beginning, and its first character is predicted too: after the
+character that starts a text, as when one is sampled. Short documents are rows of one batch, those of about one length
+together; of what is filled up nothing counts. A long one is read by itself, in pieces, with its state carried.
 """
 
 from __future__ import annotations
@@ -16,33 +19,30 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from charrnn.errors import ModelError
-from charrnn.models.kernels.thread_tuner import make_thread_tuner
+from charrnn.models.kernels.thread_tuner import ThreadTuner, make_thread_tuner
 from charrnn.models.language_model import LanguageModel, ScoresNext, State, next_log_probs
 from charrnn.progress import Progress
-from charrnn.scoring.documents import log_probs_of
-from charrnn.text.documents import Documents
+from charrnn.text.documents import TextSpan
 
 CHUNK_CHARS = 4096
 """Characters scored at a time: enough to keep kernels busy, little enough for B · T · V logits."""
 LARGE_CHUNK_CHARS = 1 << 16
 """The same for models that spread out no logits."""
+DOCUMENT_CHUNK_CHARS = 1 << 14
+"""The same for documents."""
+GROUPED_CHARS = 1 << 20
+"""Characters of the documents among which those of about one length are found."""
 NAN_MESSAGE = "the model's probabilities are not numbers (NaN); train it again with a lower --learning-rate"
+
+PlacedLogProbs = tuple[NDArray[np.int64], Tensor]
+"""(n,) places of characters in the text, and (n,) their log-probabilities in nats."""
 
 
 @torch.inference_mode()
 def surprisals(
-    model: LanguageModel,
-    ids: NDArray[Any],
-    progress: Progress | None = None,
-    documents: Documents | None = None,
+    model: LanguageModel, text: TextSpan | NDArray[Any], progress: Progress | None = None
 ) -> NDArray[np.float64]:
-    """The surprisal of every character of a text, statically: the model does not learn from it.
-
-    Args:
-        model: a language model in evaluation mode.
-        ids: (N,) the text; it may be memory-mapped.
-        progress: progress callback, in characters.
-        documents: what tells documents apart, if each is to be read from the beginning.
+    """The surprisal of every character of a text, a span or ids, statically: the model does not learn from it.
 
     Returns:
         (N,) nats; infinite where the model gives no probability at all.
@@ -50,26 +50,18 @@ def surprisals(
     Raises:
         ModelError: a probability is no number.
     """
-    nats = np.empty(len(ids))
+    nats = np.empty(len(text))
     done = 0
-    for places, log_probs in log_prob_pieces(model, ids, documents=documents):
+    for places, log_probs in log_prob_pieces(model, TextSpan.of(text)):
         nats[places] = -log_probs.cpu().double().numpy()
         done += len(places)
         if progress:
-            progress(done, len(ids))
+            progress(done, len(text))
     return nats
 
 
-def log_prob_pieces(
-    model: LanguageModel, ids: NDArray[Any], piece: int | None = None, documents: Documents | None = None
-) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
-    """The log-probabilities of all characters of a text, some at a time.
-
-    Args:
-        model: a language model in evaluation mode, and gradients should be off.
-        ids: (N,) the text; it may be memory-mapped.
-        piece: characters at a time; it changes the speed, not the figures.
-        documents: what tells documents apart, if each is to be read from the beginning.
+def log_prob_pieces(model: LanguageModel, text: TextSpan, piece: int | None = None) -> Iterator[PlacedLogProbs]:
+    """The log-probabilities of all characters of a text, `piece` at a time, which changes the speed, not the figures.
 
     Yields:
         (n,) places in the text, in order unless there are documents, and (n,) nats, at most 0.
@@ -77,14 +69,19 @@ def log_prob_pieces(
     Raises:
         ModelError: a probability is no number.
     """
-    pieces = log_probs_of(model, ids, documents) if documents and len(ids) else _in_order(model, ids, piece)
+    pieces = _of_documents(model, text) if text.documents and len(text) else _in_order(model, text.ids, piece)
     for places, log_probs in pieces:
-        if log_probs.isnan().any():
-            raise ModelError(NAN_MESSAGE)
-        yield places, log_probs.clamp(max=0)  # rounding may make a certainty more than certain
+        yield places, checked(log_probs)
 
 
-def _in_order(model: LanguageModel, ids: NDArray[Any], piece: int | None) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
+def checked(log_probs: Tensor) -> Tensor:
+    """Log-probabilities of at most 0; ModelError where one is no number."""
+    if log_probs.isnan().any():
+        raise ModelError(NAN_MESSAGE)
+    return log_probs.clamp(max=0)  # rounding may make a certainty more than certain
+
+
+def _in_order(model: LanguageModel, ids: NDArray[Any], piece: int | None) -> Iterator[PlacedLogProbs]:
     piece = piece or (LARGE_CHUNK_CHARS if isinstance(model, ScoresNext) else CHUNK_CHARS)
     if len(ids):
         yield np.zeros(1, np.int64), torch.tensor([-math.log(model.vocab_size)], dtype=torch.float64)
@@ -95,3 +92,69 @@ def _in_order(model: LanguageModel, ids: NDArray[Any], piece: int | None) -> Ite
         with tuner.piece(window.numel()):
             log_probs, state = next_log_probs(model, window[:, :-1], window[:, 1:], state)
         yield np.arange(begin + 1, begin + window.shape[1]), log_probs[0]
+
+
+def _of_documents(model: LanguageModel, text: TextSpan) -> Iterator[PlacedLogProbs]:
+    assert text.documents
+    starts, ids, first, tuner = text.starts, text.ids, text.documents.start, make_thread_tuner()
+    ends = np.append(starts[1:], len(ids))
+    for group in _groups(starts, ends):
+        for begins, lengths in _batches(starts[group], (ends - starts)[group]):
+            if len(begins) == 1:
+                document = ids[begins[0] : begins[0] + lengths[0]]
+                yield from _of_one(model, document, first, int(begins[0]), tuner)
+            else:
+                yield _of_several(model, ids, begins, lengths, first, tuner)
+
+
+def _groups(starts: NDArray[np.int64], ends: NDArray[np.int64]) -> Iterator[slice]:
+    """Documents in their order, so many at a time that they have about GROUPED_CHARS characters."""
+    begin = 0
+    while begin < len(starts):
+        end = max(begin + 1, int(np.searchsorted(ends, starts[begin] + GROUPED_CHARS, side="right")))
+        yield slice(begin, end)
+        begin = end
+
+
+def _batches(
+    begins: NDArray[np.int64], lengths: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Documents of about one length: as many as DOCUMENT_CHUNK_CHARS characters hold, and one at least."""
+    order = np.argsort(lengths, kind="stable")[::-1]
+    at = 0
+    while at < len(order):
+        batch = order[at : at + max(1, DOCUMENT_CHUNK_CHARS // int(lengths[order[at]]))]
+        yield begins[batch], lengths[batch]
+        at += len(batch)
+
+
+def _of_one(
+    model: LanguageModel, ids: NDArray[Any], start: int, at: int, tuner: ThreadTuner
+) -> Iterator[PlacedLogProbs]:
+    state: State | None = None
+    before = start
+    for begin in range(0, len(ids), DOCUMENT_CHUNK_CHARS):
+        targets = torch.from_numpy(ids[begin : begin + DOCUMENT_CHUNK_CHARS].astype(np.int64))
+        tokens = torch.cat((torch.tensor([before]), targets[:-1]))
+        with tuner.piece(len(tokens)):
+            log_probs, state = next_log_probs(model, tokens[None], targets[None], state)
+        before = int(targets[-1])
+        yield np.arange(at + begin, at + begin + len(targets)), log_probs.flatten()
+
+
+def _of_several(
+    model: LanguageModel,
+    ids: NDArray[Any],
+    begins: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    start: int,
+    tuner: ThreadTuner,
+) -> PlacedLogProbs:
+    offsets = np.arange(lengths.max())
+    places = (begins[:, None] + offsets).clip(max=len(ids) - 1)
+    targets = torch.from_numpy(ids[places].astype(np.int64))
+    tokens = torch.cat((torch.full((len(targets), 1), start), targets[:, :-1]), 1)
+    with tuner.piece(tokens.numel()):
+        log_probs, _ = next_log_probs(model, tokens, targets)
+    inside = offsets < lengths[:, None]
+    return places[inside], log_probs[torch.from_numpy(inside).to(log_probs.device)]

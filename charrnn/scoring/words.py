@@ -15,14 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.text.stats.duplicates import MULTIPLIER, Hashes, mix, powers_of
 from charrnn.text.vocabulary import Vocabulary
-
-Hashes = NDArray[np.uint64]
 
 CHUNK_CHARS = 1 << 20
 """Characters that are cut into words at a time."""
-BASE = 0x9E3779B97F4A7C15
-"""An odd number without a pattern: 2⁶⁴ divided by the golden ratio."""
 APOSTROPHES = "'\N{RIGHT SINGLE QUOTATION MARK}"
 
 
@@ -45,12 +42,7 @@ class Words:
 
     @classmethod
     def of(cls, ids: NDArray[Any], letters: NDArray[np.bool_]) -> Words:
-        """Those of a text.
-
-        Args:
-            ids: (N,) the text; it may be memory-mapped.
-            letters: (V,) see `letters_of`.
-        """
+        """Those of a text, (N,); see `letters_of`."""
         words, pairs, last = [np.zeros(0, np.uint64)], [np.zeros(0, np.uint64)], np.zeros(0, np.uint64)
         for piece in _words_in(ids, letters):
             words.append(np.unique(piece))
@@ -62,8 +54,7 @@ class Words:
     def known(self, ids: NDArray[Any]) -> tuple[float | None, float | None]:
         """The shares of another text's words, and of its pairs, that are among these; None if there are none at all.
 
-        Args:
-            ids: (N,) the other text. A word counts as often as it occurs.
+        A word counts as often as it occurs.
         """
         words = np.concatenate([np.zeros(0, np.uint64), *_words_in(ids, self.letters)])
         return _share(words, self.words), _share(_pairs(words), self.pairs)
@@ -95,39 +86,29 @@ def _words_in(ids: NDArray[Any], letters: NDArray[np.bool_]) -> Iterator[Hashes]
 
 
 def _hashes(ids: NDArray[Any], is_letter: NDArray[np.bool_]) -> Hashes:
-    """Σ mix(letter i) · BASE^i mod 2⁶⁴ for each word: a polynomial of its letters."""
+    """Σ mix(letter i) · MULTIPLIER^i mod 2⁶⁴ for each word: a polynomial of its letters."""
     edges = np.diff(is_letter.astype(np.int8), prepend=0, append=0)
     starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
     if not len(starts):
         return np.zeros(0, np.uint64)
     sizes = ends - starts
     first = np.cumsum(sizes) - sizes
-    powers = np.full(sizes.max(), BASE, np.uint64)
-    powers[0] = 1
-    powers = np.cumprod(powers)
-    terms = _mix(ids[is_letter].astype(np.uint64)) * powers[np.arange(sizes.sum()) - np.repeat(first, sizes)]
+    powers = powers_of(MULTIPLIER, sizes.max())
+    terms = mix(ids[is_letter].astype(np.uint64)) * powers[np.arange(sizes.sum()) - np.repeat(first, sizes)]
     hashes: Hashes = np.add.reduceat(terms, first)
     return hashes
 
 
 def _pairs(words: Hashes) -> Hashes:
     """The hashes of each word and the next."""
-    return _mix(words[:-1]) + words[1:]
+    return mix(words[:-1]) + words[1:]
 
 
-def _mix(numbers: Hashes) -> Hashes:
-    """Numbers that have nothing to do with each other, from any: SplitMix64's (Steele, Lea and Flood 2014)."""
-    mixed = numbers + np.uint64(BASE)
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
-    return mixed ^ (mixed >> np.uint64(31))
-
-
-def _share(hashes_here: Hashes, known: Hashes) -> float | None:
+def _share(hashes: Hashes, known: Hashes) -> float | None:
     """The share of numbers that are among others, which are sorted."""
-    if not len(hashes_here):
+    if not len(hashes):
         return None
     if not len(known):
         return 0.0
-    at = np.minimum(np.searchsorted(known, hashes_here), len(known) - 1)
-    return float((known[at] == hashes_here).mean())
+    at = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+    return float((known[at] == hashes).mean())

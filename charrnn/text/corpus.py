@@ -20,7 +20,7 @@ from charrnn.config import CorpusConfig
 from charrnn.errors import TextError
 from charrnn.progress import Progress
 from charrnn.text.decode import NUM_CODE_POINTS, TextReader, check_encoding
-from charrnn.text.documents import Documents
+from charrnn.text.documents import Documents, TextSpan
 from charrnn.text.normalize import separator_of
 from charrnn.text.sources import NO_ROOM, TextSource, changed, describe_paths, sources_of, stem_of
 from charrnn.text.vocabulary import UNKNOWN_CHARACTER, Vocabulary, character_name
@@ -35,7 +35,6 @@ class Corpus:
         paths: the files, as they were given; `-` is standard input.
         sha256: of the files' bytes, unpacked and one after the other, in hexadecimal.
         config: how it was read and split.
-        vocabulary: its characters.
         ids: (N,) unsigned integers, memory-mapped.
         unknown: how many of them are the vocabulary's unknown symbol.
     """
@@ -65,19 +64,24 @@ class Corpus:
             raise TextError(f"{self.source}: {error}") from None
 
     @property
-    def train(self) -> NDArray[Any]:
+    def span(self) -> TextSpan:
+        """All of it."""
+        return TextSpan(self.ids, self.documents)
+
+    @property
+    def train(self) -> TextSpan:
         """The first part, to learn from."""
-        return self.ids[: self.bounds[0]]
+        return self.span[: self.bounds[0]]
 
     @property
-    def validation(self) -> NDArray[Any]:
+    def validation(self) -> TextSpan:
         """The part after it, to choose by."""
-        return self.ids[slice(*self.bounds)]
+        return self.span[slice(*self.bounds)]
 
     @property
-    def test(self) -> NDArray[Any]:
+    def test(self) -> TextSpan:
         """The last part, to report; empty by default."""
-        return self.ids[self.bounds[1] :]
+        return self.span[self.bounds[1] :]
 
     @property
     def documents(self) -> Documents | None:
@@ -86,9 +90,14 @@ class Corpus:
 
     @property
     def split(self) -> str:
-        """The split in words that fit beside a number, such as 90/10/0."""
-        held_out = self.config.val_fraction, self.config.test_fraction
-        return "/".join(f"{100 * share:.4g}" for share in (1 - sum(held_out), *held_out))
+        """The split in words."""
+        return describe_split(self.config)
+
+
+def describe_split(config: CorpusConfig) -> str:
+    """A split in words that fit beside a number, such as 90/10/0."""
+    held_out = config.val_fraction, config.test_fraction
+    return "/".join(f"{100 * share:.4g}" for share in (1 - sum(held_out), *held_out))
 
 
 def split_bounds(length: int, config: CorpusConfig) -> tuple[int, int]:
@@ -191,9 +200,8 @@ def _vocabulary_of(seen: NDArray[np.bool_], counts: NDArray[np.int64], config: C
     if not config.min_count:
         return Vocabulary(map(chr, np.flatnonzero(seen)))
     common = set(map(chr, np.flatnonzero(counts >= config.min_count)))
-    common |= {
-        character for character in separator_of(config) if seen[ord(character)]
-    }  # or documents would have no ends
+    # The separator is kept, or documents would have no ends.
+    common |= {character for character in separator_of(config) if seen[ord(character)]}
     if not common:
         raise TextError(f"{name}: has no character {config.min_count:,} times; say a smaller --min-count")
     return Vocabulary(sorted(common | {UNKNOWN_CHARACTER}), UNKNOWN_CHARACTER)
@@ -204,20 +212,16 @@ def _lookup(vocabulary: Vocabulary, seen: NDArray[np.bool_], name: str) -> NDArr
     if vocabulary.characters is None:
         return np.arange(len(vocabulary), dtype=vocabulary.dtype)
     points = np.array([ord(character) for character in vocabulary.characters], np.int64)
-    if vocabulary.unknown is not None:
-        table = np.full(NUM_CODE_POINTS, vocabulary.unknown, vocabulary.dtype)
-        table[points] = np.arange(len(points), dtype=vocabulary.dtype)
-        return table
+    table = np.full(NUM_CODE_POINTS, vocabulary.unknown or 0, vocabulary.dtype)
+    table[points] = np.arange(len(points), dtype=vocabulary.dtype)
     unknown = seen.copy()
     unknown[points] = False
-    if unknown.any():
+    if vocabulary.unknown is None and unknown.any():
         first = character_name(chr(int(unknown.argmax())))
         raise TextError(
             f"{name}: {unknown.sum()} of its characters are unknown to the model, such as {first}; "
             "take another text, or a model that was fitted on this one"
         )
-    table = np.zeros(NUM_CODE_POINTS, vocabulary.dtype)
-    table[points] = np.arange(len(points), dtype=vocabulary.dtype)
     return table
 
 

@@ -42,12 +42,7 @@ class TextReader:
     They are one text: `separator_between_files(config)` is put after each but the last, unless it ends with it.
 
     Iterating raises TextError where a file does not decode, is known to be no text, cannot be read, or does not end
-    where it should.
-
-    Args:
-        sources: the files.
-        config: how they are encoded.
-        done: called with the bytes read.
+    where it should; `done` is called with the bytes read.
     """
 
     def __init__(self, sources: Sequence[TextSource], config: CorpusConfig, done: Callable[[int], None]) -> None:
@@ -142,11 +137,8 @@ def separator_between_files(config: CorpusConfig) -> str:
 def codec_for(config: CorpusConfig, encoding: str | None = None) -> tuple[str, str]:
     """How to decode a prime or a source for a model: the encoding, and how to treat bytes that do not decode.
 
-    In UTF-8 they become surrogate escapes: a model of bytes knows them.
-
-    Args:
-        config: of the text that the model was trained on.
-        encoding: another one, if it was named.
+    In UTF-8 they become surrogate escapes: a model of bytes knows them. An `encoding` that was named is taken
+    instead of that of the training text.
 
     Raises:
         UsageError: there is no such encoding.

@@ -42,11 +42,7 @@ def separator_of(config: CorpusConfig) -> str:
 
 
 class Normalizer:
-    """Brings a text into that form, piece by piece.
-
-    Args:
-        config: says which form.
-    """
+    """Brings a text into that form, piece by piece."""
 
     def __init__(self, config: CorpusConfig) -> None:
         self.config, self.waiting = config, ""

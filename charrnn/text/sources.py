@@ -97,11 +97,7 @@ def _read_input() -> bytes:
 
 
 class TextSource:
-    """One file, or standard input, that can be read more than once.
-
-    Args:
-        path: its name.
-        file: open, if it stays so.
+    """One file, or standard input, that can be read more than once: open, if it stays so.
 
     Attributes:
         size: bytes that it has, packed if it is.
@@ -114,10 +110,7 @@ class TextSource:
             self.size = _size_of(file_now)
 
     def pieces(self, progress: Callable[[int], None]) -> Iterator[bytes]:
-        """All its bytes, unpacked, from the first on.
-
-        Args:
-            progress: called with the bytes of the file that were read.
+        """All its bytes, unpacked, from the first on; `progress` is called with the bytes of the file that were read.
 
         Raises:
             TextError: it cannot be read, is damaged, or is not as long as it was: one that grows has no end.
@@ -125,14 +118,16 @@ class TextSource:
         with self._opened() as file:
             if _size_of(file) != self.size:
                 raise changed(self.name)
+            file.seek(0)
+            begins = file.read(BEGINNING)
             exact = _Exact(file, self.size, self.name)
-            begins = exact.beginning()
             how = next((name for name, pattern in PACKED.items() if pattern.match(begins)), None)
             try:
                 for piece in _unpacked(exact, how):
                     progress(exact.done)
                     yield piece
-                exact.check_end()
+                if _size_of(file) != self.size:
+                    raise changed(self.name)
                 progress(exact.done)
             except (EOFError, zlib.error, lzma.LZMAError) as error:
                 raise self._damaged(how, error) from error
@@ -154,11 +149,7 @@ class TextSource:
 
 @contextmanager
 def sources_of(paths: Sequence[Path], progress: Callable[[int], None]) -> Iterator[list[TextSource]]:
-    """Files that can be read, in this order; standard input is read here.
-
-    Args:
-        paths: one at least.
-        progress: called with the bytes of standard input that were read.
+    """Files that can be read, in this order; standard input is read here, and `progress` called with its bytes so far.
 
     Raises:
         TextError: one of them is not a regular file, or cannot be read.
@@ -219,11 +210,6 @@ class _Exact:
         self.file, self.size, self.name, self.done = file, size, name, 0
         file.seek(0)
 
-    def beginning(self) -> bytes:
-        raw = self.file.read(BEGINNING)
-        self.file.seek(0)
-        return raw
-
     def read(self, number: int = -1) -> bytes:
         left = self.size - self.done
         raw = self.file.read(min(number, left) if number >= 0 else left)
@@ -231,10 +217,6 @@ class _Exact:
             raise changed(self.name)
         self.done += len(raw)
         return raw
-
-    def check_end(self) -> None:
-        if _size_of(self.file) != self.size:
-            raise changed(self.name)
 
 
 def _unpacked(file: _Exact, how: str | None) -> Iterator[bytes]:

@@ -48,8 +48,8 @@ class Vocabulary:
         return BYTES_VOCAB_SIZE if self.characters is None else len(self.characters)
 
     def __eq__(self, other: object) -> bool:
-        mine = self.characters, self.unknown_character
-        return isinstance(other, Vocabulary) and mine == (other.characters, other.unknown_character)
+        own = self.characters, self.unknown_character
+        return isinstance(other, Vocabulary) and own == (other.characters, other.unknown_character)
 
     def __hash__(self) -> int:
         return hash((self.characters, self.unknown_character))

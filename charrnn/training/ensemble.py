@@ -106,9 +106,7 @@ def _begin(
     if config.minutes:
         seconds = max(1.0, end - now) / (run.model.networks - number)
         config = replace(config, minutes=seconds / AIM / 60)  # `--minutes` plan for the share AIM of them
-    training = Training(
-        network, run.streams, run.corpus.validation, config, now, plan, run.context.group, run.corpus.documents
-    )
+    training = Training(network, run.streams, run.corpus.validation, config, now, plan, run.context.group)
     checkpoints.begin(training)
     if isinstance(begin_from, Resumed):
         begin_from.restore(checkpoints)

@@ -24,7 +24,7 @@ from charrnn.models.rnn.model import RecurrentModel
 from charrnn.progress import Progress
 from charrnn.scoring.evaluate import Score, evaluate
 from charrnn.text.batches import Streams
-from charrnn.text.documents import Documents
+from charrnn.text.documents import TextSpan
 from charrnn.training.budget.clock import Clock
 from charrnn.training.distributed import ProcessGroup, peer_errors
 from charrnn.training.optim.optimizer import ModelOptimizer, require_tensor
@@ -51,12 +51,11 @@ class Training:
     Args:
         model: on the device to train on; changed in place.
         streams: the training part.
-        validation: (N,) the validation part; without characters there are no scores.
+        validation: (N,) the validation part, a span or ids; without characters there are no scores.
         config: optimizer, length and precision.
         started: `time.perf_counter()` when the budget of minutes began; now, if not given.
         plan: how long the training is, instead of what the configuration says.
         group: the processes that train together, each with a part of the streams; this one alone, if not given.
-        documents: what tells the documents of the validation part apart, if it is scored as documents.
 
     Attributes:
         step: the number of steps taken.
@@ -77,15 +76,13 @@ class Training:
         self,
         model: RecurrentModel,
         streams: Streams,
-        validation: NDArray[Any],
+        validation: TextSpan | NDArray[Any],
         config: TrainingConfig,
         started: float | None = None,
         plan: Plan | None = None,
         group: ProcessGroup | None = None,
-        documents: Documents | None = None,
     ) -> None:
-        self.documents = documents
-        self.model, self.streams, self.validation, self.config = model, streams, validation, config
+        self.model, self.streams, self.validation, self.config = model, streams, TextSpan.of(validation), config
         self.group = group or ProcessGroup()
         self.rows = self.group.rows(streams.batch_size)
         self.own_streams = streams.slice(self.rows)
@@ -211,7 +208,7 @@ class Training:
         """How long the training is, once the first process has measured its speed."""
         plan = None
         if self.group.is_rank_zero and clock.has_measured(self.step, self.config.warmup_steps):
-            plan = clock.plan(self.step, self.model, self.validation, self.config, self.documents)
+            plan = clock.plan(self.step, self.model, self.validation, self.config)
         numbers = self.group.all_max(*((plan.steps, plan.validate_every, plan.val_characters) if plan else (0, 0, 0)))
         return Plan(numbers[0], numbers[1], numbers[2]) if numbers[0] else None
 
@@ -252,7 +249,7 @@ class Training:
         score, before = None, time.perf_counter()
         if self.group.is_rank_zero:
             with suppress(_Stopped):
-                score = evaluate(self.model, part, progress=go_on, documents=self.documents)
+                score = evaluate(self.model, part, progress=go_on)
                 clock.validated(time.perf_counter() - before)
         score = self.group.broadcast_score(score)
         self.stopped = score is None
@@ -269,7 +266,7 @@ class Training:
 def train(
     model: RecurrentModel,
     streams: Streams,
-    validation: NDArray[Any],
+    validation: TextSpan | NDArray[Any],
     config: TrainingConfig,
     stop: StopFlag | None = None,
 ) -> Iterator[StepResult]:

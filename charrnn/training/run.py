@@ -6,15 +6,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import torch
-from numpy.typing import NDArray
 
 from charrnn.config import ModelConfig, TrainingConfig
-from charrnn.text.batches import Streams
+from charrnn.text.batches import Streams, streams_of
 from charrnn.text.corpus import Corpus
-from charrnn.text.documents import streams_of
+from charrnn.text.documents import TextSpan
 from charrnn.training.distributed import ProcessGroup
 
 
@@ -46,7 +44,7 @@ class Run:
         model: the networks, all of them.
         training: how they are fitted.
         context: where.
-        ids: (N,) the part of the text that is trained on; the training part of the corpus if None.
+        text: (N,) what of it is trained on; the training part if None.
         reserved: seconds of the minutes that are kept for something else.
         with_ngram: whether the networks are going to be mixed with n-grams.
     """
@@ -55,13 +53,13 @@ class Run:
     model: ModelConfig
     training: TrainingConfig
     context: RunContext = field(default_factory=RunContext)
-    ids: NDArray[Any] | None = None
+    text: TextSpan | None = None
     reserved: float = 0.0
     with_ngram: bool = False
 
     @cached_property
     def streams(self) -> Streams:
         """The batches."""
-        ids, on_gpu = self.corpus.train if self.ids is None else self.ids, self.context.device.type == "cuda"
+        text, on_gpu = self.corpus.train if self.text is None else self.text, self.context.device.type == "cuda"
         rows, length = self.training.batch_size, self.training.seq_length
-        return streams_of(ids, self.corpus.documents, rows, length, is_fixed=on_gpu)
+        return streams_of(text, rows, length, is_fixed=on_gpu)

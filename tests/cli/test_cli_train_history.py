@@ -123,7 +123,7 @@ def test_monitor_bounds_records_and_drops_diverged_ones(
     monkeypatch.setattr(monitor.Monitor, "_sample", lambda *_: "")
 
     def training() -> Training:
-        return Training(model, Streams(small_corpus.train, 4, 8), small_corpus.validation, config)
+        return Training(model, Streams(small_corpus.train.ids, 4, 8), small_corpus.validation, config)
 
     checkpoints, memory = CheckpointManager(tmp_path / "a.safetensors", run), InMemory()
     checkpoints.begin(training())

@@ -78,7 +78,7 @@ def _resume(path: Path, folder: Path) -> None:
     resumed, corpus = open_training(path), corpus_in(folder)
     network = RecurrentModel(resumed.checkpoint.model.config, len(corpus.vocabulary))  # type: ignore[arg-type]
     checkpoints = CheckpointManager(folder / "it.safetensors", Run(corpus, resumed.resume_state.progress.model, QUICK))
-    checkpoints.begin(Training(network, Streams(corpus.train, 2, 8), corpus.validation, QUICK, plan=resumed.plan))
+    checkpoints.begin(Training(network, Streams(corpus.train.ids, 2, 8), corpus.validation, QUICK, plan=resumed.plan))
     resumed.restore(checkpoints)
 
 

@@ -120,7 +120,7 @@ def resume(path: Path, bench: Bench) -> None:
     corpus = bench.corpus
     model = RecurrentModel(dataclasses.replace(facts.model, networks=1), len(corpus.vocabulary))
     checkpoints = CheckpointManager(bench.folder / "new.safetensors", Run(corpus, facts.model, config))
-    streams = Streams(corpus.train, config.batch_size, config.seq_length)
+    streams = Streams(corpus.train.ids, config.batch_size, config.seq_length)
     checkpoints.begin(Training(model, streams, corpus.validation, config, plan=resumed.plan))
     resumed.restore(checkpoints)
     bench.resumed += 1

@@ -23,12 +23,13 @@ def test_ngrams_figures_match_the_models(small_corpus: Corpus) -> None:
         if order:
             config = NgramConfig(order, smoothing)
             score = evaluate(
-                fit_ngram(small_corpus.train, len(small_corpus.vocabulary), config), small_corpus.validation
+                fit_ngram(small_corpus.train.ids, len(small_corpus.vocabulary), config), small_corpus.validation
             )
             assert row["bits_per_char"] == (None if score.impossible else score.bits_per_char)
             assert row["impossible_share"] == score.impossible_share
         assert (row["novel_20"] is None) == (smoothing == "mkn")
-    beside = TrainingText(small_corpus.train, small_corpus.vocabulary).judge(small_corpus.validation[: SIZE.length])
+    training = TrainingText(small_corpus.train.ids, small_corpus.vocabulary)
+    beside = training.judge(small_corpus.validation.ids[: SIZE.length])
     assert rows[None, "held-out"]["longest_copy"] == beside.longest_copy
     assert run(LabContext(small_corpus), SIZE).rows == result.rows
 
@@ -45,7 +46,7 @@ def test_best_floor_is_the_minimum() -> None:
 def test_ngrams_on_tiny_shakespeare_match_the_reference(tiny_shakespeare_corpus: Corpus) -> None:
     """Figures of other programs: zeros and the best floor of Goldberg's counts after 4 characters."""
     corpus = tiny_shakespeare_corpus
-    model = fit_ngram(corpus.train, len(corpus.vocabulary), NgramConfig(5, "ml"))
+    model = fit_ngram(corpus.train.ids, len(corpus.vocabulary), NgramConfig(5, "ml"))
     probabilities = np.exp(-surprisals(model, corpus.validation))
     assert (probabilities == 0).mean() == pytest.approx(0.073, abs=5e-4)
     floor = best_floor(probabilities, 65)

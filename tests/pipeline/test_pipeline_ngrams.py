@@ -23,8 +23,8 @@ CONFIG = NgramConfig(order=3, smoothing="mkn")
 def test_fit_ngrams_scores_the_validation_part(small_corpus: Corpus) -> None:
     fit = fit_ngrams(small_corpus, CONFIG, online=True)
     assert fit.score == evaluate(fit.checkpoint.model, small_corpus.validation)
-    counts = NgramCounts.of(small_corpus.train, len(small_corpus.vocabulary), CONFIG)
-    assert fit.online == evaluate_online(counts, small_corpus.validation)
+    counts = NgramCounts.of(small_corpus.train.ids, len(small_corpus.vocabulary), CONFIG)
+    assert fit.online == evaluate_online(counts, small_corpus.validation.ids)
     assert fit.checkpoint.metadata.validation == eval_result(fit.score, small_corpus.split)
     assert (fit.checkpoint.name, fit.checkpoint.description) == ("small-mkn-3", "mkn order 3")
     assert fit.checkpoint.size > 0

@@ -34,14 +34,14 @@ def both(small_corpus: Corpus) -> tuple[Checkpoint, Checkpoint]:
     """An untrained network, and n-grams."""
     size = len(small_corpus.vocabulary)
     network = RecurrentModel(ModelConfig(hidden_size=8), size).eval()
-    counts = fit_ngram(small_corpus.train, size, NgramConfig(order=4, smoothing="mkn"))
+    counts = fit_ngram(small_corpus.train.ids, size, NgramConfig(order=4, smoothing="mkn"))
     return of(small_corpus, network), of(small_corpus, counts)
 
 
 def test_interpolate_gives_the_weighted_mean(both: tuple[Checkpoint, Checkpoint], small_corpus: Corpus) -> None:
     """By its logits, and by the faster way that n-grams have."""
     network, counts = both
-    blend, ids = interpolate(network, counts, 0.6), small_corpus.validation[:300]
+    blend, ids = interpolate(network, counts, 0.6), small_corpus.validation.ids[:300]
     p, q = (np.exp(-surprisals(one.model, ids)) for one in both)
     np.testing.assert_allclose(np.exp(-surprisals(blend.model, ids)), 0.6 * p + 0.4 * q, rtol=1e-4)
     tokens = torch.from_numpy(ids[:20].astype(np.int64)).view(2, 10)
@@ -75,13 +75,13 @@ def test_missing_ngrams_are_those_not_among_the_models(
     both: tuple[Checkpoint, Checkpoint], small_corpus: Corpus
 ) -> None:
     assert [str(one) for one in missing_ngrams(both, False)] == ["tuned order 9", "mkn order 9", "ml order 9"]
-    counted = fit_ngram(small_corpus.train, len(small_corpus.vocabulary), NgramConfig(order=8, smoothing="mkn"))
+    counted = fit_ngram(small_corpus.train.ids, len(small_corpus.vocabulary), NgramConfig(order=8, smoothing="mkn"))
     assert [str(one) for one in missing_ngrams([of(small_corpus, counted)], True)] == ["tuned order 8", "ml order 8"]
     assert [str(one) for one in missing_ngrams(both, False, ("tuned",))] == ["tuned order 9"]
 
 
 def test_online_model_of_each_kind_scores_a_text(both: tuple[Checkpoint, Checkpoint], small_corpus: Corpus) -> None:
-    size, train, ids = len(small_corpus.vocabulary), small_corpus.train, small_corpus.validation[:200]
+    size, train, ids = len(small_corpus.vocabulary), small_corpus.train.ids, small_corpus.validation.ids[:200]
     for smoothing, can in (("mkn", True), ("ml", True), ("stupid", False), ("longest", False)):
         order = None if smoothing == "longest" else 3
         assert supports_online(fit_ngram(train, size, NgramConfig(order=order, smoothing=smoothing))) is can

@@ -33,7 +33,7 @@ def of(corpus: Corpus, smoothing: str | None = None) -> Checkpoint:
     size = len(corpus.vocabulary)
     torch.manual_seed(0)
     model: Model = (
-        fit_ngram(corpus.train, size, NgramConfig(order=3, smoothing=smoothing))
+        fit_ngram(corpus.train.ids, size, NgramConfig(order=3, smoothing=smoothing))
         if smoothing
         else RecurrentModel(ModelConfig(hidden_size=8), size).eval()
     )
@@ -63,7 +63,7 @@ def test_row_as_json_has_the_designed_names(small_corpus: Corpus) -> None:
 def test_measure_sample_is_the_beginning_of_what_is_judged(small_corpus: Corpus) -> None:
     model = of(small_corpus, "mkn")
     part = choose_split([model], small_corpus)
-    training = TrainingText(small_corpus.train, small_corpus.vocabulary)
+    training = TrainingText(small_corpus.train.ids, small_corpus.vocabulary)
     alone = measure(model, part, "to ", SamplingConfig(length=20, seed=1))
     seen: list[tuple[int, int]] = []
 
@@ -85,14 +85,14 @@ def test_measure_sample_is_the_beginning_of_what_is_judged(small_corpus: Corpus)
 def test_split_with_a_test_part_is_that(small_file: Path) -> None:
     corpus = read_corpus(small_file, CorpusConfig(val_fraction=0.1, test_fraction=0.05))
     part = choose_split([of(corpus, "kn")], corpus)
-    assert (part.part, part.split, len(part.ids)) == ("test", "85/10/5", len(corpus.test))
+    assert (part.part, part.split, len(part.text)) == ("test", "85/10/5", len(corpus.test))
 
 
 def test_split_of_another_text_is_all_of_it(small_corpus: Corpus, tmp_path: Path) -> None:
     (tmp_path / "other.txt").write_text("to be or not to be")
     other = read_corpus(tmp_path / "other.txt", CorpusConfig(), small_corpus.vocabulary)
     part = choose_split([of(small_corpus, "kn")], other)
-    assert (part.part, len(part.ids)) == ("all", 18)
+    assert (part.part, len(part.text)) == ("all", 18)
 
 
 def test_split_with_different_vocabularies_is_refused(small_corpus: Corpus) -> None:

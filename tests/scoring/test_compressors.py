@@ -17,7 +17,7 @@ from charrnn.text.vocabulary import Vocabulary
 def test_bits_after_are_those_of_a_direct_call(small_corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
     """However small the pieces."""
     pyppmd = pytest.importorskip("pyppmd")
-    train, held_out = small_corpus.train, small_corpus.validation
+    train, held_out = small_corpus.train.ids, small_corpus.validation.ids
     texts = [small_corpus.vocabulary.decode(part.tolist()).encode() for part in (train, held_out)]
     direct: dict[Compressor, Callable[[bytes], bytes]] = {
         BZ2: lambda data: bz2.compress(data, 9),
@@ -39,7 +39,7 @@ def test_bits_after_encode_characters_as_utf_8() -> None:
 
 
 def test_bits_after_a_text_like_it_are_few(small_corpus: Corpus) -> None:
-    train, vocabulary = small_corpus.train, small_corpus.vocabulary
+    train, vocabulary = small_corpus.train.ids, small_corpus.vocabulary
     again = bits_after(XZ, train, train[:500], vocabulary)
     assert again < bits_after(XZ, train[:0], train[:500], vocabulary) / 4
 
@@ -48,7 +48,7 @@ def test_bits_after_a_long_text_read_its_end(small_corpus: Corpus, monkeypatch: 
     monkeypatch.setattr(compressors, "MAX_READ", 300)
     monkeypatch.setattr(compressors, "CHUNK_CHARS", 200)
     seen: list[tuple[int, int]] = []
-    train, held_out = small_corpus.train, small_corpus.validation[:100]
+    train, held_out = small_corpus.train.ids, small_corpus.validation.ids[:100]
     found = bits_after(BZ2, train, held_out, small_corpus.vocabulary, lambda *told: seen.append(told))
     assert seen == [(n, 700) for n in (200, 300, 500, 600, 700)]
     assert found == bits_after(BZ2, train[-300:], held_out, small_corpus.vocabulary)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from charrnn.config import CorpusConfig
 from charrnn.scoring.held_out import find_held_out, find_subsequence
 from charrnn.text.corpus import Corpus
+from charrnn.text.documents import TextSpan
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32])
@@ -28,14 +29,15 @@ def test_find_subsequence_compares_ids_not_bytes(monkeypatch: pytest.MonkeyPatch
 
 
 def test_find_held_out_with_a_test_part_is_that(small_corpus: Corpus) -> None:
-    ids = small_corpus.ids
+    text = small_corpus.span
     three = replace(small_corpus, config=CorpusConfig(val_fraction=0.1, test_fraction=0.1))
     for corpus, part in ((small_corpus, "validation"), (three, "test")):
         begin = corpus.bounds[part == "test"]
-        found = find_held_out(ids[begin - 100 : begin + 250], corpus)
-        assert (found.begin, found.part, found.split) == (100, part, corpus.split)
-        assert find_held_out(ids[begin : begin + 250], corpus).begin == 0
-        assert find_held_out(ids[:250], corpus).begin == 250
-    assert find_held_out(ids[:199], small_corpus).part == "all"  # too short to be looked for
-    assert find_held_out(ids[:250], None).part == "all"
-    assert find_held_out(ids[:250][::-1], small_corpus).part == "all"
+        held_out = find_held_out(text[begin - 100 : begin + 250], corpus)
+        assert (len(held_out.text), held_out.part, held_out.split) == (250, part, corpus.split)
+        assert held_out.text.ids.tolist() == text.ids[begin : begin + 250].tolist()
+        assert len(find_held_out(text[begin : begin + 250], corpus).text) == 250
+        assert not len(find_held_out(text[:250], corpus).text)
+    assert find_held_out(text[:199], small_corpus).part == "all"  # too short to be looked for
+    assert find_held_out(text[:250], None).part == "all"
+    assert find_held_out(TextSpan(text.ids[:250][::-1]), small_corpus).part == "all"

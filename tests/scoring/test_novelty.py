@@ -188,7 +188,7 @@ def test_training_text_progress_ends_at_the_end() -> None:
 def test_novelty_of_tiny_shakespeare_is_known(tiny_shakespeare_corpus: Corpus) -> None:
     """The figures of an independent program, which searched sets of strings."""
     corpus = tiny_shakespeare_corpus
-    found = TrainingText(corpus.train, corpus.vocabulary).judge(corpus.validation[:100_000])
+    found = TrainingText(corpus.train.ids, corpus.vocabulary).judge(corpus.validation.ids[:100_000])
     assert found.known_words == pytest.approx(0.940, abs=0.0005)
     assert found.known_word_pairs == pytest.approx(0.478, abs=0.0005)
     shares = (found.novel_10, found.novel_20, found.novel_40)

@@ -12,10 +12,10 @@ from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.scoring import documents as scoring
+from charrnn.scoring import surprisal
 from charrnn.scoring.evaluate import eval_result, evaluate
 from charrnn.text.corpus import Corpus, read_corpus
-from charrnn.text.documents import Documents
+from charrnn.text.documents import TextSpan
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def model_of(kind: str, corpus: Corpus) -> LanguageModel:
     if kind in CELLS:
         return RecurrentModel(ModelConfig(cell=kind, hidden_size=8), size).eval()
     smoothing = "mkn" if kind == "mixture" else kind
-    counts = fit_ngram(corpus.train, size, NgramConfig(order=None if kind == "longest" else 4, smoothing=smoothing))
+    counts = fit_ngram(corpus.train.ids, size, NgramConfig(order=None if kind == "longest" else 4, smoothing=smoothing))
     if kind == "mixture":
         assert isinstance(counts, NgramModel)
         return MixtureModel(RecurrentModel(ModelConfig(hidden_size=8), size), counts).eval()
@@ -37,11 +37,12 @@ def model_of(kind: str, corpus: Corpus) -> LanguageModel:
 
 
 @torch.inference_mode()
-def one_by_one(model: LanguageModel, ids: np.ndarray, documents: Documents) -> tuple[float, int]:
+def one_by_one(model: LanguageModel, text: TextSpan) -> tuple[float, int]:
+    assert text.documents
     nats, impossible = 0.0, 0
-    for document in np.split(ids, documents.starts(ids)[1:]):
+    for document in np.split(text.ids, text.starts[1:]):
         targets = torch.from_numpy(document.astype(np.int64))[None]
-        tokens = torch.cat((torch.tensor([[documents.start]]), targets[:, :-1]), 1)
+        tokens = torch.cat((torch.tensor([[text.documents.start]]), targets[:, :-1]), 1)
         log_probs = next_log_probs(model, tokens, targets)[0]
         nats -= float(log_probs[log_probs.isfinite()].double().sum())
         impossible += int(log_probs.isinf().sum())
@@ -54,24 +55,22 @@ def test_score_of_documents_equals_each_alone(
     monkeypatch: pytest.MonkeyPatch, corpus: Corpus, kind: str, piece: int
 ) -> None:
     """Rows of a batch, and documents longer than a piece, whose state is carried."""
-    monkeypatch.setattr(scoring, "CHUNK_CHARS", piece)
-    monkeypatch.setattr(scoring, "GROUPED_CHARS", 300)
-    model, documents = model_of(kind, corpus), corpus.documents
-    assert documents
-    ids = corpus.validation
+    monkeypatch.setattr(surprisal, "DOCUMENT_CHUNK_CHARS", piece)
+    monkeypatch.setattr(surprisal, "GROUPED_CHARS", 300)
+    model, text = model_of(kind, corpus), corpus.validation
     seen: list[tuple[int, int]] = []
-    score = evaluate(model, ids, progress=lambda done, total: seen.append((done, total)), documents=documents)
-    nats, impossible = one_by_one(model, ids, documents)
+    score = evaluate(model, text, progress=lambda done, total: seen.append((done, total)))
+    nats, impossible = one_by_one(model, text)
     assert score.nats == pytest.approx(nats, rel=1e-5)
-    assert (score.characters, score.impossible) == (len(ids), impossible)
-    assert seen[-1] == (len(ids), len(ids))
+    assert (score.characters, score.impossible) == (len(text), impossible)
+    assert seen[-1] == (len(text), len(text))
     if kind == "lstm":
-        assert score.nats != pytest.approx(evaluate(model, ids).nats, rel=1e-5)
+        assert score.nats != pytest.approx(evaluate(model, text.ids).nats, rel=1e-5)
 
 
 def test_eval_result_of_documents_says_so(corpus: Corpus) -> None:
     model = model_of("mkn", corpus)
-    score = evaluate(model, corpus.validation[:100], documents=corpus.documents)
+    score = evaluate(model, corpus.validation[:100])
     assert eval_result(score, "90/10/0", documents=True).rule == "static, documents"
     assert eval_result(score, "90/10/0", 500, documents=True).rule == "static, documents, first 100 of 500"
     assert eval_result(score, "90/10/0").rule == "static, full"

@@ -12,7 +12,7 @@ from charrnn.errors import ModelError, TextError
 from charrnn.scoring.structure import context_length as contexts
 from charrnn.scoring.structure import probe as probing
 from charrnn.scoring.structure.context_length import draw_places, lengths_in, surprisals_after
-from charrnn.scoring.structure.indentation import Lines
+from charrnn.scoring.structure.indentation import IndentedLines
 from charrnn.scoring.structure.probe import probe
 from charrnn.scoring.structure.report import Difference
 from charrnn.scoring.structure.run import structure_of
@@ -127,14 +127,14 @@ INDENTED = "half\nif a:\n    b\n    c\n\n  d\ne\n" * 12
 
 
 def test_lines_know_how_indentation_changes() -> None:
-    lines = Lines.of(INDENTED)
+    lines = IndentedLines.of(INDENTED)
     assert lines is not None
     starts = [INDENTED[start:].split("\n")[0] for start in lines.starts[:6]]
     assert starts == ["    b", "    c", "  d", "e", "half", "if a:"]
     assert lines.widths[:6].tolist() == [4, 4, 2, 0, 0, 0]
     assert lines.changes[:6].tolist() == [1, 0, 2, 2, 0, 0]
     assert "".join(INDENTED[place] for place in lines.places[:15]) == "    b    c  deh"[:15]
-    assert Lines.of("a\n  b\n" * 10) is None
+    assert IndentedLines.of("a\n  b\n" * 10) is None
 
 
 def test_indentation_probability_excludes_the_line_end() -> None:
@@ -144,7 +144,7 @@ def test_indentation_probability_excludes_the_line_end() -> None:
     never = always(len(vocabulary), {0: 0.5, 1: 0.0125})
     found = structure_of(model, never, vocabulary.encode(INDENTED), vocabulary, places=1)
     rows = {row.change: row for row in found.indentation}
-    lines = Lines.of(INDENTED)
+    lines = IndentedLines.of(INDENTED)
     assert lines is not None
     assert rows["all"].bits.cases == len(lines.widths) == sum(row.bits.cases for row in found.indentation[1:])
     assert rows["all"].bits.network == pytest.approx((lines.widths + 1).mean())  # a bit for each blank, one for the end

@@ -10,8 +10,8 @@ import torch
 from charrnn.config import CorpusConfig
 from charrnn.errors import TextError
 from charrnn.text import documents
-from charrnn.text.batches import IGNORE_INDEX, Streams
-from charrnn.text.documents import Documents, DocumentStreams, TextSpan, streams_of
+from charrnn.text.batches import IGNORE_INDEX, DocumentStreams, Streams, streams_of
+from charrnn.text.documents import Documents, TextSpan
 from charrnn.text.vocabulary import Vocabulary
 
 LINE = 9
@@ -60,7 +60,7 @@ def text_of_lines(seed: int, number: int, longest: int) -> np.ndarray:
 def test_document_streams_rows_are_whole_documents_in_order(rows: int, is_fixed: bool) -> None:
     """Twice around: what a row reads, put together, is each document after the start, and nothing else."""
     ids = text_of_lines(1, 20, 12)
-    streams = DocumentStreams(ids, LINES, rows, 5, is_fixed)
+    streams = DocumentStreams(TextSpan(ids, LINES), rows, 5, is_fixed)
     whole = [bytes(part) for part in parts_of(ids, (LINE,))]
     steps, found = -(-len(streams.is_first) // streams.batch_size), []
     read: list[list[list[int]]] = [[] for _ in range(streams.batch_size)]
@@ -92,13 +92,13 @@ def test_document_streams_rows_are_whole_documents_in_order(rows: int, is_fixed:
 
 def test_document_streams_predict_every_character_once_an_epoch() -> None:
     ids = text_of_lines(2, 30, 9)
-    streams = DocumentStreams(ids, LINES, 1, 4)
+    streams = DocumentStreams(TextSpan(ids, LINES), 1, 4)
     targets = [streams.batch(step)[1].flatten() for step in range(int(streams.steps_per_epoch))]
     assert torch.cat(targets)[torch.cat(targets) != IGNORE_INDEX].tolist() == ids.tolist()
 
 
 def test_document_streams_slice_has_the_rows_of_the_whole() -> None:
-    streams = DocumentStreams(text_of_lines(3, 40, 9), LINES, 6, 4, is_fixed=True)
+    streams = DocumentStreams(TextSpan(text_of_lines(3, 40, 9), LINES), 6, 4, is_fixed=True)
     parts = [streams.slice(rows) for rows in (slice(0, 2), slice(2, streams.batch_size))]
     for step in range(30):
         for whole, *some in zip(streams.batch(step), *(part.batch(step) for part in parts), strict=True):
@@ -108,17 +108,17 @@ def test_document_streams_slice_has_the_rows_of_the_whole() -> None:
 
 def test_document_streams_of_short_documents_have_more_rows() -> None:
     ids = np.array([1, 2, 3, LINE] * 1000, np.uint8)
-    streams = DocumentStreams(ids, LINES, 8, 64)
+    streams = DocumentStreams(TextSpan(ids, LINES), 8, 64)
     assert (streams.seq_length, streams.batch_size, streams.padding) == (4, 8, 0)
-    mixed = DocumentStreams(np.concatenate((ids, np.ones(64, np.uint8))), LINES, 8, 64)
+    mixed = DocumentStreams(TextSpan(np.concatenate((ids, np.ones(64, np.uint8))), LINES), 8, 64)
     assert (mixed.seq_length, mixed.batch_size) == (64, 32)
     assert 0 <= mixed.padding < 0.5
-    few = DocumentStreams(ids[:8], LINES, 8, 64)
+    few = DocumentStreams(TextSpan(ids[:8], LINES), 8, 64)
     assert few.batch_size == 2
     assert "anew at each of 2 documents; 0% of a step is empty" in str(few)
-    assert type(streams_of(ids, None, 8, 64)) is Streams
+    assert type(streams_of(TextSpan(ids), 8, 64)) is Streams
     with pytest.raises(TextError, match="0 characters are too few"):
-        DocumentStreams(ids[:0], LINES, 8, 64)
+        DocumentStreams(TextSpan(ids[:0], LINES), 8, 64)
 
 
 SHORT = np.array([1, 2, LINE, 3, LINE, 4, 5], np.uint8)

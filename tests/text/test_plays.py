@@ -28,7 +28,7 @@ _Exeunt_
 
 
 def said(markdown: str) -> list[tuple[str, list[str]]]:
-    return [(speech.speaker, speech.lines) for speech in speeches(markdown)]
+    return list(speeches(markdown))
 
 
 def test_play_text_has_the_form_of_tiny_shakespeare() -> None:

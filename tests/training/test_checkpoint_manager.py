@@ -29,7 +29,7 @@ def test_checkpoint_manager_keeps_best_when_last_is_worse(small_corpus: Corpus, 
     checkpoints = CheckpointManager(
         path, Run(small_corpus, model.config, config, RunContext(command=("charrnn", "train")))
     )
-    checkpoints.begin(Training(model, Streams(small_corpus.train, 4, 8), small_corpus.validation, config))
+    checkpoints.begin(Training(model, Streams(small_corpus.train.ids, 4, 8), small_corpus.validation, config))
     whole = len(small_corpus.validation)
     kept = []
     for number, nats in ((3, 2.0), (6, 1.5), (9, 1.7)):
@@ -55,7 +55,7 @@ def test_checkpoint_manager_keeps_best_when_last_is_worse(small_corpus: Corpus, 
 def test_checkpoint_manager_without_scores_keeps_last(small_corpus: Corpus, tmp_path: Path) -> None:
     model = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary))
     checkpoints = CheckpointManager(tmp_path / "a.safetensors", Run(small_corpus, model.config, TrainingConfig()))
-    checkpoints.begin(Training(model, Streams(small_corpus.train, 4, 8), small_corpus.validation, TrainingConfig()))
+    checkpoints.begin(Training(model, Streams(small_corpus.train.ids, 4, 8), small_corpus.validation, TrainingConfig()))
     assert checkpoints.save(step(1, None, 0))
     assert checkpoints.save(step(2, None, 0))
     assert load(checkpoints.path).metadata.step == 2

@@ -64,7 +64,7 @@ def run(
 
     monkeypatch.setattr(loop, "make_step", lambda *_: take)
     model = RecurrentModel(ModelConfig(hidden_size=8), len(corpus.vocabulary))
-    return list(loop.train(model, Streams(corpus.train, 2, 2), corpus.validation, CONFIG))
+    return list(loop.train(model, Streams(corpus.train.ids, 2, 2), corpus.validation, CONFIG))
 
 
 @pytest.mark.parametrize("cost", [steady, busy_at_first, stalled_at_first, busy_later, busy_in_between])
@@ -85,7 +85,7 @@ def test_changed_plan_ends_in_time_and_continues_learning_rate(
     if plan.earlier:
         replanned = ",".join(f"{until}:{total}" for until, total in plan.earlier)
         repeated = replace(CONFIG, minutes=None, steps=plan.steps, replanned=replanned)
-        assert rates_of(repeated, loop._fixed_plan(repeated, Streams(small_corpus.train, 2, 2), 1)) == rates
+        assert rates_of(repeated, loop._fixed_plan(repeated, Streams(small_corpus.train.ids, 2, 2), 1)) == rates
 
 
 def rates_of(config: TrainingConfig, plan: Plan) -> list[float]:

@@ -61,7 +61,7 @@ def test_ensemble_network_equals_single_training_with_its_seed(small_corpus: Cor
     checkpoints, _ = run(small_corpus, tmp_path)
     torch.manual_seed(QUICK.seed + 2)
     alone = RecurrentModel(replace(THREE, networks=1), len(small_corpus.vocabulary))
-    list(train(alone, Streams(small_corpus.train, 8, 16), small_corpus.validation, QUICK))
+    list(train(alone, Streams(small_corpus.train.ids, 8, 16), small_corpus.validation, QUICK))
     assert alone.head.weight.equal(checkpoints.finished[2].head.weight)
 
 

@@ -42,7 +42,7 @@ def test_held_out_blocks_of_large_inputs_are_fewer(monkeypatch: pytest.MonkeyPat
 
 def test_mixture_scores_better_than_its_parts(small_corpus: Corpus) -> None:
     size = len(small_corpus.vocabulary)
-    mixing = MixtureTrainer(small_corpus.train, size, ORDER_4)
+    mixing = MixtureTrainer(small_corpus.train.ids, size, ORDER_4)
     config = TrainingConfig(steps=150, seq_length=16, batch_size=8, validate_every=150)
     torch.manual_seed(0)
     network = RecurrentModel(ModelConfig(hidden_size=32), size)
@@ -50,7 +50,7 @@ def test_mixture_scores_better_than_its_parts(small_corpus: Corpus) -> None:
     before = {name: value.clone() for name, value in network.state_dict().items()}
     mixture = mixing.finish(network, seed=0)
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
-    whole = fit_ngram(small_corpus.train, size, ORDER_4)
+    whole = fit_ngram(small_corpus.train.ids, size, ORDER_4)
     counts = evaluate(whole, small_corpus.validation)
     assert evaluate(mixture.counts, small_corpus.validation) == counts  # the counts have taken the blocks in
     mixed = evaluate(mixture, small_corpus.validation)
@@ -62,7 +62,7 @@ def test_gate_with_same_seed_is_bit_exact(small_corpus: Corpus, monkeypatch: pyt
     monkeypatch.setattr("charrnn.training.mixture.STEPS", 20)
     size = len(small_corpus.vocabulary)
     network = RecurrentModel(ModelConfig(hidden_size=8), size).eval()
-    mixing = MixtureTrainer(small_corpus.train[:3000], size, ORDER_4)
+    mixing = MixtureTrainer(small_corpus.train.ids[:3000], size, ORDER_4)
     first, second, other = (mixing.finish(network, seed).gate[0].weight for seed in (0, 0, 1))
     assert torch.equal(first, second)  # type: ignore[arg-type]
     assert not torch.equal(first, other)  # type: ignore[arg-type]
@@ -71,8 +71,8 @@ def test_gate_with_same_seed_is_bit_exact(small_corpus: Corpus, monkeypatch: pyt
 def test_interpolated_model_score_equals_direct_computation(small_corpus: Corpus) -> None:
     """Of a model and itself it is that model; of two, each character's is the mean."""
     size = len(small_corpus.vocabulary)
-    part = small_corpus.validation[:50]
-    one, other = (fit_ngram(small_corpus.train, size, NgramConfig(order=k)) for k in (2, 3))
+    part = small_corpus.validation.ids[:50]
+    one, other = (fit_ngram(small_corpus.train.ids, size, NgramConfig(order=k)) for k in (2, 3))
     same = evaluate(InterpolatedModel((one, one), (0.3, 0.7)), part)
     assert same.nats == pytest.approx(evaluate(one, part).nats)
     tokens = torch.from_numpy(part.astype(np.int64))
@@ -85,7 +85,7 @@ def test_interpolated_model_score_equals_direct_computation(small_corpus: Corpus
 def test_mixture_on_little_text_is_hardly_worse_than_better_part(length: int, tiny_shakespeare_corpus: Corpus) -> None:
     """A gate with 178 weights, fitted to a few hundred characters, was worse than both."""
     corpus = tiny_shakespeare_corpus
-    ids, held_out = corpus.train[:length], corpus.validation[:3000]
+    ids, held_out = corpus.train.ids[:length], corpus.validation[:3000]
     size = len(corpus.vocabulary)
     mixing = MixtureTrainer(ids, size, NgramConfig())
     config = TrainingConfig(steps=60, seq_length=16, batch_size=4, validate_every=60)

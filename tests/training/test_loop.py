@@ -25,7 +25,7 @@ def run(
 ) -> tuple[RecurrentModel, list[StepResult]]:
     torch.manual_seed(config.seed)
     model = RecurrentModel(model_config, len(corpus.vocabulary))
-    streams = Streams(corpus.train, config.batch_size, config.seq_length)
+    streams = Streams(corpus.train.ids, config.batch_size, config.seq_length)
     return model, list(train(model, streams, corpus.validation, config, stop=stop))
 
 
@@ -59,7 +59,7 @@ def test_training_carries_state_between_batches(small_corpus: Corpus) -> None:
     """With a learning rate of (almost) nothing, the losses are those of one model that reads on."""
     config = replace(QUICK, steps=5, learning_rate=1e-30, weight_decay=0.0, batch_size=2, precision="float32")
     model, steps = run(small_corpus, config, ModelConfig(hidden_size=16))
-    streams, state = Streams(small_corpus.train, 2, 16), None
+    streams, state = Streams(small_corpus.train.ids, 2, 16), None
     for step in steps:
         inputs, targets = streams.batch(step.number - 1)
         with torch.no_grad():
@@ -71,7 +71,7 @@ def test_training_carries_state_between_batches(small_corpus: Corpus) -> None:
 def test_training_yields_model_in_evaluation_mode(small_corpus: Corpus) -> None:
     config = replace(QUICK, steps=3)
     model = RecurrentModel(ModelConfig(hidden_size=8, dropout=0.5), len(small_corpus.vocabulary))
-    for _ in train(model, Streams(small_corpus.train, 4, 8), small_corpus.validation, config):
+    for _ in train(model, Streams(small_corpus.train.ids, 4, 8), small_corpus.validation, config):
         assert not model.training
 
 
@@ -121,7 +121,7 @@ def test_stop_finishes_the_current_step(small_corpus: Corpus) -> None:
     stop = StopFlag()
     model = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary))
     steps = []
-    for step in train(model, Streams(small_corpus.train, 4, 8), small_corpus.validation, QUICK, stop=stop):
+    for step in train(model, Streams(small_corpus.train.ids, 4, 8), small_corpus.validation, QUICK, stop=stop):
         steps.append(step)
         if step.number == 4:
             stop.ask()
@@ -134,7 +134,7 @@ def test_stop_interrupts_a_validation(small_corpus: Corpus, monkeypatch: pytest.
     """Which may take longer than a batch scheduler waits; whoever resumes makes up for it."""
     monkeypatch.setattr("charrnn.scoring.evaluate.CHUNK_CHARS", 100)
     model, stop = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary)), StopFlag()
-    streams = Streams(small_corpus.train, 4, 8)
+    streams = Streams(small_corpus.train.ids, 4, 8)
     training = Training(model, streams, small_corpus.validation, replace(QUICK, validate_every=4))
     steps = list(training.steps(stop, lambda done, total: stop.ask()))
     assert [step.number for step in steps] == [1, 2, 3, 4]
@@ -148,7 +148,7 @@ def test_stop_interrupts_a_validation(small_corpus: Corpus, monkeypatch: pytest.
 
 def test_training_without_validation_part_has_no_score(small_corpus: Corpus) -> None:
     model = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary))
-    steps = list(train(model, Streams(small_corpus.ids, 4, 8), small_corpus.ids[:0], replace(QUICK, steps=3)))
+    steps = list(train(model, Streams(small_corpus.ids, 4, 8), small_corpus.span[:0], replace(QUICK, steps=3)))
     assert [step.score for step in steps] == [None] * 3
 
 
@@ -157,4 +157,4 @@ def test_diverged_loss_raises_diverged_error(small_corpus: Corpus) -> None:
     with torch.no_grad():
         model.head.bias.fill_(float("nan"))
     with pytest.raises(DivergedError, match="after step 3: the loss is nan; say a lower --learning-rate"):
-        list(train(model, Streams(small_corpus.train, 4, 8), small_corpus.validation, replace(QUICK, steps=3)))
+        list(train(model, Streams(small_corpus.train.ids, 4, 8), small_corpus.validation, replace(QUICK, steps=3)))

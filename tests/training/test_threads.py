@@ -68,9 +68,9 @@ def test_fixed_thread_count_is_kept(small_corpus: Corpus, monkeypatch: pytest.Mo
     monkeypatch.setattr("torch.set_num_threads", seen.append)
     config = TrainingConfig(steps=2, threads=3, batch_size=4, seq_length=8)
     model = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary))
-    list(train(model, Streams(small_corpus.train, 4, 8), small_corpus.validation[:0], config))
+    list(train(model, Streams(small_corpus.train.ids, 4, 8), small_corpus.validation[:0], config))
     assert seen == [3, 1, 3, 1], "back to one, as the tests have it, after each step"
-    streams = Streams(small_corpus.train, 4, 8)
+    streams = Streams(small_corpus.train.ids, 4, 8)
     monkeypatch.setattr("charrnn.models.kernels.thread_tuner.cores", lambda: 32)
     for available, begins in ((1, 1), (2, 2), (32, 4)):
         monkeypatch.setattr("torch.get_num_threads", lambda available=available: available)

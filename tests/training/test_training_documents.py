@@ -9,8 +9,8 @@ from torch.nn import functional
 
 from charrnn.config import CELLS, CorpusConfig, ModelConfig, TrainingConfig
 from charrnn.models.rnn.model import RecurrentModel
+from charrnn.text.batches import DocumentStreams, streams_of
 from charrnn.text.corpus import Corpus, read_corpus
-from charrnn.text.documents import DocumentStreams, streams_of
 from charrnn.training.ensemble import train_ensemble
 from charrnn.training.loop import Training
 from charrnn.training.run import Run
@@ -33,7 +33,7 @@ def test_document_streams_equal_separate_documents(corpus: Corpus, cell: str) ->
     torch.manual_seed(0)
     documents = corpus.documents
     assert documents
-    streams = DocumentStreams(corpus.train[:600], documents, 1, 16)
+    streams = DocumentStreams(corpus.train[:600], 1, 16)
     model = RecurrentModel(ModelConfig(cell=cell, hidden_size=12), len(corpus.vocabulary))
     state, total = None, torch.zeros(())
     for step in range(int(streams.steps_per_epoch)):
@@ -75,7 +75,7 @@ def test_resumed_training_on_documents_is_bit_exact(corpus: Corpus, tmp_path: Pa
 
 def test_document_loss_is_mean_over_characters(corpus: Corpus) -> None:
     """Not over the places of a batch, of which some are empty; and characters are what is counted as read."""
-    streams = streams_of(corpus.train, corpus.documents, 3, 16)
+    streams = streams_of(corpus.train, 3, 16)
     torch.manual_seed(0)
     model = RecurrentModel(ModelConfig(hidden_size=8), len(corpus.vocabulary))
     inputs, targets = streams.batch(0)

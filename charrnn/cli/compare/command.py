@@ -59,7 +59,7 @@ def compare(
         show_online(comparison.online)
         show_copies(comparison)
         if comparison.structure:
-            show_structure(comparison.structure, len(comparison.split.ids))
+            show_structure(comparison.structure, len(comparison.split.text))
         show_samples(comparison)
     else:
         tables = comparison.as_json()

@@ -19,7 +19,7 @@ def show(comparison: Comparison) -> None:
     screen, rows, split = console(), comparison.rows, comparison.split
     _show_columns("model", Row, [(_name_in_table(label, row), row) for label, row in _labelled(rows)])
     where = f"{split.part} part of {one_line(comparison.corpus.source)}, split {split.split}"
-    screen.print(f"\n{len(split.ids):,} held-out characters ({where}), {split.rule}. p: parameters, n: n-grams.")
+    screen.print(f"\n{len(split.text):,} held-out characters ({where}), {split.rule}. p: parameters, n: n-grams.")
     if any(row.score.impossible for row in rows):
         screen.print(
             "p = 0: the share of characters that a model takes for impossible, each of them infinitely surprising."
@@ -42,7 +42,7 @@ def show_online(rows: Sequence[OnlineRow]) -> None:
     screen.print()
     _show_columns("online", OnlineRow, [(one_line(row.label), row) for row in rows])
     read = next(row.score.characters for row in rows if row.score)
-    total = len(rows[0].split.ids)
+    total = len(rows[0].split.text)
     cut = f"the first {read:,} of {total:,} held-out characters (--limit 0: all)" if read < total else ""
     screen.print(
         f"\nOnline, {cut or f'the same {read:,} held-out characters'}: each is predicted, and then learned from, so "

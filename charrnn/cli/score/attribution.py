@@ -40,7 +40,7 @@ def show_attributions(attributions: Sequence[Attribution]) -> None:
         if attribution.left_out:
             share = f"{attribution.left_out:,} characters ({100 * attribution.left_out_share:.2g}%)"
             log_field("left out", f"{share} of {attribution.source}, which not all of the models know")
-        if attribution.span.begin:
+        if attribution.skipped:
             log_field(
                 "mind", f"a model was fitted on the beginning of {attribution.source}; only the held-out end is scored"
             )
@@ -55,10 +55,8 @@ def _show_one(attribution: Attribution) -> None:
         behind = "" if score.bits == best else figure(score.bits - best, 1)
         cells = (figure(score.bits_per_char), figure(score.nats_per_char), figure(score.perplexity, 3))
         table.add_row(_name(model, models), *cells, figure(score.bits, 1), behind, percent(posterior, 2))
-    how = "each document from the beginning" if attribution.documents else "one full pass"
-    log_field(
-        "text", f"{attribution.source}: {attribution.characters:,} characters ({attribution.span.part}), static, {how}"
-    )
+    split = attribution.split
+    log_field("text", f"{attribution.source}: {attribution.characters:,} characters ({split.part}), {split.rule}")
     show_table(table)
     log_field("likeliest", _verdict(attribution))
 
@@ -85,7 +83,8 @@ def _show_several(attributions: Sequence[Attribution]) -> None:
             percent(attribution.posteriors[0], 2),
         )
     show_table(table)
-    how = "static, each document from the beginning" if attributions[0].documents else "static, one full pass each"
+    documents = attributions[0].split.text.documents
+    how = "static, each document from the beginning" if documents else "static, one full pass each"
     console().print(f"\n{how}; posterior: of the likeliest, if all models were as likely before.", soft_wrap=True)
 
 

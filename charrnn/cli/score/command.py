@@ -114,7 +114,7 @@ def _score(
     for score in scores if show and is_possible() else ():
         if len(scores) > 1:
             log_field("text", score.corpus.source)
-        show_surprisals(score.corpus.vocabulary, *score.beginning(show), len(score.split.ids))
+        show_surprisals(score.corpus.vocabulary, *score.beginning(show), len(score.split.text))
     if as_json:
         print_json(scores[0].as_json() if len(scores) == 1 else [score.as_json() for score in scores])
     elif config.lines:

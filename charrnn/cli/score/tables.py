@@ -24,7 +24,7 @@ NUMBERS_WIDTH, NAME_WIDTH, MIN_TEXT_WIDTH = 40, 24, 10
 def show_text(score: TextScore) -> None:
     """Print the scores of one text."""
     part = score.split
-    log_field("text", f"{score.corpus.source}: {len(part.ids):,} characters ({part.part}, split {part.split})")
+    log_field("text", f"{score.corpus.source}: {len(part.text):,} characters ({part.part}, split {part.split})")
     show_unknown(score.corpus)
     _warn(score)
     log_field("static", f"{_with_perplexity(score.static)}, {part.rule.removeprefix('static, ')}")
@@ -47,7 +47,7 @@ def show_texts(ranked: Sequence[TextScore]) -> None:
         table.add_column(header, justify="right")
     for text_score in ranked:
         score = text_score.static
-        cells = [f"{len(text_score.split.ids):,}", text_score.split.part]
+        cells = [f"{len(text_score.split.text):,}", text_score.split.part]
         cells += [figure(score.bits_per_char), figure(score.nats_per_char), figure(score.perplexity, 3)]
         cells += [figure(other.bits_per_char) for other in (text_score.in_windows, text_score.online) if other]
         table.add_row(one_line(text_score.corpus.source), *cells)
@@ -110,5 +110,5 @@ def _warn(score: TextScore) -> None:
     if score.split.part == TRAINED_ON:
         source = one_line(score.corpus.source)
         log_field("mind", f"{source} stands in what {name} was fitted on: no figure to compare with unseen texts")
-    elif score.corpus.sha256 != score.model.metadata.text.sha256 and len(score.split.ids) < len(score.corpus):
+    elif score.corpus.sha256 != score.model.metadata.text.sha256 and len(score.split.text) < len(score.corpus):
         log_field("mind", f"{score.corpus.source} stands in what {name} was fitted on; only the held-out end is scored")

@@ -272,14 +272,14 @@ def show_corpus(corpus: Corpus) -> None:
     log_field("text", f"{corpus.source}: {len(corpus):,} characters, {len(corpus.vocabulary):,} different")
     log_field("split", f"{corpus.split} ({sizes})")
     if corpus.documents:
-        number = len(corpus.documents.starts(corpus.ids))
+        number = len(corpus.span.starts)
         log_field("documents", f"{number:,}, of {len(corpus) / number:,.0f} characters in the mean")
     show_unknown(corpus)
 
 
 def check_documents(corpus: Corpus) -> None:
     """Raise TextError where a text that is to be fitted should be documents, and is one."""
-    if corpus.documents and len(corpus.documents.starts(corpus.ids)) < 2:
+    if corpus.documents and len(corpus.span.starts) < 2:
         separator = repr(corpus.config.document_separator)
         raise TextError(
             f"{corpus.source}: is one document: {separator} is nowhere before its end; say another separator"

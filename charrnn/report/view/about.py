@@ -131,12 +131,12 @@ def comparison(checkpoint: Checkpoint, rows: Sequence[Row], split: EvalSplit, so
     """
     if not rows:
         return {"sentence": "Other models were left out (charrnn view --no-compare).", "rows": []}
-    compared = len(rows[0].split.ids)
-    first = "all" if compared == len(split.ids) else f"the first {compared:,} of"
+    compared = len(rows[0].split.text)
+    first = "all" if compared == len(split.text) else f"the first {compared:,} of"
     which = "" if split.part == "all" else f"{split.part} part of "
     return {
         "sentence": (
-            f"Models of the same text, on {first} {len(split.ids):,} characters ({which}{source}, split "
+            f"Models of the same text, on {first} {len(split.text):,} characters ({which}{source}, split "
             f"{split.split}), {split.rule}; the best first. p = 0: the share of characters that a model takes for "
             "impossible; p: parameters, n: n-grams. Samples are of temperature 1; speeds were measured while this page "
             "was made."

@@ -84,14 +84,14 @@ class View:
         """
         split = choose_split([checkpoint], corpus)
         network, words = _network_of(checkpoint)
-        ids = split.ids[: max(PROBED, length)]
-        characters = characters_of(ids.tolist(), checkpoint.vocabulary.characters)
+        text = split.text[: max(PROBED, length)]
+        characters = characters_of(text.ids.tolist(), checkpoint.vocabulary.characters)
         inside = None
         if network is not None:
             with bars("looking inside", "char") as progress:
-                inside = analyze_network(network, ids, characters, split.documents, progress)
+                inside = analyze_network(network, text, characters, progress)
             length = min(length, len(inside.trace.values))
-        expected = predictions(checkpoint.model, split.ids[:length], split.documents)
+        expected = predictions(checkpoint.model, split.text[:length])
         return cls(checkpoint, split, corpus.source, characters[:length], expected, words, inside, history, rows)
 
 
@@ -165,7 +165,7 @@ def _no_training(checkpoint: Checkpoint) -> str:
 
 
 def _reading(view: View) -> dict[str, str]:
-    shown, of = len(view.characters), len(view.split.ids)
+    shown, of = len(view.characters), len(view.split.text)
     which = {"all": "", "test": "test part of ", "validation": "validation part of "}[view.split.part]
     these = "All" if shown == of else f"The first {shown:,} of"
     seen = "which it has not been fitted on" if which else "as a text that it was not fitted on"

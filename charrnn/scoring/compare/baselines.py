@@ -20,13 +20,7 @@ NETWORK_SHARE = 0.6
 def missing_ngrams(
     models: Sequence[Checkpoint], is_bytes: bool, smoothings: Sequence[str] = BASELINE_SMOOTHINGS
 ) -> list[NgramConfig]:
-    """The n-gram baselines that are not among the models; all of the default order.
-
-    Args:
-        models: of the table.
-        is_bytes: whether they read bytes.
-        smoothings: of the table.
-    """
+    """The n-gram baselines that are not among the models; all of the default order."""
     existing = {model.description for model in models if model.kind == "ngram"}
     wanted = (NgramConfig(smoothing=name).with_order(is_bytes) for name in smoothings)
     return [config for config in wanted if str(config) not in existing]
@@ -37,11 +31,6 @@ def interpolate(network: Checkpoint, ngram: Checkpoint, share: float = NETWORK_S
 
     A better mixture, `train --with-ngram`, has weights for each place from a gate, which needs text that both models
     were kept from; a network that is trained already was kept from nothing but the text that it is compared on.
-
-    Args:
-        network: a checkpoint.
-        ngram: another one with the same vocabulary.
-        share: the weight of the network.
     """
     return Checkpoint(
         InterpolatedModel([network.model, ngram.model], (share, 1 - share)),

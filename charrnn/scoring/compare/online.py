@@ -29,13 +29,8 @@ def measure_online(
 ) -> list[OnlineRow]:
     """All models that can learn while they read, and compressors; the best first.
 
-    Args:
-        models: of the table.
-        pair: a network and n-grams among them whose mean is a row too.
-        split: the characters of the table.
-        training: the text that all models were fitted on.
-        limit: characters that are read at most; 0: all.
-        bars: of each of them.
+    The `pair` is a network and n-grams among the models whose mean is a row too; `training` is the text that all models
+    were fitted on. At most `limit` characters are read; 0: all.
     """
     rows = [*_model_rows(models, pair, split, training, limit, bars), *_compressor_rows(split, training, limit, bars)]
     return sorted(rows, key=lambda row: row.score.nats_per_char if row.score else math.inf)
@@ -49,7 +44,7 @@ def _model_rows(
     limit: int,
     bars: ProgressBars,
 ) -> Iterator[OnlineRow]:
-    ids, vocab_size = split.ids[: limit or None], len(training.vocabulary)
+    ids, vocab_size = split.text.ids[: limit or None], len(training.vocabulary)
     of_pair = {}
     for model in models:
         if not supports_online(model.model):
@@ -57,7 +52,7 @@ def _model_rows(
         how = "counts go on" if model.kind == "ngram" else "dynamic evaluation"
         started = time.perf_counter()
         with bars("counting", "step") as counting, bars(f"{model.name} learns", "char") as reading:
-            log_probs = as_online_model(model.model, training.train, counting, reading).online_log_probs(ids)
+            log_probs = as_online_model(model.model, training.train.ids, counting, reading).online_log_probs(ids)
         seconds = time.perf_counter() - started
         yield OnlineRow(model.description, how, score_from_log_probs(log_probs, vocab_size), seconds, split)
         if pair and model.path in (pair[0].path, pair[1].path):
@@ -71,13 +66,13 @@ def _model_rows(
 
 
 def _compressor_rows(split: EvalSplit, training: Corpus, limit: int, bars: ProgressBars) -> Iterator[OnlineRow]:
-    ids = split.ids[: limit or None]
+    ids = split.text.ids[: limit or None]
     for compressor in COMPRESSORS:
         if not compressor.is_installed:
             yield OnlineRow(compressor.name, f"not installed: {INSTALL_PPMD}", None, 0.0, split)
             continue
         started = time.perf_counter()
         with bars(compressor.name, "char") as reading:
-            bits = bits_after(compressor, training.train, ids, training.vocabulary, reading)
+            bits = bits_after(compressor, training.train.ids, ids, training.vocabulary, reading)
         score = Score(bits * math.log(2), len(ids))
         yield OnlineRow(compressor.name, f"sees {compressor.sees}", score, time.perf_counter() - started, split)

@@ -27,7 +27,6 @@ class NoveltyReference:
     """What samples are compared with, to see how much of them is copied.
 
     Attributes:
-        training: the text that all models were fitted on.
         length: how many characters of each model are judged.
         held_out: the figures of as many held-out characters, or of all if there are fewer.
     """
@@ -39,7 +38,7 @@ class NoveltyReference:
     @classmethod
     def of(cls, split: EvalSplit, training: TrainingText, length: int) -> NoveltyReference:
         """The reference for samples of so many characters."""
-        return cls(training, length, training.judge(split.ids[:length]))
+        return cls(training, length, training.judge(split.text.ids[:length]))
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,6 @@ class Row:
     """One model, measured.
 
     Attributes:
-        checkpoint: the model.
-        split: what it was scored on.
         score: statically, in one pass, or document by document.
         chars_per_second: of scoring.
         sampling_chars_per_second: of generating one text.
@@ -73,7 +70,7 @@ class Row:
     @property
     def result(self) -> EvalResult:
         """The score with its split and its rule."""
-        return eval_result(self.score, self.split.split, documents=self.split.documents is not None)
+        return eval_result(self.score, self.split.split, documents=self.split.text.documents is not None)
 
     @property
     def can_be_infinite(self) -> bool:
@@ -103,7 +100,7 @@ class OnlineRow:
     @property
     def result(self) -> EvalResult | None:
         """The score with its split and its rule."""
-        return eval_result(self.score, self.split.split, len(self.split.ids), online=True) if self.score else None
+        return eval_result(self.score, self.split.split, len(self.split.text), online=True) if self.score else None
 
 
 def best_of(rows: Iterable[Row], kind: str) -> Row | None:
@@ -121,26 +118,19 @@ def measure(
     reference: NoveltyReference | None = None,
     bars: ProgressBars = no_bar,
 ) -> Row:
-    """Score one model and let it generate a text.
+    """Score one model and let it generate a text that continues `prime`; for `unknown` see Vocabulary.encode.
 
-    Args:
-        checkpoint: the model.
-        split: what to score.
-        prime: what the sample continues.
-        config: of the sample.
-        unknown: what to do with unknown characters of the prime, see Vocabulary.encode.
-        reference: to judge what it copies; it generates as much as that needs, and the sample is the beginning.
-        bars: of scoring, then of sampling.
+    With a reference to judge what it copies, it generates as much as that needs, and the sample is the beginning.
     """
     length = max(config.length, reference.length if reference else 0)
     # Made before anything is scored, so that a bad prime is an error at once.
     prime = normalize_text(prime, checkpoint.metadata.text.corpus)
     characters = generate(
-        checkpoint.model, checkpoint.vocabulary, replace(config, length=length), prime, unknown, split.documents
+        checkpoint.model, checkpoint.vocabulary, replace(config, length=length), prime, unknown, split.text.documents
     )
     with bars(f"scoring {checkpoint.name}", "char") as scoring:
         started = time.perf_counter()
-        score = evaluate(checkpoint.model, split.ids, progress=scoring, documents=split.documents)
+        score = evaluate(checkpoint.model, split.text, progress=scoring)
         scored = time.perf_counter()
     with bars(f"{checkpoint.name} writes", "char") as sampling:
         sampling_started = time.perf_counter()
@@ -153,7 +143,7 @@ def measure(
         checkpoint,
         split,
         score,
-        chars_per_second=len(split.ids) / (scored - started),
+        chars_per_second=len(split.text) / (scored - started),
         sampling_chars_per_second=len(sample) / (sampled - sampling_started),
         sample="".join(sample[: config.length]),
         seed=config.seed,

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from numpy.typing import NDArray
 
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.progress import Progress
@@ -15,7 +12,7 @@ from charrnn.scoring.probes.gates import Saturation, saturation
 from charrnn.scoring.probes.states import Plane, plane
 from charrnn.scoring.probes.traces import Trace, trace
 from charrnn.scoring.probes.units import UnitMatch, search
-from charrnn.text.documents import Documents
+from charrnn.text.documents import TextSpan
 
 
 @dataclass(frozen=True)
@@ -37,23 +34,14 @@ class NetworkAnalysis:
 
 def analyze_network(
     network: RecurrentModel,
-    ids: NDArray[Any],
+    text: TextSpan,
     characters: Sequence[str],
-    documents: Documents | None = None,
     progress: Progress | None = None,
 ) -> NetworkAnalysis:
-    """Measure all of it.
-
-    Args:
-        network: in evaluation mode.
-        ids: (N,) the text, N ≥ 1.
-        characters: (N,) the same as one `str` each.
-        documents: what tells documents apart, if each is read from the beginning.
-        progress: progress callback; each character is read twice.
-    """
+    """Measure all of it on a text, (N,), whose `characters` are one `str` each; each of them is read twice."""
     report = progress or (lambda done, total: None)
-    states = trace(network, ids, documents, lambda done, total: report(done, 2 * total))
+    states = trace(network, text, lambda done, total: report(done, 2 * total))
     read = len(states.values)
-    gates = saturation(network, ids[:read], documents, lambda done, total: report(total + done, 2 * total))
+    gates = saturation(network, text[:read], lambda done, total: report(total + done, 2 * total))
     matches = search(states.values, features(characters[:read]))
     return NetworkAnalysis(states, matches, plane(states.values[:, states.top]), gates)

@@ -6,7 +6,7 @@ plain rules, so some places are misjudged: an apostrophe before a word may open 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,32 +17,23 @@ TAB = 8
 THREE = ('"""', "'''")
 OPENING, CLOSING = "“„«", "”»"
 
-Numbers = list[float]
+Numbers = Iterator[float]
 
 
 def features(characters: Sequence[str]) -> dict[str, NDArray[np.float64]]:
-    """All of them, by what they are called.
-
-    Args:
-        characters: (N,) of the text.
-
-    Returns:
-        (N,) each; after each character.
-    """
-    return {name: np.array(of(characters), np.float64) for name, of in FEATURES.items()}
+    """All of them, (N,) each, by what they are called, from the (N,) characters of a text."""
+    return {name: np.fromiter(of(characters), np.float64) for name, of in FEATURES.items()}
 
 
 def _since(is_end: Callable[[str, str], bool]) -> Callable[[Sequence[str]], Numbers]:
     """How many characters ago something ended, told from a character and the one before it."""
 
     def count(characters: Sequence[str]) -> Numbers:
-        numbers: Numbers = []
         number, before = 0, "\n"
         for character in characters:
             number = 0 if is_end(character, before) else number + 1
-            numbers.append(number)
+            yield number
             before = character
-        return numbers
 
     return count
 
@@ -56,32 +47,27 @@ def _ends_paragraph(character: str, before: str) -> bool:
 
 
 def _is(kind: Callable[[str], bool]) -> Callable[[Sequence[str]], Numbers]:
-    return lambda characters: [float(kind(character)) for character in characters]
+    return lambda characters: (float(kind(character)) for character in characters)
 
 
 def _in_word(characters: Sequence[str]) -> Numbers:
     """Which letter of a word it is, from 1; 0 outside."""
-    numbers: Numbers = []
     number = 0
     for character in characters:
         number = number + 1 if character.isalnum() or character in "_'’" else 0
-        numbers.append(number)
-    return numbers
+        yield number
 
 
 def _in_capitals(characters: Sequence[str]) -> Numbers:
     """Whether the last two letters are capitals, and nothing but spaces is between and after them."""
-    numbers: Numbers = []
     run = 0
     for character in characters:
         run = run + 1 if character.isupper() else run if character == " " else 0
-        numbers.append(float(run > 1))
-    return numbers
+        yield float(run > 1)
 
 
 def _indentation(characters: Sequence[str]) -> Numbers:
     """Columns of white space that the line began with so far."""
-    numbers: Numbers = []
     width, is_begin = 0, True
     for character in characters:
         if character == "\n":
@@ -90,25 +76,22 @@ def _indentation(characters: Sequence[str]) -> Numbers:
             width = width + 1 if character == " " else width // TAB * TAB + TAB
         else:
             is_begin = False
-        numbers.append(width)
-    return numbers
+        yield width
 
 
 def _brackets(characters: Sequence[str]) -> Numbers:
     """How many brackets are open; none after an empty line."""
-    numbers: Numbers = []
-    open_ones: list[str] = []
+    expected: list[str] = []
     before = ""
     for character in characters:
         if character in CLOSES:
-            open_ones.append(CLOSES[character])
-        elif open_ones and character == open_ones[-1]:
-            open_ones.pop()
+            expected.append(CLOSES[character])
+        elif expected and character == expected[-1]:
+            expected.pop()
         elif character == before == "\n":
-            open_ones.clear()
-        numbers.append(len(open_ones))
+            expected.clear()
+        yield len(expected)
         before = character
-    return numbers
 
 
 def _quotes(characters: Sequence[str]) -> Numbers:
@@ -117,7 +100,6 @@ def _quotes(characters: Sequence[str]) -> Numbers:
     It is one of '...' (to the end of its line at most), "..." (to an empty line at most), triple quotes as in Python,
     or “...”. A quotation mark after a letter or digit opens nothing, and one after \ counts for nothing.
     """
-    numbers: Numbers = []
     mark, before = "", "\n"  # what closes it; nothing outside
     last = ""
     is_escaped = False
@@ -140,37 +122,32 @@ def _quotes(characters: Sequence[str]) -> Numbers:
             mark = "”"
         elif character in "\"'" and not before.isalnum():
             mark = character
-        numbers.append(float(bool(mark)))
+        yield float(bool(mark))
         before = character
-    return numbers
 
 
 def _comment(characters: Sequence[str]) -> Numbers:
     """Whether a # with a space before and after it, or at the beginning of a line, stands before on the line."""
-    numbers: Numbers = []
     is_comment, before, two = False, "\n", "\n"
     for character in characters:
         if character == "\n":
             is_comment = False
         elif character == " " and before == "#" and two.isspace():
             is_comment = True
-        numbers.append(float(is_comment))
+        yield float(is_comment)
         before, two = character, before
-    return numbers
 
 
 def _tag(characters: Sequence[str]) -> Numbers:
     """Whether a < before a letter, / or ! is open, on its line."""
-    numbers: Numbers = []
     is_tag, before = False, "\n"
     for character in characters:
         if character in ">\n":
             is_tag = False
         elif before == "<" and (character.isalpha() or character in "/!"):
             is_tag = True
-        numbers.append(float(is_tag))
+        yield float(is_tag)
         before = character
-    return numbers
 
 
 FEATURES: dict[str, Callable[[Sequence[str]], Numbers]] = {

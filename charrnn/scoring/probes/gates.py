@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor
 from charrnn.models.rnn.model import LayerRead, RecurrentModel
 from charrnn.progress import Progress
 from charrnn.scoring.probes.traces import pieces
-from charrnn.text.documents import Documents
+from charrnn.text.documents import TextSpan
 
 SHUT, OPEN = 0.1, 0.9
 """A gate below and above these is called left-saturated and right-saturated."""
@@ -37,28 +36,19 @@ class Saturation:
 
 
 @torch.inference_mode()
-def saturation(
-    network: RecurrentModel, ids: NDArray[Any], documents: Documents | None = None, progress: Progress | None = None
-) -> tuple[Saturation, ...]:
-    """How often each unit's gates are saturated, layer by layer.
-
-    Args:
-        network: in evaluation mode.
-        ids: (N,) the text, N ≥ 1.
-        documents: what tells documents apart, if each is read from the beginning.
-        progress: progress callback, in characters.
-    """
+def saturation(network: RecurrentModel, text: TextSpan, progress: Progress | None = None) -> tuple[Saturation, ...]:
+    """How often each unit's gates are saturated, layer by layer."""
     left: dict[tuple[int, str], Tensor] = {}
     right: dict[tuple[int, str], Tensor] = {}
-    for there, layers in pieces(network, ids, documents):
+    for places, layers in pieces(network, text):
         for number, layer in enumerate(layers, 1):
             for gate, (low, high) in counts(layer).items():
                 key = number, gate
                 left[key], right[key] = left.get(key, 0) + low, right.get(key, 0) + high
         if progress:
-            progress(there.stop, len(ids))
+            progress(places.stop, len(text))
     return tuple(
-        Saturation(number, gate, (low / len(ids)).numpy(), (right[number, gate] / len(ids)).numpy())
+        Saturation(number, gate, (low / len(text)).numpy(), (right[number, gate] / len(text)).numpy())
         for (number, gate), low in left.items()
     )
 
@@ -68,8 +58,8 @@ def counts(layer: LayerRead) -> dict[str, tuple[Tensor, Tensor]]:
     names = layer.cell.gate_names
     if not names:
         return {"state": _counted(layer.after, -OPEN, OPEN)}
-    found = layer.cell.gates(layer.inputs, layer.before)
-    return {name: _counted(found[letter], SHUT, OPEN) for letter, name in names.items()}
+    gates = layer.cell.gates(layer.inputs, layer.before)
+    return {name: _counted(gates[letter], SHUT, OPEN) for letter, name in names.items()}
 
 
 def _counted(values: Tensor, low: float, high: float) -> tuple[Tensor, Tensor]:

@@ -46,15 +46,15 @@ def input_gradients(
     """
     where = torch.device("cpu") if model.device.type == "mps" else model.device  # which has no double precision
     double = trainable_copy(model, where).double()
-    found = []
+    norms = []
     for begin in range(0, len(places), ROWS):
         ends = places[begin : begin + ROWS]
         offsets = np.arange(-furthest - warm_up, 2)
         tokens = torch.from_numpy(ids[ends[:, None] + offsets].astype(np.int64))
-        found.append(_gradients(double, tokens, warm_up).norm(dim=2).flip(1).cpu().numpy())
+        norms.append(_gradients(double, tokens, warm_up).norm(dim=2).flip(1).cpu().numpy())
         if progress:
             progress(begin + len(ends), len(places))
-    return np.concatenate(found)
+    return np.concatenate(norms)
 
 
 def _gradients(model: RecurrentModel, tokens: Tensor, warm_up: int) -> Tensor:

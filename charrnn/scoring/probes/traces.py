@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from charrnn.models.kernels.thread_tuner import fixed_threads
 from charrnn.models.language_model import State
 from charrnn.models.rnn.model import LayerRead, RecurrentModel
 from charrnn.progress import Progress
 from charrnn.scoring.probes.predictions import CHUNK_CHARS, readings
-from charrnn.text.documents import Documents
+from charrnn.text.documents import TextSpan
 
 MAX_NUMBERS = 1 << 26
 """The most numbers of a trace: 256 MB."""
@@ -55,60 +54,33 @@ class Trace:
         return slice(first * self.width, (first + 1) * self.width)
 
 
-def trace(
-    network: RecurrentModel, ids: NDArray[Any], documents: Documents | None = None, progress: Progress | None = None
-) -> Trace:
-    """Read a text and keep all states.
-
-    Args:
-        network: in evaluation mode.
-        ids: (N,) the text, N ≥ 1. What is more than MAX_NUMBERS states is left out at its end.
-        documents: what tells documents apart, if each is read from the beginning.
-        progress: progress callback, in characters.
-    """
+def trace(network: RecurrentModel, text: TextSpan, progress: Progress | None = None) -> Trace:
+    """Read a text and keep all states; what is more than MAX_NUMBERS of them is left out at its end."""
     groups = network.unit_groups
     width = network.config.hidden_size
-    ids = ids[: max(1, MAX_NUMBERS // (len(groups) * width))]
-    values = np.empty((len(ids), len(groups) * width), np.float32)
-    for there, layers in pieces(network, ids, documents):
-        values[there] = torch.cat([layer.after[0] for layer in layers], -1).float().cpu().numpy()
+    text = text[: max(1, MAX_NUMBERS // (len(groups) * width))]
+    values = np.empty((len(text), len(groups) * width), np.float32)
+    for places, layers in pieces(network, text):
+        values[places] = torch.cat([layer.after[0] for layer in layers], -1).float().cpu().numpy()
         if progress:
-            progress(there.stop, len(ids))
+            progress(places.stop, len(text))
     return Trace(groups, width, values)
 
 
 @torch.inference_mode()
-def pieces(
-    network: RecurrentModel, ids: NDArray[Any], documents: Documents | None = None
-) -> Iterator[tuple[slice, list[LayerRead]]]:
+def pieces(network: RecurrentModel, text: TextSpan) -> Iterator[tuple[slice, list[LayerRead]]]:
     """Some characters of a text at a time: their places, and what went on in each layer, as (1, T, ...) tensors."""
-    for tokens, place in readings(ids, documents):
+    # A text read in order is one row: more threads gain nothing, and where the machine has other work they wait. Then
+    # nn.LSTM took 1.1 s instead of 0.04 s for 2,048 characters.
+    one_thread = fixed_threads(1)
+    for tokens, place in readings(text):
         state: State | None = None
         for begin in range(0, len(tokens), CHUNK_CHARS):
-            some = torch.from_numpy(tokens[begin : begin + CHUNK_CHARS])
-            with _one_thread():
-                layers = list(network.layers(some[None], state))
+            window = torch.from_numpy(tokens[begin : begin + CHUNK_CHARS])
+            with one_thread.piece():
+                layers = list(network.layers(window[None], state))
             state = tuple(layer.after[:, -1] for layer in layers)
-            start = 1 if documents and not begin else 0  # what stands before a document
-            if start < len(some):
-                yield (
-                    slice(place + begin + start, place + begin + len(some)),
-                    [
-                        LayerRead(one.cell, one.inputs[:, start:], one.before[:, start:], one.after[:, start:])
-                        for one in layers
-                    ],
-                )
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """A text read in order is one row: more threads gain nothing, and where the machine has other work they wait.
-
-    Then nn.LSTM took 1.1 s instead of 0.04 s for 2,048 characters.
-    """
-    number = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(number)
+            start = 1 if text.documents and not begin else 0  # the start character
+            if start < len(window):
+                read = [LayerRead(cell, *(part[:, start:] for part in parts)) for cell, *parts in layers]
+                yield slice(place + begin + start, place + begin + len(window)), read

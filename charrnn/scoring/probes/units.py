@@ -25,7 +25,6 @@ class UnitMatch:
     """The unit that keeps track of a feature best.
 
     Attributes:
-        feature: what it is called.
         unit: chosen on the first half of the text.
         correlation: Pearson's, on the second half.
         chance: the largest |correlation| on the second half, of any unit with labels that are shifted.
@@ -63,7 +62,7 @@ def search(
         return ()
     first, second = _standard(values[:half]), _standard(values[half:])
     rng = np.random.default_rng(seed)
-    found = []
+    matches = []
     for feature, label in labels.items():
         if not (_varies(label[:half]) and _varies(label[half:])):
             continue
@@ -75,8 +74,8 @@ def search(
         chance = float(np.abs(shifted.T @ second).max()) / rest
         on_second = _standard(label[half:, None])[:, 0] @ second[:, ranked] / rest
         pairs = [(unit, float(r)) for unit, r in zip(ranked, on_second, strict=True)]
-        found.append(UnitMatch(feature, *pairs[0], chance, tuple(pairs[1:])))
-    return tuple(sorted(found, key=lambda one: (not one.is_beyond_chance, -abs(one.correlation))))
+        matches.append(UnitMatch(feature, *pairs[0], chance, tuple(pairs[1:])))
+    return tuple(sorted(matches, key=lambda match: (not match.is_beyond_chance, -abs(match.correlation))))
 
 
 def _standard(columns: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -31,14 +31,7 @@ def lengths_in(size: int, lengths: Sequence[int] = LENGTHS) -> tuple[int, ...]:
 
 
 def draw_places(size: int, longest: int, count: int = PLACES, seed: int = 0) -> NDArray[np.int64]:
-    """Different places of a text that have `longest` characters before them: at most `count`, rising.
-
-    Args:
-        size: characters of the text.
-        longest: context, less than that.
-        count: places, or fewer where there are not as many.
-        seed: of the lot.
-    """
+    """Different places of a text of `size` characters that have `longest` ones before them: at most `count`, rising."""
     drawn = np.random.default_rng(seed).choice(size - longest, min(count, size - longest), replace=False)
     places: NDArray[np.int64] = np.sort(drawn) + longest
     return places
@@ -54,12 +47,7 @@ def surprisals_after(
 ) -> NDArray[np.float64]:
     """The surprisal of characters, each after the `length` characters before it and nothing else.
 
-    Args:
-        model: a language model in evaluation mode.
-        ids: (N,) the text; it may be memory-mapped.
-        places: (P,), none before `length`.
-        length: of the context, 1 at least.
-        progress: progress callback, in characters.
+    The (P,) places are those in (N,) ids, none before `length`, which is 1 at least.
 
     Returns:
         (P,) nats.

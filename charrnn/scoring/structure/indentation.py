@@ -27,7 +27,7 @@ ON_LINE, INK = "on the line", "ink"
 
 
 @dataclass(frozen=True)
-class Lines:
+class IndentedLines:
     """The lines of a text that are not blank, but for its first, which may be half of one, and the one after.
 
     Attributes:
@@ -41,7 +41,7 @@ class Lines:
     changes: NDArray[np.int64]
 
     @classmethod
-    def of(cls, text: str) -> Lines | None:
+    def of(cls, text: str) -> IndentedLines | None:
         """Those of a text; None if it has too few that are indented."""
         lines = [(match.start(), match[1]) for match in BEGINNING.finditer(text) if match.start()]
         if sum(bool(indent) for _, indent in lines[1:]) < MIN_INDENTED:
@@ -72,10 +72,7 @@ class Lines:
     ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
         """How well a model knows the indentation of each line.
 
-        Args:
-            ids: (N,) the text.
-            result: of the model, at `places` at least, with the groups ON_LINE and INK.
-            blanks: the ids of space and tab.
+        The result is that at `places` at least, with the groups ON_LINE and INK; `blanks` are the ids of space and tab.
 
         Returns:
             (L,) whether what it takes for likeliest, character by character, is the very indentation that stands there:
@@ -94,6 +91,6 @@ class Lines:
 
 
 def groups(vocab_size: int, line_ends: Sequence[int], blanks: Sequence[int]) -> dict[str, Group]:
-    """What `Lines.judge` wants to know of: ids of line ends and of blanks → groups by their names."""
+    """What `IndentedLines.judge` wants to know of: ids of line ends and of blanks → groups by their names."""
     on_line = [token for token in range(vocab_size) if token not in line_ends]
     return {ON_LINE: on_line, INK: [token for token in on_line if token not in blanks]}

@@ -12,10 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from charrnn.errors import ModelError
 from charrnn.models.language_model import MAX_LOGITS, LanguageModel, State, next_log_probs
 from charrnn.progress import Progress
-from charrnn.scoring.surprisal import CHUNK_CHARS, NAN_MESSAGE
+from charrnn.scoring.surprisal import CHUNK_CHARS, checked
 
 Group = Sequence[int]
 """Characters, by their ids: one at least."""
@@ -54,8 +53,8 @@ def probe(
     """Read a text with a model, statically, with the state carried.
 
     Args:
-        model: a language model in evaluation mode.
-        ids: (N,) the text, N ≥ 1; it may be memory-mapped.
+        model: any language model.
+        ids: (N,) the text, N ≥ 1.
         places: (M,) rising, from 1 to N − 1.
         groups: of characters, by name.
         progress: progress callback, in characters.
@@ -82,9 +81,7 @@ def probe(
             at_places = all_log_probs[torch.from_numpy(places[rows] - begin - 1)]
             for name, group in groups.items():
                 best[name][rows], mass[name][rows] = _within(at_places, group)
-        if log_probs.isnan().any():
-            raise ModelError(NAN_MESSAGE)
-        surprisals[begin + 1 : begin + window.shape[1]] = -log_probs.double().clamp(max=0).numpy()
+        surprisals[begin + 1 : begin + window.shape[1]] = -checked(log_probs).double().numpy()
         if progress:
             progress(begin + window.shape[1], len(ids))
     return ProbeResult(surprisals, places, best, mass)

@@ -2,7 +2,7 @@
 
 After Karpathy, Johnson and Li, Visualizing and understanding recurrent networks (arXiv 1506.02078), who ask at which
 characters an LSTM is better than n-grams, by the distance from a brace to its close among others. Both models read the
-same characters, so all differences are those of pairs. How they come about: compare_structure.py.
+same characters, so all differences are those of pairs. How they come about: run.py.
 """
 
 from __future__ import annotations
@@ -21,9 +21,8 @@ class Difference:
 
     Attributes:
         cases: how many there are.
-        network: bits.
-        counts: bits.
-        difference: the network's less those of the n-grams: below 0 where the network is better.
+        network: bits of the network; `counts`: of the n-grams.
+        difference: of both, below 0 where the network is better.
         error: the standard error of the difference, that of pairs; None of a single case.
     """
 
@@ -46,8 +45,7 @@ class AtDistance:
 
     Attributes:
         kind: such as `()`, or a group of kinds: brackets, quotes, tags.
-        low: the least distance in characters.
-        high: the greatest.
+        low: the least distance in characters; `high`: the greatest.
         bits: of the characters that close.
     """
 
@@ -63,12 +61,8 @@ class AtContext:
 
     Attributes:
         length: of the context in characters; None for all that comes before, with the state carried.
-        network: mean bits.
-        network_error: its standard error.
-        counts: mean bits of the n-grams.
-        counts_error: its standard error.
-        lost: the network's bits less those after all that comes before, at the same places.
-        lost_error: its standard error, that of pairs.
+        network: mean bits of the network; `counts`: of the n-grams. Errors are standard errors.
+        lost: the network's bits less those after all that comes before, at the same places; its error is that of pairs.
     """
 
     length: int | None
@@ -88,10 +82,8 @@ class Closed:
         kind: such as `()`.
         cases: how many there are.
         network_among: the share of them that the network takes for the likeliest of all closing brackets; None where
-            the text has one kind alone.
-        counts_among: the same of the n-grams.
-        network_first: the share that it takes for the likeliest of all characters.
-        counts_first: the same of the n-grams.
+            the text has one kind alone; `counts_among`: the same of the n-grams.
+        network_first: the share that it takes for the likeliest of all characters; `counts_first`: the same.
     """
 
     kind: str
@@ -108,8 +100,8 @@ class Indented:
 
     Attributes:
         change: what they are to the line before: same, deeper, shallower; or all.
-        network_right: the share of lines whose indentation is the network's likeliest, character by character.
-        counts_right: the same of the n-grams.
+        network_right: the share of lines whose indentation is the network's likeliest, character by character;
+            `counts_right`: the same of the n-grams.
         bits: of a line's indentation.
     """
 
@@ -129,12 +121,9 @@ class Structure:
         places: at which contexts were cut.
         seed: they were drawn with.
         closings: by group of kinds and distance.
-        kinds: the same by kind.
+        kinds: the same by kind, as `brackets` is.
         contexts: by length, all that comes before last.
-        brackets: by kind.
         indentation: all lines first; empty where the text is not indented.
-        network: what the network is.
-        counts: what the n-grams are.
     """
 
     characters: int
@@ -155,11 +144,7 @@ class Structure:
 
 
 def mean_and_error(values: NDArray[np.float64]) -> tuple[float, float | None]:
-    """The mean of independent values in bits, and its standard error; None of a single one.
-
-    Args:
-        values: (n,) nats, n ≥ 1.
-    """
+    """The mean of independent values, (n,) nats, in bits, and its standard error; None of a single one."""
     bits = values / math.log(2)
     error = float(bits.std(ddof=1)) / math.sqrt(len(bits)) if len(bits) > 1 else None
     return float(bits.mean()), error

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from charrnn.models.language_model import LanguageModel
 from charrnn.progress import Progress
 from charrnn.scoring.structure.brackets import BRACKETS, GROUPS, Closing, find_closings, looks_like_code
 from charrnn.scoring.structure.context_length import LENGTHS, PLACES, draw_places, lengths_in, surprisals_after
-from charrnn.scoring.structure.indentation import CHANGES, Lines, groups
+from charrnn.scoring.structure.indentation import CHANGES, IndentedLines, groups
 from charrnn.scoring.structure.probe import Group, ProbeResult, probe
 from charrnn.scoring.structure.report import (
     AtContext,
@@ -31,13 +31,8 @@ EDGES = (1, *(1 << power for power in range(2, 13)))
 """Of the distances that are counted together: 1 to 3, 4 to 7, 8 to 15, … 2,048 to 4,095."""
 ANY, CLOSING = "any", "closing"
 """Groups of characters."""
-
-
-class ModelPair(NamedTuple):
-    """What each of the two models predicted."""
-
-    network: ProbeResult
-    counts: ProbeResult
+ProbePair = tuple[ProbeResult, ...]
+"""What the network and what the n-grams predicted."""
 
 
 def structure_of(
@@ -51,14 +46,8 @@ def structure_of(
 ) -> Structure:
     """Compare two models where a text has structure.
 
-    Args:
-        network: a language model in evaluation mode.
-        counts: another one with the same vocabulary, which gives every character a probability.
-        ids: (N,) a text that neither has seen, N ≥ 2; it may be memory-mapped.
-        vocabulary: of both.
-        places: at which contexts are cut, at most.
-        seed: they are drawn with.
-        progress: progress callback, in characters, by both models, all contexts included.
+    Both have the same vocabulary, and `counts` gives every character a probability. Contexts are cut at so many places
+    at most, which are drawn with `seed`. Progress is in characters, by both models, all contexts included.
 
     Raises:
         TextError: the text is too short.
@@ -67,10 +56,10 @@ def structure_of(
     if len(ids) < 2:
         raise TextError("there are no held-out characters to look into; say a larger --val-fraction")
     text = characters_of(ids, vocabulary)
-    closings, lines = find_closings(text), Lines.of(text)
+    closings, lines = find_closings(text), IndentedLines.of(text)
     lengths = lengths_in(len(ids), LENGTHS)
     drawn = draw_places(len(ids), max((*lengths, 1)), places, seed)
-    work = _ProgressSum(progress, 2 * len(ids) + 2 * len(drawn) * sum(lengths))
+    part = _in_parts(progress, 2 * len(ids) + 2 * len(drawn) * sum(lengths))
 
     blanks, ends = _known(vocabulary, " \t"), _known(vocabulary, "".join(kind[1] for kind in BRACKETS))
     char_groups: dict[str, Group] = {ANY: range(len(vocabulary)), **({CLOSING: ends} if ends else {})}
@@ -78,16 +67,14 @@ def structure_of(
         char_groups |= groups(len(vocabulary), _known(vocabulary, "\n"), blanks)
     at_brackets = np.array([closing.place for closing in closings if closing.kind in BRACKETS], np.int64)
     where = np.union1d(at_brackets, lines.places if lines else at_brackets)
-    pair = ModelPair(*(probe(model, ids, where, char_groups, work.part(len(ids))) for model in (network, counts)))
-    if not np.isfinite(pair.counts.surprisals).all():
+    pair = tuple(probe(model, ids, where, char_groups, part(len(ids))) for model in (network, counts))
+    if not np.isfinite(pair[1].surprisals).all():
         raise ModelError("the n-grams give some held-out characters probability 0; try a smoothed model")
 
-    whole = pair.network.surprisals[drawn], pair.counts.surprisals[drawn]
+    whole = tuple(result.surprisals[drawn] for result in pair)
     contexts = []
     for length in lengths:
-        after = (
-            surprisals_after(model, ids, drawn, length, work.part(len(drawn) * length)) for model in (network, counts)
-        )
+        after = (surprisals_after(model, ids, drawn, length, part(len(drawn) * length)) for model in (network, counts))
         contexts.append(_at_context(length, tuple(after), whole))
     return Structure(
         characters=len(ids),
@@ -103,7 +90,7 @@ def structure_of(
 
 
 def _by_distance(
-    closings: Sequence[Closing], pair: ModelPair, kinds: Collection[str], kind_of: Mapping[str, str]
+    closings: Sequence[Closing], pair: ProbePair, kinds: Collection[str], kind_of: Mapping[str, str]
 ) -> Iterator[AtDistance]:
     """For each kind, or group of kinds, the distances at which there are closings."""
     for kind in kinds:
@@ -111,9 +98,9 @@ def _by_distance(
         distances = np.array([closing.distance for closing in of_kind], np.int64)
         network, counts = (_sums(of_kind, result.surprisals) for result in pair)
         for low, above in pairwise(EDGES):
-            here = (low <= distances) & (distances < above)
-            if here.any():
-                yield AtDistance(kind, low, above - 1, Difference.of(network[here], counts[here]))
+            within = (low <= distances) & (distances < above)
+            if within.any():
+                yield AtDistance(kind, low, above - 1, Difference.of(network[within], counts[within]))
 
 
 def _sums(closings: Sequence[Closing], surprisals: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -129,15 +116,8 @@ def _at_context(
     return AtContext(length, *mean_and_error(network), *mean_and_error(counts), lost, lost_error)
 
 
-def _brackets(closings: Sequence[Closing], pair: ModelPair, ids: NDArray[Any], kinds: int) -> Iterator[Closed]:
-    """For each kind that the text has.
-
-    Args:
-        closings: of all kinds.
-        pair: the predictions of both models.
-        ids: the text.
-        kinds: how many kinds of closing brackets the models know.
-    """
+def _brackets(closings: Sequence[Closing], pair: ProbePair, ids: NDArray[Any], kinds: int) -> Iterator[Closed]:
+    """For each kind that the text has; the models know closing brackets of so many `kinds`."""
     for kind in BRACKETS:
         places = np.array([closing.place for closing in closings if closing.kind == kind], np.int64)
         if len(places):
@@ -150,14 +130,14 @@ def _brackets(closings: Sequence[Closing], pair: ModelPair, ids: NDArray[Any], k
             yield Closed(kind, len(places), first, second, right[0, ANY], right[1, ANY])
 
 
-def _indentation(lines: Lines, pair: ModelPair, ids: NDArray[Any], blanks: Sequence[int]) -> Iterator[Indented]:
+def _indentation(lines: IndentedLines, pair: ProbePair, ids: NDArray[Any], blanks: Sequence[int]) -> Iterator[Indented]:
     """All lines, and those of each change."""
     (right, nats), (counts_right, counts_nats) = (lines.judge(ids, result, blanks) for result in pair)
     for change in ("all", *CHANGES):
-        here = np.ones(len(nats), bool) if change == "all" else lines.changes == CHANGES.index(change)
-        if here.any():
-            bits = Difference.of(nats[here], counts_nats[here])
-            yield Indented(change, float(right[here].mean()), float(counts_right[here].mean()), bits)
+        chosen = np.ones(len(nats), bool) if change == "all" else lines.changes == CHANGES.index(change)
+        if chosen.any():
+            bits = Difference.of(nats[chosen], counts_nats[chosen])
+            yield Indented(change, float(right[chosen].mean()), float(counts_right[chosen].mean()), bits)
 
 
 def characters_of(ids: NDArray[Any], vocabulary: Vocabulary) -> str:
@@ -173,23 +153,13 @@ def _known(vocabulary: Vocabulary, characters: str) -> list[int]:
     return ids
 
 
-class _ProgressSum:
-    """One progress callback for work of several parts, one after the other.
+def _in_parts(progress: Progress | None, total: int) -> Callable[[int], Progress]:
+    """Gives the progress callback of each part of a work, one after the other, by its size."""
+    begun = 0
 
-    Args:
-        progress: gets what is done in all.
-        total: the work in all.
-    """
+    def next_part(size: int) -> Progress:
+        nonlocal begun
+        before, begun = begun, begun + size
+        return lambda done, _: progress(before + done, total) if progress else None
 
-    def __init__(self, progress: Progress | None, total: int) -> None:
-        self.progress, self.total, self.done = progress, total, 0
-
-    def part(self, size: int) -> Progress:
-        """The progress callback of the next part."""
-        before, self.done = self.done, self.done + size
-
-        def report(done: int, total: int) -> None:
-            if self.progress:
-                self.progress(before + done, self.total)
-
-        return report
+    return next_part

@@ -37,9 +37,7 @@ class KnownText:
     """A text with a name.
 
     Attributes:
-        name: the name.
         source: where it comes from, in words.
-        licence: its licence, in words.
         size: the bytes of the finished file; None where they depend on the machine.
         sha256: that of the finished file, in hexadecimal; None where it depends on the machine.
         pieces: starts making the text; the pieces, joined, are the finished file.

@@ -28,7 +28,6 @@ import urllib.request
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from charrnn.text.datasets.known_text import FetchProgress, KnownText, Pieces, cannot_fetch, check_sha256
 
@@ -134,13 +133,6 @@ TINY_SHAKESPEARE = KnownText(
 """The benchmark text of character-level models."""
 
 
-class Speech(NamedTuple):
-    """What one speaker says until another speaks or the scene ends; never without lines."""
-
-    speaker: str
-    lines: list[str]
-
-
 _TO_PARAGRAPH_END = r"(?:.|\n(?!\n))*"
 _INLINE_NAME = (
     r"(?:[A-Z][A-Za-z]+ )?"
@@ -182,40 +174,36 @@ _FIRST_NAME = re.compile(r"[_*]+(?:Enter )?([A-Z][A-Za-z]+)")
 
 def play_text(markdown: str) -> str:
     """One play in the form above; put an empty line between it and the next."""
-    return "\n".join("\n".join([f"{speech.speaker}:", *speech.lines, ""]) for speech in speeches(markdown))
+    return "\n".join("\n".join([f"{speaker}:", *lines, ""]) for speaker, lines in speeches(markdown))
 
 
-def speeches(markdown: str) -> Iterator[Speech]:
-    """The speeches of one play, in order."""
+def speeches(markdown: str) -> Iterator[tuple[str, list[str]]]:
+    """The speeches of one play, in order: each speaker, and the lines until another one speaks or the scene ends."""
     text = html.unescape(markdown)
     for pattern, replacement in _REPAIRS:
         text = pattern.sub(replacement, text)
-    speech = Speech("", [])
-    direction = ""
+    speaker, direction = "", ""
+    lines: list[str] = []
     for line in (" ".join(line.split()) for line in text.split("\n")):
         name = _NAME.fullmatch(line)
         if name or line.startswith("#"):
-            if speech.lines:
-                yield speech
-            speech = Speech(_tidy(name[1]) if name else _speaker_of_heading(line), [])
-            direction = ""
+            if lines:
+                yield speaker, lines
+            speaker = name[1].replace(":", "").replace("& &", "&").strip() if name else _speaker_of_heading(line)
+            direction, lines = "", []
         elif line.startswith(("_", "*")):
             direction = line
         elif line:
             # An unnamed speech is by the person that the direction before it names first. Where
             # there is no direction yet, the line still belongs to the scene's heading.
-            if not speech.speaker and (found := _FIRST_NAME.match(direction)):
-                speech = Speech(found[1], [])
-            if speech.speaker:
-                speech.lines.append(line)
-    if speech.lines:
-        yield speech
+            if not speaker and (first := _FIRST_NAME.match(direction)):
+                speaker = first[1]
+            if speaker:
+                lines.append(line)
+    if lines:
+        yield speaker, lines
 
 
 def _speaker_of_heading(heading: str) -> str:
-    found = _UNNAMED.search(heading)
-    return found[1].capitalize() if found else ""
-
-
-def _tidy(name: str) -> str:
-    return name.replace(":", "").replace("& &", "&").strip()
+    part = _UNNAMED.search(heading)
+    return part[1].capitalize() if part else ""

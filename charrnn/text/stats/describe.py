@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from charrnn.config import CorpusConfig
 from charrnn.errors import TextError
-from charrnn.text.corpus import split_bounds
+from charrnn.text.corpus import describe_split, split_bounds
 from charrnn.text.decode import NUM_CODE_POINTS, TextReader, check_encoding
 from charrnn.text.sources import TextSource, describe_paths, sources_of
 from charrnn.text.stats.duplicates import RepeatCounter, Repeats
@@ -124,7 +124,7 @@ class Description:
                 {
                     "character": character,
                     "code_point": None if self.config.bytes else ord(character),
-                    "byte": _byte(character) if self.config.bytes else None,
+                    "byte": character.encode("utf-8", "surrogateescape")[0] if self.config.bytes else None,
                     "name": None if self.config.bytes else unicodedata.name(character, None),
                     "count": count,
                 }
@@ -132,15 +132,14 @@ class Description:
             ],
         }
 
+    @property
+    def split(self) -> str:
+        """The split in words."""
+        return describe_split(self.config)
+
     def _rare(self, number: int) -> dict[str, int]:
         rare = self.rarer_than(number)
         return {"different": len(rare), "characters": sum(rare.values())}
-
-    @property
-    def split(self) -> str:
-        """The split in words, such as 90/10/0."""
-        held_out = self.config.val_fraction, self.config.test_fraction
-        return "/".join(f"{100 * share:.4g}" for share in (1 - sum(held_out), *held_out))
 
 
 def describe(
@@ -223,7 +222,3 @@ def _counted(counts: NDArray[np.int64], is_bytes: bool) -> Iterator[tuple[str, i
     points = np.flatnonzero(counts)
     for point in points[np.argsort(-counts[points], kind="stable")].tolist():
         yield chr(point + 0xDC00 if is_bytes and point >= 0x80 else point), int(counts[point])
-
-
-def _byte(character: str) -> int:
-    return character.encode("utf-8", "surrogateescape")[0]

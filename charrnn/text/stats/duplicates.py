@@ -50,16 +50,12 @@ class Repeats:
 
 
 class RepeatCounter:
-    """Finds what a text repeats, piece by piece.
-
-    Args:
-        capacity: how many different runs, and lines, are kept.
-    """
+    """Finds what a text repeats, piece by piece; keeps so many different runs, and lines."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self.runs, self.lines = HashSketch(capacity), HashSketch(capacity)
-        self._powers = _powers(MULTIPLIER, BLOCK + RUN)
-        self._inverses = _powers(pow(MULTIPLIER, -1, WHOLE), BLOCK + RUN)
+        self._powers = powers_of(MULTIPLIER, BLOCK + RUN)
+        self._inverses = powers_of(pow(MULTIPLIER, -1, WHOLE), BLOCK + RUN)
         self._carried = np.zeros(0, np.uint32)  # what runs of the next block begin with
         self._done = 0  # characters that were read
         self._line = (0, 0)  # of the line that is not finished: its hash so far, and its length
@@ -73,10 +69,10 @@ class RepeatCounter:
         text = np.concatenate((self._carried, block))
         begin, known = self._done - len(self._carried), len(self._carried)
         sums = np.zeros(len(text) + 1, np.uint64)
-        np.cumsum(_mixed(text.astype(np.uint64)) * self._powers[: len(text)], out=sums[1:])
+        np.cumsum(mix(text.astype(np.uint64)) * self._powers[: len(text)], out=sums[1:])
         runs = len(text) + 1 - RUN
         if runs > 0:
-            hashes = _mixed((sums[RUN:] - sums[:runs]) * self._inverses[:runs])
+            hashes = mix((sums[RUN:] - sums[:runs]) * self._inverses[:runs])
             self.runs.add(hashes, np.arange(begin, begin + runs))
         self._feed_lines(text, sums, known, begin)
         self._carried = text[max(0, len(text) + 1 - RUN) :]
@@ -95,17 +91,13 @@ class RepeatCounter:
         places[0] -= length
         self._line = int(hashes[-1]), int(lengths[-1])
         long = lengths[:-1] > LONG_LINE
-        self.lines.add(_mixed(hashes[:-1][long]), places[:-1][long])
+        self.lines.add(mix(hashes[:-1][long]), places[:-1][long])
 
     def finish(self, train: int) -> Repeats:
-        """The shares, at the end of the text.
-
-        Args:
-            train: characters of the training part.
-        """
+        """The shares, at the end of a text of which the first `train` characters are the training part."""
         last, length = self._line
         if length > LONG_LINE:
-            self.lines.add(_mixed(np.array([last], np.uint64)), np.array([self._done - length]))
+            self.lines.add(mix(np.array([last], np.uint64)), np.array([self._done - length]))
             self._line = 0, 0
         runs, lines = self.runs.shares(train), self.lines.shares(train)
         return Repeats(runs[0], lines[0], runs[1], lines[1], (self.runs.limit + 1) / WHOLE)
@@ -132,10 +124,10 @@ class HashSketch:
 
     def _merge(self) -> None:
         old, counts, firsts, lasts = self._kept
-        hashes = np.concatenate((old, *(one for one, _ in self._new)))
+        hashes = np.concatenate((old, *(hashes for hashes, _ in self._new)))
         if not len(hashes):
             return
-        places = [one for _, one in self._new]
+        places = [places for _, places in self._new]
         firsts, lasts = np.concatenate((firsts, *places)), np.concatenate((lasts, *places))
         counts = np.append(counts, np.ones(self._waiting, np.int64))
         order = np.argsort(hashes, kind="stable")
@@ -165,19 +157,16 @@ class HashSketch:
         )
 
 
-def _powers(base: int, number: int) -> Hashes:
+def powers_of(base: int, number: int) -> Hashes:
     """Powers of a number from 0 on, modulo 2^64."""
     powers = np.full(number, np.uint64(base % WHOLE))
     powers[0] = 1
     return np.cumprod(powers, dtype=np.uint64)
 
 
-def _mixed(numbers: Hashes) -> Hashes:
+def mix(numbers: Hashes) -> Hashes:
     """Numbers that look random, equal ones for equal ones (the finalizer of SplitMix64, Steele et al. 2014)."""
     mixed = numbers + np.uint64(MULTIPLIER)
-    mixed ^= mixed >> np.uint64(30)
-    mixed *= np.uint64(0xBF58476D1CE4E5B9)
-    mixed ^= mixed >> np.uint64(27)
-    mixed *= np.uint64(0x94D049BB133111EB)
-    mixed ^= mixed >> np.uint64(31)
-    return mixed
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    return mixed ^ (mixed >> np.uint64(31))

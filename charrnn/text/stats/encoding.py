@@ -58,11 +58,7 @@ class Guess:
 
 
 def guess_encoding(pieces: Iterator[bytes], name: str) -> Guess:
-    """Read a file as UTF-8; guess its encoding if it is not.
-
-    Args:
-        pieces: its bytes, read to the end, or a little past the first byte that is not UTF-8.
-        name: its name.
+    """Read a file as UTF-8 to its end, or a little past the first byte that is not; then its encoding is guessed.
 
     Raises:
         TextError: it is known to be no text, such as a PDF.

@@ -99,8 +99,7 @@ class LineCounter:
     def finish(self) -> Lines:
         """The counts, at the end of the text."""
         if self._length:
-            unfinished = np.array([self._length]), np.array([self._inked]), np.array([self._last])
-            self._count(*unfinished)
+            self._count(np.array([self._length]), np.array([self._inked]), np.array([self._last]))
             self._length = 0
         return Lines(
             number=self.lengths.total(),

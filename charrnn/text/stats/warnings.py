@@ -121,7 +121,7 @@ def _of_characters(text: Description) -> Iterator[TextWarning]:
         )
     if text.config.bytes:
         return
-    if any(all(counts.get(one, 0) > 2 for one in pair) and _is_common(pair, counts) for pair in BROKEN):
+    if any(all(counts.get(character, 0) > 2 for character in pair) and _is_common(pair, counts) for pair in BROKEN):
         yield TextWarning(
             "broken_encoding",
             f"looks like UTF-8 that was read as cp1252 and saved again ({BROKEN[0]}, {BROKEN[1]}); mend it",
@@ -159,7 +159,7 @@ def _of_characters(text: Description) -> Iterator[TextWarning]:
 
 def _is_common(pair: str, counts: dict[str, int]) -> bool:
     """Whether the first of two characters that seldom meet is as common as it would be if text was broken so."""
-    return counts[pair[0]] * 1000 > sum(counts.values()) and all(one > "\x7f" for one in pair)
+    return counts[pair[0]] * 1000 > sum(counts.values()) and all(character > "\x7f" for character in pair)
 
 
 def _percent(share: float | None) -> str:

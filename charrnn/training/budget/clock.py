@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import statistics
 import time
-from typing import Any
 
 import torch
-from numpy.typing import NDArray
 
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.models.kernels.thread_tuner import fixed_threads
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.evaluate import evaluate
-from charrnn.text.documents import Documents
+from charrnn.text.documents import TextSpan
 from charrnn.training.optim.optimizer import ModelOptimizer
 from charrnn.training.optim.precision import dtype_of
 from charrnn.training.optim.schedule import AIM, MEASURED_SHARE, Plan, plan_minutes
@@ -141,22 +139,15 @@ class Clock:
         end = now + (plan.steps - number) * per_step + 2 * self.validation
         return self.budget > 0 and end > self.begun + self.budget
 
-    def plan(
-        self,
-        number: int,
-        model: RecurrentModel,
-        validation: NDArray[Any],
-        config: TrainingConfig,
-        documents: Documents | None = None,
-    ) -> Plan:
+    def plan(self, number: int, model: RecurrentModel, validation: TextSpan, config: TrainingConfig) -> Plan:
         """How many steps, and which validations, fit into what is left of the budget."""
         per_step = self.per_step = (self.latest - self.first) / (number - self.untimed)
         probe = validation[:PROBE_CHARACTERS]
         per_character = 0.0
         if len(probe):
-            evaluate(model, probe[:100], documents=documents)  # the first call is slow
+            evaluate(model, probe[:100])  # the first call is slow
             before = time.perf_counter()
-            evaluate(model, probe, documents=documents)
+            evaluate(model, probe)
             per_character = (time.perf_counter() - before) / len(probe)
         plan = plan_minutes(
             self.begun + AIM * self.budget - time.perf_counter(),

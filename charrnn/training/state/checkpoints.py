@@ -141,7 +141,7 @@ class CheckpointManager:
         group, score = self.training.group, None
         if group.is_rank_zero:
             part = self.run.corpus.validation[: self.score.characters]
-            score = evaluate(self.network, part, progress=progress, documents=self.run.corpus.documents)
+            score = evaluate(self.network, part, progress=progress)
         self.score = group.broadcast_score(score)
         self._write(self.path, self.network, self._metadata(self.steps_of_finished, self.score))
 

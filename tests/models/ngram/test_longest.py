@@ -202,7 +202,7 @@ def test_longest_match_of_a_damaged_file_reads_inside_the_arrays(
 def test_longest_match_on_tiny_shakespeare_scores_the_reference(tiny_shakespeare_corpus: Corpus) -> None:
     """A third of the validation part never followed its longest match: what Goldberg's counts go to at high orders."""
     corpus = tiny_shakespeare_corpus
-    model = LongestMatchModel.fit(corpus.train, len(corpus.vocabulary), NgramConfig())
+    model = LongestMatchModel.fit(corpus.train.ids, len(corpus.vocabulary), NgramConfig())
     score = evaluate(model, corpus.validation)
     assert score.bits_per_char == float("inf")
     assert score.impossible_share == pytest.approx(0.348, abs=0.0005)

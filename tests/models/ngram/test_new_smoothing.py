@@ -91,7 +91,9 @@ def test_new_smoothing_in_python_is_fitted_saved_and_loaded(small_file: Path, tm
 def test_new_smoothing_is_mixed_with_a_network(small_corpus: Corpus, tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary)).eval()
-    mixing = MixtureTrainer(small_corpus.train, len(small_corpus.vocabulary), NgramConfig(order=3, smoothing="half"))
+    mixing = MixtureTrainer(
+        small_corpus.train.ids, len(small_corpus.vocabulary), NgramConfig(order=3, smoothing="half")
+    )
     mixture = mixing.finish(network, 0)
     facts = library.fit("to be or not", NgramConfig(order=1)).metadata
     save(tmp_path / "mixture.safetensors", mixture, small_corpus.vocabulary, facts)
@@ -100,7 +102,7 @@ def test_new_smoothing_is_mixed_with_a_network(small_corpus: Corpus, tmp_path: P
 
 def test_new_smoothing_can_be_pruned_and_counts_online(small_corpus: Corpus) -> None:
     size = len(small_corpus.vocabulary)
-    whole, pruned = (fit_ngram(small_corpus.train, size, NgramConfig(4, "half", prune)) for prune in (0, 2))
+    whole, pruned = (fit_ngram(small_corpus.train.ids, size, NgramConfig(4, "half", prune)) for prune in (0, 2))
     assert pruned.entries < whole.entries
     assert supports_online(whole)
 
@@ -112,7 +114,7 @@ def test_smoothing_with_its_own_model_class_has_no_order(small_corpus: Corpus, t
     with pytest.raises(UsageError, match="--online: --smoothing short does not support it"):
         NgramConfig(smoothing="short").check_online()
     config, size = NgramConfig(smoothing="short"), len(small_corpus.vocabulary)
-    model = fit_ngram(small_corpus.train, size, config)
+    model = fit_ngram(small_corpus.train.ids, size, config)
     assert type(model) is ShortMatchModel
     assert not supports_online(model)
     facts = library.fit("to be or not", NgramConfig(order=1)).metadata
@@ -132,7 +134,7 @@ def test_smoothing_record_says_how_it_is_fitted_once(name: str) -> None:
 def test_smoothing_that_is_not_smoothed_gives_no_probability_to_the_unseen(small_corpus: Corpus) -> None:
     """The flag of each record, against its model."""
     size = len(small_corpus.vocabulary)
-    ids = np.where(small_corpus.train == 0, 1, small_corpus.train)  # so character 0 never occurs
+    ids = np.where(small_corpus.train.ids == 0, 1, small_corpus.train.ids)  # so character 0 never occurs
     for smoothing in SMOOTHINGS.values():
         config = NgramConfig(order=3 if smoothing.has_order else None, smoothing=smoothing.name)
         model = fit_ngram(ids, size, config)
@@ -146,6 +148,6 @@ def test_smoothing_that_is_not_smoothed_gives_no_probability_to_the_unseen(small
 def test_progress_of_fitting_ends_with_the_steps_of_the_record(small_corpus: Corpus) -> None:
     reports: list[tuple[int, int]] = []
     config = NgramConfig(order=3, smoothing="tuned")
-    NgramCounts.of(small_corpus.train, 30, config, lambda done, total: reports.append((done, total)))
+    NgramCounts.of(small_corpus.train.ids, 30, config, lambda done, total: reports.append((done, total)))
     assert len({total for _, total in reports}) == 1
     assert [done for done, _ in reports] == list(range(1, len(reports) + 1))

@@ -42,8 +42,9 @@ def test_online_log_probs_equal_models_of_all_text_before(smoothing: str) -> Non
 def test_online_score_on_tiny_shakespeare_is_better_than_ppmd(tiny_shakespeare_corpus: Corpus) -> None:
     """Better than PPMd of order 6, whose code for the whole text less that for the training part is 2.026 bits."""
     corpus = tiny_shakespeare_corpus
-    counted = NgramCounts.of(corpus.train, len(corpus.vocabulary), NgramConfig())
-    online, static = evaluate_online(counted, corpus.validation), evaluate(counted.model(), corpus.validation, 1 << 15)
+    counted = NgramCounts.of(corpus.train.ids, len(corpus.vocabulary), NgramConfig())
+    online = evaluate_online(counted, corpus.validation.ids)
+    static = evaluate(counted.model(), corpus.validation, 1 << 15)
     assert online.characters == static.characters == 111_540
     assert static.bits_per_char < 2.145
     assert online.bits_per_char < 2.0

@@ -172,7 +172,7 @@ def test_smoothing_on_tiny_shakespeare_scores_the_reference(
 ) -> None:
     corpus = tiny_shakespeare_corpus
     config = NgramConfig(order=order, smoothing=smoothing)
-    model = fit_ngram(corpus.train, len(corpus.vocabulary), config)
+    model = fit_ngram(corpus.train.ids, len(corpus.vocabulary), config)
     score = evaluate(model, corpus.validation, piece=1 << 15)
     assert score.characters == 111_540
     assert score.bits_per_char == pytest.approx(bits, abs=0.001)
@@ -183,7 +183,7 @@ def test_ml_on_tiny_shakespeare_finds_a_share_impossible(
     tiny_shakespeare_corpus: Corpus, order: int, share: float
 ) -> None:
     corpus = tiny_shakespeare_corpus
-    model = fit_ngram(corpus.train, len(corpus.vocabulary), NgramConfig(order=order, smoothing="ml"))
+    model = fit_ngram(corpus.train.ids, len(corpus.vocabulary), NgramConfig(order=order, smoothing="ml"))
     score = evaluate(model, corpus.validation, piece=1 << 15)
     assert score.bits_per_char == float("inf")
     assert score.impossible_share == pytest.approx(share, abs=0.0005)
@@ -192,9 +192,9 @@ def test_ml_on_tiny_shakespeare_finds_a_share_impossible(
 def test_tuned_on_tiny_shakespeare_sums_to_one(tiny_shakespeare_corpus: Corpus) -> None:
     """In every context of the first 30,000 characters of the validation part."""
     corpus = tiny_shakespeare_corpus
-    model = fit_ngram(corpus.train, len(corpus.vocabulary), NgramConfig())
+    model = fit_ngram(corpus.train.ids, len(corpus.vocabulary), NgramConfig())
     worst, state = 0.0, None
-    for ids in np.array_split(corpus.validation[:30_000].astype(np.int64), 2):
+    for ids in np.array_split(corpus.validation.ids[:30_000].astype(np.int64), 2):
         logits, state = model(torch.from_numpy(ids)[None], state)
         worst = max(worst, (logits.exp().double().sum(-1) - 1).abs().max().item())
     assert worst < 1e-5

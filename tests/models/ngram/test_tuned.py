@@ -56,7 +56,7 @@ def test_fit_discounts_reports_progress() -> None:
 def test_fit_discounts_scores_better_than_modified_kneser_ney(tiny_shakespeare_corpus: Corpus) -> None:
     """On the validation part, of which the fitting sees nothing; on a fifth of the text, to be quick."""
     corpus = tiny_shakespeare_corpus
-    ids, size = corpus.train[:200_000], len(corpus.vocabulary)
+    ids, size = corpus.train.ids[:200_000], len(corpus.vocabulary)
     orders = count_ngrams(ids, size, 7)
     tuned, modified = [
         evaluate(

@@ -15,11 +15,12 @@ from charrnn.scoring.probes.predictions import predictions as predicted
 from charrnn.scoring.probes.states import CLASSES, class_of, plane
 from charrnn.scoring.probes.traces import trace
 from charrnn.scoring.surprisal import surprisals
-from charrnn.text.documents import Documents
+from charrnn.text.documents import Documents, TextSpan
 
 V, N, H = 7, 40, 5
 IDS = np.random.default_rng(0).integers(0, V, N).astype(np.uint8)
-DOCUMENTS = Documents((0,), 3)
+TEXT = TextSpan(IDS)
+DOCUMENTS = TextSpan(IDS, Documents((0,), 3))
 
 
 def network(cell: str = "lstm") -> RecurrentModel:
@@ -36,7 +37,7 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("cell", CELLS)
 def test_trace_equals_the_states_step_by_step(cell: str) -> None:
     model = network(cell)
-    found = trace(model, IDS)
+    found = trace(model, TEXT)
     state = None
     with torch.inference_mode():
         for t, token in enumerate(IDS.tolist()):
@@ -50,8 +51,8 @@ def test_trace_equals_the_states_step_by_step(cell: str) -> None:
 
 def test_trace_of_documents_starts_each_anew() -> None:
     model = network()
-    found = trace(model, IDS, DOCUMENTS)
-    starts = [*DOCUMENTS.starts(IDS).tolist(), N]
+    found = trace(model, DOCUMENTS)
+    starts = [*DOCUMENTS.starts.tolist(), N]
     with torch.inference_mode():
         for begin, end in itertools.pairwise(starts):
             tokens = torch.from_numpy(np.concatenate(([3], IDS[begin:end].astype(np.int64))))[None]
@@ -59,12 +60,12 @@ def test_trace_of_documents_starts_each_anew() -> None:
             np.testing.assert_allclose(found.values[end - 1], torch.cat(state, 1)[0], atol=1e-5)
 
 
-@pytest.mark.parametrize("documents", [None, DOCUMENTS])
-def test_predictions_agree_with_surprisals(documents: Documents | None) -> None:
+@pytest.mark.parametrize("text", [TEXT, DOCUMENTS])
+def test_predictions_agree_with_surprisals(text: TextSpan) -> None:
     model = network("gru")
-    found = predicted(model, IDS, documents, count=3)
-    np.testing.assert_allclose(found.nats, surprisals(model, IDS, documents=documents), rtol=1e-5)
-    assert (found.likeliest[0] == -1).all() == (documents is None)
+    found = predicted(model, text, count=3)
+    np.testing.assert_allclose(found.nats, surprisals(model, text), rtol=1e-5)
+    assert (found.likeliest[0] == -1).all() == (text.documents is None)
     for t in range(1, N):
         p = found.probabilities[t]
         assert (np.diff(p) <= 0).all()
@@ -88,7 +89,7 @@ def test_saturation_of_known_gates_is_right() -> None:
         for cell in model.cells:
             bias = cell.get_parameter("core.bias_ih_l0")
             bias[:H], bias[H : 2 * H] = -5, 5
-    for one in saturation(model, IDS):
+    for one in saturation(model, TEXT):
         expected = {"input gate": (1, 0), "forget gate": (0, 1), "output gate": (0, 0)}[one.gate]
         assert (set(one.left), set(one.right)) == ({expected[0]}, {expected[1]})
 
@@ -101,14 +102,14 @@ def test_saturation_in_any_chunks_is_one() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gates, "SHUT", 0.3)
         patch.setattr(gates, "OPEN", 0.35)
-        first = saturation(model, IDS)[0]
+        first = saturation(model, TEXT)[0]
     np.testing.assert_allclose(first.left, (z < 0.3).mean(0))
     np.testing.assert_allclose(first.right, (z > 0.35).mean(0))
     assert first.left.max() > 0
 
 
 def test_saturation_of_a_vanilla_network_is_of_its_tanh() -> None:
-    assert [(one.layer, one.gate) for one in saturation(network("rnn"), IDS)] == [(1, "state"), (2, "state")]
+    assert [(one.layer, one.gate) for one in saturation(network("rnn"), TEXT)] == [(1, "state"), (2, "state")]
 
 
 def test_plane_equals_a_singular_value_decomposition() -> None:
@@ -139,7 +140,7 @@ def test_analysis_of_a_long_text_is_of_what_fits(monkeypatch: pytest.MonkeyPatch
     """A trace that would be too large is of fewer characters, and so is the rest."""
     monkeypatch.setattr(traces, "MAX_NUMBERS", 30 * 4 * H)
     told: list[tuple[int, int]] = []
-    found = analyze_network(network(), IDS, ["a"] * N, progress=lambda done, total: told.append((done, total)))
+    found = analyze_network(network(), TEXT, ["a"] * N, progress=lambda done, total: told.append((done, total)))
     assert len(found.trace.values) == len(found.plane.points) == 30
     assert told[-1] == (60, 60)
     assert len(found.gates) == 6
