@@ -21,8 +21,7 @@ from torch import Tensor, nn
 from charrnn.config import ModelConfig
 from charrnn.models.language_model import LanguageModel, State, next_log_probs
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.models.stepper import Logits, Stepper, Tokens
-from charrnn.models.steppers import stepper
+from charrnn.models.stepper import Logits, Stepper, Tokens, make_stepper
 
 
 class InterpolatedModel(nn.Module):
@@ -88,10 +87,10 @@ class InterpolatedModel(nn.Module):
             after += new
         return self._mean(log_probs), tuple(after)
 
-    def stepper(self, state: State | None, batch_size: int) -> Stepper:
+    def make_stepper(self, state: State | None, batch_size: int) -> Stepper:
         """See `models.stepper.stepper`."""
         pairs = zip(self.models, self._split(state), strict=True)
-        return InterpolatedStepper([stepper(model, part, batch_size) for model, part in pairs], self._log_weights)
+        return InterpolatedStepper([make_stepper(model, part, batch_size) for model, part in pairs], self._log_weights)
 
     @property
     def _log_weights(self) -> list[float]:

@@ -6,7 +6,7 @@ Shape letters, used in all docstrings of the package:
     D  width of an input       H  width of a layer            S  width of a cell's state
 
 Two questions have faster answers than the logits in some models: the log-probabilities of given characters
-(`next_log_probs`), and one step of sampling (`steppers.py`). Each uses a faster way if there is one, and `__call__`
+(`next_log_probs`), and one step of sampling (`make_stepper`). Each uses a faster way if there is one, and `__call__`
 otherwise. Both ways must agree.
 """
 

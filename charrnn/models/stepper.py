@@ -1,14 +1,14 @@
-"""What a stepper is: it reads a model one character at a time, with the state in the form that one step is fastest in.
+"""Steppers: each reads a model one character at a time, with the state in the form that one step is fastest in.
 
-Steppers speak numpy, for a tensor costs more than a character. All must agree with the model's logits. `steppers.py`
-knows which one is the fastest for a model.
+Steppers speak numpy, for a tensor costs more than a character. All must agree with the model's logits. A model with a
+faster way than its logits has a method `make_stepper`.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -98,13 +98,32 @@ class PlainStepper(Stepper):
 
     @property
     def state(self) -> State | None:
-        """See Stepper."""
         return self._state
 
     def read(self, tokens: Tokens) -> Logits:
-        """See Stepper."""
         # Entered anew for each character: a mode that stays on between them would leak into the caller's code.
         with torch.inference_mode():
             logits, self._state = self.model(torch.from_numpy(tokens)[:, None], self._state)
             scores: Logits = logits[:, 0].float().cpu().numpy()
         return scores
+
+
+@runtime_checkable
+class MakesStepper(Protocol):
+    """A model with a stepper of its own."""
+
+    def make_stepper(self, state: State | None, batch_size: int) -> Stepper:
+        """See the function of the same name."""
+
+
+def make_stepper(model: LanguageModel, state: State | None = None, batch_size: int = 1) -> Stepper:
+    """What reads and samples from a model, character by character: the fastest stepper that the model has.
+
+    Args:
+        model: its weights stay as they are.
+        state: as for the model itself; None before the first character. It is not changed.
+        batch_size: B.
+    """
+    if isinstance(model, MakesStepper):
+        return model.make_stepper(state, batch_size)
+    return PlainStepper(model, state)

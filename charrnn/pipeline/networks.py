@@ -151,7 +151,7 @@ class NetworkTraining:
         corpus, network_score = self.run.corpus, self.checkpoints.score
         if len(corpus.validation):
             part = corpus.validation[: network_score.characters if network_score else None]
-            of_counts = evaluate(mixture.counts, part, documents=corpus.documents)
+            of_counts = evaluate(mixture.ngram, part, documents=corpus.documents)
             score = evaluate(mixture, part, progress=progress, documents=corpus.documents)
         self.checkpoints.save_mixture(mixture, score)
         return of_counts, score

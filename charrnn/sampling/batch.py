@@ -12,8 +12,7 @@ import numpy as np
 
 from charrnn.config import SamplingConfig
 from charrnn.models.language_model import LanguageModel
-from charrnn.models.stepper import Sampler, Stepper, Tokens
-from charrnn.models.steppers import stepper
+from charrnn.models.stepper import Sampler, Stepper, Tokens, make_stepper
 from charrnn.sampling.rng import CounterRNG
 from charrnn.sampling.sampler import make_sampler
 from charrnn.sampling.sequence import GeneratedSequence, SequenceRules
@@ -103,7 +102,7 @@ class BatchGenerator:
         random = CounterRNG([state.seed for state in states], [state.position for state in states])
         return _Group(
             rows,
-            stepper(self.model, stack_states(model_states) if model_states else None, len(rows)),
+            make_stepper(self.model, stack_states(model_states) if model_states else None, len(rows)),
             make_sampler(self.config, random, self.vocabulary, [self.sequences[row] for row in rows]),
             random,
             np.array([state.token for state in states]),

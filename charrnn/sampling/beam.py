@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from charrnn.config import SamplingConfig
 from charrnn.errors import ModelError
 from charrnn.models.language_model import LanguageModel
-from charrnn.models.steppers import stepper
+from charrnn.models.stepper import make_stepper
 from charrnn.sampling.filters import Scores, active_filters
 from charrnn.sampling.sampler import checked_scores
 from charrnn.sampling.sequence import GeneratedSequence, SequenceRules
@@ -72,7 +72,7 @@ def beam_search(
     if beams[0].finished:
         best, beams = BeamResult(begin, 0.0), []
     while beams:
-        step = stepper(model, state, len(beams))
+        step = make_stepper(model, state, len(beams))
         logits = checked_scores(step.read(tokens))
         log_probs = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
         best = max([best, *_ended(beams, totals, log_probs)], key=lambda result: result.log_prob)

@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 from charrnn.config import CorpusConfig, SamplingConfig
 from charrnn.errors import ModelError, TextError, UsageError
 from charrnn.models.language_model import LanguageModel
-from charrnn.models.stepper import Logits, Sampler, Stepper, Tokens
-from charrnn.models.steppers import stepper
+from charrnn.models.stepper import Logits, Sampler, Stepper, Tokens, make_stepper
 from charrnn.sampling.generate import generate, new_seed
 from charrnn.sampling.rng import CounterRNG
 from charrnn.sampling.sampler import make_sampler
@@ -158,7 +157,7 @@ class LineCompleter:
         lines = [line for line in lines if not line.sequence.finished]
         state = None if self.state is None else stack_states([self.state] * len(lines))
         while lines := [line for line in lines if not line.sequence.finished]:
-            steps = stepper(self.model, state, len(lines))
+            steps = make_stepper(self.model, state, len(lines))
             self._complete_half(lines, steps)
             going_on = [row for row, line in enumerate(lines) if not line.sequence.finished]
             state = tuple(part[going_on] for part in steps.state or ())

@@ -109,7 +109,7 @@ class MixtureTrainer:
             progress: told the steps of counting done, and of how many.
         """
         mixture = fit_gate(network, self.counts, self.held_out, seed)
-        mixture.counts = fit_ngram(self.ids, self.vocab_size, self.config, progress)
+        mixture.ngram = fit_ngram(self.ids, self.vocab_size, self.config, progress)
         return mixture
 
 

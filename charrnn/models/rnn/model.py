@@ -18,7 +18,9 @@ from charrnn.config import ModelConfig
 from charrnn.models.kernels.native_network import NativeNetwork
 from charrnn.models.language_model import State
 from charrnn.models.rnn.cells import Cell, make_cell
-from charrnn.models.rnn.native import native_network, read
+from charrnn.models.rnn.cuda_graph import CudaGraphStepper
+from charrnn.models.rnn.native import NativeStepper, native_network, read
+from charrnn.models.stepper import PlainStepper, Stepper
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -98,6 +100,13 @@ class RecurrentModel(nn.Module):
         if self.training and self.config.dropout:
             return None
         return native_network(self.embedding, self._cells, self.head, self.config.residual)
+
+    def make_stepper(self, state: State | None, batch_size: int) -> Stepper:
+        """See `stepper.make_stepper`: with CUDA graphs, in C, or by the logits."""
+        if self.device.type == "cuda":
+            return CudaGraphStepper(self, self.empty_state(batch_size), state)
+        native = self.native()
+        return PlainStepper(self, state) if native is None else NativeStepper(native, state, batch_size)
 
     def embed(self, tokens: Tensor) -> Tensor:
         """What the first layer reads: (B, T) characters → (B, T, D)."""
