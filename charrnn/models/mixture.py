@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from charrnn.models.interpolated import Network, log_softmax
+from charrnn.models.interpolated import Network
 from charrnn.models.language_model import LanguageModel, State
-from charrnn.models.stepper import Logits, Stepper, Tokens, make_stepper
+from charrnn.models.stepper import Logits, Stepper, Tokens, log_softmax, make_stepper
 
 GATE_SIZE = 16
 MIN_LOG_PROB = -15.0

@@ -28,13 +28,11 @@ Sampler = Callable[[Logits], Tokens]
 class TemperatureSampler(ABC):
     """A draw that changes the distribution by a temperature alone: from p^(1 / temperature), made to sum to 1.
 
-    A model that knows it need not spread out the distribution.
-
-    Attributes:
-        temperature: more than 0.
+    A model that knows it need not spread out the distribution. The random numbers are from 0 to 1, 1 excluded.
     """
 
     temperature: float
+    """More than 0."""
 
     @abstractmethod
     def __call__(self, logits: Logits) -> Tokens:
@@ -42,56 +40,44 @@ class TemperatureSampler(ABC):
 
     @abstractmethod
     def uniform(self, row: int) -> float:
-        """The next random number of a row, from 0 to 1, 1 excluded."""
+        """Take the next random number of a row."""
 
     @abstractmethod
     def uniforms(self) -> NDArray[np.float64]:
-        """(B,): the next random number of each row."""
+        """(B,): take the next random number of each row."""
 
     @abstractmethod
     def peek(self, count: int) -> NDArray[np.float64]:
-        """(B, count): the numbers that come next, which are not taken by it."""
+        """(B, count): the numbers that come next; none is taken."""
 
 
 class Stepper(ABC):
-    """B texts that a model reads side by side, a character of each at a time."""
+    """Reads B texts side by side, a character of each at a time."""
 
     @abstractmethod
     def read(self, tokens: Tokens) -> Logits:
-        """Go on by one character.
-
-        Args:
-            tokens: (B,), the next character of each text.
-
-        Returns:
-            (B, V) the logits of the one after it; good until the next call.
-        """
+        """Read the next character of each text, and give the logits of the one after it; good until the next call."""
 
     @property
     @abstractmethod
     def state(self) -> State | None:
-        """After what was read, as the model itself gives and takes it; None before the first character."""
+        """After all that was read, as the model itself gives and takes it; None before the first character."""
 
     def draw_next(self, tokens: Tokens, draw: Sampler) -> Tokens:
-        """One step of sampling: read a character of each text, draw the next. It may be faster than by the logits.
-
-        Args:
-            tokens: (B,), the characters before.
-            draw: chooses from logits.
-
-        Returns:
-            (B,), the characters drawn, which are not read by it.
-        """
+        """One step of sampling: read a character of each text and draw the next, perhaps faster than by the logits."""
         return draw(self.read(tokens))
 
 
-class PlainStepper(Stepper):
-    """The stepper of any model: by its logits.
+def log_softmax(logits: Logits) -> Logits:
+    """(B, V) log-probabilities in double precision."""
+    scores = logits.astype(np.float64)
+    scores -= scores.max(-1, keepdims=True)
+    log_probs: Logits = scores - np.log(np.exp(scores).sum(-1, keepdims=True))
+    return log_probs
 
-    Args:
-        model: any language model.
-        state: as for the model itself.
-    """
+
+class PlainStepper(Stepper):
+    """The stepper of any model: by its logits."""
 
     def __init__(self, model: LanguageModel, state: State | None) -> None:
         self.model, self._state = model, state

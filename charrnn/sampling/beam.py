@@ -51,12 +51,12 @@ def beam_search(
     all beginnings that are left.
 
     Args:
-        model: any language model; a network must be in evaluation mode.
+        model: the model.
         vocabulary: the model's.
         config: which characters are allowed, and when a text ends.
         begin: where it begins.
         width: W, the number of beams.
-        documents: what tells documents apart, if the model has read each from the beginning: a text ends with the
+        documents: how documents are separated, if the model has read each from the beginning: a text ends with the
             first.
 
     Yields:

@@ -59,7 +59,7 @@ class CudaGraphStepper(Stepper):
 
     @property
     def state(self) -> State | None:
-        """See Stepper; a copy."""
+        """A copy."""
         if not self._has_read:
             return None
         if not self._used:
@@ -70,7 +70,6 @@ class CudaGraphStepper(Stepper):
         return after
 
     def read(self, tokens: Tokens) -> Logits:
-        """See Stepper."""
         self._leave_block()
         self._has_read = True
         self._steps_taken += 1
@@ -82,7 +81,6 @@ class CudaGraphStepper(Stepper):
         return logits
 
     def draw_next(self, tokens: Tokens, draw: Sampler) -> Tokens:
-        """See Stepper."""
         has_blocks = self._draw is not None or (self._steps_taken >= STEPS_BEFORE_CAPTURE and self._may_capture())
         if not isinstance(draw, TemperatureSampler) or not has_blocks:
             return draw(self.read(tokens))

@@ -86,7 +86,6 @@ class RecurrentModel(nn.Module):
         return tuple(weight.new_zeros(batch_size, size) for size in self.state_sizes)
 
     def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """See LanguageModel.__call__."""
         if state is None:
             state = self.empty_state(tokens.shape[0])
         is_one_text = len(tokens) == 1 and tokens.numel() and not torch.is_grad_enabled()

@@ -14,9 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from charrnn.models.interpolated import log_softmax
 from charrnn.models.language_model import MAX_LOGITS, LanguageModel, ScoresNext, next_log_probs
-from charrnn.models.stepper import make_stepper
+from charrnn.models.stepper import log_softmax, make_stepper
 from charrnn.progress import Progress
 
 LENGTHS = (8, 16, 32, 64, 128, 256, 512)
