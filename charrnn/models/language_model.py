@@ -27,7 +27,7 @@ MAX_LOGITS = 1 << 24
 
 
 class LanguageModel(Protocol):
-    """What the rest of the program knows of a model."""
+    """What the rest of the program knows of a model. A network must be in evaluation mode, but for training."""
 
     @property
     def vocab_size(self) -> int:
@@ -71,7 +71,7 @@ def next_log_probs(
     """The log-probability of each target given the characters up to the token before it.
 
     Args:
-        model: any language model.
+        model: the model.
         tokens: (B, T) int64, the characters that are read.
         targets: (B, T) int64; targets[:, t] is scored after tokens[:, :t+1]. For a text: the tokens, one later.
         state: as for the model itself.

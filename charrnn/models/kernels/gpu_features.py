@@ -32,7 +32,7 @@ SWITCHES = {"triton": "CHARRNN_TRITON", "graphs": "CHARRNN_GRAPHS"}
 FEATURE_NAMES = {"triton": "the Triton kernels", "graphs": "CUDA graphs"}
 TRIAL_MODULE = "charrnn.training.gpu_trial"
 TRIAL_TIMEOUT = 60.0
-"""The most that a trial may take."""
+"""The time limit for a trial, in seconds."""
 PACKAGE_FOLDER = Path(__file__).parents[2]
 CODE_FOLDERS = ("models", "training")
 """Folders of the package whose code a verdict is about."""
@@ -91,7 +91,7 @@ def _numbered(device: torch.device) -> torch.device:
 
 
 def capture_error_message(error: Exception) -> str:
-    """The message of a RecordingError, in a line."""
+    """The message of a CaptureError, in a line."""
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return f"the GPU failed while recording a CUDA graph ({reason}); try {SWITCHES['graphs']}=0"
 

@@ -112,10 +112,7 @@ class NativeNetwork:
         residual: whether layers add their input to their output where the widths agree.
 
     Attributes:
-        vocab_size: V.
-        hidden_size: H.
-        state_size: S.
-        depth: how many layers.
+        depth: the number of layers.
         gates: G.
         width: of the widest layer's input or output.
     """
@@ -191,18 +188,11 @@ class NativeNetwork:
 
     @property
     def address(self) -> ctypes.c_void_p:
-        """For the C functions."""
+        """Where the C functions find it."""
         return ctypes.c_void_p(ctypes.addressof(self._network))
 
     def read(self, tokens: NDArray[np.int64], states: Sequence[Floats]) -> Floats:
-        """One text, in order.
-
-        Args:
-            tokens: (T,), T ≥ 1.
-            states: of each layer (S,), changed.
-
-        Returns:
-            (T, V), the logits after each token.
+        """One text: (T,) tokens and the state of each layer, (S,), which is changed → (T, V) logits.
 
         Raises:
             IndexError: there is no such token.
@@ -222,6 +212,6 @@ class NativeNetwork:
         return logits
 
     def check(self, bad: int, tokens: NDArray[np.int64]) -> None:
-        """Raise IndexError if the C code stopped at a token: the number of its place, −1 if it did not."""
+        """Raise IndexError if the C code stopped at a token, of which `bad` is the index (−1 if it did not)."""
         if bad >= 0:
             raise IndexError(f"token {tokens[bad]} of a vocabulary of {self.vocab_size}")

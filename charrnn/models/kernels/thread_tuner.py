@@ -1,4 +1,4 @@
-"""How many threads take a piece of work that comes again and again: as many as measurements show to be fastest.
+"""The number of threads for a piece of work that comes again and again: the one that measurements show to be fastest.
 
 Threads wait for each other many times in each piece. When another process occupies one of the cores, the thread on it
 is not running most of the time, and the others spin until it does; one thread alone can then be ten times as fast.
@@ -56,7 +56,7 @@ def cores() -> int:
 
 
 def usage() -> tuple[float, float] | None:
-    """See Usage; None where the system does not say."""
+    """The usage of Linux; None where the system does not say."""
     try:
         own_cores = {f"cpu{number}" for number in os.sched_getaffinity(0)}
         lines = [line.split() for line in STAT.read_text(encoding="ascii").splitlines()]
@@ -69,13 +69,7 @@ def usage() -> tuple[float, float] | None:
 
 
 class FreeCores:
-    """The cores that other processes have left free lately.
-
-    Args:
-        cores: that this process may use.
-        usage: see there.
-        clock: seconds.
-    """
+    """The cores that other processes have left free lately, of those that this process may use."""
 
     def __init__(self, cores: int, usage: Usage = usage, clock: Callable[[], float] = time.perf_counter) -> None:
         self.cores, self._usage, self._clock = cores, usage, clock
@@ -120,12 +114,7 @@ class ThreadTuner:
         self._tries_more, self._cap = True, max_threads
 
     def record(self, seconds: float, work: int = 1) -> None:
-        """Take down how long the last piece took.
-
-        Args:
-            seconds: its time.
-            work: how large it was, in any unit, where pieces differ.
-        """
+        """Take down how long the last piece took, and how large it was, in any unit, where pieces differ."""
         self.used.add(self.threads)
         if self.max_threads == 1:
             return
@@ -196,7 +185,7 @@ class ThreadTuner:
 
     @contextmanager
     def piece(self, work: int = 1) -> Iterator[None]:
-        """Do a piece of work of PyTorch's with so many threads, and time it; for `work` see `took`."""
+        """Do a piece of work of PyTorch's with so many threads, and time it; for `work` see `record`."""
         before = torch.get_num_threads()
         threads = self.threads
         if threads != before:
@@ -211,14 +200,14 @@ class ThreadTuner:
 
 
 def make_thread_tuner(max_threads: int | None = None) -> ThreadTuner:
-    """A pace for work on the CPU, with up to so many threads (default: PyTorch's number), but no more than cores."""
+    """A tuner for work on the CPU, with up to so many threads (default: PyTorch's number), but no more than cores."""
     available = cores()
     max_threads = min(max_threads or torch.get_num_threads(), available)
     return ThreadTuner(max_threads, FreeCores(available) if max_threads > 1 else None)
 
 
 def fixed_threads(threads: int) -> ThreadTuner:
-    """A pace that never changes."""
+    """A tuner that never changes the number of threads."""
     tuner = ThreadTuner(1)
     tuner.threads = threads
     return tuner

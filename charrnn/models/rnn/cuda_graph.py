@@ -138,7 +138,7 @@ class CudaGraphStepper(Stepper):
         """What does the same as a function of this object's tensors.
 
         Raises:
-            RecordingError: CUDA cannot record it; the process must end.
+            CaptureError: CUDA cannot record it; the process must end.
         """
         if not has_cuda_graphs(self._device):
             return function

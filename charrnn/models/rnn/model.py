@@ -29,7 +29,7 @@ HEAD_MULTIPLE = 16
 
 
 class LayerRead(NamedTuple):
-    """What went on in a layer while it read.
+    """A layer, and all that it read and remembered.
 
     Attributes:
         cell: the layer.
@@ -77,7 +77,7 @@ class RecurrentModel(nn.Module):
 
     @property
     def parameter_count(self) -> int:
-        """How many numbers are learned."""
+        """The number of weights."""
         return sum(parameter.numel() for parameter in self.parameters())
 
     def empty_state(self, batch_size: int) -> State:
@@ -109,16 +109,10 @@ class RecurrentModel(nn.Module):
 
     def embed(self, tokens: Tensor) -> Tensor:
         """What the first layer reads: (B, T) characters → (B, T, D)."""
-        x: Tensor = self.embedding(tokens.to(self.device))
-        return x
+        return self.embedding(tokens.to(self.device))  # type: ignore[no-any-return]
 
     def read_inputs(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """The same as for characters, of what the first layer reads, so that one may ask what depends on it.
-
-        Args:
-            x: (B, T, D), as `embed` gives it.
-            state: see LanguageModel.__call__.
-        """
+        """As for characters, but from (B, T, D) inputs of the first layer (see `embed`), for gradients of them."""
         after = []
         for cell, before in zip(self.cells, state, strict=True):
             y, new = cell(x, before)
@@ -149,12 +143,7 @@ class RecurrentModel(nn.Module):
         return [cell for cell in self.cells if isinstance(cell, Cell)]
 
     def layers(self, tokens: Tensor, state: State | None = None) -> Iterator[LayerRead]:
-        """All states that the network goes through, one layer after the other, where `forward` gives the last alone.
-
-        Args:
-            tokens: (B, T) int64.
-            state: see LanguageModel.__call__.
-        """
+        """All states that the network goes through, layer by layer, where `forward` gives the last alone."""
         x = self.embed(tokens)
         for cell, first in zip(self._cells, self.empty_state(len(tokens)) if state is None else state, strict=True):
             after = cell.states(x, first)
@@ -175,11 +164,9 @@ class RecurrentModel(nn.Module):
 
 
 def trainable_copy(model: Model, device: torch.device) -> Model:
-    """A copy on a device that gradients can be asked of: in training mode, where alone cuDNN has them, without dropout.
+    """A copy of a network, or of a model that has some, for gradients on a device.
 
-    Args:
-        model: a network, or a model that has some.
-        device: of the copy.
+    It is in training mode, where alone cuDNN has gradients, and without dropout.
     """
     copied = copy.deepcopy(model).to(device).requires_grad_().train()
     for part in copied.modules():

@@ -66,16 +66,7 @@ def native_network(
 
 
 def read(network: NativeNetwork, tokens: Tensor, state: State) -> tuple[Tensor, State]:
-    """One text through a network.
-
-    Args:
-        network: the weights.
-        tokens: (1, T) int64.
-        state: of each layer (1, S); it is not changed.
-
-    Returns:
-        Logits (1, T, V) and the state after the last token.
-    """
+    """One text through a network: (1, T) tokens and a state → (1, T, V) logits and the state after the last token."""
     states = _arrays(state)
     _check(network, states, 1)
     logits = network.read(tokens[0].cpu().numpy(), states)
@@ -94,13 +85,7 @@ def _arrays(state: State) -> list[NDArray[np.float32]]:
 
 
 class NativeStepper(Stepper):
-    """A Stepper in C. A text's figures are the same to the last bit, whatever is read beside it.
-
-    Args:
-        network: the weights.
-        state: of each layer (B, S), or None.
-        batch_size: B.
-    """
+    """A stepper in C. A text's figures are the same to the last bit, whatever is read beside it."""
 
     def __init__(self, network: NativeNetwork, state: State | None, batch_size: int) -> None:
         if state is None:
