@@ -16,7 +16,7 @@ from torch.nn import functional
 from training import RATE, VOCAB_SIZE, Peer
 
 from charrnn import ModelConfig, RecurrentModel, TrainingConfig
-from charrnn.models.kernels.gated_scan import gated_scan
+from charrnn.models.kernels.scan import gated_scan
 from charrnn.models.rnn.cells import MinGRU
 from charrnn.models.rnn.cuda_graph import BLOCK_LENGTH, STEPS_BEFORE_CAPTURE, CudaGraphStepper
 from charrnn.models.stepper import Logits, TemperatureSampler, Tokens
@@ -240,7 +240,8 @@ def sampling(device: torch.device, quick: bool) -> Iterator[Row]:
             torch.set_float32_matmul_precision(products)
             torch.manual_seed(0)
             config = ModelConfig(num_layers=1 if quick else 3, hidden_size=8 if quick else 512)
-            stepper = CudaGraphStepper(RecurrentModel(config, VOCAB_SIZE).to(device).eval(), None, count)
+            model = RecurrentModel(config, VOCAB_SIZE).to(device).eval()
+            stepper = CudaGraphStepper(model, model.empty_state(count), None)
             draw, tokens, length = (
                 Numbers(count),
                 np.zeros(count, np.int64),

@@ -23,8 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from charrnn import ModelConfig, RecurrentModel, TrainingConfig
-from charrnn.models.kernels.gated_scan import gated_scan
-from charrnn.models.kernels.scan import scan, scan_reference
+from charrnn.models.kernels.scan import gated_scan, scan, scan_reference
 from charrnn.training.budget.auto_config import weights_of
 from charrnn.training.optim.optimizer import ModelOptimizer
 from charrnn.training.optim.precision import dtype_of

@@ -14,14 +14,12 @@ from program import Charrnn
 
 from charrnn.config import CELLS, OPTIMIZERS, ModelConfig, SamplingConfig, TrainingConfig
 from charrnn.models.kernels import gpu_features
-from charrnn.models.kernels.gated_scan import gated_scan
 from charrnn.models.kernels.gpu_features import is_allowed
-from charrnn.models.kernels.scan import _triton, scan
+from charrnn.models.kernels.scan import _triton, gated_scan, scan
 from charrnn.models.rnn import cuda_graph as recorded
 from charrnn.models.rnn.cuda_graph import CudaGraphStepper
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.models.stepper import PlainStepper
-from charrnn.models.steppers import stepper
+from charrnn.models.stepper import PlainStepper, make_stepper
 from charrnn.sampling.generate import generate
 from charrnn.sampling.rng import CounterRNG
 from charrnn.sampling.sampler import CounterTemperatureSampler
@@ -73,7 +71,7 @@ def test_cuda_graph_stepper_samples_match_single_steps(cell: str, monkeypatch: p
     monkeypatch.setattr(recorded, "STEPS_BEFORE_CAPTURE", 16)
     torch.manual_seed(0)
     model = RecurrentModel(ModelConfig(cell=cell, hidden_size=64), 50).to("cuda").eval()
-    ours, plain = stepper(model, None, 3), PlainStepper(model, None)
+    ours, plain = make_stepper(model, None, 3), PlainStepper(model, None)
     assert isinstance(ours, CudaGraphStepper)
     draws = [CounterTemperatureSampler(0.8, CounterRNG([1, 2, 3])) for _ in range(2)]
     tokens = np.arange(3)
@@ -172,8 +170,8 @@ def test_gpu_training_stopped_and_resumed_is_the_same(small_corpus: Corpus) -> N
 def test_gpu_features_pass_their_trials(feature: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a child, as for a user; with an empty cache."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
-    monkeypatch.setattr(gpu_features, "_verdicts", {})
-    assert is_allowed(feature, torch.device("cuda")), gpu_features._verdicts
+    monkeypatch.setattr(gpu_features, "_failures", {})
+    assert is_allowed(feature, torch.device("cuda")), gpu_features._failures
 
 
 COMMANDS = (

@@ -78,8 +78,8 @@ def split_mixture(checkpoint: Checkpoint) -> list[Checkpoint]:
 
 def components(model: MixtureModel) -> tuple[Network, NgramModel]:
     """The network and the n-gram model of a mixture."""
-    assert isinstance(model.counts, NgramModel)
-    return model.network, model.counts
+    assert isinstance(model.ngram, NgramModel)
+    return model.network, model.ngram
 
 
 def is_mean(model: Model) -> bool:

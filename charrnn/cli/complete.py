@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import torch
 
     from charrnn.checkpoint import Checkpoint
-    from charrnn.scoring.accuracy import Accuracy
+    from charrnn.sampling.complete import Accuracy
 
 MAX_LINE = 1_000_000
 """The number of characters of the longest line: a device or a pipe may have no end."""
@@ -94,8 +94,7 @@ def complete(
     """
     from charrnn.cli.shared.devices import select_device
     from charrnn.cli.shared.terminal import BAR_DELAY, is_to_file, log, print_json, progress_bar, text_writer
-    from charrnn.sampling.complete import LineCompleter, line_before
-    from charrnn.scoring.accuracy import Accuracy
+    from charrnn.sampling.complete import Accuracy, LineCompleter, line_before
     from charrnn.text.normalize import normalize_text
 
     model = _load(name, select_device(device), is_alone=file is None)

@@ -166,7 +166,7 @@ def _command_path(error: Exception) -> str:
 
 def _show_notice() -> None:
     """Say what is slower on this machine than it need be, after the command that was asked for."""
-    found = sys.modules.get("charrnn.models.kernels.notices")
+    found = sys.modules.get("charrnn.models.kernels.build")
     for message in found.notices() if found and is_rank_zero() else ():
         print("charrnn: note:", message, file=sys.stderr)
 

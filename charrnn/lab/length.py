@@ -20,7 +20,7 @@ from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.lab.experiment import LabContext, LabResult, Row, caption, line_style, plain_numbers, title
 from charrnn.lab.machine import machine
 from charrnn.lab.networks import new_network
-from charrnn.models.kernels.gated_scan import gated_scan_reference
+from charrnn.models.kernels.scan import gated_scan_reference
 from charrnn.models.rnn.cells import Cell, make_cell
 from charrnn.report.pictures import INK, SERIES, legend, new_figure
 from charrnn.training.optim.optimizer import ModelOptimizer

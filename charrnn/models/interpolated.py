@@ -9,7 +9,7 @@ mean is taken of any models with one vocabulary, such as a network and n-grams (
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import accumulate, pairwise
@@ -21,19 +21,18 @@ from torch import Tensor, nn
 from charrnn.config import ModelConfig
 from charrnn.models.language_model import LanguageModel, State, next_log_probs
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.models.stepper import Logits, Stepper, Tokens
-from charrnn.models.steppers import stepper
+from charrnn.models.stepper import Logits, Stepper, Tokens, log_softmax, make_stepper
 
 
 class InterpolatedModel(nn.Module):
-    """A language model of several with one vocabulary; its state is theirs, one after the other.
+    """The weighted mean of two or more models with one vocabulary; its state is their states, one after the other.
 
     Args:
-        models: two at least. All networks are on one device.
+        models: the models. All networks are on one device.
         weights: of each, more than 0, with sum 1; None for an ensemble: networks of one shape, with equal weights.
 
     Attributes:
-        networks: those of the models that are modules; of an ensemble, all.
+        networks: the models that are networks; of an ensemble, all.
     """
 
     def __init__(self, models: Sequence[LanguageModel], weights: Sequence[float] | None = None) -> None:
@@ -46,7 +45,7 @@ class InterpolatedModel(nn.Module):
 
     @property
     def config(self) -> ModelConfig:
-        """The configuration of an ensemble: that of each network, with their number."""
+        """The configuration of an ensemble: the configuration of each network, with their number."""
         first = self.models[0]
         if self.weights is not None or not isinstance(first, RecurrentModel):
             raise AttributeError("config: a weighted mean has none")
@@ -69,29 +68,24 @@ class InterpolatedModel(nn.Module):
         return sum(getattr(model, "entries", None) or 0 for model in self.models) or None
 
     def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """See LanguageModel.__call__; the logits are log-probabilities."""
-        log_probs: list[Tensor] = []
-        after: list[Tensor] = []
-        for model, part in zip(self.models, self._split(state), strict=True):
-            logits, new = model(tokens, part)
-            log_probs.append(torch.log_softmax(logits.float().to(self.device), -1))
-            after += new
-        return self._mean(log_probs), tuple(after)
+        def read(model: LanguageModel, before: State | None) -> tuple[Tensor, State]:
+            logits, after = model(tokens, before)
+            return torch.log_softmax(logits.float().to(self.device), -1), after
+
+        return self._mean_of(read, state)
 
     def _next_log_probs(self, tokens: Tensor, targets: Tensor, state: State | None) -> tuple[Tensor, State]:
         """See `language_model.next_log_probs`; n-grams need not compute all V logits."""
-        log_probs: list[Tensor] = []
-        after: list[Tensor] = []
-        for model, part in zip(self.models, self._split(state), strict=True):
-            chosen, new = next_log_probs(model, tokens, targets, part)
-            log_probs.append(chosen.float().to(self.device))
-            after += new
-        return self._mean(log_probs), tuple(after)
 
-    def stepper(self, state: State | None, batch_size: int) -> Stepper:
-        """See `models.stepper.stepper`."""
+        def score(model: LanguageModel, before: State | None) -> tuple[Tensor, State]:
+            log_probs, after = next_log_probs(model, tokens, targets, before)
+            return log_probs.float().to(self.device), after
+
+        return self._mean_of(score, state)
+
+    def make_stepper(self, state: State | None, batch_size: int) -> Stepper:
         pairs = zip(self.models, self._split(state), strict=True)
-        return InterpolatedStepper([stepper(model, part, batch_size) for model, part in pairs], self._log_weights)
+        return InterpolatedStepper([make_stepper(model, part, batch_size) for model, part in pairs], self._log_weights)
 
     @property
     def _log_weights(self) -> list[float]:
@@ -99,12 +93,17 @@ class InterpolatedModel(nn.Module):
             return [-math.log(len(self.models))] * len(self.models)
         return [math.log(weight) for weight in self.weights]
 
-    def _mean(self, log_probs: list[Tensor]) -> Tensor:
-        """The logarithm of the weighted mean of probabilities."""
+    def _mean_of(
+        self, read: Callable[[LanguageModel, State | None], tuple[Tensor, State]], state: State | None
+    ) -> tuple[Tensor, State]:
+        """The logarithm of the weighted mean of probabilities, and the state, from what `read` gives for each model."""
+        pairs = [read(model, part) for model, part in zip(self.models, self._split(state), strict=True)]
+        after = tuple(part for _, parts in pairs for part in parts)
+        log_probs = [log_prob for log_prob, _ in pairs]
         if self.weights is None:
-            return torch.logsumexp(torch.stack(log_probs), 0) - math.log(len(log_probs))
+            return torch.logsumexp(torch.stack(log_probs), 0) - math.log(len(log_probs)), after
         weighted = [part + weight for part, weight in zip(log_probs, self._log_weights, strict=True)]
-        return torch.logsumexp(torch.stack(weighted), 0)
+        return torch.logsumexp(torch.stack(weighted), 0), after
 
     def _split(self, state: State | None) -> list[State | None]:
         """The state of each model."""
@@ -121,40 +120,20 @@ class InterpolatedModel(nn.Module):
 
 
 class InterpolatedStepper(Stepper):
-    """The steppers of several models as one.
-
-    Args:
-        steppers: of each model.
-        log_weights: of each.
-    """
+    """The steppers of several models as one, with the logarithm of each one's weight."""
 
     def __init__(self, steppers: Sequence[Stepper], log_weights: Sequence[float]) -> None:
         self.steppers, self.log_weights = steppers, log_weights
 
     @property
     def state(self) -> State | None:
-        """See Stepper."""
-        parts: list[Tensor] = []
-        for part in self.steppers:
-            state = part.state
-            if state is None:
-                return None
-            parts += state
-        return tuple(parts)
+        states = [stepper.state for stepper in self.steppers]
+        return None if None in states else tuple(part for state in states for part in state or ())
 
     def read(self, tokens: Tokens) -> Logits:
-        """See Stepper."""
         pairs = zip(self.steppers, self.log_weights, strict=True)
         log_probs: Logits = np.logaddexp.reduce([log_softmax(part.read(tokens)) + weight for part, weight in pairs])
         return log_probs
-
-
-def log_softmax(logits: Logits) -> Logits:
-    """(B, V) log-probabilities in double precision."""
-    wide = logits.astype(np.float64)
-    largest = wide.max(-1, keepdims=True)
-    log_probs: Logits = wide - largest - np.log(np.exp(wide - largest).sum(-1, keepdims=True))
-    return log_probs
 
 
 Network = RecurrentModel | InterpolatedModel

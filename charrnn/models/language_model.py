@@ -6,7 +6,7 @@ Shape letters, used in all docstrings of the package:
     D  width of an input       H  width of a layer            S  width of a cell's state
 
 Two questions have faster answers than the logits in some models: the log-probabilities of given characters
-(`next_log_probs`), and one step of sampling (`steppers.py`). Each uses a faster way if there is one, and `__call__`
+(`next_log_probs`), and one step of sampling (`make_stepper`). Each uses a faster way if there is one, and `__call__`
 otherwise. Both ways must agree.
 """
 
@@ -27,7 +27,7 @@ MAX_LOGITS = 1 << 24
 
 
 class LanguageModel(Protocol):
-    """What the rest of the program knows of a model."""
+    """What the rest of the program knows of a model. A network must be in evaluation mode, but for training."""
 
     @property
     def vocab_size(self) -> int:
@@ -71,7 +71,7 @@ def next_log_probs(
     """The log-probability of each target given the characters up to the token before it.
 
     Args:
-        model: any language model.
+        model: the model.
         tokens: (B, T) int64, the characters that are read.
         targets: (B, T) int64; targets[:, t] is scored after tokens[:, :t+1]. For a text: the tokens, one later.
         state: as for the model itself.

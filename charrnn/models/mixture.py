@@ -14,10 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from charrnn.models.interpolated import Network, log_softmax
+from charrnn.models.interpolated import Network
 from charrnn.models.language_model import LanguageModel, State
-from charrnn.models.stepper import Logits, Stepper, Tokens
-from charrnn.models.steppers import stepper
+from charrnn.models.stepper import Logits, Stepper, Tokens, log_softmax, make_stepper
 
 GATE_SIZE = 16
 MIN_LOG_PROB = -15.0
@@ -30,22 +29,18 @@ class NgramLike(LanguageModel, Protocol):
 
     @property
     def entries(self) -> int:
-        """How many n-grams are stored."""
+        """The number of stored n-grams."""
 
 
 class MixtureModel(nn.Module):
-    """A language model of two.
+    """A network and an n-gram model as one language model.
 
-    Its state is the network's and then that of the counts.
-
-    Args:
-        network: on its device.
-        counts: a language model without.
+    Its state is the network's, followed by that of the n-gram model. Logits come out on the network's device.
     """
 
-    def __init__(self, network: Network, counts: NgramLike) -> None:
+    def __init__(self, network: Network, ngram: NgramLike) -> None:
         super().__init__()
-        self.network, self.counts = network, counts
+        self.network, self.ngram = network, ngram
         self.gate = nn.Sequential(nn.Linear(GATE_FEATURES, GATE_SIZE), nn.Tanh(), nn.Linear(GATE_SIZE, 2))
         nn.init.zeros_(self.last.weight)
         nn.init.constant_(self.last.bias, 0.5)
@@ -69,72 +64,67 @@ class MixtureModel(nn.Module):
 
     @property
     def parameter_count(self) -> int:
-        """How many numbers are learned by gradient."""
+        """The number of weights of network and gate."""
         return sum(parameter.numel() for parameter in self.parameters())
 
     @property
     def entries(self) -> int:
-        """How many n-grams are stored."""
-        return self.counts.entries
+        """The number of stored n-grams."""
+        return self.ngram.entries
 
     def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """See LanguageModel.__call__."""
-        before = (None, None) if state is None else (state[:-1], state[-1:])
-        logits, of_network = self.network(tokens, before[0])
-        log_probs, of_counts = self.counts(tokens, before[1])
+        network_state, ngram_state = _split(state)
+        logits, network_state = self.network(tokens, network_state)
+        log_probs, ngram_state = self.ngram(tokens, ngram_state)
         mixed = self.mix(torch.log_softmax(logits, -1), log_probs.to(logits.device))
-        return mixed, (*of_network, *of_counts)
+        return mixed, (*network_state, *ngram_state)
 
-    def mix(self, network: Tensor, counts: Tensor) -> Tensor:
+    def mix(self, network: Tensor, ngram: Tensor) -> Tensor:
         """Logits of the mixture.
 
         Args:
             network: (..., V) log-probabilities.
-            counts: (..., V) the same of the other model, perhaps −∞.
+            ngram: (..., V) those of the n-gram model, perhaps −∞.
         """
-        counts = counts.clamp(min=MIN_LOG_PROB)
-        weights = self.gate(_features(network.detach(), counts))
-        mixed: Tensor = weights[..., :1] * network + weights[..., 1:] * counts
+        ngram = ngram.clamp(min=MIN_LOG_PROB)
+        weights = self.gate(_features(network.detach(), ngram))
+        mixed: Tensor = weights[..., :1] * network + weights[..., 1:] * ngram
         return mixed
 
-    def stepper(self, state: State | None, batch_size: int) -> MixtureStepper:
-        """See `steppers.stepper`."""
-        before = (None, None) if state is None else (state[:-1], state[-1:])
-        return MixtureStepper(
-            stepper(self.network, before[0], batch_size), stepper(self.counts, before[1], batch_size), self.gate
-        )
+    def make_stepper(self, state: State | None, batch_size: int) -> Stepper:
+        network_state, ngram_state = _split(state)
+        network = make_stepper(self.network, network_state, batch_size)
+        return MixtureStepper(network, make_stepper(self.ngram, ngram_state, batch_size), self.gate)
 
 
 class MixtureStepper(Stepper):
-    """The steppers of a network and of counts, mixed as by `MixtureModel.mix`, in numpy.
+    """The steppers of a network and of n-grams, mixed as by `MixtureModel.mix`, in numpy.
 
     No sum depends on how many rows there are, as those of a matrix product would.
-
-    Args:
-        network: of log-probabilities but for a constant.
-        counts: of log-probabilities.
-        gate: the mixture's.
     """
 
-    def __init__(self, network: Stepper, counts: Stepper, gate: nn.Sequential) -> None:
-        self.network, self.counts = network, counts
+    def __init__(self, network: Stepper, ngram: Stepper, gate: nn.Sequential) -> None:
+        self.network, self.ngram = network, ngram
         self._weights = [weight.detach().cpu().double().numpy() for weight in gate.parameters()]
 
     @property
     def state(self) -> State | None:
-        """See Stepper."""
-        of_network, of_counts = self.network.state, self.counts.state
-        return None if of_network is None or of_counts is None else (*of_network, *of_counts)
+        network, ngram = self.network.state, self.ngram.state
+        return None if network is None or ngram is None else (*network, *ngram)
 
     def read(self, tokens: Tokens) -> Logits:
-        """See Stepper."""
         w, b, u, c = self._weights
-        network, counts = log_softmax(self.network.read(tokens)), np.maximum(self.counts.read(tokens), MIN_LOG_PROB)
-        features = _features_of_rows(network, counts)
+        network, ngram = log_softmax(self.network.read(tokens)), np.maximum(self.ngram.read(tokens), MIN_LOG_PROB)
+        features = _features_of_rows(network, ngram)
         hidden = np.tanh((features[:, None] * w).sum(-1) + b)
         weights = (hidden[:, None] * u).sum(-1) + c
-        mixed: Logits = weights[:, :1] * network + weights[:, 1:] * counts
+        mixed: Logits = weights[:, :1] * network + weights[:, 1:] * ngram
         return mixed
+
+
+def _split(state: State | None) -> tuple[State | None, State | None]:
+    """The states of network and n-grams."""
+    return (None, None) if state is None else (state[:-1], state[-1:])
 
 
 def _features_of_rows(first: Logits, second: Logits) -> Logits:

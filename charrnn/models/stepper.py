@@ -1,14 +1,14 @@
-"""What a stepper is: it reads a model one character at a time, with the state in the form that one step is fastest in.
+"""Steppers: each reads a model one character at a time, with the state in the form that one step is fastest in.
 
-Steppers speak numpy, for a tensor costs more than a character. All must agree with the model's logits. `steppers.py`
-knows which one is the fastest for a model.
+Steppers speak numpy, for a tensor costs more than a character. All must agree with the model's logits. A model with a
+faster way than its logits has a method `make_stepper`.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -28,13 +28,11 @@ Sampler = Callable[[Logits], Tokens]
 class TemperatureSampler(ABC):
     """A draw that changes the distribution by a temperature alone: from p^(1 / temperature), made to sum to 1.
 
-    A model that knows it need not spread out the distribution.
-
-    Attributes:
-        temperature: more than 0.
+    A model that knows it need not spread out the distribution. The random numbers are from 0 to 1, 1 excluded.
     """
 
     temperature: float
+    """More than 0."""
 
     @abstractmethod
     def __call__(self, logits: Logits) -> Tokens:
@@ -42,69 +40,76 @@ class TemperatureSampler(ABC):
 
     @abstractmethod
     def uniform(self, row: int) -> float:
-        """The next random number of a row, from 0 to 1, 1 excluded."""
+        """Take the next random number of a row."""
 
     @abstractmethod
     def uniforms(self) -> NDArray[np.float64]:
-        """(B,): the next random number of each row."""
+        """(B,): take the next random number of each row."""
 
     @abstractmethod
     def peek(self, count: int) -> NDArray[np.float64]:
-        """(B, count): the numbers that come next, which are not taken by it."""
+        """(B, count): the numbers that come next; none is taken."""
 
 
 class Stepper(ABC):
-    """B texts that a model reads side by side, a character of each at a time."""
+    """Reads B texts side by side, a character of each at a time."""
 
     @abstractmethod
     def read(self, tokens: Tokens) -> Logits:
-        """Go on by one character.
-
-        Args:
-            tokens: (B,), the next character of each text.
-
-        Returns:
-            (B, V) the logits of the one after it; good until the next call.
-        """
+        """Read the next character of each text, and give the logits of the one after it; good until the next call."""
 
     @property
     @abstractmethod
     def state(self) -> State | None:
-        """After what was read, as the model itself gives and takes it; None before the first character."""
+        """After all that was read, as the model itself gives and takes it; None before the first character."""
 
     def draw_next(self, tokens: Tokens, draw: Sampler) -> Tokens:
-        """One step of sampling: read a character of each text, draw the next. It may be faster than by the logits.
-
-        Args:
-            tokens: (B,), the characters before.
-            draw: chooses from logits.
-
-        Returns:
-            (B,), the characters drawn, which are not read by it.
-        """
+        """One step of sampling: read a character of each text and draw the next, perhaps faster than by the logits."""
         return draw(self.read(tokens))
 
 
-class PlainStepper(Stepper):
-    """The stepper of any model: by its logits.
+def log_softmax(logits: Logits) -> Logits:
+    """(B, V) log-probabilities in double precision."""
+    scores = logits.astype(np.float64)
+    scores -= scores.max(-1, keepdims=True)
+    log_probs: Logits = scores - np.log(np.exp(scores).sum(-1, keepdims=True))
+    return log_probs
 
-    Args:
-        model: any language model.
-        state: as for the model itself.
-    """
+
+class PlainStepper(Stepper):
+    """The stepper of any model: by its logits."""
 
     def __init__(self, model: LanguageModel, state: State | None) -> None:
         self.model, self._state = model, state
 
     @property
     def state(self) -> State | None:
-        """See Stepper."""
         return self._state
 
     def read(self, tokens: Tokens) -> Logits:
-        """See Stepper."""
         # Entered anew for each character: a mode that stays on between them would leak into the caller's code.
         with torch.inference_mode():
             logits, self._state = self.model(torch.from_numpy(tokens)[:, None], self._state)
             scores: Logits = logits[:, 0].float().cpu().numpy()
         return scores
+
+
+@runtime_checkable
+class MakesStepper(Protocol):
+    """A model with a stepper of its own."""
+
+    def make_stepper(self, state: State | None, batch_size: int) -> Stepper:
+        """See the function of the same name."""
+
+
+def make_stepper(model: LanguageModel, state: State | None = None, batch_size: int = 1) -> Stepper:
+    """What reads and samples from a model, character by character: the fastest stepper that the model has.
+
+    Args:
+        model: its weights stay as they are.
+        state: as for the model itself; None before the first character. It is not changed.
+        batch_size: B.
+    """
+    if isinstance(model, MakesStepper):
+        return model.make_stepper(state, batch_size)
+    return PlainStepper(model, state)

@@ -153,7 +153,7 @@ class NetworkTraining:
         if len(corpus.validation):
             part = corpus.validation[: network_score.characters if network_score else None]
             with self.bars("scoring", "char") as update:
-                ngram_score = evaluate(mixture.counts, part)
+                ngram_score = evaluate(mixture.ngram, part)
                 score = evaluate(mixture, part, progress=update)
         self.checkpoints.save_mixture(mixture, score)
         return ngram_score, score

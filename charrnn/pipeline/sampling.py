@@ -33,9 +33,9 @@ class TextGenerator:
         checkpoint: the model.
         config: the settings; a seed is chosen where it has none.
         prompt: what all texts begin with.
-        unknown: what to do with characters of it that the model does not know, see Vocabulary.encode.
+        unknown: what to do with its characters that the model does not know, see Vocabulary.encode.
         mixed: other checkpoints, and the weight of each in the average; the first has the rest.
-        log: told in a line where the prompt is read in another form than it was typed in.
+        log: called with a line if the prompt is read in another form than it was typed in.
 
     Raises:
         UsageError: the weights leave nothing for the first checkpoint.
@@ -82,7 +82,7 @@ class TextGenerator:
 
     @cached_property
     def documents(self) -> Documents | None:
-        """What tells documents apart, if the first model has read each from the beginning."""
+        """How documents are separated, if the first model has read each from the beginning."""
         return Documents.of(self.checkpoint.metadata.text.corpus, self.vocabulary)
 
     @property
@@ -91,7 +91,9 @@ class TextGenerator:
         if not self.mixed:
             return f"{self.checkpoint.path}: {self.checkpoint.description}"
         pairs = ((self.checkpoint, self.weight), *self.mixed)
-        return " and ".join(f"{one.path}: {one.description} ({100 * weight:.4g}%)" for one, weight in pairs)
+        return " and ".join(
+            f"{checkpoint.path}: {checkpoint.description} ({100 * weight:.4g}%)" for checkpoint, weight in pairs
+        )
 
     def prepare(self, text: str) -> str:
         """A prompt as `read_corpus` would read it, which is all that a model of characters knows."""
@@ -106,21 +108,21 @@ class TextGenerator:
         return plain
 
     def begins(self, count: int = 1) -> list[GenerationState]:
-        """Where texts begin, after the prompt, which is read once; their seeds are the first one and those after it."""
+        """Where texts begin, after the prompt, which is read once; their seeds are `seed` and those after it."""
         after = self.advance(GenerationState.start(self.vocabulary, self.seed), self.prompt)
         return [after.with_seed(self.seed + i) for i in range(count)]
 
     def advance(self, state: GenerationState, text: str) -> GenerationState:
-        """Where a text is after more of a prompt, which is prepared."""
+        """Where a text is after more of a prompt, as `prepare` gives it."""
         ids = self.vocabulary.encode(text, self.unknown).tolist()
         return advance(self.model, state, ids, self.documents)
 
     def batch(self, states: Sequence[GenerationState], config: SamplingConfig | None = None) -> BatchGenerator:
-        """Texts that go on from there; with other settings, if given."""
+        """Texts that continue from these places, with the settings or with others."""
         return BatchGenerator(self.model, self.vocabulary, config or self.config, states, self.documents)
 
     def batches(self, states: Sequence[GenerationState]) -> Iterator[BatchGenerator]:
-        """The same of any number of texts, as many at once as are good side by side."""
+        """Any number of texts, in batches of at most `MAX_SIDE_BY_SIDE`."""
         for first in range(0, len(states), MAX_SIDE_BY_SIDE):
             yield self.batch(states[first : first + MAX_SIDE_BY_SIDE])
 
@@ -129,9 +131,7 @@ class TextGenerator:
     ) -> tuple[GenerationState, GenerationState]:
         """Generate several texts; where the one begins and ends that the model finds likeliest per character.
 
-        Args:
-            count: how many.
-            on_step: told the number of characters that each step has generated.
+        After each step, `on_step` is called with the number of characters that it has generated.
         """
         begins, ends = self.begins(count), list[GenerationState]()
         for batch in self.batches(begins):
@@ -153,13 +153,13 @@ class TextGenerator:
         """A text from where it began, under the names that all of charrnn's JSON uses."""
         from charrnn.scoring.compare.rows import checkpoint_summary  # with all that a comparison needs
 
-        known = checkpoint_summary(self.checkpoint)
+        summary = checkpoint_summary(self.checkpoint)
         mix = [{"checkpoint": str(other.path), "weight": weight} for other, weight in self.mixed]
         log_probs = generated_log_probs(self.model, self.vocabulary, end, self.documents)
         log_probs = log_probs[len(begin.ids) - end.prompt_length :].tolist()
         nats = -math.fsum(log_probs) / len(log_probs) if log_probs else None
         return {
-            **{name: known[name] for name in ("checkpoint", "kind", "model", "version")},
+            **{name: summary[name] for name in ("checkpoint", "kind", "model", "version")},
             **({"mix": mix} if mix else {}),
             "temperature": self.config.temperature,
             "prime": self.prompt,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from charrnn.config import SamplingConfig
 from charrnn.errors import ModelError
 from charrnn.models.language_model import LanguageModel
-from charrnn.models.steppers import stepper
+from charrnn.models.stepper import make_stepper
 from charrnn.sampling.filters import Scores, active_filters
 from charrnn.sampling.sampler import checked_scores
 from charrnn.sampling.sequence import GeneratedSequence, SequenceRules
@@ -51,12 +51,12 @@ def beam_search(
     all beginnings that are left.
 
     Args:
-        model: any language model; a network must be in evaluation mode.
+        model: the model.
         vocabulary: the model's.
         config: which characters are allowed, and when a text ends.
         begin: where it begins.
         width: W, the number of beams.
-        documents: what tells documents apart, if the model has read each from the beginning: a text ends with the
+        documents: how documents are separated, if the model has read each from the beginning: a text ends with the
             first.
 
     Yields:
@@ -72,7 +72,7 @@ def beam_search(
     if beams[0].finished:
         best, beams = BeamResult(begin, 0.0), []
     while beams:
-        step = stepper(model, state, len(beams))
+        step = make_stepper(model, state, len(beams))
         logits = checked_scores(step.read(tokens))
         log_probs = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
         best = max([best, *_ended(beams, totals, log_probs)], key=lambda result: result.log_prob)

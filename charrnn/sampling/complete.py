@@ -1,11 +1,12 @@
-"""Lines `source<separator>target` from their sources: what a model that was trained on such lines writes behind each.
+"""Complete lines `source<separator>target`: generate targets for sources, with a model that was trained on such lines.
 
-The model reads a source, and what its state keeps of it is all that the target is written from: a state of one size is
-a summary of a source of any length (Sutskever et al. 2014, arXiv 1409.3215). Lines are read and written side by side,
-but each by itself: what comes of one depends neither on the others nor on how many there are.
+The model reads a source, and generates the target from what its state keeps: a state of one size is a summary of a
+source of any length (Sutskever et al. 2014, arXiv 1409.3215). Lines are completed side by side, but each by itself: its
+target depends neither on the other lines nor on their number. Unlike a `BatchGenerator`, this reads the prompts side by
+side too, and keeps a stepper until half of its lines have ended.
 
-A model that was trained on a text of lines has always had another line in its state where one began. Asked for a line
-after nothing it may be at a loss, so it is given one to come after, the same for all: one that it writes itself.
+A model that was trained on a text of lines has always had another line in its state where one began. So that it need
+not begin from nothing, each line comes after the same line, which the model generates itself.
 """
 
 from __future__ import annotations
@@ -20,8 +21,7 @@ from numpy.typing import NDArray
 from charrnn.config import CorpusConfig, SamplingConfig
 from charrnn.errors import ModelError, TextError, UsageError
 from charrnn.models.language_model import LanguageModel
-from charrnn.models.stepper import Logits, Sampler, Stepper, Tokens
-from charrnn.models.steppers import stepper
+from charrnn.models.stepper import Sampler, Stepper, log_softmax, make_stepper
 from charrnn.sampling.generate import generate, new_seed
 from charrnn.sampling.rng import CounterRNG
 from charrnn.sampling.sampler import make_sampler
@@ -34,26 +34,62 @@ LINE_END = "\n"
 BATCH_SIZE = 64
 """The number of lines that are completed side by side."""
 SORTED_BATCHES = 16
-"""The number of batches whose lines are sorted by the length of their sources, to be about as long in each batch."""
+"""The number of batches whose lines are sorted by the length of their sources, so that those of a batch are similar."""
 MAX_GREEDY_LINE = 200
-"""The number of characters of a greedy line, without its end."""
+"""The maximum number of characters of a greedy line, without its end."""
 
 
 @dataclass(frozen=True)
 class Completion:
-    """A line, completed.
+    """A completed line.
 
     Attributes:
         source: as it was given.
-        target: what the model wrote, without the line end.
-        log_prob: of the target and the line end, given the source, in nats, whatever filters it was drawn with.
-        finished: whether it ended by itself, and not by the largest length.
+        target: what the model generated, without the line end.
+        log_prob: of the target and the line end, given the source, in nats, without filters.
+        finished: whether it ended by itself, and not at the maximum length.
     """
 
     source: str
     target: str
     log_prob: float
     finished: bool
+
+
+@dataclass
+class Accuracy:
+    """How many lines and characters of the targets are right.
+
+    A character is right if the expected target has the same one at its place. One that is missing or too many is wrong.
+    """
+
+    lines: int = 0
+    right_lines: int = 0
+    characters: int = 0
+    right_characters: int = 0
+
+    def add(self, target: str, expected: str) -> None:
+        """Count a line."""
+        self.lines += 1
+        self.right_lines += target == expected
+        self.characters += max(len(target), len(expected))
+        self.right_characters += sum(a == b for a, b in zip(target, expected, strict=False))
+
+    @property
+    def of_lines(self) -> float:
+        """The share of lines that are entirely right; 1 if there are none."""
+        return self.right_lines / self.lines if self.lines else 1.0
+
+    @property
+    def of_characters(self) -> float:
+        """The share of characters that are right; 1 if there are none."""
+        return self.right_characters / self.characters if self.characters else 1.0
+
+    def __str__(self) -> str:
+        return (
+            f"{self.of_lines:.2%} of {self.lines:,} lines exactly right, "
+            f"{self.of_characters:.2%} of {self.characters:,} characters"
+        )
 
 
 def greedy_line(model: LanguageModel, vocabulary: Vocabulary) -> str:
@@ -63,13 +99,7 @@ def greedy_line(model: LanguageModel, vocabulary: Vocabulary) -> str:
 
 
 def line_before(model: LanguageModel, vocabulary: Vocabulary, corpus: CorpusConfig) -> str:
-    """The line that each line should come after: one of the model's own; none, where it has read each from nothing.
-
-    Args:
-        model: any language model; a network must be in evaluation mode.
-        vocabulary: the model's.
-        corpus: how the text was read that the model was trained on.
-    """
+    """The line for each line to come after; none if the model has read each line of its corpus from nothing."""
     return "" if separator_of(corpus) == LINE_END else greedy_line(model, vocabulary)
 
 
@@ -77,11 +107,11 @@ class LineCompleter:
     """Completes lines with a model.
 
     Args:
-        model: any language model; a network must be in evaluation mode.
+        model: the model.
         vocabulary: the model's.
-        config: how to draw, and how long a target is at most. Line number n, counted from 0, has the seed of the first
-            one plus n (a new seed each time, if None). Line ends are allowed whatever `allow` says.
-        separator: what stands between source and target.
+        config: how to draw, and the maximum length of a target. Line n, counted from 0, has the seed plus n (a new seed
+            each time, if None). Line ends are allowed whatever `allow` says.
+        separator: the characters between source and target.
         unknown: see Vocabulary.encode.
         after: whole lines, with their ends, that each line comes after; see `line_before`.
 
@@ -112,14 +142,11 @@ class LineCompleter:
         self.rules = SequenceRules(self.config, vocabulary)
 
     def encode(self, source: str, number: int = 0) -> NDArray[np.int64]:
-        """(N,) what the model reads before it writes: as at the beginning of a text, then source and separator.
-
-        Args:
-            source: without a line end.
-            number: of the line, counted from 0.
+        """(N,) what the model reads before it generates: the start of a text, the source and the separator.
 
         Raises:
-            TextError: the source has a character that the vocabulary lacks; the message names the place.
+            TextError: the source has a character that the vocabulary lacks; the message names the place, of which
+                `number` is the line, counted from 0.
         """
         try:
             ids = self.vocabulary.encode(source, self.unknown)
@@ -128,19 +155,19 @@ class LineCompleter:
         return np.concatenate([[self.vocabulary.start], ids, self.separator])
 
     def complete(self, sources: Iterable[str | None], batch_size: int = BATCH_SIZE) -> Iterator[Completion]:
-        """Write a target for each source.
+        """Generate a target for each source.
 
         Args:
-            sources: without line ends; None stands for a line that is empty, and stays so.
-            batch_size: how many are completed side by side. With 1, each is completed before the next one is taken;
-                otherwise sixteen times as many are taken at once.
+            sources: without line ends; None is a line that is empty, and stays so.
+            batch_size: the number of lines that are completed side by side. With 1, each is completed before the next
+                source is taken; otherwise `SORTED_BATCHES` times as many are taken at once.
 
         Yields:
             Completions, in the order of the sources.
 
         Raises:
             TextError: see `encode`.
-            ModelError: no character can be written, or no match.
+            ModelError: no character can be generated, or no match.
         """
         numbered = enumerate(sources)
         while block := list(islice(numbered, batch_size * SORTED_BATCHES if batch_size > 1 else 1)):
@@ -158,42 +185,37 @@ class LineCompleter:
         lines = [line for line in lines if not line.sequence.finished]
         state = None if self.state is None else stack_states([self.state] * len(lines))
         while lines := [line for line in lines if not line.sequence.finished]:
-            steps = stepper(self.model, state, len(lines))
+            steps = make_stepper(self.model, state, len(lines))
             self._complete_half(lines, steps)
             going_on = [row for row, line in enumerate(lines) if not line.sequence.finished]
             state = tuple(part[going_on] for part in steps.state or ())
 
     def _complete_half(self, lines: Sequence[_Line], steps: Stepper) -> None:
-        """Go on with lines until half of them are over: these cost as much as the others."""
+        """Go on with lines until half of them have ended, for an ended line costs as much as any other."""
         generating: list[int] = []
         while 2 * sum(not line.sequence.finished for line in lines) > len(lines):
             logits = steps.read(np.array([line.next() for line in lines]))
             are_read = [row for row, line in enumerate(lines) if line.is_read]
             if are_read != generating:
                 generating = are_read
-                draw = self._draw([lines[row].sequence for row in generating])
+                draw = self._sampler([lines[row].sequence for row in generating])
             if not generating:
                 continue
-            drawn = draw(logits[generating])
-            for row, token, log_prob in zip(
-                generating, drawn.tolist(), _log_probs(logits[generating], drawn), strict=True
-            ):
+            logits = logits[generating]
+            drawn = draw(logits)
+            log_probs = log_softmax(logits)[np.arange(len(drawn)), drawn]
+            for row, token, log_prob in zip(generating, drawn.tolist(), log_probs.tolist(), strict=True):
                 lines[row].add(token, log_prob)
 
-    def _draw(self, sequences: Sequence[GeneratedSequence]) -> Sampler:
+    def _sampler(self, sequences: Sequence[GeneratedSequence]) -> Sampler:
         seeds = [sequence.begin.seed for sequence in sequences]
-        positions = [len(one.ids) - one.begin.prompt_length for one in sequences]  # a character takes one random number
+        # A character takes one random number.
+        positions = [len(sequence.ids) - sequence.begin.prompt_length for sequence in sequences]
         return make_sampler(self.config, CounterRNG(seeds, positions), self.vocabulary, sequences)
 
 
 class _Line:
-    """A line that is being completed.
-
-    Args:
-        completer: how.
-        number: of the line, counted from 0.
-        source: of the line.
-    """
+    """A line that is being completed."""
 
     def __init__(self, completer: LineCompleter, number: int, source: str | None) -> None:
         self.number, self.source, self.log_prob = number, source or "", 0.0
@@ -205,18 +227,18 @@ class _Line:
 
     @property
     def is_read(self) -> bool:
-        """Whether the model has read all that there is, so that a character can be drawn."""
+        """Whether the model has read all characters so far, so that the next can be drawn."""
         return self._at == len(self.sequence.ids) and not self.sequence.finished
 
     def next(self) -> int:
-        """What the model reads next; of a line that is over, it does not matter."""
+        """The character that the model reads next; any, if the line has ended."""
         ids = self.sequence.ids
         token = ids[min(self._at, len(ids) - 1)]
         self._at += 1
         return token
 
     def add(self, token: int, log_prob: float) -> None:
-        """Go on by a character that was drawn."""
+        """Append a character that was drawn."""
         try:
             self.sequence.add(token)
         except ModelError as error:
@@ -226,7 +248,7 @@ class _Line:
 
     @property
     def completion(self) -> Completion:
-        """What has come of it."""
+        """The completed line."""
         sequence, target = self.sequence, self.sequence.text
         by_itself = sequence.remaining > 0 or sequence.dropped_last or sequence.rules.stop.matches(target)
         return Completion(self.source, target.removesuffix(LINE_END), self.log_prob, by_itself or self._is_empty)
@@ -242,11 +264,3 @@ def _check_known(vocabulary: Vocabulary, separator: str) -> None:
             raise ModelError(
                 f"the model does not know {what}; train one on lines of source, separator and target{other}"
             )
-
-
-def _log_probs(logits: Logits, tokens: Tokens) -> list[float]:
-    """(B,) of tokens, in nats."""
-    scores = logits.astype(np.float64)
-    scores -= scores.max(-1, keepdims=True)
-    log_probs: list[float] = (scores[np.arange(len(tokens)), tokens] - np.log(np.exp(scores).sum(-1))).tolist()
-    return log_probs

@@ -70,12 +70,7 @@ def value_filter(setting: str, apply: Callable[[Scores, Any], Scores], in_beam_s
 
 
 def keep_only(scores: Scores, allowed: NDArray[np.bool_]) -> Scores:
-    """Make all other characters impossible.
-
-    Args:
-        scores: (B, V).
-        allowed: (V,) or (B, V).
-    """
+    """Make all characters impossible that are not allowed, (V,) or (B, V)."""
     return np.where(allowed, scores, -np.inf)
 
 
@@ -150,12 +145,7 @@ def _temperature(config: SamplingConfig, vocabulary: Vocabulary) -> ApplyFilter 
 
 
 def keep_top_k(scores: Scores, k: int) -> Scores:
-    """Keep the k likeliest characters of each row; by index, so that ties never keep more than k.
-
-    Args:
-        scores: (B, V).
-        k: how many to keep; all, if there are fewer.
-    """
+    """Keep the k likeliest characters of each row, or all if there are fewer; ties never keep more than k."""
     if k >= scores.shape[-1]:
         return scores
     likeliest = np.argsort(-scores, axis=-1, kind="stable")[:, :k]
@@ -163,13 +153,9 @@ def keep_top_k(scores: Scores, k: int) -> Scores:
 
 
 def keep_top_p(scores: Scores, p: float) -> Scores:
-    """Keep the fewest likeliest characters of each row whose probabilities reach p (nucleus sampling).
+    """Keep the fewest likeliest characters of each row whose probabilities reach p, 0 < p ≤ 1 (nucleus sampling).
 
     Holtzman et al. 2020, arXiv 1904.09751. The likeliest always stays.
-
-    Args:
-        scores: (B, V).
-        p: more than 0, at most 1.
     """
     order = np.argsort(-scores, axis=-1, kind="stable")
     ordered = np.take_along_axis(probabilities(scores), order, -1)
@@ -179,13 +165,9 @@ def keep_top_p(scores: Scores, p: float) -> Scores:
 
 
 def keep_min_p(scores: Scores, share: float) -> Scores:
-    """Keep the characters that have at least this share of the likeliest one's probability.
+    """Keep the characters that have at least this share (0 to 1) of the likeliest one's probability.
 
     Nguyen et al. 2024, arXiv 2407.01082.
-
-    Args:
-        scores: (B, V).
-        share: more than 0, at most 1.
     """
     return np.where(scores >= scores.max(-1, keepdims=True) + np.log(share), scores, -np.inf)
 
@@ -218,25 +200,25 @@ def active_filters(
     Raises:
         UsageError: see `allowed_characters`.
     """
-    records = [one for one in _known_to(config) if one.in_beam_search or not in_beam_search]
-    made = {one: one.make(config, vocabulary) for one in records}
-    return {one: apply for one, apply in made.items() if apply}
+    records = [record for record in _known_to(config) if record.in_beam_search or not in_beam_search]
+    made = {record: record.make(config, vocabulary) for record in records}
+    return {record: apply for record, apply in made.items() if apply}
 
 
 def constraint_options(config: SamplingConfig) -> list[str]:
     """The options that say what may be generated at all: those of the filters that beam search applies."""
-    return [config.flag(name) for one in _known_to(config) if one.in_beam_search for name in one.settings]
+    return [config.flag(name) for record in _known_to(config) if record.in_beam_search for name in record.settings]
 
 
 def random_options(config: SamplingConfig) -> dict[str, str]:
     """The settings that only random sampling uses, and beam search does not; each with its option."""
-    names = [name for one in _known_to(config) if not one.in_beam_search for name in one.settings]
+    names = [name for record in _known_to(config) if not record.in_beam_search for name in record.settings]
     return {name: config.flag(name) for name in (*names, "seed")}
 
 
 def _known_to(config: SamplingConfig) -> list[Filter]:
     """The filters that a configuration has settings of: a filter of one's own may have them in a subclass."""
-    return [one for one in FILTERS if hasattr(config, one.settings[0])]
+    return [record for record in FILTERS if hasattr(config, record.settings[0])]
 
 
 def probabilities(scores: Scores) -> Scores:

@@ -24,12 +24,12 @@ def generate(
     """Continue a prompt.
 
     Args:
-        model: any language model; a network must be in evaluation mode.
+        model: the model.
         vocabulary: the model's.
         config: the settings, with the seed (a new one each time, if None).
         prime: the prompt, which is not repeated. Without one the model begins as after a line end.
         unknown: see Vocabulary.encode.
-        documents: what tells documents apart, if the model has read each from the beginning: so it generates them.
+        documents: how documents are separated, if the model has read each from the beginning: so it generates them.
 
     Yields:
         Characters, one at a time: `config.length` of them, unless a stop ends the text. With a vocabulary of bytes,

@@ -21,14 +21,7 @@ CHUNK_CHARS = 4096
 def generated_log_probs(
     model: LanguageModel, vocabulary: Vocabulary, state: GenerationState, documents: Documents | None = None
 ) -> NDArray[np.float64]:
-    """The log-probabilities of the generated characters, in nats; −∞ where the model gives none.
-
-    Args:
-        model: any language model; a network must be in evaluation mode.
-        vocabulary: the model's.
-        state: where the text is; it is read from its beginning.
-        documents: what tells documents apart, if the model has read each from the beginning.
-    """
+    """The log-probabilities of a text's generated characters, in nats; −∞ if impossible. The model reads it anew."""
     ids = np.array(state.ids, np.int64)
     if not len(ids):
         return np.zeros(0)
@@ -46,7 +39,7 @@ def likeliest(
 ) -> int:
     """Which of several texts is likeliest per character, for they may have ended early; the first of equals."""
     log_probs = [generated_log_probs(model, vocabulary, state, documents) for state in states]
-    return int(np.argmax([one.mean() if len(one) else -np.inf for one in log_probs]))
+    return int(np.argmax([part.mean() if len(part) else -np.inf for part in log_probs]))
 
 
 def _log_probs_after_first(model: LanguageModel, ids: NDArray[np.int64]) -> NDArray[np.float64]:

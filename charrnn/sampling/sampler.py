@@ -25,42 +25,26 @@ from charrnn.text.vocabulary import Vocabulary
 
 
 class CounterTemperatureSampler(TemperatureSampler):
-    """Draw from p^(1 / temperature), made to sum to 1.
-
-    Args:
-        temperature: more than 0.
-        random: the random numbers of each text.
-    """
+    """The sampler with a temperature and no other filter, with the random numbers of each text."""
 
     def __init__(self, temperature: float, random: CounterRNG) -> None:
         self.temperature, self.random = temperature, random
 
     def __call__(self, logits: Logits) -> Tokens:
-        """See TemperedDraw."""
         return draw_from(at_temperature(checked_scores(logits), self.temperature), self.uniforms())
 
     def uniform(self, row: int) -> float:
-        """See TemperedDraw."""
         return self.random.next(row)
 
     def uniforms(self) -> NDArray[np.float64]:
-        """See TemperedDraw."""
         return self.random.next_all()
 
     def peek(self, count: int) -> NDArray[np.float64]:
-        """See TemperedDraw."""
         return self.random.peek(count)
 
 
 class FilteredSampler:
-    """Apply filters, and draw from what they leave; at temperature 0 take the likeliest.
-
-    Args:
-        config: the settings.
-        active: the filters that they turn on, in order.
-        random: the random numbers of each text.
-        contexts: the texts.
-    """
+    """Apply the active filters, in order, and draw from what they leave; at temperature 0 take the likeliest."""
 
     def __init__(
         self,

@@ -21,12 +21,7 @@ MAX_UTF8_BYTES = 4
 
 
 class SequenceRules:
-    """What all texts of one run have in common: how long they are, what ends them, what they must match.
-
-    Args:
-        config: the settings.
-        vocabulary: the model's.
-        documents: what tells documents apart, if the model has read each from the beginning.
+    """What all texts of one run have in common: their maximum length, what ends them, and what they must match.
 
     Raises:
         UsageError: the settings make no sense, or do not fit the vocabulary.
@@ -40,17 +35,13 @@ class SequenceRules:
 
 
 class GeneratedSequence:
-    """One text while it is generated; a Context for the sampler.
-
-    Args:
-        rules: what holds for it.
-        begin: where it begins.
+    """One text while it is generated, from where it begins; a Context for the sampler.
 
     Attributes:
         allowed: (V,) the characters that may come next; all of them if None.
         finished: whether it has ended.
         dropped_last: whether the last character that was drawn is not part of it.
-        at_document_start: whether a document has just ended, so that the next one begins.
+        at_document_start: whether a document has just ended, so that the next begins.
         remaining: the number of characters until its length is reached.
     """
 
@@ -65,8 +56,7 @@ class GeneratedSequence:
         self.finished = self.dropped_last = self.at_document_start = False
         if rules.regex:
             self._look_ahead(rules.regex)
-        if not self.remaining:
-            self.finished = True
+        self.finished |= not self.remaining
 
     @property
     def text(self) -> str:
@@ -74,16 +64,15 @@ class GeneratedSequence:
         return self.rules.vocabulary.decode(self._generated)
 
     def recent(self, count: int) -> Sequence[int]:
-        """See Context."""
         return self.ids[-count:]
 
     @property
     def ending(self) -> NDArray[np.bool_] | None:
-        """(V,) the characters that end a text which is a match, instead of coming next; None where it is not one."""
+        """(V,) the characters whose draw ends the text, because it matches already; None if it does not match."""
         return ~self._leads if self.rules.regex and self.allowed is None else None
 
     def copy(self) -> GeneratedSequence:
-        """The same text, to go on from in another way."""
+        """A copy of the text, to be continued in another way."""
         other = copy.copy(self)
         other.ids = self.ids.copy()
         other._read_end()
@@ -93,7 +82,7 @@ class GeneratedSequence:
         """Append a character.
 
         Returns:
-            what it completes: nothing, if the text has ended before it, or if it is a byte of a character.
+            What it completes: nothing if the text ends before it, or if it is one byte of several.
 
         Raises:
             ModelError: the text cannot become what it must match.
@@ -116,8 +105,7 @@ class GeneratedSequence:
             self.finished = bool(piece) and rules.stop.matches(self._end)
         if rules.regex and not self.finished:
             self._look_ahead(rules.regex)
-        if not self.remaining:
-            self.finished = True
+        self.finished |= not self.remaining
         if rules.regex and self.finished and not rules.regex.matches(self._matched):
             raise ModelError(
                 f"--match {rules.regex.source}: is not met yet after {len(self._generated):,} characters; "
@@ -130,7 +118,7 @@ class GeneratedSequence:
         return self.ids[self.begin.prompt_length :]
 
     def _read_end(self) -> str:
-        """Make a decoder that has read the last characters; what they are."""
+        """Make a decoder that has read the last characters, and return these."""
         self.decode = self.rules.vocabulary.decoder()
         return "".join(map(self.decode, self._generated[-max(self.rules.stop.reach, MAX_UTF8_BYTES) :]))
 

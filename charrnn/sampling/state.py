@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -18,13 +19,13 @@ CHUNK_CHARS = 1024
 
 @dataclass(frozen=True)
 class GenerationState:
-    """Where a text is: all that its next characters depend on.
+    """A place in a text: all that its next characters depend on.
 
     Attributes:
-        state: the model's, of one row; None where nothing has been read.
+        state: the model's state, of one row; None if nothing has been read.
         token: the last character, which the model reads next.
-        ids: all characters up to here, those of the prompt first.
-        prompt_length: the number of characters in `ids` that were not generated.
+        ids: all characters so far, those of the prompt first.
+        prompt_length: the number of characters in `ids` that are the prompt.
         seed: of the text.
         position: the number of random numbers used so far.
     """
@@ -61,12 +62,12 @@ def advance(
     """Let the model read more characters.
 
     Args:
-        model: any language model; a network must be in evaluation mode.
+        model: the model.
         state: where the text is.
         ids: the characters that follow.
-        documents: what tells documents apart, if the model has read each from the beginning.
+        documents: how documents are separated, if the model has read each from the beginning.
         is_generated: whether they count as generated, and not as a prompt. A prompt at the beginning of a text is read
-            as it is; what is generated, and each document, after the character that a text begins after.
+            as it is; a generated text, and each document, after the character that starts a text.
     """
     if not len(ids):
         return state
@@ -98,16 +99,13 @@ def recompute(
 
 
 def document_begin(documents: Documents, ids: Sequence[int]) -> int:
-    """Where the document begins that a text is in; at its end, if the last one has ended there."""
+    """Where the last document of a text begins; at the end of the text, if a document ends there."""
     begin = int(documents.starts(np.array(ids, np.int64))[-1]) if ids else 0
     return len(ids) if ends_document(documents, ids, begin) else begin
 
 
 def ends_document(documents: Documents, ids: Sequence[int], begin: int) -> bool:
-    """Whether a text is at the end of the document that begins there.
-
-    What ends a document does not end, with a part of itself, another one.
-    """
+    """Whether the document that begins there has just ended: separators do not overlap."""
     length = len(documents.separator)
     return len(ids) - begin >= length and tuple(ids[-length:]) == documents.separator
 
@@ -120,15 +118,11 @@ def stack_states(states: Sequence[State]) -> State:
 def _documents_of(
     state: GenerationState, ids: Sequence[int], documents: Documents | None
 ) -> Iterator[tuple[bool, list[int]]]:
-    """New characters by document, and whether each part of them begins one."""
+    """New characters by document, and whether each part begins one."""
     if documents is None:
         yield False, list(ids)
         return
-    whole = np.array((*state.ids, *ids))
-    here = len(state.ids)
-    starts = [int(start) for start in documents.starts(whole) if start >= here]
-    ends = [*starts, len(whole)] if not starts or starts[0] != here else [*starts[1:], len(whole)]
-    begin = here
-    for end in ends:
+    whole, known = np.array((*state.ids, *ids)), len(state.ids)
+    starts = documents.starts(whole).tolist()
+    for begin, end in pairwise([known, *(start for start in starts if start > known), len(whole)]):
         yield begin in starts, whole[begin:end].tolist()
-        begin = end

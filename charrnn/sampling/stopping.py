@@ -20,11 +20,7 @@ Result = TypeVar("Result")
 
 
 class StopCondition:
-    """When a text ends before its length: `until` and `until_regex`.
-
-    Args:
-        config: the settings.
-    """
+    """The texts (`until`) and the pattern (`until_regex`) that end a text before its length."""
 
     def __init__(self, config: SamplingConfig) -> None:
         self.texts = config.until
@@ -32,10 +28,10 @@ class StopCondition:
         if self.pattern is not None and self.pattern.search(""):
             raise UsageError(f"--until-regex {config.until_regex}: matches nothing at all; say what must be there")
         self.reach = SEARCHED_CHARS if self.pattern else max(map(len, self.texts), default=0)
-        """How many of the last characters are looked at."""
+        """The number of last characters that are searched."""
 
     def matches(self, end: str) -> bool:
-        """Whether a text ends, of which these are the last characters."""
+        """Whether a text with these last characters ends."""
         if end.endswith(self.texts):
             return True
         pattern = self.pattern
@@ -45,7 +41,7 @@ class StopCondition:
 
 
 def check_until(config: SamplingConfig, vocabulary: Vocabulary) -> None:
-    """Raise UsageError if none of the texts of `until` can be met: the model does not write a character of each."""
+    """Raise UsageError if no text of `until` can occur: the model does not generate some character of each."""
     firsts = (
         next((character for character in text if not vocabulary.can_generate(character)), None) for text in config.until
     )
@@ -58,14 +54,10 @@ def check_until(config: SamplingConfig, vocabulary: Vocabulary) -> None:
 
 
 class RegexConstraint:
-    """The pattern that the whole of a text must match.
+    """The pattern, of the `regex` package, that a whole text must match.
 
-    What cannot lead to a match is not allowed. Where the text is a match, it may end: it does if the character that is
-    drawn then cannot lead on, so the model decides when.
-
-    Args:
-        pattern: a regular expression of the `regex` package.
-        vocabulary: the characters that can be written.
+    A character that cannot lead to a match is not allowed. A text that matches may end: it does if the next character
+    that is drawn cannot lead to a longer match, so the model decides when.
     """
 
     def __init__(self, pattern: str, vocabulary: Vocabulary) -> None:
@@ -77,11 +69,11 @@ class RegexConstraint:
         )
 
     def matches(self, text: str | bytes) -> bool:
-        """Whether a text is a match as it stands."""
+        """Whether a text matches as it is."""
         return _limited("--match", lambda: self.pattern.fullmatch(text, timeout=MAX_SECONDS)) is not None
 
     def allowed_next(self, text: Any) -> NDArray[np.bool_]:
-        """(V,): which characters, after a text, can lead to a match, as far as the pattern can tell."""
+        """(V,) the characters that, after a text, can lead to a match, as far as the pattern can tell."""
 
         def can_lead_on() -> list[bool]:
             match = self.pattern.fullmatch
@@ -90,7 +82,7 @@ class RegexConstraint:
         return np.array(_limited("--match", can_lead_on))
 
     def dead_end(self, text: object) -> ModelError:
-        """The line for a text that cannot become a match."""
+        """The error for a text that cannot become a match."""
         return ModelError(
             f"--match {self.source}: cannot be met after {text!r:.100}: no character that the model knows, and may "
             "write, leads on; change the pattern"
@@ -98,11 +90,7 @@ class RegexConstraint:
 
 
 def compiled(option: str, pattern: Any) -> Any:
-    """A regular expression.
-
-    Raises:
-        UsageError: it is none.
-    """
+    """A compiled regular expression; raises UsageError if it is not one."""
     import regex  # only who has a pattern needs it
 
     try:

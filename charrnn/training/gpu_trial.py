@@ -18,8 +18,7 @@ import torch
 from torch import Tensor
 
 from charrnn.config import CELLS, OPTIMIZERS, ModelConfig, TrainingConfig
-from charrnn.models.kernels.gated_scan import gated_scan, gated_scan_reference
-from charrnn.models.kernels.scan import scan, scan_reference
+from charrnn.models.kernels.scan import gated_scan, gated_scan_reference, scan, scan_reference
 from charrnn.models.rnn.cuda_graph import BLOCK_LENGTH, STEPS_BEFORE_CAPTURE, CudaGraphStepper
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.models.stepper import PlainStepper
@@ -104,7 +103,7 @@ def try_sampling(cell: str, device: torch.device) -> None:
     torch.manual_seed(0)
     model = RecurrentModel(ModelConfig(cell=cell, hidden_size=64), VOCAB_SIZE).to(device).eval()
     texts = 3
-    blocks, single = CudaGraphStepper(model, None, texts), PlainStepper(model, None)
+    blocks, single = CudaGraphStepper(model, model.empty_state(texts), None), PlainStepper(model, None)
     draws = [CounterTemperatureSampler(TEMPERATURE, CounterRNG(range(texts))) for _ in range(2)]
     tokens, same = np.zeros(texts, np.int64), 0
     for _ in range(STEPS_BEFORE_CAPTURE + TRIED):

@@ -101,7 +101,7 @@ class MixtureTrainer:
     def finish(self, network: Network, seed: int, progress: Progress | None = None) -> MixtureModel:
         """Mix the counts, which now take in all of the training part, with a network; see `fit_gate`."""
         mixture = fit_gate(network, self.counts, self.held_out, seed)
-        mixture.counts = fit_ngram(self.ids, self.vocab_size, self.config, progress)
+        mixture.ngram = fit_ngram(self.ids, self.vocab_size, self.config, progress)
         return mixture
 
 

@@ -25,7 +25,7 @@ from charrnn.errors import CharRNNError, CheckpointError
 from charrnn.models.language_model import next_log_probs
 from charrnn.models.ngram import model as ngram
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.models.steppers import stepper
+from charrnn.models.stepper import make_stepper
 from charrnn.sampling.generate import generate
 from charrnn.sampling.rng import CounterRNG
 from charrnn.sampling.sampler import CounterTemperatureSampler
@@ -101,7 +101,7 @@ def use(checkpoint: Checkpoint, chance: random.Random) -> None:
         for act in (
             lambda: model(tokens),
             lambda: next_log_probs(model, tokens[:, :-1], tokens[:, 1:]),
-            lambda: stepper(model, None, 40).draw_next(
+            lambda: make_stepper(model, None, 40).draw_next(
                 tokens[0].numpy(), CounterTemperatureSampler(1.0, CounterRNG(range(40)))
             ),
             lambda: list(generate(model, checkpoint.vocabulary, sampling)),

@@ -10,7 +10,7 @@ import pytest
 import torch
 from processes import run_together
 
-from charrnn.models.kernels import build, notices
+from charrnn.models.kernels import build
 from charrnn.models.kernels.scan import scan
 
 load_anew = build._load_or_compile.__wrapped__
@@ -98,7 +98,7 @@ def test_native_library_with_unusable_cache_is_compiled_for_this_process(
     spoil: Callable[[Path], None], cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Compiled for this process alone, and said; nothing is left behind."""
-    monkeypatch.setattr(notices, "_notices", {})
+    monkeypatch.setattr(build, "_notices", {})
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
@@ -107,7 +107,7 @@ def test_native_library_with_unusable_cache_is_compiled_for_this_process(
     assert library is not None
     assert library.one() == 1
     assert not list(temporary.iterdir())
-    assert "were compiled for this command alone" in str(notices.notices())
+    assert "were compiled for this command alone" in str(build.notices())
 
 
 def test_cache_folder_without_home_raises_runtime_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

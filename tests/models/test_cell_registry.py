@@ -16,8 +16,7 @@ from charrnn.lab import cells, memory, vanishing
 from charrnn.models.kernels.native_network import NativeCell
 from charrnn.models.rnn.cells import CELLS, LSTM, Cell
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.models.stepper import PlainStepper
-from charrnn.models.steppers import stepper
+from charrnn.models.stepper import PlainStepper, make_stepper
 
 NAME = f"text-{NEW_CELL}"
 
@@ -95,10 +94,10 @@ def test_new_cell_is_in_the_experiments(
 def test_new_cell_reads_by_its_own_forward(cell: type[Cell]) -> None:
     model = RecurrentModel(ModelConfig(NEW_CELL, hidden_size=8), 5).eval()
     assert model.native() is None
-    assert isinstance(stepper(model), PlainStepper)
+    assert isinstance(make_stepper(model), PlainStepper)
     with torch.no_grad():
         logits, _ = model(torch.tensor([[1, 2]]))
-    steps = stepper(model)
+    steps = make_stepper(model)
     for t, token in enumerate((1, 2)):
         np.testing.assert_allclose(steps.read(np.array([token])), logits[:, t], atol=1e-5)
 

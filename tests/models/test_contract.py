@@ -18,7 +18,7 @@ from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.models.steppers import stepper
+from charrnn.models.stepper import make_stepper
 from charrnn.text.vocabulary import Vocabulary
 
 V, B, T = 6, 3, 20
@@ -157,7 +157,7 @@ def test_next_log_probs_match_the_logits(model: LanguageModel, tokens: torch.Ten
 
 def test_stepper_draw_matches_the_logits(model: LanguageModel, tokens: torch.Tensor) -> None:
     _, state = model(tokens[:, :5])
-    fast = stepper(model, state, B)
+    fast = make_stepper(model, state, B)
     found = fast.draw_next(tokens[:, 5].numpy(), lambda logits: logits.argmax(-1))
     logits, expected_after = model(tokens[:, 5:6], state)
     assert torch.equal(torch.from_numpy(found), logits[:, 0].argmax(-1))
@@ -168,7 +168,7 @@ def test_stepper_draw_matches_the_logits(model: LanguageModel, tokens: torch.Ten
 
 def test_stepper_matches_the_model(model: LanguageModel, tokens: torch.Tensor) -> None:
     expected, _ = model(tokens)
-    together, alone = stepper(model, None, B), stepper(model)
+    together, alone = make_stepper(model, None, B), make_stepper(model)
     for t in range(T):
         logits = torch.from_numpy(together.read(tokens[:, t].numpy())).log_softmax(-1)
         torch.testing.assert_close(logits, expected[:, t].log_softmax(-1), atol=1e-5, rtol=1e-5, check_dtype=False)

@@ -37,7 +37,7 @@ def test_cuda_graph_stepper_matches_single_steps(cell: str) -> None:
     model = network(cell)
     with torch.no_grad():
         _, state = model(torch.randint(0, V, (B, 4)))
-    ours, plain = CudaGraphStepper(model, state, B), PlainStepper(model, state)
+    ours, plain = CudaGraphStepper(model, model.empty_state(B), state), PlainStepper(model, state)
     draws = [CounterTemperatureSampler(0.8, CounterRNG([1, 2, 3])) for _ in range(2)]
     tokens = np.arange(B)
     for _ in range(19):
@@ -51,7 +51,7 @@ def test_cuda_graph_stepper_matches_single_steps(cell: str) -> None:
 def test_cuda_graph_stepper_leaves_a_block_at_any_place() -> None:
     """For other characters than were drawn, for logits, for other draws and temperatures."""
     model = network()
-    ours, plain = CudaGraphStepper(model, None, B), PlainStepper(model, None)
+    ours, plain = CudaGraphStepper(model, model.empty_state(B), None), PlainStepper(model, None)
     assert ours.state is None
     randoms = CounterRNG([1, 2, 3]), CounterRNG([1, 2, 3])
     draws = {
@@ -84,7 +84,7 @@ def likeliest(logits: Logits) -> Tokens:
 def test_cuda_graph_stepper_with_nan_logits_raises_model_error() -> None:
     model = network()
     ours, draw, tokens = (
-        CudaGraphStepper(model, None, B),
+        CudaGraphStepper(model, model.empty_state(B), None),
         CounterTemperatureSampler(1.0, CounterRNG([1, 2, 3])),
         np.arange(B),
     )

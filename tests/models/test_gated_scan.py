@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from charrnn.models.kernels import build
-from charrnn.models.kernels.gated_scan import gated_scan, gated_scan_reference
+from charrnn.models.kernels.scan import gated_scan, gated_scan_reference
 
 
 @pytest.fixture(params=["c", "pytorch"], autouse=True)

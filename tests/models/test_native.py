@@ -13,8 +13,7 @@ from charrnn.models.kernels import build
 from charrnn.models.kernels.native_network import MAX_TABLE_ROWS, NativeCell
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.models.rnn.native import NativeStepper
-from charrnn.models.stepper import PlainStepper
-from charrnn.models.steppers import stepper
+from charrnn.models.stepper import PlainStepper, make_stepper
 
 needs_compiler = pytest.mark.skipif(build.native_library() is None, reason="no C compiler with OpenMP")
 SHAPES = {
@@ -43,7 +42,7 @@ def test_native_stepper_matches_the_modules(cell: str, shape: str) -> None:
     with torch.no_grad():
         _, state = model(tokens[:4].t())
         expected, end = model(tokens[4:].t(), state)
-    ours = stepper(model, state, 9)
+    ours = make_stepper(model, state, 9)
     assert isinstance(ours, NativeStepper)
     for t, now in enumerate(tokens[4:].numpy()):
         torch.testing.assert_close(torch.from_numpy(ours.read(now)), expected[:, t], atol=1e-5, rtol=1e-5)
@@ -87,7 +86,7 @@ def test_native_row_is_bit_identical_alone_and_in_a_batch(cell: str, monkeypatch
     try:
         for count in (1, 2, 3):
             torch.set_num_threads(count)
-            together, alone = stepper(model, None, 23), [stepper(model) for _ in range(23)]
+            together, alone = make_stepper(model, None, 23), [make_stepper(model) for _ in range(23)]
             for now in tokens:
                 rows = np.concatenate([one.read(now[i : i + 1]) for i, one in enumerate(alone)])
                 assert np.array_equal(together.read(now), rows)
@@ -106,7 +105,7 @@ def test_native_read_is_bit_identical_to_steps(cell: str) -> None:
     tokens = texts(model.vocab_size, 1, 100)
     with torch.no_grad():
         logits, state = model(torch.from_numpy(tokens).t())
-    steps = stepper(model)
+    steps = make_stepper(model)
     assert all(np.array_equal(steps.read(now), logits[:, t].numpy()) for t, now in enumerate(tokens))
     assert all(torch.equal(part, other) for part, other in zip(steps.state or (), state, strict=True))
 
@@ -120,14 +119,14 @@ def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.usefixtures("_way")
 def test_stepper_state_is_a_copy_that_another_stepper_continues() -> None:
     model = make(*SHAPES["odd"])
-    first = stepper(model, None, 2)
+    first = make_stepper(model, None, 2)
     assert first.state is None
     tokens = texts(model.vocab_size, 2, 6)
     for now in tokens[:3]:
         first.read(now)
     state = first.state
     assert state is not None
-    second, copies = stepper(model, state, 2), [part.clone() for part in state]
+    second, copies = make_stepper(model, state, 2), [part.clone() for part in state]
     for now in tokens[3:]:
         assert np.array_equal(first.read(now), second.read(now))
     assert all(torch.equal(part, other) for part, other in zip(state, copies, strict=True))
@@ -139,19 +138,19 @@ def test_stepper_after_a_change_of_weights_uses_the_new_ones(fused: bool) -> Non
     """Training draws from a model every now and then. PyTorch counts no changes by fused optimizers."""
     model = make(*SHAPES["small"])
     now = np.array([1])
-    found = [stepper(model).read(now).copy()]
+    found = [make_stepper(model).read(now).copy()]
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, fused=fused)
     model(torch.zeros(1, 2, dtype=torch.long))[0].square().sum().backward()
     optimizer.step()
-    found.append(stepper(model).read(now).copy())
+    found.append(make_stepper(model).read(now).copy())
     model.load_state_dict(make(*SHAPES["small"]).state_dict())
-    found.append(stepper(model).read(now).copy())
+    found.append(make_stepper(model).read(now).copy())
     model.head.bias.data = torch.ones(5)
-    found.append(stepper(model).read(now).copy())
+    found.append(make_stepper(model).read(now).copy())
     assert all(not np.array_equal(a, b) for a, b in pairwise(found))
     assert np.array_equal(found[0], found[2])
     other = copy.deepcopy(model)
-    assert np.array_equal(stepper(other).read(now), found[3])
+    assert np.array_equal(make_stepper(other).read(now), found[3])
 
 
 @needs_compiler
@@ -169,13 +168,13 @@ def test_native_network_is_built_once_until_weights_change() -> None:
 @needs_compiler
 def test_native_network_of_what_c_cannot_do_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     model = make(ModelConfig(hidden_size=3, dropout=0.5), 5)
-    assert isinstance(stepper(model), NativeStepper)
+    assert isinstance(make_stepper(model), NativeStepper)
     assert model.train().native() is None, "dropout"
     assert copy.deepcopy(model).eval().double().native() is None
     with torch.autocast("cpu", torch.bfloat16):
         assert model.eval().native() is None
     monkeypatch.setenv(build.SWITCH, "0")
-    assert isinstance(stepper(model), PlainStepper)
+    assert isinstance(make_stepper(model), PlainStepper)
 
 
 @pytest.mark.usefixtures("_way")
@@ -183,7 +182,7 @@ def test_native_network_of_what_c_cannot_do_is_none(monkeypatch: pytest.MonkeyPa
 def test_native_network_with_unknown_token_raises_index_error(token: int) -> None:
     model = make(*SHAPES["small"])
     with pytest.raises(IndexError):
-        stepper(model).read(np.array([token]))
+        make_stepper(model).read(np.array([token]))
     with pytest.raises(IndexError), torch.no_grad():
         model(torch.full((1, 20), token))
 
@@ -196,7 +195,7 @@ def test_native_network_after_an_optimizer_step_uses_the_new_weights(is_fused: b
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, fused=is_fused)
     for _ in range(2):
         with torch.inference_mode():
-            fast = stepper(model).read(np.array([1]))[0].copy()
+            fast = make_stepper(model).read(np.array([1]))[0].copy()
             read, _ = model(tokens)
         expected, _ = model(tokens)
         torch.testing.assert_close(read, expected.detach(), atol=1e-5, rtol=1e-5)
@@ -213,7 +212,7 @@ def test_native_stepper_with_a_state_of_another_shape_raises_value_error(state: 
     with torch.inference_mode(), pytest.raises(ValueError, match="state: expected"):
         model(torch.tensor([[1, 2]]), state)
     with pytest.raises(ValueError, match="state: expected"):
-        stepper(model, state)
+        make_stepper(model, state)
 
 
 @needs_compiler

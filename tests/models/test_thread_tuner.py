@@ -6,8 +6,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from charrnn.models.kernels.load import INTERVAL, FreeCores, usage
-from charrnn.models.kernels.thread_tuner import FIRST_WAIT, ThreadTuner, fixed_threads, make_thread_tuner
+from charrnn.models.kernels.thread_tuner import (
+    FIRST_WAIT,
+    MEASURE_INTERVAL,
+    FreeCores,
+    ThreadTuner,
+    fixed_threads,
+    make_thread_tuner,
+    usage,
+)
 
 QUIET, BUSY = {1: 2.0, 2: 1.0}, {1: 2.0, 2: 50.0}
 """Milliseconds of a piece, by the number of threads."""
@@ -131,11 +138,11 @@ def test_free_cores_are_those_others_leave() -> None:
     machine = Machine(4)
     free = machine.free_cores()
     assert free.measure() is None, "too early"
-    machine.now, machine.busy = 2 * INTERVAL, 3 * INTERVAL
+    machine.now, machine.busy = 2 * MEASURE_INTERVAL, 3 * MEASURE_INTERVAL
     assert free.measure() == 2.5
-    machine.now += INTERVAL / 2
+    machine.now += MEASURE_INTERVAL / 2
     assert free.measure() == 2.5, "not yet looked again"
-    machine.now += INTERVAL
+    machine.now += MEASURE_INTERVAL
     assert free.measure() == 4.0
 
 
@@ -146,7 +153,7 @@ def test_free_cores_on_an_unknown_system_are_none() -> None:
 
 
 def test_usage_on_a_system_that_hides_it_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charrnn.models.kernels.load.STAT", tmp_path / "stat")
+    monkeypatch.setattr("charrnn.models.kernels.thread_tuner.STAT", tmp_path / "stat")
     assert usage() is None
     (tmp_path / "stat").write_text("".join(f"cpu{number} nonsense\n" for number in range(1024)), encoding="ascii")
     assert usage() is None

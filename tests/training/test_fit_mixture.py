@@ -52,7 +52,7 @@ def test_mixture_scores_better_than_its_parts(small_corpus: Corpus) -> None:
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     whole = fit_ngram(small_corpus.train.ids, size, ORDER_4)
     counts = evaluate(whole, small_corpus.validation)
-    assert evaluate(mixture.counts, small_corpus.validation) == counts  # the counts have taken the blocks in
+    assert evaluate(mixture.ngram, small_corpus.validation) == counts  # the counts have taken the blocks in
     mixed = evaluate(mixture, small_corpus.validation)
     assert last.score
     assert mixed.nats < min(counts.nats, last.score.nats)
@@ -94,5 +94,5 @@ def test_mixture_on_little_text_is_hardly_worse_than_better_part(length: int, ti
     *_, last = train(network, Streams(mixing.held_out.rest, 4, 16), held_out, config)
     mixture = mixing.finish(network, seed=0)
     assert last.score
-    better = min(last.score.nats_per_char, evaluate(mixture.counts, held_out).nats_per_char)
+    better = min(last.score.nats_per_char, evaluate(mixture.ngram, held_out).nats_per_char)
     assert evaluate(mixture, held_out).nats_per_char < better + 0.02

@@ -147,7 +147,7 @@ def test_failed_capture_raises_recording_error(monkeypatch: pytest.MonkeyPatch) 
 def test_short_texts_are_sampled_without_graph(monkeypatch: pytest.MonkeyPatch) -> None:
     """As the samples of a training: a recording that fails there would end it."""
     model = RecurrentModel(ModelConfig(hidden_size=8), 20).eval()
-    stepper = CudaGraphStepper(model, None, 1)
+    stepper = CudaGraphStepper(model, model.empty_state(1), None)
     monkeypatch.setattr(stepper, "_captured", lambda function: pytest.fail("it was recorded"))
     draw, tokens = CounterTemperatureSampler(0.8, CounterRNG([0])), torch.zeros(1, dtype=torch.int64).numpy()
     for _ in range(200):

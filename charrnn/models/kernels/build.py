@@ -23,8 +23,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from charrnn.models.kernels import notices
-
 SWITCH = "CHARRNN_COMPILE"
 """The environment variable: 0 leaves C alone."""
 COMPILERS = ("cc", "gcc", "clang")
@@ -43,6 +41,17 @@ GRAIN_SIZE = 32768
 """Elements for each thread at least, as in PyTorch's own operations."""
 
 _lock = threading.Lock()
+_notices: dict[str, str] = {}
+
+
+def add_notice(subject: str, message: str) -> None:
+    """Keep a line for the end of the command: what is slower on this machine than it need be. One for each subject."""
+    _notices[subject] = message
+
+
+def notices() -> list[str]:
+    """The lines to show at the end of the command."""
+    return list(_notices.values())
 
 
 def native_library() -> ctypes.CDLL | None:
@@ -72,7 +81,7 @@ def thread_count(rows: int, work: int) -> int:
 def _load_or_compile() -> ctypes.CDLL | None:
     compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
     if compiler is None:
-        notices.put("compiler", f"no C compiler ({', '.join(COMPILERS)}) was found: {SLOWER}; install gcc")
+        add_notice("compiler", f"no C compiler ({', '.join(COMPILERS)}) was found: {SLOWER}; install gcc")
         return None
     name, reason = f"kernels-{_key(compiler)}.so", ""
     try:
@@ -85,9 +94,9 @@ def _load_or_compile() -> ctypes.CDLL | None:
         with tempfile.TemporaryDirectory(prefix="charrnn-") as folder:  # what is loaded may be deleted
             library = _compile(compiler, Path(folder) / name)
     except (OSError, subprocess.SubprocessError) as error:
-        notices.put("compiler", f"the kernels in C cannot be used ({_first_error_line(error)}): {SLOWER}")
+        add_notice("compiler", f"the kernels in C cannot be used ({_first_error_line(error)}): {SLOWER}")
         return None
-    notices.put(
+    add_notice(
         "compiler",
         f"the kernels in C were compiled for this command alone ({time.perf_counter() - started:.0f} s), for they "
         f"cannot be kept: {reason}; set XDG_CACHE_HOME to a folder of yours",

@@ -17,44 +17,30 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 
 from charrnn.errors import UsageError
-from charrnn.models.kernels import notices
-from charrnn.models.kernels.build import cache_folder
+from charrnn.files import atomic_write
+from charrnn.models.kernels.build import add_notice, cache_folder
 
 SWITCHES = {"triton": "CHARRNN_TRITON", "graphs": "CHARRNN_GRAPHS"}
 """The environment variable of each feature."""
 FEATURE_NAMES = {"triton": "the Triton kernels", "graphs": "CUDA graphs"}
 TRIAL_MODULE = "charrnn.training.gpu_trial"
 TRIAL_TIMEOUT = 60.0
-"""The most that a trial may take."""
+"""The time limit for a trial, in seconds."""
 PACKAGE_FOLDER = Path(__file__).parents[2]
 CODE_FOLDERS = ("models", "training")
 """Folders of the package whose code a verdict is about."""
 DRIVER_VERSION = Path("/proc/driver/nvidia/version")
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What a trial has found.
-
-    Attributes:
-        passed: whether the feature may be used.
-        reason: why not, in a line.
-    """
-
-    passed: bool
-    reason: str = ""
-
-
-_verdicts: dict[tuple[str, torch.device], Verdict] = {}
+_failures: dict[tuple[str, torch.device], str] = {}
+"""The verdicts: why a feature that was tried may not be used on a device, in a line; an empty string if it passed."""
 
 
 def has_cuda_graphs(device: torch.device) -> bool:
@@ -78,7 +64,7 @@ def is_allowed(feature: str, device: torch.device) -> bool:
     if setting != "auto":
         return setting == "1"
     run_trials(device, feature)
-    return _verdicts[feature, _numbered(device)].passed
+    return not _failures[feature, _numbered(device)]
 
 
 def run_trials(device: torch.device, *features: str, log: Callable[[str], None] | None = None) -> None:
@@ -92,12 +78,12 @@ def run_trials(device: torch.device, *features: str, log: Callable[[str], None] 
     device = _numbered(device)
     for feature in SWITCHES if "graphs" in features else features:
         is_open = os.environ.get(SWITCHES[feature], "auto") == "auto"
-        if is_open and (feature, device) not in _verdicts:
-            verdict = _verdicts[feature, device] = _find_verdict(feature, device, log)
-            if not verdict.passed and feature in features:
-                reason = f"{FEATURE_NAMES[feature]} are off on this GPU ({verdict.reason})"
+        if is_open and (feature, device) not in _failures:
+            failure = _failures[feature, device] = _find_failure(feature, device, log)
+            if failure and feature in features:
+                reason = f"{FEATURE_NAMES[feature]} are off on this GPU ({failure})"
                 line = f"{reason}; {SWITCHES[feature]}=1 uses them anyway"
-                notices.put(feature, line) if log is None else log(line)
+                add_notice(feature, line) if log is None else log(line)
 
 
 def _numbered(device: torch.device) -> torch.device:
@@ -105,27 +91,30 @@ def _numbered(device: torch.device) -> torch.device:
 
 
 def capture_error_message(error: Exception) -> str:
-    """The message of a RecordingError, in a line."""
+    """The message of a CaptureError, in a line."""
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return f"the GPU failed while recording a CUDA graph ({reason}); try {SWITCHES['graphs']}=0"
 
 
-def _find_verdict(feature: str, device: torch.device, log: Callable[[str], None] | None) -> Verdict:
+def _find_failure(feature: str, device: torch.device, log: Callable[[str], None] | None) -> str:
     if feature == "triton" and not importlib.util.find_spec("triton"):
-        return Verdict(False, "Triton is not installed")
+        return "Triton is not installed"
     path = _path(feature, device)
     if path and path.is_file():
-        with suppress(OSError, ValueError, TypeError):  # damaged: try again
-            return Verdict(**json.loads(path.read_text(encoding="utf-8")))
+        with suppress(OSError, ValueError):  # damaged: try again
+            known = json.loads(path.read_text(encoding="utf-8"))
+            if isinstance(known, str):
+                return known
     if log:
         log(f"trying {FEATURE_NAMES[feature]} on this GPU, once ({TRIAL_TIMEOUT:.0f} seconds at most)")
-    verdict = _run_trial(feature, device)
+    failure = _run_trial(feature, device)
     if path:
-        _keep(path, verdict)
-    return verdict
+        with suppress(OSError), atomic_write(path) as temporary:  # if it fails, the next command tries again
+            temporary.write_text(json.dumps(failure), encoding="utf-8")
+    return failure
 
 
-def _run_trial(feature: str, device: torch.device) -> Verdict:
+def _run_trial(feature: str, device: torch.device) -> str:
     """Run the trial in a child process, which ends with exit status 0 if the feature passed."""
     triton = "1" if feature == "triton" or is_allowed("triton", device) else "0"
     environment = {**os.environ, "CHARRNN_TRITON": triton, "CHARRNN_GRAPHS": "1"}
@@ -148,11 +137,11 @@ def _run_trial(feature: str, device: torch.device) -> Verdict:
         child.kill()
         with suppress(subprocess.TimeoutExpired):
             child.communicate(timeout=1)  # a process that hangs in a driver does not end
-        return Verdict(False, f"the trial took more than {TRIAL_TIMEOUT:.0f} seconds")
+        return f"the trial took more than {TRIAL_TIMEOUT:.0f} seconds"
     if child.returncode == 0:
-        return Verdict(True)
+        return ""
     lines = [line for line in output.splitlines() if line.strip()]
-    return Verdict(False, lines[-1] if lines else f"the trial ended with status {child.returncode}")
+    return lines[-1] if lines else f"the trial ended with status {child.returncode}"
 
 
 def _path(feature: str, device: torch.device) -> Path | None:
@@ -175,11 +164,3 @@ def _key(device: torch.device) -> str:
         for source in sorted((PACKAGE_FOLDER / folder).rglob("*.py")):
             digest.update(source.read_bytes())
     return digest.hexdigest()[:24]
-
-
-def _keep(path: Path, verdict: Verdict) -> None:
-    """Write a verdict beside its place and move it there, so that no process reads half of one."""
-    with suppress(OSError):  # then the next command tries again
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
-            json.dump(asdict(verdict), file)
-        Path(file.name).replace(path)

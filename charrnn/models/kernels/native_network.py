@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import itertools
-import time
 from collections.abc import Sequence
 from enum import IntEnum
 from typing import NamedTuple
@@ -20,7 +19,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from charrnn.models.kernels.build import address, thread_count
-from charrnn.models.kernels.thread_tuner import make_thread_tuner
 
 Floats = NDArray[np.float32]
 
@@ -96,6 +94,11 @@ class _Network(ctypes.Structure):
     )
 
 
+def pointers(arrays: Sequence[Floats]) -> ctypes.Array[ctypes.c_void_p]:
+    """Where each array's numbers begin."""
+    return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))
+
+
 class NativeNetwork:
     """A copy of a network's weights, as the C code reads them.
 
@@ -109,10 +112,7 @@ class NativeNetwork:
         residual: whether layers add their input to their output where the widths agree.
 
     Attributes:
-        vocab_size: V.
-        hidden_size: H.
-        state_size: S.
-        depth: how many layers.
+        depth: the number of layers.
         gates: G.
         width: of the widest layer's input or output.
     """
@@ -188,30 +188,23 @@ class NativeNetwork:
 
     @property
     def address(self) -> ctypes.c_void_p:
-        """For the C functions."""
+        """Where the C functions find it."""
         return ctypes.c_void_p(ctypes.addressof(self._network))
 
     def read(self, tokens: NDArray[np.int64], states: Sequence[Floats]) -> Floats:
-        """One text, in order.
-
-        Args:
-            tokens: (T,), T ≥ 1.
-            states: of each layer (S,), changed.
-
-        Returns:
-            (T, V), the logits after each token.
+        """One text: (T,) tokens and the state of each layer, (S,), which is changed → (T, V) logits.
 
         Raises:
             IndexError: there is no such token.
         """
         logits = np.empty((len(tokens), self.vocab_size), np.float32)
         tokens = np.ascontiguousarray(tokens)
-        pointers = (ctypes.c_void_p * len(states))(*(state.ctypes.data for state in states))
         read = self.library.network_read
         read.restype = ctypes.c_long
         bad = read(
-            self.address, tokens.ctypes.data_as(ctypes.c_void_p), pointers, logits.ctypes.data_as(ctypes.c_void_p),
-            ctypes.c_long(len(tokens)), thread_count(self.depth + 1, len(tokens) * self.work),
+            self.address, tokens.ctypes.data_as(ctypes.c_void_p), pointers(states),
+            logits.ctypes.data_as(ctypes.c_void_p), ctypes.c_long(len(tokens)),
+            thread_count(self.depth + 1, len(tokens) * self.work),
         )  # fmt: skip
         if bad == OUT_OF_MEMORY:
             raise MemoryError("what stands between the layers of a network")
@@ -219,47 +212,6 @@ class NativeNetwork:
         return logits
 
     def check(self, bad: int, tokens: NDArray[np.int64]) -> None:
-        """Raise IndexError if the C code stopped at a token."""
+        """Raise IndexError if the C code stopped at a token, of which `bad` is the index (−1 if it did not)."""
         if bad >= 0:
             raise IndexError(f"token {tokens[bad]} of a vocabulary of {self.vocab_size}")
-
-
-class NativeStep:
-    """B texts that are read side by side, a character at a time.
-
-    Args:
-        network: what reads.
-        states: of each layer (B, S), changed by each step.
-        batch_size: B.
-
-    Attributes:
-        states: after the last step.
-    """
-
-    def __init__(self, network: NativeNetwork, states: Sequence[Floats], batch_size: int) -> None:
-        self.network, self.states = network, states
-        self._tokens = np.zeros(batch_size, np.int64)
-        self._logits = np.empty((batch_size, network.vocab_size), np.float32)
-        sizes = (network.width, network.width, network.gates * network.hidden_size)
-        self._work = [np.empty((batch_size, size), np.float32) for size in sizes]
-        self._pointers = (ctypes.c_void_p * len(states))(*(state.ctypes.data for state in states))
-        arrays = (array.ctypes.data_as(ctypes.c_void_p) for array in (*self._work, self._logits))
-        self._step = network.library.network_step
-        self._step.restype = ctypes.c_long
-        self._arguments = (
-            network.address, self._tokens.ctypes.data_as(ctypes.c_void_p), self._pointers, *arrays,
-            ctypes.c_long(batch_size),
-        )  # fmt: skip
-        self._pace = make_thread_tuner(thread_count(batch_size, batch_size * network.work))
-
-    def __call__(self, tokens: NDArray[np.int64]) -> Floats:
-        """(B,) tokens → (B, V) logits, which the next step overwrites.
-
-        Raises:
-            IndexError: there is no such token.
-        """
-        self._tokens[:] = tokens
-        started = time.perf_counter()
-        self.network.check(self._step(*self._arguments, self._pace.threads), self._tokens)
-        self._pace.record(time.perf_counter() - started)
-        return self._logits

@@ -1,8 +1,10 @@
-"""The linear recurrence h_t = a_t · h_{t−1} + b_t, element by element, with a state that goes in.
+"""The linear recurrence h_t = a_t · h_{t−1} + b_t, element by element; alone, and with the gates of minGRU and minLSTM.
 
-`scan_reference` is the definition; `scan` is what the cells call. In this form a carried state needs no special case,
-which the log-space form of the paper (arXiv 2410.01201, appendix B) gets wrong easily. On a GPU with Triton a scan is
-one kernel each way (`kernels/scan_triton.py`).
+`scan_reference` and `gated_scan_reference` are the definitions; the cells call `scan` and `gated_scan`. In this form a
+carried state needs no special case, which the log-space form of the paper (arXiv 2410.01201, appendix B) gets wrong
+easily. Gates do not look at the state; in PyTorch they alone are a dozen passes over memory, forward and backward. In C
+(`native/scan.c`) gates and scan are one each way, and on a GPU with Triton (`kernels/scan_triton.py`) a scan, and the
+gated scan of minGRU, are one kernel each way.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 from charrnn.models.kernels.build import address, native_library, thread_count
 from charrnn.models.kernels.gpu_features import is_allowed
@@ -43,7 +46,7 @@ def scan(a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
     """`scan_reference`, in less time and memory: one kernel on a GPU with Triton, in C on a CPU where that could be
     compiled, else step by step in place.
     """
-    triton = triton_for(a, b, h0)
+    triton = _triton_for(a, b, h0)
     if triton:
         return triton.scan(a, b, h0)  # type: ignore[no-any-return]
     fits = all(part.device.type == "cpu" and part.dtype == torch.float32 for part in (a, b, h0)) and b.numel() > 0
@@ -53,7 +56,44 @@ def scan(a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
     return _CompiledScan.apply(library, a, b, h0)  # type: ignore[no-any-return, no-untyped-call]
 
 
-def triton_for(*inputs: Tensor) -> ModuleType | None:
+def gated_scan_reference(p: Tensor, h0: Tensor) -> Tensor:
+    """minGRU: z, c = p; h_t = (1−σ(z)) ⊙ h_{t−1} + σ(z) ⊙ c.
+
+    minLSTM: f, i, c = p; h_t = (σ(f) ⊙ h_{t−1} + σ(i) ⊙ c) / (σ(f) + σ(i)).
+
+    Args:
+        p: (B, T, 2H) for a minGRU, (B, T, 3H) for a minLSTM: gates before their functions, and the candidate.
+        h0: (B, H), the state before the first step.
+
+    Returns:
+        (B, T, H): h_1 … h_T, in the precision of h0.
+    """
+    return scan_reference(*_coefficients(p, h0), h0)
+
+
+def gated_scan(p: Tensor, h0: Tensor) -> Tensor:
+    """`gated_scan_reference` in less time and memory."""
+    triton = _triton_for(p, h0) if p.shape[-1] == 2 * h0.shape[1] else None
+    if triton:
+        return triton.gated_scan(p, h0)  # type: ignore[no-any-return]
+    fits = p.device.type == "cpu" and p.dtype in (torch.float32, torch.bfloat16) and h0.dtype == torch.float32
+    library = native_library() if fits and p.numel() else None
+    if library is None:
+        return scan(*_coefficients(p, h0), h0)
+    return _GatedScan.apply(library, p, h0)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def _coefficients(p: Tensor, h0: Tensor) -> tuple[Tensor, Tensor]:
+    """What each step keeps and adds, (B, T, H) each."""
+    *gates, candidate = p.to(h0.dtype).chunk(p.shape[-1] // h0.shape[1], dim=-1)
+    if len(gates) == 1:
+        return torch.sigmoid(-gates[0]), torch.sigmoid(gates[0]) * candidate
+    # σ(f) / (σ(f) + σ(i)) = σ(log σ(f) − log σ(i)): never 0 / 0 when both gates are shut.
+    odds = functional.logsigmoid(gates[0]) - functional.logsigmoid(gates[1])
+    return torch.sigmoid(odds), torch.sigmoid(-odds) * candidate
+
+
+def _triton_for(*inputs: Tensor) -> ModuleType | None:
     """The Triton kernels, if they take such tensors."""
     if all(part.is_cuda and part.dtype.itemsize <= 4 and part.numel() for part in inputs):
         return _triton(inputs[0].device)
@@ -120,3 +160,28 @@ class _CompiledScan(torch.autograd.Function):
         arrays = map(address, (grad_h, a, h, h0, grad_a, grad_b, grad_h0))
         ctx.library.scan_backward(*arrays, *map(ctypes.c_long, h.shape), thread_count(h0.numel(), h.numel()))
         return None, grad_a, grad_b, grad_h0
+
+
+class _GatedScan(torch.autograd.Function):
+    """Gates are computed again for the gradient: that is less work than to read them."""
+
+    @staticmethod
+    def forward(ctx: Any, library: ctypes.CDLL, p: Tensor, h0: Tensor) -> Tensor:
+        p, h0 = p.contiguous(), h0.contiguous()
+        (B, T, _), H = p.shape, h0.shape[1]
+        h = h0.new_empty(B, T, H)
+        ctx.rest = *map(ctypes.c_long, (B, T, H)), int(p.dtype == torch.bfloat16), thread_count(B * H, B * T * H)
+        ctx.gates, ctx.library = p.shape[2] // H, library
+        library.gated_scan_forward(ctx.gates, *map(address, (p, h0, h)), *ctx.rest)
+        ctx.save_for_backward(p, h0, h)
+        return h
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_h: Tensor) -> tuple[None, Tensor, Tensor]:
+        p, h0, h = ctx.saved_tensors
+        grad_h = grad_h.contiguous()
+        grad_p, grad_h0 = torch.empty_like(p), torch.empty_like(h0)
+        arrays = map(address, (grad_h, p, h, h0, grad_p, grad_h0))
+        ctx.library.gated_scan_backward(ctx.gates, *arrays, *ctx.rest)
+        return None, grad_p, grad_h0

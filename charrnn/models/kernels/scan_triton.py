@@ -33,7 +33,7 @@ def scan(a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
 
 
 def gated_scan(gates: Tensor, h0: Tensor) -> Tensor:
-    """See `kernels.gated_scan`. All floats up to 32 bits; the result has h0's type."""
+    """See `scan.gated_scan`. All floats up to 32 bits; the result has h0's type."""
     return _GatedScan.apply(gates, h0)  # type: ignore[no-any-return, no-untyped-call]
 
 

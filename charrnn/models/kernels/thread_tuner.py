@@ -1,4 +1,4 @@
-"""How many threads take a piece of work that comes again and again: as many as measurements show to be fastest.
+"""The number of threads for a piece of work that comes again and again: the one that measurements show to be fastest.
 
 Threads wait for each other many times in each piece. When another process occupies one of the cores, the thread on it
 is not running most of the time, and the others spin until it does; one thread alone can then be ten times as fast.
@@ -10,13 +10,13 @@ number.
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
-
-from charrnn.models.kernels.load import FreeCores, cores
 
 TRIAL_PIECES = 3
 """Pieces that a number of threads is tried for."""
@@ -36,6 +36,57 @@ SMOOTHING_WEIGHT = 0.3
 """Weight of the last piece in the mean."""
 TOLERATED_LOAD = 0.5
 """Share of a core that may be used by others and still counts as free."""
+
+STAT = Path("/proc/stat")
+MEASURE_INTERVAL = 0.25
+"""Seconds between looks: the system counts in hundredths of a second."""
+BUSY_COLUMNS = (0, 1, 2, 5, 6)
+"""Columns of /proc/stat that count as busy (proc(5)): user, nice, system, irq, softirq. Stolen time does not count:
+using fewer threads does not bring it back."""
+
+Usage = Callable[[], tuple[float, float] | None]
+"""Gives the seconds that the cores of this process were busy, and those of them that this process used."""
+
+
+def cores() -> int:
+    """The cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def usage() -> tuple[float, float] | None:
+    """The usage of Linux; None where the system does not say."""
+    try:
+        own_cores = {f"cpu{number}" for number in os.sched_getaffinity(0)}
+        lines = [line.split() for line in STAT.read_text(encoding="ascii").splitlines()]
+        tick = os.sysconf("SC_CLK_TCK")
+        busy = sum(int(line[1 + column]) for line in lines if line and line[0] in own_cores for column in BUSY_COLUMNS)
+    except (AttributeError, OSError, ValueError, IndexError):  # not Linux, or hidden from a container
+        return None
+    own = os.times()
+    return busy / tick, own.user + own.system
+
+
+class FreeCores:
+    """The cores that other processes have left free lately, of those that this process may use."""
+
+    def __init__(self, cores: int, usage: Usage = usage, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.cores, self._usage, self._clock = cores, usage, clock
+        self._before, self._at = usage(), clock()
+        self._free: float | None = None
+
+    def measure(self) -> float | None:
+        """A number from 0 to `cores`; None where it is not known (yet)."""
+        now = self._clock()
+        if self._before is None or now - self._at < MEASURE_INTERVAL:
+            return self._free
+        after = self._usage()
+        if after is not None:
+            others = (after[0] - self._before[0] - (after[1] - self._before[1])) / (now - self._at)
+            self._free = min(float(self.cores), max(0.0, self.cores - others))
+        self._before, self._at = after, now
+        return self._free
 
 
 class ThreadTuner:
@@ -63,12 +114,7 @@ class ThreadTuner:
         self._tries_more, self._cap = True, max_threads
 
     def record(self, seconds: float, work: int = 1) -> None:
-        """Take down how long the last piece took.
-
-        Args:
-            seconds: its time.
-            work: how large it was, in any unit, where pieces differ.
-        """
+        """Take down how long the last piece took, and how large it was, in any unit, where pieces differ."""
         self.used.add(self.threads)
         if self.max_threads == 1:
             return
@@ -139,7 +185,7 @@ class ThreadTuner:
 
     @contextmanager
     def piece(self, work: int = 1) -> Iterator[None]:
-        """Do a piece of work of PyTorch's with so many threads, and time it; for `work` see `took`."""
+        """Do a piece of work of PyTorch's with so many threads, and time it; for `work` see `record`."""
         before = torch.get_num_threads()
         threads = self.threads
         if threads != before:
@@ -154,14 +200,14 @@ class ThreadTuner:
 
 
 def make_thread_tuner(max_threads: int | None = None) -> ThreadTuner:
-    """A pace for work on the CPU, with up to so many threads (default: PyTorch's number), but no more than cores."""
+    """A tuner for work on the CPU, with up to so many threads (default: PyTorch's number), but no more than cores."""
     available = cores()
     max_threads = min(max_threads or torch.get_num_threads(), available)
     return ThreadTuner(max_threads, FreeCores(available) if max_threads > 1 else None)
 
 
 def fixed_threads(threads: int) -> ThreadTuner:
-    """A pace that never changes."""
+    """A tuner that never changes the number of threads."""
     tuner = ThreadTuner(1)
     tuner.threads = threads
     return tuner

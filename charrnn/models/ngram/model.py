@@ -105,7 +105,7 @@ class NgramModel:
         with np.errstate(divide="ignore"):
             return torch.from_numpy(np.log(np.maximum(p, 0)).astype(np.float32)), state
 
-    def stepper(self, state: State | None, batch_size: int) -> NgramStepper:
+    def make_stepper(self, state: State | None, batch_size: int) -> NgramStepper:
         """See the function of this name."""
         nodes = np.zeros((batch_size, len(self.orders)), np.int64) if state is None else state[0].numpy()
         return NgramStepper(self.orders, self.vocab_size, nodes, not self.config.method.has_negative_weights)

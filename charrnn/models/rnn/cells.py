@@ -18,10 +18,9 @@ from torch.nn import functional
 
 from charrnn import config
 from charrnn.errors import UsageError
-from charrnn.models.kernels.gated_scan import gated_scan
 from charrnn.models.kernels.native_network import LayerWeights, NativeCell
 from charrnn.models.kernels.recurrence import recurrence
-from charrnn.models.kernels.scan import scan
+from charrnn.models.kernels.scan import gated_scan, scan
 
 OPEN_GATE = 1.0
 """Bias of the gate that keeps the state, so that a new cell remembers (Jozefowicz et al. 2015)."""

@@ -17,8 +17,7 @@ from torch import Tensor
 
 from charrnn.errors import CaptureError
 from charrnn.models.kernels.gpu_features import capture_error_message, has_cuda_graphs, is_allowed
-from charrnn.models.language_model import State
-from charrnn.models.rnn.model import RecurrentModel
+from charrnn.models.language_model import LanguageModel, State
 from charrnn.models.stepper import Logits, Sampler, Stepper, TemperatureSampler, Tokens
 
 BLOCK_LENGTH = 32
@@ -35,15 +34,16 @@ class CudaGraphStepper(Stepper):
     and so as many have been read: the block's first, which came from outside, and all but the last of those.
 
     Args:
-        model: in evaluation mode.
+        model: a network.
+        empty: the model's state before the first character, (B, S) for each layer, on its device.
         state: as for the model itself.
-        batch_size: B.
     """
 
-    def __init__(self, model: RecurrentModel, state: State | None, batch_size: int) -> None:
-        self.model, device = model, model.device
+    def __init__(self, model: LanguageModel, empty: State, state: State | None) -> None:
+        self.model, self._device, batch_size = model, empty[0].device, len(empty[0])
+        device = self._device
         self._has_read, self._steps_taken, self._used = state is not None, 0, 0
-        self._state = [part.clone() for part in model.empty_state(batch_size)]
+        self._state = [part.clone() for part in empty]
         self._start = [torch.empty_like(part) for part in self._state]
         if state is not None:
             _copy(state, self._state)
@@ -59,7 +59,7 @@ class CudaGraphStepper(Stepper):
 
     @property
     def state(self) -> State | None:
-        """See Stepper; a copy."""
+        """A copy."""
         if not self._has_read:
             return None
         if not self._used:
@@ -70,7 +70,6 @@ class CudaGraphStepper(Stepper):
         return after
 
     def read(self, tokens: Tokens) -> Logits:
-        """See Stepper."""
         self._leave_block()
         self._has_read = True
         self._steps_taken += 1
@@ -82,7 +81,6 @@ class CudaGraphStepper(Stepper):
         return logits
 
     def draw_next(self, tokens: Tokens, draw: Sampler) -> Tokens:
-        """See Stepper."""
         has_blocks = self._draw is not None or (self._steps_taken >= STEPS_BEFORE_CAPTURE and self._may_capture())
         if not isinstance(draw, TemperatureSampler) or not has_blocks:
             return draw(self.read(tokens))
@@ -103,8 +101,7 @@ class CudaGraphStepper(Stepper):
         return chosen
 
     def _may_capture(self) -> bool:
-        device = self.model.device
-        return not has_cuda_graphs(device) or is_allowed("graphs", device)
+        return not has_cuda_graphs(self._device) or is_allowed("graphs", self._device)
 
     def _draw_block(self, tokens: Tokens, draw: TemperatureSampler) -> None:
         if self._draw is None:
@@ -141,13 +138,13 @@ class CudaGraphStepper(Stepper):
         """What does the same as a function of this object's tensors.
 
         Raises:
-            RecordingError: CUDA cannot record it; the process must end.
+            CaptureError: CUDA cannot record it; the process must end.
         """
-        if not has_cuda_graphs(self.model.device):
+        if not has_cuda_graphs(self._device):
             return function
         before = [part.clone() for part in self._state]
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.device(self.model.device):  # streams and graphs are the current device's
+        with torch.cuda.device(self._device):  # streams and graphs are the current device's
             stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
             stream.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(stream):

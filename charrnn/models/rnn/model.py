@@ -18,7 +18,9 @@ from charrnn.config import ModelConfig
 from charrnn.models.kernels.native_network import NativeNetwork
 from charrnn.models.language_model import State
 from charrnn.models.rnn.cells import Cell, make_cell
-from charrnn.models.rnn.native import native_network, read
+from charrnn.models.rnn.cuda_graph import CudaGraphStepper
+from charrnn.models.rnn.native import NativeStepper, native_network, read
+from charrnn.models.stepper import PlainStepper, Stepper
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -27,7 +29,7 @@ HEAD_MULTIPLE = 16
 
 
 class LayerRead(NamedTuple):
-    """What went on in a layer while it read.
+    """A layer, and all that it read and remembered.
 
     Attributes:
         cell: the layer.
@@ -75,7 +77,7 @@ class RecurrentModel(nn.Module):
 
     @property
     def parameter_count(self) -> int:
-        """How many numbers are learned."""
+        """The number of weights."""
         return sum(parameter.numel() for parameter in self.parameters())
 
     def empty_state(self, batch_size: int) -> State:
@@ -84,7 +86,6 @@ class RecurrentModel(nn.Module):
         return tuple(weight.new_zeros(batch_size, size) for size in self.state_sizes)
 
     def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """See LanguageModel.__call__."""
         if state is None:
             state = self.empty_state(tokens.shape[0])
         is_one_text = len(tokens) == 1 and tokens.numel() and not torch.is_grad_enabled()
@@ -99,18 +100,19 @@ class RecurrentModel(nn.Module):
             return None
         return native_network(self.embedding, self._cells, self.head, self.config.residual)
 
+    def make_stepper(self, state: State | None, batch_size: int) -> Stepper:
+        """See `stepper.make_stepper`: with CUDA graphs, in C, or by the logits."""
+        if self.device.type == "cuda":
+            return CudaGraphStepper(self, self.empty_state(batch_size), state)
+        native = self.native()
+        return PlainStepper(self, state) if native is None else NativeStepper(native, state, batch_size)
+
     def embed(self, tokens: Tensor) -> Tensor:
         """What the first layer reads: (B, T) characters → (B, T, D)."""
-        x: Tensor = self.embedding(tokens.to(self.device))
-        return x
+        return self.embedding(tokens.to(self.device))  # type: ignore[no-any-return]
 
     def read_inputs(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """The same as for characters, of what the first layer reads, so that one may ask what depends on it.
-
-        Args:
-            x: (B, T, D), as `embed` gives it.
-            state: see LanguageModel.__call__.
-        """
+        """As for characters, but from (B, T, D) inputs of the first layer (see `embed`), for gradients of them."""
         after = []
         for cell, before in zip(self.cells, state, strict=True):
             y, new = cell(x, before)
@@ -141,12 +143,7 @@ class RecurrentModel(nn.Module):
         return [cell for cell in self.cells if isinstance(cell, Cell)]
 
     def layers(self, tokens: Tensor, state: State | None = None) -> Iterator[LayerRead]:
-        """All states that the network goes through, one layer after the other, where `forward` gives the last alone.
-
-        Args:
-            tokens: (B, T) int64.
-            state: see LanguageModel.__call__.
-        """
+        """All states that the network goes through, layer by layer, where `forward` gives the last alone."""
         x = self.embed(tokens)
         for cell, first in zip(self._cells, self.empty_state(len(tokens)) if state is None else state, strict=True):
             after = cell.states(x, first)
@@ -167,11 +164,9 @@ class RecurrentModel(nn.Module):
 
 
 def trainable_copy(model: Model, device: torch.device) -> Model:
-    """A copy on a device that gradients can be asked of: in training mode, where alone cuDNN has them, without dropout.
+    """A copy of a network, or of a model that has some, for gradients on a device.
 
-    Args:
-        model: a network, or a model that has some.
-        device: of the copy.
+    It is in training mode, where alone cuDNN has gradients, and without dropout.
     """
     copied = copy.deepcopy(model).to(device).requires_grad_().train()
     for part in copied.modules():

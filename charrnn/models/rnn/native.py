@@ -5,6 +5,8 @@ What is packed is kept beside the network, not in it: a copy of a network is a c
 
 from __future__ import annotations
 
+import ctypes
+import time
 import weakref
 from collections.abc import Sequence
 
@@ -13,8 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from charrnn.models.kernels.build import native_library
-from charrnn.models.kernels.native_network import NativeNetwork, NativeStep
+from charrnn.models.kernels.build import native_library, thread_count
+from charrnn.models.kernels.native_network import NativeNetwork, pointers
+from charrnn.models.kernels.thread_tuner import make_thread_tuner
 from charrnn.models.language_model import State
 from charrnn.models.rnn.cells import Cell
 from charrnn.models.stepper import Logits, Stepper, Tokens
@@ -63,16 +66,7 @@ def native_network(
 
 
 def read(network: NativeNetwork, tokens: Tensor, state: State) -> tuple[Tensor, State]:
-    """One text through a network.
-
-    Args:
-        network: the weights.
-        tokens: (1, T) int64.
-        state: of each layer (1, S); it is not changed.
-
-    Returns:
-        Logits (1, T, V) and the state after the last token.
-    """
+    """One text through a network: (1, T) tokens and a state → (1, T, V) logits and the state after the last token."""
     states = _arrays(state)
     _check(network, states, 1)
     logits = network.read(tokens[0].cpu().numpy(), states)
@@ -91,13 +85,7 @@ def _arrays(state: State) -> list[NDArray[np.float32]]:
 
 
 class NativeStepper(Stepper):
-    """A Stepper in C. A text's figures are the same to the last bit, whatever is read beside it.
-
-    Args:
-        network: the weights.
-        state: of each layer (B, S), or None.
-        batch_size: B.
-    """
+    """A stepper in C. A text's figures are the same to the last bit, whatever is read beside it."""
 
     def __init__(self, network: NativeNetwork, state: State | None, batch_size: int) -> None:
         if state is None:
@@ -105,15 +93,28 @@ class NativeStepper(Stepper):
         else:
             states = _arrays(state)
             _check(network, states, batch_size)
-        self._has_read = state is not None
-        self._step = NativeStep(network, states, batch_size)
+        self.network, self._states, self._has_read = network, states, state is not None
+        self._tokens = np.zeros(batch_size, np.int64)
+        self._logits = np.empty((batch_size, network.vocab_size), np.float32)
+        sizes = (network.width, network.width, network.gates * network.hidden_size)
+        self._work = [np.empty((batch_size, size), np.float32) for size in sizes]
+        self._step = network.library.network_step
+        self._step.restype = ctypes.c_long
+        arrays = (array.ctypes.data_as(ctypes.c_void_p) for array in (*self._work, self._logits))
+        self._arguments = (
+            network.address, self._tokens.ctypes.data_as(ctypes.c_void_p), pointers(states), *arrays,
+            ctypes.c_long(batch_size),
+        )  # fmt: skip
+        self._tuner = make_thread_tuner(thread_count(batch_size, batch_size * network.work))
 
     def read(self, tokens: Tokens) -> Logits:
-        """See Stepper."""
-        self._has_read = True
-        return self._step(tokens)
+        self._has_read, self._tokens[:] = True, tokens
+        started = time.perf_counter()
+        self.network.check(self._step(*self._arguments, self._tuner.threads), self._tokens)
+        self._tuner.record(time.perf_counter() - started)
+        return self._logits
 
     @property
     def state(self) -> State | None:
-        """See Stepper; a copy."""
-        return tuple(torch.from_numpy(state.copy()) for state in self._step.states) if self._has_read else None
+        """A copy."""
+        return tuple(torch.from_numpy(state.copy()) for state in self._states) if self._has_read else None

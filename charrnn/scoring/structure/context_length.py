@@ -14,9 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from charrnn.models.interpolated import log_softmax
 from charrnn.models.language_model import MAX_LOGITS, LanguageModel, ScoresNext, next_log_probs
-from charrnn.models.steppers import stepper
+from charrnn.models.stepper import log_softmax, make_stepper
 from charrnn.progress import Progress
 
 LENGTHS = (8, 16, 32, 64, 128, 256, 512)
@@ -67,7 +66,7 @@ def _last(model: LanguageModel, window: NDArray[np.int64]) -> NDArray[np.float64
     if isinstance(model, ScoresNext):
         rows = torch.from_numpy(window)
         return next_log_probs(model, rows[:, :-1], rows[:, 1:])[0][:, -1].cpu().double().numpy()
-    steps = stepper(model, None, len(window))
+    steps = make_stepper(model, None, len(window))
     for column in window[:, :-1].T:
         logits = steps.read(np.ascontiguousarray(column))
     log_probs: NDArray[np.float64] = log_softmax(logits)[np.arange(len(window)), window[:, -1]].astype(np.float64)

@@ -8,8 +8,7 @@ from charrnn.config import NgramConfig, SamplingConfig
 from charrnn.errors import ModelError
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.ngram.model import NgramModel
-from charrnn.models.stepper import Logits, Sampler, TemperatureSampler, Tokens
-from charrnn.models.steppers import stepper
+from charrnn.models.stepper import Logits, Sampler, TemperatureSampler, Tokens, make_stepper
 from charrnn.sampling.rng import CounterRNG
 from charrnn.sampling.sampler import make_sampler
 from charrnn.text.vocabulary import Vocabulary
@@ -30,7 +29,7 @@ def draw_of(batch: int = 1, **settings: float) -> Sampler:
 
 
 def written(one: NgramModel, first: int, count: int, draw: Sampler) -> list[int]:
-    step, token, found = stepper(one), np.array([first]), []
+    step, token, found = make_stepper(one), np.array([first]), []
     for _ in range(count):
         token = step.draw_next(token, draw)
         found.append(int(token[0]))
@@ -67,7 +66,7 @@ def test_draw_next_on_a_grid_of_random_numbers_gives_the_probabilities(smoothing
     logits, _ = one(tokens)
     _, state = one(tokens[:, :-1]) if context else (None, None)
     states = None if state is None else tuple(part.expand(count, -1) for part in state)
-    drawn = stepper(one, states, count).draw_next(tokens[0, -1:].expand(count).numpy(), Grid(count))
+    drawn = make_stepper(one, states, count).draw_next(tokens[0, -1:].expand(count).numpy(), Grid(count))
     shares = torch.bincount(torch.from_numpy(drawn), minlength=V) / count
     torch.testing.assert_close(shares, logits[0, -1].exp(), atol=(ORDER + 2) / count, rtol=0)
 
@@ -87,7 +86,7 @@ def test_draw_next_of_one_text_fits_the_distribution(smoothing: str, temperature
 
 def test_draw_next_of_a_batch_fits_the_distribution() -> None:
     one, draw = model(), draw_of(200)
-    step, token, columns = stepper(one, None, 200), np.zeros(200, np.int64), []
+    step, token, columns = make_stepper(one, None, 200), np.zeros(200, np.int64), []
     for _ in range(60):
         token = step.draw_next(token, draw)
         columns.append(torch.from_numpy(token))
@@ -119,7 +118,7 @@ def _chi_squared(probabilities: torch.Tensor, drawn: list[int]) -> tuple[float, 
 def test_stepper_from_a_state_continues_it() -> None:
     one = model()
     _, state = one(torch.tensor([[3, 1, 0]]))
-    step, token = stepper(one, state), np.array([2])
+    step, token = make_stepper(one, state), np.array([2])
     for _ in range(30):
         log_probs, state = one(torch.from_numpy(token)[:, None], state)
         token = step.draw_next(token, lambda logits: logits.argmax(-1))
@@ -131,7 +130,7 @@ def test_stepper_from_a_state_continues_it() -> None:
 def test_draw_next_of_a_batch_gives_each_text_what_it_gets_alone(temperature: float) -> None:
     """At temperature 1 a batch is drawn in another way, from the same numbers."""
     one, batch = model(), 20
-    step, tokens, draw, found = stepper(one, None, batch), np.zeros(batch, np.int64), None, []
+    step, tokens, draw, found = make_stepper(one, None, batch), np.zeros(batch, np.int64), None, []
     draw = draw_of(batch, temperature=temperature)
     for _ in range(50):
         tokens = step.draw_next(tokens, draw)

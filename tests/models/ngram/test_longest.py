@@ -11,8 +11,7 @@ from charrnn.config import NgramConfig
 from charrnn.models.language_model import State, next_log_probs
 from charrnn.models.ngram.longest import model as longest
 from charrnn.models.ngram.longest.model import LongestMatchModel
-from charrnn.models.stepper import PlainStepper, Sampler
-from charrnn.models.steppers import stepper
+from charrnn.models.stepper import PlainStepper, Sampler, make_stepper
 from charrnn.sampling.rng import CounterRNG
 from charrnn.sampling.sampler import CounterTemperatureSampler
 from charrnn.scoring.evaluate import evaluate
@@ -133,7 +132,7 @@ def test_stepper_of_longest_match_draws_what_the_logits_give(model: LongestMatch
         for begin in (None, state):
             for draw in draws:
                 found = []
-                for step in (stepper(model, begin), PlainStepper(model, begin)):
+                for step in (make_stepper(model, begin), PlainStepper(model, begin)):
                     token, text = np.array([3]), []
                     chosen_by = copy.deepcopy(draw)  # from the first random number on
                     for _ in range(200):

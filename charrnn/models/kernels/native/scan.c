@@ -2,7 +2,7 @@
  *
  * One pass over memory each way, for memory is the bound. A thread takes a block of units of a row through all steps; the
  * state stays in the nearest cache. Tensors are (B, T, H) or (B, T, G H); `half`: gates, and their gradients, are bfloat16.
- * The equations stand in ../scan.py and ../gated_scan.py.
+ * The equations stand in ../scan.py.
  */
 #include "vector.h"
 

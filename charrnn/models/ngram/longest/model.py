@@ -116,7 +116,7 @@ class LongestMatchModel:
         with np.errstate(divide="ignore"):
             return torch.from_numpy(np.log(shares).astype(np.float32)), state
 
-    def stepper(self, state: State | None, batch_size: int) -> LongestMatchStepper:
+    def make_stepper(self, state: State | None, batch_size: int) -> LongestMatchStepper:
         """See the function of this name."""
         matches = [self.index.empty] * batch_size if state is None else list(map(tuple, state[0].tolist()))
         return LongestMatchStepper(self, matches)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from charrnn.scoring.accuracy import Accuracy
+from charrnn.sampling.complete import Accuracy
 
 
 def test_accuracy_counts_lines_and_characters() -> None:

@@ -10,8 +10,7 @@ from charrnn.models.kernels import build
 from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.ngram.model import NgramModel
-from charrnn.models.stepper import PlainStepper
-from charrnn.models.steppers import stepper
+from charrnn.models.stepper import PlainStepper, make_stepper
 
 needs_compiler = pytest.mark.skipif(build.native_library() is None, reason="no C compiler with OpenMP")
 KINDS = ["ensemble", "mixture"]
@@ -36,11 +35,11 @@ def make(kind: str) -> InterpolatedModel | MixtureModel:
 @pytest.mark.parametrize("kind", KINDS)
 def test_combined_stepper_matches_the_model(kind: str) -> None:
     model = make(kind)
-    first, plain = stepper(model, None, B), PlainStepper(model, None)
+    first, plain = make_stepper(model, None, B), PlainStepper(model, None)
     assert first.state is None
     for number, now in enumerate(TOKENS):
         if number == 5:
-            first = stepper(model, first.state, B)
+            first = make_stepper(model, first.state, B)
         found, expected = (torch.from_numpy(one.read(now)).double().log_softmax(-1) for one in (first, plain))
         torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
     assert first.state is not None
@@ -53,7 +52,7 @@ def test_combined_stepper_matches_the_model(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_combined_stepper_row_is_bit_identical_alone_and_in_a_batch(kind: str) -> None:
     model = make(kind)
-    together, alone = stepper(model, None, B), [stepper(model) for _ in range(B)]
+    together, alone = make_stepper(model, None, B), [make_stepper(model) for _ in range(B)]
     for now in TOKENS:
         rows = np.concatenate([one.read(now[i : i + 1]) for i, one in enumerate(alone)])
         assert np.array_equal(together.read(now), rows)
