@@ -68,8 +68,7 @@ class EvalResult:
     """The score of the validation part when the checkpoint was saved. Infinite scores are None.
 
     Attributes:
-        bits_per_char: bits per character.
-        nats_per_char: the same in nats.
+        bits_per_char, nats_per_char: the score.
         characters: number of scored characters.
         impossible_share: the share of them that had probability 0.
         split: such as 90/10/0.

@@ -189,7 +189,7 @@ def _step(name: str, length: int, context: LabContext, size: Size) -> Callable[[
 
 def _seconds(once: Callable[[], object], device: torch.device) -> float:
     """How long something takes."""
-    wait = partial(torch.cuda.synchronize, device) if device.type == "cuda" else lambda: None
+    wait: Callable[[], object] = partial(torch.cuda.synchronize, device) if device.type == "cuda" else lambda: None
     wait()
     started = time.perf_counter()
     once()

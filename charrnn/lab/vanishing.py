@@ -112,7 +112,7 @@ def _train(context: LabContext, size: Size, network: RecurrentModel) -> Score:
 
 def _quartiles(cell: str, stage: str, norms: NDArray[np.float64]) -> list[Row]:
     """A row for each distance."""
-    rows = []
+    rows: list[Row] = []
     for d, quartiles in enumerate(np.quantile(norms, (0.25, 0.5, 0.75), axis=0).T):
         rounded = [float(f"{value:.4g}") for value in quartiles]  # four digits, which is more than is known
         rows.append({"cell": cell, "stage": stage, "distance": d, **dict(zip(QUARTILES, rounded, strict=True))})
