@@ -35,16 +35,13 @@ Arrays = tuple["memoryview[int]", "memoryview[int]", "memoryview[Any]", "memoryv
 def sample_backoff(
     orders: Sequence[BackoffLevel], nodes: Sequence[Ints], random: NDArray[np.float64], vocab_size: int
 ) -> Ints:
-    """Draw one character for each of B texts.
+    """(B,) one character for each of B texts.
 
     Args:
         orders: the entries of order 1, 2, …
         nodes: the contexts of 0, 1, … characters, (B,) each, NOT_FOUND where one was never seen.
         random: (B,) from 0 to 1.
         vocab_size: V.
-
-    Returns:
-        (B,) int64.
     """
     left = random.copy()
     drawn = np.full(len(random), NOT_FOUND, np.int64)
@@ -79,15 +76,15 @@ class BackoffSampler:
         orders: the entries of order 1, 2, …
         vocab_size: V.
         nodes: the contexts of 0, 1, … characters that the text ends with.
-        cache: distributions of short contexts, which samplers of one model may share.
+        cache: distributions of short contexts, which samplers of one model share.
     """
 
     def __init__(
-        self, orders: Sequence[BackoffLevel], vocab_size: int, nodes: list[int], cache: DistributionCache | None = None
+        self, orders: Sequence[BackoffLevel], vocab_size: int, nodes: list[int], cache: DistributionCache
     ) -> None:
         self.orders, self.vocab_size, self.nodes = orders, vocab_size, nodes
         self._arrays: list[Arrays] = [(o.tokens.data, o.starts.data, o.weights.data, o.backoffs.data) for o in orders]
-        self._cache: DistributionCache = {} if cache is None else cache
+        self._cache = cache
         self._after: tuple[int, list[int]] = NOT_FOUND, []  # the character that was drawn, and its entries
 
     def draw(self, temperature: float, uniform: Callable[[], float]) -> int:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from charrnn.models.ngram.counting.keys import KeyCodec, NgramKeys, windows
 from charrnn.models.ngram.counting.tables import NgramTable, count_distinct, count_runs, merge, workers
 from charrnn.models.ngram.trie import TrieLevel, smallest_integer, walk
-from charrnn.progress import Progress
+from charrnn.progress import Progress, no_progress
 
 CHUNK_CHARS = 1 << 22
 """Characters sorted at a time."""
@@ -42,7 +42,7 @@ def count_ngrams(
     vocab_size: int,
     order: int,
     occurrences: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = no_progress,
 ) -> list[CountLevel]:
     """Count the n-grams of all orders from 1 to `order`.
 
@@ -51,16 +51,21 @@ def count_ngrams(
         vocab_size: V.
         order: length of the longest n-gram.
         occurrences: count occurrences in all orders, instead of continuations in the lower ones.
-        progress: called with the steps done, and their number.
+        progress: progress callback.
 
     Returns:
         The counts of order 1, 2, …
     """
-    steps, done = -(-len(ids) // CHUNK_CHARS) + order, count(1)
-    step = (lambda: progress(next(done), steps)) if progress else (lambda: None)
+    step = step_counter(progress, -(-len(ids) // CHUNK_CHARS) + order)
     codec = KeyCodec.of(ids, vocab_size, order)
     # No name for the table: it may be large, and is freed while the lower orders are derived.
     return derive_orders(count_part(ids, 0, len(ids), codec, order, step), [ids], occurrences, step)
+
+
+def step_counter(progress: Progress, steps: int) -> Callable[[], None]:
+    """What is called after each of `steps` steps, to report it."""
+    done = count(1)
+    return lambda: progress(next(done), steps)
 
 
 def count_part(

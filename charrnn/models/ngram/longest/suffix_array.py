@@ -19,10 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.progress import Progress
-
-Ints = NDArray[np.int64]
-Words = NDArray[np.uint64]
+from charrnn.models.ngram.trie import Ints, Words
+from charrnn.progress import Progress, no_progress
 
 MAX_DEPTH = 32
 """The longest match that is looked for in many places at once; longer ones, which are rare, are followed one by one."""
@@ -75,7 +73,7 @@ class ContextIndex:
 
     @classmethod
     def build(
-        cls, ids: NDArray[Any], vocab_size: int, followed: bool = False, progress: Progress | None = None
+        cls, ids: NDArray[Any], vocab_size: int, followed: bool = False, progress: Progress = no_progress
     ) -> ContextIndex:
         """Sort the places of a text.
 
@@ -85,26 +83,25 @@ class ContextIndex:
             ids: (N,) the text, N ≥ 1 if `followed`.
             vocab_size: V, more than every id.
             followed: leave out the last place, which no character follows.
-            progress: called with the steps done, and their number.
+            progress: progress callback.
         """
-        report = progress or (lambda done, total: None)
         count = len(ids) + (not followed)
         kind = np.int32 if count < 2**31 else np.int64
         places = np.zeros(count, kind)
         np.subtract(count - 1, suffix_array(ids[: count - 1][::-1]), out=places[1:], casting="unsafe")
-        report(1, 3)
+        progress(1, 3)
         ranks, shorter = np.empty(count, kind), np.zeros(count, kind)
         seen = np.zeros(vocab_size, np.int64)
         for begin in range(0, count, CHUNK_PLACES):
             chunk = slice(begin, min(begin + CHUNK_PLACES, count))
             ranks[places[chunk]] = np.arange(chunk.start, chunk.stop)
             seen += np.bincount(ids[: count - 1][chunk], minlength=vocab_size)
-        report(2, 3)
+        progress(2, 3)
         for begin in range(1, count, CHUNK_PLACES):
             shorter[begin : begin + CHUNK_PLACES] = ranks[places[begin : begin + CHUNK_PLACES] - 1]
         text = np.zeros(WORD_BYTES // text_type(vocab_size).itemsize + len(ids), text_type(vocab_size))
         np.add(ids, 1, out=text[len(text) - len(ids) :], dtype=np.int64, casting="unsafe")
-        report(3, 3)
+        progress(3, 3)
         return cls(text, places, shorter, np.cumsum(np.append(1, seen)))
 
     @property

@@ -78,12 +78,7 @@ def backoff_weights(
 
 
 def smooth(orders: Sequence[CountLevel], discounts: Discounts) -> list[BackoffLevel]:
-    """Weights and backoffs of every order.
-
-    Args:
-        orders: the counts of order 1, 2, …
-        discounts: of the smoothing.
-    """
+    """Weights and backoffs of every order, from the counts of order 1, 2, …"""
     return [_smooth(k, order, discounts) for k, order in enumerate(orders, 1)]
 
 
