@@ -11,7 +11,6 @@ from charrnn.checkpoint.build import dtype_name
 from charrnn.checkpoint.container import CHECKSUM, read_container
 from charrnn.checkpoint.format import (
     HEADER_KEY,
-    TRAINING,
     Checkpoint,
     Model,
     ResumeState,
@@ -61,7 +60,6 @@ class CheckpointInfo:
     """A checkpoint and all that its file holds.
 
     Attributes:
-        checkpoint: model, vocabulary and metadata.
         format: version of the file format.
         parts: the model; or the components of a mixture.
         tensors: sorted by name, numbers in the names by value.
@@ -106,8 +104,7 @@ def read_info(path: Path) -> CheckpointInfo:
     header = from_json("header", json.loads(metadata[HEADER_KEY]), dict[str, object])
     resume_state = load_resume_state(path) if "progress" in header else None
     checksums = from_json(f"header.{CHECKSUM}", header.get(CHECKSUM, {}), dict[str, int])  # checked by `load`
-    tensors = dict(tensors_of(checkpoint.model))
-    tensors |= {f"{TRAINING}{name}": tensor for name, tensor in resume_state.tensors.items()} if resume_state else {}
+    tensors = tensors_of(checkpoint.model, resume_state)
     return CheckpointInfo(
         checkpoint=checkpoint,
         format=int(str(header["format"])),

@@ -63,15 +63,8 @@ def list_checkpoints(folder: Path) -> list[Path]:
     """The checkpoints of a folder, newest first; of a training that has its best state there, only that."""
     files = [path for path in folder.glob(f"*{CHECKPOINT_SUFFIX}") if path.is_file()]
     files.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-    names = {path.name for path in files}
-
-    def has_better(path: Path) -> bool:
-        """Whether a file is the latest state of a training whose best one is there."""
-        stem = path.name.removesuffix(CHECKPOINT_SUFFIX)
-        best = [stem.removesuffix(ending) for ending in (LAST, PREVIOUS) if stem.endswith(ending)]
-        return any(name + CHECKPOINT_SUFFIX in names for name in best)
-
-    return [path for path in files if not has_better(path)]
+    latest = {last_path(path, ending) for path in files for ending in (LAST, PREVIOUS)}
+    return [path for path in files if path not in latest]
 
 
 def newest_checkpoint(folder: Path) -> Path:
@@ -97,9 +90,7 @@ def save(
     Raises:
         CheckpointError: the file cannot be written.
     """
-    tensors = tensors_of(model)
-    if resume_state:
-        tensors = {**tensors, **{f"{TRAINING}{name}": tensor for name, tensor in resume_state.tensors.items()}}
+    tensors = tensors_of(model, resume_state)
     on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     kind = kind_of(model)
     header = json.dumps(

@@ -33,14 +33,7 @@ MARKER = "<!-- What follows is written by `charrnn lab`; what stands above stays
 
 @dataclass(frozen=True)
 class LabContext:
-    """What an experiment works with.
-
-    Attributes:
-        corpus: the text, for those that read one.
-        seed: of all that is drawn.
-        device: to train on.
-        progress: callback for the progress bar.
-    """
+    """What an experiment works with: a text for those that read one, the seed of all that is drawn, and a device."""
 
     corpus: Corpus | None = None
     seed: int = 0

@@ -17,9 +17,8 @@ from charrnn.config import BYTES_VOCAB_SIZE, Function, NgramConfig
 from charrnn.models.ngram.counting.count import CountLevel, count_ngrams
 from charrnn.models.ngram.longest.model import LongestMatchModel
 from charrnn.models.ngram.model import NgramModel
-from charrnn.models.ngram.smoothing.backoff import Discounts, interpolate, smooth
+from charrnn.models.ngram.smoothing.backoff import Discounts, interpolate, prune, smooth
 from charrnn.models.ngram.smoothing.online import online_observations
-from charrnn.models.ngram.smoothing.prune import prune
 from charrnn.progress import Progress, no_progress
 
 Counter = Callable[[NDArray[Any], int, int, bool, Progress], Sequence[CountLevel]]
@@ -36,13 +35,9 @@ def resolve(function: Function) -> Any:
 
 @dataclass(frozen=True)
 class NgramCounts:
-    """A text's n-grams, with what turns them into probabilities.
+    """The counts of a text's n-grams of order 1, 2, …, with what turns them into probabilities.
 
-    Attributes:
-        config: order and smoothing.
-        vocab_size: V.
-        orders: the counts of order 1, 2, …
-        discounts: of the smoothing; None where it has `levels` instead.
+    `discounts` are None where the smoothing has `levels` instead.
     """
 
     config: NgramConfig

@@ -124,8 +124,6 @@ class NgramModel:
 
 NAMES = ("tokens", "starts", "weights", "backoffs")
 """The names of an order's arrays in a file."""
-INTEGERS = (torch.uint8, torch.int16, torch.int32, torch.int64)
-"""The types that `smallest_integer` gives."""
 TOLERANCE = 1e-4
 """How far a probability in float32 may be outside 0 to 1."""
 
@@ -134,8 +132,8 @@ def _array(tensors: dict[str, Tensor], name: str) -> NDArray[Any]:
     if name not in tensors:
         raise ValueError(f"{name} is missing")
     tensor = tensors[name]
-    is_real = name.endswith(("weights", "backoffs"))
-    if tensor.ndim != 1 or tensor.dtype not in ((torch.float32,) if is_real else INTEGERS):
+    is_real, integers = name.endswith(("weights", "backoffs")), (torch.uint8, torch.int16, torch.int32, torch.int64)
+    if tensor.ndim != 1 or tensor.dtype not in ((torch.float32,) if is_real else integers):
         expected, found = "float32" if is_real else "integers", str(tensor.dtype).removeprefix("torch.")
         raise ValueError(f"{name}: expected {expected} in 1 dimension, found {found} in {tensor.ndim}")
     # A copy, where a header of an odd length has put numbers at odd places, for which there is no memoryview.

@@ -71,15 +71,9 @@ def step_counter(progress: Progress, steps: int) -> Callable[[], None]:
 def count_part(
     ids: NDArray[Any], begin: int, end: int, codec: KeyCodec, order: int, step: Callable[[], None] = lambda: None
 ) -> NgramTable:
-    """Count the n-grams of one order that end in a part of a text.
+    """Count the n-grams of one order that end at the places of a text from `begin` to before `end`.
 
-    Args:
-        ids: (N,) the whole text: what stands before the part is read too.
-        begin: the first place of the part.
-        end: the place after its last.
-        codec: of the text, and of all others that its table is merged with.
-        order: length of the n-grams.
-        step: called after each piece.
+    Tables are merged only if they have one codec, so it must be that of all parts; `step` is called after each piece.
     """
     begins = range(begin, max(end, begin + 1), CHUNK_CHARS)
 

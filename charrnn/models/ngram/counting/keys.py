@@ -166,14 +166,9 @@ def _digits(order: int, base: int) -> tuple[int, ...]:
 
 
 def windows(ids: NDArray[Any], begin: int, end: int, order: int, codec: KeyCodec) -> NgramKeys:
-    """The n-grams that end at the places of a text from `begin` to `end`, in the text's order.
+    """The n-grams of a length that end at the places of a text from `begin` to before `end`, in the text's order.
 
-    Args:
-        ids: (N,) the whole text, which may be memory-mapped: what stands before `begin` is read too.
-        begin: the first place.
-        end: the place after the last.
-        order: length of the n-grams.
-        codec: of the digits.
+    `ids` (N,) is the whole text, which may be memory-mapped: what stands before `begin` is read too.
     """
     base = codec.base
     digits = _digits(order, base)

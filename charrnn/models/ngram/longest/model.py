@@ -29,13 +29,8 @@ MAX_PROBABILITIES = 1 << 20
 class LongestMatchModel:
     """A language model that predicts from the longest match.
 
-    Its state is one (B, 3) int64 tensor: the match that the text so far ends in, as ContextIndex.read has it.
-
-    Args:
-        config: without an order.
-        vocab_size: V.
-        index: the places of the training text that a character follows.
-        last: the rank of the last of them.
+    Its index has the places of the training text that a character follows; `last` is the rank of the last of them. Its
+    state is one (B, 3) int64 tensor: the match that the text so far ends in, as ContextIndex.read has it.
     """
 
     def __init__(self, config: NgramConfig, vocab_size: int, index: ContextIndex, last: int) -> None:
@@ -154,12 +149,7 @@ class LongestMatchModel:
 
 
 class LongestMatchStepper(Stepper):
-    """Samples B texts; where only one character can follow, as is usual, nothing is drawn.
-
-    Args:
-        model: the longest match.
-        matches: of each text, as the state has them.
-    """
+    """Samples B texts from their matches; where only one character can follow, as is usual, nothing is drawn."""
 
     def __init__(self, model: LongestMatchModel, matches: Sequence[tuple[int, int, int]]) -> None:
         self.model, self.matches = model, list(matches)

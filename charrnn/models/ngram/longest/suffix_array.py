@@ -78,12 +78,7 @@ class ContextIndex:
         """Sort the places of a text.
 
         A character takes 9 bytes, and 13 while they are sorted; 1 to 3 more where the vocabulary is larger than 254.
-
-        Args:
-            ids: (N,) the text, N ≥ 1 if `followed`.
-            vocab_size: V, more than every id.
-            followed: leave out the last place, which no character follows.
-            progress: progress callback.
+        With `followed` the last place, which no character follows, is left out; the text must then not be empty.
         """
         count = len(ids) + (not followed)
         kind = np.int32 if count < 2**31 else np.int64
@@ -122,10 +117,7 @@ class ContextIndex:
     def extend(self, low: Any, high: Any, tokens: Any) -> tuple[Ints, Ints]:
         """The ranges of places after the same characters and one more; low = high where there are none.
 
-        Args:
-            low: integers of any shape, which the others fit: where ranges of places begin.
-            high: where they end.
-            tokens: the next character of each.
+        Ranges of places (low and high) and the next character of each are integers of shapes that fit each other.
         """
         low, high, tokens = np.broadcast_arrays(low, high, tokens)
         start, end = self.starts[tokens], self.starts[tokens + 1]

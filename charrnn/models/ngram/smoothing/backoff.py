@@ -26,12 +26,14 @@ from torch import Tensor
 
 from charrnn.models.ngram.counting.count import CountLevel
 from charrnn.models.ngram.counting.tables import MIN_SHARED, workers
-from charrnn.models.ngram.trie import Ints, TrieLevel
+from charrnn.models.ngram.trie import Ints, TrieLevel, smallest_integer
 
 Reals = NDArray[np.float32]
 
 BLOCK_ENTRIES = 1 << 18
 """Entries smoothed at a time."""
+MIN_PRUNED_ORDER = 3
+"""The lowest order that is pruned: shorter n-grams are few."""
 
 Discounts = Callable[[int, Tensor], Tensor]
 """Order and the statistics of C contexts, (4, C) → D_1, D_2, D_3 and θ, (4, C), all in double precision.
@@ -125,6 +127,38 @@ def context_statistics(counts: NDArray[Any], owners: Ints, contexts: int) -> NDA
     classes = np.bincount(4 * owners + np.minimum(counts, 3).astype(np.int64), minlength=4 * contexts).reshape(-1, 4)
     totals = np.bincount(owners, weights=counts, minlength=contexts)
     return np.stack((*classes.T[1:].astype(np.float64), totals))
+
+
+def prune(orders: Sequence[BackoffLevel], counts: Sequence[CountLevel], max_count: int) -> list[BackoffLevel]:
+    """Leave out n-grams of three characters and more with counts up to `max_count`, unless they are contexts of others.
+
+    Their probability goes to the order below, so that all still sums to 1.
+    """
+    pruned: list[BackoffLevel] = []
+    has_kept_children = np.zeros(len(counts[-1]), bool)
+    for k in range(len(orders), 0, -1):
+        order = orders[k - 1]
+        kept = (counts[k - 1].counts > max_count) | has_kept_children
+        kept[: 1 if k >= MIN_PRUNED_ORDER else None] = True
+        before = np.concatenate(([0], np.cumsum(kept)))
+        sizes = before[order.starts[1:]] - before[order.starts[:-1]]
+        lost = order.sum_children(np.where(kept, 0, order.weights))
+        starts = before[order.starts]
+        pruned.append(
+            BackoffLevel(
+                order.tokens[kept],
+                starts.astype(smallest_integer(int(starts[-1]))),
+                order.weights[kept],
+                (order.backoffs + lost).astype(np.float32),
+            )
+        )
+        has_kept_children = sizes > 0
+        if k < len(orders):  # the order above has these entries as contexts
+            above = pruned[-2]
+            pruned[-2] = BackoffLevel(
+                above.tokens, np.append(above.starts[:-1][kept], above.starts[-1]), above.weights, above.backoffs[kept]
+            )
+    return pruned[::-1]
 
 
 @dataclass(frozen=True)

@@ -114,12 +114,9 @@ def _features(statistics: Tensor) -> Tensor:
 
 
 def held_out_observations(ids: NDArray[Any], length: int, orders: Sequence[CountLevel]) -> list[Observations]:
-    """The last characters of a text, as the counts of the text before them see them.
+    """The last `length` characters of a text, as the counts of the text before them see them.
 
-    Args:
-        ids: (N,) the text.
-        length: how many characters are held out.
-        orders: the counts of the whole text, of continuations in the lower orders.
+    `orders` are the counts of the whole text, of continuations in the lower orders.
     """
     begin = len(ids) - length
     # Enough is read before the held-out part for all contexts to be those of the text.
