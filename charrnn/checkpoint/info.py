@@ -42,7 +42,6 @@ class ComponentInfo:
 
     Attributes:
         name: `model`; in a mixture `network`, `counts` or `gate`.
-        description: in a few words.
         config: its settings; None for a gate.
         parameters: number of weights of a network.
         entries: number of n-grams of each order, from 1 on.

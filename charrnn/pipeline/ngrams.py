@@ -38,9 +38,10 @@ def fit_ngrams(
     distributed: bool = False,
     validate: bool = True,
 ) -> NgramFit:
-    """Fit n-grams to the training part of a text; score the validation part if `validate`, and also `online` if that.
+    """Fit n-grams to the training part of a text and, with `validate`, score the validation part.
 
-    With `distributed` this counts together with the other processes of the default process group.
+    With `online` that part is also scored by counts that go on over it. With `distributed` all processes of the default
+    process group count together.
 
     Raises:
         UsageError: there can be no online score.

@@ -73,7 +73,7 @@ def count_part(
 ) -> NgramTable:
     """Count the n-grams of one order that end at the places of a text from `begin` to before `end`.
 
-    Tables are merged only if they have one codec, so it must be that of all parts; `step` is called after each piece.
+    All parts that will be merged need the same codec; `step` is called after each piece.
     """
     begins = range(begin, max(end, begin + 1), CHUNK_CHARS)
 
@@ -91,13 +91,9 @@ def count_part(
 def derive_orders(
     table: NgramTable, texts: Sequence[NDArray[Any]], occurrences: bool, step: Callable[[], None] = lambda: None
 ) -> list[CountLevel]:
-    """The counts of all orders from those of the highest.
+    """The counts of all orders from the table of the highest; `step` is called after each.
 
-    Args:
-        table: the n-grams of the highest order.
-        texts: the texts that were counted, each behind a padding; only their ends are read.
-        occurrences: see `count_ngrams`.
-        step: called after each order.
+    Of the texts that were counted, each behind a padding, only the ends are read.
     """
     orders: list[CountLevel] = []
     grams, counts = table.grams.with_padding(), table.counts
@@ -126,12 +122,9 @@ def _counts(grams: NgramKeys, counts: NDArray[Any], starts: NDArray[Any]) -> Cou
 
 
 def _starts(contexts: NgramKeys, lower: NgramKeys) -> NDArray[Any]:
-    """Where the children of each n-gram of the order below begin.
+    """(C + 1,) where the children of each n-gram of the order below begin, from the (E,) contexts of all children.
 
-    Args:
-        contexts: (E,) of the n-grams of an order, in their order.
-        lower: (C,) the n-grams of the order below, which are their contexts; but a text's last one may be followed by
-            nothing.
+    The (C,) n-grams of the order below are those contexts; but a text's last one may be followed by nothing.
     """
     firsts = contexts.first_of_runs().astype(smallest_integer(len(contexts)))
     different, end = contexts[firsts], len(contexts)

@@ -74,10 +74,9 @@ class LongestMatchModel:
             ("starts", "int64", vocab_size + 1),
             ("last", "int64", 1),
         ):
-            found = str(tensors[name].dtype).removeprefix("torch.")
-            if (found, tensors[name].shape) != (expected, (length,)):
-                found = f"{found} of shape {tuple(tensors[name].shape)}"
-                raise ValueError(f"{name}: expected {expected} of shape {(length,)}, found {found}")
+            dtype, shape = str(tensors[name].dtype).removeprefix("torch."), tuple(tensors[name].shape)
+            if (dtype, shape) != (expected, (length,)):
+                raise ValueError(f"{name}: expected {expected} of shape {(length,)}, found {dtype} of shape {shape}")
         arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
         starts = arrays["starts"]
         if starts[0] != 1 or starts[-1] != places or starts.min() < 1 or (np.diff(starts) < 0).any():

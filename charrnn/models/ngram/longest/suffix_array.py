@@ -173,17 +173,17 @@ class ContextIndex:
         query = self._query(tokens, matches)
         words = _words(query.ravel())
         begins = np.arange(query.size).reshape(query.shape)[:, MAX_DEPTH:].ravel() + 1 - self.per_word
-        found = np.tile(self.empty, (len(begins), 1))
+        after = np.tile(self.empty, (len(begins), 1))
         rows = np.arange(len(begins))
-        low, high = found[:, 0], found[:, 1]
+        low, high = after[:, 0], after[:, 1]
         for depth in range(0, MAX_DEPTH, self.per_word):
             wanted = words[begins[rows] - depth]
             first, last = self._narrow(low, high, depth, wanted)
             ends = first == last
-            found[rows[ends]] = self._end_in_word(low[ends], high[ends], first[ends], depth, wanted[ends])
+            after[rows[ends]] = self._end_in_word(low[ends], high[ends], first[ends], depth, wanted[ends])
             rows, low, high = rows[~ends], first[~ends], last[~ends]
-        found[rows] = np.stack((low, high, np.full(len(rows), MAX_DEPTH)), axis=-1)
-        return found.reshape(*tokens.shape, 3)
+        after[rows] = np.stack((low, high, np.full(len(rows), MAX_DEPTH)), axis=-1)
+        return after.reshape(*tokens.shape, 3)
 
     def _query(self, tokens: NDArray[Any], matches: Ints) -> NDArray[Any]:
         """(B, MAX_DEPTH + T) as the index's text: what the matches know, after strangers to it, and the tokens."""

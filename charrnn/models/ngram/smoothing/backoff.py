@@ -119,10 +119,7 @@ def _smooth(k: int, order: CountLevel, discounts: Discounts) -> BackoffLevel:
 def context_statistics(counts: NDArray[Any], owners: Ints, contexts: int) -> NDArray[np.float64]:
     """(4, C): of the children of each context, how many have count 1, 2, and 3 or more; and the sum of the counts.
 
-    Args:
-        counts: (E,) of the children.
-        owners: (E,) the context of each, from 0 to C − 1.
-        contexts: C.
+    `counts` (E,) are those of the children, and `owners` (E,) the context of each, from 0 to C − 1.
     """
     classes = np.bincount(4 * owners + np.minimum(counts, 3).astype(np.int64), minlength=4 * contexts).reshape(-1, 4)
     totals = np.bincount(owners, weights=counts, minlength=contexts)
@@ -179,16 +176,9 @@ class Observations:
 
 
 def interpolate(orders: Iterable[Observations], discounts: Discounts, length: int, vocab_size: int) -> Tensor:
-    """The probability of each observed character, interpolated over all orders.
+    """(N,) the probability of each of N characters, in double precision, from the observations of order 1, 2, …
 
-    Args:
-        orders: the observations of order 1, 2, …
-        discounts: of the smoothing; gradients flow through them.
-        length: N.
-        vocab_size: V.
-
-    Returns:
-        (N,) in double precision.
+    Gradients flow through the discounts.
     """
     probabilities = torch.full((length,), 1 / vocab_size, dtype=torch.double)
     for k, seen in enumerate(orders, 1):
