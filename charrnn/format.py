@@ -58,14 +58,7 @@ def clock(seconds: float) -> str:
 
 
 def sparkline(values: Sequence[float | None], low: float = 0.0, high: float = 1.0, bars: str = BARS) -> str:
-    """A bar for each value, and blanks for None.
-
-    Args:
-        values: from left to right.
-        low: the value of the lowest bar.
-        high: the value of the highest bar; values beyond it are cut off.
-        bars: characters from low to high.
-    """
+    """A bar for each value, and blanks for None. Values beyond `low` and `high`, the ends of the bars, are cut off."""
     span = max(high - low, 1e-9)
     steps = len(bars) - 1
     return "".join(" " if y is None else bars[round(steps * min(1.0, max(0.0, (y - low) / span)))] for y in values)

@@ -6,8 +6,16 @@ There is no pickle: a checkpoint from a stranger can be wrong, but it cannot run
 
 from charrnn.checkpoint.build import load_weights
 from charrnn.checkpoint.format import HEADER_KEY, Checkpoint, Model, ResumeState, components, split_mixture, with_prefix
-from charrnn.checkpoint.io import load, load_resume_state, save
-from charrnn.checkpoint.names import LAST, PREVIOUS, last_path, list_checkpoints, newest_checkpoint
+from charrnn.checkpoint.io import (
+    LAST,
+    PREVIOUS,
+    last_path,
+    list_checkpoints,
+    load,
+    load_resume_state,
+    newest_checkpoint,
+    save,
+)
 
 __all__ = [
     "HEADER_KEY",

@@ -32,8 +32,7 @@ def make_model(header: dict[str, Any], vocab_size: int, tensors: dict[str, Tenso
     """The model of a header and its tensors.
 
     Raises:
-        ValueError, TypeError, UsageError: they do not fit together; the message names the key, what was expected and
-            what was found.
+        ValueError, TypeError, UsageError: they do not fit together; the message names the key.
     """
     kind = header.get("kind")
     if kind == "ngram":
@@ -59,10 +58,8 @@ def _network(config: ModelConfig, vocab_size: int, tensors: dict[str, Tensor], p
     if layers > len(tensors):  # each layer has some; building a million layers would take long
         raise ValueError(f"model.num_layers: expected at most {len(tensors)} in all, found {layers}")
     first = "networks.0." if config.networks > 1 else ""
-    for name, width in (
-        ("embedding.weight", config.embedding_size or config.hidden_size),
-        ("head.weight", config.hidden_size),
-    ):  # so the file really has tensors of these widths
+    widths = {"embedding.weight": config.embedding_size or config.hidden_size, "head.weight": config.hidden_size}
+    for name, width in widths.items():  # so the file really has tensors of these widths
         expected = torch.empty(vocab_size, width, device="meta")
         require_equal(f"{prefix}{first}{name}", _description(tensors.get(f"{first}{name}")), _description(expected))
     try:
@@ -75,15 +72,10 @@ def _network(config: ModelConfig, vocab_size: int, tensors: dict[str, Tensor], p
 
 
 def load_weights(model: torch.nn.Module, tensors: dict[str, Tensor], prefix: str) -> None:
-    """Load a module's weights, which then share memory with the tensors.
-
-    Args:
-        model: the module.
-        tensors: by the names in its state dict.
-        prefix: of the names in error messages.
+    """Load a module's weights by their names in its state dict; they then share memory with the tensors.
 
     Raises:
-        ValueError: a tensor is missing, unknown, of another shape or not finite; the message names it.
+        ValueError: a tensor is missing, unknown, of another shape or not finite; the message names it, with the prefix.
     """
     expected = model.state_dict()
     for name in sorted(expected.keys() | tensors.keys()):
@@ -97,7 +89,12 @@ def load_weights(model: torch.nn.Module, tensors: dict[str, Tensor], prefix: str
 def _description(tensor: Tensor | None) -> str:
     if tensor is None:
         return "none"
-    return f"{str(tensor.dtype).removeprefix('torch.')} of shape {tuple(tensor.shape)}"
+    return f"{dtype_name(tensor)} of shape {tuple(tensor.shape)}"
+
+
+def dtype_name(tensor: Tensor) -> str:
+    """The data type of a tensor, such as float32."""
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def require_equal(key: str, actual: object, expected: object) -> None:

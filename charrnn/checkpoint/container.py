@@ -115,16 +115,11 @@ def _cut_off(path: Path, expected: str, size: int) -> CheckpointError:
 
 def metadata_of(header: str) -> dict[str, str]:
     """The metadata of a file with this header."""
-    return {HEADER_KEY: header, CHECKSUM: str(_text_checksum(header))}
+    return {HEADER_KEY: header, CHECKSUM: str(crc32(header.encode()))}
 
 
 def tensor_checksums(kind: str, tensors: dict[str, Tensor]) -> dict[str, int]:
-    """The checksums in the header of a checkpoint, by the names of its tensors.
-
-    Args:
-        kind: of the checkpoint.
-        tensors: contiguous, on the CPU.
-    """
+    """The checksums in the header of a checkpoint, by the names of its tensors: contiguous ones, on the CPU."""
     is_ngram = kind == "ngram"
     return {name: _checksum(tensor) for name, tensor in tensors.items() if not (is_ngram or name.startswith(NGRAM))}
 
@@ -135,7 +130,7 @@ def check_header(metadata: dict[str, str]) -> None:
         return  # from before there were checksums
     if metadata.keys() != {HEADER_KEY, CHECKSUM}:
         raise ValueError(f"metadata: expected {HEADER_KEY} and {CHECKSUM}, found {', '.join(sorted(metadata))}")
-    _require_checksum("header", metadata[CHECKSUM], str(_text_checksum(metadata[HEADER_KEY])))
+    _require_checksum("header", metadata[CHECKSUM], str(crc32(metadata[HEADER_KEY].encode())))
 
 
 def check_tensors(header: dict[str, Any], tensors: dict[str, Tensor], is_wanted: Callable[[str], bool]) -> None:
@@ -148,10 +143,6 @@ def check_tensors(header: dict[str, Any], tensors: dict[str, Tensor], is_wanted:
 def _require_checksum(name: str, expected: object, actual: object) -> None:
     if actual != expected:
         raise ValueError(f"{name}: expected the checksum {expected}, found {actual}")
-
-
-def _text_checksum(text: str) -> int:
-    return crc32(text.encode("utf-8"))
 
 
 def _checksum(tensor: Tensor) -> int:

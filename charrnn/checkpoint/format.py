@@ -113,12 +113,14 @@ def config_of(model: Model) -> ModelConfig | NgramConfig | MixtureConfig:
     return model.config
 
 
-def tensors_of(model: Model) -> dict[str, Tensor]:
-    """The tensors that a file must hold of a model, by name."""
+def tensors_of(model: Model, resume_state: ResumeState | None = None) -> dict[str, Tensor]:
+    """The tensors that a file must hold of a model, and of what resuming needs, by name."""
+    tensors = dict(model.state_dict() if isinstance(model, Network | MixtureModel) else model.tensors())
     if isinstance(model, MixtureModel):
-        ngram = {f"{NGRAM}{name}": tensor for name, tensor in components(model)[1].tensors().items()}
-        return {**model.state_dict(), **ngram}
-    return model.state_dict() if isinstance(model, Network) else model.tensors()
+        tensors |= {f"{NGRAM}{name}": tensor for name, tensor in components(model)[1].tensors().items()}
+    if resume_state:
+        tensors |= {f"{TRAINING}{name}": tensor for name, tensor in resume_state.tensors.items()}
+    return tensors
 
 
 def with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -7,12 +7,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
+from charrnn.checkpoint.build import dtype_name
 from charrnn.checkpoint.container import CHECKSUM, read_container
 from charrnn.checkpoint.format import (
     HEADER_KEY,
-    TRAINING,
     Checkpoint,
     Model,
     ResumeState,
@@ -24,20 +22,12 @@ from charrnn.checkpoint.io import load, load_resume_state
 from charrnn.checkpoint.metadata import from_json
 from charrnn.models.interpolated import Network
 from charrnn.models.mixture import MixtureModel
-from charrnn.models.ngram.longest.model import LongestMatchModel
+from charrnn.models.ngram.model import NgramModel
 
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """A tensor of a checkpoint.
-
-    Attributes:
-        name: its key in the file.
-        dtype: such as float32.
-        shape: its sizes.
-        bytes: its size.
-        has_checksum: whether the file has a checksum of it, which was compared.
-    """
+    """A tensor of a checkpoint. `has_checksum`: the file has a checksum of it, which was compared."""
 
     name: str
     dtype: str
@@ -52,7 +42,6 @@ class ComponentInfo:
 
     Attributes:
         name: `model`; in a mixture `network`, `counts` or `gate`.
-        description: in a few words.
         config: its settings; None for a gate.
         parameters: number of weights of a network.
         entries: number of n-grams of each order, from 1 on.
@@ -70,7 +59,6 @@ class CheckpointInfo:
     """A checkpoint and all that its file holds.
 
     Attributes:
-        checkpoint: model, vocabulary and metadata.
         format: version of the file format.
         parts: the model; or the components of a mixture.
         tensors: sorted by name, numbers in the names by value.
@@ -87,19 +75,14 @@ class CheckpointInfo:
 
     def as_json(self) -> dict[str, Any]:
         """What `checkpoint_summary` of `scoring/compare` leaves out: components, tensors, and all metadata."""
-        facts, vocabulary = self.checkpoint.metadata, self.checkpoint.vocabulary
+        facts, vocabulary = asdict(self.checkpoint.metadata), self.checkpoint.vocabulary
         return {
             "format": self.format,
             "parts": [asdict(part) for part in self.parts],
             "vocab_size": len(vocabulary),
             "vocabulary": None if vocabulary.is_bytes else list(vocabulary.characters or ()),
-            "text": asdict(facts.text),
-            "training": asdict(facts.training) if facts.training else None,
-            "compute": asdict(facts.compute) if facts.compute else None,
-            "validation": asdict(facts.validation) if facts.validation else None,
+            **{name: facts[name] for name in ("text", "training", "compute", "validation", "command", "versions")},
             "progress": asdict(self.resume_state.progress) if self.resume_state else None,
-            "command": facts.command,
-            "versions": facts.versions,
             "checksums": {
                 "header": self.is_checksummed,
                 "tensors": sum(tensor.has_checksum for tensor in self.tensors),
@@ -119,24 +102,19 @@ def read_info(path: Path) -> CheckpointInfo:
     _, metadata, _ = read_container(path, lambda name: False)
     header = from_json("header", json.loads(metadata[HEADER_KEY]), dict[str, object])
     resume_state = load_resume_state(path) if "progress" in header else None
-    checksums = header.get(CHECKSUM)
-    tensors = dict(tensors_of(checkpoint.model))
-    tensors |= {f"{TRAINING}{name}": tensor for name, tensor in resume_state.tensors.items()} if resume_state else {}
+    checksums = from_json(f"header.{CHECKSUM}", header.get(CHECKSUM, {}), dict[str, int])  # checked by `load`
+    tensors = tensors_of(checkpoint.model, resume_state)
     return CheckpointInfo(
         checkpoint=checkpoint,
         format=int(str(header["format"])),
         parts=tuple(_describe_parts(checkpoint.model)),
         tensors=tuple(
-            _describe_tensor(name, tensors[name], isinstance(checksums, dict) and name in checksums)
-            for name in sorted(tensors, key=_numerical_key)
+            TensorInfo(name, dtype_name(tensor), tuple(tensor.shape), tensor.nbytes, name in checksums)
+            for name, tensor in sorted(tensors.items(), key=lambda item: _numerical_key(item[0]))
         ),
         resume_state=resume_state,
         is_checksummed=CHECKSUM in metadata,
     )
-
-
-def _describe_tensor(name: str, tensor: Tensor, has_checksum: bool) -> TensorInfo:
-    return TensorInfo(name, str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape), tensor.nbytes, has_checksum)
 
 
 def _describe_parts(model: Model) -> list[ComponentInfo]:
@@ -148,10 +126,10 @@ def _describe_parts(model: Model) -> list[ComponentInfo]:
             replace(ngram, name="counts"),
             ComponentInfo("gate", "how much of each, at each place", None, gate_weights, None),
         ]
-    config = config_of(model)
-    parameters = model.parameter_count if isinstance(model, Network) else None
-    entries = None
-    if not isinstance(model, Network | LongestMatchModel):
+    config, parameters, entries = config_of(model), None, None
+    if isinstance(model, Network):
+        parameters = model.parameter_count
+    elif isinstance(model, NgramModel):
         entries = tuple(max(0, len(order.tokens) - 1) for order in model.orders)
     return [ComponentInfo("model", str(config), asdict(config), parameters, entries)]
 

@@ -1,4 +1,4 @@
-"""Saving and loading checkpoints. A file is written completely or not at all; a file that is read may be anything.
+"""Find, save and load checkpoints. A file is written completely or not at all; a file that is read may be anything.
 
 What is detected: another kind of file, or a truncated one; a header that is not JSON, lacks a key, or does not fit the
 tensors; by checksums, every flipped bit in the header, in a network, and in what resuming needs. What is not: a flipped
@@ -45,13 +45,42 @@ from charrnn.checkpoint.format import (
     with_prefix,
 )
 from charrnn.checkpoint.metadata import Metadata, TrainingProgress, from_json
-from charrnn.checkpoint.names import LAST
 from charrnn.errors import CharRNNError, CheckpointError
 from charrnn.files import atomic_write
+from charrnn.paths import CHECKPOINT_SUFFIX
 from charrnn.text.vocabulary import Vocabulary
 
-MAX_REASON_CHARACTERS = 300
-"""Length at which the reason in an error message is cut: it may quote as much as the file has."""
+LAST, PREVIOUS = "-last", "-previous"
+"""Endings of the stem for the latest state of a training, which may not be its best one, and for the one before it."""
+
+
+def last_path(path: Path, ending: str = LAST) -> Path:
+    """The file for the latest state, or the one before it, of the training whose best state goes to `path`."""
+    return path.with_name(path.name.removesuffix(CHECKPOINT_SUFFIX) + ending + CHECKPOINT_SUFFIX)
+
+
+def best_path(path: Path) -> Path:
+    """The file for the best state of the training that `path`, its best, latest or previous state, belongs to."""
+    stem = path.name.removesuffix(CHECKPOINT_SUFFIX).removesuffix(LAST).removesuffix(PREVIOUS)
+    return path.with_name(stem + CHECKPOINT_SUFFIX)
+
+
+def list_checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints of a folder, newest first; of a training that has its best state there, only that."""
+    files = [path for path in folder.glob(f"*{CHECKPOINT_SUFFIX}") if path.is_file()]
+    files.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    latest = {last_path(path, ending) for path in files for ending in (LAST, PREVIOUS)}
+    return [path for path in files if path not in latest]
+
+
+def newest_checkpoint(folder: Path) -> Path:
+    """The newest checkpoint of a folder; CheckpointError if there is none."""
+    paths = list_checkpoints(folder)
+    if not paths:
+        raise CheckpointError(
+            f"there is no checkpoint in {folder}{os.sep}; make one with `charrnn train shakespeare.txt`"
+        )
+    return paths[0]
 
 
 def save(
@@ -62,22 +91,12 @@ def save(
     resume_state: ResumeState | None = None,
     previous: Path | None = None,
 ) -> None:
-    """Write a checkpoint, completely or not at all.
-
-    Args:
-        path: the file.
-        model: its weights or n-grams.
-        vocabulary: its characters.
-        facts: where the model comes from.
-        resume_state: what resuming its training needs.
-        previous: another name, under which the replaced file is kept.
+    """Write a checkpoint, completely or not at all. A file that is replaced is kept as `previous`, if that is given.
 
     Raises:
         CheckpointError: the file cannot be written.
     """
-    tensors = tensors_of(model)
-    if resume_state:
-        tensors = {**tensors, **{f"{TRAINING}{name}": tensor for name, tensor in resume_state.tensors.items()}}
+    tensors = tensors_of(model, resume_state)
     on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     kind = kind_of(model)
     header = json.dumps(
@@ -113,11 +132,7 @@ def _reason(error: OSError | SafetensorError) -> str:
 
 
 def load(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
-    """Read a checkpoint; a network is in evaluation mode.
-
-    Args:
-        path: the file.
-        device: where a network goes; n-gram models stay on the CPU.
+    """Read a checkpoint. A network is in evaluation mode and on the device; n-gram models stay on the CPU.
 
     Raises:
         CheckpointError: the file cannot be read, is not a checkpoint, or does not hold what its header says; the
@@ -189,6 +204,7 @@ def _damage_reported(path: Path) -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, OverflowError, RecursionError, CharRNNError) as error:
-        line = " ".join(str(error).split())
-        shown = line if len(line) <= MAX_REASON_CHARACTERS else f"{line[:MAX_REASON_CHARACTERS]}…"
-        raise CheckpointError(f"{path}: is damaged, or from another version: {shown}") from error
+        reason = " ".join(str(error).split())
+        if len(reason) > 300:  # it may quote as much as the file has
+            reason = f"{reason[:300]}…"
+        raise CheckpointError(f"{path}: is damaged, or from another version: {reason}") from error

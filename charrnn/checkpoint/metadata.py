@@ -35,7 +35,6 @@ class DatasetInfo:
     Attributes:
         path: the file as given on the command line, the first of several, or `-` for standard input.
         sha256: of the bytes, see Corpus.
-        characters: number of characters.
         corpus: how it was decoded and split.
         paths: all files, if there are several.
     """
@@ -68,8 +67,6 @@ class EvalResult:
     """The score of the validation part when the checkpoint was saved. Infinite scores are None.
 
     Attributes:
-        bits_per_char: bits per character.
-        nats_per_char: the same in nats.
         characters: number of scored characters.
         impossible_share: the share of them that had probability 0.
         split: such as 90/10/0.

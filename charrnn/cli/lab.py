@@ -57,8 +57,7 @@ def lab(
     from charrnn.cli.shared.texts import locate_texts, read, show_corpus
     from charrnn.config import CorpusConfig
     from charrnn.lab.catalogue import run_experiment
-    from charrnn.lab.experiment import LabContext, write
-    from charrnn.lab.machine import machine
+    from charrnn.lab.experiment import LabContext, describe_machine, write
     from charrnn.report.pictures import new_figure
 
     new_figure()  # raises an error about missing packages now, and not after the work
@@ -70,7 +69,7 @@ def lab(
     log_field("experiment", entry.question)
     with _progress_bar() as watch:
         result = run_experiment(name, LabContext(corpus, seed, where, watch), "quick" if quick else "full")
-    paths = write(result, out, name, _command(name, quick, text, seed, device), machine(where))
+    paths = write(result, out, name, _command(name, quick, text, seed, device), describe_machine(where))
     _show(result, paths)
     if as_json:
         print_json(result.rows)
@@ -150,7 +149,7 @@ def _show(result: LabResult, paths: Sequence[Path]) -> None:
     for line in lines:
         table.add_row(*line)
     show_table(table)
-    screen.print(f"\n{one_line(result.caption)}")
+    screen.print(f"\n{one_line(result.text)}")
     for title, text in result.samples:
         screen.rule(one_line(title), align="left")
         screen.print(escape_control_chars(text), soft_wrap=True)

@@ -10,8 +10,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from charrnn.config import CELLS, SamplingConfig, TrainingConfig
-from charrnn.lab.experiment import LabContext, LabResult, Row, caption, describe_text, held_out, line_style, title
-from charrnn.lab.machine import machine
+from charrnn.lab.experiment import (
+    LabContext,
+    LabResult,
+    Row,
+    column,
+    describe_machine,
+    describe_text,
+    held_out,
+    line_style,
+    title,
+)
 from charrnn.lab.networks import config_of_size, new_network
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.report.pictures import legend, new_figure
@@ -26,8 +35,6 @@ if TYPE_CHECKING:
 
 LAYERS = 2
 TEMPERATURE = 0.8
-MIN_TIME_SHARE = 0.1
-"""Share of the time after which a point counts for the scale of the picture: before that all is steep."""
 
 
 @dataclass(frozen=True)
@@ -96,11 +103,10 @@ def run(context: LabContext, size: Size) -> LabResult:
         f"{size.curve_characters:,} characters, the figures beside the names of all {len(ids):,}. The same for all: "
         f"{LAYERS} layers with residual connections, about {size.parameters:,} parameters, {length} (scoring not "
         f"counted), {config.optimizer} at {config.learning_rate:g} (chosen for LSTMs), batch {config.batch_size} x "
-        f"{config.seq_length}, products in {kind}, no dropout, seed {context.seed}. On {machine(context.device)}."
+        f"{config.seq_length}, products in {kind}, no dropout, seed {context.seed}. On "
+        f"{describe_machine(context.device)}."
     )
-    figure = _draw(rows)
-    caption(figure, description)
-    return LabResult(rows, _table(rows), description, figure, samples)
+    return LabResult(rows, _table(rows), description, _draw(rows), samples)
 
 
 def _train(context: LabContext, size: Size, config: TrainingConfig, network: RecurrentModel) -> list[Row]:
@@ -148,14 +154,10 @@ def _train(context: LabContext, size: Size, config: TrainingConfig, network: Rec
     return points
 
 
-def _last(rows: Sequence[Row]) -> list[Row]:
-    """Of each cell, after training."""
-    return [[row for row in rows if row["cell"] == cell][-1] for cell in CELLS]
-
-
 def _table(rows: Sequence[Row]) -> list[list[str]]:
     table = [["cell", "width", "parameters", "bits/char", "seconds", "steps", "training chars/s", "writing chars/s"]]
-    for row in sorted(_last(rows), key=lambda row: row["bits_per_char"]):
+    last_points = [row for row in rows if row["bits_per_char"] is not None]
+    for row in sorted(last_points, key=lambda row: row["bits_per_char"]):
         table.append(
             [row["cell"], f"{row['width']}", f"{row['parameters']:,}", f"{row['bits_per_char']:.3f}"]
             + [f"{row['seconds']:.1f}", f"{row['steps']:,}"]
@@ -168,12 +170,13 @@ def _draw(rows: Sequence[Row]) -> Figure:
     figure, axes = new_figure(7.2, 4.6)
     (ax,) = axes
     for cell in CELLS:
-        points = [row for row in rows if row["cell"] == cell]
-        x, y = ([row[name] for row in points] for name in ("seconds", "first_bits_per_char"))
-        label = f"{cell} {LAYERS}x{points[-1]['width']}: {points[-1]['bits_per_char']:.3f}"
-        ax.plot(x, y, label=label, **line_style(cell))
-    end = max(row["seconds"] for row in rows)
-    late = [row["first_bits_per_char"] for row in rows if row["seconds"] >= MIN_TIME_SHARE * end]
+        seconds, bits, scores, widths = (
+            column(rows, name, cell=cell) for name in ("seconds", "first_bits_per_char", "bits_per_char", "width")
+        )
+        ax.plot(seconds, bits, label=f"{cell} {LAYERS}x{widths[-1]}: {scores[-1]:.3f}", **line_style(cell))
+    end = max(column(rows, "seconds"))
+    # The first tenth of the time does not count for the scale: before that all is steep.
+    late = [row["first_bits_per_char"] for row in rows if row["seconds"] >= 0.1 * end]
     low, high = min(late), float(np.max(late))
     ax.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
     ax.set_xlim(0)

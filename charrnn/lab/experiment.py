@@ -1,8 +1,9 @@
-"""What an experiment is given and gives back, and the files that are made of it; knows no experiment."""
+"""What an experiment is given and returns, and the files that are made of it; knows no experiment."""
 
 from __future__ import annotations
 
 import csv
+import platform
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from charrnn.config import CELLS
 from charrnn.errors import CharRNNError, TextError
 from charrnn.files import atomic_write
+from charrnn.format import plural
 from charrnn.report.pictures import INK, SERIES, save
 from charrnn.text.corpus import Corpus
 
@@ -26,23 +28,12 @@ Row = Mapping[str, Any]
 ProgressCallback = Callable[[str, int, int], None]
 """Progress callback: (what is being done, done, total)."""
 
-MARKERS = "os^vDPX"
-"""Markers of lines, in the order of SERIES."""
-CAPTION_WIDTH = 17
-"""Characters of a picture's caption in each inch."""
 MARKER = "<!-- What follows is written by `charrnn lab`; what stands above stays. -->"
 
 
 @dataclass(frozen=True)
 class LabContext:
-    """What an experiment works with.
-
-    Attributes:
-        corpus: the text, for those that read one.
-        seed: of all that is drawn.
-        device: to train on.
-        progress: callback for the progress bar.
-    """
+    """What an experiment works with: a text for those that read one, the seed of all that is drawn, and a device."""
 
     corpus: Corpus | None = None
     seed: int = 0
@@ -62,9 +53,10 @@ class LabResult:
     Attributes:
         rows: all figures, plain, each row with the same columns.
         table: what people read of them: the headers, then the lines.
-        caption: what was measured, on what.
+        caption: what was measured, on what; `write` puts it below the picture.
         figure: the picture.
         samples: titles and texts that belong to it.
+        table_note: what the headers of the table mean, where they do not speak for themselves.
     """
 
     rows: Sequence[Row]
@@ -72,13 +64,23 @@ class LabResult:
     caption: str
     figure: Figure
     samples: Sequence[tuple[str, str]] = ()
+    table_note: str = ""
+
+    @property
+    def text(self) -> str:
+        """Caption and table note."""
+        return f"{self.caption} {self.table_note}".rstrip()
+
+
+def column(rows: Sequence[Row], name: str, **where: object) -> list[Any]:
+    """The values of a column in the rows that have certain values in other columns, in order."""
+    return [row[name] for row in rows if all(row[other] == value for other, value in where.items())]
 
 
 def line_style(cell: str) -> dict[str, Any]:
     """How matplotlib draws the line of a cell, the same in all pictures."""
-    number = CELLS.index(cell)
-    colour, marker = SERIES[number % len(SERIES)], MARKERS[number % len(MARKERS)]
-    return {"color": colour, "marker": marker, "markersize": 4, "linewidth": 1.6}
+    number = CELLS.index(cell) % len(SERIES)
+    return {"color": SERIES[number], "marker": "os^vDPX"[number], "markersize": 4, "linewidth": 1.6}
 
 
 def held_out(corpus: Corpus, minimum: int) -> NDArray[Any]:
@@ -100,10 +102,16 @@ def describe_text(corpus: Corpus) -> str:
     return f"{corpus.name} ({len(corpus):,} characters, split {corpus.split})"
 
 
-def caption(figure: Figure, text: str) -> None:
-    """Write what was measured below a picture."""
-    lines = textwrap.wrap(text, int(CAPTION_WIDTH * figure.get_figwidth()))
-    figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=7.5, color=INK)
+def describe_machine(device: torch.device) -> str:
+    """The machine that a time was measured on: threads and processor, or the GPU, and the version of PyTorch."""
+    version = torch.__version__.partition("+")[0]
+    if device.type == "cuda":
+        return f"one {torch.cuda.get_device_name(device)}, PyTorch {version}"
+    cpu_info, threads = Path("/proc/cpuinfo"), torch.get_num_threads()
+    lines = cpu_info.read_text(encoding="utf-8").splitlines() if cpu_info.is_file() else ()
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    processor = models[0] if models else platform.processor() or platform.machine()
+    return f"{plural(threads, 'thread')} of {processor}, PyTorch {version}"
 
 
 def title(axes: Axes, text: str) -> None:
@@ -118,7 +126,7 @@ def plain_numbers(axes: Axes, numbers: Sequence[int]) -> None:
 
 
 def write(result: LabResult, folder: Path, name: str, command: str, machine: str) -> tuple[Path, ...]:
-    """Write an experiment's picture (PNG and SVG), its figures (CSV) and its page (Markdown).
+    """Write an experiment's picture with its caption (PNG and SVG), its figures (CSV) and its page (Markdown).
 
     Where there is a page already, what stands above the marker in it stays.
 
@@ -127,6 +135,8 @@ def write(result: LabResult, folder: Path, name: str, command: str, machine: str
     """
     paths = tuple(folder / f"{name}.{suffix}" for suffix in ("png", "svg", "csv", "md"))
     png, svg, table, page = paths
+    lines = textwrap.wrap(result.caption, int(17 * result.figure.get_figwidth()))  # 17 characters in an inch
+    result.figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=7.5, color=INK)
     save(result.figure, png)
     save(result.figure, svg)
     try:
@@ -149,7 +159,7 @@ def markdown(result: LabResult, command: str, machine: str) -> str:
     headers, *lines = result.table
     rule = ["---", *["--:"] * (len(headers) - 1)]
     drawn = "\n".join(f"| {' | '.join(line)} |" for line in (headers, rule, *lines))
-    parts = [f"`{command}`, on {machine}:", drawn, result.caption]
+    parts = [f"`{command}`, on {machine}:", drawn, result.text]
     for title, text in result.samples:
         indented = textwrap.indent(text, "    ", lambda line: True)
         parts.append(f"{title}:\n\n{indented}")

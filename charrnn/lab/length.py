@@ -11,14 +11,23 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from charrnn.config import ModelConfig, TrainingConfig
-from charrnn.lab.experiment import LabContext, LabResult, Row, caption, line_style, plain_numbers, title
-from charrnn.lab.machine import machine
+from charrnn.lab.experiment import (
+    LabContext,
+    LabResult,
+    Row,
+    column,
+    describe_machine,
+    line_style,
+    plain_numbers,
+    title,
+)
 from charrnn.lab.networks import new_network
 from charrnn.models.kernels.scan import gated_scan_reference
 from charrnn.models.rnn.cells import Cell, make_cell
@@ -31,7 +40,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 VOCAB_SIZE = 65
-RATE = 1e-3
 OURS = "mingru, scan"
 PAPER_LENGTH, PAPER_RATIO = 512, 175
 
@@ -45,7 +53,6 @@ class WrittenOutGRU(Cell):
         self.candidate = nn.Linear(input_size + hidden_size, hidden_size)
 
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """See Cell."""
         h, steps = state, []
         for x_t in x.unbind(1):
             r, z = torch.sigmoid(self.reset_and_update(torch.cat((x_t, h), 1))).chunk(2, 1)
@@ -63,7 +70,6 @@ class SteppedMinGRU(Cell):
         self.core = nn.Linear(input_size, 2 * hidden_size)
 
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """See Cell."""
         y = gated_scan_reference(self.core(x), state)
         return y, y[:, -1]
 
@@ -77,31 +83,22 @@ class TorchLayer(Cell):
         self.is_pair = layer is nn.LSTM
 
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """See Cell; of an LSTM both vectors begin as the state, and the first one is given back."""
+        """Of an LSTM both vectors begin as the state, and the first one is given back."""
         h = state[None].contiguous()
         y, after = self.core(x, (h, h) if self.is_pair else h)
         return y, (after[0] if self.is_pair else after)[0]
 
 
-CELLS: dict[str, Callable[[int, int], Cell]] = {
-    OURS: lambda inputs, width: make_cell("mingru", inputs, width),
-    "minlstm, scan": lambda inputs, width: make_cell("minlstm", inputs, width),
-    "mingru, step by step": SteppedMinGRU,
-    "gru, written out": WrittenOutGRU,
-    "gru, PyTorch's": lambda inputs, width: TorchLayer(nn.GRU, inputs, width),
-    "gru, charrnn's": lambda inputs, width: make_cell("gru", inputs, width),
-    "lstm, PyTorch's": lambda inputs, width: TorchLayer(nn.LSTM, inputs, width),
+CELLS: dict[str, tuple[Callable[[int, int], Cell], dict[str, Any]]] = {
+    OURS: (partial(make_cell, "mingru"), line_style("mingru")),
+    "minlstm, scan": (partial(make_cell, "minlstm"), line_style("minlstm")),
+    "mingru, step by step": (SteppedMinGRU, line_style("mingru") | {"linestyle": ":"}),
+    "gru, written out": (WrittenOutGRU, line_style("gru") | {"linestyle": ":"}),
+    "gru, PyTorch's": (partial(TorchLayer, nn.GRU), line_style("gru") | {"linestyle": "--", "color": SERIES[5]}),
+    "gru, charrnn's": (partial(make_cell, "gru"), line_style("gru")),
+    "lstm, PyTorch's": (partial(TorchLayer, nn.LSTM), line_style("lstm") | {"linestyle": "--"}),
 }
-STYLES: dict[str, dict[str, Any]] = {
-    OURS: line_style("mingru"),
-    "minlstm, scan": line_style("minlstm"),
-    "mingru, step by step": line_style("mingru") | {"linestyle": ":"},
-    "gru, written out": line_style("gru") | {"linestyle": ":"},
-    "gru, PyTorch's": line_style("gru") | {"linestyle": "--", "color": SERIES[5]},
-    "gru, charrnn's": line_style("gru"),
-    "lstm, PyTorch's": line_style("lstm") | {"linestyle": "--"},
-}
-"""The line of each cell, as matplotlib draws it."""
+"""Of each cell: (width of the input, width of the layer) → cell, and its line, as matplotlib draws it."""
 PARTS = {"layer": "one layer, forward and backward", "step": "a whole training step"}
 
 
@@ -152,18 +149,17 @@ def run(context: LabContext, size: Size) -> LabResult:
         f"{size.batch_size} sequences side by side, width {size.width}, float32 for a layer; a step is of a network of "
         f"{size.layers} layers with embedding, head and optimizer, as charrnn trains. Medians of {size.rounds} rounds, "
         f"in each of which all have their turn; ratios are medians of those within a round. On "
-        f"{machine(context.device)}."
+        f"{describe_machine(context.device)}."
     )
-    figure = _draw(rows, size)
-    caption(figure, description)
-    return LabResult(rows, _table(rows, size), description, figure)
+    return LabResult(rows, _table(rows, size), description, _draw(rows, size))
 
 
 def _layer(name: str, length: int, context: LabContext, size: Size) -> Callable[[], object]:
     """One layer forward and backward, the gradients of its inputs included."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(context.seed)
-        cell = CELLS[name](size.width, size.width).to(context.device).train()
+        make_layer, _ = CELLS[name]
+        cell = make_layer(size.width, size.width).to(context.device).train()
         x = torch.randn(size.batch_size, length, size.width).to(context.device).requires_grad_()
     state = torch.zeros(size.batch_size, cell.state_size, device=context.device)
 
@@ -179,24 +175,23 @@ def _step(name: str, length: int, context: LabContext, size: Size) -> Callable[[
     network = new_network(ModelConfig("mingru", size.layers, size.width), VOCAB_SIZE, context.seed, context.device)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(context.seed)
-        cells = [CELLS[name](size.width, size.width).to(context.device) for _ in range(size.layers)]
+        cells = [CELLS[name][0](size.width, size.width).to(context.device) for _ in range(size.layers)]
     network.cells = nn.ModuleList(cells)
     network.state_sizes = tuple(int(cell.state_size) for cell in cells)
     config = TrainingConfig()
     optimizer = ModelOptimizer(network.train(), config, dtype_of(config, context.device))
     drawn = torch.Generator().manual_seed(context.seed)
     tokens = torch.randint(0, VOCAB_SIZE, (size.batch_size, length + 1), generator=drawn).to(context.device)
-    return lambda: take_step(optimizer, (tokens[:, :-1], tokens[:, 1:]), None, RATE)
+    return lambda: take_step(optimizer, (tokens[:, :-1], tokens[:, 1:]), None, 1e-3)
 
 
 def _seconds(once: Callable[[], object], device: torch.device) -> float:
     """How long something takes."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    wait: Callable[[], object] = partial(torch.cuda.synchronize, device) if device.type == "cuda" else lambda: None
+    wait()
     started = time.perf_counter()
     once()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    wait()
     return time.perf_counter() - started
 
 
@@ -217,22 +212,20 @@ def _table(rows: Sequence[Row], size: Size) -> list[list[str]]:
     """How many times as long as the scan each takes."""
     table = [["cell", *(f"{length:,}" for length in size.lengths)]]
     for part, what in PARTS.items():
-        of_ours = {row["length"]: row for row in rows if (row["part"], row["cell"]) == (part, OURS)}
-        times = [f"{1000 * of_ours[length]['seconds']:.3g} ms" for length in size.lengths]
-        table.append([f"{what}: {OURS}", *times])
+        times = column(rows, "seconds", part=part, cell=OURS)
+        table.append([f"{what}: {OURS}", *(f"{1000 * seconds:.3g} ms" for seconds in times)])
         for name in CELLS:
             if name != OURS:
-                ratios = [row["times_the_scan"] for row in rows if (row["part"], row["cell"]) == (part, name)]
+                ratios = column(rows, "times_the_scan", part=part, cell=name)
                 table.append([f"{name}: times that", *(f"{ratio:.3g}" for ratio in ratios)])
     return table
 
 
 def _draw(rows: Sequence[Row], size: Size) -> Figure:
     figure, axes = new_figure(8.2, 4.6, columns=2)
-    for ax, part, column in ((axes[0], "layer", "times_the_scan"), (axes[1], "step", "chars_per_second")):
-        for name, style in STYLES.items():
-            values = [row[column] for row in rows if (row["part"], row["cell"]) == (part, name)]
-            ax.plot(size.lengths, values, label=name, **style)
+    for ax, part, shown in ((axes[0], "layer", "times_the_scan"), (axes[1], "step", "chars_per_second")):
+        for name, (_, style) in CELLS.items():
+            ax.plot(size.lengths, column(rows, shown, part=part, cell=name), label=name, **style)
         ax.set_xscale("log", base=2)
         ax.set_yscale("log")
         plain_numbers(ax, size.lengths)

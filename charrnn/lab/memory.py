@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from charrnn.config import CELLS, TrainingConfig
-from charrnn.lab.experiment import LabContext, LabResult, Row, caption, line_style, plain_numbers, title
+from charrnn.lab.experiment import LabContext, LabResult, Row, column, line_style, plain_numbers, title
 from charrnn.lab.networks import config_of_size, new_network
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.report.pictures import INK, legend, new_figure
@@ -158,16 +158,14 @@ def run(context: LabContext, size: Size) -> LabResult:
                 }
                 for distance, accuracy in zip(size.distances, accuracies, strict=True)
             ]
-    sizes = [row["parameters"] for row in rows]
+    sizes = column(rows, "parameters")
     description = (
         f"Share of right answers after d characters, {size.tests:,} new sequences for each d. {size.layers} layers, "
         f"{min(sizes):,} to {max(sizes):,} parameters, {size.steps:,} steps of {size.batch_size} sequences of one "
         f"distance, drawn log-uniformly from 1 to {size.longest} (line: the longest seen in training); dotted: chance. "
         f"Made-up sequences, seed {context.seed}."
     )
-    figure = _draw(rows, size)
-    caption(figure, description)
-    return LabResult(rows, _table(rows, size), description, figure)
+    return LabResult(rows, _table(rows, size), description, _draw(rows, size))
 
 
 def _train(context: LabContext, size: Size, task: str, network: RecurrentModel) -> None:
@@ -205,9 +203,9 @@ def _table(rows: Sequence[Row], size: Size) -> list[list[str]]:
     table = [["right after d =", *(f"{d}" for d in size.distances)]]
     for task in TASKS:
         for cell in CELLS:
-            of_cell = [row for row in rows if (row["task"], row["cell"]) == (task, cell)]
-            label = f"{task}, {cell} {size.layers}x{of_cell[0]['width']}"
-            table.append([label, *(f"{row['accuracy']:.0%}" for row in of_cell)])
+            width, *_ = column(rows, "width", task=task, cell=cell)
+            accuracies = column(rows, "accuracy", task=task, cell=cell)
+            table.append([f"{task}, {cell} {size.layers}x{width}", *(f"{accuracy:.0%}" for accuracy in accuracies)])
         table.append([f"{task}, chance", *[f"{1 / TASKS[task].choices:.0%}"] * len(size.distances)])
     return table
 
@@ -216,8 +214,8 @@ def _draw(rows: Sequence[Row], size: Size) -> Figure:
     figure, axes = new_figure(8.5, 4.4, columns=2)
     for ax, (task, about) in zip(axes, TASKS.items(), strict=True):
         for cell in CELLS:
-            accuracies = [100 * row["accuracy"] for row in rows if (row["task"], row["cell"]) == (task, cell)]
-            ax.plot(size.distances, accuracies, label=cell, **line_style(cell))
+            percentages = [100 * accuracy for accuracy in column(rows, "accuracy", task=task, cell=cell)]
+            ax.plot(size.distances, percentages, label=cell, **line_style(cell))
         ax.axhline(100 / about.choices, color=INK, linewidth=1, linestyle=":")
         ax.axvline(size.longest, color=INK, linewidth=0.8)
         ax.set_xscale("log", base=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from bisect import bisect_right
 
 import torch
 
@@ -28,12 +29,9 @@ def config_of_size(cell: str, num_layers: int, vocab_size: int, parameters: int)
     Raises:
         UsageError: none comes within SLACK of it.
     """
-    low, high = 1, MAX_WIDTH
     size_of = functools.partial(parameter_count, cell, num_layers, vocab_size)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if size_of(middle) <= parameters else (low, middle)
-    width = min((low, high), key=lambda width: abs(size_of(width) - parameters))
+    larger = bisect_right(range(MAX_WIDTH), parameters, 2, key=size_of)
+    width = min((larger - 1, larger), key=lambda width: abs(size_of(width) - parameters))
     if abs(size_of(width) - parameters) > SLACK * parameters:
         raise UsageError(
             f"no {cell} of {num_layers} layers has {parameters:,} parameters, or {SLACK:.0%} more or less, for a text "

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import NgramConfig, SamplingConfig
-from charrnn.lab.experiment import LabContext, LabResult, Row, caption, describe_text, held_out, title
+from charrnn.lab.experiment import LabContext, LabResult, Row, column, describe_text, held_out, title
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.report.pictures import INK, SERIES, legend, new_figure
 from charrnn.sampling.generate import generate
@@ -30,7 +30,6 @@ COLOURS = dict(zip(NAMES, (*SERIES[:3], INK), strict=True))
 JUDGED = ("novel_10", "novel_20", "novel_40", "longest_copy", "known_words", "known_word_pairs", "verbatim_lines")
 COPYING = {"new": "novel_20", "copy": "longest_copy", "words": "known_words", "lines": "verbatim_lines"}
 """What the table shows of it; of `tuned` not the last, which are none."""
-HALVINGS = 40
 
 
 @dataclass(frozen=True)
@@ -92,14 +91,12 @@ def run(context: LabContext, size: Size) -> LabResult:
         f"characters written by each, seed {context.seed}, against the training part; order counts the predicted "
         "character."
     )
-    figure = _draw(rows)
-    caption(figure, description)
-    legend_of_table = (
-        " In the table, of what ml and tuned wrote: new, share of runs of 20 characters that the training part lacks; "
+    table_note = (
+        "In the table, of what ml and tuned wrote: new, share of runs of 20 characters that the training part lacks; "
         "copy, characters of the longest copy; lines, share of long lines that are copies; words, share that is known. "
         "text: the held-out text itself."
     )
-    return LabResult(rows, _table(rows), description + legend_of_table, figure)
+    return LabResult(rows, _table(rows), description, _draw(rows), table_note=table_note)
 
 
 def floored_bits(probabilities: NDArray[np.float64], vocab_size: int, floor: float) -> float:
@@ -116,7 +113,7 @@ def floored_bits(probabilities: NDArray[np.float64], vocab_size: int, floor: flo
 def best_floor(probabilities: NDArray[np.float64], vocab_size: int) -> float:
     """The ε that gives the fewest bits for a text, by halving: the bits are convex in ε."""
     low, high = 0.0, 1.0
-    for _ in range(HALVINGS):
+    for _ in range(40):
         floor = (low + high) / 2
         mixed = (1 - floor) * probabilities + floor / vocab_size
         falls = ((1 / vocab_size - probabilities) / mixed).mean() > 0
@@ -128,15 +125,10 @@ def _judged(novelty: Novelty | None) -> dict[str, Any]:
     return {name: getattr(novelty, name, None) for name in JUDGED}
 
 
-def _of(rows: Sequence[Row], smoothing: str, name: str) -> list[Any]:
-    """A column of a smoothing, by order."""
-    return [row[name] for row in rows if row["smoothing"] == smoothing]
-
-
 def _table(rows: Sequence[Row]) -> list[list[str]]:
     table = [["order", "zeros", "ml", "ε", "mkn", "tuned", *(f"ml {name}" for name in COPYING)]]
     table[0] += [f"tuned {name}" for name in COPYING][:-1]
-    for order in _of(rows, "ml", "order"):
+    for order in column(rows, "order", smoothing="ml"):
         ml, mkn, tuned = (row for row in rows if row["order"] == order)
         table.append(
             [f"{order}", f"{ml['impossible_share']:.1%}", f"{ml['floored_bits_per_char']:.3f}", f"{ml['floor']:.2f}"]
@@ -155,21 +147,27 @@ def _copying(row: Row) -> list[str]:
 def _draw(rows: Sequence[Row]) -> Figure:
     figure, axes = new_figure(7.0, 5.7, columns=2, rows=2)
     bits, zeros, novel, longest = axes
-    orders = _of(rows, "ml", "order")
-    line(bits, orders, _of(rows, "ml", "floored_bits_per_char"), "ml", "Goldberg's counts with the best floor")
+    orders = column(rows, "order", smoothing="ml")
+    line(
+        bits,
+        orders,
+        column(rows, "floored_bits_per_char", smoothing="ml"),
+        "ml",
+        "Goldberg's counts with the best floor",
+    )
     for smoothing in ("mkn", "tuned"):
-        line(bits, orders, _of(rows, smoothing, "bits_per_char"), smoothing)
+        line(bits, orders, column(rows, "bits_per_char", smoothing=smoothing), smoothing)
     title(bits, "bits per character, held out")
     legend(bits, "upper right")
-    line(zeros, orders, [100 * share for share in _of(rows, "ml", "impossible_share")], "ml")
+    line(zeros, orders, [100 * share for share in column(rows, "impossible_share", smoothing="ml")], "ml")
     title(zeros, "held out: probability 0, %")
     zeros.set_ylim(0)
     legend(zeros, "lower right")
     for ax, name, scale in ((novel, "novel_20", 100), (longest, "longest_copy", 1)):
         for smoothing in WRITERS:
-            values = [np.nan if value is None else scale * value for value in _of(rows, smoothing, name)]
+            values = [np.nan if value is None else scale * value for value in column(rows, name, smoothing=smoothing)]
             line(ax, orders, values, smoothing)
-        (beside,) = _of(rows, "held-out", name)
+        (beside,) = column(rows, name, smoothing="held-out")
         if beside is not None:
             ax.axhline(scale * beside, color=INK, linewidth=1, linestyle="--", label=NAMES["held-out"])
     title(novel, "written: new runs of 20, %")

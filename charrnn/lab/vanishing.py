@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import CELLS, ModelConfig, TrainingConfig
-from charrnn.lab.experiment import LabContext, LabResult, Row, caption, describe_text, held_out, line_style, title
+from charrnn.lab.experiment import LabContext, LabResult, Row, column, describe_text, held_out, line_style, title
 from charrnn.lab.networks import new_network
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.report.pictures import legend, new_figure
@@ -29,8 +29,6 @@ SHOWN = (1, 10, 50, 100, 200)
 QUARTILES = ("lower_quartile", "median", "upper_quartile")
 FAINT = 0.01
 """Share of the gradient at d = 0 below which the table calls a gradient gone."""
-LOWEST = 1e-14
-"""Where the picture ends."""
 EVERY = 8
 """Distances between the places that the edges of the shaded parts go through."""
 
@@ -91,9 +89,7 @@ def run(context: LabContext, size: Size) -> LabResult:
         f"{describe_text(corpus)}, quartiles shaded. One layer of {size.width}, no residual connection; trained: "
         f"{size.steps:,} steps of {size.batch_size} x {size.seq_length} characters, seed {context.seed}."
     )
-    figure = _draw(rows)
-    caption(figure, description)
-    return LabResult(rows, _table(rows, scores, size.furthest), description, figure)
+    return LabResult(rows, _table(rows, scores, size.furthest), description, _draw(rows))
 
 
 def _train(context: LabContext, size: Size, network: RecurrentModel) -> Score:
@@ -116,16 +112,11 @@ def _train(context: LabContext, size: Size, network: RecurrentModel) -> Score:
 
 def _quartiles(cell: str, stage: str, norms: NDArray[np.float64]) -> list[Row]:
     """A row for each distance."""
-    quartiles = np.quantile(norms, (0.25, 0.5, 0.75), axis=0)
-    return [
-        {"cell": cell, "stage": stage, "distance": d, **dict(zip(QUARTILES, map(_short, quartiles[:, d]), strict=True))}
-        for d in range(quartiles.shape[1])
-    ]
-
-
-def _short(value: float) -> float:
-    """Four digits, which is more than is known."""
-    return float(f"{value:.4g}")
+    rows: list[Row] = []
+    for d, quartiles in enumerate(np.quantile(norms, (0.25, 0.5, 0.75), axis=0).T):
+        rounded = [float(f"{value:.4g}") for value in quartiles]  # four digits, which is more than is known
+        rows.append({"cell": cell, "stage": stage, "distance": d, **dict(zip(QUARTILES, rounded, strict=True))})
+    return rows
 
 
 def _table(rows: Sequence[Row], scores: dict[str, Score], furthest: int) -> list[list[str]]:
@@ -134,7 +125,7 @@ def _table(rows: Sequence[Row], scores: dict[str, Score], furthest: int) -> list
     table = [["cell", "d=0", *(f"d={d}" for d in shown), f"{FAINT:.0%} at d", "bits/char"]]
     for stage in STAGES:
         for cell in CELLS:
-            medians = np.array([row["median"] for row in rows if (row["cell"], row["stage"]) == (cell, stage)])
+            medians = np.array(column(rows, "median", cell=cell, stage=stage))
             shares = medians / medians[0]
             loud = np.flatnonzero(shares >= FAINT)
             faint = f"{loud[-1] + 1}" if loud[-1] < furthest else f"> {furthest}"
@@ -145,17 +136,15 @@ def _table(rows: Sequence[Row], scores: dict[str, Score], furthest: int) -> list
 
 def _draw(rows: Sequence[Row]) -> Figure:
     figure, axes = new_figure(6.3, 3.8, columns=2)
-    top = max(row["upper_quartile"] for row in rows)
+    top = max(column(rows, "upper_quartile"))
     for ax, stage in zip(axes, STAGES, strict=True):
         for cell in CELLS:
-            points = [row for row in rows if (row["cell"], row["stage"]) == (cell, stage)]
             colour = line_style(cell)["color"]
-            x = [row["distance"] for row in points]
-            low, middle, high = ([row[name] for row in points] for name in QUARTILES)
+            x, low, middle, high = (column(rows, name, cell=cell, stage=stage) for name in ("distance", *QUARTILES))
             ax.fill_between(x[::EVERY], low[::EVERY], high[::EVERY], color=colour, alpha=0.18, linewidth=0)
             ax.plot(x, middle, color=colour, label=cell, linewidth=1.6)
         ax.set_yscale("log")
-        ax.set_ylim(LOWEST, 3 * top)
+        ax.set_ylim(1e-14, 3 * top)
         title(ax, {"fresh": "at initialisation", "trained": "after training"}[stage])
         ax.set_xlabel("d, characters back")
     axes[0].set_ylabel("norm of the gradient")

@@ -23,13 +23,7 @@ from charrnn.text.corpus import Corpus
 
 
 class NgramFit(NamedTuple):
-    """A model with its scores of the validation part, where there is one.
-
-    Attributes:
-        checkpoint: the model; it is not saved.
-        score: the static score.
-        online: the online score, if it was asked for.
-    """
+    """A model, not saved, with its static and its online score of the validation part, where they were asked for."""
 
     checkpoint: Checkpoint
     score: Score | None
@@ -44,15 +38,10 @@ def fit_ngrams(
     distributed: bool = False,
     validate: bool = True,
 ) -> NgramFit:
-    """Fit n-grams to the training part of a text and score the validation part.
+    """Fit n-grams to the training part of a text and, with `validate`, score the validation part.
 
-    Args:
-        corpus: the text.
-        config: order and smoothing.
-        progress: makes the bars of counting and of scoring.
-        online: also compute the online score.
-        distributed: count together with the other processes of the default process group.
-        validate: score the validation part.
+    With `online` that part is also scored by counts that go on over it. With `distributed` all processes of the default
+    process group count together.
 
     Raises:
         UsageError: there can be no online score.

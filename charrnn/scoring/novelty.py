@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.models.ngram.longest.suffix_array import ContextIndex, Ints
+from charrnn.models.ngram.longest.suffix_array import ContextIndex
+from charrnn.models.ngram.trie import Ints
 from charrnn.progress import BAR_DELAY, Progress, ProgressBars, no_bar
 from charrnn.scoring.words import Words, letters_of
 from charrnn.text.corpus import Corpus

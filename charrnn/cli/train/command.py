@@ -89,7 +89,7 @@ def train(
     A terminal that closes does the same, unless nohup is used; SIGUSR1 saves and goes on.
     """
     started = time.perf_counter()
-    from charrnn.checkpoint.names import best_path
+    from charrnn.checkpoint.io import best_path
     from charrnn.cli.shared import checkpoints
     from charrnn.cli.shared.devices import check_gpu_features, select_device
     from charrnn.cli.shared.options import explicit_options

@@ -1,4 +1,7 @@
-"""From a text to a model: its n-grams are counted, and the counts smoothed as a record of `config.SMOOTHINGS` says."""
+"""From a text to a model: its n-grams are counted, and the counts smoothed as a record of `config.SMOOTHINGS` says.
+
+In all functions `ids` (N,) is the training part of a text, N ≥ 1, and `vocab_size` V.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,11 @@ from charrnn.config import BYTES_VOCAB_SIZE, Function, NgramConfig
 from charrnn.models.ngram.counting.count import CountLevel, count_ngrams
 from charrnn.models.ngram.longest.model import LongestMatchModel
 from charrnn.models.ngram.model import NgramModel
-from charrnn.models.ngram.smoothing.backoff import Discounts, interpolate, smooth
+from charrnn.models.ngram.smoothing.backoff import Discounts, interpolate, prune, smooth
 from charrnn.models.ngram.smoothing.online import online_observations
-from charrnn.models.ngram.smoothing.prune import prune
-from charrnn.progress import Progress
+from charrnn.progress import Progress, no_progress
 
-Counter = Callable[[NDArray[Any], int, int, bool, Progress | None], Sequence[CountLevel]]
+Counter = Callable[[NDArray[Any], int, int, bool, Progress], Sequence[CountLevel]]
 """Counts the n-grams of a text, as `count_ngrams` does."""
 
 
@@ -33,13 +35,9 @@ def resolve(function: Function) -> Any:
 
 @dataclass(frozen=True)
 class NgramCounts:
-    """A text's n-grams, with what turns them into probabilities.
+    """The counts of a text's n-grams of order 1, 2, …, with what turns them into probabilities.
 
-    Attributes:
-        config: order and smoothing.
-        vocab_size: V.
-        orders: the counts of order 1, 2, …
-        discounts: of the smoothing; None where it has `levels` instead.
+    `discounts` are None where the smoothing has `levels` instead.
     """
 
     config: NgramConfig
@@ -56,28 +54,18 @@ class NgramCounts:
         progress: Progress | None = None,
         count: Counter = count_ngrams,
     ) -> NgramCounts:
-        """Count a text, and fit the discounts.
-
-        Args:
-            ids: (N,) the training part, N ≥ 1.
-            vocab_size: V.
-            config: order and smoothing, which has an order.
-            progress: called with the steps done, and their number.
-            count: counts the n-grams.
-        """
+        """Count a text, and fit the discounts; the smoothing is one that has an order."""
         config = config.with_order(vocab_size == BYTES_VOCAB_SIZE)
         assert config.order
-        method, counted = config.method, 0
+        method, counted, report = config.method, 0, progress or no_progress
 
         def counting(done: int, total: int) -> None:
             nonlocal counted
             counted = done
-            if progress:
-                progress(done, total + method.fit_steps)
+            report(done, total + method.fit_steps)
 
         def fitting(done: int, total: int) -> None:
-            if progress:
-                progress(counted + done, counted + total)
+            report(counted + done, counted + total)
 
         orders = count(ids, vocab_size, config.order, method.counts_occurrences, counting)
         fit_discounts = resolve(method.discounts)
@@ -95,13 +83,7 @@ class NgramCounts:
         return NgramModel(self.config, self.vocab_size, levels)
 
     def online_log_probs(self, ids: NDArray[Any]) -> NDArray[np.float64]:
-        """The log-probabilities of all characters of a text but the first, by counts that go on over it.
-
-        Args:
-            ids: (N,) the text.
-
-        Returns:
-            (N − 1,) in nats.
+        """(N − 1,) the log-probabilities of all characters of a text but the first, by counts that go on over it.
 
         Raises:
             UsageError: the smoothing does not support it.
@@ -123,15 +105,8 @@ def model_class(config: NgramConfig) -> type[NgramModel | LongestMatchModel]:
 def fit_ngram(
     ids: NDArray[Any], vocab_size: int, config: NgramConfig, progress: Progress | None = None
 ) -> NgramModel | LongestMatchModel:
-    """Count a text and smooth the counts.
-
-    Args:
-        ids: (N,) the training part, N ≥ 1.
-        vocab_size: V.
-        config: order and smoothing.
-        progress: called with the steps done, and their number.
-    """
+    """Count a text and smooth the counts."""
     if not config.method.has_order:
-        model: LongestMatchModel = resolve(config.method.model).fit(ids, vocab_size, config, progress)
+        model: LongestMatchModel = resolve(config.method.model).fit(ids, vocab_size, config, progress or no_progress)
         return model
     return NgramCounts.of(ids, vocab_size, config, progress).model()

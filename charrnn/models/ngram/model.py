@@ -23,15 +23,10 @@ MAX_CHECKED_ENTRIES = 1 << 22
 
 
 class NgramModel:
-    """A language model of counted n-grams.
+    """A language model of counted n-grams, from the entries of order 1, 2, …
 
     Its state is one (B, order) int64 tensor: the contexts of 0, 1, … order − 1 characters that the text ends with, as
     their entries in the trie, and NOT_FOUND for those that were never seen. Before a text all of it is padding: zeros.
-
-    Args:
-        config: order and smoothing.
-        vocab_size: V.
-        orders: the entries of order 1, 2, …
     """
 
     def __init__(self, config: NgramConfig, vocab_size: int, orders: Sequence[BackoffLevel]) -> None:
@@ -45,9 +40,9 @@ class NgramModel:
     def tensors(self) -> dict[str, Tensor]:
         """All that a checkpoint must hold, by name."""
         return {
-            f"{k}.{name}": torch.from_numpy(np.ascontiguousarray(array))
+            f"{k}.{name}": torch.from_numpy(np.ascontiguousarray(getattr(order, name)))
             for k, order in enumerate(self.orders, 1)
-            for name, array in ((name, getattr(order, name)) for name in NAMES)
+            for name in NAMES
         }
 
     @classmethod
@@ -74,19 +69,18 @@ class NgramModel:
         return model
 
     def __call__(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """See LanguageModel.__call__; the logits are log-probabilities."""
+        """The logits are log-probabilities."""
         with damage_reported():
             contexts, state = self._read(tokens, state)
             flat = [nodes.ravel() for nodes in contexts]
-            step = max(1, MAX_PROBABILITIES // self.vocab_size)
-            log_probs = [
-                self._log_probs([nodes[i : i + step] for nodes in flat]) for i in range(0, tokens.numel(), step)
-            ]
+            size = max(1, MAX_PROBABILITIES // self.vocab_size)
+            pieces = (slice(begin, begin + size) for begin in range(0, tokens.numel(), size))
+            log_probs = [self._log_probs([nodes[piece] for nodes in flat]) for piece in pieces]
         shape = (*tokens.shape, self.vocab_size)
         return torch.from_numpy(np.concatenate(log_probs)).reshape(shape), state
 
     def next_log_probs(self, tokens: Tensor, targets: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """See the function of this name; looks up the targets alone."""
+        """Looks up the targets alone."""
         with damage_reported():
             contexts, state = self._read(tokens, state)
             wanted = targets.cpu().numpy() + 1
@@ -106,7 +100,6 @@ class NgramModel:
             return torch.from_numpy(np.log(np.maximum(p, 0)).astype(np.float32)), state
 
     def make_stepper(self, state: State | None, batch_size: int) -> NgramStepper:
-        """See the function of this name."""
         nodes = np.zeros((batch_size, len(self.orders)), np.int64) if state is None else state[0].numpy()
         return NgramStepper(self.orders, self.vocab_size, nodes, not self.config.method.has_negative_weights)
 
@@ -131,8 +124,6 @@ class NgramModel:
 
 NAMES = ("tokens", "starts", "weights", "backoffs")
 """The names of an order's arrays in a file."""
-INTEGERS = (torch.uint8, torch.int16, torch.int32, torch.int64)
-"""The types that `smallest_integer` gives."""
 TOLERANCE = 1e-4
 """How far a probability in float32 may be outside 0 to 1."""
 
@@ -141,8 +132,8 @@ def _array(tensors: dict[str, Tensor], name: str) -> NDArray[Any]:
     if name not in tensors:
         raise ValueError(f"{name} is missing")
     tensor = tensors[name]
-    is_real = name.endswith(("weights", "backoffs"))
-    if tensor.ndim != 1 or tensor.dtype not in ((torch.float32,) if is_real else INTEGERS):
+    is_real, integers = name.endswith(("weights", "backoffs")), (torch.uint8, torch.int16, torch.int32, torch.int64)
+    if tensor.ndim != 1 or tensor.dtype not in ((torch.float32,) if is_real else integers):
         expected, found = "float32" if is_real else "integers", str(tensor.dtype).removeprefix("torch.")
         raise ValueError(f"{name}: expected {expected} in 1 dimension, found {found} in {tensor.ndim}")
     # A copy, where a header of an odd length has put numbers at odd places, for which there is no memoryview.
@@ -152,14 +143,11 @@ def _array(tensors: dict[str, Tensor], name: str) -> NDArray[Any]:
 def _check_sizes(order: BackoffLevel, k: int, contexts: int) -> None:
     """Raise ValueError unless the arrays of order k fit each other and the contexts below."""
     entries = len(order.tokens)
-    for name, found, expected in (
-        ("tokens", entries, max(entries, 1)),
-        ("starts", len(order.starts), contexts + 1),
-        ("weights", len(order.weights), entries),
-        ("backoffs", len(order.backoffs), contexts),
-    ):
-        if found != expected:
-            raise ValueError(f"{k}.{name}: expected {expected} numbers, found {found}")
+    sizes = {"tokens": max(entries, 1), "starts": contexts + 1, "weights": entries, "backoffs": contexts}
+    for name, expected in sizes.items():
+        size = len(getattr(order, name))
+        if size != expected:
+            raise ValueError(f"{k}.{name}: expected {expected} numbers, found {size}")
 
 
 def _check_values(order: BackoffLevel, k: int, vocab_size: int, low: int) -> None:
@@ -176,6 +164,6 @@ def _check_values(order: BackoffLevel, k: int, vocab_size: int, low: int) -> Non
 
 def _check_range(name: str, array: NDArray[Any], low: int, high: int, tolerance: float = 0) -> None:
     """Raise ValueError unless all numbers are from `low` to `high`, give or take a tolerance."""
-    for found in (array.min(), array.max()):
-        if not low - tolerance <= found <= high + tolerance:  # NaN fails both comparisons
-            raise ValueError(f"{name}: expected numbers from {low} to {high}, found {found}")
+    for extreme in (array.min(), array.max()):
+        if not low - tolerance <= extreme <= high + tolerance:  # NaN fails both comparisons
+            raise ValueError(f"{name}: expected numbers from {low} to {high}, found {extreme}")

@@ -3,6 +3,9 @@
 P_k(w | c) = weight(c, w) + backoff(c) · P_{k−1}(w | c') is a mixture: with probability Σ weight the character is one of
 the children of c, otherwise it is drawn from the order below. So with one random number, and the children of one or two
 contexts, a character is drawn from exactly P; no approximation is made.
+
+In all functions `orders` are the entries of order 1, 2, … and `nodes` the contexts of 0, 1, … characters that a text
+ends with, as entries: NOT_FOUND where one was never seen.
 """
 
 from __future__ import annotations
@@ -35,17 +38,7 @@ Arrays = tuple["memoryview[int]", "memoryview[int]", "memoryview[Any]", "memoryv
 def sample_backoff(
     orders: Sequence[BackoffLevel], nodes: Sequence[Ints], random: NDArray[np.float64], vocab_size: int
 ) -> Ints:
-    """Draw one character for each of B texts.
-
-    Args:
-        orders: the entries of order 1, 2, …
-        nodes: the contexts of 0, 1, … characters, (B,) each, NOT_FOUND where one was never seen.
-        random: (B,) from 0 to 1.
-        vocab_size: V.
-
-    Returns:
-        (B,) int64.
-    """
+    """(B,) one character for each of B texts, from (B,) contexts of each length and (B,) random numbers from 0 to 1."""
     left = random.copy()
     drawn = np.full(len(random), NOT_FOUND, np.int64)
     for order, contexts in zip(reversed(orders), reversed(nodes), strict=True):
@@ -75,19 +68,15 @@ def sample_backoff(
 class BackoffSampler:
     """Samples one text: plain Python over the flat arrays, since making a tensor takes longer than a character.
 
-    Args:
-        orders: the entries of order 1, 2, …
-        vocab_size: V.
-        nodes: the contexts of 0, 1, … characters that the text ends with.
-        cache: distributions of short contexts, which samplers of one model may share.
+    Samplers of one model share a cache of distributions of short contexts.
     """
 
     def __init__(
-        self, orders: Sequence[BackoffLevel], vocab_size: int, nodes: list[int], cache: DistributionCache | None = None
+        self, orders: Sequence[BackoffLevel], vocab_size: int, nodes: list[int], cache: DistributionCache
     ) -> None:
         self.orders, self.vocab_size, self.nodes = orders, vocab_size, nodes
         self._arrays: list[Arrays] = [(o.tokens.data, o.starts.data, o.weights.data, o.backoffs.data) for o in orders]
-        self._cache: DistributionCache = {} if cache is None else cache
+        self._cache = cache
         self._after: tuple[int, list[int]] = NOT_FOUND, []  # the character that was drawn, and its entries
 
     def draw(self, temperature: float, uniform: Callable[[], float]) -> int:
@@ -96,10 +85,6 @@ class BackoffSampler:
         For temperatures from .5 to 1, by rejection: a character drawn from p is accepted with probability
         p^(1 / temperature − 1), which gives that distribution. After a few rejections the whole distribution is
         computed; both ways give the same distribution, and so does their combination.
-
-        Args:
-            temperature: more than 0.
-            uniform: gives random numbers from 0 to 1.
         """
         power = 1 / temperature - 1
         for _ in range(MAX_REJECTIONS if 0 <= power <= MAX_EXPONENT else 0):
@@ -146,7 +131,10 @@ class BackoffSampler:
             sums = list(accumulate(weights[children]))
             total = sums[-1] if sums else 0.0
             if left < total:
-                return self._checked(tokens[children.start + bisect_right(sums, left)] - 1)
+                token: int = tokens[children.start + bisect_right(sums, left)] - 1
+                if not 0 <= token < self.vocab_size:
+                    raise ValueError(f"character number {token} of {self.vocab_size}")
+                return token
             if math.isnan(total):
                 raise ValueError("weights that are no numbers")
             left = (left - total) / (1 - total) if total < 1 else 0.0
@@ -184,8 +172,3 @@ class BackoffSampler:
         """The entries of a context's children, of which a damaged file may claim too many."""
         first = starts[node]
         return slice(first, min(starts[node + 1], first + self.vocab_size + 1))
-
-    def _checked(self, token: int) -> int:
-        if not 0 <= token < self.vocab_size:
-            raise ValueError(f"character number {token} of {self.vocab_size}")
-        return token

@@ -56,17 +56,15 @@ class NgramStepper(Stepper):
 
     @property
     def state(self) -> State:
-        """See Stepper."""
         return (torch.tensor(self._as_nodes()),)
 
     def read(self, tokens: Tokens) -> Logits:
-        """See Stepper."""
         with damage_reported(), np.errstate(divide="ignore"):
             log_probs: NDArray[np.float64] = np.log([sampler.probabilities() for sampler in self._read(tokens)])
         return log_probs
 
     def draw_next(self, tokens: Tokens, draw: Sampler) -> Tokens:
-        """See Stepper. For one text this is a dozen look-ups, so that any other work would show."""
+        """For one text this is a dozen look-ups, so that any other work would show."""
         if draw is not self._draw:
             self._draw, self._tempered = draw, draw if isinstance(draw, TemperatureSampler) else None
             self._uniforms = (

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
+Words = NDArray[np.uint64]
 
 NOT_FOUND = -1
 """The entry of an n-gram that was never seen."""

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from charrnn.checkpoint.io import best_path
 from charrnn.checkpoint.metadata import from_json
-from charrnn.checkpoint.names import best_path
 from charrnn.errors import CheckpointError
 from charrnn.files import atomic_write
 from charrnn.paths import CHECKPOINT_SUFFIX

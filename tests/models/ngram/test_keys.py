@@ -13,7 +13,7 @@ ALL = KeyCodec(np.arange(V), V)
 def tuples(grams: NgramKeys) -> list[tuple[int, ...]]:
     """The digits of each, the oldest first."""
     columns = [
-        word // np.uint64(grams.base ** (digits - 1 - i)) % np.uint64(grams.base)
+        word // np.uint64(grams.codec.base ** (digits - 1 - i)) % np.uint64(grams.codec.base)
         for word, digits in zip(grams.words, grams.digits, strict=True)
         for i in range(digits)
     ]

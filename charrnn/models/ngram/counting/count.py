@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from charrnn.models.ngram.counting.keys import KeyCodec, NgramKeys, windows
 from charrnn.models.ngram.counting.tables import NgramTable, count_distinct, count_runs, merge, workers
 from charrnn.models.ngram.trie import TrieLevel, smallest_integer, walk
-from charrnn.progress import Progress
+from charrnn.progress import Progress, no_progress
 
 CHUNK_CHARS = 1 << 22
 """Characters sorted at a time."""
@@ -42,7 +42,7 @@ def count_ngrams(
     vocab_size: int,
     order: int,
     occurrences: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = no_progress,
 ) -> list[CountLevel]:
     """Count the n-grams of all orders from 1 to `order`.
 
@@ -51,30 +51,29 @@ def count_ngrams(
         vocab_size: V.
         order: length of the longest n-gram.
         occurrences: count occurrences in all orders, instead of continuations in the lower ones.
-        progress: called with the steps done, and their number.
+        progress: progress callback.
 
     Returns:
         The counts of order 1, 2, …
     """
-    steps, done = -(-len(ids) // CHUNK_CHARS) + order, count(1)
-    step = (lambda: progress(next(done), steps)) if progress else (lambda: None)
+    step = step_counter(progress, -(-len(ids) // CHUNK_CHARS) + order)
     codec = KeyCodec.of(ids, vocab_size, order)
     # No name for the table: it may be large, and is freed while the lower orders are derived.
     return derive_orders(count_part(ids, 0, len(ids), codec, order, step), [ids], occurrences, step)
 
 
+def step_counter(progress: Progress, steps: int) -> Callable[[], None]:
+    """What is called after each of `steps` steps, to report it."""
+    done = count(1)
+    return lambda: progress(next(done), steps)
+
+
 def count_part(
     ids: NDArray[Any], begin: int, end: int, codec: KeyCodec, order: int, step: Callable[[], None] = lambda: None
 ) -> NgramTable:
-    """Count the n-grams of one order that end in a part of a text.
+    """Count the n-grams of one order that end at the places of a text from `begin` to before `end`.
 
-    Args:
-        ids: (N,) the whole text: what stands before the part is read too.
-        begin: the first place of the part.
-        end: the place after its last.
-        codec: of the text, and of all others that its table is merged with.
-        order: length of the n-grams.
-        step: called after each piece.
+    All parts that will be merged need the same codec; `step` is called after each piece.
     """
     begins = range(begin, max(end, begin + 1), CHUNK_CHARS)
 
@@ -92,13 +91,9 @@ def count_part(
 def derive_orders(
     table: NgramTable, texts: Sequence[NDArray[Any]], occurrences: bool, step: Callable[[], None] = lambda: None
 ) -> list[CountLevel]:
-    """The counts of all orders from those of the highest.
+    """The counts of all orders from the table of the highest; `step` is called after each.
 
-    Args:
-        table: the n-grams of the highest order.
-        texts: the texts that were counted, each behind a padding; only their ends are read.
-        occurrences: see `count_ngrams`.
-        step: called after each order.
+    Of the texts that were counted, each behind a padding, only the ends are read.
     """
     orders: list[CountLevel] = []
     grams, counts = table.grams.with_padding(), table.counts
@@ -127,12 +122,9 @@ def _counts(grams: NgramKeys, counts: NDArray[Any], starts: NDArray[Any]) -> Cou
 
 
 def _starts(contexts: NgramKeys, lower: NgramKeys) -> NDArray[Any]:
-    """Where the children of each n-gram of the order below begin.
+    """(C + 1,) where the children of each n-gram of the order below begin, from the (E,) contexts of all children.
 
-    Args:
-        contexts: (E,) of the n-grams of an order, in their order.
-        lower: (C,) the n-grams of the order below, which are their contexts; but a text's last one may be followed by
-            nothing.
+    The (C,) n-grams of the order below are those contexts; but a text's last one may be followed by nothing.
     """
     firsts = contexts.first_of_runs().astype(smallest_integer(len(contexts)))
     different, end = contexts[firsts], len(contexts)

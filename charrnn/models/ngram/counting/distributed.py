@@ -7,7 +7,6 @@ may come before an n-gram in two parts.
 
 from __future__ import annotations
 
-from itertools import count
 from typing import Any
 
 import numpy as np
@@ -15,34 +14,28 @@ import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
 
-from charrnn.models.ngram.counting.count import CHUNK_CHARS, CountLevel, count_part, derive_orders
+from charrnn.models.ngram.counting.count import CHUNK_CHARS, CountLevel, count_part, derive_orders, step_counter
 from charrnn.models.ngram.counting.keys import KeyCodec, NgramKeys
 from charrnn.models.ngram.counting.tables import NgramTable, compact, concatenate_tables, merge, split
-from charrnn.progress import Progress
+from charrnn.progress import Progress, no_progress
 
 SAMPLE_SIZE = 1 << 12
 """Keys that each process sends to all others, to choose ranges of about the same size."""
 
 
 def count_distributed(
-    ids: NDArray[Any], vocab_size: int, order: int, occurrences: bool, progress: Progress | None = None
+    ids: NDArray[Any], vocab_size: int, order: int, occurrences: bool, progress: Progress = no_progress
 ) -> list[CountLevel]:
-    """Count like `count_ngrams`, in all processes of the default group; all must call it with the same arguments.
+    """Count like `count_ngrams`, in all processes of the default group, each a part of the text.
 
-    Args:
-        ids: (N,) the whole text, of which each process counts a part.
-        vocab_size: V.
-        order: length of the longest n-gram.
-        occurrences: see count_ngrams.
-        progress: called with the steps done by this process, and their number.
+    All must call it with the same arguments; `progress` is that of this process.
 
     Returns:
         The counts of order 1, 2, … in rank 0; nothing in the others.
     """
     rank, ranks = dist.get_rank(), dist.get_world_size()
     begin, end = (len(ids) * place // ranks for place in (rank, rank + 1))
-    steps, done = -(-(end - begin) // CHUNK_CHARS), count(1)
-    step = (lambda: progress(next(done), steps)) if progress else (lambda: None)
+    step = step_counter(progress, -(-(end - begin) // CHUNK_CHARS))
     table = count_part(ids, begin, end, KeyCodec.of(ids, vocab_size, order), order, step)
     parts = split(table, _bounds(table))
     received = [parts[rank]]

@@ -15,9 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.models.ngram.trie import smallest_integer
-
-Words = NDArray[np.uint64]
+from charrnn.models.ngram.trie import Words, smallest_integer
 
 MAX_WORD = 2**64 - 1
 CHUNK_CHARS = 1 << 20
@@ -40,13 +38,7 @@ class KeyCodec:
 
     @classmethod
     def of(cls, ids: NDArray[Any], vocab_size: int, order: int) -> KeyCodec:
-        """A codec of all characters, if n-grams then fit into one word; otherwise of those that occur in a text.
-
-        Args:
-            ids: (N,) the text.
-            vocab_size: V.
-            order: length of the n-grams.
-        """
+        """A codec of all V characters, if n-grams of that order then fit into one word; else of those of a text."""
         full = cls(np.arange(vocab_size), vocab_size)
         if len(_digits(order, full.base)) == 1:
             return full
@@ -90,11 +82,6 @@ class NgramKeys:
     codec: KeyCodec
 
     @property
-    def base(self) -> int:
-        """The base of the keys."""
-        return self.codec.base
-
-    @property
     def order(self) -> int:
         """The length of the n-grams."""
         return sum(self.digits)
@@ -118,13 +105,13 @@ class NgramKeys:
 
     def newest(self) -> Words:
         """(E,) the last digit of each."""
-        return self.words[-1] % np.uint64(self.base)
+        return self.words[-1] % np.uint64(self.codec.base)
 
     def without_newest(self) -> NgramKeys:
         """The contexts; order ≥ 2."""
         if self.digits[-1] == 1:
             return NgramKeys(self.words[:-1], self.digits[:-1], self.codec)
-        shorter = self.words[-1] // np.uint64(self.base)
+        shorter = self.words[-1] // np.uint64(self.codec.base)
         return NgramKeys((*self.words[:-1], shorter), (*self.digits[:-1], self.digits[-1] - 1), self.codec)
 
     def without_oldest(self) -> NgramKeys:
@@ -134,20 +121,16 @@ class NgramKeys:
         """
         words = []
         for i, (word, digits) in enumerate(zip(self.words, self.digits, strict=True)):
-            rest = word % np.uint64(self.base ** (digits - 1))
+            rest = word % np.uint64(self.codec.base ** (digits - 1))
             if i + 1 < len(self.words):  # the oldest digit of the next word moves up
-                rest *= np.uint64(self.base)
-                rest += self.words[i + 1] // np.uint64(self.base ** (self.digits[i + 1] - 1))
+                rest *= np.uint64(self.codec.base)
+                rest += self.words[i + 1] // np.uint64(self.codec.base ** (self.digits[i + 1] - 1))
             words.append(rest)
         kept = words if self.digits[-1] > 1 else words[:-1]
-        return NgramKeys(tuple(kept), _digits(self.order - 1, self.base), self.codec)
+        return NgramKeys(tuple(kept), _digits(self.order - 1, self.codec.base), self.codec)
 
     def sorted(self, in_runs: bool = False) -> NgramKeys:
-        """The same in order. One word is sorted in place, and this one is spoiled.
-
-        Args:
-            in_runs: whether long runs are in order already, which are then merged.
-        """
+        """The same in order. One word is sorted in place, and this one is spoiled. With `in_runs` runs are merged."""
         if len(self.words) > 1:
             return self[np.lexsort(self.words[::-1])]
         self.words[0].sort(kind="stable" if in_runs else None)
@@ -183,14 +166,9 @@ def _digits(order: int, base: int) -> tuple[int, ...]:
 
 
 def windows(ids: NDArray[Any], begin: int, end: int, order: int, codec: KeyCodec) -> NgramKeys:
-    """The n-grams that end at the places of a text from `begin` to `end`, in the text's order.
+    """The n-grams of a length that end at the places of a text from `begin` to before `end`, in the text's order.
 
-    Args:
-        ids: (N,) the whole text, which may be memory-mapped: what stands before `begin` is read too.
-        begin: the first place.
-        end: the place after the last.
-        order: length of the n-grams.
-        codec: of the digits.
+    `ids` (N,) is the whole text, which may be memory-mapped: what stands before `begin` is read too.
     """
     base = codec.base
     digits = _digits(order, base)

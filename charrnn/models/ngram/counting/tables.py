@@ -6,7 +6,7 @@ Sorting and merging are shared by threads: each takes a range of keys.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -27,12 +27,7 @@ SAMPLE_SIZE = 1 << 12
 
 @dataclass(frozen=True)
 class NgramTable:
-    """n-grams of one order, sorted, all different.
-
-    Attributes:
-        grams: E of them.
-        counts: (E,) how often each occurs.
-    """
+    """n-grams of one order, sorted, all different, and how often each occurs."""
 
     grams: NgramKeys
     counts: NDArray[Any]
@@ -80,18 +75,12 @@ def merge(tables: Sequence[NgramTable]) -> NgramTable:
 
 
 def split(table: NgramTable, bounds: NDArray[np.uint64]) -> list[NgramTable]:
-    """Cut a table into ranges of keys.
-
-    Args:
-        table: E n-grams.
-        bounds: (R,) in order: where ranges begin, but for the first; compared with the first words of the keys.
-    """
+    """Cut a table into ranges of keys; all but the first begin at `bounds`, (R,), of the first words of the keys."""
     at = [0, *np.searchsorted(table.grams.words[0], bounds), len(table.counts)]
     return [NgramTable(table.grams[a:b], table.counts[a:b]) for a, b in pairwise(at)]
 
 
-def _merge(tables: Iterable[NgramTable]) -> NgramTable:
-    tables = list(tables)
+def _merge(tables: Sequence[NgramTable]) -> NgramTable:
     grams = NgramKeys.concatenate([table.grams for table in tables])
     by_key = grams.sorting()
     grams, counts = grams[by_key], np.concatenate([table.counts for table in tables])[by_key]

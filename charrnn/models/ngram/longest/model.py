@@ -17,9 +17,10 @@ from torch import Tensor
 
 from charrnn.config import NgramConfig
 from charrnn.models.language_model import State
-from charrnn.models.ngram.longest.suffix_array import ContextIndex, Ints, text_type
+from charrnn.models.ngram.longest.suffix_array import ContextIndex, text_type
+from charrnn.models.ngram.trie import Ints
 from charrnn.models.stepper import Logits, Sampler, Stepper, TemperatureSampler, Tokens
-from charrnn.progress import Progress
+from charrnn.progress import Progress, no_progress
 
 MAX_PROBABILITIES = 1 << 20
 """Probabilities that are computed together."""
@@ -28,13 +29,8 @@ MAX_PROBABILITIES = 1 << 20
 class LongestMatchModel:
     """A language model that predicts from the longest match.
 
-    Its state is one (B, 3) int64 tensor: the match that the text so far ends in, as ContextIndex.read has it.
-
-    Args:
-        config: without an order.
-        vocab_size: V.
-        index: the places of the training text that a character follows.
-        last: the rank of the last of them.
+    Its index has the places of the training text that a character follows; `last` is the rank of the last of them. Its
+    state is one (B, 3) int64 tensor: the match that the text so far ends in, as ContextIndex.read has it.
     """
 
     def __init__(self, config: NgramConfig, vocab_size: int, index: ContextIndex, last: int) -> None:
@@ -42,20 +38,9 @@ class LongestMatchModel:
 
     @classmethod
     def fit(
-        cls,
-        ids: NDArray[Any],
-        vocab_size: int,
-        config: NgramConfig,
-        progress: Progress | None = None,
+        cls, ids: NDArray[Any], vocab_size: int, config: NgramConfig, progress: Progress = no_progress
     ) -> LongestMatchModel:
-        """Sort the places of a text.
-
-        Args:
-            ids: (N,) the training part, N ≥ 1.
-            vocab_size: V.
-            config: of the model.
-            progress: called with the steps done, and their number.
-        """
+        """Sort the places of a text; see `fit_ngram`."""
         index = ContextIndex.build(ids, vocab_size, followed=True, progress=progress)
         return cls(config, vocab_size, index, int((index.places == len(ids) - 1).argmax()))
 
@@ -89,10 +74,9 @@ class LongestMatchModel:
             ("starts", "int64", vocab_size + 1),
             ("last", "int64", 1),
         ):
-            found = str(tensors[name].dtype).removeprefix("torch.")
-            if (found, tensors[name].shape) != (expected, (length,)):
-                found = f"{found} of shape {tuple(tensors[name].shape)}"
-                raise ValueError(f"{name}: expected {expected} of shape {(length,)}, found {found}")
+            dtype, shape = str(tensors[name].dtype).removeprefix("torch."), tuple(tensors[name].shape)
+            if (dtype, shape) != (expected, (length,)):
+                raise ValueError(f"{name}: expected {expected} of shape {(length,)}, found {dtype} of shape {shape}")
         arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
         starts = arrays["starts"]
         if starts[0] != 1 or starts[-1] != places or starts.min() < 1 or (np.diff(starts) < 0).any():
@@ -101,7 +85,7 @@ class LongestMatchModel:
         return cls(config, vocab_size, ContextIndex(**arrays), last)
 
     def __call__(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """See LanguageModel.__call__; the logits are log-probabilities, −∞ for what never followed the match."""
+        """The logits are log-probabilities, −∞ for what never followed the match."""
         matches, state = self._read(tokens, state)
         ranges = matches.reshape(-1, 3)
         step = max(1, MAX_PROBABILITIES // self.vocab_size)
@@ -109,7 +93,7 @@ class LongestMatchModel:
         return torch.from_numpy(np.concatenate(log_probs)).reshape(*tokens.shape, self.vocab_size), state
 
     def next_log_probs(self, tokens: Tensor, targets: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """See the function of this name; counts the targets alone."""
+        """Counts the targets alone."""
         matches, state = self._read(tokens, state)
         low, high, _ = np.moveaxis(matches, -1, 0)
         shares = self._counts_of(targets.cpu().numpy(), low, high) / (high - low)
@@ -117,7 +101,6 @@ class LongestMatchModel:
             return torch.from_numpy(np.log(shares).astype(np.float32)), state
 
     def make_stepper(self, state: State | None, batch_size: int) -> LongestMatchStepper:
-        """See the function of this name."""
         matches = [self.index.empty] * batch_size if state is None else list(map(tuple, state[0].tolist()))
         return LongestMatchStepper(self, matches)
 
@@ -165,29 +148,21 @@ class LongestMatchModel:
 
 
 class LongestMatchStepper(Stepper):
-    """Samples B texts; where only one character can follow, as is usual, nothing is drawn.
-
-    Args:
-        model: the longest match.
-        matches: of each text, as the state has them.
-    """
+    """Samples B texts from their matches; where only one character can follow, as is usual, nothing is drawn."""
 
     def __init__(self, model: LongestMatchModel, matches: Sequence[tuple[int, int, int]]) -> None:
         self.model, self.matches = model, list(matches)
 
     @property
     def state(self) -> State:
-        """See Stepper."""
         return (torch.tensor(self.matches),)
 
     def read(self, tokens: Tokens) -> Logits:
-        """See Stepper."""
         self._advance(tokens)
         low, high, _ = np.array(self.matches).T
         return self.model.log_probs(low, high)
 
     def draw_next(self, tokens: Tokens, draw: Sampler) -> Tokens:
-        """See Stepper."""
         if len(tokens) > 1 or not isinstance(draw, TemperatureSampler):
             return draw(self.read(tokens))
         self._advance(tokens)

@@ -19,10 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.progress import Progress
-
-Ints = NDArray[np.int64]
-Words = NDArray[np.uint64]
+from charrnn.models.ngram.trie import Ints, Words
+from charrnn.progress import Progress, no_progress
 
 MAX_DEPTH = 32
 """The longest match that is looked for in many places at once; longer ones, which are rare, are followed one by one."""
@@ -75,36 +73,30 @@ class ContextIndex:
 
     @classmethod
     def build(
-        cls, ids: NDArray[Any], vocab_size: int, followed: bool = False, progress: Progress | None = None
+        cls, ids: NDArray[Any], vocab_size: int, followed: bool = False, progress: Progress = no_progress
     ) -> ContextIndex:
         """Sort the places of a text.
 
         A character takes 9 bytes, and 13 while they are sorted; 1 to 3 more where the vocabulary is larger than 254.
-
-        Args:
-            ids: (N,) the text, N ≥ 1 if `followed`.
-            vocab_size: V, more than every id.
-            followed: leave out the last place, which no character follows.
-            progress: called with the steps done, and their number.
+        With `followed` the last place, which no character follows, is left out; the text must then not be empty.
         """
-        report = progress or (lambda done, total: None)
         count = len(ids) + (not followed)
         kind = np.int32 if count < 2**31 else np.int64
         places = np.zeros(count, kind)
         np.subtract(count - 1, suffix_array(ids[: count - 1][::-1]), out=places[1:], casting="unsafe")
-        report(1, 3)
+        progress(1, 3)
         ranks, shorter = np.empty(count, kind), np.zeros(count, kind)
         seen = np.zeros(vocab_size, np.int64)
         for begin in range(0, count, CHUNK_PLACES):
             chunk = slice(begin, min(begin + CHUNK_PLACES, count))
             ranks[places[chunk]] = np.arange(chunk.start, chunk.stop)
             seen += np.bincount(ids[: count - 1][chunk], minlength=vocab_size)
-        report(2, 3)
+        progress(2, 3)
         for begin in range(1, count, CHUNK_PLACES):
             shorter[begin : begin + CHUNK_PLACES] = ranks[places[begin : begin + CHUNK_PLACES] - 1]
         text = np.zeros(WORD_BYTES // text_type(vocab_size).itemsize + len(ids), text_type(vocab_size))
         np.add(ids, 1, out=text[len(text) - len(ids) :], dtype=np.int64, casting="unsafe")
-        report(3, 3)
+        progress(3, 3)
         return cls(text, places, shorter, np.cumsum(np.append(1, seen)))
 
     @property
@@ -125,10 +117,7 @@ class ContextIndex:
     def extend(self, low: Any, high: Any, tokens: Any) -> tuple[Ints, Ints]:
         """The ranges of places after the same characters and one more; low = high where there are none.
 
-        Args:
-            low: integers of any shape, which the others fit: where ranges of places begin.
-            high: where they end.
-            tokens: the next character of each.
+        Ranges of places (low and high) and the next character of each are integers of shapes that fit each other.
         """
         low, high, tokens = np.broadcast_arrays(low, high, tokens)
         start, end = self.starts[tokens], self.starts[tokens + 1]
@@ -184,17 +173,17 @@ class ContextIndex:
         query = self._query(tokens, matches)
         words = _words(query.ravel())
         begins = np.arange(query.size).reshape(query.shape)[:, MAX_DEPTH:].ravel() + 1 - self.per_word
-        found = np.tile(self.empty, (len(begins), 1))
+        after = np.tile(self.empty, (len(begins), 1))
         rows = np.arange(len(begins))
-        low, high = found[:, 0], found[:, 1]
+        low, high = after[:, 0], after[:, 1]
         for depth in range(0, MAX_DEPTH, self.per_word):
             wanted = words[begins[rows] - depth]
             first, last = self._narrow(low, high, depth, wanted)
             ends = first == last
-            found[rows[ends]] = self._end_in_word(low[ends], high[ends], first[ends], depth, wanted[ends])
+            after[rows[ends]] = self._end_in_word(low[ends], high[ends], first[ends], depth, wanted[ends])
             rows, low, high = rows[~ends], first[~ends], last[~ends]
-        found[rows] = np.stack((low, high, np.full(len(rows), MAX_DEPTH)), axis=-1)
-        return found.reshape(*tokens.shape, 3)
+        after[rows] = np.stack((low, high, np.full(len(rows), MAX_DEPTH)), axis=-1)
+        return after.reshape(*tokens.shape, 3)
 
     def _query(self, tokens: NDArray[Any], matches: Ints) -> NDArray[Any]:
         """(B, MAX_DEPTH + T) as the index's text: what the matches know, after strangers to it, and the tokens."""

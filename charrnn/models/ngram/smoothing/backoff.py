@@ -26,12 +26,14 @@ from torch import Tensor
 
 from charrnn.models.ngram.counting.count import CountLevel
 from charrnn.models.ngram.counting.tables import MIN_SHARED, workers
-from charrnn.models.ngram.trie import Ints, TrieLevel
+from charrnn.models.ngram.trie import Ints, TrieLevel, smallest_integer
 
 Reals = NDArray[np.float32]
 
 BLOCK_ENTRIES = 1 << 18
 """Entries smoothed at a time."""
+MIN_PRUNED_ORDER = 3
+"""The lowest order that is pruned: shorter n-grams are few."""
 
 Discounts = Callable[[int, Tensor], Tensor]
 """Order and the statistics of C contexts, (4, C) → D_1, D_2, D_3 and θ, (4, C), all in double precision.
@@ -78,12 +80,7 @@ def backoff_weights(
 
 
 def smooth(orders: Sequence[CountLevel], discounts: Discounts) -> list[BackoffLevel]:
-    """Weights and backoffs of every order.
-
-    Args:
-        orders: the counts of order 1, 2, …
-        discounts: of the smoothing.
-    """
+    """Weights and backoffs of every order, from the counts of order 1, 2, …"""
     return [_smooth(k, order, discounts) for k, order in enumerate(orders, 1)]
 
 
@@ -122,14 +119,43 @@ def _smooth(k: int, order: CountLevel, discounts: Discounts) -> BackoffLevel:
 def context_statistics(counts: NDArray[Any], owners: Ints, contexts: int) -> NDArray[np.float64]:
     """(4, C): of the children of each context, how many have count 1, 2, and 3 or more; and the sum of the counts.
 
-    Args:
-        counts: (E,) of the children.
-        owners: (E,) the context of each, from 0 to C − 1.
-        contexts: C.
+    `counts` (E,) are those of the children, and `owners` (E,) the context of each, from 0 to C − 1.
     """
     classes = np.bincount(4 * owners + np.minimum(counts, 3).astype(np.int64), minlength=4 * contexts).reshape(-1, 4)
     totals = np.bincount(owners, weights=counts, minlength=contexts)
     return np.stack((*classes.T[1:].astype(np.float64), totals))
+
+
+def prune(orders: Sequence[BackoffLevel], counts: Sequence[CountLevel], max_count: int) -> list[BackoffLevel]:
+    """Leave out n-grams of three characters and more with counts up to `max_count`, unless they are contexts of others.
+
+    Their probability goes to the order below, so that all still sums to 1.
+    """
+    pruned: list[BackoffLevel] = []
+    has_kept_children = np.zeros(len(counts[-1]), bool)
+    for k in range(len(orders), 0, -1):
+        order = orders[k - 1]
+        kept = (counts[k - 1].counts > max_count) | has_kept_children
+        kept[: 1 if k >= MIN_PRUNED_ORDER else None] = True
+        before = np.concatenate(([0], np.cumsum(kept)))
+        sizes = before[order.starts[1:]] - before[order.starts[:-1]]
+        lost = order.sum_children(np.where(kept, 0, order.weights))
+        starts = before[order.starts]
+        pruned.append(
+            BackoffLevel(
+                order.tokens[kept],
+                starts.astype(smallest_integer(int(starts[-1]))),
+                order.weights[kept],
+                (order.backoffs + lost).astype(np.float32),
+            )
+        )
+        has_kept_children = sizes > 0
+        if k < len(orders):  # the order above has these entries as contexts
+            above = pruned[-2]
+            pruned[-2] = BackoffLevel(
+                above.tokens, np.append(above.starts[:-1][kept], above.starts[-1]), above.weights, above.backoffs[kept]
+            )
+    return pruned[::-1]
 
 
 @dataclass(frozen=True)
@@ -150,16 +176,9 @@ class Observations:
 
 
 def interpolate(orders: Iterable[Observations], discounts: Discounts, length: int, vocab_size: int) -> Tensor:
-    """The probability of each observed character, interpolated over all orders.
+    """(N,) the probability of each of N characters, in double precision, from the observations of order 1, 2, …
 
-    Args:
-        orders: the observations of order 1, 2, …
-        discounts: of the smoothing; gradients flow through them.
-        length: N.
-        vocab_size: V.
-
-    Returns:
-        (N,) in double precision.
+    Gradients flow through the discounts.
     """
     probabilities = torch.full((length,), 1 / vocab_size, dtype=torch.double)
     for k, seen in enumerate(orders, 1):

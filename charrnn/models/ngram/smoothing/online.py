@@ -23,16 +23,13 @@ from charrnn.models.ngram.trie import NOT_FOUND, Ints, walk
 def online_observations(
     orders: Sequence[CountLevel], ids: NDArray[Any], vocab_size: int, occurrences: bool
 ) -> Iterator[Observations]:
-    """The characters of a text, as counts that are updated after each of them see them.
+    """The characters of a text, as counts that are updated after each of them see them: of order 1, 2, …
 
     Args:
         orders: the counts of the training text.
         ids: (N,) the text to score; nothing stands before it.
         vocab_size: V.
         occurrences: whether all orders count occurrences, not continuations in the lower ones.
-
-    Yields:
-        The observations of order 1, 2, …
     """
     tokens = ids.astype(np.int64) + 1
     contexts = [np.concatenate(([0], nodes[0, :-1])) for nodes in walk(orders, tokens[None])[0]]

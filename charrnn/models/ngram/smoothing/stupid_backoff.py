@@ -18,11 +18,7 @@ def stupid_backoff(orders: Sequence[CountLevel], vocab_size: int) -> list[Backof
 
     Raw stupid back-off does not sum to 1. Its sum Z_k(c) = 1 + α (Z_{k−1}(c') − Σ S_{k−1}(w | c') over w seen after c)
     is known for every context, which turns it into the common form: weight = (share − α S_{k−1}) / Z_k and
-    backoff = α Z_{k−1} / Z_k. The weight may be negative.
-
-    Args:
-        orders: how often n-grams occur.
-        vocab_size: V.
+    backoff = α Z_{k−1} / Z_k. The weight may be negative. The counts are how often n-grams occur.
     """
     levels: list[BackoffLevel] = []
     shares, sums = np.full(1, 1 / vocab_size), np.ones(1)

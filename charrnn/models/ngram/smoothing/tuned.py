@@ -20,7 +20,7 @@ from charrnn.config import SMOOTHINGS
 from charrnn.models.ngram.counting.count import CountLevel
 from charrnn.models.ngram.smoothing.backoff import Discounts, Observations, context_statistics, interpolate
 from charrnn.models.ngram.trie import Ints, walk
-from charrnn.progress import Progress
+from charrnn.progress import Progress, no_progress
 
 HELD_OUT_FRACTION = 10
 """The held-out part is 1/10 of the training text."""
@@ -40,7 +40,7 @@ def fit_discounts(
     orders: Sequence[CountLevel],
     ids: NDArray[Any],
     vocab_size: int,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> Discounts:
     """Fit discounts and concentration of each order as functions of the context.
 
@@ -114,12 +114,9 @@ def _features(statistics: Tensor) -> Tensor:
 
 
 def held_out_observations(ids: NDArray[Any], length: int, orders: Sequence[CountLevel]) -> list[Observations]:
-    """The last characters of a text, as the counts of the text before them see them.
+    """The last `length` characters of a text, as the counts of the text before them see them.
 
-    Args:
-        ids: (N,) the text.
-        length: how many characters are held out.
-        orders: the counts of the whole text, of continuations in the lower orders.
+    `orders` are the counts of the whole text, of continuations in the lower orders.
     """
     begin = len(ids) - length
     # Enough is read before the held-out part for all contexts to be those of the text.
