@@ -185,7 +185,7 @@ def fit(
         progress: whether to show a bar while a network is trained; if not given, in a notebook.
 
     Returns:
-        The best state by the validation part, which the model was not fitted on; its score is in `facts.validation`.
+        The best state by the validation part, which the model was not fitted on; its score is in `metadata.validation`.
 
     Raises:
         TextError: the text cannot be used.
