@@ -114,8 +114,14 @@ def _gates(gates: Sequence[Saturation], read: int) -> dict[str, Any]:
             f"{what} Each point is a unit, by the share of {read:,} characters at which it is so; near the origin it "
             f"is seldom either. After Karpathy, Johnson and Li (arXiv 1506.02078, figure 3)."
         ),
-        "low": low,
-        "high": high,
+        "headers": (
+            "layer",
+            "gate",
+            f"{low}, mean",
+            f"{high}, mean",
+            f"units nearly always {low}",
+            f"nearly always {high}",
+        ),
         "pictures": gate_pictures(gates),
         "rows": [
             (
