@@ -17,9 +17,9 @@ from charrnn.report.view.about import comparison, head, training
 from charrnn.report.view.inside import inside
 from charrnn.report.view.text import characters_of, in_text, text_data, unit_data
 from charrnn.scoring.compare.rows import Row
-from charrnn.scoring.held_out import choose_split
+from charrnn.scoring.held_out import EvalSplit, choose_split
 from charrnn.scoring.probes.analyze import NetworkAnalysis, analyze_network
-from charrnn.scoring.probes.predictions import predictions
+from charrnn.scoring.probes.predictions import Predictions, predictions
 from charrnn.text.corpus import Corpus
 from charrnn.text.sanitize import escape_control_chars
 from charrnn.training.monitor.history import Record
@@ -65,21 +65,12 @@ def render(
         length = min(length, len(analysis.trace.values))
     characters = characters[:length]
     expected = predictions(checkpoint.model, split.ids[:length], split.documents)
-    which = {"all": "", "test": "test part of ", "validation": "validation part of "}[split.part]
-    shown = "All" if len(characters) == len(split.ids) else f"The first {len(characters):,} of"
-    seen = "which it has not been fitted on" if which else "as a text that it was not fitted on"
-    reading = (
-        f"{shown} {len(split.ids):,} characters of the {which}{escape_control_chars(corpus.source, '↵')}, {seen}, read "
-        f"from left to right ({split.rule}). At each character the panel says what the model expected there, from all "
-        f"that came before, and how many bits the character that came took: {expected.nats.mean() / math.log(2):.3f} "
-        "in the mean."
-    )
     values: dict[str, Any] = {
         "name": checkpoint.name,
         "head": head(checkpoint),
         "training": training(history),
         "no_training": _no_training(checkpoint),
-        "reading": {"plain": "".join(map(in_text, characters)), "sentence": reading},
+        "reading": _reading(characters, expected, split, corpus.source),
         "inside": inside(analysis, characters, part) if analysis else None,
         "comparison": comparison(checkpoint, rows, split, corpus.source),
         "data": {
@@ -117,6 +108,19 @@ def _no_training(checkpoint: Checkpoint) -> str:
         "No history of its training was found beside it, so there is no curve to draw: it was made before charrnn kept "
         "one, or the file was not copied with it."
     )
+
+
+def _reading(characters: Sequence[str], expected: Predictions, split: EvalSplit, source: str) -> dict[str, str]:
+    which = {"all": "", "test": "test part of ", "validation": "validation part of "}[split.part]
+    shown = "All" if len(characters) == len(split.ids) else f"The first {len(characters):,} of"
+    seen = "which it has not been fitted on" if which else "as a text that it was not fitted on"
+    sentence = (
+        f"{shown} {len(split.ids):,} characters of the {which}{escape_control_chars(source, '↵')}, {seen}, read from "
+        f"left to right ({split.rule}). At each character the panel says what the model expected there, from all that "
+        f"came before, and how many bits the character that came took: {expected.nats.mean() / math.log(2):.3f} in the "
+        "mean."
+    )
+    return {"plain": "".join(map(in_text, characters)), "sentence": sentence}
 
 
 def _add_units(values: dict[str, Any], analysis: NetworkAnalysis, shown: int, room: int) -> None:
