@@ -1,7 +1,10 @@
 """The documentation: the commands, options, files, folders and layers that it names exist."""
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -84,10 +87,12 @@ def test_design_names_source_files_that_exist() -> None:
     assert [path for path in paths if not (ROOT / "charrnn" / path).is_file()] == []
 
 
-def test_readme_python_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_text: str) -> None:
-    examples = [block for block in README_BLOCKS if "import charrnn" in block]
-    assert len(examples) == 2
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
+def test_python_examples_run(page: str, tmp_path: Path, small_text: str) -> None:
+    """In a process of their own, for some register cells and smoothings; one after the other, as a reader runs them."""
+    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert blocks
     (tmp_path / "text.txt").write_text(small_text)
-    for example in examples:
-        exec(compile(example, "README.md", "exec"), {})
+    (tmp_path / "examples.py").write_text("\n".join(blocks), encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-W", "error", "examples.py"], cwd=tmp_path, env=environment, check=True)

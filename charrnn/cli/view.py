@@ -13,9 +13,8 @@ from charrnn.cli.shared.options import CheckpointArgument, DeviceOption, TextEnc
 from charrnn.config import CompareConfig
 from charrnn.errors import UsageError
 
-SUFFIX = ".html"
-COMPARED = 500_000
-"""The most held-out characters that models are compared on: `compare` takes all."""
+MAX_COMPARED = 500_000
+"""The most held-out characters that models are compared on; `compare` takes all."""
 
 
 def view(
@@ -56,12 +55,12 @@ def view(
     from charrnn.paths import CHECKPOINT_FOLDER
     from charrnn.pipeline.compare import Comparison, load_alike
     from charrnn.report.page import write
-    from charrnn.report.view.report import View, render
+    from charrnn.report.view.report import render
     from charrnn.scoring.held_out import choose_split
     from charrnn.training.monitor.history import history_path, read_history
 
-    where = select_device(device)
-    model = load(find_checkpoint(name) if name else newest_checkpoint(CHECKPOINT_FOLDER), where)
+    torch_device = select_device(device)
+    model = load(find_checkpoint(name) if name else newest_checkpoint(CHECKPOINT_FOLDER), torch_device)
     page = _page_path(out, model.path, force)
     check_writable(page)
     history = read_history(history_path(model.path))
@@ -71,11 +70,11 @@ def view(
     log_field("text", f"{corpus.source}: {len(split.text):,} characters ({split.part}, split {split.split})")
     rows = []
     if compare:
-        others = load_alike(model, list_checkpoints(CHECKPOINT_FOLDER), where, log)
+        others = load_alike(model, list_checkpoints(CHECKPOINT_FOLDER), torch_device, log)
         models = [model, *(other for other in others if other.vocabulary == model.vocabulary)]
         config = CompareConfig(novelty_length=0)
-        rows = Comparison(models, corpus, config, read_training_text, progress, log, COMPARED).rows
-    write(render(View.of(model, corpus, length, history, rows, progress)), page)
+        rows = Comparison(models, corpus, config, read_training_text, progress, log, MAX_COMPARED).rows
+    write(render(model, corpus, length, history, rows, progress), page)
     log_field("page", str(page))
     if not sys.stdout.isatty():
         sys.stdout.buffer.write(os.fsencode(page) + b"\n")
@@ -86,15 +85,11 @@ def view(
 
 
 def _page_path(out: str | None, checkpoint: Path, force: bool) -> Path:
-    """Where the page goes.
-
-    Raises:
-        UsageError: that is a folder, or a file that is not a page.
-    """
+    """Where the page goes; a UsageError if that is a folder, or a file that is not a page."""
     from charrnn.paths import CHECKPOINT_SUFFIX
     from charrnn.report.page import is_page
 
-    default = checkpoint.name.removesuffix(CHECKPOINT_SUFFIX) + SUFFIX
+    default = checkpoint.name.removesuffix(CHECKPOINT_SUFFIX) + ".html"
     path = Path(out) if out else checkpoint.with_name(default)
     if path.is_dir() or (out and out.endswith(("/", "\\"))):
         raise UsageError(f"--out {out or path}: is a folder; name a file, such as {path / default}")

@@ -1,8 +1,7 @@
-"""A page that is one file: template, style and script put together, and nothing that a text holds can act in it.
+"""A self-contained HTML page: template, style and script in one file, in which nothing from a text can act.
 
-Whatever is put into the template is escaped, and what is no plain character in it is written as its code. The page's
-own policy (Content-Security-Policy) allows the script and the styles that are in it, by their checksums, and nothing
-else: no other script, no network.
+All values are escaped, control and format characters are shown as their codes, and the page's own
+Content-Security-Policy allows only its script and styles, by their checksums: no other script, no network.
 """
 
 from __future__ import annotations
@@ -22,42 +21,33 @@ from charrnn.text.sanitize import escape_control_chars
 
 NEEDED = ("matplotlib", "jinja2")
 GENERATOR = '<meta name="generator" content="charrnn'
-"""Is near the beginning of each page."""
-BEGINNING = 4096
-"""Bytes of a file in which that is looked for."""
+"""The tag that a page by charrnn has among its first lines."""
 POLICY = "@policy@"
-"""Stands in the template for what is known when the rest is done."""
+"""The placeholder of the policy, whose checksums are known when the rest of the page is complete."""
 
 
 def check_extra() -> None:
-    """Raise UsageError if what pages are made with is not installed."""
-    lacking = [name for name in NEEDED if not _is_there(name)]
-    if lacking:
-        raise UsageError(f"pages need {' and '.join(lacking)}; try `pip install {' '.join(NEEDED)}`")
-
-
-def _is_there(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ValueError:  # in sys.modules without one, as where a test takes it away
-        return False
+    """Raise UsageError if a package that pages need is not installed."""
+    missing = [name for name in NEEDED if not importlib.util.find_spec(name)]
+    if missing:
+        raise UsageError(f"pages need {' and '.join(missing)}; try `pip install {' '.join(NEEDED)}`")
 
 
 def fill(template: str, values: dict[str, Any]) -> str:
-    """A page from a template in `page/`, which finds its style and its script there too.
+    """Make a page from a template in `templates/`, with the style and the script beside it.
 
     Args:
-        template: name of the file.
-        values: what it names. `Markup` is put in as it is; of text nothing acts.
+        template: the file's name.
+        values: the template's variables; everything but `Markup` is escaped.
     """
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup, escape
 
-    def harmless(value: object) -> object:
+    def without_control_chars(value: object) -> object:
         return escape_control_chars(value, "↵") if isinstance(value, str) and not isinstance(value, Markup) else value
 
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, finalize=harmless, trim_blocks=True, lstrip_blocks=True
+        autoescape=True, undefined=StrictUndefined, finalize=without_control_chars, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["as_text"] = lambda text: escape(escape_control_chars(text))  # of several lines
     page = environment.from_string(_read(template)).render(
@@ -71,36 +61,28 @@ def _read(name: str) -> str:
 
 
 def _policy(page: str) -> str:
-    """What the page may do: run its one script, be styled by its styles."""
-    scripts = re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)
-    styles = re.findall(r"<style>(.*?)</style>", page, flags=re.DOTALL)
-    return "; ".join(
-        (
-            "default-src 'none'",
-            f"script-src {_hashes(scripts)}",
-            f"style-src {_hashes(styles)}",
-            "base-uri 'none'",
-            "form-action 'none'",
-        )
-    )
+    """The Content-Security-Policy that allows the page's own script and styles, and nothing else."""
 
+    def hashes(tag: str) -> str:
+        contents = dict.fromkeys(re.findall(rf"<{tag}>(.*?)</{tag}>", page, flags=re.DOTALL))
+        digests = (hashlib.sha256(content.encode()).digest() for content in contents)
+        return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
 
-def _hashes(texts: list[str]) -> str:
-    digests = (hashlib.sha256(text.encode()).digest() for text in dict.fromkeys(texts))
-    return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests) or "'none'"
+    sources = f"script-src {hashes('script')}; style-src {hashes('style')}"
+    return f"default-src 'none'; {sources}; base-uri 'none'; form-action 'none'"
 
 
 def is_page(path: Path) -> bool:
-    """Whether a file is a page that charrnn wrote."""
+    """Whether charrnn wrote a file as a page."""
     try:
         with path.open("rb") as file:
-            return GENERATOR.encode() in file.read(BEGINNING)
+            return GENERATOR.encode() in file.read(4096)
     except OSError:
         return False
 
 
 def write(page: str, path: Path) -> None:
-    """Write a page, whole or not at all.
+    """Write a page atomically.
 
     Raises:
         CharRNNError: it cannot be written.

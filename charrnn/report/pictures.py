@@ -1,7 +1,6 @@
-"""Figures in one style, as files and as SVG inside a page; knows matplotlib, not what is drawn.
+"""Figures in one style, as files and as SVG in a page; no data is known here.
 
-No global state of matplotlib is touched, so that a program that draws with it elsewhere is not disturbed. In a page,
-text and lines have the colours of the page (CSS variables), which a dark one sets otherwise.
+matplotlib's global state is not changed. In a page, figures have its colours (CSS variables), also in dark mode.
 """
 
 from __future__ import annotations
@@ -16,15 +15,14 @@ from charrnn.errors import CharRNNError, UsageError
 from charrnn.files import atomic_write
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00", "#56b4e9", "#7a4fbf")
-"""Colours of the lines of a figure, in this order: told apart by the colour-blind (after Okabe and Ito 2008)."""
+"""Colours of a figure's lines, in order, safe for the colour-blind (after Okabe and Ito 2008)."""
 INK, GRID, PAPER = "#1a1a1b", "#d5d5d6", "#fefefd"
-"""Of text and axes, of the lines behind, and of the ground. Nothing else is drawn in exactly these."""
-Place = Literal["best", "upper right", "upper left", "lower left", "lower right", "outside right upper"]
-"""Of a legend."""
+"""Colours of text and axes, of grid lines, and of the background; nothing else is drawn in exactly these."""
 DPI = 150
 SUFFIXES = (".png", ".svg")
 
@@ -35,8 +33,8 @@ def new_figure(width: float = 7.0, height: float = 4.0, columns: int = 1, rows: 
     Args:
         width: in inches.
         height: in inches.
-        columns: of axes beside each other.
-        rows: of axes below each other.
+        columns: number of axes beside each other.
+        rows: number of axes below each other.
 
     Returns:
         The figure, and its axes row by row.
@@ -44,7 +42,7 @@ def new_figure(width: float = 7.0, height: float = 4.0, columns: int = 1, rows: 
     Raises:
         UsageError: matplotlib is not installed.
     """
-    # Where its cache folder cannot be written, matplotlib warns of that, and makes a temporary one.
+    # matplotlib warns where it cannot write its cache folder, and makes a temporary one.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     try:
         from matplotlib import rc_context
@@ -76,19 +74,21 @@ STYLE: Any = {
     "ytick.color": INK,
     "legend.frameon": False,
 }
-"""matplotlib's settings while axes are made; lines take their colours from SERIES by hand."""
+"""matplotlib's settings while axes are made; lines get their colours from SERIES one by one."""
 
 
-def legend(axes: Axes, place: Place = "best") -> None:
-    """The names of the lines of some axes, in the style of the rest."""
+def legend(
+    axes: Axes, place: Literal["best", "upper right", "upper left", "lower left", "lower right"] = "best"
+) -> None:
+    """Add a legend in the common style."""
     axes.legend(frameon=False, labelcolor=INK, fontsize=9, loc=place)
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure as a file, PNG or SVG by the end of its name.
+    """Write a figure to a file, as PNG or SVG by its suffix.
 
     Raises:
-        UsageError: the name ends otherwise.
+        UsageError: the suffix is another one.
         CharRNNError: the file cannot be written.
     """
     if path.suffix not in SUFFIXES:
@@ -101,20 +101,19 @@ def save(figure: Figure, path: Path) -> None:
         raise CharRNNError(f"{path}: cannot be written: {error.strerror}; say another place") from error
 
 
-def svg(figure: Figure, title: str, name: str) -> str:
-    """A figure as an SVG element for a page, in the page's colours; it takes the width there is.
+def svg(figure: Figure, title: str, name: str) -> Markup:
+    """A figure as an SVG element in a page's colours, as wide as there is room.
 
     Args:
-        figure: any, drawn with the colours above.
-        title: what a screen reader says instead of the picture.
-        name: of letters and digits, another one for each picture of a page, since identifiers are made of it.
+        figure: drawn with the colours above.
+        title: for screen readers, instead of the picture.
+        name: letters and digits, unique in a page: the prefix of all identifiers.
 
     Returns:
-        `<svg ...>...</svg>` with one <style> in it and no style attributes. CSS variables --ink, --grid, --paper and
-        --series-1 ... set the colours.
+        `<svg ...>...</svg>` with one <style> and no style attributes; colours are the CSS variables --ink, --grid,
+        --paper and --series-1 ....
     """
-    from html import escape
-
+    from markupsafe import Markup, escape
     from matplotlib import rc_context
 
     file = io.StringIO()
@@ -126,31 +125,28 @@ def svg(figure: Figure, title: str, name: str) -> str:
     text = re.sub(r"(\d\.\d\d)\d+", r"\1", text)  # a hundredth of a point is not seen
     text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", text)
     text, rules = _with_classes(text, name)
-    for variable, colour in (
-        ("ink", INK),
-        ("grid", GRID),
-        ("paper", PAPER),
-        *((f"series-{number}", colour) for number, colour in enumerate(SERIES, 1)),
-    ):
+    series = {f"series-{number}": colour for number, colour in enumerate(SERIES, 1)}
+    for variable, colour in {"ink": INK, "grid": GRID, "paper": PAPER, **series}.items():
         rules = rules.replace(colour, f"var(--{variable}, {colour})")
     head, _, rest = text.partition(">")
     head = re.sub(r' (width|height|xmlns\S*|version)="[^"]*"', "", head)
-    label = escape(title)
-    return f'{head} id="{name}" class="figure" role="img" aria-label="{label}"><style>{rules}</style>{rest.strip()}'
+    head += f' id="{name}" class="figure" role="img" aria-label="{escape(title)}"'
+    return Markup(f"{head}><style>{rules}</style>{rest.strip()}")
 
 
 def _with_classes(text: str, name: str) -> tuple[str, str]:
-    """The styles of elements as classes, and their rules: a page with a strict policy takes no style attributes.
+    """Classes instead of style attributes, which the page's policy forbids; font sizes stay, fonts are the page's.
 
-    Fonts are the page's; their sizes stay.
+    Returns:
+        The element, and the CSS rules of its classes.
     """
-    known: dict[str, str] = {}
+    classes: dict[str, str] = {}
 
-    def named(match: re.Match[str]) -> str:
+    def class_of(match: re.Match[str]) -> str:
         style = re.sub(r"font: (?:\S+ )*?([0-9.]+)px [^;]*", r"font-size: \1px", match[1].strip().rstrip(";"))
         style = re.sub(r"font-family: [^;]*;? ?", "", style)
-        return f' class="{known.setdefault(style, f"{name}-s{len(known)}")}"'
+        return f' class="{classes.setdefault(style, f"{name}-s{len(classes)}")}"'
 
-    text = re.sub(r' style="([^"]*)"', named, text)
-    rules = "".join(f".{class_}{{{style}}}" for style, class_ in known.items())
+    text = re.sub(r' style="([^"]*)"', class_of, text)
+    rules = "".join(f".{class_}{{{style}}}" for style, class_ in classes.items())
     return text, f":where(#{name} *){{stroke-linejoin:round;stroke-linecap:butt}}{rules}"

@@ -18,8 +18,8 @@ from charrnn.models.interpolated import InterpolatedModel
 from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.report.view import report as view
-from charrnn.report.view import text as view_text
+from charrnn.report.view import report
+from charrnn.report.view.text import UNIT_OVERHEAD, unit_data
 from charrnn.scoring.probes.traces import Trace
 from charrnn.training.monitor.history import History, Record, history_path
 
@@ -35,8 +35,8 @@ def page_of(charrnn: Charrnn, *words: object) -> str:
 
 
 def data_of(page: str) -> dict[str, Any]:
-    (found,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page, flags=re.DOTALL)
-    data: dict[str, Any] = json.loads(found)
+    (block,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page, flags=re.DOTALL)
+    data: dict[str, Any] = json.loads(block)
     return data
 
 
@@ -87,9 +87,9 @@ def test_view_policy_allows_its_own_script_alone(charrnn: Charrnn, models: Path)
     assert policy.startswith("default-src 'none'; script-src 'sha256-")
     for name, tag in (("script-src", "script"), ("style-src", "style")):
         texts = re.findall(rf"<{tag}>(.*?)</{tag}>", page, flags=re.DOTALL)
-        hashes = {base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in texts}
-        (said,) = re.findall(rf"{name} ([^;]*)", policy)
-        assert set(said.replace("'", "").replace("sha256-", "").split()) == hashes
+        hashes = {base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts}
+        (sources,) = re.findall(rf"{name} ([^;]*)", policy)
+        assert set(sources.replace("'", "").replace("sha256-", "").split()) == hashes
     assert not re.search(r'\s(style|on\w+|src)="|href="(?!#)|@import|url\((?!#)', page)
     assert "unsafe" not in policy
     assert "Other models were left out" in words_of(page)
@@ -177,7 +177,7 @@ def test_view_overwrites_its_own_page_only(charrnn: Charrnn, models: Path, folde
     assert charrnn("view", *words).failed_with(2, "page.html: is not a page of charrnn", "--force")
     assert (folder / "page.html").read_text(encoding="utf-8") == "<p>my thesis</p>"
     assert charrnn("view", *words, "--force").status == 0
-    assert sorted(one.name for one in folder.iterdir()) == ["checkpoints", "page.html", "text.txt"]
+    assert sorted(path.name for path in folder.iterdir()) == ["checkpoints", "page.html", "text.txt"]
 
 
 def test_view_out_that_is_no_file_is_refused(charrnn: Charrnn, models: Path, folder: Path) -> None:
@@ -215,14 +215,14 @@ def test_view_open_opens_the_browser(charrnn: Charrnn, models: Path, monkeypatch
 
 def test_view_leaves_out_units_without_room(charrnn: Charrnn, models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = len(page_of(charrnn, "text-lstm", *SHOWN, "--no-compare").encode())
-    monkeypatch.setattr(view, "MAX_BYTES", whole - 1)
+    monkeypatch.setattr(report, "MAX_BYTES", whole - 1)
     page = page_of(charrnn, "text-lstm", *SHOWN, "--no-compare")
     data = data_of(page)
     assert whole - 1500 < len(page.encode()) < whole
     assert 0 < len(data["units"]["kept"]) < 16
     assert f"Of 16 units {len(data['units']['kept']):,} are here" in words_of(page)
     assert {int(unit) for unit, _ in data["tracks"]} <= set(data["units"]["kept"])
-    monkeypatch.setattr(view, "MAX_BYTES", whole // 2)
+    monkeypatch.setattr(report, "MAX_BYTES", whole // 2)
     result = charrnn("view", "text-lstm", "--no-compare")
     assert (result.status, result.err.splitlines()[-1].endswith("; say a smaller --length")) == (2, True)
 
@@ -230,9 +230,9 @@ def test_view_leaves_out_units_without_room(charrnn: Charrnn, models: Path, monk
 def test_unit_data_round_trips() -> None:
     values = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)
     values[:, 2] = 0
-    data = view_text.unit_data(Trace(("layer 1 h",), 4, values), 20, (), 10_000)
+    data = unit_data(Trace(("layer 1 h",), 4, values), 20, (), 10_000)
     rows = np.frombuffer(base64.b64decode(data["values"]), np.int8).reshape(4, 20) / 127
     np.testing.assert_allclose(rows.T * data["scales"], values[:20], atol=0.02)
-    few = view_text.unit_data(Trace(("layer 1 h",), 4, values), 20, (), 2 * (20 * 4 // 3 + view_text.UNIT_OVERHEAD))
+    few = unit_data(Trace(("layer 1 h",), 4, values), 20, (), 2 * (20 * 4 // 3 + UNIT_OVERHEAD))
     assert len(few["kept"]) == 2
     assert 2 not in few["kept"]

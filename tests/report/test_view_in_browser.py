@@ -101,8 +101,8 @@ def text_of(chrome: Chrome, name: str) -> str:
 
 
 def colours(chrome: Chrome) -> list[str]:
-    found = "return [...document.querySelectorAll('#text i')].map(one => getComputedStyle(one).backgroundColor)"
-    return list(chrome.execute_script(found))
+    script = "return [...document.querySelectorAll('#text i')].map(span => getComputedStyle(span).backgroundColor)"
+    return list(chrome.execute_script(script))
 
 
 def test_page_hover_shows_the_prediction(opened: Chrome) -> None:
@@ -236,13 +236,15 @@ def test_page_has_no_accessibility_violations(opened: Chrome, scheme: str) -> No
         opened.execute_script("document.querySelectorAll('details').forEach(one => { one.open = true; })")
         Select(opened.find_element(By.ID, "colour")).select_by_value("5")
         opened.execute_script((resources.files("axe_core_python") / "axe.min.js").read_text(encoding="utf-8"))
-        found: dict[str, Any] = opened.execute_async_script("axe.run().then(arguments[0])")
+        results: dict[str, Any] = opened.execute_async_script("axe.run().then(arguments[0])")
     finally:
         opened.execute_cdp_cmd("Page.setBypassCSP", {"enabled": False})
-    said = [(one["id"], one["help"], [node["html"][:200] for node in one["nodes"][:3]]) for one in found["violations"]]
-    assert said == []
-    assert "color-contrast" in [one["id"] for one in found["passes"]]
-    assert len(found["passes"]) > 20
+    violations = [
+        (rule["id"], rule["help"], [node["html"][:200] for node in rule["nodes"][:3]]) for rule in results["violations"]
+    ]
+    assert violations == []
+    assert "color-contrast" in [rule["id"] for rule in results["passes"]]
+    assert len(results["passes"]) > 20
 
 
 def test_page_follows_the_preferred_colours(opened: Chrome) -> None:

@@ -1,4 +1,4 @@
-"""What a page says of a model in words and tables: what it is, its training, and other models beside it."""
+"""The page's words and tables about a model: what it is, its training, and other models beside it."""
 
 from __future__ import annotations
 
@@ -17,91 +17,85 @@ from charrnn.scoring.compare.rows import Row
 from charrnn.scoring.held_out import EvalSplit
 from charrnn.training.monitor.history import Record
 
-LONGEST_COMMAND = 400
-MOST_SAMPLES, LONGEST_SAMPLE = 40, 1000
-MOST_ROWS = 24
-"""Of the table of a training."""
+MAX_COMMAND, MAX_SAMPLE = 400, 1000
+"""The most characters of a command, and of a sample, that are shown."""
+MAX_SAMPLES, MAX_ROWS = 40, 24
+"""The most samples of a training, and rows of its table, that are shown."""
 
 
 def head(checkpoint: Checkpoint) -> dict[str, Any]:
-    """A sentence, and what else is known as terms and descriptions."""
-    facts, model = checkpoint.metadata, checkpoint.model
+    """A sentence about the model, and details as terms and descriptions."""
+    metadata, model = checkpoint.metadata, checkpoint.model
     parameters, entries = getattr(model, "parameter_count", None), getattr(model, "entries", None)
     sizes = [f"{parameters:,} parameters"] if parameters else []
     sizes += [f"{entries:,} n-grams"] if entries else []
-    text = facts.text
-    vocabulary = "the 256 bytes" if checkpoint.vocabulary.is_bytes else f"{len(checkpoint.vocabulary):,} characters"
-    steps = "" if facts.step is None else f", {facts.step:,} steps"
-    seed = "" if facts.training is None else str(facts.training.seed)
-    command = shlex.join(("charrnn", *facts.command[1:])) if facts.command else ""
-    if len(command) > LONGEST_COMMAND:
-        command = f"{command[:LONGEST_COMMAND]}…"
-    found = {
+    steps = "" if metadata.step is None else f", {metadata.step:,} steps"
+    command = shlex.join(("charrnn", *metadata.command[1:])) if metadata.command else ""
+    if len(command) > MAX_COMMAND:
+        command = f"{command[:MAX_COMMAND]}…"
+    details = {
         "Model": ", ".join((checkpoint.description, *sizes)),
-        "Reads": vocabulary,
-        "Text": f"{text.source}, {text.characters:,} characters",
-        "Held out": str(facts.validation or "nothing"),
-        "Fitted": f"in {duration(facts.fit_seconds)} on {facts.device}{steps}",
-        "Seed": seed,
-        "Versions": ", ".join(f"{name} {version}" for name, version in facts.versions.items()),
+        "Reads": ("the 256 bytes" if checkpoint.vocabulary.is_bytes else f"{len(checkpoint.vocabulary):,} characters"),
+        "Text": f"{metadata.text.source}, {metadata.text.characters:,} characters",
+        "Held out": str(metadata.validation or "nothing"),
+        "Fitted": f"in {duration(metadata.fit_seconds)} on {metadata.device}{steps}",
+        "Seed": "" if metadata.training is None else str(metadata.training.seed),
+        "Versions": ", ".join(f"{name} {version}" for name, version in metadata.versions.items()),
         "Command": command,
         "File": f"{checkpoint.path}, {size(checkpoint.size)}",
     }
-    return {"sentence": _sentence(checkpoint), "facts": [(name, one) for name, one in found.items() if one]}
+    return {"sentence": _sentence(checkpoint), "details": [(term, text) for term, text in details.items() if text]}
 
 
 def _sentence(checkpoint: Checkpoint) -> str:
-    facts, config = checkpoint.metadata, checkpoint.model
-    network = getattr(config, "config", None)
-    if checkpoint.kind == "recurrent" and isinstance(network, ModelConfig):
-        layers = "one layer" if network.num_layers == 1 else f"{network.num_layers} layers"
-        several = f", one of {network.networks}," if network.networks > 1 else ""
-        what = f"{CELLS[network.cell].label} with {layers} of {network.hidden_size} units{several}"
+    metadata = checkpoint.metadata
+    config = getattr(checkpoint.model, "config", None)
+    if checkpoint.kind == "recurrent" and isinstance(config, ModelConfig):
+        layers = "one layer" if config.num_layers == 1 else f"{config.num_layers} layers"
+        several = f", one of {config.networks}," if config.networks > 1 else ""
+        what = f"{CELLS[config.cell].label} with {layers} of {config.hidden_size} units{several}"
         verb = "trained"
     else:
         what = "A network and n-gram counts as one model" if checkpoint.kind == "mixture" else "Counts of n-grams"
         verb = "fitted"
-    what += f", {verb} for {duration(facts.fit_seconds)} on {facts.text.source}"
-    score = facts.validation
+    what += f", {verb} for {duration(metadata.fit_seconds)} on {metadata.text.source}"
+    score = metadata.validation
     if score is None:
         return f"{what}. Nothing was held out."
     if score.bits_per_char is None:
-        share = f"{100 * score.impossible_share:.1f}%"
-        return f"{what}. {share} of the held-out characters have probability 0, so it is infinitely surprised."
+        share = 100 * score.impossible_share
+        return f"{what}. {share:.1f}% of the held-out characters have probability 0, so it is infinitely surprised."
     return f"{what}. On held-out text it needs {score.bits_per_char:.3f} bits per character."
 
 
 def training(records: Sequence[Record]) -> dict[str, Any] | None:
-    """The picture of a training, its figures, and what was written on the way."""
+    """The picture of a training, its figures, and the samples on the way."""
     if not records:
         return None
-    sampled = [one for one in records if one.sample]
-    networks = len({one.network for one in records})
-    last = records[-1]
-    scored = [one for one in records if one.bits_per_char is not None]
-    best = min(scored, key=lambda one: one.bits_per_char or math.inf, default=None)
+    last, networks = records[-1], len({record.network for record in records})
     several = f" of each of {networks} networks" if networks > 1 else ""
-    said = [f"{last.step:,} step{'s' * (last.step != 1)}{several} in {duration(last.seconds)}."]
+    sentence = f"{last.step:,} step{'s' * (last.step != 1)}{several} in {duration(last.seconds)}."
+    scored = [record for record in records if record.bits_per_char is not None]
+    best = min(scored, key=lambda record: record.bits_per_char or math.inf, default=None)
     if best:
-        said.append(f"The best validation, {best.bits_per_char:.4f} bits per character, was after step {best.step:,}")
-        said[-1] += (
-            f", on {best.characters:,} characters ({best.rule}, split {best.split})." if best.characters else "."
-        )
+        sentence += f" The best validation, {best.bits_per_char:.4f} bits per character, was after step {best.step:,}"
+        sentence += f", on {best.characters:,} characters ({best.rule}, split {best.split})" * bool(best.characters)
+        sentence += "."
     return {
-        "sentence": " ".join(said),
-        "picture": _markup(training_picture(records)),
+        "sentence": sentence,
+        "picture": training_picture(records),
         "rows": [
             (
-                f"{one.step:,}" + f" (network {one.network})" * (networks > 1),
-                "" if one.loss is None else f"{one.loss / math.log(2):.4f}",
-                "" if one.bits_per_char is None else f"{one.bits_per_char:.4f}",
-                f"{one.learning_rate:.3g}",
+                f"{record.step:,}" + f" (network {record.network})" * (networks > 1),
+                "" if record.loss is None else f"{record.loss / math.log(2):.4f}",
+                "" if record.bits_per_char is None else f"{record.bits_per_char:.4f}",
+                f"{record.learning_rate:.3g}",
             )
-            for one in _thinned(records, MOST_ROWS)
+            for record in _thinned(records, MAX_ROWS)
         ],
         "samples": [
-            {"label": _label(one, networks), "text": str(one.sample)[:LONGEST_SAMPLE]}
-            for one in _thinned(sampled, MOST_SAMPLES)
+            {"label": _label(record, networks), "text": str(record.sample)[:MAX_SAMPLE]}
+            for record in _thinned([record for record in records if record.sample], MAX_SAMPLES)
         ],
     }
 
@@ -112,23 +106,14 @@ def _label(record: Record, networks: int) -> str:
     return f"{which}step {record.step:,}{bits}"
 
 
-def _thinned(records: Sequence[Record], most: int) -> list[Record]:
-    """Not more than so many, evenly, the last one among them."""
-    count = len(records)
-    if count <= most:
-        return list(records)
-    return [records[(i + 1) * count // most - 1] for i in range(most)]
+def _thinned(records: Sequence[Record], limit: int) -> list[Record]:
+    """At most `limit` of the records, evenly spaced, with the last one."""
+    count = min(len(records), limit)
+    return [records[(i + 1) * len(records) // count - 1] for i in range(count)]
 
 
 def comparison(checkpoint: Checkpoint, rows: Sequence[Row], split: EvalSplit, source: str) -> dict[str, Any]:
-    """The table of models side by side.
-
-    Args:
-        checkpoint: the model of the page.
-        rows: of all models, the best first; nothing if the table is left out.
-        split: what the page reads; the rows may be scored on its beginning alone.
-        source: what that text is called.
-    """
+    """The table of models, the best first; their scores may be of the beginning of the page's split only."""
     if not rows:
         return {"sentence": "Other models were left out (charrnn view --no-compare).", "rows": []}
     compared = len(rows[0].split.text)
@@ -156,9 +141,3 @@ def _row(row: Row, this: Checkpoint) -> dict[str, Any]:
         "cells": [column.show(row).split("\n") for column in shown_columns(Row)],
         "sample": row.sample,
     }
-
-
-def _markup(svg: str) -> object:
-    from markupsafe import Markup
-
-    return Markup(svg)

@@ -1,4 +1,4 @@
-"""What a page says of the inside of a network: units, states, gates, each with its figures in a table."""
+"""The inside of a network on a page: units, states and gates, each with its figures in a table."""
 
 from __future__ import annotations
 
@@ -16,41 +16,39 @@ from charrnn.scoring.probes.units import SHIFTS, UnitMatch
 
 MAX_POINTS = 2000
 PATH = 40
-"""Characters through which the way of the state is drawn."""
+"""Characters through which the path of the state is drawn."""
 ALWAYS = 0.9
-"""Of the time, or more, is nearly always."""
+"""The share of the time from which on a gate counts as nearly always shut, or open."""
 
 
 def inside(analysis: NetworkAnalysis, characters: Sequence[str], network: str) -> dict[str, Any]:
-    """All of it.
+    """The template's variables.
 
     Args:
-        analysis: of the network.
+        analysis: the measurements.
         characters: those that are shown.
-        network: whose it is, if not the model's.
+        network: a sentence that says which network it is, if it is only a part of the model.
     """
-    whose = f" {network}" if network else ""
     return {
-        "units": _units(analysis.trace, analysis.matches, whose),
-        "states": _states(analysis.plane, characters, len(analysis.trace.values), whose),
-        "gates": _gates(analysis.gates, len(analysis.trace.values), whose),
+        "whose": network and f" {network}",
+        "units": _units(analysis.trace, analysis.matches),
+        "states": _states(analysis.plane, characters, len(analysis.trace.values)),
+        "gates": _gates(analysis.gates, len(analysis.trace.values)),
     }
 
 
-def _units(trace: Trace, matches: Sequence[UnitMatch], whose: str) -> dict[str, Any]:
+def _units(trace: Trace, matches: Sequence[UnitMatch]) -> dict[str, Any]:
     beyond = [match for match in matches if match.is_beyond_chance]
-    read = len(trace.values)
+    not_beyond = ", ".join(match.feature for match in matches if not match.is_beyond_chance)
     sentence = (
         "Some units count or remember something that one can name. Choose one to colour the text above by it."
         if beyond
         else "No unit was found that keeps track of anything that was looked for, beyond what chance gives."
     )
-    nothing = ", ".join(match.feature for match in matches if not match.is_beyond_chance)
     if not matches:
-        nothing = ""
         sentence += " The text is too short, or too even, to tell."
     return {
-        "sentence": sentence + whose,
+        "sentence": sentence,
         "rows": [
             {
                 "feature": match.feature,
@@ -61,9 +59,9 @@ def _units(trace: Trace, matches: Sequence[UnitMatch], whose: str) -> dict[str, 
             }
             for match in beyond
         ],
-        "nothing": f"None was found, beyond chance, for: {nothing}." if nothing and beyond else "",
+        "nothing": f"None was found, beyond chance, for: {not_beyond}." if not_beyond and beyond else "",
         "rule": (
-            f"Units were chosen by their correlation on the first half of {read:,} characters; the "
+            f"Units were chosen by their correlation on the first half of {len(trace.values):,} characters; the "
             "correlation shown is on the other half, on which they were not chosen. By chance: the largest of all "
             f"{len(trace):,} units on that half, of {SHIFTS} tries with the labels shifted around. "
             "h is a layer's output" + (", c the cell of an LSTM." if trace.has_cells else ".")
@@ -72,43 +70,37 @@ def _units(trace: Trace, matches: Sequence[UnitMatch], whose: str) -> dict[str, 
 
 
 def _unit(trace: Trace, unit: int, correlation: float | None = None) -> dict[str, Any]:
-    shown = None if correlation is None else _correlation(correlation)
-    return {"number": unit, "name": trace.name(unit), "correlation": shown}
+    text = None if correlation is None else _correlation(correlation)
+    return {"number": unit, "name": trace.name(unit), "correlation": text}
 
 
 def _correlation(value: float) -> str:
-    """Such as .83 or −.07."""
+    """Two digits, such as .83 or −.07."""
     digits = f"{abs(value):.2f}".removeprefix("0")
     return f"−{digits}" if value < -0.005 else digits
 
 
-def _states(plane: Plane, characters: Sequence[str], read: int, whose: str) -> dict[str, Any]:
-    from markupsafe import Markup
-
+def _states(plane: Plane, characters: Sequence[str], read: int) -> dict[str, Any]:
     classes = [class_of(character) for character in characters[: min(MAX_POINTS, read)]]
     path = min(PATH, len(classes))
-    named = np.array(classes)
     rows = []
     for name in CLASSES:
-        chosen = plane.points[: len(classes)][named == name]
-        if len(chosen):
-            first, second = (f"{mean:.2f}".replace("-", "−") for mean in chosen.mean(0))
-            rows.append((name, f"{len(chosen):,}", first, second))
+        points = plane.points[: len(classes)][np.array(classes) == name]
+        if len(points):
+            rows.append((name, f"{len(points):,}", *(f"{mean:.2f}".replace("-", "−") for mean in points.mean(0))))
     return {
         "sentence": (
             f"The output of the top layer after each of the first {len(classes):,} characters, in the plane in which "
             f"it varies most. That holds {100 * plane.share.sum():.0f}% of the variance over {read:,} characters: what "
             f"else the network keeps is not seen here. The line follows the first {path} characters, from the circle "
-            f"on.{whose}"
+            "on."
         ),
-        "picture": Markup(plane_picture(plane, classes, path)),
+        "picture": plane_picture(plane, classes, path),
         "rows": rows,
     }
 
 
-def _gates(gates: Sequence[Saturation], read: int, whose: str) -> dict[str, Any]:
-    from markupsafe import Markup
-
+def _gates(gates: Sequence[Saturation], read: int) -> dict[str, Any]:
     is_state = any(saturation.gate == "state" for saturation in gates)
     low, high = (f"below −{OPEN}", f"above {OPEN}") if is_state else ("shut", "open")
     what = (
@@ -120,11 +112,17 @@ def _gates(gates: Sequence[Saturation], read: int, whose: str) -> dict[str, Any]
     return {
         "sentence": (
             f"{what} Each point is a unit, by the share of {read:,} characters at which it is so; near the origin it "
-            f"is seldom either. After Karpathy, Johnson and Li (arXiv 1506.02078, figure 3).{whose}"
+            f"is seldom either. After Karpathy, Johnson and Li (arXiv 1506.02078, figure 3)."
         ),
-        "low": low,
-        "high": high,
-        "pictures": [Markup(picture) for picture in gate_pictures(gates)],
+        "headers": (
+            "layer",
+            "gate",
+            f"{low}, mean",
+            f"{high}, mean",
+            f"units nearly always {low}",
+            f"nearly always {high}",
+        ),
+        "pictures": gate_pictures(gates),
         "rows": [
             (
                 saturation.layer,

@@ -1,9 +1,10 @@
-"""The pictures of a page about a model: its training, the plane of its states, its gates. Numbers to SVG."""
+"""The pictures of the page about a model, as SVG: its training, the plane of its states, its gates."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,16 +13,19 @@ from charrnn.scoring.probes.gates import OPEN, SHUT, Saturation
 from charrnn.scoring.probes.states import CLASSES, Plane
 from charrnn.training.monitor.history import Record
 
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
 WIDTH = 4.7
-"""Of a figure, in inches: as wide as a phone, so that its letters can be read there."""
-MARKS = ("o", "s", "^", "D", "v", "P", "X")
-"""Of points of different kinds: colour alone does not tell them apart."""
+"""A figure's width in inches: that of a phone, so that its letters can be read there."""
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+"""Shapes of points: colour alone would not tell them apart."""
 CLASS_SERIES = (0, 1, 4, 3, 2, 6)
-"""The colour of each class of characters, from SERIES."""
+"""The colour of each class of characters, as an index of SERIES."""
 
 
-def training_picture(records: Sequence[Record]) -> str:
-    """Bits per character of training and validation, and the learning rate below, against steps."""
+def training_picture(records: Sequence[Record]) -> Markup:
+    """Bits per character of training and validation against steps, and the learning rate below."""
     figure, (losses, rates) = new_figure(WIDTH, 3.9, rows=2)
     grid = losses.get_gridspec()
     if grid:
@@ -39,7 +43,7 @@ def training_picture(records: Sequence[Record]) -> str:
             losses.plot(
                 [record.step for record in scored], [float(record.bits_per_char or 0) for record in scored],
                 color=SERIES[1] if len(networks) == 1 else colour, linewidth=1.2, linestyle="--",
-                marker=MARKS[(network - 1) % len(MARKS)], markersize=4, label=f"validation{which}",
+                marker=MARKERS[(network - 1) % len(MARKERS)], markersize=4, label=f"validation{which}",
             )  # fmt: skip
         rates.plot(
             [record.step for record in chosen], [record.learning_rate for record in chosen], color=colour, linewidth=1.2
@@ -55,18 +59,17 @@ def training_picture(records: Sequence[Record]) -> str:
     return svg(figure, "Bits per character against steps of training, and the learning rate below", "curve")
 
 
-def plane_picture(plane: Plane, classes: Sequence[str], path: int) -> str:
-    """States as points, coloured by what was read last; the way through the first `path` of them as a line."""
+def plane_picture(plane: Plane, classes: Sequence[str], path: int) -> Markup:
+    """States as points, coloured by the last character; a line connects the first `path` of them."""
     figure, (axes,) = new_figure(WIDTH, 4.4)
     x, y = plane.points[: len(classes)].T
     axes.plot(x[:path], y[:path], color=INK, linewidth=0.7, alpha=0.5, zorder=3)
     axes.plot(x[:1], y[:1], color=INK, marker="o", markersize=7, fillstyle="none", linestyle="", zorder=4)
-    named = np.array(classes)
     for number, name in enumerate(CLASSES):
-        chosen = named == name
+        chosen = np.array(classes) == name
         if chosen.any():
             axes.plot(
-                x[chosen], y[chosen], color=SERIES[CLASS_SERIES[number]], marker=MARKS[number % len(MARKS)],
+                x[chosen], y[chosen], color=SERIES[CLASS_SERIES[number]], marker=MARKERS[number % len(MARKERS)],
                 markersize=2.6, markeredgewidth=0, linestyle="", label=name, zorder=2,
             )  # fmt: skip
     axes.set_xlabel(f"first component ({100 * plane.share[0]:.0f}% of the variance)")
@@ -79,8 +82,8 @@ def plane_picture(plane: Plane, classes: Sequence[str], path: int) -> str:
     return svg(figure, title, "plane")
 
 
-def gate_pictures(gates: Sequence[Saturation]) -> list[str]:
-    """For each gate how often its units are shut and open, one point a unit, layers in colours."""
+def gate_pictures(gates: Sequence[Saturation]) -> list[Markup]:
+    """For each gate how often its units are shut and open: a point for each unit, a colour for each layer."""
     pictures = []
     for number, name in enumerate(dict.fromkeys(gate.gate for gate in gates)):
         figure, (axes,) = new_figure(3.1, 3.3)
@@ -88,8 +91,9 @@ def gate_pictures(gates: Sequence[Saturation]) -> list[str]:
         axes.plot([0, 1], [1, 0], color=GRID, linewidth=0.8)
         for gate in chosen:
             axes.plot(
-                gate.left, gate.right, color=SERIES[(gate.layer - 1) % len(SERIES)], linestyle="", markersize=3.6,
-                marker=MARKS[(gate.layer - 1) % len(MARKS)], markeredgewidth=0, alpha=0.75, label=f"layer {gate.layer}",
+                gate.left, gate.right, color=SERIES[(gate.layer - 1) % len(SERIES)], label=f"layer {gate.layer}",
+                marker=MARKERS[(gate.layer - 1) % len(MARKERS)], markersize=3.6, markeredgewidth=0, alpha=0.75,
+                linestyle="",
             )  # fmt: skip
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
         low, high = (f"below −{OPEN}", f"above {OPEN}") if name == "state" else (f"below {SHUT}", f"above {OPEN}")

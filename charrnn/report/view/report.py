@@ -1,10 +1,9 @@
-"""A page about one model, from numbers: what it is, how it learned, what it expects, what is inside."""
+"""The page about one model: it reads a text, its inside is measured, and both are put on the page."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from charrnn.checkpoint import Checkpoint
@@ -26,133 +25,80 @@ from charrnn.text.sanitize import escape_control_chars
 from charrnn.training.monitor.history import Record
 
 MAX_BYTES = 3_000_000
-"""The most bytes of a page."""
+"""The largest size of a page."""
 MARGIN = 1000
-"""The most bytes of what is said of the units."""
+"""The most bytes of the sentence about the units that are left out."""
 PROBED = 20_000
 """Held-out characters that units, states and gates are measured on."""
 
 
-@dataclass(frozen=True)
-class View:
-    """All that the page shows.
+def render(
+    checkpoint: Checkpoint,
+    corpus: Corpus,
+    length: int = 2000,
+    history: Sequence[Record] = (),
+    rows: Sequence[Row] = (),
+    bars: ProgressBars = no_bar,
+) -> str:
+    """Make the page, with as many units as there is room for.
 
-    Attributes:
+    Args:
         checkpoint: the model.
-        split: what is read is its beginning.
-        source: what that text is called.
-        characters: (N,) that are shown, one `str` each.
-        predictions: for them.
-        network: which network it is whose inside is shown, if not the model itself, in words.
-        inside: measured on as many characters, or more; None for counts.
-        history: of the training; nothing if there is none.
-        rows: of the comparison; nothing if it is left out.
-    """
-
-    checkpoint: Checkpoint
-    split: EvalSplit
-    source: str
-    characters: Sequence[str]
-    predictions: Predictions
-    network: str = ""
-    inside: NetworkAnalysis | None = None
-    history: Sequence[Record] = ()
-    rows: Sequence[Row] = ()
-
-    @classmethod
-    def of(
-        cls,
-        checkpoint: Checkpoint,
-        corpus: Corpus,
-        length: int = 2000,
-        history: Sequence[Record] = (),
-        rows: Sequence[Row] = (),
-        bars: ProgressBars = no_bar,
-    ) -> View:
-        """Read a text with a model.
-
-        Args:
-            checkpoint: the model.
-            corpus: the text; what was held out of it is read.
-            length: characters that are shown at most.
-            history: see the attribute.
-            rows: see the attribute.
-            bars: of reading.
-
-        Raises:
-            ModelError: nothing of the text is held out.
-        """
-        split = choose_split([checkpoint], corpus)
-        network, words = _network_of(checkpoint)
-        text = split.text[: max(PROBED, length)]
-        characters = characters_of(text.ids.tolist(), checkpoint.vocabulary.characters)
-        inside = None
-        if network is not None:
-            with bars("looking inside", "char") as progress:
-                inside = analyze_network(network, text, characters, progress)
-            length = min(length, len(inside.trace.values))
-        expected = predictions(checkpoint.model, split.text[:length])
-        return cls(checkpoint, split, corpus.source, characters[:length], expected, words, inside, history, rows)
-
-
-def _network_of(checkpoint: Checkpoint) -> tuple[RecurrentModel | None, str]:
-    """The network to look into, if there is one, and a sentence where it is not all of the model."""
-    words = []
-    model: object = checkpoint.model
-    if isinstance(model, MixtureModel):
-        model = model.network
-        words.append("the network in the mixture")
-    if isinstance(model, InterpolatedModel):
-        words.append(f"the first of {len(model.networks)} networks")
-        model = model.networks[0]
-    if not isinstance(model, RecurrentModel):
-        return None, ""
-    return model, f"This is the inside of {', '.join(reversed(words))}." if words else ""
-
-
-def render(view: View) -> str:
-    """The page, which needs nothing else; of units as many as there is room for.
+        corpus: the text, whose held-out part is read.
+        length: characters to show at most.
+        history: records of the training, if there are any.
+        rows: the comparison with other models; without rows the page says that it was left out.
+        bars: progress bars.
 
     Raises:
-        UsageError: an extra is missing; or there are so many characters that the page is too large without units.
+        ModelError: nothing of the text is held out.
+        UsageError: a package is missing, or the page is too large even without units.
     """
+    split = choose_split([checkpoint], corpus)
+    network, part = _network_of(checkpoint)
+    text = split.text[: max(PROBED, length)]
+    characters = characters_of(text.ids.tolist(), checkpoint.vocabulary.characters)
+    analysis = None
+    if network is not None:
+        with bars("looking inside", "char") as progress:
+            analysis = analyze_network(network, text, characters, progress)
+        length = min(length, len(analysis.trace.values))
+    characters = characters[:length]
+    expected = predictions(checkpoint.model, split.text[:length])
     values: dict[str, Any] = {
-        "name": view.checkpoint.name,
-        "head": head(view.checkpoint),
-        "training": training(view.history),
-        "no_training": _no_training(view.checkpoint),
-        "reading": _reading(view),
-        "inside": inside(view.inside, view.characters, view.network) if view.inside else None,
-        "comparison": comparison(view.checkpoint, view.rows, view.split, view.source),
+        "name": checkpoint.name,
+        "head": head(checkpoint),
+        "training": training(history),
+        "no_training": _no_training(checkpoint),
+        "reading": _reading(characters, expected, split, corpus.source),
+        "inside": inside(analysis, characters, part) if analysis else None,
+        "comparison": comparison(checkpoint, rows, split, corpus.source),
+        "data": {
+            "text": text_data(characters, checkpoint.vocabulary.characters, expected),
+            "tracks": [],
+            "units": None,
+        },
     }
-    data: dict[str, Any] = {
-        "text": text_data(view.characters, view.checkpoint.vocabulary.characters, view.predictions),
-        "tracks": [],
-        "units": None,
-    }
-    page = fill("template.html", {**values, "data": data})
+    page = fill("template.html", values)
     room = MAX_BYTES - MARGIN - len(page.encode())
     if room < 0:
         raise UsageError(f"the page would be larger than {MAX_BYTES / 1e6:.0f} MB; say a smaller --length")
-    if view.inside:
-        states = view.inside.trace
-        data["units"] = unit_data(states, len(view.characters), view.inside.matches, room)
-        beyond = [match for match in view.inside.matches if match.is_beyond_chance]
-        # Of a unit that keeps track of several features, the best one.
-        first = {match.unit: match.feature for match in reversed(beyond)}
-        kept = data["units"]["kept"]
-        data["tracks"] = [
-            [str(match.unit), match.feature]
-            for match in beyond
-            if first[match.unit] == match.feature and match.unit in kept
-        ]
-        if len(kept) < len(states):
-            values["reading"]["sentence"] += (
-                f" Of {len(states):,} units {len(kept):,} are here, for a page is to be small: those "
-                "that keep track of something, and those that vary most."
-            )
-        page = fill("template.html", {**values, "data": data})
+    if analysis:
+        _add_units(values, analysis, len(characters), room)
+        page = fill("template.html", values)
     return page
+
+
+def _network_of(checkpoint: Checkpoint) -> tuple[RecurrentModel | None, str]:
+    """The network to look into, if there is one, and a sentence if it is only a part of the model."""
+    model: object = checkpoint.model
+    part = ""
+    if isinstance(model, MixtureModel):
+        model, part = model.network, "the network in the mixture"
+    if isinstance(model, InterpolatedModel):
+        part = f"the first of {len(model.networks)} networks" + (part and f", {part}")
+        model = model.networks[0]
+    return (model, part and f"This is the inside of {part}.") if isinstance(model, RecurrentModel) else (None, "")
 
 
 def _no_training(checkpoint: Checkpoint) -> str:
@@ -164,18 +110,31 @@ def _no_training(checkpoint: Checkpoint) -> str:
     )
 
 
-def _reading(view: View) -> dict[str, str]:
-    shown, of = len(view.characters), len(view.split.text)
-    which = {"all": "", "test": "test part of ", "validation": "validation part of "}[view.split.part]
-    these = "All" if shown == of else f"The first {shown:,} of"
+def _reading(characters: Sequence[str], expected: Predictions, split: EvalSplit, source: str) -> dict[str, str]:
+    which = {"all": "", "test": "test part of ", "validation": "validation part of "}[split.part]
+    shown = "All" if len(characters) == len(split.text) else f"The first {len(characters):,} of"
     seen = "which it has not been fitted on" if which else "as a text that it was not fitted on"
-    source = escape_control_chars(view.source, "↵")
-    bits = view.predictions.nats.mean() / math.log(2)
-    return {
-        "plain": "".join(map(in_text, view.characters)),
-        "sentence": (
-            f"{these} {of:,} characters of the {which}{source}, {seen}, read from left to right "
-            f"({view.split.rule}). At each character the panel says what the model expected there, from all that came "
-            f"before, and how many bits the character that came took: {bits:.3f} in the mean."
-        ),
-    }
+    sentence = (
+        f"{shown} {len(split.text):,} characters of the {which}{escape_control_chars(source, '↵')}, {seen}, read from "
+        f"left to right ({split.rule}). At each character the panel says what the model expected there, from all that "
+        f"came before, and how many bits the character that came took: {expected.nats.mean() / math.log(2):.3f} in the "
+        "mean."
+    )
+    return {"plain": "".join(map(in_text, characters)), "sentence": sentence}
+
+
+def _add_units(values: dict[str, Any], analysis: NetworkAnalysis, shown: int, room: int) -> None:
+    """Add the activations of as many units as fit into `room` bytes, and for each the feature that it follows best."""
+    units = unit_data(analysis.trace, shown, analysis.matches, room)
+    best = {match.unit: match.feature for match in reversed(analysis.matches) if match.is_beyond_chance}
+    tracks = [
+        [str(match.unit), match.feature]
+        for match in analysis.matches
+        if best.get(match.unit) == match.feature and match.unit in units["kept"]
+    ]
+    values["data"] |= {"units": units, "tracks": tracks}
+    if len(units["kept"]) < len(analysis.trace):
+        values["reading"]["sentence"] += (
+            f" Of {len(analysis.trace):,} units {len(units['kept']):,} are here, for a page is to be small: those that "
+            "keep track of something, and those that vary most."
+        )

@@ -1,4 +1,4 @@
-"""A text as the page's script reads it: characters, what was expected at each, and what units were, as JSON."""
+"""JSON for the page's script: the characters of a text, the predictions at each, and the activations of units."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from charrnn.scoring.probes.predictions import Predictions
 from charrnn.scoring.probes.traces import Trace
@@ -15,43 +14,30 @@ from charrnn.scoring.probes.units import UnitMatch
 from charrnn.text.sanitize import escape_control_chars
 
 NAMES = {"\n": "line end", " ": "space", "\t": "tab", "\r": "carriage return", "\xa0": "no-break space"}
-"""Names of characters that do not show."""
+"""Names of invisible characters."""
 SYMBOLS = {"\n": "↵", " ": "␣", "\t": "⇥"}
-"""How such characters are shown in a list."""
+"""Symbols for invisible characters in a list."""
 UNIT_OVERHEAD = 24
 """Bytes of a unit's number and scale."""
-MAX_ACTIVATION = 127
-"""The largest activation in 8 bits."""
 
 
-def characters_of(ids: Sequence[int], decoded: Sequence[str] | None) -> list[str]:
-    """Each id as one `str`; a byte beyond ASCII as a surrogate escape.
-
-    Args:
-        ids: (N,)
-        decoded: the vocabulary's characters; None for bytes.
-    """
-    if decoded is not None:
-        return [decoded[token] for token in ids]
+def characters_of(ids: Sequence[int], vocabulary: Sequence[str] | None) -> list[str]:
+    """Each id as one `str`; where there is no vocabulary, as a byte: beyond ASCII a surrogate escape."""
+    if vocabulary is not None:
+        return [vocabulary[token] for token in ids]
     return [chr(token) if token < 0x80 else chr(0xDC00 + token) for token in ids]
 
 
 def in_text(character: str) -> str:
-    """A character as the text shows it: a line end is seen, and ends the line."""
+    """A character as the page's text shows it: line ends and tabs are visible, and have their effect."""
     return escape_control_chars(character, "↵\n") if character != "\t" else "⇥\t"
 
 
 def text_data(characters: Sequence[str], vocabulary: Sequence[str] | None, expected: Predictions) -> dict[str, Any]:
-    """Characters and what was expected at each.
-
-    Args:
-        characters: (N,)
-        vocabulary: the characters by their ids; None for bytes.
-        expected: at the same N characters.
-    """
-    used = sorted({*expected.likeliest[expected.likeliest >= 0].tolist()})
-    number = {token: i for i, token in enumerate(used)}
-    alphabet = characters_of(used, vocabulary)
+    """N characters, and the predictions at each; the vocabulary is None for bytes."""
+    predicted = np.unique(expected.likeliest[expected.likeliest >= 0]).tolist()
+    number = {token: i for i, token in enumerate(predicted)}
+    alphabet = characters_of(predicted, vocabulary)
     return {
         "characters": [in_text(character) for character in characters],
         "names": {str(i): _name(char) for i, char in enumerate(characters) if _name(char) != char},
@@ -67,36 +53,22 @@ def _name(character: str) -> str:
 
 
 def unit_data(trace: Trace, shown: int, matches: Sequence[UnitMatch], budget: int) -> dict[str, Any]:
-    """What units were at each character that is shown, in 8 bits, as many units as there is room for.
+    """The activations of units at the first `shown` characters, in 8 bits, of as many units as `budget` bytes hold.
 
-    First those that were found to keep track of something, then those that vary most.
-
-    Args:
-        trace: of as many characters, or more.
-        shown: how many of them.
-        matches: of the search.
-        budget: bytes.
+    The units that keep track of something come first, then those that vary most.
     """
     values = trace.values[:shown]
     room = max(0, budget // (4 * shown // 3 + UNIT_OVERHEAD))
     first = [match.unit for match in matches] + [unit for match in matches for unit, _ in match.others]
-    if room >= len(trace):
-        kept = list(range(len(trace)))
-    else:
-        scale = np.abs(values).max(0)
-        varying = np.argsort(-values.std(0) / np.where(scale > 0, scale, 1), kind="stable").tolist()
-        kept = sorted(list(dict.fromkeys([*first, *varying]))[:room])
-    scales = np.abs(values[:, kept]).max(0, initial=0)
+    scales = np.abs(values).max(0)
+    divisors = np.where(scales > 0, scales, 1)
+    varying = np.argsort(-values.std(0) / divisors, kind="stable").tolist()
+    kept = sorted(list(dict.fromkeys([*first, *varying]))[:room])
+    signed_bytes = np.round(values[:, kept] / divisors[kept] * 127).astype(np.int8).T.tobytes()
     return {
         "groups": list(trace.groups),
         "width": trace.width,
         "kept": kept,
-        "scales": [round(float(scale), 4) for scale in scales],
-        "values": _packed(values[:, kept], scales),
+        "scales": [round(float(scale), 4) for scale in scales[kept]],
+        "values": base64.b64encode(signed_bytes).decode("ascii"),
     }
-
-
-def _packed(values: NDArray[np.float32], scales: NDArray[np.float32]) -> str:
-    """(N, U) numbers as signed bytes, unit after unit, in base 64."""
-    scaled = np.round(values / np.where(scales > 0, scales, 1) * MAX_ACTIVATION).astype(np.int8)
-    return base64.b64encode(np.ascontiguousarray(scaled.T).tobytes()).decode("ascii")
