@@ -3,9 +3,15 @@
 Texts of others are never committed: Tiny Shakespeare is found, or the test is skipped.
 """
 
+# ruff: noqa: E402
+
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+"""Read as PyTorch is loaded. Threads that spin while they wait take the cores from the tests beside them."""
+
 import contextlib
 import io
-import os
 import shutil
 import signal
 import sys

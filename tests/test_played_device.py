@@ -41,7 +41,10 @@ def test_it_trains_and_scores(cell: str, on_device: PlayedDevice, small_corpus: 
     assert evaluate(model, small_corpus.validation) == last.score
 
 
-def test_every_command(on_device: PlayedDevice, charrnn: Charrnn, small_file: Path) -> None:
+def test_every_command(
+    on_device: PlayedDevice, charrnn: Charrnn, small_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("charrnn.training.mixture.STEPS", 3)  # of 600, each of which takes milliseconds here
     text = str(small_file)
     for words in (
         ("train", text, *SMALL, "--out", "a"),

@@ -145,15 +145,18 @@ class InterpolatedStepper(Stepper):
     def read(self, tokens: Tokens) -> Logits:
         """See Stepper."""
         pairs = zip(self.steppers, self.log_weights, strict=True)
-        log_probs: Logits = np.logaddexp.reduce([log_softmax(part.read(tokens)) + weight for part, weight in pairs])
+        weighted = [log_softmax(part.read(tokens)) + weight for part, weight in pairs]
+        with np.errstate(invalid="ignore"):  # see log_softmax
+            log_probs: Logits = np.logaddexp.reduce(weighted)
         return log_probs
 
 
 def log_softmax(logits: Logits) -> Logits:
-    """(B, V) log-probabilities in double precision."""
-    wide = logits.astype(np.float64)
-    largest = wide.max(-1, keepdims=True)
-    log_probs: Logits = wide - largest - np.log(np.exp(wide - largest).sum(-1, keepdims=True))
+    """(B, V) log-probabilities in double precision; NaN where spoiled weights give infinite logits, as in PyTorch."""
+    shifted = logits.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # whoever draws from NaN says what is wrong
+        shifted -= shifted.max(-1, keepdims=True)
+    log_probs: Logits = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
     return log_probs
 
 

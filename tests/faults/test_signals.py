@@ -112,4 +112,4 @@ def test_two_trainings_of_same_name_are_refused(folder: Path) -> None:
     assert "another process is writing it" in (folder / "err.txt").read_text()
     first.kill()
     first.join(60)
-    assert train(folder, "it", "--force") == 0
+    assert train(folder, "it", "--force", "--steps", 5) == 0

@@ -17,6 +17,12 @@ load_anew = build._load_or_compile.__wrapped__
 needs_compiler = pytest.mark.skipif(build.native_library() is None, reason="no C compiler with OpenMP")
 
 
+@pytest.fixture(autouse=True)
+def own_notices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is said here of compilers must not be said by commands that other tests run in this process."""
+    monkeypatch.setattr(notices, "_notices", {})
+
+
 @pytest.fixture
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Sources that are compiled in a moment."""
@@ -98,7 +104,6 @@ def test_native_library_with_unusable_cache_is_compiled_for_this_process(
     spoil: Callable[[Path], None], cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Compiled for this process alone, and said; nothing is left behind."""
-    monkeypatch.setattr(notices, "_notices", {})
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
