@@ -11,6 +11,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 """Read as PyTorch is loaded. Threads that spin while they wait take the cores from the tests beside them."""
 
 import contextlib
+import gc
 import io
 import shutil
 import signal
@@ -120,3 +121,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def models(folder: Path, made: Path) -> Path:
     """The folder checkpoints/ with those models, below the current one."""
     return Path(shutil.copytree(made, folder / "checkpoints"))
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over what stays to the end: the modules, and the tests themselves."""
+    gc.freeze()

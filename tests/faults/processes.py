@@ -25,12 +25,14 @@ CONTEXT.set_forkserver_preload(
         "charrnn.text.datasets",
         "charrnn.training.ensemble",
         "numpy.ma",
+        "pytest",
         "torch._dynamo",
         "typer._adapters",
     ]
 )
-"""What a training loads at its first step, or its first option: each process would load it anew, which takes longer
-than a training of a test. PyTorch's optimizers load `torch._dynamo`. A name that is no more is passed over."""
+"""What a training loads at its first step, or its first option, and files of tests: each process would load it anew,
+which takes longer than a training of a test. PyTorch's optimizers load `torch._dynamo`. A name that is no more is
+passed over."""
 LONGEST = 60.0
 """Seconds that commands on a terminal may take: what waits for more to be typed would wait for ever."""
 
