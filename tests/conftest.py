@@ -3,9 +3,16 @@
 Texts of others are never committed: Tiny Shakespeare is found, or the test is skipped.
 """
 
-import contextlib
-import io
+# ruff: noqa: E402
+
 import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+"""Read as PyTorch is loaded. Threads that spin while they wait take the cores from the tests beside them."""
+
+import contextlib
+import gc
+import io
 import shutil
 import signal
 import sys
@@ -114,3 +121,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def models(folder: Path, made: Path) -> Path:
     """The folder checkpoints/ with those models, below the current one."""
     return Path(shutil.copytree(made, folder / "checkpoints"))
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over what stays to the end: the modules, and the tests themselves."""
+    gc.freeze()

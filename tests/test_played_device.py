@@ -41,11 +41,14 @@ def test_it_trains_and_scores(cell: str, on_device: PlayedDevice, small_corpus: 
     assert evaluate(model, small_corpus.validation) == last.score
 
 
-def test_every_command(on_device: PlayedDevice, charrnn: Charrnn, small_file: Path) -> None:
-    text = str(small_file)
+def test_every_command(
+    on_device: PlayedDevice, charrnn: Charrnn, small_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("charrnn.training.mixture.STEPS", 3)  # of 600, each of which takes milliseconds here
+    text, few = str(small_file), ("--batch-size", "4", "--seq-length", "16")
     for words in (
-        ("train", text, *SMALL, "--out", "a"),
-        ("train", text, *SMALL, "--with-ngram", "--out", "b"),
+        ("train", text, *SMALL, *few, "--out", "a"),
+        ("train", text, *SMALL, *few, "--with-ngram", "--out", "b"),
         ("sample", "a", "--length", "30", "--prime", "to "),
         ("sample", "b", "--length", "30"),
         ("sample", "a", "--beam", "2", "--length", "10"),

@@ -132,7 +132,9 @@ class InterpolatedStepper(Stepper):
 
     def read(self, tokens: Tokens) -> Logits:
         pairs = zip(self.steppers, self.log_weights, strict=True)
-        log_probs: Logits = np.logaddexp.reduce([log_softmax(part.read(tokens)) + weight for part, weight in pairs])
+        weighted = [log_softmax(part.read(tokens)) + weight for part, weight in pairs]
+        with np.errstate(invalid="ignore"):  # see log_softmax
+            log_probs: Logits = np.logaddexp.reduce(weighted)
         return log_probs
 
 

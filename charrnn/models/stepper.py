@@ -69,9 +69,10 @@ class Stepper(ABC):
 
 
 def log_softmax(logits: Logits) -> Logits:
-    """(B, V) log-probabilities in double precision."""
+    """(B, V) log-probabilities in double precision; NaN where damaged weights give infinite logits, as in PyTorch."""
     scores = logits.astype(np.float64)
-    scores -= scores.max(-1, keepdims=True)
+    with np.errstate(invalid="ignore"):  # whoever draws from NaN says what is wrong
+        scores -= scores.max(-1, keepdims=True)
     log_probs: Logits = scores - np.log(np.exp(scores).sum(-1, keepdims=True))
     return log_probs
 

@@ -1,12 +1,11 @@
 """`charrnn sample`: the text alone on stdout, whatever is in it; primes; checkpoints that are none."""
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from processes import shown_on_a_terminal
+from processes import shown_on_a_terminal, start
 from program import Charrnn
 
 
@@ -186,15 +185,13 @@ def test_sample_on_terminal_escapes_control_characters(charrnn: Charrnn, folder:
 
 def test_sample_into_closed_pipe_exits_with_0(models: Path, folder: Path) -> None:
     """`charrnn sample | head -c 20` once had status 1, which typer gives; with `set -o pipefail` a script stopped."""
-    command = [sys.executable, "-m", "charrnn", "sample", "text-tuned-3", "--length", "100000000"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as sampling:
-        assert sampling.stdout is not None
-        assert sampling.stderr is not None
-        assert len(sampling.stdout.read(20)) == 20
-        sampling.stdout.close()
-        err = sampling.stderr.read().decode()
-    assert sampling.returncode == 0
-    assert err.count("\n") == 1
+    os.mkfifo(folder / "pipe")
+    sampling = start(folder, "sample", "text-tuned-3", "--length", 100_000_000, out=folder / "pipe")
+    with (folder / "pipe").open("rb") as reader:
+        assert len(reader.read(20)) == 20
+    sampling.join(60)
+    assert sampling.exitcode == 0
+    assert (folder / "err.txt").read_text().count("\n") == 1
 
 
 def test_sample_with_the_removed_precision_option_says_that_it_was_removed(charrnn: Charrnn) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import multiprocessing
 import os
+import signal
 import socket
 import sys
 import tempfile
@@ -11,12 +12,27 @@ import time
 from collections.abc import Callable, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import TextIO
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
-    ["charrnn.cli.main", "charrnn.training.ensemble", "charrnn.cli.train.console", "torch._dynamo"]
+    [
+        "charrnn.cli.main",
+        "charrnn.cli.train.console",
+        "charrnn.cli.train.restart",
+        "charrnn.cli.train.session",
+        "charrnn.models.ngram.smoothing.discounts",
+        "charrnn.text.datasets",
+        "charrnn.training.ensemble",
+        "numpy.ma",
+        "pytest",
+        "torch._dynamo",
+        "typer._adapters",
+    ]
 )
-"""PyTorch's optimizers load the last one at first use, which takes longer than a training of a test."""
+"""What a training loads at its first step, or its first option, and files of tests: each process would load it anew,
+which takes longer than a training of a test. PyTorch's optimizers load `torch._dynamo`. A name that is no more is
+passed over."""
 LONGEST = 60.0
 """Seconds that commands on a terminal may take: what waits for more to be typed would wait for ever."""
 
@@ -29,14 +45,24 @@ def start(
     port: int = 0,
     temporary: Path | None = None,
     restarts: int = 0,
+    out: Path | None = None,
+    err: Path | None = None,
+    ignored: Sequence[int] = (),
+    **environment: str,
 ) -> BaseProcess:
     """`charrnn` with these words on its command line; what it says is in `err.txt` there, and its result in `out.txt`.
 
     Where several are to work together, `rank` is which of them it is, of `size`, and they meet at `port`.
     `temporary` is its folder for temporary files, `restarts` how often torchrun has started them again.
+    `out` and `err` are named pipes, or files, that its standard streams are instead, as a shell makes them.
+    `ignored` are the signals that it finds ignored, as `nohup` does it; then come environment variables.
     """
     plain = [str(word) for word in words]
-    process = CONTEXT.Process(target=_run, args=(folder, plain, rank, size, port, temporary, restarts))
+    if size > 1:
+        environment |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(size)}
+        environment |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        environment |= {"TORCHELASTIC_RESTART_COUNT": str(restarts)} if restarts else {}
+    process = CONTEXT.Process(target=_run, args=(folder, plain, temporary, out, err, tuple(ignored), environment))
     process.start()
     return process
 
@@ -107,7 +133,13 @@ def shown_on_a_terminal(
 
 
 def _run(
-    folder: Path, words: list[str], rank: int, size: int, port: int, temporary: Path | None, restarts: int
+    folder: Path,
+    words: list[str],
+    temporary: Path | None,
+    out: Path | None,
+    err: Path | None,
+    ignored: tuple[int, ...],
+    environment: dict[str, str],
 ) -> None:
     import torch
 
@@ -117,14 +149,22 @@ def _run(
     torch.set_num_threads(1)
     tempfile.tempdir = str(temporary) if temporary else None
     _obey_permissions()
-    if size > 1:
-        os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(size)}
-        os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-        os.environ |= {"TORCHELASTIC_RESTART_COUNT": str(restarts)} if restarts else {}
-    with (folder / "err.txt").open("a") as err, (folder / "out.txt").open("a") as out:
-        sys.stderr, sys.stdout = err, out
+    os.environ |= environment
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
+    with _stream(1, out, folder / "out.txt") as sys.stdout, _stream(2, err, folder / "err.txt") as sys.stderr:
         sys.argv = ["charrnn", *words]
         main()
+
+
+def _stream(number: int, place: Path | None, instead: Path) -> TextIO:
+    """A standard stream that is a named pipe or a file; without one, a file that only Python writes to."""
+    if place is None:
+        return instead.open("a")
+    end = os.open(place, os.O_WRONLY)
+    os.dup2(end, number)
+    os.close(end)
+    return open(number, "w", buffering=1 if number == 2 else -1, closefd=False)
 
 
 def _obey_permissions() -> None:

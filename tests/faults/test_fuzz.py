@@ -15,8 +15,6 @@ from pathlib import Path
 import pytest
 import torch
 from chance import OF_BYTES, OF_PARTS
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from spoiling import corpus_in, whole_files
 
 from charrnn.checkpoint import Checkpoint, load, load_resume_state
@@ -159,6 +157,9 @@ def judge(file: bytes, bench: Bench, chance: random.Random) -> None:
 
 
 def fuzz(bench: Bench, examples: int) -> None:
+    from hypothesis import HealthCheck, given, settings  # which takes a second of every process that collects tests
+    from hypothesis import strategies as st
+
     @settings(
         max_examples=examples, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
     )

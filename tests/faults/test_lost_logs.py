@@ -1,90 +1,114 @@
 """Real processes whose log is lost, whose terminal closes, and that are interrupted while they start."""
 
+import io
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
+from processes import start
+from program import Charrnn
 
 from charrnn.checkpoint import load
 
-SMALL = "--hidden 8 --layers 1 --batch-size 4 --seq-length 16"
-RUN = f"{sys.executable} -m charrnn"
-PACKAGE = Path(__file__).parents[2]
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(PACKAGE), "OMP_NUM_THREADS": "1"}
+SMALL = ("--hidden", 8, "--layers", 1, "--batch-size", 4, "--seq-length", 16)
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
 
 
-def shell(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["bash", "-o", "pipefail", "-c", command],
-        cwd=folder,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+@pytest.fixture
+def log(folder: Path) -> Iterator[io.FileIO]:
+    """What reads the named pipe `log` there."""
+    os.mkfifo(folder / "log")
+    with io.FileIO(os.open(folder / "log", os.O_RDONLY | os.O_NONBLOCK)) as reader:
+        yield reader
 
 
-@pytest.mark.parametrize("log", ["2>&1 | head -3", "2>/dev/full"])
-def test_training_without_readable_stderr_continues(log: str, folder: Path) -> None:
+def check_that_it_trained(folder: Path) -> None:
     """The checkpoint and the history are what it is for."""
-    done = shell(folder, f"{RUN} train text.txt {SMALL} --steps 30 --validate-every 3 {log}")
-    assert done.returncode == 0, done
     assert load(folder / "checkpoints/text-lstm-last.safetensors").metadata.step == 30
     assert (folder / "checkpoints/text-lstm.jsonl").stat().st_size > 0
 
 
-def begin(folder: Path, prefix: str = "", validate_every: int = 50) -> subprocess.Popen[str]:
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_training_with_full_disk_for_its_log_continues(folder: Path) -> None:
+    """From the interpreter's start to its end, which may fail too where a stream cannot be written."""
+    words = [sys.executable, "-m", "charrnn", "train", "text.txt", *SMALL, "--steps", 30, "--validate-every", 3]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([str(word) for word in words], cwd=folder, env=ENVIRONMENT, stderr=full, check=False)
+    assert done.returncode == 0
+    check_that_it_trained(folder)
+
+
+def test_training_whose_log_reader_leaves_continues(folder: Path, log: io.FileIO) -> None:
+    """`charrnn train ... 2>&1 | head -3`."""
+    words = ("train", "text.txt", *SMALL, "--steps", 30, "--validate-every", 3)
+    process = start(folder, *words, out=folder / "log", err=folder / "log")
+    said = b""
+    while said.count(b"\n") < 3:
+        if piece := log.read(1):
+            said += piece
+        else:
+            assert process.is_alive(), said
+            time.sleep(0.01)
+    log.close()
+    process.join(60)
+    assert process.exitcode == 0
+    check_that_it_trained(folder)
+
+
+def begin(folder: Path, validate_every: int = 50, err: Path | None = None, ignored: Sequence[int] = ()) -> BaseProcess:
     """A training that does not end by itself."""
-    command = f"exec {prefix} {RUN} train text.txt {SMALL} --steps 1000000 --validate-every {validate_every} --out it"
-    return subprocess.Popen(
-        ["bash", "-c", command],
-        cwd=folder,
-        env=ENVIRONMENT,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-    )
+    words = ("train", "text.txt", *SMALL, "--steps", 1_000_000, "--validate-every", validate_every, "--out", "it")
+    return start(folder, *words, err=err, ignored=ignored)
 
 
-def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+def wait_for(path: Path, process: BaseProcess) -> None:
     while not path.exists():
         time.sleep(0.02)
-        assert process.poll() is None
+        assert process.is_alive()
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP])
-def test_closed_terminal_saves_and_ends(number: signal.Signals, folder: Path) -> None:
+def wait_for_change(path: Path, process: BaseProcess) -> None:
+    changed = path.stat().st_mtime_ns
+    while path.stat().st_mtime_ns == changed:
+        time.sleep(0.02)
+        assert process.is_alive()
+
+
+def end(process: BaseProcess, number: signal.Signals) -> None:
+    """Ask it to stop, as it must."""
+    assert process.pid
+    os.kill(process.pid, number)
+    process.join(60)
+    assert process.exitcode == 128 + number
+
+
+def test_closed_terminal_saves_and_ends(folder: Path, log: io.FileIO) -> None:
     """SIGHUP is what ssh leaves behind; there is nobody to read what is said then."""
-    process = begin(folder)
+    process = begin(folder, err=folder / "log")
     last = folder / "checkpoints/it-last.safetensors"
     wait_for(last, process)
     before = load(last).metadata.step or 0
-    assert process.stderr
-    process.stderr.close()
-    time.sleep(0.5)
-    process.send_signal(number)
-    assert process.wait(60) == 128 + number
+    log.close()
+    wait_for_change(last, process)
+    end(process, signal.SIGHUP)
     assert (load(last).metadata.step or 0) > before
 
 
 def test_sighup_under_nohup_is_ignored(folder: Path) -> None:
-    process = begin(folder, "nohup")
+    process = begin(folder, ignored=[signal.SIGHUP])
     last = folder / "checkpoints/it-last.safetensors"
     wait_for(last, process)
-    process.send_signal(signal.SIGHUP)
-    changed = last.stat().st_mtime_ns
-    while last.stat().st_mtime_ns == changed:
-        time.sleep(0.02)
-        assert process.poll() is None
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 128 + signal.SIGTERM
-    assert process.stderr
-    process.stderr.close()
+    assert process.pid
+    os.kill(process.pid, signal.SIGHUP)
+    wait_for_change(last, process)
+    end(process, signal.SIGTERM)
 
 
 def test_sigusr1_saves_and_continues(folder: Path) -> None:
@@ -92,20 +116,27 @@ def test_sigusr1_saves_and_continues(folder: Path) -> None:
     wait_for(folder / "checkpoints/it.jsonl", process)
     last = folder / "checkpoints/it-last.safetensors"
     assert not last.exists()
-    process.send_signal(signal.SIGUSR1)
+    assert process.pid
+    os.kill(process.pid, signal.SIGUSR1)
     wait_for(last, process)
     time.sleep(0.2)
-    assert process.poll() is None
-    process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=60)
-    assert "saving after this step, and going on" in said
+    assert process.is_alive()
+    end(process, signal.SIGTERM)
+    assert "saving after this step, and going on" in (folder / "err.txt").read_text()
 
 
 BEGUN = """
-import sys
 from charrnn.cli.shared import interrupts
-interrupts.install()
-print("begun", flush=True)
+
+install = interrupts.install
+
+
+def install_and_say_so():
+    install()
+    print("begun", flush=True)
+
+
+interrupts.install = install_and_say_so
 from charrnn.__main__ import main
 main()
 """
@@ -114,7 +145,7 @@ main()
 
 @pytest.mark.parametrize("seconds", [0.0, 0.2, 0.6, 1.2])
 def test_ctrl_c_during_start_is_one_line(seconds: float, folder: Path) -> None:
-    words = [sys.executable, "-c", BEGUN, "train", "text.txt", *SMALL.split(), "--steps", "100000000"]
+    words = [sys.executable, "-c", BEGUN, "train", "text.txt", *map(str, SMALL), "--steps", "100000000"]
     process = subprocess.Popen(
         words, cwd=folder, env=ENVIRONMENT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
@@ -128,14 +159,14 @@ def test_ctrl_c_during_start_is_one_line(seconds: float, folder: Path) -> None:
     assert "charrnn: interrupted" in said or "stopping: saves first" in said
 
 
-def test_invalid_columns_variable_is_ignored(folder: Path) -> None:
+def test_invalid_columns_variable_is_ignored(charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some CI systems set COLUMNS to 0: nothing was shown at all."""
-
-    def shown(columns: str, *words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "charrnn", *words]
-        environment = ENVIRONMENT | {"COLUMNS": columns}
-        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
-
+    command = [sys.executable, "-m", "charrnn", "train", "--help"]
+    environment = ENVIRONMENT | {"COLUMNS": "0"}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    assert "--hidden" in done.stdout
     for columns in ("0", "wide"):
-        assert "--hidden" in shown(columns, "train", "--help").stdout
-    assert "validation" in shown("0", "ngram", "text.txt", "--order", "3").stderr
+        monkeypatch.setenv("COLUMNS", columns)
+        assert "--hidden" in charrnn("train", "--help").text
+    monkeypatch.setenv("COLUMNS", "0")
+    assert "validation" in charrnn("ngram", "text.txt", "--order", 3).err

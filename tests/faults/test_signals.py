@@ -24,7 +24,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
     """The checkpoints of a training that nobody disturbs, and the seconds that it took."""
     folder = tmp_path_factory.mktemp("undisturbed")
     (folder / "text.txt").write_text(TEXT, encoding="utf-8")
-    train(folder, "warm")  # the first process waits for those that are forked to be ready
+    train(folder, "warm", "--steps", 5)  # the first process waits for those that are forked to be ready
     started = time.perf_counter()
     assert train(folder, "whole") == 0
     return folder / "checkpoints", time.perf_counter() - started
@@ -87,13 +87,18 @@ def test_training_killed_fifty_times_resumes_bit_exact(folder: Path, undisturbed
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT])
 def test_signal_saves_and_training_resumes(folder: Path, number: signal.Signals) -> None:
-    process = start(folder, "train", "text.txt", *WORDS, "--out", "it")
     last = folder / "checkpoints" / "it-last.safetensors"
-    while not last.exists():  # until the first validation
-        time.sleep(0.01)
-        assert process.is_alive()
-    os.kill(process.pid or 0, number)
-    process.join(60)
+    for _ in range(5):
+        process = start(folder, "train", "text.txt", *WORDS, "--out", "it")
+        while not last.exists():  # until the first validation
+            time.sleep(0.01)
+            assert process.is_alive() or last.exists()
+        os.kill(process.pid or 0, number)
+        process.join(60)
+        if process.exitcode:
+            break
+        for path in (folder / "checkpoints").glob("it*"):  # on a busy machine it may be over before it is asked
+            path.unlink()
     assert process.exitcode == 128 + number
     assert load(last).metadata.step is not None
     assert "stopping: saves first" in (folder / "err.txt").read_text()
@@ -112,4 +117,4 @@ def test_two_trainings_of_same_name_are_refused(folder: Path) -> None:
     assert "another process is writing it" in (folder / "err.txt").read_text()
     first.kill()
     first.join(60)
-    assert train(folder, "it", "--force") == 0
+    assert train(folder, "it", "--force", "--steps", 5) == 0

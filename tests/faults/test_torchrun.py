@@ -48,7 +48,7 @@ def test_only_rank_zero_prints_and_writes(folder: Path) -> None:
 
 
 def test_rank_zero_plans_the_minutes(folder: Path) -> None:
-    assert together(folder, "--minutes", 0.03, "--with-ngram") == [0, 0]
+    assert together(folder, "--minutes", 0.01, "--with-ngram") == [0, 0]
     assert (folder / "err.txt").read_text().count("mixture     validation") == 1
 
 

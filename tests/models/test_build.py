@@ -17,6 +17,12 @@ load_anew = build._load_or_compile.__wrapped__
 needs_compiler = pytest.mark.skipif(build.native_library() is None, reason="no C compiler with OpenMP")
 
 
+@pytest.fixture(autouse=True)
+def own_notices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is said here of compilers must not be said by commands that other tests run in this process."""
+    monkeypatch.setattr(notices, "_notices", {})
+
+
 @pytest.fixture
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Sources that are compiled in a moment."""

@@ -56,3 +56,14 @@ def test_combined_stepper_row_is_bit_identical_alone_and_in_a_batch(kind: str) -
     for now in TOKENS:
         rows = np.concatenate([one.read(now[i : i + 1]) for i, one in enumerate(alone)])
         assert np.array_equal(together.read(now), rows)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_combined_stepper_of_spoiled_weights_gives_nan_without_a_warning(kind: str) -> None:
+    """As the model itself does, and whoever draws from it says what is wrong. Large weights overflow like this too."""
+    model = make(kind)
+    networks = model.network if isinstance(model, MixtureModel) else model
+    with torch.no_grad():
+        for head in (part for part in networks.modules() if isinstance(part, torch.nn.Linear)):
+            head.bias.fill_(torch.inf)
+    assert np.isnan(stepper(model, None, B).read(TOKENS[0])).all()

@@ -66,7 +66,10 @@ def test_initialized_start_has_the_shape_and_weights_of_the_other(
         torch.testing.assert_close(tensor, weights[name], rtol=1e-4, atol=1e-4)
 
 
-def test_mixture_is_kept_with_its_score(small_corpus: Corpus, start: TrainingStart, tmp_path: Path) -> None:
+def test_mixture_is_kept_with_its_score(
+    small_corpus: Corpus, start: TrainingStart, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("charrnn.training.mixture.STEPS", 60)
     path = tmp_path / "mixed.safetensors"
     training = NetworkTraining(path, small_corpus, replace(start, with_ngram=True))
     list(training.steps())

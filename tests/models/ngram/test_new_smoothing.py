@@ -88,7 +88,10 @@ def test_new_smoothing_in_python_is_fitted_saved_and_loaded(small_file: Path, tm
     assert again.metadata.validation == fitted.metadata.validation
 
 
-def test_new_smoothing_is_mixed_with_a_network(small_corpus: Corpus, tmp_path: Path) -> None:
+def test_new_smoothing_is_mixed_with_a_network(
+    small_corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("charrnn.training.mixture.STEPS", 60)
     torch.manual_seed(0)
     network = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary)).eval()
     mixing = MixtureTrainer(
