@@ -20,7 +20,7 @@ needs_compiler = pytest.mark.skipif(build.native_library() is None, reason="no C
 @pytest.fixture(autouse=True)
 def own_notices(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is said here of compilers must not be said by commands that other tests run in this process."""
-    monkeypatch.setattr(notices, "_notices", {})
+    monkeypatch.setattr(build, "_notices", {})
 
 
 @pytest.fixture

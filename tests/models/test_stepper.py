@@ -66,4 +66,4 @@ def test_combined_stepper_of_spoiled_weights_gives_nan_without_a_warning(kind: s
     with torch.no_grad():
         for head in (part for part in networks.modules() if isinstance(part, torch.nn.Linear)):
             head.bias.fill_(torch.inf)
-    assert np.isnan(stepper(model, None, B).read(TOKENS[0])).all()
+    assert np.isnan(make_stepper(model, None, B).read(TOKENS[0])).all()
