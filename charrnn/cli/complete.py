@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from charrnn.cli.shared.escapes import unescaped
-from charrnn.cli.shared.options import CheckpointArgument, DeviceOption, TextEncoding
+from charrnn.cli.shared.config_options import unescaped
+from charrnn.cli.shared.options import CheckpointArgument, DeviceOption, EncodingOption, JsonOption, UnknownOption
 from charrnn.config import MAX_INT, CompletionConfig, CorpusConfig
 from charrnn.errors import TextError, UsageError
 
@@ -35,9 +35,7 @@ def complete(
     name: CheckpointArgument = None,
     file: Annotated[
         str | None,
-        typer.Argument(
-            metavar="FILE", help="Sources, one a line: a file, or - for standard input (default).", show_default=False
-        ),
+        typer.Argument(metavar="FILE", help="Sources, one a line: a file, or - for standard input (default)."),
     ] = None,
     *,
     sep: Annotated[
@@ -56,12 +54,7 @@ def complete(
             "error, the share of lines and of characters that are right.",
         ),
     ] = False,
-    unknown: Annotated[
-        str,
-        typer.Option(
-            help="What to do with characters of a source that the model does not know.", metavar="error|skip|replace"
-        ),
-    ] = "error",
+    unknown: UnknownOption = "error",
     batch_size: Annotated[
         int,
         typer.Option(
@@ -71,16 +64,9 @@ def complete(
         ),
     ] = 64,
     sampling: CompletionConfig,
-    encoding: TextEncoding = None,
+    encoding: EncodingOption = None,
     device: DeviceOption = "auto",
-    as_json: Annotated[
-        bool,
-        typer.Option(
-            "--json",
-            help="Print a list of objects with source, target, log_prob (of the target, in nats) and finished (false "
-            "where it did not end within --length); with --accuracy, an object with the shares and that list.",
-        ),
-    ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     r"""Complete lines: read sources, write targets, one a line, in the same order.
 
@@ -91,6 +77,9 @@ def complete(
 
     A model trained with `--document-separator '\n'` has read each line by itself, and does so here. Any other one has
     read line after line, so each line comes after one that it wrote itself.
+
+    --json prints a list of objects with source, target, log_prob (of the target, in nats) and finished (false where it
+    did not end within --length); with --accuracy, an object with the shares and that list.
     """
     from charrnn.cli.shared.devices import select_device
     from charrnn.cli.shared.terminal import BAR_DELAY, is_to_file, log, print_json, progress_bar, text_writer

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from charrnn.cli.shared.options import CheckpointArgument, JsonOption, format_option
+from charrnn.cli.shared.config_options import format_option
+from charrnn.cli.shared.options import CheckpointArgument, JsonOption
 from charrnn.cli.shared.tables import plain_table, show_table
 from charrnn.cli.shared.terminal import log, log_wrapped, one_line, print_json, shell_quoted
 from charrnn.config import CorpusConfig, TrainingConfig, option_flags

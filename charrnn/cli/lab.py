@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charrnn.cli.shared import shell_completion as completion
-from charrnn.cli.shared.options import DeviceOption, JsonOption
+from charrnn.cli.shared.options import DeviceOption, JsonOption, complete_from, complete_texts
 from charrnn.cli.shared.tables import plain_table, show_table
 from charrnn.config import MAX_INT
 from charrnn.errors import CharRNNError, UsageError
@@ -28,8 +27,7 @@ def lab(
         str | None,
         typer.Argument(
             help=f"Which: {', '.join(EXPERIMENTS)}. Without one they are listed.",
-            autocompletion=completion.experiments,
-            show_default=False,
+            autocompletion=complete_from(EXPERIMENTS),
         ),
     ] = None,
     *,
@@ -39,8 +37,7 @@ def lab(
         list[str] | None,
         typer.Option(
             help=f"The text; {DEFAULT_TEXT} if not said. For several files say it again.",
-            autocompletion=completion.texts,
-            show_default=False,
+            autocompletion=complete_texts,
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of all that is drawn, and of first weights.", min=0, max=MAX_INT)] = 0,

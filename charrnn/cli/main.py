@@ -23,11 +23,10 @@ from charrnn.cli.ngram import ngram
 from charrnn.cli.sample.command import sample
 from charrnn.cli.score.command import score
 from charrnn.cli.shared import interrupts
-from charrnn.cli.shared.examples import EXIT_STATUS, help_epilog
-from charrnn.cli.shared.old_spellings import advice_on
-from charrnn.cli.shared.options import expand_configs
-from charrnn.cli.shared.shell_completion import COMPLETE_VARIABLE
-from charrnn.cli.shared.stderr import lossy_stderr
+from charrnn.cli.shared.config_options import expand_configs
+from charrnn.cli.shared.help import EXIT_STATUS, advice_on, help_epilog
+from charrnn.cli.shared.options import COMPLETE_VARIABLE
+from charrnn.cli.shared.streams import discard_stdout, lossy_stderr, open_closed_streams
 from charrnn.cli.train.command import train
 from charrnn.cli.view import view
 from charrnn.errors import CharRNNError, is_out_of_memory
@@ -77,7 +76,7 @@ def _with_sub_commands(command: Any) -> Iterator[Any]:
 def main() -> None:
     """Run the command line. A user's mistake is one line on stderr; a traceback is a bug."""
     interrupts.install()
-    _open_closed_streams()
+    open_closed_streams()
     _ignore_invalid_screen_size()
     if COMPLETE_VARIABLE in os.environ:
         make_app()(prog_name="charrnn")  # answers the shell, and exits
@@ -105,10 +104,10 @@ def _run() -> int:
         status = interrupts.INTERRUPTED
     except BrokenPipeError:
         # The reader is gone (`charrnn sample | head`), which is not an error.
-        _discard_stdout()
+        discard_stdout()
         status = 0
     except OSError as error:
-        _discard_stdout()
+        discard_stdout()
         is_about_file = error.filename is not None and error.errno not in DISK_FULL
         advice = "name another file" if is_about_file else "make room, or write elsewhere"
         status = _fail(error, f"{error.filename or 'the output'}: {error.strerror}; {advice}", 1)
@@ -127,24 +126,12 @@ def _run() -> int:
     return status
 
 
-def _open_closed_streams() -> None:
-    """Give a program that was started without standard streams (`charrnn sample >&-`) empty ones."""
-    sys.stdin = sys.stdin or open(os.devnull)  # noqa: PTH123, SIM115
-    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115
-    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
-
-
 def _ignore_invalid_screen_size() -> None:
     """Unset COLUMNS and LINES where they are not positive numbers: some CI systems set them to 0."""
     for name in ("COLUMNS", "LINES"):
         value = os.environ.get(name)
         if value is not None and not (value.isdecimal() and int(value)):
             del os.environ[name]
-
-
-def _discard_stdout() -> None:
-    """Discard what could not be written; otherwise the interpreter would try again at exit, and print an error."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _options(

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from charrnn.cli.shared.options import CheckpointArgument, DeviceOption, TextEncoding, TextOption
+from charrnn.cli.shared.options import CheckpointArgument, DeviceOption, EncodingOption, ForceOption, TextOption
 from charrnn.config import CompareConfig
 from charrnn.errors import UsageError
 
@@ -23,18 +23,16 @@ def view(
     *,
     out: Annotated[
         str | None,
-        typer.Option(
-            help="Write the page to this file (default: NAME.html beside the checkpoint).", show_default=False
-        ),
+        typer.Option(help="Write the page to this file (default: NAME.html beside the checkpoint)."),
     ] = None,
     text: TextOption = None,
-    encoding: TextEncoding = None,
+    encoding: EncodingOption = None,
     length: Annotated[int, typer.Option(help="Show the first N characters of the text.", min=2, max=20_000)] = 2000,
     compare: Annotated[
         bool, typer.Option(help="Add other models of the same text in checkpoints/, and n-gram baselines.")
     ] = True,
     open_it: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is not a page of charrnn.")] = False,
+    force: ForceOption = False,
     device: DeviceOption = "auto",
 ) -> None:
     r"""Write a self-contained HTML report about a model (works offline).

@@ -1,11 +1,11 @@
 """Every setting, defined once: its type, default, help and check are part of the field.
 
-The command line is made from these dataclasses (`cli/shared/options.py`); the library takes them as arguments.
+The command line is made from these dataclasses (`cli/shared/config_options.py`); the library takes them as arguments.
 A value that fails its check raises a UsageError that names the option as it is typed.
 """
 
-from charrnn.config.ngram import SMOOTHINGS, Function, MixtureConfig, NgramConfig, Smoothing
 from charrnn.config.network import CELLS, OPTIMIZERS, ModelConfig, TrainingConfig, parse_replanned
+from charrnn.config.ngram import SMOOTHINGS, Function, MixtureConfig, NgramConfig, Smoothing
 from charrnn.config.option import MAX_INT, OneOf, ValidatedConfig, option, option_flags
 from charrnn.config.sampling import CompletionConfig, SamplingConfig
 from charrnn.config.scoring import CompareConfig, ScoreConfig

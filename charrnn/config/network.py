@@ -17,6 +17,7 @@ MIN_MEASURED_STEPS = 5
 class ModelConfig(ValidatedConfig):
     """The recurrent network."""
 
+    panel = "Model"
     cell: str = option("lstm", f"The recurrent cell: {', '.join(CELLS)}.", check=OneOf(CELLS))
     num_layers: int = option(2, "How many layers of cells.", "--layers", check=int_range(1, 1000))
     hidden_size: int = option(256, "Units in each layer.", "--hidden", check=int_range(1))
@@ -63,6 +64,7 @@ def valid_replanned(value: str) -> str | None:
 class TrainingConfig(ValidatedConfig):
     """Truncated BPTT. At most one of `steps`, `epochs` and `minutes` is set."""
 
+    panel = "Training"
     steps: int | None = option(None, "How many steps to train, instead of --minutes.", check=int_range(1))
     replanned: str | None = option(
         None, "With --steps, repeat a --minutes run that changed its number of steps on the way: STEP:STEPS,..., as "

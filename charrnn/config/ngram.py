@@ -101,6 +101,7 @@ SMOOTHINGS = {
 class NgramConfig(ValidatedConfig):
     """The n-gram model. `order` counts the predicted character: order 9 predicts from 8 characters."""
 
+    panel = "Model"
     order: int | None = option(
         None,
         "Length of the longest n-gram, predicted character included: Goldberg's order plus one "

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from charrnn.errors import UsageError
 
@@ -88,6 +88,9 @@ def option_flags(spec: dataclasses.Field[Any]) -> tuple[str, ...]:
 
 class ValidatedConfig:
     """Base class of configurations: the check of each field is applied when an instance is created."""
+
+    panel: ClassVar[str]
+    """The heading of the options in `--help`."""
 
     def __post_init__(self) -> None:
         """Raise UsageError at the first field whose value fails its check."""

@@ -25,6 +25,7 @@ class SamplingConfig(ValidatedConfig):
     What a filter does is in `sampling/filters.py`.
     """
 
+    panel = "Sampling"
     length: int = option(1000, "How many characters to write, at most.", check=int_range(0))
     until: tuple[str, ...] = option(
         (), "End when this has been written, such as '\\n\\n'; may be said several times.", check=all_not_empty,

@@ -11,6 +11,7 @@ from charrnn.config.option import OneOf, ValidatedConfig, ge, int_range, option
 class CompareConfig(ValidatedConfig):
     """What is measured where models are compared."""
 
+    panel = "Comparison"
     baselines: str = option(
         "auto", "Models to fit for the table: n-grams (tuned and modified Kneser-Ney, Goldberg's counts), and the best "
         "network interpolated with the best of them; auto: of a text of more than 20 million characters only the tuned "
@@ -46,6 +47,7 @@ class CompareConfig(ValidatedConfig):
 class ScoreConfig(ValidatedConfig):
     """What is scored of a text beside its bits per character in one pass."""
 
+    panel = "Scoring"
     window: int | None = option(
         None, "Also score in independent windows of N characters, as models with a fixed context are scored.",
         check=int_range(1),

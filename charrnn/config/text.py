@@ -15,6 +15,7 @@ BYTES_VOCAB_SIZE = 256
 class CorpusConfig(ValidatedConfig):
     """How a text is read and split: training part first, then validation, then test."""
 
+    panel = "Text"
     encoding: str = option("utf-8", "Encoding of the text.")
     bytes: bool = option(False, "Read raw bytes (a vocabulary of 256) instead of characters.", "--bytes")
     val_fraction: float = option(0.1, "Fraction of the text held out for validation.", check=fraction)

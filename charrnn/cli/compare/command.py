@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from charrnn.cli.shared.options import CheckpointsArgument, DeviceOption, JsonOption, TextEncoding, TextOption
+from charrnn.cli.shared.options import CheckpointsArgument, DeviceOption, EncodingOption, JsonOption, TextOption
 from charrnn.config import CompareConfig
 from charrnn.errors import UsageError
 
@@ -16,12 +16,10 @@ def compare(
     names: CheckpointsArgument = None,
     *,
     text: TextOption = None,
-    encoding: TextEncoding = None,
+    encoding: EncodingOption = None,
     config: CompareConfig,
     device: DeviceOption = "auto",
-    out: Annotated[
-        Path | None, typer.Option(help="Also write the rows of the tables to this CSV file.", show_default=False)
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Also write the rows of the tables to this CSV file.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare models on the same held-out characters.

@@ -10,8 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charrnn.cli.shared.escapes import unescaped
-from charrnn.cli.shared.options import CheckpointArgument, DeviceOption, TextEncoding
+from charrnn.cli.shared.config_options import unescaped
+from charrnn.cli.shared.options import (
+    CheckpointArgument,
+    DeviceOption,
+    EncodingOption,
+    JsonOption,
+    UnknownOption,
+)
 from charrnn.config import MAX_INT, CorpusConfig, SamplingConfig
 from charrnn.errors import TextError, UsageError
 
@@ -40,25 +46,15 @@ def sample(
         str | None,
         typer.Option(
             help="Text to go on from; it is repeated first. A line end is \\n, a backslash \\\\.",
-            show_default=False,
             rich_help_panel="Beginning",
         ),
     ] = None,
     prime_file: Annotated[
         str | None,
-        typer.Option(
-            help="A file with that text; - is standard input.", show_default=False, rich_help_panel="Beginning"
-        ),
+        typer.Option(help="A file with that text; - is standard input.", rich_help_panel="Beginning"),
     ] = None,
-    encoding: TextEncoding = None,
-    unknown: Annotated[
-        str,
-        typer.Option(
-            help="What to do with characters of the prime that the model does not know.",
-            metavar="error|skip|replace",
-            rich_help_panel="Beginning",
-        ),
-    ] = "error",
+    encoding: EncodingOption = None,
+    unknown: UnknownOption = "error",
     count: Annotated[
         int | None,
         typer.Option(
@@ -66,7 +62,6 @@ def sample(
             "again by itself. Between them is a line of dashes.",
             min=1,
             max=MAX_INT,
-            show_default=False,
             rich_help_panel="Several texts",
             metavar="N",
         ),
@@ -77,7 +72,6 @@ def sample(
             help="Write so many texts and show the one that the model finds likeliest, per character.",
             min=1,
             max=MAX_INT,
-            show_default=False,
             rich_help_panel="Several texts",
             metavar="N",
         ),
@@ -88,7 +82,6 @@ def sample(
             help="Draw nothing, but look for the likeliest text, by keeping so many beginnings of each length.",
             min=1,
             max=MAX_INT,
-            show_default=False,
             rich_help_panel="Several texts",
             metavar="N",
         ),
@@ -99,7 +92,6 @@ def sample(
             help="Write with another checkpoint, too, such as deep:0.3: its probabilities count 30%. "
             "May be said several times.",
             metavar="OTHER:WEIGHT",
-            show_default=False,
             rich_help_panel="Model",
         ),
     ] = None,
@@ -119,14 +111,10 @@ def sample(
         str | None,
         typer.Option(
             help="For --novelty: where the text that the model was fitted on is now, if it was moved.",
-            show_default=False,
         ),
     ] = None,
     device: DeviceOption = "auto",
-    as_json: Annotated[
-        bool,
-        typer.Option("--json", help="Print JSON: the text, its seed, its log-probabilities; a list, with --count."),
-    ] = False,
+    as_json: JsonOption = False,
     context: typer.Context,
 ) -> None:
     """Write text with a model, to standard output, character by character.
@@ -134,6 +122,8 @@ def sample(
     Filters work in this order: {filter_order}.
 
     The same model, options and seed give the same text, on the same machine.
+
+    --json prints the text, its seed and its log-probabilities; with --count a list.
     """
     given = {
         "--count": (count or 1) > 1, "--best-of": best_of, "--beam": beam, "--interactive": interactive,
@@ -146,8 +136,8 @@ def sample(
 
     from charrnn.cli.sample import interactive as repl
     from charrnn.cli.sample import output
+    from charrnn.cli.shared.config_options import explicit_options
     from charrnn.cli.shared.devices import check_gpu_features, select_device
-    from charrnn.cli.shared.options import explicit_options
     from charrnn.cli.shared.terminal import log
     from charrnn.models.rnn.cuda_graph import STEPS_BEFORE_CAPTURE
     from charrnn.pipeline.sampling import TextGenerator

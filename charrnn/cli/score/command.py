@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charrnn.cli.shared.options import CheckpointsArgument, DeviceOption, JsonOption, TextEncoding, TextOption
+from charrnn.cli.shared.options import CheckpointsArgument, DeviceOption, EncodingOption, JsonOption, TextOption
 from charrnn.config import MAX_INT, ScoreConfig
 from charrnn.errors import UsageError
 
@@ -37,10 +37,9 @@ def score(
             "terminal; 0: none).",
             min=0,
             max=MAX_INT,
-            show_default=False,
         ),
     ] = None,
-    encoding: TextEncoding = None,
+    encoding: EncodingOption = None,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
