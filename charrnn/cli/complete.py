@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from itertools import tee
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import torch
 
     from charrnn.checkpoint import Checkpoint
+    from charrnn.sampling.complete import LineCompleter
     from charrnn.scoring.accuracy import Accuracy
 
 MAX_LINE = 1_000_000
@@ -92,7 +93,6 @@ def complete(
     separator = normalize_text(unescaped(sep), corpus)
     after = line_before(model.model, model.vocabulary, corpus)
     completer = LineCompleter(model.model, model.vocabulary, sampling, separator, unknown, after)
-    drawn = f", temperature {sampling.temperature:g}, seed {completer.seed}" if sampling.temperature else ""
     write, counted, unfinished, total = text_writer(), Accuracy(), 0, None
     completions: list[dict[str, object]] = []
     with _opened(file) as opened:
@@ -100,16 +100,14 @@ def complete(
         if opened.isatty():
             log("lines are completed as they are typed; Ctrl-D ends")
             batch_size = 1
-        elif opened.seekable():  # what is wrong in a file is said before anything is written
-            all_lines = list(lines)
-            for number, (source, _) in enumerate(all_lines):
-                completer.encode(source or "", number)
-            lines, total = iter(all_lines), len(all_lines)
+        elif opened.seekable():
+            checked = _check_lines(lines, completer)
+            lines, total = iter(checked), len(checked)
+        drawn = f", temperature {sampling.temperature:g}, seed {completer.seed}" if sampling.temperature else ""
         log(f"{model.path}: {model.description}{drawn}" + (f", each line after {after!r}" if after else ""))
         # A bar where targets go to a file: on a screen they themselves show how far it is.
-        with progress_bar(
-            total, "completing", "line", delay=BAR_DELAY, hidden=not as_json and not is_to_file()
-        ) as shown:
+        hidden = not as_json and not is_to_file()
+        with progress_bar(total, "completing", "line", delay=BAR_DELAY, hidden=hidden) as shown:
             ahead, lines = tee(lines)
             completed = completer.complete((source for source, _ in ahead), batch_size)
             for completion, (_, expected) in zip(completed, lines, strict=True):
@@ -128,14 +126,22 @@ def complete(
 
 def _load(name: str | None, device: torch.device, is_alone: bool) -> Checkpoint:
     """The checkpoint that is named first; UsageError where it is a file of sources, the only argument."""
-    from charrnn.checkpoint import load, newest_checkpoint
+    from charrnn.checkpoint import load
     from charrnn.cli.shared.checkpoints import find_checkpoint
-    from charrnn.paths import CHECKPOINT_FOLDER, CHECKPOINT_SUFFIX
+    from charrnn.paths import CHECKPOINT_SUFFIX
 
-    path = find_checkpoint(name) if name else newest_checkpoint(CHECKPOINT_FOLDER)
+    path = find_checkpoint(name)
     if is_alone and path.suffix != CHECKPOINT_SUFFIX and path.is_file():
         raise UsageError(f"{name}: the checkpoint comes first; try charrnn complete NAME {name}")
     return load(path, device)
+
+
+def _check_lines(lines: Iterable[Line], completer: LineCompleter) -> list[Line]:
+    """All lines of a file: what is wrong in it is said before anything is written."""
+    checked = list(lines)
+    for number, (source, _) in enumerate(checked):
+        completer.encode(source or "", number)
+    return checked
 
 
 def _show_totals(unfinished: int, length: int, accuracy: Accuracy | None) -> None:

@@ -46,11 +46,11 @@ def view(
     from charrnn.report.page import check_extra
 
     check_extra()
-    from charrnn.checkpoint import list_checkpoints, load, newest_checkpoint
+    from charrnn.checkpoint import list_checkpoints, load
     from charrnn.cli.shared.checkpoints import check_writable, find_checkpoint
     from charrnn.cli.shared.devices import select_device
     from charrnn.cli.shared.terminal import log, log_field, progress
-    from charrnn.cli.shared.texts import locate_texts, read_text_for, read_training_text
+    from charrnn.cli.shared.texts import read_texts_or_training_text, read_training_text
     from charrnn.paths import CHECKPOINT_FOLDER
     from charrnn.pipeline.compare import Comparison, load_alike
     from charrnn.report.page import write
@@ -59,11 +59,11 @@ def view(
     from charrnn.training.monitor.history import history_path, read_history
 
     where = select_device(device)
-    model = load(find_checkpoint(name) if name else newest_checkpoint(CHECKPOINT_FOLDER), where)
+    model = load(find_checkpoint(name), where)
     page = _page_path(out, model.path, force)
     check_writable(page)
     history = read_history(history_path(model.path))
-    corpus = read_text_for(model, locate_texts(text), encoding) if text else read_training_text(model)
+    corpus = read_texts_or_training_text(model, text, encoding)
     split = choose_split([model], corpus)
     log_field("model", f"{model.path}: {model.description}")
     log_field("text", f"{corpus.source}: {len(split.ids):,} characters ({split.part}, split {split.split})")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from program import TEXT, Charrnn
 
-from charrnn.cli.shared.texts import refuse_encoding
+from charrnn.cli.shared.options import refuse_encoding
 from charrnn.errors import UsageError
 
 

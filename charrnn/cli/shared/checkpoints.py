@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from charrnn.checkpoint import PREVIOUS, last_path
+from charrnn.checkpoint import PREVIOUS, last_path, newest_checkpoint
 from charrnn.cli.shared.terminal import log
 from charrnn.errors import CheckpointError, UsageError
 from charrnn.paths import CHECKPOINT_FOLDER, CHECKPOINT_SUFFIX
@@ -108,12 +108,14 @@ def _acquire_lock(path: Path) -> FileLock | None:
     return None
 
 
-def find_checkpoint(name: str) -> Path:
-    """The checkpoint of a name: that name in checkpoints/, or a path.
+def find_checkpoint(name: str | None) -> Path:
+    """The checkpoint of a name: that name in checkpoints/, or a path; the newest one in checkpoints/ of None.
 
     A path with the suffix of checkpoints is looked up first. Any other file comes last, so that the name `novel` means
     checkpoints/novel.safetensors, even if there is a text of that name.
     """
+    if name is None:
+        return newest_checkpoint(CHECKPOINT_FOLDER)
     path = Path(name)
     in_folder = (CHECKPOINT_FOLDER / f"{name}{CHECKPOINT_SUFFIX}", CHECKPOINT_FOLDER / name)
     candidates = (path, *in_folder) if path.suffix == CHECKPOINT_SUFFIX else (*in_folder, path)

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from charrnn.errors import UsageError
 from charrnn.paths import CHECKPOINT_FOLDER, CHECKPOINT_SUFFIX, DATA_FOLDER
 
 COMPLETE_VARIABLE = "_CHARRNN_COMPLETE"
@@ -110,3 +111,9 @@ CheckpointsArgument = Annotated[
         autocompletion=complete_checkpoints,
     ),
 ]
+
+
+def refuse_encoding(encoding: str | None, applies_to: str) -> None:
+    """Raise UsageError where `--encoding` is given, but not the option that names a text, such as `--prime-file`."""
+    if encoding is not None:
+        raise UsageError(f"--encoding {encoding}: applies only to {applies_to}; remove it")
