@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, replace
 from itertools import tee
 from pathlib import Path
@@ -43,7 +43,7 @@ def complete(
         str,
         typer.Option(
             help="What stands between source and target in the lines that the model was trained on. Of a line that has "
-            "it, what stands before is the source.",
+            "it, what stands before is the source."
         ),
     ] = "\\t",
     with_source: Annotated[bool, typer.Option("--with-source", help="Write source and separator, too.")] = False,
@@ -95,7 +95,7 @@ def complete(
     completer = LineCompleter(model.model, model.vocabulary, sampling, separator, unknown, after)
     write, counted, unfinished, total = text_writer(), Accuracy(), 0, None
     completions: list[dict[str, object]] = []
-    with _opened(file) as opened:
+    with _open(file) as opened:
         lines = _read_lines(opened, file, separator, replace(corpus, encoding=encoding or corpus.encoding), accuracy)
         if opened.isatty():
             log("lines are completed as they are typed; Ctrl-D ends")
@@ -158,17 +158,11 @@ def _with_shares(accuracy: Accuracy, completions: list[dict[str, object]]) -> di
     return {"lines": accuracy.lines, **shares, "completions": completions}
 
 
-@contextmanager
-def _opened(name: str) -> Iterator[BinaryIO]:
-    if name == "-":
-        yield sys.stdin.buffer
-        return
+def _open(name: str) -> AbstractContextManager[BinaryIO]:
     try:
-        file = Path(name).open("rb")  # noqa: SIM115
+        return nullcontext(sys.stdin.buffer) if name == "-" else Path(name).open("rb")
     except OSError as error:
         raise TextError(f"{name}: cannot be read: {error.strerror}; name a file of sources, one a line") from error
-    with file:
-        yield file
 
 
 def _read_lines(file: BinaryIO, name: str, separator: str, config: CorpusConfig, needs_target: bool) -> Iterator[Line]:

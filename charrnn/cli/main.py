@@ -59,8 +59,8 @@ def make_app() -> typer.Typer:
 def make_command() -> Any:
     """The app as a click command, made once: that takes half as long as opening a small model."""
     command = typer.main.get_command(make_app())
-    for one in _with_sub_commands(command):
-        for parameter in one.params:
+    for each in _with_sub_commands(command):
+        for parameter in each.params:
             if getattr(parameter, "help", None):
                 parameter.help = MARKUP.sub(r"\\\1", parameter.help)
     return command
@@ -69,8 +69,8 @@ def make_command() -> Any:
 def _with_sub_commands(command: Any) -> Iterator[Any]:
     """A command and all below it."""
     yield command
-    for one in getattr(command, "commands", {}).values():
-        yield from _with_sub_commands(one)
+    for sub_command in getattr(command, "commands", {}).values():
+        yield from _with_sub_commands(sub_command)
 
 
 def main() -> None:
@@ -113,8 +113,10 @@ def _run() -> int:
         status = _fail(error, f"{error.filename or 'the output'}: {error.strerror}; {advice}", 1)
     except Exception as error:
         if hasattr(error, "format_message"):  # typer's own errors have it, whichever library they come from
-            advice = advice_on(error) or f"try `{_command_path(error)} --help`"
-            status = _fail(error, f"{error.format_message().rstrip('.')}; {advice}", 2)
+            replacement = advice_on(error)
+            # `format_message` adds options that are spelled alike, which is no help with those that are gone.
+            message = getattr(error, "message", "") if replacement else error.format_message()
+            status = _fail(error, f"{message.rstrip('.')}; {replacement or f'try `{_command_path(error)} --help`'}", 2)
         elif is_out_of_memory(error):
             smaller = "--hidden, --layers, --batch-size or --seq-length, or --order"
             many = "--bytes if the text has many different characters"
@@ -153,8 +155,8 @@ def _command_path(error: Exception) -> str:
 
 def _show_notice() -> None:
     """Say what is slower on this machine than it need be, after the command that was asked for."""
-    found = sys.modules.get("charrnn.models.kernels.notices")
-    for message in found.notices() if found and is_rank_zero() else ():
+    kernels = sys.modules.get("charrnn.models.kernels.notices")
+    for message in kernels.notices() if kernels and is_rank_zero() else ():
         print("charrnn: note:", message, file=sys.stderr)
 
 

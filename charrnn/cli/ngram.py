@@ -30,10 +30,7 @@ def ngram(
     online: Annotated[
         bool, typer.Option("--online", help="Also score an adaptive model that keeps counting on the held-out text.")
     ] = False,
-    out: Annotated[
-        str | None,
-        typer.Option(help="Name of the checkpoint (default: TEXT-SMOOTHING-ORDER)."),
-    ] = None,
+    out: Annotated[str | None, typer.Option(help="Name of the checkpoint (default: TEXT-SMOOTHING-ORDER).")] = None,
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:

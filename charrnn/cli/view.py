@@ -22,8 +22,7 @@ def view(
     name: CheckpointArgument = None,
     *,
     out: Annotated[
-        str | None,
-        typer.Option(help="Write the page to this file (default: NAME.html beside the checkpoint)."),
+        str | None, typer.Option(help="Write the page to this file (default: NAME.html beside the checkpoint).")
     ] = None,
     text: TextOption = None,
     encoding: EncodingOption = None,

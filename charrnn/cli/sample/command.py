@@ -54,8 +54,7 @@ def sample(
         ),
     ] = None,
     prime_file: Annotated[
-        str | None,
-        typer.Option(help="A file with that text; - is standard input.", rich_help_panel="Beginning"),
+        str | None, typer.Option(help="A file with that text; - is standard input.", rich_help_panel="Beginning")
     ] = None,
     encoding: EncodingOption = None,
     unknown: UnknownOption = "error",
@@ -67,8 +66,7 @@ def sample(
         ),
     ] = None,
     best_of: Annotated[
-        int | None,
-        _count("Write so many texts and show the one that the model finds likeliest, per character."),
+        int | None, _count("Write so many texts and show the one that the model finds likeliest, per character.")
     ] = None,
     beam: Annotated[
         int | None,

@@ -70,7 +70,7 @@ EXIT_STATUS = (
 )
 INSPECT_TEXT = "use `charrnn data inspect TEXT`"
 OLD_OPTIONS: dict[tuple[str, str], str] = {
-    **{("inspect", flag): INSPECT_TEXT for flag in ("--advice", "--no-advice", "--device")},
+    **{("inspect", flag): INSPECT_TEXT for flag in ("--advice", "--no-advice", "--device", "--minutes")},
     **{("inspect", flag): INSPECT_TEXT for spec in fields(CorpusConfig) for flag in option_flags(spec)},
     ("train", "--resume"): "use --resume-from FILE",
     ("sample", "--precision"): "sampling with int8 weights was removed; leave the option out",

@@ -23,9 +23,7 @@ def train(
     device: DeviceOption = "auto",
     out: Annotated[
         str | None,
-        typer.Option(
-            help="Name of the checkpoint; TEXT-CELL if not said, and of several files FIRST-and-N-more-CELL.",
-        ),
+        typer.Option(help="Name of the checkpoint; TEXT-CELL if not said, and of several files FIRST-and-N-more-CELL."),
     ] = None,
     force: ForceOption = False,
     resume: Annotated[
@@ -46,9 +44,7 @@ def train(
     ] = None,
     init_from: Annotated[
         str | None,
-        typer.Option(
-            help="Begin with the weights of another checkpoint; characters that it does not know are added.",
-        ),
+        typer.Option(help="Begin with the weights of another checkpoint; characters that it does not know are added."),
     ] = None,
     save_every: Annotated[
         str, typer.Option(help="How often to save between validations: 500 steps, or 5m for minutes.")
