@@ -14,12 +14,7 @@ MIN_CASES = 10
 
 
 def show_structure(structure: Structure, of_characters: int) -> None:
-    """Print all tables.
-
-    Args:
-        structure: the figures.
-        of_characters: how many could have been read.
-    """
+    """Print all tables, of a text of which so many characters could have been read."""
     screen = console()
     screen.print()
     screen.rule(f"Where {one_line(structure.network)} differs from {one_line(structure.counts)}", align="left")

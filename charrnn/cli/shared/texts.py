@@ -112,13 +112,7 @@ def locate(name: str) -> Path:
 
 
 def refuse_text(name: str, path: Path, instead: str) -> None:
-    """Raise UsageError where what should be a checkpoint is a text.
-
-    Args:
-        name: as it was typed.
-        path: the checkpoint that it may mean.
-        instead: a command that takes the text.
-    """
+    """Raise UsageError where the name of a checkpoint, which may mean `path`, is that of a text; `instead` takes it."""
     if path.is_file() and looks_like_checkpoint(path):
         return
     if path.is_file() or is_local(name) or find_known_text(name) or name == str(STANDARD_INPUT) or glob.has_magic(name):
