@@ -11,13 +11,13 @@ TYPE_CHECKING = False
 __version__ = "0.1.0"
 
 _HOMES = {
-    "CompareConfig": "charrnn.config",
-    "CorpusConfig": "charrnn.config",
-    "ModelConfig": "charrnn.config",
-    "NgramConfig": "charrnn.config",
-    "SamplingConfig": "charrnn.config",
-    "ScoreConfig": "charrnn.config",
-    "TrainingConfig": "charrnn.config",
+    "CompareConfig": "charrnn.config.scoring",
+    "CorpusConfig": "charrnn.config.text",
+    "ModelConfig": "charrnn.config.network",
+    "NgramConfig": "charrnn.config.ngram",
+    "SamplingConfig": "charrnn.config.sampling",
+    "ScoreConfig": "charrnn.config.scoring",
+    "TrainingConfig": "charrnn.config.network",
     "CharRNNError": "charrnn.errors",
     "LanguageModel": "charrnn.models.language_model",
     "NgramModel": "charrnn.models.ngram.model",

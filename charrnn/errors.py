@@ -6,7 +6,7 @@ CharRNNError            exit status 1
 ├── TextError           a text cannot be found, read or used
 ├── CheckpointError     a checkpoint cannot be found, read, written or used
 ├── ProcessError        another process of the same training is gone
-├── RecordingError      a GPU failed while it captured a CUDA graph
+├── CaptureError        a GPU failed while it captured a CUDA graph
 └── ModelError          a model cannot do what is asked of it
     └── DivergedError       the training loss is NaN, or far worse than chance
 

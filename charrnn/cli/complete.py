@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, replace
 from itertools import tee
 from pathlib import Path
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from charrnn.cli.shared.escapes import unescaped
-from charrnn.cli.shared.options import CheckpointArgument, DeviceOption, TextEncoding
+from charrnn.cli.shared.config_options import unescaped
+from charrnn.cli.shared.options import CheckpointArgument, DeviceOption, EncodingOption, JsonOption, UnknownOption
 from charrnn.config import MAX_INT, CompletionConfig, CorpusConfig
 from charrnn.errors import TextError, UsageError
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import torch
 
     from charrnn.checkpoint import Checkpoint
-    from charrnn.sampling.complete import Accuracy
+    from charrnn.sampling.complete import Accuracy, LineCompleter
 
 MAX_LINE = 1_000_000
 """The number of characters of the longest line: a device or a pipe may have no end."""
@@ -35,16 +35,14 @@ def complete(
     name: CheckpointArgument = None,
     file: Annotated[
         str | None,
-        typer.Argument(
-            metavar="FILE", help="Sources, one a line: a file, or - for standard input (default).", show_default=False
-        ),
+        typer.Argument(metavar="FILE", help="Sources, one a line: a file, or - for standard input (default)."),
     ] = None,
     *,
     sep: Annotated[
         str,
         typer.Option(
             help="What stands between source and target in the lines that the model was trained on. Of a line that has "
-            "it, what stands before is the source.",
+            "it, what stands before is the source."
         ),
     ] = "\\t",
     with_source: Annotated[bool, typer.Option("--with-source", help="Write source and separator, too.")] = False,
@@ -56,12 +54,7 @@ def complete(
             "error, the share of lines and of characters that are right.",
         ),
     ] = False,
-    unknown: Annotated[
-        str,
-        typer.Option(
-            help="What to do with characters of a source that the model does not know.", metavar="error|skip|replace"
-        ),
-    ] = "error",
+    unknown: UnknownOption = "error",
     batch_size: Annotated[
         int,
         typer.Option(
@@ -71,16 +64,9 @@ def complete(
         ),
     ] = 64,
     sampling: CompletionConfig,
-    encoding: TextEncoding = None,
+    encoding: EncodingOption = None,
     device: DeviceOption = "auto",
-    as_json: Annotated[
-        bool,
-        typer.Option(
-            "--json",
-            help="Print a list of objects with source, target, log_prob (of the target, in nats) and finished (false "
-            "where it did not end within --length); with --accuracy, an object with the shares and that list.",
-        ),
-    ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     r"""Complete lines: read sources, write targets, one a line, in the same order.
 
@@ -91,6 +77,9 @@ def complete(
 
     A model trained with `--document-separator '\n'` has read each line by itself, and does so here. Any other one has
     read line after line, so each line comes after one that it wrote itself.
+
+    --json prints a list of objects with source, target, log_prob (of the target, in nats) and finished (false where it
+    did not end within --length); with --accuracy, an object with the shares and that list.
     """
     from charrnn.cli.shared.devices import select_device
     from charrnn.cli.shared.terminal import BAR_DELAY, is_to_file, log, print_json, progress_bar, text_writer
@@ -102,24 +91,21 @@ def complete(
     separator = normalize_text(unescaped(sep), corpus)
     after = line_before(model.model, model.vocabulary, corpus)
     completer = LineCompleter(model.model, model.vocabulary, sampling, separator, unknown, after)
-    drawn = f", temperature {sampling.temperature:g}, seed {completer.seed}" if sampling.temperature else ""
     write, counted, unfinished, total = text_writer(), Accuracy(), 0, None
     completions: list[dict[str, object]] = []
-    with _opened(file) as opened:
+    with _open(file) as opened:
         lines = _read_lines(opened, file, separator, replace(corpus, encoding=encoding or corpus.encoding), accuracy)
         if opened.isatty():
             log("lines are completed as they are typed; Ctrl-D ends")
             batch_size = 1
-        elif opened.seekable():  # what is wrong in a file is said before anything is written
-            all_lines = list(lines)
-            for number, (source, _) in enumerate(all_lines):
-                completer.encode(source or "", number)
-            lines, total = iter(all_lines), len(all_lines)
+        elif opened.seekable():
+            checked = _check_lines(lines, completer)
+            lines, total = iter(checked), len(checked)
+        drawn = f", temperature {sampling.temperature:g}, seed {completer.seed}" if sampling.temperature else ""
         log(f"{model.path}: {model.description}{drawn}" + (f", each line after {after!r}" if after else ""))
         # A bar where targets go to a file: on a screen they themselves show how far it is.
-        with progress_bar(
-            total, "completing", "line", delay=BAR_DELAY, hidden=not as_json and not is_to_file()
-        ) as shown:
+        hidden = not as_json and not is_to_file()
+        with progress_bar(total, "completing", "line", delay=BAR_DELAY, hidden=hidden) as shown:
             ahead, lines = tee(lines)
             completed = completer.complete((source for source, _ in ahead), batch_size)
             for completion, (_, expected) in zip(completed, lines, strict=True):
@@ -138,14 +124,22 @@ def complete(
 
 def _load(name: str | None, device: torch.device, is_alone: bool) -> Checkpoint:
     """The checkpoint that is named first; UsageError where it is a file of sources, the only argument."""
-    from charrnn.checkpoint import load, newest_checkpoint
+    from charrnn.checkpoint import load
     from charrnn.cli.shared.checkpoints import find_checkpoint
-    from charrnn.paths import CHECKPOINT_FOLDER, CHECKPOINT_SUFFIX
+    from charrnn.paths import CHECKPOINT_SUFFIX
 
-    path = find_checkpoint(name) if name else newest_checkpoint(CHECKPOINT_FOLDER)
+    path = find_checkpoint(name)
     if is_alone and path.suffix != CHECKPOINT_SUFFIX and path.is_file():
         raise UsageError(f"{name}: the checkpoint comes first; try charrnn complete NAME {name}")
     return load(path, device)
+
+
+def _check_lines(lines: Iterable[Line], completer: LineCompleter) -> list[Line]:
+    """All lines of a file: what is wrong in it is said before anything is written."""
+    checked = list(lines)
+    for number, (source, _) in enumerate(checked):
+        completer.encode(source or "", number)
+    return checked
 
 
 def _show_totals(unfinished: int, length: int, accuracy: Accuracy | None) -> None:
@@ -162,17 +156,11 @@ def _with_shares(accuracy: Accuracy, completions: list[dict[str, object]]) -> di
     return {"lines": accuracy.lines, **shares, "completions": completions}
 
 
-@contextmanager
-def _opened(name: str) -> Iterator[BinaryIO]:
-    if name == "-":
-        yield sys.stdin.buffer
-        return
+def _open(name: str) -> AbstractContextManager[BinaryIO]:
     try:
-        file = Path(name).open("rb")  # noqa: SIM115
+        return nullcontext(sys.stdin.buffer) if name == "-" else Path(name).open("rb")
     except OSError as error:
         raise TextError(f"{name}: cannot be read: {error.strerror}; name a file of sources, one a line") from error
-    with file:
-        yield file
 
 
 def _read_lines(file: BinaryIO, name: str, separator: str, config: CorpusConfig, needs_target: bool) -> Iterator[Line]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charrnn.cli.shared import shell_completion as completion
-from charrnn.cli.shared.options import DeviceOption, JsonOption
+from charrnn.cli.shared.options import DeviceOption, JsonOption, complete_from, complete_texts
 from charrnn.cli.shared.tables import plain_table, show_table
 from charrnn.config import MAX_INT
-from charrnn.errors import CharRNNError, UsageError
+from charrnn.errors import UsageError
 from charrnn.lab.catalogue import EXPERIMENTS
 
 if TYPE_CHECKING:
@@ -28,8 +26,7 @@ def lab(
         str | None,
         typer.Argument(
             help=f"Which: {', '.join(EXPERIMENTS)}. Without one they are listed.",
-            autocompletion=completion.experiments,
-            show_default=False,
+            autocompletion=complete_from(EXPERIMENTS),
         ),
     ] = None,
     *,
@@ -38,9 +35,7 @@ def lab(
     text: Annotated[
         list[str] | None,
         typer.Option(
-            help=f"The text; {DEFAULT_TEXT} if not said. For several files say it again.",
-            autocompletion=completion.texts,
-            show_default=False,
+            help=f"The text; {DEFAULT_TEXT} if not said. For several files say it again.", autocompletion=complete_texts
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of all that is drawn, and of first weights.", min=0, max=MAX_INT)] = 0,
@@ -52,6 +47,7 @@ def lab(
         _list(as_json)
         return
     _check(name, text, device)
+    from charrnn.cli.shared.checkpoints import check_writable
     from charrnn.cli.shared.devices import select_device
     from charrnn.cli.shared.terminal import log_field, print_json
     from charrnn.cli.shared.texts import locate_texts, read, show_corpus
@@ -61,7 +57,7 @@ def lab(
     from charrnn.report.pictures import new_figure
 
     new_figure()  # raises an error about missing packages now, and not after the work
-    _make_folder(out)
+    check_writable(out / f"{name}.png")
     where, entry = select_device(device), EXPERIMENTS[name]
     corpus = read(locate_texts(text or [DEFAULT_TEXT]), CorpusConfig()) if entry.reads_text else None
     if corpus:
@@ -106,16 +102,6 @@ def _list(as_json: bool) -> None:
         table.add_row(name, entry.question)
     show_table(table)
     console().print("\n`charrnn lab NAME --quick` runs one in minutes; docs/lab has a page for each.")
-
-
-def _make_folder(folder: Path) -> None:
-    """Create a folder; CharRNNError unless files can be written to it."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CharRNNError(f"{folder}: cannot be made: {error.strerror}; say another --out") from error
-    if not os.access(folder, os.W_OK):
-        raise CharRNNError(f"{folder}: cannot be written into; say another --out")
 
 
 @contextmanager

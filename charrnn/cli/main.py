@@ -23,11 +23,10 @@ from charrnn.cli.ngram import ngram
 from charrnn.cli.sample.command import sample
 from charrnn.cli.score.command import score
 from charrnn.cli.shared import interrupts
-from charrnn.cli.shared.examples import EXIT_STATUS, help_epilog
-from charrnn.cli.shared.old_spellings import advice_on
-from charrnn.cli.shared.options import expand_configs
-from charrnn.cli.shared.shell_completion import COMPLETE_VARIABLE
-from charrnn.cli.shared.stderr import lossy_stderr
+from charrnn.cli.shared.config_options import expand_configs
+from charrnn.cli.shared.help import EXIT_STATUS, advice_on, help_epilog
+from charrnn.cli.shared.options import COMPLETE_VARIABLE
+from charrnn.cli.shared.streams import discard_stdout, lossy_stderr, open_closed_streams
 from charrnn.cli.train.command import train
 from charrnn.cli.view import view
 from charrnn.errors import CharRNNError, is_out_of_memory
@@ -60,8 +59,8 @@ def make_app() -> typer.Typer:
 def make_command() -> Any:
     """The app as a click command, made once: that takes half as long as opening a small model."""
     command = typer.main.get_command(make_app())
-    for one in _with_sub_commands(command):
-        for parameter in one.params:
+    for each in _with_sub_commands(command):
+        for parameter in each.params:
             if getattr(parameter, "help", None):
                 parameter.help = MARKUP.sub(r"\\\1", parameter.help)
     return command
@@ -70,14 +69,14 @@ def make_command() -> Any:
 def _with_sub_commands(command: Any) -> Iterator[Any]:
     """A command and all below it."""
     yield command
-    for one in getattr(command, "commands", {}).values():
-        yield from _with_sub_commands(one)
+    for sub_command in getattr(command, "commands", {}).values():
+        yield from _with_sub_commands(sub_command)
 
 
 def main() -> None:
     """Run the command line. A user's mistake is one line on stderr; a traceback is a bug."""
     interrupts.install()
-    _open_closed_streams()
+    open_closed_streams()
     _ignore_invalid_screen_size()
     if COMPLETE_VARIABLE in os.environ:
         make_app()(prog_name="charrnn")  # answers the shell, and exits
@@ -105,17 +104,19 @@ def _run() -> int:
         status = interrupts.INTERRUPTED
     except BrokenPipeError:
         # The reader is gone (`charrnn sample | head`), which is not an error.
-        _discard_stdout()
+        discard_stdout()
         status = 0
     except OSError as error:
-        _discard_stdout()
+        discard_stdout()
         is_about_file = error.filename is not None and error.errno not in DISK_FULL
         advice = "name another file" if is_about_file else "make room, or write elsewhere"
         status = _fail(error, f"{error.filename or 'the output'}: {error.strerror}; {advice}", 1)
     except Exception as error:
         if hasattr(error, "format_message"):  # typer's own errors have it, whichever library they come from
-            advice = advice_on(error) or f"try `{_command_path(error)} --help`"
-            status = _fail(error, f"{error.format_message().rstrip('.')}; {advice}", 2)
+            replacement = advice_on(error)
+            # `format_message` adds options that are spelled alike, which is no help with those that are gone.
+            message = getattr(error, "message", "") if replacement else error.format_message()
+            status = _fail(error, f"{message.rstrip('.')}; {replacement or f'try `{_command_path(error)} --help`'}", 2)
         elif is_out_of_memory(error):
             smaller = "--hidden, --layers, --batch-size or --seq-length, or --order"
             many = "--bytes if the text has many different characters"
@@ -127,24 +128,12 @@ def _run() -> int:
     return status
 
 
-def _open_closed_streams() -> None:
-    """Give a program that was started without standard streams (`charrnn sample >&-`) empty ones."""
-    sys.stdin = sys.stdin or open(os.devnull)  # noqa: PTH123, SIM115
-    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115
-    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
-
-
 def _ignore_invalid_screen_size() -> None:
     """Unset COLUMNS and LINES where they are not positive numbers: some CI systems set them to 0."""
     for name in ("COLUMNS", "LINES"):
         value = os.environ.get(name)
         if value is not None and not (value.isdecimal() and int(value)):
             del os.environ[name]
-
-
-def _discard_stdout() -> None:
-    """Discard what could not be written; otherwise the interpreter would try again at exit, and print an error."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _options(

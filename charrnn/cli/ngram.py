@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charrnn.cli.shared import shell_completion as completion
-from charrnn.cli.shared.options import JsonOption
+from charrnn.cli.shared.options import ForceOption, JsonOption, TextsArgument
 from charrnn.config import CorpusConfig, NgramConfig
 from charrnn.errors import UsageError
 from charrnn.torchrun import world_size
@@ -24,26 +23,15 @@ LARGE_CHECKPOINT = 500_000_000
 
 
 def ngram(
-    text: Annotated[
-        list[str],
-        typer.Argument(
-            help="Text files, which are one text: names, patterns ('novels/*.txt'), known texts (see `charrnn data`), "
-            "or - for standard input. Those that end with .gz, .bz2 or .xz need not be unpacked.",
-            autocompletion=completion.texts,
-            show_default=False,
-        ),
-    ],
+    text: TextsArgument,
     *,
     corpus: CorpusConfig,
     model: NgramConfig,
     online: Annotated[
         bool, typer.Option("--online", help="Also score an adaptive model that keeps counting on the held-out text.")
     ] = False,
-    out: Annotated[
-        str | None,
-        typer.Option(help="Name of the checkpoint (default: TEXT-SMOOTHING-ORDER).", show_default=False),
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing checkpoint of another model.")] = False,
+    out: Annotated[str | None, typer.Option(help="Name of the checkpoint (default: TEXT-SMOOTHING-ORDER).")] = None,
+    force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Count the character n-grams of a text: the baseline.

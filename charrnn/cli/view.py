@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from charrnn.cli.shared.options import CheckpointArgument, DeviceOption, TextEncoding, TextOption
+from charrnn.cli.shared.options import CheckpointArgument, DeviceOption, EncodingOption, ForceOption, TextOption
 from charrnn.config import CompareConfig
 from charrnn.errors import UsageError
 
@@ -21,19 +21,16 @@ def view(
     name: CheckpointArgument = None,
     *,
     out: Annotated[
-        str | None,
-        typer.Option(
-            help="Write the page to this file (default: NAME.html beside the checkpoint).", show_default=False
-        ),
+        str | None, typer.Option(help="Write the page to this file (default: NAME.html beside the checkpoint).")
     ] = None,
     text: TextOption = None,
-    encoding: TextEncoding = None,
+    encoding: EncodingOption = None,
     length: Annotated[int, typer.Option(help="Show the first N characters of the text.", min=2, max=20_000)] = 2000,
     compare: Annotated[
         bool, typer.Option(help="Add other models of the same text in checkpoints/, and n-gram baselines.")
     ] = True,
     open_it: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is not a page of charrnn.")] = False,
+    force: ForceOption = False,
     device: DeviceOption = "auto",
 ) -> None:
     r"""Write a self-contained HTML report about a model (works offline).
@@ -47,11 +44,11 @@ def view(
     from charrnn.report.page import check_extra
 
     check_extra()
-    from charrnn.checkpoint import list_checkpoints, load, newest_checkpoint
+    from charrnn.checkpoint import list_checkpoints, load
     from charrnn.cli.shared.checkpoints import check_writable, find_checkpoint
     from charrnn.cli.shared.devices import select_device
     from charrnn.cli.shared.terminal import log, log_field, progress
-    from charrnn.cli.shared.texts import locate_texts, read_text_for, read_training_text
+    from charrnn.cli.shared.texts import read_texts_or_training_text, read_training_text
     from charrnn.paths import CHECKPOINT_FOLDER
     from charrnn.pipeline.compare import Comparison, load_alike
     from charrnn.report.page import write
@@ -59,18 +56,18 @@ def view(
     from charrnn.scoring.held_out import choose_split
     from charrnn.training.monitor.history import history_path, read_history
 
-    torch_device = select_device(device)
-    model = load(find_checkpoint(name) if name else newest_checkpoint(CHECKPOINT_FOLDER), torch_device)
+    where = select_device(device)
+    model = load(find_checkpoint(name), where)
     page = _page_path(out, model.path, force)
     check_writable(page)
     history = read_history(history_path(model.path))
-    corpus = read_text_for(model, locate_texts(text), encoding) if text else read_training_text(model)
+    corpus = read_texts_or_training_text(model, text, encoding)
     split = choose_split([model], corpus)
     log_field("model", f"{model.path}: {model.description}")
     log_field("text", f"{corpus.source}: {len(split.text):,} characters ({split.part}, split {split.split})")
     rows = []
     if compare:
-        others = load_alike(model, list_checkpoints(CHECKPOINT_FOLDER), torch_device, log)
+        others = load_alike(model, list_checkpoints(CHECKPOINT_FOLDER), where, log)
         models = [model, *(other for other in others if other.vocabulary == model.vocabulary)]
         config = CompareConfig(novelty_length=0)
         rows = Comparison(models, corpus, config, read_training_text, progress, log, MAX_COMPARED).rows

@@ -7,8 +7,8 @@ import pytest
 from program import Charrnn
 
 from charrnn.cli.main import make_command
-from charrnn.cli.shared.examples import EXAMPLES
-from charrnn.cli.shared.shell_completion import COMPLETE_VARIABLE
+from charrnn.cli.shared.help import EXAMPLES
+from charrnn.cli.shared.options import COMPLETE_VARIABLE
 
 
 @pytest.mark.parametrize(

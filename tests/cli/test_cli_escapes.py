@@ -2,7 +2,7 @@
 
 import pytest
 
-from charrnn.cli.shared.escapes import escaped, unescaped
+from charrnn.cli.shared.config_options import escaped, unescaped
 from charrnn.errors import UsageError
 
 

@@ -113,7 +113,16 @@ def test_inspect_text_names_the_command_for_texts(charrnn: Charrnn, models: Path
     )
 
 
-@pytest.mark.parametrize("words", [("--no-advice",), ("--device", "cpu"), ("--lower",), ("--encoding", "latin-1")])
+def test_inspect_several_names_is_one_line(charrnn: Charrnn, models: Path) -> None:
+    Path("b.txt").write_text(TEXT, encoding="utf-8")
+    wrong = charrnn("inspect", "text.txt", "b.txt")
+    assert wrong.failed_with(2, "text.txt is a text, not a checkpoint; try `charrnn data inspect text.txt b.txt`")
+    assert charrnn("inspect", "text-lstm", "text-lstm-last").failed_with(2, "shows one checkpoint at a time")
+
+
+@pytest.mark.parametrize(
+    "words", [("--no-advice",), ("--device", "cpu"), ("--lower",), ("--encoding", "latin-1"), ("--minutes", "3")]
+)
 def test_inspect_option_of_texts_names_the_command_for_texts(charrnn: Charrnn, words: tuple[str, ...]) -> None:
     found = charrnn("inspect", "text.txt", *words)
     assert found.failed_with(2, f"No such option: {words[0]}", "use `charrnn data inspect TEXT`")

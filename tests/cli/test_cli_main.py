@@ -127,3 +127,23 @@ def test_out_of_memory_is_one_line(charrnn: Charrnn, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("charrnn.cli.shared.texts.read", read)
     assert charrnn("ngram", "text.txt").failed_with(1, "not enough memory; say a smaller --hidden")
+
+
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        ("complete words.txt --checkpoint text-lstm", "charrnn complete NAME FILE"),
+        ("score text-lstm text.txt", "try `charrnn score text-lstm --text text.txt`"),
+        ("inspect text.txt", "try `charrnn data inspect text.txt`"),
+        ("inspect text.txt --device cpu", "use `charrnn data inspect TEXT`"),
+        ("sample --save-state x", "pass it with --prime-file"),
+        ("sample --load-state x", "--prime-file FILE"),
+        ("sample --precision int8", "int8 weights was removed"),
+        ("train text.txt --resume=checkpoints/text-lstm.safetensors", "use --resume-from FILE"),
+        ("train text.txt --resume checkpoints/text-lstm.safetensors", "use --resume-from checkpoints/text-lstm"),
+    ],
+)
+def test_old_spelling_is_one_line_with_the_new_one(charrnn: Charrnn, models: Path, words: str, advice: str) -> None:
+    wrong = charrnn(*words.split())
+    assert wrong.failed_with(2, advice)
+    assert "Possible options" not in wrong.err

@@ -51,9 +51,9 @@ def test_sample_at_temperature_0_is_deterministic(charrnn: Charrnn, models: Path
         (["--device", "abacus"], "--device abacus"),
         (
             ["--encoding", "latin-1"],
-            "--encoding latin-1: has no effect without --prime-file; add --prime-file, or remove --encoding",
+            "--encoding latin-1: applies only to --prime-file; remove it",
         ),
-        (["--encoding", "latin-1", "--prime", "a"], "--encoding latin-1: has no effect without --prime-file"),
+        (["--encoding", "latin-1", "--prime", "a"], "--encoding latin-1: applies only to --prime-file"),
         (["--save-state", "file"], "it was removed; to continue a text later, save it, and pass it with --prime-file"),
         (["--load-state", "file"], "it was removed; continue a text with --prime-file FILE"),
     ],

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from program import TEXT, Charrnn
 
-from charrnn.cli.shared.texts import refuse_encoding
+from charrnn.cli.shared.options import refuse_encoding
 from charrnn.errors import UsageError
 
 
@@ -90,3 +90,9 @@ def test_refuse_encoding_given_names_what_it_applies_to() -> None:
     refuse_encoding(None, "--prime-file")
     with pytest.raises(UsageError, match="--encoding latin-1: applies only to --prime-file; remove it"):
         refuse_encoding("latin-1", "--prime-file")
+
+
+@pytest.mark.parametrize("command", ["score", "compare", "view"])
+def test_encoding_without_a_text_is_refused(charrnn: Charrnn, models: Path, command: str) -> None:
+    wrong = charrnn(command, "text-tuned-3", "--encoding", "latin-1")
+    assert wrong.failed_with(2, "--encoding latin-1: applies only to --text; remove it")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from charrnn.cli.shared.options import CheckpointsArgument, DeviceOption, JsonOption, TextEncoding, TextOption
+from charrnn.cli.shared.options import CheckpointsArgument, DeviceOption, EncodingOption, JsonOption, TextOption
 from charrnn.config import CompareConfig
 from charrnn.errors import UsageError
 
@@ -16,12 +16,10 @@ def compare(
     names: CheckpointsArgument = None,
     *,
     text: TextOption = None,
-    encoding: TextEncoding = None,
+    encoding: EncodingOption = None,
     config: CompareConfig,
     device: DeviceOption = "auto",
-    out: Annotated[
-        Path | None, typer.Option(help="Also write the rows of the tables to this CSV file.", show_default=False)
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Also write the rows of the tables to this CSV file.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare models on the same held-out characters.
@@ -32,13 +30,13 @@ def compare(
 
     --json prints the rows; with --online or --structure, one object: static, online, structure.
     """
-    from charrnn.checkpoint import list_checkpoints, load, newest_checkpoint
+    from charrnn.checkpoint import list_checkpoints, load
     from charrnn.cli.compare.structure import show_structure
     from charrnn.cli.compare.tables import show, show_copies, show_online, show_samples
     from charrnn.cli.shared.checkpoints import find_checkpoint
     from charrnn.cli.shared.devices import select_device
     from charrnn.cli.shared.terminal import log, print_json, progress
-    from charrnn.cli.shared.texts import locate_texts, read_text_for, read_training_text
+    from charrnn.cli.shared.texts import read_texts_or_training_text, read_training_text
     from charrnn.paths import CHECKPOINT_FOLDER
     from charrnn.pipeline.compare import Comparison, load_alike
     from charrnn.scoring.compare.columns import write_csv
@@ -49,10 +47,10 @@ def compare(
     if names:
         models = [load(find_checkpoint(name), where) for name in names]
     else:
-        first = load(newest_checkpoint(CHECKPOINT_FOLDER), where)
+        first = load(find_checkpoint(None), where)
         log(f"comparing all models of {first.metadata.text.source} in {CHECKPOINT_FOLDER}/")
         models = [first, *load_alike(first, list_checkpoints(CHECKPOINT_FOLDER), where, log)]
-    corpus = read_text_for(models[0], locate_texts(text), encoding) if text else read_training_text(models[0])
+    corpus = read_texts_or_training_text(models[0], text, encoding)
     comparison = Comparison(models, corpus, config, read_training_text, progress, log)
     if not as_json:
         show(comparison)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.table import Table
-
-from charrnn.cli.shared.tables import plain_table, show_table
+from charrnn.cli.shared.tables import figures_table, show_table
 from charrnn.cli.shared.terminal import console, one_line
 from charrnn.format import percent
 from charrnn.scoring.structure.report import AtContext, Closed, Difference, Indented, Structure
@@ -16,12 +14,7 @@ MIN_CASES = 10
 
 
 def show_structure(structure: Structure, of_characters: int) -> None:
-    """Print all tables.
-
-    Args:
-        structure: the figures.
-        of_characters: how many could have been read.
-    """
+    """Print all tables, of a text of which so many characters could have been read."""
     screen = console()
     screen.print()
     screen.rule(f"Where {one_line(structure.network)} differs from {one_line(structure.counts)}", align="left")
@@ -61,15 +54,8 @@ def show_structure(structure: Structure, of_characters: int) -> None:
     )
 
 
-def _table(*headers: str) -> Table:
-    table = plain_table()
-    for i, header in enumerate(headers):
-        table.add_column(header, justify="right" if i else "left")
-    return table
-
-
 def _show_contexts(rows: Sequence[AtContext]) -> None:
-    table = _table("context", "network", "", "n-grams", "", "lost", "")
+    table = figures_table("context", "network", "", "n-grams", "", "lost", "")
     for row in rows:
         figures = ((row.network, row.network_error), (row.counts, row.counts_error))
         cells = [cell for mean, error in figures for cell in (f"{mean:.3f}", _error(error))]
@@ -80,7 +66,7 @@ def _show_contexts(rows: Sequence[AtContext]) -> None:
 
 
 def _show_closings(structure: Structure) -> None:
-    table = _table("closing", "distance", "cases", "network", "n-grams", "difference", "")
+    table = figures_table("closing", "distance", "cases", "network", "n-grams", "difference", "")
     before = ""
     for row in structure.closings:
         if row.bits.cases >= MIN_CASES:
@@ -92,7 +78,7 @@ def _show_closings(structure: Structure) -> None:
 
 
 def _show_brackets(rows: Sequence[Closed]) -> None:
-    table = _table(
+    table = figures_table(
         "closing", "cases", "network:\nof brackets", "n-grams:\nof brackets", "network:\nof all", "n-grams:\nof all"
     )
     for row in rows:
@@ -102,16 +88,8 @@ def _show_brackets(rows: Sequence[Closed]) -> None:
 
 
 def _show_indentation(rows: Sequence[Indented]) -> None:
-    table = _table(
-        "indentation",
-        "lines",
-        "network:\nright",
-        "n-grams:\nright",
-        "network:\nbits",
-        "n-grams:\nbits",
-        "difference",
-        "",
-    )
+    headers = ("network:\nright", "n-grams:\nright", "network:\nbits", "n-grams:\nbits")
+    table = figures_table("indentation", "lines", *headers, "difference", "")
     for row in rows:
         bits = row.bits
         of_bits = (f"{bits.network:.2f}", f"{bits.counts:.2f}", *_difference(bits))

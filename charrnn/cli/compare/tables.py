@@ -25,7 +25,7 @@ def show(comparison: Comparison) -> None:
             "p = 0: the share of characters that a model takes for impossible, each of them infinitely surprising."
         )
     words = {word for row in rows for word in row.checkpoint.description.split()}
-    legend = "; ".join(f"{one.name}: {one.help}" for one in SMOOTHINGS.values() if one.name in words)
+    legend = "; ".join(f"{name}: {smoothing.help}" for name, smoothing in SMOOTHINGS.items() if name in words)
     if legend:
         screen.print(f"{legend}.")
     if any(row.is_baseline for row in rows):

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from charrnn.cli.shared import shell_completion
-from charrnn.cli.shared.examples import help_epilog
-from charrnn.cli.shared.options import DeviceOption, JsonOption, expand_configs
+from charrnn.cli.shared.config_options import expand_configs
+from charrnn.cli.shared.help import help_epilog
+from charrnn.cli.shared.options import DeviceOption, JsonOption, TextsArgument, complete_known_texts
 from charrnn.config import CorpusConfig, ModelConfig
 from charrnn.errors import TextError
 from charrnn.paths import DATA_FOLDER
@@ -72,9 +72,7 @@ def list_texts(as_json: JsonOption = False) -> None:
 
 
 def fetch(
-    name: Annotated[
-        str, typer.Argument(help="A known text.", autocompletion=shell_completion.known_texts, show_default=False)
-    ],
+    name: Annotated[str, typer.Argument(help="A known text.", autocompletion=complete_known_texts)],
 ) -> None:
     """Fetch a known text into data/, unless it is there; print its path."""
     from charrnn.cli.shared.texts import fetch_known
@@ -88,15 +86,7 @@ def fetch(
 
 
 def inspect(
-    names: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="TEXT...",
-            help="Texts, as `charrnn train` takes them.",
-            autocompletion=shell_completion.texts,
-            show_default=False,
-        ),
-    ],
+    names: TextsArgument,
     *,
     corpus: CorpusConfig,
     advice: Annotated[
@@ -114,7 +104,7 @@ def inspect(
     Takes little memory, however large the text is. --json adds every character with its count.
     """
     from charrnn.cli.data.tables import show_advice, show_description
-    from charrnn.cli.shared.options import explicit_options
+    from charrnn.cli.shared.config_options import explicit_options
     from charrnn.cli.shared.terminal import print_json, progress
     from charrnn.cli.shared.texts import locate_texts, refuse_checkpoints
     from charrnn.text.sources import describe_paths

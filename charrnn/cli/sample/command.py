@@ -6,12 +6,20 @@ import contextlib
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charrnn.cli.shared.escapes import unescaped
-from charrnn.cli.shared.options import CheckpointArgument, DeviceOption, TextEncoding
+from charrnn.cli.shared.config_options import unescaped
+from charrnn.cli.shared.options import (
+    CheckpointArgument,
+    DeviceOption,
+    EncodingOption,
+    JsonOption,
+    TextOption,
+    UnknownOption,
+    refuse_encoding,
+)
 from charrnn.config import MAX_INT, CorpusConfig, SamplingConfig
 from charrnn.errors import TextError, UsageError
 
@@ -26,10 +34,12 @@ EXCLUSIVE = (
     ("--prime", "--prime-file"),
 )
 """Options of which only one of each group may be given."""
-NEEDS = {"--text": "--novelty", "--encoding": "--prime-file"}
-"""Options that have no effect without another one."""
 MAX_PROMPT_BYTES = 10_000_000
 """The size of the longest prompt: a device or a pipe may have no end."""
+
+
+def _count(help: str) -> Any:
+    return typer.Option(help=help, min=1, max=MAX_INT, rich_help_panel="Several texts", metavar="N")
 
 
 def sample(
@@ -40,58 +50,27 @@ def sample(
         str | None,
         typer.Option(
             help="Text to go on from; it is repeated first. A line end is \\n, a backslash \\\\.",
-            show_default=False,
             rich_help_panel="Beginning",
         ),
     ] = None,
     prime_file: Annotated[
-        str | None,
-        typer.Option(
-            help="A file with that text; - is standard input.", show_default=False, rich_help_panel="Beginning"
-        ),
+        str | None, typer.Option(help="A file with that text; - is standard input.", rich_help_panel="Beginning")
     ] = None,
-    encoding: TextEncoding = None,
-    unknown: Annotated[
-        str,
-        typer.Option(
-            help="What to do with characters of the prime that the model does not know.",
-            metavar="error|skip|replace",
-            rich_help_panel="Beginning",
-        ),
-    ] = "error",
+    encoding: EncodingOption = None,
+    unknown: UnknownOption = "error",
     count: Annotated[
         int | None,
-        typer.Option(
-            help="Write so many texts, side by side; their seeds are --seed and those after it, so each can be written "
-            "again by itself. Between them is a line of dashes.",
-            min=1,
-            max=MAX_INT,
-            show_default=False,
-            rich_help_panel="Several texts",
-            metavar="N",
+        _count(
+            "Write so many texts, side by side; their seeds are --seed and those after it, so each can be written "
+            "again by itself. Between them is a line of dashes."
         ),
     ] = None,
     best_of: Annotated[
-        int | None,
-        typer.Option(
-            help="Write so many texts and show the one that the model finds likeliest, per character.",
-            min=1,
-            max=MAX_INT,
-            show_default=False,
-            rich_help_panel="Several texts",
-            metavar="N",
-        ),
+        int | None, _count("Write so many texts and show the one that the model finds likeliest, per character.")
     ] = None,
     beam: Annotated[
         int | None,
-        typer.Option(
-            help="Draw nothing, but look for the likeliest text, by keeping so many beginnings of each length.",
-            min=1,
-            max=MAX_INT,
-            show_default=False,
-            rich_help_panel="Several texts",
-            metavar="N",
-        ),
+        _count("Draw nothing, but look for the likeliest text, by keeping so many beginnings of each length."),
     ] = None,
     mix: Annotated[
         list[str] | None,
@@ -99,7 +78,6 @@ def sample(
             help="Write with another checkpoint, too, such as deep:0.3: its probabilities count 30%. "
             "May be said several times.",
             metavar="OTHER:WEIGHT",
-            show_default=False,
             rich_help_panel="Model",
         ),
     ] = None,
@@ -115,18 +93,9 @@ def sample(
             "held-out text. On a terminal, copies of 20 characters and more are red; the text comes that much later.",
         ),
     ] = False,
-    text: Annotated[
-        str | None,
-        typer.Option(
-            help="For --novelty: where the text that the model was fitted on is now, if it was moved.",
-            show_default=False,
-        ),
-    ] = None,
+    text: TextOption = None,
     device: DeviceOption = "auto",
-    as_json: Annotated[
-        bool,
-        typer.Option("--json", help="Print JSON: the text, its seed, its log-probabilities; a list, with --count."),
-    ] = False,
+    as_json: JsonOption = False,
     context: typer.Context,
 ) -> None:
     """Write text with a model, to standard output, character by character.
@@ -134,33 +103,27 @@ def sample(
     Filters work in this order: {filter_order}.
 
     The same model, options and seed give the same text, on the same machine.
+
+    --json prints the text, its seed and its log-probabilities; with --count a list.
     """
     given = {
         "--count": (count or 1) > 1, "--best-of": best_of, "--beam": beam, "--interactive": interactive,
-        "--novelty": novelty, "--text": text, "--json": as_json,
-        "--prime": prime is not None, "--prime-file": prime_file is not None, "--encoding": encoding,
+        "--novelty": novelty, "--json": as_json, "--prime": prime is not None, "--prime-file": prime_file is not None,
     }  # fmt: skip
-    _check_combination(given, sampling)
+    _check_combination(given, sampling, text)
+    if prime_file is None:
+        refuse_encoding(encoding, "--prime-file")
     prompt = unescaped(prime or "")
-    import torch
-
     from charrnn.cli.sample import interactive as repl
     from charrnn.cli.sample import output
-    from charrnn.cli.shared.devices import check_gpu_features, select_device
-    from charrnn.cli.shared.options import explicit_options
+    from charrnn.cli.shared.config_options import explicit_options
     from charrnn.cli.shared.terminal import log
-    from charrnn.models.rnn.cuda_graph import STEPS_BEFORE_CAPTURE
     from charrnn.pipeline.sampling import TextGenerator
     from charrnn.sampling.stopping import check_until
 
     if beam:
         _refuse_random_options(sampling, explicit_options(context))
-    # One character of one text is too little work to share: threads would only wait for each other.
-    if not (given["--count"] or best_of or beam):
-        torch.set_num_threads(1)
-    where = select_device(device)
-    if sampling.length > STEPS_BEFORE_CAPTURE:
-        check_gpu_features(where, "graphs")
+    where = _select_device(device, sampling, is_one_text=not (given["--count"] or best_of or beam))
     checkpoint, mixed = _load(name, mix or (), where)
     check_until(sampling, checkpoint.vocabulary)
     if prime_file is not None:
@@ -178,17 +141,30 @@ def sample(
         output.show_one(generator, novelty, text)
 
 
-def _check_combination(given: Mapping[str, object], sampling: SamplingConfig) -> None:
-    """Raise UsageError where options exclude each other, or one has no effect without another."""
+def _check_combination(given: Mapping[str, object], sampling: SamplingConfig, text: Sequence[str] | None) -> None:
+    """Raise UsageError where options exclude each other, or have no effect."""
     for group in EXCLUSIVE:
         chosen = [flag for flag in group if given[flag]]
         if len(chosen) > 1:
             raise UsageError(f"{chosen[0]} and {chosen[1]}: say one of them")
-    for flag, needed in NEEDS.items():
-        if given[flag] and not given[needed]:
-            raise UsageError(f"{flag} {given[flag]}: has no effect without {needed}; add {needed}, or remove {flag}")
+    if text and not given["--novelty"]:
+        raise UsageError(f"--text {text[0]}: has no effect without --novelty; add --novelty, or remove --text")
     if given["--novelty"] and sampling.length == 0:
         raise UsageError("--length 0: there is nothing to judge; leave out --novelty")
+
+
+def _select_device(name: str, sampling: SamplingConfig, is_one_text: bool) -> torch.device:
+    import torch
+
+    from charrnn.cli.shared.devices import check_gpu_features, select_device
+    from charrnn.models.rnn.cuda_graph import STEPS_BEFORE_CAPTURE
+
+    if is_one_text:  # one character at a time is too little work to share: threads would only wait for each other
+        torch.set_num_threads(1)
+    device = select_device(name)
+    if sampling.length > STEPS_BEFORE_CAPTURE:
+        check_gpu_features(device, "graphs")
+    return device
 
 
 def _refuse_random_options(sampling: SamplingConfig, explicit: Collection[str]) -> None:
@@ -204,13 +180,13 @@ def _load(
     name: str | None, mix: Sequence[str], device: torch.device
 ) -> tuple[Checkpoint, list[tuple[Checkpoint, float]]]:
     """The checkpoint, and those that `--mix deep:0.3` names, with their weights."""
-    from charrnn.checkpoint import load, newest_checkpoint
+    from charrnn.checkpoint import load
     from charrnn.cli.shared.checkpoints import find_checkpoint
-    from charrnn.paths import CHECKPOINT_FOLDER
 
     pairs = [_parse_mix(word) for word in mix]
-    first = load(find_checkpoint(name) if name else newest_checkpoint(CHECKPOINT_FOLDER), device)
-    return first, [(load(find_checkpoint(other), device), weight) for other, weight in pairs]
+    return load(find_checkpoint(name), device), [
+        (load(find_checkpoint(other), device), weight) for other, weight in pairs
+    ]
 
 
 def _parse_mix(word: str) -> tuple[str, float]:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from charrnn.cli.shared.escapes import unescaped
+from charrnn.cli.shared.config_options import unescaped
 from charrnn.cli.shared.terminal import log, text_writer
 from charrnn.config import SamplingConfig
 from charrnn.errors import CharRNNError, UsageError

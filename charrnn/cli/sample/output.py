@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from charrnn.cli.shared.novelty import show_sample
 from charrnn.cli.shared.terminal import (
@@ -27,7 +27,7 @@ SEPARATOR = "-" * 15 + "\n"
 """The line between two texts."""
 
 
-def show_one(generator: TextGenerator, novelty: bool, text: str | None) -> None:
+def show_one(generator: TextGenerator, novelty: bool, text: Sequence[str] | None) -> None:
     """Write one text as it is generated, and how much of it is copied."""
     batch = generator.batch(generator.begins())
     corpus = read_training_text(generator.checkpoint, text) if novelty else None

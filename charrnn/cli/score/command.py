@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charrnn.cli.shared.options import CheckpointsArgument, DeviceOption, JsonOption, TextEncoding, TextOption
+from charrnn.cli.shared.options import (
+    CheckpointsArgument,
+    DeviceOption,
+    EncodingOption,
+    JsonOption,
+    TextOption,
+    refuse_encoding,
+)
 from charrnn.config import MAX_INT, ScoreConfig
 from charrnn.errors import UsageError
 
@@ -21,8 +29,6 @@ if TYPE_CHECKING:
 
 SHOWN = 1500
 """The number of characters that are shown in colours by default."""
-CHECKPOINT_ENDINGS = (".safetensors", ".pt", ".pth", ".ckpt", ".t7")
-"""Endings of files that are never taken for texts: loading them says what is wrong."""
 
 
 def score(
@@ -37,10 +43,9 @@ def score(
             "terminal; 0: none).",
             min=0,
             max=MAX_INT,
-            show_default=False,
         ),
     ] = None,
-    encoding: TextEncoding = None,
+    encoding: EncodingOption = None,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
@@ -72,14 +77,13 @@ def _load(names: Sequence[str], where: torch.device) -> list[Checkpoint]:
     Raises:
         UsageError: a name means a text, as in `charrnn score CHECKPOINT TEXT` of charrnn 0.1.
     """
-    from charrnn.checkpoint import load, newest_checkpoint
+    from charrnn.checkpoint import load
     from charrnn.cli.shared.checkpoints import find_checkpoint
     from charrnn.cli.shared.terminal import shell_quoted
     from charrnn.cli.shared.texts import refuse_text
-    from charrnn.paths import CHECKPOINT_FOLDER
 
     if not names:
-        return [load(newest_checkpoint(CHECKPOINT_FOLDER), where)]
+        return [load(find_checkpoint(None), where)]
     models: dict[Path, Checkpoint] = {}
     for name in names:
         path = find_checkpoint(name)
@@ -96,14 +100,16 @@ def _score(
     from charrnn.cli.score.heatmap import is_possible, show_surprisals
     from charrnn.cli.score.tables import print_lines, show_lines, show_text, show_texts
     from charrnn.cli.shared.terminal import log, log_field, print_json, progress
-    from charrnn.cli.shared.texts import TrainingTextCache, locate_texts, read_text_for, read_training_text
+    from charrnn.cli.shared.texts import locate_texts, read_text_for, read_training_text, training_text_finder
     from charrnn.pipeline.score import score_text
 
-    fitted = TrainingTextCache()
+    if not texts:
+        refuse_encoding(encoding, "--text")
+    find_training_text = training_text_finder()
     corpora = (
         (read_text_for(model, path, encoding) for path in locate_texts(texts)) if texts else [read_training_text(model)]
     )
-    scores = [score_text(model, corpus, config, fitted.on, read_training_text, progress) for corpus in corpora]
+    scores = [score_text(model, corpus, config, find_training_text, read_training_text, progress) for corpus in corpora]
     scores.sort(key=lambda score: score.static.nats_per_char)
     log_field("model", f"{model.path}: {model.description}")
     show_text(scores[0]) if len(scores) == 1 else show_texts(scores)
@@ -123,12 +129,18 @@ def _score(
 
 def _attribute(models: Sequence[Checkpoint], texts: Sequence[str], encoding: str | None, as_json: bool) -> None:
     """Several models: which of them each text is likeliest under."""
-    from charrnn.cli.score.attribution import attribute_all, show_attributions
-    from charrnn.cli.shared.terminal import print_json
-    from charrnn.cli.shared.texts import locate_texts
+    from charrnn.cli.score.tables import show_attributions
+    from charrnn.cli.shared.terminal import print_json, progress
+    from charrnn.cli.shared.texts import locate_texts, read, training_text_finder
+    from charrnn.scoring.attribution import attribute, config_for
 
-    attributions = attribute_all(models, locate_texts(texts), encoding)
+    config, find_training_text, attributions = config_for(models), training_text_finder(), []
+    for path in locate_texts(texts):
+        corpus = read(path, replace(config, encoding=encoding or config.encoding))
+        with progress(f"scoring {corpus.name}", "char") as update:
+            attributions.append(attribute(models, corpus, find_training_text, update))
     if as_json:
-        print_json(attributions[0].as_json() if len(attributions) == 1 else [one.as_json() for one in attributions])
+        objects = [attribution.as_json() for attribution in attributions]
+        print_json(objects[0] if len(objects) == 1 else objects)
     else:
         show_attributions(attributions)

@@ -62,10 +62,10 @@ def _legend(styles: Sequence[str]) -> Text:
 
 def _characters(vocabulary: Vocabulary, ids: NDArray[Any], bits: NDArray[np.float64]) -> Iterator[tuple[str, float]]:
     """Each character with its bits; those of the bytes that it is made of, where ids are bytes."""
-    decode, together = vocabulary.decoder(), 0.0
-    for token, one in zip(ids.tolist(), bits.tolist(), strict=True):
-        together += one
+    decode, total = vocabulary.decoder(), 0.0
+    for token, token_bits in zip(ids.tolist(), bits.tolist(), strict=True):
+        total += token_bits
         piece = decode(token)
         if piece:
-            yield piece, together
-            together = 0.0
+            yield piece, total
+            total = 0.0

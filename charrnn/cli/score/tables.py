@@ -1,18 +1,21 @@
-"""What `score` shows: figures of a text or of several, and lines."""
+"""What `score` shows: figures of a text or of several, lines, and the models that texts are likeliest under."""
 
 from __future__ import annotations
 
 import heapq
+import math
 import sys
 from collections.abc import Sequence
 
 from rich.text import Text
 
-from charrnn.cli.shared.tables import plain_table, show_table
+from charrnn.checkpoint import Checkpoint
+from charrnn.cli.shared.tables import figures_table, plain_table, show_table
 from charrnn.cli.shared.terminal import console, log_field, one_line
 from charrnn.cli.shared.texts import show_unknown
-from charrnn.format import figure
+from charrnn.format import figure, percent
 from charrnn.pipeline.score import TRAINED_ON, LineScore, TextScore
+from charrnn.scoring.attribution import Attribution
 from charrnn.scoring.evaluate import Score
 
 MAX_LINES = 20
@@ -38,13 +41,10 @@ def show_text(score: TextScore) -> None:
 def show_texts(ranked: Sequence[TextScore]) -> None:
     """Print a table of several texts, in their order."""
     screen, first = console(), ranked[0]
-    table = plain_table(collapse_padding=True)
-    table.add_column("text", overflow="fold")
     headers = ["characters", "part", "bits/char", "nats/char", "perplexity"]
     headers += [f"window {first.window},\nbits/char"] * (first.window is not None)
     headers += ["online,\nbits/char"] * (first.online is not None)
-    for header in headers:
-        table.add_column(header, justify="right")
+    table = figures_table("text", *headers, collapse_padding=True)
     for text_score in ranked:
         score = text_score.static
         cells = [f"{len(text_score.split.text):,}", text_score.split.part]
@@ -112,3 +112,67 @@ def _warn(score: TextScore) -> None:
         log_field("mind", f"{source} stands in what {name} was fitted on: no figure to compare with unseen texts")
     elif score.corpus.sha256 != score.model.metadata.text.sha256 and len(score.split.text) < len(score.corpus):
         log_field("mind", f"{score.corpus.source} stands in what {name} was fitted on; only the held-out end is scored")
+
+
+def show_attributions(attributions: Sequence[Attribution]) -> None:
+    """Print the models of one text, or the table of several texts and models."""
+    if len(attributions) == 1:
+        _show_one(attributions[0])
+    else:
+        _show_several(attributions)
+    for attribution in attributions:
+        if attribution.left_out:
+            share = f"{attribution.left_out:,} characters ({100 * attribution.left_out_share:.2g}%)"
+            log_field("left out", f"{share} of {attribution.source}, which not all of the models know")
+        if attribution.skipped:
+            log_field(
+                "mind", f"a model was fitted on the beginning of {attribution.source}; only the held-out end is scored"
+            )
+
+
+def _show_one(attribution: Attribution) -> None:
+    headers = ("bits/char", "nats/char", "perplexity", "bits in all", "behind", "posterior")
+    table = figures_table("model", *headers, collapse_padding=True)
+    best, models = attribution.ranked[0][1].bits, [model for model, _ in attribution.ranked]
+    for (model, score), posterior in zip(attribution.ranked, attribution.posteriors, strict=True):
+        behind = "" if score.bits == best else figure(score.bits - best, 1)
+        cells = (figure(score.bits_per_char), figure(score.nats_per_char), figure(score.perplexity, 3))
+        table.add_row(_name(model, models), *cells, figure(score.bits, 1), behind, percent(posterior, 2))
+    split = attribution.split
+    log_field("text", f"{attribution.source}: {attribution.characters:,} characters ({split.part}), {split.rule}")
+    show_table(table)
+    log_field("likeliest", _verdict(attribution))
+
+
+def _show_several(attributions: Sequence[Attribution]) -> None:
+    models = sorted((model for model, _ in attributions[0].ranked), key=lambda model: str(model.path))
+    table = figures_table("text, bits/char", collapse_padding=True)
+    for header in ("characters", *(_name(model, models) for model in models)):
+        table.add_column(header, justify="right", overflow="fold")
+    table.add_column("likeliest", overflow="fold")
+    for header in ("by bits", "posterior"):
+        table.add_column(header, justify="right")
+    for attribution in attributions:
+        scores = {model.path: figure(score.bits_per_char) for model, score in attribution.ranked}
+        likeliest = _name(attribution.likeliest, models) if attribution.likeliest else "none"
+        lead = "" if math.isnan(attribution.lead) else figure(attribution.lead, 1)
+        cells = [f"{attribution.characters:,}", *(scores[model.path] for model in models), likeliest, lead]
+        table.add_row(one_line(attribution.source), *cells, percent(attribution.posteriors[0], 2))
+    show_table(table)
+    documents = attributions[0].split.text.documents
+    how = "static, each document from the beginning" if documents else "static, one full pass each"
+    console().print(f"\n{how}; posterior: of the likeliest, if all models were as likely before.", soft_wrap=True)
+
+
+def _name(model: Checkpoint, models: Sequence[Checkpoint]) -> str:
+    """Of one of several models: its path where another one in another folder has the same name."""
+    is_only = [other.name for other in models].count(model.name) == 1
+    return one_line(model.name if is_only else str(model.path))
+
+
+def _verdict(attribution: Attribution) -> str:
+    if attribution.likeliest is None:
+        return "none: each of them gives some character probability 0"
+    ahead = "infinitely many" if math.isinf(attribution.lead) else f"{attribution.lead:,.1f}"
+    name = _name(attribution.likeliest, [model for model, _ in attribution.ranked])
+    return f"{name}, by {ahead} bits in all (posterior {percent(attribution.posteriors[0], 2)}, equal priors)"

@@ -5,13 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from charrnn.checkpoint import PREVIOUS, last_path
+from charrnn.checkpoint import PREVIOUS, last_path, newest_checkpoint
 from charrnn.cli.shared.terminal import log
 from charrnn.errors import CheckpointError, UsageError
 from charrnn.paths import CHECKPOINT_FOLDER, CHECKPOINT_SUFFIX
@@ -67,27 +66,15 @@ def check_writable(path: Path, option: str = "--out") -> None:
         raise CheckpointError(f"{path}: {error.strerror}; say a shorter one with {option}") from error
 
 
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> AbstractContextManager[object]:
     """Lock a checkpoint against other processes; the system releases the lock when this one ends, however it does.
 
     Raises:
         CheckpointError: another process holds the lock, or another user has left a lock file there.
     """
-    lock = _acquire_lock(path)
-    try:
-        yield
-    finally:
-        if lock:
-            lock.release()
-
-
-def _acquire_lock(path: Path) -> FileLock | None:
-    """The acquired lock of a checkpoint; None if the file system has no locks."""
     file = path.with_name(f".{path.name}.lock")
-    lock = FileLock(file, blocking=False)
     try:
-        lock.acquire()
+        return FileLock(file, blocking=False).acquire()
     except Timeout:
         raise CheckpointError(
             f"{path}: another process is writing it; wait for its end, or say another name with --out"
@@ -97,23 +84,23 @@ def _acquire_lock(path: Path) -> FileLock | None:
             f"{path}: cannot be reserved: the lock file {file} belongs to another user, whose charrnn has made it; "
             "delete that file if no charrnn is writing there, or say another name with --out"
         ) from None
-    except NotImplementedError:
-        pass
     except OSError as error:
         if error.errno not in LOCKS_UNSUPPORTED:
             raise
-    else:
-        return lock
+    except NotImplementedError:
+        pass
     log(f"note: this file system has no locks, so nothing keeps another process from writing {path} too")
-    return None
+    return nullcontext()
 
 
-def find_checkpoint(name: str) -> Path:
-    """The checkpoint of a name: that name in checkpoints/, or a path.
+def find_checkpoint(name: str | None) -> Path:
+    """The checkpoint of a name: that name in checkpoints/, or a path; the newest one in checkpoints/ of None.
 
     A path with the suffix of checkpoints is looked up first. Any other file comes last, so that the name `novel` means
     checkpoints/novel.safetensors, even if there is a text of that name.
     """
+    if name is None:
+        return newest_checkpoint(CHECKPOINT_FOLDER)
     path = Path(name)
     in_folder = (CHECKPOINT_FOLDER / f"{name}{CHECKPOINT_SUFFIX}", CHECKPOINT_FOLDER / name)
     candidates = (path, *in_folder) if path.suffix == CHECKPOINT_SUFFIX else (*in_folder, path)

@@ -11,9 +11,6 @@ from charrnn.errors import DeviceError, UsageError
 from charrnn.models.kernels.gpu_features import run_trials
 from charrnn.torchrun import world_size
 
-NO_KERNEL_IMAGE = "no kernel image"
-"""Part of PyTorch's message about a GPU that is too old for this build."""
-
 
 def select_device(name: str) -> torch.device:
     """The device of a name. `auto` is CUDA if it works, otherwise the CPU; MPS must be named.
@@ -39,7 +36,10 @@ def select_device(name: str) -> torch.device:
     device = torch.device(resolved)
     problem = _problem(device)
     if problem and name != "auto":
-        raise DeviceError(f"--device {name}: {problem}; {_advice(problem)}")
+        advice = "try --device cpu"
+        if "no kernel image" in problem:  # the GPU is too old for this build of PyTorch
+            advice = f"install PyTorch's build for CUDA 12.6, which has code for older GPUs, or {advice}"
+        raise DeviceError(f"--device {name}: {problem}; {advice}")
     if problem:
         log_field("device", f"the CPU, because the GPU cannot be used: {problem}")
         return torch.device("cpu")
@@ -50,22 +50,13 @@ def select_device(name: str) -> torch.device:
 
 
 def check_gpu_features(device: torch.device, *features: str) -> None:
-    """Test once, in up to a minute each, whether CUDA graphs and the Triton kernels work on a GPU.
-
-    Args:
-        device: any; nothing is tested except on a GPU that one process uses.
-        features: see `kernels.gpu_features.run_trials`.
-    """
+    """Test once, in up to a minute each, whether these `run_trials` features work on a GPU that one process uses."""
     if device.type == "cuda" and world_size() == 1:
         run_trials(device, *features, log=log)
 
 
 def _local_rank(name: str) -> int:
-    """The rank of this process on its machine.
-
-    Raises:
-        DeviceError: there are fewer GPUs than processes.
-    """
+    """The rank of this process on its machine; DeviceError if there are fewer GPUs than processes."""
     rank, processes = int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     gpus = torch.cuda.device_count()
     if max(rank + 1, processes) > gpus:
@@ -85,9 +76,3 @@ def _problem(device: torch.device) -> str | None:
     except RuntimeError as error:
         return str(error).splitlines()[0]
     return None
-
-
-def _advice(problem: str) -> str:
-    if NO_KERNEL_IMAGE in problem:
-        return "install PyTorch's build for CUDA 12.6, which has code for older GPUs, or try --device cpu"
-    return "try --device cpu"

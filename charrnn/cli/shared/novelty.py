@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from charrnn.cli.shared.tables import plain_table, show_table
+from charrnn.cli.shared.tables import figures_table, show_table
 from charrnn.cli.shared.terminal import console, one_line
 from charrnn.format import percent, sparkline
 from charrnn.scoring.novelty import CURVE, LONG_COPY, LONG_LINE, Novelty, TrainingText
@@ -17,11 +17,6 @@ if TYPE_CHECKING:
 
 MAX_QUOTED = 50
 """The most characters of a copy that are shown."""
-HEADERS = (
-    "novel\n10-grams", "novel\n20-grams", "novel\n40-grams", "longest\ncopy", "known\nwords", "known\npairs",
-    "verbatim\nlines",
-)  # fmt: skip
-
 CURVE_LENGTHS = (4, 6, 8, 10, 15, 20, 30, 50)
 """Lengths of runs that have a column in the table of the curve."""
 
@@ -29,10 +24,10 @@ CURVE_LENGTHS = (4, 6, 8, 10, 15, 20, 30, 50)
 def show_novelty(rows: Sequence[tuple[str, Novelty]], corpus: Corpus) -> None:
     """Print a table of texts by their names, and what its columns mean."""
     screen = console()
-    table = plain_table()
-    table.add_column("text", overflow="fold")
-    for header in HEADERS:
-        table.add_column(header, justify="right")
+    table = figures_table(
+        "text", "novel\n10-grams", "novel\n20-grams", "novel\n40-grams", "longest\ncopy", "known\nwords",
+        "known\npairs", "verbatim\nlines",
+    )  # fmt: skip
     for name, novelty in rows:
         table.add_row(
             one_line(name),
@@ -51,10 +46,7 @@ def show_novelty(rows: Sequence[tuple[str, Novelty]], corpus: Corpus) -> None:
 
 def show_curve(rows: Sequence[tuple[str, Novelty]]) -> None:
     """Print what share of runs of each length is novel, in figures and as a line of bars."""
-    table = plain_table()
-    table.add_column("novel runs of", overflow="fold")
-    for length in CURVE_LENGTHS:
-        table.add_column(str(length), justify="right")
+    table = figures_table("novel runs of", *map(str, CURVE_LENGTHS))
     table.add_column(f"{CURVE[0]} to {CURVE[-1]}", no_wrap=True)
     for name, novelty in rows:
         shares = dict(zip(CURVE, novelty.curve, strict=True))

@@ -1,54 +1,81 @@
-"""Command-line options made from configuration dataclasses, and options and arguments of several commands."""
+"""Options and arguments that several commands have, and what a shell completes for them. Loads nothing heavy."""
 
 from __future__ import annotations
 
-import dataclasses
-import inspect
-import typing
-from collections.abc import Callable
-from typing import Annotated, Any
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from charrnn.cli.shared import shell_completion
-from charrnn.cli.shared.escapes import escaped, unescaped
-from charrnn.config import (
-    CompareConfig,
-    CorpusConfig,
-    ModelConfig,
-    NgramConfig,
-    OneOf,
-    SamplingConfig,
-    ScoreConfig,
-    TrainingConfig,
-    option_flags,
-)
+from charrnn.errors import UsageError
+from charrnn.paths import CHECKPOINT_FOLDER, CHECKPOINT_SUFFIX, DATA_FOLDER
+
+COMPLETE_VARIABLE = "_CHARRNN_COMPLETE"
+"""The environment variable that a shell sets to ask for completions."""
+
+
+def complete_from(names: Iterable[str]) -> Callable[[str], list[str]]:
+    """The shell completion of names."""
+    return lambda incomplete: [name for name in names if name.startswith(incomplete)]
+
+
+def complete_checkpoints(incomplete: str) -> list[str]:
+    """Names in checkpoints/, and checkpoint files."""
+    names = (path.stem for path in _entries(CHECKPOINT_FOLDER) if path.suffix == CHECKPOINT_SUFFIX)
+    return _matches(incomplete, names, CHECKPOINT_SUFFIX)
+
+
+def complete_known_texts(incomplete: str) -> list[str]:
+    """Texts that can be fetched by name."""
+    from charrnn.text.datasets.registry import KNOWN_TEXTS
+
+    return complete_from(KNOWN_TEXTS)(incomplete)
+
+
+def complete_texts(incomplete: str) -> list[str]:
+    """Names in data/, known texts, and files."""
+    names = (path.name for path in _entries(DATA_FOLDER) if path.name != "README.md")
+    return _matches(incomplete, (*names, *complete_known_texts(incomplete)), "")
+
+
+def _matches(incomplete: str, names: Iterable[str], suffix: str) -> list[str]:
+    """The names, files and folders that begin with what is typed; hidden files only after a dot."""
+    folder, prefix = os.path.split(incomplete)
+    candidates = {name for name in names if not name.startswith(".")}
+    for path in _entries(Path(folder)):
+        name = os.path.join(folder, path.name)  # noqa: PTH118  # keeps a leading ./
+        if path.is_dir():
+            candidates.add(f"{name}/")
+        elif path.name.endswith(suffix) and (prefix.startswith(".") or not path.name.startswith(".")):
+            candidates.add(name)
+    return sorted(name for name in candidates if name.startswith(incomplete))
+
+
+def _entries(folder: Path) -> Iterator[Path]:
+    try:
+        yield from folder.iterdir()
+    except OSError:
+        return
+
 
 DeviceOption = Annotated[str, typer.Option("--device", help="Device: auto, cpu, cuda, cuda:1 or mps.")]
-"""The device that a network runs on, for every command that has one; the default is auto."""
-
-CheckpointArgument = Annotated[
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")]
+UnknownOption = Annotated[
+    str,
+    typer.Option(
+        "--unknown", help="What to do with characters that the model does not know.", metavar="error|skip|replace"
+    ),
+]
+EncodingOption = Annotated[
     str | None,
-    typer.Argument(
-        metavar="NAME",
-        help="Checkpoint: a name in checkpoints/, or a file (default: the newest in checkpoints/).",
-        autocompletion=shell_completion.checkpoints,
-        show_default=False,
+    typer.Option(
+        "--encoding",
+        help="Encoding of the text that is read; the one of the text that the model was trained on if not given.",
     ),
 ]
-"""The checkpoint that a command reads; see `checkpoints.find`."""
-
-CheckpointsArgument = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="NAME",
-        help="Checkpoints: names in checkpoints/, or files (default: the newest in checkpoints/).",
-        autocompletion=shell_completion.checkpoints,
-        show_default=False,
-    ),
-]
-"""The checkpoints of a command that reads several."""
-
 TextOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -56,126 +83,37 @@ TextOption = Annotated[
         metavar="FILE",
         help="Text to read: a file, a folder, a pattern, a known text, or - for standard input; repeatable "
         "(default: the text that the model was trained on).",
-        autocompletion=shell_completion.texts,
-        show_default=False,
+        autocompletion=complete_texts,
     ),
 ]
-"""The texts that a command reads with a model."""
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-"""JSON on standard output, for every command that has figures."""
-
-TextEncoding = Annotated[
+TextsArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="TEXT",
+        help="Text files, which are one text: names, patterns ('novels/*.txt'), known texts (see `charrnn data`), "
+        "or - for standard input. Those that end with .gz, .bz2 or .xz need not be unpacked.",
+        autocompletion=complete_texts,
+    ),
+]
+CheckpointArgument = Annotated[
     str | None,
-    typer.Option(
-        "--encoding",
-        help="Encoding of the text that is read; the one of the text that the model was trained on if not given.",
-        show_default=False,
+    typer.Argument(
+        metavar="NAME",
+        help="Checkpoint: a name in checkpoints/, or a file (default: the newest in checkpoints/).",
+        autocompletion=complete_checkpoints,
     ),
 ]
-"""The option of every command that reads a text for a model."""
-
-PANELS: dict[type, str] = {
-    CorpusConfig: "Text",
-    ModelConfig: "Model",
-    NgramConfig: "Model",
-    TrainingConfig: "Training",
-    SamplingConfig: "Sampling",
-    CompareConfig: "Comparison",
-    ScoreConfig: "Scoring",
-}
-"""For each configuration, and those made from it, the heading of its options in `--help`."""
+CheckpointsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="NAME",
+        help="Checkpoints: names in checkpoints/, or files (default: the newest in checkpoints/).",
+        autocompletion=complete_checkpoints,
+    ),
+]
 
 
-def expand_configs(command: Callable[..., None]) -> Callable[..., None]:
-    """Replace each parameter of a command that is a configuration by the options of that configuration."""
-    signature = inspect.signature(command, eval_str=True)
-    configs = {p.name: p.annotation for p in signature.parameters.values() if _panel_of(p.annotation)}
-
-    def wrapper(**values: Any) -> None:
-        for name, config in configs.items():
-            fields = {spec.name: _parse(spec, values.pop(spec.name)) for spec in dataclasses.fields(config)}
-            values[name] = config(**fields)
-        command(**values)
-
-    parameters: list[inspect.Parameter] = []
-    for parameter in signature.parameters.values():
-        parameters += (
-            _parameters_of(parameter.annotation)
-            if parameter.name in configs
-            else [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)]
-        )
-    wrapper.__name__, wrapper.__doc__ = command.__name__, command.__doc__
-    for config in configs.values():
-        if issubclass(config, SamplingConfig):
-            wrapper.__doc__ = (command.__doc__ or "").replace("{filter_order}", config.filter_order())
-    wrapper.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
-    return wrapper
-
-
-def explicit_options(context: typer.Context) -> frozenset[str]:
-    """The names of the parameters that were given on the command line."""
-    sources = {name: context.get_parameter_source(name) for name in context.params}
-    return frozenset(name for name, source in sources.items() if source and source.name == "COMMANDLINE")
-
-
-def diff_as_options(before: Any, after: Any) -> str:
-    """The options that turn a configuration into another one of its class, as they are typed."""
-    pairs = (
-        (option_flags(spec)[0], getattr(before, spec.name), getattr(after, spec.name))
-        for spec in dataclasses.fields(before)
-    )
-    return " ".join(f"{flag} {new}" for flag, old, new in pairs if new != old and new is not None)
-
-
-def format_option(spec: dataclasses.Field[Any], value: Any) -> str:
-    """The value of a field as it is typed."""
-    return f"'{escaped(value)}'" if spec.metadata["escapes"] and isinstance(value, str) else str(value)
-
-
-def _parse(spec: dataclasses.Field[Any], value: Any) -> Any:
-    """The value of a field from what was typed."""
-    if isinstance(value, list):
-        return tuple(_parse(spec, item) for item in value)
-    return unescaped(value) if spec.metadata["escapes"] and value is not None else value
-
-
-def _choices(spec: dataclasses.Field[Any]) -> Callable[[str], list[str]] | None:
-    """The shell completion of a field with a list of choices."""
-    check = spec.metadata["check"]
-    if not isinstance(check, OneOf):
-        return None
-    choices = check.choices
-    return lambda incomplete: [choice for choice in choices if choice.startswith(incomplete)]
-
-
-def _panel_of(config: Any) -> str | None:
-    """The heading of a configuration; None of anything else."""
-    bases = inspect.getmro(config) if inspect.isclass(config) else ()
-    return next((PANELS[base] for base in bases if base in PANELS), None)
-
-
-def _parameters_of(config: type) -> list[inspect.Parameter]:
-    types = typing.get_type_hints(config)
-    for name, kind in types.items():
-        if typing.get_origin(kind) is tuple:  # typer has lists for options that may be repeated
-            types[name] = list[typing.get_args(kind)[0]]  # type: ignore[misc]
-    return [
-        inspect.Parameter(
-            spec.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=list(spec.default) if isinstance(spec.default, tuple) else spec.default,
-            annotation=Annotated[
-                types[spec.name],
-                typer.Option(
-                    *option_flags(spec),
-                    help=spec.metadata["help"],
-                    rich_help_panel=_panel_of(config),
-                    autocompletion=_choices(spec),
-                    show_default=spec.default is not None and spec.default is not False and spec.default != (),
-                ),
-            ],
-        )
-        for spec in dataclasses.fields(config)
-    ]
+def refuse_encoding(encoding: str | None, applies_to: str) -> None:
+    """Raise UsageError where `--encoding` is given, but not the option that names a text, such as `--prime-file`."""
+    if encoding is not None:
+        raise UsageError(f"--encoding {encoding}: applies only to {applies_to}; remove it")

@@ -19,6 +19,15 @@ def plain_table(*headers: str, **options: Any) -> Table:
     return Table(*headers, box=None, header_style="bold", pad_edge=False, **options)
 
 
+def figures_table(name: str, *headers: str, **options: Any) -> Table:
+    """A plain table with a column of names, of which long ones are broken, and columns of figures."""
+    table = plain_table(**options)
+    table.add_column(name, overflow="fold")
+    for header in headers:
+        table.add_column(header, justify="right")
+    return table
+
+
 def show_table(table: Table) -> None:
     """Print a table; where the screen is too narrow for its figures, each row as lines of header and value."""
     screen = console()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import glob
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charrnn.cli.shared.checkpoints import find_checkpoint as find_checkpoint
+from charrnn.cli.shared.checkpoints import find_checkpoint
+from charrnn.cli.shared.options import refuse_encoding
 from charrnn.cli.shared.terminal import log, log_field, progress, progress_bar, shell_quoted
 from charrnn.config import CorpusConfig
 from charrnn.errors import TextError, UsageError
@@ -110,13 +112,7 @@ def locate(name: str) -> Path:
 
 
 def refuse_text(name: str, path: Path, instead: str) -> None:
-    """Raise UsageError where what should be a checkpoint is a text.
-
-    Args:
-        name: as it was typed.
-        path: the checkpoint that it may mean.
-        instead: a command that takes the text.
-    """
+    """Raise UsageError where the name of a checkpoint, which may mean `path`, is that of a text; `instead` takes it."""
     if path.is_file() and looks_like_checkpoint(path):
         return
     if path.is_file() or is_local(name) or find_known_text(name) or name == str(STANDARD_INPUT) or glob.has_magic(name):
@@ -166,15 +162,17 @@ def read(
 
 
 def read_text_for(model: Checkpoint, path: Path | Sequence[Path], encoding: str | None = None) -> Corpus:
-    """Read a text as the one was read that a model was fitted on: its characters, its normal form, its encoding.
-
-    Args:
-        model: the model.
-        path: of the text.
-        encoding: another encoding of this text.
-    """
+    """Read a text as the training text of a model was read: its characters, its normal form, its encoding if None."""
     config = model.metadata.text.corpus
     return read(path, replace(config, encoding=encoding or config.encoding), model.vocabulary)
+
+
+def read_texts_or_training_text(model: Checkpoint, names: Sequence[str] | None, encoding: str | None) -> Corpus:
+    """What `--text` and `--encoding` name, as one text; the training text of the model if nothing is named."""
+    if names:
+        return read_text_for(model, locate_texts(names), encoding)
+    refuse_encoding(encoding, "--text")
+    return read_training_text(model)
 
 
 def read_on_all_ranks(
@@ -197,19 +195,19 @@ def read_on_all_ranks(
     return corpus
 
 
-def read_training_text(model: Checkpoint, name: str | None = None) -> Corpus:
+def read_training_text(model: Checkpoint, names: Sequence[str] | None = None) -> Corpus:
     """The text that a model was fitted on, split as it was then.
 
     Args:
         model: the model.
-        name: a file or a pattern; by default the names that it had when the model was fitted, here or in data/.
+        names: files or patterns; by default those that it had when the model was fitted, here or in data/.
 
     Raises:
         TextError: there is no such file, or it is not that text; or it was standard input.
     """
     facts = model.metadata.text
-    if name is not None:
-        paths: Sequence[Path] = locate_texts([name])
+    if names:
+        paths: Sequence[Path] = locate_texts(names)
     elif str(STANDARD_INPUT) in facts.names:
         raise TextError(
             f"{model.name} was fitted on standard input, which cannot be read again; save that text to a file and name "
@@ -223,27 +221,24 @@ def read_training_text(model: Checkpoint, name: str | None = None) -> Corpus:
     return corpus
 
 
-class TrainingTextCache:
-    """The texts that models were fitted on, if they are on this machine: nothing is fetched, each is read once."""
+def training_text_finder() -> Callable[[Checkpoint], Corpus | None]:
+    """A function that gives the text that a model was fitted on; None if it is not on this machine, or very long.
 
-    def __init__(self) -> None:
-        self._read: dict[Path, Corpus | None] = {}
+    Nothing is fetched, and each text is read once.
+    """
+    texts: dict[Path, Corpus | None] = {}
 
-    def on(self, model: Checkpoint) -> Corpus | None:
-        """The text that a model was fitted on; None if it is gone, or very long."""
-        if model.path not in self._read:
-            self._read[model.path] = self._of(model)
-        return self._read[model.path]
-
-    def _of(self, model: Checkpoint) -> Corpus | None:
+    def find(model: Checkpoint) -> Corpus | None:
         facts = model.metadata.text
         is_missing = any(not (is_local(name) or is_local(Path(name).name)) for name in facts.names)
-        if is_missing or facts.characters > MAX_SEARCHED:
-            return None
-        try:
-            return read_training_text(model)
-        except TextError:
-            return None
+        if model.path not in texts:
+            texts[model.path] = None
+            if not is_missing and facts.characters <= MAX_SEARCHED:
+                with suppress(TextError):
+                    texts[model.path] = read_training_text(model)
+        return texts[model.path]
+
+    return find
 
 
 def is_local(name: str) -> bool:
@@ -257,12 +252,6 @@ def _locate_again(name: str) -> Path:
         return locate(name)
     except TextError:
         return locate(Path(name).name)
-
-
-def refuse_encoding(encoding: str | None, applies_to: str) -> None:
-    """Raise UsageError where `--encoding` was given, and nothing is read that it applies to, such as `--prime-file`."""
-    if encoding is not None:
-        raise UsageError(f"--encoding {encoding}: applies only to {applies_to}; remove it")
 
 
 def show_corpus(corpus: Corpus) -> None:

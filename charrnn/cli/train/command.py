@@ -10,21 +10,12 @@ from typing import Annotated
 
 import typer
 
-from charrnn.cli.shared import shell_completion as completion
-from charrnn.cli.shared.options import DeviceOption
+from charrnn.cli.shared.options import DeviceOption, ForceOption, JsonOption, TextsArgument, complete_checkpoints
 from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
 
 
 def train(
-    text: Annotated[
-        list[str],
-        typer.Argument(
-            help="Text files, which are one text: names, patterns ('novels/*.txt'), known texts (see `charrnn data`), "
-            "or - for standard input. Those that end with .gz, .bz2 or .xz need not be unpacked.",
-            autocompletion=completion.texts,
-            show_default=False,
-        ),
-    ],
+    text: TextsArgument,
     *,
     corpus: CorpusConfig,
     model: ModelConfig,
@@ -32,12 +23,9 @@ def train(
     device: DeviceOption = "auto",
     out: Annotated[
         str | None,
-        typer.Option(
-            help="Name of the checkpoint; TEXT-CELL if not said, and of several files FIRST-and-N-more-CELL.",
-            show_default=False,
-        ),
+        typer.Option(help="Name of the checkpoint; TEXT-CELL if not said, and of several files FIRST-and-N-more-CELL."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing checkpoint.")] = False,
+    force: ForceOption = False,
     resume: Annotated[
         bool,
         typer.Option(
@@ -51,16 +39,12 @@ def train(
         typer.Option(
             metavar="FILE",
             help="Resume the training that this checkpoint is of, such as checkpoints/NAME-last.safetensors.",
-            autocompletion=completion.checkpoints,
-            show_default=False,
+            autocompletion=complete_checkpoints,
         ),
     ] = None,
     init_from: Annotated[
         str | None,
-        typer.Option(
-            help="Begin with the weights of another checkpoint; characters that it does not know are added.",
-            show_default=False,
-        ),
+        typer.Option(help="Begin with the weights of another checkpoint; characters that it does not know are added."),
     ] = None,
     save_every: Annotated[
         str, typer.Option(help="How often to save between validations: 500 steps, or 5m for minutes.")
@@ -74,10 +58,9 @@ def train(
         typer.Option(
             metavar="DIR",
             help="Write the curves and samples also for TensorBoard, into DIR/NAME (needs `pip install tensorboard`).",
-            show_default=False,
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: JsonOption = False,
     context: typer.Context,
 ) -> None:
     """Fit a recurrent network to a text.
@@ -91,8 +74,8 @@ def train(
     started = time.perf_counter()
     from charrnn.checkpoint.io import best_path
     from charrnn.cli.shared import checkpoints
+    from charrnn.cli.shared.config_options import explicit_options
     from charrnn.cli.shared.devices import check_gpu_features, select_device
-    from charrnn.cli.shared.options import explicit_options
     from charrnn.cli.shared.terminal import log
     from charrnn.cli.shared.texts import locate_texts
     from charrnn.cli.train import restart, start

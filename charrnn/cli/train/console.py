@@ -11,7 +11,7 @@ from typing import Self
 import torch
 
 from charrnn.checkpoint import load
-from charrnn.cli.shared.options import diff_as_options
+from charrnn.cli.shared.config_options import diff_as_options
 from charrnn.cli.shared.terminal import (
     console,
     live_display,

@@ -10,7 +10,7 @@ from pathlib import Path
 from charrnn.checkpoint import Checkpoint, load
 from charrnn.cli.shared import terminal
 from charrnn.cli.shared.checkpoints import find_checkpoint as find_file
-from charrnn.cli.shared.options import format_option
+from charrnn.cli.shared.config_options import format_option
 from charrnn.config import ValidatedConfig, option_flags
 from charrnn.errors import UsageError
 from charrnn.paths import CHECKPOINT_SUFFIX

@@ -1,6 +1,13 @@
-"""The end of each command's help: examples, and the exit statuses."""
+"""What the help of a command ends with, and advice on options that charrnn once had."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import fields
 
 from rich.markup import escape
+
+from charrnn.config import CorpusConfig, option_flags
 
 EXAMPLES = {
     "train": (
@@ -61,9 +68,27 @@ EXIT_STATUS = (
     "Exit status: 0; 1 if a text, a checkpoint or a model cannot be used; 2 after wrong usage; 130 after Ctrl-C, 143 "
     "after SIGTERM, with all saved. Results go to standard output, all else to standard error."
 )
+INSPECT_TEXT = "use `charrnn data inspect TEXT`"
+OLD_OPTIONS: dict[tuple[str, str], str] = {
+    **{("inspect", flag): INSPECT_TEXT for flag in ("--advice", "--no-advice", "--device", "--minutes")},
+    **{("inspect", flag): INSPECT_TEXT for spec in fields(CorpusConfig) for flag in option_flags(spec)},
+    ("train", "--resume"): "use --resume-from FILE",
+    ("sample", "--precision"): "sampling with int8 weights was removed; leave the option out",
+    ("sample", "--save-state"): "it was removed; to continue a text later, save it, and pass it with --prime-file",
+    ("sample", "--load-state"): "it was removed; continue a text with --prime-file FILE",
+    ("complete", "--checkpoint"): "the checkpoint comes first: charrnn complete NAME FILE",
+}
+"""(command, option) → what to type instead; such as ("sample", "--old"): "use --new"."""
 
 
 def help_epilog(command: str) -> str:
     """The end of a command's help."""
     lines = (escape(f"charrnn {words}  # {what}") for words, what in EXAMPLES.get(command, ()))
     return "\n\n".join(lines)
+
+
+def advice_on(error: Exception) -> str | None:
+    """What to type instead of an option that a command no longer has; None if it never had it."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path.removeprefix("charrnn ") if context else "".join(sys.argv[1:2])
+    return OLD_OPTIONS.get((command, getattr(error, "option_name", "")))

@@ -1,7 +1,4 @@
-"""Standard error that never fails, though its reader is gone, its disk is full, or its terminal is closed.
-
-Messages are not the result of a command; where they cannot be written, it goes on without them.
-"""
+"""Standard streams that are closed, that have no reader, or whose disk is full."""
 
 from __future__ import annotations
 
@@ -14,6 +11,8 @@ from typing import Any, TextIO
 
 class LossyStream:
     """A text stream that never fails: after the first error, whatever is written to it is discarded.
+
+    Messages are not the result of a command; where they cannot be written, it goes on without them.
 
     Args:
         stream: the stream to write to.
@@ -60,3 +59,15 @@ def lossy_stderr() -> Iterator[None]:
     finally:
         sys.stderr.flush()
         sys.stderr = before
+
+
+def open_closed_streams() -> None:
+    """Give a program that was started without standard streams (`charrnn sample >&-`) empty ones."""
+    sys.stdin = sys.stdin or open(os.devnull)  # noqa: PTH123, SIM115
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
+
+
+def discard_stdout() -> None:
+    """Discard what could not be written; otherwise the interpreter would try again at exit, and print an error."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
