@@ -99,7 +99,7 @@ def test_signal_saves_and_training_resumes(folder: Path, number: signal.Signals)
             break
         for path in (folder / "checkpoints").glob("it*"):  # on a busy machine it may be over before it is asked
             path.unlink()
-    assert process.exitcode == 128 + number
+    assert process.exitcode == 128 + number, (folder / "err.txt").read_text()
     assert load(last).metadata.step is not None
     assert "stopping: saves first" in (folder / "err.txt").read_text()
     assert train(folder, "it", "--resume") == 0
