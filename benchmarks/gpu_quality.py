@@ -15,8 +15,8 @@ from charrnn import CorpusConfig, ModelConfig, TrainingConfig, evaluate, read_co
 from charrnn.text.corpus import Corpus
 from charrnn.training.budget.auto_config import Workload, configure_for_budget
 from charrnn.training.ensemble import train_ensemble
-from charrnn.training.run import Run, RunContext
-from charrnn.training.state.checkpoints import CheckpointManager
+from charrnn.training.run_context import Run, RunContext
+from charrnn.training.state.checkpoint_manager import CheckpointManager
 
 Row = dict[str, Any]
 TARGET = 1.47

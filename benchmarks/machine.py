@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from charrnn.models.kernels.processor import instruction_set
+from charrnn.models.hardware.processor import instruction_set
 
 
 def machine() -> dict[str, object]:

@@ -40,10 +40,10 @@ from charrnn.config import (
 )
 from charrnn.errors import TextError, UsageError
 from charrnn.pipeline.compare import Comparison
-from charrnn.pipeline.networks import NetworkTraining, TrainingStart
-from charrnn.pipeline.ngrams import fit_ngrams
-from charrnn.pipeline.sampling import TextGenerator
+from charrnn.pipeline.fit_networks import NetworkTraining, TrainingStart
+from charrnn.pipeline.fit_ngrams import fit_ngrams
 from charrnn.pipeline.score import TextScore, score_text
+from charrnn.pipeline.text_generator import TextGenerator
 from charrnn.progress import ProgressBars, no_bar
 from charrnn.sampling.batch import BatchGenerator
 from charrnn.sampling.generate import stream
@@ -53,7 +53,7 @@ from charrnn.scoring.evaluate import Score, evaluate
 from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.sources import STANDARD_INPUT
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.training.run import RunContext
+from charrnn.training.run_context import RunContext
 from charrnn.training.step import StepResult
 
 IN_NOTEBOOK = "ipykernel"

@@ -25,7 +25,7 @@ LAYERS = {
     "torchrun": 0,
     "progress": 0,
     "paths": 0,
-    "format": 0,
+    "formatting": 0,
     "files": 0,
     "errors": 0,
     "config": 0,

@@ -13,8 +13,8 @@ import torch
 from program import Charrnn
 
 from charrnn.config import CELLS, OPTIMIZERS, ModelConfig, SamplingConfig, TrainingConfig
-from charrnn.models.kernels import gpu_features
-from charrnn.models.kernels.gpu_features import is_allowed
+from charrnn.models.hardware import gpu_features
+from charrnn.models.hardware.gpu_features import is_allowed
 from charrnn.models.kernels.scan import _triton, gated_scan, scan
 from charrnn.models.rnn import cuda_graph as recorded
 from charrnn.models.rnn.cuda_graph import CudaGraphStepper

@@ -44,7 +44,7 @@ def test_it_trains_and_scores(cell: str, on_device: PlayedDevice, small_corpus: 
 def test_every_command(
     on_device: PlayedDevice, charrnn: Charrnn, small_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("charrnn.training.mixture.STEPS", 3)  # of 600, each of which takes milliseconds here
+    monkeypatch.setattr("charrnn.training.fit_mixture.STEPS", 3)  # of 600, each of which takes milliseconds here
     text, few = str(small_file), ("--batch-size", "4", "--seq-length", "16")
     for words in (
         ("train", text, *SMALL, *few, "--out", "a"),

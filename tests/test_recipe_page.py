@@ -49,7 +49,7 @@ def write_texts(folder: Path) -> None:
 
 
 def test_recipes(charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charrnn.training.mixture.STEPS", 60)
+    monkeypatch.setattr("charrnn.training.fit_mixture.STEPS", 60)
     write_texts(folder)
     written: dict[str, str] = {}
     for line in LINES:

@@ -14,7 +14,7 @@ from charrnn.errors import ModelError
 from charrnn.models.interpolated import InterpolatedModel, Network
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.mixture import MixtureModel
-from charrnn.models.ngram.longest.model import LongestMatchModel
+from charrnn.models.ngram.longest.longest_match import LongestMatchModel
 from charrnn.models.ngram.model import NgramModel
 from charrnn.paths import CHECKPOINT_SUFFIX
 from charrnn.text.vocabulary import Vocabulary

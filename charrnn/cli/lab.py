@@ -54,7 +54,7 @@ def lab(
     from charrnn.config import CorpusConfig
     from charrnn.lab.catalogue import run_experiment
     from charrnn.lab.experiment import LabContext, describe_machine, write
-    from charrnn.report.pictures import new_figure
+    from charrnn.report.figures import new_figure
 
     new_figure()  # raises an error about missing packages now, and not after the work
     check_writable(out / f"{name}.png")

@@ -15,7 +15,7 @@ from charrnn.errors import UsageError
 from charrnn.torchrun import world_size
 
 if TYPE_CHECKING:
-    from charrnn.pipeline.ngrams import NgramFit
+    from charrnn.pipeline.fit_ngrams import NgramFit
     from charrnn.text.corpus import Corpus
 
 LARGE_CHECKPOINT = 500_000_000
@@ -51,7 +51,7 @@ def ngram(
         from charrnn.cli.shared.checkpoints import check_writable, checkpoint_path, locked, refuse_to_overwrite
         from charrnn.cli.shared.terminal import print_json, progress
         from charrnn.cli.shared.texts import check_documents, locate_texts, read, show_corpus
-        from charrnn.pipeline.ngrams import assist_counting, fit_ngrams, is_fit_of
+        from charrnn.pipeline.fit_ngrams import assist_counting, fit_ngrams, is_fit_of
         from charrnn.text.sources import stem_of
 
         if not group.is_rank_zero:

@@ -52,7 +52,7 @@ def view(
     from charrnn.paths import CHECKPOINT_FOLDER
     from charrnn.pipeline.compare import Comparison, load_alike
     from charrnn.report.page import write
-    from charrnn.report.view.report import render
+    from charrnn.report.view.render import render
     from charrnn.scoring.held_out import choose_split
     from charrnn.training.monitor.history import history_path, read_history
 

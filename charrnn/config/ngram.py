@@ -90,7 +90,7 @@ SMOOTHINGS = {
         ),
         Smoothing(
             "longest", "what followed the longest context that occurs, of any length, not smoothed",
-            model="longest.model:LongestMatchModel", is_smoothed=False,
+            model="longest.longest_match:LongestMatchModel", is_smoothed=False,
         ),
     )
 }  # fmt: skip

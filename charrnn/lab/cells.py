@@ -23,7 +23,7 @@ from charrnn.lab.experiment import (
 )
 from charrnn.lab.networks import config_of_size, new_network
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.report.pictures import legend, new_figure
+from charrnn.report.figures import legend, new_figure
 from charrnn.sampling.generate import generate
 from charrnn.scoring.evaluate import evaluate
 from charrnn.text.batches import Streams

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from charrnn.config import CELLS
 from charrnn.errors import CharRNNError, TextError
 from charrnn.files import atomic_write
-from charrnn.format import plural
-from charrnn.report.pictures import INK, SERIES, save
+from charrnn.formatting import plural
+from charrnn.report.figures import INK, SERIES, save
 from charrnn.text.corpus import Corpus
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ from charrnn.lab.experiment import (
 from charrnn.lab.networks import new_network
 from charrnn.models.kernels.scan import gated_scan_reference
 from charrnn.models.rnn.cells import Cell, make_cell
-from charrnn.report.pictures import INK, SERIES, legend, new_figure
+from charrnn.report.figures import INK, SERIES, legend, new_figure
 from charrnn.training.optim.optimizer import ModelOptimizer
 from charrnn.training.optim.precision import dtype_of
 from charrnn.training.step import reuse_freed_memory, take_step

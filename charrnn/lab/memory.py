@@ -15,7 +15,7 @@ from charrnn.config import CELLS, TrainingConfig
 from charrnn.lab.experiment import LabContext, LabResult, Row, column, line_style, plain_numbers, title
 from charrnn.lab.networks import config_of_size, new_network
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.report.pictures import INK, legend, new_figure
+from charrnn.report.figures import INK, legend, new_figure
 from charrnn.text.batches import IGNORE_INDEX
 from charrnn.training.optim.optimizer import ModelOptimizer
 from charrnn.training.optim.precision import dtype_of

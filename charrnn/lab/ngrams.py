@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from charrnn.config import NgramConfig, SamplingConfig
 from charrnn.lab.experiment import LabContext, LabResult, Row, column, describe_text, held_out, title
 from charrnn.models.ngram.fit import fit_ngram
-from charrnn.report.pictures import INK, SERIES, legend, new_figure
+from charrnn.report.figures import INK, SERIES, legend, new_figure
 from charrnn.sampling.generate import generate
 from charrnn.scoring.evaluate import evaluate
 from charrnn.scoring.novelty import Novelty, TrainingText

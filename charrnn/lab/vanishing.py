@@ -14,7 +14,7 @@ from charrnn.config import CELLS, ModelConfig, TrainingConfig
 from charrnn.lab.experiment import LabContext, LabResult, Row, column, describe_text, held_out, line_style, title
 from charrnn.lab.networks import new_network
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.report.pictures import legend, new_figure
+from charrnn.report.figures import legend, new_figure
 from charrnn.scoring.evaluate import Score
 from charrnn.scoring.probes.gradients import input_gradients
 from charrnn.text.batches import Streams

@@ -13,7 +13,7 @@ import torch
 from charrnn.checkpoint import Checkpoint, load, split_mixture
 from charrnn.config import CompareConfig, SamplingConfig
 from charrnn.errors import CheckpointError, TextError, UsageError
-from charrnn.pipeline.ngrams import fit_ngrams
+from charrnn.pipeline.fit_ngrams import fit_ngrams
 from charrnn.progress import ProgressBars, no_bar
 from charrnn.scoring.compare.baselines import BASELINE_SMOOTHINGS, MAX_COUNTED, interpolate, missing_ngrams
 from charrnn.scoring.compare.columns import as_json
@@ -21,8 +21,8 @@ from charrnn.scoring.compare.online import measure_online
 from charrnn.scoring.compare.rows import NoveltyReference, OnlineRow, Row, best_of, measure
 from charrnn.scoring.held_out import ReadTrainingText, choose_split
 from charrnn.scoring.novelty import index_training_text
-from charrnn.scoring.structure.report import Structure
-from charrnn.scoring.structure.run import structure_of
+from charrnn.scoring.structure.figures import Structure
+from charrnn.scoring.structure.side_by_side import structure_of
 from charrnn.text.corpus import Corpus
 
 Log = Callable[[str], None]

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from charrnn.checkpoint.metadata import EvalResult
 from charrnn.errors import TextError
-from charrnn.models.kernels.thread_tuner import make_thread_tuner
+from charrnn.models.hardware.thread_tuner import make_thread_tuner
 from charrnn.models.language_model import LanguageModel, ScoresOnline, next_log_probs
 from charrnn.progress import Progress
 from charrnn.scoring.surprisal import CHUNK_CHARS, checked, log_prob_pieces

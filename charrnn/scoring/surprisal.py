@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from charrnn.errors import ModelError
-from charrnn.models.kernels.thread_tuner import ThreadTuner, make_thread_tuner
+from charrnn.models.hardware.thread_tuner import ThreadTuner, make_thread_tuner
 from charrnn.models.language_model import LanguageModel, ScoresNext, State, next_log_probs
 from charrnn.progress import Progress
 from charrnn.text.documents import TextSpan

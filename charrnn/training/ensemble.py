@@ -16,7 +16,7 @@ from charrnn.models.rnn.model import RecurrentModel
 from charrnn.progress import Progress
 from charrnn.training.loop import Training
 from charrnn.training.optim.schedule import AIM, Plan
-from charrnn.training.state.checkpoints import CheckpointManager
+from charrnn.training.state.checkpoint_manager import CheckpointManager
 from charrnn.training.state.init_from import copy_initial_weights
 from charrnn.training.state.resume import Resumed, find_training
 from charrnn.training.step import StepResult, StopFlag

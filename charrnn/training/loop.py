@@ -18,7 +18,7 @@ from torch import Tensor
 
 from charrnn.config import TrainingConfig, parse_replanned
 from charrnn.errors import DivergedError
-from charrnn.models.kernels.thread_tuner import fixed_threads, make_thread_tuner
+from charrnn.models.hardware.thread_tuner import fixed_threads, make_thread_tuner
 from charrnn.models.language_model import State
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.progress import Progress

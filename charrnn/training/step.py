@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from charrnn.errors import CaptureError
-from charrnn.models.kernels.gpu_features import capture_error_message, has_cuda_graphs, is_allowed
+from charrnn.models.hardware.gpu_features import capture_error_message, has_cuda_graphs, is_allowed
 from charrnn.models.language_model import State
 from charrnn.scoring.evaluate import Score
 from charrnn.text.batches import IGNORE_INDEX

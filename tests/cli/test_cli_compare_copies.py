@@ -7,7 +7,7 @@ import pytest
 from program import TEXT, Charrnn, compare_rows
 
 from charrnn.cli.shared.novelty import show_curve
-from charrnn.format import sparkline
+from charrnn.formatting import sparkline
 from charrnn.scoring.novelty import Novelty
 
 

@@ -24,8 +24,8 @@ from charrnn.training.monitor.history import Record, read_history
 from charrnn.training.monitor.metrics import METRICS, Metric, MetricsLogger
 from charrnn.training.monitor.monitor import Level, Monitor, Report
 from charrnn.training.optim.schedule import Plan
-from charrnn.training.run import Run, RunContext
-from charrnn.training.state.checkpoints import CheckpointManager
+from charrnn.training.run_context import Run, RunContext
+from charrnn.training.state.checkpoint_manager import CheckpointManager
 from charrnn.training.step import StepResult
 
 HISTORY = Path("checkpoints/text-lstm.jsonl")

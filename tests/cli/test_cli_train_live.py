@@ -11,7 +11,7 @@ from rich.console import Console
 
 from charrnn.cli.train.curve import Curve, held, scale_of
 from charrnn.cli.train.live import TrainLive
-from charrnn.format import sparkline
+from charrnn.formatting import sparkline
 from charrnn.scoring.evaluate import Score
 from charrnn.training.monitor.history import Record
 from charrnn.training.monitor.monitor import Level, Report

@@ -81,7 +81,9 @@ def test_ngram_tip_is_printed_only_where_true(
 ) -> None:
     """It recommended mixtures that were worse than the network."""
     scores = {NgramModel: counted, InterpolatedModel: mixed, RecurrentModel: 3.0}
-    monkeypatch.setattr("charrnn.pipeline.networks.evaluate", lambda model, part: Score(scores[type(model)] * 100, 100))
+    monkeypatch.setattr(
+        "charrnn.pipeline.fit_networks.evaluate", lambda model, part: Score(scores[type(model)] * 100, 100)
+    )
     lines = [line for line in charrnn("train", "text.txt", *SMALL).err.splitlines() if line.startswith("n-grams")]
     assert [line.startswith(f"n-grams     {said}") for line in lines] == [True] * bool(said)
 

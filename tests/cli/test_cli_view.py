@@ -18,7 +18,7 @@ from charrnn.models.interpolated import InterpolatedModel
 from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.report.view import report
+from charrnn.report.view import render as report
 from charrnn.report.view.text import UNIT_OVERHEAD, unit_data
 from charrnn.scoring.probes.traces import Trace
 from charrnn.training.monitor.history import History, Record, history_path

@@ -27,8 +27,8 @@ from charrnn.models.rnn.model import RecurrentModel
 from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.ensemble import train_ensemble
-from charrnn.training.run import Run
-from charrnn.training.state.checkpoints import CheckpointManager
+from charrnn.training.run_context import Run
+from charrnn.training.state.checkpoint_manager import CheckpointManager
 
 TEXT = "to be or not to be, that is the question\n" * 12
 VOCABULARY = Vocabulary(sorted(set(TEXT)))

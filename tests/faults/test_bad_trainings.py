@@ -13,8 +13,8 @@ from charrnn.checkpoint import load_resume_state
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.text.batches import Streams
 from charrnn.training.loop import Training
-from charrnn.training.run import Run
-from charrnn.training.state.checkpoints import CheckpointManager
+from charrnn.training.run_context import Run
+from charrnn.training.state.checkpoint_manager import CheckpointManager
 from charrnn.training.state.resume import open_training
 
 Header = dict[str, Any]

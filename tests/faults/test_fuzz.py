@@ -30,8 +30,8 @@ from charrnn.sampling.sampler import CounterTemperatureSampler
 from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
 from charrnn.training.loop import Training
-from charrnn.training.run import Run
-from charrnn.training.state.checkpoints import CheckpointManager
+from charrnn.training.run_context import Run
+from charrnn.training.state.checkpoint_manager import CheckpointManager
 from charrnn.training.state.resume import open_training
 
 SECONDS = 20

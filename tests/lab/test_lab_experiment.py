@@ -8,7 +8,7 @@ import pytest
 from charrnn.errors import CharRNNError
 from charrnn.lab.catalogue import EXPERIMENTS, load_experiment
 from charrnn.lab.experiment import MARKER, LabResult, Row, write
-from charrnn.report.pictures import new_figure
+from charrnn.report.figures import new_figure
 
 
 def result() -> LabResult:

@@ -31,7 +31,7 @@ def cell() -> Iterator[type[Cell]]:
 
 @pytest.fixture
 def trained(charrnn: Charrnn, folder: Path, cell: type[Cell], monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("charrnn.training.mixture.STEPS", 60)
+    monkeypatch.setattr("charrnn.training.fit_mixture.STEPS", 60)
     (folder / "text.txt").write_text("to be\tor not to be\n" * 100)
     done = charrnn("train", "text.txt", "--cell", NEW_CELL, *SMALL)
     assert done.status == 0, done.err

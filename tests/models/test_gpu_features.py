@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from charrnn.errors import UsageError
-from charrnn.models.kernels import build, gpu_features
-from charrnn.models.kernels.gpu_features import is_allowed, run_trials
+from charrnn.models.hardware import gpu_features
+from charrnn.models.hardware.gpu_features import is_allowed, run_trials
+from charrnn.models.kernels import build
 
 GPU = torch.device("cuda", 0)
 CHILD = """

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from charrnn.models.kernels.processor import ONEDNN_LIMIT, fast_half_precisions, instruction_set
+from charrnn.models.hardware.processor import ONEDNN_LIMIT, fast_half_precisions, instruction_set
 
 BF16 = {"avx512_bf16": True, "avx2": True}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from charrnn.models.kernels.thread_tuner import (
+from charrnn.models.hardware.thread_tuner import (
     FIRST_WAIT,
     MEASURE_INTERVAL,
     FreeCores,
@@ -153,7 +153,7 @@ def test_free_cores_on_an_unknown_system_are_none() -> None:
 
 
 def test_usage_on_a_system_that_hides_it_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charrnn.models.kernels.thread_tuner.STAT", tmp_path / "stat")
+    monkeypatch.setattr("charrnn.models.hardware.thread_tuner.STAT", tmp_path / "stat")
     assert usage() is None
     (tmp_path / "stat").write_text("".join(f"cpu{number} nonsense\n" for number in range(1024)), encoding="ascii")
     assert usage() is None

@@ -12,7 +12,7 @@ from charrnn.checkpoint import save
 from charrnn.config import CorpusConfig, NgramConfig
 from charrnn.errors import UsageError
 from charrnn.models.ngram.fit import NgramCounts
-from charrnn.pipeline.ngrams import fit_ngrams, is_fit_of
+from charrnn.pipeline.fit_ngrams import fit_ngrams, is_fit_of
 from charrnn.progress import Progress
 from charrnn.scoring.evaluate import eval_result, evaluate, evaluate_online
 from charrnn.text.corpus import Corpus, read_corpus

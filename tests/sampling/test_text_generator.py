@@ -5,7 +5,7 @@ import pytest
 import charrnn
 from charrnn.config import NgramConfig, SamplingConfig
 from charrnn.errors import ModelError, UsageError
-from charrnn.pipeline.sampling import TextGenerator
+from charrnn.pipeline.text_generator import TextGenerator
 from charrnn.sampling.state import GenerationState
 
 CONFIG = SamplingConfig(length=30, seed=5)

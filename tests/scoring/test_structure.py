@@ -12,10 +12,10 @@ from charrnn.errors import ModelError, TextError
 from charrnn.scoring.structure import context_length as contexts
 from charrnn.scoring.structure import probe as probing
 from charrnn.scoring.structure.context_length import draw_places, lengths_in, surprisals_after
+from charrnn.scoring.structure.figures import Difference
 from charrnn.scoring.structure.indentation import IndentedLines
 from charrnn.scoring.structure.probe import probe
-from charrnn.scoring.structure.report import Difference
-from charrnn.scoring.structure.run import structure_of
+from charrnn.scoring.structure.side_by_side import structure_of
 from charrnn.text.vocabulary import Vocabulary
 
 

@@ -16,8 +16,8 @@ from charrnn.errors import UsageError
 from charrnn.text.corpus import read_corpus
 from charrnn.training.distributed import ProcessGroup
 from charrnn.training.ensemble import train_ensemble
-from charrnn.training.run import Run, RunContext
-from charrnn.training.state.checkpoints import CheckpointManager
+from charrnn.training.run_context import Run, RunContext
+from charrnn.training.state.checkpoint_manager import CheckpointManager
 from charrnn.training.state.resume import find_training
 from charrnn.training.step import StopFlag
 

@@ -13,8 +13,8 @@ from charrnn.errors import DivergedError
 from charrnn.text.corpus import Corpus
 from charrnn.training import loop
 from charrnn.training.ensemble import train_ensemble
-from charrnn.training.run import Run, RunContext
-from charrnn.training.state.checkpoints import CheckpointManager
+from charrnn.training.run_context import Run, RunContext
+from charrnn.training.state.checkpoint_manager import CheckpointManager
 from charrnn.training.step import StepResult, TakeStep, make_step
 
 CONFIG = TrainingConfig(steps=12, seq_length=16, batch_size=4, warmup_steps=2, validate_every=6)

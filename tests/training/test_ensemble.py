@@ -16,8 +16,8 @@ from charrnn.text.corpus import Corpus
 from charrnn.training import ensemble as several
 from charrnn.training.ensemble import train_ensemble
 from charrnn.training.loop import train
-from charrnn.training.run import Run
-from charrnn.training.state.checkpoints import CheckpointManager
+from charrnn.training.run_context import Run
+from charrnn.training.state.checkpoint_manager import CheckpointManager
 from charrnn.training.step import StepResult, StopFlag
 
 CPU = torch.device("cpu")

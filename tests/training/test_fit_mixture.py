@@ -11,8 +11,8 @@ from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.evaluate import evaluate
 from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
+from charrnn.training.fit_mixture import MixtureTrainer, hold_out_blocks
 from charrnn.training.loop import train
-from charrnn.training.mixture import MixtureTrainer, hold_out_blocks
 
 ORDER_4 = NgramConfig(order=4)
 
@@ -33,7 +33,7 @@ def test_held_out_blocks_are_disjoint_from_the_rest(length: int) -> None:
 
 def test_held_out_blocks_of_large_inputs_are_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
     assert hold_out_blocks(np.arange(100_000), vocab_size=100_000).characters == 500
-    monkeypatch.setattr("charrnn.training.mixture.MAX_COPIED", 50_000)
+    monkeypatch.setattr("charrnn.training.fit_mixture.MAX_COPIED", 50_000)
     ids = np.arange(100_000)
     held_out = hold_out_blocks(ids, vocab_size=65)
     assert held_out.blocks.shape == (1, 256 + 3000)
@@ -59,7 +59,7 @@ def test_mixture_scores_better_than_its_parts(small_corpus: Corpus) -> None:
 
 
 def test_gate_with_same_seed_is_bit_exact(small_corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charrnn.training.mixture.STEPS", 20)
+    monkeypatch.setattr("charrnn.training.fit_mixture.STEPS", 20)
     size = len(small_corpus.vocabulary)
     network = RecurrentModel(ModelConfig(hidden_size=8), size).eval()
     mixing = MixtureTrainer(small_corpus.train.ids[:3000], size, ORDER_4)

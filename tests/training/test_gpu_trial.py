@@ -7,7 +7,7 @@ import torch
 
 from charrnn.config import CELLS, OPTIMIZERS, ModelConfig, TrainingConfig
 from charrnn.errors import CaptureError
-from charrnn.models.kernels.processor import fast_half_precisions
+from charrnn.models.hardware.processor import fast_half_precisions
 from charrnn.models.rnn import cuda_graph as recorded
 from charrnn.models.rnn.cuda_graph import CudaGraphStepper
 from charrnn.models.rnn.model import RecurrentModel

@@ -9,7 +9,7 @@ import torch
 from charrnn.checkpoint import load
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.models.mixture import MixtureModel
-from charrnn.pipeline.networks import NetworkTraining, TrainingStart, initialize_from, resume
+from charrnn.pipeline.fit_networks import NetworkTraining, TrainingStart, initialize_from, resume
 from charrnn.text.corpus import Corpus
 from charrnn.training.monitor.monitor import Level, Report
 from charrnn.training.state.init_from import initial_network
@@ -69,7 +69,7 @@ def test_initialized_start_has_the_shape_and_weights_of_the_other(
 def test_mixture_is_kept_with_its_score(
     small_corpus: Corpus, start: TrainingStart, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("charrnn.training.mixture.STEPS", 60)
+    monkeypatch.setattr("charrnn.training.fit_mixture.STEPS", 60)
     path = tmp_path / "mixed.safetensors"
     training = NetworkTraining(path, small_corpus, replace(start, with_ngram=True))
     list(training.steps())

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from charrnn.config import CELLS, ModelConfig, TrainingConfig
-from charrnn.models.kernels.processor import fast_half_precisions
+from charrnn.models.hardware.processor import fast_half_precisions
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.training.optim.muon import dtype_for
 from charrnn.training.optim.precision import dtype_of, fallback

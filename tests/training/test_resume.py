@@ -11,8 +11,8 @@ from charrnn.config import CELLS, ModelConfig, TrainingConfig
 from charrnn.errors import CheckpointError
 from charrnn.text.corpus import Corpus
 from charrnn.training.ensemble import train_ensemble
-from charrnn.training.run import Run
-from charrnn.training.state.checkpoints import CheckpointManager
+from charrnn.training.run_context import Run
+from charrnn.training.state.checkpoint_manager import CheckpointManager
 from charrnn.training.state.resume import Resumed, find_training, open_training
 from charrnn.training.step import StepResult, StopFlag
 

@@ -13,8 +13,8 @@ import torch
 
 from charrnn.checkpoint.metadata import ComputeInfo
 from charrnn.config import CELLS, OPTIMIZERS, ModelConfig, TrainingConfig
-from charrnn.models.kernels.processor import fast_half_precisions
-from charrnn.models.kernels.thread_tuner import fixed_threads, make_thread_tuner
+from charrnn.models.hardware.processor import fast_half_precisions
+from charrnn.models.hardware.thread_tuner import fixed_threads, make_thread_tuner
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
@@ -71,12 +71,12 @@ def test_fixed_thread_count_is_kept(small_corpus: Corpus, monkeypatch: pytest.Mo
     list(train(model, Streams(small_corpus.train.ids, 4, 8), small_corpus.validation[:0], config))
     assert seen == [3, 1, 3, 1], "back to one, as the tests have it, after each step"
     streams = Streams(small_corpus.train.ids, 4, 8)
-    monkeypatch.setattr("charrnn.models.kernels.thread_tuner.cores", lambda: 32)
+    monkeypatch.setattr("charrnn.models.hardware.thread_tuner.cores", lambda: 32)
     for available, begins in ((1, 1), (2, 2), (32, 4)):
         monkeypatch.setattr("torch.get_num_threads", lambda available=available: available)
         training = Training(model, streams, small_corpus.validation[:0], replace(config, threads=None))
         assert (training.tuner.max_threads, training.tuner.threads) == (available, begins)
-    monkeypatch.setattr("charrnn.models.kernels.thread_tuner.cores", lambda: 2)
+    monkeypatch.setattr("charrnn.models.hardware.thread_tuner.cores", lambda: 2)
     assert make_thread_tuner().max_threads == 2, "of 32 threads that OMP_NUM_THREADS asks for on two cores"
 
 

@@ -13,8 +13,8 @@ from charrnn.text.batches import DocumentStreams, streams_of
 from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.training.ensemble import train_ensemble
 from charrnn.training.loop import Training
-from charrnn.training.run import Run
-from charrnn.training.state.checkpoints import CheckpointManager
+from charrnn.training.run_context import Run
+from charrnn.training.state.checkpoint_manager import CheckpointManager
 from charrnn.training.state.resume import Resumed, find_training
 from charrnn.training.step import StopFlag, reset_rows
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from charrnn.cli.shared.tables import figures_table, show_table
 from charrnn.cli.shared.terminal import console, one_line
-from charrnn.format import percent
-from charrnn.scoring.structure.report import AtContext, Closed, Difference, Indented, Structure
+from charrnn.formatting import percent
+from charrnn.scoring.structure.figures import AtContext, Closed, Difference, Indented, Structure
 
 MIN_CASES = 10
 """The fewest cases of a line that is shown."""

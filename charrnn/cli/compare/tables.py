@@ -8,7 +8,7 @@ from charrnn.cli.shared.novelty import show_curve, show_novelty
 from charrnn.cli.shared.tables import plain_table, show_table, show_title
 from charrnn.cli.shared.terminal import console, escape_control_chars, one_line
 from charrnn.config import SMOOTHINGS
-from charrnn.format import percent
+from charrnn.formatting import percent
 from charrnn.pipeline.compare import Comparison
 from charrnn.scoring.compare.columns import AnyRow, shown_columns
 from charrnn.scoring.compare.rows import OnlineRow, Row

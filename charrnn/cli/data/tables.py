@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from charrnn.cli.shared.tables import plain_table, show_table
 from charrnn.cli.shared.terminal import escape_control_chars, log, log_wrapped
 from charrnn.config import ModelConfig
-from charrnn.format import percent, plural, size
+from charrnn.formatting import percent, plural, size
 from charrnn.text.stats.duplicates import LONG_LINE, RUN
 from charrnn.text.stats.unicode import FORMS
 from charrnn.text.vocabulary import character_name

@@ -118,7 +118,7 @@ def sample(
     from charrnn.cli.sample import output
     from charrnn.cli.shared.config_options import explicit_options
     from charrnn.cli.shared.terminal import log
-    from charrnn.pipeline.sampling import TextGenerator
+    from charrnn.pipeline.text_generator import TextGenerator
     from charrnn.sampling.stopping import check_until
 
     if beam:

@@ -15,7 +15,7 @@ from charrnn.cli.shared.config_options import unescaped
 from charrnn.cli.shared.terminal import log, text_writer
 from charrnn.config import SamplingConfig
 from charrnn.errors import CharRNNError, UsageError
-from charrnn.pipeline.sampling import TextGenerator
+from charrnn.pipeline.text_generator import TextGenerator
 from charrnn.sampling.generate import new_seed, stream
 from charrnn.sampling.state import GenerationState
 

@@ -17,7 +17,7 @@ from charrnn.cli.shared.terminal import (
     text_writer,
 )
 from charrnn.cli.shared.texts import read_training_text
-from charrnn.pipeline.sampling import TextGenerator
+from charrnn.pipeline.text_generator import TextGenerator
 from charrnn.sampling.beam import BeamResult
 from charrnn.sampling.generate import stream
 from charrnn.sampling.state import GenerationState

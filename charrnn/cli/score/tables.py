@@ -13,7 +13,7 @@ from charrnn.checkpoint import Checkpoint
 from charrnn.cli.shared.tables import figures_table, plain_table, show_table
 from charrnn.cli.shared.terminal import console, log_field, one_line
 from charrnn.cli.shared.texts import show_unknown
-from charrnn.format import figure, percent
+from charrnn.formatting import figure, percent
 from charrnn.pipeline.score import TRAINED_ON, LineScore, TextScore
 from charrnn.scoring.attribution import Attribution
 from charrnn.scoring.evaluate import Score

@@ -8,7 +8,7 @@ import torch
 
 from charrnn.cli.shared.terminal import log, log_field
 from charrnn.errors import DeviceError, UsageError
-from charrnn.models.kernels.gpu_features import run_trials
+from charrnn.models.hardware.gpu_features import run_trials
 from charrnn.torchrun import world_size
 
 

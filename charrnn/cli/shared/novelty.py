@@ -9,7 +9,7 @@ import numpy as np
 
 from charrnn.cli.shared.tables import figures_table, show_table
 from charrnn.cli.shared.terminal import console, one_line
-from charrnn.format import percent, sparkline
+from charrnn.formatting import percent, sparkline
 from charrnn.scoring.novelty import CURVE, LONG_COPY, LONG_LINE, Novelty, TrainingText
 
 if TYPE_CHECKING:

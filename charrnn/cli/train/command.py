@@ -80,11 +80,11 @@ def train(
     from charrnn.cli.shared.texts import locate_texts
     from charrnn.cli.train import restart, start
     from charrnn.cli.train.session import train_on_screen
-    from charrnn.pipeline.networks import TrainingStart
+    from charrnn.pipeline.fit_networks import TrainingStart
     from charrnn.text.sources import stem_of
     from charrnn.training.distributed import connect
     from charrnn.training.monitor.tensorboard import check_installed
-    from charrnn.training.run import RunContext
+    from charrnn.training.run_context import RunContext
 
     start.refuse_resume_file(text, resume)
     how_often, where = start.parse_save_every(save_every), select_device(device)

@@ -24,7 +24,7 @@ from charrnn.cli.shared.terminal import (
 )
 from charrnn.cli.train.live import ECHO, WIDEST, TrainLive
 from charrnn.models.interpolated import make_network
-from charrnn.pipeline.networks import NetworkTraining, score_ngram_tip
+from charrnn.pipeline.fit_networks import NetworkTraining, score_ngram_tip
 from charrnn.scoring.compare.rows import checkpoint_summary
 from charrnn.text.sources import STANDARD_INPUT
 from charrnn.training.monitor.history import Record

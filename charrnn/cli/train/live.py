@@ -12,7 +12,7 @@ from rich.text import Text
 
 from charrnn.cli.shared.terminal import LABEL, escape_control_chars
 from charrnn.cli.train.curve import Curve, held, scale_of
-from charrnn.format import ASCII_BARS, BARS, clock, sparkline
+from charrnn.formatting import ASCII_BARS, BARS, clock, sparkline
 from charrnn.training.monitor.history import Record
 from charrnn.training.monitor.monitor import Report
 

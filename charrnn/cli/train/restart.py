@@ -10,7 +10,7 @@ from pathlib import Path
 from charrnn.checkpoint import last_path
 from charrnn.cli.shared.terminal import log
 from charrnn.errors import CaptureError, is_out_of_memory
-from charrnn.models.kernels.gpu_features import SWITCHES
+from charrnn.models.hardware.gpu_features import SWITCHES
 from charrnn.text.sources import STANDARD_INPUT
 from charrnn.torchrun import world_size
 

@@ -12,13 +12,13 @@ from charrnn.cli.shared.texts import read_on_all_ranks, show_corpus
 from charrnn.cli.train.console import TrainDisplay, finish_mixture, show_ngram_tip
 from charrnn.cli.train.signals import stopped_by_signals
 from charrnn.cli.train.start import show_start
-from charrnn.pipeline.networks import NetworkTraining, TrainingStart
+from charrnn.pipeline.fit_networks import NetworkTraining, TrainingStart
 from charrnn.training.ensemble import SaveEvery
 from charrnn.training.monitor.history import History, history_path
 from charrnn.training.monitor.metrics import LogWriter, MetricsLogger
 from charrnn.training.monitor.monitor import Level
 from charrnn.training.monitor.tensorboard import Board
-from charrnn.training.run import RunContext
+from charrnn.training.run_context import RunContext
 
 
 def train_on_screen(

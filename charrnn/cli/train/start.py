@@ -14,8 +14,8 @@ from charrnn.cli.shared.config_options import format_option
 from charrnn.config import ValidatedConfig, option_flags
 from charrnn.errors import UsageError
 from charrnn.paths import CHECKPOINT_SUFFIX
-from charrnn.pipeline import networks
-from charrnn.pipeline.networks import TrainingStart
+from charrnn.pipeline import fit_networks as networks
+from charrnn.pipeline.fit_networks import TrainingStart
 from charrnn.training.distributed import ProcessGroup
 from charrnn.training.ensemble import SaveEvery
 from charrnn.training.state.init_from import SHAPE_FIELDS, initial_network

@@ -20,8 +20,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from charrnn.models.hardware.gpu_features import is_allowed
 from charrnn.models.kernels.build import address, native_library, thread_count
-from charrnn.models.kernels.gpu_features import is_allowed
 
 
 def scan_reference(a: Tensor, b: Tensor, h0: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from charrnn.config import BYTES_VOCAB_SIZE, Function, NgramConfig
 from charrnn.models.ngram.counting.count import CountLevel, count_ngrams
-from charrnn.models.ngram.longest.model import LongestMatchModel
+from charrnn.models.ngram.longest.longest_match import LongestMatchModel
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.ngram.smoothing.backoff import Discounts, interpolate, prune, smooth
 from charrnn.models.ngram.smoothing.online import online_observations

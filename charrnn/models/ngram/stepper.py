@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from charrnn.errors import ModelError
 from charrnn.models.language_model import State
-from charrnn.models.ngram.sampling import BackoffSampler, DistributionCache, sample_backoff
+from charrnn.models.ngram.draw import BackoffSampler, DistributionCache, sample_backoff
 from charrnn.models.ngram.smoothing.backoff import BackoffLevel
 from charrnn.models.ngram.trie import Ints, walk
 from charrnn.models.stepper import Logits, Sampler, Stepper, TemperatureSampler, Tokens

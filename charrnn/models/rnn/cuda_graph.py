@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from charrnn.errors import CaptureError
-from charrnn.models.kernels.gpu_features import capture_error_message, has_cuda_graphs, is_allowed
+from charrnn.models.hardware.gpu_features import capture_error_message, has_cuda_graphs, is_allowed
 from charrnn.models.language_model import LanguageModel, State
 from charrnn.models.stepper import Logits, Sampler, Stepper, TemperatureSampler, Tokens
 

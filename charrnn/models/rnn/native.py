@@ -15,9 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from charrnn.models.hardware.thread_tuner import make_thread_tuner
 from charrnn.models.kernels.build import native_library, thread_count
 from charrnn.models.kernels.native_network import NativeNetwork, pointers
-from charrnn.models.kernels.thread_tuner import make_thread_tuner
 from charrnn.models.language_model import State
 from charrnn.models.rnn.cells import Cell
 from charrnn.models.stepper import Logits, Stepper, Tokens

@@ -9,7 +9,7 @@ from typing import Any
 
 from charrnn.checkpoint import Checkpoint
 from charrnn.config import ModelConfig
-from charrnn.format import duration, percent, size
+from charrnn.formatting import duration, percent, size
 from charrnn.models.rnn.cells import CELLS
 from charrnn.report.view.pictures import training_picture
 from charrnn.scoring.compare.columns import shown_columns

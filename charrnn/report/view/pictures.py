@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from charrnn.report.pictures import GRID, INK, SERIES, legend, new_figure, svg
+from charrnn.report.figures import GRID, INK, SERIES, legend, new_figure, svg
 from charrnn.scoring.probes.gates import OPEN, SHUT, Saturation
 from charrnn.scoring.probes.states import CLASSES, Plane
 from charrnn.training.monitor.history import Record

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from charrnn.format import figure
+from charrnn.formatting import figure
 from charrnn.scoring.compare.rows import OnlineRow, Row, checkpoint_summary
 
 AnyRow = Row | OnlineRow

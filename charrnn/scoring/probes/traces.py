@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from charrnn.models.kernels.thread_tuner import fixed_threads
+from charrnn.models.hardware.thread_tuner import fixed_threads
 from charrnn.models.language_model import State
 from charrnn.models.rnn.model import LayerRead, RecurrentModel
 from charrnn.progress import Progress

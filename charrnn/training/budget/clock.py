@@ -8,7 +8,7 @@ import time
 import torch
 
 from charrnn.config import ModelConfig, TrainingConfig
-from charrnn.models.kernels.thread_tuner import fixed_threads
+from charrnn.models.hardware.thread_tuner import fixed_threads
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.evaluate import evaluate
 from charrnn.text.documents import TextSpan

@@ -17,7 +17,7 @@ from charrnn.sampling.generate import generate
 from charrnn.scoring.evaluate import Score
 from charrnn.training.loop import Training
 from charrnn.training.optim.schedule import Plan
-from charrnn.training.state.checkpoints import CheckpointManager
+from charrnn.training.state.checkpoint_manager import CheckpointManager
 from charrnn.training.step import StepResult
 
 SAMPLING = SamplingConfig(temperature=0.8, length=200)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from charrnn.models.kernels.processor import fast_half_precisions
+from charrnn.models.hardware.processor import fast_half_precisions
 from charrnn.training.distributed import ProcessGroup
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from charrnn.config import TrainingConfig
-from charrnn.models.kernels.processor import fast_half_precisions, instruction_set
+from charrnn.models.hardware.processor import fast_half_precisions, instruction_set
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 

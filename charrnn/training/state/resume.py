@@ -13,7 +13,7 @@ from charrnn.models.rnn.model import RecurrentModel
 from charrnn.text.corpus import Corpus
 from charrnn.training.distributed import ProcessGroup
 from charrnn.training.optim.schedule import Plan
-from charrnn.training.state.checkpoints import CheckpointManager
+from charrnn.training.state.checkpoint_manager import CheckpointManager
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import torch
 
 from charrnn.config import NgramConfig
 from charrnn.models.language_model import State, next_log_probs
-from charrnn.models.ngram.longest import model as longest
-from charrnn.models.ngram.longest.model import LongestMatchModel
+from charrnn.models.ngram.longest import longest_match as longest
+from charrnn.models.ngram.longest.longest_match import LongestMatchModel
 from charrnn.models.stepper import PlainStepper, Sampler, make_stepper
 from charrnn.sampling.rng import CounterRNG
 from charrnn.sampling.sampler import CounterTemperatureSampler

@@ -16,13 +16,13 @@ from charrnn.config import SMOOTHINGS, ModelConfig, NgramConfig, Smoothing
 from charrnn.errors import UsageError
 from charrnn.models.ngram.counting.count import CountLevel
 from charrnn.models.ngram.fit import NgramCounts, fit_ngram, resolve
-from charrnn.models.ngram.longest.model import LongestMatchModel
+from charrnn.models.ngram.longest.longest_match import LongestMatchModel
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.ngram.smoothing.backoff import Discounts
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.online import supports_online
 from charrnn.text.corpus import Corpus
-from charrnn.training.mixture import MixtureTrainer
+from charrnn.training.fit_mixture import MixtureTrainer
 
 
 def half_discounts(orders: Sequence[CountLevel], *_: object) -> Discounts:
@@ -91,7 +91,7 @@ def test_new_smoothing_in_python_is_fitted_saved_and_loaded(small_file: Path, tm
 def test_new_smoothing_is_mixed_with_a_network(
     small_corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("charrnn.training.mixture.STEPS", 60)
+    monkeypatch.setattr("charrnn.training.fit_mixture.STEPS", 60)
     torch.manual_seed(0)
     network = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary)).eval()
     mixing = MixtureTrainer(

@@ -20,11 +20,11 @@ from charrnn.text.documents import TextSpan
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.budget.auto_config import Workload, configure_for_budget
 from charrnn.training.ensemble import BeginFrom, SaveEvery, train_ensemble
-from charrnn.training.mixture import MixtureTrainer, hold_out_blocks
+from charrnn.training.fit_mixture import MixtureTrainer, hold_out_blocks
 from charrnn.training.monitor.monitor import Monitor, Sink
 from charrnn.training.optim.precision import fallback
-from charrnn.training.run import Run, RunContext
-from charrnn.training.state.checkpoints import CheckpointManager
+from charrnn.training.run_context import Run, RunContext
+from charrnn.training.state.checkpoint_manager import CheckpointManager
 from charrnn.training.state.init_from import SHAPE_FIELDS, initial_network
 from charrnn.training.state.resume import Resumed
 from charrnn.training.step import StepResult, StopFlag

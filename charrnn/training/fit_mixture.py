@@ -20,8 +20,8 @@ from torch.nn import functional
 
 from charrnn.config import NgramConfig
 from charrnn.errors import TextError
+from charrnn.models.hardware.thread_tuner import make_thread_tuner
 from charrnn.models.interpolated import Network
-from charrnn.models.kernels.thread_tuner import make_thread_tuner
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.mixture import MixtureModel, NgramLike
 from charrnn.models.ngram.fit import fit_ngram

@@ -19,14 +19,14 @@ from torch import Tensor
 from charrnn.checkpoint import PREVIOUS, ResumeState, last_path, load_weights, save, with_prefix
 from charrnn.checkpoint.metadata import ComputeInfo, DatasetInfo, EvalResult, Metadata, TrainingProgress
 from charrnn.errors import CheckpointError
+from charrnn.models.hardware.processor import instruction_set
 from charrnn.models.interpolated import Network, ensemble_of
-from charrnn.models.kernels.processor import instruction_set
 from charrnn.models.mixture import MixtureModel
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.progress import Progress
 from charrnn.scoring.evaluate import Score, eval_result, evaluate
 from charrnn.training.loop import Training
-from charrnn.training.run import Run
+from charrnn.training.run_context import Run
 from charrnn.training.step import StepResult
 
 

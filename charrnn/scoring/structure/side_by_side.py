@@ -14,9 +14,7 @@ from charrnn.models.language_model import LanguageModel
 from charrnn.progress import Progress
 from charrnn.scoring.structure.brackets import BRACKETS, GROUPS, Closing, find_closings, looks_like_code
 from charrnn.scoring.structure.context_length import LENGTHS, PLACES, draw_places, lengths_in, surprisals_after
-from charrnn.scoring.structure.indentation import CHANGES, IndentedLines, groups
-from charrnn.scoring.structure.probe import Group, ProbeResult, probe
-from charrnn.scoring.structure.report import (
+from charrnn.scoring.structure.figures import (
     AtContext,
     AtDistance,
     Closed,
@@ -25,6 +23,8 @@ from charrnn.scoring.structure.report import (
     Structure,
     mean_and_error,
 )
+from charrnn.scoring.structure.indentation import CHANGES, IndentedLines, groups
+from charrnn.scoring.structure.probe import Group, ProbeResult, probe
 from charrnn.text.vocabulary import Vocabulary
 
 EDGES = (1, *(1 << power for power in range(2, 13)))

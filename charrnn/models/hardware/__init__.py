@@ -1,0 +1,1 @@
+"""The machine: what its processor and GPU can do, and how many threads are fastest now."""
