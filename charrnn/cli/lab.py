@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charrnn.cli.shared.options import DeviceOption, JsonOption, complete_from, complete_texts
-from charrnn.cli.shared.tables import plain_table, show_table
 from charrnn.config import MAX_INT
 from charrnn.errors import UsageError
 from charrnn.lab.catalogue import EXPERIMENTS
@@ -91,6 +90,7 @@ def _command(name: str, quick: bool, text: list[str] | None, seed: int, device: 
 
 
 def _list(as_json: bool) -> None:
+    from charrnn.cli.shared.tables import plain_table, show_table
     from charrnn.cli.shared.terminal import console, print_json
 
     if as_json:
@@ -125,6 +125,7 @@ def _progress_bar() -> Iterator[ProgressCallback]:
 
 def _show(result: LabResult, paths: Sequence[Path]) -> None:
     """Print the table, its caption, the samples, and the names of the files."""
+    from charrnn.cli.shared.tables import plain_table, show_table
     from charrnn.cli.shared.terminal import console, escape_control_chars, log_field, one_line
 
     screen = console()

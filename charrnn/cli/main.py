@@ -17,7 +17,7 @@ from charrnn import __version__
 from charrnn.cli.compare.command import compare
 from charrnn.cli.complete import complete
 from charrnn.cli.data.command import make_data_app
-from charrnn.cli.inspect import inspect
+from charrnn.cli.inspect.command import inspect
 from charrnn.cli.lab import lab
 from charrnn.cli.ngram import ngram
 from charrnn.cli.sample.command import sample

@@ -83,7 +83,7 @@ def test_help_groups_options(charrnn: Charrnn) -> None:
     assert shown.index("--cell") < shown.index("─ Training ─") < shown.index("--learning-rate")
 
 
-def test_help_does_not_import_torch() -> None:
+def test_help_imports_nothing_heavy() -> None:
     code = """
 import contextlib, io, sys
 from charrnn.cli.main import main
@@ -92,7 +92,7 @@ for words in ([], ["train"], ["sample"], ["ngram"], ["compare"], ["data"]):
     with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()) as shown:
         main()
     assert "Usage: charrnn" in shown.getvalue(), words
-sys.exit("torch" in sys.modules)
+sys.exit(bool({"torch", "numpy", "tqdm", "matplotlib"} & set(sys.modules)))
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

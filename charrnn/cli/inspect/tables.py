@@ -1,4 +1,4 @@
-"""`charrnn inspect`: what a checkpoint holds."""
+"""What `charrnn inspect` shows."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from charrnn.cli.shared.config_options import format_option
-from charrnn.cli.shared.options import CheckpointsArgument, JsonOption
 from charrnn.cli.shared.tables import plain_table, show_table
-from charrnn.cli.shared.terminal import log, log_wrapped, one_line, print_json, shell_quoted
+from charrnn.cli.shared.terminal import log, log_wrapped, one_line, shell_quoted
 from charrnn.config import CorpusConfig, TrainingConfig, option_flags
-from charrnn.errors import UsageError
 
 if TYPE_CHECKING:
     from charrnn.checkpoint.info import CheckpointInfo, ComponentInfo
@@ -18,30 +16,6 @@ if TYPE_CHECKING:
 
 SHOWN_NAMES = 12
 """The number of odd characters of a vocabulary shown by name."""
-
-
-def inspect(names: CheckpointsArgument = None, *, as_json: JsonOption = False) -> None:
-    """Show what a checkpoint holds.
-
-    Its tensors, vocabulary, text, settings, scores, versions and checksums. Nothing in it is run.
-
-    For a text use `charrnn data inspect`.
-    """
-    from charrnn.checkpoint.info import read_info
-    from charrnn.cli.shared.checkpoints import find_checkpoint
-    from charrnn.cli.shared.texts import refuse_text
-    from charrnn.scoring.compare.rows import checkpoint_summary
-
-    names = names or []
-    for name in names:
-        refuse_text(name, find_checkpoint(name), f"charrnn data inspect {' '.join(map(shell_quoted, names))}")
-    if len(names) > 1:
-        raise UsageError("inspect: shows one checkpoint at a time; `charrnn compare NAME...` compares several")
-    listing = read_info(find_checkpoint(names[0] if names else None))
-    if as_json:
-        print_json({**checkpoint_summary(listing.checkpoint), **listing.as_json()})
-    else:
-        show_checkpoint(listing)
 
 
 def show_checkpoint(listing: CheckpointInfo) -> None:

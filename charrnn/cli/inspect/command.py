@@ -1,0 +1,32 @@
+"""`charrnn inspect`: what a checkpoint holds."""
+
+from __future__ import annotations
+
+from charrnn.cli.shared.options import CheckpointsArgument, JsonOption
+from charrnn.errors import UsageError
+
+
+def inspect(names: CheckpointsArgument = None, *, as_json: JsonOption = False) -> None:
+    """Show what a checkpoint holds.
+
+    Its tensors, vocabulary, text, settings, scores, versions and checksums. Nothing in it is run.
+
+    For a text use `charrnn data inspect`.
+    """
+    from charrnn.checkpoint.info import read_info
+    from charrnn.cli.inspect.tables import show_checkpoint
+    from charrnn.cli.shared.checkpoints import find_checkpoint
+    from charrnn.cli.shared.terminal import print_json, shell_quoted
+    from charrnn.cli.shared.texts import refuse_text
+    from charrnn.scoring.compare.rows import checkpoint_summary
+
+    names = names or []
+    for name in names:
+        refuse_text(name, find_checkpoint(name), f"charrnn data inspect {' '.join(map(shell_quoted, names))}")
+    if len(names) > 1:
+        raise UsageError("inspect: shows one checkpoint at a time; `charrnn compare NAME...` compares several")
+    listing = read_info(find_checkpoint(names[0] if names else None))
+    if as_json:
+        print_json({**checkpoint_summary(listing.checkpoint), **listing.as_json()})
+    else:
+        show_checkpoint(listing)
