@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -113,6 +114,12 @@ def test_ngrams_and_networks_do_not_import_each_other() -> None:
             assert not imports(path) & {"charrnn.models.rnn.model", "charrnn.models.rnn.cells"}, path
         else:
             assert not any(module.startswith("charrnn.models.ngram") for module in imports(path)), path
+
+
+def test_class_names_are_unique() -> None:
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in FILES]
+    counts = Counter(node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    assert [name for name, count in counts.items() if count > 1] == []
 
 
 def test_every_part_has_a_layer() -> None:
