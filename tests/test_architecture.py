@@ -85,7 +85,7 @@ def test_imports_go_down(path: Path) -> None:
             assert library in sys.stdlib_module_names, f"{importer} imports {library}"
 
 
-def test_no_modules_import_each_other_in_a_circle() -> None:
+def test_modules_have_no_import_cycles() -> None:
     """Not even for types alone; front doors of packages are left out, for they name what lies behind them."""
     graph = {module_of(path): imports(path) for path in FILES if path.name != "__init__.py"}
     assert list(TopologicalSorter(graph).static_order())
@@ -122,7 +122,7 @@ def test_class_names_are_unique() -> None:
     assert [name for name, count in counts.items() if count > 1] == []
 
 
-def test_every_part_has_a_layer() -> None:
+def test_package_parts_have_a_layer() -> None:
     parts = {path.stem if path.is_file() else path.name for path in PACKAGE.iterdir() if path.suffix in ("", ".py")}
     assert parts - {"__pycache__"} <= set(LAYERS)
 
@@ -134,5 +134,5 @@ def test_importing_charrnn_loads_no_heavy_library() -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=module_of)
-def test_every_file_has_a_docstring(path: Path) -> None:
+def test_module_has_a_docstring(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
