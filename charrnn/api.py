@@ -52,7 +52,8 @@ from charrnn.scoring.attribution import Attribution, config_for
 from charrnn.scoring.attribution import attribute as attribute_text
 from charrnn.scoring.evaluate import Score, evaluate
 from charrnn.text.corpus import Corpus, read_corpus
-from charrnn.text.vocabulary import Vocabulary
+from charrnn.text.decode import check_encoding
+from charrnn.text.vocabulary import Vocabulary, character_name
 from charrnn.training.run import RunContext
 from charrnn.training.step import StepResult
 
@@ -289,9 +290,13 @@ def _read(text: str | Path, config: CorpusConfig, vocabulary: Vocabulary | None 
     with tempfile.TemporaryDirectory(prefix="charrnn-") as folder:
         path = Path(folder) / "text"
         encoding = "utf-8" if config.bytes else config.encoding
-        path.write_bytes(text.encode(encoding, "surrogateescape" if config.bytes else "strict"))
+        check_encoding(encoding)
         try:
+            path.write_bytes(text.encode(encoding, "surrogateescape" if config.bytes else "strict"))
             corpus = read_corpus(path, config, vocabulary)
+        except UnicodeEncodeError as error:
+            character = character_name(text[error.start])
+            raise TextError(f"the text: {character} does not exist in {encoding}; take another text") from None
         except TextError as error:
             message = str(error).replace(f"{path}: the file", "the text").replace(str(path), "the text")
             raise TextError(message) from None

@@ -97,6 +97,18 @@ def test_fit_and_score_empty_string_raises(text: str, counted: charrnn.TextModel
             function(text)
 
 
+def test_fit_and_score_string_that_its_encoding_lacks_raises() -> None:
+    model = charrnn.fit("né\n" * 100, NgramConfig(order=2), corpus=CorpusConfig(encoding="latin-1"))
+    with pytest.raises(
+        TextError, match=r"^the text: '€' \(U\+20AC EURO SIGN\) does not exist in latin-1; take another"
+    ):
+        model.score("n€")
+    with pytest.raises(TextError, match="does not exist in utf-8"):
+        charrnn.fit("a\ud800")
+    with pytest.raises(UsageError, match="encoding"):
+        charrnn.fit("text", corpus=CorpusConfig(encoding="nonsense"))
+
+
 def test_checkpoint_of_string_is_loaded_without_file_names(counted: charrnn.TextModel, tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     counted.save(path)
