@@ -39,6 +39,7 @@ from charrnn.config import (
     TrainingConfig,
 )
 from charrnn.errors import TextError, UsageError
+from charrnn.formatting import plural
 from charrnn.pipeline.compare import Comparison
 from charrnn.pipeline.fit_networks import NetworkTraining, TrainingStart
 from charrnn.pipeline.fit_ngrams import fit_ngrams
@@ -51,8 +52,8 @@ from charrnn.scoring.attribution import Attribution, config_for
 from charrnn.scoring.attribution import attribute as attribute_text
 from charrnn.scoring.evaluate import Score, evaluate
 from charrnn.text.corpus import Corpus, read_corpus
-from charrnn.text.sources import STANDARD_INPUT
-from charrnn.text.vocabulary import Vocabulary
+from charrnn.text.decode import check_encoding
+from charrnn.text.vocabulary import Vocabulary, character_name
 from charrnn.training.run_context import RunContext
 from charrnn.training.step import StepResult
 
@@ -174,6 +175,8 @@ def fit(
         UsageError: settings make no sense.
     """
     started = time.perf_counter()
+    if not isinstance(model, ModelConfig | NgramConfig | None):
+        raise UsageError(f"model: pass a ModelConfig or an NgramConfig, not {type(model).__name__}")
     source = _read(text, corpus or CorpusConfig())
     if isinstance(model, NgramConfig):
         if training is not None:
@@ -190,7 +193,7 @@ def compare(
     device: str | torch.device = "cpu",
     bars: ProgressBars = no_bar,
 ) -> Comparison:
-    """Compare models on the same held-out characters: what `charrnn compare` does.
+    """Compare models, one at least, on the same held-out characters: what `charrnn compare` does.
 
     If no text is given, it is the one that the first model was fitted on. The tables `rows`, `online` and `structure`
     are each measured when they are first asked for; `as_json()` has all.
@@ -198,9 +201,9 @@ def compare(
     Raises:
         TextError: the text cannot be used.
         ModelError: the models cannot be compared, or nothing of the text is held out.
-        UsageError: the configuration asks for what these models or this text do not have.
+        UsageError: there is no model, or the configuration asks for what these models or this text do not have.
     """
-    checkpoints = [_checkpoint(model, device) for model in models]
+    checkpoints = _checkpoints(models, 1, device)
     corpus = _read_for(checkpoints[0], text)
     return Comparison(checkpoints, corpus, config or CompareConfig(), _read_training_text, bars)
 
@@ -229,14 +232,25 @@ def score(
 def attribute(
     models: Sequence[TextModel | str | Path], text: str | Path, device: str | torch.device = "cpu"
 ) -> Attribution:
-    """Find the model that a text is likeliest under: what `charrnn score` does with several checkpoints.
+    """Find which of two models or more a text is likeliest under: what `charrnn score` does with several checkpoints.
 
     Raises:
         TextError: no character of it is known to all models.
         ModelError: a model was fitted on all of the text, or the models read texts differently.
+        UsageError: there are fewer than two models.
     """
-    checkpoints = [_checkpoint(model, device) for model in models]
+    checkpoints = _checkpoints(models, 2, device)
     return attribute_text(checkpoints, _read(text, config_for(checkpoints)), _find_training_text)
+
+
+def _checkpoints(
+    models: Sequence[TextModel | str | Path], minimum: int, device: str | torch.device
+) -> list[Checkpoint]:
+    is_list = not isinstance(models, TextModel | str | Path)
+    checkpoints = [_checkpoint(model, device) for model in models] if is_list else []
+    if len(checkpoints) < minimum:
+        raise UsageError(f"models: pass a list of at least {plural(minimum, 'model')}")
+    return checkpoints
 
 
 def _checkpoint(model: TextModel | str | Path, device: str | torch.device) -> Checkpoint:
@@ -252,7 +266,7 @@ def _read_for(checkpoint: Checkpoint, text: str | Path | None) -> Corpus:
 def _read_training_text(checkpoint: Checkpoint) -> Corpus:
     """The text that a model was fitted on, split as it was then."""
     info = checkpoint.metadata.text
-    if str(STANDARD_INPUT) in info.names:
+    if not info.is_in_files:
         raise TextError(f"{checkpoint.name} was not fitted on a file; pass that text again")
     corpus = read_corpus(tuple(map(Path, info.names)), info.corpus, checkpoint.vocabulary)
     if corpus.sha256 != info.sha256:
@@ -271,15 +285,22 @@ def _read(text: str | Path, config: CorpusConfig, vocabulary: Vocabulary | None 
     """A file; or a text, which goes through a temporary one, for that is how texts are read."""
     if isinstance(text, Path):
         return read_corpus(text, config, vocabulary)
+    if not isinstance(text, str):
+        raise UsageError(f"text: pass a string or the Path of a file, not {type(text).__name__}")
     with tempfile.TemporaryDirectory(prefix="charrnn-") as folder:
         path = Path(folder) / "text"
         encoding = "utf-8" if config.bytes else config.encoding
-        path.write_bytes(text.encode(encoding, "surrogateescape" if config.bytes else "strict"))
+        check_encoding(encoding)
         try:
+            path.write_bytes(text.encode(encoding, "surrogateescape" if config.bytes else "strict"))
             corpus = read_corpus(path, config, vocabulary)
+        except UnicodeEncodeError as error:
+            character = character_name(text[error.start])
+            raise TextError(f"the text: {character} does not exist in {encoding}; take another text") from None
         except TextError as error:
-            raise TextError(str(error).replace(str(path), "the text")) from None
-        return replace(corpus, name="text", paths=(STANDARD_INPUT,))
+            message = str(error).replace(f"{path}: the file", "the text").replace(str(path), "the text")
+            raise TextError(message) from None
+        return replace(corpus, name="text", paths=())
 
 
 def _trained(

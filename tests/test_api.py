@@ -1,8 +1,10 @@
 """charrnn from Python: fit, load, write, score."""
 
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -21,7 +23,7 @@ def counted(small_text: str) -> charrnn.TextModel:
     return charrnn.fit(small_text, NgramConfig(order=4))
 
 
-def test_a_network_is_fitted_and_comes_back(small_text: str, tmp_path: Path) -> None:
+def test_fit_network_is_the_same_after_save_and_load(small_text: str, tmp_path: Path) -> None:
     steps: list[StepResult] = []
     model = charrnn.fit(small_text, SMALL, TrainingConfig(steps=4), on_step=steps.append)
     assert [step.number for step in steps] == [1, 2, 3, 4]
@@ -34,14 +36,14 @@ def test_a_network_is_fitted_and_comes_back(small_text: str, tmp_path: Path) -> 
     assert again.metadata == model.metadata
 
 
-def test_a_file_is_fitted_as_its_text(small_file: Path, small_text: str, counted: charrnn.TextModel) -> None:
+def test_fit_file_equals_fit_of_its_text(small_file: Path, small_text: str, counted: charrnn.TextModel) -> None:
     of_file = charrnn.fit(small_file, NgramConfig(order=4))
     assert of_file.metadata.text.sha256 == counted.metadata.text.sha256
     assert of_file.metadata.text.path == str(small_file)
     assert of_file.score(small_text) == counted.score(small_file)
 
 
-def test_minutes_choose_what_was_not_said(small_text: str) -> None:
+def test_fit_for_minutes_chooses_the_size(small_text: str) -> None:
     model = charrnn.fit(small_text, ModelConfig(cell="mingru"), TrainingConfig(minutes=0.02))
     assert str(model).startswith("mingru 2x")
 
@@ -58,7 +60,7 @@ def test_sample_stream_and_samples_agree(counted: charrnn.TextModel) -> None:
         counted.sample(temperature=-1)
 
 
-def test_scores_are_those_of_the_held_out_part(counted: charrnn.TextModel, small_corpus: Corpus) -> None:
+def test_score_of_held_out_text_equals_validation(counted: charrnn.TextModel, small_corpus: Corpus) -> None:
     held_out = small_corpus.validation
     found = counted.score(counted.vocabulary.decode(held_out.ids))
     assert found == evaluate(counted.model, held_out)
@@ -75,11 +77,45 @@ def test_sample_of_bytes_forms_and_documents_prepares_the_prompt(tmp_path: Path)
     assert lower.score("AB\n" * 5).bits_per_char == pytest.approx(lower.score("ab\n").bits_per_char)
 
 
-def test_a_mistake_is_an_error() -> None:
-    with pytest.raises(UsageError, match="n-grams are counted"):
-        charrnn.fit("text", NgramConfig(), TrainingConfig())
-    with pytest.raises(TextError, match="the text: the file is empty"):
-        charrnn.fit("")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("text", NgramConfig(), TrainingConfig()), "training: n-grams are counted; leave it out"),
+        ((Path("text.txt"), object()), "model: pass a ModelConfig or an NgramConfig, not object"),
+        ((["text"],), "text: pass a string or the Path of a file, not list"),
+    ],
+)
+def test_fit_with_invalid_argument_raises(arguments: tuple[Any, ...], message: str) -> None:
+    with pytest.raises(UsageError, match=f"^{re.escape(message)}$"):
+        charrnn.fit(*arguments)
+
+
+@pytest.mark.parametrize("text", ["", "\ufeff"])
+def test_fit_and_score_empty_string_raises(text: str, counted: charrnn.TextModel) -> None:
+    for function in (charrnn.fit, counted.score):
+        with pytest.raises(TextError, match=r"^the text is empty; there is nothing to read$"):
+            function(text)
+
+
+def test_fit_and_score_string_that_its_encoding_lacks_raises() -> None:
+    model = charrnn.fit("né\n" * 100, NgramConfig(order=2), corpus=CorpusConfig(encoding="latin-1"))
+    with pytest.raises(
+        TextError, match=r"^the text: '€' \(U\+20AC EURO SIGN\) does not exist in latin-1; take another"
+    ):
+        model.score("n€")
+    with pytest.raises(TextError, match="does not exist in utf-8"):
+        charrnn.fit("a\ud800")
+    with pytest.raises(UsageError, match="encoding"):
+        charrnn.fit("text", corpus=CorpusConfig(encoding="nonsense"))
+
+
+def test_checkpoint_of_string_is_loaded_without_file_names(counted: charrnn.TextModel, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    counted.save(path)
+    text = charrnn.load(path).metadata.text
+    assert (text.names, text.source) == ((), "a string in Python")
+    with pytest.raises(TextError, match=r"^model was not fitted on a file; pass that text again$"):
+        charrnn.score(path)
 
 
 def test_sample_settings_override_the_config(counted: charrnn.TextModel) -> None:
@@ -90,7 +126,7 @@ def test_sample_settings_override_the_config(counted: charrnn.TextModel) -> None
         counted.sample(temprature=1)
 
 
-def test_a_bar_is_shown_in_a_notebook(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fit_in_notebook_shows_a_bar(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     training = TrainingConfig(steps=3)
     text = "to be or not to be " * 50
     charrnn.fit(text, SMALL, training)

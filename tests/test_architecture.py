@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -84,7 +85,7 @@ def test_imports_go_down(path: Path) -> None:
             assert library in sys.stdlib_module_names, f"{importer} imports {library}"
 
 
-def test_no_modules_import_each_other_in_a_circle() -> None:
+def test_modules_have_no_import_cycles() -> None:
     """Not even for types alone; front doors of packages are left out, for they name what lies behind them."""
     graph = {module_of(path): imports(path) for path in FILES if path.name != "__init__.py"}
     assert list(TopologicalSorter(graph).static_order())
@@ -115,7 +116,13 @@ def test_ngrams_and_networks_do_not_import_each_other() -> None:
             assert not any(module.startswith("charrnn.models.ngram") for module in imports(path)), path
 
 
-def test_every_part_has_a_layer() -> None:
+def test_class_names_are_unique() -> None:
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in FILES]
+    counts = Counter(node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    assert [name for name, count in counts.items() if count > 1] == []
+
+
+def test_package_parts_have_a_layer() -> None:
     parts = {path.stem if path.is_file() else path.name for path in PACKAGE.iterdir() if path.suffix in ("", ".py")}
     assert parts - {"__pycache__"} <= set(LAYERS)
 
@@ -127,5 +134,5 @@ def test_importing_charrnn_loads_no_heavy_library() -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=module_of)
-def test_every_file_has_a_docstring(path: Path) -> None:
+def test_module_has_a_docstring(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))

@@ -11,7 +11,7 @@ import torch
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
-def test_gpu_runs_all_its_parts(small_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gpu_benchmark_runs_all_parts(small_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tiny and on a CPU; its figures mean nothing."""
     monkeypatch.syspath_prepend(BENCHMARKS)
     import gpu
@@ -25,7 +25,7 @@ def test_gpu_runs_all_its_parts(small_file: Path, tmp_path: Path, monkeypatch: p
     assert all(row["chars_per_second"] > 0 for part in gpu.PARTS if part != "layer" for row in result[part])
 
 
-def test_sampling_runs_all_its_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sampling_benchmark_runs_all_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(BENCHMARKS)
     import sampling
 
@@ -37,7 +37,7 @@ def test_sampling_runs_all_its_parts(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert {"times_loop", "times_numpy"} <= set(result["one"][0])
 
 
-def test_the_numpy_peer_is_an_lstm(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_numpy_peer_equals_an_lstm(monkeypatch: pytest.MonkeyPatch) -> None:
     """A ratio to something else would mean nothing."""
     monkeypatch.syspath_prepend(BENCHMARKS)
     import sampling
@@ -49,7 +49,7 @@ def test_the_numpy_peer_is_an_lstm(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.testing.assert_close(torch.from_numpy(logits), expected)
 
 
-def test_without_a_gpu_it_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_gpu_benchmark_without_gpu_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.syspath_prepend(BENCHMARKS)
     import gpu
 
@@ -78,7 +78,7 @@ def test_first_light_writes_after_every_row(
     assert not any(stage["findings"] or "ended" in stage for stage in result.values())
 
 
-def test_first_light_goes_on_after_a_stage_that_crashes_or_hangs(first_light: ModuleType) -> None:
+def test_first_light_after_a_crashed_or_hung_stage_continues(first_light: ModuleType) -> None:
     bad, good = (first_light.Options(None, torch.device(name), True) for name in ("meta", "cpu"))
     found = dict(first_light._run("plain", bad, 60.0))
     assert found["ended"].startswith("status 1: ")
@@ -86,7 +86,7 @@ def test_first_light_goes_on_after_a_stage_that_crashes_or_hangs(first_light: Mo
     assert dict(first_light._run("peers", good, 0.1))["ended"] == "killed after 0 seconds"
 
 
-def test_first_light_says_what_to_change(first_light: ModuleType) -> None:
+def test_first_light_conclusions_name_what_to_change(first_light: ModuleType) -> None:
     """Of figures that are made up."""
     steps = [
         {"layers": 2, "width": 256, "rows": 32, "plain_ms": 3.0, "recorded_ms": 1.0, "chars_per_second": 2_000_000},
@@ -115,7 +115,7 @@ def test_first_light_says_what_to_change(first_light: ModuleType) -> None:
     ]
 
 
-def test_machines_compares_optimizers_and_kernels(
+def test_machines_benchmark_compares_optimizers_and_kernels(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.syspath_prepend(BENCHMARKS)
@@ -133,7 +133,7 @@ def test_machines_compares_optimizers_and_kernels(
 
 
 @pytest.mark.slow
-def test_load_disturbs_a_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_load_benchmark_disturbs_a_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(BENCHMARKS)
     import load
 

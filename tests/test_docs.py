@@ -1,5 +1,6 @@
 """The documentation: the commands, options, files, folders and layers that it names exist."""
 
+import ast
 import os
 import re
 import shlex
@@ -16,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 README, CONTRIBUTING, DESIGN = (
     (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md", "docs/design.md")
 )
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 CODE_BLOCK = re.compile(r"^ *```[a-z]*\n(.*?)^ *```", flags=re.MULTILINE | re.DOTALL)
 README_BLOCKS = CODE_BLOCK.findall(README)
 LINES = [line for block in README_BLOCKS for line in block.splitlines() if line.startswith("$ charrnn")]
@@ -75,10 +77,28 @@ def test_contributing_lists_the_import_layers() -> None:
     assert listed == {package: layer for package, layer in LAYERS.items() if not package.startswith("__")}
 
 
-def test_contributing_names_files_that_exist() -> None:
-    paths = re.findall(r"`((?:charrnn|tests|benchmarks)/[\w/]+(?:\.py|/))`", CONTRIBUTING)
-    assert paths
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_page_names_files_that_exist(page: Path) -> None:
+    paths = re.findall(r"`((?:charrnn|tests|benchmarks)/[\w/]+(?:\.\w+|/))", page.read_text(encoding="utf-8"))
     assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def defined_names() -> set[str]:
+    """All classes, functions, parameters, attributes, variables and constants of the source."""
+    names: set[str] = set()
+    paths = (path for folder in ("charrnn", "tests", "benchmarks") for path in (ROOT / folder).rglob("*.py"))
+    for path in paths:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            name = next((getattr(node, field) for field in ("name", "id", "attr", "arg") if hasattr(node, field)), None)
+            names.add(str(node.value if isinstance(node, ast.Constant) else name))
+    return names
+
+
+def test_pages_name_identifiers_that_exist() -> None:
+    """Of those in a form that is no plain word: with capitals, an underscore or a point."""
+    names, form = defined_names(), re.compile(r"`([A-Z]+[a-z]\w*(?:\.\w+)*|[A-Za-z]+(?:_[A-Za-z]+)+)`")
+    named = [(page.name, name) for page in PAGES for name in form.findall(page.read_text(encoding="utf-8"))]
+    assert [(page, name) for page, name in named if not set(name.split(".")) <= names] == []
 
 
 def test_design_names_source_files_that_exist() -> None:

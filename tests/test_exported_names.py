@@ -3,7 +3,7 @@
 import charrnn
 
 
-def test_every_public_name_is_importable() -> None:
+def test_public_names_are_importable() -> None:
     assert set(charrnn.__all__) == {*charrnn._HOMES, "__version__"} == set(dir(charrnn))
     for name, home in charrnn._HOMES.items():
         assert getattr(charrnn, name).__module__ == home

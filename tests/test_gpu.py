@@ -122,7 +122,7 @@ def test_gpu_precisions_keep_states_in_float32(cell: str) -> None:
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
-def test_captured_training_steps_match_plain_steps(cell: str, dtype: torch.dtype, optimizer: str) -> None:
+def test_cuda_graph_training_steps_match_plain_steps(cell: str, dtype: torch.dtype, optimizer: str) -> None:
     config = TrainingConfig(optimizer=optimizer, steps=1)
     torch.manual_seed(0)
     here = RecurrentModel(ModelConfig(cell=cell, hidden_size=128), 50).to("cuda")
@@ -194,7 +194,7 @@ COMMANDS = (
 )
 
 
-def test_every_command_runs_on_a_gpu(charrnn: Charrnn, folder: Path) -> None:
+def test_commands_on_gpu_run(charrnn: Charrnn, folder: Path) -> None:
     (folder / "lines.txt").write_text("".join(f"{i}\t{i + 1}\n" for i in range(2000)))
     (folder / "sources.txt").write_text("12\n13\n")
     for line in COMMANDS:

@@ -33,7 +33,7 @@ def on_device(played_device: PlayedDevice, monkeypatch: pytest.MonkeyPatch) -> P
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_it_trains_and_scores(cell: str, on_device: PlayedDevice, small_corpus: Corpus) -> None:
+def test_network_on_played_device_trains_and_scores(cell: str, on_device: PlayedDevice, small_corpus: Corpus) -> None:
     model = RecurrentModel(ModelConfig(cell=cell, hidden_size=16, dropout=0.1), len(small_corpus.vocabulary)).to("cpu")
     config = TrainingConfig(steps=3, seq_length=8, batch_size=4, precision="float32")
     *_, last = train(model, Streams(small_corpus.train.ids, 4, 8), small_corpus.validation, config)
@@ -41,7 +41,7 @@ def test_it_trains_and_scores(cell: str, on_device: PlayedDevice, small_corpus: 
     assert evaluate(model, small_corpus.validation) == last.score
 
 
-def test_every_command(
+def test_commands_on_played_device_run(
     on_device: PlayedDevice, charrnn: Charrnn, small_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("charrnn.training.fit_mixture.STEPS", 3)  # of 600, each of which takes milliseconds here
@@ -66,7 +66,7 @@ def test_every_command(
         assert found.status == 0, (words, found.err)
 
 
-def test_the_device_is_played_well(played_device: PlayedDevice) -> None:
+def test_played_device_refuses_what_mps_refuses(played_device: PlayedDevice) -> None:
     """It refuses what MPS refuses."""
     model = RecurrentModel(ModelConfig(hidden_size=8), 5)
     played_device.put(model)

@@ -48,7 +48,7 @@ def write_texts(folder: Path) -> None:
     shutil.copytree(ROOT / "docs" / "examples", folder / "docs" / "examples")
 
 
-def test_recipes(charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recipe_commands_run(charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("charrnn.training.fit_mixture.STEPS", 60)
     write_texts(folder)
     written: dict[str, str] = {}

@@ -15,7 +15,7 @@ import torch
 from charrnn import __version__
 from charrnn.config import MAX_INT, CorpusConfig, ModelConfig, TrainingConfig
 from charrnn.text.corpus import Corpus
-from charrnn.text.sources import describe_paths
+from charrnn.text.sources import STANDARD_INPUT, describe_paths
 
 MAX_EXACT_INTEGER = 2**53
 """Largest number of characters, steps or seconds: the integers that a float can hold."""
@@ -33,7 +33,7 @@ class DatasetInfo:
     """The text that a model was fitted on.
 
     Attributes:
-        path: the file as given on the command line, the first of several, or `-` for standard input.
+        path: the file as given on the command line, the first of several, `-` for standard input, or "" for a string.
         sha256: of the bytes, see Corpus.
         corpus: how it was decoded and split.
         paths: all files, if there are several.
@@ -49,17 +49,23 @@ class DatasetInfo:
     def of(cls, corpus: Corpus) -> DatasetInfo:
         """Describe a text that was read."""
         names = tuple(map(str, corpus.paths))
-        return cls(names[0], corpus.sha256, len(corpus), corpus.config, names if len(names) > 1 else ())
+        first = names[0] if names else ""
+        return cls(first, corpus.sha256, len(corpus), corpus.config, names if len(names) > 1 else ())
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All files as given on the command line."""
-        return self.paths or (self.path,)
+        """All files as given on the command line; none for a string."""
+        return self.paths or ((self.path,) if self.path else ())
+
+    @property
+    def is_in_files(self) -> bool:
+        """Whether the text may be read again: it was neither standard input nor a string."""
+        return bool(self.names) and str(STANDARD_INPUT) not in self.names
 
     @property
     def source(self) -> str:
         """The files in a few words."""
-        return describe_paths(self.names)
+        return describe_paths(self.names) if self.names else "a string in Python"
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ TEMPERATURE = 0.8
 
 
 @dataclass(frozen=True)
-class Size:
+class CellsSize:
     """How large the experiment is.
 
     Attributes:
@@ -59,13 +59,13 @@ class Size:
 
 
 SIZES = {
-    "tiny": Size(60_000, None, steps=2, points=2, curve_characters=50, length=20),
-    "quick": Size(300_000, 0.5),
-    "full": Size(600_000, 3.0, points=12),
+    "tiny": CellsSize(60_000, None, steps=2, points=2, curve_characters=50, length=20),
+    "quick": CellsSize(300_000, 0.5),
+    "full": CellsSize(600_000, 3.0, points=12),
 }
 
 
-def run(context: LabContext, size: Size) -> LabResult:
+def run(context: LabContext, size: CellsSize) -> LabResult:
     """Train a network of each cell for the same time.
 
     Raises:
@@ -109,7 +109,7 @@ def run(context: LabContext, size: Size) -> LabResult:
     return LabResult(rows, _table(rows), description, _draw(rows), samples)
 
 
-def _train(context: LabContext, size: Size, config: TrainingConfig, network: RecurrentModel) -> list[Row]:
+def _train(context: LabContext, size: CellsSize, config: TrainingConfig, network: RecurrentModel) -> list[Row]:
     """Points of the curve; the clock of a budget stands still while they are scored.
 
     The loop plans its steps after it has timed the first ones, and here the plan is mended after each, so that all have

@@ -103,7 +103,7 @@ PARTS = {"layer": "one layer, forward and backward", "step": "a whole training s
 
 
 @dataclass(frozen=True)
-class Size:
+class LengthSize:
     """How large the experiment is; fixed, and its times are what the machine makes of it.
 
     Attributes:
@@ -122,13 +122,13 @@ class Size:
 
 
 SIZES = {
-    "tiny": Size((3, 4), rounds=1, batch_size=2, width=4, layers=1),
-    "quick": Size((64, 128, 256, 512, 1024), rounds=5),
-    "full": Size((64, 128, 256, 512, 1024, 2048, 4096), rounds=9),
+    "tiny": LengthSize((3, 4), rounds=1, batch_size=2, width=4, layers=1),
+    "quick": LengthSize((64, 128, 256, 512, 1024), rounds=5),
+    "full": LengthSize((64, 128, 256, 512, 1024, 2048, 4096), rounds=9),
 }
 
 
-def run(context: LabContext, size: Size) -> LabResult:
+def run(context: LabContext, size: LengthSize) -> LabResult:
     """Time all cells, in turns."""
     rows: list[Row] = []
     done, total = 0, len(PARTS) * len(size.lengths) * (size.rounds + 1)
@@ -154,7 +154,7 @@ def run(context: LabContext, size: Size) -> LabResult:
     return LabResult(rows, _table(rows, size), description, _draw(rows, size))
 
 
-def _layer(name: str, length: int, context: LabContext, size: Size) -> Callable[[], object]:
+def _layer(name: str, length: int, context: LabContext, size: LengthSize) -> Callable[[], object]:
     """One layer forward and backward, the gradients of its inputs included."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(context.seed)
@@ -170,7 +170,7 @@ def _layer(name: str, length: int, context: LabContext, size: Size) -> Callable[
     return once
 
 
-def _step(name: str, length: int, context: LabContext, size: Size) -> Callable[[], object]:
+def _step(name: str, length: int, context: LabContext, size: LengthSize) -> Callable[[], object]:
     """A training step of charrnn, with these cells in its network; on a GPU not recorded, for loops are too long."""
     network = new_network(ModelConfig("mingru", size.layers, size.width), VOCAB_SIZE, context.seed, context.device)
     with torch.random.fork_rng(devices=[]):
@@ -195,7 +195,7 @@ def _seconds(once: Callable[[], object], device: torch.device) -> float:
     return time.perf_counter() - started
 
 
-def _row(part: str, length: int, name: str, seconds: dict[str, list[float]], size: Size) -> Row:
+def _row(part: str, length: int, name: str, seconds: dict[str, list[float]], size: LengthSize) -> Row:
     median = statistics.median(seconds[name])
     ratios = [theirs / ours for theirs, ours in zip(seconds[name], seconds[OURS], strict=True)]
     return {
@@ -208,7 +208,7 @@ def _row(part: str, length: int, name: str, seconds: dict[str, list[float]], siz
     }
 
 
-def _table(rows: Sequence[Row], size: Size) -> list[list[str]]:
+def _table(rows: Sequence[Row], size: LengthSize) -> list[list[str]]:
     """How many times as long as the scan each takes."""
     table = [["cell", *(f"{length:,}" for length in size.lengths)]]
     for part, what in PARTS.items():
@@ -221,7 +221,7 @@ def _table(rows: Sequence[Row], size: Size) -> list[list[str]]:
     return table
 
 
-def _draw(rows: Sequence[Row], size: Size) -> Figure:
+def _draw(rows: Sequence[Row], size: LengthSize) -> Figure:
     figure, axes = new_figure(8.2, 4.6, columns=2)
     for ax, part, shown in ((axes[0], "layer", "times_the_scan"), (axes[1], "step", "chars_per_second")):
         for name, (_, style) in CELLS.items():

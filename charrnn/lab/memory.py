@@ -43,7 +43,7 @@ TEST_ROWS = 64
 
 
 @dataclass(frozen=True)
-class Size:
+class MemorySize:
     """How large the experiment is; fixed, so that a seed gives one result.
 
     Attributes:
@@ -66,9 +66,9 @@ class Size:
 
 
 SIZES = {
-    "tiny": Size(20_000, 2, 4, (1, 4), tests=32, batch_size=4, layers=1),
-    "quick": Size(50_000, 500, 128, (1, 2, 4, 8, 16, 32, 64, 128, 256)),
-    "full": Size(50_000, 3000, 256, (1, 2, 4, 8, 16, 32, 64, 128, 256, 512), tests=2048),
+    "tiny": MemorySize(20_000, 2, 4, (1, 4), tests=32, batch_size=4, layers=1),
+    "quick": MemorySize(50_000, 500, 128, (1, 2, 4, 8, 16, 32, 64, 128, 256)),
+    "full": MemorySize(50_000, 3000, 256, (1, 2, 4, 8, 16, 32, 64, 128, 256, 512), tests=2048),
 }
 
 
@@ -137,7 +137,7 @@ TASKS = {
 }
 
 
-def run(context: LabContext, size: Size) -> LabResult:
+def run(context: LabContext, size: MemorySize) -> LabResult:
     """Train a network of each cell on each task, and ask it."""
     rows: list[Row] = []
     configs = {cell: config_of_size(cell, size.layers, VOCAB_SIZE, size.parameters) for cell in CELLS}
@@ -168,7 +168,7 @@ def run(context: LabContext, size: Size) -> LabResult:
     return LabResult(rows, _table(rows, size), description, _draw(rows, size))
 
 
-def _train(context: LabContext, size: Size, task: str, network: RecurrentModel) -> None:
+def _train(context: LabContext, size: MemorySize, task: str, network: RecurrentModel) -> None:
     """The same sequences, rates and number of steps for all cells."""
     config = TrainingConfig(steps=size.steps, precision="float32")
     optimizer = ModelOptimizer(network, config, dtype_of(config, network.device))
@@ -185,7 +185,7 @@ def _train(context: LabContext, size: Size, task: str, network: RecurrentModel) 
 
 
 @torch.no_grad()
-def measure(network: RecurrentModel, task: str, size: Size, rng: np.random.Generator) -> list[float]:
+def measure(network: RecurrentModel, task: str, size: MemorySize, rng: np.random.Generator) -> list[float]:
     """The share of right answers for each distance, where the likeliest of all characters is the answer."""
     accuracies = []
     for distance in size.distances:
@@ -199,7 +199,7 @@ def measure(network: RecurrentModel, task: str, size: Size, rng: np.random.Gener
     return accuracies
 
 
-def _table(rows: Sequence[Row], size: Size) -> list[list[str]]:
+def _table(rows: Sequence[Row], size: MemorySize) -> list[list[str]]:
     table = [["right after d =", *(f"{d}" for d in size.distances)]]
     for task in TASKS:
         for cell in CELLS:
@@ -210,7 +210,7 @@ def _table(rows: Sequence[Row], size: Size) -> list[list[str]]:
     return table
 
 
-def _draw(rows: Sequence[Row], size: Size) -> Figure:
+def _draw(rows: Sequence[Row], size: MemorySize) -> Figure:
     figure, axes = new_figure(8.5, 4.4, columns=2)
     for ax, (task, about) in zip(axes, TASKS.items(), strict=True):
         for cell in CELLS:

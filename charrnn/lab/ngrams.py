@@ -33,7 +33,7 @@ COPYING = {"new": "novel_20", "copy": "longest_copy", "words": "known_words", "l
 
 
 @dataclass(frozen=True)
-class Size:
+class NgramsSize:
     """How large the experiment is; fixed, so that a seed gives one result.
 
     Attributes:
@@ -46,13 +46,13 @@ class Size:
 
 
 SIZES = {
-    "tiny": Size((1, 3), 200),
-    "quick": Size((*range(1, 12), 13, 16, 21), 20_000),
-    "full": Size((*range(1, 18), 21), 100_000),
+    "tiny": NgramsSize((1, 3), 200),
+    "quick": NgramsSize((*range(1, 12), 13, 16, 21), 20_000),
+    "full": NgramsSize((*range(1, 18), 21), 100_000),
 }
 
 
-def run(context: LabContext, size: Size) -> LabResult:
+def run(context: LabContext, size: NgramsSize) -> LabResult:
     """Fit, score and let write the n-grams of each order.
 
     Raises:

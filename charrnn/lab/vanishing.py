@@ -34,7 +34,7 @@ EVERY = 8
 
 
 @dataclass(frozen=True)
-class Size:
+class VanishingSize:
     """How large the experiment is; fixed, so that a seed gives one result.
 
     Attributes:
@@ -57,13 +57,13 @@ class Size:
 
 
 SIZES = {
-    "tiny": Size(width=6, steps=2, batch_size=2, seq_length=8, places=3, furthest=6, warm_up=2),
-    "quick": Size(width=128, steps=400),
-    "full": Size(width=256, steps=2500, places=2048),
+    "tiny": VanishingSize(width=6, steps=2, batch_size=2, seq_length=8, places=3, furthest=6, warm_up=2),
+    "quick": VanishingSize(width=128, steps=400),
+    "full": VanishingSize(width=256, steps=2500, places=2048),
 }
 
 
-def run(context: LabContext, size: Size) -> LabResult:
+def run(context: LabContext, size: VanishingSize) -> LabResult:
     """Train a network of each cell, and take the gradients before and after.
 
     Raises:
@@ -92,7 +92,7 @@ def run(context: LabContext, size: Size) -> LabResult:
     return LabResult(rows, _table(rows, scores, size.furthest), description, _draw(rows))
 
 
-def _train(context: LabContext, size: Size, network: RecurrentModel) -> Score:
+def _train(context: LabContext, size: VanishingSize, network: RecurrentModel) -> Score:
     """The score of the held-out part, in a full pass."""
     config = TrainingConfig(
         steps=size.steps,

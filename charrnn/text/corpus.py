@@ -32,7 +32,7 @@ class Corpus:
 
     Attributes:
         name: the file's name without its folder and ending; of several the first one's, and how many more there are.
-        paths: the files, as they were given; `-` is standard input.
+        paths: the files, as they were given; `-` is standard input, and a string in Python has none.
         sha256: of the files' bytes, unpacked and one after the other, in hexadecimal.
         config: how it was read and split.
         ids: (N,) unsigned integers, memory-mapped.

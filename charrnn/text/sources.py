@@ -178,7 +178,9 @@ def _file_limit() -> int:
 
 
 def describe_paths(names: Sequence[str]) -> str:
-    """The files of a text in a few words."""
+    """The files of a text in a few words; a text that is in no file, a string in Python, has no names."""
+    if not names:
+        return "the text"
     first = "standard input" if names[0] == str(STANDARD_INPUT) else names[0]
     more = len(names) - 1
     return f"{first} and {more} more file{'s' * (more > 1)}" if more else first

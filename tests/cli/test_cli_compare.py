@@ -22,14 +22,14 @@ def test_compare_without_names_takes_all_models_of_one_text(charrnn: Charrnn, mo
     assert [len(row["sample"]) for row in rows] == [10, 10]
 
 
-def test_compare_scores_as_ngram_did(charrnn: Charrnn, models: Path) -> None:
+def test_compare_scores_equal_those_of_ngram(charrnn: Charrnn, models: Path) -> None:
     fitted = charrnn("ngram", "text.txt", "--order", 3, "--json").json()
     row = compare_rows(charrnn, "text-tuned-3")[0]
     for key in ("bits_per_char", "characters", "bytes", "entries", "kind", "rule"):
         assert row[key] == fitted[key]
 
 
-def test_compare_with_a_test_part_scores_that(charrnn: Charrnn) -> None:
+def test_compare_with_a_test_part_scores_the_test_part(charrnn: Charrnn) -> None:
     assert charrnn("ngram", "text.txt", "--order", 2, "--test-fraction", 0.2).status == 0
     assert [(row["part"], row["characters"], row["split"]) for row in compare_rows(charrnn)] == [
         ("test", 340, "70/10/20")

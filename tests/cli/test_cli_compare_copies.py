@@ -25,7 +25,7 @@ def test_copies_are_shown_beside_those_of_held_out_text(charrnn: Charrnn, models
     assert lines[header + 5].startswith("200 and 170 characters against the training part of text.txt (1,530 ")
 
 
-def test_sample_is_the_same_whatever_is_judged(charrnn: Charrnn, models: Path) -> None:
+def test_compare_sample_does_not_depend_on_novelty_length(charrnn: Charrnn, models: Path) -> None:
     short, judged = (charrnn("compare", "--json", "--length", 80, "--novelty-length", n).text for n in (0, 120))
     for row, other in zip(json.loads(short), json.loads(judged), strict=True):
         assert row["sample"] == other["sample"]

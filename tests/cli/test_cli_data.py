@@ -106,7 +106,7 @@ def test_data_inspect_shows_what_a_text_is_like(charrnn: Charrnn) -> None:
     assert "rare  " not in result.err
 
 
-def test_data_inspect_json_has_all_of_it(charrnn: Charrnn) -> None:
+def test_data_inspect_json_has_all_figures(charrnn: Charrnn) -> None:
     facts = read(charrnn("data", "inspect", "text.txt", "--json", "--val-fraction", 0.2, "--test-fraction", 0.1))
     assert (facts["bytes"], facts["characters"], facts["vocab_size"]) == (1700, 1700, 24)
     assert (facts["encoding"], facts["encoding_is_sure"], facts["encoding_reason"]) == ("utf-8", True, "UTF-8")

@@ -126,7 +126,7 @@ def test_training_restarts_on_cpu_unless_gpu_is_explicit(
     assert started[0][1].get("CHARRNN_GRAPHS") != "0"
 
 
-def test_other_errors_and_standard_input_do_not_restart(
+def test_restart_after_other_errors_or_of_standard_input_is_refused(
     started: list[tuple[list[str], dict[str, str]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     restart.start_again(ValueError("a bug"), "auto", tmp_path / "a.safetensors", [])

@@ -18,7 +18,7 @@ def read(result: Outcome) -> dict[str, Any]:
     return facts
 
 
-def test_inspect_network_shows_all_of_it(charrnn: Charrnn, models: Path) -> None:
+def test_inspect_network_shows_its_metadata(charrnn: Charrnn, models: Path) -> None:
     facts = read(charrnn("inspect", "text-lstm", "--json"))
     saved = load(models / "text-lstm.safetensors")
     assert saved.metadata.validation

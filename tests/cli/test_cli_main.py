@@ -19,7 +19,7 @@ def test_version_prints_the_version(charrnn: Charrnn) -> None:
     assert (result.status, result.text) == (0, f"{__version__}\n")
 
 
-def test_no_command_prints_help_and_exits_2(charrnn: Charrnn) -> None:
+def test_charrnn_without_command_prints_help_and_exits_2(charrnn: Charrnn) -> None:
     """It once added the line "charrnn:  Try `charrnn --help`." to the help."""
     result = charrnn()
     assert result.status == 2

@@ -35,7 +35,7 @@ def test_text_name_missing_names_the_known_texts(charrnn: Charrnn) -> None:
         (bytes(range(256)), "byte 128 (0x80) is not utf-8"),
     ],
 )
-def test_bad_text_is_one_line(charrnn: Charrnn, folder: Path, content: bytes, part: str) -> None:
+def test_bad_text_in_train_and_ngram_is_one_line(charrnn: Charrnn, folder: Path, content: bytes, part: str) -> None:
     (folder / "bad.txt").write_bytes(content)
     for command in ("train", "ngram"):
         assert charrnn(command, "bad.txt").failed_with(1, "bad.txt: ", part)

@@ -200,7 +200,7 @@ def test_tensorboard_events_equal_history(charrnn: Charrnn, folder: Path) -> Non
     assert [one.step for one in again] == [2, 4]  # once each
 
 
-def test_a_metric_of_one_entry_is_printed_and_recorded(charrnn: Charrnn, folder: Path) -> None:
+def test_metric_defined_in_one_entry_is_printed_and_recorded(charrnn: Charrnn, folder: Path) -> None:
     """The proof of the registry: nothing but the entry knows the figure."""
     words = ("train", "text.txt", *SMALL, "--validate-every", 2, "--tensorboard", "runs", "--force")
     squares = Metric("square", lambda report: report.step**2, "squares", lambda report: f"square {report.step**2}")
@@ -224,7 +224,7 @@ def test_a_metric_of_one_entry_is_printed_and_recorded(charrnn: Charrnn, folder:
     assert "square" not in HISTORY.read_text()
 
 
-def test_every_field_that_is_read_is_recorded() -> None:
+def test_record_fields_equal_the_metrics() -> None:
     assert {spec.name for spec in dataclasses.fields(Record)} == {metric.name for metric in METRICS}
 
 

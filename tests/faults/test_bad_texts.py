@@ -277,7 +277,7 @@ def test_bad_byte_in_100_mb_takes_little_memory(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_one_line_of_1_gb_takes_little_memory(tmp_path: Path) -> None:
+def test_text_of_one_1_gb_line_takes_little_memory(tmp_path: Path) -> None:
     """Reading takes the memory of a piece, whatever the lines: a step is taken on a text that is not in memory."""
     made_large(tmp_path / "line.txt", b"to be or not to be, that is the question; " * 1000, 24_000)
     words = ("--hidden", 8, "--steps", 1, "--val-fraction", 0)

@@ -106,7 +106,7 @@ def test_signal_saves_and_training_resumes(folder: Path, number: signal.Signals)
     assert_same(folder, "whole", "it")
 
 
-def test_two_trainings_of_same_name_are_refused(folder: Path) -> None:
+def test_training_of_a_name_in_use_is_refused(folder: Path) -> None:
     first = start(folder, "train", "text.txt", *SHAPE, "--steps", 10**6, "--out", "it")
     lock = folder / "checkpoints" / ".it.safetensors.lock"
     while not lock.exists():

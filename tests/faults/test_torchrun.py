@@ -35,7 +35,7 @@ def children(pid: int) -> list[int]:
     return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def test_only_rank_zero_prints_and_writes(folder: Path) -> None:
+def test_rank_zero_alone_prints_and_writes(folder: Path) -> None:
     assert together(folder, "--steps", 80, "--out", "it", "--json") == [0, 0]
     assert json.loads((folder / "out.txt").read_text())["steps"] == 80
     err = (folder / "err.txt").read_text()

@@ -74,7 +74,7 @@ class Guessing:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_task_guessed_is_right_by_chance(task: str) -> None:
+def test_task_guessed_has_the_accuracy_of_chance(task: str) -> None:
     size = SIZES["tiny"].__class__(0, 0, 1, (1, 5), tests=2000)
     found = measure(cast(RecurrentModel, Guessing(task)), task, size, np.random.default_rng(1))
     assert found == pytest.approx([1 / TASKS[task].choices] * 2, abs=0.03)

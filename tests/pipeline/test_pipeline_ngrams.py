@@ -30,7 +30,7 @@ def test_fit_ngrams_scores_the_validation_part(small_corpus: Corpus) -> None:
     assert fit.checkpoint.size > 0
 
 
-def test_fit_ngrams_of_the_library_is_the_same(small_file: Path, small_corpus: Corpus) -> None:
+def test_fit_ngrams_in_pipeline_equals_fit_in_python(small_file: Path, small_corpus: Corpus) -> None:
     facts = library.fit(small_file, CONFIG).metadata
     assert facts.validation == fit_ngrams(small_corpus, CONFIG).checkpoint.metadata.validation
 

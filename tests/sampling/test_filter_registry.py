@@ -141,7 +141,7 @@ def test_recipes_list_filters_in_order() -> None:
 
 
 @pytest.mark.parametrize("setting", [one.settings[0] for one in FILTERS if one.settings[0] != "temperature"])
-def test_each_filter_alone_leaves_the_fast_path(setting: str) -> None:
+def test_filter_alone_leaves_the_fast_path(setting: str) -> None:
     """A filter that was forgotten in a list of conditions once did nothing when it was used alone."""
     values = {"allow": "ab", "match": "a+", "repetition_penalty": 2.0, "top_k": 2, "top_p": 0.5, "min_p": 0.5}
     config = SamplingConfig(**{setting: values[setting]})  # type: ignore[arg-type]

@@ -82,7 +82,7 @@ def test_measure_sample_is_the_beginning_of_what_is_judged(small_corpus: Corpus)
     assert seen == [(done, 500) for done in range(100, 501, 100)]
 
 
-def test_split_with_a_test_part_is_that(small_file: Path) -> None:
+def test_split_with_a_test_part_is_the_test_part(small_file: Path) -> None:
     corpus = read_corpus(small_file, CorpusConfig(val_fraction=0.1, test_fraction=0.05))
     part = choose_split([of(corpus, "kn")], corpus)
     assert (part.part, part.split, len(part.text)) == ("test", "85/10/5", len(corpus.test))

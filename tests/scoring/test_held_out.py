@@ -28,7 +28,7 @@ def test_find_subsequence_compares_ids_not_bytes(monkeypatch: pytest.MonkeyPatch
         assert find_subsequence(np.array([0x0100]), np.array([0x0001, 0x0001, 0x0100], dtype)) == 2
 
 
-def test_find_held_out_with_a_test_part_is_that(small_corpus: Corpus) -> None:
+def test_find_held_out_with_a_test_part_returns_the_test_part(small_corpus: Corpus) -> None:
     text = small_corpus.span
     three = replace(small_corpus, config=CorpusConfig(val_fraction=0.1, test_fraction=0.1))
     for corpus, part in ((small_corpus, "validation"), (three, "test")):

@@ -113,7 +113,7 @@ def test_read_corpus_file_that_changes_raises(tmp_path: Path) -> None:
         read_corpus(path, CorpusConfig(), progress=change)
 
 
-def test_split_of_tiny_shakespeare_is_nanogpts(tiny_shakespeare_corpus: Corpus) -> None:
+def test_split_of_tiny_shakespeare_equals_nanogpts(tiny_shakespeare_corpus: Corpus) -> None:
     assert len(tiny_shakespeare_corpus.train) == 1_003_854
     assert len(tiny_shakespeare_corpus.validation) == 111_540
     assert len(tiny_shakespeare_corpus.test) == 0

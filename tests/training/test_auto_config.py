@@ -74,7 +74,7 @@ def test_dropout_grows_with_epochs() -> None:
     assert shares[-1] <= 0.5
 
 
-def test_explicit_options_stay() -> None:
+def test_auto_config_with_explicit_options_keeps_them() -> None:
     model, training = ModelConfig(hidden_size=100, dropout=0.3), TrainingConfig(minutes=1, batch_size=7)
     said = frozenset({"hidden_size", "dropout", "batch_size", "embedding_size"})
     recipe = choose_config(model, training, said, Workload(10_000_000), speed)

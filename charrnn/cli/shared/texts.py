@@ -203,14 +203,14 @@ def read_training_text(model: Checkpoint, names: Sequence[str] | None = None) ->
         names: files or patterns; by default those that it had when the model was fitted, here or in data/.
 
     Raises:
-        TextError: there is no such file, or it is not that text; or it was standard input.
+        TextError: there is no such file, or it is not that text; or it was in no file.
     """
     facts = model.metadata.text
     if names:
         paths: Sequence[Path] = locate_texts(names)
-    elif str(STANDARD_INPUT) in facts.names:
+    elif not facts.is_in_files:
         raise TextError(
-            f"{model.name} was fitted on standard input, which cannot be read again; save that text to a file and name "
+            f"{model.name} was fitted on {facts.source}, which cannot be read again; save that text to a file and name "
             f"it (`compare --text FILE`, `sample --text FILE`, `score {model.name} --text FILE`)"
         )
     else:

@@ -52,7 +52,7 @@ def scan(a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
     fits = all(part.device.type == "cpu" and part.dtype == torch.float32 for part in (a, b, h0)) and b.numel() > 0
     library = native_library() if fits else None
     if library is None:
-        return _Scan.apply(a, b, h0)  # type: ignore[no-any-return, no-untyped-call]
+        return _StepwiseScan.apply(a, b, h0)  # type: ignore[no-any-return, no-untyped-call]
     return _CompiledScan.apply(library, a, b, h0)  # type: ignore[no-any-return, no-untyped-call]
 
 
@@ -80,7 +80,7 @@ def gated_scan(p: Tensor, h0: Tensor) -> Tensor:
     library = native_library() if fits and p.numel() else None
     if library is None:
         return scan(*_coefficients(p, h0), h0)
-    return _GatedScan.apply(library, p, h0)  # type: ignore[no-any-return, no-untyped-call]
+    return _CompiledGatedScan.apply(library, p, h0)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def _coefficients(p: Tensor, h0: Tensor) -> tuple[Tensor, Tensor]:
@@ -113,7 +113,7 @@ def _triton(device: torch.device) -> ModuleType | None:
     return scan_triton
 
 
-class _Scan(torch.autograd.Function):
+class _StepwiseScan(torch.autograd.Function):
     """The gradient is the same recurrence backwards: g_t = ∂h_t + a_{t+1} · g_{t+1}; ∂b = g, ∂a_t = g_t · h_{t−1}."""
 
     @staticmethod
@@ -162,7 +162,7 @@ class _CompiledScan(torch.autograd.Function):
         return None, grad_a, grad_b, grad_h0
 
 
-class _GatedScan(torch.autograd.Function):
+class _CompiledGatedScan(torch.autograd.Function):
     """Gates are computed again for the gradient: that is less work than to read them."""
 
     @staticmethod

@@ -29,15 +29,15 @@ WARPS = 8
 
 def scan(a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
     """See `scan_reference`. All floats up to 32 bits, (B, T, H); the result has h0's type."""
-    return _Scan.apply(a, b, h0)  # type: ignore[no-any-return, no-untyped-call]
+    return _TritonScan.apply(a, b, h0)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def gated_scan(gates: Tensor, h0: Tensor) -> Tensor:
     """See `scan.gated_scan`. All floats up to 32 bits; the result has h0's type."""
-    return _GatedScan.apply(gates, h0)  # type: ignore[no-any-return, no-untyped-call]
+    return _TritonGatedScan.apply(gates, h0)  # type: ignore[no-any-return, no-untyped-call]
 
 
-class _Scan(torch.autograd.Function):
+class _TritonScan(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
         a, b, h0 = a.contiguous(), b.contiguous(), h0.contiguous()
@@ -53,7 +53,7 @@ class _Scan(torch.autograd.Function):
         return grad_a, grad_b, _backward(a, b, h0, h, grad_h, grad_a, grad_b, gated=False)
 
 
-class _GatedScan(torch.autograd.Function):
+class _TritonGatedScan(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, gates: Tensor, h0: Tensor) -> Tensor:
         gates, h0 = gates.contiguous(), h0.contiguous()

@@ -34,7 +34,7 @@ from charrnn.scoring.probes.features import FEATURES, features
         ("inside a tag", "a <b> < c", "000100000"),
     ],
 )  # fmt: skip
-def test_features_of_a_text_are_as_seen_by_eye(feature: str, text: str, expected: str) -> None:
+def test_features_of_a_text_equal_labels_by_hand(feature: str, text: str, expected: str) -> None:
     assert "".join(f"{one:.0f}" for one in features(text)[feature]) == expected
 
 

@@ -136,7 +136,7 @@ def test_class_of_each_character_is_right() -> None:
     assert {one: CLASSES.index(class_of(one)) for one in shown} == shown
 
 
-def test_analysis_of_a_long_text_is_of_what_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_analysis_of_a_long_text_reads_what_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     """A trace that would be too large is of fewer characters, and so is the rest."""
     monkeypatch.setattr(traces, "MAX_NUMBERS", 30 * 4 * H)
     told: list[tuple[int, int]] = []
