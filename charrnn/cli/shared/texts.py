@@ -315,4 +315,5 @@ def show_unknown(corpus: Corpus) -> None:
     """Say how much of a text is the unknown symbol, where there is one."""
     if corpus.vocabulary.unknown is not None:
         share = f"{100 * corpus.unknown / len(corpus):.2g}%"
-        log_field("unknown", f"{plural(corpus.unknown, 'character')} of the text ({share}) read as one unknown symbol")
+        verb = "is" if corpus.unknown == 1 else "are"
+        log_field("unknown", f"{plural(corpus.unknown, 'character')} of the text ({share}) {verb} one unknown symbol")
