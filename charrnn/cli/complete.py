@@ -14,9 +14,16 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import typer
 
 from charrnn.cli.shared.config_options import unescaped
-from charrnn.cli.shared.options import CheckpointArgument, DeviceOption, EncodingOption, JsonOption, UnknownOption
-from charrnn.config import MAX_INT, CompletionConfig, CorpusConfig
-from charrnn.errors import TextError, UsageError
+from charrnn.cli.shared.options import (
+    CheckpointArgument,
+    DeviceOption,
+    EncodingOption,
+    JsonOption,
+    UnknownOption,
+    check_range,
+)
+from charrnn.config import CompletionConfig, CorpusConfig
+from charrnn.errors import TextError
 
 if TYPE_CHECKING:
     import torch
@@ -59,8 +66,7 @@ def complete(
         int,
         typer.Option(
             help="How many lines are completed side by side; with 1, each before the next one is read.",
-            min=1,
-            max=MAX_INT,
+            callback=check_range(1),
         ),
     ] = 64,
     sampling: CompletionConfig,
@@ -86,7 +92,7 @@ def complete(
     from charrnn.sampling.complete import Accuracy, LineCompleter, line_before
     from charrnn.text.normalize import normalize_text
 
-    model = _load(name, select_device(device), is_alone=file is None)
+    model = _load(name, select_device(device), file)
     corpus, file = model.metadata.text.corpus, file or "-"
     separator = normalize_text(unescaped(sep), corpus)
     after = line_before(model.model, model.vocabulary, corpus)
@@ -122,16 +128,15 @@ def complete(
         print_json(_with_shares(counted, completions) if accuracy else completions)
 
 
-def _load(name: str | None, device: torch.device, is_alone: bool) -> Checkpoint:
-    """The checkpoint that is named first; UsageError where it is a file of sources, the only argument."""
+def _load(name: str | None, device: torch.device, file: str | None) -> Checkpoint:
+    """The checkpoint that is named first; UsageError where it is a file of sources."""
     from charrnn.checkpoint import load
-    from charrnn.cli.shared.checkpoints import find_checkpoint
-    from charrnn.paths import CHECKPOINT_SUFFIX
+    from charrnn.cli.shared.terminal import shell_quoted
+    from charrnn.cli.shared.texts import locate_checkpoint
 
-    path = find_checkpoint(name)
-    if is_alone and path.suffix != CHECKPOINT_SUFFIX and path.is_file():
-        raise UsageError(f"{name}: the checkpoint comes first; try charrnn complete NAME {name}")
-    return load(path, device)
+    model = shell_quoted(file) if file else "NAME"
+    advice = f"the checkpoint comes first: charrnn complete {model} {shell_quoted(name)}"
+    return load(locate_checkpoint(name, advice), device)
 
 
 def _check_lines(lines: Iterable[Line], completer: LineCompleter) -> list[Line]:

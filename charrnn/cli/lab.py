@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charrnn.cli.shared.options import DeviceOption, JsonOption, complete_from, complete_texts
-from charrnn.config import MAX_INT
+from charrnn.cli.shared.options import DeviceOption, JsonOption, check_range, complete_from, text_option
 from charrnn.errors import UsageError
 from charrnn.lab.catalogue import EXPERIMENTS
 
@@ -24,6 +23,7 @@ def lab(
     name: Annotated[
         str | None,
         typer.Argument(
+            metavar="NAME",
             help=f"Which: {', '.join(EXPERIMENTS)}. Without one they are listed.",
             autocompletion=complete_from(EXPERIMENTS),
         ),
@@ -31,13 +31,10 @@ def lab(
     *,
     quick: Annotated[bool, typer.Option("--quick", help="A smaller one, of a few minutes on two cores.")] = False,
     out: Annotated[Path, typer.Option(help="The folder for NAME.png, NAME.svg, NAME.csv and NAME.md.")] = Path("lab"),
-    text: Annotated[
-        list[str] | None,
-        typer.Option(
-            help=f"The text; {DEFAULT_TEXT} if not said. For several files say it again.", autocompletion=complete_texts
-        ),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of all that is drawn, and of first weights.", min=0, max=MAX_INT)] = 0,
+    text: Annotated[list[str] | None, text_option(DEFAULT_TEXT)] = None,
+    seed: Annotated[
+        int, typer.Option(help="Seed of all that is drawn, and of first weights.", callback=check_range(0))
+    ] = 0,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
@@ -58,7 +55,7 @@ def lab(
     new_figure()  # raises an error about missing packages now, and not after the work
     check_writable(out / f"{name}.png")
     where, entry = select_device(device), EXPERIMENTS[name]
-    corpus = read(locate_texts(text or [DEFAULT_TEXT]), CorpusConfig()) if entry.reads_text else None
+    corpus = read(locate_texts(text or [DEFAULT_TEXT], "--text"), CorpusConfig()) if entry.reads_text else None
     if corpus:
         show_corpus(corpus)
     log_field("experiment", entry.question)

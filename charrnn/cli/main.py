@@ -7,7 +7,7 @@ import functools
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Annotated, Any
 
@@ -60,10 +60,16 @@ def make_command() -> Any:
     """The app as a click command, made once: that takes half as long as opening a small model."""
     command = typer.main.get_command(make_app())
     for each in _with_sub_commands(command):
+        each.collect_usage_pieces = _without_braces(each.collect_usage_pieces)
         for parameter in each.params:
             if getattr(parameter, "help", None):
                 parameter.help = MARKUP.sub(r"\\\1", parameter.help)
     return command
+
+
+def _without_braces(usage_pieces: Callable[[Any], list[str]]) -> Callable[[Any], list[str]]:
+    """The words of a usage line, without typer's braces around required arguments."""
+    return lambda context: [piece.replace("{", "").replace("}", "") for piece in usage_pieces(context)]
 
 
 def _with_sub_commands(command: Any) -> Iterator[Any]:

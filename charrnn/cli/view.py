@@ -9,9 +9,17 @@ from typing import Annotated
 
 import typer
 
-from charrnn.cli.shared.options import CheckpointArgument, DeviceOption, EncodingOption, ForceOption, TextOption
+from charrnn.cli.shared.options import (
+    CheckpointArgument,
+    DeviceOption,
+    EncodingOption,
+    ForceOption,
+    TextOption,
+    check_range,
+)
 from charrnn.config import CompareConfig
 from charrnn.errors import UsageError
+from charrnn.formatting import plural
 
 MAX_COMPARED = 500_000
 """The most held-out characters that models are compared on; `compare` takes all."""
@@ -25,7 +33,10 @@ def view(
     ] = None,
     text: TextOption = None,
     encoding: EncodingOption = None,
-    length: Annotated[int, typer.Option(help="Show the first N characters of the text.", min=2, max=20_000)] = 2000,
+    length: Annotated[
+        int,
+        typer.Option(help="Show the first N characters of the text (2 to 20,000).", callback=check_range(2, 20_000)),
+    ] = 2000,
     compare: Annotated[
         bool, typer.Option(help="Add other models of the same text in checkpoints/, and n-gram baselines.")
     ] = True,
@@ -45,10 +56,10 @@ def view(
 
     check_extra()
     from charrnn.checkpoint import list_checkpoints, load
-    from charrnn.cli.shared.checkpoints import check_writable, find_checkpoint
+    from charrnn.cli.shared.checkpoints import check_writable
     from charrnn.cli.shared.devices import select_device
     from charrnn.cli.shared.terminal import log, log_field, progress
-    from charrnn.cli.shared.texts import read_texts_or_training_text, read_training_text
+    from charrnn.cli.shared.texts import locate_checkpoints, read_texts_or_training_text, read_training_text
     from charrnn.paths import CHECKPOINT_FOLDER
     from charrnn.pipeline.compare import Comparison, load_alike
     from charrnn.report.page import write
@@ -57,14 +68,15 @@ def view(
     from charrnn.training.monitor.history import history_path, read_history
 
     where = select_device(device)
-    model = load(find_checkpoint(name), where)
+    (path,) = locate_checkpoints([name] if name else [], "view")
+    model = load(path, where)
     page = _page_path(out, model.path, force)
     check_writable(page)
     history = read_history(history_path(model.path))
     corpus = read_texts_or_training_text(model, text, encoding)
     split = choose_split([model], corpus)
     log_field("model", f"{model.path}: {model.description}")
-    log_field("text", f"{corpus.source}: {len(split.text):,} characters ({split.part}, split {split.split})")
+    log_field("text", f"{corpus.source}: {plural(len(split.text), 'character')} ({split.part}, split {split.split})")
     rows = []
     if compare:
         others = load_alike(model, list_checkpoints(CHECKPOINT_FOLDER), where, log)

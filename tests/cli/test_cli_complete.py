@@ -147,8 +147,8 @@ def test_complete_with_invalid_option_fails(charrnn: Charrnn, words: list[str], 
         (["none", "sources.txt"], 1, "none: there is no such file"),
         (["pairs", "none.txt"], 1, "none.txt: cannot be read: No such file or directory; name a file of sources"),
         (["pairs", "checkpoints"], 1, "checkpoints: cannot be read: Is a directory"),
-        (["sources.txt"], 2, "sources.txt: the checkpoint comes first; try charrnn complete NAME sources.txt"),
-        (["sources.txt", "pairs"], 1, "sources.txt: not a safetensors file"),
+        (["sources.txt"], 2, "a text, not a checkpoint; the checkpoint comes first: charrnn complete NAME sources.txt"),
+        (["sources.txt", "pairs"], 2, "the checkpoint comes first: charrnn complete pairs sources.txt"),
     ],
 )
 def test_complete_with_wrong_names_fails(charrnn: Charrnn, words: list[str], status: int, part: str) -> None:

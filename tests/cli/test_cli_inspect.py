@@ -107,7 +107,7 @@ def test_inspect_checkpoint_beside_a_text_of_its_name_shows_the_checkpoint(charr
 def test_inspect_text_names_the_command_for_texts(charrnn: Charrnn, models: Path, name: str) -> None:
     Path("data").mkdir()
     Path("data/text-lstm.txt").write_text(TEXT, encoding="utf-8")
-    quoted = {"-": "./-", "*.txt": "'*.txt'"}.get(name, name)
+    quoted = {"*.txt": "'*.txt'"}.get(name, name)
     assert charrnn("inspect", name).failed_with(
         2, f"{name} is a text, not a checkpoint; try `charrnn data inspect {quoted}`"
     )

@@ -38,6 +38,13 @@ def test_charrnn_without_command_prints_help_and_exits_2(charrnn: Charrnn) -> No
         (["train", "text.txt", "--steps"], "--steps"),
         (["train", "text.txt", "--steps", "many"], "'--steps'"),
         (["train", "text.txt", "--steps", "-1"], "--steps -1: must be from 1 to"),
+        (["sample", "--count", "0"], "--count 0: must be from 1 to 2147483647"),
+        (["sample", "--best-of", "-1"], "--best-of -1: must be from 1 to"),
+        (["sample", "--beam", "0"], "--beam 0: must be from 1 to"),
+        (["complete", "--batch-size", "0"], "--batch-size 0: must be from 1 to"),
+        (["lab", "memory", "--seed", "-1"], "--seed -1: must be from 0 to"),
+        (["score", "--show", "-1"], "--show -1: must be from 0 to"),
+        (["view", "--length", "20001"], "--length 20001: must be from 2 to 20000"),
         (["train", "text.txt", "--steps", "1", "--minutes", "1"], "say at most one of them"),
         (["train", "text.txt", "--learning-rate", "nan"], "--learning-rate nan"),
         (["train", "text.txt", "--learning-rate", "inf"], "--learning-rate inf"),
@@ -75,6 +82,29 @@ def test_help_fits_80_columns(charrnn: Charrnn, monkeypatch: pytest.MonkeyPatch,
     assert "…" not in result.text  # nothing was cut off to fit
     for name in COMMANDS if not command else ():
         assert f" {name} " in result.text
+
+
+@pytest.mark.parametrize(
+    ("words", "usage"),
+    [
+        ("train", "[OPTIONS] TEXT..."),
+        ("sample", "[OPTIONS] [NAME]"),
+        ("complete", "[OPTIONS] [NAME] [FILE]"),
+        ("compare", "[OPTIONS] [NAME]..."),
+        ("lab", "[OPTIONS] [NAME]"),
+        ("data fetch", "[OPTIONS] NAME"),
+        ("data inspect", "[OPTIONS] TEXT..."),
+    ],
+)
+def test_usage_writes_arguments_in_one_way(charrnn: Charrnn, words: str, usage: str) -> None:
+    lines = [line.strip() for line in charrnn(*words.split(), "--help").text.splitlines()]
+    assert f"Usage: charrnn {words} {usage}" in lines
+
+
+def test_help_says_what_goes_to_which_stream(charrnn: Charrnn) -> None:
+    """It once said that results go to standard output: tables do not."""
+    shown = " ".join(charrnn("--help").text.split())
+    assert "text and JSON go to standard output; tables, progress and warnings to standard error." in shown
 
 
 def test_help_groups_options(charrnn: Charrnn) -> None:

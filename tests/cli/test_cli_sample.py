@@ -156,7 +156,9 @@ def test_sample_without_checkpoint_fails(charrnn: Charrnn, folder: Path) -> None
 
 def test_sample_of_another_file_fails(charrnn: Charrnn, folder: Path) -> None:
     assert charrnn("sample", folder).failed_with(1, "is a folder; name a .safetensors file in it")
-    assert charrnn("sample", "text.txt").failed_with(1, "text.txt: not a safetensors file")
+    assert charrnn("sample", "text.txt").failed_with(2, "text.txt is a text, not a checkpoint")
+    (folder / "text.txt").rename("text.safetensors")
+    assert charrnn("sample", "text.safetensors").failed_with(1, "text.safetensors: not a safetensors file")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")

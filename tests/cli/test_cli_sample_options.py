@@ -96,6 +96,12 @@ def test_sample_with_conflicting_options_fails(
     assert part in line
 
 
+def test_sample_beam_json_has_no_seed(charrnn: Charrnn, models: Path) -> None:
+    """It once had a random one, though nothing is drawn."""
+    assert charrnn("sample", "text-tuned-3", "--beam", 2, "--length", 3, "--json").json()["seed"] is None
+    assert charrnn("sample", "text-tuned-3", "--best-of", 1, "--length", 3, "--seed", 7, "--json").json()["seed"] == 7
+
+
 def test_sample_beam_is_at_least_as_likely_as_greedy(charrnn: Charrnn, models: Path) -> None:
     words = ("sample", "text-tuned-3", "--prime", "W", "--length", 30, "--json")
     greedy = checkpoint_summary(charrnn(*words, "--temp", 0))

@@ -136,6 +136,19 @@ def test_score_wrong_usage_is_one_line(charrnn: Charrnn, authors: Path) -> None:
     assert charrnn("score", "low", "b", "--text", "his.txt").failed_with(1, "low and b differ in --lower")
 
 
+def test_score_help_says_that_several_models_need_a_text(charrnn: Charrnn) -> None:
+    shown = " ".join(charrnn("score", "--help").text.replace("│", " ").split())
+    assert "required with several checkpoints" in shown
+
+
+def test_score_one_character_is_singular(charrnn: Charrnn, authors: Path) -> None:
+    """It once said "1 characters"."""
+    (authors / "odd.txt").write_text("he!", encoding="utf-8")
+    assert "1 character (33%) of odd.txt, which not all" in charrnn("score", A, B, "--text", "odd.txt").err
+    (authors / "one.txt").write_text("h", encoding="utf-8")
+    assert "one.txt: 1 character (all, " in charrnn("score", A, "--text", "one.txt").err
+
+
 def test_score_models_of_one_name_show_their_paths(charrnn: Charrnn, authors: Path) -> None:
     """In the table of several texts both columns once had the figures of one of them."""
     for name in "ab":

@@ -98,7 +98,9 @@ def test_several_texts_mistakes_are_one_line(charrnn: Charrnn, files: Path, monk
         1, "novels/*.md: there is no such file, and none matches it, here or in data/"
     )
     assert charrnn("train", "novels/a.txt", "novels/z.txt").failed_with(1, "novels/z.txt: there is no such file")
-    assert charrnn("train", "novels/a.txt", "novels").failed_with(1, "novels: is a folder; name a file in it")
+    assert charrnn("train", "novels/a.txt", "novels").failed_with(
+        1, "novels: is a folder; name its files, for example 'novels/*'"
+    )
     (files / "bad.txt").write_bytes(b"caf\xe9")
     assert charrnn("ngram", "text.txt", "bad.txt").failed_with(1, "bad.txt: byte 3 (0xE9) is not utf-8")
     monkeypatch.setattr("charrnn.cli.shared.texts.MAX_NAMES_SIZE", 30)

@@ -40,6 +40,7 @@ def test_visible_escapes_unicode_line_separators() -> None:
         ("novel.txt", "novel.txt"),
         ("a novel's.txt", "'a novel'\"'\"'s.txt'"),
         ("-novel.txt", "./-novel.txt"),
+        ("-", "-"),
         ("é.txt", "'é.txt'"),
         ("a\n\x1b1'\\.txt", r"$'a\012\0331\'\\.txt'"),
         ("-\u202e\udcff", r"$'./-\342\200\256\377'"),

@@ -42,7 +42,7 @@ def test_bad_text_in_train_and_ngram_is_one_line(charrnn: Charrnn, folder: Path,
 
 
 def test_folder_or_device_is_one_line(charrnn: Charrnn, folder: Path) -> None:
-    assert charrnn("ngram", folder).failed_with(1, "is a folder; name a file in it")
+    assert charrnn("ngram", folder).failed_with(1, "is a folder; name its files, for example")
     assert charrnn("ngram", "/dev/null").failed_with(1, "is not a regular file")
 
 
@@ -90,6 +90,82 @@ def test_refuse_encoding_given_names_what_it_applies_to() -> None:
     refuse_encoding(None, "--prime-file")
     with pytest.raises(UsageError, match="--encoding latin-1: applies only to --prime-file; remove it"):
         refuse_encoding("latin-1", "--prime-file")
+
+
+@pytest.mark.parametrize(
+    ("words", "example"),
+    [
+        ("score text-tuned-3 --text dir", "--text 'dir/*'"),
+        ("compare text-tuned-3 --text dir/", "--text 'dir/*'"),
+        ("view text-tuned-3 --text dir", "--text 'dir/*'"),
+        ("sample text-tuned-3 --novelty --text dir", "--text 'dir/*'"),
+        ("ngram dir", "'dir/*'"),
+        ("train dir", "'dir/*'"),
+        ("data inspect in-data", "'in-data/*'"),
+    ],
+)
+def test_text_that_is_a_folder_names_the_pattern(charrnn: Charrnn, models: Path, words: str, example: str) -> None:
+    """The help of --text once promised that folders are read."""
+    for folder in (Path("dir"), Path("data/in-data")):
+        folder.mkdir(parents=True)
+        (folder / "a.txt").write_text(TEXT, encoding="utf-8")
+    wrong = charrnn(*words.split())
+    assert wrong.failed_with(1, f"is a folder; name its files, for example {example}\n")
+    assert charrnn("score", "text-tuned-3", "--text", "dir/*").status == 0
+    assert charrnn("data", "inspect", "in-data/*", "--no-advice").status == 0
+
+
+@pytest.mark.parametrize("command", ["score", "compare", "view", "lab", "sample"])
+def test_help_of_text_promises_no_folder(charrnn: Charrnn, command: str) -> None:
+    shown = " ".join(charrnn(command, "--help").text.replace("│", " ").split())
+    assert "Text to read: a file, a pattern, a known text, or -" in shown
+    assert "a folder, a pattern" not in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        ("sample text.txt", "`charrnn train text.txt` makes a checkpoint of it"),
+        ("sample shakespeare", "`charrnn train shakespeare` makes a checkpoint of it"),
+        ("sample text-lstm --mix text.txt:0.5", "`charrnn train text.txt` makes a checkpoint of it"),
+        ("view text.txt", "try `charrnn view NAME --text text.txt`"),
+        ("compare text.txt", "try `charrnn compare NAME --text text.txt`"),
+        ("compare text-lstm text.txt b.txt", "try `charrnn compare text-lstm --text text.txt --text b.txt`"),
+        ("score text-lstm text.txt b.txt", "try `charrnn score text-lstm --text text.txt --text b.txt`"),
+        ("score text.txt text-lstm text-tuned-3", "try `charrnn score text-lstm text-tuned-3 --text text.txt`"),
+        ("complete text.txt text-lstm", "the checkpoint comes first: charrnn complete text-lstm text.txt"),
+        ("complete text.txt", "the checkpoint comes first: charrnn complete NAME text.txt"),
+    ],
+)
+def test_text_in_the_place_of_a_checkpoint_says_what_to_type(
+    charrnn: Charrnn, models: Path, words: str, advice: str
+) -> None:
+    Path("b.txt").write_text(TEXT, encoding="utf-8")
+    assert charrnn(*words.split()).failed_with(2, f" is a text, not a checkpoint; {advice}\n")
+
+
+@pytest.mark.parametrize("command", ["sample", "score", "compare", "view", "inspect", "complete"])
+@pytest.mark.parametrize("name", ["text-lstn", "checkpoints/text-lstn.safetensors"])
+def test_checkpoint_name_misspelled_names_the_nearest(charrnn: Charrnn, models: Path, command: str, name: str) -> None:
+    assert charrnn(command, name).failed_with(1, f"{name}: there is no such file; did you mean text-lstm")
+
+
+def test_checkpoint_name_like_no_other_says_how_to_make_one(charrnn: Charrnn, models: Path) -> None:
+    assert charrnn("sample", "zzz").failed_with(1, "zzz: there is no such file; `charrnn train TEXT` makes checkpoints")
+
+
+@pytest.mark.parametrize("option", [(), ("--resume",)])
+def test_train_text_that_is_a_checkpoint_names_resume_from(
+    charrnn: Charrnn, models: Path, option: tuple[str, ...]
+) -> None:
+    wrong = charrnn("train", "text.txt", *option, "text-lstm-last")
+    assert wrong.failed_with(2, "text-lstm-last: is a checkpoint and no text; use --resume-from text-lstm-last")
+
+
+def test_train_text_of_the_name_of_a_checkpoint_is_read(charrnn: Charrnn, models: Path) -> None:
+    """A file is what its name means, before a name in checkpoints/."""
+    Path("text-lstm").write_text(TEXT, encoding="utf-8")
+    assert charrnn("train", "text-lstm", "--hidden", 4, "--steps", 1, "--out", "new").status == 0
 
 
 @pytest.mark.parametrize("command", ["score", "compare", "view"])

@@ -103,7 +103,7 @@ def test_pipe_device_or_folder_is_not_opened(charrnn: Charrnn, models: Path, fol
     elif not Path(kind).exists() or Path(kind).is_file():
         pytest.skip(f"{kind} is no device here")
     for words in READERS:
-        step = "name a file in it" if kind == "folder" else "save the text to a file first"
+        step = "name its files, for example" if kind == "folder" else "save the text to a file first"
         assert charrnn(*words, name).failed_with(1, f"{name}: is ", step), words
 
 

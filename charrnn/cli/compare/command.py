@@ -36,7 +36,7 @@ def compare(
     from charrnn.cli.shared.checkpoints import find_checkpoint
     from charrnn.cli.shared.devices import select_device
     from charrnn.cli.shared.terminal import log, print_json, progress
-    from charrnn.cli.shared.texts import read_texts_or_training_text, read_training_text
+    from charrnn.cli.shared.texts import locate_checkpoints, read_texts_or_training_text, read_training_text
     from charrnn.paths import CHECKPOINT_FOLDER
     from charrnn.pipeline.compare import Comparison, load_alike
     from charrnn.scoring.compare.columns import write_csv
@@ -45,7 +45,7 @@ def compare(
         raise UsageError(f"--out {out}: is a folder, or in none that there is; name a file, such as table.csv")
     where = select_device(device)
     if names:
-        models = [load(find_checkpoint(name), where) for name in names]
+        models = [load(path, where) for path in locate_checkpoints(names, "compare")]
     else:
         first = load(find_checkpoint(None), where)
         log(f"comparing all models of {first.metadata.text.source} in {CHECKPOINT_FOLDER}/")

@@ -8,7 +8,7 @@ from charrnn.cli.shared.novelty import show_curve, show_novelty
 from charrnn.cli.shared.tables import plain_table, show_table, show_title
 from charrnn.cli.shared.terminal import console, escape_control_chars, one_line
 from charrnn.config import SMOOTHINGS
-from charrnn.formatting import percent
+from charrnn.formatting import percent, plural
 from charrnn.pipeline.compare import Comparison
 from charrnn.scoring.compare.columns import AnyRow, shown_columns
 from charrnn.scoring.compare.rows import OnlineRow, Row
@@ -18,8 +18,9 @@ def show(comparison: Comparison) -> None:
     """Print the static table, and what it means."""
     screen, rows, split = console(), comparison.rows, comparison.split
     _show_columns("model", Row, [(_name_in_table(label, row), row) for label, row in _labelled(rows)])
+    characters = plural(len(split.text), "held-out character")
     where = f"{split.part} part of {one_line(comparison.corpus.source)}, split {split.split}"
-    screen.print(f"\n{len(split.text):,} held-out characters ({where}), {split.rule}. p: parameters, n: n-grams.")
+    screen.print(f"\n{characters} ({where}), {split.rule}. p: parameters, n: n-grams.")
     if any(row.score.impossible for row in rows):
         screen.print(
             "p = 0: the share of characters that a model takes for impossible, each of them infinitely surprising."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,7 +12,7 @@ from charrnn.cli.shared.config_options import expand_configs
 from charrnn.cli.shared.help import help_epilog
 from charrnn.cli.shared.options import DeviceOption, JsonOption, TextsArgument, complete_known_texts
 from charrnn.config import CorpusConfig, ModelConfig
-from charrnn.errors import TextError
+from charrnn.errors import TextError, UsageError
 from charrnn.paths import DATA_FOLDER
 
 if TYPE_CHECKING:
@@ -26,8 +27,22 @@ class DataGroup(TyperGroup):
         """Put the default sub-command first where none is named."""
         first = args[0] if args else ""
         if not (ctx.resilient_parsing or first in self.commands or first in ctx.help_option_names):
-            args = ["fetch" if first and not first.startswith("-") else "list", *args]
+            is_name = bool(first) and not first.startswith("-")
+            if is_name:
+                self._check_name(first, is_alone=len(args) == 1)
+            args = ["fetch" if is_name else "list", *args]
         return super().parse_args(ctx, args)
+
+    def _check_name(self, name: str, is_alone: bool) -> None:
+        """Raise UsageError where a name is no known text, but like one or like a sub-command, or is not alone."""
+        from charrnn.text.datasets.registry import KNOWN_TEXTS, find_known_text
+
+        if find_known_text(name):
+            return
+        similar = get_close_matches(name, [*self.commands, *KNOWN_TEXTS], n=1)
+        if similar or not is_alone:
+            advice = f"did you mean {similar[0]!r}?" if similar else "try `charrnn data --help`"
+            raise UsageError(f"unknown command or text {name!r}; {advice}")
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
         """Offer the sub-commands, and the texts that `fetch` takes."""
@@ -43,9 +58,9 @@ def make_data_app() -> typer.Typer:
         "`charrnn data` lists the known texts; `charrnn data NAME` fetches one.",
         subcommand_metavar="[NAME | COMMAND ...]",
     )
-    app.command("list")(list_texts)
-    app.command("fetch")(fetch)
-    app.command("inspect", epilog=help_epilog("data"))(expand_configs(inspect))
+    app.command("list", epilog=help_epilog("data list"))(list_texts)
+    app.command("fetch", epilog=help_epilog("data fetch"))(fetch)
+    app.command("inspect", epilog=help_epilog("data inspect"))(expand_configs(inspect))
     return app
 
 
@@ -72,7 +87,7 @@ def list_texts(as_json: JsonOption = False) -> None:
 
 
 def fetch(
-    name: Annotated[str, typer.Argument(help="A known text.", autocompletion=complete_known_texts)],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A known text.", autocompletion=complete_known_texts)],
 ) -> None:
     """Fetch a known text into data/, unless it is there; print its path."""
     from charrnn.cli.shared.texts import fetch_known

@@ -17,15 +17,14 @@ def inspect(names: CheckpointsArgument = None, *, as_json: JsonOption = False) -
     from charrnn.cli.inspect.tables import show_checkpoint
     from charrnn.cli.shared.checkpoints import find_checkpoint
     from charrnn.cli.shared.terminal import print_json, shell_quoted
-    from charrnn.cli.shared.texts import refuse_text
+    from charrnn.cli.shared.texts import locate_checkpoint
     from charrnn.scoring.compare.rows import checkpoint_summary
 
-    names = names or []
-    for name in names:
-        refuse_text(name, find_checkpoint(name), f"charrnn data inspect {' '.join(map(shell_quoted, names))}")
-    if len(names) > 1:
+    advice = f"try `charrnn data inspect {' '.join(map(shell_quoted, names or []))}`"
+    paths = [locate_checkpoint(name, advice) for name in names or ()]
+    if len(paths) > 1:
         raise UsageError("inspect: shows one checkpoint at a time; `charrnn compare NAME...` compares several")
-    listing = read_info(find_checkpoint(names[0] if names else None))
+    listing = read_info(paths[0] if paths else find_checkpoint(None))
     if as_json:
         print_json({**checkpoint_summary(listing.checkpoint), **listing.as_json()})
     else:

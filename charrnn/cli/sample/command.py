@@ -18,9 +18,10 @@ from charrnn.cli.shared.options import (
     JsonOption,
     TextOption,
     UnknownOption,
+    check_range,
     refuse_encoding,
 )
-from charrnn.config import MAX_INT, CorpusConfig, SamplingConfig
+from charrnn.config import CorpusConfig, SamplingConfig
 from charrnn.errors import TextError, UsageError
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ MAX_PROMPT_BYTES = 10_000_000
 
 
 def _count(help: str) -> Any:
-    return typer.Option(help=help, min=1, max=MAX_INT, rich_help_panel="Several texts", metavar="N")
+    return typer.Option(help=help, callback=check_range(1), rich_help_panel="Several texts", metavar="N")
 
 
 def sample(
@@ -181,12 +182,15 @@ def _load(
 ) -> tuple[Checkpoint, list[tuple[Checkpoint, float]]]:
     """The checkpoint, and those that `--mix deep:0.3` names, with their weights."""
     from charrnn.checkpoint import load
-    from charrnn.cli.shared.checkpoints import find_checkpoint
+    from charrnn.cli.shared.terminal import shell_quoted
+    from charrnn.cli.shared.texts import locate_checkpoint
+
+    def load_named(name: str | None) -> Checkpoint:
+        advice = f"`charrnn train {shell_quoted(name)}` makes a checkpoint of it"
+        return load(locate_checkpoint(name, advice), device)
 
     pairs = [_parse_mix(word) for word in mix]
-    return load(find_checkpoint(name), device), [
-        (load(find_checkpoint(other), device), weight) for other, weight in pairs
-    ]
+    return load_named(name), [(load_named(other), weight) for other, weight in pairs]
 
 
 def _parse_mix(word: str) -> tuple[str, float]:

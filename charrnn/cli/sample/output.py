@@ -87,7 +87,10 @@ def show_best(generator: TextGenerator, count: int, as_json: bool) -> None:
         begin, end = generator.best_of(count, shown.update)
     how = f"temperature {generator.config.temperature:g}, seed {end.seed}, the likeliest of {count}"
     log(f"{generator.description}, {how}")
-    _show_whole(generator, begin, end, as_json)
+    if as_json:
+        print_json(generator.as_json(begin, end))
+    else:
+        _show_whole(generator, begin, end)
 
 
 def show_beam(generator: TextGenerator, width: int, as_json: bool) -> None:
@@ -99,7 +102,10 @@ def show_beam(generator: TextGenerator, width: int, as_json: bool) -> None:
             shown.update()
     assert result is not None
     log(f"{generator.description}, beam of {width}, log-probability {result.log_prob:.4g} nats")
-    _show_whole(generator, begin, result.end, as_json)
+    if as_json:
+        print_json({**generator.as_json(begin, result.end), "seed": None})  # nothing is drawn
+    else:
+        _show_whole(generator, begin, result.end)
 
 
 def _say_how(generator: TextGenerator, last_seed: str = "") -> None:
@@ -107,9 +113,6 @@ def _say_how(generator: TextGenerator, last_seed: str = "") -> None:
     log(f"{generator.description}, temperature {temperature:g}, seed {seed}{last_seed}")
 
 
-def _show_whole(generator: TextGenerator, begin: GenerationState, end: GenerationState, as_json: bool) -> None:
-    if as_json:
-        print_json(generator.as_json(begin, end))
-        return
+def _show_whole(generator: TextGenerator, begin: GenerationState, end: GenerationState) -> None:
     line_end = "\n" if sys.stdout.isatty() else ""
     text_writer()(f"{generator.prompt}{generator.text_between(begin, end)}{line_end}")

@@ -14,15 +14,14 @@ from charrnn.cli.shared.options import (
     DeviceOption,
     EncodingOption,
     JsonOption,
-    TextOption,
+    check_range,
     refuse_encoding,
+    text_option,
 )
-from charrnn.config import MAX_INT, ScoreConfig
+from charrnn.config import ScoreConfig
 from charrnn.errors import UsageError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import torch
 
     from charrnn.checkpoint import Checkpoint
@@ -34,15 +33,17 @@ SHOWN = 1500
 def score(
     names: CheckpointsArgument = None,
     *,
-    text: TextOption = None,
+    text: Annotated[
+        list[str] | None,
+        text_option("what was held out of the text that the model was trained on; required with several checkpoints"),
+    ] = None,
     config: ScoreConfig,
     show: Annotated[
         int | None,
         typer.Option(
             help=f"Show the first N characters coloured by surprisal (default: {SHOWN} if one text is scored on a "
             "terminal; 0: none).",
-            min=0,
-            max=MAX_INT,
+            callback=check_range(0),
         ),
     ] = None,
     encoding: EncodingOption = None,
@@ -78,19 +79,9 @@ def _load(names: Sequence[str], where: torch.device) -> list[Checkpoint]:
         UsageError: a name means a text, as in `charrnn score CHECKPOINT TEXT` of charrnn 0.1.
     """
     from charrnn.checkpoint import load
-    from charrnn.cli.shared.checkpoints import find_checkpoint
-    from charrnn.cli.shared.terminal import shell_quoted
-    from charrnn.cli.shared.texts import refuse_text
+    from charrnn.cli.shared.texts import locate_checkpoints
 
-    if not names:
-        return [load(find_checkpoint(None), where)]
-    models: dict[Path, Checkpoint] = {}
-    for name in names:
-        path = find_checkpoint(name)
-        model = "NAME" if name == names[0] else shell_quoted(names[0])
-        refuse_text(name, path, f"charrnn score {model} --text {name if name == '-' else shell_quoted(name)}")
-        models[path] = models.get(path) or load(path, where)
-    return list(models.values())
+    return [load(path, where) for path in dict.fromkeys(locate_checkpoints(names, "score"))]
 
 
 def _score(
@@ -106,9 +97,8 @@ def _score(
     if not texts:
         refuse_encoding(encoding, "--text")
     find_training_text = training_text_finder()
-    corpora = (
-        (read_text_for(model, path, encoding) for path in locate_texts(texts)) if texts else [read_training_text(model)]
-    )
+    paths = locate_texts(texts, "--text")
+    corpora = (read_text_for(model, path, encoding) for path in paths) if texts else [read_training_text(model)]
     scores = [score_text(model, corpus, config, find_training_text, read_training_text, progress) for corpus in corpora]
     scores.sort(key=lambda score: score.static.nats_per_char)
     log_field("model", f"{model.path}: {model.description}")
@@ -135,7 +125,7 @@ def _attribute(models: Sequence[Checkpoint], texts: Sequence[str], encoding: str
     from charrnn.scoring.attribution import attribute, config_for
 
     config, find_training_text, attributions = config_for(models), training_text_finder(), []
-    for path in locate_texts(texts):
+    for path in locate_texts(texts, "--text"):
         corpus = read(path, replace(config, encoding=encoding or config.encoding))
         with progress(f"scoring {corpus.name}", "char") as update:
             attributions.append(attribute(models, corpus, find_training_text, update))

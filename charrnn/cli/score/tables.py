@@ -13,7 +13,7 @@ from charrnn.checkpoint import Checkpoint
 from charrnn.cli.shared.tables import figures_table, plain_table, show_table
 from charrnn.cli.shared.terminal import console, log_field, one_line
 from charrnn.cli.shared.texts import show_unknown
-from charrnn.formatting import figure, percent
+from charrnn.formatting import figure, percent, plural
 from charrnn.pipeline.score import TRAINED_ON, LineScore, TextScore
 from charrnn.scoring.attribution import Attribution
 from charrnn.scoring.evaluate import Score
@@ -27,7 +27,7 @@ NUMBERS_WIDTH, NAME_WIDTH, MIN_TEXT_WIDTH = 40, 24, 10
 def show_text(score: TextScore) -> None:
     """Print the scores of one text."""
     part = score.split
-    log_field("text", f"{score.corpus.source}: {len(part.text):,} characters ({part.part}, split {part.split})")
+    log_field("text", f"{score.corpus.source}: {plural(len(part.text), 'character')} ({part.part}, split {part.split})")
     show_unknown(score.corpus)
     _warn(score)
     log_field("static", f"{_with_perplexity(score.static)}, {part.rule.removeprefix('static, ')}")
@@ -122,7 +122,7 @@ def show_attributions(attributions: Sequence[Attribution]) -> None:
         _show_several(attributions)
     for attribution in attributions:
         if attribution.left_out:
-            share = f"{attribution.left_out:,} characters ({100 * attribution.left_out_share:.2g}%)"
+            share = f"{plural(attribution.left_out, 'character')} ({100 * attribution.left_out_share:.2g}%)"
             log_field("left out", f"{share} of {attribution.source}, which not all of the models know")
         if attribution.skipped:
             log_field(
@@ -139,7 +139,9 @@ def _show_one(attribution: Attribution) -> None:
         cells = (figure(score.bits_per_char), figure(score.nats_per_char), figure(score.perplexity, 3))
         table.add_row(_name(model, models), *cells, figure(score.bits, 1), behind, percent(posterior, 2))
     split = attribution.split
-    log_field("text", f"{attribution.source}: {attribution.characters:,} characters ({split.part}), {split.rule}")
+    log_field(
+        "text", f"{attribution.source}: {plural(attribution.characters, 'character')} ({split.part}), {split.rule}"
+    )
     show_table(table)
     log_field("likeliest", _verdict(attribution))
 

@@ -62,11 +62,22 @@ EXAMPLES = {
         ("data shakespeare", "fetches one"),
         ("data inspect novel.txt", "before training on it"),
     ),
+    "data list": (
+        ("data list", "the known texts, and which are in data/"),
+        ("data list --json", "for other programs"),
+    ),
+    "data fetch": (("data fetch shakespeare", "into data/; then `charrnn train shakespeare`"),),
+    "data inspect": (
+        ("data inspect novel.txt", "before training on it"),
+        ("data inspect 'letters/*.txt' --no-advice", "several files as one text, without measuring the speed"),
+        ("data inspect novel.txt --json", "every character with its count, for other programs"),
+    ),
 }
 """For each command, example command lines without `charrnn`, and what they do."""
 EXIT_STATUS = (
     "Exit status: 0; 1 if a text, a checkpoint or a model cannot be used; 2 after wrong usage; 130 after Ctrl-C, 143 "
-    "after SIGTERM, with all saved. Results go to standard output, all else to standard error."
+    "after SIGTERM, with all saved. Sampled text and JSON go to standard output; tables, progress and warnings to "
+    "standard error."
 )
 INSPECT_TEXT = "use `charrnn data inspect TEXT`"
 OLD_OPTIONS: dict[tuple[str, str], str] = {

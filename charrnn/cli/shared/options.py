@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from charrnn.config import MAX_INT
+from charrnn.config.option import int_range
 from charrnn.errors import UsageError
 from charrnn.paths import CHECKPOINT_FOLDER, CHECKPOINT_SUFFIX, DATA_FOLDER
 
@@ -76,16 +78,20 @@ EncodingOption = Annotated[
         help="Encoding of the text that is read; the one of the text that the model was trained on if not given.",
     ),
 ]
-TextOption = Annotated[
-    list[str] | None,
-    typer.Option(
+
+
+def text_option(default: str) -> Any:
+    """The option --text of a command that reads this by default."""
+    return typer.Option(
         "--text",
         metavar="FILE",
-        help="Text to read: a file, a folder, a pattern, a known text, or - for standard input; repeatable "
-        "(default: the text that the model was trained on).",
+        help="Text to read: a file, a pattern, a known text, or - for standard input; repeatable "
+        f"(default: {default}).",
         autocompletion=complete_texts,
-    ),
-]
+    )
+
+
+TextOption = Annotated[list[str] | None, text_option("the text that the model was trained on")]
 TextsArgument = Annotated[
     list[str],
     typer.Argument(
@@ -111,6 +117,19 @@ CheckpointsArgument = Annotated[
         autocompletion=complete_checkpoints,
     ),
 ]
+
+
+def check_range(low: int, high: int = MAX_INT) -> Callable[..., int | None]:
+    """The callback of an option that takes integers from `low` to `high`; typer's own check has another message."""
+    check = int_range(low, high)
+
+    def callback(parameter: typer.CallbackParam, value: int | None) -> int | None:
+        problem = None if value is None else check(value)
+        if problem:
+            raise UsageError(f"{parameter.opts[0]} {value}: {problem}")
+        return value
+
+    return callback
 
 
 def refuse_encoding(encoding: str | None, applies_to: str) -> None:

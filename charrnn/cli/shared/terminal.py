@@ -191,8 +191,8 @@ def shell_quoted(word: object) -> str:
     They are written in octal, between $' and ', which POSIX has since 2024, and bash and zsh have had for long.
     """
     plain = str(word)
-    if plain.startswith("-"):
-        plain = f"./{plain}"  # otherwise it would be an option
+    if plain.startswith("-") and plain != "-":
+        plain = f"./{plain}"  # otherwise it would be an option; - is standard input
     if all(map(is_plain, plain)):
         return shlex.quote(plain)
     return "$'" + "".join(map(_escaped, plain)) + "'"

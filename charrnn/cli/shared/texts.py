@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,9 @@ from charrnn.cli.shared.checkpoints import find_checkpoint
 from charrnn.cli.shared.options import refuse_encoding
 from charrnn.cli.shared.terminal import log, log_field, progress, progress_bar, shell_quoted
 from charrnn.config import CorpusConfig
-from charrnn.errors import TextError, UsageError
-from charrnn.paths import CHECKPOINT_SUFFIX, DATA_FOLDER
+from charrnn.errors import CheckpointError, TextError, UsageError
+from charrnn.formatting import plural
+from charrnn.paths import CHECKPOINT_FOLDER, CHECKPOINT_SUFFIX, DATA_FOLDER
 from charrnn.scoring.held_out import MAX_SEARCHED
 from charrnn.text.corpus import Corpus, read_corpus
 from charrnn.text.datasets.known_text import KnownText, fetch
@@ -35,8 +37,10 @@ FOREIGN_SUFFIXES = (".pt", ".pth", ".ckpt", ".t7")
 """The endings of other programs' checkpoints, which are not opened; reading them says why."""
 
 
-def locate_texts(names: Sequence[str]) -> tuple[Path, ...]:
+def locate_texts(names: Sequence[str], option: str = "") -> tuple[Path, ...]:
     """The files that names mean, in their order; a file that is there twice is read once.
+
+    `option` is what names are typed after, for messages.
 
     A name may be `-`, standard input; or a pattern (*, ?, [...], and ** for folders below) if there is no file of that
     name: the files that match, in the order of their names.
@@ -45,7 +49,7 @@ def locate_texts(names: Sequence[str]) -> tuple[Path, ...]:
         TextError: a name or a pattern means no file; or there are too many.
         UsageError: several processes would have to share standard input.
     """
-    named = [path for name in names for path in _files_of(name)]
+    named = [path for name in names for path in _files_of(name, option)]
     paths = tuple(dict.fromkeys(named))
     if STANDARD_INPUT in paths:
         if world_size() > 1:
@@ -59,12 +63,12 @@ def locate_texts(names: Sequence[str]) -> tuple[Path, ...]:
     return paths
 
 
-def _files_of(name: str) -> Sequence[Path]:
+def _files_of(name: str, option: str) -> Sequence[Path]:
     if name == str(STANDARD_INPUT):
         return [STANDARD_INPUT]
     is_there = any(path.exists() for path in _places(name))
     if is_there or not glob.has_magic(name):
-        path = locate(name)
+        path = locate(name, option)
         return [path.absolute() if path == STANDARD_INPUT else path]
     for pattern in (_pattern(name), _pattern(str(DATA_FOLDER / name))):
         matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207  # those of Path take no absolute pattern
@@ -88,13 +92,13 @@ def _places(name: str) -> tuple[Path, ...]:
     return Path(name), DATA_FOLDER / name, DATA_FOLDER / f"{name}.txt"
 
 
-def locate(name: str) -> Path:
+def locate(name: str, option: str = "") -> Path:
     """The file that a name means: the path as it is, or that name in data/.
 
     A known text that is in neither place is fetched into data/ first.
 
     Raises:
-        TextError: there is no such file, and no known text of that name.
+        TextError: there is no such file, and no known text of that name; or it is a folder.
     """
     for path in _places(name):
         if path.is_file():
@@ -102,21 +106,53 @@ def locate(name: str) -> Path:
     known = find_known_text(name)
     if known:
         return fetch_known(known)
+    if any(path.is_dir() for path in _places(name)):
+        pattern = f"{option} {shell_quoted(Path(name) / '*')}".lstrip()
+        raise TextError(f"{name}: is a folder; name its files, for example {pattern}")
     path = Path(name)
     if path.exists():
-        return path  # a folder or a device: reading it says what is wrong
+        return path  # a device: reading it says what is wrong
     raise TextError(
         f"{name}: there is no such file, here or in {DATA_FOLDER}/; "
         f"known texts, which are fetched by name: {', '.join(KNOWN_TEXTS)}"
     )
 
 
-def refuse_text(name: str, path: Path, instead: str) -> None:
-    """Raise UsageError where the name of a checkpoint, which may mean `path`, is that of a text; `instead` takes it."""
-    if path.is_file() and looks_like_checkpoint(path):
-        return
-    if path.is_file() or is_local(name) or find_known_text(name) or name == str(STANDARD_INPUT) or glob.has_magic(name):
-        raise UsageError(f"{name} is a text, not a checkpoint; try `{instead}`")
+def locate_checkpoint(name: str | None, advice: str) -> Path:
+    """The file of a checkpoint as `find_checkpoint` finds it; the newest one of None.
+
+    Raises:
+        UsageError: the name is that of a text; `advice` says what to type.
+        CheckpointError: there is no such file, but names in checkpoints/ are like it.
+    """
+    path = find_checkpoint(name)
+    if name is None:
+        return path
+    if _is_text(name):
+        raise UsageError(f"{name} is a text, not a checkpoint; {advice}")
+    if not path.exists():
+        known = [file.name.removesuffix(CHECKPOINT_SUFFIX) for file in CHECKPOINT_FOLDER.glob(f"*{CHECKPOINT_SUFFIX}")]
+        similar = get_close_matches(path.name.removesuffix(CHECKPOINT_SUFFIX), known)
+        if similar:
+            raise CheckpointError(f"{name}: there is no such file; did you mean {' or '.join(similar)}?")
+    return path
+
+
+def locate_checkpoints(names: Sequence[str], command: str) -> list[Path]:
+    """The files of checkpoints, or of the newest one, for a command that takes texts with --text."""
+    texts = list(filter(_is_text, names))
+    models = [name for name in names if name not in texts] or ["NAME"]
+    words = [*map(shell_quoted, models), *(f"--text {shell_quoted(name)}" for name in texts)]
+    advice = f"try `charrnn {command} {' '.join(words)}`"
+    return [locate_checkpoint(name, advice) for name in names] or [find_checkpoint(None)]
+
+
+def _is_text(name: str) -> bool:
+    """Whether the name of a checkpoint is that of a text."""
+    path = find_checkpoint(name)
+    if path.is_file():
+        return not looks_like_checkpoint(path)
+    return is_local(name) or bool(find_known_text(name)) or name == str(STANDARD_INPUT) or glob.has_magic(name)
 
 
 def refuse_checkpoints(names: Sequence[str]) -> None:
@@ -170,7 +206,7 @@ def read_text_for(model: Checkpoint, path: Path | Sequence[Path], encoding: str 
 def read_texts_or_training_text(model: Checkpoint, names: Sequence[str] | None, encoding: str | None) -> Corpus:
     """What `--text` and `--encoding` name, as one text; the training text of the model if nothing is named."""
     if names:
-        return read_text_for(model, locate_texts(names), encoding)
+        return read_text_for(model, locate_texts(names, "--text"), encoding)
     refuse_encoding(encoding, "--text")
     return read_training_text(model)
 
@@ -207,7 +243,7 @@ def read_training_text(model: Checkpoint, names: Sequence[str] | None = None) ->
     """
     facts = model.metadata.text
     if names:
-        paths: Sequence[Path] = locate_texts(names)
+        paths: Sequence[Path] = locate_texts(names, "--text")
     elif not facts.is_in_files:
         raise TextError(
             f"{model.name} was fitted on {facts.source}, which cannot be read again; save that text to a file and name "
@@ -258,7 +294,7 @@ def show_corpus(corpus: Corpus) -> None:
     """Say what the text is and how it is split."""
     parts = {"train": corpus.train, "validation": corpus.validation, "test": corpus.test}
     sizes = ", ".join(f"{name} {len(part):,}" for name, part in parts.items() if len(part))
-    log_field("text", f"{corpus.source}: {len(corpus):,} characters, {len(corpus.vocabulary):,} different")
+    log_field("text", f"{corpus.source}: {plural(len(corpus), 'character')}, {len(corpus.vocabulary):,} different")
     log_field("split", f"{corpus.split} ({sizes})")
     if corpus.documents:
         number = len(corpus.span.starts)
@@ -279,4 +315,5 @@ def show_unknown(corpus: Corpus) -> None:
     """Say how much of a text is the unknown symbol, where there is one."""
     if corpus.vocabulary.unknown is not None:
         share = f"{100 * corpus.unknown / len(corpus):.2g}%"
-        log_field("unknown", f"{corpus.unknown:,} characters of the text ({share}) are one unknown symbol")
+        verb = "is" if corpus.unknown == 1 else "are"
+        log_field("unknown", f"{plural(corpus.unknown, 'character')} of the text ({share}) {verb} one unknown symbol")

@@ -26,7 +26,6 @@ from charrnn.cli.train.live import ECHO, WIDEST, TrainLive
 from charrnn.models.interpolated import make_network
 from charrnn.pipeline.fit_networks import NetworkTraining, score_ngram_tip
 from charrnn.scoring.compare.rows import checkpoint_summary
-from charrnn.text.sources import STANDARD_INPUT
 from charrnn.training.monitor.history import Record
 from charrnn.training.monitor.metrics import METRICS
 from charrnn.training.monitor.monitor import Level, Report, Sink
@@ -154,7 +153,7 @@ class TrainDisplay:
     def show_stopped(self, paths: Sequence[Path]) -> None:
         """Say where the training is, and how it goes on."""
         log_field("saved", f"{self.checkpoints.last_path}, after step {self.checkpoints.training.step}")
-        text = " ".join("-" if path == STANDARD_INPUT else shell_quoted(path) for path in paths)
+        text = " ".join(map(shell_quoted, paths))
         log_field("go on", f"charrnn train {text} --resume-from {shell_quoted(self.checkpoints.last_path)}")
 
     def show_end(self, as_json: bool) -> None:

@@ -11,11 +11,13 @@ from charrnn.checkpoint import Checkpoint, load
 from charrnn.cli.shared import terminal
 from charrnn.cli.shared.checkpoints import find_checkpoint as find_file
 from charrnn.cli.shared.config_options import format_option
+from charrnn.cli.shared.texts import is_local
 from charrnn.config import ValidatedConfig, option_flags
 from charrnn.errors import UsageError
 from charrnn.paths import CHECKPOINT_SUFFIX
 from charrnn.pipeline import fit_networks as networks
 from charrnn.pipeline.fit_networks import TrainingStart
+from charrnn.text.datasets.registry import find_known_text
 from charrnn.training.distributed import ProcessGroup
 from charrnn.training.ensemble import SaveEvery
 from charrnn.training.state.init_from import SHAPE_FIELDS, initial_network
@@ -76,10 +78,13 @@ def show_start(start: TrainingStart) -> None:
 
 
 def refuse_resume_file(texts: Sequence[str], resume: bool) -> None:
-    """Raise UsageError for `--resume FILE`, which once meant what --resume-from does now."""
-    files = [text for text in texts if text.endswith(CHECKPOINT_SUFFIX)]
-    if resume and files:
-        raise UsageError(f"--resume {files[0]}: is a checkpoint and no text; use --resume-from {files[0]}")
+    """Raise UsageError where a text is a checkpoint, as in `--resume NAME`, which is --resume-from now."""
+    for text in texts:
+        is_text = is_local(text) or find_known_text(text)
+        if text.endswith(CHECKPOINT_SUFFIX) or (not is_text and find_file(text).is_file()):
+            option = "--resume " * resume
+            name = terminal.shell_quoted(text)
+            raise UsageError(f"{option}{text}: is a checkpoint and no text; use --resume-from {name}")
 
 
 def parse_save_every(value: str) -> SaveEvery:
