@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from processes import start
 from program import SMALL, TEXT, Charrnn
 
 from charrnn.checkpoint import load
+from charrnn.cli.train import signals
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.training.budget.clock import Clock
 from charrnn.training.optim.schedule import Plan
@@ -158,3 +160,22 @@ def test_train_short_text_for_minutes_ends_early(charrnn: Charrnn, monkeypatch: 
     result = charrnn("train", "text.txt", "--hidden", 8, "--minutes", 0.02)
     assert result.status == 0, result.err
     assert "less than that: 0.01 readings of the text" in result.err
+
+
+def test_signal_in_the_middle_of_a_printed_line_is_announced_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Printing may refuse a second call in the same thread. A training then ended with an error instead of being saved."""
+    lines: list[str] = []
+
+    def log(line: str) -> None:
+        if threading.current_thread() is threading.main_thread():
+            raise RuntimeError("reentrant call")
+        lines.append(line)
+
+    monkeypatch.setattr(signals, "log", log)
+    with signals.stopped_by_signals() as stop:
+        signal.raise_signal(signal.SIGTERM)
+        assert (stop.asked, stop.exit_status) == (True, 128 + signal.SIGTERM)
+    for thread in threading.enumerate():
+        if thread is not threading.main_thread() and not thread.daemon:
+            thread.join(10)
+    assert lines == ["stopping: saves first; once more leaves at once"]

@@ -9,6 +9,7 @@ import socket
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -154,7 +155,11 @@ def _run(
         signal.signal(number, signal.SIG_IGN)
     with _stream(1, out, folder / "out.txt") as sys.stdout, _stream(2, err, folder / "err.txt") as sys.stderr:
         sys.argv = ["charrnn", *words]
-        main()
+        try:
+            main()
+        except Exception:
+            traceback.print_exc()  # here, for the stream is closed when multiprocessing would do it
+            raise
 
 
 def _stream(number: int, place: Path | None, instead: Path) -> TextIO:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,11 +27,11 @@ def stopped_by_signals() -> Iterator[StopFlag]:
     def end(number: int, _: object) -> None:
         stop.ask(number)
         restore(ENDING)
-        log("stopping: saves first; once more leaves at once")
+        _announce("stopping: saves first; once more leaves at once")
 
     def save(number: int, _: object) -> None:
         stop.wants_save = True
-        log("saving after this step, and going on")
+        _announce("saving after this step, and going on")
 
     def restore(numbers: tuple[int, ...]) -> None:
         for number in numbers:
@@ -45,3 +46,11 @@ def stopped_by_signals() -> Iterator[StopFlag]:
         yield stop
     finally:
         restore((*ENDING, *SAVING))
+
+
+def _announce(line: str) -> None:
+    """Print a line from a signal handler. What cannot be printed now must not end the training that is to be saved."""
+    try:
+        log(line)
+    except Exception:  # such as a reentrant call, in the middle of another line: a thread waits until that is written
+        threading.Thread(target=log, args=(line,)).start()
