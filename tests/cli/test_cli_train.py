@@ -163,7 +163,7 @@ def test_train_short_text_for_minutes_ends_early(charrnn: Charrnn, monkeypatch: 
 
 
 def test_signal_in_the_middle_of_a_printed_line_is_announced_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Printing may refuse a second call in the same thread. A training then ended with an error instead of being saved."""
+    """Printing may refuse a second call in the same thread. A training then ended with an error and was not saved."""
     lines: list[str] = []
 
     def log(line: str) -> None:
