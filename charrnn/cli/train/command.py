@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -83,7 +82,6 @@ def train(
     from charrnn.pipeline.fit_networks import TrainingStart
     from charrnn.text.sources import stem_of
     from charrnn.training.distributed import connect
-    from charrnn.training.monitor.tensorboard import check_installed
     from charrnn.training.run_context import RunContext
 
     start.refuse_resume_file(text, resume)
@@ -94,9 +92,7 @@ def train(
             path = checkpoints.checkpoint_path(out, f"{stem_of(paths)}-{model.cell}{'-ngram' * with_ngram}")
             path = best_path(checkpoints.find_checkpoint(resume_from)) if resume_from else path
             checkpoints.check_writable(path)
-            if tensorboard is not None:
-                check_installed()
-                checkpoints.check_writable(Path(tensorboard) / path.stem / path.name, "--tensorboard")
+            start.check_tensorboard(tensorboard, path)
         with checkpoints.locked(path) if group.is_rank_zero else nullcontext():
             begin = TrainingStart(corpus, model, training, explicit_options(context), with_ngram)
             if group.is_restarted() or resume or resume_from:
@@ -106,15 +102,11 @@ def train(
                     checkpoints.refuse_to_overwrite(path, force, is_training=True)
                 if init_from:
                     begin = start.initialize_from(begin, init_from, group)
-            before, waited = restart.state_of(path), time.perf_counter()
+            waited = time.perf_counter()
             check_gpu_features(where, "graphs", *(["triton"] if begin.model.cell.startswith("min") else []))
             started += time.perf_counter() - waited  # no part of the minutes
             run = RunContext(where, group, started, tuple(sys.argv), log)
-            try:
+            with restart.started_again_without_gpu(where, device, path, paths):
                 status = train_on_screen(paths, path, begin, run, how_often, tensorboard, as_json)
-            except Exception as error:
-                if where.type == "cuda":
-                    restart.start_again(error, device, path, paths, before)
-                raise
     if status:
         raise typer.Exit(status)

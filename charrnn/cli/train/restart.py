@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from charrnn.checkpoint import last_path
 from charrnn.cli.shared.terminal import log
@@ -13,6 +15,9 @@ from charrnn.errors import CaptureError, is_out_of_memory
 from charrnn.models.hardware.gpu_features import SWITCHES
 from charrnn.text.sources import STANDARD_INPUT
 from charrnn.torchrun import world_size
+
+if TYPE_CHECKING:
+    import torch
 
 
 def state_of(path: Path) -> tuple[int, int] | None:
@@ -22,6 +27,18 @@ def state_of(path: Path) -> tuple[int, int] | None:
         return None
     status = last.stat()
     return status.st_ino, status.st_mtime_ns
+
+
+@contextmanager
+def started_again_without_gpu(where: torch.device, device: str, path: Path, texts: Sequence[Path]) -> Iterator[None]:
+    """Train within this: where a GPU fails, the training starts again without what failed; see `start_again`."""
+    before = state_of(path)
+    try:
+        yield
+    except Exception as error:
+        if where.type == "cuda":
+            start_again(error, device, path, texts, before)
+        raise
 
 
 def start_again(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from charrnn.checkpoint import Checkpoint, load
 from charrnn.cli.shared import terminal
+from charrnn.cli.shared.checkpoints import check_writable
 from charrnn.cli.shared.checkpoints import find_checkpoint as find_file
 from charrnn.cli.shared.config_options import format_option
 from charrnn.cli.shared.texts import is_local
@@ -115,3 +116,12 @@ def _refuse_changes(start: TrainingStart, begun: TrainingStart, explicit: frozen
                 raise UsageError(
                     f"{option_flags(spec)[0]} {format_option(spec, new)}: {message.format(format_option(spec, old))}"
                 )
+
+
+def check_tensorboard(folder: str | None, path: Path) -> None:
+    """Raise an error now, not after the training has begun, where TensorBoard's records cannot be written."""
+    if folder is not None:
+        from charrnn.training.monitor.tensorboard import check_installed
+
+        check_installed()
+        check_writable(Path(folder) / path.stem / path.name, "--tensorboard")
