@@ -38,11 +38,12 @@ from charrnn.config import (
     ScoreConfig,
     TrainingConfig,
 )
-from charrnn.errors import TextError, UsageError
+from charrnn.errors import UsageError
 from charrnn.formatting import plural
 from charrnn.pipeline.compare import Comparison
 from charrnn.pipeline.fit_networks import NetworkTraining, TrainingStart
 from charrnn.pipeline.fit_ngrams import fit_ngrams
+from charrnn.pipeline.read_text import find_training_text, read_text, read_text_or_training_text, read_training_text
 from charrnn.pipeline.score import TextScore, score_text
 from charrnn.pipeline.text_generator import TextGenerator
 from charrnn.progress import ProgressBars, no_bar
@@ -51,9 +52,8 @@ from charrnn.sampling.generate import stream
 from charrnn.scoring.attribution import Attribution, config_for
 from charrnn.scoring.attribution import attribute as attribute_text
 from charrnn.scoring.evaluate import Score, evaluate
-from charrnn.text.corpus import Corpus, read_corpus
-from charrnn.text.decode import check_encoding
-from charrnn.text.vocabulary import Vocabulary, character_name
+from charrnn.text.corpus import Corpus
+from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.run_context import RunContext
 from charrnn.training.step import StepResult
 
@@ -119,7 +119,7 @@ class TextModel:
         Raises:
             TextError: it is empty, cannot be read, or has characters that the model does not know.
         """
-        corpus = _read(text, self.metadata.text.corpus, self.vocabulary)
+        corpus = read_text(text, self.metadata.text.corpus, self.vocabulary)
         return evaluate(self.model, corpus.span)
 
     def save(self, path: str | Path) -> None:
@@ -177,7 +177,7 @@ def fit(
     started = time.perf_counter()
     if not isinstance(model, ModelConfig | NgramConfig | None):
         raise UsageError(f"model: pass a ModelConfig or an NgramConfig, not {type(model).__name__}")
-    source = _read(text, corpus or CorpusConfig())
+    source = read_text(text, corpus or CorpusConfig())
     if isinstance(model, NgramConfig):
         if training is not None:
             raise UsageError("training: n-grams are counted; leave it out")
@@ -204,8 +204,8 @@ def compare(
         UsageError: there is no model, or the configuration asks for what these models or this text do not have.
     """
     checkpoints = _checkpoints(models, 1, device)
-    corpus = _read_for(checkpoints[0], text)
-    return Comparison(checkpoints, corpus, config or CompareConfig(), _read_training_text, bars)
+    corpus = read_text_or_training_text(checkpoints[0], text)
+    return Comparison(checkpoints, corpus, config or CompareConfig(), read_training_text, bars)
 
 
 def score(
@@ -225,8 +225,8 @@ def score(
         UsageError: the configuration asks for what the model cannot do.
     """
     checkpoint = _checkpoint(model, device)
-    corpus = _read_for(checkpoint, text)
-    return score_text(checkpoint, corpus, config or ScoreConfig(), _find_training_text, _read_training_text, bars)
+    corpus = read_text_or_training_text(checkpoint, text)
+    return score_text(checkpoint, corpus, config or ScoreConfig(), find_training_text, read_training_text, bars)
 
 
 def attribute(
@@ -240,7 +240,7 @@ def attribute(
         UsageError: there are fewer than two models.
     """
     checkpoints = _checkpoints(models, 2, device)
-    return attribute_text(checkpoints, _read(text, config_for(checkpoints)), _find_training_text)
+    return attribute_text(checkpoints, read_text(text, config_for(checkpoints)), find_training_text)
 
 
 def _checkpoints(
@@ -255,52 +255,6 @@ def _checkpoints(
 
 def _checkpoint(model: TextModel | str | Path, device: str | torch.device) -> Checkpoint:
     return model.checkpoint if isinstance(model, TextModel) else load(model, device).checkpoint
-
-
-def _read_for(checkpoint: Checkpoint, text: str | Path | None) -> Corpus:
-    if text is None:
-        return _read_training_text(checkpoint)
-    return _read(text, checkpoint.metadata.text.corpus, checkpoint.vocabulary)
-
-
-def _read_training_text(checkpoint: Checkpoint) -> Corpus:
-    """The text that a model was fitted on, split as it was then."""
-    info = checkpoint.metadata.text
-    if not info.is_in_files:
-        raise TextError(f"{checkpoint.name} was not fitted on a file; pass that text again")
-    corpus = read_corpus(tuple(map(Path, info.names)), info.corpus, checkpoint.vocabulary)
-    if corpus.sha256 != info.sha256:
-        raise TextError(f"{corpus.source}: is not the text that {checkpoint.name} was fitted on; pass that one")
-    return corpus
-
-
-def _find_training_text(checkpoint: Checkpoint) -> Corpus | None:
-    try:
-        return _read_training_text(checkpoint)
-    except TextError:
-        return None
-
-
-def _read(text: str | Path, config: CorpusConfig, vocabulary: Vocabulary | None = None) -> Corpus:
-    """A file; or a text, which goes through a temporary one, for that is how texts are read."""
-    if isinstance(text, Path):
-        return read_corpus(text, config, vocabulary)
-    if not isinstance(text, str):
-        raise UsageError(f"text: pass a string or the Path of a file, not {type(text).__name__}")
-    with tempfile.TemporaryDirectory(prefix="charrnn-") as folder:
-        path = Path(folder) / "text"
-        encoding = "utf-8" if config.bytes else config.encoding
-        check_encoding(encoding)
-        try:
-            path.write_bytes(text.encode(encoding, "surrogateescape" if config.bytes else "strict"))
-            corpus = read_corpus(path, config, vocabulary)
-        except UnicodeEncodeError as error:
-            character = character_name(text[error.start])
-            raise TextError(f"the text: {character} does not exist in {encoding}; take another text") from None
-        except TextError as error:
-            message = str(error).replace(f"{path}: the file", "the text").replace(str(path), "the text")
-            raise TextError(message) from None
-        return replace(corpus, name="text", paths=())
 
 
 def _trained(

@@ -131,8 +131,8 @@ def complete(
 def _load(name: str | None, device: torch.device, file: str | None) -> Checkpoint:
     """The checkpoint that is named first; UsageError where it is a file of sources."""
     from charrnn.checkpoint import load
+    from charrnn.cli.shared.locate import locate_checkpoint
     from charrnn.cli.shared.terminal import shell_quoted
-    from charrnn.cli.shared.texts import locate_checkpoint
 
     model = shell_quoted(file) if file else "NAME"
     advice = f"the checkpoint comes first: charrnn complete {model} {shell_quoted(name)}"

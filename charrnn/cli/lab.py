@@ -45,8 +45,9 @@ def lab(
     _check(name, text, device)
     from charrnn.cli.shared.checkpoints import check_writable
     from charrnn.cli.shared.devices import select_device
+    from charrnn.cli.shared.locate import locate_texts
     from charrnn.cli.shared.terminal import log_field, print_json
-    from charrnn.cli.shared.texts import locate_texts, read, show_corpus
+    from charrnn.cli.shared.texts import read, show_corpus
     from charrnn.config import CorpusConfig
     from charrnn.lab.catalogue import run_experiment
     from charrnn.lab.experiment import LabContext, describe_machine, write

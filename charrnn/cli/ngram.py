@@ -49,8 +49,9 @@ def ngram(
 
     with connect() as group:
         from charrnn.cli.shared.checkpoints import check_writable, checkpoint_path, locked, refuse_to_overwrite
+        from charrnn.cli.shared.locate import locate_texts
         from charrnn.cli.shared.terminal import print_json, progress
-        from charrnn.cli.shared.texts import check_documents, locate_texts, read, show_corpus
+        from charrnn.cli.shared.texts import check_documents, read, show_corpus
         from charrnn.pipeline.fit_ngrams import assist_counting, fit_ngrams, is_fit_of
         from charrnn.text.sources import stem_of
 

@@ -58,8 +58,9 @@ def view(
     from charrnn.checkpoint import list_checkpoints, load
     from charrnn.cli.shared.checkpoints import check_writable
     from charrnn.cli.shared.devices import select_device
+    from charrnn.cli.shared.locate import locate_checkpoints
     from charrnn.cli.shared.terminal import log, log_field, progress
-    from charrnn.cli.shared.texts import locate_checkpoints, read_texts_or_training_text, read_training_text
+    from charrnn.cli.shared.texts import read_texts_or_training_text, read_training_text
     from charrnn.paths import CHECKPOINT_FOLDER
     from charrnn.pipeline.compare import Comparison, load_alike
     from charrnn.report.page import write

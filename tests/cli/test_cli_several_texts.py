@@ -103,9 +103,9 @@ def test_several_texts_mistakes_are_one_line(charrnn: Charrnn, files: Path, monk
     )
     (files / "bad.txt").write_bytes(b"caf\xe9")
     assert charrnn("ngram", "text.txt", "bad.txt").failed_with(1, "bad.txt: byte 3 (0xE9) is not utf-8")
-    monkeypatch.setattr("charrnn.cli.shared.texts.MAX_NAMES_SIZE", 30)
+    monkeypatch.setattr("charrnn.cli.shared.locate.MAX_NAMES_SIZE", 30)
     assert charrnn("ngram", "novels/*.txt", "text.txt").failed_with(1, "3 files are too many to be remembered; put")
-    monkeypatch.setattr("charrnn.cli.shared.texts.world_size", lambda: 2)
+    monkeypatch.setattr("charrnn.cli.shared.locate.world_size", lambda: 2)
     assert charrnn("ngram", "-").failed_with(2, "-: with torchrun each process reads the text; save it to a file")
 
 

@@ -35,8 +35,9 @@ def compare(
     from charrnn.cli.compare.tables import show, show_copies, show_online, show_samples
     from charrnn.cli.shared.checkpoints import find_checkpoint
     from charrnn.cli.shared.devices import select_device
+    from charrnn.cli.shared.locate import locate_checkpoints
     from charrnn.cli.shared.terminal import log, print_json, progress
-    from charrnn.cli.shared.texts import locate_checkpoints, read_texts_or_training_text, read_training_text
+    from charrnn.cli.shared.texts import read_texts_or_training_text, read_training_text
     from charrnn.paths import CHECKPOINT_FOLDER
     from charrnn.pipeline.compare import Comparison, load_alike
     from charrnn.scoring.compare.columns import write_csv

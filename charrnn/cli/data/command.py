@@ -90,7 +90,7 @@ def fetch(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A known text.", autocompletion=complete_known_texts)],
 ) -> None:
     """Fetch a known text into data/, unless it is there; print its path."""
-    from charrnn.cli.shared.texts import fetch_known
+    from charrnn.cli.shared.locate import fetch_known
     from charrnn.text.datasets.registry import KNOWN_TEXTS, find_known_text
 
     text = find_known_text(name)
@@ -120,8 +120,8 @@ def inspect(
     """
     from charrnn.cli.data.tables import show_advice, show_description
     from charrnn.cli.shared.config_options import explicit_options
+    from charrnn.cli.shared.locate import locate_texts, refuse_checkpoints
     from charrnn.cli.shared.terminal import print_json, progress
-    from charrnn.cli.shared.texts import locate_texts, refuse_checkpoints
     from charrnn.text.sources import describe_paths
     from charrnn.text.stats.describe import describe
     from charrnn.text.stats.warnings import find_warnings

@@ -16,8 +16,8 @@ def inspect(names: CheckpointsArgument = None, *, as_json: JsonOption = False) -
     from charrnn.checkpoint.info import read_info
     from charrnn.cli.inspect.tables import show_checkpoint
     from charrnn.cli.shared.checkpoints import find_checkpoint
+    from charrnn.cli.shared.locate import locate_checkpoint
     from charrnn.cli.shared.terminal import print_json, shell_quoted
-    from charrnn.cli.shared.texts import locate_checkpoint
     from charrnn.scoring.compare.rows import checkpoint_summary
 
     advice = f"try `charrnn data inspect {' '.join(map(shell_quoted, names or []))}`"

@@ -182,8 +182,8 @@ def _load(
 ) -> tuple[Checkpoint, list[tuple[Checkpoint, float]]]:
     """The checkpoint, and those that `--mix deep:0.3` names, with their weights."""
     from charrnn.checkpoint import load
+    from charrnn.cli.shared.locate import locate_checkpoint
     from charrnn.cli.shared.terminal import shell_quoted
-    from charrnn.cli.shared.texts import locate_checkpoint
 
     def load_named(name: str | None) -> Checkpoint:
         advice = f"`charrnn train {shell_quoted(name)}` makes a checkpoint of it"

@@ -79,7 +79,7 @@ def _load(names: Sequence[str], where: torch.device) -> list[Checkpoint]:
         UsageError: a name means a text, as in `charrnn score CHECKPOINT TEXT` of charrnn 0.1.
     """
     from charrnn.checkpoint import load
-    from charrnn.cli.shared.texts import locate_checkpoints
+    from charrnn.cli.shared.locate import locate_checkpoints
 
     return [load(path, where) for path in dict.fromkeys(locate_checkpoints(names, "score"))]
 
@@ -90,8 +90,9 @@ def _score(
     """One model, and each text by itself."""
     from charrnn.cli.score.heatmap import is_possible, show_surprisals
     from charrnn.cli.score.tables import print_lines, show_lines, show_text, show_texts
+    from charrnn.cli.shared.locate import locate_texts
     from charrnn.cli.shared.terminal import log, log_field, print_json, progress
-    from charrnn.cli.shared.texts import locate_texts, read_text_for, read_training_text, training_text_finder
+    from charrnn.cli.shared.texts import read_text_for, read_training_text, training_text_finder
     from charrnn.pipeline.score import score_text
 
     if not texts:
@@ -120,8 +121,9 @@ def _score(
 def _attribute(models: Sequence[Checkpoint], texts: Sequence[str], encoding: str | None, as_json: bool) -> None:
     """Several models: which of them each text is likeliest under."""
     from charrnn.cli.score.tables import show_attributions
+    from charrnn.cli.shared.locate import locate_texts
     from charrnn.cli.shared.terminal import print_json, progress
-    from charrnn.cli.shared.texts import locate_texts, read, training_text_finder
+    from charrnn.cli.shared.texts import read, training_text_finder
     from charrnn.scoring.attribution import attribute, config_for
 
     config, find_training_text, attributions = config_for(models), training_text_finder(), []

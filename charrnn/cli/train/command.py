@@ -75,8 +75,8 @@ def train(
     from charrnn.cli.shared import checkpoints
     from charrnn.cli.shared.config_options import explicit_options
     from charrnn.cli.shared.devices import check_gpu_features, select_device
+    from charrnn.cli.shared.locate import locate_texts
     from charrnn.cli.shared.terminal import log
-    from charrnn.cli.shared.texts import locate_texts
     from charrnn.cli.train import restart, start
     from charrnn.cli.train.session import train_on_screen
     from charrnn.pipeline.fit_networks import TrainingStart

@@ -12,7 +12,7 @@ from charrnn.cli.shared import terminal
 from charrnn.cli.shared.checkpoints import check_writable
 from charrnn.cli.shared.checkpoints import find_checkpoint as find_file
 from charrnn.cli.shared.config_options import format_option
-from charrnn.cli.shared.texts import is_local
+from charrnn.cli.shared.locate import is_local
 from charrnn.config import ValidatedConfig, option_flags
 from charrnn.errors import UsageError
 from charrnn.paths import CHECKPOINT_SUFFIX

@@ -6,8 +6,7 @@ subtracted from those of the whole text. Nothing but training text is read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from charrnn.config import SMOOTHINGS
+from charrnn.models.hardware.thread_tuner import fixed_threads
 from charrnn.models.ngram.counting.count import CountLevel
 from charrnn.models.ngram.smoothing.backoff import Discounts, Observations, context_statistics, interpolate
 from charrnn.models.ngram.trie import Ints, walk
@@ -57,7 +57,8 @@ def fit_discounts(
     prior[:, :, 0] = torch.tensor(PRIOR, dtype=torch.double)
     if length == 0:
         return discounts_from(prior)
-    with _single_thread(), torch.inference_mode(False), torch.enable_grad():
+    # Too little work to share: on a busy machine threads that wait for each other took five times as long.
+    with fixed_threads(1).piece(), torch.inference_mode(False), torch.enable_grad():
         held_out = held_out_observations(ids, length, orders)
         parameters = prior.clone().requires_grad_()
         max_evaluations = SMOOTHINGS["tuned"].fit_steps
@@ -78,17 +79,6 @@ def fit_discounts(
 
         optimizer.step(evaluate_loss)  # type: ignore[no-untyped-call]
     return discounts_from(parameters.detach())
-
-
-@contextmanager
-def _single_thread() -> Iterator[None]:
-    """Too little work to share: on a busy machine threads that wait for each other took five times as long."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def discounts_from(parameters: Tensor) -> Discounts:
