@@ -15,7 +15,7 @@ from charrnn.cli.main import make_command
 
 ROOT = Path(__file__).parents[1]
 README, CONTRIBUTING, DESIGN = (
-    (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md", "docs/design.md")
+    (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md", "docs/project/architecture.md")
 )
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 CODE_BLOCK = re.compile(r"^ *```[a-z]*\n(.*?)^ *```", flags=re.MULTILINE | re.DOTALL)
@@ -107,7 +107,7 @@ def test_design_names_source_files_that_exist() -> None:
     assert [path for path in paths if not (ROOT / "charrnn" / path).is_file()] == []
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/guides/python.md"])
 def test_python_examples_run(page: str, tmp_path: Path, small_text: str) -> None:
     """In a process of their own, for some register cells and smoothings; one after the other, as a reader runs them."""
     blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)

@@ -1,6 +1,6 @@
 """On a CUDA device: the same numbers as on the CPU, and the same program. Run by hand with `pytest -m gpu`.
 
-Not run on one yet, see docs/gpu.md. As everywhere, a warning fails a test.
+Not run on one yet, see docs/guides/gpu.md. As everywhere, a warning fails a test.
 """
 
 import copy

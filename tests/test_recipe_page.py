@@ -1,4 +1,4 @@
-"""docs/recipes.md under test: its commands are run, one after the other, in one folder."""
+"""docs/guides/recipes.md under test: its commands are run, one after the other, in one folder."""
 
 import gzip
 import re
@@ -12,7 +12,7 @@ import pytest
 from program import Charrnn
 
 ROOT = Path(__file__).parents[1]
-RECIPES = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
+RECIPES = (ROOT / "docs" / "guides" / "recipes.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```console\n(.*?)^```", RECIPES, flags=re.MULTILINE | re.DOTALL)
 LINES = [line.removeprefix("$ ").split("  #")[0] for block in BLOCKS for line in block.splitlines()]
 CUT = {"--minutes": ("--steps", "3", "--hidden", "8", "--layers", "1"), "--steps": ("--steps", "3"), "--hidden": ()}

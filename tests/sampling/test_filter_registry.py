@@ -135,7 +135,7 @@ def test_help_lists_filters_in_order(charrnn: Charrnn, command: str) -> None:
 
 
 def test_recipes_list_filters_in_order() -> None:
-    recipes = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
+    recipes = (ROOT / "docs" / "guides" / "recipes.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| \d+ \| (`.+?`) \|", recipes, flags=re.MULTILINE)
     assert ", ".join(re.findall(r"`(.+?)`", " ".join(rows))) == SamplingConfig.filter_order()
 

@@ -1,6 +1,6 @@
 """Which encoding a file is in: UTF-8 is known, others are guessed. Knows bytes and alphabets, nothing of models.
 
-Libraries that guess any of a hundred encodings take short French for Baltic (see docs/experiments.md). Here there are
+Libraries that guess any of a hundred encodings take short French for Baltic (see docs/project/experiments.md). Here there are
 the few that files from real life are in, the commonest first, and each must read the file as words: letters beside
 letters of their own alphabet, small ones after large ones, signs between words.
 """

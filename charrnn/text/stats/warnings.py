@@ -11,7 +11,7 @@ from charrnn.text.vocabulary import character_name
 
 SHORT = 50_000
 """Characters; n-grams beat a minute's network in the first 10,000 and 30,000 of Tiny Shakespeare, see
-docs/experiments.md."""
+docs/project/experiments.md."""
 LARGE = 100_000_000
 """Characters of which n-grams take a gigabyte and more of memory."""
 LONG = 100_000

@@ -1,6 +1,6 @@
 """What a budget of minutes buys: size, dropout and batch from the time, the text and the speed of the machine.
 
-The measurements behind each rule are in docs/experiments.md. Whatever the user has set stays.
+The measurements behind each rule are in docs/project/experiments.md. Whatever the user has set stays.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from charrnn.training.distributed import ProcessGroup
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 ITERATIONS, HALF_ITERATIONS = 4, 2
-"""In all (four are as good as the usual five, see docs/experiments.md), and by one Gram matrix of half precision."""
+"""In all (four are as good as the usual five, see docs/project/experiments.md), and by one Gram matrix of half precision."""
 EPSILON = 1e-7
 MATCHING = 0.2
 """What makes an update about as large as one of AdamW's (arXiv 2502.16982, equation 4)."""
