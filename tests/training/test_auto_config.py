@@ -79,7 +79,7 @@ def test_auto_config_with_explicit_options_keeps_them() -> None:
     said = frozenset({"hidden_size", "dropout", "batch_size", "embedding_size"})
     recipe = choose_config(model, training, said, Workload(10_000_000), speed)
     assert (recipe.model, recipe.training) == (model, training)
-    assert [name for name, _ in recipe.reasons] == ["recipe"]
+    assert [name for name, _ in recipe.reasons] == ["settings"]
 
 
 def test_short_text_limits_epochs() -> None:
@@ -90,13 +90,13 @@ def test_short_text_limits_epochs() -> None:
     assert recipe.training.validate_every == math.ceil(12 * 5000 / (4 * 64) / 10)
     assert recipe.model.dropout == 0.2
     assert [name for name, _ in recipe.reasons] == [
-        "batch",
+        "batch size",
         "networks",
         "size",
         "time",
         "dropout",
         *(["embedding"] if recipe.model.hidden_size > 64 else []),
-        "recipe",
+        "settings",
     ]
 
 
