@@ -134,7 +134,7 @@ def test_process_group_rows_cover_each_stream_once() -> None:
     for size in range(1, 6):
         rows = [row for rank in range(size) for row in range(7)[ProcessGroup(rank, size).rows(7)]]
         assert rows == list(range(7))
-    with pytest.raises(UsageError, match="2 streams are too few for 3 processes; say a larger --batch-size"):
+    with pytest.raises(UsageError, match="batch size 2 is too small for 3 processes; try --batch-size 3 or larger"):
         ProcessGroup(0, 3).rows(2)
 
 

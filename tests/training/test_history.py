@@ -82,7 +82,7 @@ def test_history_with_damaged_line_names_it_and_can_be_continued(path: Path, lin
         file.write(f"{line}\n")
     History(path.with_name("other.jsonl")).add(vars(record(3)))
     path.write_bytes(path.read_bytes() + path.with_name("other.jsonl").read_bytes())
-    with pytest.raises(CheckpointError, match=r"a\.jsonl: line 2: .*; move it away to do without") as refused:
+    with pytest.raises(CheckpointError, match=r"a\.jsonl: line 2: .*; move or delete the file") as refused:
         read_history(path)
     assert part in str(refused.value)
     assert History(path, (1, 5)).existing == (record(1),)
@@ -95,7 +95,7 @@ def test_history_in_unwritable_place_raises_checkpoint_error(tmp_path: Path, pat
     history = History(path)
     path.unlink()
     path.mkdir()
-    with pytest.raises(CheckpointError, match=r"a\.jsonl: cannot be written: Is a directory; make room"):
+    with pytest.raises(CheckpointError, match=r"a\.jsonl: cannot be written: Is a directory; free some space"):
         history.add(vars(record(1)))
     with pytest.raises(CheckpointError, match=r"a\.jsonl: cannot be read: Is a directory"):
         read_history(path)

@@ -56,7 +56,7 @@ class ModelOptimizer:
         self.scale = LossScale(model.device) if is_scaled else None
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return the optimizer state by name, without copying: all that an update needs besides weights and gradients."""
+        """Return the tensors by name, not copied, that the next update needs besides weights and gradients."""
         tensors = {
             f"optimizer.{i}.{j}.{name}": tensor
             for i, optimizer in enumerate(self.optimizers)
@@ -86,7 +86,7 @@ class ModelOptimizer:
             self.scale.good_steps.copy_(require_tensor(tensors, "scale.good_steps", (), torch.int32))
 
     def set_capturable(self, on: bool) -> None:
-        """Switch capturable steps on or off: with them, the learning rate is on the device and the host decides nothing."""
+        """Enable or disable capturable steps, whose learning rate and decisions are all on the device."""
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["capturable"] = on  # PyTorch warns if capturable is on and steps are not captured
