@@ -100,10 +100,10 @@ def test_fit_and_score_empty_string_raises(text: str, counted: charrnn.TextModel
 def test_fit_and_score_string_that_its_encoding_lacks_raises() -> None:
     model = charrnn.fit("né\n" * 100, NgramConfig(order=2), corpus=CorpusConfig(encoding="latin-1"))
     with pytest.raises(
-        TextError, match=r"^the text: '€' \(U\+20AC EURO SIGN\) does not exist in latin-1; take another"
+        TextError, match=r"^the text: latin-1 has no '€' \(U\+20AC EURO SIGN\); use another encoding"
     ):
         model.score("n€")
-    with pytest.raises(TextError, match="does not exist in utf-8"):
+    with pytest.raises(TextError, match="the text: utf-8 has no "):
         charrnn.fit("a\ud800")
     with pytest.raises(UsageError, match="encoding"):
         charrnn.fit("text", corpus=CorpusConfig(encoding="nonsense"))
@@ -114,7 +114,7 @@ def test_checkpoint_of_string_is_loaded_without_file_names(counted: charrnn.Text
     counted.save(path)
     text = charrnn.load(path).metadata.text
     assert (text.names, text.source) == ((), "a string in Python")
-    with pytest.raises(TextError, match=r"^model was not fitted on a file; pass that text again$"):
+    with pytest.raises(TextError, match=r"^model: was fitted on a text that is not in a file; pass the text$"):
         charrnn.score(path)
 
 

@@ -50,7 +50,7 @@ def test_baselines_of_a_long_text_are_only_the_best(
     monkeypatch.setattr("charrnn.pipeline.compare.MAX_COUNTED", 1000)
     result = charrnn("compare", "text-lstm", *QUICK, "--json")
     assert sorted(row["kind"] for row in result.json()) == ["mixture", "ngram", "recurrent"]
-    assert "mkn, ml: not counted, for the training part has 1,530 characters; --baselines all counts" in result.err
+    assert "baselines mkn, ml: skipped, as the training part is long (1,530 characters); include them with --baselines all" in result.err
     assert len(charrnn("compare", "text-lstm", *QUICK, "--json", "--baselines", "all").json()) == 5
 
 
@@ -62,8 +62,8 @@ def test_baselines_without_training_text_are_left_out(charrnn: Charrnn, models: 
     (folder / "text.txt").unlink()
     result = charrnn(*words, "--json")
     assert [row["kind"] for row in result.json()] == ["recurrent"]
-    assert "no n-grams are fitted, and what they copy is not looked for: text.txt: there is no such" in result.err
+    assert "n-gram baselines and novelty are skipped: text.txt: there is no such" in result.err
     assert charrnn(*words, "--online").err.endswith(
-        "--online: needs the text that all of them were fitted on; leave it out\n"
+        "--online: needs a training text that all models share; remove the option\n"
     )
     assert charrnn(*words, "--structure").status == 2
