@@ -80,7 +80,7 @@ def test_sample_of_bytes_forms_and_documents_prepares_the_prompt(tmp_path: Path)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("text", NgramConfig(), TrainingConfig()), "training: n-grams are counted; leave it out"),
+        (("text", NgramConfig(), TrainingConfig()), "training: has no effect with an NgramConfig; remove it"),
         ((Path("text.txt"), object()), "model: pass a ModelConfig or an NgramConfig, not object"),
         ((["text"],), "text: pass a string or the Path of a file, not list"),
     ],
@@ -99,9 +99,7 @@ def test_fit_and_score_empty_string_raises(text: str, counted: charrnn.TextModel
 
 def test_fit_and_score_string_that_its_encoding_lacks_raises() -> None:
     model = charrnn.fit("né\n" * 100, NgramConfig(order=2), corpus=CorpusConfig(encoding="latin-1"))
-    with pytest.raises(
-        TextError, match=r"^the text: latin-1 has no '€' \(U\+20AC EURO SIGN\); use another encoding"
-    ):
+    with pytest.raises(TextError, match=r"^the text: latin-1 has no '€' \(U\+20AC EURO SIGN\); use another encoding"):
         model.score("n€")
     with pytest.raises(TextError, match="the text: utf-8 has no "):
         charrnn.fit("a\ud800")

@@ -35,7 +35,7 @@ def test_compare_unsaved_models_makes_rows(small_text: str) -> None:
     assert (comparison.online, comparison.structure) == ([], None)
     with pytest.raises(TextError, match="was fitted on a text that is not in a file; pass the text"):
         library.compare([model])
-    with pytest.raises(UsageError, match="--structure: compares a network with n-grams, but there is no network; add one"):
+    with pytest.raises(UsageError, match="compares a network with n-grams, but there is no network; add one"):
         _ = library.compare([model], small_text, library.CompareConfig(structure=True)).structure
 
 

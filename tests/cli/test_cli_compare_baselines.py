@@ -50,7 +50,10 @@ def test_baselines_of_a_long_text_are_only_the_best(
     monkeypatch.setattr("charrnn.pipeline.compare.MAX_COUNTED", 1000)
     result = charrnn("compare", "text-lstm", *QUICK, "--json")
     assert sorted(row["kind"] for row in result.json()) == ["mixture", "ngram", "recurrent"]
-    assert "baselines mkn, ml: skipped, as the training part is long (1,530 characters); include them with --baselines all" in result.err
+    assert (
+        "mkn, ml: skipped, as the training part is long (1,530 characters); include them with --baselines all"
+        in result.err
+    )
     assert len(charrnn("compare", "text-lstm", *QUICK, "--json", "--baselines", "all").json()) == 5
 
 

@@ -92,4 +92,4 @@ def test_documents_wrong_usage_is_one_line(charrnn: Charrnn, lines: Path) -> Non
     charrnn("ngram", "lines.txt", *BY_LINE, "--order", 2)
     for words in (("--online",), ("--window", 5)):
         refused = charrnn("score", "lines-tuned-2", *words)
-        assert refused.failed_with(2, f"{' '.join(map(str, words))}: needs running text, but lines-tuned-2 was trained on")
+        assert refused.failed_with(2, f"{' '.join(map(str, words))}: needs running text, but lines-tuned-2 was")
