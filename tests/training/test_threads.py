@@ -1,8 +1,9 @@
-"""The number of threads follows the load of the machine; so that a training does not, no sum depends on it.
+"""The number of threads follows the load of the machine, and training results must not depend on it.
 
-Two things did: the gradients of a bias in C, which each thread summed for its rows, and MKL's product for a head whose
-outputs are no multiple of 16, which four threads share in another way than three. An LSTM is oneDNN's: whether its last
-bits depend on the number of threads differs by width and processor (docs/benchmarks/machines.md), so it needs a fixed number.
+Two sums once did: bias gradients in C, which each thread summed for its own rows, and MKL's matrix product for a head
+whose number of outputs is not a multiple of 16, which four threads divide differently than three. LSTM layers are
+oneDNN's: whether their last bits depend on the number of threads differs by width and processor
+(docs/benchmarks/machines.md), so an LSTM needs a fixed number.
 """
 
 import itertools

@@ -164,8 +164,8 @@ def choose_config(
     rows = rows_for(characters, training.batch_size, on_gpu)
     if "batch_size" not in explicit and rows != training.batch_size:
         is_short = rows < training.batch_size
-        why = "because the text is short: many small steps learn more" if is_short else "because the text is long"
-        reasons.append(("batch size", f"{rows} instead of {training.batch_size}, {why} (override: --batch-size)"))
+        why = "a short text needs many small steps" if is_short else "the text is long enough"
+        reasons.append(("batch size", f"{rows} instead of {training.batch_size}: {why} (override: --batch-size)"))
         training = replace(training, batch_size=rows)
     readable = seconds * speed(model, training)
     if "networks" not in explicit:
@@ -173,14 +173,14 @@ def choose_config(
     if model.networks > 1:
         readable, seconds = readable / model.networks, seconds / model.networks
         reasons.append(
-            ("networks", f"{model.networks}, trained for {seconds:.0f} s each: their average predicts better than one "
-             "network trained longer (override: --networks)")
+            ("networks", f"{model.networks}, trained for {seconds:.0f} s each: their average beats one network trained "
+             "longer (override: --networks)")
         )  # fmt: skip
     if "hidden_size" not in explicit:
         width = width_for(readable * weights_of(model), model, characters, on_gpu)
         model, readable = _widened(model, width, lambda wide: seconds * speed(wide, training), characters, on_gpu)
         reasons.append(
-            ("size", f"{plural(model.num_layers, 'layer')} of {model.hidden_size} units, which train on about "
+            ("size", f"{plural(model.num_layers, 'layer')} of {model.hidden_size} units, to suit the time: about "
              f"{readable:,.0f} characters in {seconds:.0f} s (override: --hidden)")
         )  # fmt: skip
     epochs = readable / characters
@@ -198,9 +198,8 @@ def choose_config(
         why = f"instead of the hidden size, {model.hidden_size}: better and faster in trials"
         reasons.append(("embedding", f"size {model.embedding_size} {why} (override: --embedding)"))
     reasons.append(
-        ("settings", f"{model.cell}, {plural(model.num_layers, 'layer')}, {training.optimizer}, learning rate "
-         f"{training.learning_rate:g}, batch size {training.batch_size}, sequence length {training.seq_length} "
-         "(tuned defaults and your options)")
+        ("settings", f"{model.cell}, {plural(model.num_layers, 'layer')}, {training.optimizer} optimizer, learning "
+         f"rate {training.learning_rate:g}, sequence length {training.seq_length} (tuned defaults and your options)")
     )  # fmt: skip
     return ChosenConfig(model, training, tuple(reasons), epochs)
 
