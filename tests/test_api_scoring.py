@@ -1,4 +1,4 @@
-"""`charrnn.compare`, `charrnn.score` and `charrnn.attribute`: what the commands of these names do, in Python."""
+"""`charrnn.compare`, `charrnn.score` and `charrnn.attribute` give the same results as the commands."""
 
 import json
 from collections.abc import Callable

@@ -38,7 +38,10 @@ class Resumed:
     def plan(self) -> Plan | None:
         """The length of the training; None if it was not yet known."""
         progress = self.resume_state.progress
-        return Plan(*progress.plan, progress.earlier) if progress.plan else None
+        if progress.plan is None:
+            return None
+        steps, validate_every, val_characters = progress.plan
+        return Plan(steps, validate_every, val_characters, progress.earlier)
 
     def check(self, corpus: Corpus) -> None:
         """Raise CheckpointError unless the training used this text."""
