@@ -187,7 +187,8 @@ class Comparison:
             )
         configs = missing_ngrams(self.models, training.config.bytes, smoothings)
         if configs:
-            self.log(f"fitting n-gram baselines for this table: {', '.join(map(str, configs))} (not saved)")
+            names = ", ".join(map(str, configs))
+            self.log(f"fitting n-gram baselines for this table: {names} (not saved; `charrnn ngram` saves one)")
         for config in configs:
             yield fit_ngrams(training, config, self.bars, validate=False).checkpoint
 

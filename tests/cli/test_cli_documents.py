@@ -37,7 +37,7 @@ def test_documents_have_one_rule_in_every_command(charrnn: Charrnn, lines: Path)
     assert {row["rule"] for row in rows} == {"static, documents"}
     shown = " ".join(charrnn("compare", "lines-lstm", "--novelty-length", 0, "--length", 9).err.split())
     assert "static, each document from the beginning. p:" in shown
-    assert "fitting tuned order 9" in shown
+    assert "fitting n-gram baselines for this table: tuned order 9" in shown
 
 
 def test_documents_in_any_order_have_one_score(charrnn: Charrnn, lines: Path) -> None:
