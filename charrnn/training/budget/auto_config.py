@@ -38,7 +38,7 @@ NETWORK_EPOCHS = 2.5
 MIXTURE_NETWORK_EPOCHS = 7.5
 """`NETWORK_EPOCHS` for mixtures: n-grams improve one large network more than several small ones."""
 NETWORKS_GROWTH = 0.4
-"""Exponent in networks ~ work^NETWORKS_GROWTH; below 0.5, so the work for each network grows slightly faster than their number."""
+"""Exponent in networks ~ work^NETWORKS_GROWTH; the work for each network grows slightly faster than their number."""
 MAX_NETWORKS = 8
 DROPOUT_PER_EPOCH = 0.025
 """Dropout probability added for each epoch after the first `FREE_EPOCHS`."""
