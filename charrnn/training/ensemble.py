@@ -67,7 +67,7 @@ def train_ensemble(
         training = _begin(checkpoints, number, end, plan, begin_from if number == first else initial)
         while True:
             try:
-                for step in training.steps(stop, val_progress, lambda step: checkpoints.is_due(save_every, step)):
+                for step in training.steps(stop, val_progress, lambda step: checkpoints.is_save_due(save_every, step)):
                     yield step, checkpoints.save(step) if step.saves else False
                 break
             except DivergedError as error:

@@ -228,7 +228,7 @@ class Training:
                 steps = clock.refit(self.step, plan, self.streams.steps_per_epoch)
             (steps,) = self.group.all_max(steps or 0)
             if steps:
-                self.plan = plan = plan.changed(self.step, steps)
+                self.plan = plan = plan.with_steps(self.step, steps)
         late = plan is not None and not self.is_over and clock.is_late(self.step, plan)
         due = plan is not None and plan.validates_after(self.step) and not late
         stopped, is_due, saved = self.group.all_max(stop.asked, due and first, saves and first)

@@ -109,7 +109,7 @@ def test_plan_growth_is_limited_by_epochs(passed: list[float]) -> None:
     clock, plan = Clock(begun=0.0, budget=BUDGET), Plan(600, 600, 1)
     passed[0] = BUDGET / CHECKS
     assert clock.refit(200, plan, steps_per_epoch=100) == 900, "nine epochs instead of six"
-    clock, plan = Clock(begun=0.0, budget=BUDGET), plan.changed(200, 900)
+    clock, plan = Clock(begun=0.0, budget=BUDGET), plan.with_steps(200, 900)
     passed[0] *= 2
     assert clock.refit(600, plan, steps_per_epoch=100) is None, "the plan has already grown"
 

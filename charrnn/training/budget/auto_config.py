@@ -161,31 +161,31 @@ def choose_config(
     if is_open and model.cell in NARROW_EMBEDDINGS and workload.vocab_size <= SMALL_VOCABULARY:
         model = replace(model, embedding_size=EMBEDDING)
     seconds, reasons = max(1.0, 60 * AIM * training.minutes - workload.spent), []
-    rows = rows_for(characters, training.batch_size, on_gpu)
+    rows = batch_size_for(characters, training.batch_size, on_gpu)
     if "batch_size" not in explicit and rows != training.batch_size:
         is_short = rows < training.batch_size
         why = "a short text needs many small steps" if is_short else "the text is long enough"
         reasons.append(("batch size", f"{rows} instead of {training.batch_size}: {why} (override: --batch-size)"))
         training = replace(training, batch_size=rows)
-    readable = seconds * speed(model, training)
+    affordable = seconds * speed(model, training)
     if "networks" not in explicit:
-        model = replace(model, networks=networks_for(readable * weights_of(model), characters, workload.mixed))
+        model = replace(model, networks=networks_for(affordable * weights_of(model), characters, workload.mixed))
     if model.networks > 1:
-        readable, seconds = readable / model.networks, seconds / model.networks
+        affordable, seconds = affordable / model.networks, seconds / model.networks
+        why = ": their average beats one network trained longer (override: --networks)"
         reasons.append(
-            ("networks", f"{model.networks}, trained for {seconds:.0f} s each: their average beats one network trained "
-             "longer (override: --networks)")
-        )  # fmt: skip
+            ("networks", f"{model.networks}, trained for {seconds:.0f} s each{why * ('networks' not in explicit)}")
+        )
     if "hidden_size" not in explicit:
-        width = width_for(readable * weights_of(model), model, characters, on_gpu)
-        model, readable = _widened(model, width, lambda wide: seconds * speed(wide, training), characters, on_gpu)
+        width = width_for(affordable * weights_of(model), model, characters, on_gpu)
+        model, affordable = _widen(model, width, lambda wide: seconds * speed(wide, training), characters, on_gpu)
         reasons.append(
             ("size", f"{plural(model.num_layers, 'layer')} of {model.hidden_size} units, to suit the time: about "
-             f"{readable:,.0f} characters in {seconds:.0f} s (override: --hidden)")
+             f"{affordable:,.0f} characters in {seconds:.0f} s (override: --hidden)")
         )  # fmt: skip
-    epochs = readable / characters
+    epochs = affordable / characters
     if epochs > MAX_EPOCHS:
-        epochs, training = MAX_EPOCHS, _limited(training, characters)
+        epochs, training = MAX_EPOCHS, _limit_epochs(training, characters)
         reasons.append(("time", f"ends early, after {epochs:g} epochs: more would overfit (override: --epochs)"))
     if "dropout" not in explicit:
         model = replace(model, dropout=dropout_for(epochs))
@@ -204,27 +204,27 @@ def choose_config(
     return ChosenConfig(model, training, tuple(reasons), epochs)
 
 
-def _widened(
-    model: ModelConfig, width: int, readable_by: Callable[[ModelConfig], float], characters: int, on_gpu: bool
+def _widen(
+    model: ModelConfig, width: int, affordable_by: Callable[[ModelConfig], float], characters: int, on_gpu: bool
 ) -> tuple[ModelConfig, float]:
     """Return the network with a hidden size, or on a GPU with a larger one if time allows, and its characters."""
     model = replace(model, hidden_size=width)
-    readable = readable_by(model)
-    while on_gpu and readable > MAX_EPOCHS * characters and model.hidden_size < GPU_WIDTHS[2]:
+    affordable = affordable_by(model)
+    while on_gpu and affordable > MAX_EPOCHS * characters and model.hidden_size < GPU_WIDTHS[2]:
         # On a GPU a step costs less than its weights suggest, so try whether a wider network fits the time as well.
         model = replace(model, hidden_size=min(GPU_WIDTHS[2], 2 * model.hidden_size))
-        readable = readable_by(model)
-    return model, readable
+        affordable = affordable_by(model)
+    return model, affordable
 
 
-def _limited(training: TrainingConfig, characters: int) -> TrainingConfig:
+def _limit_epochs(training: TrainingConfig, characters: int) -> TrainingConfig:
     """Return the configuration with a length of MAX_EPOCHS instead of minutes."""
     steps = MAX_EPOCHS * characters / (training.batch_size * training.seq_length)
     every = training.validate_every or math.ceil(steps / MAX_VALIDATIONS)
     return replace(training, minutes=None, epochs=MAX_EPOCHS, validate_every=every)
 
 
-def rows_for(characters: int, usual: int, on_gpu: bool = False) -> int:
+def batch_size_for(characters: int, usual: int, on_gpu: bool = False) -> int:
     """Return the batch size for a text: `usual`, unless the text is short or, on a GPU, long."""
     rows = min(usual, characters // STREAM_CHARACTERS)
     if not on_gpu:

@@ -114,7 +114,7 @@ class Clock:
             return None
         steps = number + max(1, int(left / per_step))
         if steps > plan.steps:
-            steps = max(plan.steps, min(steps, plan.most_steps(steps_per_epoch)))
+            steps = max(plan.steps, min(steps, plan.max_steps(steps_per_epoch)))
         return steps if steps != plan.steps else None
 
     def tick(self, number: int) -> None:

@@ -99,7 +99,7 @@ class History:
             with atomic_write(self.path, is_locked=True) as temporary:
                 temporary.write_text("".join(line for _, line in before), encoding="utf-8")
         except OSError as error:
-            raise self._refused(error) from error
+            raise self._write_error(error) from error
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Write a whole record, or nothing.
@@ -124,12 +124,12 @@ class History:
                     file.truncate(before)
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
-            raise self._refused(error) from error
+            raise self._write_error(error) from error
 
     def close(self) -> None:
         """Do nothing: each record is already written."""
 
-    def _refused(self, error: OSError) -> CheckpointError:
+    def _write_error(self, error: OSError) -> CheckpointError:
         return CheckpointError(f"{self.path}: cannot be written: {error.strerror}; free some space or change --out")
 
 

@@ -57,7 +57,7 @@ class Board:
                 else:
                     self.writer.add_scalar(metric.tag, value, at)
         except OSError as error:
-            raise self._refused(error) from error
+            raise self._write_error(error) from error
 
     def truncate(self, after: tuple[int, int], steps: int | None = None) -> None:
         """Hide the events after (network, step)."""
@@ -68,7 +68,7 @@ class Board:
             next_step = _global_step(*after, steps) + 1
             self.writer = SummaryWriter(self.folder, purge_step=next_step)
         except OSError as error:
-            raise self._refused(error) from error
+            raise self._write_error(error) from error
 
     def close(self) -> None:
         """Write all buffered events."""
@@ -77,11 +77,11 @@ class Board:
         try:
             self.writer.close()
         except OSError as error:
-            raise self._refused(error) from error
+            raise self._write_error(error) from error
         finally:
             self.writer = None
 
-    def _refused(self, error: OSError) -> CheckpointError:
+    def _write_error(self, error: OSError) -> CheckpointError:
         return CheckpointError(f"{self.folder}: cannot be written: {error.strerror}; choose another --tensorboard DIR")
 
 

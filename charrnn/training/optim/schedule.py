@@ -67,11 +67,11 @@ class Plan:
     val_characters: int
     earlier: Earlier = ()
 
-    def changed(self, number: int, steps: int) -> Plan:
+    def with_steps(self, number: int, steps: int) -> Plan:
         """Return the plan with another total number of steps, from step `number` on."""
         return replace(self, steps=steps, earlier=(*self.earlier, (number, self.steps)))
 
-    def most_steps(self, steps_per_epoch: float) -> int:
+    def max_steps(self, steps_per_epoch: float) -> int:
         """Return the largest total number of steps that the plan may be changed to."""
         first = self.earlier[0][1] if self.earlier else self.steps
         return max(math.floor(MAX_LONGER * first), math.floor(FREE_EPOCHS * steps_per_epoch))

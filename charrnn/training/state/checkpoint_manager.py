@@ -84,7 +84,7 @@ class CheckpointManager:
         self.best_state: RecurrentModel | None = None
         self.saved_at, self.saved_step = time.perf_counter(), training.step
 
-    def is_due(self, every: int | timedelta | None, step: int) -> bool:
+    def is_save_due(self, every: int | timedelta | None, step: int) -> bool:
         """Return whether to save after a step, for an interval of `every` steps or of time."""
         if isinstance(every, int):
             return step - self.saved_step >= every
