@@ -1,5 +1,6 @@
 """The Python API: fit, load, sample, score."""
 
+import ast
 import re
 import sys
 from pathlib import Path
@@ -134,3 +135,14 @@ def test_fit_in_notebook_shows_a_bar(capsys: pytest.CaptureFixture[str], monkeyp
     assert "3/3" in capsys.readouterr().err
     charrnn.fit(text, SMALL, training, progress=False)
     assert capsys.readouterr().err == ""
+
+
+def test_examples_in_docstrings_parse_and_use_public_names() -> None:
+    """The reference page of the Python API is made from these docstrings."""
+    source = Path(sys.modules["charrnn.api"].__file__ or "").read_text(encoding="utf-8")
+    examples = re.findall(r"^( *)```python\n(.*?)^ *```$", source, re.DOTALL | re.MULTILINE)
+    assert len(examples) >= 6
+    for indent, code in examples:
+        for node in ast.walk(ast.parse(code.replace(f"\n{indent}", "\n").removeprefix(indent))):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "charrnn":
+                assert node.attr in charrnn.__all__, node.attr

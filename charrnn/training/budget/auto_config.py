@@ -180,7 +180,7 @@ def choose_config(
         width = width_for(affordable * weights_of(model), model, characters, on_gpu)
         model, affordable = _widen(model, width, lambda wide: seconds * speed(wide, training), characters, on_gpu)
         reasons.append(
-            ("size", f"{plural(model.num_layers, 'layer')} of {model.hidden_size} units, to suit the time: about "
+            ("size", f"{plural(model.num_layers, 'layer')} of {model.hidden_size} units, sized to train on about "
              f"{affordable:,.0f} characters in {seconds:.0f} s (override: --hidden)")
         )  # fmt: skip
     epochs = affordable / characters
