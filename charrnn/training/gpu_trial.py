@@ -78,7 +78,7 @@ def try_training(cell: str, optimizer: str, precision: str, shape: tuple[int, in
     first = RecurrentModel(ModelConfig(cell=cell, hidden_size=width, dropout=DROPOUT), VOCAB_SIZE).to(device).train()
     models = [copy.deepcopy(first).to(device) for _ in range(2)]
     optimizers = [ModelOptimizer(model, config, dtype) for model in models]
-    recorded = CudaGraphStep(optimizers[0])
+    captured = CudaGraphStep(optimizers[0])
     results = []
     for i in range(2):
         torch.manual_seed(1)
@@ -86,13 +86,13 @@ def try_training(cell: str, optimizer: str, precision: str, shape: tuple[int, in
         for number, batch in enumerate(_batches(rows, length)):
             lr = LEARNING_RATE * (number + 1) / STEPS
             if i == 0:
-                loss, state = recorded(batch, state, lr)
+                loss, state = captured(batch, state, lr)
             else:
                 loss, state = take_step(optimizers[1], batch, state, lr)
             losses.append(float(loss))
         results.append(losses)
     where = f"{cell} {width}, {rows} x {length}, {optimizer}, {dtype}"
-    if recorded.graph is None:
+    if captured.graph is None:
         raise AssertionError(f"{where}: no step was captured")
     moved = _distance(models[1], first)
     share = _distance(models[0], models[1]) / moved

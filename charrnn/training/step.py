@@ -100,8 +100,8 @@ def make_step(optimizer: ModelOptimizer, shared: nn.Module | None = None, is_alo
         is_alone: False for steps that are timed for several processes; they are not captured, either.
     """
     model = optimizer.model
-    can_record = has_cuda_graphs(model.device) and shared in (None, model) and is_alone
-    if can_record and is_allowed("graphs", model.device):
+    can_capture = has_cuda_graphs(model.device) and shared in (None, model) and is_alone
+    if can_capture and is_allowed("graphs", model.device):
         return CudaGraphStep(optimizer)
     return lambda batch, state, lr, weight: take_step(optimizer, batch, state, lr, shared, weight)
 
@@ -164,7 +164,7 @@ class CudaGraphStep:
         with torch.cuda.device(self.model.device):  # streams and graphs belong to the current device
             self.taken += 1
             if self.taken == WARMUP_STEPS + 1:
-                self._record(batch)
+                self._capture(batch)
             if self.graph is None or batch[0].shape != self.batch[0].shape:
                 return self._take(batch, state, lr)
             before = self.model.empty_state(len(batch[0])) if state is None else state
@@ -183,7 +183,7 @@ class CudaGraphStep:
         torch.cuda.current_stream().wait_stream(self.stream)
         return taken
 
-    def _record(self, batch: Batch) -> None:
+    def _capture(self, batch: Batch) -> None:
         """Capture a step without computing it."""
         device = self.model.device
         inputs, targets = (part.to(device, copy=True).contiguous() for part in batch)

@@ -59,13 +59,13 @@ def spoil_state(steps: CudaGraphStep) -> None:
 
 @pytest.mark.parametrize("spoil", [spoil_rate, spoil_batch, spoil_state])
 def test_trial_of_wrong_graph_raises(spoil: Callable[[CudaGraphStep], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    record = CudaGraphStep._record
+    capture = CudaGraphStep._capture
 
-    def wrong_record(self: CudaGraphStep, batch: Batch) -> None:
-        record(self, batch)
+    def wrong_capture(self: CudaGraphStep, batch: Batch) -> None:
+        capture(self, batch)
         spoil(self)
 
-    monkeypatch.setattr(CudaGraphStep, "_record", wrong_record)
+    monkeypatch.setattr(CudaGraphStep, "_capture", wrong_capture)
     with pytest.raises(AssertionError, match="captured steps differ by"):
         try_training("lstm", "muon", "float32", SHAPE, CPU)
 
@@ -94,7 +94,7 @@ def test_cuda_graph_step_does_not_change_callers_batch() -> None:
 def test_cuda_graph_step_updates_loss_scale(optimizer: str) -> None:
     """Steps with overflowing gradients are skipped, and the scale is halved, without waiting for the host."""
     results = []
-    for is_recorded in (True, False):
+    for is_captured in (True, False):
         torch.manual_seed(0)
         model = RecurrentModel(ModelConfig(hidden_size=16), 20).train()
         updates = ModelOptimizer(model, TrainingConfig(optimizer=optimizer), torch.float16)
@@ -108,7 +108,7 @@ def test_cuda_graph_step_updates_loss_scale(optimizer: str) -> None:
             tokens = torch.randint(0, 20, (4, 9))
             batch = tokens[:, :-1], tokens[:, 1:]
             rate = torch.tensor(1e-2)
-            graph(batch, None, 1e-2) if is_recorded else steps.take_step(updates, batch, None, rate)
+            graph(batch, None, 1e-2) if is_captured else steps.take_step(updates, batch, None, rate)
         weights = torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
         results.append((updates.scale.factor.item(), weights))
     assert results[0][0] == results[1][0] < 3e38
