@@ -37,7 +37,7 @@ def test_documents_have_one_rule_in_every_command(charrnn: Charrnn, lines: Path)
     assert {row["rule"] for row in rows} == {"static, documents"}
     shown = " ".join(charrnn("compare", "lines-lstm", "--novelty-length", 0, "--length", 9).err.split())
     assert "static, each document from the beginning. p:" in shown
-    assert "fitting tuned order 9" in shown
+    assert "fitting n-gram baselines for this table: tuned order 9" in shown
 
 
 def test_documents_in_any_order_have_one_score(charrnn: Charrnn, lines: Path) -> None:
@@ -92,4 +92,4 @@ def test_documents_wrong_usage_is_one_line(charrnn: Charrnn, lines: Path) -> Non
     charrnn("ngram", "lines.txt", *BY_LINE, "--order", 2)
     for words in (("--online",), ("--window", 5)):
         refused = charrnn("score", "lines-tuned-2", *words)
-        assert refused.failed_with(2, f"{' '.join(map(str, words))}: goes on through a text, and lines-tuned-2 reads")
+        assert refused.failed_with(2, f"{' '.join(map(str, words))}: needs running text, but lines-tuned-2 was")

@@ -132,7 +132,7 @@ def test_prime_in_another_normal_form_is_converted(form: str, typed: str, charrn
     prime = unicodedata.normalize(typed, "été")  # type: ignore[arg-type]
     found = charrnn("sample", "net", "--prime", prime, "--length", 3)
     assert found.text.startswith(unicodedata.normalize(form, "été"))  # type: ignore[arg-type]
-    assert f"the prime was converted to {form}" in found.err
+    assert f"prompt converted to Unicode form {form}" in found.err
 
 
 def test_until_with_unknown_characters_is_one_line(charrnn: Charrnn, models: Path) -> None:
