@@ -13,6 +13,7 @@ from charrnn.errors import DivergedError
 from charrnn.text.corpus import Corpus
 from charrnn.training import loop
 from charrnn.training.ensemble import train_ensemble
+from charrnn.training.monitor.monitor import Level, Monitor, Report
 from charrnn.training.run_context import Run, RunContext
 from charrnn.training.state.checkpoint_manager import CheckpointManager
 from charrnn.training.step import StepResult, TakeStep, make_step
@@ -71,3 +72,17 @@ def test_diverged_loss_before_first_save_restarts_from_step_0(run: Train) -> Non
 def test_diverged_loss_after_three_halvings_raises(run: Train) -> None:
     with pytest.raises(DivergedError, match=r"step 5: the loss diverged \(nan nats per character\); try a lower"):
         run(lambda taken, loss: loss * float("nan") if taken >= 6 else loss)
+
+
+def test_monitor_report_of_diverged_weights_has_no_sample(small_corpus: Corpus, tmp_path: Path) -> None:
+    """A sample that was due between the divergence and its discovery ended the training instead of halving the rate."""
+    run = Run(small_corpus, ModelConfig(hidden_size=8), CONFIG, RunContext())
+    checkpoints = CheckpointManager(tmp_path / "it.safetensors", run)
+    reports: list[Report] = []
+    monitor = Monitor(checkpoints, [(Level.UPDATE, reports.append)], wants_sample=lambda: True)
+    for step, is_best in train_ensemble(checkpoints, save_every=4):
+        with torch.no_grad():
+            checkpoints.training.model.head.weight.fill_(float("nan"))
+        monitor.update(step, is_best)
+        break
+    assert [report.sample for report in reports] == [None]

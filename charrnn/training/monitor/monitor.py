@@ -13,6 +13,7 @@ from torch import Tensor
 
 from charrnn.checkpoint.metadata import EvalResult
 from charrnn.config import SamplingConfig
+from charrnn.errors import ModelError
 from charrnn.sampling.generate import generate
 from charrnn.scoring.evaluate import Score
 from charrnn.training.loop import Training
@@ -197,10 +198,14 @@ class Monitor:
         networks_after = self.checkpoints.run.model.networks - len(self.checkpoints.finished) - 1
         return (step.plan.steps * (1 + networks_after) - step.number) * (elapsed - seconds) / (step.number - number)
 
-    def _sample(self, step: StepResult) -> str:
+    def _sample(self, step: StepResult) -> str | None:
+        """Return a sample; None if the training has just diverged, which its loop finds and handles within some steps."""
         begun, corpus = time.perf_counter(), self.checkpoints.run.corpus
         config = dataclasses.replace(SAMPLING, seed=step.number)
         model = self.checkpoints.training.model
-        text = "".join(generate(model, corpus.vocabulary, config, documents=corpus.documents))
+        try:
+            text = "".join(generate(model, corpus.vocabulary, config, documents=corpus.documents))
+        except ModelError:
+            return None
         self.sample_seconds = time.perf_counter() - begun
         return text
