@@ -199,7 +199,7 @@ class Monitor:
         return (step.plan.steps * (1 + networks_after) - step.number) * (elapsed - seconds) / (step.number - number)
 
     def _sample(self, step: StepResult) -> str | None:
-        """Return a sample; None if the training has just diverged, which its loop finds and handles within some steps."""
+        """Return a sample; None if the training has diverged, which the loop finds and handles within some steps."""
         begun, corpus = time.perf_counter(), self.checkpoints.run.corpus
         config = dataclasses.replace(SAMPLING, seed=step.number)
         model = self.checkpoints.training.model
