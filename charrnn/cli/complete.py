@@ -109,14 +109,14 @@ def complete(
     with _open(file) as opened:
         lines = _read_lines(opened, file, separator, replace(corpus, encoding=encoding or corpus.encoding), accuracy)
         if opened.isatty():
-            log("type a line to complete it; Ctrl-D exits")
+            log("lines are completed as they are typed; Ctrl-D ends")
             batch_size = 1
         elif opened.seekable():
             checked = _check_lines(lines, completer)
             lines, total = iter(checked), len(checked)
         drawn = f", temperature {sampling.temperature:g}, seed {completer.seed}" if sampling.temperature else ""
         log(f"{model.path}: {model.description}{drawn}" + (f", each line after {after!r}" if after else ""))
-        # A progress bar only if the targets go to a file: on a terminal, the targets themselves show the progress.
+        # A bar where targets go to a file: on a screen they themselves show how far it is.
         hidden = not as_json and not is_to_file()
         with progress_bar(total, "completing", "line", delay=BAR_DELAY, hidden=hidden) as shown:
             ahead, lines = tee(lines)
@@ -158,7 +158,7 @@ def _show_totals(unfinished: int, length: int, accuracy: Accuracy | None) -> Non
     from charrnn.cli.shared.terminal import log_field
 
     if unfinished:
-        log_field("unfinished", f"{unfinished:,} targets did not end within {length:,} characters (--length)")
+        log_field("unfinished", f"{unfinished:,} targets had not ended after {length:,} characters (--length)")
     if accuracy:
         log_field("accuracy", str(accuracy))
 

@@ -58,14 +58,14 @@ def lab(
 
     new_figure()  # raises an error about missing packages now, not after the experiment
     check_writable(out / f"{name}.png")
-    where, entry = select_device(device), EXPERIMENTS[name]
+    torch_device, entry = select_device(device), EXPERIMENTS[name]
     corpus = read(locate_texts(text or [DEFAULT_TEXT], "--text"), CorpusConfig()) if entry.reads_text else None
     if corpus:
         show_corpus(corpus)
     log_field("experiment", entry.question)
-    with _progress_bar() as watch:
-        result = run_experiment(name, LabContext(corpus, seed, where, watch), "quick" if quick else "full")
-    paths = write(result, out, name, _command(name, quick, text, seed, device), describe_machine(where))
+    with _progress_bar() as progress:
+        result = run_experiment(name, LabContext(corpus, seed, torch_device, progress), "quick" if quick else "full")
+    paths = write(result, out, name, _command(name, quick, text, seed, device), describe_machine(torch_device))
     _show(result, paths)
     if as_json:
         print_json(result.rows)
@@ -102,7 +102,7 @@ def _list(as_json: bool) -> None:
     for name, entry in EXPERIMENTS.items():
         table.add_row(name, entry.question)
     show_table(table)
-    console().print("\n`charrnn lab NAME --quick` runs an experiment in minutes.")
+    console().print("\n`charrnn lab NAME --quick` runs one in minutes; docs/lab has a page for each.")
 
 
 @contextmanager
@@ -113,7 +113,7 @@ def _progress_bar() -> Iterator[ProgressCallback]:
     current = ""
     with progress_bar(None, "", "step") as shown:
 
-        def watch(label: str, done: int, total: int) -> None:
+        def progress(label: str, done: int, total: int) -> None:
             nonlocal current
             if label != current:
                 current = label
@@ -121,7 +121,7 @@ def _progress_bar() -> Iterator[ProgressCallback]:
                 shown.reset(total)
             shown.update(done - shown.n)
 
-        yield watch
+        yield progress
 
 
 def _show(result: LabResult, paths: Sequence[Path]) -> None:

@@ -76,11 +76,11 @@ def make_app() -> typer.Typer:
 def make_command() -> Any:
     """Return the app as a click command, made once: making it takes half as long as opening a small model."""
     command = typer.main.get_command(make_app())
-    for each in _with_sub_commands(command):
-        each.collect_usage_pieces = _without_braces(each.collect_usage_pieces)
-        each.get_params = _without_types(each.get_params)
-        each.help = LINE_BREAK.sub(" ", inspect.cleandoc(each.help or ""))
-        for parameter in each.params:
+    for subcommand in _with_sub_commands(command):
+        subcommand.collect_usage_pieces = _without_braces(subcommand.collect_usage_pieces)
+        subcommand.get_params = _without_types(subcommand.get_params)
+        subcommand.help = LINE_BREAK.sub(" ", inspect.cleandoc(subcommand.help or ""))
+        for parameter in subcommand.params:
             if getattr(parameter, "help", None):
                 parameter.help = MARKUP.sub(r"\\\1", parameter.help)
     return command

@@ -98,13 +98,13 @@ def _show_and_save(fit: NgramFit, source: Corpus, config: NgramConfig, path: Pat
     model, facts = fit.checkpoint.model, dataclasses.replace(fit.checkpoint.metadata, command=tuple(sys.argv))
     log_field("model", f"{fit.checkpoint.description}, {checkpoint_summary(fit.checkpoint)['entries']:,} n-grams")
     log_field("fit", f"{facts.fit_seconds:.2f} s")
-    log_field("validation", str(fit.score or "none (no text is held out)"))
+    log_field("validation", str(fit.score or "none was held out"))
     if fit.online:
         log_field("online", f"{fit.online}, adaptive: not comparable with static scores")
     save(path, model, source.vocabulary, facts)
     size = path.stat().st_size
     is_large = size > LARGE_CHECKPOINT and not config.prune
-    advice = "; --prune 1 removes n-grams that occur once, for a much smaller file" if is_large else ""
+    advice = "; --prune 1 leaves out n-grams that occur once, for a fraction of the size" if is_large else ""
     log_field("checkpoint", f"{path}, {size / 1e6:,.1f} MB{advice}")
     result = checkpoint_summary(dataclasses.replace(fit.checkpoint, path=path, size=size))
     if fit.online:

@@ -73,9 +73,9 @@ def view(
     from charrnn.scoring.held_out import choose_split
     from charrnn.training.monitor.history import history_path, read_history
 
-    where = select_device(device)
+    torch_device = select_device(device)
     (path,) = locate_checkpoints([name] if name else [], "view")
-    model = load(path, where)
+    model = load(path, torch_device)
     page = _page_path(out, model.path, force)
     check_writable(page)
     history = read_history(history_path(model.path))
@@ -85,7 +85,7 @@ def view(
     log_field("text", f"{corpus.source}: {plural(len(split.text), 'character')} ({split.part}, split {split.split})")
     rows = []
     if compare:
-        others = load_alike(model, list_checkpoints(CHECKPOINT_FOLDER), where, log)
+        others = load_alike(model, list_checkpoints(CHECKPOINT_FOLDER), torch_device, log)
         models = [model, *(other for other in others if other.vocabulary == model.vocabulary)]
         config = CompareConfig(novelty_length=0)
         rows = Comparison(models, corpus, config, read_training_text, progress, log, MAX_COMPARED).rows

@@ -13,6 +13,7 @@ from charrnn.config.text import CorpusConfig
 from charrnn.errors import UsageError
 
 DEFAULT_ORDER = 9
+"""The default order of models of characters."""
 DEFAULT_BYTES_ORDER = 8
 """The default order of models of bytes."""
 
@@ -127,7 +128,7 @@ class NgramConfig(ValidatedConfig):
         if self.order and not self.method.has_order:
             raise UsageError(f"--order {self.order}: --smoothing {self.smoothing} has no order; remove one of them")
         if self.prune and not self.method.supports_prune:
-            raise UsageError(f"--prune {self.prune}: cannot prune --smoothing {self.smoothing}; use another smoothing")
+            raise UsageError(f"--prune {self.prune}: --smoothing {self.smoothing} does not support it; use another smoothing")
 
     @property
     def method(self) -> Smoothing:
@@ -141,7 +142,7 @@ class NgramConfig(ValidatedConfig):
                 "--online: cannot be combined with --document-separator, which resets the model; remove one of them"
             )
         if not self.method.supports_online:
-            raise UsageError(f"--online: not supported by --smoothing {self.smoothing}; use another smoothing")
+            raise UsageError(f"--online: --smoothing {self.smoothing} does not support it; use another smoothing")
 
     def with_order(self, is_bytes: bool) -> NgramConfig:
         """Return a copy with the default order in place of None."""

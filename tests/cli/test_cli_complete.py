@@ -81,7 +81,7 @@ def test_complete_json_has_completions_and_shares(charrnn: Charrnn) -> None:
     assert counted == {"lines": 5, "line_accuracy": 1, "character_accuracy": 1}
     assert [line["target"] for line in completions] == list(PAIRS.values())
     assert not any(line["finished"] for line in completions)
-    assert "unfinished  5 targets did not end within 4 characters (--length)" in result.err
+    assert "unfinished  5 targets had not ended after 4 characters (--length)" in result.err
 
 
 def test_complete_with_sampling_options_applies_them(charrnn: Charrnn) -> None:

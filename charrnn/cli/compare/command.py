@@ -44,13 +44,13 @@ def compare(
 
     if out and (out.is_dir() or not out.absolute().parent.is_dir()):
         raise UsageError(f"--out {out}: is a folder, or its folder does not exist; use a file such as table.csv")
-    where = select_device(device)
+    torch_device = select_device(device)
     if names:
-        models = [load(path, where) for path in locate_checkpoints(names, "compare")]
+        models = [load(path, torch_device) for path in locate_checkpoints(names, "compare")]
     else:
-        first = load(find_checkpoint(None), where)
+        first = load(find_checkpoint(None), torch_device)
         log(f"comparing all models of {first.metadata.text.source} in {CHECKPOINT_FOLDER}/")
-        models = [first, *load_alike(first, list_checkpoints(CHECKPOINT_FOLDER), where, log)]
+        models = [first, *load_alike(first, list_checkpoints(CHECKPOINT_FOLDER), torch_device, log)]
     corpus = read_texts_or_training_text(models[0], text, encoding)
     comparison = Comparison(models, corpus, config, read_training_text, progress, log)
     if not as_json:

@@ -139,8 +139,8 @@ def sample(
 
     if beam:
         _refuse_random_options(sampling, explicit_options(context))
-    where = _select_device(device, sampling, is_one_text=not (values["--count"] or best_of or beam))
-    checkpoint, mixed = _load(name, mix or (), where)
+    torch_device = _select_device(device, sampling, is_one_text=not (values["--count"] or best_of or beam))
+    checkpoint, mixed = _load(name, mix or (), torch_device)
     check_until(sampling, checkpoint.vocabulary)
     if prime_file is not None:
         prompt = _read_prompt(prime_file, checkpoint.metadata.text.corpus, encoding)

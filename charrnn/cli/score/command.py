@@ -73,7 +73,7 @@ def score(
     _attribute(models, text, encoding, as_json)
 
 
-def _load(names: Sequence[str], where: torch.device) -> list[Checkpoint]:
+def _load(names: Sequence[str], device: torch.device) -> list[Checkpoint]:
     """Load the named checkpoints, or the newest one.
 
     Raises:
@@ -82,7 +82,7 @@ def _load(names: Sequence[str], where: torch.device) -> list[Checkpoint]:
     from charrnn.checkpoint import load
     from charrnn.cli.shared.locate import locate_checkpoints
 
-    return [load(path, where) for path in dict.fromkeys(locate_checkpoints(names, "score"))]
+    return [load(path, device) for path in dict.fromkeys(locate_checkpoints(names, "score"))]
 
 
 def _score(

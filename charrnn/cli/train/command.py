@@ -106,7 +106,7 @@ def train(
     from charrnn.training.run_context import RunContext
 
     start.refuse_resume_file(text, resume)
-    how_often, where = start.parse_save_every(save_every), select_device(device)
+    save_interval, torch_device = start.parse_save_every(save_every), select_device(device)
     with connect() as group:
         with group.rank_zero_first():
             paths = locate_texts(text)
@@ -124,10 +124,10 @@ def train(
                 if init_from:
                     begin = start.initialize_from(begin, init_from, group)
             waited = time.perf_counter()
-            check_gpu_features(where, "graphs", *(["triton"] if begin.model.cell.startswith("min") else []))
+            check_gpu_features(torch_device, "graphs", *(["triton"] if begin.model.cell.startswith("min") else []))
             started += time.perf_counter() - waited  # not counted in --minutes
-            run = RunContext(where, group, started, tuple(sys.argv), log)
-            with restart.started_again_without_gpu(where, device, path, paths):
-                status = train_on_screen(paths, path, begin, run, how_often, tensorboard, as_json)
+            run = RunContext(torch_device, group, started, tuple(sys.argv), log)
+            with restart.started_again_without_gpu(torch_device, device, path, paths):
+                status = train_on_screen(paths, path, begin, run, save_interval, tensorboard, as_json)
     if status:
         raise typer.Exit(status)

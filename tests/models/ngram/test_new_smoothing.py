@@ -114,7 +114,7 @@ def test_smoothing_with_its_own_model_class_has_no_order(small_corpus: Corpus, t
     for option in ({"order": 3}, {"prune": 1}):
         with pytest.raises(UsageError, match=f"--{next(iter(option))} .: .*--smoothing short"):
             NgramConfig(smoothing="short", **option)
-    with pytest.raises(UsageError, match="--online: not supported by --smoothing short"):
+    with pytest.raises(UsageError, match="--online: --smoothing short does not support it"):
         NgramConfig(smoothing="short").check_online()
     config, size = NgramConfig(smoothing="short"), len(small_corpus.vocabulary)
     model = fit_ngram(small_corpus.train.ids, size, config)
