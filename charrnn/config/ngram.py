@@ -128,7 +128,9 @@ class NgramConfig(ValidatedConfig):
         if self.order and not self.method.has_order:
             raise UsageError(f"--order {self.order}: --smoothing {self.smoothing} has no order; remove one of them")
         if self.prune and not self.method.supports_prune:
-            raise UsageError(f"--prune {self.prune}: --smoothing {self.smoothing} does not support it; use another smoothing")
+            raise UsageError(
+                f"--prune {self.prune}: --smoothing {self.smoothing} does not support it; use another smoothing"
+            )
 
     @property
     def method(self) -> Smoothing:
