@@ -23,9 +23,7 @@ class ModelConfig(ValidatedConfig):
         "lstm", f"Recurrent cell: {', '.join(CELLS)}.", metavar="CELL", check=OneOf(CELLS), is_common=True
     )
     num_layers: int = option(2, "Number of layers.", "--layers", check=int_range(1, 1000), is_common=True)
-    hidden_size: int = option(
-        256, "Hidden size: number of units per layer.", "--hidden", check=int_range(1), is_common=True
-    )
+    hidden_size: int = option(256, "Hidden size (units per layer).", "--hidden", check=int_range(1), is_common=True)
     embedding_size: int | None = option(
         None, "Embedding size (default: same as --hidden).", "--embedding", check=int_range(1)
     )
@@ -81,13 +79,10 @@ class TrainingConfig(ValidatedConfig):
         "dropout and batch size are chosen to fit, unless you set them.",
         check=gt(0), is_common=True,
     )  # fmt: skip
-    seq_length: int = option(
-        64, "Sequence length: backpropagate through N characters (truncated BPTT).", check=int_range(1)
-    )
-    batch_size: int = option(32, "Batch size: number of text streams trained in parallel.", check=int_range(1))
+    seq_length: int = option(64, "Sequence length for truncated BPTT, in characters.", check=int_range(1))
+    batch_size: int = option(32, "Batch size (text streams trained in parallel).", check=int_range(1))
     optimizer: str = option(
-        "muon", "muon: Muon for the weight matrices of the layers, AdamW for everything else. adamw: AdamW for "
-        "everything.",
+        "muon", "Optimizer. muon: Muon for the layers' weight matrices and AdamW for the rest; adamw: AdamW for all.",
         check=OneOf(OPTIMIZERS),
     )  # fmt: skip
     learning_rate: float = option(1.5e-2, "Peak learning rate.", check=gt(0))
