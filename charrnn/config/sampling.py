@@ -61,7 +61,7 @@ class SamplingConfig(ValidatedConfig):
         64, "Number of recent characters that --repetition-penalty applies to.", check=int_range(1)
     )
     temperature: float = option(
-        1.0, "Sampling temperature: below 1 more predictable, above 1 more varied, 0 greedy (always the most likely "
+        1.0, "Sampling temperature: below 1 more predictable, above 1 more varied; 0: greedy (always the most likely "
         "character).",
         "--temp", "--temperature", check=ge(0), is_common=True, is_filter=True,
     )  # fmt: skip
@@ -89,7 +89,7 @@ class CompletionConfig(SamplingConfig):
     """Settings of completing lines: as for sampling, but greedy by default, and with a length for each target."""
 
     temperature: float = option(
-        0.0, "Sampling temperature: 0 greedy (always the most likely character), 1 as the model predicts.",
+        0.0, "Sampling temperature; 0: greedy (always the most likely character), 1: as the model predicts.",
         "--temp", "--temperature", check=ge(0), is_common=True, is_filter=True,
     )  # fmt: skip
     length: int = option(500, "Generate at most N characters per target.", check=int_range(0), is_common=True)

@@ -15,8 +15,8 @@ class CompareConfig(ValidatedConfig):
     panel = "comparison"
     baselines: str = option(
         "auto", "Baselines to fit for the table. all: three n-gram models (tuned and modified Kneser-Ney, unsmoothed), "
-        "and the best network interpolated with the best n-grams. auto: the same, but above 20 million characters only "
-        "the tuned n-grams. none: no baselines.",
+        "and the best network interpolated with the best n-grams. auto: the same, but only the tuned n-grams for texts "
+        "above 20 million characters. none: no baselines.",
         check=OneOf(("auto", "all", "none")),
     )  # fmt: skip
     online: bool = option(
@@ -61,7 +61,7 @@ class ScoreConfig(ValidatedConfig):
     )  # fmt: skip
     online: bool = option(
         False, "Also score the model while it learns from the text: a network by dynamic evaluation, n-grams by "
-        "counting further.",
+        "continuing to count.",
         is_common=True,
     )  # fmt: skip
     lines: bool = option(

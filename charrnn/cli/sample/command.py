@@ -102,7 +102,7 @@ def sample(
         typer.Option(
             "--novelty",
             help="Report on standard error how much of the sample is copied from the training text, compared with "
-            "held-out text. On a terminal, copies of 20 or more characters are red, and the text appears with that "
+            "held-out text. On a terminal, copies of 20 or more characters are red, and the text appears with a "
             "delay.",
             rich_help_panel=advanced("output"),
         ),
