@@ -75,7 +75,7 @@ SMOOTHINGS = {
     smoothing.name: smoothing
     for smoothing in (
         Smoothing(
-            "ml", "maximum likelihood, unsmoothed (Goldberg)", discounts="smoothing.discounts:maximum_likelihood",
+            "ml", "Goldberg's counts (maximum likelihood, unsmoothed)", discounts="smoothing.discounts:maximum_likelihood",
             counts_occurrences=True, is_smoothed=False,
         ),
         Smoothing(

@@ -38,7 +38,7 @@ def test_baselines_are_explained_below_the_table(charrnn: Charrnn, models: Path,
     shown = charrnn("compare", "odd-lstm", "--novelty-length", 40, "--length", 5).err
     for part in (
         "fitting tuned order 9, mkn order 9, ml order 9 for the table", "* tuned order 9", "(p = 0: ", "∞",
-        "ml: maximum likelihood", "weights of a mean were not fitted", "novel runs of ", "4 to 50",
+        "ml: Goldberg's counts", "weights of a mean were not fitted", "novel runs of ", "4 to 50",
     ):  # fmt: skip
         assert part in " ".join(shown.split()), part
     assert "█" in shown
