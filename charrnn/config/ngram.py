@@ -75,8 +75,8 @@ SMOOTHINGS = {
     smoothing.name: smoothing
     for smoothing in (
         Smoothing(
-            "ml", "Goldberg's counts (maximum likelihood, unsmoothed)", discounts="smoothing.discounts:maximum_likelihood",
-            counts_occurrences=True, is_smoothed=False,
+            "ml", "Goldberg's counts (maximum likelihood, unsmoothed)",
+            discounts="smoothing.discounts:maximum_likelihood", counts_occurrences=True, is_smoothed=False,
         ),
         Smoothing(
             "stupid", "stupid backoff, normalized", levels="smoothing.stupid_backoff:stupid_backoff",
