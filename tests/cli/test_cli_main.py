@@ -87,6 +87,11 @@ def test_wrong_usage_is_one_line_and_exits_2(charrnn: Charrnn, folder: Path, wor
     assert not list(folder.glob("checkpoints/[!.]*"))
 
 
+@pytest.mark.parametrize("command", ["sample", "complete", "score", "compare", "inspect", "view"])
+def test_without_a_checkpoint_the_error_names_the_command_that_makes_one(charrnn: Charrnn, command: str) -> None:
+    assert charrnn(command).failed_with(1, "`charrnn train shakespeare.txt`")
+
+
 @pytest.mark.parametrize("command", sorted(EXAMPLES))
 def test_help_fits_80_columns(charrnn: Charrnn, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     """Each example is on one line: it once was wrapped, with an empty line after it."""
