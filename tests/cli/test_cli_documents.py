@@ -86,9 +86,10 @@ def test_documents_wrong_usage_is_one_line(charrnn: Charrnn, lines: Path) -> Non
             1, "lines.txt: is one document: '@@' is nowhere before its end; say another separator"
         )
         wrong = charrnn(*command, "--document-separator", r"\q")
-        assert wrong.failed_with(2, r"\q: not an escape sequence; a line end is \n")
+        assert wrong.failed_with(2, r"\q: not an escape sequence; use \n for a line end")
         assert charrnn(*command, "--document-separator", "").failed_with(2, "--document-separator : must not be empty")
-    assert charrnn("ngram", "lines.txt", *BY_LINE, "--online").failed_with(2, "--online: goes on through all of a text")
+    wrong = charrnn("ngram", "lines.txt", *BY_LINE, "--online")
+    assert wrong.failed_with(2, "--online: cannot be combined with --document-separator")
     charrnn("ngram", "lines.txt", *BY_LINE, "--order", 2)
     for words in (("--online",), ("--window", 5)):
         refused = charrnn("score", "lines-tuned-2", *words)

@@ -121,7 +121,7 @@ def test_options_with_text_decode_escapes(charrnn: Charrnn, models: Path) -> Non
     found = charrnn("compare", "text-lstm", "--prime", r"be\n", "--baselines", "none", "--json")
     assert found.status == 0, found.err
     found = charrnn("sample", "text-lstm", "--prime", r"to\be")
-    assert found.failed_with(2, r"\b: not an escape sequence; a line end is \n, a backslash \\")
+    assert found.failed_with(2, r"\b: not an escape sequence; use \n for a line end, \\ for a backslash")
 
 
 @pytest.mark.parametrize(("form", "typed"), [("NFD", "NFC"), ("NFC", "NFD")])

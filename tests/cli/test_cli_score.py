@@ -160,7 +160,7 @@ def test_score_on_a_terminal_shows_colours(
     (folder / "other.txt").write_text(TEXT[:60] + "\n", encoding="utf-8")
     command = ("score", "text-lstm", "--text", "other.txt")
     assert "surprisal" not in charrnn(*command).err
-    assert charrnn(*command, "--show", 9).err.endswith("--show: there are no colours here\n")
+    assert charrnn(*command, "--show", 9).err.endswith("--show has no effect: this output has no colors\n")
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm-256color")
     shown = charrnn(*command, "--show", 50)
