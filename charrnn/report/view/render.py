@@ -19,7 +19,7 @@ from charrnn.report.view.text import characters_of, in_text, text_data, unit_dat
 from charrnn.scoring.compare.rows import Row
 from charrnn.scoring.held_out import EvalSplit, choose_split
 from charrnn.scoring.probes.analyze import NetworkAnalysis, analyze_network
-from charrnn.scoring.probes.predictions import Predictions, predictions
+from charrnn.scoring.probes.predictions import Predictions, predict
 from charrnn.text.corpus import Corpus
 from charrnn.text.sanitize import escape_control_chars
 from charrnn.training.monitor.history import Record
@@ -64,7 +64,7 @@ def render(
             analysis = analyze_network(network, text, characters, progress)
         length = min(length, len(analysis.trace.values))
     characters = characters[:length]
-    expected = predictions(checkpoint.model, split.text[:length])
+    expected = predict(checkpoint.model, split.text[:length])
     values: dict[str, Any] = {
         "name": checkpoint.name,
         "head": head(checkpoint),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from charrnn.scoring.probes.features import FEATURES, features
+from charrnn.scoring.probes.features import FEATURES, compute_features
 
 
 @pytest.mark.parametrize(
@@ -35,13 +35,13 @@ from charrnn.scoring.probes.features import FEATURES, features
     ],
 )  # fmt: skip
 def test_features_of_a_text_equal_labels_by_hand(feature: str, text: str, expected: str) -> None:
-    assert "".join(f"{one:.0f}" for one in features(text)[feature]) == expected
+    assert "".join(f"{one:.0f}" for one in compute_features(text)[feature]) == expected
 
 
 def test_features_are_causal() -> None:
     text = "He said: \"It's (so)\".\n\n    x = 'a' # no\nTHE END <b>"
-    whole = features(text)
+    whole = compute_features(text)
     assert whole.keys() == FEATURES.keys()
     for length in range(1, len(text)):
-        for name, label in features(text[:length]).items():
+        for name, label in compute_features(text[:length]).items():
             np.testing.assert_array_equal(label, whole[name][:length])

@@ -10,10 +10,10 @@ from charrnn.config import CELLS, ModelConfig
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.probes import gates, predictions, traces
 from charrnn.scoring.probes.analyze import analyze_network
-from charrnn.scoring.probes.gates import saturation
-from charrnn.scoring.probes.predictions import predictions as predicted
-from charrnn.scoring.probes.states import CLASSES, class_of, plane
-from charrnn.scoring.probes.traces import trace
+from charrnn.scoring.probes.gates import measure_saturation
+from charrnn.scoring.probes.predictions import predict
+from charrnn.scoring.probes.states import CLASSES, class_of, project_states
+from charrnn.scoring.probes.traces import record_states
 from charrnn.scoring.surprisal import surprisals
 from charrnn.text.documents import Documents, TextSpan
 
@@ -37,7 +37,7 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("cell", CELLS)
 def test_trace_equals_the_states_step_by_step(cell: str) -> None:
     model = network(cell)
-    found = trace(model, TEXT)
+    found = record_states(model, TEXT)
     state = None
     with torch.inference_mode():
         for t, token in enumerate(IDS.tolist()):
@@ -51,7 +51,7 @@ def test_trace_equals_the_states_step_by_step(cell: str) -> None:
 
 def test_trace_of_documents_starts_each_anew() -> None:
     model = network()
-    found = trace(model, DOCUMENTS)
+    found = record_states(model, DOCUMENTS)
     starts = [*DOCUMENTS.starts.tolist(), N]
     with torch.inference_mode():
         for begin, end in itertools.pairwise(starts):
@@ -63,7 +63,7 @@ def test_trace_of_documents_starts_each_anew() -> None:
 @pytest.mark.parametrize("text", [TEXT, DOCUMENTS])
 def test_predictions_agree_with_surprisals(text: TextSpan) -> None:
     model = network("gru")
-    found = predicted(model, text, count=3)
+    found = predict(model, text, count=3)
     np.testing.assert_allclose(found.nats, surprisals(model, text), rtol=1e-5)
     assert (found.likeliest[0] == -1).all() == (text.documents is None)
     for t in range(1, N):
@@ -77,7 +77,7 @@ def test_predictions_agree_with_surprisals(text: TextSpan) -> None:
 
 
 def test_predictions_of_a_small_vocabulary_are_all() -> None:
-    assert predicted(network(), IDS, count=99).likeliest.shape == (N, V)
+    assert predict(network(), IDS, count=99).likeliest.shape == (N, V)
 
 
 def test_saturation_of_known_gates_is_right() -> None:
@@ -89,7 +89,7 @@ def test_saturation_of_known_gates_is_right() -> None:
         for cell in model.cells:
             bias = cell.get_parameter("core.bias_ih_l0")
             bias[:H], bias[H : 2 * H] = -5, 5
-    for one in saturation(model, TEXT):
+    for one in measure_saturation(model, TEXT):
         expected = {"input gate": (1, 0), "forget gate": (0, 1), "output gate": (0, 0)}[one.gate]
         assert (set(one.left), set(one.right)) == ({expected[0]}, {expected[1]})
 
@@ -102,19 +102,19 @@ def test_saturation_in_any_chunks_is_one() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gates, "SHUT", 0.3)
         patch.setattr(gates, "OPEN", 0.35)
-        first = saturation(model, TEXT)[0]
+        first = measure_saturation(model, TEXT)[0]
     np.testing.assert_allclose(first.left, (z < 0.3).mean(0))
     np.testing.assert_allclose(first.right, (z > 0.35).mean(0))
     assert first.left.max() > 0
 
 
 def test_saturation_of_a_vanilla_network_is_of_its_tanh() -> None:
-    assert [(one.layer, one.gate) for one in saturation(network("rnn"), TEXT)] == [(1, "state"), (2, "state")]
+    assert [(one.layer, one.gate) for one in measure_saturation(network("rnn"), TEXT)] == [(1, "state"), (2, "state")]
 
 
 def test_plane_equals_a_singular_value_decomposition() -> None:
     values = np.random.default_rng(1).normal(size=(50, 6)) * [5, 3, 1, 1, 1, 1]
-    found = plane(values.astype(np.float32))
+    found = project_states(values.astype(np.float32))
     centred = values - values.mean(0)
     u, s, _ = np.linalg.svd(centred, full_matrices=False)
     expected = u[:, :2] * s[:2]
@@ -125,7 +125,7 @@ def test_plane_equals_a_singular_value_decomposition() -> None:
 
 def test_plane_without_variance_is_zero() -> None:
     for values in (np.ones((5, 3)), np.ones((1, 3)), np.arange(5.0)[:, None]):
-        found = plane(values)
+        found = project_states(values)
         assert found.points.shape == (len(values), 2)
         assert np.isfinite(found.points).all()
     assert found.share.tolist() == [1, 0]
