@@ -137,7 +137,9 @@ def test_score_wrong_usage_is_one_line(charrnn: Charrnn, authors: Path) -> None:
         1, "none of its characters is in every model's vocabulary"
     )
     assert charrnn("ngram", "a.txt", "--lower", "--out", "low").status == 0
-    assert charrnn("score", "low", "b", "--text", "his.txt").failed_with(1, "low and b differ in --lower")
+    assert charrnn("score", "low", "b", "--text", "his.txt").failed_with(
+        1, "low and b were trained with different --lower settings"
+    )
 
 
 def test_score_help_says_that_several_models_need_a_text(charrnn: Charrnn) -> None:
