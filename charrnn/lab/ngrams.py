@@ -26,7 +26,7 @@ SMOOTHINGS = ("ml", "mkn", "tuned")
 WRITERS = ("ml", "tuned")
 """What they write is judged."""
 NAMES = {"ml": "Goldberg's counts", "mkn": "modified Kneser-Ney", "tuned": "tuned", "held-out": "held-out text"}
-COLOURS = dict(zip(NAMES, (*SERIES[:3], INK), strict=True))
+COLORS = dict(zip(NAMES, (*SERIES[:3], INK), strict=True))
 JUDGED = ("novel_10", "novel_20", "novel_40", "longest_copy", "known_words", "known_word_pairs", "verbatim_lines")
 COPYING = {"new": "novel_20", "copy": "longest_copy", "words": "known_words", "lines": "verbatim_lines"}
 """What the table shows of it; of `tuned` not the last, which are none."""
@@ -183,6 +183,6 @@ def _draw(rows: Sequence[Row]) -> Figure:
 
 
 def line(ax: Axes, orders: Sequence[int], values: Sequence[float], smoothing: str, label: str = "") -> None:
-    """One line over the orders, in the smoothing's colour."""
-    colour, marker = COLOURS[smoothing], "os^"[SMOOTHINGS.index(smoothing)]
-    ax.plot(orders, values, color=colour, label=label or NAMES[smoothing], marker=marker, markersize=4, linewidth=1.6)
+    """One line over the orders, in the smoothing's color."""
+    color, marker = COLORS[smoothing], "os^"[SMOOTHINGS.index(smoothing)]
+    ax.plot(orders, values, color=color, label=label or NAMES[smoothing], marker=marker, markersize=4, linewidth=1.6)

@@ -139,10 +139,10 @@ def _draw(rows: Sequence[Row]) -> Figure:
     top = max(column(rows, "upper_quartile"))
     for ax, stage in zip(axes, STAGES, strict=True):
         for cell in CELLS:
-            colour = line_style(cell)["color"]
+            color = line_style(cell)["color"]
             x, low, middle, high = (column(rows, name, cell=cell, stage=stage) for name in ("distance", *QUARTILES))
-            ax.fill_between(x[::EVERY], low[::EVERY], high[::EVERY], color=colour, alpha=0.18, linewidth=0)
-            ax.plot(x, middle, color=colour, label=cell, linewidth=1.6)
+            ax.fill_between(x[::EVERY], low[::EVERY], high[::EVERY], color=color, alpha=0.18, linewidth=0)
+            ax.plot(x, middle, color=color, label=cell, linewidth=1.6)
         ax.set_yscale("log")
         ax.set_ylim(1e-14, 3 * top)
         title(ax, {"fresh": "at initialisation", "trained": "after training"}[stage])
