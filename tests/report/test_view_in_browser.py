@@ -231,7 +231,7 @@ def test_page_shows_hostile_text_as_text(opened: Chrome) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_page_has_no_accessibility_violations(opened: Chrome, scheme: str) -> None:
-    """The axe checker finds no violation, with a unit selected and all details open; axe must bypass the page's policy."""
+    """Axe finds no violation, with a unit selected and all details open; it must bypass the page's policy."""
     emulate(opened, scheme)
     opened.execute_cdp_cmd("Page.setBypassCSP", {"enabled": True})
     try:
