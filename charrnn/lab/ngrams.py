@@ -100,7 +100,7 @@ def run(context: LabContext, size: NgramsSize) -> LabResult:
         "zeros: held-out characters with probability 0; ml, mkn, tuned: bits per character, ml with the floor ε. "
         "Generated text: novel, share of runs of 20 characters that do not occur in the training part; copy, length of "
         "the longest copy in characters; words, share of words that occur in the training part; lines, share of lines "
-        "of more than 20 characters that are copies. Last row: the held-out text itself."
+        "of more than 20 characters that are copies. text: the held-out text itself."
     )
     return LabResult(rows, table(rows, size), caption, draw(rows, size), table_note=table_note)
 
@@ -143,7 +143,7 @@ def table(rows: Sequence[Row], _: NgramsSize) -> list[list[str]]:
             + [*_copying(ml), *_copying(tuned)[:-1]]
         )
     (reference,) = (row for row in rows if row["smoothing"] == "held-out")
-    return [*lines, ["held-out", *[""] * 5, *_copying(reference), *[""] * (len(COPYING) - 1)]]
+    return [*lines, ["text", *[""] * 5, *_copying(reference), *[""] * (len(COPYING) - 1)]]
 
 
 def _copying(row: Row) -> list[str]:
