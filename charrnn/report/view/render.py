@@ -113,11 +113,16 @@ def _no_training(checkpoint: Checkpoint) -> str:
 def _reading(characters: Sequence[str], expected: Predictions, split: EvalSplit, source: str) -> dict[str, str]:
     part = {"all": "", "test": "the test part of ", "validation": "the validation part of "}[split.part]
     shown = "All" if len(characters) == len(split.text) else f"The first {len(characters):,} of"
+    bits = expected.nats.mean() / math.log(2)
+    mean = (
+        f"Mean: {bits:.3f} bits."
+        if math.isfinite(bits)
+        else "The mean is infinite, because some characters have probability 0."
+    )
     sentence = (
         f"{shown} {len(split.text):,} characters of {part}{escape_control_chars(source, '↵')}, which the model was not "
         f"trained on ({split.rule}). Point at a character to see what the model expected there, given all characters "
-        "before, and its surprisal, −log₂ p of the actual character: the more bits, the less expected. Mean: "
-        f"{expected.nats.mean() / math.log(2):.3f} bits."
+        f"before, and its surprisal, −log₂ p of the actual character: the more bits, the less expected. {mean}"
     )
     return {"plain": "".join(map(in_text, characters)), "sentence": sentence}
 
