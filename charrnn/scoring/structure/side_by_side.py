@@ -64,28 +64,31 @@ def structure_of(
     text = characters_of(ids, vocabulary)
     closings, lines = find_closings(text), IndentedLines.of(text)
     lengths = lengths_in(len(ids), LENGTHS)
-    drawn = draw_places(len(ids), max((*lengths, 1)), places, seed)
-    part = _in_parts(progress, 2 * len(ids) + 2 * len(drawn) * sum(lengths))
+    positions = draw_places(len(ids), max((*lengths, 1)), places, seed)
+    next_progress = _split_progress(progress, 2 * len(ids) + 2 * len(positions) * sum(lengths))
 
     blanks, ends = _known(vocabulary, " \t"), _known(vocabulary, "".join(kind[1] for kind in BRACKETS))
     char_groups: dict[str, Group] = {ANY: range(len(vocabulary)), **({CLOSING: ends} if ends else {})}
     if lines:
         char_groups |= groups(len(vocabulary), _known(vocabulary, "\n"), blanks)
     at_brackets = np.array([closing.place for closing in closings if closing.kind in BRACKETS], np.int64)
-    where = np.union1d(at_brackets, lines.places if lines else at_brackets)
-    pair = tuple(probe(model, ids, where, char_groups, part(len(ids))) for model in (network, counts))
+    measured = np.union1d(at_brackets, lines.places if lines else at_brackets)
+    pair = tuple(probe(model, ids, measured, char_groups, next_progress(len(ids))) for model in (network, counts))
     if not np.isfinite(pair[1].surprisals).all():
         raise ModelError("the n-gram model assigns probability 0 to held-out characters; try a smoothed model")
 
-    whole = tuple(result.surprisals[drawn] for result in pair)
+    whole = tuple(result.surprisals[positions] for result in pair)
     contexts = []
     for length in lengths:
-        after = (surprisals_after(model, ids, drawn, length, part(len(drawn) * length)) for model in (network, counts))
+        after = (
+            surprisals_after(model, ids, positions, length, next_progress(len(positions) * length))
+            for model in (network, counts)
+        )
         contexts.append(_at_context(length, tuple(after), whole))
     return Structure(
         characters=len(ids),
         is_code=looks_like_code(text),
-        places=len(drawn),
+        places=len(positions),
         seed=seed,
         closings=tuple(_by_distance(closings, pair, sorted(set(GROUPS.values())), GROUPS)),
         kinds=tuple(_by_distance(closings, pair, GROUPS, {kind: kind for kind in GROUPS})),
@@ -100,9 +103,9 @@ def _by_distance(
 ) -> Iterator[AtDistance]:
     """Yield the differences for each kind, or group of kinds, at all distances that occur."""
     for kind in kinds:
-        of_kind = [closing for closing in closings if kind_of[closing.kind] == kind]
-        distances = np.array([closing.distance for closing in of_kind], np.int64)
-        network, counts = (_sums(of_kind, result.surprisals) for result in pair)
+        of_this_kind = [closing for closing in closings if kind_of[closing.kind] == kind]
+        distances = np.array([closing.distance for closing in of_this_kind], np.int64)
+        network, counts = (_sums(of_this_kind, result.surprisals) for result in pair)
         for low, above in pairwise(EDGES):
             within = (low <= distances) & (distances < above)
             if within.any():
@@ -159,13 +162,13 @@ def _known(vocabulary: Vocabulary, characters: str) -> list[int]:
     return ids
 
 
-def _in_parts(progress: Progress | None, total: int) -> Callable[[int], Progress]:
+def _split_progress(progress: Progress | None, total: int) -> Callable[[int], Progress]:
     """Return a function that makes the progress callback of the next part, given the part's size."""
     end = 0
 
-    def next_part(size: int) -> Progress:
+    def next_progress(size: int) -> Progress:
         nonlocal end
         start, end = end, end + size
         return lambda done, _: progress(start + done, total) if progress else None
 
-    return next_part
+    return next_progress
