@@ -19,11 +19,11 @@ from charrnn.lab.experiment import (
     describe_text,
     held_out,
     line_style,
-    title,
+    set_title,
 )
 from charrnn.lab.networks import config_of_size, new_network
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.report.figures import legend, new_figure
+from charrnn.report.figures import add_legend, new_figure
 from charrnn.sampling.generate import generate
 from charrnn.scoring.evaluate import evaluate
 from charrnn.text.batches import Streams
@@ -185,8 +185,8 @@ def draw(rows: Sequence[Row], _: CellsSize) -> Figure:
     low, high = min(late), float(np.max(late))
     ax.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
     ax.set_xlim(0)
-    title(ax, "Held-out text: bits per character (lower is better)")
+    set_title(ax, "Held-out text: bits per character (lower is better)")
     ax.set_xlabel("training time, seconds")
 
-    legend(ax, "upper right")
+    add_legend(ax, "upper right")
     return figure

@@ -115,7 +115,7 @@ def describe_machine(device: torch.device) -> str:
     return f"{plural(threads, 'thread')} of {processor}, PyTorch {version}"
 
 
-def title(axes: Axes, text: str) -> None:
+def set_title(axes: Axes, text: str) -> None:
     """Set the title of axes."""
     axes.set_title(text, loc="left", fontsize=11, color=INK)
 

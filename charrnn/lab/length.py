@@ -26,12 +26,12 @@ from charrnn.lab.experiment import (
     describe_machine,
     line_style,
     plain_numbers,
-    title,
+    set_title,
 )
 from charrnn.lab.networks import new_network
 from charrnn.models.kernels.scan import gated_scan_reference
 from charrnn.models.rnn.cells import Cell, make_cell
-from charrnn.report.figures import INK, SERIES, legend, new_figure
+from charrnn.report.figures import INK, SERIES, add_legend, new_figure
 from charrnn.training.optim.optimizer import ModelOptimizer
 from charrnn.training.optim.precision import dtype_of
 from charrnn.training.step import reuse_freed_memory, take_step
@@ -235,8 +235,8 @@ def draw(rows: Sequence[Row], size: LengthSize) -> Figure:
         plain_numbers(ax, size.lengths)
         ax.set_xlabel("sequence length, characters")
     axes[0].plot([PAPER_LENGTH], [PAPER_RATIO], "*", color=INK, markersize=10, label="gru, in the paper (GPU)")
-    title(axes[0], f"One layer: time relative to {OURS}")
-    title(axes[1], "Whole training step: characters per second")
-    legend(axes[0], "upper left")
+    set_title(axes[0], f"One layer: time relative to {OURS}")
+    set_title(axes[1], "Whole training step: characters per second")
+    add_legend(axes[0], "upper left")
     axes[0].set_ylim(top=10 * PAPER_RATIO)
     return figure

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from charrnn.config import CELLS, TrainingConfig
-from charrnn.lab.experiment import LabContext, LabResult, Row, column, line_style, plain_numbers, title
+from charrnn.lab.experiment import LabContext, LabResult, Row, column, line_style, plain_numbers, set_title
 from charrnn.lab.networks import config_of_size, new_network
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.report.figures import INK, legend, new_figure
+from charrnn.report.figures import INK, add_legend, new_figure
 from charrnn.text.batches import IGNORE_INDEX
 from charrnn.training.optim.optimizer import ModelOptimizer
 from charrnn.training.optim.precision import dtype_of
@@ -225,10 +225,10 @@ def draw(rows: Sequence[Row], size: MemorySize) -> Figure:
         ax.set_xscale("log", base=2)
         plain_numbers(ax, size.distances)
         ax.set_ylim(0, 104)
-        title(ax, f"{name}: {task.description}")
+        set_title(ax, f"{name}: {task.description}")
         ax.set_xlabel("distance d, characters")
     axes[0].set_ylabel("accuracy, %")
-    legend(axes[1], "lower left")
+    add_legend(axes[1], "lower left")
     box = axes[1].get_legend()
     assert box
     box.set_bbox_to_anchor((0, 0.3), axes[1].transAxes)  # above the line of chance

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import NgramConfig, SamplingConfig
-from charrnn.lab.experiment import LabContext, LabResult, Row, column, describe_text, held_out, title
+from charrnn.lab.experiment import LabContext, LabResult, Row, column, describe_text, held_out, set_title
 from charrnn.models.ngram.fit import fit_ngram
-from charrnn.report.figures import INK, SERIES, legend, new_figure
+from charrnn.report.figures import INK, SERIES, add_legend, new_figure
 from charrnn.sampling.generate import generate
 from charrnn.scoring.evaluate import evaluate
 from charrnn.scoring.novelty import Novelty, TrainingText
@@ -159,12 +159,12 @@ def draw(rows: Sequence[Row], _: NgramsSize) -> Figure:
     line(bits, orders, column(rows, "floored_bits_per_char", smoothing="ml"), "ml", "no smoothing, with a floor ε")
     for smoothing in ("mkn", "tuned"):
         line(bits, orders, column(rows, "bits_per_char", smoothing=smoothing), smoothing)
-    title(bits, "Held-out text: bits per character")
-    legend(bits, "upper right")
+    set_title(bits, "Held-out text: bits per character")
+    add_legend(bits, "upper right")
     line(zeros, orders, [100 * share for share in column(rows, "impossible_share", smoothing="ml")], "ml")
-    title(zeros, "Held-out text: probability 0, %")
+    set_title(zeros, "Held-out text: probability 0, %")
     zeros.set_ylim(0)
-    legend(zeros, "lower right")
+    add_legend(zeros, "lower right")
     for ax, name, scale in ((novel, "novel_20", 100), (longest, "longest_copy", 1)):
         for smoothing in SAMPLED:
             values = [np.nan if value is None else scale * value for value in column(rows, name, smoothing=smoothing)]
@@ -172,10 +172,10 @@ def draw(rows: Sequence[Row], _: NgramsSize) -> Figure:
         (reference,) = column(rows, name, smoothing="held-out")
         if reference is not None:
             ax.axhline(scale * reference, color=INK, linewidth=1, linestyle="--", label=NAMES["held-out"])
-    title(novel, "Generated text: novel 20-grams, %")
+    set_title(novel, "Generated text: novel 20-grams, %")
     novel.set_ylim(-3, 104)
-    legend(novel, "lower left")
-    title(longest, "Generated text: longest copy (chars)")
+    add_legend(novel, "lower left")
+    set_title(longest, "Generated text: longest copy (chars)")
     longest.set_yscale("log")
     for ax in axes:
         ax.set_xlabel("n-gram order")

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import CELLS, ModelConfig, TrainingConfig
-from charrnn.lab.experiment import LabContext, LabResult, Row, column, describe_text, held_out, line_style, title
+from charrnn.lab.experiment import LabContext, LabResult, Row, column, describe_text, held_out, line_style, set_title
 from charrnn.lab.networks import new_network
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.report.figures import legend, new_figure
+from charrnn.report.figures import add_legend, new_figure
 from charrnn.scoring.evaluate import Score
 from charrnn.scoring.probes.gradients import input_gradients
 from charrnn.text.batches import Streams
@@ -152,8 +152,8 @@ def draw(rows: Sequence[Row], _: VanishingSize) -> Figure:
             ax.plot(x, middle, color=color, label=cell, linewidth=1.6)
         ax.set_yscale("log")
         ax.set_ylim(1e-14, 3 * top)
-        title(ax, {"fresh": "At initialization", "trained": "After training"}[stage])
+        set_title(ax, {"fresh": "At initialization", "trained": "After training"}[stage])
         ax.set_xlabel("distance d, characters")
     axes[0].set_ylabel("gradient norm")
-    legend(axes[0], "upper right")
+    add_legend(axes[0], "upper right")
     return figure

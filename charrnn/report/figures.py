@@ -77,7 +77,7 @@ STYLE: Any = {
 """matplotlib settings for creating axes; lines get their colors from SERIES explicitly."""
 
 
-def legend(
+def add_legend(
     axes: Axes, location: Literal["best", "upper right", "upper left", "lower left", "lower right"] = "best"
 ) -> None:
     """Add a legend in the common style."""
@@ -101,7 +101,7 @@ def save(figure: Figure, path: Path) -> None:
         raise CharRNNError(f"{path}: cannot be written: {error.strerror}; choose another folder") from error
 
 
-def svg(figure: Figure, title: str, name: str) -> Markup:
+def to_svg(figure: Figure, title: str, name: str) -> Markup:
     """Convert a figure to an SVG element that uses the page's colors and fills the available width.
 
     Args:

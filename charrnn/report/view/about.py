@@ -23,7 +23,7 @@ MAX_SAMPLES, MAX_ROWS = 40, 24
 """Maximum number of training samples, and of rows in the training table."""
 
 
-def head(checkpoint: Checkpoint) -> dict[str, Any]:
+def describe_model(checkpoint: Checkpoint) -> dict[str, Any]:
     """Return a summary sentence about the model, and details as pairs of term and description."""
     metadata, model = checkpoint.metadata, checkpoint.model
     parameters, entries = getattr(model, "parameter_count", None), getattr(model, "entries", None)
@@ -68,7 +68,7 @@ def _sentence(checkpoint: Checkpoint) -> str:
     return f"{model}. Score on held-out text: {score.bits_per_char:.3f} bits per character (lower is better)."
 
 
-def training(records: Sequence[Record]) -> dict[str, Any] | None:
+def describe_training(records: Sequence[Record]) -> dict[str, Any] | None:
     """Return the chart of a training, its data, and the samples generated during the training."""
     if not records:
         return None
@@ -79,7 +79,7 @@ def training(records: Sequence[Record]) -> dict[str, Any] | None:
     best = min(scored, key=lambda record: record.bits_per_char or math.inf, default=None)
     if best:
         sentence += f" Best validation score: {best.bits_per_char:.4f} bits per character after step {best.step:,}"
-        sentence += f", on {best.characters:,} characters ({best.rule}, split {best.split})" * bool(best.characters)
+        sentence += f", on {best.characters:,} held-out characters" * bool(best.characters)
         sentence += "."
     return {
         "sentence": sentence,
@@ -112,7 +112,7 @@ def _thinned(records: Sequence[Record], limit: int) -> list[Record]:
     return [records[(i + 1) * len(records) // count - 1] for i in range(count)]
 
 
-def comparison(checkpoint: Checkpoint, rows: Sequence[Row], split: EvalSplit, source: str) -> dict[str, Any]:
+def describe_comparison(checkpoint: Checkpoint, rows: Sequence[Row], split: EvalSplit, source: str) -> dict[str, Any]:
     """Return the table of models, the best first; they may be scored on the beginning of the page's split only."""
     if not rows:
         return {"sentence": "This page was made without a comparison (charrnn view --no-compare).", "rows": []}
@@ -125,9 +125,9 @@ def comparison(checkpoint: Checkpoint, rows: Sequence[Row], split: EvalSplit, so
             f"{split.split}, {split.rule}). Fewer bits per character are better."
         ),
         "caption": (
-            "The best model is first; this page's model is bold. Size: p is the number of parameters, n the number of "
-            "n-grams. p = 0: the share of characters to which a model gives probability 0. Speeds were measured while "
-            "this page was made."
+            "The best model is first; this page's model is bold. Static: the models do not learn from the text while "
+            "they are scored. Size: p is the number of parameters, n the number of n-grams. p = 0: the share of "
+            "characters to which a model gives probability 0. Speeds were measured while this page was made."
         ),
         "headers": [column.title for column in shown_columns(Row)],
         "rows": [_row(row, checkpoint) for row in rows],

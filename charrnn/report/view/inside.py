@@ -22,7 +22,7 @@ ALWAYS = 0.9
 """Minimum share of the characters for a gate to count as nearly always shut, or open."""
 
 
-def inside(analysis: NetworkAnalysis, characters: Sequence[str], network: str) -> dict[str, Any]:
+def describe_network(analysis: NetworkAnalysis, characters: Sequence[str], network: str) -> dict[str, Any]:
     """Return the template's variables.
 
     Args:

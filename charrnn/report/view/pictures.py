@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from charrnn.report.figures import GRID, INK, SERIES, legend, new_figure, svg
+from charrnn.report.figures import GRID, INK, SERIES, add_legend, new_figure, to_svg
 from charrnn.scoring.probes.gates import OPEN, SHUT, Saturation
 from charrnn.scoring.probes.states import CLASSES, Plane
 from charrnn.training.monitor.history import Record
@@ -55,9 +55,9 @@ def training_picture(records: Sequence[Record]) -> Markup:
     rates.set_ylabel("learning rate")
     rates.set_xlabel("step")
     if len(networks) <= 3:
-        legend(losses, "upper right")
+        add_legend(losses, "upper right")
     title = "Line charts by training step: bits per character of training and validation; learning rate"
-    return svg(figure, title, "curve")
+    return to_svg(figure, title, "curve")
 
 
 def plane_picture(plane: Plane, classes: Sequence[str], path: int) -> Markup:
@@ -80,7 +80,7 @@ def plane_picture(plane: Plane, classes: Sequence[str], path: int) -> Markup:
         frameon=False, labelcolor=INK, fontsize=9, loc="outside lower center", ncols=3, markerscale=2, columnspacing=1.2
     )
     title = "Scatter plot: states of the top layer along their first two principal components, by class of character"
-    return svg(figure, title, "plane")
+    return to_svg(figure, title, "plane")
 
 
 def gate_pictures(gates: Sequence[Saturation]) -> list[Markup]:
@@ -102,7 +102,7 @@ def gate_pictures(gates: Sequence[Saturation]) -> list[Markup]:
         axes.set_ylabel(f"share of characters {high}")
         axes.set_title(name, loc="left")
         if len(chosen) > 1:
-            legend(axes, "upper right")
+            add_legend(axes, "upper right")
         title = f"Scatter plot, {name}: share of characters {low} and {high}, by unit and layer"
-        pictures.append(svg(figure, title, f"gate{number}"))
+        pictures.append(to_svg(figure, title, f"gate{number}"))
     return pictures

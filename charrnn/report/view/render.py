@@ -13,8 +13,8 @@ from charrnn.models.mixture import MixtureModel
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.progress import ProgressBars, no_bar
 from charrnn.report.page import fill
-from charrnn.report.view.about import comparison, head, training
-from charrnn.report.view.inside import inside
+from charrnn.report.view.about import describe_comparison, describe_model, describe_training
+from charrnn.report.view.inside import describe_network
 from charrnn.report.view.text import characters_of, in_text, text_data, unit_data
 from charrnn.scoring.compare.rows import Row
 from charrnn.scoring.held_out import EvalSplit, choose_split
@@ -67,12 +67,12 @@ def render(
     expected = predict(checkpoint.model, split.text[:length])
     values: dict[str, Any] = {
         "name": checkpoint.name,
-        "head": head(checkpoint),
-        "training": training(history),
+        "head": describe_model(checkpoint),
+        "training": describe_training(history),
         "no_training": _no_training(checkpoint),
         "reading": _reading(characters, expected, split, corpus.source),
-        "inside": inside(analysis, characters, part) if analysis else None,
-        "comparison": comparison(checkpoint, rows, split, corpus.source),
+        "inside": describe_network(analysis, characters, part) if analysis else None,
+        "comparison": describe_comparison(checkpoint, rows, split, corpus.source),
         "data": {
             "text": text_data(characters, checkpoint.vocabulary.characters, expected),
             "tracks": [],
