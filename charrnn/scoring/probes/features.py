@@ -51,7 +51,7 @@ def _is(kind: Callable[[str], bool]) -> Callable[[Sequence[str]], Numbers]:
 
 
 def _in_word(characters: Sequence[str]) -> Numbers:
-    """Position in the word, from 1; 0 outside words."""
+    """Yield the position in the word, from 1; 0 outside words."""
     number = 0
     for character in characters:
         number = number + 1 if character.isalnum() or character in "_'’" else 0
@@ -59,7 +59,7 @@ def _in_word(characters: Sequence[str]) -> Numbers:
 
 
 def _in_capitals(characters: Sequence[str]) -> Numbers:
-    """Whether the last two characters, ignoring spaces, are capital letters."""
+    """Yield whether the last two characters, ignoring spaces, are capital letters."""
     run = 0
     for character in characters:
         run = run + 1 if character.isupper() else run if character == " " else 0
@@ -67,7 +67,7 @@ def _in_capitals(characters: Sequence[str]) -> Numbers:
 
 
 def _indentation(characters: Sequence[str]) -> Numbers:
-    """Width of the white space at the beginning of the line, in columns."""
+    """Yield the width of the white space at the beginning of the line, in columns."""
     width, is_begin = 0, True
     for character in characters:
         if character == "\n":
@@ -80,7 +80,7 @@ def _indentation(characters: Sequence[str]) -> Numbers:
 
 
 def _brackets(characters: Sequence[str]) -> Numbers:
-    """Number of open brackets; an empty line closes all of them."""
+    """Yield the number of open brackets; an empty line closes all of them."""
     expected: list[str] = []
     before = ""
     for character in characters:
@@ -95,7 +95,7 @@ def _brackets(characters: Sequence[str]) -> Numbers:
 
 
 def _quotes(characters: Sequence[str]) -> Numbers:
-    r"""Whether a quotation is open.
+    r"""Yield whether a quotation is open.
 
     Quotations are '...' (ending at the line end at the latest), "..." (ending at an empty line at the latest), Python's
     triple quotes, and “...”. A quotation mark after a letter or digit opens nothing, and one after \ is ignored.
@@ -127,7 +127,7 @@ def _quotes(characters: Sequence[str]) -> Numbers:
 
 
 def _comment(characters: Sequence[str]) -> Numbers:
-    """Whether the line has a # so far, with a space after it and either a space or the line start before it."""
+    """Yield whether the line has a comment so far: a # after a space or at the line start, followed by a space."""
     is_comment, before, before_that = False, "\n", "\n"
     for character in characters:
         if character == "\n":
@@ -139,7 +139,7 @@ def _comment(characters: Sequence[str]) -> Numbers:
 
 
 def _tag(characters: Sequence[str]) -> Numbers:
-    """Whether a < followed by a letter, / or ! is open on the line."""
+    """Yield whether a tag is open on the line: a < followed by a letter, / or !, without a > so far."""
     is_tag, before = False, "\n"
     for character in characters:
         if character in ">\n":
