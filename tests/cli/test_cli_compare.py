@@ -98,7 +98,7 @@ def test_compare_nothing_held_out_is_one_line(charrnn: Charrnn) -> None:
     assert charrnn("train", "text.txt", *SMALL, "--val-fraction", 0).status == 0
     result = charrnn("compare", "text-lstm")
     assert result.status == 1
-    assert "nothing is held out; try another --text" in result.err.splitlines()[-1]
+    assert "try an unseen text with --text" in result.err.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
