@@ -91,7 +91,7 @@ def test_compare_training_text_gone_or_changed_is_one_line(charrnn: Charrnn, mod
     assert compare_rows(charrnn, "text-lstm", "--text", "moved.txt")[0]["part"] == "validation"
     (folder / "moved.txt").write_text("zigzag", encoding="utf-8")
     result = charrnn("compare", "text-lstm", "--text", "moved.txt")
-    assert result.failed_with(1, "moved.txt: 2 of its characters are unknown to the model, such as 'g'", "another text")
+    assert result.failed_with(1, "moved.txt: the model does not know 2 of the text's characters, such as 'g'", "another text")
 
 
 def test_compare_nothing_held_out_is_one_line(charrnn: Charrnn) -> None:

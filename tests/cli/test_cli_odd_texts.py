@@ -112,7 +112,7 @@ def test_prime_in_another_encoding_names_the_option(charrnn: Charrnn, folder: Pa
 def test_encoding_that_does_not_exist_is_one_line(words: tuple[str, ...], charrnn: Charrnn, models: Path) -> None:
     found = charrnn(*words, "--encoding", "abacus")
     assert found.status == 2
-    assert "--encoding abacus: there is no such encoding" in found.err
+    assert "--encoding abacus: unknown encoding" in found.err
 
 
 def test_options_with_text_decode_escapes(charrnn: Charrnn, models: Path) -> None:

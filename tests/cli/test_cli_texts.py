@@ -29,9 +29,9 @@ def test_text_name_missing_names_the_known_texts(charrnn: Charrnn) -> None:
     [
         (b"", "the file is empty"),
         (b"\xef\xbb\xbf", "the file is empty"),
-        (b"a", "1 character, of which 1 would be held out, are too few to train on; bring a longer text"),
-        (b"ab", "2 characters, of which 1 would be held out, are too few"),
-        (b"caf\xe9", "byte 3 (0xE9) is not utf-8; say --encoding (latin-1"),
+        (b"a", "too few characters to train on: 1, 1 of them held out; use a longer text"),
+        (b"ab", "too few characters to train on: 2, 1 of them held out"),
+        (b"caf\xe9", "byte 3 (0xE9) is not utf-8; use --encoding (latin-1"),
         (bytes(range(256)), "byte 128 (0x80) is not utf-8"),
     ],
 )

@@ -52,26 +52,26 @@ def spoiled(packed: bytes) -> bytes:
 
 
 NO_TEXTS = {
-    "surrogate": (RAW + b"\xed\xa0\x80" + RAW, f"byte {len(RAW)} (0xED) is not utf-8; say --encoding"),
+    "surrogate": (RAW + b"\xed\xa0\x80" + RAW, f"byte {len(RAW)} (0xED) is not utf-8; use --encoding"),
     "far": (b"to be " * 500_000 + b"\xff" + RAW, "byte 3000000 (0xFF) is not utf-8"),
-    "utf-16": (TEXT.encode("utf-16"), "byte 0 (0xFF) is not utf-8; say --encoding (latin-1, cp1252, utf-16"),
+    "utf-16": (TEXT.encode("utf-16"), "byte 0 (0xFF) is not utf-8; use --encoding (latin-1, cp1252, utf-16"),
     "gzip cut off": (
         gzip.compress(RAW)[:-9],
-        "is compressed (gzip) and cut off before its end; fetch or pack it again",
+        "is compressed (gzip) but truncated; download or compress the file again",
     ),
-    "gzip damaged": (spoiled(gzip.compress(RAW)), "is compressed (gzip) and damaged ("),
-    "gzip of gzip": (gzip.compress(gzip.compress(RAW)), "is compressed twice (gzip); unpack it first"),
-    "bzip2 cut off": (bz2.compress(RAW)[:-9], "is compressed (bzip2) and cut off before its end"),
-    "bzip2 damaged": (spoiled(bz2.compress(RAW)), "is compressed (bzip2) and damaged ("),
-    "xz cut off": (lzma.compress(RAW)[:-9], "is compressed (xz) and cut off before its end"),
-    "xz damaged": (spoiled(lzma.compress(RAW)), "is compressed (xz) and damaged ("),
-    "nothing in gzip": (gzip.compress(b""), "the file is empty; there is nothing to read"),
-    "tar in gzip": (gzip.compress(tarred("a.txt")), "is a tar archive; unpack it first, with `tar xf`"),
-    "zstandard": (b"\x28\xb5\x2f\xfd" + RAW, "is compressed (Zstandard); unpack it first"),
-    "docx": (zipped("word/document.xml"), "is a ZIP archive, or a document (.docx, .odt, .epub); unpack it, or save"),
-    "pdf": (b"%PDF-1.7\n" + RAW, "is a PDF; save it as plain text first, with `pdftotext`"),
-    "empty": (b"", "the file is empty; there is nothing to read"),
-    "mark": (b"\xef\xbb\xbf", "the file is empty; there is nothing to read"),
+    "gzip damaged": (spoiled(gzip.compress(RAW)), "is compressed (gzip) but damaged ("),
+    "gzip of gzip": (gzip.compress(gzip.compress(RAW)), "is compressed twice (gzip); decompress the file first"),
+    "bzip2 cut off": (bz2.compress(RAW)[:-9], "is compressed (bzip2) but truncated"),
+    "bzip2 damaged": (spoiled(bz2.compress(RAW)), "is compressed (bzip2) but damaged ("),
+    "xz cut off": (lzma.compress(RAW)[:-9], "is compressed (xz) but truncated"),
+    "xz damaged": (spoiled(lzma.compress(RAW)), "is compressed (xz) but damaged ("),
+    "nothing in gzip": (gzip.compress(b""), "the file is empty; use a text with some thousands of characters"),
+    "tar in gzip": (gzip.compress(tarred("a.txt")), "is a tar archive; extract it first with `tar xf`"),
+    "zstandard": (b"\x28\xb5\x2f\xfd" + RAW, "is compressed (Zstandard); decompress the file first"),
+    "docx": (zipped("word/document.xml"), "is a ZIP archive or a document (.docx, .odt, .epub); extract it or save"),
+    "pdf": (b"%PDF-1.7\n" + RAW, "is a PDF; save it as plain text first with `pdftotext`"),
+    "empty": (b"", "the file is empty; use a text with some thousands of characters"),
+    "mark": (b"\xef\xbb\xbf", "the file is empty; use a text with some thousands of characters"),
 }
 
 
@@ -89,7 +89,7 @@ def test_training_text_replaced_by_an_archive_is_one_line(charrnn: Charrnn, mode
     for words in (("score",), ("compare",), ("sample", "--novelty")):
         result = charrnn(*words)
         assert result.status == 1
-        assert result.err.splitlines()[-1].startswith("charrnn: text.txt: is a ZIP archive, or a document")
+        assert result.err.splitlines()[-1].startswith("charrnn: text.txt: is a ZIP archive or a document")
 
 
 @pytest.mark.parametrize("kind", ["pipe", "/dev/zero", "/dev/null", "/dev/stdin", "folder"])
@@ -121,7 +121,7 @@ def test_text_without_permission_is_one_line(
     (folder / "shut.txt").write_bytes(RAW)
     monkeypatch.setattr(Path, "open", refuse)
     for words in READERS:
-        message = "shut.txt: cannot be read: Permission denied; name another file"
+        message = "shut.txt: cannot be read: Permission denied; use another file"
         assert charrnn(*words, "shut.txt").failed_with(1, message), words
 
 
@@ -174,7 +174,7 @@ def test_text_that_changes_while_it_is_read_raises(
     if at == 8:  # all is read
         assert len(read_corpus(path, CorpusConfig(), progress=meddle)) == 30_000
         return
-    with pytest.raises(TextError, match="the file changed while it was read; try again, or take a copy of it"):
+    with pytest.raises(TextError, match="the file changed while it was being read; try again, or use a copy of the file"):
         read_corpus(path, CorpusConfig(), progress=meddle)
 
 
@@ -218,7 +218,7 @@ def test_text_with_zero_bytes_is_read_by_all_commands(charrnn: Charrnn, folder: 
 def test_text_of_one_character_is_scored_but_not_fitted(charrnn: Charrnn, models: Path, folder: Path) -> None:
     (folder / "one.txt").write_bytes(b"T")
     for words in READERS[:2]:
-        assert charrnn(*words, "one.txt").failed_with(1, "one.txt: 1 character, of which 1 would be held out, are too")
+        assert charrnn(*words, "one.txt").failed_with(1, "one.txt: too few characters to train on: 1, 1 of them held out")
     for words in READERS[2:]:
         assert charrnn(*words, "one.txt").status == 0
 

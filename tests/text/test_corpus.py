@@ -62,7 +62,7 @@ def test_read_corpus_undecodable_byte_is_named_with_its_place(
 ) -> None:
     monkeypatch.setattr(sources, "CHUNK_SIZE", piece)
     path = written(tmp_path, before.encode() + b"\xe9 la")
-    with pytest.raises(TextError, match=rf"byte {len(before.encode())} \(0xE9\) is not utf-8; say --encoding"):
+    with pytest.raises(TextError, match=rf"byte {len(before.encode())} \(0xE9\) is not utf-8; use --encoding"):
         read_corpus(path, CorpusConfig())
 
 
@@ -77,7 +77,7 @@ def test_read_corpus_given_vocabulary_is_used(tmp_path: Path) -> None:
     path = written(tmp_path, b"abba")
     corpus = read_corpus(path, CorpusConfig(), Vocabulary("zba"))
     assert corpus.ids.tolist() == [2, 1, 1, 2]
-    with pytest.raises(TextError, match="1 of its characters are unknown to the model, such as 'b'"):
+    with pytest.raises(TextError, match="the model does not know 1 of the text's characters, such as 'b'"):
         read_corpus(path, CorpusConfig(), Vocabulary("a"))
 
 
@@ -96,9 +96,9 @@ def test_read_corpus_empty_file_raises(tmp_path: Path, content: bytes, message: 
 def test_read_corpus_missing_file_folder_or_unknown_encoding_raises(tmp_path: Path) -> None:
     with pytest.raises(TextError, match="is a folder"):
         read_corpus(tmp_path, CorpusConfig())
-    with pytest.raises(TextError, match="there is no such file"):
+    with pytest.raises(TextError, match="not found; check the name"):
         read_corpus(tmp_path / "none", CorpusConfig())
-    with pytest.raises(UsageError, match="--encoding utf-9: there is no such encoding"):
+    with pytest.raises(UsageError, match="--encoding utf-9: unknown encoding"):
         read_corpus(written(tmp_path, b"a"), CorpusConfig(encoding="utf-9"))
 
 
@@ -109,7 +109,7 @@ def test_read_corpus_file_that_changes_raises(tmp_path: Path) -> None:
         if done == 6:
             path.write_bytes(b"abcabb")
 
-    with pytest.raises(TextError, match="the file changed while it was read"):
+    with pytest.raises(TextError, match="the file changed while it was being read"):
         read_corpus(path, CorpusConfig(), progress=change)
 
 
@@ -135,7 +135,7 @@ def test_split_bounds_follow_the_fractions(length: int, val: float, test: float,
 
 
 def test_split_bounds_of_a_short_text_raise() -> None:
-    with pytest.raises(TextError, match="1 character, of which 1 would be held out, are too few to train on"):
+    with pytest.raises(TextError, match="too few characters to train on: 1, 1 of them held out"):
         split_bounds(1, CorpusConfig())
     with pytest.raises(UsageError, match="nothing is left to train on"):
         CorpusConfig(val_fraction=0.5, test_fraction=0.5)

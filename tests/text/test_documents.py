@@ -115,9 +115,9 @@ def test_document_streams_of_short_documents_have_more_rows() -> None:
     assert 0 <= mixed.padding < 0.5
     few = DocumentStreams(TextSpan(ids[:8], LINES), 8, 64)
     assert few.batch_size == 2
-    assert "anew at each of 2 documents; 0% of a step is empty" in str(few)
+    assert "the state is reset at each of 2 documents; 0% padding" in str(few)
     assert type(streams_of(TextSpan(ids), 8, 64)) is Streams
-    with pytest.raises(TextError, match="0 characters are too few"):
+    with pytest.raises(TextError, match="too few characters to train on: found 0"):
         DocumentStreams(TextSpan(ids[:0], LINES), 8, 64)
 
 

@@ -58,7 +58,7 @@ def test_source_pieces_of_a_zip_bomb_stay_small(tmp_path: Path) -> None:
 def test_read_corpus_xz_over_the_memory_limit_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "MAX_XZ_MEMORY", 1 << 20)
     (tmp_path / "a.xz").write_bytes(lzma.compress(b"abc"))
-    with pytest.raises(TextError, match=r"a.xz: to unpack it takes too much memory \(xz\); unpack it first"):
+    with pytest.raises(TextError, match=r"a.xz: decompressing takes too much memory \(xz\); decompress the file first"):
         read_corpus(tmp_path / "a.xz", CorpusConfig())
 
 
@@ -87,7 +87,7 @@ def test_read_corpus_one_of_several_files_that_changes_raises(tmp_path: Path, nu
         if done == total // 2:
             paths[-1].write_bytes(b"ba\n")
 
-    with pytest.raises(TextError, match="the file changed while it was read"):
+    with pytest.raises(TextError, match="the file changed while it was being read"):
         read_corpus(paths, CorpusConfig(), progress=meddle)
 
 
@@ -108,7 +108,7 @@ def test_read_corpus_standard_input_twice_raises(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(b"abc"))))
     corpus = read_corpus(STANDARD_INPUT, CorpusConfig())
     assert (text_of(corpus), corpus.name, corpus.source) == ("abc", "stdin", "standard input")
-    with pytest.raises(UsageError, match="standard input can be read once"):
+    with pytest.raises(UsageError, match="standard input can only be read once"):
         read_corpus([STANDARD_INPUT, STANDARD_INPUT], CorpusConfig())
 
 
@@ -117,7 +117,7 @@ def test_read_corpus_no_room_for_standard_input_raises(monkeypatch: pytest.Monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("tempfile.TemporaryFile", full)
-    with pytest.raises(TextError, match=r"standard input: no room .* No space left on device; .* TMPDIR"):
+    with pytest.raises(TextError, match=r"standard input: cannot write .* No space left on device; .* TMPDIR"):
         read_corpus(STANDARD_INPUT, CorpusConfig())
 
 
