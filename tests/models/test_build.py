@@ -113,7 +113,7 @@ def test_native_library_with_unusable_cache_is_compiled_for_this_process(
     assert library is not None
     assert library.one() == 1
     assert not list(temporary.iterdir())
-    assert "were compiled for this command alone" in str(build.notices())
+    assert "were compiled for this command only" in str(build.notices())
 
 
 def test_cache_folder_without_home_raises_runtime_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

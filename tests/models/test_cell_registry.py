@@ -112,7 +112,7 @@ def test_subclass_of_a_native_cell_is_not_read_as_its_base() -> None:
 
 
 def test_cell_with_a_name_that_is_taken_is_refused() -> None:
-    with pytest.raises(ValueError, match="cell lstm: is registered already, as LSTM"):
+    with pytest.raises(ValueError, match="cell lstm: already registered as LSTM"):
 
         class Other(Cell, name="lstm", label="Other"):
             """Another cell."""
