@@ -177,8 +177,8 @@ def _read(
             of_piece = np.bincount(piece)
             counts[: len(of_piece)] += of_piece
     if not length:
-            files = "all files are" if len(paths) > 1 else "the file is"
-            raise TextError(f"{name}: {files} empty; use a text with some thousands of characters")
+        files = "all files are" if len(paths) > 1 else "the file is"
+        raise TextError(f"{name}: {files} empty; use a text with some thousands of characters")
     if vocabulary is None or grow:
         in_text = _vocabulary_of(seen, counts, config, name)
         vocabulary = vocabulary.extended_with(in_text) if vocabulary else in_text

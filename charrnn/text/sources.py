@@ -46,9 +46,7 @@ BEGINNING = 16
 """The number of bytes needed to recognize a compressed file."""
 PACKED_ENDINGS = (".gz", ".bz2", ".xz")
 """The suffixes of compressed files."""
-NO_ROOM = (
-    "cannot write to the folder for temporary files: {}; set the environment variable TMPDIR to another folder"
-)
+NO_ROOM = "cannot write to the folder for temporary files: {}; set the environment variable TMPDIR to another folder"
 """The error message for a full temporary folder; takes the reason."""
 
 
@@ -148,7 +146,9 @@ class TextSource:
             return TextError(f"{self.name}: decompressing takes too much memory ({how}); decompress the file first")
         if isinstance(error, EOFError):
             return TextError(f"{self.name}: is compressed ({how}) but truncated; download or compress the file again")
-        return TextError(f"{self.name}: is compressed ({how}) but damaged ({error}); download or compress the file again")
+        return TextError(
+            f"{self.name}: is compressed ({how}) but damaged ({error}); download or compress the file again"
+        )
 
 
 @contextmanager

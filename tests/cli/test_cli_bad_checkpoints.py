@@ -28,14 +28,14 @@ def test_command_with_damaged_checkpoint_is_one_line(charrnn: Charrnn, bad: Path
         ("train", "text.txt", "--resume-from", bad),
     ):
         result = charrnn(*words)
-        assert result.failed_with(1, "bad.safetensors: is cut off: expected ", " bytes, found ", "copy it again"), words
+        assert result.failed_with(1, "bad.safetensors: is truncated: expected ", " bytes, found ", "copy or make the file again"), words
 
 
 def test_compare_leaves_out_damaged_checkpoint(charrnn: Charrnn, bad: Path) -> None:
     os.utime(bad, (0, 0))
     result = charrnn("compare", "--novelty-length", 0, "--length", 5)
     assert result.status == 0
-    assert "left out: checkpoints/bad.safetensors: is cut off" in result.err
+    assert "left out: checkpoints/bad.safetensors: is truncated" in result.err
 
 
 def test_file_of_another_program_is_one_line(charrnn: Charrnn, folder: Path) -> None:

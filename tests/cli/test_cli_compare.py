@@ -117,7 +117,7 @@ def test_compare_wrong_option_names_it(charrnn: Charrnn, models: Path, words: li
 
 
 def test_compare_no_checkpoint_is_one_line(charrnn: Charrnn) -> None:
-    assert charrnn("compare").failed_with(1, "there is no checkpoint in checkpoints/; make one with `charrnn train")
+    assert charrnn("compare").failed_with(1, "checkpoints/: contains no checkpoint; create one with `charrnn train")
     assert charrnn("compare", "none").failed_with(1, "none: there is no such file")
 
 

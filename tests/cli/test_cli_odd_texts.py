@@ -137,7 +137,7 @@ def test_prime_in_another_normal_form_is_converted(form: str, typed: str, charrn
 
 def test_until_with_unknown_characters_is_one_line(charrnn: Charrnn, models: Path) -> None:
     found = charrnn("sample", "text-lstm", "--until", "€")
-    assert found.failed_with(2, "--until '€': is never met", "does not write '€'", "try another text")
+    assert found.failed_with(2, "--until '€': the model cannot generate '€'", "use another text")
 
 
 def test_checkpoint_beside_a_text_of_its_name_is_used(charrnn: Charrnn, models: Path, folder: Path) -> None:

@@ -54,8 +54,8 @@ def test_sample_until_ends_the_text(charrnn: Charrnn, models: Path) -> None:
     assert written(charrnn(*words, "--until-regex", "[a-z]+,")) == plain[: ended.end()]
     assert written(charrnn(*words, "--until", "qqqqq", "--length", 50)) == plain[:50]
     assert charrnn(*words, "--until", "").failed_with(2, "--until", "must not be empty")
-    assert charrnn(*words, "--until-regex", "a*").failed_with(2, "--until-regex a*: matches nothing at all")
-    assert charrnn(*words, "--until-regex", "(").failed_with(2, "--until-regex (: is no regular expression")
+    assert charrnn(*words, "--until-regex", "a*").failed_with(2, "--until-regex a*: matches empty text")
+    assert charrnn(*words, "--until-regex", "(").failed_with(2, "--until-regex (: invalid regular expression")
 
 
 @pytest.mark.parametrize("model", ["text-lstm", "text-tuned-3"])
@@ -70,11 +70,11 @@ def test_sample_match_gives_matching_texts(charrnn: Charrnn, models: Path, model
 @pytest.mark.parametrize(
     ("words", "status", "part"),
     [
-        (["--match", "To zebra"], 1, "--match To zebra: cannot be met after 'To '"),
-        (["--match", "[a-z ]+Q"], 1, "--match [a-z ]+Q: is not met yet after 50 characters; say a larger --length"),
-        (["--match", "("], 2, "--match (: is no regular expression"),
-        (["--match", "T.*", "--ban", "T"], 1, "--match T.*: cannot be met after ''"),
-        (["--allow", "é"], 2, "no character of the model is left"),
+        (["--match", "To zebra"], 1, "--match To zebra: cannot be matched after 'To '"),
+        (["--match", "[a-z ]+Q"], 1, "--match [a-z ]+Q: not matched after 50 characters; use a larger --length"),
+        (["--match", "("], 2, "--match (: invalid regular expression"),
+        (["--match", "T.*", "--ban", "T"], 1, "--match T.*: cannot be matched after ''"),
+        (["--allow", "é"], 2, "no character is left to generate"),
         (["--ban", r"\q"], 2, r"\q: not an escape sequence"),
         (["--count", "2", "--beam", "2"], 2, "--count and --beam: say one of them"),
         (["--beam", "2", "--temp", "0.5"], 2, "--temp: --beam draws nothing"),

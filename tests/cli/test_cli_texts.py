@@ -151,7 +151,7 @@ def test_checkpoint_name_misspelled_names_the_nearest(charrnn: Charrnn, models: 
 
 
 def test_checkpoint_name_like_no_other_says_how_to_make_one(charrnn: Charrnn, models: Path) -> None:
-    assert charrnn("sample", "zzz").failed_with(1, "zzz: there is no such file; `charrnn train TEXT` makes checkpoints")
+    assert charrnn("sample", "zzz").failed_with(1, "zzz: not found; `charrnn train TEXT` creates a checkpoint")
 
 
 @pytest.mark.parametrize("option", [(), ("--resume",)])

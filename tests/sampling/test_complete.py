@@ -151,7 +151,7 @@ def test_completer_of_model_without_lines_raises() -> None:
     for characters, part in (("ab\n", r"'\\t' \(U\+0009\)"), ("ab\t", "line ends")):
         vocabulary = Vocabulary(characters)
         model = fit_ngram(vocabulary.encode(characters * 9), len(vocabulary), NgramConfig(order=2))
-        with pytest.raises(ModelError, match=f"the model does not know {part}; train one on lines"):
+        with pytest.raises(ModelError, match=f"the model does not know {part}; train a model on lines"):
             LineCompleter(model, vocabulary, CompletionConfig())
 
 

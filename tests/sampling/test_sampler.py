@@ -57,7 +57,7 @@ def test_sampler_near_temperature_zero_takes_the_likeliest(temperature: float) -
 @pytest.mark.parametrize("settings", [{}, {"temperature": 0}, {"top_k": 2}])
 @pytest.mark.parametrize("value", [float("nan"), -float("inf")])
 def test_sampler_without_finite_logits_raises(value: float, settings: dict[str, int]) -> None:
-    with pytest.raises(ModelError, match="gives no probabilities"):
+    with pytest.raises(ModelError, match="NaN or infinite logits"):
         draw_of(SamplingConfig(**settings))(np.full((1, 4), value))  # type: ignore[arg-type]
 
 
@@ -110,9 +110,9 @@ def test_sampler_of_batch_equals_each_row_alone() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"allow": "xyz"}, "no character of the model is left"),
-        ({"allow": "a", "ban": "a"}, "no character of the model is left"),
-        ({"ban": "abcd"}, "no character of the model is left"),
+        ({"allow": "xyz"}, "no character is left to generate"),
+        ({"allow": "a", "ban": "a"}, "no character is left to generate"),
+        ({"ban": "abcd"}, "no character is left to generate"),
     ],
 )
 def test_sampler_without_allowed_characters_raises(settings: dict[str, str], message: str) -> None:
@@ -124,12 +124,12 @@ def test_sampler_of_bytes_bans_ascii_alone() -> None:
     bytes_ = Vocabulary(None)
     draw = make_sampler(SamplingConfig(ban="\x00", temperature=0), CounterRNG([0]), bytes_, [Past()])
     assert draw(-np.arange(256.0)[None]).tolist() == [1]
-    with pytest.raises(UsageError, match=r"--ban: the model writes bytes, of which 'é' .* has several"):
+    with pytest.raises(UsageError, match=r"--ban: the model generates bytes, and 'é' .* has several"):
         make_sampler(SamplingConfig(ban="é"), CounterRNG([0]), bytes_)
 
 
 def test_sampler_with_impossible_allowed_characters_raises() -> None:
-    with pytest.raises(ModelError, match="none of the characters that --allow"):
+    with pytest.raises(ModelError, match="--allow, .*: every allowed character has probability 0 here"):
         draw_of(SamplingConfig(allow="b"))(np.array([[0.0, -np.inf, 0.0, 0.0]]))
 
 

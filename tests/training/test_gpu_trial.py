@@ -140,7 +140,7 @@ def test_failed_capture_raises_recording_error(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(steps, "take_step", waits)
     for _ in range(2):
         taken(batch, None, 1e-2)
-    with pytest.raises(CaptureError, match=r"recording a CUDA graph \(_local_scalar_dense.*\); try CHARRNN_GRAPHS=0"):
+    with pytest.raises(CaptureError, match=r"capture a CUDA graph \(_local_scalar_dense.*\); try CHARRNN_GRAPHS=0"):
         taken(batch, None, 1e-2)
 
 

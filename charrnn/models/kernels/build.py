@@ -121,7 +121,7 @@ def cache_folder() -> Path:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     status = folder.stat()
     if hasattr(os, "geteuid") and (status.st_uid != os.geteuid() or status.st_mode & 0o022):
-            raise RuntimeError(f"{folder} belongs to another user, or others can write to it")
+        raise RuntimeError(f"{folder} belongs to another user, or others can write to it")
     return folder
 
 

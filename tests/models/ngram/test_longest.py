@@ -161,7 +161,7 @@ def test_longest_match_from_its_tensors_is_the_same(model: LongestMatchModel, to
         ("text", torch.tensor(1, dtype=torch.uint8), "text: expected "),
         ("places", torch.zeros(860), r"places: expected int32 of shape \(860,\), found float32"),
         ("shorter", torch.zeros(859, dtype=torch.int32), r"shorter: expected .*, found int32 of shape \(859,\)"),
-        ("starts", torch.tensor([1, 2, 1, 3, 4, 5, 860]), "starts: expected numbers that rise from 1 to 860"),
+        ("starts", torch.tensor([1, 2, 1, 3, 4, 5, 860]), "starts: expected numbers increasing from 1 to 860"),
         ("starts", torch.tensor([0, 2, 3, 4, 5, 6, 860]), "starts: expected numbers"),
         ("starts", torch.tensor([1, 2, 3, 4, 5, 6, 861]), "starts: expected numbers"),
         ("last", torch.zeros(2, dtype=torch.int64), "last: expected "),
