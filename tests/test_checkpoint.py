@@ -120,7 +120,10 @@ def test_newest_prefers_best_state_over_last_state(tmp_path: Path) -> None:
     [
         (lambda good: b"", "is truncated: expected at least 8 bytes, found 0"),
         (lambda good: good[:5], "is truncated: .*, found 5"),
-        (lambda good: good[:200], r"is truncated: expected at least \d,\d+ bytes, found 200; copy or make the file again"),
+        (
+            lambda good: good[:200],
+            r"is truncated: expected at least \d,\d+ bytes, found 200; copy or make the file again",
+        ),
         (lambda good: good[:-4], r"is truncated: expected \d,\d+ bytes, found \d,\d+; copy or make the file again"),
         (lambda good: good + b"more", "not a safetensors file, or damaged"),
         (

@@ -144,7 +144,7 @@ def test_complete_with_invalid_option_fails(charrnn: Charrnn, words: list[str], 
 @pytest.mark.parametrize(
     ("words", "status", "part"),
     [
-        (["none", "sources.txt"], 1, "none: there is no such file"),
+        (["none", "sources.txt"], 1, "none: not found"),
         (["pairs", "none.txt"], 1, "none.txt: cannot be read: No such file or directory; name a file of sources"),
         (["pairs", "checkpoints"], 1, "checkpoints: cannot be read: Is a directory"),
         (["sources.txt"], 2, "a text, not a checkpoint; the checkpoint comes first: charrnn complete NAME sources.txt"),

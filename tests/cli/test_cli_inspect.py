@@ -129,7 +129,7 @@ def test_inspect_option_of_texts_names_the_command_for_texts(charrnn: Charrnn, w
 
 
 def test_inspect_name_of_nothing_is_one_line(charrnn: Charrnn, folder: Path) -> None:
-    assert charrnn("inspect", "nothing").failed_with(1, "nothing: there is no such file")
-    assert charrnn("inspect", "no.safetensors").failed_with(1, "no.safetensors: there is no such file")
+    assert charrnn("inspect", "nothing").failed_with(1, "nothing: not found")
+    assert charrnn("inspect", "no.safetensors").failed_with(1, "no.safetensors: not found")
     assert charrnn("inspect").failed_with(1, "checkpoints/: contains no checkpoint")
     assert charrnn("inspect", folder).status == 1

@@ -92,7 +92,7 @@ def test_standard_input_is_read_wherever_a_text_is_named(charrnn: Charrnn, files
 
 
 def test_several_texts_mistakes_are_one_line(charrnn: Charrnn, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert charrnn("ngram", "-", "-").failed_with(2, "-: standard input can only be read once; remove the other -")
+    assert charrnn("ngram", "-", "-").failed_with(2, "-: standard input can be read once; say it once")
     assert charrnn("ngram", "-").failed_with(1, "standard input: the file is empty")
     assert charrnn("train", "novels/*.md").failed_with(
         1, "novels/*.md: there is no such file, and none matches it, here or in data/"

@@ -49,7 +49,7 @@ def test_folder_or_device_is_one_line(charrnn: Charrnn, folder: Path) -> None:
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "punycode"])
 def test_encoding_that_does_not_fit_is_one_line(charrnn: Charrnn, encoding: str) -> None:
     """UTF-16 without a byte-order mark once was a traceback: Python raises UnicodeError there, with no place in it."""
-    assert charrnn("ngram", "text.txt", "--encoding", encoding).failed_with(1, "text.txt: ", f"is not {encoding}; say")
+    assert charrnn("ngram", "text.txt", "--encoding", encoding).failed_with(1, "text.txt: ", f"is not {encoding}; use")
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig", "cp037"])

@@ -174,7 +174,9 @@ def test_text_that_changes_while_it_is_read_raises(
     if at == 8:  # all is read
         assert len(read_corpus(path, CorpusConfig(), progress=meddle)) == 30_000
         return
-    with pytest.raises(TextError, match="the file changed while it was being read; try again, or use a copy of the file"):
+    with pytest.raises(
+        TextError, match="the file changed while it was being read; try again, or use a copy of the file"
+    ):
         read_corpus(path, CorpusConfig(), progress=meddle)
 
 
@@ -218,7 +220,9 @@ def test_text_with_zero_bytes_is_read_by_all_commands(charrnn: Charrnn, folder: 
 def test_text_of_one_character_is_scored_but_not_fitted(charrnn: Charrnn, models: Path, folder: Path) -> None:
     (folder / "one.txt").write_bytes(b"T")
     for words in READERS[:2]:
-        assert charrnn(*words, "one.txt").failed_with(1, "one.txt: too few characters to train on: 1, 1 of them held out")
+        assert charrnn(*words, "one.txt").failed_with(
+            1, "one.txt: too few characters to train on: 1, 1 of them held out"
+        )
     for words in READERS[2:]:
         assert charrnn(*words, "one.txt").status == 0
 

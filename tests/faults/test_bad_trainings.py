@@ -99,4 +99,6 @@ def test_rng_state_beyond_its_numbers_is_refused(bad: Path, tmp_path: Path) -> N
 
 def test_resume_of_other_checkpoints_is_refused(bad: Path) -> None:
     bad.write_bytes(whole_files()["mkn"])
-    assert refusal(bad, load_resume_state) == "contains no training state; resume from the checkpoint that ends with -last"
+    assert (
+        refusal(bad, load_resume_state) == "contains no training state; resume from the checkpoint that ends with -last"
+    )

@@ -86,7 +86,8 @@ def check_that_it_went_on(folder: Path, process: BaseProcess, last: Path, whole:
     assert is_same(last, whole)
     (line,) = {line for line in said(folder).splitlines() if reason in line and ".jsonl" not in line}
     assert re.search(
-        rf"it(-last)?\.safetensors: cannot be written: {reason}; free some disk space, or choose another path with --out "
+        rf"it(-last)?\.safetensors: cannot be written: {reason}; "
+        r"free some disk space, or choose another path with --out "
         r"\(the training goes on, and tries again at the next save\)$",
         line,
     )

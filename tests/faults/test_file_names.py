@@ -123,4 +123,6 @@ def test_checkpoint_name_that_is_not_utf8_is_refused(charrnn: Charrnn, folder: P
     assert [path.name for path in (folder / "checkpoints").glob("[!.]*")] == ["caf_-tuned-2.safetensors"]
     renamed = Path("caf\udce9.safetensors")
     (folder / "checkpoints" / "caf_-tuned-2.safetensors").rename(renamed)
-    assert charrnn("sample", renamed).failed_with(1, r"caf\xe9.safetensors: safetensors cannot open a path that is not UTF-8", "rename the file")
+    assert charrnn("sample", renamed).failed_with(
+        1, r"caf\xe9.safetensors: safetensors cannot open a path that is not UTF-8", "rename the file"
+    )

@@ -129,7 +129,7 @@ def test_sampler_of_bytes_bans_ascii_alone() -> None:
 
 
 def test_sampler_with_impossible_allowed_characters_raises() -> None:
-    with pytest.raises(ModelError, match="--allow, .*: every allowed character has probability 0 here"):
+    with pytest.raises(ModelError, match=r"--allow, .*: every allowed character has probability 0 here"):
         draw_of(SamplingConfig(allow="b"))(np.array([[0.0, -np.inf, 0.0, 0.0]]))
 
 
