@@ -75,13 +75,13 @@ class CheckpointInfo:
 
     def as_json(self) -> dict[str, Any]:
         """Return what `checkpoint_summary` of `scoring/compare` leaves out: components, tensors, and all metadata."""
-        facts, vocabulary = asdict(self.checkpoint.metadata), self.checkpoint.vocabulary
+        metadata, vocabulary = asdict(self.checkpoint.metadata), self.checkpoint.vocabulary
         return {
             "format": self.format,
             "parts": [asdict(part) for part in self.parts],
             "vocab_size": len(vocabulary),
             "vocabulary": None if vocabulary.is_bytes else list(vocabulary.characters or ()),
-            **{name: facts[name] for name in ("text", "training", "compute", "validation", "command", "versions")},
+            **{name: metadata[name] for name in ("text", "training", "compute", "validation", "command", "versions")},
             "progress": asdict(self.resume_state.progress) if self.resume_state else None,
             "checksums": {
                 "header": self.is_checksummed,

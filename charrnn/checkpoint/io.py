@@ -87,7 +87,7 @@ def save(
     path: Path,
     model: Model,
     vocabulary: Vocabulary,
-    facts: Metadata,
+    metadata: Metadata,
     resume_state: ResumeState | None = None,
     previous: Path | None = None,
 ) -> None:
@@ -106,7 +106,7 @@ def save(
             "model": dataclasses.asdict(config_of(model)),
             "vocabulary": None if vocabulary.is_bytes else "".join(vocabulary.characters or ()),
             **({"unknown": vocabulary.unknown_character} if vocabulary.unknown_character is not None else {}),
-            **dataclasses.asdict(facts),
+            **dataclasses.asdict(metadata),
             **({"progress": dataclasses.asdict(resume_state.progress)} if resume_state else {}),
             CHECKSUM: tensor_checksums(kind, on_cpu),
         }
@@ -144,11 +144,11 @@ def load(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
         model = make_model(header, len(vocabulary), tensors)
         check_tensors(header, tensors, _is_model_tensor)
         names = {spec.name for spec in dataclasses.fields(Metadata)}
-        facts: Metadata = from_json("header", {name: header[name] for name in names & header.keys()}, Metadata)
-        require_equal("header.text.corpus.bytes", facts.text.corpus.bytes, vocabulary.is_bytes)
+        metadata: Metadata = from_json("header", {name: header[name] for name in names & header.keys()}, Metadata)
+        require_equal("header.text.corpus.bytes", metadata.text.corpus.bytes, vocabulary.is_bytes)
     if isinstance(model, torch.nn.Module):
         model.to(device).eval()
-    return Checkpoint(model, vocabulary, facts, path, size)
+    return Checkpoint(model, vocabulary, metadata, path, size)
 
 
 def load_resume_state(path: Path) -> ResumeState:

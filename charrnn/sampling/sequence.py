@@ -137,4 +137,4 @@ class GeneratedSequence:
         elif can_lead:
             self.allowed = self._leads
         else:
-            raise regex.dead_end(text)
+            raise regex.dead_end_error(text)

@@ -25,7 +25,7 @@ class StopCondition:
 
     def __init__(self, config: SamplingConfig) -> None:
         self.texts = config.until
-        self.pattern = None if config.until_regex is None else compiled("--until-regex", config.until_regex)
+        self.pattern = None if config.until_regex is None else compile_pattern("--until-regex", config.until_regex)
         if self.pattern is not None and self.pattern.search(""):
             raise UsageError(f"--until-regex {config.until_regex}: matches empty text; use a pattern that cannot")
         self.reach = SEARCHED_CHARS if self.pattern else max(map(len, self.texts), default=0)
@@ -64,7 +64,7 @@ class RegexConstraint:
     def __init__(self, pattern: str, vocabulary: Vocabulary) -> None:
         self.source = pattern
         # With a byte vocabulary, the pattern is bytes too, because characters are generated one byte at a time.
-        self.pattern = compiled("--match", pattern.encode() if vocabulary.is_bytes else pattern)
+        self.pattern = compile_pattern("--match", pattern.encode() if vocabulary.is_bytes else pattern)
         self.characters: list[Any] = (
             [bytes((byte,)) for byte in range(256)] if vocabulary.is_bytes else list(vocabulary.characters or ())
         )
@@ -82,7 +82,7 @@ class RegexConstraint:
 
         return np.array(_limited("--match", can_lead_on))
 
-    def dead_end(self, text: object) -> ModelError:
+    def dead_end_error(self, text: object) -> ModelError:
         """Return the error for a text that cannot become a match."""
         return ModelError(
             f"--match {self.source}: cannot be matched after {text!r:.100}, because no character that the model can "
@@ -90,7 +90,7 @@ class RegexConstraint:
         )
 
 
-def compiled(option: str, pattern: Any) -> Any:
+def compile_pattern(option: str, pattern: Any) -> Any:
     """Compile a regular expression; raise UsageError if it is invalid."""
     import regex  # only imported when a pattern is used
 

@@ -22,7 +22,14 @@ from charrnn.progress import Progress
 from charrnn.text.decode import NUM_CODE_POINTS, TextReader, check_encoding
 from charrnn.text.documents import Documents, TextSpan
 from charrnn.text.normalize import separator_of
-from charrnn.text.sources import NO_ROOM, TextSource, changed, describe_paths, sources_of, stem_of
+from charrnn.text.sources import (
+    TEMPORARY_FOLDER_ERROR,
+    TextSource,
+    changed_file_error,
+    describe_paths,
+    sources_of,
+    stem_of,
+)
 from charrnn.text.vocabulary import UNKNOWN_CHARACTER, Vocabulary, character_name
 
 
@@ -187,9 +194,9 @@ def _read(
     try:
         ids = _write_ids(second, lookup, length)
     except OSError as error:
-        raise TextError(f"{name}: {NO_ROOM.format(error.strerror)}") from error
+        raise TextError(f"{name}: {TEMPORARY_FOLDER_ERROR.format(error.strerror)}") from error
     if ids is None or second.sha256 != first.sha256:
-        raise changed(name)
+        raise changed_file_error(name)
     unknown = int(counts[lookup == vocabulary.unknown].sum()) if vocabulary.unknown is not None else 0
     return Corpus(stem_of(paths), paths, first.sha256, config, vocabulary, ids, unknown)
 

@@ -89,7 +89,7 @@ class TextReader:
         for raw in self._raw(source, before):
             end = offset + len(raw)
             if offset == 0 and not self.config.bytes:
-                refuse_non_text(source.name, raw)
+                reject_non_text(source.name, raw)
             self.digest.update(raw)
             last = raw[-1:] or last
             is_ascii = ascii_below and decoder.getstate() == unfinished and raw.isascii() and b"\r" not in raw
@@ -161,7 +161,7 @@ def _decoder(encoding: str) -> io.IncrementalNewlineDecoder:
     return io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)(), translate=True)
 
 
-def refuse_non_text(name: str, raw: bytes) -> None:
+def reject_non_text(name: str, raw: bytes) -> None:
     """Raise TextError if a file starts like a known format that is not plain text."""
     for at, beginning, message in NON_TEXT_SIGNATURES:
         if raw.startswith(beginning, at):

@@ -74,12 +74,12 @@ def _place_to_cut(text: str, lower: bool) -> int:
     if space > 0 or (lower and len(text) <= MAX_WAITING):
         return max(space, 0)
     for place in range(len(text) - 1, max(0, len(text) - SEARCHED), -1):
-        if _begins_anew(text[place]):
+        if _never_combines(text[place]):
             return place
     return len(text) if len(text) > MAX_WAITING else 0
 
 
-def _begins_anew(character: str) -> bool:
+def _never_combines(character: str) -> bool:
     """Return whether a character never combines with the previous one: no mark, no later part of a Hangul syllable."""
     first = unicodedata.normalize("NFKD", character)[0]
     is_part = "\u1160" <= first <= "\u11ff" or "\U00016d40" <= first <= "\U00016d7f"

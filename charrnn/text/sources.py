@@ -46,7 +46,9 @@ BEGINNING = 16
 """The number of bytes needed to recognize a compressed file."""
 PACKED_ENDINGS = (".gz", ".bz2", ".xz")
 """The suffixes of compressed files."""
-NO_ROOM = "cannot write to the folder for temporary files: {}; set the environment variable TMPDIR to another folder"
+TEMPORARY_FOLDER_ERROR = (
+    "cannot write to the folder for temporary files: {}; set the environment variable TMPDIR to another folder"
+)
 """The error message for a full temporary folder; takes the reason."""
 
 
@@ -67,7 +69,7 @@ def open_text_file(path: Path) -> Iterator[BinaryIO]:
     except FileNotFoundError:
         raise TextError(f"{path}: not found; check the name") from None
     except OSError as error:
-        raise unreadable(str(path), error) from error
+        raise unreadable_file_error(str(path), error) from error
     with file:
         yield file
 
@@ -85,7 +87,7 @@ def _copied_input(progress: Callable[[int], None]) -> Iterator[BinaryIO]:
                 progress(done)
             file.flush()
         except OSError as error:
-            raise TextError(f"standard input: {NO_ROOM.format(error.strerror)}") from error
+            raise TextError(f"standard input: {TEMPORARY_FOLDER_ERROR.format(error.strerror)}") from error
         yield file
 
 
@@ -93,7 +95,7 @@ def _read_input() -> bytes:
     try:
         return sys.stdin.buffer.read(CHUNK_SIZE)
     except OSError as error:
-        raise unreadable("standard input", error) from error
+        raise unreadable_file_error("standard input", error) from error
 
 
 class TextSource:
@@ -119,35 +121,39 @@ class TextSource:
         """
         with self._opened() as file:
             if _size_of(file) != self.size:
-                raise changed(self.name)
+                raise changed_file_error(self.name)
             file.seek(0)
-            begins = file.read(BEGINNING)
+            beginning = file.read(BEGINNING)
             exact = _Exact(file, self.size, self.name)
-            how = next((name for name, pattern in PACKED.items() if pattern.match(begins)), None)
+            compression = next((name for name, pattern in PACKED.items() if pattern.match(beginning)), None)
             try:
-                for piece in _unpacked(exact, how):
+                for piece in _unpacked(exact, compression):
                     progress(exact.done)
                     yield piece
                 if _size_of(file) != self.size:
-                    raise changed(self.name)
+                    raise changed_file_error(self.name)
                 progress(exact.done)
             except (EOFError, zlib.error, lzma.LZMAError) as error:
-                raise self._damaged(how, error) from error
+                raise self._damaged(compression, error) from error
             except OSError as error:
                 if error.errno is None:  # from gzip or bz2, not from the system
-                    raise self._damaged(how, error) from error
-                raise unreadable(self.name, error) from error
+                    raise self._damaged(compression, error) from error
+                raise unreadable_file_error(self.name, error) from error
 
     def _opened(self) -> AbstractContextManager[BinaryIO]:
         return nullcontext(self.file) if self.file else open_text_file(self.path)
 
-    def _damaged(self, how: str | None, error: Exception) -> TextError:
+    def _damaged(self, compression: str | None, error: Exception) -> TextError:
         if "limit" in str(error).lower():
-            return TextError(f"{self.name}: decompressing takes too much memory ({how}); decompress the file first")
+            return TextError(
+                f"{self.name}: decompressing takes too much memory ({compression}); decompress the file first"
+            )
         if isinstance(error, EOFError):
-            return TextError(f"{self.name}: is compressed ({how}) but truncated; download or compress the file again")
+            return TextError(
+                f"{self.name}: is compressed ({compression}) but truncated; download or compress the file again"
+            )
         return TextError(
-            f"{self.name}: is compressed ({how}) but damaged ({error}); download or compress the file again"
+            f"{self.name}: is compressed ({compression}) but damaged ({error}); download or compress the file again"
         )
 
 
@@ -168,8 +174,8 @@ def sources_of(paths: Sequence[Path], progress: Callable[[int], None]) -> Iterat
             if path == STANDARD_INPUT:
                 sources.append(TextSource(path, stack.enter_context(_copied_input(progress))))
             else:
-                stays = number < most_open
-                sources.append(TextSource(path, stack.enter_context(open_text_file(path)) if stays else None))
+                stays_open = number < most_open
+                sources.append(TextSource(path, stack.enter_context(open_text_file(path)) if stays_open else None))
         yield sources
 
 
@@ -199,12 +205,12 @@ def stem_of(paths: Sequence[Path]) -> str:
     return f"{stem}-and-{len(paths) - 1}-more" if len(paths) > 1 else stem
 
 
-def changed(name: str) -> TextError:
+def changed_file_error(name: str) -> TextError:
     """Return the error for a file that changed between the two passes."""
     return TextError(f"{name}: the file changed while it was being read; try again, or use a copy of the file")
 
 
-def unreadable(name: str, error: OSError) -> TextError:
+def unreadable_file_error(name: str, error: OSError) -> TextError:
     """Return the error for a file that the system refuses to read."""
     return TextError(f"{name}: cannot be read: {error.strerror}; use another file")
 
@@ -220,19 +226,19 @@ class _Exact:
         left = self.size - self.done
         raw = self.file.read(min(number, left) if number >= 0 else left)
         if not raw and left and number:
-            raise changed(self.name)
+            raise changed_file_error(self.name)
         self.done += len(raw)
         return raw
 
 
-def _unpacked(file: _Exact, how: str | None) -> Iterator[bytes]:
-    if how == "xz":
+def _unpacked(file: _Exact, compression: str | None) -> Iterator[bytes]:
+    if compression == "xz":
         yield from _from_xz(file)
         return
     unpacking = cast("BinaryIO", file)
-    if how == "gzip":
+    if compression == "gzip":
         unpacking = cast("BinaryIO", gzip.GzipFile(fileobj=unpacking))
-    elif how == "bzip2":
+    elif compression == "bzip2":
         unpacking = cast("BinaryIO", bz2.BZ2File(unpacking))
     while piece := unpacking.read(CHUNK_SIZE):
         yield piece

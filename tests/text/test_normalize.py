@@ -11,7 +11,7 @@ from charrnn.config import NORMAL_FORMS, CorpusConfig
 from charrnn.errors import UsageError
 from charrnn.text import normalize, sources
 from charrnn.text.corpus import read_corpus
-from charrnn.text.normalize import Normalizer, _begins_anew, normalize_text
+from charrnn.text.normalize import Normalizer, _never_combines, normalize_text
 from charrnn.text.vocabulary import UNKNOWN_CHARACTER, Vocabulary
 
 ODD = (
@@ -57,8 +57,8 @@ def test_normalizer_cuts_where_nothing_joins() -> None:
             seconds.add(chr(int(parts[1], 16)))
     seconds |= set(map(chr, (*range(0x1161, 0x1176), *range(0x11A8, 0x11C3))))
     assert len(seconds) > 100
-    assert [one for one in seconds if _begins_anew(one)] == []
-    assert all(map(_begins_anew, "a漢あé가\U0001f600"))
+    assert [one for one in seconds if _never_combines(one)] == []
+    assert all(map(_never_combines, "a漢あé가\U0001f600"))
 
 
 def test_normalizer_endless_run_of_marks_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:

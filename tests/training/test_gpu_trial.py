@@ -148,7 +148,7 @@ def test_short_texts_are_sampled_without_graph(monkeypatch: pytest.MonkeyPatch) 
     """As the samples of a training: a recording that fails there would end it."""
     model = RecurrentModel(ModelConfig(hidden_size=8), 20).eval()
     stepper = CudaGraphStepper(model, model.empty_state(1), None)
-    monkeypatch.setattr(stepper, "_captured", lambda function: pytest.fail("it was recorded"))
+    monkeypatch.setattr(stepper, "_capture", lambda function: pytest.fail("it was recorded"))
     draw, tokens = CounterTemperatureSampler(0.8, CounterRNG([0])), torch.zeros(1, dtype=torch.int64).numpy()
     for _ in range(200):
         tokens = stepper.draw_next(tokens, draw)

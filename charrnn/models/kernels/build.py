@@ -159,7 +159,7 @@ def _compile(compiler: str, path: Path) -> ctypes.CDLL:
     with tempfile.TemporaryDirectory(dir=path.parent) as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
         objects = [str(Path(folder) / f"{source.stem}.o") for source in sources]
         pairs = zip(sources, objects, strict=True)
-        list(pool.map(_run, ([compiler, *flags, "-c", str(source), "-o", made] for source, made in pairs)))
+        list(pool.map(_run, ([compiler, *flags, "-c", str(source), "-o", target] for source, target in pairs)))
         built = Path(folder) / path.name
         _run([compiler, *flags, "-shared", *objects, "-o", str(built), "-lm"])
         loaded = ctypes.CDLL(str(built))

@@ -74,7 +74,7 @@ class CudaGraphStepper(Stepper):
         self._has_read = True
         self._steps_taken += 1
         if self._read is None and self._steps_taken > STEPS_BEFORE_CAPTURE and self._may_capture():
-            self._read = self._captured(self._take_step)
+            self._read = self._capture(self._take_step)
         self._tokens.copy_(torch.from_numpy(tokens))
         (self._read or self._take_step)()
         logits: Logits = self._logits.cpu().numpy()
@@ -105,7 +105,7 @@ class CudaGraphStepper(Stepper):
 
     def _draw_block(self, tokens: Tokens, draw: TemperatureSampler) -> None:
         if self._draw is None:
-            self._draw = self._captured(self._take_block)
+            self._draw = self._capture(self._take_block)
         self._has_read, self._first, self._drawer = True, tokens.copy(), draw
         self._tokens.copy_(torch.from_numpy(tokens))
         self._uniforms.copy_(torch.from_numpy(draw.peek(BLOCK_LENGTH).T))
@@ -130,11 +130,11 @@ class CudaGraphStepper(Stepper):
         _copy(self._state, self._start)
         for number in range(BLOCK_LENGTH):
             self._take_step()
-            self._tokens.copy_(drawn_from(self._logits, self._temperature, self._uniforms[number]))
+            self._tokens.copy_(draw_on_device(self._logits, self._temperature, self._uniforms[number]))
             self._drawn[number].copy_(self._tokens)
             self._tokens.clamp_(min=0)
 
-    def _captured(self, function: Callable[[], None]) -> Callable[[], None]:
+    def _capture(self, function: Callable[[], None]) -> Callable[[], None]:
         """Return a function that replays `function` as a CUDA graph; without CUDA, `function` itself.
 
         Raises:
@@ -164,7 +164,7 @@ def _copy(sources: Iterable[Tensor], targets: Iterable[Tensor]) -> None:
         target.copy_(source.detach())
 
 
-def drawn_from(logits: Tensor, temperature: Tensor, random: Tensor) -> Tensor:
+def draw_on_device(logits: Tensor, temperature: Tensor, random: Tensor) -> Tensor:
     """Draw a token per row: the index at which a random number falls into the cumulative probabilities.
 
     Args:
