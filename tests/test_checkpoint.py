@@ -1,4 +1,4 @@
-"""Checkpoints: what comes back is what went in, a file is whole or not there, and a bad one is one clear line."""
+"""Checkpoints: saving and loading round-trips, writes are atomic, and invalid files give a clear one-line error."""
 
 import json
 import os
@@ -213,7 +213,7 @@ def _load_changed(path: Path, kind: str, change: Callable[[Header, Tensors], obj
 def test_load_invalid_header_names_key_expected_and_found(
     tmp_path: Path, keys: str, value: object, message: str
 ) -> None:
-    """Many of these were once taken as they came, and were a traceback later, or a NaN in `compare --json`."""
+    """Many of these were once accepted, and later caused a traceback, or a NaN in `compare --json`."""
 
     def change(header: Header, tensors: Tensors) -> None:
         *folders, last = keys.split(".")
@@ -253,7 +253,7 @@ def test_load_header_without_a_key_names_the_key(tmp_path: Path, kind: str, key:
 
 @pytest.mark.parametrize("header", ["", "{", "[]", "null", "[" * 100_000, '{"format": 1}'])
 def test_load_malformed_header_raises_checkpoint_error(tmp_path: Path, header: str) -> None:
-    """100,000 brackets once were a RecursionError."""
+    """100,000 brackets once caused a RecursionError."""
     path = tmp_path / "it.safetensors"
     save_file({"a": torch.zeros(3)}, path, metadata={HEADER_KEY: header})
     with pytest.raises(CheckpointError, match="is damaged, or from another version"):
@@ -273,7 +273,7 @@ def test_load_malformed_header_raises_checkpoint_error(tmp_path: Path, header: s
 def test_load_wrong_network_tensors_names_the_tensor(
     tmp_path: Path, name: str, tensor: Tensor | None, message: str
 ) -> None:
-    """Integers, and numbers that are none, once were a traceback: when the model was made, and when it sampled."""
+    """Integers and NaN once caused a traceback: when the model was built, and when it sampled."""
 
     def change(header: Header, tensors: Tensors) -> None:
         tensors.pop(name, None)
@@ -320,7 +320,7 @@ def _set(place: int, value: float) -> Callable[[Tensor], Tensor]:
 def test_load_wrong_ngram_tensors_names_the_tensor(
     tmp_path: Path, name: str, change: Callable[[Tensor], Tensor] | None, message: str
 ) -> None:
-    """Numbers that lead out of the arrays once were an IndexError, when the model was used."""
+    """Out-of-range values once caused an IndexError when the model was used."""
 
     def apply(header: Header, tensors: Tensors) -> None:
         tensor = tensors.pop(name, torch.zeros(1))

@@ -1,4 +1,4 @@
-"""Bad checkpoints, a kind at a time: each is one line with the file, the key, what was expected and what was found."""
+"""Invalid checkpoints: each kind gives a one-line error with the file, the key, and the expected and actual values."""
 
 import os
 import pickle
@@ -69,7 +69,7 @@ def test_flipped_bit_error_names_the_tensor(bad: Path) -> None:
 
 @pytest.mark.parametrize("length", [640, 896, 1152, 1408])
 def test_header_whose_length_looks_like_a_pickle_is_not_called_one(length: int, bad: Path) -> None:
-    """A header of 896 bytes, 0x380, was taken for a pickle of protocol 3, which begins with the bytes 80 03."""
+    """A header of 896 bytes, 0x380, was once mistaken for a pickle of protocol 3, which starts with bytes 80 03."""
     text = '{"__metadata__":{"x":"' + "y" * (length - 25) + '"}}'
     bad.write_bytes(length.to_bytes(8, "little") + text.encode())
     with pytest.raises(CheckpointError) as caught:
@@ -121,14 +121,14 @@ def test_old_file_without_checksums_loads(bad: Path) -> None:
     ],
 )  # fmt: skip
 def test_header_that_does_not_fit_the_tensors_is_one_line(bad: Path, kind: str, edit: Edit, message: str) -> None:
-    """Shapes and types, keys that are missing, sizes that are absurd: the checksums fit, and nothing else does."""
+    """Wrong shapes and types, missing keys, absurd sizes; only the checksums match."""
     bad.write_bytes(changed(whole_files()[kind], edit))
     assert message in refusal(bad)
 
 
 @pytest.mark.parametrize("kind", ["mkn", "longest"])
 def test_starts_that_overflow_are_refused(bad: Path, kind: str) -> None:
-    """Differences of 64 bits wrap around: these once seemed to rise, and led far out of the arrays."""
+    """64-bit differences wrap around: these values once seemed to increase, and led far out of bounds."""
     name = "2.starts" if kind == "mkn" else "starts"
 
     def edit(header: Header, tensors: Tensors) -> None:
@@ -171,7 +171,7 @@ def test_newer_format_advises_to_upgrade(bad: Path) -> None:
 
 
 class Trap:
-    """Makes a file when it is unpickled."""
+    """An object that creates a file when it is unpickled."""
 
     def __init__(self, sprung: Path) -> None:
         self.sprung = sprung
@@ -200,7 +200,7 @@ def test_pickle_is_never_unpickled(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("begin", [b"\3\0\0\0\1\0\0\0\2\0\0\0", b"\4\0\0\0\1\0\0\0\3\0\0\0", b"4\n1\n3\nV 1\n"])
 def test_torch_file_is_named_as_such(tmp_path: Path, begin: bytes) -> None:
-    """As torch-rnn and char-rnn write them, in binary and as text."""
+    """Formats of torch-rnn and char-rnn, binary and text."""
     bad = tmp_path / "lm_lstm_epoch50.t7"
     bad.write_bytes(begin + bytes(100))
     assert refusal(bad).startswith("expected a safetensors file, found a Torch file (.t7), which charrnn does not open")
@@ -230,7 +230,7 @@ def test_folders_pipes_and_missing_files_are_one_line(tmp_path: Path) -> None:
 def test_damaged_ngram_table_gives_an_error_when_used(
     bad: Path, monkeypatch: pytest.MonkeyPatch, name: str, make: Callable[[Tensor], Tensor]
 ) -> None:
-    """What is met is one line. Not all is: numbers that could be probabilities are taken for such."""
+    """Errors are one line. Some damage cannot be detected: numbers that could be probabilities."""
     monkeypatch.setattr(ngram, "MAX_CHECKED_ENTRIES", 0)
     wide = {"starts": torch.int64, "tokens": torch.int16, "weights": torch.float32}[name[2:]]
     bad.write_bytes(changed(whole_files()["mkn"], put(name, lambda old: make(old.to(wide)))))

@@ -1,4 +1,4 @@
-"""What every language model promises, tried on every cell and every smoothing."""
+"""The interface of language models, tested on every cell and every smoothing method."""
 
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -23,7 +23,7 @@ from charrnn.text.vocabulary import Vocabulary
 
 V, B, T = 6, 3, 20
 KINDS = [*CELLS, *SMOOTHINGS, "ensemble", "mixture", "mean"]
-"""Of which `mean`, a weighted mean of networks and n-grams, is in no file."""
+"""All kinds of models; `mean`, a weighted mean of networks and n-grams, cannot be saved."""
 
 
 def training_ids() -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -89,7 +89,7 @@ def test_model_probabilities_sum_to_one(model: LanguageModel, tokens: torch.Tens
 
 @pytest.mark.parametrize("smoothing", SMOOTHINGS)
 def test_ngram_logits_are_log_probabilities(smoothing: str, tokens: torch.Tensor) -> None:
-    """Without a softmax that would hide a wrong sum."""
+    """Without a softmax, which would hide a wrong sum."""
     logits, _ = make(smoothing)(tokens)
     torch.testing.assert_close(logits.exp().sum(-1), torch.ones(B, T), atol=1e-5, rtol=0)
 

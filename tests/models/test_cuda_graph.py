@@ -1,4 +1,4 @@
-"""Blocks of characters that are drawn ahead on the device: the functions that a GPU records, run as they are."""
+"""Blocks of characters sampled ahead on the device; the functions that a GPU captures run directly here."""
 
 import numpy as np
 import pytest
@@ -49,7 +49,7 @@ def test_cuda_graph_stepper_matches_single_steps(cell: str) -> None:
 
 
 def test_cuda_graph_stepper_leaves_a_block_at_any_place() -> None:
-    """For other characters than were drawn, for logits, for other draws and temperatures."""
+    """For characters other than those drawn, for logits, and for other samplers and temperatures."""
     model = network()
     ours, plain = CudaGraphStepper(model, model.empty_state(B), None), PlainStepper(model, None)
     assert ours.state is None

@@ -1,4 +1,4 @@
-"""The recurrence of minGRU and minLSTM against its definition, in C and in PyTorch's own way."""
+"""The recurrences of minGRU and minLSTM compared with their reference, in C and in PyTorch."""
 
 import pytest
 import torch
@@ -45,7 +45,7 @@ def test_gated_scan_matches_the_reference_with_gradients(
 
 @pytest.mark.parametrize("gates", [2, 3])
 def test_gated_scan_of_bfloat16_is_close(gates: int) -> None:
-    """They come so from a product under autocast; the state is in single precision, their gradients are as they are."""
+    """Products under autocast are bfloat16, and so are their gradients; the state is float32."""
     p, h0 = made(gates, 3, 8, 20)
     p = p.bfloat16().requires_grad_()
     exact = p.detach().float().requires_grad_()
@@ -59,7 +59,7 @@ def test_gated_scan_of_bfloat16_is_close(gates: int) -> None:
 
 @pytest.mark.parametrize("value", [-200.0, -90.0, 90.0, 1e4])
 def test_gated_scan_with_extreme_gates_is_finite(value: float) -> None:
-    """Each way, and both at once: f / (f + i) is never 0 / 0."""
+    """For each gate, and both at once: f / (f + i) is never 0 / 0."""
     for f, i in ((value, value), (value, 0.0), (0.0, value), (value, value - 1)):
         p = torch.tensor([f, i, 2.0])[None, None].requires_grad_()
         h0 = torch.ones(1, 1)

@@ -1,4 +1,4 @@
-"""Verdicts on what a GPU can do, with a GPU that is played and children that pass, fail, crash and hang for real."""
+"""Trials of GPU features, with a simulated GPU and real child processes that pass, fail, crash and hang."""
 
 import json
 import time
@@ -29,7 +29,7 @@ if how == "fail":
 
 @pytest.fixture
 def trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file with a line for each trial; the child takes what HOW says."""
+    """A file with one line per trial; the child behaves as the variable HOW says."""
     (tmp_path / "trial_of_test.py").write_text(CHILD)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -49,7 +49,7 @@ def trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Be another process."""
+    """Simulate a new process."""
     monkeypatch.setattr(gpu_features, "_failures", {})
 
 

@@ -1,4 +1,4 @@
-"""RNN and GRU through time against their definition, in C and in PyTorch's own way."""
+"""RNN and GRU layers compared with their reference, in C and in PyTorch."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ def made(kind: type[Core], B: int, T: int, D: int, H: int) -> tuple[Core, Tensor
 
 
 def outcome(forward: Recurrence, core: Core, x: Tensor, h0: Tensor) -> list[Tensor]:
-    """Values and all gradients of a loss that weighs every output differently, and the last state twice."""
+    """Return values and all gradients of a loss that weights every output differently, and the last state twice."""
     x, h0 = x.detach().requires_grad_(), h0.detach().requires_grad_()
     y, h = forward(core, x, h0)
     loss = (y.float() * torch.arange(y.numel()).view_as(y).cos()).sum()
@@ -77,7 +77,7 @@ def test_recurrence_of_strided_inputs_matches_the_reference(kind: type[Core]) ->
 @pytest.mark.parametrize("kind", [nn.RNN, nn.GRU])
 @pytest.mark.parametrize("H", [5, 64])
 def test_recurrence_in_bfloat16_is_close(kind: type[Core], H: int) -> None:
-    """An odd width has no pairs to multiply: there the steps are in single precision."""
+    """An odd width cannot be split into pairs, so its steps are in single precision."""
     inputs = made(kind, 5, 9, 12, H)
     expected = outcome(recurrence_reference, *inputs)
 
@@ -93,7 +93,7 @@ def test_recurrence_in_bfloat16_is_close(kind: type[Core], H: int) -> None:
 
 @needs_compiler
 def test_native_sigmoid_and_tanh_are_exact_to_single_precision() -> None:
-    """The hyperbolic tangent of an RNN without recurrence, the logistic function of a GRU whose candidate is 0."""
+    """Test tanh in an RNN without recurrence, and sigmoid in a GRU whose candidate is 0."""
     x = torch.cat((torch.linspace(-100, 100, 20001), torch.logspace(-30, 1, 2001)))[None, :, None]
     rnn, gru = nn.RNN(1, 1, batch_first=True), nn.GRU(1, 1, batch_first=True)
     with torch.no_grad():
@@ -115,7 +115,7 @@ def test_native_sigmoid_and_tanh_are_exact_to_single_precision() -> None:
 @pytest.mark.parametrize("kind", [nn.RNN, nn.GRU])
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e30])
 def test_recurrence_of_nan_is_nan(kind: type[Core], value: float) -> None:
-    """A training that diverges must be seen to."""
+    """Diverging training must be detected."""
     core, x, h0 = made(kind, 2, 3, 4, 16)
     x[1, 1, 2] = value
     for found, want in zip(recurrence(core, x, h0), recurrence_reference(core, x, h0), strict=True):

@@ -1,4 +1,4 @@
-"""The scan against its definition, in double precision (in PyTorch) and in single (in C, where that compiled)."""
+"""The scan compared with its reference, in double precision (PyTorch) and in single precision (C, if compiled)."""
 
 import pytest
 import torch

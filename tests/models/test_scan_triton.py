@@ -1,8 +1,8 @@
-"""The Triton kernels against the definition, on a CPU, through Triton's interpreter.
+"""The Triton kernels compared with the reference, on a CPU, with Triton's interpreter.
 
     TRITON_INTERPRET=1 pytest tests/models/test_scan_triton.py
 
-Triton reads the variable when it is imported, so the test cannot set it. Triton is a gigabyte, so CI does without.
+Triton reads the variable on import, so the test cannot set it. CI skips this test, because Triton has one gigabyte.
 """
 
 import os
@@ -19,7 +19,7 @@ pytest.importorskip("triton", minversion="3.9", reason="needs Triton 3.9: interp
 from charrnn.models.kernels import scan_triton  # imports Triton
 
 SHAPES = [(2, 19, 5), (1, 1, 33), (3, 8, 40)]
-"""One, two and several pieces of 8 steps, whole and not; one and two blocks of units."""
+"""One, two and several chunks of 8 steps, full and not; one and two blocks of units."""
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +54,7 @@ def test_triton_scan_matches_the_reference_with_gradients(shape: tuple[int, int,
 def test_triton_gated_scan_matches_the_reference_with_gradients(
     shape: tuple[int, int, int], dtype: torch.dtype
 ) -> None:
-    """Only what goes in and its gradient are rounded to half precision; sums are not."""
+    """Only inputs and their gradients are rounded to half precision; sums are not."""
     rows, length, width = shape
     torch.manual_seed(0)
     gates = torch.randn(rows, length, 2 * width).to(dtype).requires_grad_()

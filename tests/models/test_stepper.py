@@ -1,4 +1,4 @@
-"""Steppers of models that are made of models: what they agree with, and that rows do not know each other."""
+"""Steppers of combined models: they agree with the model, and rows are independent."""
 
 import numpy as np
 import pytest
@@ -60,7 +60,7 @@ def test_combined_stepper_row_is_bit_identical_alone_and_in_a_batch(kind: str) -
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_combined_stepper_of_spoiled_weights_gives_nan_without_a_warning(kind: str) -> None:
-    """As the model itself does, and whoever draws from it says what is wrong. Large weights overflow like this too."""
+    """The model gives NaN too, and the sampler raises the error. Large weights overflow in the same way."""
     model = make(kind)
     networks = model.network if isinstance(model, MixtureModel) else model
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Texts of a model that has read documents, each from the beginning: so it writes them."""
+"""Generating documents, each of which starts with a fresh state."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def make(kind: str) -> LanguageModel:
 
 
 def slowly(model: LanguageModel, prime: str, separator: str) -> str:
-    """Each character from a state that is read from the beginning of its document, in one piece."""
+    """Sample each character after reading its document from the start, in one piece."""
     ids, written = LETTERS.encode(prime).tolist(), []
     draw = start_batch(model, LETTERS, CONFIG)._groups[0].draw
     here = documents(separator)
@@ -70,7 +70,7 @@ def test_generate_documents_starts_each_from_the_empty_state(kind: str, prime: s
 
 @pytest.mark.parametrize("kind", ["counts", "network", "mixture"])
 def test_batch_of_documents_with_pauses_equals_each_alone(kind: str) -> None:
-    """Where texts begin documents, at different steps, they have no state to be put beside those of others."""
+    """Texts start documents at different steps, and then have no state to be stacked with the others'."""
     model, here = make(kind), documents()
     writing = start_batch(model, LETTERS, CONFIG, "a", documents=here, count=4)
     while not writing.finished:
@@ -104,7 +104,7 @@ def test_generated_log_probs_of_documents_are_those_of_each_alone() -> None:
 
 
 def test_document_end_is_found_without_searching_the_whole_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It once was looked through at each end, so that ten times as much text took a hundred times as long."""
+    """The whole text was once searched at each step, so ten times the text took a hundred times as long."""
     model, here, calls = make("network"), documents(), 0
     writing = start_batch(model, LETTERS, CONFIG, "a;b", documents=here)
     starts = Documents.starts

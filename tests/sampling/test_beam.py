@@ -1,4 +1,4 @@
-"""Beam search against all texts there are."""
+"""Beam search compared with an exhaustive search."""
 
 from itertools import product
 
@@ -67,7 +67,7 @@ def test_beam_search_with_stop_compares_ended_and_growing_texts() -> None:
 
 
 def test_beam_search_with_match_counts_the_ending_characters() -> None:
-    """The probability of "a" is that of a and of anything after it but b or c."""
+    """The probability of "a" includes everything after "a" except b and c."""
     model = counted()
     after_a = [likelihood(model, f"a{other}") for other in "\na"]
     expected = {"a": float(np.logaddexp.reduce(after_a)), "ab": likelihood(model, "ab"), "ac": likelihood(model, "ac")}
@@ -83,7 +83,7 @@ def test_beam_search_without_result_raises() -> None:
 
 
 def test_beam_search_drops_dead_ends_and_continues() -> None:
-    """After "b" unsmoothed counts know nothing but what is banned, which once ended the whole search."""
+    """After "b" the unsmoothed model only predicts banned characters, which once ended the whole search."""
     model = fit_ngram(LETTERS.encode("ab\nab\nac" * 20), 4, NgramConfig(order=2, smoothing="ml"))
     assert search(model, 4, length=3, ban="\n")[0] == "aca"
 

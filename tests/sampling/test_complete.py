@@ -1,4 +1,4 @@
-"""Completing lines side by side: the same as one after the other, and as sampling them by themselves."""
+"""Completing lines in parallel equals completing them one by one, and sampling them alone."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -58,7 +58,7 @@ def completed(
     [("", {}), ("", {"temperature": 1.0}), ("a\tein\n", {"temperature": 0.7, "top_k": 4, "ban": "x"})],
 )
 def test_complete_line_is_independent_of_its_batch(model: LanguageModel, after: str, settings: dict[str, Any]) -> None:
-    """Nor on how they are batched; and it is what sampling writes after the same characters with the line's seed."""
+    """The result equals sampling after the same characters with the line's seed."""
     found = completed(model, SOURCES, after=after, **settings)
     assert [line.source for line in found] == SOURCES
     for batch_size in (1, 2, 3):

@@ -1,4 +1,4 @@
-"""Each filter by itself."""
+"""Each filter alone."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from charrnn.sampling.filters import (
 
 P = np.array([[0.5, 0.3, 0.15, 0.05]])
 SHUFFLED = P[:, [2, 0, 3, 1]]
-"""Whose likeliest stand at 1, 3, 0, 2."""
+"""A distribution whose characters, from most to least likely, are 1, 3, 0, 2."""
 
 
 def kept(scores: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> list[int]:
@@ -30,7 +30,7 @@ def test_keep_only_removes_all_others() -> None:
 
 
 def test_penalize_repetition_is_independent_of_a_constant_in_the_logits() -> None:
-    """Dividing the logits themselves, as CTRL does, would depend on it."""
+    """Dividing the logits themselves, as CTRL does, would depend on the constant."""
     for constant in (0.0, -100.0, 7.0):
         found = probabilities(penalize_repetition(np.log(P) + constant, [[0, 0, 3]], 2.0))
         expected = P / [[2, 1, 1, 2]]

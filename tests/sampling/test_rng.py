@@ -1,4 +1,4 @@
-"""Random numbers by seed and place."""
+"""Random numbers by seed and position."""
 
 import numpy as np
 

@@ -16,7 +16,7 @@ DRAWS = 6_000
 
 
 class Past:
-    """A text that ends so."""
+    """A context that ends with the given ids."""
 
     allowed = None
 
@@ -49,7 +49,7 @@ def test_sampler_temperature_sharpens_and_flattens(temperature: float) -> None:
 
 @pytest.mark.parametrize("temperature", [0, 1e-40, 1e-300])
 def test_sampler_near_temperature_zero_takes_the_likeliest(temperature: float) -> None:
-    """Logits divided by 1e-40 were infinite, and their softmax no number."""
+    """Logits divided by 1e-40 were once infinite, and their softmax NaN."""
     draw = draw_of(SamplingConfig(temperature=temperature))
     assert {int(draw(1 + P)[0]) for _ in range(100)} == {0}
 
@@ -94,7 +94,7 @@ def test_sampler_applies_filters_in_order(settings: dict[str, float], expected: 
 
 
 def test_sampler_repetition_penalty_makes_recent_characters_less_likely() -> None:
-    """.5 / 5 = .1 and .3 / 5 = .06: at temperature 0 the third is taken."""
+    """.5 / 5 = .1 and .3 / 5 = .06: at temperature 0, the third character is chosen."""
     for past, window, expected in (((), 9, 0), ((0,), 9, 1), ((0, 1), 9, 2), ((0, 1), 1, 0), ((0, 0, 1), 2, 2)):
         config = SamplingConfig(temperature=0, repetition_penalty=5, repetition_window=window)
         assert make_sampler(config, CounterRNG([0]), LETTERS, [Past(*past)])(np.log(P)).tolist() == [expected]

@@ -1,4 +1,4 @@
-"""Patterns that take for ever to try."""
+"""Patterns that take forever to match."""
 
 import pytest
 

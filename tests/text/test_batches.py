@@ -1,4 +1,4 @@
-"""Contiguous streams."""
+"""Streams of contiguous text for truncated BPTT."""
 
 import numpy as np
 import pytest

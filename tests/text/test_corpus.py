@@ -1,4 +1,4 @@
-"""Files to ids."""
+"""Reading files into ids."""
 
 import hashlib
 from pathlib import Path
@@ -35,7 +35,7 @@ def test_read_corpus_returns_the_ids_of_the_file(tmp_path: Path) -> None:
 def test_read_corpus_in_small_chunks_gives_the_same_ids(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str
 ) -> None:
-    """Characters and line ends that lie across the end of a piece."""
+    """Characters and line ends that are split between two chunks."""
     monkeypatch.setattr(sources, "CHUNK_SIZE", 3)
     text = "aé\nöü\n\nß"
     path = written(tmp_path, text.replace("\n", "\r\n").encode(encoding))
@@ -145,7 +145,7 @@ def test_split_bounds_of_a_short_text_raise() -> None:
 def test_read_corpus_ascii_chunks_are_read_like_others(
     tmp_path: Path, encoding: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A faster way reads them, and must not be taken in the middle of a character, of a line end, or of a shift."""
+    """ASCII has a fast path, which must not be taken in the middle of a character, a line end or a shift sequence."""
     monkeypatch.setattr("charrnn.text.sources.CHUNK_SIZE", 8)
     text = "plain plain plain é plain plain\r\nplain\rpla+in ü\r\n" * 3 + "1234567\r" + "\nplain, plain"
     path = tmp_path / "text.txt"

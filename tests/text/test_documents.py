@@ -1,4 +1,4 @@
-"""Where documents begin, spans of them, and batches of them."""
+"""Document boundaries, spans of text, and batches of documents."""
 
 import itertools
 import random
@@ -19,7 +19,7 @@ LINES = Documents((LINE,), start=LINE)
 
 
 def parts_of(ids: np.ndarray, separator: tuple[int, ...]) -> list[bytes]:
-    """As Python splits them."""
+    """Split like `str.split`."""
     ending = bytes(separator)
     *parts, last = ids.tobytes().split(ending)
     return [part + ending for part in parts] + [last] * bool(last)
@@ -27,7 +27,7 @@ def parts_of(ids: np.ndarray, separator: tuple[int, ...]) -> list[bytes]:
 
 @pytest.mark.parametrize("separator", [(0,), (0, 0), (1, 0), (0, 1, 0)])
 def test_documents_starts_are_where_python_splits(monkeypatch: pytest.MonkeyPatch, separator: tuple[int, ...]) -> None:
-    """Also where separators overlap, or lie across the end of a piece."""
+    """Including separators that overlap, or are split between two chunks."""
     monkeypatch.setattr(documents, "CHUNK_CHARS", 7)
     chance = random.Random(0)
     for _ in range(200):
@@ -58,7 +58,7 @@ def text_of_lines(seed: int, number: int, longest: int) -> np.ndarray:
 @pytest.mark.parametrize("rows", [1, 3, 8])
 @pytest.mark.parametrize("is_fixed", [False, True])
 def test_document_streams_rows_are_whole_documents_in_order(rows: int, is_fixed: bool) -> None:
-    """Twice around: what a row reads, put together, is each document after the start, and nothing else."""
+    """Over two epochs, the inputs of each row are whole documents after the start character, and nothing else."""
     ids = text_of_lines(1, 20, 12)
     streams = DocumentStreams(TextSpan(ids, LINES), rows, 5, is_fixed)
     whole = [bytes(part) for part in parts_of(ids, (LINE,))]

@@ -1,4 +1,4 @@
-"""What stands in a text twice, beside what plain Python finds."""
+"""Duplicates in a text, compared with plain Python."""
 
 from collections import Counter
 
@@ -17,7 +17,7 @@ def counted(text: str, train: int, piece: int = 1 << 20, capacity: int = 1 << 20
 
 
 def slowly(met: list[tuple[str, int]], train: int) -> tuple[float | None, float | None]:
-    """The two shares of what was met at places, from dictionaries."""
+    """Compute both fractions of repeated items with dictionaries."""
     counts = Counter(text for text, _ in met)
     held_out = {text for text, place in met if place >= train}
     known = {text for text, place in met if place < train}
@@ -28,7 +28,7 @@ def slowly(met: list[tuple[str, int]], train: int) -> tuple[float | None, float 
 
 
 def plain(text: str, train: int) -> Repeats:
-    """The slow twin."""
+    """The reference implementation."""
     runs = [(text[i : i + RUN], i) for i in range(len(text) - RUN + 1)]
     lines, place = [], 0
     for line in text.split("\n"):
@@ -60,7 +60,7 @@ def test_repeat_counter_short_texts_match_plain_dictionaries(text: str) -> None:
 
 
 def test_repeat_counter_finds_copies_across_blocks() -> None:
-    """A line, and runs, that begin in one block and end in the next."""
+    """A line, and runs, that start in one block and end in the next."""
     rng = np.random.default_rng(1)
     half = "".join(rng.choice(list("abcdefgh"), BLOCK - 10)) + "\n"
     found = counted(half + half, len(half))

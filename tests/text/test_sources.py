@@ -1,4 +1,4 @@
-"""Files, packed ones and several of them, as bytes."""
+"""Plain, compressed and several files, as bytes."""
 
 import bz2
 import gzip
@@ -30,7 +30,7 @@ def text_of(corpus: Corpus) -> str:
 def test_read_corpus_packed_files_are_unpacked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, piece: int
 ) -> None:
-    """Whatever the name says; also of several packed ones joined, as `cat a.gz b.gz` makes them."""
+    """Whatever the name is; including several compressed files concatenated, as by `cat a.gz b.gz`."""
     monkeypatch.setattr(sources, "CHUNK_SIZE", piece)
     raw, pack = "Zwölf Boxkämpfer\n".encode() * 5, PACKERS[kind]
     path = tmp_path / "a.txt"
@@ -63,7 +63,7 @@ def test_read_corpus_xz_over_the_memory_limit_raises(tmp_path: Path, monkeypatch
 
 
 def test_read_corpus_several_files_are_joined_by_line_ends(tmp_path: Path) -> None:
-    """A line end comes after a file that has none; a mark, or half a line end, is each file's own."""
+    """A newline is added after a file without one; byte-order marks and split line ends are handled per file."""
     parts = [b"\xef\xbb\xbfone\n", b"", b"two", b"three\r", b"\nfour"]
     paths = [tmp_path / f"{i}.txt" for i in range(len(parts))]
     for path, part in zip(paths, parts, strict=True):
@@ -77,7 +77,7 @@ def test_read_corpus_several_files_are_joined_by_line_ends(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("number", [3, sources.MAX_OPEN_FILES + 3])
 def test_read_corpus_one_of_several_files_that_changes_raises(tmp_path: Path, number: int) -> None:
-    """The first hundred stay open; others are opened twice, and may be others then."""
+    """The first hundred files stay open; others are opened twice, and may have been replaced in between."""
     paths = [tmp_path / f"{i}.txt" for i in range(number)]
     for path in paths:
         path.write_bytes(b"ab\n")
@@ -92,7 +92,7 @@ def test_read_corpus_one_of_several_files_that_changes_raises(tmp_path: Path, nu
 
 
 def test_read_corpus_many_files_need_few_open_ones(tmp_path: Path) -> None:
-    """A system may let a process have no more than 64."""
+    """Some systems limit a process to 64 open files."""
     paths = [tmp_path / f"{i}.txt" for i in range(300)]
     for path in paths:
         path.write_bytes(b"ab\n")

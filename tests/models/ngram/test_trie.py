@@ -1,4 +1,4 @@
-"""Look-ups in the trie against dictionaries."""
+"""Look-ups in the trie compared with dictionaries."""
 
 import numpy as np
 import pytest
