@@ -27,7 +27,9 @@ class StopCondition:
         self.texts = config.until
         self.pattern = None if config.until_regex is None else compile_pattern("--until-regex", config.until_regex)
         if self.pattern is not None and self.pattern.search(""):
-            raise UsageError(f"--until-regex {config.until_regex}: matches empty text; use a pattern that cannot")
+            raise UsageError(
+                f"--until-regex {config.until_regex}: matches the empty string; use a pattern that does not"
+            )
         self.reach = SEARCHED_CHARS if self.pattern else max(map(len, self.texts), default=0)
         """The number of last characters to search."""
 

@@ -123,7 +123,7 @@ def split_bounds(length: int, config: CorpusConfig) -> tuple[int, int]:
     train = length - validation - test
     if train < 2:
         raise TextError(
-            f"too few characters to train on: {length}, {validation + test} of them held out; "
+            f"too few characters to train on: {length} in all, {validation + test} held out; "
             "use a longer text (some thousands of characters) or a smaller --val-fraction"
         )
     return train, train + validation

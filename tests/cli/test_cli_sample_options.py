@@ -54,7 +54,7 @@ def test_sample_until_ends_the_text(charrnn: Charrnn, models: Path) -> None:
     assert written(charrnn(*words, "--until-regex", "[a-z]+,")) == plain[: ended.end()]
     assert written(charrnn(*words, "--until", "qqqqq", "--length", 50)) == plain[:50]
     assert charrnn(*words, "--until", "").failed_with(2, "--until", "must not be empty")
-    assert charrnn(*words, "--until-regex", "a*").failed_with(2, "--until-regex a*: matches empty text")
+    assert charrnn(*words, "--until-regex", "a*").failed_with(2, "--until-regex a*: matches the empty string")
     assert charrnn(*words, "--until-regex", "(").failed_with(2, "--until-regex (: invalid regular expression")
 
 

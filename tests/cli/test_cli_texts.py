@@ -29,8 +29,8 @@ def test_text_name_missing_names_the_known_texts(charrnn: Charrnn) -> None:
     [
         (b"", "the file is empty"),
         (b"\xef\xbb\xbf", "the file is empty"),
-        (b"a", "too few characters to train on: 1, 1 of them held out; use a longer text"),
-        (b"ab", "too few characters to train on: 2, 1 of them held out"),
+        (b"a", "too few characters to train on: 1 in all, 1 held out; use a longer text"),
+        (b"ab", "too few characters to train on: 2 in all, 1 held out"),
         (b"caf\xe9", "byte 3 (0xE9) is not utf-8; use --encoding (latin-1"),
         (bytes(range(256)), "byte 128 (0x80) is not utf-8"),
     ],

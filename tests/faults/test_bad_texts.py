@@ -221,7 +221,7 @@ def test_text_of_one_character_is_scored_but_not_fitted(charrnn: Charrnn, models
     (folder / "one.txt").write_bytes(b"T")
     for words in READERS[:2]:
         assert charrnn(*words, "one.txt").failed_with(
-            1, "one.txt: too few characters to train on: 1, 1 of them held out"
+            1, "one.txt: too few characters to train on: 1 in all, 1 held out"
         )
     for words in READERS[2:]:
         assert charrnn(*words, "one.txt").status == 0

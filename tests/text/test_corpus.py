@@ -135,7 +135,7 @@ def test_split_bounds_follow_the_fractions(length: int, val: float, test: float,
 
 
 def test_split_bounds_of_a_short_text_raise() -> None:
-    with pytest.raises(TextError, match="too few characters to train on: 1, 1 of them held out"):
+    with pytest.raises(TextError, match="too few characters to train on: 1 in all, 1 held out"):
         split_bounds(1, CorpusConfig())
     with pytest.raises(UsageError, match="nothing is left to train on"):
         CorpusConfig(val_fraction=0.5, test_fraction=0.5)

@@ -28,7 +28,7 @@ SLOW_RATIO, STALL_RATIO = 1.5, 4.0
 MAX_TIME_SHARE = 0.97
 """The largest fraction of the previous time at which more threads are worth using."""
 FIRST_WAIT, MAX_WAIT = 1.0, 60.0
-"""The seconds until the next trial, first and at most; doubled after each trial that changed nothing."""
+"""The initial and the maximum number of seconds between trials; doubled after each trial that changed nothing."""
 COST_FACTOR = 30.0
 """The time until the next trial is at least this many times the cost of one that changed nothing."""
 SMOOTHING_WEIGHT = 0.3

@@ -35,8 +35,10 @@ WITHOUT_AVX512 = "-mno-avx512f"
 COMPILE_TIMEOUT = 120
 """The time limit for the compiler, in seconds."""
 
-SLOWER = f"GRU, RNN, minGRU, minLSTM and sampling are slower; {SWITCH}=0 hides this message"
+SLOWER = "GRU, RNN, minGRU, minLSTM and sampling are slower"
 """The consequence of a missing library, for notices."""
+HIDE = f"set {SWITCH}=0 to hide this message"
+"""The hint at the end of these notices."""
 
 GRAIN_SIZE = 32768
 """The minimum number of elements per thread, as in PyTorch's own operations."""
@@ -82,7 +84,7 @@ def thread_count(rows: int, work: int) -> int:
 def _load_or_compile() -> ctypes.CDLL | None:
     compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
     if compiler is None:
-        add_notice("compiler", f"no C compiler found ({', '.join(COMPILERS)}): {SLOWER}; install gcc")
+        add_notice("compiler", f"no C compiler found ({', '.join(COMPILERS)}): {SLOWER}; install gcc, or {HIDE}")
         return None
     name, reason = f"kernels-{_key(compiler)}.so", ""
     try:
@@ -95,7 +97,7 @@ def _load_or_compile() -> ctypes.CDLL | None:
         with tempfile.TemporaryDirectory(prefix="charrnn-") as folder:  # a loaded library may be deleted
             library = _compile(compiler, Path(folder) / name)
     except (OSError, subprocess.SubprocessError) as error:
-        add_notice("compiler", f"the C kernels cannot be used ({_first_error_line(error)}): {SLOWER}")
+        add_notice("compiler", f"the C kernels cannot be used ({_first_error_line(error)}): {SLOWER}; {HIDE}")
         return None
     add_notice(
         "compiler",

@@ -60,7 +60,7 @@ def test_windows_of_the_largest_key_do_not_overflow() -> None:
 def test_codec_omits_unused_characters_where_that_saves_a_word(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Eight digits of 256 bytes and the padding do not fit into 64 bits; those of a text do if a byte does not occur."""
+    """Eight digits of 256 bytes and padding do not fit into 64 bits; those of a text do if a byte does not occur."""
     text = np.random.default_rng(1).integers(1, 256, 5000).astype(np.uint8)
     monkeypatch.setattr(keys, "CHUNK_CHARS", 3000)
     codec = KeyCodec.of(text, 256, 8)

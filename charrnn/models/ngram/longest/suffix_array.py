@@ -155,7 +155,7 @@ class ContextIndex:
         return self._longest(np.append(self.before(int(self.places[low]), length), self.text.dtype.type(token + 1)))
 
     def _longest(self, seen: NDArray[Any]) -> tuple[int, int, int]:
-        """Return the longest match of a suffix of some characters (plus one each); it is next to their rank."""
+        """Return the longest match of a suffix of `seen` (ids plus one); an adjacent context in the order has it."""
         # The reversed bytes of little-endian numbers are big-endian, and compare in the order of the contexts.
         target, size, ranks = seen.tobytes()[::-1], seen.itemsize, range(len(self.places))
 
