@@ -108,7 +108,7 @@ def beam_search(
 
 
 def _ended(beams: list[GeneratedSequence], totals: NDArray[np.float64], log_probs: Scores) -> Iterator[BeamResult]:
-    """Yield the texts that match already; they end with the probability of all characters that do not extend them."""
+    """Yield the texts that match already, scored with the probability that the next character does not extend them."""
     for beam, total, row in zip(beams, totals, log_probs, strict=True):
         if beam.ending is not None:
             ending = np.logaddexp.reduce(row[beam.ending], initial=-np.inf)

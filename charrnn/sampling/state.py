@@ -59,7 +59,7 @@ def advance(
     documents: Documents | None = None,
     is_generated: bool = False,
 ) -> GenerationState:
-    """Let the model read more characters, and return the state after them.
+    """Read more characters with the model, and return the state after them.
 
     Args:
         model: the model.

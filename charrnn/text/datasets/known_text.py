@@ -1,4 +1,4 @@
-"""A text with a name: its source, and fetching it into a folder.
+"""A known text: its name, its source, and fetching it into a folder.
 
 A text is produced in pieces, which go to a temporary file next to the final one. The file is renamed once it is
 complete and has the expected SHA-256, so a failed fetch leaves nothing behind.
