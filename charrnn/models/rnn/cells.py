@@ -129,8 +129,7 @@ class LSTM(Cell, name="lstm", label="LSTM", native=NativeCell.LSTM):
 
     h_t = o ⊙ tanh(c_t).
 
-    Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000. The state is the concatenation of h and
-    c.
+    Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000. The state is h and c, concatenated.
     """
 
     state_names = ("h", "c")

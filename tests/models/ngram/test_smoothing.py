@@ -59,8 +59,8 @@ def test_witten_bell_of_abracadabra_equals_fractions_by_hand() -> None:
 def test_kn_of_abracadabra_equals_fractions_by_hand() -> None:
     """Bigrams of abracadabra, the padding as first letter: one each of (·a, ac, ca, ad, da), two each of (ab, br, ra).
 
-    D_2 = 5 / (5 + 2·3) = 5/11. Unigram counts are the distinct letters before: a 4 (·, c, d, r), b 1, c 1, d 1, r 1;
-    8 in all. n1 = 4 and n2 = 0 give no estimate, so D_1 is the fallback, 1/2, and P_1 = (c − 1/2 + 5/2 · 1/5) / 8 = c/8.
+    D_2 = 5 / (5 + 2·3) = 5/11. Unigram counts are the distinct letters before: a 4 (·, c, d, r), b 1, c 1, d 1, r 1; 8
+    in all. n1 = 4 and n2 = 0 give no estimate, so D_1 is the fallback, 1/2, and P_1 = (c − 1/2 + 5/2 · 1/5) / 8 = c/8.
     """
     unigram = {"a": 4 / 8, "b": 1 / 8, "c": 1 / 8, "d": 1 / 8, "r": 1 / 8}
     assert probabilities("kn", 1, "") != pytest.approx(unigram)  # the highest order counts occurrences
