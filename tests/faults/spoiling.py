@@ -53,8 +53,8 @@ class Parts:
 
     @property
     def header(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.table["__metadata__"][HEADER_KEY])
-        return found
+        actual: dict[str, Any] = json.loads(self.table["__metadata__"][HEADER_KEY])
+        return actual
 
     @header.setter
     def header(self, header: object) -> None:

@@ -130,10 +130,10 @@ def test_disk_full_until_the_end_saves_state_in_temporary_folder(folder: Path, d
     filler = fill(disk)
     process.join(60)
     assert process.exitcode == 1
-    found = re.search(r"The last state is in (\S+): move it to (\S+) and say --resume\n$", said(folder))
-    assert found
-    rescued = folder / found[1]
-    assert found[2] == str(last)
+    actual = re.search(r"The last state is in (\S+): move it to (\S+) and say --resume\n$", said(folder))
+    assert actual
+    rescued = folder / actual[1]
+    assert actual[2] == str(last)
     assert load(last).metadata.step
     filler.unlink()
     shutil.move(rescued, last)

@@ -60,14 +60,14 @@ class Bench:
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     folder = tmp_path_factory.mktemp("bench")
-    found = Bench(folder, whole_files(), corpus_in(folder))
+    actual = Bench(folder, whole_files(), corpus_in(folder))
 
     def hook(event: str, _: object) -> None:
-        if event in FORBIDDEN and found.watching[0]:
+        if event in FORBIDDEN and actual.watching[0]:
             raise AssertionError(event)
 
     sys.addaudithook(hook)
-    return found
+    return actual
 
 
 @contextmanager

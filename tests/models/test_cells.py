@@ -77,7 +77,7 @@ NAIVE: dict[str, Callable[[Cell, Tensor, Tensor], tuple[Tensor, Tensor]]] = {
 }
 
 
-def made(name: str) -> tuple[Cell, Tensor, Tensor]:
+def make_inputs(name: str) -> tuple[Cell, Tensor, Tensor]:
     torch.manual_seed(1)
     cell = make_cell(name, D, H).double()
     x = torch.randn(B, T, D, dtype=torch.float64, requires_grad=True)
@@ -91,7 +91,7 @@ def test_cell_names_agree_with_the_configuration() -> None:
 
 @pytest.mark.parametrize("name", CELLS)
 def test_cell_matches_its_equations_with_gradients(name: str) -> None:
-    cell, x, state = made(name)
+    cell, x, state = make_inputs(name)
     inputs = [x, state, *cell.parameters()]
     results = []
     for forward in (cell, lambda x, state: NAIVE[name](cell, x, state)):
@@ -100,14 +100,14 @@ def test_cell_matches_its_equations_with_gradients(name: str) -> None:
         loss = (y * torch.arange(y.numel()).view_as(y).cos()).sum()
         loss = loss + (after * torch.arange(after.numel()).view_as(after).sin()).sum()
         results.append((y, after, *torch.autograd.grad(loss, inputs)))
-    for found, expected in zip(*results, strict=True):
-        torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
+    for actual, expected in zip(*results, strict=True):
+        torch.testing.assert_close(actual, expected, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", CELLS)
 def test_cell_in_single_steps_matches_the_sequence(name: str) -> None:
     """Without gradients, a single step has its own implementation (`_is_single_step`), with the same result."""
-    cell, x, state = made(name)
+    cell, x, state = make_inputs(name)
     with torch.no_grad():
         y, after = cell(x, state)
         for t in range(T):
@@ -131,7 +131,7 @@ def _c(gates: dict[str, Tensor], before: Tensor) -> Tensor:
 @pytest.mark.parametrize("name", CELLS)
 def test_cell_states_follow_from_its_gates(name: str) -> None:
     """The gates give each state from the previous one by the equations; the last state is the cell's own."""
-    cell, x, state = made(name)
+    cell, x, state = make_inputs(name)
     with torch.no_grad():
         states = cell.states(x, state)
         torch.testing.assert_close(states[:, -1], cell(x, state)[1], rtol=1e-10, atol=1e-12)

@@ -47,8 +47,8 @@ def test_native_stepper_matches_the_modules(cell: str, shape: str) -> None:
     for t, now in enumerate(tokens[4:].numpy()):
         torch.testing.assert_close(torch.from_numpy(ours.read(now)), expected[:, t], atol=1e-5, rtol=1e-5)
     assert ours.state is not None
-    for found, want in zip(ours.state, end, strict=True):
-        torch.testing.assert_close(found, want, atol=1e-5, rtol=1e-5)
+    for actual, want in zip(ours.state, end, strict=True):
+        torch.testing.assert_close(actual, want, atol=1e-5, rtol=1e-5)
 
 
 @needs_compiler
@@ -70,8 +70,8 @@ def test_native_read_matches_the_modules_with_any_number_of_threads(
                 first, state = model(tokens[:, :17])
                 second, state = model(tokens[:, 17:], state)
             torch.testing.assert_close(torch.cat((first, second), 1), expected, atol=1e-5, rtol=1e-5)
-            for found, want in zip(state, end, strict=True):
-                torch.testing.assert_close(found, want, atol=1e-5, rtol=1e-5)
+            for actual, want in zip(state, end, strict=True):
+                torch.testing.assert_close(actual, want, atol=1e-5, rtol=1e-5)
     finally:
         torch.set_num_threads(before)
 
@@ -138,19 +138,19 @@ def test_stepper_after_a_change_of_weights_uses_the_new_ones(fused: bool) -> Non
     """Training samples from the model now and then. PyTorch does not count changes by fused optimizers."""
     model = make(*SHAPES["small"])
     now = np.array([1])
-    found = [make_stepper(model).read(now).copy()]
+    actual = [make_stepper(model).read(now).copy()]
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, fused=fused)
     model(torch.zeros(1, 2, dtype=torch.long))[0].square().sum().backward()
     optimizer.step()
-    found.append(make_stepper(model).read(now).copy())
+    actual.append(make_stepper(model).read(now).copy())
     model.load_state_dict(make(*SHAPES["small"]).state_dict())
-    found.append(make_stepper(model).read(now).copy())
+    actual.append(make_stepper(model).read(now).copy())
     model.head.bias.data = torch.ones(5)
-    found.append(make_stepper(model).read(now).copy())
-    assert all(not np.array_equal(a, b) for a, b in pairwise(found))
-    assert np.array_equal(found[0], found[2])
+    actual.append(make_stepper(model).read(now).copy())
+    assert all(not np.array_equal(a, b) for a, b in pairwise(actual))
+    assert np.array_equal(actual[0], actual[2])
     other = copy.deepcopy(model)
-    assert np.array_equal(make_stepper(other).read(now), found[3])
+    assert np.array_equal(make_stepper(other).read(now), actual[3])
 
 
 @needs_compiler

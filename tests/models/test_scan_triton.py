@@ -38,11 +38,11 @@ def test_triton_scan_matches_the_reference_with_gradients(shape: tuple[int, int,
     inputs = [torch.rand(shape), torch.randn(shape), torch.randn(shape[0], shape[2])]
     for part in inputs:
         part.requires_grad_()
-    found, expected = scan_triton.scan(*inputs), scan_reference(*inputs)
-    torch.testing.assert_close(found, expected)
+    actual, expected = scan_triton.scan(*inputs), scan_reference(*inputs)
+    torch.testing.assert_close(actual, expected)
     weights = torch.randn(shape)
     for got, want in zip(
-        torch.autograd.grad((found * weights).sum(), inputs),
+        torch.autograd.grad((actual * weights).sum(), inputs),
         torch.autograd.grad((expected * weights).sum(), inputs),
         strict=True,
     ):
@@ -59,11 +59,11 @@ def test_triton_gated_scan_matches_the_reference_with_gradients(
     torch.manual_seed(0)
     gates = torch.randn(rows, length, 2 * width).to(dtype).requires_grad_()
     h0 = torch.randn(rows, width, requires_grad=True)
-    found, expected = scan_triton.gated_scan(gates, h0), by_hand(gates, h0)
-    assert found.dtype == torch.float32
-    torch.testing.assert_close(found, expected)
+    actual, expected = scan_triton.gated_scan(gates, h0), by_hand(gates, h0)
+    assert actual.dtype == torch.float32
+    torch.testing.assert_close(actual, expected)
     weights = torch.randn(shape)
-    got = torch.autograd.grad((found * weights).sum(), (gates, h0))
+    got = torch.autograd.grad((actual * weights).sum(), (gates, h0))
     want = torch.autograd.grad((expected * weights).sum(), (gates, h0))
     assert got[0].dtype == dtype
     torch.testing.assert_close(got[0], want[0], rtol=1e-2 if dtype.itemsize == 2 else 1e-4, atol=1e-5)

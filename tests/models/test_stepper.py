@@ -40,8 +40,8 @@ def test_combined_stepper_matches_the_model(kind: str) -> None:
     for number, now in enumerate(TOKENS):
         if number == 5:
             first = make_stepper(model, first.state, B)
-        found, expected = (torch.from_numpy(one.read(now)).double().log_softmax(-1) for one in (first, plain))
-        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+        actual, expected = (torch.from_numpy(one.read(now)).double().log_softmax(-1) for one in (first, plain))
+        torch.testing.assert_close(actual, expected, atol=1e-5, rtol=1e-5)
     assert first.state is not None
     assert plain.state is not None
     for part, want in zip(first.state, plain.state, strict=True):

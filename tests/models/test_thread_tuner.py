@@ -37,18 +37,18 @@ class Machine:
 
     def run(self, tuner: ThreadTuner, milliseconds: dict[int, float], seconds: float) -> list[int]:
         """Work for some seconds; return the numbers of threads used."""
-        end, found = self.now + seconds, []
+        end, used = self.now + seconds, []
         while self.now < end:
             took = milliseconds[tuner.threads] / 1000
-            found.append(tuner.threads)
+            used.append(tuner.threads)
             self.now += took
             self.busy += took * self.others
             tuner.record(took)
-        return found
+        return used
 
 
-def share_of(threads: int, found: list[int]) -> float:
-    return found.count(threads) / len(found)
+def share_of(threads: int, used: list[int]) -> float:
+    return used.count(threads) / len(used)
 
 
 @pytest.mark.parametrize("hints", [True, False])
@@ -89,8 +89,8 @@ def test_tuner_without_hints_tries_rarely() -> None:
     tuner = ThreadTuner(2)
     machine.run(tuner, QUIET, 5)
     machine.run(tuner, BUSY, 5)
-    found = machine.run(tuner, BUSY, 100)
-    cost = sum(BUSY[threads] - BUSY[1] for threads in found if threads == 2) / 1000
+    used = machine.run(tuner, BUSY, 100)
+    cost = sum(BUSY[threads] - BUSY[1] for threads in used if threads == 2) / 1000
     assert cost < 5
     assert machine.run(tuner, QUIET, 120)[-1] == 2, "when it is quiet again"
 

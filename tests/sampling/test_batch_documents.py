@@ -22,9 +22,9 @@ CONFIG = SamplingConfig(length=60, seed=3, temperature=1.5)
 
 
 def documents(separator: str = ";") -> Documents:
-    found = Documents.of(CorpusConfig(document_separator=separator), LETTERS)
-    assert found is not None
-    return found
+    rules = Documents.of(CorpusConfig(document_separator=separator), LETTERS)
+    assert rules is not None
+    return rules
 
 
 def make(kind: str) -> LanguageModel:
@@ -63,9 +63,9 @@ def slowly(model: LanguageModel, prime: str, separator: str) -> str:
 @pytest.mark.parametrize("separator", [";", ";\n", ";;"])
 def test_generate_documents_starts_each_from_the_empty_state(kind: str, prime: str, separator: str) -> None:
     model = make(kind)
-    found = "".join(generate(model, LETTERS, CONFIG, prime, documents=documents(separator)))
-    assert found == slowly(model, prime, separator)
-    assert found.count(separator) > 1
+    actual = "".join(generate(model, LETTERS, CONFIG, prime, documents=documents(separator)))
+    assert actual == slowly(model, prime, separator)
+    assert actual.count(separator) > 1
 
 
 @pytest.mark.parametrize("kind", ["counts", "network", "mixture"])
@@ -87,20 +87,20 @@ def test_batch_of_documents_with_pauses_equals_each_alone(kind: str) -> None:
         assert part.sequences[0].text == text
         again = recompute(model, marks[0], LETTERS, here)
         assert (again.token, again.state is None) == (marks[0].token, marks[0].state is None)
-        for found, expected in zip(again.state or (), marks[0].state or (), strict=True):
-            torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+        for actual, expected in zip(again.state or (), marks[0].state or (), strict=True):
+            torch.testing.assert_close(actual, expected, atol=1e-5, rtol=1e-5)
 
 
 def test_generated_log_probs_of_documents_are_those_of_each_alone() -> None:
     model, here = make("network"), documents()
     mark = advance(model, GenerationState.start(LETTERS, 0), LETTERS.encode("ab;a").tolist(), here)
     mark = advance(model, mark, LETTERS.encode("b;;ab").tolist(), here, is_generated=True)
-    found = generated_log_probs(model, LETTERS, mark, here)
+    actual = generated_log_probs(model, LETTERS, mark, here)
     with torch.inference_mode():
         logits = [model(torch.tensor([LETTERS.encode(f"\n{text}").tolist()]))[0][0] for text in ("ab;", ";", "ab")]
     expected = torch.cat([one[:-1] for one in (*logits[:2], logits[2])]).log_softmax(-1)
     ids = torch.from_numpy(LETTERS.encode("ab;;ab"))
-    np.testing.assert_allclose(found, expected[range(6), ids][1:], atol=1e-5)
+    np.testing.assert_allclose(actual, expected[range(6), ids][1:], atol=1e-5)
 
 
 def test_document_end_is_found_without_searching_the_whole_text(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,9 +32,9 @@ def test_keep_only_removes_all_others() -> None:
 def test_penalize_repetition_is_independent_of_a_constant_in_the_logits() -> None:
     """Dividing the logits themselves, as CTRL does, would depend on the constant."""
     for constant in (0.0, -100.0, 7.0):
-        found = probabilities(penalize_repetition(np.log(P) + constant, [[0, 0, 3]], 2.0))
+        actual = probabilities(penalize_repetition(np.log(P) + constant, [[0, 0, 3]], 2.0))
         expected = P / [[2, 1, 1, 2]]
-        np.testing.assert_allclose(found, expected / expected.sum())
+        np.testing.assert_allclose(actual, expected / expected.sum())
 
 
 def test_at_temperature_raises_probabilities_to_a_power() -> None:

@@ -82,5 +82,5 @@ def test_generate_long_text_follows_the_distribution() -> None:
     ids = np.repeat(np.arange(len(ALPHABET)), counts)
     model = fit_ngram(ids, len(vocabulary), NgramConfig(order=1, smoothing="ml"))
     written = text(model, length=5000, seed=0)
-    found = np.array([written.count(character) for character in ALPHABET]) / 5000
-    np.testing.assert_allclose(found, counts / counts.sum(), atol=0.02)
+    actual = np.array([written.count(character) for character in ALPHABET]) / 5000
+    np.testing.assert_allclose(actual, counts / counts.sum(), atol=0.02)

@@ -15,7 +15,7 @@ LETTERS = Vocabulary("abcd")
 DRAWS = 6_000
 
 
-class Past:
+class FakeContext:
     """A context that ends with the given ids."""
 
     allowed = None
@@ -28,7 +28,7 @@ class Past:
 
 
 def draw_of(config: SamplingConfig, seed: int = 0) -> Sampler:
-    return make_sampler(config, CounterRNG([seed]), LETTERS, [Past()])
+    return make_sampler(config, CounterRNG([seed]), LETTERS, [FakeContext()])
 
 
 def frequencies(logits: Logits, **settings: float | str) -> list[float]:
@@ -97,13 +97,13 @@ def test_sampler_repetition_penalty_makes_recent_characters_less_likely() -> Non
     """.5 / 5 = .1 and .3 / 5 = .06: at temperature 0, the third character is chosen."""
     for past, window, expected in (((), 9, 0), ((0,), 9, 1), ((0, 1), 9, 2), ((0, 1), 1, 0), ((0, 0, 1), 2, 2)):
         config = SamplingConfig(temperature=0, repetition_penalty=5, repetition_window=window)
-        assert make_sampler(config, CounterRNG([0]), LETTERS, [Past(*past)])(np.log(P)).tolist() == [expected]
+        assert make_sampler(config, CounterRNG([0]), LETTERS, [FakeContext(*past)])(np.log(P)).tolist() == [expected]
 
 
 def test_sampler_of_batch_equals_each_row_alone() -> None:
     logits = np.random.default_rng(0).normal(size=(30, 4))
     for config in (SamplingConfig(), SamplingConfig(top_p=0.8, temperature=0.7)):
-        together = make_sampler(config, CounterRNG(range(30)), LETTERS, [Past()] * 30)(logits)
+        together = make_sampler(config, CounterRNG(range(30)), LETTERS, [FakeContext()] * 30)(logits)
         assert together.tolist() == [int(draw_of(config, row)(logits[row : row + 1])[0]) for row in range(30)]
 
 
@@ -122,7 +122,7 @@ def test_sampler_without_allowed_characters_raises(settings: dict[str, str], mes
 
 def test_sampler_of_bytes_bans_ascii_alone() -> None:
     bytes_ = Vocabulary(None)
-    draw = make_sampler(SamplingConfig(ban="\x00", temperature=0), CounterRNG([0]), bytes_, [Past()])
+    draw = make_sampler(SamplingConfig(ban="\x00", temperature=0), CounterRNG([0]), bytes_, [FakeContext()])
     assert draw(-np.arange(256.0)[None]).tolist() == [1]
     with pytest.raises(UsageError, match=r"--ban: the model generates bytes, and 'é' .* has several"):
         make_sampler(SamplingConfig(ban="é"), CounterRNG([0]), bytes_)

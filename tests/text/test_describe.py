@@ -126,6 +126,6 @@ def test_describe_empty_or_undecodable_text_raises(path: Path) -> None:
     ],
 )
 def test_find_warnings_names_each_problem(path: Path, text: str, name: str) -> None:
-    found = named(described(path, text))
-    assert name in found
+    actual = named(described(path, text))
+    assert name in actual
     assert name not in named(described(path, "".join(f"{i * 7919:x} words of prose\n" for i in range(SHORT // 15))))

@@ -33,15 +33,15 @@ def test_documents_starts_are_where_python_splits(monkeypatch: pytest.MonkeyPatc
     for _ in range(200):
         ids = np.array(chance.choices(range(2), k=chance.randint(1, 30)), np.uint8)
         starts = Documents(separator, 0).starts(ids)
-        found = [part.tobytes() for part in np.split(ids, starts[1:])]
-        assert found == parts_of(ids, separator)
+        actual = [part.tobytes() for part in np.split(ids, starts[1:])]
+        assert actual == parts_of(ids, separator)
 
 
 def test_documents_separator_missing_in_the_vocabulary_ends_nothing() -> None:
     config = CorpusConfig(document_separator="|")
-    found = Documents.of(config, Vocabulary("ab\n"))
-    assert found
-    assert found.starts(np.array([0, 1, 2, 2])).tolist() == [0]
+    actual = Documents.of(config, Vocabulary("ab\n"))
+    assert actual
+    assert actual.starts(np.array([0, 1, 2, 2])).tolist() == [0]
     assert Documents.of(config, Vocabulary("ab|")) == Documents((2,), 0)
     assert Documents.of(CorpusConfig(), Vocabulary("ab|")) is None
     assert Documents.of(CorpusConfig(document_separator="é", bytes=True), Vocabulary(None)) == Documents((195, 169), 10)
@@ -62,7 +62,7 @@ def test_document_streams_rows_are_whole_documents_in_order(rows: int, is_fixed:
     ids = text_of_lines(1, 20, 12)
     streams = DocumentStreams(TextSpan(ids, LINES), rows, 5, is_fixed)
     whole = [bytes(part) for part in parts_of(ids, (LINE,))]
-    steps, found = -(-len(streams.is_first) // streams.batch_size), []
+    steps, actual = -(-len(streams.is_first) // streams.batch_size), []
     read: list[list[list[int]]] = [[] for _ in range(streams.batch_size)]
     for step in range(2 * steps):
         inputs, targets = streams.batch(step)
@@ -84,10 +84,10 @@ def test_document_streams_rows_are_whole_documents_in_order(rows: int, is_fixed:
             if read[row]:
                 read[row][-1] += after
     for documents_read in read:
-        found += [bytes(one) for one in documents_read[:-1]]  # the last may not be over
-    assert set(found) <= set(whole)
+        actual += [bytes(one) for one in documents_read[:-1]]  # the last may not be over
+    assert set(actual) <= set(whole)
     if rows == 1:
-        assert found[: len(whole)] == whole
+        assert actual[: len(whole)] == whole
 
 
 def test_document_streams_predict_every_character_once_an_epoch() -> None:

@@ -21,12 +21,12 @@ ODD = (
 
 
 def in_pieces(text: str, config: CorpusConfig, chance: random.Random, most: int) -> str:
-    normalizer, found, at = Normalizer(config), "", 0
+    normalizer, actual, at = Normalizer(config), "", 0
     while at < len(text):
         size = chance.randint(0, most)
-        found += normalizer.feed(text[at : at + size])
+        actual += normalizer.feed(text[at : at + size])
         at += size
-    return found + normalizer.finish()
+    return actual + normalizer.finish()
 
 
 @pytest.mark.parametrize("form", [None, *NORMAL_FORMS])

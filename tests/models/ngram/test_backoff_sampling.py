@@ -29,11 +29,11 @@ def draw_of(batch: int = 1, **settings: float) -> Sampler:
 
 
 def written(one: NgramModel, first: int, count: int, draw: Sampler) -> list[int]:
-    step, token, found = make_stepper(one), np.array([first]), []
+    step, token, actual = make_stepper(one), np.array([first]), []
     for _ in range(count):
         token = step.draw_next(token, draw)
-        found.append(int(token[0]))
-    return found
+        actual.append(int(token[0]))
+    return actual
 
 
 class Grid(TemperatureSampler):
@@ -130,14 +130,14 @@ def test_stepper_from_a_state_continues_it() -> None:
 def test_draw_next_of_a_batch_gives_each_text_what_it_gets_alone(temperature: float) -> None:
     """At temperature 1, a batch is sampled by another method, with the same random numbers."""
     one, batch = model(), 20
-    step, tokens, draw, found = make_stepper(one, None, batch), np.zeros(batch, np.int64), None, []
+    step, tokens, draw, actual = make_stepper(one, None, batch), np.zeros(batch, np.int64), None, []
     draw = draw_of(batch, temperature=temperature)
     for _ in range(50):
         tokens = step.draw_next(tokens, draw)
-        found.append(tokens)
+        actual.append(tokens)
     for row in range(batch):
         alone = make_sampler(SamplingConfig(temperature=temperature), CounterRNG([row]), Vocabulary("abcdefgh"))
-        assert written(one, 0, 50, alone) == [int(tokens[row]) for tokens in found]
+        assert written(one, 0, 50, alone) == [int(tokens[row]) for tokens in actual]
 
 
 def test_draw_next_of_a_certain_character_gives_it() -> None:

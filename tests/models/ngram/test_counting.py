@@ -30,14 +30,14 @@ def brute_force(texts: list[list[int]], order: int) -> tuple[Counter[Gram], dict
 
 def grams_of(orders: list[CountLevel]) -> list[list[Gram]]:
     """Return the n-grams of each order, read from the trie."""
-    found: list[list[Gram]] = []
+    actual: list[list[Gram]] = []
     contexts: list[Gram] = [()]
     for order in orders:
         of = np.repeat(np.arange(len(contexts)), np.diff(order.starts.astype(int)))
         assert len(of) == len(order.tokens)
         contexts = [(*contexts[i], int(token)) for i, token in zip(of, order.tokens, strict=True)]
-        found.append(contexts)
-    return found
+        actual.append(contexts)
+    return actual
 
 
 def check(orders: list[CountLevel], texts: list[list[int]], occurrences: bool) -> None:
@@ -124,9 +124,9 @@ def test_merge_of_split_parts_equals_the_whole() -> None:
     parts = [count_part(ids, a, b, FIVE, 4) for a, b in ((0, 100), (100, 100), (100, 101), (101, 300))]
     bounds = whole.grams.words[0][[50, 51, 200]]
     ranges = zip(*(split(part, bounds) for part in parts), strict=True)
-    for found in (merge(parts), concatenate_tables([merge(one) for one in ranges])):
-        assert (found.grams.words[0] == whole.grams.words[0]).all()
-        assert (found.counts == whole.counts).all()
+    for actual in (merge(parts), concatenate_tables([merge(one) for one in ranges])):
+        assert (actual.grams.words[0] == whole.grams.words[0]).all()
+        assert (actual.counts == whole.counts).all()
 
 
 def test_count_ngrams_reports_progress_to_the_end() -> None:

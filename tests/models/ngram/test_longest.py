@@ -42,8 +42,8 @@ def test_longest_match_in_abracadabra_equals_fractions_by_hand(
 ) -> None:
     model = model_of("abracadabra")
     log_probs, (state,) = model(torch.tensor([[LETTERS.index(letter) for letter in read]]))
-    found = dict(zip(LETTERS, log_probs[0, -1].exp().tolist(), strict=True))
-    assert found == pytest.approx({letter: expected.get(letter, 0) for letter in LETTERS})
+    actual = dict(zip(LETTERS, log_probs[0, -1].exp().tolist(), strict=True))
+    assert actual == pytest.approx({letter: expected.get(letter, 0) for letter in LETTERS})
     assert state[0, 2] == length
 
 
@@ -113,9 +113,9 @@ def test_next_log_probs_of_longest_match_equal_the_logits(
     for state in (None, middle):
         for shift in range(5):
             targets = (tokens + shift) % 6
-            found, (after,) = next_log_probs(model, tokens, targets, state)
+            actual, (after,) = next_log_probs(model, tokens, targets, state)
             log_probs, (expected_after,) = model(tokens, state)
-            assert torch.equal(found, log_probs.gather(-1, targets[..., None])[..., 0])
+            assert torch.equal(actual, log_probs.gather(-1, targets[..., None])[..., 0])
             assert torch.equal(after, expected_after)
 
 
@@ -131,7 +131,7 @@ def test_stepper_of_longest_match_draws_what_the_logits_give(model: LongestMatch
         _, state = model(tokens[row : row + 1, :20])
         for begin in (None, state):
             for draw in draws:
-                found = []
+                actual = []
                 for step in (make_stepper(model, begin), PlainStepper(model, begin)):
                     token, text = np.array([3]), []
                     chosen_by = copy.deepcopy(draw)  # from the first random number on
@@ -139,8 +139,8 @@ def test_stepper_of_longest_match_draws_what_the_logits_give(model: LongestMatch
                         token = step.draw_next(token, chosen_by)
                         text.append(int(token[0]))
                     assert step.state is not None
-                    found.append((text, step.state[0].tolist()))
-                assert found[0] == found[1]
+                    actual.append((text, step.state[0].tolist()))
+                assert actual[0] == actual[1]
 
 
 def test_longest_match_from_its_tensors_is_the_same(model: LongestMatchModel, tokens: torch.Tensor) -> None:
@@ -193,8 +193,8 @@ def test_longest_match_of_a_damaged_file_reads_inside_the_arrays(
         log_probs, state = spoiled(tokens)
         for one in torch.split(tokens[:, :4], 1, dim=1):
             log_probs, state = spoiled(one, state)
-            found, _ = next_log_probs(spoiled, one, one, state)
-            assert not found.isnan().any()
+            actual, _ = next_log_probs(spoiled, one, one, state)
+            assert not actual.isnan().any()
         assert not log_probs.isnan().any()
 
 

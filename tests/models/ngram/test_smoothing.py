@@ -117,8 +117,8 @@ class SlowKneserNey:
         if not all(n[i] for i in (1, 2, 3, 4)):
             return fallback
         y = Fraction(n[1], n[1] + 2 * n[2])
-        found = [Fraction(0), *(i - (i + 1) * y * Fraction(n[i + 1], n[i]) for i in (1, 2, 3))]
-        return found if all(0 <= found[i] <= i for i in (1, 2, 3)) else fallback
+        actual = [Fraction(0), *(i - (i + 1) * y * Fraction(n[i + 1], n[i]) for i in (1, 2, 3))]
+        return actual if all(0 <= actual[i] <= i for i in (1, 2, 3)) else fallback
 
     def probability(self, context: Gram, letter: int) -> Fraction:
         seen = self.by_context.get(context)

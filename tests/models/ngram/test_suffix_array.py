@@ -26,8 +26,8 @@ def slow_match(text: list[int], seen: list[int], last: int) -> Match:
     return longest, {place for place, length in enumerate(lengths) if length == longest}
 
 
-def matches_of(index: ContextIndex, found: NDArray[np.int64]) -> list[Match]:
-    return [(length, set(index.places[low:high].tolist())) for low, high, length in found.tolist()]
+def matches_of(index: ContextIndex, actual: NDArray[np.int64]) -> list[Match]:
+    return [(length, set(index.places[low:high].tolist())) for low, high, length in actual.tolist()]
 
 
 def start(index: ContextIndex, rows: int = 1) -> NDArray[np.int64]:
@@ -104,9 +104,9 @@ def test_read_of_short_and_repetitive_texts_equals_a_slow_search(text: list[int]
     for followed in (False, True):
         index = ContextIndex.build(np.array(text), 4, followed)
         for seen in ([2] * 100, ([3, *text * 2] * 20)[:200], [0, 1] * 30):
-            found = index.read(np.array([seen]), start(index))
+            actual = index.read(np.array([seen]), start(index))
             expected = [slow_match(text, seen[: t + 1], len(text) - followed) for t in range(len(seen))]
-            assert matches_of(index, found[0]) == expected
+            assert matches_of(index, actual[0]) == expected
 
 
 def test_context_index_of_an_empty_text_has_one_place() -> None:

@@ -22,12 +22,12 @@ def test_held_out_observations_equal_counts_without_the_held_out_part(length: in
     """Equal to a model of the text before the held-out part."""
     orders = count_ngrams(IDS, V, ORDER)
     discounts = witten_bell(orders)  # which depend on the number of types and on the counts
-    found = interpolate(held_out_observations(IDS, length, orders), discounts, length, V)
+    actual = interpolate(held_out_observations(IDS, length, orders), discounts, length, V)
     before = IDS[: len(IDS) - length]
     model = NgramModel(NgramConfig(order=ORDER), V, smooth(count_ngrams(before, V, ORDER), discounts))
     text = torch.from_numpy(IDS)[None]
     log_probs, _ = model.next_log_probs(text[:, :-1], text[:, 1:], None)
-    torch.testing.assert_close(found.log().float(), log_probs[0, -length:], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(actual.log().float(), log_probs[0, -length:], atol=1e-5, rtol=1e-5)
 
 
 def test_discounts_from_parameters_follow_the_formula() -> None:
