@@ -20,7 +20,7 @@ def lines(folder: Path) -> Path:
 def test_documents_have_one_rule_in_every_command(charrnn: Charrnn, lines: Path) -> None:
     trained = charrnn("train", "lines.txt", *BY_LINE, *SMALL, "--json")
     assert "documents   72, of 15 characters in the mean" in trained.err
-    assert "streams of up to 19 characters a step, anew at each of 66 documents; " in trained.err
+    assert "streams x up to 19 characters per step; the state is reset at each of 66 documents; " in trained.err
     counted = charrnn("ngram", "lines.txt", *BY_LINE, "--order", 3, "--json")
     scores = {}
     for made, name in ((trained, "lines-lstm"), (counted, "lines-tuned-3")):

@@ -129,7 +129,7 @@ def test_score_wrong_usage_is_one_line(charrnn: Charrnn, authors: Path) -> None:
     assert charrnn("score", "hers.txt").failed_with(2, "try `charrnn score NAME --text hers.txt`")
     assert charrnn("score", "a", "-").failed_with(2, "- is a text, not a checkpoint; try `charrnn score a --text -`")
     assert charrnn("score", "a", "python").failed_with(2, "python is a text", "score a --text python`")
-    assert charrnn("score", "a", "nothing.txt").failed_with(1, "nothing.txt: there is no such file")
+    assert charrnn("score", "a", "nothing.txt").failed_with(1, "nothing.txt: not found")
     for option in (("--lines",), ("--online",), ("--window", 5), ("--show", 5)):
         wrong = charrnn("score", A, B, "--text", "his.txt", *option)
         assert wrong.failed_with(2, f"{option[0]}: supports only one checkpoint")

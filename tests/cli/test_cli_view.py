@@ -201,7 +201,7 @@ def test_view_help_names_the_packages(charrnn: Charrnn) -> None:
 
 def test_view_wrong_usage_is_one_line(charrnn: Charrnn, models: Path) -> None:
     assert charrnn("view", "text-lstm", "--length", 1).failed_with(2, "--length")
-    assert charrnn("view", "none").failed_with(1, "none: there is no such file")
+    assert charrnn("view", "none").failed_with(1, "none: not found")
     (models / "text-lstm.jsonl").write_text("{}\n", encoding="utf-8")
     assert charrnn("view", "text-lstm").failed_with(1, "text-lstm.jsonl: line 1:")
 
