@@ -1,7 +1,7 @@
 """Pages of docs/getting-started and docs/guides under test: their commands and Python blocks are run, page by page.
 
-Lines after `$ ` of console blocks, and the bash blocks of the tutorial, are run in order in one folder, with training cut
-to a few steps. A block after a comment `<!-- not run: reason -->` is not run. docs/guides/python.md has a test of its own.
+Lines after `$ ` of console blocks, and the bash blocks of the tutorial, are run in order in one folder, with training
+cut to a few steps; not a block after a comment `<!-- not run: reason -->`. `test_docs.py` runs docs/guides/python.md.
 """
 
 import contextlib

@@ -78,7 +78,7 @@ def test_notebook_runs(page: str, tmp_path: Path, small_text: str, monkeypatch: 
     if page == "the tutorial" and not PAGE.exists():
         pytest.skip("not written yet")
     text = NOTEBOOK.read_text(encoding="utf-8") if page == "the tutorial" else json.dumps(notebook(SMALL_PAGE))
-    book = nbformat.reads(text, as_version=4)
+    book = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
     nbformat.validate(book)
     book.cells = [cell for cell in book.cells if "install" not in cell.metadata.get("tags", ())]
     for cell in book.cells:

@@ -1,7 +1,7 @@
 """The tutorial as a notebook: docs/getting-started/tutorial.md → tutorial.ipynb, with bash and python blocks as cells.
 
-The notebook differs from the page in its first cell, which installs charrnn. Blocks after `<!-- page only -->`, and what
-cog printed with `console` or `printed`, are left out: a notebook prints its own output.
+The notebook has one more cell, which installs charrnn. Blocks after `<!-- page only -->`, and what cog printed with
+`console` or `printed`, are left out: a notebook prints its own output.
 """
 
 from __future__ import annotations
@@ -20,24 +20,26 @@ GENERATED = re.compile(
 )
 COMMENT = re.compile(r"^ *<!--.*?--> *\n?", re.MULTILINE | re.DOTALL)
 INSTALL = """\
-# Install charrnn from a clone of its repository, and work in that folder.
-import importlib.util
+# Install charrnn from a clone of its repository, and work in the folder of the clone.
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 REPOSITORY = ""  # In a hosted notebook: the address of the repository, as for `git clone`.
 
-folders = [folder for folder in (Path.cwd(), *Path.cwd().parents, Path("charrnn-clone")) if (folder / "charrnn/api.py").exists()]
-clone = folders[0] if folders else Path("charrnn-clone")
-if not folders:
+clone, programs = Path("charrnn-clone"), Path(sys.executable).parent
+for folder in (Path.cwd(), *Path.cwd().parents):
+    if (folder / "charrnn" / "api.py").exists():
+        clone = folder
+if not clone.exists():
     assert REPOSITORY, "Set REPOSITORY to the address of charrnn's repository, and run this cell again."
     subprocess.run(["git", "clone", "-q", REPOSITORY, clone], check=True)
-if importlib.util.find_spec("charrnn.api") is None:
+if not shutil.which("charrnn", path=programs):
     subprocess.run([sys.executable, "-m", "pip", "install", "-q", f"{clone.resolve()}[report]"], check=True)
 os.chdir(clone)
-os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+os.environ["PATH"] = f"{programs}{os.pathsep}{os.environ['PATH']}"
 """
 """The first cell. It uses the PyTorch that is installed, as hosted notebooks have one for their GPU."""
 
