@@ -18,7 +18,7 @@ ROOT = TOOLS.parents[1]
 
 def pages() -> list[Path]:
     """README and all pages of docs/ that have generated parts."""
-    paths = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    paths = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
     return [path for path in paths if "[[[cog" in path.read_text(encoding="utf-8")]
 
 
