@@ -6,7 +6,8 @@
     python docs/tools/print_output.py --check     # compare the short ones with the files; exit status 1 if they differ
 
 Standard output and errors are printed as a pipe gets them, in their order. docs/output/printed.json has the version,
-machine and date of each. Texts come from data/ of this repository or the folder of CHARRNN_TINYSHAKESPEARE, or are fetched.
+machine and date of each. Texts come from data/ of this repository or the folder of CHARRNN_TINYSHAKESPEARE; others are
+fetched.
 """
 
 from __future__ import annotations
