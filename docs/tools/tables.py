@@ -34,7 +34,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], align: str = ""
     rules = {"l": "---", "r": "--:", "c": ":-:"}
     lines = [list(head), [rules[letter] for letter in align or "l" * len(head)]]
     lines += [[_cell(cell) for cell in row] for row in rows]
-    return block(*(f"| {' | '.join(line)} |".replace("|  |", "| |") for line in lines))
+    return block(*("|" + "".join(f" {cell} |" if cell else " |" for cell in line) for line in lines))
 
 
 def _cell(value: object) -> str:
