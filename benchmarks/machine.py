@@ -1,9 +1,10 @@
-"""The machine that a result was measured on, in words: processor and instruction set, memory, versions, GPU."""
+"""The machine that a result was measured on, and the date: processor and instruction set, memory, versions, GPU."""
 
 from __future__ import annotations
 
 import os
 import platform
+from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
@@ -15,6 +16,7 @@ def machine() -> dict[str, object]:
     """What a reader must know to make anything of a time."""
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     return {
+        "date": datetime.now(UTC).date().isoformat(),
         "processor": _processor(),
         "instruction_set": instruction_set(),
         "threads": torch.get_num_threads(),
