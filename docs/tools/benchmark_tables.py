@@ -93,7 +93,8 @@ def _model(name: str) -> str:
 @results("quality", "python benchmarks/quality.py tinyshakespeare.txt")
 def quality(content: Any) -> str:
     """Whole `train` commands on Tiny Shakespeare."""
-    rows, notes = [], []
+    rows: list[tuple[str, ...]] = []
+    notes: list[str] = []
     for row in content["rows"]:
         if "window" not in row:
             continue

@@ -9,6 +9,7 @@
 from benchmark_tables import benchmark_names, benchmark_table
 from commands import command_names, command_page, commands_table, main_page
 from console_blocks import console, printed
+from python_api import python_api
 from tables import cells_table, filter_order, settings_tables, smoothings_table
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "filter_order",
     "main_page",
     "printed",
+    "python_api",
     "settings_tables",
     "smoothings_table",
 ]

@@ -2,7 +2,8 @@
 
 README.md is the home page; CONTRIBUTING.md, CHANGELOG.md and LICENSE are pages of the project. On every page, links out
 of docs/ become links to the page of that file, or plain text if the site has no such page. GitHub's alerts
-(`> [!NOTE]`) become admonitions. Comments, such as those of cog, are dropped.
+(`> [!NOTE]`) become admonitions. Comments, such as those of cog, are dropped, but for directives of mkdocstrings, which
+GitHub would show (`<!-- ::: charrnn.fit -->`).
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ ROOT_PAGES = {
 """Files in the root → their pages in docs/."""
 FENCE = re.compile(r"^( *(?:```|~~~).*?^ *(?:```|~~~) *$)", re.MULTILINE | re.DOTALL)
 COMMENT = re.compile(r"^ *<!--.*?--> *\n?", re.MULTILINE | re.DOTALL)
-LINK = re.compile(r"(?P<bang>!?)\[(?P<text>(?:[^\[\]]|\[[^\]]*\]\([^)]*\)|\[[^\]]*\])*)\]\((?P<url>[^)\s]+)\)")
+DIRECTIVE = re.compile(r"^<!-- (::: [\w.]+) -->$", re.MULTILINE)
+LINK = re.compile(
+    r"`[^`\n]*\]\([^`\n]*`|(?P<bang>!?)\[(?P<text>(?:[^\[\]]|\[[^\]]*\]\([^)]*\)|\[[^\]]*\])*)\]\((?P<url>[^)\s]+)\)"
+)
 ATTRIBUTE = re.compile(r"""(?P<name>\b(?:src|srcset|href)=)(?P<quote>["'])(?P<url>.*?)(?P=quote)""")
 ALERT = re.compile(r"^> \[!(\w+)\] *\n((?:^>.*\n?)*)", re.MULTILINE)
 TIGHT_LIST = re.compile(r"^(?![ \t]*(?:[-*+>|#]|\d+\.) ?)[^\n\s][^\n]*\n(?:[-*+]|1\.) [^\n]*", re.MULTILINE)
@@ -65,7 +69,7 @@ def convert(markdown: str, source: str, target: str) -> str:
     """
     parts = FENCE.split(markdown)
     for i in range(0, len(parts), 2):
-        part = COMMENT.sub("", parts[i])
+        part = COMMENT.sub("", DIRECTIVE.sub(r"\1\n", parts[i]))
         part = ALERT.sub(_admonition, part)
         for found in TIGHT_LIST.findall(part):
             log.warning("%s: a list needs an empty line before it: %r", source, found)
@@ -98,6 +102,8 @@ def relocate(url: str, source: str, target: str) -> str | None:
 
 
 def _link(match: re.Match[str], source: str, target: str) -> str:
+    if match["url"] is None:  # inline code
+        return match[0]
     text = LINK.sub(lambda inner: _link(inner, source, target), match["text"])
     url = relocate(match["url"], source, target)
     return text if url is None else f"{match['bang']}[{text}]({url})"

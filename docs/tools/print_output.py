@@ -121,7 +121,7 @@ def _run_in_fork(command: str, folder: Path, pipe: int) -> None:
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115
     sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115
-    sys.stdout.reconfigure(write_through=True)  # type: ignore[attr-defined]
+    sys.stdout.reconfigure(write_through=True)
     sys.argv = shlex.split(command)
     main()
 
@@ -146,7 +146,7 @@ def machine_words() -> dict[str, str]:
 
 def check(printed: Iterable[tuple[Output, str]]) -> list[str]:
     """The differences between outputs and their files, in what does not depend on the machine."""
-    differences = []
+    differences: list[str] = []
     for output, text in printed:
         path = FOLDER / f"{output.name}.txt"
         old = path.read_text(encoding="utf-8") if path.exists() else ""

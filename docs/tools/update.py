@@ -1,6 +1,7 @@
-"""Fill the generated parts of README and of all pages: `python docs/tools/update.py`, or with --check, only compare.
+"""Fill the generated parts of README and of all pages, and write the tutorial's notebook.
 
-Exit status 1 if a page was stale and --check is given.
+python docs/tools/update.py
+python docs/tools/update.py --check    # compare only; exit status 1 if a file is stale
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import sys
 from pathlib import Path
 
 from cogapp import Cog
+from tutorial import NOTEBOOK, is_current, write_notebook
 
 TOOLS = Path(__file__).parent
 ROOT = TOOLS.parents[1]
@@ -16,19 +18,26 @@ ROOT = TOOLS.parents[1]
 
 def pages() -> list[Path]:
     """README and all pages of docs/ that have generated parts."""
-    paths = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    paths = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
     return [path for path in paths if "[[[cog" in path.read_text(encoding="utf-8")]
 
 
 def run_cog(*options: str) -> int:
     """Run cog on all pages; returns its exit status."""
-    names = [str(path.relative_to(ROOT)) for path in pages()]
+    names = [str(path) for path in pages()]
     return int(Cog().main(["cog", "-I", str(TOOLS), "-n", "UTF-8", *options, *names]))
 
 
 def main(words: list[str]) -> int:
     """Fill or compare all generated parts."""
-    return run_cog("--check", "--diff") if words == ["--check"] else run_cog("-r")
+    if words == ["--check"]:
+        if not is_current():
+            print(f"{NOTEBOOK}: stale; run docs/tools/update.py")
+        return run_cog("--check", "--diff") or int(not is_current())
+    status = run_cog("-r")
+    if write_notebook():
+        print(f"{NOTEBOOK}: written")
+    return status
 
 
 if __name__ == "__main__":

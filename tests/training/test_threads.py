@@ -2,7 +2,8 @@
 
 Two things did: the gradients of a bias in C, which each thread summed for its rows, and MKL's product for a head whose
 outputs are no multiple of 16, which four threads share in another way than three. An LSTM is oneDNN's: whether its last
-bits depend on the number of threads differs by width and processor (docs/benchmarks/machines.md), so it needs a fixed number.
+bits depend on the number of threads differs by width and processor (docs/benchmarks/machines.md), so it needs a fixed
+number.
 """
 
 import itertools
