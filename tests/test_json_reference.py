@@ -59,7 +59,7 @@ def test_page_names_every_json_key_that_is_printed(charrnn: Charrnn, folder: Pat
     for words in COMMANDS:
         missing = set(keys_of(charrnn(*words, "--json").json())) - NAMED
         assert not missing, f"{' '.join(map(str, words))} prints {sorted(missing)}, which the page does not name"
-    assert set(keys_of(json.loads(charrnn("data", "--json").out))) <= NAMED
+    assert set(keys_of(json.loads(charrnn("data", "list", "--json").out))) <= NAMED
     records = (folder / "checkpoints" / "lstm.jsonl").read_text().splitlines()
     assert set(keys_of([json.loads(line) for line in records])) <= NAMED
 
