@@ -1,4 +1,4 @@
-"""docs/reference/json-and-csv.md names every key that a command prints with --json, and the columns of its CSV files."""
+"""docs/reference/json-and-csv.md names every key that a command prints with --json, and the columns of CSV files."""
 
 import json
 import re
@@ -17,7 +17,7 @@ NAMED = set(re.findall(r"`(\w+)`", PAGE))
 """The words that the page shows as code."""
 FREE_KEYS = {"curve", "separators"}
 """Objects whose keys depend on the text."""
-CODE = "def f(a):\n    return [a, (a), {a: 1}]\n\n\nclass C:\n    x = f(1)\n\n    def g(self):\n        return self.x\n" * 60
+CODE = "def f(a):\n    return [a, (a), {a: 1}]\n\n\nclass C:\n    def g(self):\n        return self.x\n" * 60
 COMMANDS = (
     ("train", "text.txt", "--with-ngram", *SMALL, "--out", "both"),
     ("ngram", "text.txt", "--order", 3, "--online", "--force"),
