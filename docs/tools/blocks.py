@@ -30,8 +30,8 @@ class Block:
 
     @property
     def is_run(self) -> bool:
-        """Whether the tests run it: there is no comment `not run: reason` before it."""
-        return "<!-- not run:" not in self.comment
+        """Whether the tests of the page run it: not after `<!-- not run: reason -->`, and not what cog printed."""
+        return "<!-- not run:" not in self.comment and "[[[cog" not in self.comment
 
     def commands(self) -> list[str]:
         """The commands in the block, without comments: lines after `$ ` in a console, all lines of a script."""
