@@ -65,6 +65,28 @@ def test_markdown_of_github_becomes_markdown_of_mkdocs() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("markdown", "complaint"),
+    [
+        ("A list:\n- one\n", "needs an empty line before it"),
+        ("- one\n\n  more of it\n", "needs four spaces"),
+        ("- one\n  ```sh\n  ls\n  ```\n", ""),
+        ("- one\n\n  ```sh\n  ls\n  ```\n", "needs four spaces"),
+        ("- one\n  - nested\n", "needs four spaces"),
+        ("[a](missing.md)\n", "does not exist"),
+        ("A list:\n\n- one\n\n    more of it\n", ""),
+        ("- one,\n  and more\n- two\n", ""),
+    ],
+)
+def test_markdown_that_mkdocs_reads_otherwise_is_a_warning(
+    markdown: str, complaint: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And a strict build fails at a warning."""
+    convert(markdown, "docs/guides/python.md", "guides/python.md")
+    assert complaint in caplog.text
+    assert bool(complaint) == bool(caplog.records)
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site, built strictly: a broken link, a missing anchor or a page that is not in the navigation is an error."""

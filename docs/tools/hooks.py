@@ -39,6 +39,9 @@ ATTRIBUTE = re.compile(r"""(?P<name>\b(?:src|srcset|href)=)(?P<quote>["'])(?P<ur
 ALERT = re.compile(r"^> \[!(\w+)\] *\n((?:^>.*\n?)*)", re.MULTILINE)
 TIGHT_LIST = re.compile(r"^(?![ \t]*(?:[-*+>|#]|\d+\.) ?)[^\n\s][^\n]*\n(?:[-*+]|1\.) [^\n]*", re.MULTILINE)
 
+ODD_INDENT = re.compile(r"(?:^|\n)[ ]*\n( {1,3}[^ \n][^\n]*)|\n( {1,3}[-*+] [^\n]*)")
+"""Lines that GitHub reads as part of a list item, and MkDocs does not."""
+
 log = logging.getLogger("mkdocs.hooks.charrnn")
 
 
@@ -72,6 +75,8 @@ def convert(markdown: str, source: str, target: str) -> str:
         target: the page, relative to docs/.
     """
     parts = FENCE.split(markdown)
+    for found in ODD_INDENT.findall(FENCE.sub(lambda match: match[0].splitlines()[0], markdown)):
+        log.warning("%s: what belongs to a list item needs four spaces: %r", source, "".join(found))
     for i in range(0, len(parts), 2):
         part = COMMENT.sub("", DIRECTIVE.sub(r"\1\n", parts[i]))
         part = ALERT.sub(_admonition, part)
