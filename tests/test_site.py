@@ -70,7 +70,7 @@ def test_markdown_of_github_becomes_markdown_of_mkdocs() -> None:
     [
         ("A list:\n- one\n", "needs an empty line before it"),
         ("- one\n\n  more of it\n", "needs four spaces"),
-        ("- one\n  ```sh\n  ls\n  ```\n", ""),
+        ("- one\n  ```sh\n  ls\n  ```\n", "needs four spaces"),
         ("- one\n\n  ```sh\n  ls\n  ```\n", "needs four spaces"),
         ("- one\n  - nested\n", "needs four spaces"),
         ("[a](missing.md)\n", "does not exist"),

@@ -39,7 +39,7 @@ ATTRIBUTE = re.compile(r"""(?P<name>\b(?:src|srcset|href)=)(?P<quote>["'])(?P<ur
 ALERT = re.compile(r"^> \[!(\w+)\] *\n((?:^>.*\n?)*)", re.MULTILINE)
 TIGHT_LIST = re.compile(r"^(?![ \t]*(?:[-*+>|#]|\d+\.) ?)[^\n\s][^\n]*\n(?:[-*+]|1\.) [^\n]*", re.MULTILINE)
 
-ODD_INDENT = re.compile(r"(?:^|\n)[ ]*\n( {1,3}[^ \n][^\n]*)|\n( {1,3}[-*+] [^\n]*)")
+ODD_INDENT = re.compile(r"(?:^|\n)[ ]*\n( {1,3}[^ \n][^\n]*)|\n( {1,3}(?:[-*+] |```)[^\n]*)")
 """Lines that GitHub reads as part of a list item, and MkDocs does not."""
 
 log = logging.getLogger("mkdocs.hooks.charrnn")
