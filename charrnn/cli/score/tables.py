@@ -162,7 +162,7 @@ def _show_several(attributions: Sequence[Attribution]) -> None:
         table.add_row(one_line(attribution.source), *cells, percent(attribution.posteriors[0], 2))
     show_table(table)
     documents = attributions[0].split.text.documents
-    how = "static, each document from the beginning" if documents else "static, one full pass each"
+    how = "static, each document separately" if documents else "static, one full pass each"
     console().print(f"\n{how}; posterior: of the likeliest, if all models were as likely before.", soft_wrap=True)
 
 
