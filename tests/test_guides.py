@@ -52,11 +52,11 @@ def write_texts(folder: Path) -> None:
     (folder / "names.txt").write_text("Ann\nBob\nCarolyn\nDan\n" * 30, encoding="utf-8")
     (folder / "letters").mkdir()
     for name in "ab":
-        (folder / "letters" / f"{name}.txt").write_text(f"Dear {name}, the old man.\n" * 20, encoding="utf-8")
+        (folder / "letters" / f"{name}.txt").write_text(f"The old man and {name}.\n" * 20, encoding="utf-8")
     (folder / "more.txt.gz").write_bytes(gzip.compress(PROSE.encode() * 10))
     (folder / "data").mkdir()
     for name in TEXTS:
-        text = PROSE.replace(" ", " x") * 2 + PROSE
+        text = PROSE.replace(" ", " x") * 2 + PROSE + "ROMEO:\nAnd so I tell you, the glove is mine.\n"
         (folder / "data" / f"{name}.txt").write_text(text, encoding="utf-8")
     shutil.copytree(ROOT / "docs" / "examples", folder / "docs" / "examples")
 

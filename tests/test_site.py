@@ -108,3 +108,15 @@ def test_search_works_from_disk(site: Path, chrome: "Chrome") -> None:
     found = (By.CSS_SELECTOR, ".md-search-result__item a")
     WebDriverWait(chrome, 20).until(lambda driver: driver.find_elements(*found))
     assert chrome.get_log("browser") == []  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.browser
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_copied_console_is_its_commands(site: Path, chrome: "Chrome") -> None:
+    """As Material's button copies it: the text that is visible while the block has this attribute."""
+    chrome.get((site / "reference/commands/train.html").as_uri())
+    copied = chrome.execute_script(
+        "const block = document.querySelector('code:has(.gp)'); block.setAttribute('data-md-copying', '');"
+        "return block.innerText"
+    )
+    assert copied.startswith("charrnn train")

@@ -24,7 +24,11 @@ def console(
         prompt: whether to show the command.
     """
     output = find_output(name)
-    text = (FOLDER / f"{name}.txt").read_text(encoding="utf-8")
+    path = FOLDER / f"{name}.txt"
+    if not path.exists():
+        commands = [f"$ {line}" for line in output.commands]
+        return block("```console", *commands, f"(not printed yet: python docs/tools/print_output.py {name})", "```")
+    text = path.read_text(encoding="utf-8")
     parts = []
     for number, line in enumerate(output.commands, 1):
         head = f"$ {line}\n"
@@ -48,5 +52,8 @@ def _shortened(body: str, first: int | None, last: int | None) -> str:
 
 def printed(name: str) -> str:
     """When and where an output was printed, and by which version."""
-    record = json.loads((FOLDER / "printed.json").read_text(encoding="utf-8"))[name]
+    find_output(name)
+    record = json.loads((FOLDER / "printed.json").read_text(encoding="utf-8")).get(name)
+    if not record:
+        return block("*Not printed yet.*")
     return block(f"*Printed by charrnn {record['version']} on {record['date']}: {record['machine']}.*")

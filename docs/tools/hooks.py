@@ -30,6 +30,8 @@ ROOT_PAGES = {
 FENCE = re.compile(r"^( *(?:```|~~~).*?^ *(?:```|~~~) *$)", re.MULTILINE | re.DOTALL)
 COMMENT = re.compile(r"^ *<!--.*?--> *\n?", re.MULTILINE | re.DOTALL)
 DIRECTIVE = re.compile(r"^<!-- (::: [\w.]+) -->$", re.MULTILINE)
+TABLE_ROW = re.compile(r"^\|.*\|$", re.MULTILINE)
+CODE = re.compile(r"(`+).*?(?<!`)\1(?!`)")
 LINK = re.compile(
     r"`[^`\n]*\]\([^`\n]*`|(?P<bang>!?)\[(?P<text>(?:[^\[\]]|\[[^\]]*\]\([^)]*\)|\[[^\]]*\])*)\]\((?P<url>[^)\s]+)\)"
 )
@@ -56,6 +58,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """Turn Markdown as GitHub reads it into Markdown as MkDocs reads it."""
     target = page.file.src_uri
     source = next((name for name, made in ROOT_PAGES.items() if made == target), f"docs/{target}")
+    if target == "index.md":
+        page.meta["hide"] = ["navigation"]
     return convert(markdown, source, target)
 
 
@@ -73,6 +77,7 @@ def convert(markdown: str, source: str, target: str) -> str:
         part = ALERT.sub(_admonition, part)
         for found in TIGHT_LIST.findall(part):
             log.warning("%s: a list needs an empty line before it: %r", source, found)
+        part = TABLE_ROW.sub(lambda match: CODE.sub(lambda code: code[0].replace("\\|", "|"), match[0]), part)
         part = LINK.sub(lambda match: _link(match, source, target), part)
         parts[i] = ATTRIBUTE.sub(
             lambda match: f"{match['name']}{match['quote']}{relocate(match['url'], source, target)}{match['quote']}",

@@ -71,6 +71,31 @@ SESSIONS = (
         is_long=True,
     ),
     Session(
+        files={"data/tinyshakespeare.txt": "tinyshakespeare"},
+        before=(
+            "charrnn ngram tinyshakespeare --smoothing ml --order 5",
+            "charrnn ngram tinyshakespeare --smoothing ml --order 21",
+            "charrnn ngram tinyshakespeare",
+            "charrnn train tinyshakespeare --minutes 3",
+        ),
+        outputs=(Output("tutorial-compare", (r'charrnn compare --prime "ROMEO:\n" --temp 0.8',)),),
+        is_long=True,
+    ),
+    Session(
+        files={"data/tinyshakespeare.txt": "tinyshakespeare"},
+        before=(
+            "head -c 200000 data/tinyshakespeare.txt > her.txt",
+            "tail -c 203000 data/tinyshakespeare.txt | head -c 200000 > his.txt",
+            "tail -c 3000 data/tinyshakespeare.txt > letter.txt",
+            "charrnn ngram her.txt --min-count 2 --out her",
+            "charrnn ngram his.txt --min-count 2 --out his",
+        ),
+        outputs=(
+            Output("authorship", ("charrnn score her his --text letter.txt",)),
+            Output("lab-list", ("charrnn lab",)),
+        ),
+    ),
+    Session(
         files={
             "data/tinyshakespeare.txt": "tinyshakespeare",
             "letter.txt": "To be, or not to be: that is the question.\n",

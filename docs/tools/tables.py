@@ -112,18 +112,17 @@ def settings_tables() -> str:
         summary = " ".join((owner.__doc__ or "").split("\n\n")[0].split())
         rows = []
         for spec in dataclasses.fields(owner):  # type: ignore[arg-type]
-            flags = ", ".join(code(flag) for flag in option_flags(spec))
+            flags = "<br>".join(code(flag) for flag in option_flags(spec))
             rows.append(
                 (
-                    code(spec.name),
-                    flags,
+                    f"{code(spec.name)}<br>{flags}",
                     code(_type_name(types[spec.name])),
                     code(repr(spec.default)),
                     allowed(spec.metadata["check"], types[spec.name]),
                     escape(spec.metadata["help"]),
                 )
             )
-        head = ("field", "option", "type", "default", "allowed", "what it does")
+        head = ("field and option", "type", "default", "allowed", "what it does")
         parts.append(f"## {name}\n\n{summary}\n{table(head, rows)}".rstrip("\n"))
     return block("\n\n".join(parts))
 

@@ -1,7 +1,7 @@
 """Fill the generated parts of README and of all pages, and write the tutorial's notebook.
 
 python docs/tools/update.py
-python docs/tools/update.py --check    # compare only; exit status 1 if a file is stale
+python docs/tools/update.py --check    # compare only; exit status 1 if a file is stale or missing
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from cogapp import Cog
+from outputs import SESSIONS
 from tutorial import NOTEBOOK, is_current, write_notebook
 
 TOOLS = Path(__file__).parent
@@ -28,12 +29,22 @@ def run_cog(*options: str) -> int:
     return int(Cog().main(["cog", "-I", str(TOOLS), "-n", "UTF-8", *options, *names]))
 
 
+def unprinted() -> list[str]:
+    """The outputs that are listed, but were not printed yet."""
+    outputs = [output.name for session in SESSIONS for output in session.outputs]
+    return [name for name in outputs if not (ROOT / "docs" / "output" / f"{name}.txt").exists()]
+
+
 def main(words: list[str]) -> int:
     """Fill or compare all generated parts."""
     if words == ["--check"]:
+        complaints = [
+            f"docs/output/{name}.txt: not printed yet; run docs/tools/print_output.py" for name in unprinted()
+        ]
         if not is_current():
-            print(f"{NOTEBOOK}: stale; run docs/tools/update.py")
-        return run_cog("--check", "--diff") or int(not is_current())
+            complaints.append(f"{NOTEBOOK}: stale; run docs/tools/update.py")
+        print("".join(f"{line}\n" for line in complaints), end="")
+        return run_cog("--check", "--diff") or int(bool(complaints))
     status = run_cog("-r")
     if write_notebook():
         print(f"{NOTEBOOK}: written")
