@@ -50,7 +50,7 @@ def page_name(path: Path) -> str:
 def commands_of(page: Path) -> list[list[str]]:
     """The words of each `charrnn` command in the blocks and in the inline code of a page."""
     text = page.read_text(encoding="utf-8")
-    lines = [line for block in blocks(text) for line in block.commands()]
+    lines = [line for block in blocks(text) if not block.is_printed for line in block.commands()]
     prose = FENCE.sub("", text)
     lines += [code for _, code in INLINE_CODE.findall(prose)]
     lines += [line.strip() for line in re.findall(r"^ {4}(charrnn .*)$", prose, flags=re.MULTILINE)]
