@@ -6,7 +6,8 @@
     python docs/tools/print_output.py --check     # compare the short ones with the files; exit status 1 if they differ
 
 Standard output and errors are printed as a pipe gets them, in their order. docs/output/printed.json has the version,
-machine and date of each. Texts come from data/ of this repository, or from the folder of CHARRNN_TINYSHAKESPEARE.
+machine and date of each. Texts come from data/ of this repository or the folder of CHARRNN_TINYSHAKESPEARE; others are
+fetched.
 """
 
 from __future__ import annotations
@@ -66,16 +67,12 @@ def _trimmed(text: str) -> str:
 
 
 def find_text(name: str) -> Path:
-    """The file of a known text.
-
-    Raises:
-        SystemExit: it is not here.
-    """
+    """The file of a known text; it is fetched into data/ of this repository if it is in neither folder."""
     tiny = Path(os.environ.get("CHARRNN_TINYSHAKESPEARE", ROOT.parent / "shared" / "data" / "tinyshakespeare.txt"))
-    for path in (ROOT / "data" / f"{name}.txt", tiny.with_name(f"{name}.txt")):
-        if path.is_file():
-            return path.resolve()
-    raise SystemExit(f"{name}: not found; fetch it with `charrnn data {name}`")
+    paths = (ROOT / "data" / f"{name}.txt", tiny.with_name(f"{name}.txt"))
+    if not any(path.is_file() for path in paths):
+        run_command(f"charrnn data {name}", ROOT)
+    return next(path for path in paths if path.is_file()).resolve()
 
 
 def run_command(command: str, folder: Path) -> tuple[str, int]:
