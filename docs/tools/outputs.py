@@ -99,8 +99,8 @@ SESSIONS = (
             Output(
                 "tutorial-temperature",
                 tuple(
-                    rf'charrnn sample tinyshakespeare-lstm --temp {temperature} --prime "ROMEO:\n" --length 200 --seed 1'
-                    for temperature in (0.2, 0.8, 1.5)
+                    rf'charrnn sample tinyshakespeare-lstm --temp {temp} --prime "ROMEO:\n" --length 200 --seed 1'
+                    for temp in (0.2, 0.8, 1.5)
                 ),
             ),
             Output("tutorial-compare", (r'charrnn compare --prime "ROMEO:\n" --temp 0.8',)),
