@@ -30,13 +30,8 @@ class Block:
 
     @property
     def is_run(self) -> bool:
-        """Whether the tests run it: there is no comment `not run: reason` before it, and it is no printed output."""
-        return "<!-- not run:" not in self.comment and not self.is_printed
-
-    @property
-    def is_printed(self) -> bool:
-        """Whether cog has written it, with `console`."""
-        return re.search(r"\bconsole\(", self.comment) is not None
+        """Whether the tests of the page run it: not after `<!-- not run: reason -->`, and not what cog printed."""
+        return "<!-- not run:" not in self.comment and "[[[cog" not in self.comment
 
     def commands(self) -> list[str]:
         """The commands in the block, without comments: lines after `$ ` in a console, all lines of a script."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from tables import block, code, escape, table
+from tables import block, code, escape, table, tidy
 
 from charrnn.cli.main import make_command
 from charrnn.cli.shared.help import EXAMPLES
@@ -44,14 +44,14 @@ def command_page(name: str) -> str:
     for child_name, child in getattr(command, "commands", {}).items():
         lines += [f"## charrnn {name} {child_name}", ""]
         lines += _describe(f"charrnn {name} {child_name}", child, f"{name} {child_name}", level=3)
-    return block(*lines)
+    return tidy(block(*lines))
 
 
 def main_page() -> str:
     """The reference page of `charrnn` itself."""
     app = make_command()
     lines = ["# Commands", "", first_sentence(app.help) + ".", commands_table(""), escape(_text(app.epilog))]
-    return block(*lines)
+    return tidy(block(*lines))
 
 
 def _describe(path: str, command: Any, key: str, level: int = 2) -> list[str]:
@@ -103,6 +103,7 @@ def _names(parameter: Any, context: Any) -> str:
 
 def _default(parameter: Any) -> str:
     default = parameter.default
-    if default in (None, False, [], ()) or parameter.show_default is False or parameter.required:
+    is_empty = default is None or default is False or default in ([], ())
+    if is_empty or parameter.show_default is False or parameter.required:
         return ""
     return code(parameter.opts[0] if getattr(parameter, "is_flag", False) else default)

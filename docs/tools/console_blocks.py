@@ -40,7 +40,8 @@ def console(
         if command in (None, number):
             parts.append((head if prompt else "") + _shortened(body, first, last))
     content = "\n".join(part.rstrip("\n") + "\n" for part in parts)
-    return block("```console" if prompt else "```text", content.rstrip("\n"), "```")
+    before = ("<!-- not run: an error -->",) if output.fails else ()
+    return block(*before, "```console" if prompt else "```text", content.rstrip("\n"), "```")
 
 
 def _shortened(body: str, first: int | None, last: int | None) -> str:

@@ -12,7 +12,7 @@ import logging
 import posixpath
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -117,24 +117,3 @@ def _link(match: re.Match[str], source: str, target: str) -> str:
 def _admonition(match: re.Match[str]) -> str:
     lines = [re.sub(r"^> ?", "", line) for line in match[2].splitlines()]
     return "\n".join([f"!!! {match[1].lower()}", "", *(f"    {line}".rstrip() for line in lines), ""])
-
-
-def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Drop pages that are not written yet from the navigation."""
-    config.nav = _existing(config.nav or [])
-    return config
-
-
-def _existing(nav: list[Any]) -> list[Any]:
-    kept: list[Any] = []
-    for item in nav:
-        value = next(iter(item.values())) if isinstance(item, dict) else item
-        if isinstance(value, list):
-            children = _existing(value)
-            if children:
-                kept.append({next(iter(item)): children})
-        elif (ROOT / "docs" / value).is_file() or value in ROOT_PAGES.values():
-            kept.append(item)
-        else:
-            log.info("not written yet: %s", value)
-    return kept

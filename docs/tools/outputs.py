@@ -159,11 +159,6 @@ def mask(text: str, output: Output) -> str:
     return re.sub(r" {2,}", "  ", text)
 
 
-def short_names() -> list[str]:
-    """The names of the outputs that are printed in seconds."""
-    return [output.name for session in SESSIONS if not session.is_long for output in session.outputs]
-
-
 def find_output(name: str) -> Output:
     """An output by its name.
 

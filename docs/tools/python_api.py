@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 
-from tables import block, code, escape, table
+from tables import block, code, escape, table, tidy
 
 import charrnn
 
@@ -54,7 +54,7 @@ def python_api() -> str:
         paths = [name if "." in name else f"charrnn.{name}" for name in names]
         lines += [f"## {subject}", table(("name", "what it is"), [(code(path), summary(path)) for path in paths])]
         lines += [f"<!-- ::: {path} -->\n" for path in paths]
-    return block(*lines)
+    return tidy(block(*lines))
 
 
 def summary(path: str) -> str:

@@ -23,6 +23,11 @@ def block(*lines: str) -> str:
     return "\n" + "\n".join(lines).strip("\n") + "\n\n"
 
 
+def tidy(text: str) -> str:
+    """Markdown without more than one empty line at a time."""
+    return re.sub(r"\n{3,}", "\n\n", text)
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[object]], align: str = "") -> str:
     """A table in Markdown.
 
@@ -124,7 +129,7 @@ def settings_tables() -> str:
             )
         head = ("field and option", "type", "default", "allowed", "what it does")
         parts.append(f"## {name}\n\n{summary}\n{table(head, rows)}".rstrip("\n"))
-    return block("\n\n".join(parts))
+    return tidy(block("\n\n".join(parts)))
 
 
 def _type_name(kind: Any) -> str:
