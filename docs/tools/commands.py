@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
+from rich.text import Text
 from tables import block, code, escape, table, tidy
 
 from charrnn.cli.main import make_command
-from charrnn.cli.shared.help import EXAMPLES
-
-MARKUP = re.compile(r"\\(\[)")
-"""The escapes that keep square brackets from being read as rich's markup."""
+from charrnn.cli.shared.help import EXAMPLES, EXIT_STATUS
 
 
 def command_names() -> list[str]:
@@ -50,7 +47,7 @@ def command_page(name: str) -> str:
 def main_page() -> str:
     """The reference page of `charrnn` itself."""
     app = make_command()
-    lines = ["# Commands", "", first_sentence(app.help) + ".", commands_table(""), escape(_text(app.epilog))]
+    lines = ["# Commands", "", first_sentence(app.help) + ".", commands_table(""), *_example_lines(""), EXIT_STATUS]
     return tidy(block(*lines))
 
 
@@ -62,9 +59,7 @@ def _describe(path: str, command: Any, key: str, level: int = 2) -> list[str]:
     for paragraph in paragraphs[1:]:
         lines += [paragraph, ""]
     if key in EXAMPLES:
-        lines += [f"{'#' * level} Examples{_of(key, level)}", "", "```console"]
-        lines += [f"$ charrnn {words}  # {what}" for words, what in EXAMPLES[key]]
-        lines += ["```", ""]
+        lines += [f"{'#' * level} Examples{_of(key, level)}", "", *_example_lines(key)]
     for panel, parameters in _panels(command).items():
         rows = [(_names(each, context), escape(_text(each.help)), _default(each)) for each in parameters]
         columns = 3 if any(default for *_, default in rows) else 2
@@ -72,6 +67,13 @@ def _describe(path: str, command: Any, key: str, level: int = 2) -> list[str]:
         lines += [f"{'#' * level} {panel}{_of(key, level)}"]
         lines += [table(head[:columns], [row[:columns] for row in rows])]
     return lines
+
+
+def _example_lines(key: str) -> list[str]:
+    """The examples of a command in a fence, their comments in one column."""
+    width = max(len(words) for words, _ in EXAMPLES[key])
+    lines = [f"$ charrnn {words:{width}}  # {what}" for words, what in EXAMPLES[key]]
+    return ["```console", *lines, "```", ""]
 
 
 def _panels(command: Any) -> dict[str, list[Any]]:
@@ -90,7 +92,8 @@ def _of(key: str, level: int) -> str:
 
 
 def _text(text: str | None) -> str:
-    return MARKUP.sub(r"\1", (text or "").replace("\b\n", ""))
+    """A help text without rich's markup."""
+    return Text.from_markup((text or "").replace("\b\n", "")).plain
 
 
 def _names(parameter: Any, context: Any) -> str:
