@@ -9,7 +9,7 @@ import pytest
 from program import SMALL, Charrnn
 from rich.console import Console
 
-from charrnn.cli.train.curve import Curve, held, scale_of
+from charrnn.cli.train.curve import Curve, forward_fill, value_range
 from charrnn.cli.train.live import TrainLive
 from charrnn.formatting import sparkline
 from charrnn.scoring.evaluate import Score
@@ -24,10 +24,10 @@ def test_sparkline_scales_and_fills_gaps() -> None:
     assert sparkline([1, None, 2, 3, 9, 0], 1, 3) == "▁ ▅██▁"
     assert sparkline([5, 5], 5, 5) == "▁▁"
     assert sparkline([], 0, 1) == ""
-    assert held([None, 1, None, 2, None, None]) == [None, 1, 1, 2, None, None]
-    assert held([]) == []
-    assert scale_of([9, 3, 2, None] + [1] * 7) == (1, 3)
-    assert scale_of([None]) == (0, 1)
+    assert forward_fill([None, 1, None, 2, None, None]) == [None, 1, 1, 2, None, None]
+    assert forward_fill([]) == []
+    assert value_range([9, 3, 2, None] + [1] * 7) == (1, 3)
+    assert value_range([None]) == (0, 1)
 
 
 def test_curve_has_bounded_points() -> None:
