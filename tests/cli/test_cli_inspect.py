@@ -67,7 +67,7 @@ def test_inspect_ngram_model_shows_its_entries(charrnn: Charrnn, models: Path) -
     assert (facts["kind"], part["entries"][0], sum(part["entries"])) == ("ngram", 24, facts["entries"])
     assert [one["name"] for one in facts["tensors"]][::4] == ["1.backoffs", "2.backoffs", "3.backoffs"]
     assert facts["checksums"] == {"header": True, "tensors": 0, "of_tensors": 12}
-    assert "by order 1: 24, 2: " in charrnn("inspect").err
+    assert "order 1: 24, order 2: " in charrnn("inspect").err
 
 
 def test_inspect_mixture_shows_its_parts(charrnn: Charrnn, folder: Path) -> None:

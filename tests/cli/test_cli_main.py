@@ -51,7 +51,7 @@ def test_charrnn_without_command_prints_help_and_exits_2(charrnn: Charrnn) -> No
         (["train", "text.txt", "--val-fraction", "1"], "--val-fraction 1.0"),
         (["train", "text.txt", "--val-fraction", ".5", "--test-fraction", ".5"], "nothing is left to train on"),
         (["train", "text.txt", "--cell", "brain"], "--cell brain: must be one of rnn, lstm"),
-        (["train", "text.txt", "--device", "abacus"], "--device abacus: not found on this machine; try one of"),
+        (["train", "text.txt", "--device", "abacus"], "--device abacus: not available on this machine; available: "),
         (["train", "text.txt", "--out", "."], "--out .: is a folder"),
         (["ngram", "text.txt", "--order", "0"], "--order 0"),
         (["ngram", "text.txt", "--order", "101"], "--order 101: must be from 1 to 100"),
@@ -61,7 +61,7 @@ def test_charrnn_without_command_prints_help_and_exits_2(charrnn: Charrnn) -> No
         (["ngram", "text.txt", "--smoothing", "stupid", "--online"], "--smoothing stupid does not support it"),
         (["ngram", "text.txt", "--encoding", "hex"], "--encoding hex: there is no such encoding"),
         (["ngram", "text.txt", "--encoding", "undefined"], "--encoding undefined: there is no such encoding"),
-        (["ngram", "text.txt", "--out", "there/"], "--out there/: is a folder; name a file, such as there/text-"),
+        (["ngram", "text.txt", "--out", "there/"], "--out there/: is a folder; pass a file name, such as there/text-"),
     ],
 )  # fmt: skip
 def test_wrong_usage_is_one_line_and_exits_2(charrnn: Charrnn, folder: Path, words: list[str], part: str) -> None:

@@ -14,14 +14,14 @@ def test_text_name_is_looked_up_here_then_in_data(charrnn: Charrnn, folder: Path
     data.mkdir()
     (data / "hamlet.txt").write_text(TEXT, encoding="utf-8")
     for name in ("hamlet.txt", "hamlet", "data/hamlet.txt"):
-        assert "data/hamlet.txt: 1,700 characters, 24 different" in charrnn("ngram", name, "--order", 2).err
+        assert "data/hamlet.txt: 1,700 characters, vocabulary size 24" in charrnn("ngram", name, "--order", 2).err
     (folder / "hamlet").write_text("another text", encoding="utf-8")
     assert "hamlet: 12 characters" in charrnn("ngram", "hamlet", "--order", 2, "--force").err
 
 
 def test_text_name_missing_names_the_known_texts(charrnn: Charrnn) -> None:
     result = charrnn("train", "hamlet.txt")
-    assert result.failed_with(1, "hamlet.txt: there is no such file, here or in data/", "shakespeare", "python")
+    assert result.failed_with(1, "hamlet.txt: not found, here or in data/", "shakespeare", "python")
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_bad_text_in_train_and_ngram_is_one_line(charrnn: Charrnn, folder: Path,
 
 
 def test_folder_or_device_is_one_line(charrnn: Charrnn, folder: Path) -> None:
-    assert charrnn("ngram", folder).failed_with(1, "is a folder; name its files, for example")
+    assert charrnn("ngram", folder).failed_with(1, "is a folder; pass its files, for example")
     assert charrnn("ngram", "/dev/null").failed_with(1, "is not a regular file")
 
 
@@ -57,7 +57,7 @@ def test_encoding_that_fits_reads_the_text(charrnn: Charrnn, folder: Path, encod
     (folder / "coded.txt").write_bytes(TEXT.encode(encoding))
     result = charrnn("ngram", "coded.txt", "--encoding", encoding, "--order", 2)
     assert result.status == 0
-    assert "coded.txt: 1,700 characters, 24 different" in result.err
+    assert "coded.txt: 1,700 characters, vocabulary size 24" in result.err
 
 
 def test_text_of_three_characters_can_be_fitted(charrnn: Charrnn, folder: Path) -> None:
@@ -110,7 +110,7 @@ def test_text_that_is_a_folder_names_the_pattern(charrnn: Charrnn, models: Path,
         folder.mkdir(parents=True)
         (folder / "a.txt").write_text(TEXT, encoding="utf-8")
     wrong = charrnn(*words.split())
-    assert wrong.failed_with(1, f"is a folder; name its files, for example {example}\n")
+    assert wrong.failed_with(1, f"is a folder; pass its files, for example {example}\n")
     assert charrnn("score", "text-tuned-3", "--text", "dir/*").status == 0
     assert charrnn("data", "inspect", "in-data/*", "--no-advice").status == 0
 
@@ -147,7 +147,7 @@ def test_text_in_the_place_of_a_checkpoint_says_what_to_type(
 @pytest.mark.parametrize("command", ["sample", "score", "compare", "view", "inspect", "complete"])
 @pytest.mark.parametrize("name", ["text-lstn", "checkpoints/text-lstn.safetensors"])
 def test_checkpoint_name_misspelled_names_the_nearest(charrnn: Charrnn, models: Path, command: str, name: str) -> None:
-    assert charrnn(command, name).failed_with(1, f"{name}: there is no such file; did you mean text-lstm")
+    assert charrnn(command, name).failed_with(1, f"{name}: not found; did you mean text-lstm")
 
 
 def test_checkpoint_name_like_no_other_says_how_to_make_one(charrnn: Charrnn, models: Path) -> None:
@@ -159,7 +159,9 @@ def test_train_text_that_is_a_checkpoint_names_resume_from(
     charrnn: Charrnn, models: Path, option: tuple[str, ...]
 ) -> None:
     wrong = charrnn("train", "text.txt", *option, "text-lstm-last")
-    assert wrong.failed_with(2, "text-lstm-last: is a checkpoint and no text; use --resume-from text-lstm-last")
+    assert wrong.failed_with(
+        2, "text-lstm-last: is a checkpoint, not a text; to resume it use --resume-from text-lstm-last"
+    )
 
 
 def test_train_text_of_the_name_of_a_checkpoint_is_read(charrnn: Charrnn, models: Path) -> None:

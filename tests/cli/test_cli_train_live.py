@@ -86,7 +86,7 @@ def test_live_picture_has_progress_curves_and_sample() -> None:
     assert len(bars) == pytest.approx(whole * 51 / 100, abs=1)  # as long as the training is far
     assert training.endswith(f"  {2.98 / math.log(2):.3f} bits/char (2.980 nats)")
     assert len(validation[12:].split("  2.000 bits")[0].rstrip()) == pytest.approx(whole / 4, abs=1)
-    assert now == f"{'now':12}1,234 chars/s, 0:26 gone, 0:24 left"
+    assert now == f"{'status':12}1,234 chars/s, 0:26 elapsed, 0:24 remaining"
     assert sample[0] == f"{'sample':12}To be,"
     assert sample[1].startswith(f"{'':12}or  not \\x1b[2J to be 日本")
     assert len(sample) == 4

@@ -161,6 +161,5 @@ def test_folder_read_only_from_the_start_is_one_line(folder: Path) -> None:
     process = start(folder, "train", "text.txt", *WORDS)
     process.join(60)
     assert process.exitcode == 1
-    assert (
-        said(folder) == "charrnn: checkpoints: cannot be written to: Permission denied; say another place with --out\n"
-    )
+    refused = "checkpoints: cannot write to this folder: Permission denied; choose another one with --out"
+    assert said(folder) == f"charrnn: {refused}\n"

@@ -80,7 +80,7 @@ def test_hostile_text_stderr_has_no_control_characters(charrnn: Charrnn, hostile
 
 
 def test_hostile_name_mistake_is_one_line(charrnn: Charrnn, hostile: Path) -> None:
-    assert charrnn("ngram", NAME + "z").failed_with(1, "there is no such file")
+    assert charrnn("ngram", NAME + "z").failed_with(1, "not found, here or in data/")
     assert charrnn("sample", NAME).failed_with(2, " is a text, not a checkpoint; ")
 
 

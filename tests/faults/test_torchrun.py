@@ -114,10 +114,10 @@ def test_machines_without_shared_folder_train_together(folder: Path, tmp_path_fa
         return [process.exitcode for process in both]
 
     assert run("--steps", 40) == [1, 1]
-    assert "charrnn (process 1): text.txt: there is no such file" in outs[-1]
+    assert "charrnn (process 1): text.txt: not found" in outs[-1]
     (other / "text.txt").write_text(TEXT.replace("nobler", "Nobler"), encoding="utf-8")
     assert run("--steps", 40) == [1, 1]
-    assert "charrnn (process 1): text.txt: is not the text that the first process reads" in outs[-1]
+    assert "charrnn (process 1): text.txt: differs from the text of rank 0" in outs[-1]
     assert "charrnn: another process" in (folder / "err.txt").read_text()
     (other / "text.txt").write_text(TEXT, encoding="utf-8")
     assert run("--steps", 40) == [0, 0]

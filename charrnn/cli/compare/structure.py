@@ -54,8 +54,8 @@ def show_structure(structure: Structure, of_characters: int) -> None:
         screen.print("Too few lines of this text are indented to compare indentation.")
     if has_closings or structure.indentation:
         screen.print(
-            "Difference: bits of the network minus bits of the n-grams (negative: the network is better), with standard "
-            "error; *: more than two standard errors from 0."
+            "Difference: bits of the network minus bits of the n-grams (negative: the network is better), with "
+            "standard error; *: more than two standard errors from 0."
         )
     if structure.characters < of_characters:
         read = f"the first {structure.characters:,} of {of_characters:,} held-out characters"

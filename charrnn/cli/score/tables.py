@@ -82,7 +82,7 @@ def show_lines(texts: Sequence[TextScore]) -> None:
     screen.print()
     show_table(table)
     if len(lines) > len(worst):
-        most = f"The {len(worst)} of {len(lines):,} lines with the most bits/char"
+        most = f"The {len(worst)} most surprising of {len(lines):,} lines"
         screen.print(f"{most}; to get all lines, use --json or a pipe.", soft_wrap=True)
 
 

@@ -60,10 +60,11 @@ def _local_rank(name: str) -> int:
     """Return the rank of this process on its machine; DeviceError if there are fewer GPUs than processes."""
     rank, processes = int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     gpus = torch.cuda.device_count()
-    if max(rank + 1, processes) > gpus:
+    needed = max(rank + 1, processes)
+    if needed > gpus:
         raise DeviceError(
-            f"--device {name}: no GPU for process {rank}: this machine has {plural(gpus, 'GPU')} for {processes} "
-            f"processes; use torchrun --nproc-per-node {gpus}, or --device cpu"
+            f"--device {name}: this machine has {plural(gpus, 'GPU')} for {needed} processes (this is process "
+            f"{rank}); use torchrun --nproc-per-node {gpus}, or --device cpu"
         )
     return rank
 

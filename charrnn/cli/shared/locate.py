@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
@@ -24,6 +24,8 @@ FOREIGN_SUFFIXES = (".pt", ".pth", ".ckpt", ".t7")
 """The suffixes of other programs' checkpoints, which charrnn does not open; loading one explains why."""
 MAX_LISTED = 1000
 """The maximum number of files of a folder that are compared with a misspelled name."""
+MIN_SIMILARITY = 0.7
+"""How similar the name of a text must be to be suggested, from 0 to 1."""
 PLAIN_SIZE = 4096
 """The number of bytes at the beginning of a file that decide whether it is plain text."""
 
@@ -108,8 +110,9 @@ def locate(name: str, option: str = "") -> Path:
     path = Path(name)
     if path.exists():
         return path  # a device: reading it explains what is wrong
-    similar = _did_you_mean(path.name, [*KNOWN_TEXTS, *_files_in(path.parent), *_files_in(DATA_FOLDER)])
-    advice = similar or f"texts that are fetched by name: {', '.join(KNOWN_TEXTS)}"
+    nearby = {Path(name).stem: name for name in (*_files_in(DATA_FOLDER), *_files_in(path.parent), *KNOWN_TEXTS)}
+    similar = [nearby[stem] for stem in get_close_matches(path.stem, nearby, cutoff=MIN_SIMILARITY)]
+    advice = _did_you_mean(similar) or f"texts that are fetched by name: {', '.join(KNOWN_TEXTS)}"
     raise TextError(f"{name}: not found, here or in {DATA_FOLDER}/; {advice}")
 
 
@@ -121,9 +124,8 @@ def _files_in(folder: Path) -> list[str]:
         return []
 
 
-def _did_you_mean(name: str, names: Iterable[str]) -> str:
+def _did_you_mean(similar: Sequence[str]) -> str:
     """Return a question that suggests similar names; "" if there are none."""
-    similar = get_close_matches(name, dict.fromkeys(names))
     return f"did you mean {' or '.join(similar)}?" if similar else ""
 
 
@@ -147,9 +149,9 @@ def locate_checkpoint(name: str | None, advice: str) -> Path:
         raise UsageError(f"{name}: not a checkpoint; pass a {CHECKPOINT_SUFFIX} file that charrnn has written")
     if not path.exists():
         known = [file.name.removesuffix(CHECKPOINT_SUFFIX) for file in CHECKPOINT_FOLDER.glob(f"*{CHECKPOINT_SUFFIX}")]
-        similar = _did_you_mean(path.name.removesuffix(CHECKPOINT_SUFFIX), known)
+        similar = get_close_matches(path.name.removesuffix(CHECKPOINT_SUFFIX), known)
         if similar:
-            raise CheckpointError(f"{name}: not found; {similar}")
+            raise CheckpointError(f"{name}: not found; {_did_you_mean(similar)}")
     return path
 
 

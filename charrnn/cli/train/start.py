@@ -87,7 +87,7 @@ def show_start(start: TrainingStart) -> None:
         total = f"/{progress.plan[0]}" if progress.plan else ""
         which = f"network {progress.finished + 1}/{progress.model.networks}, " if progress.model.networks > 1 else ""
         position = f"after {which}step {progress.number}{total}, {duration(progress.seconds)} of training"
-        terminal.log_field("resumed", f"{start.resumed.checkpoint.path}, {position}")
+        terminal.log_field("resumed", f"{start.resumed.checkpoint.path}: {position}")
 
 
 def refuse_resume_file(texts: Sequence[str], resume: bool) -> None:
