@@ -28,6 +28,11 @@ def percent(share: float | None, digits: int = 1) -> str:
     return f">{1 - least:.{digits}%}" if share > 1 - least else f"{share:.{digits}%}"
 
 
+def shares_in_words(shares: Mapping[str, float | None]) -> str:
+    """Format shares of things by name, except for None: 5.0% of the words and 1.2% of the lines."""
+    return " and ".join(f"{percent(share)} of the {name}" for name, share in shares.items() if share is not None)
+
+
 def size(number: int) -> str:
     """Format a number of bytes: 12.3 kB, 4.5 MB. A no-break space keeps the number and its unit on one line."""
     for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):

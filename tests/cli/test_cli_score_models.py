@@ -149,7 +149,7 @@ def test_score_one_character_is_singular(charrnn: Charrnn, authors: Path) -> Non
         in charrnn("score", A, B, "--text", "odd.txt").err
     )
     (authors / "one.txt").write_text("h", encoding="utf-8")
-    assert "one.txt: 1 character\n" in charrnn("score", A, "--text", "one.txt").err
+    assert "one.txt: 1 character, " in charrnn("score", A, "--text", "one.txt").err
 
 
 def test_score_models_of_one_name_show_their_paths(charrnn: Charrnn, authors: Path) -> None:

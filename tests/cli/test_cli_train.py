@@ -92,7 +92,7 @@ def test_train_several_networks_saves_one_checkpoint(charrnn: Charrnn) -> None:
     assert (result.status, json.loads(result.text)["steps"]) == (0, 6)
     assert "network 1/2, step 3/3" in result.err
     assert "network 2/2, step 3/3" in result.err
-    assert "nats), average of 2 networks' predictions" in result.err
+    assert "nats), averaging the predictions of 2 networks" in result.err
     assert len(charrnn("sample", "--length", 30).text) == 30
 
 

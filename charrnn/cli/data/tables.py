@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from charrnn.cli.shared.tables import plain_table, show_table
 from charrnn.cli.shared.terminal import escape_control_chars, log, log_wrapped
 from charrnn.config import ModelConfig
-from charrnn.formatting import percent, plural, size, split_in_words
-from charrnn.text.stats.duplicates import LONG_LINE, RUN
+from charrnn.formatting import percent, plural, shares_in_words, size, split_in_words
 from charrnn.text.stats.unicode import FORMS
 from charrnn.text.vocabulary import character_name
 
@@ -87,7 +86,7 @@ def _show_characters(text: Description) -> None:
         log_wrapped(
             "rare",
             f"{occur}, {len(ten):,} fewer than 10 times ({percent(share)} of the text)"
-            + ("" if text.config.bytes else f"; with --min-count 10, {kept:,} are left, including the unknown symbol"),
+            + ("" if text.config.bytes else f"; --min-count 10 leaves {kept:,}, including the unknown symbol"),
         )
         _show_names(ten)
     if text.odd and not text.config.bytes:
@@ -117,7 +116,7 @@ def _show_forms(text: Description) -> None:
         else f"; with --normalize NFC: {forms.nfc_characters:,} characters, {forms.nfc_vocab_size:,} distinct"
     )  # fmt: skip
     log_wrapped("normal form", f"{names}{nfc}")
-    log_wrapped("case", f"with --lower, {text.lower_vocab_size:,} of {len(text.counts):,} distinct characters are left")
+    log_wrapped("case", f"--lower leaves {text.lower_vocab_size:,} of {len(text.counts):,} distinct characters")
 
 
 def _show_lines(text: Description) -> None:
@@ -134,17 +133,11 @@ def _show_lines(text: Description) -> None:
 def _show_repeats(text: Description) -> None:
     repeats = text.repeats
     sampled = "" if repeats.sampled == 1 else f" (estimated from one in {round(1 / repeats.sampled):,})"
-    log_wrapped(
-        "repeats",
-        f"{percent(repeats.runs)} of the {RUN}-character sequences occur more than once, and "
-        f"{percent(repeats.lines)} of the lines of more than {LONG_LINE} characters{sampled}",
-    )
-    if repeats.held_out_runs is not None or repeats.held_out_lines is not None:
-        log_wrapped(
-            "overlap",
-            f"{percent(repeats.held_out_runs)} of the distinct held-out sequences, and "
-            f"{percent(repeats.held_out_lines)} of the distinct held-out lines, also occur in the training part",
-        )
+    repeated, known = shares_in_words(repeats.by_name), shares_in_words(repeats.held_out_by_name)
+    if repeated:
+        log_wrapped("repeats", f"{repeated} occur more than once{sampled}")
+    if known:
+        log_wrapped("overlap", f"{known} also occur in the training part{sampled}")
 
 
 def show_advice(text: Description, speed: float, choices: Sequence[Estimate]) -> None:

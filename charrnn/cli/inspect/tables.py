@@ -31,7 +31,8 @@ def show_checkpoint(listing: CheckpointInfo) -> None:
     text = metadata.text
     log_wrapped("text", f"{text.source}: {text.characters:,} characters; SHA-256 {text.sha256}")
     log_wrapped("", f"read and split with {_options(text.corpus)}")
-    log_wrapped("validation", str(metadata.validation or "not scored: nothing was held out"))
+    if metadata.validation or not listing.resume_state:
+        log_wrapped("validation", str(metadata.validation or "not scored: nothing was held out"))
     if metadata.training:
         log_wrapped("training", _options(metadata.training))
     steps = "" if metadata.step is None else f", {metadata.step:,} steps"
@@ -99,10 +100,15 @@ def _options(config: CorpusConfig | TrainingConfig) -> str:
 def _show_progress(listing: CheckpointInfo) -> None:
     if listing.resume_state is None:
         return
+    from charrnn.scoring.evaluate import Score
+
     progress = listing.resume_state.progress
     total = f" of {progress.plan[0]:,}" if progress.plan else ""
     networks = f", network {progress.finished + 1} of {progress.model.networks}" if progress.model.networks > 1 else ""
-    best = "no validation yet" if progress.best_nats is None else f"best validation after step {progress.best_step:,}"
+    best = "no validation yet"
+    if progress.best_nats is not None:
+        score = Score(progress.best_nats, progress.best_characters, progress.best_impossible)
+        best = f"best validation {score}, after step {progress.best_step:,}"
     halved = f"; learning rate halved {plural(progress.halvings, 'time')}" * bool(progress.halvings)
     spent = duration(progress.seconds)
     log_wrapped("progress", f"step {progress.number:,}{total}{networks}, {spent} of training; {best}{halved}")

@@ -19,7 +19,7 @@ from charrnn.pipeline.text_generator import TextGenerator
 from charrnn.sampling.generate import new_seed, stream
 from charrnn.sampling.state import GenerationState
 
-HELP = """TEXT          continue this text; type \\n for a line break, and // for a slash at the beginning
+HELP = """TEXT          continue this text (\\n: line break, //: slash at the beginning)
 (empty line)  continue the text so far
 /undo         remove the last line and its continuation
 /retry        replace the last continuation by another one

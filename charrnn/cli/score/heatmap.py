@@ -57,7 +57,7 @@ def _legend(styles: Sequence[str]) -> Text:
     for name, style in zip((*names, f"{BOUNDS[-1]} and more"), styles, strict=True):
         legend.append(f" {name} ", style)
         legend.append(" ")
-    return legend.append("bits (higher: less expected)")
+    return legend.append("bits")
 
 
 def _characters(vocabulary: Vocabulary, ids: NDArray[Any], bits: NDArray[np.float64]) -> Iterator[tuple[str, float]]:

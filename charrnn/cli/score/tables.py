@@ -28,10 +28,10 @@ NUMBERS_WIDTH, NAME_WIDTH, MIN_TEXT_WIDTH = 40, 24, 10
 def show_text(score: TextScore) -> None:
     """Print the scores of one text."""
     part = score.split
-    log_field("text", f"{score.corpus.source}: {plural(len(part.text), 'character')}{_part(part)}")
+    log_field("text", f"{score.corpus.source}: {plural(len(part.text), 'character')}{_part(part)}, {_rule(part)}")
     show_unknown(score.corpus)
     _warn(score)
-    log_field("score", f"{_with_perplexity(score.static)} ({_rule(part)})")
+    log_field("score", _with_perplexity(score.static))
     if score.in_windows:
         windows = f"independent windows of {score.window:,} characters"
         log_field("windows", f"{_with_perplexity(score.in_windows)} ({windows})")

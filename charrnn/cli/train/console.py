@@ -169,7 +169,9 @@ class TrainDisplay:
             log_field("networks", f"{in_time}; `--networks {trained}` gives the same result")
         if checkpoints.score and not checkpoints.is_mixed:  # the score of a mixture was printed already
             which = (
-                f"after step {checkpoints.best_step}" if trained == 1 else f"average of {trained} networks' predictions"
+                f"after step {checkpoints.best_step}"
+                if trained == 1
+                else f"averaging the predictions of {trained} networks"
             )
             log_field("best", f"validation {checkpoints.score}, {which}")
         log_field("checkpoint", f"{checkpoints.path} (best), {checkpoints.last_path.name} (last)")

@@ -51,6 +51,17 @@ class Repeats:
     held_out_lines: float | None
     sampled: float
 
+    @property
+    def by_name(self) -> dict[str, float | None]:
+        """`runs` and `lines` by their names in a sentence."""
+        return {f"{RUN}-character sequences": self.runs, f"lines of more than {LONG_LINE} characters": self.lines}
+
+    @property
+    def held_out_by_name(self) -> dict[str, float | None]:
+        """`held_out_runs` and `held_out_lines` by their names in a sentence."""
+        runs, lines = f"distinct held-out {RUN}-character sequences", "distinct held-out lines"
+        return {runs: self.held_out_runs, lines: self.held_out_lines}
+
 
 class RepeatCounter:
     """A counter of duplicates in a text, which is read in pieces.

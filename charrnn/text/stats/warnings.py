@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from charrnn.formatting import plural
+from charrnn.formatting import plural, shares_in_words
 from charrnn.text.stats.describe import Description
-from charrnn.text.stats.duplicates import LONG_LINE, RUN
 from charrnn.text.vocabulary import character_name
 
 SHORT = 50_000
@@ -68,16 +67,14 @@ def _of_repeats(text: Description) -> Iterator[TextWarning]:
     if max(repeats.runs or 0, repeats.lines or 0) > REPEATED:
         yield TextWarning(
             "duplicates",
-            f"mostly duplicates: {_percent(repeats.runs)} of the {RUN}-character sequences, and "
-            f"{_percent(repeats.lines)} of the lines of more than {LONG_LINE} characters, occur more than once; remove "
-            "duplicates, or the model will memorize them",
+            f"mostly duplicates: {shares_in_words(repeats.by_name)} occur more than once; remove duplicates, or the "
+            "model will memorize them",
         )
     if max(repeats.held_out_runs or 0, repeats.held_out_lines or 0) > LEAKED:
         yield TextWarning(
             "held_out_is_known",
-            f"scores will look too good: {_percent(repeats.held_out_runs)} of the held-out {RUN}-character sequences, "
-            f"and {_percent(repeats.held_out_lines)} of the held-out lines, are also in the training part; remove "
-            "duplicates",
+            f"scores will look too good: {shares_in_words(repeats.held_out_by_name)} are also in the training part; "
+            "remove duplicates",
         )
 
 
@@ -112,7 +109,8 @@ def _of_characters(text: Description) -> Iterator[TextWarning]:
     counts = text.counts
     if counts.get("\0", 0):
         yield TextWarning(
-            "binary", f"{counts[chr(0)]:,} NUL characters: not plain text, or in another --encoding; try --bytes"
+            "binary",
+            f"{plural(counts[chr(0)], 'NUL character')}: not plain text, or in another --encoding; try --bytes",
         )
     if counts.get("\ufffd", 0):
         yield TextWarning(
@@ -153,15 +151,11 @@ def _of_characters(text: Description) -> Iterator[TextWarning]:
         kind = "in Unicode form NFD" if "NFD" in forms.forms else "not in a Unicode normal form"
         yield TextWarning(
             "not_nfc",
-            f"{kind}: --normalize NFC reduces {text.characters:,} characters to {forms.nfc_characters:,}, and "
-            f"{text.vocab_size:,} distinct ones to {forms.nfc_vocab_size:,}",
+            f"{kind}: with --normalize NFC the text has {forms.nfc_characters:,} characters instead of "
+            f"{text.characters:,}, and {forms.nfc_vocab_size:,} distinct ones instead of {text.vocab_size:,}",
         )
 
 
 def _is_common(pair: str, counts: dict[str, int]) -> bool:
     """Whether the first of two characters that rarely occur together is as common as in text that was broken so."""
     return counts[pair[0]] * 1000 > sum(counts.values()) and all(character > "\x7f" for character in pair)
-
-
-def _percent(share: float | None) -> str:
-    return "none" if share is None else f"{100 * share:.1f}%"
