@@ -1,5 +1,6 @@
 """From a name to a text: where it is looked for, and every kind of file that is none."""
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -148,6 +149,35 @@ def test_text_in_the_place_of_a_checkpoint_says_what_to_type(
 @pytest.mark.parametrize("name", ["text-lstn", "checkpoints/text-lstn.safetensors"])
 def test_checkpoint_name_misspelled_names_the_nearest(charrnn: Charrnn, models: Path, command: str, name: str) -> None:
     assert charrnn(command, name).failed_with(1, f"{name}: not found; did you mean text-lstm")
+
+
+@pytest.mark.parametrize("option", ["--init-from", "--resume-from"])
+def test_train_checkpoint_misspelled_or_text_is_refused(charrnn: Charrnn, models: Path, option: str) -> None:
+    """Both options once said that a misspelled name does not exist, without the name that does."""
+    assert charrnn("train", "text.txt", "--out", "new", option, "text-lstn").failed_with(
+        1, "text-lstn: not found; did you mean text-lstm"
+    )
+    assert charrnn("train", "text.txt", "--out", "new", option, "text.txt").failed_with(
+        2, f"text.txt is a text, not a checkpoint; {option} needs a checkpoint"
+    )
+
+
+@pytest.mark.parametrize("command", ["sample", "score", "inspect"])
+def test_file_that_is_neither_checkpoint_nor_text_is_not_called_a_text(
+    charrnn: Charrnn, models: Path, command: str
+) -> None:
+    """Any file that was not a checkpoint was once called a text. A compressed text is still one."""
+    Path("picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
+    assert charrnn(command, "picture.png").failed_with(2, "picture.png: not a checkpoint; pass a .safetensors file")
+    Path("text.txt.gz").write_bytes(gzip.compress(TEXT.encode()))
+    assert charrnn(command, "text.txt.gz").failed_with(2, "text.txt.gz is a text, not a checkpoint")
+
+
+@pytest.mark.parametrize(
+    ("name", "similar"), [("txet.txt", "text.txt"), ("tinyshakespear", "tinyshakespeare"), ("shakespere.txt", "shakes")]
+)
+def test_text_name_misspelled_names_the_nearest(charrnn: Charrnn, folder: Path, name: str, similar: str) -> None:
+    assert charrnn("train", name).failed_with(1, f"{name}: not found, here or in data/; did you mean {similar}")
 
 
 def test_checkpoint_name_like_no_other_says_how_to_make_one(charrnn: Charrnn, models: Path) -> None:

@@ -17,7 +17,7 @@ from charrnn.scoring.compare.rows import OnlineRow, Row
 def show(comparison: Comparison) -> None:
     """Print the static table, and what it means."""
     screen, rows, split = console(), comparison.rows, comparison.split
-    _show_columns("model", Row, [(_name_in_table(label, row), row) for label, row in _labelled(rows)])
+    _show_columns("model", Row, [(_name_in_table(label, row), row) for label, row in _labeled(rows)])
     characters = plural(len(split.text), "held-out character")
     source = one_line(comparison.corpus.source)
     where = source if split.part == "all" else f"{part_name(split.part)} part of {source}, split {split.split}"
@@ -58,7 +58,7 @@ def show_online(rows: Sequence[OnlineRow]) -> None:
 def show_copies(comparison: Comparison) -> None:
     """Print the tables about copying, if it was measured; the last row is held-out text."""
     rows = comparison.rows
-    judged = [(label, row.novelty) for label, row in _labelled(rows) if row.novelty]
+    judged = [(label, row.novelty) for label, row in _labeled(rows) if row.novelty]
     judged += [("held-out text", row.held_out_novelty) for row in rows[:1] if row.held_out_novelty]
     if judged and comparison.training:
         console().print()
@@ -92,7 +92,7 @@ def _show_columns(header: str, kind: type[AnyRow], rows: Sequence[tuple[str, Any
     show_table(table)
 
 
-def _labelled(rows: Sequence[Row]) -> list[tuple[str, Row]]:
+def _labeled(rows: Sequence[Row]) -> list[tuple[str, Row]]:
     """Label each row with the model's description, or with its name if descriptions are not unique."""
     descriptions = [row.checkpoint.description for row in rows]
     return [

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from charrnn.cli.shared.novelty import show_sample
 from charrnn.cli.shared.terminal import (
     BAR_DELAY,
-    has_colours,
+    has_colors,
     is_to_file,
     log,
     print_json,
@@ -38,7 +38,7 @@ def show_one(generator: TextGenerator, novelty: bool, text: Sequence[str] | None
     write(generator.prompt)
     characters = stream(batch)
     pieces: Iterable[tuple[str, bool]] = ((character, False) for character in characters)
-    is_marked = training is not None and has_colours()
+    is_marked = training is not None and has_colors()
     if training and is_marked:
         pieces = training.mark_copies(characters)
     generated = []

@@ -165,7 +165,7 @@ def locate_checkpoints(names: Sequence[str], command: str) -> list[Path]:
 
 
 def _is_text(name: str) -> bool:
-    """Whether what was passed as a checkpoint is a text."""
+    """Whether the name of a checkpoint is that of a text."""
     path = find_checkpoint(name)
     if path.is_file():
         return not looks_like_checkpoint(path) and looks_like_text(path)

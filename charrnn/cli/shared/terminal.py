@@ -164,7 +164,7 @@ def is_to_file() -> bool:
     return stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode)
 
 
-def has_colours() -> bool:
+def has_colors() -> bool:
     """Whether standard output is a terminal with colors, and NO_COLOR is not set."""
     screen = Console(file=sys.stdout)
     return sys.stdout.isatty() and screen.color_system is not None and not screen.no_color

@@ -13,7 +13,7 @@ from charrnn.training.step import StopFlag
 ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name))
 """Signals that save the state and end the training."""
 SAVING = tuple(getattr(signal, name) for name in ("SIGUSR1",) if hasattr(signal, name))
-"""Signals that save the state; the training goes on."""
+"""Signals that save the state without ending the training."""
 
 
 @contextmanager

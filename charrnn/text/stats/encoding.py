@@ -170,8 +170,8 @@ def _score_at(text: str, i: int) -> float:
         between = not (before.isalpha() and after.isalpha()) or char in "’·"
         return 1.0 if char in SIGNS and between else 0.0 if char == "\xa0" else -1.0
     alphabet = _alphabet(char)
-    for neighbour in (before, after):
-        if neighbour.isalpha() and _alphabet(neighbour) != alphabet:
+    for neighbor in (before, after):
+        if neighbor.isalpha() and _alphabet(neighbor) != alphabet:
             return -1.0
     if before.isalpha() and before.islower() and char.isupper():
         return -1.0
