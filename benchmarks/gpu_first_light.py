@@ -1,11 +1,11 @@
-"""The first ten minutes on a GPU that charrnn has never met: is it right, then is it fast, then how good. See gpu.py.
+"""The first ten minutes on a new kind of GPU: check correctness, then measure speed, then quality.
 
     python benchmarks/gpu.py [tinyshakespeare.txt] --first-light --out results/gpu.json
 
-Every stage is a process of its own with a time limit, so that one that crashes or hangs costs its own rows alone. The
-JSON is written after every row. Warnings and tracebacks on stderr are findings, and stand beside the rows. The last
-lines say what to change in `charrnn/training/budget/auto_config.py`. Needs what charrnn needs, and pytest for its
-stage `tests`.
+Each stage runs in its own process with a time limit, so a crash or a hang loses only its own rows. Prints a line of
+JSON per row, and writes the JSON file after each. Warnings and tracebacks on stderr are listed as findings. The last
+lines name failed stages, missed targets, and constants to change in `charrnn/training/budget/auto_config.py`. The stage
+`tests` needs pytest.
 """
 
 from __future__ import annotations
@@ -43,30 +43,31 @@ from charrnn.training.step import CudaGraphStep, take_step
 
 Row = dict[str, Any]
 SECONDS = 590.0
-"""For all stages."""
+"""Time limit for all stages together."""
 FINDINGS = ("Warning", "Traceback", "Error")
-"""A line on stderr that has one of them is shown."""
-MOST_FINDINGS = 20
+"""Words that make a line on stderr a finding."""
+MAX_FINDINGS = 20
 VOCAB_SIZE, LENGTH = 65, 64
 SHAPES = tuple(itertools.product((256, 512, 1024), (16, 32, 64, 128)))
-"""Widths and batch sizes whose steps are timed."""
+"""(hidden size, batch size) of the timed steps."""
 TOLERANCE = {"float32": 1e-3, "auto": 3e-2}
-"""The most by which a loss or the norm of a gradient may differ from the CPU's, as a share."""
+"""Maximum relative difference of losses and gradient norms from those of the CPU."""
 TARGETS = (
     ("training, LSTM 3x512, characters a second", 5e6),
     ("sampling, one text, LSTM 3x512, characters a second", 1e4),
     ("sampling, 4,096 texts, LSTM 3x512, characters a second", 1e7),
 )
+"""(figure, target)."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line says.
+    """Options of the command line.
 
     Attributes:
-        text: Tiny Shakespeare; without it what needs a text is left out.
+        text: Tiny Shakespeare; None: stages that need a text are skipped.
         device: the GPU.
-        quick: all tiny, on any device; the figures mean nothing.
+        quick: use tiny sizes, on any device; the figures mean nothing.
     """
 
     text: Path | None
@@ -76,11 +77,11 @@ class Options:
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of the plan.
+    """A stage of the first ten minutes.
 
     Attributes:
-        seconds: its limit.
-        rows: what it finds.
+        seconds: time limit.
+        rows: function that yields the rows.
     """
 
     seconds: float
@@ -88,34 +89,35 @@ class Stage:
 
 
 def about_machine(options: Options) -> Iterator[Row]:
-    """Versions, the GPU, and whether the smallest kernel runs."""
+    """Report versions and the GPU, and run a minimal kernel."""
     yield {**machine(), "kernel": torch.ones(1, device=options.device).add_(1).item()}
     if options.device.type == "cuda":
-        said = subprocess.run(["nvidia-smi"], capture_output=True, text=True, check=False)
-        yield {"nvidia-smi": said.stdout.splitlines(), "capability": torch.cuda.get_device_capability(options.device)}
+        listing = subprocess.run(["nvidia-smi"], capture_output=True, text=True, check=False).stdout
+        yield {"nvidia-smi": listing.splitlines(), "capability": torch.cuda.get_device_capability(options.device)}
 
 
 def plain(options: Options) -> Iterator[Row]:
-    """Losses and gradients of plain steps beside those of the CPU in float32."""
+    """Compare losses and gradients of plain steps with those of the CPU in float32."""
     for cell, precision in itertools.product(CELLS, ("float32", "auto")):
         torch.manual_seed(0)
-        here = RecurrentModel(ModelConfig(cell=cell, hidden_size=64), VOCAB_SIZE).train()
-        there = copy.deepcopy(here).to(options.device)
+        on_cpu = RecurrentModel(ModelConfig(cell=cell, hidden_size=64), VOCAB_SIZE).train()
+        on_device = copy.deepcopy(on_cpu).to(options.device)
         tokens = torch.randint(0, VOCAB_SIZE, (8, 33))
-        found = []
-        for model, dtype in ((here, torch.float32), (there, _dtype(precision, options))):
+        results = []
+        for model, dtype in ((on_cpu, torch.float32), (on_device, _dtype(precision, options))):
             with torch.autocast(model.device.type, dtype, enabled=dtype != torch.float32):
                 logits, _ = model(tokens[:, :-1])
             loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten().to(model.device))
             loss.backward()  # type: ignore[no-untyped-call]
-            norms = [float(one.grad.norm()) for one in model.parameters() if one.grad is not None]
-            found.append([float(loss.detach()), *norms])
-        most = max(abs(a - b) / max(1e-6, abs(a)) for a, b in zip(*found, strict=True))
-        yield {"cell": cell, "precision": precision, "most_difference": most, "passed": most < TOLERANCE[precision]}
+            norms = [float(weights.grad.norm()) for weights in model.parameters() if weights.grad is not None]
+            results.append([float(loss.detach()), *norms])
+        largest = max(abs(a - b) / max(1e-6, abs(a)) for a, b in zip(*results, strict=True))
+        passed = largest < TOLERANCE[precision]
+        yield {"cell": cell, "precision": precision, "most_difference": largest, "passed": passed}
 
 
 def recorded(options: Options) -> Iterator[Row]:
-    """Recorded training steps beside plain ones."""
+    """Compare captured training steps with plain ones."""
     for cell, precision, optimizer in itertools.product(CELLS, ("float32", "auto"), OPTIMIZERS):
         for shape in gpu_trial.SHAPES:
             row = {"cell": cell, "precision": precision, "optimizer": optimizer, "shape": shape}
@@ -128,7 +130,7 @@ def recorded(options: Options) -> Iterator[Row]:
 
 
 def sampled(options: Options) -> Iterator[Row]:
-    """Recorded blocks of draws beside single steps."""
+    """Compare captured blocks of sampling steps with single steps."""
     for cell in CELLS:
         try:
             gpu_trial.try_sampling(cell, options.device)
@@ -138,7 +140,7 @@ def sampled(options: Options) -> Iterator[Row]:
 
 
 def broken(options: Options) -> Iterator[Row]:
-    """A step that waits for the host in the middle of a recording: does the process go on afterwards?"""
+    """Provoke a failed capture, and check whether the process can continue."""
     torch.manual_seed(0)
     model = RecurrentModel(ModelConfig(hidden_size=64, dropout=0.2), VOCAB_SIZE).to(options.device).train()
     graph = torch.cuda.CUDAGraph()
@@ -157,13 +159,13 @@ def broken(options: Options) -> Iterator[Row]:
 
 
 def scans(options: Options) -> Iterator[Row]:
-    """The Triton kernels beside the definition."""
+    """Compare the Triton kernels with their reference."""
     gpu_trial.try_triton(options.device)
     yield {"passed": True}
 
 
 def tests(options: Options) -> Iterator[Row]:
-    """`pytest -m gpu`."""
+    """Run `pytest -m gpu`."""
     words = [sys.executable, "-m", "pytest", "-m", "gpu", "-p", "no:cacheprovider", "tests/test_gpu.py"]
     ran = subprocess.run(words, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[1])
     lines = ran.stdout.splitlines()
@@ -172,7 +174,7 @@ def tests(options: Options) -> Iterator[Row]:
 
 
 def commands(options: Options) -> Iterator[Row]:
-    """The user's path: train, stop, resume, sample, score, from the GPU to the CPU and back."""
+    """Run commands as a user would: train, stop, resume, sample, score, on the GPU and the CPU."""
     if options.text is None:
         return
     with tempfile.TemporaryDirectory() as place:
@@ -198,7 +200,7 @@ def commands(options: Options) -> Iterator[Row]:
 
 
 def command(folder: Path, words: list[str], stop_after: float | None = None, launch: list[str] | None = None) -> Row:
-    """Run a command of charrnn; with `stop_after`, press Ctrl-C after so many seconds."""
+    """Run a charrnn command; with `stop_after`, interrupt it (Ctrl-C) after that many seconds."""
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     started = time.perf_counter()
     with subprocess.Popen(
@@ -211,25 +213,25 @@ def command(folder: Path, words: list[str], stop_after: float | None = None, lau
         errors="replace",
     ) as child:
         try:
-            _, said = child.communicate(timeout=stop_after)
+            _, stderr = child.communicate(timeout=stop_after)
         except subprocess.TimeoutExpired:
             child.send_signal(signal.SIGINT)
-            _, said = child.communicate()
+            _, stderr = child.communicate()
     seconds = round(time.perf_counter() - started, 2)
     shown = " ".join(word if Path(word).suffix != ".txt" else Path(word).name for word in words)
-    lines = said.splitlines()
+    lines = stderr.splitlines()
     return {
         "command": f"charrnn {shown}",
         "stopped_after": stop_after,
         "status": child.returncode,
         "seconds": seconds,
-        "findings": [line for line in lines if any(word in line for word in FINDINGS)][:MOST_FINDINGS],
+        "findings": [line for line in lines if any(word in line for word in FINDINGS)][:MAX_FINDINGS],
         "last_lines": lines[-4:],
     }
 
 
 def steps(options: Options) -> Iterator[Row]:
-    """Milliseconds of a training step, plain and recorded, in the precision and with the optimizer of the defaults."""
+    """Measure plain and captured training steps with the default precision and optimizer."""
     config = TrainingConfig()
     dtype = dtype_of(config, options.device)
     shapes = ((2, 8, 2),) if options.quick else (*((2, *shape) for shape in SHAPES), (3, 512, 128))
@@ -269,20 +271,20 @@ def _step(
 
 
 def quality(options: Options) -> Iterator[Row]:
-    """What the recipe makes of a quarter of a minute and of two minutes, and when it first passed 1.47 nats."""
+    """Train for a quarter of a minute and for two minutes, and measure the time to 1.47 nats."""
     if options.text:
         yield from budgets(options.text, [0.02] if options.quick else [0.25, 2.0], [32], options.device)
 
 
 def peers(options: Options) -> Iterator[Row]:
-    """Training and layers beside PyTorch's own."""
+    """Compare training steps and layers with PyTorch's layers."""
     rates = product_rates(options.device, options.quick)
     yield from training(options.device, rates, options.quick)
     yield from layer(options.device, rates, options.quick)
 
 
-def written(options: Options) -> Iterator[Row]:
-    """Sampling: one text, 64 and 4,096."""
+def sampling_rows(options: Options) -> Iterator[Row]:
+    """Measure sampling 1, 64 and 4,096 texts in a batch."""
     yield from sampling(options.device, options.quick)
 
 
@@ -297,10 +299,10 @@ STAGES = {
     "commands": Stage(170, commands),
     "steps": Stage(90, steps),
     "quality": Stage(170, quality),
-    "sampling": Stage(50, written),
+    "sampling": Stage(50, sampling_rows),
     "peers": Stage(90, peers),
 }
-"""In order of their worth: what does not fit into the time is left out at the end."""
+"""The stages in order of importance; those that no longer fit the time are skipped."""
 NEEDS_GPU = ("recorded", "broken", "scans", "tests")
 
 
@@ -309,7 +311,7 @@ def _dtype(precision: str, options: Options) -> torch.dtype:
 
 
 def run_stage(name: str, options: Options) -> None:
-    """Print the rows of a stage on stdout, a line of JSON each."""
+    """Run a stage in this process, and print its rows as lines of JSON."""
     if options.device.type == "cuda":
         torch.cuda.set_device(options.device)
         torch.backends.cudnn.rnn.fp32_precision = "ieee"  # type: ignore[attr-defined]
@@ -318,7 +320,7 @@ def run_stage(name: str, options: Options) -> None:
 
 
 def first_light(options: Options, out: Path | None, seconds: float = SECONDS) -> Row:
-    """All stages, each in a process of its own; the result is written after every row."""
+    """Run all stages in processes of their own; the result is written to `out` after each row."""
     result: Row = {}
     started = time.perf_counter()
     for name, stage in STAGES.items():
@@ -326,7 +328,7 @@ def first_light(options: Options, out: Path | None, seconds: float = SECONDS) ->
             continue
         left = seconds - (time.perf_counter() - started)
         if left < 10:
-            print(f"{name}: no time is left", flush=True)
+            print(f"{name}: skipped, because the time is up", flush=True)
             continue
         result[name] = {"rows": []}
         for key, value in _run(name, options, min(stage.seconds, left)):
@@ -345,7 +347,7 @@ def first_light(options: Options, out: Path | None, seconds: float = SECONDS) ->
 
 
 def _run(name: str, options: Options, limit: float) -> Iterator[tuple[str, Any]]:
-    """The rows of a stage, as they come, and at the end how it ended."""
+    """Run a stage in a process; yield its rows as they come, then how it ended, its seconds and its findings."""
     words = [sys.executable, str(Path(__file__).with_name("gpu.py")), "--stage", name, "--device", str(options.device)]
     words += [str(options.text)] if options.text else []
     words += ["--quick"] if options.quick else []
@@ -371,19 +373,20 @@ def _run(name: str, options: Options, limit: float) -> Iterator[tuple[str, Any]]
                     yield "ended", f"killed after {limit:.0f} seconds"
                     break
                 time.sleep(0.1)
-        said = errors.read_text(errors="replace").splitlines()
+        messages = errors.read_text(errors="replace").splitlines()
     if child.poll() and not was_killed:
-        yield "ended", f"status {child.returncode}: {said[-1] if said else ''}"
+        yield "ended", f"status {child.returncode}: {messages[-1] if messages else ''}"
     yield "seconds", round(time.perf_counter() - started, 1)
-    yield "findings", [line for line in said if any(word in line for word in FINDINGS)][:MOST_FINDINGS]
+    yield "findings", [line for line in messages if any(word in line for word in FINDINGS)][:MAX_FINDINGS]
 
 
 def conclusions(result: Row) -> Iterator[str]:
-    """What the figures say: what failed, the targets, and the constants of the recipes."""
+    """Yield lines on failed stages, on the targets, and on constants to change in auto_config.py."""
     for name, stage in result.items():
         bad = [row for row in stage["rows"] if row.get("passed") is False or row.get("status", 0) not in (0, 130)]
         if bad or stage.get("ended") or stage.get("findings"):
-            yield f"look at {name}: {len(bad)} failed; {stage.get('ended', 'ended well')}; {stage.get('findings')}"
+            ended = stage.get("ended", "completed")
+            yield f"check stage {name}: {len(bad)} failed; {ended}; findings: {stage.get('findings')}"
     timed = result.get("steps", {}).get("rows", [])
     by_shape = {(row["layers"], row["width"], row["rows"]): row for row in timed}
     reached = [by_shape.get((3, 512, 128), {}).get("chars_per_second")]
@@ -396,12 +399,12 @@ def conclusions(result: Row) -> Iterator[str]:
     for row in result.get("quality", {}).get("rows", []):
         after = row["training_seconds_to_target"]
         when = f"after {after} seconds of training" if after else "not reached"
-        yield f"{row['minutes']} minutes: {row['nats_per_char']} nats; {row['target']} {when}"
+        yield f"{row['minutes']} minutes: {row['nats_per_char']} nats per character; target {row['target']} {when}"
     yield from recipe_advice(timed)
 
 
 def recipe_advice(timed: list[Row]) -> Iterator[str]:
-    """What to set in budget/auto_config.py, by the milliseconds of steps."""
+    """Yield advice on constants in budget/auto_config.py, from the milliseconds of steps."""
     two_layers = [row for row in timed if row["layers"] == 2]
     ms = {
         (row["width"], row["rows"]): float(row["recorded_ms" if "recorded_ms" in row else "plain_ms"])
@@ -411,17 +414,17 @@ def recipe_advice(timed: list[Row]) -> Iterator[str]:
         if (width, 32) in ms and (width, 128) in ms:
             ratio = ms[width, 128] / ms[width, 32]
             yield (
-                f"width {width}: a step of 128 streams takes {ratio:.2f} times as long as one of 32: "
-                "below 2, lower GPU_STREAM_CHARACTERS"
+                f"hidden size {width}: a step with batch size 128 takes {ratio:.2f} times as long as with 32; "
+                "if below 2, lower GPU_STREAM_CHARACTERS"
             )
     for narrow, wide in itertools.pairwise(sorted(width for width, rows in ms if rows == 32)):
         exponent = math.log(ms[wide, 32] / ms[narrow, 32]) / math.log(wide / narrow)
         yield (
-            f"from {narrow} to {wide} the time of a step grows like the width to the power of {exponent:.2f}, the "
-            "weights to that of 2: below 1, raise the least of GPU_WIDTHS"
+            f"hidden size {narrow} to {wide}: the time of a step grows with power {exponent:.2f} of the hidden size "
+            "(its weights with power 2); if below 1, raise the minimum of GPU_WIDTHS"
         )
 
 
 def stage_options(arguments: argparse.Namespace) -> Options:
-    """From the arguments of gpu.py."""
+    """Return the options of the stages from the arguments of gpu.py."""
     return Options(arguments.text, torch.device(arguments.device), arguments.quick)

@@ -1,4 +1,4 @@
-"""Quality for time on a GPU: what budgets of minutes reach, and when a loss is first passed. See gpu.py."""
+"""The parts of gpu.py on quality for time: the loss that time budgets reach, and the time to a target loss."""
 
 from __future__ import annotations
 
@@ -20,13 +20,16 @@ from charrnn.training.state.checkpoint_manager import CheckpointManager
 
 Row = dict[str, Any]
 TARGET = 1.47
+"""Target validation loss on Tiny Shakespeare, in nats per character."""
 KARPATHY = ModelConfig(cell="lstm", num_layers=3, hidden_size=512)
+"""Karpathy's network for all of Shakespeare."""
 KARPATHYS_LOSS = 1.395
-"""Nats, of a checkpoint named in char-rnn's README; its split is the end of each stream, so not quite this one."""
+"""Validation loss of a checkpoint in char-rnn's README, in nats per character. Its split is the end of each stream, so
+the loss is not exactly comparable."""
 
 
 def budgets(text: Path, minutes: list[float], batches: list[int], device: torch.device) -> Iterator[Row]:
-    """What the recipe of each budget reaches, with each number of streams."""
+    """Train for each time budget with each batch size."""
     corpus = read_corpus(text, CorpusConfig())
     for budget in minutes:
         for batch in batches:
@@ -36,7 +39,7 @@ def budgets(text: Path, minutes: list[float], batches: list[int], device: torch.
 
 
 def karpathys(text: Path, minutes: float, quick: bool, device: torch.device) -> Iterator[Row]:
-    """His network, our training; a learning rate that is down after so many minutes."""
+    """Train Karpathy's network with charrnn's defaults for a time budget."""
     model = replace(KARPATHY, hidden_size=8) if quick else KARPATHY
     training = TrainingConfig(minutes=minutes, batch_size=128)
     corpus = read_corpus(text, CorpusConfig())
@@ -47,13 +50,13 @@ def fit(
     corpus: Corpus,
     model: ModelConfig,
     training: TrainingConfig,
-    said: frozenset[str],
+    explicit: frozenset[str],
     target: float,
     device: torch.device,
 ) -> Row:
     """Train as `charrnn train --minutes` does."""
-    recipe = configure_for_budget(model, training, said, Workload(len(corpus.train)), device)
-    model, settings = recipe.model, recipe.training
+    chosen = configure_for_budget(model, training, explicit, Workload(len(corpus.train)), device)
+    model, settings = chosen.model, chosen.training
     scores, steps = [], 0
     started = time.perf_counter()
     run = Run(corpus, model, settings, RunContext(device, started=started))
@@ -72,7 +75,7 @@ def fit(
     per_character = (time.perf_counter() - before) / len(corpus.validation)
 
     def trained(until: int) -> float:
-        """Seconds of training before a validation, that one and those before it taken off."""
+        """Return the seconds of training before validation number `until`, without any validations."""
         return round(scores[until][0] - per_character * sum(score.characters for _, score in scores[: until + 1]), 2)
 
     below = [number for number, (_, score) in enumerate(scores) if score.nats_per_char <= target]
@@ -88,7 +91,7 @@ def fit(
         "training_seconds": trained(len(scores) - 1),
         "nats_per_char": round(together.nats_per_char, 4),
         "nats_per_char_of_each": [
-            round(evaluate(one, corpus.validation).nats_per_char, 4) for one in checkpoints.finished
+            round(evaluate(finished, corpus.validation).nats_per_char, 4) for finished in checkpoints.finished
         ],
         "characters": together.characters,
         "target": target,

@@ -1,4 +1,4 @@
-"""Speed on a GPU: training steps of the LSTM and layers of minGRU, beside PyTorch's. See gpu.py."""
+"""The parts of gpu.py on speed: training steps, minGRU layers and sampling, compared with PyTorch's layers."""
 
 from __future__ import annotations
 
@@ -28,18 +28,24 @@ Row = dict[str, Any]
 Step = Callable[[], object]
 PRECISIONS = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 SHAPES = ((2, 128), (2, 256), (3, 512), (3, 1024))
+"""(layers, hidden size)."""
 BATCH, LENGTH = 128, 64
-"""The most streams that cuDNN's persistent kernels take."""
+"""Batch size (the maximum of cuDNN's persistent kernels) and sequence length."""
 LAYER_ROWS, LAYER_WIDTH = 16, 512
 LAYER_LENGTHS = (512, 2048)
 WARM_UP = 5
+"""Number of first steps that are not timed."""
 ROUNDS, STEPS = 7, 10
+"""Number of rounds, and of steps timed together in a round."""
 
 
 def times(steps: dict[str, Step], device: torch.device, quick: bool) -> dict[str, list[float]]:
-    """Seconds of each step, in turns, several at a time so that the host may run ahead, as it does in a training."""
+    """Return the seconds of each step in each round.
+
+    Steps alternate; several are timed together, so that the host can run ahead of the GPU as in a training.
+    """
     rounds, together = (1, 1) if quick else (ROUNDS, STEPS)
-    found: dict[str, list[float]] = {name: [] for name in steps}
+    seconds: dict[str, list[float]] = {name: [] for name in steps}
     for step in steps.values():
         for _ in range(1 if quick else WARM_UP):
             step()
@@ -50,18 +56,18 @@ def times(steps: dict[str, Step], device: torch.device, quick: bool) -> dict[str
             for _ in range(together):
                 step()
             _wait(device)
-            found[name].append((time.perf_counter() - started) / together)
-    return found
+            seconds[name].append((time.perf_counter() - started) / together)
+    return seconds
 
 
 def set_tf32(on: bool) -> None:
-    """Whether products of float32 may be rounded to tf32; cuDNN's may unless one says so."""
+    """Allow or forbid TF32 in float32 matrix products; cuDNN allows it by default."""
     for backend in (torch.backends.cuda.matmul, torch.backends.cudnn.rnn):
         backend.fp32_precision = "tf32" if on else "ieee"  # type: ignore[union-attr]
 
 
 def product_rates(device: torch.device, quick: bool) -> dict[str, float]:
-    """Operations a second of a large matrix product, in each precision; on a CPU in one."""
+    """Return the operations per second of a large matrix product in each precision (on a CPU: only float32)."""
     size, rates = 64 if quick else 8192, {}
     for name, dtype in PRECISIONS.items() if device.type == "cuda" else [("fp32", torch.float32)]:
         set_tf32(name == "tf32")
@@ -71,7 +77,7 @@ def product_rates(device: torch.device, quick: bool) -> dict[str, float]:
 
 
 def training(device: torch.device, rates: dict[str, float], quick: bool) -> Iterator[Row]:
-    """A row for each shape and precision; the last of each shape with the default optimizer."""
+    """Measure training steps for each shape and precision with AdamW, and for each shape with Muon."""
     batch, length = (2, 3) if quick else (BATCH, LENGTH)
     for layers, width in ((2, 8),) if quick else SHAPES:
         characters = batch * length
@@ -99,7 +105,7 @@ def training(device: torch.device, rates: dict[str, float], quick: bool) -> Iter
 
 
 def our_step(layers: int, width: int, tokens: Tensor, dtype: torch.dtype, optimizer: str, device: torch.device) -> Step:
-    """A function that takes a whole step of charrnn's loop, state carried, its batch coming from the host."""
+    """Return a function that takes a training step of charrnn; the state is carried, the batch comes from the host."""
     torch.manual_seed(0)
     model = RecurrentModel(ModelConfig("lstm", layers, width), VOCAB_SIZE).to(device).train()
     take_step = make_step(ModelOptimizer(model, TrainingConfig(optimizer=optimizer), dtype))
@@ -112,7 +118,7 @@ def our_step(layers: int, width: int, tokens: Tensor, dtype: torch.dtype, optimi
 
 
 def peer_step(layers: int, width: int, tokens: Tensor, dtype: torch.dtype, device: torch.device) -> Step:
-    """The same of the plain program: in fp16 by autocast with a scaler, in bf16 with such weights."""
+    """Return the plain program's training step: fp16 by autocast with a gradient scaler, bf16 with bf16 weights."""
     torch.manual_seed(0)
     is_half = dtype == torch.float16
     model = Peer("lstm", layers, width, 0.0).to(device, torch.float32 if is_half else dtype).train()
@@ -137,7 +143,7 @@ def peer_step(layers: int, width: int, tokens: Tensor, dtype: torch.dtype, devic
 
 
 def layer(device: torch.device, rates: dict[str, float], quick: bool) -> Iterator[Row]:
-    """Forward and backward of one layer, and of the scan alone, in fp32 and fp16."""
+    """Measure forward and backward passes of one layer, and of the scan alone, in fp32 and fp16."""
     rows, width = (2, 8) if quick else (LAYER_ROWS, LAYER_WIDTH)
     bandwidth = copy_rate(device, quick)
     set_tf32(False)
@@ -156,7 +162,7 @@ def layer(device: torch.device, rates: dict[str, float], quick: bool) -> Iterato
                 "scan": _through(gated_scan, (gates, h0), None),
             }
             seconds = times(steps, device, quick)
-            # Forward reads gates and writes h; backward reads gates, h and its gradient, and writes the gates'.
+            # Forward reads the gates and writes h; backward reads gates, h and h's gradient, and writes the gates' one.
             moved = rows * length * width * (3 * 2 * dtype.itemsize + 3 * 4)
             scan = statistics.median(seconds["scan"])
             yield {
@@ -172,7 +178,7 @@ def layer(device: torch.device, rates: dict[str, float], quick: bool) -> Iterato
 
 
 def copy_rate(device: torch.device, quick: bool) -> float:
-    """Bytes a second, read and written, of a large copy."""
+    """Return the bytes per second, read and written, of a large copy."""
     source = torch.ones(1000 if quick else 1 << 28, device=device)
     target = torch.empty_like(source)
     seconds = times({"copy": lambda: target.copy_(source)}, device, quick)["copy"]
@@ -180,7 +186,7 @@ def copy_rate(device: torch.device, quick: bool) -> float:
 
 
 def _through(function: Callable[..., Tensor], inputs: tuple[Any, ...], autocast: torch.dtype | None) -> Step:
-    """Forward and backward, from a gradient that is at hand; gradients are not added to older ones."""
+    """Return a function that runs forward and backward, with a given output gradient and without accumulation."""
     device = inputs[-1].device.type
     leaves = [leaf for part in inputs for leaf in (part.parameters() if isinstance(part, nn.Module) else (part,))]
     leaves = [leaf for leaf in leaves if leaf.requires_grad]
@@ -208,8 +214,8 @@ def _wait(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-class Numbers(TemperatureSampler):
-    """A TemperedDraw whose random numbers are made at once: 4,096 generators in Python would be what is measured."""
+class FastSampler(TemperatureSampler):
+    """A sampler with one random generator for all texts: 4,096 generators in Python would dominate the time."""
 
     def __init__(self, count: int) -> None:
         self.temperature, self.count, self.random = 1.0, count, np.random.default_rng(0)
@@ -217,24 +223,24 @@ class Numbers(TemperatureSampler):
     def __call__(self, logits: Logits) -> Tokens:
         """Draw on the host."""
         sums = np.exp(logits - logits.max(-1, keepdims=True)).cumsum(-1)
-        found: Tokens = (sums < self.uniforms()[:, None] * sums[:, -1:]).sum(-1)
-        return found
+        tokens: Tokens = (sums < self.uniforms()[:, None] * sums[:, -1:]).sum(-1)
+        return tokens
 
     def uniform(self, row: int) -> float:
-        """See TemperedDraw."""
+        """See `TemperatureSampler`."""
         return float(self.random.random())
 
     def uniforms(self) -> NDArray[np.float64]:
-        """See TemperedDraw."""
+        """See `TemperatureSampler`."""
         return self.random.random(self.count)
 
     def peek(self, count: int) -> NDArray[np.float64]:
-        """See TemperedDraw."""
+        """See `TemperatureSampler`."""
         return self.random.random((self.count, count))
 
 
 def sampling(device: torch.device, quick: bool) -> Iterator[Row]:
-    """Texts side by side, in float32 and (products in) TF32."""
+    """Measure sampling of batches of texts, with matrix products in float32 and in TF32."""
     for count in (1, 4) if quick else (1, 64, 4096):
         for products in ("highest", "high"):
             torch.set_float32_matmul_precision(products)
@@ -243,7 +249,7 @@ def sampling(device: torch.device, quick: bool) -> Iterator[Row]:
             model = RecurrentModel(config, VOCAB_SIZE).to(device).eval()
             stepper = CudaGraphStepper(model, model.empty_state(count), None)
             draw, tokens, length = (
-                Numbers(count),
+                FastSampler(count),
                 np.zeros(count, np.int64),
                 2 * BLOCK_LENGTH if quick else 64 * BLOCK_LENGTH,
             )

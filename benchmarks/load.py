@@ -1,11 +1,12 @@
-"""Training speed while other processes use the cores: what is left of the idle speed, and how soon it comes back.
+"""Measure training speed while other processes use the cores, and how soon the speed recovers.
 
     python benchmarks/load.py [--seconds 15] [--cell lstm] [--hidden 192] [--out load.json]
 
-Each row is one process that trains: alone for a while, then beside busy processes (loops that end by themselves), then
-alone again. `auto` is charrnn's own choice of threads, the others are fixed numbers. Each figure is a share of the
-speed alone in the same process; recovery is the time from the end of the busy processes until five steps in a row are
-as fast, within a tenth, as the median step alone. About a minute a row.
+Prints a line of JSON per row, about a minute each, and then the median share of each case. A row is one process that
+trains alone for a while, then next to busy loops, then alone again. With `auto` charrnn chooses the number of threads,
+which is otherwise fixed. `share` is the speed next to the loops, as a fraction of the speed alone in the same process;
+`recovery_seconds` is the time from the end of the loops until five consecutive steps take at most a tenth longer than
+the median step alone.
 """
 
 from __future__ import annotations
@@ -28,19 +29,21 @@ from charrnn import ModelConfig, RecurrentModel, Streams, TrainingConfig
 from charrnn.training.loop import Training
 
 IN_A_ROW = 5
+"""Number of consecutive fast steps that end the recovery."""
 WITHIN = 1.1
+"""Maximum duration of a fast step, relative to the median alone."""
 VOCAB_SIZE = 65
 
 
 def busy(seconds: float) -> None:
-    """Use a core for so long."""
+    """Keep a core busy for some seconds."""
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
         pass
 
 
 def one_row(options: argparse.Namespace, threads: int | None, loops: int, nice: int) -> dict[str, Any]:
-    """Train alone, beside so many loops, and alone again; in a process of its own."""
+    """Train alone, next to `loops` busy loops, and alone again, in a process of its own."""
     os.nice(nice)
     torch.manual_seed(0)
     ids = np.random.default_rng(0).integers(0, VOCAB_SIZE, 1_000_000).astype(np.uint8)
@@ -91,12 +94,12 @@ def one_row(options: argparse.Namespace, threads: int | None, loops: int, nice: 
 
 
 def _unniced(seconds: float, nice: int) -> None:
-    """A loop of the usual priority, also where the training has a lower one (as root it may take it back)."""
+    """Run a busy loop at normal priority, even if the training has a lower one (needs root)."""
     if nice:
         try:
             os.nice(-nice)
         except OSError:
-            print("the loops have the low priority of the training: only root may raise it", file=sys.stderr)
+            print("note: busy loops run at the training's low priority; raising it needs root", file=sys.stderr)
     busy(seconds)
 
 
@@ -105,27 +108,27 @@ def _send(connection: Any, options: argparse.Namespace, threads: int | None, loo
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run, print a line a row, and write the JSON after each."""
+    """Measure and print each row, and write the JSON file after each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=15.0, help="alone, and beside the loops")
-    parser.add_argument("--settle", type=float, default=2.0, help="seconds after the loops begin that do not count")
+    parser.add_argument("--seconds", type=float, default=15.0, help="seconds alone, and next to the loops")
+    parser.add_argument("--settle", type=float, default=2.0, help="seconds after the loops start that are not counted")
     parser.add_argument("--cell", default="lstm")
     parser.add_argument("--hidden", type=int, default=192)
     parser.add_argument("--optimizer", default="muon")
     parser.add_argument("--fixed", type=int, nargs="*", default=[1, 2], help="fixed numbers of threads to compare with")
-    parser.add_argument("--repeat", type=int, default=1)
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--repeat", type=int, default=1, help="number of rows for each case")
+    parser.add_argument("--out", type=Path, help="JSON file for the results")
     options = parser.parse_args(arguments)
     result: dict[str, Any] = {"machine": machine(), "model": f"{options.cell} 2x{options.hidden}", "rows": []}
     cases: list[tuple[int | None, int, int]] = [(None, 1, 0), (None, 1, 10), (None, 2, 0)]
     cases += [(threads, 1, 0) for threads in options.fixed]
     context = multiprocessing.get_context("spawn")
     for threads, loops, nice in cases * options.repeat:
-        here, there = context.Pipe()
-        process = context.Process(target=_send, args=(there, options, threads, loops, nice))
+        receiver, sender = context.Pipe()
+        process = context.Process(target=_send, args=(sender, options, threads, loops, nice))
         process.start()
-        there.close()
-        row = here.recv()
+        sender.close()
+        row = receiver.recv()
         process.join()
         result["rows"].append(row)
         print(json.dumps(row), flush=True)
@@ -139,7 +142,8 @@ def main(arguments: list[str] | None = None) -> None:
             if (row["threads"], row["loops"], row["nice"]) == (case[0] or "auto", *case[1:])
         ]
         print(
-            f"{case[0] or 'auto'} threads, {case[1]} busy, nice {case[2]}: median share {statistics.median(shares):.2f}"
+            f"threads {case[0] or 'auto'}, busy loops {case[1]}, nice {case[2]}: "
+            f"median share of the speed alone {statistics.median(shares):.2f}"
         )
 
 

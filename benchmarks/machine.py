@@ -1,4 +1,4 @@
-"""The machine that a result was measured on, in words: processor and instruction set, memory, versions, GPU."""
+"""Describe the machine of a benchmark result: processor, instruction set, memory, GPU, versions. Not a program."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from charrnn.models.hardware.processor import instruction_set
 
 
 def machine() -> dict[str, object]:
-    """What a reader must know to make anything of a time."""
+    """Return the facts needed to interpret a time measured on this machine."""
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     return {
         "processor": _processor(),

@@ -1,16 +1,17 @@
-"""What a user of another machine gets: the same commands with all instructions of this processor, and with AVX2 alone.
+"""Measure the same commands on simulated machines: all instructions of this processor, or only AVX2.
 
     python benchmarks/machines.py tinyshakespeare.txt [--shakespeare shakespeare.txt] [--sets all avx2]
         [--parts steps quality busy plain allowed] [--minutes 1 3 10] [--mixed-minutes 1 3 10] [--out machines.json]
 
-`avx2` sets ATEN_CPU_CAPABILITY=avx2 and ONEDNN_MAX_CPU_ISA=AVX2, which PyTorch, oneDNN and the kernels in C obey, so a
-processor with AVX-512 computes as one without. Each row names the instruction set that was really used.
+Prints a line of JSON per row, after the set and the part. `avx2` sets ATEN_CPU_CAPABILITY=avx2 and
+ONEDNN_MAX_CPU_ISA=AVX2, so PyTorch, oneDNN and the C kernels run as on a processor without AVX-512; the machine's entry
+in the results has the instruction set in use. Results in the --out file are kept, so parts can be run one at a time.
 
-steps     training steps with Muon and with AdamW, in turns: milliseconds (medians) and the median ratio of pairs
-quality   `charrnn train --minutes`, whole commands, with and without `--with-ngram`; `charrnn ngram` beside it
-busy      `charrnn train --minutes 1` while a loop uses one core for the first 15 seconds, or all the time
-plain     training steps and writing without a C compiler, as a share of the speed with one
-allowed   training where OMP_NUM_THREADS allows 1, 2, 8 or 64 threads, and the number that charrnn then uses
+steps     training steps with Muon and AdamW, alternating: median milliseconds, and the median ratio of pairs
+quality   `charrnn train --minutes` as whole commands, with and without `--with-ngram`, and `charrnn ngram`
+busy      `charrnn train --minutes 1` while another process uses a core for the first 15 seconds, or all the time
+plain     training and sampling speed without a C compiler, as a fraction of the speed with one
+allowed   training with OMP_NUM_THREADS set to 1, 2, 8 or 64, and the number of threads that charrnn then uses
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ Row = dict[str, Any]
 
 
 def step_times(cell: str, width: int, optimizers: tuple[str, ...], pairs: int = PAIRS) -> dict[str, list[float]]:
-    """Seconds of training steps of 32 x 64, one optimizer after the other in turns, in the precision of `auto`."""
+    """Return the seconds of training steps of 32 x 64 characters in `auto` precision; optimizers alternate."""
     import torch
 
     from charrnn import ModelConfig, RecurrentModel, TrainingConfig
@@ -73,7 +74,7 @@ def step_times(cell: str, width: int, optimizers: tuple[str, ...], pairs: int = 
 
 
 def steps_rows() -> Iterator[Row]:
-    """See the head of this file."""
+    """Measure the part `steps`."""
     for width in WIDTHS:
         times = step_times("lstm", width, ("adamw", "muon"))
         ratio = statistics.median(m / a for a, m in zip(times["adamw"], times["muon"], strict=True))
@@ -81,7 +82,7 @@ def steps_rows() -> Iterator[Row]:
 
 
 def plain_rows() -> Iterator[Row]:
-    """Speed with the C kernels or without, as CHARRNN_COMPILE says."""
+    """Measure training and sampling, with the C kernels unless CHARRNN_COMPILE is 0."""
     import torch
 
     from charrnn import ModelConfig, RecurrentModel, SamplingConfig, Vocabulary, generate
@@ -99,7 +100,7 @@ def plain_rows() -> Iterator[Row]:
 
 
 def allowed_rows() -> Iterator[Row]:
-    """Steps of a training as `charrnn train` takes them, the last two thirds of them timed."""
+    """Measure the last two thirds of a short training."""
     import numpy as np
     import torch
 
@@ -125,14 +126,14 @@ def _milliseconds(times: dict[str, list[float]]) -> Row:
 
 
 def about(row: Row) -> tuple[object, ...]:
-    """What a row says something of: a row that is measured again takes the place of the one before."""
+    """Return the identity of a row: a new measurement replaces the row with the same identity."""
     if "run" in row:
         return row["run"], row.get("one loop")
     return (row.get("model"), row.get("cell"))
 
 
 def machine_row() -> Iterator[Row]:
-    """The machine, as PyTorch sees it with these instructions."""
+    """Describe the machine with the current instruction set."""
     from machine import machine
 
     yield machine()
@@ -142,14 +143,14 @@ CHILDREN = {"steps": steps_rows, "plain": plain_rows, "machine": machine_row, "a
 
 
 def child(what: str, environment: dict[str, str]) -> list[Row]:
-    """The rows that this program gives in a process whose environment says what instructions to use."""
+    """Run a part in a process with environment variables that choose the instruction set, and return its rows."""
     command = [sys.executable, str(Path(__file__).resolve()), "--child", what]
     done = subprocess.run(command, env=os.environ | environment, check=True, stdout=subprocess.PIPE)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def charrnn(folder: Path, environment: dict[str, str], *words: str) -> tuple[Any, float]:
-    """The JSON that a command prints, and the seconds it took."""
+    """Run a charrnn command, and return the JSON that it prints and its seconds."""
     started = time.perf_counter()
     command = [sys.executable, "-m", "charrnn", *words, "--json"]
     done = subprocess.run(command, cwd=folder, env=os.environ | environment, check=True, capture_output=True)
@@ -157,30 +158,30 @@ def charrnn(folder: Path, environment: dict[str, str], *words: str) -> tuple[Any
 
 
 def trained(folder: Path, environment: dict[str, str], text: Path, minutes: str, *extra: str) -> Row:
-    """One training as a user types it."""
+    """Run a training as a user types it."""
     words = ("train", str(text), "--minutes", minutes, "--out", "model", "--force", *extra)
-    found, seconds = charrnn(folder, environment, *words)
+    printed, seconds = charrnn(folder, environment, *words)
     return {
         "run": " ".join(["charrnn train", text.stem, "--minutes", minutes, *extra]),
         "seconds": seconds,
-        **{name: found[name] for name in ("model", "steps", "nats_per_char", "bits_per_char", "characters", "rule")},
+        **{name: printed[name] for name in ("model", "steps", "nats_per_char", "bits_per_char", "characters", "rule")},
     }
 
 
 def quality_rows(folder: Path, environment: dict[str, str], options: argparse.Namespace) -> Iterator[Row]:
-    """See the head of this file."""
+    """Measure the part `quality`."""
     for minutes in options.minutes:
         yield trained(folder, environment, options.text, minutes)
     for minutes in options.mixed_minutes:
         yield trained(folder, environment, options.text, minutes, "--with-ngram")
     if options.shakespeare:
-        found, _ = charrnn(folder, environment, "ngram", str(options.shakespeare), "--force")
-        yield {"run": "charrnn ngram shakespeare", **{name: found[name] for name in ("nats_per_char", "bits_per_char")}}
+        fit, _ = charrnn(folder, environment, "ngram", str(options.shakespeare), "--force")
+        yield {"run": "charrnn ngram shakespeare", **{name: fit[name] for name in ("nats_per_char", "bits_per_char")}}
         yield trained(folder, environment, options.shakespeare, "3")
 
 
 def allowed(environment: dict[str, str]) -> Iterator[Row]:
-    """For each number of threads that is allowed the median of some rounds, in which each has its turn."""
+    """Measure the part `allowed`: for each number of threads, the median of rounds in which all alternate."""
     rounds = [
         [child("allowed", environment | {"OMP_NUM_THREADS": str(number)})[0] for number in ALLOWED]
         for _ in range(ROUNDS)
@@ -191,7 +192,7 @@ def allowed(environment: dict[str, str]) -> Iterator[Row]:
 
 
 def busy_rows(folder: Path, environment: dict[str, str], options: argparse.Namespace) -> Iterator[Row]:
-    """See the head of this file."""
+    """Measure the part `busy`."""
     from load import busy
 
     context = multiprocessing.get_context("spawn")
@@ -204,15 +205,15 @@ def busy_rows(folder: Path, environment: dict[str, str], options: argparse.Names
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run, print a line a row, and write the JSON after each."""
+    """Measure and print each row, and write the JSON file after each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("text", type=Path, nargs="?")
-    parser.add_argument("--shakespeare", type=Path)
-    parser.add_argument("--parts", nargs="*", default=PARTS, choices=PARTS)
-    parser.add_argument("--sets", nargs="*", default=tuple(SETS), choices=tuple(SETS))
-    parser.add_argument("--minutes", nargs="*", default=["1", "3", "10"])
-    parser.add_argument("--mixed-minutes", nargs="*", default=["1", "3", "10"])
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("text", type=Path, nargs="?", help="Tiny Shakespeare, for `quality` and `busy`")
+    parser.add_argument("--shakespeare", type=Path, help="all of Shakespeare, for more rows of `quality`")
+    parser.add_argument("--parts", nargs="*", default=PARTS, choices=PARTS, help="parts to run (default: all)")
+    parser.add_argument("--sets", nargs="*", default=tuple(SETS), choices=tuple(SETS), help="sets (default: both)")
+    parser.add_argument("--minutes", nargs="*", default=["1", "3", "10"], help="time budgets without n-grams")
+    parser.add_argument("--mixed-minutes", nargs="*", default=["1", "3", "10"], help="time budgets with --with-ngram")
+    parser.add_argument("--out", type=Path, help="JSON file for the results; existing results are kept")
     parser.add_argument("--child", choices=tuple(CHILDREN), help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.child:
@@ -220,7 +221,7 @@ def main(arguments: list[str] | None = None) -> None:
             print(json.dumps(row), flush=True)
         return
     if options.text is None and {"quality", "busy"} & set(options.parts):
-        parser.error("quality and busy need a text, such as tinyshakespeare.txt")
+        parser.error("the parts quality and busy need a text; pass the path of tinyshakespeare.txt")
     options.text = options.text and options.text.resolve()
     options.shakespeare = options.shakespeare and options.shakespeare.resolve()
     result: dict[str, Any] = {}
@@ -231,7 +232,7 @@ def main(arguments: list[str] | None = None) -> None:
         rows = result[name].setdefault(part, [])
         same = [i for i, before in enumerate(rows) if about(before) == about(row)]
         if same:
-            rows[same[0]] = row  # measured again
+            rows[same[0]] = row  # a new measurement replaces the old one
         else:
             rows.append(row)
         print(name, part, json.dumps(row), flush=True)

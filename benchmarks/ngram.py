@@ -1,11 +1,14 @@
-"""The n-gram model against its peers: one row a figure, and ratios of times that were taken in turns in one run.
+"""Measure speed and quality of the n-gram model, compared with KenLM, Python dictionaries and PPMd.
 
     python benchmarks/ngram.py tinyshakespeare.txt [--lmplz PATH] [--large FILE ...] [--out results.json]
 
-Peers: KenLM's lmplz (if its path is given; `-S 1G --discount_fallback`, one long line with a blank between characters;
-the time is that of its process, which also reads the text and writes an ARPA file, where ours is that of counting and
-smoothing in memory), Python dictionaries of counts, and PPMd (if `pyppmd` is installed), an online compressor. Each
-large FILE is counted in a process of its own, whose largest memory is recorded; `bytes:FILE` reads it as bytes.
+Prints a line of JSON per figure. Programs that are compared alternate in one run; ratios are medians over rounds.
+  KenLM         lmplz with `-S 1G --discount_fallback`, if its path is given, on one long line with spaces between
+                characters. Its time is that of the process, which also reads the text and writes an ARPA file; ours is
+                the time of counting and smoothing in memory.
+  dictionaries  interpolated Kneser-Ney in plain Python
+  PPMd          an adaptive compressor, if `pyppmd` is installed
+Each large FILE is counted in a process of its own to record its peak memory; `bytes:FILE` reads the file as bytes.
 """
 
 from __future__ import annotations
@@ -45,7 +48,7 @@ Row = dict[str, Any]
 
 
 def quality(corpus: Corpus) -> Iterator[Row]:
-    """Bits per character of the validation part, static and online in rows of their own."""
+    """Measure bits per character of the validation part, static and online."""
     size = len(corpus.vocabulary)
     configs = [NgramConfig(smoothing=name) for name in SMOOTHINGS]
     configs += [NgramConfig(order=order, smoothing="mkn") for order in range(3, 9)]
@@ -67,13 +70,13 @@ def quality(corpus: Corpus) -> Iterator[Row]:
     for smoothing in SMOOTHINGS.values():
         if not (smoothing.supports_online and smoothing.is_smoothed):
             continue
-        counted = NgramCounts.of(corpus.train.ids, size, NgramConfig(smoothing=smoothing.name))
+        counts = NgramCounts.of(corpus.train.ids, size, NgramConfig(smoothing=smoothing.name))
         started = time.perf_counter()
-        score = evaluate_online(counted, corpus.validation.ids)
+        score = evaluate_online(counts, corpus.validation.ids)
         seconds = time.perf_counter() - started
         yield {
             "figure": "online",
-            "model": str(counted.config),
+            "model": str(counts.config),
             "bits_per_char": score.bits_per_char,
             "seconds": seconds,
         }
@@ -81,7 +84,7 @@ def quality(corpus: Corpus) -> Iterator[Row]:
 
 
 def compressed(corpus: Corpus) -> Iterator[Row]:
-    """PPMd's code for both parts less that for the training part."""
+    """Measure PPMd: the bits by which the validation part lengthens the compressed training part."""
     for compressor in map(ppmd, (5, 6, 7)):
         if compressor.is_installed:
             bits = bits_after(compressor, corpus.train.ids, corpus.validation.ids, corpus.vocabulary)
@@ -89,7 +92,7 @@ def compressed(corpus: Corpus) -> Iterator[Row]:
 
 
 def fitting(corpus: Corpus, lmplz: Path | None, rounds: int) -> Iterator[Row]:
-    """Order 7 of the training part: ours and each peer in turns; medians, and the median of the ratios of pairs."""
+    """Measure fitting order 7 to the training part: charrnn and each peer alternate."""
     size = len(corpus.vocabulary)
     text = corpus.vocabulary.decode(corpus.train.ids)
 
@@ -110,15 +113,15 @@ def fitting(corpus: Corpus, lmplz: Path | None, rounds: int) -> Iterator[Row]:
             yield {
                 "figure": "fit, order 7",
                 "against": name,
-                "seconds": statistics.median(mine for mine, _ in pairs),
-                "peer_seconds": statistics.median(its for _, its in pairs),
-                "ratio": statistics.median(its / mine for mine, its in pairs),
+                "seconds": statistics.median(own for own, _ in pairs),
+                "peer_seconds": statistics.median(peers for _, peers in pairs),
+                "ratio": statistics.median(peers / own for own, peers in pairs),
                 "rounds": rounds,
             }
 
 
 def dictionaries(text: str, order: int) -> list[dict[str, dict[str, float]]]:
-    """Interpolated Kneser-Ney as one would write it in plain Python: P_k = weight + backoff · P_{k−1}, per context."""
+    """Fit interpolated Kneser-Ney in plain Python: P_k = weight + backoff · P_{k−1} for each context."""
     counts = Counter(text[i : i + order] for i in range(len(text) - order + 1))
     levels = []
     for _ in range(order):
@@ -139,7 +142,7 @@ def dictionaries(text: str, order: int) -> list[dict[str, dict[str, float]]]:
 
 
 def using(corpus: Corpus, rounds: int) -> Iterator[Row]:
-    """Scoring, sampling, opening: the default model."""
+    """Measure scoring, sampling and loading with the default model."""
     fitted = fit_ngram(corpus.train.ids, len(corpus.vocabulary), NgramConfig())
     assert isinstance(fitted, NgramModel)
     model = fitted
@@ -147,10 +150,10 @@ def using(corpus: Corpus, rounds: int) -> Iterator[Row]:
     scoring = statistics.median(seconds(lambda: evaluate(model, corpus.validation)) for _ in range(rounds))
     yield {"figure": "scoring", "microseconds_per_char": 1e6 * scoring / characters}
     for temperature in (1.0, 0.8, 0.5, 0.2, 1.5):
-        rate = writing_rate(model, corpus.vocabulary, temperature, 1, 100_000 if temperature == 1 else 20_000, rounds)
+        rate = sampling_speed(model, corpus.vocabulary, temperature, 1, 100_000 if temperature == 1 else 20_000, rounds)
         yield {"figure": "sampling, one stream", "temperature": temperature, "chars_per_second": rate}
     for temperature in (1.0, 0.8):
-        rate = writing_rate(model, corpus.vocabulary, temperature, 1024, 100, rounds)
+        rate = sampling_speed(model, corpus.vocabulary, temperature, 1024, 100, rounds)
         yield {"figure": "sampling, 1,024 streams", "temperature": temperature, "chars_per_second": rate}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
@@ -163,22 +166,22 @@ def using(corpus: Corpus, rounds: int) -> Iterator[Row]:
     yield {"figure": "novelty of 100,000 characters", "seconds": judging, "of_characters": len(corpus.train)}
 
 
-def writing_rate(
+def sampling_speed(
     model: NgramModel, vocabulary: Vocabulary, temperature: float, batch: int, length: int, rounds: int
 ) -> float:
-    """Characters a second, of all texts that are written side by side."""
+    """Return the sampling speed of a batch of texts in characters per second."""
     config = SamplingConfig(temperature=temperature, length=length, seed=0)
 
-    def write() -> None:
-        writing = start_batch(model, vocabulary, config, count=batch)
-        while not writing.finished:
-            writing.step()
+    def sample() -> None:
+        generator = start_batch(model, vocabulary, config, count=batch)
+        while not generator.finished:
+            generator.step()
 
-    return median_rate([batch * length / seconds(write) for _ in range(rounds)])
+    return median_rate([batch * length / seconds(sample) for _ in range(rounds)])
 
 
 def opening(path: Path, rounds: int) -> Row:
-    """A saved model, opened and asked for one character; and its size."""
+    """Measure loading a saved model and predicting one character, and the size of the file."""
 
     def once() -> State:
         return load(path).model(torch.zeros(1, 1, dtype=torch.int64))[1]
@@ -202,7 +205,7 @@ def opening(path: Path, rounds: int) -> Row:
 
 
 def large(name: str, smoothing: str, prune: int) -> Row:
-    """In this process: count a large text, score at most a million characters, save, open."""
+    """Count a large text in this process, score at most a million characters, save and load."""
     path = Path(name.removeprefix("bytes:"))
     corpus = read_corpus(path, CorpusConfig(bytes=name.startswith("bytes:")))
     started = time.perf_counter()
@@ -233,28 +236,28 @@ def large(name: str, smoothing: str, prune: int) -> Row:
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """How long something takes."""
+    """Return the seconds that a function takes."""
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
 
 
 def median_rate(rates: list[float]) -> int:
-    """Rounded to a character."""
+    """Return the median of speeds, rounded to a whole number."""
     return round(statistics.median(rates))
 
 
 def main() -> None:
-    """Run, print a line a figure, and write the JSON."""
+    """Measure and print each figure, and write the JSON file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("text", type=Path)
-    parser.add_argument("--lmplz", type=Path)
-    parser.add_argument("--large", nargs="*", default=[])
-    parser.add_argument("--smoothing", nargs="*", default=["mkn", "tuned"], help="of the large texts")
-    parser.add_argument("--prune", type=int, default=0, help="of the large texts")
-    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("text", type=Path, help="Tiny Shakespeare")
+    parser.add_argument("--lmplz", type=Path, help="path of KenLM's lmplz")
+    parser.add_argument("--large", nargs="*", default=[], metavar="FILE", help="large texts to count")
+    parser.add_argument("--smoothing", nargs="*", default=["mkn", "tuned"], help="smoothings for the large texts")
+    parser.add_argument("--prune", type=int, default=0, help="pruning of the large texts' n-grams")
+    parser.add_argument("--rounds", type=int, default=9, help="timed runs of each program")
     parser.add_argument("--one-large", help=argparse.SUPPRESS)
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--out", type=Path, help="JSON file for the results")
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.one_large:
@@ -263,18 +266,18 @@ def main() -> None:
     corpus = read_corpus(options.text, CorpusConfig())
     rows: list[Row] = []
 
-    def keep(row: Row) -> None:
+    def add(row: Row) -> None:
         rows.append({name: rounded(value) for name, value in row.items()})
         print(json.dumps(rows[-1]), flush=True)
 
     for part in (fitting(corpus, options.lmplz, options.rounds), using(corpus, options.rounds), quality(corpus)):
         for row in part:
-            keep(row)
+            add(row)
     for name in options.large:
         for smoothing in options.smoothing:
             command = [sys.executable, __file__, str(options.text), "--one-large", name, "--smoothing", smoothing]
             done = subprocess.run([*command, "--prune", str(options.prune)], capture_output=True, text=True, check=True)
-            keep(json.loads(done.stdout))
+            add(json.loads(done.stdout))
     if options.out:
         result = {"machine": machine(), "text_sha256": corpus.sha256, "rows": rows}
         options.out.parent.mkdir(parents=True, exist_ok=True)
@@ -282,7 +285,7 @@ def main() -> None:
 
 
 def rounded(value: object) -> object:
-    """To five figures, which is more than any of them is worth."""
+    """Round a number to five significant digits, more than any of the figures has."""
     return float(f"{value:.5g}") if isinstance(value, float) and math.isfinite(value) else value
 
 

@@ -1,12 +1,13 @@
-"""What `charrnn train --minutes` reaches on Tiny Shakespeare, by itself and mixed with n-grams.
+"""Measure the quality that `charrnn train --minutes` reaches on Tiny Shakespeare, with and without n-grams.
 
     python benchmarks/quality.py tinyshakespeare.txt [--minutes 1 3 10] [--mixed-minutes 1 3 10] [--out quality.json]
 
-Each row is what a user types, in a process of its own: `charrnn train TEXT --minutes M`, with and without
-`--with-ngram`; the seconds are those of the whole command. Then its checkpoint is scored: one full pass, windows of 256
-characters, online, and, by `charrnn compare`, what 20,000 characters that it writes copy from the training text. The
-first row is a short run through the library: how long training takes, start-up and validation apart, until the full
-validation is below 1.88 nats, where nanoGPT's recipe for a CPU stops. Twice the minutes, and a few for scoring.
+Prints a line of JSON per training. Each runs as a user would type it, in a process of its own:
+`charrnn train TEXT --minutes M`, with and without `--with-ngram`; the seconds are those of the whole command. The
+checkpoint is then scored in one pass, in windows of 256 characters and online, and `charrnn compare` measures the
+novelty of 20,000 generated characters. The first row trains through the Python API and measures the training time,
+without start-up and validations, until the validation loss is below 1.88 nats, where nanoGPT's CPU example stops.
+Takes twice the sum of the minutes, and a few minutes for scoring.
 """
 
 from __future__ import annotations
@@ -35,14 +36,17 @@ from charrnn import (
 )
 
 WINDOW = 256
+"""Window length in characters."""
 TARGET = 1.88
+"""Validation loss of the first row, in nats per character."""
 FIRST = ModelConfig(hidden_size=128)
+"""Network of the first row."""
 FIRST_STEPS = 60
-"""How often the first row looks at the validation part, in steps."""
+"""Number of steps between validations in the first row."""
 
 
 def time_to_target(text: Path) -> dict[str, Any]:
-    """Seconds of training until the validation part scores below the target."""
+    """Train until the validation loss is below the target, and return the seconds without validations."""
     corpus = read_corpus(text, CorpusConfig())
     config = TrainingConfig(steps=300)
     torch.manual_seed(config.seed)
@@ -68,19 +72,19 @@ def time_to_target(text: Path) -> dict[str, Any]:
 
 
 def run(folder: Path, *words: str) -> Any:
-    """The JSON that a command of charrnn prints."""
+    """Run a charrnn command, and return the JSON that it prints."""
     command = [sys.executable, "-m", "charrnn", *words, "--json"]
     return json.loads(subprocess.run(command, cwd=folder, check=True, stdout=subprocess.PIPE).stdout)
 
 
 def row(folder: Path, text: Path, minutes: str, extra: list[str], novelty_length: int) -> dict[str, Any]:
-    """One training as a user would start it, and all its scores."""
+    """Train as a user would, and return all scores of the checkpoint."""
     started = time.perf_counter()
     trained = run(folder, "train", str(text), "--minutes", minutes, "--out", "model", "--force", *extra)
     seconds = time.perf_counter() - started
     scored = run(folder, "score", "model", "--window", str(WINDOW), "--online")
     compared = run(folder, "compare", "model", "--novelty-length", str(novelty_length))
-    written = next(one for one in compared if one["checkpoint"] == "checkpoints/model.safetensors")
+    own_row = next(other for other in compared if other["checkpoint"] == "checkpoints/model.safetensors")
     return {
         "run": " ".join(["charrnn train --minutes", minutes, *extra]),
         "seconds": round(seconds, 1),
@@ -88,22 +92,22 @@ def row(folder: Path, text: Path, minutes: str, extra: list[str], novelty_length
         **{name: scored[name] for name in ("nats_per_char", "bits_per_char", "characters", "split", "rule")},
         "window": scored["window"],
         "online": scored["online"],
-        "novelty": written["novelty"],
-        "held_out_novelty": written["held_out_novelty"],
-        "parts": {one["model"]: one["nats_per_char"] for one in compared if one["kind"] != trained["kind"]}
+        "novelty": own_row["novelty"],
+        "held_out_novelty": own_row["held_out_novelty"],
+        "parts": {other["model"]: other["nats_per_char"] for other in compared if other["kind"] != trained["kind"]}
         if "--with-ngram" in extra
         else {},
     }
 
 
 def main() -> None:
-    """Run, print a line a row, and write the JSON after each."""
+    """Measure and print each row, and write the JSON file after each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("text", type=Path)
-    parser.add_argument("--minutes", nargs="*", default=["1", "3", "10"])
-    parser.add_argument("--mixed-minutes", nargs="*", default=["1", "3", "10"], help="the same with --with-ngram")
-    parser.add_argument("--novelty-length", type=int, default=20_000)
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("text", type=Path, help="Tiny Shakespeare")
+    parser.add_argument("--minutes", nargs="*", default=["1", "3", "10"], help="time budgets without n-grams")
+    parser.add_argument("--mixed-minutes", nargs="*", default=["1", "3", "10"], help="time budgets with --with-ngram")
+    parser.add_argument("--novelty-length", type=int, default=20_000, help="generated characters for the novelty")
+    parser.add_argument("--out", type=Path, help="JSON file for the results")
     options = parser.parse_args()
     text = options.text.resolve()
     result: dict[str, Any] = {"machine": machine(), "rows": [time_to_target(text)]}

@@ -1,15 +1,16 @@
-"""How fast charrnn writes and scores, beside the program that anyone would write and beside a plain numpy step.
+"""Measure sampling and scoring speed, compared with a plain PyTorch program and a plain NumPy step.
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/sampling.py [--only one] [--out benchmarks/results/sampling-cpu.json]
 
-Minutes. Figures are medians over rounds, peers and ours in turns; ratios are medians of those within a round. Parts:
-  one      one text of 1,000 characters on one thread, from a model that has written nothing yet: packing, drawing and
-           decoding are in it. `loop` is nn.LSTM, one step, softmax, multinomial,
-           .item(), in a process of its own (a part of the characters, for it is slow); `numpy` is a step with a table
-           in place of the first layer's product, softmax and a draw.
-  many     64 and 1,024 texts side by side, drawing and decoding included
-  scoring  a text of 1,000,000 characters in order, state carried, all threads; beside the same in PyTorch's layers
-           (a part of it). The text is random, which makes no difference.
+Prints a line of JSON per row; takes some minutes. Figures are medians over rounds in which the programs alternate;
+ratios are medians of the ratios within a round. Parts:
+  one      sampling one text of 1,000 characters on one thread with a new model, so that packing the weights, drawing
+           and decoding are included. `loop` is a plain PyTorch program (nn.LSTM, softmax, multinomial, .item()) in a
+           process of its own, with fewer characters, because it is slow; `numpy` is a plain NumPy step with a table
+           instead of the first layer's product, softmax and drawing.
+  many     sampling 64 and 1,024 texts in one batch, drawing and decoding included
+  scoring  scoring 1,000,000 random characters in order with a carried state and all threads, compared with PyTorch's
+           layers on a tenth of them
 """
 
 from __future__ import annotations
@@ -40,30 +41,30 @@ PARTS = ("one", "many", "scoring")
 SHAPES = (("lstm", 2, 128), ("lstm", 2, 256), ("lstm", 3, 512), ("gru", 2, 256), ("mingru", 2, 256))
 QUICK_SHAPES = (("lstm", 2, 8), ("mingru", 1, 8))
 LOOP_SECONDS = 0.5
-"""What the loop may take in a round."""
+"""Maximum seconds per round for the plain PyTorch program."""
 VOCABULARY = Vocabulary("".join(map(chr, range(48, 48 + VOCAB_SIZE))))
 
 
 def make(cell: str, layers: int, width: int) -> RecurrentModel:
-    """A model that nothing was packed of."""
+    """Return a new model, whose weights are not yet packed."""
     torch.manual_seed(0)
     return RecurrentModel(ModelConfig(cell, layers, width, residual=False), VOCAB_SIZE).eval()
 
 
 def ours(model: LanguageModel, count: int, length: int) -> int:
-    """Write texts, whole; how many characters."""
-    writing = start_batch(model, VOCABULARY, SamplingConfig(length=length, seed=0), count=count)
-    written = 0
-    while not writing.finished:
-        written += len(writing.step())
-    return written
+    """Generate `count` texts in one batch, and return the number of characters."""
+    batch = start_batch(model, VOCABULARY, SamplingConfig(length=length, seed=0), count=count)
+    characters = 0
+    while not batch.finished:
+        characters += len(batch.step())
+    return characters
 
 
 def loop(cell: str, layers: int, width: int) -> Callable[[int], None]:
-    """The program that anyone would write."""
+    """Return a function that generates a number of characters with the plain PyTorch program."""
     model = Peer(cell, layers, width, 0.0).eval()
 
-    def write(length: int) -> None:
+    def generate(length: int) -> None:
         token, state = torch.tensor([[0]]), None
         with torch.no_grad():
             for _ in range(length):
@@ -71,14 +72,14 @@ def loop(cell: str, layers: int, width: int) -> Callable[[int], None]:
                 token = torch.multinomial(torch.softmax(logits[0, -1], -1), 1)[None]
                 token.item()
 
-    return write
+    return generate
 
 
-class LoopOfItsOwn:
-    """That program in a process of its own, as it would be run.
+class LoopProcess:
+    """The plain PyTorch program in a process of its own, as a user would run it.
 
-    In one where much memory was used before, the C library keeps what oneDNN needs for its copies of the weights at
-    each call, and a loop over 3x512 is some times as fast; in its own it asks the system for that each time.
+    In a process that has used much memory before, the C library keeps the memory that oneDNN needs at each call for its
+    copies of the weights, and a 3x512 loop is several times as fast; a new process asks the system for it each time.
     """
 
     def __init__(self, cell: str, layers: int, width: int) -> None:
@@ -93,23 +94,23 @@ class LoopOfItsOwn:
         self.process.stdout.readline()
 
     def end(self) -> None:
-        """Let it go."""
+        """End the process."""
         assert self.process.stdin
         self.process.stdin.close()
         self.process.wait()
 
 
 def serve_loop(cell: str, layers: int, width: int) -> None:
-    """What that process does: each line on standard input is how many characters to write."""
+    """Run `LoopProcess`'s program: each line on standard input is a number of characters to generate."""
     torch.set_num_threads(1)
-    write = loop(cell, layers, width)
+    generate = loop(cell, layers, width)
     for line in sys.stdin:
-        write(int(line))
-        print("written", flush=True)
+        generate(int(line))
+        print("done", flush=True)
 
 
 def in_numpy(model: RecurrentModel) -> Callable[[int], tuple[list[int], Any]]:
-    """An LSTM's step in numpy, its table made first; gives the characters drawn and the logits of the last."""
+    """Return a function that samples from an LSTM in NumPy, and returns the tokens and the last logits."""
     weights = {name: tensor.detach().numpy() for name, tensor in model.named_parameters()}
     layers = []
     for k in range(model.config.num_layers):
@@ -121,7 +122,7 @@ def in_numpy(model: RecurrentModel) -> Callable[[int], tuple[list[int], Any]]:
     def sigmoid(x: Any) -> Any:
         return 1 / (1 + np.exp(-x))
 
-    def write(length: int) -> tuple[list[int], Any]:
+    def generate(length: int) -> tuple[list[int], Any]:
         random = np.random.default_rng(0)
         table = weights["embedding.weight"] @ layers[0][0].T + layers[0][2]
         h, c = np.zeros((2, len(layers), width), np.float32)
@@ -138,11 +139,11 @@ def in_numpy(model: RecurrentModel) -> Callable[[int], tuple[list[int], Any]]:
             drawn.append(token)
         return drawn, logits
 
-    return write
+    return generate
 
 
 def one(shapes: tuple[tuple[str, int, int], ...], length: int, rounds: int, quick: bool) -> list[Row]:
-    """One text, each shape."""
+    """Measure sampling one text with each shape."""
     rows = []
     torch.set_num_threads(1)
     for cell, layers, width in shapes:
@@ -150,25 +151,25 @@ def one(shapes: tuple[tuple[str, int, int], ...], length: int, rounds: int, quic
         steps: dict[str, Callable[[], object]] = {"ours": lambda models=models: ours(models.pop(), 1, length)}  # type: ignore[misc]
         lengths = {"ours": length, "numpy": length}
         if cell == "lstm":
-            write = in_numpy(models[0])
-            steps["numpy"] = lambda write=write: write(length)  # type: ignore[misc]
-        slow: LoopOfItsOwn | Callable[[int], None] | None = None
+            numpy_program = in_numpy(models[0])
+            steps["numpy"] = lambda program=numpy_program: program(length)  # type: ignore[misc]
+        slow: LoopProcess | Callable[[int], None] | None = None
         if cell in PEERS:
-            slow = loop(cell, layers, width) if quick else LoopOfItsOwn(cell, layers, width)
+            slow = loop(cell, layers, width) if quick else LoopProcess(cell, layers, width)
             slow(2)
             started = time.perf_counter()
             slow(5)
             lengths["loop"] = min(length, max(5, int(LOOP_SECONDS / (time.perf_counter() - started) * 5)))
             steps["loop"] = lambda slow=slow, count=lengths["loop"]: slow(count)  # type: ignore[misc]
         seconds = times(steps, rounds)
-        if isinstance(slow, LoopOfItsOwn):
+        if isinstance(slow, LoopProcess):
             slow.end()
-        each = {name: [s / lengths[name] for s in found] for name, found in seconds.items()}
+        per_char = {name: [s / lengths[name] for s in by_round] for name, by_round in seconds.items()}
         row: Row = {"cell": cell, "shape": f"{layers}x{width}"}
-        row["microseconds_per_char"] = {name: round(1e6 * statistics.median(s), 1) for name, s in each.items()}
-        row["chars_per_second"] = round(1 / statistics.median(each["ours"]))
-        for name in each.keys() - {"ours"}:
-            ratios = [peer / mine for peer, mine in zip(each[name], each["ours"], strict=True)]
+        row["microseconds_per_char"] = {name: round(1e6 * statistics.median(s), 1) for name, s in per_char.items()}
+        row["chars_per_second"] = round(1 / statistics.median(per_char["ours"]))
+        for name in per_char.keys() - {"ours"}:
+            ratios = [peer / own for peer, own in zip(per_char[name], per_char["ours"], strict=True)]
             row[f"times_{name}"] = round(statistics.median(ratios), 1)
         rows.append(row)
         print(json.dumps(row), flush=True)
@@ -176,23 +177,23 @@ def one(shapes: tuple[tuple[str, int, int], ...], length: int, rounds: int, quic
 
 
 def many(shapes: tuple[tuple[str, int, int], ...], length: int, rounds: int) -> list[Row]:
-    """Many texts."""
+    """Measure sampling batches of texts."""
     rows = []
     for count, threads in ((64, 1), (64, os.cpu_count() or 1), (1024, os.cpu_count() or 1)):
         torch.set_num_threads(threads)
         for cell, layers, width in shapes:
             model = make(cell, layers, width)
-            found = times({"ours": lambda model=model, count=count: ours(model, count, length)}, rounds)["ours"]  # type: ignore[misc]
+            seconds = times({"ours": lambda model=model, count=count: ours(model, count, length)}, rounds)["ours"]  # type: ignore[misc]
             rows.append(
                 {"cell": cell, "shape": f"{layers}x{width}", "texts": count, "threads": torch.get_num_threads()}
             )
-            rows[-1]["chars_per_second"] = round(count * length / statistics.median(found))
+            rows[-1]["chars_per_second"] = round(count * length / statistics.median(seconds))
             print(json.dumps(rows[-1]), flush=True)
     return rows
 
 
 def scoring(shapes: tuple[tuple[str, int, int], ...], length: int, rounds: int) -> list[Row]:
-    """A text's score."""
+    """Measure scoring a text."""
     rows = []
     torch.set_num_threads(os.cpu_count() or 1)
     ids = np.random.default_rng(0).integers(0, VOCAB_SIZE, length)
@@ -211,13 +212,15 @@ def scoring(shapes: tuple[tuple[str, int, int], ...], length: int, rounds: int) 
             evaluate(model, ids)
 
         seconds = times({"ours": in_c, "pytorch": in_pytorch}, rounds)
-        mine, theirs = seconds["ours"], [10 * s for s in seconds["pytorch"]]
+        in_c_seconds, pytorch_seconds = seconds["ours"], [10 * s for s in seconds["pytorch"]]
         rows.append(
             {
                 "cell": cell, "shape": f"{layers}x{width}", "characters": length, "threads": torch.get_num_threads(),
-                "seconds": round(statistics.median(mine), 2),
-                "chars_per_second": round(length / statistics.median(mine)),
-                "times_pytorch": round(statistics.median(p / o for p, o in zip(theirs, mine, strict=True)), 2),
+                "seconds": round(statistics.median(in_c_seconds), 2),
+                "chars_per_second": round(length / statistics.median(in_c_seconds)),
+                "times_pytorch": round(
+                    statistics.median(p / c for p, c in zip(pytorch_seconds, in_c_seconds, strict=True)), 2
+                ),
             }
         )  # fmt: skip
         print(json.dumps(rows[-1]), flush=True)
@@ -225,13 +228,13 @@ def scoring(shapes: tuple[tuple[str, int, int], ...], length: int, rounds: int) 
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run, print a line a row, and write the JSON."""
+    """Measure and print each row, and write the JSON file after each part."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", choices=PARTS, action="append", help="may be said several times")
-    parser.add_argument("--quick", action="store_true", help="tiny; the figures mean nothing")
-    parser.add_argument("--out", type=Path)
-    parser.add_argument("--loop", nargs=3, metavar=("CELL", "LAYERS", "WIDTH"), help="for this program's own use")
+    parser.add_argument("--rounds", type=int, default=5, help="timed runs of each program")
+    parser.add_argument("--only", choices=PARTS, action="append", help="a part to run (repeatable; default: all)")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, to test the program; figures mean nothing")
+    parser.add_argument("--out", type=Path, help="JSON file for the results")
+    parser.add_argument("--loop", nargs=3, metavar=("CELL", "LAYERS", "WIDTH"), help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.loop:
         cell, layers, width = options.loop
@@ -246,8 +249,8 @@ def main(arguments: list[str] | None = None) -> None:
         elif part == "many":
             result[part] = many(shapes[:1], 5 if options.quick else 200, options.rounds)
         else:
-            some = shapes if options.quick else (("lstm", 2, 192), ("lstm", 2, 256), ("gru", 2, 256))
-            result[part] = scoring(some, 200 if options.quick else 1_000_000, max(1, options.rounds // 2))
+            scored_shapes = shapes if options.quick else (("lstm", 2, 192), ("lstm", 2, 256), ("gru", 2, 256))
+            result[part] = scoring(scored_shapes, 200 if options.quick else 1_000_000, max(1, options.rounds // 2))
         torch.set_num_threads(threads)
         if options.out:
             options.out.parent.mkdir(parents=True, exist_ok=True)

@@ -1,10 +1,10 @@
-"""How training scales to two processes on one machine: two of one thread each beside one of two threads.
+"""Measure how training scales to two processes on one machine: two with one thread each, or one with two threads.
 
     python benchmarks/scaling.py [--rounds 5] [--out benchmarks/results/scaling.json]
 
-Some minutes. The same global batch, charrnn's own loop (agreements between processes, mean losses and all), without
-validation. The three ways are taken in turns, each in processes of its own; figures are medians of steps, ratios
-medians over rounds. `exchange` is what averaging the gradients alone takes, measured between the same processes.
+Prints a line of JSON per network; takes some minutes. All three ways use the same global batch and charrnn's whole
+training loop, without validation, and alternate, each in new processes. Times are medians of steps, ratios are medians
+over rounds. `exchange` is the time to average the gradients alone, measured between the same processes.
 """
 
 from __future__ import annotations
@@ -32,14 +32,15 @@ from charrnn.training.loop import Training
 
 VOCAB_SIZE = 65
 SHAPES = ((2, 128, 50, 50), (2, 256, 32, 64), (2, 256, 128, 64), (3, 512, 64, 64))
-"""Layers, width, batch, length."""
+"""(layers, hidden size, batch size, sequence length)."""
 UNCOUNTED = 5
+"""Number of first steps that are not timed."""
 WAYS = {"one process, one thread": (1, 1), "one process, two threads": (1, 2), "two processes, one thread": (2, 1)}
-"""Processes and threads of each."""
+"""(processes, threads of each) by name."""
 
 
 def work(group: ProcessGroup, shape: tuple[int, int, int, int], steps: int) -> None:
-    """What each process does: train, and print seconds of a step, and of an exchange of its gradients."""
+    """Train in one process; rank 0 prints the seconds of a step and of an exchange of gradients."""
     layers, width, batch_size, length = shape
     torch.manual_seed(0)
     model = RecurrentModel(ModelConfig("lstm", layers, width), VOCAB_SIZE)
@@ -62,7 +63,7 @@ def work(group: ProcessGroup, shape: tuple[int, int, int, int], steps: int) -> N
 
 
 def run(shape: tuple[int, int, int, int], steps: int, processes: int, threads: int) -> tuple[float, float]:
-    """Seconds of a step and of an exchange, of so many processes with so many threads each."""
+    """Train with a number of processes and threads, and return the seconds of a step and of an exchange."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -70,7 +71,7 @@ def run(shape: tuple[int, int, int, int], steps: int, processes: int, threads: i
     started = []
     for rank in range(processes):
         variables = {"RANK": rank, "WORLD_SIZE": processes, "MASTER_PORT": port, "OMP_NUM_THREADS": threads}
-        environment = {**os.environ, "MASTER_ADDR": "127.0.0.1", **{name: str(one) for name, one in variables.items()}}
+        environment = {**os.environ, "MASTER_ADDR": "127.0.0.1"} | {name: str(v) for name, v in variables.items()}
         started.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True))
     outs = [process.communicate()[0] for process in started]
     assert all(process.returncode == 0 for process in started)
@@ -79,17 +80,17 @@ def run(shape: tuple[int, int, int, int], steps: int, processes: int, threads: i
 
 
 def row(shape: tuple[int, int, int, int], rounds: int, steps: int) -> dict[str, Any]:
-    """One network, all ways."""
+    """Measure one network in all ways."""
     layers, width, batch_size, length = shape
-    found: dict[str, list[float]] = {name: [] for name in WAYS}
+    seconds: dict[str, list[float]] = {name: [] for name in WAYS}
     exchanges = []
     for _ in range(rounds):
         for name, way in WAYS.items():
             step, exchange = run(shape, steps, *way)
-            found[name].append(step)
+            seconds[name].append(step)
             if exchange:
                 exchanges.append(exchange)
-    alone, threads, processes = found.values()
+    alone, threads, processes = seconds.values()
 
     def ratio(others: list[float]) -> float:
         return round(statistics.median(a / b for a, b in zip(others, processes, strict=True)), 2)
@@ -97,7 +98,7 @@ def row(shape: tuple[int, int, int, int], rounds: int, steps: int) -> dict[str, 
     return {
         "shape": f"{layers}x{width}",
         "batch": f"{batch_size}x{length}",
-        "milliseconds": {name: round(1000 * statistics.median(one), 2) for name, one in found.items()},
+        "milliseconds": {name: round(1000 * statistics.median(rounds), 2) for name, rounds in seconds.items()},
         "exchange_milliseconds": round(1000 * statistics.median(exchanges), 2),
         "times_two_threads": ratio(threads),
         "times_one_thread": ratio(alone),
@@ -106,11 +107,11 @@ def row(shape: tuple[int, int, int, int], rounds: int, steps: int) -> dict[str, 
 
 
 def main() -> None:
-    """Run, print a line a row, and write the JSON."""
+    """Measure and print each row, and write the JSON file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=40)
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--rounds", type=int, default=5, help="runs of each way")
+    parser.add_argument("--steps", type=int, default=40, help="timed steps per run")
+    parser.add_argument("--out", type=Path, help="JSON file for the results")
     parser.add_argument("--work", type=int, nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.work:

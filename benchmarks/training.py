@@ -1,10 +1,11 @@
-"""How fast charrnn trains, beside the straightforward PyTorch program: nn.Embedding → nn.LSTM → nn.Linear, AdamW.
+"""Measure training speed compared with a plain PyTorch program: nn.Embedding → nn.LSTM → nn.Linear, AdamW.
 
     python benchmarks/training.py [--rounds 9] [--out benchmarks/results/training.json]
 
-Some minutes. Whole training steps of both, in turns, in one process, with all threads: ratios are medians over rounds
-of one step of the peer to one of ours. `float32` is the same computation as the peer's; `auto` is what charrnn trains
-in on this machine. The bound is what the matrix products of a step would take at the rate of large ones in this run.
+Prints a line of JSON per cell and shape; takes some minutes. Whole training steps of both programs alternate in one
+process, with all threads; ratios are medians over rounds of the plain step's time divided by charrnn's. `float32` is
+the same computation as the plain program's; `auto` is the precision that charrnn uses on this machine. The first line
+is the speed of large matrix products, a bound for the operations per second of a step.
 """
 
 from __future__ import annotations
@@ -32,15 +33,16 @@ from charrnn.training.step import reuse_freed_memory, take_step
 Step = Callable[[], object]
 VOCAB_SIZE = 65
 SHAPES = ((2, 128, 50, 50), (2, 256, 16, 64), (3, 512, 64, 64))
-"""Layers, width, batch, length."""
+"""(layers, hidden size, batch size, sequence length)."""
 PEERS: dict[str, Callable[..., nn.Module]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 RATE = 1e-3
+"""Learning rate."""
 SCAN_SHAPES = ((16, 512, 256), (16, 512, 64), (4, 512, 128))
-"""Batch, length, width."""
+"""(batch size, length, width)."""
 
 
 class Peer(nn.Module):
-    """The program that anyone would write."""
+    """The plain PyTorch program's model."""
 
     def __init__(self, cell: str, layers: int, width: int, dropout: float) -> None:
         super().__init__()
@@ -49,13 +51,13 @@ class Peer(nn.Module):
         self.head = nn.Linear(width, VOCAB_SIZE)
 
     def forward(self, tokens: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        """Logits and the state."""
+        """Return the logits and the state."""
         y, state = self.core(self.embedding(tokens), state)
         return self.head(y), state
 
 
 def peer_step(cell: str, shape: tuple[int, int, int, int], dropout: float, batch: tuple[Tensor, Tensor]) -> Step:
-    """A function that takes a whole training step, state carried."""
+    """Return a function that takes a training step of the plain program and carries the state."""
     layers, width, _, _ = shape
     model = Peer(cell, layers, width, dropout).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE)
@@ -75,7 +77,7 @@ def peer_step(cell: str, shape: tuple[int, int, int, int], dropout: float, batch
 def our_step(
     cell: str, shape: tuple[int, int, int, int], dropout: float, batch: tuple[Tensor, Tensor], **settings: Any
 ) -> Step:
-    """The same of charrnn: its own loop's step."""
+    """Return a function that takes a training step of charrnn and carries the state."""
     layers, width, _, _ = shape
     config = TrainingConfig(**settings)
     model = RecurrentModel(ModelConfig(cell, layers, width, dropout=dropout), VOCAB_SIZE).train()
@@ -90,26 +92,26 @@ def our_step(
 
 
 def times(steps: dict[str, Step], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each step, in turns, after one of each that is not counted."""
-    found: dict[str, list[float]] = {name: [] for name in steps}
+    """Return the seconds of each step in each round; steps alternate, and a first round is not counted."""
+    seconds: dict[str, list[float]] = {name: [] for name in steps}
     for number in range(rounds + 1):
         for name, step in steps.items():
             started = time.perf_counter()
             step()
             if number:
-                found[name].append(time.perf_counter() - started)
-    return found
+                seconds[name].append(time.perf_counter() - started)
+    return seconds
 
 
 def product_rate(dtype: torch.dtype) -> float:
-    """Operations a second of a large matrix product."""
+    """Return the operations per second of a large matrix product."""
     a, b = (torch.randn(2048, 2048).to(dtype) for _ in range(2))
     seconds = times({"product": lambda: a.mm(b)}, 9)["product"]
     return 2 * 2048**3 / statistics.median(seconds)
 
 
 def row(cell: str, shape: tuple[int, int, int, int], dropout: float, rounds: int) -> dict[str, Any]:
-    """One shape of one cell: both programs."""
+    """Measure both programs with one cell and shape."""
     layers, width, batch_size, length = shape
     torch.manual_seed(0)
     tokens = torch.randint(0, VOCAB_SIZE, (batch_size, length + 1))
@@ -147,7 +149,7 @@ def row(cell: str, shape: tuple[int, int, int, int], dropout: float, rounds: int
 
 
 def scan_row(shape: tuple[int, int, int], rounds: int) -> dict[str, Any]:
-    """The scan alone, and with the gates of minGRU, forward and backward, beside the Python loops that define them."""
+    """Measure scans, plain and with minGRU's gates, forward and backward, and the Python loops that define them."""
     torch.manual_seed(0)
     rows, _, width = shape
     a, b, grad = (torch.rand(shape, requires_grad=True) for _ in range(3))
@@ -176,7 +178,7 @@ def scan_row(shape: tuple[int, int, int], rounds: int) -> dict[str, Any]:
     )
     return {
         "scan": "x".join(map(str, shape)),
-        "milliseconds": {name: round(1000 * statistics.median(found), 2) for name, found in seconds.items()},
+        "milliseconds": {name: round(1000 * statistics.median(rounds), 2) for name, rounds in seconds.items()},
         **{
             f"{name}_times_its_loop": round(
                 statistics.median(p / o for p, o in zip(seconds[loop], seconds[name], strict=True)), 1
@@ -187,10 +189,10 @@ def scan_row(shape: tuple[int, int, int], rounds: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run, print a line a row, and write the JSON."""
+    """Measure and print each row, and write the JSON file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--rounds", type=int, default=9, help="timed steps of each program")
+    parser.add_argument("--out", type=Path, help="JSON file for the results")
     options = parser.parse_args()
     torch.set_flush_denormal(True)
     result: dict[str, Any] = {
@@ -201,7 +203,7 @@ def main() -> None:
         "rows": [],
     }
     print(json.dumps(result["product_gigaoperations_per_second"]), flush=True)
-    with reuse_freed_memory():  # as in a training; the peer gains by it too
+    with reuse_freed_memory():  # as in a training; the plain program gains, too
         for cell in PEERS:
             for shape in SHAPES:
                 for dropout in (0.0, 0.2) if cell == "lstm" else (0.0,):

@@ -1,16 +1,16 @@
-"""charrnn: character-level text generation with recurrent networks and n-grams, measured side by side.
+"""charrnn: train, sample and compare character-level language models (recurrent networks and n-grams).
 
-The public names are loaded when they are first asked for, so that `import charrnn` costs nothing.
+Public names are imported on first access, so `import charrnn` is fast and does not load PyTorch.
 """
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
-"""True for type checkers, as that of `typing`, which takes longer to import than all of this file."""
+"""True for type checkers; like `typing.TYPE_CHECKING`, but `typing` takes longer to import than this file."""
 
 __version__ = "0.1.0"
 
-_HOMES = {
+_MODULES = {
     "CompareConfig": "charrnn.config.scoring",
     "CorpusConfig": "charrnn.config.text",
     "ModelConfig": "charrnn.config.network",
@@ -92,11 +92,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'charrnn' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -4,7 +4,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command line; a Ctrl-C that comes while it is being loaded, or begins, is one line too."""
+    """Run the command line; Ctrl-C prints one line even while modules are being imported."""
     try:
         from charrnn.cli.shared import interrupts
 

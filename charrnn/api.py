@@ -1,16 +1,23 @@
-"""charrnn in a few lines of Python: `load` and `fit` give a model that writes and scores text.
+"""The Python API: fit or load a model, generate text with it, score texts, and compare models.
 
-    import charrnn
+```python
+from pathlib import Path
 
-    model = charrnn.fit(Path("novel.txt"), charrnn.ModelConfig(cell="gru"), charrnn.TrainingConfig(minutes=3))
-    print(model.sample("Once upon", length=200, temperature=0.8))
-    print(model.score("What a strange sentence."))
-    print(charrnn.compare([model]).as_json())
-    model.save("novel.safetensors")
-    model = charrnn.load("novel.safetensors")
+import charrnn
 
-It is a shell over the modules below it, as the command line is. A text is a string, the text itself, or the path of a
-file; a model is a `TextModel`, or the path of a checkpoint, whose network goes to `device`.
+model = charrnn.fit(Path("novel.txt"), charrnn.ModelConfig(cell="gru"), charrnn.TrainingConfig(minutes=3))
+print(model.sample("Once upon", length=200, temperature=0.8))
+print(model.score("What a strange sentence.").bits_per_char)
+model.save("novel.safetensors")
+
+model = charrnn.load("novel.safetensors")
+ngrams = charrnn.fit(Path("novel.txt"), charrnn.NgramConfig())
+for row in charrnn.compare([model, ngrams]).rows:
+    print(row.checkpoint.description, row.score.bits_per_char)
+```
+
+Wherever a function takes a text, a string is the text itself and a `pathlib.Path` is a file. Wherever it takes a model,
+pass a `TextModel` or the path of a checkpoint. Errors are subclasses of `charrnn.CharRNNError`.
 """
 
 from __future__ import annotations
@@ -58,28 +65,32 @@ from charrnn.training.run_context import RunContext
 from charrnn.training.step import StepResult
 
 IN_NOTEBOOK = "ipykernel"
-"""The module that is loaded where Python runs in a notebook."""
+"""Name of a module that is loaded if Python runs in a notebook."""
 
 
 @dataclass(frozen=True)
 class TextModel:
-    """A model that was fitted to a text, with its characters and its history."""
+    """A fitted model with its vocabulary and metadata; `fit` and `load` return one.
+
+    Attributes:
+        checkpoint: the model as it is stored in a file.
+    """
 
     checkpoint: Checkpoint
 
     @property
     def model(self) -> Model:
-        """The language model: tokens and state to logits and state."""
+        """The language model, a function `model(tokens, state)` that returns logits and the next state."""
         return self.checkpoint.model
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """Its characters."""
+        """The characters of the model."""
         return self.checkpoint.vocabulary
 
     @property
     def metadata(self) -> Metadata:
-        """How it came to be: text, settings, validation score."""
+        """The origin of the model: text, split, settings, training time and validation score."""
         return self.checkpoint.metadata
 
     def __str__(self) -> str:
@@ -88,45 +99,65 @@ class TextModel:
     def sample(self, prime: str = "", config: SamplingConfig | None = None, **settings: Any) -> str:
         r"""Generate a text.
 
+        ```python
+        model.sample("Once upon", length=200, temperature=0.8, seed=1)
+        ```
+
         Args:
-            prime: the prompt, which is not repeated.
-            config: the settings; the default ones, if not given.
-            settings: fields of SamplingConfig, instead of those in `config`: `length=200`, `temperature=0.8`,
-                `seed=1`, `until=("\n",)` and so on.
+            prime: the prompt, which is not part of the result.
+            config: sampling settings (default: `SamplingConfig()`).
+            settings: fields of `SamplingConfig` that replace those of `config`, such as `length=200`,
+                `temperature=0.8`, `seed=1` or `until=("\n",)`.
+
+        Returns:
+            The generated text.
 
         Raises:
-            TextError: the prompt has a character that the model does not know.
-            UsageError: a setting makes no sense.
+            TextError: the prompt has a character that is not in the vocabulary.
+            UsageError: a setting is not valid.
             ModelError: no character can be generated.
-            TypeError: there is no such setting.
+            TypeError: a setting does not exist.
         """
         return "".join(self.stream(prime, config, **settings))
 
     def stream(self, prime: str = "", config: SamplingConfig | None = None, **settings: Any) -> Iterator[str]:
-        """Generate a text, character by character; see `sample`."""
+        """Generate a text and yield it character by character; see `sample`."""
         return stream(self._start_batch(prime, 1, config, settings))
 
     def samples(self, count: int, prime: str = "", config: SamplingConfig | None = None, **settings: Any) -> list[str]:
-        """Generate texts side by side, with the seeds from `seed` on; each is what `sample` gives for its seed."""
+        """Generate several texts in one batch.
+
+        Args:
+            count: number of texts; text i is the one that `sample` returns for the seed `seed` + i.
+            prime: the prompt of all texts, which is not part of the results.
+            config: sampling settings, see `sample`.
+            settings: fields of `SamplingConfig`, see `sample`.
+        """
         batch = self._start_batch(prime, count, config, settings)
         while not batch.finished:
             batch.step()
         return [sequence.text for sequence in batch.sequences]
 
     def score(self, text: str | Path) -> Score:
-        """How well it predicts a text, statically; `.bits_per_char` is the unit of quality.
+        """Score a text with fixed weights or counts; lower `bits_per_char` is better.
+
+        ```python
+        model.score("What a strange sentence.").bits_per_char
+        ```
+
+        The function `charrnn.score` has more: scores in windows, online, and by line.
 
         Raises:
-            TextError: it is empty, cannot be read, or has characters that the model does not know.
+            TextError: the text is empty, cannot be read, or has characters that are not in the vocabulary.
         """
         corpus = read_text(text, self.metadata.text.corpus, self.vocabulary)
         return evaluate(self.model, corpus.span)
 
     def save(self, path: str | Path) -> None:
-        """Write it to a file, which the command line reads too.
+        """Save the model as a checkpoint, for `load` and all commands.
 
         Raises:
-            CheckpointError: it cannot be written.
+            CheckpointError: the file cannot be written.
         """
         save(Path(path), self.model, self.vocabulary, self.metadata)
 
@@ -138,10 +169,14 @@ class TextModel:
 
 
 def load(path: str | Path, device: str | torch.device = "cpu") -> TextModel:
-    """Open a checkpoint: a file that `charrnn train`, `charrnn ngram` or `TextModel.save` has made.
+    """Load a checkpoint that `charrnn train`, `charrnn ngram` or `TextModel.save` has written.
+
+    Args:
+        path: the path of the checkpoint.
+        device: the device for a network; n-gram models stay on the CPU.
 
     Raises:
-        CheckpointError: it cannot be read, is no checkpoint, or does not hold what it says.
+        CheckpointError: the file cannot be read, is not a checkpoint, or is damaged.
     """
     return TextModel(load_checkpoint(Path(path), torch.device(device)))
 
@@ -155,24 +190,37 @@ def fit(
     on_step: Callable[[StepResult], None] = lambda step: None,
     progress: bool | None = None,
 ) -> TextModel:
-    """Fit a model to a text: what `charrnn train` and `charrnn ngram` do; without a word, but for a bar in a notebook.
+    """Fit a network or n-grams to a text, as `charrnn train` and `charrnn ngram` do.
+
+    ```python
+    lstm = charrnn.fit(Path("novel.txt"), training=charrnn.TrainingConfig(minutes=3))
+    gru = charrnn.fit(
+        Path("novel.txt"),
+        charrnn.ModelConfig(cell="gru", hidden_size=128),
+        charrnn.TrainingConfig(epochs=4),
+        on_step=lambda step: print(step.number, step.loss.item()),
+    )
+    ngrams = charrnn.fit(Path("novel.txt"), charrnn.NgramConfig(order=6))
+    ```
 
     Args:
-        text: what to learn from.
-        model: a network, or n-grams; an LSTM, if not given.
-        training: how a network is fitted, and for how long; five minutes, if not given. What differs from the defaults
-            stays as it is, the rest is chosen for the time there is; see training/budget/auto_config.py.
+        text: the text to learn from.
+        model: a network or n-grams (default: an LSTM).
+        training: length and settings of a network's training (default: 5 minutes on a CPU, 2 on a GPU). With a time
+            budget, fields of `model` and `training` that have their default values are chosen to fit it, as for
+            `charrnn train --minutes`.
         corpus: how the text is read and split.
-        device: where a network is fitted, and stays.
-        on_step: called with each step of a network.
-        progress: whether to show a bar while a network is trained; if not given, in a notebook.
+        device: the device to train a network on; the result stays there.
+        on_step: called after each training step of a network.
+        progress: whether to show a progress bar while a network is trained (default: only in a notebook).
 
     Returns:
-        The best state by the validation part; its score there is in `metadata.validation`.
+        The model with the best validation score, which is in `metadata.validation`.
 
     Raises:
-        TextError: the text cannot be used.
-        UsageError: settings make no sense.
+        TextError: the text cannot be read, or is too short.
+        UsageError: a setting is not valid.
+        DivergedError: the training loss diverged repeatedly.
     """
     started = time.perf_counter()
     if not isinstance(model, ModelConfig | NgramConfig | None):
@@ -180,10 +228,10 @@ def fit(
     source = read_text(text, corpus or CorpusConfig())
     if isinstance(model, NgramConfig):
         if training is not None:
-            raise UsageError("training: n-grams are counted; leave it out")
+            raise UsageError("training: has no effect with an NgramConfig; remove it")
         return TextModel(fit_ngrams(source, model).checkpoint)
-    where = torch.device(device)
-    return _trained(source, model or ModelConfig(), training or TrainingConfig(), where, started, on_step, progress)
+    network, training = model or ModelConfig(), training or TrainingConfig()
+    return _train_network(source, network, training, torch.device(device), started, on_step, progress)
 
 
 def compare(
@@ -193,15 +241,28 @@ def compare(
     device: str | torch.device = "cpu",
     bars: ProgressBars = no_bar,
 ) -> Comparison:
-    """Compare models, one at least, on the same held-out characters: what `charrnn compare` does.
+    """Compare models on the same held-out characters, as `charrnn compare` does.
 
-    If no text is given, it is the one that the first model was fitted on. The tables `rows`, `online` and `structure`
-    are each measured when they are first asked for; `as_json()` has all.
+    ```python
+    comparison = charrnn.compare(["lstm.safetensors", "ngram.safetensors"], config=charrnn.CompareConfig(online=True))
+    for row in comparison.rows:
+        print(row.checkpoint.name, row.score.bits_per_char)
+    ```
+
+    Args:
+        models: at least one model.
+        text: the text to compare on (default: the text that the first model was fitted on).
+        config: the columns and tables to compute.
+        device: the device for networks loaded from checkpoints.
+        bars: makes progress bars.
+
+    Returns:
+        The comparison. Its tables `rows`, `online` and `structure` are computed on first access; `as_json()` has all.
 
     Raises:
-        TextError: the text cannot be used.
-        ModelError: the models cannot be compared, or nothing of the text is held out.
-        UsageError: there is no model, or the configuration asks for what these models or this text do not have.
+        TextError: the text cannot be read.
+        ModelError: the models have different vocabularies, or no part of the text is held out.
+        UsageError: `models` is empty, or the configuration does not fit these models or this text.
     """
     checkpoints = _checkpoints(models, 1, device)
     corpus = read_text_or_training_text(checkpoints[0], text)
@@ -215,14 +276,26 @@ def score(
     device: str | torch.device = "cpu",
     bars: ProgressBars = no_bar,
 ) -> TextScore:
-    """Score a text with a model, in bits per character: what `charrnn score` does with one checkpoint.
+    """Score a text with a model, as `charrnn score` does with one checkpoint.
 
-    If no text is given, it is the held-out part of the one that the model was fitted on.
+    ```python
+    result = charrnn.score(model, Path("sequel.txt"), charrnn.ScoreConfig(lines=True))
+    print(result.bits_per_char)
+    for line in result.lines():
+        print(line.line, line.score.bits_per_char)
+    ```
+
+    Args:
+        model: the model.
+        text: the text (default: the held-out part of the text that the model was fitted on).
+        config: scores to compute in addition to the static one: online, in windows, by line.
+        device: the device for a network loaded from a checkpoint.
+        bars: makes progress bars.
 
     Raises:
-        TextError: the text cannot be used.
-        ModelError: nothing of the text is held out.
-        UsageError: the configuration asks for what the model cannot do.
+        TextError: the text cannot be read.
+        ModelError: no part of the text is held out.
+        UsageError: the model does not support a requested score.
     """
     checkpoint = _checkpoint(model, device)
     corpus = read_text_or_training_text(checkpoint, text)
@@ -232,10 +305,21 @@ def score(
 def attribute(
     models: Sequence[TextModel | str | Path], text: str | Path, device: str | torch.device = "cpu"
 ) -> Attribution:
-    """Find which of two models or more a text is likeliest under: what `charrnn score` does with several checkpoints.
+    """Find the model that gives a text the highest likelihood, as `charrnn score` does with several checkpoints.
+
+    ```python
+    result = charrnn.attribute(["austen.safetensors", "melville.safetensors"], Path("unknown.txt"))
+    for (checkpoint, _), posterior in zip(result.ranked, result.posteriors):
+        print(checkpoint.name, posterior)
+    ```
+
+    Args:
+        models: at least two models, such as one for each author.
+        text: the text to attribute.
+        device: the device for networks loaded from checkpoints.
 
     Raises:
-        TextError: no character of it is known to all models.
+        TextError: no character of the text is in the vocabularies of all models.
         ModelError: a model was fitted on all of the text, or the models read texts differently.
         UsageError: there are fewer than two models.
     """
@@ -257,20 +341,20 @@ def _checkpoint(model: TextModel | str | Path, device: str | torch.device) -> Ch
     return model.checkpoint if isinstance(model, TextModel) else load(model, device).checkpoint
 
 
-def _trained(
+def _train_network(
     source: Corpus,
     model: ModelConfig,
     training: TrainingConfig,
-    where: torch.device,
+    device: torch.device,
     started: float,
     on_step: Callable[[StepResult], None],
     progress: bool | None,
 ) -> TextModel:
-    from tqdm.auto import tqdm  # loads asyncio, which loading a model need not wait for
+    from tqdm.auto import tqdm  # imported here, because it loads asyncio and would make loading a model slower
 
     fields = ((config, spec) for config in (model, training) for spec in dataclasses.fields(config))
     explicit = frozenset(spec.name for config, spec in fields if getattr(config, spec.name) != spec.default)
-    context, start = RunContext(where, started=started), TrainingStart(source.config, model, training, explicit)
+    context, start = RunContext(device, started=started), TrainingStart(source.config, model, training, explicit)
     with tempfile.TemporaryDirectory(prefix="charrnn-") as folder:
         path = Path(folder) / "text.safetensors"
         fitted = NetworkTraining(path, source, start, context)
@@ -284,4 +368,4 @@ def _trained(
                     bar.reset(step.plan.steps * networks)
                     bar.n = step.number - 1
                 bar.update()
-        return load(path, where)
+        return load(path, device)

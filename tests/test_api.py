@@ -1,5 +1,6 @@
-"""charrnn from Python: fit, load, write, score."""
+"""The Python API: fit, load, sample, score."""
 
+import ast
 import re
 import sys
 from pathlib import Path
@@ -19,7 +20,7 @@ SMALL = ModelConfig(hidden_size=8, num_layers=1)
 
 
 @pytest.fixture(scope="module")
-def counted(small_text: str) -> charrnn.TextModel:
+def ngrams(small_text: str) -> charrnn.TextModel:
     return charrnn.fit(small_text, NgramConfig(order=4))
 
 
@@ -31,16 +32,16 @@ def test_fit_network_is_the_same_after_save_and_load(small_text: str, tmp_path: 
     assert model.metadata.validation is not None
     assert model.metadata.step is not None
     model.save(tmp_path / "model.safetensors")
-    again = charrnn.load(tmp_path / "model.safetensors")
-    assert again.sample("to be", length=40, seed=1) == model.sample("to be", length=40, seed=1)
-    assert again.metadata == model.metadata
+    loaded = charrnn.load(tmp_path / "model.safetensors")
+    assert loaded.sample("to be", length=40, seed=1) == model.sample("to be", length=40, seed=1)
+    assert loaded.metadata == model.metadata
 
 
-def test_fit_file_equals_fit_of_its_text(small_file: Path, small_text: str, counted: charrnn.TextModel) -> None:
-    of_file = charrnn.fit(small_file, NgramConfig(order=4))
-    assert of_file.metadata.text.sha256 == counted.metadata.text.sha256
-    assert of_file.metadata.text.path == str(small_file)
-    assert of_file.score(small_text) == counted.score(small_file)
+def test_fit_file_equals_fit_of_its_text(small_file: Path, small_text: str, ngrams: charrnn.TextModel) -> None:
+    from_file = charrnn.fit(small_file, NgramConfig(order=4))
+    assert from_file.metadata.text.sha256 == ngrams.metadata.text.sha256
+    assert from_file.metadata.text.path == str(small_file)
+    assert from_file.score(small_text) == ngrams.score(small_file)
 
 
 def test_fit_for_minutes_chooses_the_size(small_text: str) -> None:
@@ -48,24 +49,24 @@ def test_fit_for_minutes_chooses_the_size(small_text: str) -> None:
     assert str(model).startswith("mingru 2x")
 
 
-def test_sample_stream_and_samples_agree(counted: charrnn.TextModel) -> None:
-    text = counted.sample("to ", length=50, temperature=0.8, seed=3)
+def test_sample_stream_and_samples_agree(ngrams: charrnn.TextModel) -> None:
+    text = ngrams.sample("to ", length=50, temperature=0.8, seed=3)
     assert len(text) == 50
-    assert "".join(counted.stream("to ", length=50, temperature=0.8, seed=3)) == text
-    assert counted.samples(3, "to ", length=50, temperature=0.8, seed=2)[1] == text
-    assert counted.sample("to ", until=("\n",), seed=1).endswith("\n")
+    assert "".join(ngrams.stream("to ", length=50, temperature=0.8, seed=3)) == text
+    assert ngrams.samples(3, "to ", length=50, temperature=0.8, seed=2)[1] == text
+    assert ngrams.sample("to ", until=("\n",), seed=1).endswith("\n")
     with pytest.raises(TextError, match="'Z'"):
-        counted.stream("Z")
+        ngrams.stream("Z")
     with pytest.raises(UsageError, match="--temp -1"):
-        counted.sample(temperature=-1)
+        ngrams.sample(temperature=-1)
 
 
-def test_score_of_held_out_text_equals_validation(counted: charrnn.TextModel, small_corpus: Corpus) -> None:
+def test_score_of_held_out_text_equals_validation(ngrams: charrnn.TextModel, small_corpus: Corpus) -> None:
     held_out = small_corpus.validation
-    found = counted.score(counted.vocabulary.decode(held_out.ids))
-    assert found == evaluate(counted.model, held_out)
-    assert counted.metadata.validation is not None
-    assert found.bits_per_char == pytest.approx(counted.metadata.validation.bits_per_char)
+    score = ngrams.score(ngrams.vocabulary.decode(held_out.ids))
+    assert score == evaluate(ngrams.model, held_out)
+    assert ngrams.metadata.validation is not None
+    assert score.bits_per_char == pytest.approx(ngrams.metadata.validation.bits_per_char)
 
 
 def test_sample_of_bytes_forms_and_documents_prepares_the_prompt(tmp_path: Path) -> None:
@@ -80,7 +81,7 @@ def test_sample_of_bytes_forms_and_documents_prepares_the_prompt(tmp_path: Path)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("text", NgramConfig(), TrainingConfig()), "training: n-grams are counted; leave it out"),
+        (("text", NgramConfig(), TrainingConfig()), "training: has no effect with an NgramConfig; remove it"),
         ((Path("text.txt"), object()), "model: pass a ModelConfig or an NgramConfig, not object"),
         ((["text"],), "text: pass a string or the Path of a file, not list"),
     ],
@@ -91,39 +92,37 @@ def test_fit_with_invalid_argument_raises(arguments: tuple[Any, ...], message: s
 
 
 @pytest.mark.parametrize("text", ["", "\ufeff"])
-def test_fit_and_score_empty_string_raises(text: str, counted: charrnn.TextModel) -> None:
-    for function in (charrnn.fit, counted.score):
+def test_fit_and_score_empty_string_raises(text: str, ngrams: charrnn.TextModel) -> None:
+    for function in (charrnn.fit, ngrams.score):
         with pytest.raises(TextError, match=r"^the text is empty; there is nothing to read$"):
             function(text)
 
 
 def test_fit_and_score_string_that_its_encoding_lacks_raises() -> None:
     model = charrnn.fit("né\n" * 100, NgramConfig(order=2), corpus=CorpusConfig(encoding="latin-1"))
-    with pytest.raises(
-        TextError, match=r"^the text: '€' \(U\+20AC EURO SIGN\) does not exist in latin-1; take another"
-    ):
+    with pytest.raises(TextError, match=r"^the text: latin-1 has no '€' \(U\+20AC EURO SIGN\); use another encoding"):
         model.score("n€")
-    with pytest.raises(TextError, match="does not exist in utf-8"):
+    with pytest.raises(TextError, match="the text: utf-8 has no "):
         charrnn.fit("a\ud800")
     with pytest.raises(UsageError, match="encoding"):
         charrnn.fit("text", corpus=CorpusConfig(encoding="nonsense"))
 
 
-def test_checkpoint_of_string_is_loaded_without_file_names(counted: charrnn.TextModel, tmp_path: Path) -> None:
+def test_checkpoint_of_string_is_loaded_without_file_names(ngrams: charrnn.TextModel, tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
-    counted.save(path)
+    ngrams.save(path)
     text = charrnn.load(path).metadata.text
     assert (text.names, text.source) == ((), "a string in Python")
-    with pytest.raises(TextError, match=r"^model was not fitted on a file; pass that text again$"):
+    with pytest.raises(TextError, match=r"^model: was fitted on a text that is not in a file; pass the text$"):
         charrnn.score(path)
 
 
-def test_sample_settings_override_the_config(counted: charrnn.TextModel) -> None:
+def test_sample_settings_override_the_config(ngrams: charrnn.TextModel) -> None:
     config = SamplingConfig(length=30, temperature=0.5, seed=3)
-    assert counted.sample("to ", config) == counted.sample("to ", length=30, temperature=0.5, seed=3)
-    assert counted.samples(2, "to ", config, seed=2)[1] == counted.sample("to ", config)
+    assert ngrams.sample("to ", config) == ngrams.sample("to ", length=30, temperature=0.5, seed=3)
+    assert ngrams.samples(2, "to ", config, seed=2)[1] == ngrams.sample("to ", config)
     with pytest.raises(TypeError, match="temprature"):
-        counted.sample(temprature=1)
+        ngrams.sample(temprature=1)
 
 
 def test_fit_in_notebook_shows_a_bar(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,3 +135,14 @@ def test_fit_in_notebook_shows_a_bar(capsys: pytest.CaptureFixture[str], monkeyp
     assert "3/3" in capsys.readouterr().err
     charrnn.fit(text, SMALL, training, progress=False)
     assert capsys.readouterr().err == ""
+
+
+def test_examples_in_docstrings_parse_and_use_public_names() -> None:
+    """The reference page of the Python API is made from these docstrings."""
+    source = Path(sys.modules["charrnn.api"].__file__ or "").read_text(encoding="utf-8")
+    examples = re.findall(r"^( *)```python\n(.*?)^ *```$", source, re.DOTALL | re.MULTILINE)
+    assert len(examples) >= 6
+    for indent, code in examples:
+        for node in ast.walk(ast.parse(code.replace(f"\n{indent}", "\n").removeprefix(indent))):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "charrnn":
+                assert node.attr in charrnn.__all__, node.attr

@@ -1,4 +1,4 @@
-"""`charrnn.compare`, `charrnn.score` and `charrnn.attribute`: what the commands of these names do, in Python."""
+"""`charrnn.compare`, `charrnn.score` and `charrnn.attribute` give the same results as the commands."""
 
 import json
 from collections.abc import Callable
@@ -33,9 +33,9 @@ def test_compare_unsaved_models_makes_rows(small_text: str) -> None:
     ]  # fmt: skip
     assert comparison.split.part == "validation"
     assert (comparison.online, comparison.structure) == ([], None)
-    with pytest.raises(TextError, match="was not fitted on a file; pass that text again"):
+    with pytest.raises(TextError, match="was fitted on a text that is not in a file; pass the text"):
         library.compare([model])
-    with pytest.raises(UsageError, match="--structure: compares a network with n-grams, and a network is missing"):
+    with pytest.raises(UsageError, match="compares a network with n-grams, but there is no network; add one"):
         _ = library.compare([model], small_text, library.CompareConfig(structure=True)).structure
 
 

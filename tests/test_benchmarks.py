@@ -1,4 +1,4 @@
-"""Programs that need a machine not at hand still run."""
+"""Benchmark programs run, including those for machines that are not available here."""
 
 import importlib
 import json
@@ -12,7 +12,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
 def test_gpu_benchmark_runs_all_parts(small_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tiny and on a CPU; its figures mean nothing."""
+    """With tiny sizes on a CPU; the figures mean nothing."""
     monkeypatch.syspath_prepend(BENCHMARKS)
     import gpu
 
@@ -38,7 +38,7 @@ def test_sampling_benchmark_runs_all_parts(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_numpy_peer_equals_an_lstm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A ratio to something else would mean nothing."""
+    """A speed ratio is only fair if both programs compute the same."""
     monkeypatch.syspath_prepend(BENCHMARKS)
     import sampling
 
@@ -55,7 +55,7 @@ def test_gpu_benchmark_without_gpu_says_so(monkeypatch: pytest.MonkeyPatch, caps
 
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     gpu.main([])
-    assert capsys.readouterr().out == "no GPU here: nothing was measured\n"
+    assert capsys.readouterr().out == "no GPU found; nothing was measured\n"
 
 
 @pytest.fixture
@@ -67,8 +67,8 @@ def first_light(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def test_first_light_writes_after_every_row(
     first_light: ModuleType, small_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    some = {name: first_light.STAGES[name] for name in ("recorded", "plain")}
-    monkeypatch.setattr(first_light, "STAGES", some)
+    stages = {name: first_light.STAGES[name] for name in ("recorded", "plain")}
+    monkeypatch.setattr(first_light, "STAGES", stages)
     out = tmp_path / "gpu.json"
     options = first_light.Options(small_file, torch.device("cpu"), True)
     result = first_light.first_light(options, out)
@@ -80,38 +80,39 @@ def test_first_light_writes_after_every_row(
 
 def test_first_light_after_a_crashed_or_hung_stage_continues(first_light: ModuleType) -> None:
     bad, good = (first_light.Options(None, torch.device(name), True) for name in ("meta", "cpu"))
-    found = dict(first_light._run("plain", bad, 60.0))
-    assert found["ended"].startswith("status 1: ")
-    assert any("Traceback" in line for line in found["findings"])
+    crashed = dict(first_light._run("plain", bad, 60.0))
+    assert crashed["ended"].startswith("status 1: ")
+    assert any("Traceback" in line for line in crashed["findings"])
     assert dict(first_light._run("peers", good, 0.1))["ended"] == "killed after 0 seconds"
 
 
 def test_first_light_conclusions_name_what_to_change(first_light: ModuleType) -> None:
-    """Of figures that are made up."""
+    """From made-up figures."""
     steps = [
         {"layers": 2, "width": 256, "rows": 32, "plain_ms": 3.0, "recorded_ms": 1.0, "chars_per_second": 2_000_000},
         {"layers": 2, "width": 256, "rows": 128, "plain_ms": 3.0, "recorded_ms": 1.5, "chars_per_second": 5_000_000},
         {"layers": 2, "width": 512, "rows": 32, "plain_ms": 3.0, "recorded_ms": 2.0, "chars_per_second": 1_000_000},
         {"layers": 3, "width": 512, "rows": 128, "plain_ms": 3.0, "recorded_ms": 2.0, "chars_per_second": 4_000_000},
     ]
-    written = [{"texts": 1, "chars_per_second": 20_000}, {"texts": 4096, "chars_per_second": 2e7}]
+    sampling = [{"texts": 1, "chars_per_second": 20_000}, {"texts": 4096, "chars_per_second": 2e7}]
     lines = list(
         first_light.conclusions(
             {
                 "plain": {"rows": [{"passed": False}], "findings": []},
                 "steps": {"rows": steps},
-                "sampling": {"rows": written},
+                "sampling": {"rows": sampling},
             }
         )
     )
     assert lines == [
-        "look at plain: 1 failed; ended well; []",
+        "check stage plain: 1 failed; completed; findings: []",
         "training, LSTM 3x512, characters a second: 4,000,000 (target 5,000,000, MISSED)",
         "sampling, one text, LSTM 3x512, characters a second: 20,000 (target 10,000)",
         "sampling, 4,096 texts, LSTM 3x512, characters a second: 20,000,000 (target 10,000,000)",
-        "width 256: a step of 128 streams takes 1.50 times as long as one of 32: below 2, lower GPU_STREAM_CHARACTERS",
-        "from 256 to 512 the time of a step grows like the width to the power of 1.00, the weights to that of 2: below "
-        "1, raise the least of GPU_WIDTHS",
+        "hidden size 256: a step with batch size 128 takes 1.50 times as long as with 32; if below 2, lower "
+        "GPU_STREAM_CHARACTERS",
+        "hidden size 256 to 512: the time of a step grows with power 1.00 of the hidden size (its weights with power "
+        "2); if below 1, raise the minimum of GPU_WIDTHS",
     ]
 
 

@@ -180,7 +180,7 @@ def _load_changed(path: Path, kind: str, change: Callable[[Header, Tensors], obj
         ("model", None, "model: expected ModelConfig, found None"),
         ("model.hidden_size", "wide", "model.hidden_size: expected int, found 'wide'"),
         ("model.hidden_size", 8.0, "model.hidden_size: expected int, found 8.0"),
-        ("model.hidden_size", 0, "--hidden 0: must be from 1 to"),
+        ("model.hidden_size", 0, "--hidden 0: must be 1 or more"),
         ("model.num_layers", 900, r"model.num_layers: expected at most \d+ in all, found 900"),
         ("model.networks", 50, r"model.num_layers: expected at most \d+ in all, found 100"),
         ("model.networks", 2, "networks.0.embedding.weight: expected .*, found none"),

@@ -4,6 +4,6 @@ import charrnn
 
 
 def test_public_names_are_importable() -> None:
-    assert set(charrnn.__all__) == {*charrnn._HOMES, "__version__"} == set(dir(charrnn))
-    for name, home in charrnn._HOMES.items():
+    assert set(charrnn.__all__) == {*charrnn._MODULES, "__version__"} == set(dir(charrnn))
+    for name, home in charrnn._MODULES.items():
         assert getattr(charrnn, name).__module__ == home

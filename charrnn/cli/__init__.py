@@ -1,1 +1,1 @@
-"""One thin file a command: options and display. What a command does, the library does."""
+"""The command line: options and output of each command. The library does the work."""

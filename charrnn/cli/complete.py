@@ -1,4 +1,4 @@
-r"""`charrnn complete`: targets for lines, from a model of lines `source\ttarget`."""
+r"""`charrnn complete`: predict the targets of sources, with a model trained on lines `source\ttarget`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ import typer
 
 from charrnn.cli.shared.config_options import unescaped
 from charrnn.cli.shared.options import (
+    ENCODING,
+    UNKNOWN,
     CheckpointArgument,
     DeviceOption,
-    EncodingOption,
     JsonOption,
-    UnknownOption,
+    advanced,
     check_range,
+    in_panel,
 )
 from charrnn.config import CompletionConfig, CorpusConfig
 from charrnn.errors import TextError
@@ -32,60 +34,65 @@ if TYPE_CHECKING:
     from charrnn.sampling.complete import Accuracy, LineCompleter
 
 MAX_LINE = 1_000_000
-"""The number of characters of the longest line: a device or a pipe may have no end."""
+"""The maximum length of a line, in characters: a device or a pipe may be endless."""
 
 Line = tuple[str | None, str | None]
-"""The source, None if the line is empty; and the target that is expected, None if none is."""
+"""The source (None for an empty line) and the expected target (None if unknown)."""
 
 
 def complete(
     name: CheckpointArgument = None,
     file: Annotated[
         str | None,
-        typer.Argument(metavar="FILE", help="Sources, one a line: a file, or - for standard input (default)."),
+        typer.Argument(metavar="FILE", help="Sources, one per line: a file, or - for standard input (default)."),
     ] = None,
     *,
     sep: Annotated[
         str,
         typer.Option(
-            help="What stands between source and target in the lines that the model was trained on. Of a line that has "
-            "it, what stands before is the source."
+            metavar="TEXT",
+            help="Separator of source and target in the training text. Of a line that contains the separator, the part "
+            "before it is the source.",
         ),
     ] = "\\t",
-    with_source: Annotated[bool, typer.Option("--with-source", help="Write source and separator, too.")] = False,
+    with_source: Annotated[
+        bool, typer.Option("--with-source", help="Also print the source and the separator.")
+    ] = False,
     accuracy: Annotated[
         bool,
         typer.Option(
             "--accuracy",
-            help="Compare with the targets that stand in FILE behind the separator, and say at the end, on standard "
-            "error, the share of lines and of characters that are right.",
+            help="Compare with the targets after the separator in FILE, and report on standard error the percentage of "
+            "correct lines and characters.",
         ),
     ] = False,
-    unknown: UnknownOption = "error",
     batch_size: Annotated[
         int,
         typer.Option(
-            help="How many lines are completed side by side; with 1, each before the next one is read.",
+            metavar="N",
+            help="Complete N lines in parallel; with 1, each line is completed before the next one is read.",
             callback=check_range(1),
+            rich_help_panel=advanced("input"),
         ),
     ] = 64,
     sampling: CompletionConfig,
-    encoding: EncodingOption = None,
+    unknown: Annotated[str, in_panel(UNKNOWN, "input")] = "error",
+    encoding: Annotated[str | None, in_panel(ENCODING, "input")] = None,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    r"""Complete lines: read sources, write targets, one a line, in the same order.
+    r"""Complete lines: read sources, and print the target that the model predicts for each.
 
-    The model is one that `charrnn train pairs.tsv` made of lines of source, separator and target. For each source it
-    writes what should stand behind, until the line ends. An empty line gives an empty line.
+    The model is trained on lines of source, separator and target (`charrnn train pairs.tsv`). An empty line gives an
+    empty line.
 
-    Filters work in this order: {filter_order}.
+    Filters apply in this order: {filter_order}.
 
-    A model trained with `--document-separator '\n'` has read each line by itself, and does so here. Any other one has
-    read line after line, so each line comes after one that it wrote itself.
+    A model trained with `--document-separator '\n'` completes each line independently. Other models complete each line
+    after a typical line, which they generate first.
 
-    --json prints a list of objects with source, target, log_prob (of the target, in nats) and finished (false where it
-    did not end within --length); with --accuracy, an object with the shares and that list.
+    --json prints a list of objects with source, target, log_prob (of the target, in nats) and finished (false if the
+    target did not end within --length); with --accuracy, an object with the accuracies and that list.
     """
     from charrnn.cli.shared.devices import select_device
     from charrnn.cli.shared.terminal import BAR_DELAY, is_to_file, log, print_json, progress_bar, text_writer
@@ -129,7 +136,7 @@ def complete(
 
 
 def _load(name: str | None, device: torch.device, file: str | None) -> Checkpoint:
-    """The checkpoint that is named first; UsageError where it is a file of sources."""
+    """Load the checkpoint, the first argument; raise UsageError if the argument is a file of sources."""
     from charrnn.checkpoint import load
     from charrnn.cli.shared.locate import locate_checkpoint
     from charrnn.cli.shared.terminal import shell_quoted
@@ -140,7 +147,7 @@ def _load(name: str | None, device: torch.device, file: str | None) -> Checkpoin
 
 
 def _check_lines(lines: Iterable[Line], completer: LineCompleter) -> list[Line]:
-    """All lines of a file: what is wrong in it is said before anything is written."""
+    """Read and check all lines of a file, so that errors are raised before any output."""
     checked = list(lines)
     for number, (source, _) in enumerate(checked):
         completer.encode(source or "", number)
@@ -167,11 +174,11 @@ def _open(name: str) -> AbstractContextManager[BinaryIO]:
     try:
         return nullcontext(sys.stdin.buffer) if name == "-" else Path(name).open("rb")
     except OSError as error:
-        raise TextError(f"{name}: cannot be read: {error.strerror}; name a file of sources, one a line") from error
+        raise TextError(f"{name}: cannot be read: {error.strerror}; use a file of sources, one per line") from error
 
 
 def _read_lines(file: BinaryIO, name: str, separator: str, config: CorpusConfig, needs_target: bool) -> Iterator[Line]:
-    """The lines of a file, as `read_corpus` would read them, which is all that a model of characters knows."""
+    """Yield the lines of a file, normalized as `read_corpus` does, as the model expects."""
     from charrnn.text.normalize import normalize_text
 
     for number, text in enumerate(_decode_lines(file, name, config), 1):
@@ -180,15 +187,15 @@ def _read_lines(file: BinaryIO, name: str, separator: str, config: CorpusConfig,
         source, has_target, target = text.partition(separator)
         if needs_target and not has_target and text.removesuffix("\r"):
             raise TextError(
-                f"{name}: line {number} has no {separator!r} and target to compare with; leave out --accuracy"
+                f"{name}: line {number} has no {separator!r} followed by a target; remove --accuracy, or check --sep"
             )
-        if not has_target:  # bytes stay as they are, but no source is meant to end so
+        if not has_target:  # bytes are not normalized, but a source should not end with it either
             source = source.removesuffix("\r")
         yield (source, target if needs_target else None) if source or has_target else (None, None)
 
 
 def _decode_lines(file: BinaryIO, name: str, config: CorpusConfig) -> Iterator[str]:
-    """The lines of a file, without their ends."""
+    """Yield the decoded lines of a file, without line ends."""
     from charrnn.text.decode import codec_for
 
     encoding, errors = codec_for(config)
@@ -197,11 +204,11 @@ def _decode_lines(file: BinaryIO, name: str, config: CorpusConfig) -> Iterator[s
     try:
         while line := decoded.readline(MAX_LINE + 1):
             if len(line) > MAX_LINE:
-                raise TextError(f"{name}: line {number} is longer than {MAX_LINE:,} characters; try shorter lines")
+                raise TextError(f"{name}: line {number} is longer than {MAX_LINE:,} characters; use shorter lines")
             yield line.removesuffix("\n")
             number += 1
     except UnicodeError as error:
         raise TextError(f"{name}: near line {number}: not {encoding} ({error}); try --encoding") from None
     finally:
-        with suppress(ValueError):  # it is closed already
-            decoded.detach()  # who opened it closes it
+        with suppress(ValueError):  # already closed
+            decoded.detach()  # the caller closes the file

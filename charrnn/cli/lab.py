@@ -1,4 +1,4 @@
-"""`charrnn lab`: the lecture's experiments, each one command, one picture, one table."""
+"""`charrnn lab`: the experiments of the lecture; each is one command that makes a figure and a table."""
 
 from __future__ import annotations
 
@@ -24,21 +24,24 @@ def lab(
         str | None,
         typer.Argument(
             metavar="NAME",
-            help=f"Which: {', '.join(EXPERIMENTS)}. Without one they are listed.",
+            help=f"Experiment: {', '.join(EXPERIMENTS)}. Without NAME, list the experiments.",
             autocompletion=complete_from(EXPERIMENTS),
         ),
     ] = None,
     *,
-    quick: Annotated[bool, typer.Option("--quick", help="A smaller one, of a few minutes on two cores.")] = False,
-    out: Annotated[Path, typer.Option(help="The folder for NAME.png, NAME.svg, NAME.csv and NAME.md.")] = Path("lab"),
+    quick: Annotated[bool, typer.Option("--quick", help="Run a smaller version (a few minutes on two cores).")] = False,
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder for NAME.png, NAME.svg, NAME.csv and NAME.md.")
+    ] = Path("lab"),
     text: Annotated[list[str] | None, text_option(DEFAULT_TEXT)] = None,
     seed: Annotated[
-        int, typer.Option(help="Seed of all that is drawn, and of first weights.", callback=check_range(0))
+        int,
+        typer.Option(metavar="N", help="Random seed (initial weights, sampled data).", callback=check_range(0)),
     ] = 0,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Run one of the lecture's experiments: a picture, a table, and all figures in a file."""
+    """Run an experiment of the lecture, and save its figure, table and data."""
     if name is None:
         _list(as_json)
         return
@@ -53,34 +56,34 @@ def lab(
     from charrnn.lab.experiment import LabContext, describe_machine, write
     from charrnn.report.figures import new_figure
 
-    new_figure()  # raises an error about missing packages now, and not after the work
+    new_figure()  # raises an error about missing packages now, not after the experiment
     check_writable(out / f"{name}.png")
-    where, entry = select_device(device), EXPERIMENTS[name]
+    torch_device, entry = select_device(device), EXPERIMENTS[name]
     corpus = read(locate_texts(text or [DEFAULT_TEXT], "--text"), CorpusConfig()) if entry.reads_text else None
     if corpus:
         show_corpus(corpus)
     log_field("experiment", entry.question)
-    with _progress_bar() as watch:
-        result = run_experiment(name, LabContext(corpus, seed, where, watch), "quick" if quick else "full")
-    paths = write(result, out, name, _command(name, quick, text, seed, device), describe_machine(where))
+    with _progress_bar() as progress:
+        result = run_experiment(name, LabContext(corpus, seed, torch_device, progress), "quick" if quick else "full")
+    paths = write(result, out, name, _command(name, quick, text, seed, device), describe_machine(torch_device))
     _show(result, paths)
     if as_json:
         print_json(result.rows)
 
 
 def _check(name: str, text: list[str] | None, device: str) -> None:
-    """Raise UsageError unless there is an experiment of this name, and it has these options."""
+    """Raise UsageError unless the experiment exists and supports the options."""
     if name not in EXPERIMENTS:
-        raise UsageError(f"{name}: is no experiment; there are {', '.join(EXPERIMENTS)}")
+        raise UsageError(f"{name}: unknown experiment; choose from {', '.join(EXPERIMENTS)}")
     entry = EXPERIMENTS[name]
     if text and not entry.reads_text:
-        raise UsageError(f"--text {text[0]}: {name} makes up what it reads; leave it out")
+        raise UsageError(f"--text {text[0]}: has no effect on {name}, which generates its data; remove the option")
     if device not in ("auto", "cpu") and not entry.trains:
-        raise UsageError(f"--device {device}: {name} counts, on the CPU alone; leave it out")
+        raise UsageError(f"--device {device}: {name} runs on the CPU only; remove the option")
 
 
 def _command(name: str, quick: bool, text: list[str] | None, seed: int, device: str) -> str:
-    """The command line that repeats an experiment."""
+    """Return the command line that repeats an experiment."""
     from charrnn.cli.shared.terminal import shell_quoted
 
     words = ["charrnn lab", name] + ["--quick"] * quick + [f"--text {shell_quoted(file)}" for file in text or ()]
@@ -106,13 +109,13 @@ def _list(as_json: bool) -> None:
 
 @contextmanager
 def _progress_bar() -> Iterator[ProgressCallback]:
-    """A progress bar for all parts of an experiment, one after the other."""
+    """Show one progress bar for each part of an experiment, one after another."""
     from charrnn.cli.shared.terminal import one_line, progress_bar
 
     current = ""
     with progress_bar(None, "", "step") as shown:
 
-        def watch(label: str, done: int, total: int) -> None:
+        def progress(label: str, done: int, total: int) -> None:
             nonlocal current
             if label != current:
                 current = label
@@ -120,11 +123,11 @@ def _progress_bar() -> Iterator[ProgressCallback]:
                 shown.reset(total)
             shown.update(done - shown.n)
 
-        yield watch
+        yield progress
 
 
 def _show(result: LabResult, paths: Sequence[Path]) -> None:
-    """Print the table, its caption, the samples, and the names of the files."""
+    """Print the table, its caption, the samples and the file names."""
     from charrnn.cli.shared.tables import plain_table, show_table
     from charrnn.cli.shared.terminal import console, escape_control_chars, log_field, one_line
 

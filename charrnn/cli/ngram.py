@@ -1,4 +1,4 @@
-"""`charrnn ngram`: count a text, and score what was held out."""
+"""`charrnn ngram`: fit an n-gram model to a text and score it on the held-out part."""
 
 from __future__ import annotations
 
@@ -19,32 +19,42 @@ if TYPE_CHECKING:
     from charrnn.text.corpus import Corpus
 
 LARGE_CHECKPOINT = 500_000_000
-"""The size in bytes from which --prune is suggested."""
+"""The size of a checkpoint, in bytes, above which --prune is suggested."""
 
 
 def ngram(
     text: TextsArgument,
     *,
-    corpus: CorpusConfig,
     model: NgramConfig,
+    corpus: CorpusConfig,
     online: Annotated[
-        bool, typer.Option("--online", help="Also score an adaptive model that keeps counting on the held-out text.")
+        bool,
+        typer.Option(
+            "--online", help="Also score an adaptive model, which keeps counting while it reads the held-out text."
+        ),
     ] = False,
-    out: Annotated[str | None, typer.Option(help="Name of the checkpoint (default: TEXT-SMOOTHING-ORDER).")] = None,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Name of the checkpoint (default: TEXT-SMOOTHING-ORDER, as in novel-tuned-9)."
+        ),
+    ] = None,
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Count the character n-grams of a text: the baseline.
+    """Fit an n-gram model to a text: the baseline for networks.
 
-    Prints the held-out score, and saves a checkpoint that `sample` and `compare` take like any other.
+    Prints the held-out score and saves a checkpoint, for `sample`, `compare` and all other commands.
 
-    Under torchrun the processes share the counting.
+    With torchrun, the processes share the counting.
     """
     model = model.with_order(corpus.bytes)
     if online:
         model.check_online(corpus)
     if world_size() > 1 and not model.method.has_order:
-        raise UsageError(f"--smoothing {model.smoothing} sorts the text as a whole; run it without torchrun")
+        raise UsageError(
+            f"--smoothing {model.smoothing}: cannot be fitted by several processes; run it without torchrun"
+        )
     from charrnn.training.distributed import connect
 
     with connect() as group:
@@ -79,7 +89,7 @@ def ngram(
 
 
 def _show_and_save(fit: NgramFit, source: Corpus, config: NgramConfig, path: Path) -> dict[str, Any]:
-    """Print the model and its scores, then save it, which takes a while for gigabytes; the result as JSON has it."""
+    """Print the model and its scores, then save the model; return the result for --json."""
     from charrnn.checkpoint import save
     from charrnn.cli.shared.terminal import log_field, shell_quoted
     from charrnn.scoring.compare.rows import checkpoint_summary

@@ -1,4 +1,4 @@
-"""`charrnn view`: a model as a page to look at."""
+"""`charrnn view`: write an HTML report about a model."""
 
 from __future__ import annotations
 
@@ -22,33 +22,38 @@ from charrnn.errors import UsageError
 from charrnn.formatting import part_name, plural
 
 MAX_COMPARED = 500_000
-"""The most held-out characters that models are compared on; `compare` takes all."""
+"""The maximum number of held-out characters that models are compared on; `charrnn compare` uses all of them."""
 
 
 def view(
     name: CheckpointArgument = None,
     *,
     out: Annotated[
-        str | None, typer.Option(help="Write the page to this file (default: NAME.html beside the checkpoint).")
+        str | None,
+        typer.Option(metavar="FILE", help="Save the report as this file (default: NAME.html, next to the checkpoint)."),
     ] = None,
     text: TextOption = None,
     encoding: EncodingOption = None,
     length: Annotated[
         int,
-        typer.Option(help="Show the first N characters of the text (2 to 20,000).", callback=check_range(2, 20_000)),
+        typer.Option(
+            metavar="N", help="Show the first N characters of the text (2 to 20,000).", callback=check_range(2, 20_000)
+        ),
     ] = 2000,
     compare: Annotated[
-        bool, typer.Option(help="Add other models of the same text in checkpoints/, and n-gram baselines.")
+        bool, typer.Option(help="Compare with other models of the text in checkpoints/, and with n-gram baselines.")
     ] = True,
-    open_it: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    open_it: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False,
     force: ForceOption = False,
     device: DeviceOption = "auto",
 ) -> None:
     r"""Write a self-contained HTML report about a model (works offline).
 
-    How it learned, and what it expects at each character of a text, which is coloured by surprisal or by any unit.
+    The report shows the learning curves, and a text colored by surprisal or by the activation of any unit, with the
+    predictions at each character.
 
-    Which units keep track of what, where the state goes, how often gates are shut, and other models beside it.
+    It also shows what units keep track of, how the hidden state moves, how often gates are closed, and a comparison
+    with other models.
 
     Needs `pip install matplotlib jinja2`.
     """
@@ -68,9 +73,9 @@ def view(
     from charrnn.scoring.held_out import choose_split
     from charrnn.training.monitor.history import history_path, read_history
 
-    where = select_device(device)
+    torch_device = select_device(device)
     (path,) = locate_checkpoints([name] if name else [], "view")
-    model = load(path, where)
+    model = load(path, torch_device)
     page = _page_path(out, model.path, force)
     check_writable(page)
     history = read_history(history_path(model.path))
@@ -81,7 +86,7 @@ def view(
     log_field("text", f"{corpus.source}: {plural(len(split.text), 'character')}{part}")
     rows = []
     if compare:
-        others = load_alike(model, list_checkpoints(CHECKPOINT_FOLDER), where, log)
+        others = load_alike(model, list_checkpoints(CHECKPOINT_FOLDER), torch_device, log)
         models = [model, *(other for other in others if other.vocabulary == model.vocabulary)]
         config = CompareConfig(novelty_length=0)
         rows = Comparison(models, corpus, config, read_training_text, progress, log, MAX_COMPARED).rows
@@ -96,14 +101,16 @@ def view(
 
 
 def _page_path(out: str | None, checkpoint: Path, force: bool) -> Path:
-    """Where the page goes; a UsageError if that is a folder, or a file that is not a page."""
+    """Return the path of the report; raise UsageError if it is a folder, or a file of another kind."""
     from charrnn.paths import CHECKPOINT_SUFFIX
     from charrnn.report.page import is_page
 
     default = checkpoint.name.removesuffix(CHECKPOINT_SUFFIX) + ".html"
     path = Path(out) if out else checkpoint.with_name(default)
     if path.is_dir() or (out and out.endswith(("/", "\\"))):
-        raise UsageError(f"--out {out or path}: is a folder; name a file, such as {path / default}")
+        raise UsageError(f"--out {out or path}: is a folder; use a file name such as {path / default}")
     if path.exists() and not force and not is_page(path):
-        raise UsageError(f"{path}: is not a page of charrnn; --force overwrites it, --out FILE writes another")
+        raise UsageError(
+            f"{path}: is not a report of charrnn; use --force to overwrite it, or --out FILE for another file"
+        )
     return path

@@ -1,7 +1,7 @@
-"""Every setting, defined once: its type, default, help and check are part of the field.
+"""Every setting, defined once: type, default, help, metavar and check are part of the field.
 
-The command line is made from these dataclasses (`cli/shared/config_options.py`); the library takes them as arguments.
-A value that fails its check raises a UsageError that names the option as it is typed.
+`cli/shared/config_options.py` turns the fields of these dataclasses into command-line options; the library takes the
+dataclasses as arguments. A value that fails its check raises a UsageError that names the command-line option.
 """
 
 from charrnn.config.network import CELLS, OPTIMIZERS, ModelConfig, TrainingConfig, parse_replanned

@@ -1,4 +1,4 @@
-"""The n-gram model, its smoothings, and its mixture with a network."""
+"""Settings of the n-gram model and of its mixture with a network, and the registry of smoothings."""
 
 from __future__ import annotations
 
@@ -13,28 +13,32 @@ from charrnn.config.text import CorpusConfig
 from charrnn.errors import UsageError
 
 DEFAULT_ORDER = 9
+"""The default order of models of characters."""
 DEFAULT_BYTES_ORDER = 8
+"""The default order of models of bytes."""
 
 Function = str | Callable[..., Any] | None
-"""A function or a class, or "module:name" of one in charrnn/models/ngram/, which is imported when it is first used."""
+"""A function or class; or "module:name" of one in charrnn/models/ngram/, imported at its first use."""
 
 
 @dataclass(frozen=True)
 class Smoothing:
-    """An n-gram smoothing: everything that the rest of the program needs to know of it.
+    """The record of an n-gram smoothing, with everything that other modules need to know about it.
 
-    Exactly one of `discounts`, `levels` and `model` is set; it says how the smoothing is fitted.
+    Exactly one of `discounts`, `levels` and `model` is set, and determines how the smoothing is fitted.
 
     Attributes:
         name: the value of --smoothing.
-        help: a description in a few words, for --help and for the legend of a table.
-        discounts: fits the discounts (see smoothing/backoff.py) to the counts of all orders, the text, V and a
-            progress callback.
-        levels: turns the counts of all orders and V into weights and backoffs that no discounts can express.
-        model: a class of models of its own, which has no order; see LongestMatchModel.
-        counts_occurrences: whether lower orders count how often n-grams occur, not what stands before them.
-        is_smoothed: whether every character has a probability above 0 everywhere.
-        fit_steps: how many steps of progress `discounts` reports.
+        help: a description in a few words, for --help and for the legends of tables.
+        discounts: a function that fits discounts (see smoothing/backoff.py) to the counts of all orders, the text, V
+            and a progress callback.
+        levels: a function that turns the counts of all orders and V into weights and backoffs, for smoothings that
+            discounts cannot express.
+        model: a model class that has no order; see LongestMatchModel.
+        counts_occurrences: whether lower orders use the number of occurrences of an n-gram; otherwise the number of
+            different characters before it.
+        is_smoothed: whether every character has a positive probability in every context.
+        fit_steps: the number of progress steps that `discounts` reports.
     """
 
     name: str
@@ -48,22 +52,22 @@ class Smoothing:
 
     @property
     def supports_online(self) -> bool:
-        """Whether a model can go on counting while it reads: discounts apply to any counts."""
+        """Whether a model can keep counting while it reads a text: discounts apply to any counts."""
         return self.discounts is not None
 
     @property
     def supports_prune(self) -> bool:
-        """Whether n-grams can be left out: their probability goes to the order below."""
+        """Whether n-grams can be removed: their probability goes to the next lower order."""
         return self.is_smoothed and self.has_order
 
     @property
     def has_order(self) -> bool:
-        """Whether there is a longest n-gram."""
+        """Whether n-grams have a maximum length."""
         return self.model is None
 
     @property
     def has_negative_weights(self) -> bool:
-        """Whether a weight may be below 0, so that a character cannot be drawn from one order after the other."""
+        """Whether weights may be negative, so that a character cannot be sampled order by order."""
         return self.levels is not None
 
 
@@ -71,82 +75,86 @@ SMOOTHINGS = {
     smoothing.name: smoothing
     for smoothing in (
         Smoothing(
-            "ml", "Goldberg's counts, not smoothed", discounts="smoothing.discounts:maximum_likelihood",
-            counts_occurrences=True, is_smoothed=False,
+            "ml", "Goldberg's counts (maximum likelihood, unsmoothed)",
+            discounts="smoothing.discounts:maximum_likelihood", counts_occurrences=True, is_smoothed=False,
         ),
         Smoothing(
-            "stupid", "stupid back-off, normalised", levels="smoothing.stupid_backoff:stupid_backoff",
+            "stupid", "stupid backoff, normalized", levels="smoothing.stupid_backoff:stupid_backoff",
             counts_occurrences=True,
         ),
         Smoothing(
-            "witten-bell", "Witten-Bell, interpolated", discounts="smoothing.discounts:witten_bell",
+            "witten-bell", "interpolated Witten-Bell", discounts="smoothing.discounts:witten_bell",
             counts_occurrences=True,
         ),
-        Smoothing("kn", "Kneser-Ney, interpolated", discounts="smoothing.discounts:kneser_ney"),
-        Smoothing("mkn", "modified Kneser-Ney, interpolated", discounts="smoothing.discounts:modified_kneser_ney"),
+        Smoothing("kn", "interpolated Kneser-Ney", discounts="smoothing.discounts:kneser_ney"),
+        Smoothing("mkn", "interpolated modified Kneser-Ney", discounts="smoothing.discounts:modified_kneser_ney"),
         Smoothing(
-            "tuned", "modified Kneser-Ney with discounts fitted on the end of the training part",
+            "tuned", "modified Kneser-Ney, discounts fitted on the end of the training part",
             discounts="smoothing.tuned:fit_discounts", fit_steps=15,
         ),
         Smoothing(
-            "longest", "what followed the longest context that occurs, of any length, not smoothed",
+            "longest", "counts after the longest context that occurs in the text, unsmoothed",
             model="longest.longest_match:LongestMatchModel", is_smoothed=False,
         ),
     )
 }  # fmt: skip
-"""Every n-gram smoothing by its name, in the order of --help."""
+"""Every n-gram smoothing by name, in the order of --help."""
 
 
 @dataclass(frozen=True)
 class NgramConfig(ValidatedConfig):
-    """The n-gram model. `order` counts the predicted character: order 9 predicts from 8 characters."""
+    """Settings of the n-gram model. `order` includes the predicted character: order 9 predicts from 8 characters."""
 
-    panel = "Model"
+    panel = "model"
     order: int | None = option(
         None,
-        "Length of the longest n-gram, predicted character included: Goldberg's order plus one "
-        f"(default: {DEFAULT_ORDER}, with --bytes {DEFAULT_BYTES_ORDER}).",
-        check=int_range(1, 100),
+        "N-gram order, predicted character included: order 9 predicts from 8 characters "
+        f"(default: {DEFAULT_ORDER}; with --bytes: {DEFAULT_BYTES_ORDER}).",
+        check=int_range(1, 100), is_common=True,
     )  # fmt: skip
     smoothing: str = option(
         "tuned",
-        f"{'; '.join(f'{smoothing.name}: {smoothing.help}' for smoothing in SMOOTHINGS.values())}.",
-        check=OneOf(SMOOTHINGS),
+        f"Smoothing. {'; '.join(f'{smoothing.name}: {smoothing.help}' for smoothing in SMOOTHINGS.values())}.",
+        metavar="NAME", check=OneOf(SMOOTHINGS), is_common=True,
     )  # fmt: skip
     prune: int = option(
-        0, "Prune n-grams of three characters and more with a count of N or less: a smaller model, slightly worse.",
-        check=int_range(0),
+        0, "Prune n-grams of 3 or more characters with a count of N or less: smaller model, slightly worse (0: off).",
+        check=int_range(0), is_common=True,
     )  # fmt: skip
 
     def __post_init__(self) -> None:
-        """Check also what goes together."""
+        """Also check the order and --prune against the smoothing."""
         super().__post_init__()
         if self.order and not self.method.has_order:
-            raise UsageError(f"--order {self.order}: --smoothing {self.smoothing} has no order; leave it out")
+            raise UsageError(f"--order {self.order}: --smoothing {self.smoothing} has no order; remove one of them")
         if self.prune and not self.method.supports_prune:
-            raise UsageError(f"--prune {self.prune}: --smoothing {self.smoothing} has nothing to fall back on")
+            raise UsageError(
+                f"--prune {self.prune}: --smoothing {self.smoothing} does not support it; use another smoothing"
+            )
 
     @property
     def method(self) -> Smoothing:
-        """The record of its smoothing."""
+        """The record of the smoothing."""
         return SMOOTHINGS[self.smoothing]
 
     def check_online(self, corpus: CorpusConfig | None = None) -> None:
-        """Raise UsageError unless the model can go on counting while it reads a text."""
+        """Raise UsageError unless the model can keep counting while it reads a text."""
         if corpus and corpus.document_separator:
-            raise UsageError("--online: goes on through all of a text, and documents begin anew; leave one of them out")
+            raise UsageError(
+                "--online: cannot be combined with --document-separator, which resets the model; remove one of them"
+            )
         if not self.method.supports_online:
             raise UsageError(f"--online: --smoothing {self.smoothing} does not support it; use another smoothing")
 
     def with_order(self, is_bytes: bool) -> NgramConfig:
-        """The same with the default order in place of None."""
+        """Return a copy with the default order in place of None."""
         if self.order or not self.method.has_order:
             return self
         return dataclasses.replace(self, order=DEFAULT_BYTES_ORDER if is_bytes else DEFAULT_ORDER)
 
     @property
     def name(self) -> str:
-        """For a file."""
+        """The part of a checkpoint's default name that describes the model, such as tuned-9."""
         parts = (self.smoothing, self.order, self.prune and f"prune-{self.prune}")
         return "-".join(str(part) for part in parts if part)
 
@@ -159,7 +167,7 @@ class NgramConfig(ValidatedConfig):
 
 @dataclass(frozen=True)
 class MixtureConfig:
-    """A network and the n-grams that it is mixed with."""
+    """Settings of a network and of the n-gram model that it is mixed with."""
 
     network: ModelConfig
     counts: NgramConfig

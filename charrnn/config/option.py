@@ -1,4 +1,4 @@
-"""What the fields of configurations are made of: an option of the command line, and the check of its value."""
+"""Fields of configurations: each describes a command-line option and checks its value."""
 
 from __future__ import annotations
 
@@ -11,49 +11,55 @@ from typing import Any, ClassVar
 from charrnn.errors import UsageError
 
 Check = Callable[[Any], str | None]
-"""A function of a value that is not None; returns what the value must be, or None if it is valid."""
+"""A function that takes a value other than None, and returns None if it is valid, otherwise what it must be."""
 MAX_INT = 2**31 - 1
-"""Largest integer that every library in use accepts."""
+"""The largest integer that every library in use accepts."""
 
 
 def ge(low: float) -> Check:
-    """A check that accepts finite numbers ≥ `low`."""
+    """Return a check that accepts finite numbers ≥ `low`."""
     return lambda value: None if low <= value < math.inf else f"must be {low} or more"
 
 
 def int_range(low: int, high: int = MAX_INT) -> Check:
-    """A check that accepts integers from `low` to `high`, both included."""
-    return lambda value: None if low <= value <= high else f"must be from {low} to {high}"
+    """Return a check that accepts integers from `low` to `high`, both included."""
+
+    def check(value: int) -> str | None:
+        if low <= value <= high:
+            return None
+        return f"must be {low} or more" if value < low and high == MAX_INT else f"must be from {low} to {high}"
+
+    return check
 
 
 def gt(low: float) -> Check:
-    """A check that accepts finite numbers > `low`."""
+    """Return a check that accepts finite numbers > `low`."""
     return lambda value: None if low < value < math.inf else f"must be more than {low}"
 
 
 def fraction(value: float) -> str | None:
     """Accept numbers from 0 (included) to 1 (excluded)."""
-    return None if 0 <= value < 1 else "must be 0 or more, and less than 1"
+    return None if 0 <= value < 1 else "must be at least 0 and less than 1"
 
 
 def positive_fraction(value: float) -> str | None:
     """Accept numbers from 0 (excluded) to 1 (included)."""
-    return None if 0 < value <= 1 else "must be more than 0, and at most 1"
+    return None if 0 < value <= 1 else "must be more than 0 and at most 1"
 
 
 def not_empty(value: str) -> str | None:
-    """Accept strings that are not empty."""
+    """Accept non-empty strings."""
     return None if value else "must not be empty"
 
 
 def all_not_empty(values: tuple[str, ...]) -> str | None:
-    """Accept tuples of strings of which none is empty."""
+    """Accept tuples of non-empty strings."""
     return None if all(values) else "must not be empty"
 
 
 @dataclass(frozen=True)
 class OneOf:
-    """A check that accepts the choices."""
+    """A check that accepts only the choices."""
 
     choices: Collection[str]
 
@@ -62,46 +68,58 @@ class OneOf:
 
 
 def option(
-    default: Any, help: str, *flags: str, check: Check | None = None, escapes: bool = False, is_filter: bool = False
+    default: Any,
+    help: str,
+    *flags: str,
+    metavar: str | None = None,
+    check: Check | None = None,
+    is_common: bool = False,
+    escapes: bool = False,
+    is_filter: bool = False,
 ) -> Any:
-    r"""A field with what the command line must know of it.
+    r"""Return a dataclass field that describes a command-line option.
 
     Args:
-        default: the value when nobody says otherwise.
-        help: one sentence for `--help`.
-        flags: the names on the command line; without any, `--` and the field's own name.
-        check: see `Check`; it is not asked about None.
-        escapes: whether \n and the like stand for characters on the command line.
-        is_filter: whether it turns on a filter of sampling; such fields stand in the order in which filters apply.
+        default: the default value.
+        help: the help text.
+        flags: the option's names (default: `--` and the name of the field).
+        metavar: the name of the value in `--help` (default: the choices of a OneOf, N for integers, X for floats).
+        check: the check of values other than None.
+        is_common: whether `--help` lists the option in its first panel; otherwise in the config's "Advanced" panel.
+        escapes: whether escape sequences such as \n are replaced in values from the command line.
+        is_filter: whether the option turns on a sampling filter; such fields are in the order in which filters apply.
     """
     return field(
         default=default,
-        metadata={"help": help, "flags": flags, "check": check, "escapes": escapes, "is_filter": is_filter},
-    )
+        metadata={
+            "help": help, "flags": flags, "metavar": metavar, "check": check, "is_common": is_common,
+            "escapes": escapes, "is_filter": is_filter,
+        },
+    )  # fmt: skip
 
 
 def option_flags(spec: dataclasses.Field[Any]) -> tuple[str, ...]:
-    """The names of a field on the command line, the main one first."""
+    """Return the command-line names of a field, the main one first."""
     flags: tuple[str, ...] = spec.metadata["flags"]
     return flags or (f"--{spec.name.replace('_', '-')}",)
 
 
 class ValidatedConfig:
-    """Base class of configurations: the check of each field is applied when an instance is created."""
+    """Base class of configurations, which checks each field when an instance is created."""
 
     panel: ClassVar[str]
-    """The heading of the options in `--help`."""
+    """The subject of the options: `--help` lists the less common ones under "Advanced: PANEL"."""
 
     def __post_init__(self) -> None:
         """Raise UsageError at the first field whose value fails its check."""
         for spec in dataclasses.fields(self):  # type: ignore[arg-type]
             value, check = getattr(self, spec.name), spec.metadata["check"]
-            complaint = check(value) if check and value is not None else None
-            if complaint:
+            problem = check(value) if check and value is not None else None
+            if problem:
                 flag = option_flags(spec)[0].split("/")[0]
-                raise UsageError(f"{flag} {value}: {complaint}")
+                raise UsageError(f"{flag} {value}: {problem}")
 
     @classmethod
     def flag(cls, name: str) -> str:
-        """The option of a field, as it is typed."""
+        """Return the main command-line name of a field."""
         return next(option_flags(spec)[0] for spec in dataclasses.fields(cls) if spec.name == name)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""How text is generated."""
+"""Settings of text generation."""
 
 from __future__ import annotations
 
@@ -17,61 +17,79 @@ from charrnn.config.option import (
     positive_fraction,
 )
 
+UNKNOWN_POLICIES = ("error", "skip", "replace")
+"""The ways to treat prompt characters that a model does not know."""
+UNKNOWN_HELP = "What to do with unknown characters in the prompt: stop with an error, skip, or replace with a space."
+"""The help text of --unknown."""
+
 
 @dataclass(frozen=True)
 class SamplingConfig(ValidatedConfig):
-    """How a text is generated: when it ends, and the filters, whose fields stand in the order in which they apply.
+    """Settings of sampling: when a text ends, and the filters, whose fields are in the order in which they apply.
 
-    What a filter does is in `sampling/filters.py`.
+    The filters are in `sampling/filters.py`.
     """
 
-    panel = "Sampling"
-    length: int = option(1000, "How many characters to write, at most.", check=int_range(0))
+    panel = "sampling"
+    length: int = option(1000, "Generate at most N characters.", check=int_range(0), is_common=True)
     until: tuple[str, ...] = option(
-        (), "End when this has been written, such as '\\n\\n'; may be said several times.", check=all_not_empty,
-        escapes=True,
+        (), "Stop after generating TEXT, such as '\\n\\n' (repeatable).",
+        metavar="TEXT", check=all_not_empty, escapes=True, is_common=True,
     )  # fmt: skip
-    until_regex: str | None = option(None, "End when this regular expression has been written.", check=not_empty)
-    seed: int | None = option(None, "Seed; a new one each time if not said.", check=int_range(0))
-    allow: str | None = option(
-        None, "Write these characters only, such as 'abc \\n'.", check=not_empty, escapes=True, is_filter=True
+    until_regex: str | None = option(
+        None, "Stop after generating a match of this regular expression.", metavar="REGEX", check=not_empty
     )
-    ban: str | None = option(None, "Never write these characters.", check=not_empty, escapes=True, is_filter=True)
+    seed: int | None = option(
+        None, "Random seed (default: a different one each time).", check=int_range(0), is_common=True
+    )
+    allow: str | None = option(
+        None, "Generate only these characters, such as 'abc \\n'.",
+        metavar="CHARS", check=not_empty, escapes=True, is_filter=True,
+    )  # fmt: skip
+    ban: str | None = option(
+        None, "Never generate these characters.", metavar="CHARS", check=not_empty, escapes=True, is_filter=True
+    )
     match: str | None = option(
-        None, "Write what matches this regular expression, all of it: what cannot lead to a match is never written.",
-        check=not_empty, is_filter=True,
+        None, "Constrain the whole generated text to match this regular expression.",
+        metavar="REGEX", check=not_empty, is_filter=True,
     )  # fmt: skip
     repetition_penalty: float = option(
-        1.0, "Divide the probabilities of the last characters by this; more than 1 repeats less.", check=gt(0),
-        is_filter=True,
+        1.0, "Divide the probabilities of recent characters by X; above 1, text repeats less.",
+        check=gt(0), is_filter=True,
     )  # fmt: skip
-    repetition_window: int = option(64, "How many last characters that are.", check=int_range(1))
+    repetition_window: int = option(
+        64, "Number of recent characters that --repetition-penalty applies to.", check=int_range(1)
+    )
     temperature: float = option(
-        1.0, "Below 1 is more careful, above 1 is wilder; 0 takes the likeliest.", "--temp", "--temperature",
-        check=ge(0), is_filter=True,
+        1.0, "Sampling temperature: below 1 more predictable, above 1 more varied; 0: greedy (always the most likely "
+        "character).",
+        "--temp", "--temperature", check=ge(0), is_common=True, is_filter=True,
     )  # fmt: skip
-    top_k: int | None = option(None, "Draw from the K likeliest characters.", check=int_range(1), is_filter=True)
+    top_k: int | None = option(
+        None, "Sample from the K most likely characters.",
+        metavar="K", check=int_range(1), is_common=True, is_filter=True,
+    )  # fmt: skip
     top_p: float | None = option(
-        None, "Draw from the likeliest characters that make up this probability.", check=positive_fraction,
-        is_filter=True,
+        None, "Nucleus sampling: sample from the most likely characters that together have probability P.",
+        metavar="P", check=positive_fraction, is_common=True, is_filter=True,
     )  # fmt: skip
     min_p: float | None = option(
-        None, "Draw from the characters that have at least this share of the likeliest one's probability.",
-        check=positive_fraction, is_filter=True,
+        None, "Sample from the characters that are at least P times as likely as the most likely one.",
+        metavar="P", check=positive_fraction, is_filter=True,
     )  # fmt: skip
 
     @classmethod
     def filter_order(cls) -> str:
-        """The options of the filters, in the order in which they apply."""
+        """Return the options of the filters, in the order in which they apply."""
         return ", ".join(option_flags(spec)[0] for spec in dataclasses.fields(cls) if spec.metadata["is_filter"])
 
 
 @dataclass(frozen=True)
 class CompletionConfig(SamplingConfig):
-    """How the target of a line is drawn: as any text, but by default the likeliest, and until the line ends."""
+    """Settings of completing lines: as for sampling, but greedy by default, and with a length for each target."""
 
     temperature: float = option(
-        0.0, "0 takes the likeliest character each time; 1 draws as the model predicts.", "--temp", "--temperature",
-        check=ge(0), is_filter=True,
+        0.0, "Sampling temperature; 0: greedy (always the most likely character), 1: as the model predicts.",
+        "--temp", "--temperature", check=ge(0), is_common=True, is_filter=True,
     )  # fmt: skip
-    length: int = option(500, "How many characters a target has at most.", check=int_range(0))
+    length: int = option(500, "Generate at most N characters per target.", check=int_range(0), is_common=True)

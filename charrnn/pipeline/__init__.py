@@ -1,1 +1,1 @@
-"""What a command does, as functions that the library has too: fit networks, fit n-grams, compare, score."""
+"""The functions behind both the commands and the Python API: fit, compare, score, generate."""

@@ -1,4 +1,4 @@
-"""Models side by side on the same held-out characters: for `charrnn compare`, `charrnn view` and the library."""
+"""Compare models on the same held-out characters, for `charrnn compare`, `charrnn view` and the Python API."""
 
 from __future__ import annotations
 
@@ -26,32 +26,39 @@ from charrnn.scoring.structure.side_by_side import structure_of
 from charrnn.text.corpus import Corpus
 
 Log = Callable[[str], None]
-"""Takes a line for the user."""
+"""A function that takes a line for the user."""
 
-WITHOUT = "no n-grams are fitted, and what they copy is not looked for"
-"""What is left out where the models have no training text in common that can be read."""
+WITHOUT = "n-gram baselines and novelty are skipped"
+"""Beginning of the note about columns and rows that need the models' common training text."""
 
 
 class Comparison:
-    """Models on the same held-out characters. Each table is measured when it is first asked for.
+    """A comparison of models on the same held-out characters; each table is computed on first access.
+
+    Example:
+        ```python
+        comparison = charrnn.compare(["lstm.safetensors", "ngram.safetensors"])
+        for row in comparison.rows:
+            print(row.checkpoint.name, row.score.bits_per_char)
+        ```
 
     Args:
-        models: one at least, with one vocabulary. Mixtures are also shown by their parts.
+        models: at least one model; all must have the same vocabulary. The parts of mixtures get rows of their own.
         corpus: the text to compare on.
-        config: what to measure.
-        read_training_text: how to read the text that the models were fitted on, where that is another one.
-        bars: of everything that takes long.
-        log: takes lines on what is left out.
-        max_characters: characters that are scored at most; None: all that are held out.
+        config: the columns and tables to compute.
+        read_training_text: function that reads the training text of a model.
+        bars: makes progress bars.
+        log: called with a line about anything that is skipped.
+        max_characters: maximum number of held-out characters to score; None: all.
 
     Attributes:
         split: the characters that all models are scored on.
         training: the text that all models were fitted on, if there is one, it can be read, and it is needed.
-        baselines: n-gram models that were fitted for the table alone.
+        baselines: n-gram models that were fitted only for this comparison.
 
     Raises:
-        ModelError: vocabularies differ, or nothing of the text is held out.
-        UsageError: the configuration asks for what these models or this text do not have.
+        ModelError: the vocabularies differ, or no part of the text is held out.
+        UsageError: the configuration does not fit these models or this text.
     """
 
     def __init__(
@@ -67,24 +74,25 @@ class Comparison:
         self.corpus, self.config, self.bars, self.log = corpus, config, bars, log
         split = choose_split(models, corpus)
         self.split = replace(split, text=split.text[:max_characters])
-        for is_given, option in ((config.online, "--online"), (config.structure, "--structure")):
-            if is_given and self.split.text.documents:
+        for is_enabled, option in ((config.online, "--online"), (config.structure, "--structure")):
+            if is_enabled and self.split.text.documents:
                 raise UsageError(
-                    f"{option}: goes on through a text, and {models[0].name} reads documents; leave it out"
+                    f"{option}: needs running text, but {models[0].name} was trained on separate documents; "
+                    "remove the option"
                 )
         self.models = list(_with_parts(models))
         self.training: Corpus | None = None
         if config.novelty_length or config.online or config.baselines != "none":
             self.training = self._common_training_text(read_training_text)
         if config.online and not self.training:
-            raise UsageError("--online: needs the text that all of them were fitted on; leave it out")
+            raise UsageError("--online: needs a training text that all models share; remove the option")
         self.baselines: list[Checkpoint] = []
         if self.training and config.baselines != "none":
             self.baselines = list(self._fit_baselines(self.training))
 
     @cached_property
     def rows(self) -> list[Row]:
-        """The static table, the best first: the models, the baselines, and the best of both kinds interpolated."""
+        """The static table, best first: models, baselines, and the interpolation of the best network and n-grams."""
         rows = list(self._own_rows)
         if self.interpolated:
             rows.append(self._measure(interpolate(*self.interpolated), is_baseline=True))
@@ -92,7 +100,7 @@ class Comparison:
 
     @cached_property
     def interpolated(self) -> tuple[Checkpoint, Checkpoint] | None:
-        """The best network and the best n-grams; None if there is a mixture, or not both, or no baseline is wanted."""
+        """The best network and the best n-grams; None if one is missing, or with a mixture, or without baselines."""
         network, ngram = best_of(self._own_rows, "recurrent"), best_of(self._own_rows, "ngram")
         has_mixture = any(row.checkpoint.kind == "mixture" for row in self._own_rows)
         if not network or not ngram or has_mixture or self.config.baselines == "none":
@@ -101,7 +109,7 @@ class Comparison:
 
     @cached_property
     def online(self) -> list[OnlineRow]:
-        """The table of what learns while it reads, the best first; empty where that is not asked for."""
+        """The table of models that adapt while they are scored, best first; empty without `config.online`."""
         if not self.config.online or not self.training:
             return []
         models = [*self.models, *self.baselines]
@@ -109,27 +117,27 @@ class Comparison:
 
     @cached_property
     def structure(self) -> Structure | None:
-        """Where the best network differs from the best n-grams, if that is asked for.
+        """Differences between the best network and the best n-grams; None without `config.structure`.
 
         Raises:
-            UsageError: there is no network, or there are no n-grams that give all characters a probability.
+            UsageError: there is no network, or no n-gram model that gives every character a nonzero probability.
         """
         if not self.config.structure:
             return None
         network, ngram = best_of(self.rows, "recurrent"), best_of(self.rows, "ngram")
         if not network or not ngram:
-            lacking = "n-grams that give every character a probability are" if network else "a network is"
-            raise UsageError(f"--structure: compares a network with n-grams, and {lacking} missing; leave it out")
+            missing = "smoothed n-gram model" if network else "network"
+            raise UsageError(f"--structure: compares a network with n-grams, but there is no {missing}; add one")
         ids = self.split.text.ids[: self.config.limit or None]
         vocabulary, seed = network.checkpoint.vocabulary, self.config.seed
-        with self.bars("looking where they differ", "char") as progress:
+        with self.bars("comparing structure", "char") as progress:
             structure = structure_of(
                 network.checkpoint.model, ngram.checkpoint.model, ids, vocabulary, seed=seed, progress=progress
             )
         return replace(structure, network=network.checkpoint.description, counts=ngram.checkpoint.description)
 
     def as_json(self) -> dict[str, Any]:
-        """All tables, under the names that all of charrnn's JSON uses."""
+        """Return all tables with the keys of charrnn's JSON."""
         tables: dict[str, Any] = {"static": [as_json(row) for row in self.rows]}
         if self.config.online:
             tables["online"] = [as_json(row) for row in self.online]
@@ -139,7 +147,7 @@ class Comparison:
 
     @cached_property
     def _own_rows(self) -> list[Row]:
-        """Those of the models and the baselines, in their order."""
+        """The rows of the models and the baselines, in order."""
         models = [self._measure(model) for model in self.models]
         return [*models, *(self._measure(model, is_baseline=True) for model in self.baselines)]
 
@@ -158,7 +166,7 @@ class Comparison:
 
     def _common_training_text(self, read_training_text: ReadTrainingText) -> Corpus | None:
         if not all(_are_fitted_alike(self.models[0], model) for model in self.models):
-            self.log(f"{WITHOUT}: they were not fitted on the same text")
+            self.log(f"{WITHOUT}: the models were not fitted on the same text")
             return None
         if self.corpus.sha256 == self.models[0].metadata.text.sha256:
             return self.corpus
@@ -169,42 +177,43 @@ class Comparison:
             return None
 
     def _fit_baselines(self, training: Corpus) -> Iterator[Checkpoint]:
-        """The n-grams that the table lacks, counted over the same training part."""
+        """Yield the n-gram baselines that are not among the models, fitted on the same training part."""
         smoothings: Sequence[str] = BASELINE_SMOOTHINGS
         if self.config.baselines == "auto" and len(training.train) > MAX_COUNTED:
             smoothings = BASELINE_SMOOTHINGS[:1]
             self.log(
-                f"{', '.join(BASELINE_SMOOTHINGS[1:])}: not counted, for the training part has {len(training.train):,} "
-                "characters; --baselines all counts them too"
+                f"baselines {', '.join(BASELINE_SMOOTHINGS[1:])}: skipped, as the training part is long "
+                f"({len(training.train):,} characters); include them with --baselines all"
             )
         configs = missing_ngrams(self.models, training.config.bytes, smoothings)
         if configs:
-            self.log(f"fitting {', '.join(map(str, configs))} for the table (`charrnn ngram` keeps one)")
+            names = ", ".join(map(str, configs))
+            self.log(f"fitting n-gram baselines for this table: {names} (not saved; `charrnn ngram` saves one)")
         for config in configs:
             yield fit_ngrams(training, config, self.bars, validate=False).checkpoint
 
 
 def load_alike(first: Checkpoint, paths: Sequence[Path], device: torch.device, log: Log) -> Iterator[Checkpoint]:
-    """The other checkpoints that were fitted on the same part of the same text; what cannot be read is left out."""
+    """Yield the other checkpoints that were fitted on the same part of the same text; skip unreadable ones."""
     for path in paths:
         if path == first.path:
             continue
         try:
             other = load(path, device)
         except CheckpointError as error:
-            log(f"left out: {error}")
+            log(f"skipped: {error}")
             continue
         if _are_fitted_alike(first, other):
             yield other
 
 
 def _are_fitted_alike(first: Checkpoint, other: Checkpoint) -> bool:
-    text, others = first.metadata.text, other.metadata.text
-    return (text.sha256, text.corpus) == (others.sha256, others.corpus)
+    text, other_text = first.metadata.text, other.metadata.text
+    return (text.sha256, text.corpus) == (other_text.sha256, other_text.corpus)
 
 
 def _with_parts(models: Sequence[Checkpoint]) -> Iterator[Checkpoint]:
-    """The models, and the parts of the mixtures among them, to show what each brings; n-grams that are there once."""
+    """Yield the models, each mixture followed by its parts; n-grams that occur twice are shown once."""
     ngrams = {model.description for model in models if model.kind == "ngram"}
     for model in models:
         whole, *parts = split_mixture(model)

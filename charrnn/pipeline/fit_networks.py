@@ -1,4 +1,4 @@
-"""Fits networks to a text, from options to checkpoints: for the library and the command line alike."""
+"""Train networks on a text, from options to checkpoints, for `charrnn train` and the Python API."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ from charrnn.training.state.resume import Resumed
 from charrnn.training.step import StepResult, StopFlag
 
 TIP_CHARACTERS = 20_000
-"""Held-out characters that show what n-grams would add to a network."""
+"""Number of held-out characters scored for the tip on n-grams."""
 MAX_TIP_CHARACTERS = 20_000_000
-"""Characters of a training part whose n-grams are counted only to show what they would add."""
+"""Maximum length of a training part whose n-grams are counted only for the tip."""
 TIP_WEIGHTS = (0.6, 0.4)
-"""The weights of the network and of the n-grams in the mean that shows it; they were not fitted."""
+"""Weights of the network and of the n-grams in the tip's interpolation; they are not fitted."""
 
 
 @dataclass(frozen=True)
 class TrainingStart:
-    """What is trained, and from where.
+    """Configuration and initial state of a training.
 
     Attributes:
-        corpus: how the text is read.
-        model: the network, or networks.
-        training: how they are fitted.
-        explicit: the fields that stay as they are; the others are chosen for the minutes.
-        with_ngram: whether the networks are mixed with n-grams of the same text.
-        begin_from: a training to resume, or another checkpoint's weights.
+        corpus: how the text is read and split.
+        model: the network or networks.
+        training: the training configuration.
+        explicit: names of the fields that must not change; the others are chosen for the time budget.
+        with_ngram: whether to mix the networks with n-grams of the same text.
+        begin_from: a training to resume, or a checkpoint with initial weights.
     """
 
     corpus: CorpusConfig
@@ -64,26 +64,33 @@ class TrainingStart:
 
     @property
     def vocabulary(self) -> Vocabulary | None:
-        """The characters that are known before the text is read."""
+        """The vocabulary of `begin_from`, if there is one."""
         checkpoint = self.begin_from.checkpoint if isinstance(self.begin_from, Resumed) else self.begin_from
         return checkpoint.vocabulary if checkpoint else None
 
 
 class NetworkTraining:
-    """Networks that are fitted to a text.
+    """The training of one or several networks on a text.
+
+    Example:
+        ```python
+        training = NetworkTraining(Path("novel.safetensors"), corpus, start)
+        for step in training.steps():
+            print(step.number, step.loss.item())
+        ```
 
     Args:
-        path: of the best checkpoint.
-        corpus: the text, read as `start` says.
-        start: what is trained.
-        context: where.
-        bars: makes the progress bars of counting and scoring n-grams.
+        path: the path of the best checkpoint.
+        corpus: the text, read according to `start.corpus`.
+        start: configuration and initial state.
+        context: device and processes (default: the CPU, this process alone).
+        bars: makes progress bars for counting and scoring n-grams.
 
     Attributes:
-        mixture: the n-grams that are going to be mixed with the networks; None in all processes but the first.
-        reasons: for each option that was chosen its name, and what was chosen and why, in one line.
-        run: the training.
-        checkpoints: what it leaves on the disk.
+        mixture: the n-grams to mix with the networks; None without `start.with_ngram`, and on ranks above 0.
+        reasons: (label, one-line explanation) for each option that was chosen.
+        run: the text and the complete configuration.
+        checkpoints: the checkpoint manager.
     """
 
     mixture: MixtureTrainer | None = None
@@ -127,7 +134,19 @@ class NetworkTraining:
         sinks: Sequence[Sink] = (),
         wants_sample: Callable[[], bool] = lambda: False,
     ) -> Iterator[StepResult]:
-        """Fit the networks, and report it to `sinks`; see `train_ensemble` and `Monitor`."""
+        """Train the networks, yield each step, and send reports to `sinks`.
+
+        Args:
+            save_every: interval between saves, in addition to those after validations.
+            stop: flag that ends the training early; the state is saved.
+            val_progress: progress callback of a validation, in characters.
+            sinks: functions that take reports, see `Monitor`.
+            wants_sample: returns whether the next report needs a sample.
+
+        Raises:
+            DivergedError: the loss diverged again after the learning rate was halved three times.
+            CheckpointError: a checkpoint cannot be written, or the state to resume is damaged.
+        """
         monitor = Monitor(self.checkpoints, sinks, wants_sample)
         is_watched = bool(sinks) and self.run.context.group.is_rank_zero
         for step, is_best in train_ensemble(self.checkpoints, self.start.begin_from, save_every, stop, val_progress):
@@ -136,14 +155,14 @@ class NetworkTraining:
             yield step
 
     def finish_mixture(self) -> tuple[Score | None, Score | None]:
-        """Mix the best state of the networks with the n-grams, and save it in the place of the best checkpoint.
+        """Mix the best state of the networks with the n-grams, and save the mixture as the best checkpoint.
 
         Returns:
-            The scores of the n-grams, which take in all of the training part, and of the mixture; None where nothing
-            was held out.
+            The scores of the n-grams, counted on the whole training part, and of the mixture; None without a
+            validation part.
 
         Raises:
-            CheckpointError: it cannot be written.
+            CheckpointError: the checkpoint cannot be written.
         """
         assert self.mixture
         with self.bars("counting", "step") as update:
@@ -160,20 +179,25 @@ class NetworkTraining:
 
 
 def score_ngram_tip(network: LanguageModel, corpus: Corpus) -> tuple[Score, Score, Score] | None:
-    """What a network, n-grams and their mean score on some held-out characters; None where finding out takes long."""
+    """Score a network, n-grams and their interpolation on the first held-out characters.
+
+    Returns:
+        The three scores; None if the training part is too long for a quick answer, if the validation part has fewer
+        than two characters, or for documents.
+    """
     part = corpus.validation.ids[:TIP_CHARACTERS]
     if len(corpus.train) > MAX_TIP_CHARACTERS or len(part) < 2 or corpus.documents:
         return None
-    counts = fit_ngram(corpus.train.ids, len(corpus.vocabulary), NgramConfig(smoothing="mkn"))
-    mean = InterpolatedModel((network, counts), TIP_WEIGHTS)
-    return evaluate(network, part), evaluate(counts, part), evaluate(mean, part)
+    ngram = fit_ngram(corpus.train.ids, len(corpus.vocabulary), NgramConfig(smoothing="mkn"))
+    mixed = InterpolatedModel((network, ngram), TIP_WEIGHTS)
+    return evaluate(network, part), evaluate(ngram, part), evaluate(mixed, part)
 
 
 def initialize_from(start: TrainingStart, checkpoint: Checkpoint) -> TrainingStart:
-    """Begin with the weights of another network, which decide the shape and whether bytes are read.
+    """Return a start with the weights of another network, which determine its shape and whether bytes are read.
 
     Raises:
-        CheckpointError: the checkpoint holds no network.
+        CheckpointError: the checkpoint has no network.
     """
     network = initial_network(checkpoint)
     return replace(
@@ -186,13 +210,13 @@ def initialize_from(start: TrainingStart, checkpoint: Checkpoint) -> TrainingSta
 
 
 def resume(start: TrainingStart, resumed: Resumed) -> TrainingStart:
-    """Continue a training with the options that it was begun with."""
-    facts = resumed.resume_state.progress
+    """Return a start that resumes a training with its original options."""
+    progress = resumed.resume_state.progress
     return replace(
         start,
         corpus=resumed.checkpoint.metadata.text.corpus,
-        model=facts.model,
+        model=progress.model,
         training=resumed.config,
-        with_ngram=facts.with_ngram,
+        with_ngram=progress.with_ngram,
         begin_from=resumed,
     )

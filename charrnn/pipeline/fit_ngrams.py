@@ -1,7 +1,6 @@
 """Fit n-grams to a text: count the training part, smooth the counts, score the validation part.
 
-The library and the command line both come here. Under torchrun the first process calls `fit_ngrams`, the others
-`assist_counting`.
+Used by `charrnn ngram` and the Python API. Under torchrun, rank 0 calls `fit_ngrams`, and the others `assist_counting`.
 """
 
 from __future__ import annotations
@@ -23,7 +22,13 @@ from charrnn.text.corpus import Corpus
 
 
 class NgramFit(NamedTuple):
-    """A model, not saved, with its static and its online score of the validation part, where they were asked for."""
+    """A fitted n-gram model and its scores.
+
+    Attributes:
+        checkpoint: the model, not saved.
+        score: the static score of the validation part; None if there is none.
+        online: the score of the validation part while counting continues; None unless requested.
+    """
 
     checkpoint: Checkpoint
     score: Score | None
@@ -38,13 +43,18 @@ def fit_ngrams(
     distributed: bool = False,
     validate: bool = True,
 ) -> NgramFit:
-    """Fit n-grams to the training part of a text and, with `validate`, score the validation part.
+    """Fit n-grams to the training part of a text, and score the validation part.
 
-    With `online` that part is also scored by counts that go on over it. With `distributed` all processes of the default
-    process group count together.
+    Args:
+        corpus: the text.
+        config: order and smoothing.
+        progress: makes progress bars.
+        online: also score the validation part while counting continues on it.
+        distributed: count together with the other processes of PyTorch's default process group.
+        validate: score the validation part.
 
     Raises:
-        UsageError: there can be no online score.
+        UsageError: `online` does not work with this smoothing or text.
     """
     config, vocab_size = config.with_order(corpus.config.bytes), len(corpus.vocabulary)
     if online:
@@ -63,21 +73,21 @@ def fit_ngrams(
         if online and counts:
             online_score = evaluate_online(counts, corpus.validation.ids)
     validation = eval_result(score, corpus.split, documents=corpus.documents is not None) if score else None
-    facts = Metadata(DatasetInfo.of(corpus), seconds, "cpu", validation)
+    metadata = Metadata(DatasetInfo.of(corpus), seconds, "cpu", validation)
     size = sum(tensor.nbytes for tensor in model.tensors().values())
-    checkpoint = Checkpoint(model, corpus.vocabulary, facts, Path(f"{corpus.name}-{config.name}"), size)
+    checkpoint = Checkpoint(model, corpus.vocabulary, metadata, Path(f"{corpus.name}-{config.name}"), size)
     return NgramFit(checkpoint, score, online_score)
 
 
 def assist_counting(corpus: Corpus, config: NgramConfig) -> None:
-    """Count a part of the training text for the first process, which calls `fit_ngrams` with the same arguments."""
+    """Count a part of the training text for rank 0, which calls `fit_ngrams` with the same arguments."""
     config = config.with_order(corpus.config.bytes)
     assert config.order
     count_distributed(corpus.train.ids, len(corpus.vocabulary), config.order, config.method.counts_occurrences)
 
 
 def is_fit_of(path: Path, corpus: Corpus, config: NgramConfig) -> bool:
-    """Whether a checkpoint holds the n-grams of this text with this configuration."""
+    """Return whether a checkpoint is an n-gram model of this text with this configuration."""
     try:
         saved = load(path)
     except CheckpointError:

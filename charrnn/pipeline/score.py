@@ -1,4 +1,4 @@
-"""A model on a text: what `charrnn score` finds out, and the library's `charrnn.score`."""
+"""Score a text with one model, for `charrnn score` and the Python API."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from charrnn.scoring.surprisal import surprisals
 from charrnn.text.corpus import Corpus
 
 TRAINED_ON = "train"
-"""The part of a text that a model was fitted on as a whole: its score says nothing of other texts."""
+"""Name of the part if the model was fitted on the whole text: such a score says nothing about other texts."""
 
 
 @dataclass(frozen=True)
 class LineScore:
-    """A line of a text, scored where it stands, after all that comes before it.
+    """A line of a text, scored in context: after all text before it.
 
     Attributes:
-        line: its number in the text, from 1.
-        score: of its characters; a line end is one.
-        ids: (n,) the characters, without the line end.
+        line: line number in the text, counted from 1.
+        score: score of its characters, including the line end.
+        ids: (n,) its characters, without the line end.
     """
 
     line: int
@@ -41,15 +41,17 @@ class LineScore:
 
 @dataclass(frozen=True)
 class TextScore:
-    """A text under a model.
+    """The score of a text under a model, N characters.
 
     Attributes:
-        split: what of the text was scored; it ends where the text does.
-        static: the score of the model as it is.
-        window: characters of a window, if it was scored in windows too.
-        in_windows: that score.
-        online: the score while it learns, if that was asked for.
-        surprisals: (N,) nats of the characters, if lines were asked for.
+        model: the model.
+        corpus: the text.
+        split: the part of the text that was scored; it ends with the text.
+        static: the score of the model with fixed weights or counts.
+        window: window length in characters, if windows were scored.
+        in_windows: the score in independent windows.
+        online: the score of the model while it adapts to the text, if requested.
+        surprisals: (N,) surprisal of each character in nats, if lines were requested.
     """
 
     model: Checkpoint
@@ -63,11 +65,11 @@ class TextScore:
 
     @property
     def bits_per_char(self) -> float:
-        """The unit of quality: that of the static score."""
+        """The static score in bits per character; lower is better."""
         return self.static.bits_per_char
 
     def lines(self) -> Iterator[LineScore]:
-        """Its lines in their order, numbered as in the whole text; their scores add up to that of the text."""
+        """Yield the scored lines in order, numbered as in the whole text; their bits add up to those of the text."""
         assert self.surprisals is not None
         ids, line_ends = self.split.text.ids, self.corpus.vocabulary.encode("\n", "skip")
         is_end, begin = np.isin(ids, line_ends), 0
@@ -78,18 +80,18 @@ class TextScore:
             begin = end
 
     def text_of(self, line: LineScore) -> str:
-        """The characters of a line."""
+        """Return the text of a line."""
         return self.corpus.vocabulary.decode(line.ids.tolist())
 
     def beginning(self, length: int) -> tuple[NDArray[Any], NDArray[np.float64]]:
-        """The first characters, and the surprisal of each in nats."""
+        """Return the first `length` characters, (length,), and their surprisals in nats, (length,)."""
         text = self.split.text[:length]
         if self.surprisals is not None:
             return text.ids, self.surprisals[: len(text)]
         return text.ids, surprisals(self.model.model, text)
 
     def as_json(self) -> dict[str, Any]:
-        """Under the names that all of charrnn's JSON uses."""
+        """Return the scores with the keys of charrnn's JSON."""
         split, documents = self.split.split, self.split.text.documents is not None
 
         def result(score: Score, **rule: Any) -> dict[str, Any]:
@@ -129,25 +131,29 @@ def score_text(
     read_training_text: ReadTrainingText,
     bars: ProgressBars = no_bar,
 ) -> TextScore:
-    """Score a text, or what the model was not fitted on of it.
+    """Score a text, or the part of it that the model was not fitted on.
 
     Args:
         model: the model.
-        corpus: the text, in its vocabulary.
-        config: what to score beside the text in one pass.
-        find_training_text: used where the text may be a part of it.
-        read_training_text: used where n-grams are counted again.
-        bars: of everything that takes long.
+        corpus: the text, in the model's vocabulary.
+        config: scores to compute in addition to the static one.
+        find_training_text: returns the training text, or None; called if the text may be a part of it.
+        read_training_text: returns the training text; called to count n-grams again.
+        bars: makes progress bars.
 
     Raises:
-        UsageError: the configuration asks for what the model cannot do.
-        ModelError: nothing of the text is held out.
+        UsageError: the model does not support a requested score.
+        ModelError: no part of the text is held out.
     """
     if config.online and not supports_online(model.model):
-        raise UsageError(f"--online: {model.name} ({model.description}) cannot count on; try another model")
+        raise UsageError(
+            f"--online: {model.name} ({model.description}) does not support online scores; remove the option"
+        )
     if model.metadata.text.corpus.document_separator and (config.online or config.window):
         option = "--online" if config.online else f"--window {config.window}"
-        raise UsageError(f"{option}: goes on through a text, and {model.name} reads documents; leave it out")
+        raise UsageError(
+            f"{option}: needs running text, but {model.name} was trained on separate documents; remove the option"
+        )
     split = _split(model, corpus, find_training_text)
     text, nats, in_windows, online = split.text, None, None, None
     with bars("scoring", "char") as progress:
@@ -160,7 +166,7 @@ def score_text(
         with bars("scoring windows", "char") as progress:
             in_windows = evaluate_windows(model.model, text.ids, config.window, progress)
     if config.online:
-        # A file of n-grams holds no counts, so the text is counted again; a network does not need it.
+        # An n-gram checkpoint has no counts, so its training text is counted again; networks do not need the text.
         train = read_training_text(model).train if model.kind == "ngram" else text[:0]
         with bars("counting", "step") as counting, bars("learning", "char") as reading:
             online = evaluate_online(as_online_model(model.model, train.ids, counting, reading), text.ids)
@@ -168,7 +174,7 @@ def score_text(
 
 
 def _split(model: Checkpoint, corpus: Corpus, find_training_text: FindTrainingText) -> EvalSplit:
-    """What of the text to score: the end that is held out where it is a part of the training text, or all of it."""
+    """Choose the part of the text to score: the held-out end if it is part of the training text, else all of it."""
     split = choose_split([model], corpus)
     if split.part != "all" or len(corpus) > model.metadata.text.characters:
         return split

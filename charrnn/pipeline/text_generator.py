@@ -1,4 +1,4 @@
-"""Text from one checkpoint or several mixed: any number of texts, the best of several, the likeliest by beam search."""
+"""Generate text from one checkpoint or an interpolation of several: sampling, best of N, and beam search."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from charrnn.text.normalize import normalize_text
 from charrnn.text.vocabulary import Vocabulary
 
 MAX_SIDE_BY_SIDE = 1024
-"""The number of texts that are generated at once."""
+"""Maximum batch size of sampling, in texts."""
 
 
 class TextGenerator:
-    """Generates texts from one checkpoint, or from several whose probabilities are averaged.
+    """Text generator for one checkpoint, or for the interpolation of several.
 
     Args:
         checkpoint: the model.
-        config: the settings; a seed is chosen where it has none.
-        prompt: what all texts begin with.
-        unknown: what to do with its characters that the model does not know, see Vocabulary.encode.
-        mixed: other checkpoints, and the weight of each in the average; the first has the rest.
-        log: called with a line if the prompt is read in another form than it was typed in.
+        config: sampling settings; without a seed, a random one is chosen.
+        prompt: the prompt of all texts.
+        unknown: how to treat characters of the prompt that are not in the vocabulary, see `Vocabulary.encode`.
+        mixed: other checkpoints with their weights; the weight of the first is the rest up to 1.
+        log: called with a line if the prompt is converted to another Unicode normal form.
 
     Raises:
-        UsageError: the weights leave nothing for the first checkpoint.
+        UsageError: the weights of the other checkpoints sum to 1 or more.
         ModelError: the checkpoints have different vocabularies.
     """
 
@@ -57,19 +57,19 @@ class TextGenerator:
         if self.weight <= 1e-9:
             other, weight = mixed[-1]
             raise UsageError(
-                f"--mix {other.name}:{weight:g} leaves nothing for the first model; the weights must sum to less than 1"
+                f"--mix {other.name}:{weight:g}: leaves no weight for the first model; weights must sum to less than 1"
             )
         for other, _ in mixed:
             if other.vocabulary != checkpoint.vocabulary:
                 raise ModelError(
-                    f"--mix {other.name}: knows other characters than {checkpoint.name} ({len(other.vocabulary)}, not "
-                    f"{len(checkpoint.vocabulary)}); mix models that were fitted on the same text"
+                    f"--mix {other.name}: has a different vocabulary ({len(other.vocabulary)} characters) than "
+                    f"{checkpoint.name} ({len(checkpoint.vocabulary)}); mix models that were fitted on the same text"
                 )
         self.prompt = self.prepare(prompt)
 
     @cached_property
     def model(self) -> LanguageModel:
-        """The language model."""
+        """The language model, an interpolation if several checkpoints are mixed."""
         if not self.mixed:
             return self.checkpoint.model
         models = [self.checkpoint.model, *(other.model for other, _ in self.mixed)]
@@ -77,17 +77,17 @@ class TextGenerator:
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """The characters, which all checkpoints share."""
+        """The vocabulary, which all checkpoints share."""
         return self.checkpoint.vocabulary
 
     @cached_property
     def documents(self) -> Documents | None:
-        """How documents are separated, if the first model has read each from the beginning."""
+        """The document separator, if the first model was trained on separate documents."""
         return Documents.of(self.checkpoint.metadata.text.corpus, self.vocabulary)
 
     @property
     def description(self) -> str:
-        """Files and models, in a few words."""
+        """Files and models, in one line."""
         if not self.mixed:
             return f"{self.checkpoint.path}: {self.checkpoint.description}"
         pairs = ((self.checkpoint, self.weight), *self.mixed)
@@ -96,42 +96,51 @@ class TextGenerator:
         )
 
     def prepare(self, text: str) -> str:
-        """A prompt as `read_corpus` would read it, which is all that a model of characters knows."""
+        """Return a prompt in the form in which `read_corpus` reads texts: line ends, Unicode form, case."""
         if self.vocabulary.is_bytes:
             return text
         plain = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
         plain = normalize_text(plain, self.checkpoint.metadata.text.corpus)
         form = self.vocabulary.known_form(plain)
         if form:
-            self._log(f"the prime was converted to {form}, the form in which the model knows its accents")
+            self._log(f"prompt converted to Unicode form {form}, the form of the model's vocabulary")
             plain = unicodedata.normalize(form, plain)
         return plain
 
     def begins(self, count: int = 1) -> list[GenerationState]:
-        """Where texts begin, after the prompt, which is read once; their seeds are `seed` and those after it."""
+        """Read the prompt once, and return `count` states with the seeds `seed`, `seed` + 1 and so on."""
         after = self.advance(GenerationState.start(self.vocabulary, self.seed), self.prompt)
         return [after.with_seed(self.seed + i) for i in range(count)]
 
     def advance(self, state: GenerationState, text: str) -> GenerationState:
-        """Where a text is after more of a prompt, as `prepare` gives it."""
+        """Return the state after more prompt text, which `prepare` has converted.
+
+        Raises:
+            TextError: with `unknown="error"`, the text has characters that are not in the vocabulary.
+        """
         ids = self.vocabulary.encode(text, self.unknown).tolist()
         return advance(self.model, state, ids, self.documents)
 
     def batch(self, states: Sequence[GenerationState], config: SamplingConfig | None = None) -> BatchGenerator:
-        """Texts that continue from these places, with the settings or with others."""
+        """Return a batch that continues from states, with `config` or the generator's settings."""
         return BatchGenerator(self.model, self.vocabulary, config or self.config, states, self.documents)
 
     def batches(self, states: Sequence[GenerationState]) -> Iterator[BatchGenerator]:
-        """Any number of texts, in batches of at most `MAX_SIDE_BY_SIDE`."""
+        """Yield batches of at most `MAX_SIDE_BY_SIDE` texts that continue from states."""
         for first in range(0, len(states), MAX_SIDE_BY_SIDE):
             yield self.batch(states[first : first + MAX_SIDE_BY_SIDE])
 
     def best_of(
         self, count: int, on_step: Callable[[int], object] = lambda characters: None
     ) -> tuple[GenerationState, GenerationState]:
-        """Generate several texts; where the one begins and ends that the model finds likeliest per character.
+        """Generate several texts and choose the one with the highest mean log-probability per character.
 
-        After each step, `on_step` is called with the number of characters that it has generated.
+        Args:
+            count: number of texts.
+            on_step: called after each step with the number of characters generated in it.
+
+        Returns:
+            The states at the beginning and at the end of the chosen text.
         """
         begins, ends = self.begins(count), list[GenerationState]()
         for batch in self.batches(begins):
@@ -142,16 +151,16 @@ class TextGenerator:
         return begins[best], ends[best]
 
     def beam_search(self, begin: GenerationState, width: int) -> Iterator[BeamResult | None]:
-        """See the function of the same name."""
+        """Run beam search with `width` beams; see `charrnn.sampling.beam.beam_search`."""
         return beam_search(self.model, self.vocabulary, self.config, begin, width, self.documents)
 
     def text_between(self, begin: GenerationState, end: GenerationState) -> str:
-        """The text from one place to a later one."""
+        """Return the text between two states."""
         return self.vocabulary.decode(end.ids[len(begin.ids) :])
 
     def as_json(self, begin: GenerationState, end: GenerationState) -> dict[str, Any]:
-        """A text from where it began, under the names that all of charrnn's JSON uses."""
-        from charrnn.scoring.compare.rows import checkpoint_summary  # with all that a comparison needs
+        """Return the text between two states, and its scores, with the keys of charrnn's JSON."""
+        from charrnn.scoring.compare.rows import checkpoint_summary  # loads all of scoring
 
         summary = checkpoint_summary(self.checkpoint)
         mix = [{"checkpoint": str(other.path), "weight": weight} for other, weight in self.mixed]

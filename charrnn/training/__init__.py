@@ -1,1 +1,1 @@
-"""How networks are fitted."""
+"""Training networks: the loop, a single step, ensembles, mixtures with n-grams, and several processes."""

@@ -1,9 +1,9 @@
-"""Training on several processes (torchrun, DistributedDataParallel): the same computation as on one.
+"""Data-parallel training with several processes (torchrun, DistributedDataParallel): the same computation as with one.
 
-Streams are numbered over all processes, and each takes its slice of them. The loss is the mean over all characters of a
-batch; each process weighs its part by those of its streams, so slices may differ by one. All draw the dropout masks of
-all streams from equal generators, and use those of their own. So neither the losses nor what is saved depend on how
-many processes there are, up to the order of sums. The first process validates, decides by the clock, and writes.
+Streams are numbered across all processes, and each process takes a slice. The loss is the mean over all characters of a
+batch; each process weights its part by the characters of its streams, so slices may differ by one. All processes draw
+the dropout masks of all streams from equal generators and use their own rows. Losses and checkpoints therefore do not
+depend on the number of processes, except for the order of sums. Rank 0 validates, keeps the time, and writes files.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ if TYPE_CHECKING:
     from charrnn.models.rnn.model import RecurrentModel
 
 PEER_ERRORS = ("connection", "socket", "peer", "gloo", "nccl", "timed out")
-"""One of them is in PyTorch's message when another process is gone; it has no exception of its own for that."""
+"""Words in PyTorch's error messages about a lost process; PyTorch has no exception class for this case."""
 TIMEOUT = timedelta(days=1)
-"""How long a process waits for the others: while the first one validates, say, or counts. torchrun ends those that wait
-for one that has died, and does so at once."""
+"""Maximum wait for other processes, for instance while rank 0 validates or counts. If a process dies, torchrun
+immediately ends those that wait for it."""
 
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """The processes that train together; by default there is this one alone.
+    """The processes that train together; by default, only this process.
 
-    Every method but `rows` and `share` must be called by all of them, in the same order.
+    All processes must call every method except `rows` and `share`, in the same order.
 
     Attributes:
-        rank: which one this is.
-        size: how many there are.
+        rank: rank of this process.
+        size: number of processes.
     """
 
     rank: int = 0
@@ -54,17 +54,17 @@ class ProcessGroup:
 
     @classmethod
     def current(cls) -> ProcessGroup:
-        """Those of PyTorch's default process group, if there is one."""
+        """Return PyTorch's default process group, or this process alone if there is none."""
         return cls(dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else cls()
 
     @property
     def is_rank_zero(self) -> bool:
-        """Whether this one validates and writes."""
+        """Whether this process validates and writes files."""
         return self.rank == 0
 
     @contextmanager
     def rank_zero_first(self) -> Iterator[None]:
-        """The first process does something, and reports what is wrong with it; then the others do it."""
+        """Run the body on rank 0 first, so that it reports errors; then on the others."""
         if not self.is_rank_zero:
             self.all_max(0)
         yield
@@ -72,44 +72,46 @@ class ProcessGroup:
             self.all_max(0)
 
     def is_restarted(self) -> bool:
-        """Whether torchrun has restarted any of them."""
-        return self.all_max(restart_count())[0] > 0  # on another machine it may not have been counted
+        """Return whether torchrun has restarted any of the processes."""
+        return self.all_max(restart_count())[0] > 0  # another machine may not have counted the restart
 
     def rows(self, streams: int) -> slice:
-        """Which of so many streams this one takes.
+        """Return the slice of the streams that this process takes.
 
         Raises:
-            UsageError: there are fewer than processes.
+            UsageError: there are fewer streams than processes.
         """
         if streams < self.size:
-            raise UsageError(f"{streams} streams are too few for {self.size} processes; say a larger --batch-size")
+            raise UsageError(
+                f"batch size {streams} is too small for {self.size} processes; try --batch-size {self.size} or larger"
+            )
         return self.share(streams)
 
     def share(self, number: int) -> slice:
-        """Which of so many things this one does; none, if there are fewer than processes."""
+        """Return this process's slice of `number` items; it may be empty."""
         return slice(number * self.rank // self.size, number * (self.rank + 1) // self.size)
 
     def all_max(self, *numbers: int) -> list[int]:
-        """Of each number the largest that any of them gave."""
+        """Return the maximum of each number over all processes."""
         return [int(number) for number in self._reduced(torch.tensor(numbers, dtype=torch.int64), dist.ReduceOp.MAX)]
 
     def all_sum(self, number: float) -> float:
-        """The sum of what all of them gave."""
+        """Return the sum of a number over all processes."""
         return float(self._reduced(torch.tensor(number, dtype=torch.float64), dist.ReduceOp.SUM))
 
     def broadcast(self, *numbers: float) -> list[float]:
-        """What the first one gave."""
+        """Return the numbers of rank 0."""
         values = [number if self.is_rank_zero else 0.0 for number in numbers]
         return self._reduced(torch.tensor(values, dtype=torch.float64), dist.ReduceOp.SUM).tolist()
 
     def broadcast_score(self, score: Score | None) -> Score | None:
-        """The first one's score."""
+        """Return the score of rank 0."""
         values = (1.0, score.nats, score.characters, score.impossible) if score else (0.0, 0.0, 0, 0)
-        there, nats, characters, impossible = self.broadcast(*values)
-        return Score(nats, int(characters), int(impossible)) if there else None
+        has_score, nats, characters, impossible = self.broadcast(*values)
+        return Score(nats, int(characters), int(impossible)) if has_score else None
 
     def broadcast_bytes(self, data: bytes) -> bytes:
-        """What the first one gave, of any length."""
+        """Return the bytes of rank 0, of any length."""
         if self.size == 1:
             return data
         (length,) = self.all_max(len(data) if self.is_rank_zero else 0)
@@ -122,7 +124,7 @@ class ProcessGroup:
 
     @contextmanager
     def broadcast_file(self, path: Path | None) -> Iterator[Path | None]:
-        """The first one's file, for the others as a copy: their machine may not have it."""
+        """Yield the path of rank 0's file; other processes, whose machine may not have the file, get a copy."""
         data = self.broadcast_bytes(path.read_bytes() if path and self.is_rank_zero and self.size > 1 else b"")
         if self.is_rank_zero or not data:
             yield path if self.is_rank_zero else None
@@ -133,13 +135,27 @@ class ProcessGroup:
             yield copy
 
     def mean(self, part: Tensor, share: float) -> Tensor:
-        """The mean over all characters of a batch, a scalar, from the mean over the share of them that this one has."""
+        """Return the mean over all characters of a batch.
+
+        Args:
+            part: a scalar, the mean over the characters of this process.
+            share: this process's fraction of the characters.
+        """
         if self.size == 1:
             return part
         return self._reduced(part.double() * share, dist.ReduceOp.SUM).to(part.dtype)
 
     def all_gather(self, part: Tensor, rows: slice, number: int) -> Tensor:
-        """(B, …), the rows of all, from the (b, …) of this one; `number` is B."""
+        """Gather the rows of all processes.
+
+        Args:
+            part: (b, …) the rows of this process.
+            rows: their positions among all rows.
+            number: total number of rows, B.
+
+        Returns:
+            (B, …) all rows.
+        """
         if self.size == 1:
             return part
         whole = part.new_zeros(number, *part.shape[1:])
@@ -147,7 +163,7 @@ class ProcessGroup:
         return self._reduced(whole, dist.ReduceOp.SUM)
 
     def data_parallel(self, model: RecurrentModel) -> nn.Module:
-        """The model as it is trained: all have the first one's weights, and gradients are the mean of all."""
+        """Wrap a model for training: all processes get the weights of rank 0, and gradients are averaged."""
         if self.size == 1:
             return model
         devices = [model.device] if model.device.type == "cuda" else None
@@ -163,42 +179,42 @@ class ProcessGroup:
 
 @contextmanager
 def connect() -> Iterator[ProcessGroup]:
-    """Connect the processes of torchrun; without it the group is this process alone.
+    """Connect the processes of torchrun; without torchrun the group is this process alone.
 
-    After an error the connection stays until the process has ended: when it is closed the others fail, and torchrun
-    ends them all, perhaps before the error is printed.
+    After an error the connection stays open until the process ends: closing it makes the other processes fail, and
+    torchrun might then end all of them before the error is printed.
     """
     if world_size() == 1:
         yield ProcessGroup()
         return
-    # Numbers that processes agree on are on the CPU; gradients are where the model is.
+    # The numbers that processes exchange are on the CPU; gradients are on the device of the model.
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     store, rank, size = next(rendezvous("env://"))
     if os.environ.get("GROUP_WORLD_SIZE", "1") == "1":
-        # torchrun's store outlives its processes: those that are restarted would find the addresses of the dead.
-        # Several machines may not count alike; there it takes another attempt or two.
+        # torchrun's store outlives its processes, so restarted ones would find the addresses of the old ones. With
+        # several machines the restart counts may differ, and connecting takes another attempt or two.
         store = PrefixStore(f"attempt {restart_count()}", store)
     try:
         dist.init_process_group(backend, timeout=TIMEOUT, store=store, rank=rank, world_size=size)
     except RuntimeError as error:
-        raise ProcessError(f"process {rank} cannot reach the others: {str(error).splitlines()[0]}") from error
+        raise ProcessError(f"rank {rank}: cannot reach the other processes: {str(error).splitlines()[0]}") from error
     yield ProcessGroup.current()
     dist.destroy_process_group()
 
 
 @contextmanager
 def peer_errors() -> Iterator[None]:
-    """Turn PyTorch's errors about another process that is gone into ProcessError."""
+    """Turn PyTorch's errors about a lost process into ProcessError."""
     try:
         yield
     except RuntimeError as error:
         if is_peer_error(error):
-            raise ProcessError("another process of the group has ended; see what it said") from error
+            raise ProcessError("another process has exited; see its log") from error
         raise
 
 
 def is_peer_error(error: BaseException) -> bool:
-    """Whether another process has ended before its time, and that is what is wrong here."""
+    """Return whether an error was caused by the unexpected end of another process."""
     if not dist.is_initialized():
         return False
     message = str(error).lower()
@@ -207,6 +223,6 @@ def is_peer_error(error: BaseException) -> bool:
 
 
 def should_report(error: Exception) -> bool:
-    """Whether this process prints an error: the first one does, and another one what it alone can know."""
+    """Return whether this process prints an error: rank 0 always does, others only errors of their own."""
     is_own = dist.is_initialized() and not is_peer_error(error)
     return is_rank_zero() or isinstance(error, DeviceError) or is_own

@@ -1,4 +1,4 @@
-"""The networks of a training, one after the other: the time they share, and what is kept of each."""
+"""Train the networks of an ensemble one after another, in a shared time budget."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from charrnn.training.state.resume import Resumed, find_training
 from charrnn.training.step import StepResult, StopFlag
 
 MIN_SHARE = 0.8
-"""Of the time that a network took, there must be so much left for another one."""
+"""Remaining time required to train another network, as a fraction of the time for the previous one."""
 SaveEvery = int | timedelta | None
-"""How often the last state is saved between validations: after so many steps, or so much time; never."""
+"""Interval between saves of the last state: a number of steps, a time, or None to save only after validations."""
 BeginFrom = Resumed | Checkpoint | None
-"""A training to resume, or a checkpoint whose weights to begin with."""
+"""A training to resume, or a checkpoint with initial weights."""
 
 
 def train_ensemble(
@@ -36,30 +36,30 @@ def train_ensemble(
     stop: StopFlag | None = None,
     val_progress: Progress | None = None,
 ) -> Iterator[tuple[StepResult, bool]]:
-    """Fit as many networks as the run's model says, each from its own seed, and keep them.
+    """Train the networks of a run, each with its own seed, and save checkpoints.
 
-    Of a budget of minutes each gets its share of what is left. The first one measures how many steps that is; the
-    others begin with the same plan, and if the machine was slower than it had seemed, there are fewer of them.
+    Networks share the remaining time of a time budget equally. The first one measures how many steps fit, and the
+    others start with the same plan; if the machine turns out slower, there are fewer networks.
 
     Args:
-        checkpoints: of the run; of several processes each calls this, with one of the same run.
-        begin_from: a training to resume, or weights to begin with.
-        save_every: how often to save between validations.
-        stop: ends the training early: the state is saved, and the training can be resumed from it.
+        checkpoints: the checkpoint manager of the run. Each of several processes calls this function with its own.
+        begin_from: a training to resume, or a checkpoint with initial weights.
+        save_every: interval between saves, in addition to those after validations.
+        stop: flag that ends the training early; the state is saved, so that the training can be resumed.
         val_progress: progress callback of a validation, in characters.
 
     Yields:
-        Each step, and whether it gave the best state of its network so far.
+        Each step, and whether the state after it is the best of its network so far.
 
     Raises:
-        DivergedError: the loss exploded once more, after the rate was halved three times.
-        CheckpointError: a checkpoint cannot be written, or what was to be resumed is damaged.
+        DivergedError: the loss diverged again after the learning rate was halved three times.
+        CheckpointError: a checkpoint cannot be written, or the state to resume is damaged.
     """
     run = checkpoints.run
     first, plan, initial = 0, None, begin_from
     if isinstance(begin_from, Resumed):
         first, plan, initial = begin_from.resume_state.progress.finished, begin_from.plan, None
-        # The minutes that are gone count.
+        # Time used before the interruption counts toward the budget.
         checkpoints.started = time.perf_counter() - begin_from.resume_state.progress.seconds
     end = checkpoints.started + 60 * AIM * (run.training.minutes or 0) - run.reserved
     for number in range(first, run.model.networks):
@@ -67,7 +67,7 @@ def train_ensemble(
         training = _begin(checkpoints, number, end, plan, begin_from if number == first else initial)
         while True:
             try:
-                for step in training.steps(stop, val_progress, lambda step: checkpoints.is_due(save_every, step)):
+                for step in training.steps(stop, val_progress, lambda step: checkpoints.is_save_due(save_every, step)):
                     yield step, checkpoints.save(step) if step.saves else False
                 break
             except DivergedError as error:
@@ -75,13 +75,14 @@ def train_ensemble(
                     raise
                 checkpoints.halvings += 1
                 saved = find_training(checkpoints.path, run.context.group)
-                if saved and saved.resume_state.progress.finished != number:  # of the network before
+                if saved and saved.resume_state.progress.finished != number:  # a state of the previous network
                     saved = None
                 training = _begin(checkpoints, number, end, training.plan, saved or initial)
-                run.context.warn(f"{error} (done: it is halved, and the training goes back to step {training.step})")
+                problem = str(error).partition(";")[0]  # without the advice, which is followed here
+                run.context.warn(f"{problem}; learning rate halved, training continues from step {training.step}")
         if training.stopped:
             return
-        plan = training.plan  # the same object where nothing changes: a new one is printed
+        plan = training.plan  # the same object unless something changes, because a new plan is printed
         plan = replace(plan, earlier=()) if plan and plan.earlier else plan
         checkpoints.finish()
         now = time.perf_counter()
@@ -94,7 +95,7 @@ def train_ensemble(
 def _begin(
     checkpoints: CheckpointManager, number: int, end: float, plan: Plan | None, begin_from: BeginFrom
 ) -> Training:
-    """The training of a network, counted from 0, whose share of the time ends with that of all at `end`."""
+    """Set up the training of network `number`, counted from 0; the time of all networks ends at `end`."""
     run = checkpoints.run
     torch.manual_seed(run.training.seed + number)
     network = RecurrentModel(replace(run.model, networks=1), len(run.corpus.vocabulary)).to(run.context.device)
@@ -105,7 +106,7 @@ def _begin(
     now, config = time.perf_counter(), run.training
     if config.minutes:
         seconds = max(1.0, end - now) / (run.model.networks - number)
-        config = replace(config, minutes=seconds / AIM / 60)  # `--minutes` plan for the share AIM of them
+        config = replace(config, minutes=seconds / AIM / 60)  # a plan fills the fraction AIM of the minutes
     training = Training(network, run.streams, run.corpus.validation, config, now, plan, run.context.group)
     checkpoints.begin(training)
     if isinstance(begin_from, Resumed):

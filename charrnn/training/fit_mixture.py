@@ -1,8 +1,8 @@
-"""How a network and counts are put together: a gate, fitted on blocks of the training part.
+"""Fit a mixture of a network and n-grams: train the gate on held-out blocks of the training part.
 
-The blocks are kept from both while they are fitted: a gate that is fitted on what its models know by heart trusts them
-too much. Afterwards the counts take them in; the network does not. They are spread over the text: what is left out in
-one piece, such as the end, takes names and subjects with it that are not met again.
+Neither model sees the blocks while it is fitted: a gate fitted on text that its models have memorized trusts them too
+much. Afterwards the n-grams are counted on the blocks, too; the network is not trained on them. The blocks are spread
+over the text, because a single one, such as the end, holds names and subjects that occur nowhere else.
 """
 
 from __future__ import annotations
@@ -28,35 +28,35 @@ from charrnn.models.ngram.fit import fit_ngram
 from charrnn.progress import Progress
 
 SHARE = 0.03
-"""Of the training part, kept for the gate."""
-MAX_CHARACTERS = 100_000
+"""Fraction of the training part held out for the gate."""
+MIN_CHARACTERS, MAX_CHARACTERS = 500, 100_000
+"""Minimum and maximum number of characters held out for the gate."""
 MAX_NUMBERS = 1 << 24
-"""Log-probabilities of the kept part that are held at a time, of each model."""
-MIN_CHARACTERS = 500
+"""Maximum number of log-probabilities of the held-out blocks in memory, for each model."""
 BLOCK = 1000
-"""Characters of a block."""
+"""Length of a block in characters."""
 CONTEXT = 256
-"""Characters that are read before each block is predicted."""
+"""Number of characters read before each block."""
 MAX_COPIED = 1 << 26
-"""Characters of a training part that is copied without its blocks; of a longer one the end is kept."""
+"""Maximum length of a training part that is copied without its blocks; from a longer one only the end is held out."""
 ROWS = 8
-"""Blocks that are predicted at a time."""
+"""Number of blocks scored at a time."""
 GATE_SECONDS = 2.0
-"""About what the gate takes; scoring the mixture takes as long as the validation that is planned for."""
+"""Approximate seconds to fit the gate; scoring the mixture takes about as long as the planned validation."""
 STEPS, BATCH_SIZE = 600, 1024
 LEARNING_RATE, WEIGHT_DECAY = 1e-2, 1e-3
 LBFGS_ITERATIONS = 50
-MUCH = 10_000
-"""Characters kept for the gate from which on it is better than simpler ways to mix."""
+ENOUGH_FOR_GATE = 10_000
+"""Number of held-out characters above which the gate is always better than simpler mixtures."""
 
 
 class HeldOutBlocks(NamedTuple):
-    """The training part: what the models are fitted on, and what the gate is.
+    """The training part, divided into text for the models and blocks for the gate.
 
     Attributes:
         rest: (M,) the text without the blocks.
-        blocks: (N, C + L) the blocks, each with what stands before it.
-        context: C.
+        blocks: (N, C + L) the blocks, each with C preceding characters of context.
+        context: C, the length of the context.
     """
 
     rest: NDArray[Any]
@@ -65,23 +65,23 @@ class HeldOutBlocks(NamedTuple):
 
     @property
     def characters(self) -> int:
-        """How many characters are kept for the gate."""
+        """The number of characters held out for the gate."""
         number, length = self.blocks.shape
         return int(number * (length - self.context))
 
 
 class MixtureTrainer:
-    """The counts' side of a mixture, while the network is trained.
+    """Trainer of a mixture: counts the n-grams before the network is trained, and fits the gate afterwards.
 
     Args:
         ids: (N,) the training part.
-        vocab_size: V.
-        config: of the n-grams.
+        vocab_size: number of different characters, V.
+        config: configuration of the n-grams.
         progress: progress callback, in steps of counting.
 
     Attributes:
-        held_out: what the network may be trained on, and what is kept.
-        seconds: that counting took.
+        held_out: the text that the network may be trained on, and the held-out blocks.
+        seconds: seconds that counting took.
     """
 
     def __init__(
@@ -95,26 +95,26 @@ class MixtureTrainer:
 
     @property
     def reserved(self) -> float:
-        """Seconds to keep for finishing."""
+        """Seconds of the time budget to reserve for `finish`."""
         return self.seconds + GATE_SECONDS
 
     def finish(self, network: Network, seed: int, progress: Progress | None = None) -> MixtureModel:
-        """Mix the counts, which now take in all of the training part, with a network; see `fit_gate`."""
+        """Fit the gate, see `fit_gate`, and return the mixture with n-grams of the whole training part."""
         mixture = fit_gate(network, self.counts, self.held_out, seed)
         mixture.ngram = fit_ngram(self.ids, self.vocab_size, self.config, progress)
         return mixture
 
 
 def hold_out_blocks(ids: NDArray[Any], vocab_size: int) -> HeldOutBlocks:
-    """Keep blocks of a training part for the gate, evenly spread; the last one is its end.
+    """Hold out evenly spread blocks of a training part for the gate; the last block is the end of the text.
 
     Raises:
-        TextError: there are fewer than four characters.
+        TextError: the training part has fewer than four characters.
     """
     max_kept = min(MAX_CHARACTERS, MAX_NUMBERS // vocab_size)
     kept = min(len(ids) // 4, max(MIN_CHARACTERS, min(max_kept, int(SHARE * len(ids)))))
     if not kept:
-        raise TextError(f"{len(ids)} characters are too few to mix two models by; bring a longer text")
+        raise TextError(f"{len(ids)} characters are too few for a mixture; use a longer text, or remove --with-ngram")
     number = max(1, kept // BLOCK) if len(ids) <= MAX_COPIED else 1
     length = kept // number
     context = min(CONTEXT, len(ids) // number - length)
@@ -125,17 +125,17 @@ def hold_out_blocks(ids: NDArray[Any], vocab_size: int) -> HeldOutBlocks:
 
 
 def fit_gate(network: Network, counts: NgramLike, held_out: HeldOutBlocks, seed: int = 0) -> MixtureModel:
-    """The mixture of two models whose gate suits text that both have not seen.
+    """Fit the gate of a mixture on text that neither model has seen.
 
-    Where that is little text, a gate that was fitted to it may be worse than two fixed weights, or than one of the
-    models alone. So each is fitted to one half of it and judged on the other; what has more to fit is taken only
-    if it is better by more than a standard error (Breiman et al. 1984).
+    On little text a gate may be worse than two fixed weights, or than one model alone. All of them are then compared by
+    two-fold cross-validation, and one with more parameters wins only if it is better by more than a standard error
+    (Breiman et al. 1984).
 
     Args:
-        network: in evaluation mode; it is not changed.
-        counts: of the text without the blocks.
-        held_out: the blocks.
-        seed: of the gate's first weights and its batches.
+        network: the network, in evaluation mode; it is not changed.
+        counts: n-grams of the text without the blocks.
+        held_out: the held-out blocks.
+        seed: seed of the gate's initial weights and its batches.
     """
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
@@ -144,26 +144,26 @@ def fit_gate(network: Network, counts: NgramLike, held_out: HeldOutBlocks, seed:
     targets = torch.from_numpy(held_out.blocks[:, held_out.context :].astype(np.int64)).flatten()
     predictions = (_log_probs(network, held_out), _log_probs(counts, held_out), targets)
     fit: Fit = _fit_gate
-    if len(targets) < MUCH:
-        losses = {way: _cross_validated(way, mixture, predictions, generator) for way in FITS}
-        fit = min(ALONE, key=lambda way: float(losses[way].mean()))
-        for way in FITS[len(ALONE) :]:
-            gain = losses[fit] - losses[way]
+    if len(targets) < ENOUGH_FOR_GATE:
+        losses = {candidate: _cross_validate(candidate, mixture, predictions, generator) for candidate in FITS}
+        fit = min(ALONE, key=lambda candidate: float(losses[candidate].mean()))
+        for candidate in FITS[len(ALONE) :]:
+            gain = losses[fit] - losses[candidate]
             if gain.mean() > gain.std() / math.sqrt(len(gain)):
-                fit = way
+                fit = candidate
     fit(mixture, predictions, generator)
     return mixture.to(network.device).eval()
 
 
 Predictions = tuple[Tensor, ...]
-"""What two models say of N characters that neither has seen: log-probabilities (N, V) of the network, those of the
-counts, and the characters (N,)."""
+"""Predictions for N held-out characters: log-probabilities (N, V) of the network and of the n-grams, and the characters
+(N,)."""
 Fit = Callable[[MixtureModel, Predictions, torch.Generator], None]
-"""A way to set the gate of a mixture."""
+"""A function that sets the gate of a mixture."""
 
 
 def _fit_gate(mixture: MixtureModel, predictions: Predictions, generator: torch.Generator) -> None:
-    """All of the gate, by AdamW on random characters."""
+    """Fit the whole gate with AdamW on random characters."""
     tuner = make_thread_tuner()
     optimizer = torch.optim.AdamW(mixture.gate.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     for step in range(STEPS):
@@ -178,7 +178,7 @@ def _fit_gate(mixture: MixtureModel, predictions: Predictions, generator: torch.
 
 
 def _fit_weights(mixture: MixtureModel, predictions: Predictions, generator: torch.Generator) -> None:
-    """Two weights that are the same everywhere, by LBFGS on all characters."""
+    """Fit two constant weights with LBFGS on all characters."""
     _set_weights(mixture, 0.5, 0.5)
     bias = mixture.last.bias
     optimizer = torch.optim.LBFGS([bias], max_iter=LBFGS_ITERATIONS, line_search_fn="strong_wolfe")
@@ -196,9 +196,9 @@ ALONE: tuple[Fit, ...] = (
     lambda mixture, *_: _set_weights(mixture, 1.0, 0.0),
     lambda mixture, *_: _set_weights(mixture, 0.0, 1.0),
 )
-"""The network alone; the counts alone."""
+"""The network alone, and the n-grams alone."""
 FITS: tuple[Fit, ...] = (*ALONE, _fit_weights, _fit_gate)
-"""From the simplest to the one with the most to fit."""
+"""All ways to set the gate, in order of their number of parameters."""
 
 
 def _set_weights(mixture: MixtureModel, network: float, counts: float) -> None:
@@ -208,13 +208,13 @@ def _set_weights(mixture: MixtureModel, network: float, counts: float) -> None:
 
 
 def _losses(mixture: MixtureModel, predictions: Sequence[Tensor]) -> Tensor:
-    """(N,) the nats of the characters under a mixture."""
+    """Return the loss of a mixture for each character, (N,) nats."""
     network, counts, targets = predictions
     return functional.cross_entropy(mixture.mix(network, counts), targets, reduction="none")
 
 
-def _cross_validated(fit: Fit, mixture: MixtureModel, predictions: Predictions, generator: torch.Generator) -> Tensor:
-    """(N,) nats where each half is judged by what was fitted to the other; the gate is restored."""
+def _cross_validate(fit: Fit, mixture: MixtureModel, predictions: Predictions, generator: torch.Generator) -> Tensor:
+    """Return the loss of each half after a fit to the other, (N,) nats; the gate is restored."""
     middle = len(predictions[-1]) // 2
     halves = tuple(part[:middle] for part in predictions), tuple(part[middle:] for part in predictions)
     before = {name: tensor.clone() for name, tensor in mixture.gate.state_dict().items()}
@@ -229,7 +229,7 @@ def _cross_validated(fit: Fit, mixture: MixtureModel, predictions: Predictions, 
 
 @torch.no_grad()
 def _log_probs(model: LanguageModel, held_out: HeldOutBlocks) -> Tensor:
-    """(N · L, V) what a model says of the characters of all blocks."""
+    """Return a model's log-probabilities for the characters of all blocks, (N · L, V)."""
     tokens = torch.from_numpy(held_out.blocks[:, :-1].astype(np.int64))
     logits_of_blocks = (model(rows)[0][:, held_out.context - 1 :] for rows in torch.split(tokens, ROWS))
     return torch.cat([torch.log_softmax(logits.float(), -1).cpu().flatten(0, 1) for logits in logits_of_blocks])

@@ -1,8 +1,8 @@
-"""The trials of `kernels/gpu_features.py`: does a feature of this GPU give the numbers of the plain path?
+"""Trials for `hardware/gpu_features.py`: compare CUDA graphs and Triton kernels with plain PyTorch code.
 
     python -m charrnn.training.gpu_trial graphs|triton cuda:0
 
-Ends with exit status 0 if it does. It runs in a process of its own, because what fails here may not be undone.
+The exit status is 0 if the numbers agree. A trial runs in its own process, because a failure may leave CUDA unusable.
 """
 
 from __future__ import annotations
@@ -32,18 +32,20 @@ VOCAB_SIZE = 65
 STEPS = 8
 LEARNING_RATE, DROPOUT, TEMPERATURE = 1e-2, 0.2, 0.8
 SHAPES = ((64, 8, 16), (128, 128, 64))
-"""Width, rows and length; the second one has as many characters as the largest batch of the recipes."""
+"""(hidden size, batch size, sequence length); the second has the largest batch that `auto_config` chooses on a GPU."""
 TOLERANCE = {torch.float32: 0.02, torch.float16: 0.2}
-"""The most by which weights may differ, as a share of how far the steps have moved them. Rounding grows from step to
-step, most of all through Muon; a step that reads an old batch or takes an old rate differs by more than 1."""
+"""Maximum distance of the weights, relative to how far training has moved them. Rounding errors grow with each step,
+most of all with Muon; a step that uses an old batch or learning rate differs by more than 1."""
 SCANS = ((2, 130, 33), (1, 1, 64), (8, 64, 256))
+"""Shapes of the scans: (rows, length, width)."""
 TRIED = 2 * BLOCK_LENGTH
+"""Number of captured sampling steps."""
 SAME = 0.98
-"""The share of draws that must be equal: a number may fall on the border between two characters."""
+"""Minimum fraction of equal draws: a random number may fall on the border between two characters."""
 
 
 def main(arguments: list[str]) -> None:
-    """Try a feature on a device; a traceback, and exit status 1, if it fails."""
+    """Try a feature on a device; a failure ends with a traceback and exit status 1."""
     feature, device = arguments[0], torch.device(arguments[1])
     if device.type == "cuda":
         torch.cuda.set_device(device)
@@ -52,11 +54,11 @@ def main(arguments: list[str]) -> None:
 
 
 def try_graphs(device: torch.device) -> None:
-    """Recorded steps of training and of sampling.
+    """Compare captured steps of training and sampling with plain ones.
 
     Raises:
-        AssertionError: their numbers are not those of plain steps.
-        CaptureError: a step cannot be recorded.
+        AssertionError: the numbers differ.
+        CaptureError: a step cannot be captured.
     """
     for cell, optimizer in itertools.product(CELLS, OPTIMIZERS):
         for precision in ("float32", "auto"):
@@ -68,7 +70,7 @@ def try_graphs(device: torch.device) -> None:
 
 
 def try_training(cell: str, optimizer: str, precision: str, shape: tuple[int, int, int], device: torch.device) -> None:
-    """Steps with dropout, at a rate that changes, recorded and plain, from the same weights."""
+    """Compare captured with plain training steps: same initial weights, dropout, changing learning rate."""
     width, rows, length = shape
     config = TrainingConfig(optimizer=optimizer, precision=precision)
     dtype = dtype_of(config, device)
@@ -76,7 +78,7 @@ def try_training(cell: str, optimizer: str, precision: str, shape: tuple[int, in
     first = RecurrentModel(ModelConfig(cell=cell, hidden_size=width, dropout=DROPOUT), VOCAB_SIZE).to(device).train()
     models = [copy.deepcopy(first).to(device) for _ in range(2)]
     optimizers = [ModelOptimizer(model, config, dtype) for model in models]
-    recorded = CudaGraphStep(optimizers[0])
+    captured = CudaGraphStep(optimizers[0])
     results = []
     for i in range(2):
         torch.manual_seed(1)
@@ -84,22 +86,22 @@ def try_training(cell: str, optimizer: str, precision: str, shape: tuple[int, in
         for number, batch in enumerate(_batches(rows, length)):
             lr = LEARNING_RATE * (number + 1) / STEPS
             if i == 0:
-                loss, state = recorded(batch, state, lr)
+                loss, state = captured(batch, state, lr)
             else:
                 loss, state = take_step(optimizers[1], batch, state, lr)
             losses.append(float(loss))
         results.append(losses)
     where = f"{cell} {width}, {rows} x {length}, {optimizer}, {dtype}"
-    if recorded.graph is None:
-        raise AssertionError(f"{where}: nothing was recorded")
+    if captured.graph is None:
+        raise AssertionError(f"{where}: no step was captured")
     moved = _distance(models[1], first)
     share = _distance(models[0], models[1]) / moved
     if not (moved > 0 and share <= TOLERANCE.get(dtype, TOLERANCE[torch.float16])):
-        raise AssertionError(f"{where}: recorded weights differ by {share:.2g} of the way; losses {results}")
+        raise AssertionError(f"{where}: captured steps differ by {share:.2g} of the distance; losses {results}")
 
 
 def try_sampling(cell: str, device: torch.device) -> None:
-    """Blocks of recorded draws beside single steps, both of which read what the single steps have drawn."""
+    """Compare captured blocks of sampling steps with single steps; both read the characters of the single steps."""
     torch.manual_seed(0)
     model = RecurrentModel(ModelConfig(cell=cell, hidden_size=64), VOCAB_SIZE).to(device).eval()
     texts = 3
@@ -115,10 +117,10 @@ def try_sampling(cell: str, device: torch.device) -> None:
 
 
 def try_triton(device: torch.device) -> None:
-    """The scans and their gradients.
+    """Compare the Triton scans and their gradients with the reference.
 
     Raises:
-        AssertionError: they are not those of the reference.
+        AssertionError: they differ.
     """
     for shape, dtype in itertools.product(SCANS, (torch.float32, torch.float16, torch.bfloat16)):
         rows, length, width = shape
@@ -138,7 +140,7 @@ def try_triton(device: torch.device) -> None:
 
 
 def _batches(rows: int, length: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Something to learn, another each time: in each row characters in one order, which goes round."""
+    """Yield batches of a text that can be learned: each row repeats characters in a fixed order."""
     for number in range(STEPS):
         places = torch.arange(rows)[:, None] * 7 + number * length + torch.arange(length + 1)
         text = (places * 3 + places % 5) % VOCAB_SIZE

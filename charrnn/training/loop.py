@@ -1,7 +1,7 @@
 """Training as a generator of steps: the caller owns the loop, and with it display, saving and stopping.
 
-Truncated BPTT (Williams and Peng 1990): gradients flow through `seq_length` characters, the state is carried on,
-detached, to the next. The loop knows LanguageModel's shape of things, not text and not the command line.
+Truncated BPTT (Williams and Peng 1990): gradients flow through `seq_length` characters, and the detached state is
+carried on to the next batch. The loop knows nothing of text or the command line.
 """
 
 from __future__ import annotations
@@ -34,40 +34,40 @@ from charrnn.training.state.rng_state import get_rng_state, set_rng_state
 from charrnn.training.step import StepResult, StopFlag, TakeStep, make_step, reset_rows, reuse_freed_memory
 
 CHECKED_EVERY = 50
-"""Steps between checks of the loss, each of which waits for the GPU."""
+"""Number of steps between checks of the loss; each check waits for the GPU."""
 MAX_LOSS = 3.0
-"""Times the loss of a uniform guess; a larger loss means that the training has diverged."""
+"""Loss above which training has diverged, as a multiple of the loss of a uniform guess."""
 
 
 class _Stopped(Exception):  # noqa: N818  # no error
-    """Leave a validation."""
+    """Interrupts a validation."""
 
 
 class Training:
-    """One network while it is trained: what a step changes, and what the next one depends on.
+    """The training of one network, with all state that steps depend on.
 
-    Dropout draws from PyTorch's global generator of the model's device, which the caller seeds.
+    Dropout uses PyTorch's global generator of the model's device, which the caller seeds.
 
     Args:
-        model: on the device to train on; changed in place.
-        streams: the training part.
-        validation: (N,) the validation part, a span or ids; without characters there are no scores.
+        model: the network, on the device to train on; changed in place.
+        streams: the batches of the training part.
+        validation: (N,) the validation part, a span or ids; if empty, there are no scores.
         config: optimizer, length and precision.
-        started: `time.perf_counter()` when the budget of minutes began; now, if not given.
-        plan: how long the training is, instead of what the configuration says.
-        group: the processes that train together, each with a part of the streams; this one alone, if not given.
+        started: `time.perf_counter()` at the start of the time budget (default: now).
+        plan: length of the training (default: from `config`).
+        group: the processes that train together, each with a part of the streams (default: this process alone).
 
     Attributes:
-        step: the number of steps taken.
-        plan: how long it is; None as long as `--minutes` is still measuring.
-        state: of the model after the last step; None before the first.
-        optimizer: what changes the weights.
-        validation_pending: whether a validation is still to come after the last step.
-        stopped: whether it was ended early.
-        tuner: how many threads take the steps.
-        lr: of the last step.
-        lr_scale: what all learning rates are multiplied by.
-        loss: of the last step, a scalar.
+        step: number of steps taken.
+        plan: length of the training; None while `--minutes` is still measuring.
+        state: state of the model after the last step; None before the first.
+        optimizer: the optimizer of the model.
+        validation_pending: whether the validation after the last step is still to come.
+        stopped: whether the training was ended early.
+        tuner: chooses the number of threads for steps.
+        lr: learning rate of the last step.
+        lr_scale: factor of all learning rates.
+        loss: training loss of the last step in nats per character, a scalar tensor.
     """
 
     state: State | None = None
@@ -92,7 +92,7 @@ class Training:
         self.optimizer = ModelOptimizer(model, config, self.dtype, self.group)
         self.tuner = fixed_threads(config.threads or torch.get_num_threads())
         if config.threads is None and model.device.type == "cpu" and self.group.size == 1:
-            self.tuner = make_thread_tuner()  # several processes all wait for the slowest: there the number is fixed
+            self.tuner = make_thread_tuner()  # several processes wait for the slowest, so they use a fixed number
         self.plan = plan
         if plan is None and not config.minutes:
             self.plan = _fixed_plan(config, streams, len(validation))
@@ -106,29 +106,29 @@ class Training:
         val_progress: Progress | None = None,
         saves: Callable[[int], bool] = lambda number: False,
     ) -> Iterator[StepResult]:
-        """Take the steps that are left; the model is in evaluation mode whenever one is yielded.
+        """Take the remaining steps; the model is in evaluation mode whenever one is yielded.
 
         Args:
-            stop: ends the training early.
+            stop: flag that ends the training early.
             val_progress: progress callback of a validation, in characters.
-            saves: asked after a step, by its number, whether its state is to be saved.
+            saves: returns, for a step number, whether the state after it is to be saved.
 
         Raises:
-            DivergedError: the loss is no longer a number, or far beyond chance.
-            ProcessError: another process of the training is gone.
+            DivergedError: the loss is NaN, or far worse than chance.
+            ProcessError: another process of the training has exited.
         """
-        torch.set_flush_denormal(True)  # vanishing gradients are denormal, and those are slow (oneDNN issue 561)
+        torch.set_flush_denormal(True)  # vanishing gradients become denormal numbers, which are slow (oneDNN issue 561)
         try:
             with reuse_freed_memory():
                 yield from self._steps(stop or StopFlag(), val_progress, saves)
         finally:
-            torch.set_flush_denormal(False)  # others count on small numbers: numpy warns when it finds none
+            torch.set_flush_denormal(False)  # other code needs denormals: numpy warns when they are missing
 
     def tensors(self) -> dict[str, Tensor]:
-        """What the steps that are left depend on beside the weights, by name; it is not copied.
+        """Return the tensors by name, not copied, that the remaining steps need besides the weights.
 
-        The same for any number of processes, all of which must ask: states are gathered by the number of the
-        stream, and the random generators of all are equal.
+        They do not depend on the number of processes: states are gathered in the order of the streams, and random
+        generators are equal. All processes must call this method.
         """
         device = self.model.device
         tensors = {"loss": self.loss, **get_rng_state(device), **self.optimizer.tensors()}
@@ -137,11 +137,15 @@ class Training:
         return {**tensors, **{f"carried.{i}": part for i, part in enumerate(carried)}}
 
     def restore(self, step: int, validation_pending: bool, tensors: dict[str, Tensor]) -> None:
-        """Go on where `tensors` came from; the weights must be those of then.
+        """Restore the state after a step; the model must already have the weights of that step.
+
+        Args:
+            step: the number of steps taken.
+            validation_pending: whether the validation after that step is still to come.
+            tensors: the result of `tensors`.
 
         Raises:
-            ValueError: a tensor is missing, or is not what it should be; the message names it, what was expected and
-                what was found.
+            ValueError: a tensor is missing or not as expected; the message has the expected and the actual value.
         """
         device, rows = self.model.device, self.streams.batch_size
         self.step, self.validation_pending = step, validation_pending
@@ -161,7 +165,7 @@ class Training:
         clock = Clock(self.started, 60 * (self.config.minutes or 0), self.step)
         while self.validation_pending or not self.is_over:
             saved = False
-            if not self.validation_pending:  # else a training that was stopped had no time for it
+            if not self.validation_pending:  # True at first if the training was stopped before a validation
                 self._take(take_step, clock)
                 saved = self._agree(stop, clock, saves(self.step) or stop.takes_save())
             if self.validation_pending or saved or self.is_over or self.step % CHECKED_EVERY == 0:
@@ -170,7 +174,7 @@ class Training:
                 yield self._done(None, True)
                 return
             score = self._validate(stop, clock, val_progress) if self.validation_pending else None
-            if self.stopped:  # in the middle of a validation, which then is still due
+            if self.stopped:  # in the middle of a validation, which is still pending
                 yield self._done(None, True)
                 return
             self.validation_pending = False
@@ -178,22 +182,22 @@ class Training:
 
     @property
     def is_over(self) -> bool:
-        """Whether all steps were taken."""
+        """Whether all steps have been taken."""
         return self.plan is not None and self.step >= self.plan.steps
 
     def _take(self, take_step: TakeStep, clock: Clock) -> None:
-        """Take a step, and find out what is due after it."""
+        """Take a step."""
         model, config = self.model, self.config
         if self.plan is None:
             self.plan = self._plan(clock)
         plan = self.plan
-        steps = plan.steps if plan else 0  # no matter: the rate of the warm-up does not depend on it
+        steps = plan.steps if plan else 0  # the warm-up does not depend on it
         highest = config.learning_rate * self.lr_scale
         earlier = plan.earlier if plan else ()
         self.lr = learning_rate(self.step, steps, highest, config.warmup_steps, earlier)
         share = self.own_streams.characters(self.step) / self.streams.characters(self.step)
         before = reset_rows(self.state, self.own_streams.begins(self.step))
-        weight = share * self.group.size  # DistributedDataParallel takes the mean
+        weight = share * self.group.size  # DistributedDataParallel averages over processes
         model.train()
         with peer_errors(), self.tuner.piece():
             loss, self.state = take_step(self.own_streams.batch(self.step), before, self.lr, weight)
@@ -201,11 +205,11 @@ class Training:
         model.eval()
         self.step += 1
         if plan is None:
-            self.loss.item()  # wait for the device, so that the clock is right
+            self.loss.item()  # wait for the device before the clock is read
             clock.tick(self.step)
 
     def _plan(self, clock: Clock) -> Plan | None:
-        """How long the training is, once the first process has measured its speed."""
+        """Return the plan, once rank 0 has measured its speed."""
         plan = None
         if self.group.is_rank_zero and clock.has_measured(self.step, self.config.warmup_steps):
             plan = clock.plan(self.step, self.model, self.validation, self.config)
@@ -213,14 +217,18 @@ class Training:
         return Plan(numbers[0], numbers[1], numbers[2]) if numbers[0] else None
 
     def _agree(self, stop: StopFlag, clock: Clock, saves: bool) -> bool:
-        """What all processes do after a step: stop if one is asked to; what the first one says of plan and files."""
+        """Agree on what follows a step: any process can stop, rank 0 decides on plan, validation and saving.
+
+        Returns:
+            Whether to save the state.
+        """
         first, plan, steps = self.group.is_rank_zero, self.plan, None
         if plan is not None and not self.is_over:
             if first:
                 steps = clock.refit(self.step, plan, self.streams.steps_per_epoch)
             (steps,) = self.group.all_max(steps or 0)
             if steps:
-                self.plan = plan = plan.changed(self.step, steps)
+                self.plan = plan = plan.with_steps(self.step, steps)
         late = plan is not None and not self.is_over and clock.is_late(self.step, plan)
         due = plan is not None and plan.validates_after(self.step) and not late
         stopped, is_due, saved = self.group.all_max(stop.asked, due and first, saves and first)
@@ -228,19 +236,21 @@ class Training:
         return bool(saved or stopped)
 
     def check(self) -> None:
-        """Raise DivergedError unless the last loss is a good one; it waits for the device."""
+        """Raise DivergedError if the last loss is NaN or far worse than chance; waits for the device."""
         loss = self.loss.item()
-        max_loss = MAX_LOSS * math.log(max(2, self.model.vocab_size))  # of a single character the loss is 0
-        if not loss < max_loss:  # NaN is not less, either
-            raise DivergedError(f"after step {self.step}: the loss is {loss:.3g}; say a lower --learning-rate")
+        max_loss = MAX_LOSS * math.log(max(2, self.model.vocab_size))  # log 1 would allow no loss at all
+        if not loss < max_loss:  # also True for NaN
+            raise DivergedError(
+                f"step {self.step}: the loss diverged ({loss:.3g} nats per character); try a lower --learning-rate"
+            )
 
     def _validate(self, stop: StopFlag, clock: Clock, progress: Progress | None) -> Score | None:
-        """The score, or None where there is nothing to score, or no time for it."""
+        """Return the validation score, or None if there is no validation part or the validation was stopped."""
         part = self.validation[: self.plan.val_characters if self.plan else None]
         if not len(part):
             return None
 
-        def go_on(done: int, total: int) -> None:
+        def report(done: int, total: int) -> None:
             if progress:
                 progress(done, total)
             if stop.asked and done < total:
@@ -249,7 +259,7 @@ class Training:
         score, before = None, time.perf_counter()
         if self.group.is_rank_zero:
             with suppress(_Stopped):
-                score = evaluate(self.model, part, progress=go_on)
+                score = evaluate(self.model, part, progress=report)
                 clock.validated(time.perf_counter() - before)
         score = self.group.broadcast_score(score)
         self.stopped = score is None
@@ -270,7 +280,18 @@ def train(
     config: TrainingConfig,
     stop: StopFlag | None = None,
 ) -> Iterator[StepResult]:
-    """Fit a network; see `Training`, which can also go on where one was stopped."""
+    """Train a network and yield each step; `Training` can also resume.
+
+    Args:
+        model: the network, on the device to train on; changed in place.
+        streams: the batches of the training part.
+        validation: (N,) the validation part, a span or ids; if empty, there are no scores.
+        config: optimizer, length and precision.
+        stop: flag that ends the training early.
+
+    Raises:
+        DivergedError: the loss is NaN, or far worse than chance.
+    """
     return Training(model, streams, validation, config).steps(stop)
 
 

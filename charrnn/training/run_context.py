@@ -1,4 +1,4 @@
-"""What stays the same for all networks of a training: what is fitted to which text, how, and where."""
+"""The run: text, configuration and device that all networks of a training share."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from charrnn.training.distributed import ProcessGroup
 
 @dataclass(frozen=True)
 class RunContext:
-    """Where a training runs, and who watches it.
+    """Device and processes of a training.
 
     Attributes:
-        device: to train on.
-        group: the processes that train together; each has a run of the same.
-        started: `time.perf_counter()` when it began; the minutes count from here.
-        command: the command line, to be remembered in the checkpoint.
-        warn: called with a line where something went wrong and the training continues.
+        device: the device to train on.
+        group: the processes that train together; each has an equal run.
+        started: `time.perf_counter()` at the start; the time budget counts from here.
+        command: the command line, stored in the checkpoint.
+        warn: called with a line about a problem after which training continues.
     """
 
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
@@ -37,16 +37,16 @@ class RunContext:
 
 @dataclass(frozen=True)
 class Run:
-    """A training.
+    """Text and configuration of a training.
 
     Attributes:
-        corpus: what is trained on.
-        model: the networks, all of them.
-        training: how they are fitted.
-        context: where.
-        text: (N,) what of it is trained on; the training part if None.
-        reserved: seconds of the minutes that are kept for something else.
-        with_ngram: whether the networks are going to be mixed with n-grams.
+        corpus: the text.
+        model: the network or networks.
+        training: the training configuration.
+        context: device and processes.
+        text: (N,) the span to train on; None: the training part.
+        reserved: seconds of the time budget reserved for other work.
+        with_ngram: whether the networks will be mixed with n-grams.
     """
 
     corpus: Corpus
@@ -59,7 +59,7 @@ class Run:
 
     @cached_property
     def streams(self) -> Streams:
-        """The batches."""
+        """The batches of the text."""
         text, on_gpu = self.corpus.train if self.text is None else self.text, self.context.device.type == "cuda"
         rows, length = self.training.batch_size, self.training.seq_length
         return streams_of(text, rows, length, is_fixed=on_gpu)

@@ -1,6 +1,6 @@
-"""One step of training: read a batch, change the weights; on a GPU recorded once as a CUDA graph and then replayed.
+"""One training step: read a batch and update the weights; on a GPU, captured once as a CUDA graph and replayed.
 
-A step is hundreds of kernels of a few microseconds each, which take Python longer to ask for than the GPU to do.
+A step is hundreds of kernels of a few microseconds each; Python takes longer to launch them than the GPU to run them.
 """
 
 from __future__ import annotations
@@ -24,33 +24,36 @@ from charrnn.training.optim.schedule import Plan
 
 Batch = tuple[Tensor, Tensor]
 TakeStep = Callable[[Batch, State | None, float, float], tuple[Tensor, State]]
-"""Takes inputs and targets, (B, T) int64 each, on any device, where targets may be IGNORED; the state before them; the
-learning rate; and the weight of the loss in its gradients, which is not 1 where several processes train. Returns the
-loss before the change, a scalar, the mean over the targets; and the state after the batch, without a graph."""
+"""Function that takes a training step.
+
+Its arguments are inputs and targets, (B, T) int64 each, on any device (targets may be `IGNORE_INDEX`); the state before
+them; the learning rate; and the weight of the loss in the gradients, which is 1 unless several processes train. It
+returns the loss before the update, a scalar, the mean over the targets; and the detached state after the batch."""
 
 WARMUP_STEPS = 2
-"""Before a step is recorded it is taken as it is: what is made at first use (moments, workspaces, compiled kernels)
-must be there."""
+"""Number of plain steps before a step is captured, in which moments, workspaces and compiled kernels are created."""
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
-"""glibc's settings, see `mallopt` in malloc.h: what may lie free at the heap's end; how many blocks lie outside."""
+"""Parameters of glibc's `mallopt` (malloc.h): free memory kept at the end of the heap, and number of blocks outside."""
 KEEP_FREED = {M_TRIM_THRESHOLD: -1, M_MMAP_MAX: 0}
+"""Values that keep freed memory in the process."""
 GLIBC_DEFAULTS = {M_TRIM_THRESHOLD: 128 * 1024, M_MMAP_MAX: 65536}
+"""Default values of glibc."""
 
 
 @dataclass(frozen=True)
 class StepResult:
-    """One step of training, after it was taken.
+    """The result of a training step.
 
     Attributes:
-        number: counted from 1.
-        characters: read for it.
-        loss: mean nats per character of its batch, before the step; a tensor, so that reading it is up to the caller.
-        learning_rate: that it was taken with.
-        plan: how long the training is; None as long as `--minutes` is still measuring.
-        score: of the validation part, if it was scored after this step.
-        last: whether it is the last.
-        saves: whether the state after it is to be saved.
+        number: number of the step, counted from 1.
+        characters: number of characters in its batch.
+        loss: training loss before the update, in nats per character; a tensor, because reading it waits for the device.
+        learning_rate: learning rate of the step.
+        plan: length of the training; None while `--minutes` is still measuring.
+        score: score of the validation part, if there was a validation after this step.
+        last: whether this is the last step.
+        saves: whether the state after this step is to be saved.
     """
 
     number: int
@@ -64,12 +67,12 @@ class StepResult:
 
 
 class StopFlag:
-    """A switch that ends a training after the step that is being taken; it can be resumed from there.
+    """A flag that ends a training after the current step; the training can be resumed from there.
 
     Attributes:
         asked: whether the training is to end.
-        wants_save: whether the state is to be saved after the next step, and the training to go on.
-        exit_status: what a shell expects of a program that a signal has ended: 128 and its number; 0 without one.
+        wants_save: whether to save the state after the next step and continue.
+        exit_status: exit status after a signal, 128 + its number; 0 without a signal.
     """
 
     def __init__(self) -> None:
@@ -77,38 +80,38 @@ class StopFlag:
         self.exit_status = 0
 
     def ask(self, signal_number: int | None = None) -> None:
-        """End the training soon."""
+        """Request the end of the training, optionally because of a signal."""
         self.asked = True
         if signal_number is not None:
             self.exit_status = 128 + signal_number
 
     def takes_save(self) -> bool:
-        """Whether a save was asked for since this was called last."""
+        """Return whether a save was requested since the last call."""
         wanted, self.wants_save = self.wants_save, False
         return wanted
 
 
 def make_step(optimizer: ModelOptimizer, shared: nn.Module | None = None, is_alone: bool = True) -> TakeStep:
-    """How to take the steps of a training, on the model's device; the model must be in training mode.
+    """Return a function that takes training steps on the model's device; the model must be in training mode.
 
     Args:
-        optimizer: of the model.
-        shared: the same model, where several processes train it (`data_parallel`). Its steps are not recorded.
-        is_alone: False for steps that are timed for several processes: they are not recorded either.
+        optimizer: the optimizer of the model.
+        shared: the model wrapped for several processes (`data_parallel`); its steps are not captured.
+        is_alone: False for steps that are timed for several processes; they are not captured, either.
     """
     model = optimizer.model
-    can_record = has_cuda_graphs(model.device) and shared in (None, model) and is_alone
-    if can_record and is_allowed("graphs", model.device):
+    can_capture = has_cuda_graphs(model.device) and shared in (None, model) and is_alone
+    if can_capture and is_allowed("graphs", model.device):
         return CudaGraphStep(optimizer)
     return lambda batch, state, lr, weight: take_step(optimizer, batch, state, lr, shared, weight)
 
 
 def reset_rows(state: State | None, begins: Tensor | None) -> State | None:
-    """A state with rows that remember nothing.
+    """Return a state with some rows set to zero.
 
     Args:
         state: (B, S) for each layer.
-        begins: (B,) bool, the rows; None: none.
+        begins: (B,) bool, the rows to reset; None: none.
     """
     if state is None or begins is None:
         return state
@@ -124,9 +127,9 @@ def take_step(
     shared: nn.Module | None = None,
     weight: float = 1.0,
 ) -> tuple[Tensor, State]:
-    """One step. See `TakeStep` and `make_step`; the learning rate is a scalar on the device during a capture."""
+    """Take one step, see `TakeStep` and `make_step`; during a capture the learning rate is a scalar on the device."""
     model, dtype = optimizer.model, optimizer.dtype
-    if model.device.type == "cuda" and not isinstance(lr, Tensor):  # the same arithmetic as in a recorded step
+    if model.device.type == "cuda" and not isinstance(lr, Tensor):  # same arithmetic as in a captured step
         lr = torch.full((), lr, device=model.device)
     inputs, targets = (_pinned(part, model.device).to(model.device, non_blocking=True) for part in batch)
     with torch.autocast(model.device.type, dtype, enabled=dtype != torch.float32):
@@ -137,13 +140,13 @@ def take_step(
 
 
 class CudaGraphStep:
-    """Steps on a CUDA device: a few as they are, then one that is recorded, then that again, with other numbers in it.
+    """Training steps on a CUDA device by a CUDA graph: a few plain steps, a capture, then replays with new inputs.
 
-    A batch of another shape than the recorded one is taken as it is. Where graphs may be used at all is decided by
-    `kernels/gpu_features.py`.
+    A batch of another shape than the captured one gets a plain step. `hardware/gpu_features.py` decides whether graphs
+    are used at all.
 
     Attributes:
-        graph: what was recorded; None before.
+        graph: the captured graph; None before the capture.
     """
 
     def __init__(self, optimizer: ModelOptimizer) -> None:
@@ -152,16 +155,16 @@ class CudaGraphStep:
         self.stream = torch.cuda.Stream(self.model.device)  # type: ignore[no-untyped-call]
 
     def __call__(self, batch: Batch, state: State | None, lr: float, weight: float = 1.0) -> tuple[Tensor, State]:
-        """See `TakeStep`. The state that is returned is changed by the next step.
+        """Take a step, see `TakeStep`. The next step overwrites the returned state.
 
         Raises:
-            CaptureError: CUDA cannot record the step; the process must end.
+            CaptureError: CUDA cannot capture the step; the process must end.
         """
-        assert weight == 1  # several processes record none
-        with torch.cuda.device(self.model.device):  # streams and graphs are the current device's
+        assert weight == 1  # several processes do not capture steps
+        with torch.cuda.device(self.model.device):  # streams and graphs belong to the current device
             self.taken += 1
             if self.taken == WARMUP_STEPS + 1:
-                self._record(batch)
+                self._capture(batch)
             if self.graph is None or batch[0].shape != self.batch[0].shape:
                 return self._take(batch, state, lr)
             before = self.model.empty_state(len(batch[0])) if state is None else state
@@ -173,15 +176,15 @@ class CudaGraphStep:
             return self.loss.clone(), self.state
 
     def _take(self, batch: Batch, state: State | None, lr: float) -> tuple[Tensor, State]:
-        """As it is, on another stream than the default: a later recording must not depend on that one."""
+        """Take a plain step on a side stream, because a later capture must not depend on the default stream."""
         self.stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self.stream):
             taken = take_step(self.optimizer, batch, state, lr)
         torch.cuda.current_stream().wait_stream(self.stream)
         return taken
 
-    def _record(self, batch: Batch) -> None:
-        """Capture a step; nothing is computed yet."""
+    def _capture(self, batch: Batch) -> None:
+        """Capture a step without computing it."""
         device = self.model.device
         inputs, targets = (part.to(device, copy=True).contiguous() for part in batch)
         self.batch = inputs, targets  # replays write into them
@@ -194,13 +197,13 @@ class CudaGraphStep:
                 self.loss, after = take_step(self.optimizer, self.batch, self.state, self.lr)
                 for buffer, new in zip(self.state, after, strict=True):
                     buffer.copy_(new)
-        except RuntimeError as error:  # CUDA says so of whatever it cannot record
+        except RuntimeError as error:  # CUDA's error for anything that cannot be captured
             raise CaptureError(capture_error_message(error)) from error
         self.graph = graph
 
 
 def _pinned(part: Tensor, device: torch.device) -> Tensor:
-    """In pages that stay in memory, if a GPU is to copy it: or the copy would wait for all steps before it."""
+    """Pin CPU memory that a GPU copies; otherwise the copy would wait for all earlier steps."""
     if device.type == "cuda" and part.device.type == "cpu":
         return part.contiguous().pin_memory()
     return part
@@ -208,10 +211,10 @@ def _pinned(part: Tensor, device: torch.device) -> Tensor:
 
 @contextmanager
 def reuse_freed_memory() -> Iterator[None]:
-    """Keep freed memory for the next step, where the C library supports it; give it back at the end.
+    """Keep freed memory for the next step if the C library is glibc; return it to the system at the end.
 
-    glibc returns large blocks to the system at once, and the system hands them out again page by page, in zeros: for
-    the tensors of a wide network that is a tenth of a training step.
+    glibc returns large blocks to the system at once, and the system provides them again page by page, filled with
+    zeros: for the tensors of a wide network that takes a tenth of a training step.
     """
     try:
         libc = ctypes.CDLL(None)

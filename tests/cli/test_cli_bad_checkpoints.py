@@ -35,7 +35,7 @@ def test_compare_leaves_out_damaged_checkpoint(charrnn: Charrnn, bad: Path) -> N
     os.utime(bad, (0, 0))
     result = charrnn("compare", "--novelty-length", 0, "--length", 5)
     assert result.status == 0
-    assert "left out: checkpoints/bad.safetensors: is cut off" in result.err
+    assert "skipped: checkpoints/bad.safetensors: is cut off" in result.err
 
 
 def test_file_of_another_program_is_one_line(charrnn: Charrnn, folder: Path) -> None:

@@ -140,7 +140,7 @@ def test_compare_documents_have_no_online_and_no_structure(charrnn: Charrnn) -> 
     assert {row["rule"] for row in rows} == {"static, documents"}
     assert sorted(row["kind"] for row in rows) == ["mixture", "ngram", "ngram", "ngram", "recurrent"]
     for option in ("--online", "--structure"):
-        assert charrnn("compare", "lines", option).failed_with(2, f"{option}: goes on through a text, and lines reads")
+        assert charrnn("compare", "lines", option).failed_with(2, f"{option}: needs running text, but lines was")
 
 
 def test_compare_out_that_is_no_file_is_refused(charrnn: Charrnn, models: Path) -> None:

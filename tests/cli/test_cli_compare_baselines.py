@@ -37,8 +37,9 @@ def test_baselines_are_explained_below_the_table(charrnn: Charrnn, models: Path,
     assert charrnn("train", "odd.txt", *SMALL).status == 0
     shown = charrnn("compare", "odd-lstm", "--novelty-length", 40, "--length", 5).err
     for part in (
-        "fitting tuned order 9, mkn order 9, ml order 9 for the table", "* tuned order 9", "% impossible)", "∞",
-        "ml: Goldberg's counts", "weights of the mixture are fixed", "novel n-grams, n =", "4 to 50",
+        "fitting n-gram baselines for this table: tuned order 9, mkn order 9, ml order 9", "* tuned order 9",
+        "% impossible)", "∞", "ml: Goldberg's counts", "weights of the mixture are fixed", "novel n-grams, n =",
+        "4 to 50",
     ):  # fmt: skip
         assert part in " ".join(shown.split()), part
     assert "█" in shown
@@ -50,7 +51,10 @@ def test_baselines_of_a_long_text_are_only_the_best(
     monkeypatch.setattr("charrnn.pipeline.compare.MAX_COUNTED", 1000)
     result = charrnn("compare", "text-lstm", *QUICK, "--json")
     assert sorted(row["kind"] for row in result.json()) == ["mixture", "ngram", "recurrent"]
-    assert "mkn, ml: not counted, for the training part has 1,530 characters; --baselines all counts" in result.err
+    assert (
+        "mkn, ml: skipped, as the training part is long (1,530 characters); include them with --baselines all"
+        in result.err
+    )
     assert len(charrnn("compare", "text-lstm", *QUICK, "--json", "--baselines", "all").json()) == 5
 
 
@@ -62,8 +66,8 @@ def test_baselines_without_training_text_are_left_out(charrnn: Charrnn, models: 
     (folder / "text.txt").unlink()
     result = charrnn(*words, "--json")
     assert [row["kind"] for row in result.json()] == ["recurrent"]
-    assert "no n-grams are fitted, and what they copy is not looked for: text.txt: not found" in result.err
+    assert "n-gram baselines and novelty are skipped: text.txt: not found" in result.err
     assert charrnn(*words, "--online").err.endswith(
-        "--online: needs the text that all of them were fitted on; leave it out\n"
+        "--online: needs a training text that all models share; remove the option\n"
     )
     assert charrnn(*words, "--structure").status == 2

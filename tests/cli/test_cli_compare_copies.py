@@ -40,12 +40,12 @@ def test_copies_without_training_text_are_left_out(charrnn: Charrnn, models: Pat
     (folder / "text.txt").write_text(TEXT + "To be\n", encoding="utf-8")
     result = charrnn("compare", *words)
     assert result.status == 0
-    assert "what they copy is not looked for: text.txt: not the training text of " in result.err
+    assert "novelty are skipped: text.txt: not the training text of " in result.err
     (folder / "same-letters.txt").write_text(TEXT[::-1], encoding="utf-8")
     assert charrnn("ngram", "same-letters.txt", "--order", 2, "--out", "other").status == 0
     result = charrnn("compare", "text-lstm", "other", *words)
     assert result.status == 0
-    assert "what they copy is not looked for: they were not fitted on the same text" in result.err
+    assert "novelty are skipped: the models were not fitted on the same text" in result.err
 
 
 def test_curve_shares_never_look_like_all_or_none(capsys: pytest.CaptureFixture[str]) -> None:

@@ -30,4 +30,4 @@ def test_structure_of_prose_says_what_it_lacks(charrnn: Charrnn, models: Path) -
     assert "Measured on the first 120 of 170 held-out characters (--limit 0: all)." in " ".join(shown.split())
     result = charrnn("compare", "text-tuned-3", "--structure", *QUICK)
     assert result.status == 2
-    assert result.err.endswith("--structure: compares a network with n-grams, and a network is missing; leave it out\n")
+    assert result.err.endswith("--structure: compares a network with n-grams, but there is no network; add one\n")

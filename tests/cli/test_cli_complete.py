@@ -67,7 +67,7 @@ def test_complete_accuracy_counts_lines_and_characters(charrnn: Charrnn, folder:
     assert result.text == TARGETS + "\n"
     assert "60.00% of 5 lines exactly right, 85.00% of 20 characters" in result.err
     missing = charrnn("complete", "pairs", "--accuracy", "sources.txt")
-    assert missing.failed_with(1, r"sources.txt: line 1 has no '\t' and target to compare with; leave out --accuracy")
+    assert missing.failed_with(1, r"sources.txt: line 1 has no '\t' followed by a target; remove --accuracy")
 
 
 def test_complete_json_has_completions_and_shares(charrnn: Charrnn) -> None:
@@ -145,7 +145,7 @@ def test_complete_with_invalid_option_fails(charrnn: Charrnn, words: list[str], 
     ("words", "status", "part"),
     [
         (["none", "sources.txt"], 1, "none: there is no such file"),
-        (["pairs", "none.txt"], 1, "none.txt: cannot be read: No such file or directory; name a file of sources"),
+        (["pairs", "none.txt"], 1, "none.txt: cannot be read: No such file or directory; use a file of sources"),
         (["pairs", "checkpoints"], 1, "checkpoints: cannot be read: Is a directory"),
         (["sources.txt"], 2, "a text, not a checkpoint; the checkpoint comes first: charrnn complete NAME sources.txt"),
         (["sources.txt", "pairs"], 2, "the checkpoint comes first: charrnn complete pairs sources.txt"),

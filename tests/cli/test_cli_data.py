@@ -35,16 +35,16 @@ def test_data_fetch_text_that_is_here_prints_its_path(charrnn: Charrnn, folder: 
 
 
 def test_data_fetch_unknown_name_names_the_known_ones(charrnn: Charrnn) -> None:
-    assert charrnn("data", "hamlet").failed_with(1, "hamlet: is no known text; known are shakespeare")
-    assert charrnn("data", "hamlet", "x").failed_with(2, "unknown command or text 'hamlet'; try `charrnn data --help`")
+    assert charrnn("data", "hamlet").failed_with(1, "hamlet: unknown text; choose from shakespeare")
+    assert charrnn("data", "hamlet", "x").failed_with(2, "hamlet: unknown command or text; try `charrnn data --help`")
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("inspct text.txt", "unknown command or text 'inspct'; did you mean 'inspect'?"),
-        ("inspct", "unknown command or text 'inspct'; did you mean 'inspect'?"),
-        ("shakespere", "unknown command or text 'shakespere'; did you mean 'shakespeare'?"),
+        ("inspct text.txt", "inspct: unknown command or text; did you mean inspect?"),
+        ("inspct", "inspct: unknown command or text; did you mean inspect?"),
+        ("shakespere", "shakespere: unknown command or text; did you mean shakespeare?"),
     ],
 )
 def test_data_misspelled_name_names_the_nearest(charrnn: Charrnn, words: str, message: str) -> None:
@@ -54,9 +54,8 @@ def test_data_misspelled_name_names_the_nearest(charrnn: Charrnn, words: str, me
 
 @pytest.mark.parametrize("command", ["list", "fetch", "inspect"])
 def test_data_help_has_the_examples_of_the_sub_command(charrnn: Charrnn, command: str) -> None:
-    examples = [
-        line.strip() for line in charrnn("data", command, "--help").text.splitlines() if line.startswith(" charrnn ")
-    ]
+    lines = charrnn("data", command, "--help").text.splitlines()
+    examples = [line.strip() for line in lines if line.startswith("   charrnn ")]
     assert examples
     assert all(line.startswith(f"charrnn data {command} ") for line in examples)
 
@@ -94,8 +93,9 @@ def test_data_inspect_text_beside_a_checkpoint_of_its_name_shows_the_text(charrn
 def test_data_inspect_name_of_nothing_is_one_line(charrnn: Charrnn, folder: Path) -> None:
     assert charrnn("data", "inspect", "nothing").failed_with(1, "nothing: not found, here or in data/", "shakespeare")
     assert charrnn("data", "inspect", folder).failed_with(1, "is a folder; pass its files, for example")
-    assert charrnn("data", "inspect").failed_with(2, "Missing argument")
-    assert charrnn("data", "inspect", "--encoding").failed_with(2, "requires an argument; try `charrnn --help`")
+    assert charrnn("data", "inspect").failed_with(2, "data inspect: no text given; try")
+    wrong = charrnn("data", "inspect", "--encoding")
+    assert wrong.failed_with(2, "--encoding: needs a value; try `charrnn data inspect --help`")
 
 
 @pytest.fixture(autouse=True)

@@ -37,7 +37,7 @@ def test_documents_have_one_rule_in_every_command(charrnn: Charrnn, lines: Path)
     assert {row["rule"] for row in rows} == {"static, documents"}
     shown = " ".join(charrnn("compare", "lines-lstm", "--novelty-length", 0, "--length", 9).err.split())
     assert "models do not learn from the text they are scored on. p:" in shown
-    assert "fitting tuned order 9" in shown
+    assert "fitting n-gram baselines for this table: tuned order 9" in shown
 
 
 def test_documents_in_any_order_have_one_score(charrnn: Charrnn, lines: Path) -> None:
@@ -86,10 +86,11 @@ def test_documents_wrong_usage_is_one_line(charrnn: Charrnn, lines: Path) -> Non
             1, "lines.txt: only one document: no '@@' before the end; try another --document-separator"
         )
         wrong = charrnn(*command, "--document-separator", r"\q")
-        assert wrong.failed_with(2, r"\q: not an escape sequence; a line end is \n")
+        assert wrong.failed_with(2, r"\q: not an escape sequence; use \n for a line end")
         assert charrnn(*command, "--document-separator", "").failed_with(2, "--document-separator : must not be empty")
-    assert charrnn("ngram", "lines.txt", *BY_LINE, "--online").failed_with(2, "--online: goes on through all of a text")
+    wrong = charrnn("ngram", "lines.txt", *BY_LINE, "--online")
+    assert wrong.failed_with(2, "--online: cannot be combined with --document-separator")
     charrnn("ngram", "lines.txt", *BY_LINE, "--order", 2)
     for words in (("--online",), ("--window", 5)):
         refused = charrnn("score", "lines-tuned-2", *words)
-        assert refused.failed_with(2, f"{' '.join(map(str, words))}: goes on through a text, and lines-tuned-2 reads")
+        assert refused.failed_with(2, f"{' '.join(map(str, words))}: needs running text, but lines-tuned-2 was")

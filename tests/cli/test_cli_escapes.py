@@ -14,9 +14,9 @@ def test_unescaped_replaces_escape_sequences() -> None:
 
 def test_escaped_has_no_control_characters_and_is_inverse() -> None:
     text = "".join(map(chr, range(0x300))) + "\u2028\u202e\U000e0001é漢\U0001f600"
-    found = escaped(text)
-    assert unescaped(found) == text
-    assert found.isprintable()
+    line = escaped(text)
+    assert unescaped(line) == text
+    assert line.isprintable()
     assert escaped("a b\n\\") == r"a b\n\\"
 
 

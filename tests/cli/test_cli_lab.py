@@ -29,7 +29,8 @@ def test_lab_without_name_lists_experiments(charrnn: Charrnn) -> None:
 
 
 def test_lab_unknown_name_is_usage_error(charrnn: Charrnn, folder: Path) -> None:
-    assert charrnn("lab", "alchemy").failed_with(2, f"alchemy: is no experiment; there are {', '.join(EXPERIMENTS)}")
+    wrong = charrnn("lab", "alchemy")
+    assert wrong.failed_with(2, f"alchemy: unknown experiment; choose from {', '.join(EXPERIMENTS)}")
     assert not (folder / "lab").exists()
 
 
@@ -52,7 +53,7 @@ def test_lab_writes_picture_table_and_figures(charrnn: Charrnn, folder: Path) ->
 
 def test_lab_text_for_experiment_without_text_is_usage_error(charrnn: Charrnn, folder: Path) -> None:
     wrong = charrnn("lab", "memory", "--text", "text.txt")
-    assert wrong.failed_with(2, "--text text.txt: memory makes up what it reads; leave it out")
+    assert wrong.failed_with(2, "--text text.txt: has no effect on memory, which generates its data")
     done = charrnn("lab", "memory", "--quick", "--out", "elsewhere", "--device", "cpu")
     assert (done.status, done.out) == (0, b"")
     assert (folder / "elsewhere" / "memory.png").is_file()
@@ -87,4 +88,4 @@ def test_lab_diverged_training_is_one_line(charrnn: Charrnn, folder: Path, monke
 
 
 def test_lab_device_for_ngrams_is_usage_error(charrnn: Charrnn) -> None:
-    assert charrnn("lab", "ngrams", "--device", "cuda").failed_with(2, "--device cuda: ngrams counts, on the CPU alone")
+    assert charrnn("lab", "ngrams", "--device", "cuda").failed_with(2, "--device cuda: ngrams runs on the CPU only")

@@ -121,7 +121,7 @@ def test_options_with_text_decode_escapes(charrnn: Charrnn, models: Path) -> Non
     found = charrnn("compare", "text-lstm", "--prime", r"be\n", "--baselines", "none", "--json")
     assert found.status == 0, found.err
     found = charrnn("sample", "text-lstm", "--prime", r"to\be")
-    assert found.failed_with(2, r"\b: not an escape sequence; a line end is \n, a backslash \\")
+    assert found.failed_with(2, r"\b: not an escape sequence; use \n for a line end, \\ for a backslash")
 
 
 @pytest.mark.parametrize(("form", "typed"), [("NFD", "NFC"), ("NFC", "NFD")])
@@ -132,7 +132,7 @@ def test_prime_in_another_normal_form_is_converted(form: str, typed: str, charrn
     prime = unicodedata.normalize(typed, "été")  # type: ignore[arg-type]
     found = charrnn("sample", "net", "--prime", prime, "--length", 3)
     assert found.text.startswith(unicodedata.normalize(form, "été"))  # type: ignore[arg-type]
-    assert f"the prime was converted to {form}" in found.err
+    assert f"prompt converted to Unicode form {form}" in found.err
 
 
 def test_until_with_unknown_characters_is_one_line(charrnn: Charrnn, models: Path) -> None:

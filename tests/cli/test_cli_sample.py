@@ -47,15 +47,15 @@ def test_sample_at_temperature_0_is_deterministic(charrnn: Charrnn, models: Path
         (["--top-p", "1.5"], "--top-p 1.5"),
         (["--seed", "-1"], "--seed -1"),
         (["--unknown", "guess"], "--unknown guess: must be one of error, skip, replace"),
-        (["--prime", "a", "--prime-file", "text.txt"], "--prime and --prime-file: say one of them"),
+        (["--prime", "a", "--prime-file", "text.txt"], "--prime and --prime-file are mutually exclusive"),
         (["--device", "abacus"], "--device abacus"),
         (
             ["--encoding", "latin-1"],
-            "--encoding latin-1: applies only to --prime-file; remove it",
+            "--encoding latin-1: has no effect without --prime-file; remove it",
         ),
-        (["--encoding", "latin-1", "--prime", "a"], "--encoding latin-1: applies only to --prime-file"),
-        (["--save-state", "file"], "it was removed; to continue a text later, save it, and pass it with --prime-file"),
-        (["--load-state", "file"], "it was removed; continue a text with --prime-file FILE"),
+        (["--encoding", "latin-1", "--prime", "a"], "--encoding latin-1: has no effect without --prime-file"),
+        (["--save-state", "file"], "--save-state: no such option; to continue a text later, save the text"),
+        (["--load-state", "file"], "--load-state: no such option; to continue a text, pass it with --prime-file FILE"),
     ],
 )
 def test_sample_with_invalid_option_exits_with_2(charrnn: Charrnn, models: Path, words: list[str], part: str) -> None:
@@ -91,7 +91,8 @@ def test_sample_prime_file_with_bom_and_crlf_is_normalized(charrnn: Charrnn, mod
 
 def test_sample_with_unreadable_prime_file_fails(charrnn: Charrnn, models: Path, folder: Path) -> None:
     (folder / "binary").write_bytes(b"To \xff")
-    assert charrnn("sample", "--prime-file", "none").failed_with(1, "--prime-file none: cannot be read", "name a text")
+    missing = charrnn("sample", "--prime-file", "none")
+    assert missing.failed_with(1, "--prime-file none: cannot be read", "use a text file")
     assert charrnn("sample", "--prime-file", folder).failed_with(1, "Is a directory")
     assert charrnn("sample", "--prime-file", "binary").failed_with(1, "0xFF (a byte that is not UTF-8)", "column 4")
 
@@ -99,7 +100,7 @@ def test_sample_with_unreadable_prime_file_fails(charrnn: Charrnn, models: Path,
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs /dev/zero")
 def test_sample_with_endless_prime_file_fails(charrnn: Charrnn, models: Path) -> None:
     """It once was read until there was no memory left. A pipe is welcome, as long as it ends."""
-    assert charrnn("sample", "--prime-file", "/dev/zero").failed_with(1, "/dev/zero: is longer than 10,000,000 bytes")
+    assert charrnn("sample", "--prime-file", "/dev/zero").failed_with(1, "/dev/zero: longer than 10,000,000 bytes")
 
 
 def test_sample_of_bytes_writes_them_unchanged(charrnn: Charrnn, folder: Path) -> None:
@@ -137,7 +138,7 @@ def test_sample_novelty_without_training_text_fails(charrnn: Charrnn, models: Pa
     assert charrnn(*words[:2], "--text", "moved.txt").failed_with(
         2, "--text moved.txt: has no effect without --novelty"
     )
-    assert charrnn(*words[:3], "--length", 0).failed_with(2, "--length 0: there is nothing to judge")
+    assert charrnn(*words[:3], "--length", 0).failed_with(2, "--length 0: --novelty needs some text")
 
 
 def test_sample_novelty_without_held_out_text_shows_the_sample_alone(charrnn: Charrnn) -> None:
@@ -197,4 +198,4 @@ def test_sample_into_closed_pipe_exits_with_0(models: Path, folder: Path) -> Non
 
 
 def test_sample_with_the_removed_precision_option_says_that_it_was_removed(charrnn: Charrnn) -> None:
-    assert charrnn("sample", "--precision", "int8").failed_with(2, "int8 weights was removed")
+    assert charrnn("sample", "--precision", "int8").failed_with(2, "charrnn no longer supports int8")

@@ -76,13 +76,13 @@ def test_sample_match_gives_matching_texts(charrnn: Charrnn, models: Path, model
         (["--match", "T.*", "--ban", "T"], 1, "--match T.*: cannot be met after ''"),
         (["--allow", "é"], 2, "no character of the model is left"),
         (["--ban", r"\q"], 2, r"\q: not an escape sequence"),
-        (["--count", "2", "--beam", "2"], 2, "--count and --beam: say one of them"),
-        (["--beam", "2", "--temp", "0.5"], 2, "--temp: --beam draws nothing"),
+        (["--count", "2", "--beam", "2"], 2, "--count and --beam are mutually exclusive"),
+        (["--beam", "2", "--temp", "0.5"], 2, "--temp has no effect with --beam; remove one of them"),
         (["--count", "2", "--novelty"], 2, "--count and --novelty"),
         (["--json", "--interactive"], 2, "--json and --interactive"),
-        (["--mix", "text-lstm"], 2, "--mix text-lstm: must be a checkpoint and its weight"),
+        (["--mix", "text-lstm"], 2, "--mix text-lstm: must be a checkpoint and a weight"),
         (["--mix", "text-lstm:1"], 2, "--mix text-lstm:1: must be"),
-        (["--mix", "text-lstm:0.5", "--mix", "text-lstm:0.5"], 2, "leaves nothing for the first model"),
+        (["--mix", "text-lstm:0.5", "--mix", "text-lstm:0.5"], 2, "leaves no weight for the first model"),
         (["--mix", "nothing:0.5"], 1, "nothing: there is no such file"),
     ],
 )
@@ -152,7 +152,7 @@ def test_sample_mix_of_different_vocabularies_fails(charrnn: Charrnn, models: Pa
     (folder / "other.txt").write_text("xyz " * 100, encoding="utf-8")
     charrnn("ngram", "other.txt", "--order", 2)
     result = charrnn("sample", "text-lstm", "--mix", "other-tuned-2:0.5")
-    assert result.failed_with(1, "--mix other-tuned-2: knows other characters than text-lstm (4, not 24)")
+    assert result.failed_with(1, "--mix other-tuned-2: has a different vocabulary (4 characters) than text-lstm (24)")
 
 
 def test_sample_interactive_in_pipe_answers_each_line(charrnn: Charrnn, models: Path) -> None:

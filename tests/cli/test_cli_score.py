@@ -51,7 +51,7 @@ def test_score_of_a_mixture_works(charrnn: Charrnn, folder: Path) -> None:
 
 def test_score_online_of_what_cannot_learn_is_refused(charrnn: Charrnn, models: Path) -> None:
     assert charrnn("ngram", "text.txt", "--smoothing", "longest").status == 0
-    assert charrnn("score", "text-longest", "--online").failed_with(2, "(longest match) cannot count on")
+    assert charrnn("score", "text-longest", "--online").failed_with(2, "text-longest (longest match) does not support")
     assert charrnn("score", "nothing").failed_with(1, "nothing: there is no such file")
 
 
@@ -160,7 +160,7 @@ def test_score_on_a_terminal_shows_colours(
     (folder / "other.txt").write_text(TEXT[:60] + "\n", encoding="utf-8")
     command = ("score", "text-lstm", "--text", "other.txt")
     assert "surprisal" not in charrnn(*command).err
-    assert charrnn(*command, "--show", 9).err.endswith("--show: there are no colours here\n")
+    assert charrnn(*command, "--show", 9).err.endswith("--show has no effect: this output has no colors\n")
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm-256color")
     shown = charrnn(*command, "--show", 50)

@@ -129,7 +129,8 @@ def test_score_wrong_usage_is_one_line(charrnn: Charrnn, authors: Path) -> None:
     assert charrnn("score", "a", "python").failed_with(2, "python is a text", "score a --text python`")
     assert charrnn("score", "a", "nothing.txt").failed_with(1, "nothing.txt: there is no such file")
     for option in (("--lines",), ("--online",), ("--window", 5), ("--show", 5)):
-        assert charrnn("score", A, B, "--text", "his.txt", *option).failed_with(2, f"{option[0]}: is for one model")
+        wrong = charrnn("score", A, B, "--text", "his.txt", *option)
+        assert wrong.failed_with(2, f"{option[0]}: supports only one checkpoint")
     (authors / "odd.txt").write_text("éé", encoding="utf-8")
     assert charrnn("score", A, B, "--text", "odd.txt").failed_with(1, "no character of it is known to all models")
     assert charrnn("ngram", "a.txt", "--lower", "--out", "low").status == 0
@@ -138,7 +139,8 @@ def test_score_wrong_usage_is_one_line(charrnn: Charrnn, authors: Path) -> None:
 
 def test_score_help_says_that_several_models_need_a_text(charrnn: Charrnn) -> None:
     shown = " ".join(charrnn("score", "--help").text.replace("│", " ").split())
-    assert "required with several checkpoints" in shown
+    assert "With several checkpoints: compares the likelihood of each text under each model, to find" in shown
+    assert "Needs --text." in shown
 
 
 def test_score_one_character_is_singular(charrnn: Charrnn, authors: Path) -> None:

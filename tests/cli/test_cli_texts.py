@@ -89,7 +89,7 @@ def test_text_with_an_odd_name_is_read_and_shown_safely(charrnn: Charrnn, folder
 
 def test_refuse_encoding_given_names_what_it_applies_to() -> None:
     refuse_encoding(None, "--prime-file")
-    with pytest.raises(UsageError, match="--encoding latin-1: applies only to --prime-file; remove it"):
+    with pytest.raises(UsageError, match="--encoding latin-1: has no effect without --prime-file; remove it"):
         refuse_encoding("latin-1", "--prime-file")
 
 
@@ -119,16 +119,16 @@ def test_text_that_is_a_folder_names_the_pattern(charrnn: Charrnn, models: Path,
 @pytest.mark.parametrize("command", ["score", "compare", "view", "lab", "sample"])
 def test_help_of_text_promises_no_folder(charrnn: Charrnn, command: str) -> None:
     shown = " ".join(charrnn(command, "--help").text.replace("│", " ").split())
-    assert "Text to read: a file, a pattern, a known text, or -" in shown
+    assert ": a file, a pattern such as 'novels/*.txt', a known text, or - for standard input" in shown
     assert "a folder, a pattern" not in shown
 
 
 @pytest.mark.parametrize(
     ("words", "advice"),
     [
-        ("sample text.txt", "`charrnn train text.txt` makes a checkpoint of it"),
-        ("sample shakespeare", "`charrnn train shakespeare` makes a checkpoint of it"),
-        ("sample text-lstm --mix text.txt:0.5", "`charrnn train text.txt` makes a checkpoint of it"),
+        ("sample text.txt", "try `charrnn train text.txt` first"),
+        ("sample shakespeare", "try `charrnn train shakespeare` first"),
+        ("sample text-lstm --mix text.txt:0.5", "try `charrnn train text.txt` first"),
         ("view text.txt", "try `charrnn view NAME --text text.txt`"),
         ("compare text.txt", "try `charrnn compare NAME --text text.txt`"),
         ("compare text-lstm text.txt b.txt", "try `charrnn compare text-lstm --text text.txt --text b.txt`"),
@@ -203,4 +203,4 @@ def test_train_text_of_the_name_of_a_checkpoint_is_read(charrnn: Charrnn, models
 @pytest.mark.parametrize("command", ["score", "compare", "view"])
 def test_encoding_without_a_text_is_refused(charrnn: Charrnn, models: Path, command: str) -> None:
     wrong = charrnn(command, "text-tuned-3", "--encoding", "latin-1")
-    assert wrong.failed_with(2, "--encoding latin-1: applies only to --text; remove it")
+    assert wrong.failed_with(2, "--encoding latin-1: has no effect without --text; remove it")

@@ -155,11 +155,11 @@ def test_printed_options_repeat_the_run(
 
 
 def test_train_short_text_for_minutes_ends_early(charrnn: Charrnn, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They once were "say at most one of them": such a text is read so many times at most, and not for the minutes."""
+    """A limit on epochs once collided with the minutes and was an error; now the training ends early."""
     monkeypatch.setattr("charrnn.training.budget.auto_config.MAX_EPOCHS", 0.01)
     result = charrnn("train", "text.txt", "--hidden", 8, "--minutes", 0.02)
     assert result.status == 0, result.err
-    assert "less than that: 0.01 readings of the text" in result.err
+    assert "ends early, after 0.01 epochs: more would overfit" in result.err
 
 
 def test_signal_in_the_middle_of_a_printed_line_is_announced_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,7 +51,7 @@ def test_resume_with_other_text_is_refused(charrnn: Charrnn, folder: Path) -> No
     assert charrnn("train", "text.txt", *SMALL, "--out", "it").status == 0
     (folder / "other.txt").write_text(TEXT[::-1], encoding="utf-8")
     result = charrnn("train", "other.txt", "--out", "it", "--resume")
-    assert result.failed_with(1, "was trained on text.txt", "other.txt is another text", "--init-from")
+    assert result.failed_with(1, "was trained on text.txt", "other.txt is a different text", "--init-from")
 
 
 def test_resume_with_other_shape_is_refused(charrnn: Charrnn) -> None:
@@ -118,7 +118,7 @@ def test_init_from_with_other_shape_is_refused(charrnn: Charrnn) -> None:
     assert result.failed_with(2, "--cell gru", "uses --cell lstm; remove the option")
     assert charrnn("ngram", "text.txt", "--order", 3).status == 0
     result = charrnn("train", "text.txt", "--init-from", "text-tuned-3", "--out", "b")
-    assert result.failed_with(1, "holds n-grams and no network")
+    assert result.failed_with(1, "is an n-gram model; --init-from needs a network")
 
 
 def test_train_over_existing_training_is_refused(charrnn: Charrnn) -> None:

@@ -90,8 +90,8 @@ def test_history_that_cannot_be_written_is_one_warning(charrnn: Charrnn, folder:
     (folder / HISTORY).mkdir(parents=True)
     result = charrnn("train", "text.txt", *SMALL, "--validate-every", 1)
     assert result.status == 0
-    assert result.err.count("text-lstm.jsonl: cannot be written: Is a directory; make room, or say --out") == 1
-    assert "say --out (the training goes on)\n" in result.err
+    assert result.err.count("text-lstm.jsonl: cannot be written: Is a directory; free some space or change --out") == 1
+    assert "change --out (training continues)\n" in result.err
 
 
 class InMemory:

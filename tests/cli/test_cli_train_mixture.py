@@ -98,4 +98,4 @@ def test_mixture_of_too_short_text_is_refused(charrnn: Charrnn, folder: Path) ->
     (folder / "short.txt").write_text("abc", encoding="utf-8")
     result = charrnn("train", "short.txt", *SMALL, "--with-ngram")
     assert result.status == 1
-    assert "too few to mix two models by" in result.err
+    assert "characters are too few for a mixture; use a longer text" in result.err

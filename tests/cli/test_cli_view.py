@@ -174,14 +174,14 @@ def test_view_overwrites_its_own_page_only(charrnn: Charrnn, models: Path, folde
     for _ in range(2):
         assert charrnn("view", *words).status == 0
     (folder / "page.html").write_text("<p>my thesis</p>", encoding="utf-8")
-    assert charrnn("view", *words).failed_with(2, "page.html: is not a page of charrnn", "--force")
+    assert charrnn("view", *words).failed_with(2, "page.html: is not a report of charrnn", "--force")
     assert (folder / "page.html").read_text(encoding="utf-8") == "<p>my thesis</p>"
     assert charrnn("view", *words, "--force").status == 0
     assert sorted(path.name for path in folder.iterdir()) == ["checkpoints", "page.html", "text.txt"]
 
 
 def test_view_out_that_is_no_file_is_refused(charrnn: Charrnn, models: Path, folder: Path) -> None:
-    assert charrnn("view", "text-lstm", "--out", "checkpoints").failed_with(2, "is a folder; name a file, such as")
+    assert charrnn("view", "text-lstm", "--out", "checkpoints").failed_with(2, "is a folder; use a file name such as")
     assert charrnn("view", "text-lstm", "--out", "new/").failed_with(2, "is a folder")
     assert charrnn("view", "text-lstm", "--out", "text.txt/page.html").failed_with(1, "text.txt", "--out")
 

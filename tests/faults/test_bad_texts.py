@@ -132,12 +132,12 @@ def test_folder_without_permission_is_one_line(charrnn: Charrnn, monkeypatch: py
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(Path, "is_file", refuse)
-    assert charrnn("ngram", "a/b.txt").failed_with(1, "a/b.txt: Permission denied; name another file")
+    assert charrnn("ngram", "a/b.txt").failed_with(1, "a/b.txt: Permission denied; use another file")
 
 
 def test_name_that_is_too_long_is_one_line(charrnn: Charrnn, folder: Path) -> None:
     """Training once failed at the lock beside the checkpoint, with a name that the user had never said."""
-    assert charrnn("ngram", "a" * 300).failed_with(1, "File name too long; name another file")
+    assert charrnn("ngram", "a" * 300).failed_with(1, "File name too long; use another file")
     (folder / ("a" * 240)).write_bytes(RAW)
     for words in (("train", *SMALL), ("ngram",)):
         result = charrnn(*words, "a" * 240)

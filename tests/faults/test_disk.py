@@ -87,7 +87,7 @@ def check_that_it_went_on(folder: Path, process: BaseProcess, last: Path, whole:
     (line,) = {line for line in said(folder).splitlines() if reason in line and ".jsonl" not in line}
     assert re.search(
         rf"it(-last)?\.safetensors: cannot be written: {reason}; make room, or say another place with --out "
-        r"\(the training goes on, and tries again at the next save\)$",
+        r"\(training continues; will retry at the next save\)$",
         line,
     )
     assert sorted(path.name for path in last.parent.iterdir() if not path.name.startswith(".")) == [
@@ -129,7 +129,7 @@ def test_disk_full_until_the_end_saves_state_in_temporary_folder(folder: Path, d
     filler = fill(disk)
     process.join(60)
     assert process.exitcode == 1
-    found = re.search(r"The last state is in (\S+): move it to (\S+) and say --resume\n$", said(folder))
+    found = re.search(r"; the last state is in (\S+): move it to (\S+) and use --resume\n$", said(folder))
     assert found
     rescued = folder / found[1]
     assert found[2] == str(last)

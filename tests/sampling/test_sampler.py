@@ -138,8 +138,8 @@ def test_sampler_with_impossible_allowed_characters_raises() -> None:
     [
         ({"temperature": -1}, "--temp -1: must be 0 or more"),
         ({"temperature": float("nan")}, "--temp nan"),
-        ({"top_k": 0}, "--top-k 0: must be from 1"),
-        ({"top_p": 0}, "--top-p 0: must be more than 0, and at most 1"),
+        ({"top_k": 0}, "--top-k 0: must be 1 or more"),
+        ({"top_p": 0}, "--top-p 0: must be more than 0 and at most 1"),
         ({"top_p": 1.5}, "--top-p 1.5"),
         ({"min_p": 0}, "--min-p 0"),
         ({"repetition_penalty": 0}, "--repetition-penalty 0: must be more than 0"),

@@ -53,10 +53,10 @@ def test_mixed_checkpoints_average_and_are_named(model: charrnn.TextModel, other
 
 
 def test_mixed_checkpoints_that_do_not_fit_raise(model: charrnn.TextModel) -> None:
-    with pytest.raises(UsageError, match="leaves nothing for the first model"):
+    with pytest.raises(UsageError, match="leaves no weight for the first model"):
         TextGenerator(model.checkpoint, CONFIG, mixed=[(model.checkpoint, 1.0)])
     stranger = charrnn.fit("xyz " * 50, NgramConfig(order=2))
-    with pytest.raises(ModelError, match="knows other characters"):
+    with pytest.raises(ModelError, match="has a different vocabulary"):
         TextGenerator(model.checkpoint, CONFIG, mixed=[(stranger.checkpoint, 0.5)])
 
 

@@ -137,7 +137,7 @@ def test_split_bounds_follow_the_fractions(length: int, val: float, test: float,
 def test_split_bounds_of_a_short_text_raise() -> None:
     with pytest.raises(TextError, match="1 character, of which 1 would be held out, are too few to train on"):
         split_bounds(1, CorpusConfig())
-    with pytest.raises(UsageError, match="nothing is left to train on"):
+    with pytest.raises(UsageError, match="no text is left to train on"):
         CorpusConfig(val_fraction=0.5, test_fraction=0.5)
 
 

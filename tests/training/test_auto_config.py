@@ -1,4 +1,4 @@
-"""What a budget of minutes buys."""
+"""Options chosen for a time budget."""
 
 import math
 from dataclasses import replace
@@ -17,7 +17,7 @@ from charrnn.training.budget.auto_config import (
     width_for,
 )
 
-NOTHING: frozenset[str] = frozenset()
+NO_OPTIONS: frozenset[str] = frozenset()
 MINUTE = TrainingConfig(minutes=1.0)
 SPEED = 3e10
 
@@ -27,7 +27,7 @@ def speed(model: ModelConfig, _: TrainingConfig) -> float:
 
 
 def test_weights_of_each_cell_equal_its_layers() -> None:
-    """As the layers have them, biases apart."""
+    """The weights of the layers, without biases."""
     for cell in ("rnn", "lstm", "gru", "minlstm", "mingru"):
         from charrnn.models.rnn.model import RecurrentModel
 
@@ -57,7 +57,7 @@ def test_width_on_gpu_suits_cudnn() -> None:
 
 
 def test_width_of_other_cells_gives_as_many_weights() -> None:
-    """A minGRU has fewer weights for its width, so it is made wider."""
+    """A minGRU has fewer weights at the same hidden size, so it gets a larger one."""
     work = 180 * SPEED
     weights = [
         weights_of(replace(config, hidden_size=width_for(work, config, 10**9)))
@@ -76,54 +76,54 @@ def test_dropout_grows_with_epochs() -> None:
 
 def test_auto_config_with_explicit_options_keeps_them() -> None:
     model, training = ModelConfig(hidden_size=100, dropout=0.3), TrainingConfig(minutes=1, batch_size=7)
-    said = frozenset({"hidden_size", "dropout", "batch_size", "embedding_size"})
-    recipe = choose_config(model, training, said, Workload(10_000_000), speed)
-    assert (recipe.model, recipe.training) == (model, training)
-    assert [name for name, _ in recipe.reasons] == ["recipe"]
+    explicit = frozenset({"hidden_size", "dropout", "batch_size", "embedding_size"})
+    chosen = choose_config(model, training, explicit, Workload(10_000_000), speed)
+    assert (chosen.model, chosen.training) == (model, training)
+    assert [name for name, _ in chosen.reasons] == ["settings"]
 
 
 def test_short_text_limits_epochs() -> None:
-    recipe = choose_config(ModelConfig(), replace(MINUTE, minutes=10.0), NOTHING, Workload(5000), speed)
-    assert recipe.training.minutes is None
-    assert recipe.training.epochs == 12
-    assert recipe.training.batch_size == 4
-    assert recipe.training.validate_every == math.ceil(12 * 5000 / (4 * 64) / 10)
-    assert recipe.model.dropout == 0.2
-    assert [name for name, _ in recipe.reasons] == [
-        "batch",
+    chosen = choose_config(ModelConfig(), replace(MINUTE, minutes=10.0), NO_OPTIONS, Workload(5000), speed)
+    assert chosen.training.minutes is None
+    assert chosen.training.epochs == 12
+    assert chosen.training.batch_size == 4
+    assert chosen.training.validate_every == math.ceil(12 * 5000 / (4 * 64) / 10)
+    assert chosen.model.dropout == 0.2
+    assert [name for name, _ in chosen.reasons] == [
+        "batch size",
         "networks",
         "size",
         "time",
         "dropout",
-        *(["embedding"] if recipe.model.hidden_size > 64 else []),
-        "recipe",
+        *(["embedding"] if chosen.model.hidden_size > 64 else []),
+        "settings",
     ]
 
 
 def test_many_minutes_choose_several_networks() -> None:
-    """Of a text that one network would have read often enough; each is wider than with less time, too."""
+    """On a text that one network would read too often; each network is also wider than with less time."""
     hour = replace(MINUTE, minutes=60.0)
-    several = choose_config(ModelConfig(), hour, NOTHING, Workload(10**6), speed)
-    one = choose_config(ModelConfig(), MINUTE, NOTHING, Workload(10**6), speed)
+    several = choose_config(ModelConfig(), hour, NO_OPTIONS, Workload(10**6), speed)
+    short = choose_config(ModelConfig(), MINUTE, NO_OPTIONS, Workload(10**6), speed)
     assert several.model.networks > 1
     assert (
         several.model.hidden_size
-        > choose_config(ModelConfig(), MINUTE, NOTHING, Workload(10**6), speed).model.hidden_size
+        > choose_config(ModelConfig(), MINUTE, NO_OPTIONS, Workload(10**6), speed).model.hidden_size
     )
     assert "networks" in [name for name, _ in several.reasons]
-    assert one.model.networks == 1
-    assert choose_config(ModelConfig(), hour, NOTHING, Workload(10**8), speed).model.networks == 1
+    assert short.model.networks == 1
+    assert choose_config(ModelConfig(), hour, NO_OPTIONS, Workload(10**8), speed).model.networks == 1
     assert networks_for(1e30, 10**6) == 8
     ten_minutes = 1.8e13
     assert networks_for(ten_minutes, 10**6) > networks_for(ten_minutes, 10**6, mixed=True) == 1
-    said = choose_config(ModelConfig(networks=3), MINUTE, frozenset({"networks"}), Workload(10**6), speed)
-    assert said.model.networks == 3
+    explicit = choose_config(ModelConfig(networks=3), MINUTE, frozenset({"networks"}), Workload(10**6), speed)
+    assert explicit.model.networks == 3
 
 
 def test_steps_or_epochs_choose_nothing() -> None:
     for training in (TrainingConfig(steps=5), TrainingConfig(epochs=5)):
-        recipe = configure_for_budget(ModelConfig(), training, NOTHING, Workload(10**6), torch.device("cpu"))
-        assert (recipe.model, recipe.training, recipe.reasons) == (ModelConfig(), training, ())
+        chosen = configure_for_budget(ModelConfig(), training, NO_OPTIONS, Workload(10**6), torch.device("cpu"))
+        assert (chosen.model, chosen.training, chosen.reasons) == (ModelConfig(), training, ())
 
 
 @pytest.mark.parametrize(
@@ -139,18 +139,18 @@ def test_steps_or_epochs_choose_nothing() -> None:
 def test_small_vocabulary_chooses_narrow_embedding(
     cell: str, hidden_size: int, vocab_size: int, expected: int | None
 ) -> None:
-    """Where that was tried and found better: not in minGRUs, and not for thousands of characters."""
+    """Only where trials found it better: not with minGRU, and not for thousands of characters."""
     model = ModelConfig(cell=cell, hidden_size=hidden_size)
-    said = frozenset({"hidden_size", "cell"})
-    recipe = choose_config(model, TrainingConfig(minutes=1), said, Workload(10_000_000, vocab_size), speed)
-    assert recipe.model.embedding_size == expected
-    assert ("embedding" in dict(recipe.reasons)) == (expected is not None)
+    explicit = frozenset({"hidden_size", "cell"})
+    chosen = choose_config(model, TrainingConfig(minutes=1), explicit, Workload(10_000_000, vocab_size), speed)
+    assert chosen.model.embedding_size == expected
+    assert ("embedding" in dict(chosen.reasons)) == (expected is not None)
 
 
 def test_default_budget_is_five_minutes_with_muon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Five minutes on a CPU, with Muon on every processor."""
     measured = "charrnn.training.budget.auto_config.measure_speed"
     monkeypatch.setattr(measured, lambda model, training, device, is_alone: speed(model, training))
-    recipe = configure_for_budget(ModelConfig(), TrainingConfig(), NOTHING, Workload(10**6), torch.device("cpu"))
-    assert recipe.training.minutes == 5
-    assert recipe.training.optimizer == "muon"
+    chosen = configure_for_budget(ModelConfig(), TrainingConfig(), NO_OPTIONS, Workload(10**6), torch.device("cpu"))
+    assert chosen.training.minutes == 5
+    assert chosen.training.optimizer == "muon"

@@ -1,4 +1,4 @@
-"""The best and the last checkpoint."""
+"""The best and the last checkpoint of a training."""
 
 from pathlib import Path
 
@@ -30,13 +30,13 @@ def test_checkpoint_manager_keeps_best_when_last_is_worse(small_corpus: Corpus, 
         path, Run(small_corpus, model.config, config, RunContext(command=("charrnn", "train")))
     )
     checkpoints.begin(Training(model, Streams(small_corpus.train.ids, 4, 8), small_corpus.validation, config))
-    whole = len(small_corpus.validation)
-    kept = []
+    val_characters = len(small_corpus.validation)
+    are_best = []
     for number, nats in ((3, 2.0), (6, 1.5), (9, 1.7)):
         with torch.no_grad():
             model.head.bias.fill_(number)
-        kept.append(checkpoints.save(step(number, nats, whole)))
-    assert kept == [True, True, False]
+        are_best.append(checkpoints.save(step(number, nats, val_characters)))
+    assert are_best == [True, True, False]
     assert checkpoints.best_step == 6
     best, last = load(checkpoints.path), load(checkpoints.last_path)
     assert checkpoints.last_path.name == "text-lstm-last.safetensors"

@@ -1,4 +1,4 @@
-"""A budget of minutes on a machine whose speed changes on the way; time is a number that steps add to."""
+"""A time budget on a machine whose speed changes; a fake clock advances with each step."""
 
 import itertools
 import time
@@ -28,12 +28,12 @@ def steady(now: float) -> float:
 
 
 def busy_at_first(now: float) -> float:
-    """Another process uses a core for a quarter of the time."""
+    """Another process uses a core during the first quarter of the time."""
     return 0.14 if now < BUDGET / 4 else 0.08
 
 
 def stalled_at_first(now: float) -> float:
-    """What it was like when the threads waited for one that was not running."""
+    """Threads wait for one that is not running, as they once did at the start."""
     return 0.8 if now < BUDGET / 4 else 0.08
 
 
@@ -47,7 +47,7 @@ def busy_in_between(now: float) -> float:
 
 @pytest.fixture
 def passed(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The time."""
+    """The fake clock's seconds."""
     now = [0.0]
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])
     return now
@@ -56,7 +56,7 @@ def passed(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def run(
     corpus: Corpus, passed: list[float], cost: Callable[[float], float], monkeypatch: pytest.MonkeyPatch
 ) -> list[StepResult]:
-    """A training whose steps compute nothing but take their time."""
+    """Train with steps that compute nothing and only advance the clock."""
 
     def take(batch: Batch, state: State | None, rate: float, weight: float) -> tuple[torch.Tensor, State]:
         passed[0] += cost(passed[0])
@@ -79,7 +79,7 @@ def test_changed_plan_ends_in_time_and_continues_learning_rate(
     assert bool(plan.earlier) == (cost is not steady)
     assert len(plan.earlier) <= CHECKS
     rates = [step.learning_rate for step in steps]
-    assert rates[-1] < 0.05 * max(rates), "the schedule comes to its end"
+    assert rates[-1] < 0.05 * max(rates), "the schedule must reach its end"
     falls = [before - after for before, after in itertools.pairwise(rates[100:])]
     assert all(0 <= fall < 0.1 * max(rates) for fall in falls)
     if plan.earlier:
@@ -96,22 +96,22 @@ def rates_of(config: TrainingConfig, plan: Plan) -> list[float]:
 def test_plan_that_fits_is_not_changed(passed: list[float]) -> None:
     clock, plan = Clock(begun=0.0, budget=BUDGET), Plan(600, 600, 1)
     passed[0] = BUDGET / CHECKS / 2
-    assert clock.refit(50, plan, 1000) is None, "it is too early to compare"
+    assert clock.refit(50, plan, 1000) is None, "too early to compare"
     passed[0] = AIM * BUDGET / 2
     assert clock.refit(300, plan, 1000) is None
     passed[0] *= 1.5
     steps = clock.refit(400, plan, 1000)
     assert steps is not None
-    assert steps < 600, "it was slower"
+    assert steps < 600, "steps became slower"
 
 
 def test_plan_growth_is_limited_by_epochs(passed: list[float]) -> None:
     clock, plan = Clock(begun=0.0, budget=BUDGET), Plan(600, 600, 1)
     passed[0] = BUDGET / CHECKS
-    assert clock.refit(200, plan, steps_per_epoch=100) == 900, "nine readings instead of six"
-    clock, plan = Clock(begun=0.0, budget=BUDGET), plan.changed(200, 900)
+    assert clock.refit(200, plan, steps_per_epoch=100) == 900, "nine epochs instead of six"
+    clock, plan = Clock(begun=0.0, budget=BUDGET), plan.with_steps(200, 900)
     passed[0] *= 2
-    assert clock.refit(600, plan, steps_per_epoch=100) is None, "it has grown once"
+    assert clock.refit(600, plan, steps_per_epoch=100) is None, "the plan has already grown"
 
 
 def test_plan_of_long_text_grows_to_all_the_time(passed: list[float]) -> None:
@@ -119,7 +119,7 @@ def test_plan_of_long_text_grows_to_all_the_time(passed: list[float]) -> None:
     passed[0] = BUDGET / CHECKS
     steps = clock.refit(200, plan, steps_per_epoch=10_000)
     assert steps is not None
-    assert steps > 2500, "its speed allows for it"
+    assert steps > 2500, "the speed allows that many steps"
 
 
 def test_plan_without_budget_is_not_changed(passed: list[float]) -> None:

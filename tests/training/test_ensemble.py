@@ -1,4 +1,4 @@
-"""Several networks, one after the other."""
+"""Several networks, trained one after another."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.evaluate import evaluate
 from charrnn.text.batches import Streams
 from charrnn.text.corpus import Corpus
-from charrnn.training import ensemble as several
+from charrnn.training import ensemble
 from charrnn.training.ensemble import train_ensemble
 from charrnn.training.loop import train
 from charrnn.training.run_context import Run
@@ -46,15 +46,15 @@ def test_ensemble_scores_better_than_each_network(small_corpus: Corpus, tmp_path
     assert [step.number for step in steps] == [*range(1, 41)] * 3
     each = [evaluate(network, small_corpus.validation).nats for network in checkpoints.finished]
     assert len(each) == len(set(each)) == 3
-    kept = load(checkpoints.path)
-    assert isinstance(kept.model, InterpolatedModel)
-    assert (kept.kind, kept.description) == ("recurrent", "lstm 2x16 (3 networks)")
-    assert kept.metadata.step == 120
-    score = evaluate(kept.model, small_corpus.validation)
-    assert score.nats < sum(each) / 3  # by Jensen's inequality, whatever they are
+    saved = load(checkpoints.path)
+    assert isinstance(saved.model, InterpolatedModel)
+    assert (saved.kind, saved.description) == ("recurrent", "lstm 2x16 (3 networks)")
+    assert saved.metadata.step == 120
+    score = evaluate(saved.model, small_corpus.validation)
+    assert score.nats < sum(each) / 3  # by Jensen's inequality, for any networks
     assert checkpoints.score == score
-    assert kept.metadata.validation
-    assert kept.metadata.validation.nats_per_char == score.nats_per_char
+    assert saved.metadata.validation
+    assert saved.metadata.validation.nats_per_char == score.nats_per_char
 
 
 def test_ensemble_network_equals_single_training_with_its_seed(small_corpus: Corpus, tmp_path: Path) -> None:
@@ -85,8 +85,8 @@ def test_ensemble_without_validation_part_keeps_last_states(small_corpus: Corpus
 def test_ensemble_shares_the_minutes(
     small_corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: float, ready: int
 ) -> None:
-    """All take as many steps as the first had time for; another one begins if there is time enough."""
-    monkeypatch.setattr(several, "MIN_SHARE", share)
+    """All networks take as many steps as the first had time for; another one starts if enough time is left."""
+    monkeypatch.setattr(ensemble, "MIN_SHARE", share)
     monkeypatch.setattr("charrnn.training.loop.Clock.refit", lambda *_: None)
     config = replace(QUICK, steps=None, minutes=0.02, validate_every=None)
     checkpoints, steps = run(small_corpus, tmp_path, config)

@@ -1,4 +1,4 @@
-"""A history: what is written is read, whatever became of the file in between."""
+"""Training histories are written, read and continued, also from damaged files."""
 
 import json
 import os
@@ -29,9 +29,9 @@ def test_history_records_are_read_back(path: Path) -> None:
     history = History(path)
     assert read_history(path) == ()
     scored = Record(2, 1, 0.5, 1e-3, 10.0, 1.0, 9, 1.2, 1.7, 170, "90/10/0", "static, full", True, "é\n\udcff\x1b")
-    for one in (record(1), scored, record(3, loss=float("nan"))):
-        history.add(vars(one))
-        assert path.read_bytes().endswith(b"\n")  # at once
+    for added in (record(1), scored, record(3, loss=float("nan"))):
+        history.add(vars(added))
+        assert path.read_bytes().endswith(b"\n")  # written at once
     assert read_history(path) == (record(1), scored, record(3, loss=None))
     assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [1, 2, 3]
     assert path.read_bytes().isascii()
@@ -46,19 +46,19 @@ def test_history_of_new_training_replaces_the_old(path: Path) -> None:
 def test_history_of_resumed_training_drops_later_records(path: Path) -> None:
     history = History(path)
     written = [record(5), record(9), record(3, 2), record(6, 2), record(8, 2)]
-    for one in written:
-        history.add(vars(one))
-    again = History(path, (2, 6))
-    assert again.existing == tuple(written[:4])
-    again.add(vars(record(7, 2)))
-    again.truncate((2, 3))
-    again.add(vars(record(4, 2)))
+    for added in written:
+        history.add(vars(added))
+    resumed = History(path, (2, 6))
+    assert resumed.existing == tuple(written[:4])
+    resumed.add(vars(record(7, 2)))
+    resumed.truncate((2, 3))
+    resumed.add(vars(record(4, 2)))
     assert read_history(path) == (*written[:3], record(4, 2))
     assert not list(path.parent.glob(".*"))
 
 
 def test_history_with_unfinished_line_is_read_without_it(path: Path) -> None:
-    """Of a process that was killed while it wrote."""
+    """A process may be killed while it writes a line."""
     History(path).add(vars(record(1)))
     with path.open("a") as file:
         file.write('{"step": 2, "netw')
@@ -82,9 +82,9 @@ def test_history_with_damaged_line_names_it_and_can_be_continued(path: Path, lin
         file.write(f"{line}\n")
     History(path.with_name("other.jsonl")).add(vars(record(3)))
     path.write_bytes(path.read_bytes() + path.with_name("other.jsonl").read_bytes())
-    with pytest.raises(CheckpointError, match=r"a\.jsonl: line 2: .*; move it away to do without") as refused:
+    with pytest.raises(CheckpointError, match=r"a\.jsonl: line 2: .*; move or delete the file") as raised:
         read_history(path)
-    assert part in str(refused.value)
+    assert part in str(raised.value)
     assert History(path, (1, 5)).existing == (record(1),)
 
 
@@ -95,7 +95,7 @@ def test_history_in_unwritable_place_raises_checkpoint_error(tmp_path: Path, pat
     history = History(path)
     path.unlink()
     path.mkdir()
-    with pytest.raises(CheckpointError, match=r"a\.jsonl: cannot be written: Is a directory; make room"):
+    with pytest.raises(CheckpointError, match=r"a\.jsonl: cannot be written: Is a directory; free some space"):
         history.add(vars(record(1)))
     with pytest.raises(CheckpointError, match=r"a\.jsonl: cannot be read: Is a directory"):
         read_history(path)
@@ -111,7 +111,7 @@ def test_history_on_full_disk_raises_checkpoint_error(path: Path) -> None:
 
 
 def test_history_line_written_by_half_is_removed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Or the next one, when there is room again, would stand behind it on a line that nobody can read."""
+    """Otherwise the next record, once there is space again, would be appended to a damaged line."""
     history = History(path)
     history.add(vars(record(1)))
     whole = path.read_bytes()

@@ -1,4 +1,4 @@
-"""Training on a small text."""
+"""The training loop on a small text."""
 
 import time
 from dataclasses import replace
@@ -44,7 +44,7 @@ def test_training_of_every_cell_lowers_the_loss(small_corpus: Corpus, cell: str)
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_training_with_same_seed_is_bit_exact(small_corpus: Corpus, cell: str) -> None:
-    """On a CPU, with dropout, and however often it validates on the way."""
+    """On a CPU, with dropout, and for any number of validations."""
     settings = ModelConfig(cell=cell, hidden_size=32, dropout=0.3)
     config = replace(QUICK, steps=15)
     first, _ = run(small_corpus, config, settings)
@@ -56,7 +56,7 @@ def test_training_with_same_seed_is_bit_exact(small_corpus: Corpus, cell: str) -
 
 
 def test_training_carries_state_between_batches(small_corpus: Corpus) -> None:
-    """With a learning rate of (almost) nothing, the losses are those of one model that reads on."""
+    """With a learning rate of almost 0, the losses are those of one model that reads batch after batch."""
     config = replace(QUICK, steps=5, learning_rate=1e-30, weight_decay=0.0, batch_size=2, precision="float32")
     model, steps = run(small_corpus, config, ModelConfig(hidden_size=16))
     streams, state = Streams(small_corpus.train.ids, 2, 16), None
@@ -81,11 +81,11 @@ def test_training_epochs_become_steps(small_corpus: Corpus) -> None:
 
 
 def test_training_for_minutes_ends_in_time_and_is_repeatable(small_corpus: Corpus) -> None:
-    """The plan that a budget of time leads to, and its changes, give the same weights when they are asked for."""
+    """Explicit options with the plan of a time budget, and its changes, give the same weights."""
     settings = ModelConfig(hidden_size=16)
     before = time.perf_counter()
     timed, steps = run(small_corpus, replace(QUICK, steps=None, minutes=0.015, validate_every=None), settings)
-    assert time.perf_counter() - before < 60  # no measure of speed, only that it ends
+    assert time.perf_counter() - before < 60  # generous: only checks that training ends
     plan = steps[-1].plan
     assert plan is not None
     assert plan.steps == steps[-1].number
@@ -97,7 +97,7 @@ def test_training_for_minutes_ends_in_time_and_is_repeatable(small_corpus: Corpu
 
 
 def test_late_training_skips_validations_but_the_last(small_corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine that slowed down after its speed was measured took 3.5 minutes for `--minutes 3`."""
+    """On a machine that slowed down after its speed was measured, `--minutes 3` once took 3.5 minutes."""
     config = replace(QUICK, steps=None, minutes=0.02, validate_every=5)
     monkeypatch.setattr("charrnn.training.loop.Clock.is_late", lambda *_: True)
     _, steps = run(small_corpus, config, ModelConfig(hidden_size=8))
@@ -106,7 +106,7 @@ def test_late_training_skips_validations_but_the_last(small_corpus: Corpus, monk
 
 @pytest.mark.parametrize(("passed", "late"), [(50.0, False), (70.0, True)])
 def test_clock_is_late_when_end_exceeds_budget(passed: float, late: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Halfway through 106 steps, with 100 seconds for all, and validations of 1 second each."""
+    """Halfway through 103 steps, with a budget of 100 seconds and validations of 1 second each."""
     now = 1000.0
     monkeypatch.setattr(time, "perf_counter", lambda: now)
     clock = Clock(begun=now, budget=100.0)
@@ -131,7 +131,7 @@ def test_stop_finishes_the_current_step(small_corpus: Corpus) -> None:
 
 
 def test_stop_interrupts_a_validation(small_corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Which may take longer than a batch scheduler waits; whoever resumes makes up for it."""
+    """A validation may take longer than a batch scheduler waits; the resumed training catches up on it."""
     monkeypatch.setattr("charrnn.scoring.evaluate.CHUNK_CHARS", 100)
     model, stop = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary)), StopFlag()
     streams = Streams(small_corpus.train.ids, 4, 8)
@@ -156,5 +156,5 @@ def test_diverged_loss_raises_diverged_error(small_corpus: Corpus) -> None:
     model = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary))
     with torch.no_grad():
         model.head.bias.fill_(float("nan"))
-    with pytest.raises(DivergedError, match="after step 3: the loss is nan; say a lower --learning-rate"):
+    with pytest.raises(DivergedError, match=r"step 3: the loss diverged \(nan nats per character\); try a lower"):
         list(train(model, Streams(small_corpus.train.ids, 4, 8), small_corpus.validation, replace(QUICK, steps=3)))

@@ -1,4 +1,4 @@
-"""Losses of half precision."""
+"""The loss scale of half precision."""
 
 import pytest
 import torch
@@ -21,8 +21,8 @@ def test_loss_scale_gives_unscaled_gradients() -> None:
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_loss_scale_with_infinite_gradient_skips_all_weights(optimizer: str) -> None:
-    """PyTorch's scaler decides for each optimizer. Where matrices of the layers overflowed to NaN and the head did not,
-    the limit of the norm, which is of both, had made the head's gradient NaN, and the head was stepped with it.
+    """PyTorch's GradScaler decides for each optimizer: when only the layers' gradients overflowed, clipping the norm of
+    all gradients turned the head's into NaN, and the head was updated with it.
     """
     torch.manual_seed(0)
     model = RecurrentModel(ModelConfig(hidden_size=8), 50)

@@ -1,4 +1,4 @@
-"""Muon beside PyTorch's."""
+"""Muon compared with PyTorch's Muon."""
 
 import copy
 
@@ -22,7 +22,7 @@ def take(optimizer: torch.optim.Optimizer, rate: float | torch.Tensor) -> None:
 
 
 def newton_schulz(matrix: torch.Tensor) -> torch.Tensor:
-    """The plain form, in float64 (Jordan et al. 2024): X ← aX + (bG + cG²) X, G = X Xᵀ."""
+    """Orthogonalize a matrix in float64 by the definition (Jordan et al. 2024): X ← aX + (bG + cG²) X, G = X Xᵀ."""
     if matrix.shape[0] > matrix.shape[1]:
         return newton_schulz(matrix.T).T
     a, b, c = COEFFICIENTS
@@ -40,17 +40,17 @@ def newton_schulz(matrix: torch.Tensor) -> torch.Tensor:
 def test_orthogonal_equals_newton_schulz(
     shape: tuple[int, int], dtype: torch.dtype, smallest: float, error: float
 ) -> None:
-    """Also of matrices whose singular values are far apart, as those of a momentum are."""
+    """Also for matrices whose singular values differ widely, as those of a momentum do."""
     torch.manual_seed(0)
     batch = torch.randn(3, *shape) * torch.logspace(0, smallest, shape[1])
-    for matrix, found in zip(batch, orthogonal(batch, dtype, scale=0.5), strict=True):
+    for matrix, result in zip(batch, orthogonal(batch, dtype, scale=0.5), strict=True):
         expected = 0.5 * newton_schulz(matrix)
-        assert found.dtype == torch.float32
-        assert (found - expected).abs().max() < error
+        assert result.dtype == torch.float32
+        assert (result - expected).abs().max() < error
 
 
 def test_muon_without_fast_bfloat16_uses_float32(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Emulated they took 25 times as long as a whole step, and nothing said so."""
+    """Emulated bfloat16 products once took 25 times as long as a whole step, without any warning."""
     cpu = torch.device("cpu")
     monkeypatch.setattr("charrnn.training.optim.muon.fast_half_precisions", lambda device: frozenset())
     assert dtype_for(cpu) == torch.float32
@@ -59,7 +59,7 @@ def test_muon_without_fast_bfloat16_uses_float32(monkeypatch: pytest.MonkeyPatch
 
 
 def test_muon_updates_equal_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A matrix without a gradient stays; a rate may be a tensor. PyTorch's products are of bfloat16."""
+    """A matrix without a gradient is not changed; a rate may be a tensor. PyTorch computes in bfloat16."""
     monkeypatch.setattr("charrnn.training.optim.muon.dtype_for", lambda device: torch.float32)
     ours, theirs = matrices(), matrices()
     by_us = Muon(ours, 0.1, 0.95)
@@ -67,28 +67,28 @@ def test_muon_updates_equal_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
         theirs, weight_decay=0.1, momentum=0.95, adjust_lr_fn="match_rms_adamw", ns_steps=ITERATIONS
     )
     for number in range(4):
-        for mine, other in zip(ours[:-1], theirs[:-1], strict=True):
-            mine.grad = torch.randn_like(mine)
-            other.grad = mine.grad.clone()
+        for our_matrix, their_matrix in zip(ours[:-1], theirs[:-1], strict=True):
+            our_matrix.grad = torch.randn_like(our_matrix)
+            their_matrix.grad = our_matrix.grad.clone()
         take(by_us, torch.tensor(0.1) if number % 2 else 0.1)
         take(by_them, 0.1)
-    for mine, other in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(mine, other, atol=0.01, rtol=0)
+    for our_matrix, their_matrix in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(our_matrix, their_matrix, atol=0.01, rtol=0)
 
 
 def test_muon_skipped_step_changes_nothing() -> None:
-    left_out, never = matrices(), matrices()
-    gradients = [torch.randn_like(one) for one in left_out]
-    optimizers = [Muon(left_out, 0.1, 0.95), Muon(never, 0.1, 0.95)]
+    skipping, plain = matrices(), matrices()
+    gradients = [torch.randn_like(matrix) for matrix in skipping]
+    optimizers = [Muon(skipping, 0.1, 0.95), Muon(plain, 0.1, 0.95)]
     for bad in (False, True, False):
-        for parameters, optimizer in zip((left_out, never), optimizers, strict=True):
-            if bad and parameters is never:
+        for parameters, optimizer in zip((skipping, plain), optimizers, strict=True):
+            if bad and parameters is plain:
                 continue
-            for one, gradient in zip(parameters, gradients, strict=True):
-                one.grad = torch.full_like(one, torch.nan) if bad else gradient.clone()
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                parameter.grad = torch.full_like(parameter, torch.nan) if bad else gradient.clone()
             optimizer.found_inf = torch.tensor(float(bad))
             before = copy.deepcopy(parameters)
             take(optimizer, 0.1)
-            assert all(torch.equal(one, was) for one, was in zip(parameters, before, strict=True)) == bad
-    for one, other in zip(left_out, never, strict=True):
-        torch.testing.assert_close(one, other)
+            assert all(torch.equal(after, old) for after, old in zip(parameters, before, strict=True)) == bad
+    for skipped, expected in zip(skipping, plain, strict=True):
+        torch.testing.assert_close(skipped, expected)

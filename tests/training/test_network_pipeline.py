@@ -1,4 +1,4 @@
-"""Networks fitted through the pipeline, as a library user does: reports, weights to begin with, resuming, mixing."""
+"""Networks trained through the pipeline in Python: reports, initial weights, resuming, mixing."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -47,8 +47,8 @@ def test_resumed_start_ends_with_the_same_weights(small_corpus: Corpus, start: T
     resumed = find_training(parts)
     assert resumed
     list(NetworkTraining(parts, small_corpus, resume(start, resumed)).steps())
-    for one, other in zip(load(whole).model.parameters(), load(parts).model.parameters(), strict=True):  # type: ignore[union-attr]
-        assert torch.equal(one, other)
+    weights = zip(load(whole).model.parameters(), load(parts).model.parameters(), strict=True)  # type: ignore[union-attr]
+    assert all(torch.equal(expected, actual) for expected, actual in weights)
 
 
 def test_initialized_start_has_the_shape_and_weights_of_the_other(
@@ -66,7 +66,7 @@ def test_initialized_start_has_the_shape_and_weights_of_the_other(
         torch.testing.assert_close(tensor, weights[name], rtol=1e-4, atol=1e-4)
 
 
-def test_mixture_is_kept_with_its_score(
+def test_mixture_is_saved_with_its_score(
     small_corpus: Corpus, start: TrainingStart, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("charrnn.training.fit_mixture.STEPS", 60)

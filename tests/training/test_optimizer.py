@@ -1,4 +1,4 @@
-"""How weights are changed."""
+"""The optimizers of a model."""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ def make(optimizer: str, **settings: float) -> tuple[RecurrentModel, ModelOptimi
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_weight_decay_applies_to_matrices_only(optimizer: str) -> None:
-    """With no gradient at all, one step multiplies what decays by 1 − rate · decay."""
+    """With zero gradients, a step multiplies decaying weights by 1 − rate · decay."""
     model, updates = make(optimizer, weight_decay=0.2)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     updates.step(sum((0 * parameter).sum() for parameter in model.parameters()), lr=0.5)  # type: ignore[arg-type]
@@ -26,7 +26,7 @@ def test_weight_decay_applies_to_matrices_only(optimizer: str) -> None:
 
 
 def test_muon_updates_of_layer_matrices_are_orthogonal() -> None:
-    """All singular values of such an update are about the same; those of its gradient are not."""
+    """The singular values of an orthogonal update are about equal; those of the gradient are not."""
     model, updates = make("muon", weight_decay=0.0)
     before = {name: value.clone() for name, value in model.named_parameters()}
     logits, _ = model(torch.randint(0, 50, (4, 40)))
@@ -46,16 +46,16 @@ def test_gradient_norm_is_clipped(optimizer: str) -> None:
     seen: list[torch.Tensor] = []
     for wrapped in updates.optimizers:
         wrapped.register_step_pre_hook(
-            lambda one, *_: seen.extend(p.grad.norm() for group in one.param_groups for p in group["params"])
+            lambda inner, *_: seen.extend(p.grad.norm() for group in inner.param_groups for p in group["params"])
         )
     updates.step(1e6 * logits.square().mean(), lr=0.0)
     assert torch.stack(seen).norm() == pytest.approx(0.5, rel=1e-3)
 
 
 def test_state_without_loss_scale_gets_a_new_one() -> None:
-    """A CPU trains without one; so a GPU finds none in its state."""
+    """Training on a CPU has no loss scale, so neither has its saved state."""
 
-    def begun(dtype: torch.dtype) -> ModelOptimizer:
+    def after_one_step(dtype: torch.dtype) -> ModelOptimizer:
         torch.manual_seed(0)
         network = RecurrentModel(ModelConfig(hidden_size=8), 5)
         updates = ModelOptimizer(network, TrainingConfig(), dtype)
@@ -63,7 +63,7 @@ def test_state_without_loss_scale_gets_a_new_one() -> None:
         updates.step(logits.square().mean(), 1e-3)
         return updates
 
-    on_cpu, on_gpu = begun(torch.float32), begun(torch.float16)
+    on_cpu, on_gpu = after_one_step(torch.float32), after_one_step(torch.float16)
     assert on_gpu.scale
     on_gpu.restore(on_cpu.tensors())
     on_cpu.restore(on_gpu.tensors())

@@ -1,4 +1,4 @@
-"""Mixed precision."""
+"""Mixed-precision training."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ CPU = torch.device("cpu")
 
 @pytest.mark.parametrize("name", ["float32", "bfloat16", "float16"])
 def test_precision_is_used_where_device_is_fast_at_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Elsewhere it is float32, with a line: emulated products end in a traceback of oneDNN for an LSTM."""
+    """On other devices float32 is used, with a note: an LSTM with emulated products fails in oneDNN."""
     config = TrainingConfig(precision=name)
     monkeypatch.setattr(PRECISION + ".fast_half_precisions", lambda device: frozenset({torch.bfloat16, torch.float16}))
     assert dtype_of(config, CPU) == getattr(torch, name)
@@ -46,9 +46,9 @@ def test_precision_on_gpu_falls_back_to_what_it_has(
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Tesla T4")
     gpu = torch.device("cuda", 0)
     assert dtype_of(TrainingConfig(), gpu) == auto
-    asked = TrainingConfig(precision="bfloat16")
-    assert dtype_of(asked, gpu) == bfloat16
-    line = fallback(asked, gpu)
+    config = TrainingConfig(precision="bfloat16")
+    assert dtype_of(config, gpu) == bfloat16
+    line = fallback(config, gpu)
     assert (line is None) == (bfloat16 == torch.bfloat16)
     assert line is None or line.endswith("instead of bfloat16, which this GPU (Tesla T4) can only emulate")
     assert dtype_for(gpu) == muon
@@ -66,7 +66,7 @@ def test_precision_auto_is_bfloat16_where_fast(has: bool, monkeypatch: pytest.Mo
 )
 @pytest.mark.parametrize("cell", CELLS)
 def test_half_precision_keeps_logits_and_states_in_float32(cell: str) -> None:
-    """And are close to those of single precision throughout."""
+    """Both are close to those of single precision."""
     torch.manual_seed(0)
     model = RecurrentModel(ModelConfig(cell=cell, hidden_size=32), 20)
     tokens = torch.randint(0, 20, (4, 30))

@@ -1,4 +1,4 @@
-"""A training that was stopped goes on as if it had never been."""
+"""A resumed training gives the same results as an uninterrupted one."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -29,29 +29,29 @@ def run(
     resumed: Resumed | None = None,
     config: TrainingConfig = QUICK,
 ) -> list[StepResult]:
-    """All of a training, or what is left of it; `stop_at` counts the steps of this run."""
+    """Run a training or resume one; `stop_at` counts the steps of this run."""
     checkpoints = CheckpointManager(path, Run(corpus, model, config))
     stop, steps = StopFlag(), []
     for step, _ in train_ensemble(checkpoints, resumed, 3, stop):
         steps.append(step)
-        if len(steps) + 1 == stop_at:  # asked now, it stops after the next one
+        if len(steps) + 1 == stop_at:  # training stops after the next step
             stop.ask()
     return steps
 
 
 def assert_same(first: Path, second: Path) -> None:
-    """All tensors of both checkpoints, bit for bit."""
+    """Compare all tensors of the best and the last checkpoint, bit for bit."""
     for ending in ("", "-last"):
-        one, other = (load_file(path.with_name(f"{path.stem}{ending}.safetensors")) for path in (first, second))
-        assert one.keys() == other.keys()
-        for name, tensor in one.items():
-            assert tensor.equal(other[name]), f"{name}{ending}"
+        expected, actual = (load_file(path.with_name(f"{path.stem}{ending}.safetensors")) for path in (first, second))
+        assert expected.keys() == actual.keys()
+        for name, tensor in expected.items():
+            assert tensor.equal(actual[name]), f"{name}{ending}"
 
 
 @pytest.mark.parametrize("stop_at", [2, 4, 7, 12])
 @pytest.mark.parametrize("cell", CELLS)
 def test_resumed_training_is_bit_exact(small_corpus: Corpus, tmp_path: Path, cell: str, stop_at: int) -> None:
-    """Also where a validation was due, which the stop leaves out, and after the last step."""
+    """Also with a pending validation, which the stop skips, and after the last step."""
     model = replace(DROPPING, cell=cell)
     run(small_corpus, tmp_path / "whole.safetensors", model)
     path = tmp_path / "parts.safetensors"
@@ -61,7 +61,7 @@ def test_resumed_training_is_bit_exact(small_corpus: Corpus, tmp_path: Path, cel
 
 
 def test_training_resumed_repeatedly_is_bit_exact(small_corpus: Corpus, tmp_path: Path) -> None:
-    """Of two networks; what is finished and the best state of the other come along."""
+    """With two networks: the finished one, and the best state of the other, are part of the state."""
     model = replace(DROPPING, networks=2)
     run(small_corpus, tmp_path / "whole.safetensors", model)
     path, resumed = tmp_path / "parts.safetensors", None

@@ -1,4 +1,4 @@
-"""Learning rates and plans."""
+"""Learning rates and training plans."""
 
 import pytest
 
@@ -15,7 +15,7 @@ def test_learning_rate_equals_definition() -> None:
 
 
 def test_warmup_does_not_depend_on_number_of_steps() -> None:
-    """So `--minutes` can measure during it, and `--steps` with the number it found repeats the run."""
+    """So `--minutes` can measure during the warm-up, and `--steps` with the resulting number repeats the run."""
     for step in range(100):
         assert learning_rate(step, 0, 4e-3, 100) == learning_rate(step, 5000, 4e-3, 100)
 
@@ -23,7 +23,7 @@ def test_warmup_does_not_depend_on_number_of_steps() -> None:
 def test_plan_validates_regularly_and_at_the_end() -> None:
     plan = Plan(steps=2600, validate_every=1000, val_characters=1)
     assert [step for step in range(1, 2601) if plan.validates_after(step)] == [1000, 2000, 2600]
-    # One shortly before the end would be told the same.
+    # A validation shortly before the end would repeat the last one.
     plan = Plan(steps=2100, validate_every=1000, val_characters=1)
     assert [step for step in range(1, 2101) if plan.validates_after(step)] == [1000, 2100]
 

@@ -1,8 +1,9 @@
-"""The number of threads follows the load of the machine; so that a training does not, no sum depends on it.
+"""The number of threads follows the load of the machine, and training results must not depend on it.
 
-Two things did: the gradients of a bias in C, which each thread summed for its rows, and MKL's product for a head whose
-outputs are no multiple of 16, which four threads share in another way than three. An LSTM is oneDNN's: whether its last
-bits depend on the number of threads differs by width and processor (docs/benchmarks/machines.md), so it needs a fixed number.
+Two sums once did: bias gradients in C, which each thread summed for its own rows, and MKL's matrix product for a head
+whose number of outputs is not a multiple of 16, which four threads divide differently than three. LSTM layers are
+oneDNN's: whether their last bits depend on the number of threads differs by width and processor
+(docs/benchmarks/machines.md), so an LSTM needs a fixed number.
 """
 
 import itertools
@@ -28,7 +29,7 @@ NUMBERS = (1, 2, 3, 5)
 
 
 def weights_after(steps: int, threads: int, config: TrainingConfig, cell: str, dtype: torch.dtype) -> torch.Tensor:
-    """All weights of a network with dropout, large enough that its products are shared among threads."""
+    """Return the weights of a network with dropout, large enough that threads share its matrix products."""
     torch.manual_seed(0)
     model = RecurrentModel(ModelConfig(cell=cell, hidden_size=64, dropout=0.1), VOCAB_SIZE).train()
     take_step = make_step(ModelOptimizer(model, config, dtype))
@@ -43,7 +44,7 @@ def weights_after(steps: int, threads: int, config: TrainingConfig, cell: str, d
 
 @pytest.mark.skipif(
     not torch.backends.mkl.is_available(),  # type: ignore[no-untyped-call]
-    reason="other libraries than MKL were not looked into",
+    reason="only MKL was examined",
 )
 @pytest.mark.parametrize("half", [False, True], ids=["float32", "bfloat16"])
 @pytest.mark.parametrize(("cell", "optimizer"), [*itertools.product(INDEPENDENT, OPTIMIZERS)])
@@ -63,13 +64,13 @@ def test_lstm_with_same_thread_count_is_bit_exact() -> None:
 
 
 def test_fixed_thread_count_is_kept(small_corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And without one a training begins with what PyTorch has, up to four."""
+    """Without a fixed number, training starts with PyTorch's number of threads, at most four."""
     seen: list[int] = []
     monkeypatch.setattr("torch.set_num_threads", seen.append)
     config = TrainingConfig(steps=2, threads=3, batch_size=4, seq_length=8)
     model = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary))
     list(train(model, Streams(small_corpus.train.ids, 4, 8), small_corpus.validation[:0], config))
-    assert seen == [3, 1, 3, 1], "back to one, as the tests have it, after each step"
+    assert seen == [3, 1, 3, 1], "back to one thread, the tests' default, after each step"
     streams = Streams(small_corpus.train.ids, 4, 8)
     monkeypatch.setattr("charrnn.models.hardware.thread_tuner.cores", lambda: 32)
     for available, begins in ((1, 1), (2, 2), (32, 4)):
@@ -77,7 +78,7 @@ def test_fixed_thread_count_is_kept(small_corpus: Corpus, monkeypatch: pytest.Mo
         training = Training(model, streams, small_corpus.validation[:0], replace(config, threads=None))
         assert (training.tuner.max_threads, training.tuner.threads) == (available, begins)
     monkeypatch.setattr("charrnn.models.hardware.thread_tuner.cores", lambda: 2)
-    assert make_thread_tuner().max_threads == 2, "of 32 threads that OMP_NUM_THREADS asks for on two cores"
+    assert make_thread_tuner().max_threads == 2, "OMP_NUM_THREADS is 32 on two cores"
 
 
 def test_compute_facts_describe_threads_and_precision() -> None:

@@ -1,4 +1,4 @@
-"""Training on documents: the slow twin reads one document after the other, from the empty state."""
+"""Training on documents, compared with a reference that reads one document at a time from an empty state."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -29,7 +29,7 @@ def corpus(small_file: Path) -> Corpus:
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_document_streams_equal_separate_documents(corpus: Corpus, cell: str) -> None:
-    """Documents shorter and longer than a window; the state goes on within one, and is nothing before it."""
+    """Documents may be shorter or longer than a window; the state is carried within a document and reset before it."""
     torch.manual_seed(0)
     documents = corpus.documents
     assert documents
@@ -51,8 +51,8 @@ def test_document_streams_equal_separate_documents(corpus: Corpus, cell: str) ->
         expected = expected + functional.cross_entropy(model(inputs[None])[0][0], targets, reduction="sum")
     expected.backward()  # type: ignore[no-untyped-call]
     torch.testing.assert_close(total, expected)
-    for found, weight in zip(gradients, model.parameters(), strict=True):
-        torch.testing.assert_close(found, weight.grad, rtol=1e-4, atol=1e-4)
+    for gradient, weight in zip(gradients, model.parameters(), strict=True):
+        torch.testing.assert_close(gradient, weight.grad, rtol=1e-4, atol=1e-4)
 
 
 def run(corpus: Corpus, path: Path, stop_at: int | None = None, resumed: Resumed | None = None) -> list[float]:
@@ -74,7 +74,7 @@ def test_resumed_training_on_documents_is_bit_exact(corpus: Corpus, tmp_path: Pa
 
 
 def test_document_loss_is_mean_over_characters(corpus: Corpus) -> None:
-    """Not over the places of a batch, of which some are empty; and characters are what is counted as read."""
+    """Empty batch positions count neither in the mean nor as characters read."""
     streams = streams_of(corpus.train, 3, 16)
     torch.manual_seed(0)
     model = RecurrentModel(ModelConfig(hidden_size=8), len(corpus.vocabulary))
@@ -83,5 +83,5 @@ def test_document_loss_is_mean_over_characters(corpus: Corpus) -> None:
     real = targets >= 0
     expected = -log_probs[real].gather(-1, targets[real][:, None]).mean()
     step = next(Training(model, streams, corpus.validation[:0], CONFIG).steps())
-    torch.testing.assert_close(step.loss, expected.detach(), rtol=1e-2, atol=1e-2)  # perhaps of half precision
+    torch.testing.assert_close(step.loss, expected.detach(), rtol=1e-2, atol=1e-2)  # steps may use half precision
     assert step.characters == real.sum()

@@ -1,4 +1,4 @@
-"""`charrnn compare`: models side by side."""
+"""`charrnn compare`: compare models side by side."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from charrnn.cli.shared.options import CheckpointsArgument, DeviceOption, EncodingOption, JsonOption, TextOption
+from charrnn.cli.shared.options import ENCODING, CheckpointsArgument, DeviceOption, JsonOption, TextOption, in_panel
 from charrnn.config import CompareConfig
 from charrnn.errors import UsageError
 
@@ -16,19 +16,19 @@ def compare(
     names: CheckpointsArgument = None,
     *,
     text: TextOption = None,
-    encoding: EncodingOption = None,
     config: CompareConfig,
+    encoding: Annotated[str | None, in_panel(ENCODING, "comparison")] = None,
     device: DeviceOption = "auto",
-    out: Annotated[Path | None, typer.Option(help="Also write the rows of the tables to this CSV file.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Also save the tables as a CSV file.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare models on the same held-out characters.
+    """Compare models on the same held-out text.
 
-    Without a name: the newest checkpoint, and all others in checkpoints/ that were trained on the same text.
+    Without a NAME: the newest checkpoint, and all others in checkpoints/ that were trained on the same text.
 
-    Adds n-gram baselines fitted on the same training part, and the best network interpolated with the best of them.
+    Also fits n-gram baselines, and interpolates the best network with the best n-grams.
 
-    --json prints the rows; with --online or --structure, one object: static, online, structure.
+    --json prints a list of rows; with --online or --structure, an object with static, online and structure.
     """
     from charrnn.checkpoint import list_checkpoints, load
     from charrnn.cli.compare.structure import show_structure
@@ -43,14 +43,14 @@ def compare(
     from charrnn.scoring.compare.columns import write_csv
 
     if out and (out.is_dir() or not out.absolute().parent.is_dir()):
-        raise UsageError(f"--out {out}: is a folder, or in none that there is; name a file, such as table.csv")
-    where = select_device(device)
+        raise UsageError(f"--out {out}: is a folder, or its folder does not exist; use a file such as table.csv")
+    torch_device = select_device(device)
     if names:
-        models = [load(path, where) for path in locate_checkpoints(names, "compare")]
+        models = [load(path, torch_device) for path in locate_checkpoints(names, "compare")]
     else:
-        first = load(find_checkpoint(None), where)
+        first = load(find_checkpoint(None), torch_device)
         log(f"comparing all models of {first.metadata.text.source} in {CHECKPOINT_FOLDER}/")
-        models = [first, *load_alike(first, list_checkpoints(CHECKPOINT_FOLDER), where, log)]
+        models = [first, *load_alike(first, list_checkpoints(CHECKPOINT_FOLDER), torch_device, log)]
     corpus = read_texts_or_training_text(models[0], text, encoding)
     comparison = Comparison(models, corpus, config, read_training_text, progress, log)
     if not as_json:

@@ -1,1 +1,1 @@
-"""`charrnn data`: known texts, and what any text is like."""
+"""`charrnn data`: known texts, and statistics of any text."""

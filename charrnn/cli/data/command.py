@@ -1,4 +1,4 @@
-"""`charrnn data`: its sub-commands, of which `list` and `fetch` need not be typed."""
+"""`charrnn data`: list, fetch and inspect texts. The words `list` and `fetch` are optional."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 class DataGroup(TyperGroup):
-    """Sub-commands with two defaults: `data` is `data list`, and `data NAME` is `data fetch NAME`."""
+    """A group of sub-commands with two defaults: `data` means `data list`, and `data NAME` `data fetch NAME`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put the default sub-command first where none is named."""
+        """Insert the default sub-command if none is named."""
         first = args[0] if args else ""
         if not (ctx.resilient_parsing or first in self.commands or first in ctx.help_option_names):
             is_name = bool(first) and not first.startswith("-")
@@ -34,27 +34,27 @@ class DataGroup(TyperGroup):
         return super().parse_args(ctx, args)
 
     def _check_name(self, name: str, is_alone: bool) -> None:
-        """Raise UsageError where a name is no known text, but like one or like a sub-command, or is not alone."""
+        """Raise UsageError if a name is a misspelled text or sub-command, or an unknown one with arguments."""
         from charrnn.text.datasets.registry import KNOWN_TEXTS, find_known_text
 
         if find_known_text(name):
             return
         similar = get_close_matches(name, [*self.commands, *KNOWN_TEXTS], n=1)
         if similar or not is_alone:
-            advice = f"did you mean {similar[0]!r}?" if similar else "try `charrnn data --help`"
-            raise UsageError(f"unknown command or text {name!r}; {advice}")
+            advice = f"did you mean {similar[0]}?" if similar else "try `charrnn data --help`"
+            raise UsageError(f"{name}: unknown command or text; {advice}")
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
-        """Offer the sub-commands, and the texts that `fetch` takes."""
+        """Complete the sub-commands, and the texts that `fetch` accepts."""
         (name,) = self.commands["fetch"].params
         return [*super().shell_complete(ctx, incomplete), *name.shell_complete(ctx, incomplete)]
 
 
 def make_data_app() -> typer.Typer:
-    """The sub-commands of `charrnn data`."""
+    """Return the app of `charrnn data`."""
     app = typer.Typer(
         cls=DataGroup,
-        help="List known texts, fetch one, or show what any text is like.\n\n"
+        help="List and fetch known texts, and inspect any text.\n\n"
         "`charrnn data` lists the known texts; `charrnn data NAME` fetches one.",
         subcommand_metavar="[NAME | COMMAND ...]",
     )
@@ -65,7 +65,7 @@ def make_data_app() -> typer.Typer:
 
 
 def list_texts(as_json: JsonOption = False) -> None:
-    """List the known texts."""
+    """List the texts that can be fetched by name."""
     from charrnn.cli.data.tables import show_known_texts
     from charrnn.cli.shared.terminal import print_json
     from charrnn.text.datasets.registry import KNOWN_TEXTS
@@ -87,15 +87,17 @@ def list_texts(as_json: JsonOption = False) -> None:
 
 
 def fetch(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A known text.", autocompletion=complete_known_texts)],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name of a known text.", autocompletion=complete_known_texts)
+    ],
 ) -> None:
-    """Fetch a known text into data/, unless it is there; print its path."""
+    """Fetch a known text into data/ unless it is there already, and print its path."""
     from charrnn.cli.shared.locate import fetch_known
     from charrnn.text.datasets.registry import KNOWN_TEXTS, find_known_text
 
     text = find_known_text(name)
     if text is None:
-        raise TextError(f"{name}: is no known text; known are {', '.join(KNOWN_TEXTS)}")
+        raise TextError(f"{name}: unknown text; choose from {', '.join(KNOWN_TEXTS)}")
     path = DATA_FOLDER / text.file_name
     print(path if path.is_file() else fetch_known(text))
 
@@ -105,18 +107,18 @@ def inspect(
     *,
     corpus: CorpusConfig,
     advice: Annotated[
-        bool, typer.Option(help="Estimate what 1, 5 and 30 minutes of training would give on this machine.")
+        bool, typer.Option(help="Estimate the model that 1, 5 and 30 minutes of training give on this machine.")
     ] = True,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
     context: typer.Context,
 ) -> None:
-    """Show what a text is like, before anything is trained on it.
+    """Show statistics of a text, and warnings, before you train on it.
 
-    Its size, encoding (a guess if it is not UTF-8), characters, lines, Unicode normal form, copies and split; warnings;
-    and which network some minutes of training would give.
+    Size, encoding (guessed unless UTF-8), characters, lines, Unicode normalization form, duplicates and split; and the
+    network that some minutes of training give.
 
-    Takes little memory, however large the text is. --json adds every character with its count.
+    Needs little memory, even for a large text. --json adds every character with its count.
     """
     from charrnn.cli.data.tables import show_advice, show_description
     from charrnn.cli.shared.config_options import explicit_options
@@ -144,7 +146,7 @@ def inspect(
 
 
 def _estimate(text: Description, device: str) -> tuple[float, list[Estimate]]:
-    """What some minutes of training on a text would give on a device of this machine, whose speed is measured."""
+    """Measure the speed of a device; return that speed, and the networks that some minutes of training give."""
     from charrnn.cli.shared.devices import check_gpu_features, select_device
     from charrnn.training.budget.estimate import estimate_budgets
 

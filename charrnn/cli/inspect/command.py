@@ -1,4 +1,4 @@
-"""`charrnn inspect`: what a checkpoint holds."""
+"""`charrnn inspect`: show the contents of a checkpoint."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from charrnn.errors import UsageError
 
 
 def inspect(names: CheckpointsArgument = None, *, as_json: JsonOption = False) -> None:
-    """Show what a checkpoint holds.
+    """Show the contents of a checkpoint.
 
-    Its tensors, vocabulary, text, settings, scores, versions and checksums. Nothing in it is run.
+    Its text, settings, scores, vocabulary, tensors, versions and checksums. No code from the file is run.
 
-    For a text use `charrnn data inspect`.
+    For a text, use `charrnn data inspect`.
     """
     from charrnn.checkpoint.info import read_info
     from charrnn.cli.inspect.tables import show_checkpoint
@@ -23,7 +23,7 @@ def inspect(names: CheckpointsArgument = None, *, as_json: JsonOption = False) -
     advice = f"try `charrnn data inspect {' '.join(map(shell_quoted, names or []))}`"
     paths = [locate_checkpoint(name, advice) for name in names or ()]
     if len(paths) > 1:
-        raise UsageError("inspect: shows one checkpoint at a time; `charrnn compare NAME...` compares several")
+        raise UsageError("inspect: shows one checkpoint at a time; to compare several, use `charrnn compare NAME...`")
     listing = read_info(paths[0] if paths else find_checkpoint(None))
     if as_json:
         print_json({**checkpoint_summary(listing.checkpoint), **listing.as_json()})

@@ -1,4 +1,4 @@
-"""`charrnn score`: how well a model predicts a text, or which of several models a text is likeliest under."""
+"""`charrnn score`: how well a model predicts texts, or which of several models predicts a text best."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
 
 SHOWN = 1500
-"""The number of characters that are shown in colours by default."""
+"""The number of characters that are shown in colors by default."""
 
 
 def score(
@@ -35,14 +35,15 @@ def score(
     *,
     text: Annotated[
         list[str] | None,
-        text_option("what was held out of the text that the model was trained on; required with several checkpoints"),
+        text_option("the held-out part of the training text", "Text to score"),
     ] = None,
     config: ScoreConfig,
     show: Annotated[
         int | None,
         typer.Option(
-            help=f"Show the first N characters coloured by surprisal (default: {SHOWN} if one text is scored on a "
-            "terminal; 0: none).",
+            help="Show the first N characters colored by surprisal; 0: none (default: "
+            f"{SHOWN} for a single text on a terminal).",
+            metavar="N",
             callback=check_range(0),
         ),
     ] = None,
@@ -50,11 +51,11 @@ def score(
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Score texts with a model, in bits per character; or find the model that a text is likeliest under.
+    """Measure how well models predict texts, in bits per character.
 
-    With one checkpoint: each text by itself, or without --text the held-out part of the text that it was trained on.
+    With one checkpoint: scores each text, by default the held-out part of the training text.
 
-    With several checkpoints: the likelihood of each text under each of them.
+    With several checkpoints: compares the likelihood of each text under each model, to find its author. Needs --text.
     """
     from charrnn.cli.shared.devices import select_device
 
@@ -66,28 +67,28 @@ def score(
         ("--window", config.window), ("--online", config.online), ("--lines", config.lines), ("--show", show),
     ):  # fmt: skip
         if value:
-            raise UsageError(f"{option}: is for one model; name one, or leave it out")
+            raise UsageError(f"{option}: supports only one checkpoint; remove the option, or score one checkpoint")
     if not text:
         raise UsageError("score: with several checkpoints, pass the texts with --text")
     _attribute(models, text, encoding, as_json)
 
 
-def _load(names: Sequence[str], where: torch.device) -> list[Checkpoint]:
-    """The checkpoints that are named, or the newest one.
+def _load(names: Sequence[str], device: torch.device) -> list[Checkpoint]:
+    """Load the named checkpoints, or the newest one.
 
     Raises:
-        UsageError: a name means a text, as in `charrnn score CHECKPOINT TEXT` of charrnn 0.1.
+        UsageError: a name is that of a text, as in `charrnn score CHECKPOINT TEXT` of charrnn 0.1.
     """
     from charrnn.checkpoint import load
     from charrnn.cli.shared.locate import locate_checkpoints
 
-    return [load(path, where) for path in dict.fromkeys(locate_checkpoints(names, "score"))]
+    return [load(path, device) for path in dict.fromkeys(locate_checkpoints(names, "score"))]
 
 
 def _score(
     model: Checkpoint, texts: Sequence[str], encoding: str | None, config: ScoreConfig, show: int | None, as_json: bool
 ) -> None:
-    """One model, and each text by itself."""
+    """Score each text with one model."""
     from charrnn.cli.score.heatmap import is_possible, show_surprisals
     from charrnn.cli.score.tables import print_lines, show_lines, show_text, show_texts
     from charrnn.cli.shared.locate import locate_texts
@@ -107,7 +108,7 @@ def _score(
     if show is None:
         show = SHOWN * (is_possible() and len(scores) == 1 and not (config.lines or as_json))
     if show and not is_possible():
-        log("--show: there are no colours here")
+        log("warning: --show has no effect: this output has no colors")
     for score in scores if show and is_possible() else ():
         if len(scores) > 1:
             log_field("text", score.corpus.source)
@@ -119,7 +120,7 @@ def _score(
 
 
 def _attribute(models: Sequence[Checkpoint], texts: Sequence[str], encoding: str | None, as_json: bool) -> None:
-    """Several models: which of them each text is likeliest under."""
+    """Compare the likelihood of each text under several models."""
     from charrnn.cli.score.tables import show_attributions
     from charrnn.cli.shared.locate import locate_texts
     from charrnn.cli.shared.terminal import print_json, progress

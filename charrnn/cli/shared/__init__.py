@@ -1,1 +1,1 @@
-"""What several commands use."""
+"""Options, terminal output and file names, shared by all commands."""

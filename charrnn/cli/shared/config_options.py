@@ -1,4 +1,4 @@
-r"""Options made from the fields of configurations, and their values as they are typed: with escapes such as \n."""
+r"""Command-line options made from the fields of configurations, and escape sequences such as \n in their values."""
 
 from __future__ import annotations
 
@@ -9,22 +9,25 @@ import re
 import typing
 import unicodedata
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
-from charrnn.cli.shared.options import complete_from
+from charrnn.cli.shared.options import advanced, complete_from
 from charrnn.config import OneOf, SamplingConfig, ValidatedConfig, option_flags
 from charrnn.errors import UsageError
 
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([\s\S]?))")
 _LETTERS = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "\\": "\\"}
 _NAMES = {character: f"\\{letter}" for letter, character in _LETTERS.items()}
-_KNOWN = r"a line end is \n, a backslash \\; \t, \r, \0, \xNN, \uNNNN and \UNNNNNNNN are known, too"
+_KNOWN = r"use \n for a line end, \\ for a backslash, or \t, \r, \0, \xNN, \uNNNN, \UNNNNNNNN"
+_METAVARS = {int: "N", float: "X", str: "TEXT"}
+_MAX_CHOICES_WIDTH = 18
+"""The longest list of choices, in characters, that `--help` shows as a metavar; longer ones are in the help text."""
 
 
 def expand_configs(command: Callable[..., None]) -> Callable[..., None]:
-    """Replace each parameter of a command that is a configuration by the options of that configuration."""
+    """Replace each configuration among the parameters of a command with one parameter per option."""
     signature = inspect.signature(command, eval_str=True)
     configs: dict[str, type[ValidatedConfig]] = {
         name: parameter.annotation
@@ -40,8 +43,8 @@ def expand_configs(command: Callable[..., None]) -> Callable[..., None]:
 
     parameters: list[inspect.Parameter] = []
     for name, parameter in signature.parameters.items():
-        of_config = name in configs
-        parameters += _parameters_of(configs[name]) if of_config else [parameter.replace(kind=parameter.KEYWORD_ONLY)]
+        is_config = name in configs
+        parameters += _parameters_of(configs[name]) if is_config else [parameter.replace(kind=parameter.KEYWORD_ONLY)]
     wrapper.__name__, wrapper.__doc__ = command.__name__, command.__doc__
     for config in configs.values():
         if issubclass(config, SamplingConfig):
@@ -52,13 +55,13 @@ def expand_configs(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def explicit_options(context: typer.Context) -> frozenset[str]:
-    """The names of the parameters that were given on the command line."""
+    """Return the names of the parameters that were given on the command line."""
     sources = {name: context.get_parameter_source(name) for name in context.params}
     return frozenset(name for name, source in sources.items() if source and source.name == "COMMANDLINE")
 
 
 def diff_as_options(before: Any, after: Any) -> str:
-    """The options that turn a configuration into another one of its class, as they are typed."""
+    """Return the options, as typed, that turn one configuration into another of the same class."""
     pairs = (
         (option_flags(spec)[0], getattr(before, spec.name), getattr(after, spec.name))
         for spec in dataclasses.fields(before)
@@ -67,12 +70,12 @@ def diff_as_options(before: Any, after: Any) -> str:
 
 
 def format_option(spec: dataclasses.Field[Any], value: Any) -> str:
-    """The value of a field as it is typed."""
+    """Return the value of a field as typed on the command line."""
     return f"'{escaped(value)}'" if spec.metadata["escapes"] and isinstance(value, str) else str(value)
 
 
 def _parse(spec: dataclasses.Field[Any], value: Any) -> Any:
-    """The value of a field from what was typed."""
+    """Return the value of a field from its command-line value."""
     if isinstance(value, list):
         return tuple(_parse(spec, item) for item in value)
     return unescaped(value) if spec.metadata["escapes"] and value is not None else value
@@ -83,12 +86,14 @@ def _parameters_of(config: type[ValidatedConfig]) -> list[inspect.Parameter]:
     parameters = []
     for spec in dataclasses.fields(config):  # type: ignore[arg-type]
         default, kind, check = spec.default, types[spec.name], spec.metadata["check"]
+        metavar = spec.metadata["metavar"] or _default_metavar(kind, check)
         if isinstance(default, tuple):  # typer has lists for options that may be repeated
-            default, kind = list(default), list[typing.get_args(kind)[0]]  # type: ignore[misc]
+            default, kind = list(default), list[get_args(kind)[0]]  # type: ignore[misc]
         option = typer.Option(
             *option_flags(spec),
             help=spec.metadata["help"],
-            rich_help_panel=config.panel,
+            metavar=metavar,
+            rich_help_panel=None if spec.metadata["is_common"] else advanced(config.panel),
             autocompletion=complete_from(check.choices) if isinstance(check, OneOf) else None,
             show_default=default != [],
         )
@@ -100,17 +105,24 @@ def _parameters_of(config: type[ValidatedConfig]) -> list[inspect.Parameter]:
     return parameters
 
 
+def _default_metavar(kind: Any, check: object) -> str | None:
+    """Return the name of an option's value: its choices, or a letter for its type."""
+    if isinstance(check, OneOf) and len("|".join(check.choices)) <= _MAX_CHOICES_WIDTH:
+        return "|".join(check.choices)
+    return next((metavar for value_type, metavar in _METAVARS.items() if value_type in (kind, *get_args(kind))), None)
+
+
 def unescaped(text: str) -> str:
-    r"""Replace escape sequences by their characters: \n, \t, \r, \0, \\, \xNN, \uNNNN and \UNNNNNNNN.
+    r"""Replace escape sequences with their characters: \n, \t, \r, \0, \\, \xNN, \uNNNN and \UNNNNNNNN.
 
     Raises:
-        UsageError: a backslash is followed by something else, or there is no character of that number.
+        UsageError: an escape sequence is unknown, or its number is not that of a character.
     """
     return _ESCAPE.sub(_character, _as_utf8(text))
 
 
 def _as_utf8(text: str) -> str:
-    """Decode arguments as UTF-8 in an ASCII locale too, where Python turns other bytes into surrogates."""
+    """Decode arguments as UTF-8 even in an ASCII locale, where Python turns other bytes into surrogates."""
     if not any("\udc80" <= character <= "\udcff" for character in text):
         return text
     try:
@@ -120,7 +132,7 @@ def _as_utf8(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """The inverse of `unescaped`: on one line, without control characters."""
+    """Return the inverse of `unescaped`: one line without control characters."""
     return "".join(map(_escape, text))
 
 
@@ -141,5 +153,5 @@ def _character(match: re.Match[str]) -> str:
         return _LETTERS[match[4]]
     point = int(digits, 16)
     if point > 0x10FFFF or 0xD800 <= point <= 0xDFFF:
-        raise UsageError(f"{match[0]}: there is no such character")
+        raise UsageError(f"{match[0]}: no such character; use a code point up to \\U0010ffff that is not a surrogate")
     return chr(point)

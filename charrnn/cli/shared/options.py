@@ -1,7 +1,8 @@
-"""Options and arguments that several commands have, and what a shell completes for them. Loads nothing heavy."""
+"""Options and arguments that several commands share, and their shell completion. Loads nothing heavy."""
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -11,39 +12,40 @@ import typer
 
 from charrnn.config import MAX_INT
 from charrnn.config.option import int_range
+from charrnn.config.sampling import UNKNOWN_HELP, UNKNOWN_POLICIES
 from charrnn.errors import UsageError
 from charrnn.paths import CHECKPOINT_FOLDER, CHECKPOINT_SUFFIX, DATA_FOLDER
 
 COMPLETE_VARIABLE = "_CHARRNN_COMPLETE"
-"""The environment variable that a shell sets to ask for completions."""
+"""The environment variable that a shell sets to request completions."""
 
 
 def complete_from(names: Iterable[str]) -> Callable[[str], list[str]]:
-    """The shell completion of names."""
+    """Return the shell completion for a set of names."""
     return lambda incomplete: [name for name in names if name.startswith(incomplete)]
 
 
 def complete_checkpoints(incomplete: str) -> list[str]:
-    """Names in checkpoints/, and checkpoint files."""
+    """Complete names in checkpoints/, and checkpoint files."""
     names = (path.stem for path in _entries(CHECKPOINT_FOLDER) if path.suffix == CHECKPOINT_SUFFIX)
     return _matches(incomplete, names, CHECKPOINT_SUFFIX)
 
 
 def complete_known_texts(incomplete: str) -> list[str]:
-    """Texts that can be fetched by name."""
+    """Complete the names of texts that can be fetched."""
     from charrnn.text.datasets.registry import KNOWN_TEXTS
 
     return complete_from(KNOWN_TEXTS)(incomplete)
 
 
 def complete_texts(incomplete: str) -> list[str]:
-    """Names in data/, known texts, and files."""
+    """Complete names in data/, known texts, and files."""
     names = (path.name for path in _entries(DATA_FOLDER) if path.name != "README.md")
     return _matches(incomplete, (*names, *complete_known_texts(incomplete)), "")
 
 
 def _matches(incomplete: str, names: Iterable[str], suffix: str) -> list[str]:
-    """The names, files and folders that begin with what is typed; hidden files only after a dot."""
+    """Return the names, files and folders that start with the incomplete word; hidden files only after a dot."""
     folder, prefix = os.path.split(incomplete)
     candidates = {name for name in names if not name.startswith(".")}
     for path in _entries(Path(folder)):
@@ -62,42 +64,47 @@ def _entries(folder: Path) -> Iterator[Path]:
         return
 
 
-DeviceOption = Annotated[str, typer.Option("--device", help="Device: auto, cpu, cuda, cuda:1 or mps.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+def advanced(subject: str) -> str:
+    """Return the title of the `--help` panel for the less common options of a subject."""
+    return f"Advanced: {subject}"
+
+
+def in_panel(option: Any, subject: str) -> Any:
+    """Return a copy of an option for the "Advanced" panel of a subject."""
+    moved = copy.copy(option)
+    moved.rich_help_panel = advanced(subject)
+    return moved
+
+
+JSON = typer.Option("--json", help="Print the result as JSON.")
+UNKNOWN = typer.Option("--unknown", help=UNKNOWN_HELP, metavar="|".join(UNKNOWN_POLICIES))
+ENCODING = typer.Option("--encoding", help="Encoding of the text to read (default: as in training).", metavar="NAME")
+DeviceOption = Annotated[
+    str, typer.Option("--device", help="Device to use: auto, cpu, cuda, cuda:1 or mps.", metavar="DEVICE")
+]
+JsonOption = Annotated[bool, JSON]
 ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")]
-UnknownOption = Annotated[
-    str,
-    typer.Option(
-        "--unknown", help="What to do with characters that the model does not know.", metavar="error|skip|replace"
-    ),
-]
-EncodingOption = Annotated[
-    str | None,
-    typer.Option(
-        "--encoding",
-        help="Encoding of the text that is read; the one of the text that the model was trained on if not given.",
-    ),
-]
+EncodingOption = Annotated[str | None, ENCODING]
 
 
-def text_option(default: str) -> Any:
-    """The option --text of a command that reads this by default."""
+def text_option(default: str, purpose: str = "Text to read") -> Any:
+    """Return the option --text; `default` describes the text that is read without the option."""
     return typer.Option(
         "--text",
         metavar="FILE",
-        help="Text to read: a file, a pattern, a known text, or - for standard input; repeatable "
-        f"(default: {default}).",
+        help=f"{purpose}: a file, a pattern such as 'novels/*.txt', a known text, or - for standard input "
+        f"(repeatable; default: {default}).",
         autocompletion=complete_texts,
     )
 
 
-TextOption = Annotated[list[str] | None, text_option("the text that the model was trained on")]
+TextOption = Annotated[list[str] | None, text_option("the training text")]
 TextsArgument = Annotated[
     list[str],
     typer.Argument(
         metavar="TEXT",
-        help="Text files, which are one text: names, patterns ('novels/*.txt'), known texts (see `charrnn data`), "
-        "or - for standard input. Those that end with .gz, .bz2 or .xz need not be unpacked.",
+        help="Text files, read as one text: file names, patterns such as 'novels/*.txt', known texts (see `charrnn "
+        "data`), or - for standard input. Files that end with .gz, .bz2 or .xz are decompressed.",
         autocompletion=complete_texts,
     ),
 ]
@@ -105,7 +112,7 @@ CheckpointArgument = Annotated[
     str | None,
     typer.Argument(
         metavar="NAME",
-        help="Checkpoint: a name in checkpoints/, or a file (default: the newest in checkpoints/).",
+        help="Checkpoint: a name in checkpoints/ or a file (default: the newest one in checkpoints/).",
         autocompletion=complete_checkpoints,
     ),
 ]
@@ -113,14 +120,14 @@ CheckpointsArgument = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="NAME",
-        help="Checkpoints: names in checkpoints/, or files (default: the newest in checkpoints/).",
+        help="Checkpoints: names in checkpoints/ or files (default: the newest one in checkpoints/).",
         autocompletion=complete_checkpoints,
     ),
 ]
 
 
 def check_range(low: int, high: int = MAX_INT) -> Callable[..., int | None]:
-    """The callback of an option that takes integers from `low` to `high`; typer's own check has another message."""
+    """Return a callback that checks an option's integer, with the error message of `int_range`."""
     check = int_range(low, high)
 
     def callback(parameter: typer.CallbackParam, value: int | None) -> int | None:
@@ -133,6 +140,6 @@ def check_range(low: int, high: int = MAX_INT) -> Callable[..., int | None]:
 
 
 def refuse_encoding(encoding: str | None, applies_to: str) -> None:
-    """Raise UsageError where `--encoding` is given, but not the option that names a text, such as `--prime-file`."""
+    """Raise UsageError if `--encoding` is given without the option it applies to, such as `--prime-file`."""
     if encoding is not None:
-        raise UsageError(f"--encoding {encoding}: applies only to {applies_to}; remove it")
+        raise UsageError(f"--encoding {encoding}: has no effect without {applies_to}; remove it")

@@ -1,4 +1,4 @@
-"""`charrnn train`: fit a network to a text."""
+"""`charrnn train`: train a network on a text."""
 
 from __future__ import annotations
 
@@ -9,66 +9,87 @@ from typing import Annotated
 
 import typer
 
-from charrnn.cli.shared.options import DeviceOption, ForceOption, JsonOption, TextsArgument, complete_checkpoints
+from charrnn.cli.shared.options import (
+    JSON,
+    DeviceOption,
+    ForceOption,
+    TextsArgument,
+    advanced,
+    complete_checkpoints,
+    in_panel,
+)
 from charrnn.config import CorpusConfig, ModelConfig, TrainingConfig
 
 
 def train(
     text: TextsArgument,
     *,
-    corpus: CorpusConfig,
-    model: ModelConfig,
     training: TrainingConfig,
-    device: DeviceOption = "auto",
+    model: ModelConfig,
+    with_ngram: Annotated[
+        bool,
+        typer.Option(
+            "--with-ngram", help="Also fit n-grams, and mix the network with them: better than either model alone."
+        ),
+    ] = False,
     out: Annotated[
         str | None,
-        typer.Option(help="Name of the checkpoint; TEXT-CELL if not said, and of several files FIRST-and-N-more-CELL."),
+        typer.Option(metavar="NAME", help="Name of the checkpoint (default: TEXT-CELL, as in novel-lstm)."),
     ] = None,
     force: ForceOption = False,
     resume: Annotated[
         bool,
         typer.Option(
             "--resume",
-            help="Go on where the training of that name was stopped, as if it had never been. Where there is none, "
-            "begin.",
+            help="Resume the interrupted run of this text and cell, or of --out NAME. Without such a run, start one.",
         ),
     ] = False,
+    device: DeviceOption = "auto",
     resume_from: Annotated[
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Resume the training that this checkpoint is of, such as checkpoints/NAME-last.safetensors.",
+            help="Resume the run that saved this checkpoint, such as checkpoints/NAME-last.safetensors.",
             autocompletion=complete_checkpoints,
+            rich_help_panel=advanced("checkpoints"),
         ),
     ] = None,
     init_from: Annotated[
         str | None,
-        typer.Option(help="Begin with the weights of another checkpoint; characters that it does not know are added."),
+        typer.Option(
+            metavar="NAME",
+            help="Fine-tune: initialize the weights from another checkpoint. New characters are added to its "
+            "vocabulary.",
+            autocompletion=complete_checkpoints,
+            rich_help_panel=advanced("checkpoints"),
+        ),
     ] = None,
     save_every: Annotated[
-        str, typer.Option(help="How often to save between validations: 500 steps, or 5m for minutes.")
+        str,
+        typer.Option(
+            metavar="N|Xm",
+            help="Also save between validations, every N steps (such as 500) or X minutes (such as 5m).",
+            rich_help_panel=advanced("checkpoints"),
+        ),
     ] = "5m",
-    with_ngram: Annotated[
-        bool,
-        typer.Option("--with-ngram", help="Mix the network with the n-grams of the same text: better than either."),
-    ] = False,
+    corpus: CorpusConfig,
     tensorboard: Annotated[
         str | None,
         typer.Option(
             metavar="DIR",
-            help="Write the curves and samples also for TensorBoard, into DIR/NAME (needs `pip install tensorboard`).",
+            help="Also log curves and samples for TensorBoard, to DIR/NAME (needs `pip install tensorboard`).",
+            rich_help_panel=advanced("output"),
         ),
     ] = None,
-    as_json: JsonOption = False,
+    as_json: Annotated[bool, in_panel(JSON, "output")] = False,
     context: typer.Context,
 ) -> None:
-    """Fit a recurrent network to a text.
+    """Train a recurrent network on a text.
 
-    What is not said is chosen for the minutes there are: 5 on a CPU, 2 on a GPU, if no length is said.
+    Saves the best and the latest state of the network in checkpoints/.
 
-    Keeps the best and the last state under checkpoints/. Ctrl-C saves and leaves; --resume goes on.
-
-    A terminal that closes does the same, unless nohup is used; SIGUSR1 saves and goes on.
+    Ctrl-C saves the state and stops; --resume continues. Closing the terminal does the same, except under nohup.
+    SIGUSR1 saves the state without stopping.
     """
     started = time.perf_counter()
     from charrnn.checkpoint.io import best_path
@@ -85,7 +106,7 @@ def train(
     from charrnn.training.run_context import RunContext
 
     start.refuse_resume_file(text, resume)
-    how_often, where = start.parse_save_every(save_every), select_device(device)
+    save_interval, torch_device = start.parse_save_every(save_every), select_device(device)
     with connect() as group:
         with group.rank_zero_first():
             paths = locate_texts(text)
@@ -103,10 +124,10 @@ def train(
                 if init_from:
                     begin = start.initialize_from(begin, init_from, group)
             waited = time.perf_counter()
-            check_gpu_features(where, "graphs", *(["triton"] if begin.model.cell.startswith("min") else []))
-            started += time.perf_counter() - waited  # no part of the minutes
-            run = RunContext(where, group, started, tuple(sys.argv), log)
-            with restart.started_again_without_gpu(where, device, path, paths):
-                status = train_on_screen(paths, path, begin, run, how_often, tensorboard, as_json)
+            check_gpu_features(torch_device, "graphs", *(["triton"] if begin.model.cell.startswith("min") else []))
+            started += time.perf_counter() - waited  # not counted in --minutes
+            run = RunContext(torch_device, group, started, tuple(sys.argv), log)
+            with restart.started_again_without_gpu(torch_device, device, path, paths):
+                status = train_on_screen(paths, path, begin, run, save_interval, tensorboard, as_json)
     if status:
         raise typer.Exit(status)

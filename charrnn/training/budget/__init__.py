@@ -1,1 +1,1 @@
-"""From minutes to a network that can be trained in them."""
+"""From a time budget to a network size and a number of steps."""

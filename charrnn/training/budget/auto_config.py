@@ -1,6 +1,6 @@
-"""What a budget of minutes buys: size, dropout and batch from the time, the text and the speed of the machine.
+"""Choose network size, dropout and batch size for a time budget, from the text and the speed of the machine.
 
-The measurements behind each rule are in docs/project/experiments.md. Whatever the user has set stays.
+Options that the user sets are never changed. The measurements behind each rule are in docs/project/experiments.md.
 """
 
 from __future__ import annotations
@@ -14,62 +14,65 @@ import torch
 
 from charrnn.checkpoint.metadata import from_json
 from charrnn.config import ModelConfig, TrainingConfig
+from charrnn.formatting import plural
 from charrnn.models.rnn.cells import CELLS
 from charrnn.training.budget.clock import measure_speed
 from charrnn.training.distributed import ProcessGroup
 from charrnn.training.optim.schedule import AIM, FREE_EPOCHS, MAX_VALIDATIONS
 
 CPU_MINUTES, GPU_MINUTES = 5.0, 2.0
-"""The default budget."""
+"""Default time budgets, in minutes."""
 
 REFERENCE_WORK = 7.5e12
-"""Characters times weights, about four minutes' on two cores, for which `REFERENCE_WEIGHTS` is the best size."""
+"""Training work (characters times weights) for which `REFERENCE_WEIGHTS` is best: about four minutes on two cores."""
 REFERENCE_WEIGHTS = 1 << 20
-"""An LSTM of 2x256."""
+"""Approximate number of weights in the layers of an LSTM 2x256."""
 GROWTH = 0.5
-"""Exponent of the weights in the work: weights grow like the characters that are read (Hoffmann et al. 2022)."""
+"""Exponent in weights ~ work^GROWTH: weights grow in proportion to the characters read (Hoffmann et al. 2022)."""
 GOOD_EPOCHS = 7.0
-"""A text that could be read more often is read so often, by a wider network."""
+"""Target number of epochs on a short text; time for more goes into a wider network."""
 MAX_EPOCHS = 12.0
-"""More only overfits, whatever the dropout."""
-NETWORK_READINGS = 2.5
-"""Readings of the text, by as many weights as it has characters, that are worth a network."""
-MIXED_READINGS = 7.5
-"""The same where they are mixed with n-grams, which bring more to one large network than to several small ones."""
+"""Maximum number of epochs; more overfit at any dropout."""
+NETWORK_EPOCHS = 2.5
+"""Epochs that justify another network, for networks with one weight per character of the text."""
+MIXTURE_NETWORK_EPOCHS = 7.5
+"""`NETWORK_EPOCHS` for mixtures: n-grams improve one large network more than several small ones."""
 NETWORKS_GROWTH = 0.4
-"""Exponent of the number of networks in the work; what each of them gets grows a little faster."""
+"""Exponent in networks ~ work^NETWORKS_GROWTH; the work for each network grows slightly faster than their number."""
 MAX_NETWORKS = 8
 DROPOUT_PER_EPOCH = 0.025
+"""Dropout probability added for each epoch after the first `FREE_EPOCHS`."""
 MAX_DROPOUT = 0.4
 STREAM_CHARACTERS = 27_000
-"""Of its own that each stream has, so that a short text gives many small steps rather than few large ones."""
+"""Minimum length of a text stream in characters: a short text gets many small steps instead of few large ones."""
 MIN_ROWS = 4
+"""Minimum batch size."""
 GPU_MULTIPLE, GPU_MAX_ROWS = 8, 128
-"""Batch sizes of cuDNN's persistent kernels (aten/src/ATen/native/cudnn/RNN.cpp)."""
+"""Step and maximum of the batch sizes for cuDNN's persistent kernels (aten/src/ATen/native/cudnn/RNN.cpp)."""
 GPU_STREAM_CHARACTERS = 80_000
-"""Of its own that each stream has on a GPU where there are more than the default: 128 streams from ten megabytes on.
-Not fitted on a GPU yet; `benchmarks/gpu.py --first-light` prints what to set."""
+"""Minimum length of a stream on a GPU for batch sizes above the default: 128 streams from ten megabytes on.
+Not yet tuned on a GPU; `benchmarks/gpu.py --first-light` prints how to adjust it."""
 GPU_WIDTHS = (128, 128, 1024)
-"""The smallest width of a layer, the step and the largest: others miss cuDNN's fast kernels."""
+"""Minimum, step and maximum of the hidden size on a GPU; other sizes miss cuDNN's fast kernels."""
 EMBEDDING = 64
-"""Numbers for each character where there are at most SMALL_VOCABULARY: better than as many as units, and cheaper."""
+"""Embedding size for vocabularies up to `SMALL_VOCABULARY`: better and faster than the hidden size."""
 SMALL_VOCABULARY = 256
 NARROW_EMBEDDINGS = ("rnn", "lstm", "gru")
-"""Cells for which that was found; a minGRU is worse by it."""
+"""Cells that gain from `EMBEDDING`; minGRU loses by it."""
 
 Speed = Callable[[ModelConfig, TrainingConfig], float]
-"""Returns how many characters a second a network trains on."""
+"""Returns the training speed of a network, in characters per second."""
 
 
 @dataclass(frozen=True)
 class ChosenConfig:
-    """The options of a training, those that were chosen for a budget included.
+    """A complete configuration: explicit options, and the ones chosen for the time budget.
 
     Attributes:
-        model: the network.
-        training: how it is fitted.
-        reasons: for each choice its name, and what was chosen and why, in one line.
-        epochs: how often the training part is read, by its speed; None where nothing was chosen.
+        model: the network or networks.
+        training: the training configuration.
+        reasons: (label, one-line explanation) for each choice, as `charrnn train` prints them.
+        epochs: expected passes over the training part; None if nothing was chosen.
     """
 
     model: ModelConfig
@@ -80,14 +83,14 @@ class ChosenConfig:
 
 @dataclass(frozen=True)
 class Workload:
-    """What the minutes are for.
+    """The work that the time budget has to cover.
 
     Attributes:
-        characters: of the training part.
-        vocab_size: V.
-        padding: the share of places in a batch that no character is in, see Streams.
-        spent: seconds of the minutes that are gone, or kept for something else.
-        mixed: whether the networks are going to be mixed with n-grams.
+        characters: length of the training part.
+        vocab_size: number of different characters, V.
+        padding: fraction of batch positions without a character, see `Streams`.
+        spent: seconds of the budget already used, or reserved for other work.
+        mixed: whether the networks will be mixed with n-grams.
     """
 
     characters: int
@@ -105,17 +108,17 @@ def configure_for_budget(
     device: torch.device,
     group: ProcessGroup | None = None,
 ) -> ChosenConfig:
-    """What is trained, and how; the speed of the machine is measured.
+    """Measure the speed of the machine and choose all options that are not explicit.
 
-    Where the number of steps or epochs is given, there is no budget, and explicit options and defaults are used.
+    With a number of steps or epochs there is no time budget: the configurations are returned unchanged.
 
     Args:
-        model: the network, with defaults for all other options.
-        training: its training, the same.
-        explicit: names of the fields that stay as they are.
-        workload: what is trained on.
-        device: to train on.
-        group: all its processes get what the first one chooses.
+        model: the network; fields that are not explicit have their defaults.
+        training: the training configuration, likewise.
+        explicit: names of the fields that must not change.
+        workload: the text, and the time already used.
+        device: the device to train on.
+        group: the processes that train together; all get the choices of rank 0.
     """
     if training.steps or training.epochs:
         return ChosenConfig(model, training)
@@ -124,9 +127,9 @@ def configure_for_budget(
     group = group or ProcessGroup()
     workload = replace(workload, spent=group.broadcast(workload.spent)[0])
 
-    def speed(candidate: ModelConfig, how: TrainingConfig) -> float:
-        how = replace(how, batch_size=max(1, how.batch_size // group.size))
-        return (1 - workload.padding) * group.all_sum(measure_speed(candidate, how, device, group.size == 1))
+    def speed(candidate: ModelConfig, candidate_training: TrainingConfig) -> float:
+        share = replace(candidate_training, batch_size=max(1, candidate_training.batch_size // group.size))
+        return (1 - workload.padding) * group.all_sum(measure_speed(candidate, share, device, group.size == 1))
 
     chosen = choose_config(model, training, explicit, workload, speed, device.type == "cuda")
     fields = json.dumps([asdict(chosen.model), asdict(chosen.training)])
@@ -139,7 +142,7 @@ def configure_for_budget(
 
 
 def weights_of(model: ModelConfig) -> int:
-    """About how many weights each character passes: those of the layers."""
+    """Return the approximate number of weights in the recurrent layers: the cost of one character."""
     return model.num_layers * CELLS[model.cell].weight_count(model.hidden_size, model.hidden_size)
 
 
@@ -151,77 +154,78 @@ def choose_config(
     speed: Speed,
     on_gpu: bool = False,
 ) -> ChosenConfig:
-    """Choose all options that are not explicit, by the speed of networks; see `configure_for_budget`."""
+    """Choose all options that are not explicit, given the speed of networks; see `configure_for_budget`."""
     assert training.minutes
     characters = workload.characters
     is_open = "embedding_size" not in explicit and not on_gpu
     if is_open and model.cell in NARROW_EMBEDDINGS and workload.vocab_size <= SMALL_VOCABULARY:
         model = replace(model, embedding_size=EMBEDDING)
     seconds, reasons = max(1.0, 60 * AIM * training.minutes - workload.spent), []
-    rows = rows_for(characters, training.batch_size, on_gpu)
+    rows = batch_size_for(characters, training.batch_size, on_gpu)
     if "batch_size" not in explicit and rows != training.batch_size:
         is_short = rows < training.batch_size
-        why = "the text is short, and many small steps are better than few" if is_short else "the text is long"
+        why = "a short text needs many small steps" if is_short else "the text is long enough"
+        reasons.append(("batch size", f"{rows} instead of {training.batch_size}: {why} (override: --batch-size)"))
         training = replace(training, batch_size=rows)
-        reasons.append(("batch", f"{rows} streams: {why}"))
-    readable = seconds * speed(model, training)
+    affordable = seconds * speed(model, training)
     if "networks" not in explicit:
-        model = replace(model, networks=networks_for(readable * weights_of(model), characters, workload.mixed))
+        model = replace(model, networks=networks_for(affordable * weights_of(model), characters, workload.mixed))
     if model.networks > 1:
-        readable, seconds = readable / model.networks, seconds / model.networks
+        affordable, seconds = affordable / model.networks, seconds / model.networks
+        why = ": their average beats one network trained longer (override: --networks)"
         reasons.append(
-            ("networks", f"{model.networks}, for {seconds:.0f} seconds each: the mean of several predicts better than "
-             "one that reads the text as often as all of them")
-        )  # fmt: skip
+            ("networks", f"{model.networks}, trained for {seconds:.0f} s each{why * ('networks' not in explicit)}")
+        )
     if "hidden_size" not in explicit:
-        width = width_for(readable * weights_of(model), model, characters, on_gpu)
-        model, readable = _widened(model, width, lambda wide: seconds * speed(wide, training), characters, on_gpu)
+        width = width_for(affordable * weights_of(model), model, characters, on_gpu)
+        model, affordable = _widen(model, width, lambda wide: seconds * speed(wide, training), characters, on_gpu)
         reasons.append(
-            ("size", f"{model.num_layers} layers of {model.hidden_size}, which read about {readable:,.0f} characters "
-             f"in {seconds:.0f} seconds")
+            ("size", f"{plural(model.num_layers, 'layer')} of {model.hidden_size} units, sized to train on about "
+             f"{affordable:,.0f} characters in {seconds:.0f} s (override: --hidden)")
         )  # fmt: skip
-    epochs = readable / characters
+    epochs = affordable / characters
     if epochs > MAX_EPOCHS:
-        epochs, training = MAX_EPOCHS, _limited(training, characters)
-        reasons.append(("time", f"less than that: {epochs:g} readings of the text, more would only overfit"))
+        epochs, training = MAX_EPOCHS, _limit_epochs(training, characters)
+        reasons.append(("time", f"ends early, after {epochs:g} epochs: more would overfit (override: --epochs)"))
     if "dropout" not in explicit:
         model = replace(model, dropout=dropout_for(epochs))
-        times = f"{epochs:.2g} time{'s' * (epochs != 1)}"
-        reasons.append(("dropout", f"{model.dropout:g}: the text is read about {times}"))
+        times = f"{epochs:.2g} epoch{'s' * (epochs != 1)}"
+        why = f"against overfitting in about {times}" if model.dropout else f"as about {times} cause little overfitting"
+        reasons.append(("dropout", f"{model.dropout:g}, {why} (override: --dropout)"))
     if is_open and model.hidden_size <= EMBEDDING:
         model = replace(model, embedding_size=None)
     if is_open and model.embedding_size:
-        why = "for each character: in trials better than as many as units, and faster"
-        reasons.append(("embedding", f"{model.embedding_size} numbers {why}"))
+        why = f"instead of the hidden size, {model.hidden_size}: better and faster in trials"
+        reasons.append(("embedding", f"size {model.embedding_size} {why} (override: --embedding)"))
     reasons.append(
-        ("recipe", f"{model.cell}, {model.num_layers} layers, {training.optimizer} at {training.learning_rate:g}, "
-         f"{training.batch_size} x {training.seq_length}: what trials found best, or what was said")
+        ("settings", f"{model.cell}, {plural(model.num_layers, 'layer')}, {training.optimizer} optimizer, learning "
+         f"rate {training.learning_rate:g}, sequence length {training.seq_length} (tuned defaults and your options)")
     )  # fmt: skip
     return ChosenConfig(model, training, tuple(reasons), epochs)
 
 
-def _widened(
-    model: ModelConfig, width: int, readable_by: Callable[[ModelConfig], float], characters: int, on_gpu: bool
+def _widen(
+    model: ModelConfig, width: int, affordable_by: Callable[[ModelConfig], float], characters: int, on_gpu: bool
 ) -> tuple[ModelConfig, float]:
-    """A network of a width, on a GPU of a greater one if there is time; and how many characters it reads."""
+    """Return the network with a hidden size, or on a GPU with a larger one if time allows, and its characters."""
     model = replace(model, hidden_size=width)
-    readable = readable_by(model)
-    while on_gpu and readable > MAX_EPOCHS * characters and model.hidden_size < GPU_WIDTHS[2]:
-        # The time of a step falls less than its weights: see whether a wider network has the time too.
+    affordable = affordable_by(model)
+    while on_gpu and affordable > MAX_EPOCHS * characters and model.hidden_size < GPU_WIDTHS[2]:
+        # On a GPU a step costs less than its weights suggest, so try whether a wider network fits the time as well.
         model = replace(model, hidden_size=min(GPU_WIDTHS[2], 2 * model.hidden_size))
-        readable = readable_by(model)
-    return model, readable
+        affordable = affordable_by(model)
+    return model, affordable
 
 
-def _limited(training: TrainingConfig, characters: int) -> TrainingConfig:
-    """A training of MAX_EPOCHS instead of minutes."""
+def _limit_epochs(training: TrainingConfig, characters: int) -> TrainingConfig:
+    """Return the configuration with a length of MAX_EPOCHS instead of minutes."""
     steps = MAX_EPOCHS * characters / (training.batch_size * training.seq_length)
     every = training.validate_every or math.ceil(steps / MAX_VALIDATIONS)
     return replace(training, minutes=None, epochs=MAX_EPOCHS, validate_every=every)
 
 
-def rows_for(characters: int, usual: int, on_gpu: bool = False) -> int:
-    """How many streams a batch has; as many as usual where the text is neither short nor long."""
+def batch_size_for(characters: int, usual: int, on_gpu: bool = False) -> int:
+    """Return the batch size for a text: `usual`, unless the text is short or, on a GPU, long."""
     rows = min(usual, characters // STREAM_CHARACTERS)
     if not on_gpu:
         return max(MIN_ROWS, rows)
@@ -230,14 +234,14 @@ def rows_for(characters: int, usual: int, on_gpu: bool = False) -> int:
 
 
 def networks_for(work: float, characters: int, mixed: bool = False) -> int:
-    """How many networks to share so much work (characters times weights) among, on such a text."""
-    enough = (MIXED_READINGS if mixed else NETWORK_READINGS) * characters * max(characters, REFERENCE_WEIGHTS)
+    """Return the number of networks for an amount of work (characters times weights) and the length of the text."""
+    enough = (MIXTURE_NETWORK_EPOCHS if mixed else NETWORK_EPOCHS) * characters * max(characters, REFERENCE_WEIGHTS)
     number: float = (work / enough) ** NETWORKS_GROWTH
     return max(1, min(MAX_NETWORKS, round(number)))
 
 
 def width_for(work: float, model: ModelConfig, characters: int, on_gpu: bool = False) -> int:
-    """The width of the layers that makes the most of so much work (characters times weights) on such a text."""
+    """Return the best hidden size for an amount of work (characters times weights) and the length of the text."""
     by_work: float = REFERENCE_WEIGHTS * (work / REFERENCE_WORK) ** GROWTH
     by_text = work / (GOOD_EPOCHS * characters)
     width = model.hidden_size * math.sqrt(max(by_work, by_text) / weights_of(model))
@@ -246,5 +250,5 @@ def width_for(work: float, model: ModelConfig, characters: int, on_gpu: bool = F
 
 
 def dropout_for(epochs: float) -> float:
-    """The share to drop when a text is read so often."""
+    """Return the dropout probability for a number of epochs."""
     return round(max(0.0, min(MAX_DROPOUT, DROPOUT_PER_EPOCH * (epochs - FREE_EPOCHS))), 2)

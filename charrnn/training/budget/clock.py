@@ -1,4 +1,4 @@
-"""How long a step takes: measured before anything is chosen by it, and in the first steps of a training."""
+"""Measure the time of a training step: before options are chosen, and while a network is trained."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from charrnn.training.optim.schedule import AIM, MEASURED_SHARE, Plan, plan_minu
 from charrnn.training.step import make_step
 
 UNTIMED_STEPS = 3
-"""The first steps are slow: they allocate, and a GPU's third is recorded."""
+"""Number of slow first steps that are not timed: memory is allocated, and on a GPU the third step is captured."""
 CHECKS = 16
-"""How often in a budget the plan is compared with the time that is left."""
+"""Number of times that the plan is compared with the remaining time."""
 LATE, EARLY = 0.03, 0.05
-"""Share of the budget by which the end may be expected after or before the aim without a change of the plan."""
+"""Fractions of the budget by which the expected end may be late or early before the plan changes."""
 PROBE_CHARACTERS = 2000
-"""Characters scored to find out how long a validation takes."""
+"""Number of characters scored to measure the speed of validation."""
 SPEED_VOCAB_SIZE = 64
 SPEED_STEPS = 3
-"""Timed steps for each number of threads; their median counts, for another process may disturb one of them."""
+"""Number of timed steps for each number of threads; the median is used, as other processes may disturb a step."""
 SPEED_SHARE, MAX_SPEED_SECONDS = 0.005, 3.0
-"""Of the budget, and in all, spent on steps with the best number of threads. By three steps alone, training for ten
-minutes seemed to read one text 6.9, 8.3 or 10.7 times, and dropout was chosen by that."""
+"""Fraction of the budget, and maximum in seconds, for timing steps with the best number of threads. Three steps alone
+predicted 6.9, 8.3 or 10.7 epochs for the same ten minutes, and dropout depends on that number."""
 
 
 def measure_speed(model: ModelConfig, training: TrainingConfig, device: torch.device, is_alone: bool = True) -> float:
-    """Characters a second of whole steps, with the number of threads that is fastest now.
+    """Return the speed of whole training steps in characters per second, with the fastest number of threads.
 
-    Several processes that train together (`is_alone` is False) take steps without CUDA graphs.
+    With `is_alone` False (one of several processes), steps do not use CUDA graphs.
     """
     with torch.random.fork_rng(devices=[]):
         network = RecurrentModel(model, SPEED_VOCAB_SIZE).to(device).train()
@@ -46,7 +46,7 @@ def measure_speed(model: ModelConfig, training: TrainingConfig, device: torch.de
     untimed = 1 if device.type == "cpu" else UNTIMED_STEPS
 
     def seconds(threads: int, steps: int, min_seconds: float = 0.0) -> float:
-        """The median of so many steps, or of as many as so many seconds have, if those are more."""
+        """Return the median time of at least `steps` steps, and as many as `min_seconds` allow."""
         tuner, begun = fixed_threads(threads), time.perf_counter()
         times: list[float] = []
         while len(times) < steps or time.perf_counter() - begun < min_seconds:
@@ -60,7 +60,7 @@ def measure_speed(model: ModelConfig, training: TrainingConfig, device: torch.de
     seconds(threads, untimed)
     best = seconds(threads, SPEED_STEPS)
     if training.threads is None and device.type == "cpu":
-        while True:  # fewer are faster on a busy machine, or where there are many for little work
+        while True:  # fewer threads are faster on a busy machine, or when the work is too small for all
             fewer = threads // 2
             now = seconds(fewer, SPEED_STEPS) if fewer else best
             if now >= best:
@@ -71,12 +71,12 @@ def measure_speed(model: ModelConfig, training: TrainingConfig, device: torch.de
 
 
 class Clock:
-    """Finds out in the first steps how long a step takes.
+    """Stopwatch of a training with a time budget: measures steps and validations, and plans by them.
 
     Args:
-        begun: `time.perf_counter()` when the budget began.
-        budget: seconds.
-        number: of the steps taken before.
+        begun: `time.perf_counter()` at the start of the budget.
+        budget: seconds; 0: no budget.
+        number: number of steps taken before.
     """
 
     def __init__(self, begun: float, budget: float, number: int = 0) -> None:
@@ -87,16 +87,17 @@ class Clock:
         self.mark(number)
 
     def mark(self, number: int) -> None:
-        """Begin to measure the speed for the next comparison, after so many steps."""
+        """Start measuring the speed for the next comparison, after step `number`."""
         self.marked = (time.perf_counter(), self.validations, number)
 
     def refit(self, number: int, plan: Plan, steps_per_epoch: float) -> int | None:
-        """How many steps in all fit into the budget by the speed since the last comparison and the one known before.
+        """Return a new total number of steps if the plan no longer fits the budget.
 
-        Both count alike: a disturbance that has passed when the next comparison comes should not change much.
+        The speed is the mean of the one since the last comparison and the one before, so that a short disturbance
+        changes little.
 
         Returns:
-            None where it is not yet time to compare, or the plan fits.
+            None if the plan fits, or if it is too early to compare.
         """
         now, (marked, validations, before) = time.perf_counter(), self.marked
         if not self.budget or now - marked < self.budget / CHECKS or number == before:
@@ -113,34 +114,34 @@ class Clock:
             return None
         steps = number + max(1, int(left / per_step))
         if steps > plan.steps:
-            steps = max(plan.steps, min(steps, plan.most_steps(steps_per_epoch)))
+            steps = max(plan.steps, min(steps, plan.max_steps(steps_per_epoch)))
         return steps if steps != plan.steps else None
 
     def tick(self, number: int) -> None:
-        """Take down that a step was taken, by how many there were."""
+        """Record the time after step `number`."""
         self.latest = time.perf_counter()
         if number == self.untimed:
             self.first = self.latest
 
     def has_measured(self, number: int, warmup_steps: int) -> bool:
-        """Whether to fix the plan now: after enough time, at the latest at the end of the warm-up."""
+        """Return whether to make the plan now: after enough time, and no later than the end of the warm-up."""
         spent = self.latest - self.first >= MEASURED_SHARE * self.budget
         return number > self.untimed and (spent or number >= warmup_steps)
 
     def validated(self, seconds: float) -> None:
-        """Take down what a validation took."""
+        """Record the seconds that a validation took."""
         self.validation = seconds
         self.validations += seconds
 
     def is_late(self, number: int, plan: Plan) -> bool:
-        """Whether there is a budget, and too little left of it for a validation that is not the last."""
+        """Return whether there is a budget with too little time left for any validation but the last."""
         now = time.perf_counter()
         per_step = (now - self.first - self.validations) / max(1, number - self.untimed)
         end = now + (plan.steps - number) * per_step + 2 * self.validation
         return self.budget > 0 and end > self.begun + self.budget
 
     def plan(self, number: int, model: RecurrentModel, validation: TextSpan, config: TrainingConfig) -> Plan:
-        """How many steps, and which validations, fit into what is left of the budget."""
+        """Return the number of steps, and the validations, that fit the rest of the budget."""
         per_step = self.per_step = (self.latest - self.first) / (number - self.untimed)
         probe = validation[:PROBE_CHARACTERS]
         per_character = 0.0

@@ -1,4 +1,4 @@
-"""What some minutes of training would give a text on this machine, before any training, by `auto_config.py`."""
+"""Estimate, without training, what `auto_config.py` would choose for a text and several time budgets."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ from charrnn.training.budget.auto_config import MAX_EPOCHS, Workload, choose_con
 from charrnn.training.budget.clock import measure_speed
 
 MINUTES = (1.0, 5.0, 30.0)
+"""Time budgets of the estimates, in minutes."""
 STATES = 5
-"""Numbers for each weight: itself, its gradient, two moments, and the best one so far."""
+"""Numbers stored per weight: the weight, its gradient, two moments, and its best value so far."""
 LOGITS = 3
-"""Numbers for each logit of a step: itself, its probability, its gradient."""
+"""Numbers stored per logit of a step: the logit, its probability, its gradient."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What so many minutes would buy on this machine.
+    """Configuration and cost of a training with a time budget on this machine.
 
     Attributes:
-        minutes: the budget.
-        model: the network that would be trained.
-        training: how.
-        epochs: how often it would read the training part.
-        parameters: of all networks together.
-        memory: bytes of weights and logits while one is trained; Python and PyTorch need theirs beside them.
+        minutes: the time budget.
+        model: the network or networks that would be trained.
+        training: the training configuration.
+        epochs: expected passes over the training part.
+        parameters: number of parameters of all networks together.
+        memory: bytes of weights and logits while one network is trained, without Python and PyTorch themselves.
     """
 
     minutes: float
@@ -41,11 +42,11 @@ class Estimate:
 
     @property
     def ends_early(self) -> bool:
-        """Whether it would stop before its time, because more readings would only overfit."""
+        """Whether training would end before the time is up, because more epochs would overfit."""
         return self.epochs >= MAX_EPOCHS
 
     def as_json(self) -> dict[str, Any]:
-        """The numbers, under the names that charrnn's JSON uses."""
+        """Return the estimate with the keys of charrnn's JSON."""
         return {
             "minutes": self.minutes,
             "model": str(self.model),
@@ -60,22 +61,29 @@ class Estimate:
 def estimate_budgets(
     characters: int, vocab_size: int, device: torch.device, minutes: tuple[float, ...] = MINUTES
 ) -> tuple[float, list[Estimate]]:
-    """What some numbers of minutes would buy, by the speed of a few steps of the network that is the default.
+    """Time a few steps of the default network and estimate the result of each time budget.
+
+    The speed of other networks is assumed to be inversely proportional to their number of weights.
+
+    Args:
+        characters: length of the training part.
+        vocab_size: number of different characters, V.
+        device: the device to train on.
+        minutes: the time budgets.
 
     Returns:
-        How many characters a second the default network reads (others are taken to be as much slower as they have more
-        weights), and an estimate for each budget.
+        The training speed of the default network in characters per second, and an estimate for each budget.
     """
     default = ModelConfig()
     speeds: dict[int, float] = {}
 
     def speed(model: ModelConfig, training: TrainingConfig) -> float:
-        rows = training.batch_size  # a short text gets few, which take longer
+        rows = training.batch_size  # smaller for a short text, which makes each character slower
         if rows not in speeds:
             speeds[rows] = measure_speed(default, training, device)
         return speeds[rows] * weights_of(default) / weights_of(model)
 
-    choices = []
+    estimates = []
     for budget in minutes:
         training_config = TrainingConfig(minutes=budget)
         workload = Workload(characters, vocab_size)
@@ -87,5 +95,5 @@ def estimate_budgets(
         step = chosen.training.batch_size * chosen.training.seq_length
         memory = 4 * ((STATES + networks - 1) * parameters + LOGITS * step * vocab_size)
         epochs = chosen.epochs or 0.0
-        choices.append(Estimate(budget, chosen.model, chosen.training, epochs, networks * parameters, memory))
-    return next(iter(speeds.values())), choices
+        estimates.append(Estimate(budget, chosen.model, chosen.training, epochs, networks * parameters, memory))
+    return next(iter(speeds.values())), estimates

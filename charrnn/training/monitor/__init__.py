@@ -1,1 +1,1 @@
-"""What a training reports, and where it is recorded."""
+"""Training reports, and where they are recorded."""

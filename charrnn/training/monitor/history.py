@@ -1,7 +1,7 @@
-"""What happened in a training, as lines of JSON beside its checkpoint: NAME.jsonl.
+"""Training history: a JSON Lines file next to the checkpoint, NAME.jsonl.
 
-Each line is one record, so that a training that is killed leaves all but its last. One that goes on from a saved state
-first drops what came after that.
+Each line is a record, so a killed training loses at most the last one. A resumed training first drops the records
+after the state that it continues from.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ SUFFIX = ".jsonl"
 
 @dataclass(frozen=True)
 class Record:
-    """Some steps of a training.
+    """The figures of the training steps since the record before.
 
     Attributes:
-        step: the last of them, counted from 1 in each network.
-        network: of several, counted from 1.
-        seconds: since the training began, those before a pause included.
-        learning_rate: of the last step.
-        chars_per_second: of training.
-        loss: mean nats per character of training text over these steps; None if it was no number.
-        steps: how many steps the plan has; None as long as `--minutes` is still measuring.
-        nats_per_char: of the held-out text, if it was scored after the last step; None also if infinite.
-        bits_per_char: the same in bits.
-        characters: how many were scored.
-        split: such as 90/10/0.
-        rule: how they were scored.
-        is_best: whether that was the best so far.
-        sample: text drawn from the network at that moment.
+        step: number of the last step, counted from 1 in each network.
+        network: number of the network in the ensemble, counted from 1.
+        seconds: training time so far, without pauses.
+        learning_rate: learning rate of the last step.
+        chars_per_second: training speed.
+        loss: mean training loss over these steps, in nats per character; None if it was not finite.
+        steps: total number of steps in the plan; None while `--minutes` is still measuring.
+        nats_per_char: validation loss, if there was a validation after the last step; None also if infinite.
+        bits_per_char: the validation loss in bits per character.
+        characters: number of characters scored.
+        split: the split of the text, such as 90/10/0.
+        rule: how the characters were scored.
+        is_best: whether the validation loss was the best so far.
+        sample: text sampled from the network after the last step.
     """
 
     step: int
@@ -63,20 +63,20 @@ class Record:
 
 
 def history_path(checkpoint: Path) -> Path:
-    """Where the history of the training that made a checkpoint stands; its best, last and previous state share it."""
+    """Return the path of a checkpoint's training history, shared by the best, last and previous checkpoints."""
     best = best_path(checkpoint)
     return best.with_name(best.name.removesuffix(CHECKPOINT_SUFFIX) + SUFFIX)
 
 
 class History:
-    """Writes a history, a line at once.
+    """Writer of a training history, one line at a time.
 
     Args:
-        path: of the file. What it holds is dropped, but for what a training that goes on has behind it.
-        after: the number of the network, counted from 1, and of its step, after which a resumed training goes on.
+        path: the file; existing records are dropped, except those before the point that a training resumes from.
+        after: (network, step), counted from 1, that a resumed training continues after.
 
     Attributes:
-        existing: the records that were not dropped.
+        existing: the records that were kept.
 
     Raises:
         CheckpointError: the file cannot be written.
@@ -88,7 +88,7 @@ class History:
         self.truncate(after or (0, 0))
 
     def truncate(self, after: tuple[int, int], steps: int | None = None) -> None:
-        """Drop what came after a step of a network, and all from the first line on that is damaged.
+        """Drop the records after (network, step), and all from the first damaged line on.
 
         Raises:
             CheckpointError: the file cannot be read or written.
@@ -99,56 +99,56 @@ class History:
             with atomic_write(self.path, is_locked=True) as temporary:
                 temporary.write_text("".join(line for _, line in before), encoding="utf-8")
         except OSError as error:
-            raise self._refused(error) from error
+            raise self._write_error(error) from error
 
     def add(self, record: Mapping[str, Any]) -> None:
-        """Write a record, whole or not at all.
+        """Write a whole record, or nothing.
 
         Args:
-            record: fields of Record, and whatever else is recorded, by name.
+            record: fields of `Record`, and any others, by name.
 
         Raises:
             CheckpointError: the file cannot be written.
         """
-        # JSON has no infinite numbers; None is left out.
+        # JSON has no infinite numbers; None is omitted.
         values = {
             name: value for name, value in record.items()
             if value is not None and not (isinstance(value, float) and not math.isfinite(value))
         }  # fmt: skip
         line = f"{json.dumps(values, allow_nan=False)}\n".encode()
         try:
-            # Opened anew each time: the folder may have been deleted and made again, and nothing waits in a buffer.
+            # Reopened each time: the folder may have been deleted and recreated, and nothing must wait in a buffer.
             with self.path.open("ab", buffering=0) as file:
                 before = file.tell()
                 if file.write(line) < len(line):
                     file.truncate(before)
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
-            raise self._refused(error) from error
+            raise self._write_error(error) from error
 
     def close(self) -> None:
-        """End it; there is nothing left to write."""
+        """Do nothing: each record is already written."""
 
-    def _refused(self, error: OSError) -> CheckpointError:
-        return CheckpointError(f"{self.path}: cannot be written: {error.strerror}; make room, or say --out")
+    def _write_error(self, error: OSError) -> CheckpointError:
+        return CheckpointError(f"{self.path}: cannot be written: {error.strerror}; free some space or change --out")
 
 
 def read_history(path: Path) -> tuple[Record, ...]:
-    """The records of a training, in their order; none if there is no such file. An unfinished last line is left out.
+    """Return the records of a training in order; none if the file does not exist. An unfinished last line is skipped.
 
     Raises:
-        CheckpointError: the file cannot be read, or is no history; the message names the line.
+        CheckpointError: the file cannot be read, or a line is not a record.
     """
     try:
         return tuple(record for record, _ in _records(path))
     except FileNotFoundError:
         return ()
     except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error.strerror}; move it away to do without") from error
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror}; move or delete the file") from error
 
 
 def _until(path: Path, after: tuple[int, int]) -> Iterator[tuple[Record, str]]:
-    """The records up to a step of a network, each with its line."""
+    """Yield the records up to (network, step), each with its line."""
     if after == (0, 0):
         return
     try:
@@ -160,7 +160,7 @@ def _until(path: Path, after: tuple[int, int]) -> Iterator[tuple[Record, str]]:
 
 
 def _records(path: Path) -> Iterator[tuple[Record, str]]:
-    """Each record with its line, which may have more keys: figures that are recorded and not read here."""
+    """Yield each record with its line; a line may have keys that `Record` does not have."""
     known = {spec.name for spec in dataclasses.fields(Record)}
     with path.open(encoding="utf-8", errors="replace") as lines:
         for number, line in enumerate(lines, 1):
@@ -172,5 +172,5 @@ def _records(path: Path) -> Iterator[tuple[Record, str]]:
                     values = {name: value for name, value in values.items() if name in known}
                 record = from_json("record", values, Record)
             except (ValueError, RecursionError) as error:
-                raise CheckpointError(f"{path}: line {number}: {error}; move it away to do without") from error
+                raise CheckpointError(f"{path}: line {number}: {error}; move or delete the file") from error
             yield record, line

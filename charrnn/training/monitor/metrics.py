@@ -1,4 +1,4 @@
-"""The figures of a training that are printed or recorded, an entry each, and the logger that records them."""
+"""The training figures that are printed or recorded (one entry each), and the logger that records them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from charrnn.training.monitor.monitor import Level, Report
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure of a report. The entries of METRICS are all that the printed line and the records are made from.
+    """A figure of a report; printed lines and records consist of the entries of `METRICS`.
 
     Attributes:
-        name: its key in the history.
-        value: the figure, or None where the report has none.
-        tag: its name in TensorBoard; None: it is not drawn.
-        text: the figure in the printed line, or None where that has none.
+        name: key in the history.
+        value: function that returns the figure, or None if a report does not have it.
+        tag: name in TensorBoard; None: not shown.
+        text: function that returns the figure for the printed line, or None if it is not printed.
     """
 
     name: str
@@ -45,7 +45,7 @@ METRICS = [
         "loss",
         lambda report: report.loss,
         "loss/training, nats per character",
-        lambda report: f"training loss {report.loss:.3f}",
+        lambda report: f"training loss {report.loss:.3f} nats/char",
     ),
     Metric(
         "chars_per_second",
@@ -62,30 +62,30 @@ METRICS = [
     Metric("is_best", lambda report: report.is_best if report.validation else None),
     Metric("sample", lambda report: report.sample if report.level is Level.LINE else None, "sample"),
 ]
-"""In the order of the history's keys and of the printed line."""
+"""All figures, in the order of the history's keys and of the printed line."""
 
 
 class LogWriter(Protocol):
-    """Writes records to one place; each method raises CheckpointError where that is impossible."""
+    """A destination for records; each method raises CheckpointError if writing fails."""
 
     def add(self, record: Mapping[str, Any]) -> None:
-        """Write a record: the values of METRICS by name, without those that are None."""
+        """Write a record: the values of `METRICS` by name, without None."""
 
     def truncate(self, after: tuple[int, int], steps: int | None) -> None:
-        """Drop the records after a step, of `steps`, of a network; both are counted from 1."""
+        """Drop the records after (network, step), counted from 1; each network has `steps` steps."""
 
     def close(self) -> None:
-        """Write what is still to be written."""
+        """Write all buffered records."""
 
 
 class MetricsLogger:
-    """Records reports with several writers.
+    """Recorder of reports with several writers.
 
-    A writer that fails is reported once, and tried again with the next record; the training continues.
+    The failure of a writer is reported once, and the next record is tried again; training continues.
 
     Args:
-        writers: functions that open them.
-        warn: called with a line.
+        writers: functions that open the writers.
+        warn: called with a line for the user.
     """
 
     def __init__(self, writers: Sequence[Callable[[], LogWriter]], warn: Callable[[str], None]) -> None:
@@ -96,12 +96,12 @@ class MetricsLogger:
         self._with_each(lambda writer: None)
 
     def close(self) -> None:
-        """Write what is still to be written."""
+        """Write all buffered records."""
         self._with_each(lambda writer: writer.close())
 
     @property
     def existing(self) -> tuple[Record, ...]:
-        """The records of a resumed training's earlier part, as far as a history has them."""
+        """The records from before a training was resumed, if there is a history."""
         return next((writer.existing for writer in self.writers.values() if isinstance(writer, History)), ())
 
     def report(self, report: Report) -> None:
@@ -109,7 +109,7 @@ class MetricsLogger:
         values = {metric.name: metric.value(report) for metric in METRICS}
         record = {name: value for name, value in values.items() if value is not None}
         before = report.network, report.step - report.steps
-        if before < self.last:  # the loss diverged, and the training went back to a saved state
+        if before < self.last:  # the loss diverged, and the training continues from an earlier state
             self._with_each(lambda writer: writer.truncate(before, record.get("steps")))
         self.last = report.network, report.step
         self._with_each(lambda writer: writer.add(record))
@@ -122,5 +122,5 @@ class MetricsLogger:
                 action(self.writers[number])
             except CheckpointError as error:
                 if number not in self.failed:
-                    self.warn(f"{error} (the training goes on)")
+                    self.warn(f"{error} (training continues)")
                 self.failed.add(number)

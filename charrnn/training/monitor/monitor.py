@@ -1,4 +1,4 @@
-"""The monitor of a training: turns steps into reports, plain numbers, for whatever shows or records them."""
+"""The training monitor: turns steps into reports of plain numbers, to be shown or recorded."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from charrnn.checkpoint.metadata import EvalResult
 from charrnn.config import SamplingConfig
+from charrnn.errors import ModelError
 from charrnn.sampling.generate import generate
 from charrnn.scoring.evaluate import Score
 from charrnn.training.loop import Training
@@ -21,50 +22,50 @@ from charrnn.training.state.checkpoint_manager import CheckpointManager
 from charrnn.training.step import StepResult
 
 SAMPLING = SamplingConfig(temperature=0.8, length=200)
-"""How the samples along the way are drawn; the seed is the number of the step."""
+"""Sampling settings of the samples during training; the seed is the step number."""
 LINES = 10
-"""Lines of a training that has fewer validations."""
+"""Number of evenly spaced lines per training, in addition to the validations."""
 UPDATE_SECONDS = 0.2
-"""Seconds between updates; reading the loss waits for the GPU."""
+"""Minimum seconds between updates; reading the loss waits for the GPU."""
 RECORD_SECONDS, MAX_RECORDS = 1.0, 1000
-"""Seconds between records at least, and records of a training at most, but for lines."""
+"""Minimum seconds between records, and maximum number of records per training, not counting lines."""
 SMOOTHING = 0.9
-"""The share that the speed before has in the smoothed speed."""
+"""Weight of the previous value in the exponentially smoothed speed."""
 
 
 class Level(IntEnum):
-    """How important a report is; a sink of a level also gets the reports of all higher ones."""
+    """Importance of a report; a sink also gets the reports of all higher levels."""
 
     UPDATE = 0
-    """A few times a second."""
+    """A report for a live display, a few times a second."""
     RECORD = 1
-    """Once a second, about a thousand times in all."""
+    """A report for the history: at most one per second, and about a thousand in total."""
     LINE = 2
-    """After a validation, after the last step, and after each tenth of all."""
+    """A report for a printed line: after a validation, after the last step, and after each tenth of the training."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """The figures of a training at a step. A figure that is printed or recorded is an entry of `metrics.METRICS`.
+    """The figures of a training after a step. `metrics.METRICS` lists those that are printed or recorded.
 
     Attributes:
-        level: how much it is worth.
-        step: counted from 1 in each network.
-        plan: how long the network is trained; None as long as `--minutes` is still measuring.
-        network: counted from 1.
-        networks: how many are trained, one after the other.
-        steps: how many steps it stands for: those since the report before of the same level.
-        loss: mean nats per character of training text over these steps.
-        learning_rate: of the last step.
-        chars_per_second: of training, smoothed.
-        elapsed: seconds since the training began, those before a pause included.
-        remaining: estimated seconds until its end; None as long as that is unknown.
-        score: of the validation part, if it was scored after this step.
-        validation: the same, as checkpoints keep it.
+        level: importance.
+        step: number of the step, counted from 1 in each network.
+        plan: the length of the training; None while `--minutes` is still measuring.
+        network: number of the network, counted from 1.
+        networks: number of networks, which are trained one after another.
+        steps: number of steps since the previous report of the same level.
+        loss: mean training loss over these steps, in nats per character.
+        learning_rate: learning rate of the last step.
+        chars_per_second: smoothed training speed.
+        elapsed: training time so far in seconds, without pauses.
+        remaining: estimated seconds until the end; None while unknown.
+        score: score of the validation part, if there was a validation after this step.
+        validation: that score as stored in checkpoints.
         is_best: whether the state after this step is the best so far.
         is_last: whether this is the last step of the network.
-        sample: text drawn from the network after this step, if it was time for one.
-        sample_seconds: how long the latest sample took.
+        sample: text sampled from the network after this step, if one was due.
+        sample_seconds: seconds that the latest sample took.
     """
 
     level: Level
@@ -87,16 +88,16 @@ class Report:
 
 
 Sink = tuple[Level, Callable[[Report], None]]
-"""The lowest level of the reports that a function takes, and the function."""
+"""A function that takes reports, and the lowest level that it takes."""
 
 
 class Monitor:
-    """Watches the networks of a training.
+    """Observer of a training that sends reports to sinks.
 
     Args:
-        checkpoints: of the training; they know the network that is trained.
-        sinks: called in this order.
-        wants_sample: whether to draw a sample for an update.
+        checkpoints: the checkpoint manager, which has the current network.
+        sinks: functions that take reports, called in this order.
+        wants_sample: returns whether the next update needs a sample.
     """
 
     def __init__(
@@ -110,7 +111,12 @@ class Monitor:
         self.updated_at = time.perf_counter()
 
     def update(self, step: StepResult, is_best: bool) -> None:
-        """Take in the next step, which may have given the best state so far, and report if it is time to."""
+        """Add a step, and send a report if one is due.
+
+        Args:
+            step: the next step.
+            is_best: whether the state after it is the best so far.
+        """
         if self.checkpoints.training is not self.training:
             self._begin(step)
         self.losses.append(step.loss)
@@ -122,10 +128,10 @@ class Monitor:
             self._report(step, is_best, is_line, is_due, wants_sample)
 
     def _begin(self, step: StepResult) -> None:
-        """Turn to another network, or to an earlier state of the same one."""
+        """Start with another network, or with an earlier state of the same network."""
         self.training, self.losses = self.checkpoints.training, list[Tensor]()
-        self.sums = dict.fromkeys(Level, (0.0, 0))  # of losses, and of how many, since the last report of a level
-        self.first: tuple[int, float] | None = None  # a step, and the time after it
+        self.sums = dict.fromkeys(Level, (0.0, 0))  # sum and number of the losses since a level's last report
+        self.first: tuple[int, float] | None = None  # the first reported step, and the elapsed seconds after it
         self.recorded_step = step.number - 1
 
     def _report(self, step: StepResult, is_best: bool, is_line: bool, is_due: bool, wants_sample: bool) -> None:
@@ -169,7 +175,7 @@ class Monitor:
         if step.plan is None:
             return False
         every = max(1, step.plan.steps * self.checkpoints.run.model.networks // LINES)
-        # The last step has a line of its own, and one shortly before it would say the same.
+        # The last step always gets a line; one shortly before would repeat it.
         return step.number % every == 0 and step.plan.steps - step.number >= every / 2
 
     def _is_record_due(self, step: StepResult, elapsed: float) -> bool:
@@ -180,7 +186,7 @@ class Monitor:
         speed = self.characters / max(1e-9, now - self.updated_at)
         if not self.speed:
             self.speed = speed
-        elif not step.score:  # else the time has gone into validating
+        elif not step.score:  # with a score, the time includes a validation
             self.speed += (1 - SMOOTHING) * (speed - self.speed)
         return self.speed
 
@@ -192,10 +198,14 @@ class Monitor:
         networks_after = self.checkpoints.run.model.networks - len(self.checkpoints.finished) - 1
         return (step.plan.steps * (1 + networks_after) - step.number) * (elapsed - seconds) / (step.number - number)
 
-    def _sample(self, step: StepResult) -> str:
+    def _sample(self, step: StepResult) -> str | None:
+        """Return a sample; None if the training has diverged, which the loop finds and handles within some steps."""
         begun, corpus = time.perf_counter(), self.checkpoints.run.corpus
         config = dataclasses.replace(SAMPLING, seed=step.number)
         model = self.checkpoints.training.model
-        text = "".join(generate(model, corpus.vocabulary, config, documents=corpus.documents))
+        try:
+            text = "".join(generate(model, corpus.vocabulary, config, documents=corpus.documents))
+        except ModelError:
+            return None
         self.sample_seconds = time.perf_counter() - begun
         return text

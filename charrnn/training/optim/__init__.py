@@ -1,1 +1,1 @@
-"""Optimizers, learning rate and precision."""
+"""Optimizers, learning-rate schedule and precision."""

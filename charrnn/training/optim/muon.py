@@ -1,7 +1,8 @@
-"""Muon, of which a step can be a CUDA graph: matrices of one shape go together, and the host decides nothing.
+"""The Muon optimizer, in a form that CUDA graphs can capture.
 
-The same updates as `torch.optim.Muon` with `adjust_lr_fn="match_rms_adamw"`, which takes one matrix after the other and
-its rate from the host, and which a gradient scaler must wait for at each step.
+The updates equal those of `torch.optim.Muon` with `adjust_lr_fn="match_rms_adamw"`. PyTorch's version updates matrices
+one by one, takes the learning rate from the host and makes a gradient scaler wait at each step; here matrices of equal
+shape are batched, and the host decides nothing.
 """
 
 from __future__ import annotations
@@ -18,25 +19,26 @@ from charrnn.models.hardware.processor import fast_half_precisions
 from charrnn.training.distributed import ProcessGroup
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
+"""Coefficients a, b, c of the Newton-Schulz iteration."""
 ITERATIONS, HALF_ITERATIONS = 4, 2
-"""In all (four are as good as the usual five, see docs/project/experiments.md), and by one Gram matrix of half precision."""
+"""Number of iterations (four are as good as the usual five, see docs/project/experiments.md), and the number before
+the Gram matrix is recomputed in half precision."""
 EPSILON = 1e-7
 MATCHING = 0.2
-"""What makes an update about as large as one of AdamW's (arXiv 2502.16982, equation 4)."""
+"""Scale that makes an update about as large as one of AdamW's (arXiv 2502.16982, equation 4)."""
 
 
 class Muon(Optimizer):
-    """Nesterov's momentum, made orthogonal (Jordan et al. 2024).
+    """Orthogonalized Nesterov momentum (Jordan et al. 2024).
 
     Args:
-        parameters: matrices.
-        weight_decay: decoupled, as AdamW's.
-        momentum: the share that is kept.
-        group: the processes that train together: each makes some of the matrices orthogonal.
+        parameters: the matrices to update.
+        weight_decay: decoupled weight decay, as in AdamW.
+        momentum: momentum coefficient.
+        group: the processes that train together; each orthogonalizes some of the matrices.
 
     Attributes:
-        found_inf: a scalar on the device, above 0 if the step is to be left out; the name that PyTorch's own fused
-            optimizers have for it.
+        found_inf: a scalar on the device, above 0 to skip the step; named as in PyTorch's fused optimizers.
     """
 
     found_inf: Tensor | None = None
@@ -49,7 +51,7 @@ class Muon(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """Change the matrices that have a gradient; `lr` may be a number or a scalar on the device."""
+        """Update the matrices that have a gradient; `lr` may be a number or a scalar on the device."""
         for group in self.param_groups:
             by_shape: dict[torch.Size, list[Tensor]] = defaultdict(list)
             for parameter in group["params"]:
@@ -59,13 +61,13 @@ class Muon(Optimizer):
                 self._step(parameters, group["lr"], group["weight_decay"], group["momentum"])
 
     def _step(self, parameters: list[Tensor], rate: float | Tensor, weight_decay: float, kept: float) -> None:
-        """One step of N matrices of one shape."""
+        """Update N matrices of equal shape."""
         update = torch.stack([parameter.grad for parameter in parameters if parameter.grad is not None])
         state = self.state[parameters[0]]
         if not state:
             state["momentum"] = torch.zeros_like(update)
         momentum: Tensor = state["momentum"]
-        if self.found_inf is not None:  # left out: the momentum stays, and the rate is none
+        if self.found_inf is not None:  # a skipped step keeps the momentum and has learning rate 0
             good = self.found_inf == 0
             update = torch.where(good, update, momentum)
             rate = rate * good
@@ -78,21 +80,24 @@ class Muon(Optimizer):
 
 
 def dtype_for(device: torch.device) -> torch.dtype:
-    """The precision of Muon's products: bfloat16, but float32 on a CPU or GPU that can only emulate it."""
+    """Return the precision of Muon's matrix products: bfloat16, or float32 if the device can only emulate bfloat16."""
     return torch.bfloat16 if torch.bfloat16 in fast_half_precisions(device) else torch.float32
 
 
 def orthogonal(matrices: Tensor, dtype: torch.dtype, scale: float | Tensor = 1.0) -> Tensor:
-    """(N, A, B) → scale times the same with all singular values about 1, float32, by Newton-Schulz.
+    """Orthogonalize matrices by Newton-Schulz: set all singular values to about 1, and multiply by `scale`.
 
-    With X (n, m), n ≤ m, an iteration is X ← p X, p = a I + b G + c G², G = X Xᵀ. The iterations need the Gram matrix
-    G (n, n) alone: Q ← p Q, G ← p G p, and X ← Q X at the end, so that few products touch X. In half precision the
-    rounding of G would grow from one iteration to the next; there G is made anew from X after every second one.
+    With X (n, m), n ≤ m, an iteration is X ← p X, p = a I + b G + c G², G = X Xᵀ. The iterations need only the Gram
+    matrix G (n, n): Q ← p Q, G ← p G p, and X ← Q X at the end, so few products involve X. In half precision rounding
+    errors in G would grow with each iteration, so G is recomputed from X after every second one.
 
     Args:
-        matrices: float32.
-        dtype: of the products.
+        matrices: (N, A, B) float32.
+        dtype: precision of the matrix products.
         scale: a number, or a scalar on the device.
+
+    Returns:
+        (N, A, B) float32.
     """
     is_tall = matrices.shape[1] > matrices.shape[2]
     x = (matrices.mT if is_tall else matrices).to(dtype)
@@ -110,7 +115,7 @@ def orthogonal(matrices: Tensor, dtype: torch.dtype, scale: float | Tensor = 1.0
 
 
 def _polynomial(gram: Tensor, iterations: int) -> Tensor:
-    """(N, n, n), what so many iterations multiply the matrices by that have this Gram matrix."""
+    """Return the product of the factors p of some iterations, (N, n, n), for Gram matrices (N, n, n)."""
     a, b, c = COEFFICIENTS
     product = None
     for left in reversed(range(iterations)):

@@ -1,4 +1,4 @@
-"""How a loss changes the weights: gradients, their limit, and the optimizers."""
+"""From a loss to new weights: gradients, gradient clipping and the optimizers."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ from charrnn.training.optim.muon import Muon
 from charrnn.training.optim.precision import LossScale
 
 BETAS = (0.9, 0.99)
+"""Decay rates of AdamW's two moments."""
 MOMENTUM = 0.95
+"""Momentum coefficient of Muon."""
 
 
 class ModelOptimizer:
-    """AdamW for all weights, or Muon for the matrices of the layers and AdamW for the rest.
+    """AdamW for all weights, or Muon for the matrices of the recurrent layers and AdamW for the rest.
 
-    AdamW: Loshchilov and Hutter 2019. Muon (Jordan et al. 2024) makes the update of a matrix orthogonal, by
-    Newton-Schulz; scaled as in "Muon is Scalable for LLM Training" (arXiv 2502.16982), it takes AdamW's learning rate.
-    Matrices decay, vectors do not. In half precision losses are scaled up, so that small gradients are not lost, and a
-    step whose gradients are too large for it is left out (Micikevicius et al. 2018).
+    AdamW: Loshchilov and Hutter 2019. Muon (Jordan et al. 2024) orthogonalizes the update of a matrix by Newton-Schulz;
+    scaled as in "Muon is Scalable for LLM Training" (arXiv 2502.16982), it uses AdamW's learning rate. Weight decay
+    applies to matrices only. In half precision the loss is scaled up to keep small gradients, and a step whose
+    gradients overflow is skipped (Micikevicius et al. 2018).
 
     Args:
-        model: on the device to train on.
+        model: the network, on the device to train on.
         config: optimizer, weight decay and gradient clipping.
-        dtype: of the matrix products that the loss is computed with.
+        dtype: precision of the matrix products in the forward pass.
         group: the processes that train together.
     """
 
@@ -48,28 +50,28 @@ class ModelOptimizer:
         self.optimizers: list[Optimizer] = [AdamW(groups, betas=BETAS, fused=True)]
         if by_muon:
             self.optimizers.append(Muon(by_muon, config.weight_decay, MOMENTUM, group))
-        # Whatever was asked for, under autocast PyTorch hands float16 to cuDNN's recurrent layers
-        # (aten/src/ATen/cudnn/AutocastRNN.cpp), so bfloat16 is scaled there too.
+        # Under autocast PyTorch always passes float16 to cuDNN's recurrent layers
+        # (aten/src/ATen/cudnn/AutocastRNN.cpp), so on CUDA losses are scaled for bfloat16, too.
         is_scaled = dtype == torch.float16 or (dtype == torch.bfloat16 and model.device.type == "cuda")
         self.scale = LossScale(model.device) if is_scaled else None
 
     def tensors(self) -> dict[str, Tensor]:
-        """What the next update depends on beside weights and gradients, by name; it is not copied."""
+        """Return the tensors by name, not copied, that the next update needs besides weights and gradients."""
         tensors = {
             f"optimizer.{i}.{j}.{name}": tensor
             for i, optimizer in enumerate(self.optimizers)
-            for j, of_one in optimizer.state_dict()["state"].items()
-            for name, tensor in of_one.items()
+            for j, state in optimizer.state_dict()["state"].items()
+            for name, tensor in state.items()
         }
         if self.scale:
             tensors |= {"scale.factor": self.scale.factor, "scale.good_steps": self.scale.good_steps}
         return tensors
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
-        """Go on where `tensors` came from: the same settings, after a step at least.
+        """Restore the state from `tensors`, taken from an optimizer with the same settings after at least one step.
 
         Raises:
-            ValueError: a tensor is missing, or has another shape; the message names it, what was expected and found.
+            ValueError: a tensor is missing, or has the wrong shape or type, or values that are not finite.
         """
         for i, optimizer in enumerate(self.optimizers):
             parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
@@ -79,18 +81,23 @@ class ModelOptimizer:
                 if shapes
             }
             optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-        if self.scale and any(name.startswith("scale.") for name in tensors):  # else it comes from a CPU: a fresh one
+        if self.scale and any(name.startswith("scale.") for name in tensors):  # a state from a CPU has no loss scale
             self.scale.factor.copy_(require_tensor(tensors, "scale.factor", ()))
             self.scale.good_steps.copy_(require_tensor(tensors, "scale.good_steps", (), torch.int32))
 
     def set_capturable(self, on: bool) -> None:
-        """Whether steps may be recorded from now on: all is decided on the device, with the learning rate there too."""
+        """Enable or disable capturable steps, whose learning rate and decisions are all on the device."""
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
-                group["capturable"] = on  # PyTorch's word; it warns where it is on for nothing
+                group["capturable"] = on  # PyTorch warns if capturable is on and steps are not captured
 
     def step(self, loss: Tensor, lr: float | Tensor) -> None:
-        """Change the weights; the learning rate is a scalar on the model's device if the step is to be recorded."""
+        """Compute the gradients of `loss` and update the weights.
+
+        Args:
+            loss: a scalar.
+            lr: the learning rate; a scalar on the model's device while a CUDA graph is captured.
+        """
         found_inf = None
         if self.scale:
             found_inf = self.scale.backward(loss, self.parameters)
@@ -107,27 +114,27 @@ class ModelOptimizer:
 
 
 def _shapes(optimizer: Optimizer, parameters: list[Tensor]) -> Iterator[dict[str, tuple[int, ...]]]:
-    """What an optimizer remembers of each parameter, by name."""
+    """Yield the names and shapes of an optimizer's state for each parameter."""
     if isinstance(optimizer, AdamW):
         yield from ({"step": (), "exp_avg": tuple(p.shape), "exp_avg_sq": tuple(p.shape)} for p in parameters)
         return
     shapes = [tuple(parameter.shape) for parameter in parameters]
-    for i, shape in enumerate(shapes):  # Muon keeps the momentum of all matrices of a shape with the first
+    for i, shape in enumerate(shapes):  # Muon stores the momentum of all matrices of a shape with the first of them
         yield {} if shape in shapes[:i] else {"momentum": (shapes.count(shape), *shape)}
 
 
 def require_tensor(
     tensors: dict[str, Tensor], name: str, shape: tuple[int, ...], dtype: torch.dtype = torch.float32
 ) -> Tensor:
-    """The tensor of a name, if it is what it should be, and finite.
+    """Return a tensor by name after checking shape, type and finite values.
 
     Raises:
-        ValueError: it is not; the message names it, what was expected and what was found.
+        ValueError: a check failed; the message has the name, the expected and the actual value.
     """
     tensor = tensors.get(name)
     if tensor is None or (tuple(tensor.shape), tensor.dtype) != (shape, dtype):
         shown = None if tensor is None else f"{tensor.dtype} of shape {tuple(tensor.shape)}"
         raise ValueError(f"training.{name}: expected {dtype} of shape {shape}, found {shown}")
     if not tensor.isfinite().all():
-        raise ValueError(f"training.{name}: expected finite numbers, found others")
+        raise ValueError(f"training.{name}: expected finite numbers, found NaN or infinite ones")
     return tensor

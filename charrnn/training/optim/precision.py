@@ -1,8 +1,7 @@
-"""The numbers that a training computes with: matrix products in half precision where the machine is fast at them.
+"""Mixed-precision training (Micikevicius et al. 2018): matrix products in half precision where the machine is fast.
 
-The weights themselves, their updates, the states, the losses and all that adds up stay in single precision
-(mixed precision, Micikevicius et al. 2018); losses are scaled so that small gradients are not lost. Scoring and
-sampling are always in single precision.
+Weights, updates, hidden states, losses and sums stay in single precision. Losses are scaled to keep small gradients.
+Scoring and sampling always use single precision.
 """
 
 from __future__ import annotations
@@ -18,28 +17,29 @@ from charrnn.models.hardware.processor import fast_half_precisions, instruction_
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 AUTO = {"cpu": torch.bfloat16, "cuda": torch.float16}
-"""The half precision of `auto`, where the device is fast at it."""
+"""Half precision that `auto` uses, if the device has fast matrix products for it."""
 FIRST_SCALE = 2.0**16
+"""Initial loss scale."""
 SCALE_GROWTH, SCALE_BACKOFF, SCALE_STEPS = 2.0, 0.5, 2000
+"""Factors of the loss scale after `SCALE_STEPS` good steps and after an overflow."""
 
 
 def dtype_of(config: TrainingConfig, device: torch.device) -> torch.dtype:
-    """The precision of the matrix products of a training.
+    """Return the precision of a training's matrix products: the configured one, if the device is fast at it.
 
-    With `auto` it is the one that the device is fast at. On a device without fast products of the half precision that
-    was asked for it is another one, see `fallback`.
+    `auto` is the fastest precision of the device. For a precision that the device can only emulate, see `fallback`.
     """
     if config.precision == "float32":
         return torch.float32
     fast = fast_half_precisions(device)
-    asked = DTYPES.get(config.precision, AUTO.get(device.type, torch.float32))
-    if asked in fast:
-        return asked
+    preferred = DTYPES.get(config.precision, AUTO.get(device.type, torch.float32))
+    if preferred in fast:
+        return preferred
     return torch.float16 if device.type == "cuda" and torch.float16 in fast else torch.float32
 
 
 def fallback(config: TrainingConfig, device: torch.device) -> str | None:
-    """Why a training does not use the precision that its configuration names, in a line; None if it does."""
+    """Return a line on why a training does not use its configured precision, or None if it does."""
     dtype = dtype_of(config, device)
     if config.precision == "auto" or dtype == DTYPES[config.precision]:
         return None
@@ -50,14 +50,14 @@ def fallback(config: TrainingConfig, device: torch.device) -> str | None:
 
 
 class LossScale:
-    """The factor of losses in half precision: halved when a gradient is too large, doubled after 2000 good steps.
+    """Dynamic loss scale for half precision: halved when a gradient overflows, doubled after 2000 good steps.
 
-    What `torch.amp.GradScaler` does, with one decision for all optimizers: it decides for each, and where one is left
-    out and the other is not, limiting the norm of both has by then made the other's gradients no numbers. And it waits
-    for the device where an optimizer is not one of PyTorch's fused ones.
+    Like `torch.amp.GradScaler`, but with one decision for all optimizers. GradScaler decides for each: if one optimizer
+    skips a step, clipping the norm of all gradients has already turned those of the others into NaN. It also waits for
+    the device unless the optimizer is one of PyTorch's fused ones.
 
     Args:
-        device: where losses are.
+        device: the device of the losses.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -68,7 +68,7 @@ class LossScale:
         """Compute the gradients of a loss, unscaled.
 
         Returns:
-            a scalar on the device: 1 if a gradient is not finite, and the step is to be skipped; else 0.
+            A scalar on the device: 1 if a gradient is not finite and the step must be skipped, else 0.
         """
         (loss * self.factor).backward()  # type: ignore[no-untyped-call]
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]

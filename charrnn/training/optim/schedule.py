@@ -1,4 +1,4 @@
-"""The learning rate, and what a budget of minutes buys; arithmetic only."""
+"""The learning-rate schedule, and the plan of a training: steps and validations that fit a time budget."""
 
 from __future__ import annotations
 
@@ -7,38 +7,38 @@ from dataclasses import dataclass, replace
 
 DEFAULT_STEPS = 4000
 DEFAULT_VALIDATE_EVERY = 1000
+"""Default number of steps between validations."""
 MAX_VALIDATIONS = 10
 VALIDATION_SHARE = 0.2
-"""Share of the minutes that the validation at the end may take."""
+"""Maximum fraction of the time budget for the final validation."""
 VALIDATIONS_SHARE = 0.05
-"""Share of the minutes that all may take, as long as one remains."""
+"""Maximum fraction of the time budget for all validations, if there are several."""
 AIM = 0.97
-"""Share of the minutes that is planned for: a machine slows down, warm or busy, more often than it speeds up."""
+"""Planned fraction of the time budget: a warm or busy machine slows down more often than it speeds up."""
 MEASURED_SHARE = 0.08
-"""Share of the minutes that is spent on steps until the speed counts as measured, if the warm-up is that long."""
+"""Fraction of the time budget spent on measuring the speed of steps, unless the warm-up ends before."""
 
 FREE_EPOCHS = 4.0
-"""As often a text may be read before dropout pays."""
+"""Number of epochs that need no dropout."""
 MAX_LONGER = 1.5
-"""A plan may grow to so many times the first one if the text is then read more often than that: dropout was chosen by
-the first one."""
+"""Maximum growth of a plan beyond `FREE_EPOCHS`, as a factor: dropout was chosen for the first plan."""
 
 Earlier = tuple[tuple[int, int], ...]
-"""Plans that were changed, in order: until which step each held, and how many steps it had in all."""
+"""Earlier plans in order, as (last step under the plan, total steps of the plan)."""
 
 
 def learning_rate(step: int, steps: int, highest: float, warmup_steps: int, earlier: Earlier = ()) -> float:
-    """A line up to the highest rate over the warm-up, then half a cosine down to 0.
+    """Return the learning rate of a step: linear warm-up to the peak, then cosine decay to 0.
 
-    During the warm-up the rate does not depend on `steps`: that is when `--minutes` finds out how many there will be.
-    Where the number of steps was changed on the way, the rate goes on from where it was, faster or more slowly.
+    The warm-up does not depend on `steps`, because with `--minutes` the total is measured during the warm-up. If the
+    total changes later, the rate continues from its current value and decays faster or more slowly.
 
     Args:
-        step: counted from 0.
-        steps: how many there are in all.
-        highest: the rate at the end of the warm-up.
-        warmup_steps: its length.
-        earlier: see `Plan`.
+        step: the step, counted from 0.
+        steps: total number of steps.
+        highest: peak learning rate, at the end of the warm-up.
+        warmup_steps: length of the warm-up in steps.
+        earlier: earlier plans, see `Plan`.
     """
     if step < warmup_steps:
         return highest * (step + 1) / warmup_steps
@@ -53,13 +53,13 @@ def learning_rate(step: int, steps: int, highest: float, warmup_steps: int, earl
 
 @dataclass(frozen=True)
 class Plan:
-    """How long a training is.
+    """The length of a training.
 
     Attributes:
-        steps: steps in all.
-        validate_every: steps between validations; there is always one at the end.
-        val_characters: how many characters of the validation part are scored each time.
-        earlier: plans that held before, where the number of steps was changed on the way.
+        steps: total number of steps.
+        validate_every: steps between validations; one always follows the last step.
+        val_characters: number of characters of the validation part that each validation scores.
+        earlier: earlier plans, if the total number of steps has changed.
     """
 
     steps: int
@@ -67,19 +67,19 @@ class Plan:
     val_characters: int
     earlier: Earlier = ()
 
-    def changed(self, number: int, steps: int) -> Plan:
-        """The same with another number of steps in all, from step `number` on."""
+    def with_steps(self, number: int, steps: int) -> Plan:
+        """Return the plan with another total number of steps, from step `number` on."""
         return replace(self, steps=steps, earlier=(*self.earlier, (number, self.steps)))
 
-    def most_steps(self, steps_per_epoch: float) -> int:
-        """Up to how many steps in all it may be changed to."""
+    def max_steps(self, steps_per_epoch: float) -> int:
+        """Return the largest total number of steps that the plan may be changed to."""
         first = self.earlier[0][1] if self.earlier else self.steps
         return max(math.floor(MAX_LONGER * first), math.floor(FREE_EPOCHS * steps_per_epoch))
 
     def validates_after(self, step: int) -> bool:
-        """Whether a validation follows step number `step`, counted from 1.
+        """Return whether a validation follows step `step`, counted from 1.
 
-        The last one comes with the last step, so one that would come shortly before it is left out.
+        One always follows the last step; a validation shortly before that is skipped.
         """
         if step == self.steps:
             return True
@@ -94,10 +94,18 @@ def plan_minutes(
     val_characters: int,
     validate_every: int | None = None,
 ) -> Plan:
-    """What fits into the time that is left, validations included.
+    """Return the plan that fits the remaining time, validations included.
 
-    One validation, the last, is always paid for; there are more as long as all take at most `VALIDATIONS_SHARE`.
-    Where one alone takes more than `VALIDATION_SHARE`, it scores fewer of the `val_characters` of the validation part.
+    There is always a final validation; there are more as long as all together take at most `VALIDATIONS_SHARE`. If one
+    takes more than `VALIDATION_SHARE`, validations score fewer than `val_characters` characters.
+
+    Args:
+        seconds_left: remaining time.
+        steps_done: number of steps taken.
+        seconds_per_step: measured time of a step.
+        seconds_per_val_character: measured time of scoring a character.
+        val_characters: length of the validation part.
+        validate_every: steps between validations; chosen if None.
     """
     seconds = max(seconds_left, 0.0)
     affordable = VALIDATION_SHARE * seconds

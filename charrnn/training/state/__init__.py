@@ -1,1 +1,1 @@
-"""Saving a training, resuming it, and starting from another."""
+"""Training state: checkpoints, resuming, and initial weights from another checkpoint."""

@@ -1,8 +1,8 @@
-"""What a training writes to disk: its best state, its last one, and the one before that.
+"""Checkpoint files of a training: the best state, the last one, and the one before that.
 
-NAME.safetensors is the best by its validation score; of several networks, those that are finished, as one model.
-NAME-last.safetensors is all that the training depends on, the networks that are finished and the best state included:
-one file, so that there is no moment in which two do not fit together.
+NAME.safetensors is the state with the best validation score; for several networks, the ensemble of the finished ones.
+NAME-last.safetensors is everything that resuming needs, finished networks and the best state included. It is a single
+file, so that its parts always belong together.
 """
 
 from __future__ import annotations
@@ -31,28 +31,28 @@ from charrnn.training.step import StepResult
 
 
 class CheckpointManager:
-    """Writes NAME.safetensors at each best validation, and NAME-last.safetensors at each save.
+    """Writer of NAME.safetensors after each best validation, and of NAME-last.safetensors at each save.
 
     Without a validation part, both are the last state.
 
     Args:
-        path: of the best checkpoint.
-        run: the training.
+        path: the path of the best checkpoint.
+        run: the run.
 
     Attributes:
-        started: `time.perf_counter()` when the training began, moved back by what it took before it was resumed.
-        training: of the network that is trained.
-        finished: the networks before it, in their best states.
-        best: the score of its best state.
-        best_step: after which step that was.
-        score: of all that are finished, as one model.
-        metadata: of the best checkpoint, once there is one.
-        is_mixed: whether a mixture has taken its place.
-        best_is_saved: whether it is what was best or finished last.
-        halvings: how often the learning rate was halved, because the loss exploded.
-        threads: the numbers of threads that took steps before the present network, or before it was resumed.
-        saved_at: `time.perf_counter()` when the last state was saved.
-        saved_step: after which step that was.
+        started: `time.perf_counter()` at the start of the training, minus the time used before it was resumed.
+        training: the training of the current network.
+        finished: the finished networks, each in its best state.
+        best: the best validation score of the current network.
+        best_step: number of steps at the best score.
+        score: validation score of the finished networks as one model.
+        metadata: metadata of the best checkpoint, once it is written.
+        is_mixed: whether the best checkpoint is a mixture.
+        best_is_saved: whether the best checkpoint on disk is up to date.
+        halvings: number of times the learning rate was halved because the loss diverged.
+        threads: numbers of threads used before the current network, or before it was resumed.
+        saved_at: `time.perf_counter()` at the last save.
+        saved_step: number of steps at the last save.
     """
 
     training: Training
@@ -68,41 +68,42 @@ class CheckpointManager:
 
     @property
     def last_path(self) -> Path:
-        """The file of the last state."""
+        """The path of the last checkpoint."""
         return last_path(self.path)
 
     @property
     def network(self) -> Network:
-        """All that are finished, as one model."""
+        """The finished networks as one model."""
         return ensemble_of(self.finished)
 
     def begin(self, training: Training) -> None:
-        """Turn to a network that is trained from here on."""
+        """Start with the training of the next network."""
         self.training = training
         self.best: Score | None = None
         self.best_step = 0
         self.best_state: RecurrentModel | None = None
         self.saved_at, self.saved_step = time.perf_counter(), training.step
 
-    def is_due(self, every: int | timedelta | None, step: int) -> bool:
-        """Whether to save after a step, where that is done after so many steps, or so much time."""
+    def is_save_due(self, every: int | timedelta | None, step: int) -> bool:
+        """Return whether to save after a step, for an interval of `every` steps or of time."""
         if isinstance(every, int):
             return step - self.saved_step >= every
         return every is not None and time.perf_counter() - self.saved_at >= every.total_seconds()
 
     def save(self, step: StepResult) -> bool:
-        """Save the state after a step; says whether it is the best so far.
+        """Save the state after a step, and return whether it is the best so far.
 
-        Every process must call this, and the first one writes. A state that cannot be written gives a warning, and the
-        next one is tried again; but the last one of all is put elsewhere.
+        All processes must call this method; rank 0 writes. If writing fails there is a warning, and the next save tries
+        again; the final state is saved to a temporary folder instead.
 
         Raises:
-            CheckpointError: the last state of all cannot be written where it belongs; the message says where it is.
+            CheckpointError: the final state cannot be written to its path; the message names the temporary folder.
         """
         is_best = self.best is None or (step.score is not None and step.score.nats_per_char < self.best.nats_per_char)
         if is_best:
             self.best, self.best_step = step.score, step.number
-            self.best_is_saved = self.best_is_saved and bool(self.finished)  # then those are what is kept
+            # With finished networks, the best checkpoint is their ensemble, without the current network.
+            self.best_is_saved = self.best_is_saved and bool(self.finished)
             self.best_state = _copied(self.training.model)
         metadata, resume_state = self._metadata(step.number, step.score), self._resume_state()
         self.saved_at, self.saved_step = time.perf_counter(), step.number
@@ -113,11 +114,11 @@ class CheckpointManager:
         except CheckpointError as error:
             if is_end:
                 self._rescue(str(error), metadata, resume_state)
-            self.run.context.warn(f"{error} (the training goes on, and tries again at the next save)")
+            self.run.context.warn(f"{error} (training continues; will retry at the next save)")
         return is_best
 
     def finish(self) -> None:
-        """Put the network beside those that were finished before."""
+        """Add the current network, in its best state, to the finished ones."""
         assert self.best_state
         self.threads |= self.training.tuner.used
         self.finished.append(self.best_state)
@@ -128,13 +129,13 @@ class CheckpointManager:
             try:
                 self._save_best()
             except CheckpointError as error:
-                self.run.context.warn(f"{error} (it is tried again at the next save)")
+                self.run.context.warn(f"{error} (will retry at the next save)")
 
     def score_ensemble(self, progress: Progress | None = None) -> None:
-        """Score all that are finished as one model, where there are several.
+        """Score the finished networks as one model, if there are several, and save it.
 
         Raises:
-            CheckpointError: it cannot be written.
+            CheckpointError: the checkpoint cannot be written.
         """
         if len(self.finished) < 2 or self.score is None:
             return
@@ -146,21 +147,21 @@ class CheckpointManager:
         self._write(self.path, self.network, self._metadata(self.steps_of_finished, self.score))
 
     def save_mixture(self, mixture: MixtureModel, score: Score | None) -> None:
-        """Put a mixture of what is finished and counts in the place of the best checkpoint.
+        """Replace the best checkpoint by the mixture of the finished networks and n-grams.
 
         Raises:
-            CheckpointError: it cannot be written.
+            CheckpointError: the checkpoint cannot be written.
         """
         self._write(self.path, mixture, self._metadata(self.steps_of_finished, score))
         self.is_mixed = True
 
     def restore(self, resume_state: ResumeState) -> None:
-        """Take over what is finished, and the best state of the network that was begun.
+        """Restore the finished networks, and the best state of the current one.
 
-        The training must have the weights of then.
+        The training must already have the weights of `resume_state`.
 
         Raises:
-            ValueError: a tensor is missing, or has another shape; the message names it.
+            ValueError: a tensor is missing, or has the wrong shape; the message names the tensor.
             CheckpointError: the best checkpoint cannot be written.
         """
         saved, tensors = resume_state.progress, resume_state.tensors
@@ -174,17 +175,17 @@ class CheckpointManager:
             self.best_state = _copied(self.training.model)
         elif saved.best_step:
             self.best_state = self._like("best.", tensors)
-        self.best_is_saved = False  # it may not be the one that fits
+        self.best_is_saved = False  # the file on disk may belong to another state
         self._save_best()
 
     def _like(self, prefix: str, tensors: dict[str, Tensor]) -> RecurrentModel:
-        """A network of the shape of the one that is trained, from tensors whose names begin so."""
+        """Return a network like the current one, with the weights whose names have a prefix."""
         network = copy.deepcopy(self.training.model)
         load_weights(network, with_prefix(prefix, tensors), f"training.{prefix}")
         return network.to(self.training.model.device).eval()
 
     def _resume_state(self) -> ResumeState:
-        """All that resuming needs, beside the weights."""
+        """Return everything that resuming needs besides the weights."""
         training, best = self.training, self.best
         tensors = training.tensors()
         for i, network in enumerate(self.finished):
@@ -211,7 +212,7 @@ class CheckpointManager:
         return ResumeState(progress, tensors)
 
     def _save_best(self) -> None:
-        """Write the best checkpoint, unless it is there."""
+        """Write the best checkpoint, unless the file is up to date."""
         if self.best_is_saved and self.path.exists():
             return
         if self.finished:
@@ -230,13 +231,13 @@ class CheckpointManager:
             self.metadata = metadata
 
     def _rescue(self, reason: str, metadata: Metadata, resume_state: ResumeState) -> NoReturn:
-        """Put the last state into the folder for temporary files."""
+        """Save the final state to a temporary folder, and raise an error that names it."""
         try:
             other = Path(tempfile.mkdtemp(prefix="charrnn-")) / self.last_path.name
             save(other, self.training.model, self.run.corpus.vocabulary, metadata, resume_state)
         except (OSError, CheckpointError):
             raise CheckpointError(reason) from None
-        raise CheckpointError(f"{reason}. The last state is in {other}: move it to {self.last_path} and say --resume")
+        raise CheckpointError(f"{reason}; the last state is in {other}: move it to {self.last_path} and use --resume")
 
     def _metadata(self, steps: int, score: Score | None) -> Metadata:
         return Metadata(
@@ -255,11 +256,11 @@ class CheckpointManager:
         )
 
     def eval_result_of(self, score: Score) -> EvalResult:
-        """A score of the validation part, with its split and rule."""
+        """Return a score of the validation part with its split and rule, as stored in checkpoints."""
         corpus = self.run.corpus
         return eval_result(score, corpus.split, len(corpus.validation), documents=corpus.documents is not None)
 
 
 def _copied(model: RecurrentModel) -> RecurrentModel:
-    """A copy whose weights cuDNN finds in one piece, as `to` leaves them; deepcopy scatters them, and cuDNN warns."""
+    """Copy a model; `to` puts the weights into one block of memory for cuDNN, which warns after a plain deepcopy."""
     return copy.deepcopy(model).to(model.device)

@@ -1,4 +1,4 @@
-"""Starting from another model's weights, on a text that may have other characters."""
+"""Initial weights from another checkpoint, for a text that may have other characters."""
 
 from __future__ import annotations
 
@@ -12,31 +12,36 @@ from charrnn.models.rnn.model import RecurrentModel
 from charrnn.text.vocabulary import Vocabulary
 
 CHARACTER_ROWS = ("embedding.weight", "head.weight", "head.bias")
-"""The tensors that have a row for each character."""
+"""Names of the tensors with a row for each character."""
 SHAPE_FIELDS = frozenset({"cell", "num_layers", "hidden_size", "embedding_size", "residual", "networks"})
-"""The fields of a model's configuration that the weights decide."""
+"""Names of the fields of `ModelConfig` that the initial weights determine."""
 
 
 def initial_network(checkpoint: Checkpoint) -> RecurrentModel:
-    """The network to start from: of a mixture its network, of several the first.
+    """Return the network of a checkpoint: the network of a mixture, the first of an ensemble.
 
     Raises:
-        CheckpointError: the checkpoint holds none.
+        CheckpointError: the checkpoint has no network.
     """
     model = checkpoint.model
     if isinstance(model, MixtureModel):
         model = components(model)[0]
     network = model.networks[0] if isinstance(model, InterpolatedModel) else model
     if not isinstance(network, RecurrentModel):
-        raise CheckpointError(f"{checkpoint.path}: holds n-grams and no network; name another with --init-from")
+        raise CheckpointError(f"{checkpoint.path}: is an n-gram model; --init-from needs a network")
     return network
 
 
 def copy_initial_weights(checkpoint: Checkpoint, network: RecurrentModel, vocabulary: Vocabulary) -> None:
-    """Give a network of the same shape the weights of a checkpoint.
+    """Copy the weights of a checkpoint into a network of the same shape.
 
-    Rows go by character, not by index: two vocabularies of one size may have another order. Rows of characters that
-    are new stay as they are.
+    Rows are matched by character, not by index, because vocabularies differ in order. Rows of new characters keep
+    their values.
+
+    Args:
+        checkpoint: the checkpoint with the weights.
+        network: the network to change.
+        vocabulary: the vocabulary of `network`.
     """
     rows = {character: i for i, character in enumerate(_characters(vocabulary))}
     known = enumerate(_characters(checkpoint.vocabulary))

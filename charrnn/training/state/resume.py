@@ -18,11 +18,11 @@ from charrnn.training.state.checkpoint_manager import CheckpointManager
 
 @dataclass(frozen=True)
 class Resumed:
-    """A training that was stopped, as it was saved.
+    """A saved training that is to be resumed.
 
     Attributes:
-        checkpoint: the network that was trained, and its metadata.
-        resume_state: what its next steps depend on.
+        checkpoint: the current network and its metadata.
+        resume_state: the state that its next steps depend on.
     """
 
     checkpoint: Checkpoint
@@ -30,36 +30,39 @@ class Resumed:
 
     @property
     def config(self) -> TrainingConfig:
-        """How it was trained."""
+        """The training configuration."""
         assert self.checkpoint.metadata.training
         return self.checkpoint.metadata.training
 
     @property
     def plan(self) -> Plan | None:
-        """How long it was to be; None if that was not yet known."""
-        facts = self.resume_state.progress
-        return Plan(facts.plan[0], facts.plan[1], facts.plan[2], facts.earlier) if facts.plan else None
+        """The length of the training; None if it was not yet known."""
+        progress = self.resume_state.progress
+        if progress.plan is None:
+            return None
+        steps, validate_every, val_characters = progress.plan
+        return Plan(steps, validate_every, val_characters, progress.earlier)
 
     def check(self, corpus: Corpus) -> None:
-        """Raise CheckpointError unless this is the text that it was trained on."""
+        """Raise CheckpointError unless the training used this text."""
         text = self.checkpoint.metadata.text
         if corpus.sha256 != text.sha256:
             raise CheckpointError(
-                f"{self.checkpoint.path}: was trained on {text.source}, and {corpus.source} is another text; "
-                f"say --init-from {self.checkpoint.path} to begin anew with its weights"
+                f"{self.checkpoint.path}: was trained on {text.source}, and {corpus.source} is a different text; "
+                f"to fine-tune on it, use --init-from {self.checkpoint.path}"
             )
 
     def restore(self, checkpoints: CheckpointManager) -> None:
-        """Give the checkpoints, and the training that they have begun, all that was saved.
+        """Restore the saved state into a checkpoint manager and its current training.
 
         Raises:
-            CheckpointError: the file does not hold what its header says.
+            CheckpointError: the file does not match its header.
         """
-        facts, training = self.resume_state.progress, checkpoints.training
+        progress, training = self.resume_state.progress, checkpoints.training
         try:
             assert isinstance(self.checkpoint.model, RecurrentModel)
             training.model.load_state_dict(self.checkpoint.model.state_dict())
-            training.restore(facts.number, facts.due, self.resume_state.tensors)
+            training.restore(progress.number, progress.due, self.resume_state.tensors)
             checkpoints.restore(self.resume_state)
             checkpoints.threads.update(compute.threads if (compute := self.checkpoint.metadata.compute) else ())
         except (ValueError, RuntimeError) as error:  # PyTorch raises the latter
@@ -67,27 +70,27 @@ class Resumed:
 
 
 def find_training(path: Path, group: ProcessGroup | None = None) -> Resumed | None:
-    """The training whose best checkpoint goes to `path`: its last state, or where that is damaged the one before.
+    """Open the training whose best checkpoint is `path`: its last state, or the one before if that is damaged.
 
     Args:
-        path: of the best checkpoint.
-        group: the processes that train together: all get what the first one finds.
+        path: the path of the best checkpoint.
+        group: the processes that train together; all get the files of rank 0.
 
     Returns:
-        None if there is neither.
+        None if neither file exists.
 
     Raises:
-        CheckpointError: none of them can be read, or they are no trainings.
+        CheckpointError: neither file can be read, or they have no training state.
     """
     states = (last_path(path), last_path(path, PREVIOUS))
     return _open_first([state for state in states if state.exists()], group or ProcessGroup())
 
 
 def open_training(path: Path, group: ProcessGroup | None = None) -> Resumed:
-    """The training that a file was saved from, for all processes.
+    """Open the training saved in a file, for all processes.
 
     Raises:
-        CheckpointError: it cannot be read, or holds a model alone.
+        CheckpointError: the file cannot be read, or has no training state.
     """
     resumed = _open_first([path], group or ProcessGroup())
     assert resumed
@@ -95,7 +98,7 @@ def open_training(path: Path, group: ProcessGroup | None = None) -> Resumed:
 
 
 def _open_first(paths: Sequence[Path], group: ProcessGroup) -> Resumed | None:
-    """The first state that the first process can read; raises what is wrong with the first path if there is none."""
+    """Open the first state that rank 0 can read; if there is none, raise the error of the first path."""
     resumed, errors = None, []
     for path in paths if group.is_rank_zero else ():
         try:
@@ -112,10 +115,10 @@ def _open_first(paths: Sequence[Path], group: ProcessGroup) -> Resumed | None:
 def _open(path: Path) -> Resumed:
     resumed = Resumed(load(path), load_resume_state(path))
     if not isinstance(resumed.checkpoint.model, RecurrentModel) or resumed.checkpoint.metadata.training is None:
-        raise CheckpointError(f"{path}: holds no training; name a file that ends with -last.safetensors")
-    model, of_all = resumed.checkpoint.model.config, resumed.resume_state.progress.model
-    if replace(of_all, networks=1) != model:
+        raise CheckpointError(f"{path}: has no training state; use a file that ends with -last.safetensors")
+    model, ensemble = resumed.checkpoint.model.config, resumed.resume_state.progress.model
+    if replace(ensemble, networks=1) != model:
         raise CheckpointError(
-            f"{path}: is damaged, or from another version: header.progress.model: expected {model}, found {of_all}"
+            f"{path}: is damaged, or from another version: header.progress.model: expected {model}, found {ensemble}"
         )
     return resumed
