@@ -51,7 +51,7 @@ def test_several_texts_training_is_resumed_and_used(charrnn: Charrnn, files: Pat
     again = charrnn("train", *names, "--resume")
     assert (again.status, "resumed" in again.err) == (0, True)
     wrong = charrnn("train", *names[:2], "--resume-from", "checkpoints/a-and-2-more-lstm-last.safetensors")
-    assert "was trained on novels/a.txt and 2 more files, and novels/a.txt and 1 more file is another" in wrong.err
+    assert "was trained on novels/a.txt and 2 more files, and novels/a.txt and 1 more file is a different text" in wrong.err
     assert charrnn("score").status == 0
     assert charrnn("sample", "--novelty", "--length", 40).status == 0
     (files / "data").mkdir()
