@@ -51,7 +51,10 @@ def test_several_texts_training_is_resumed_and_used(charrnn: Charrnn, files: Pat
     again = charrnn("train", *names, "--resume")
     assert (again.status, "resumed" in again.err) == (0, True)
     wrong = charrnn("train", *names[:2], "--resume-from", "checkpoints/a-and-2-more-lstm-last.safetensors")
-    assert "was trained on novels/a.txt and 2 more files, and novels/a.txt and 1 more file is a different text" in wrong.err
+    assert (
+        "was trained on novels/a.txt and 2 more files, and novels/a.txt and 1 more file is a different text"
+        in wrong.err
+    )
     assert charrnn("score").status == 0
     assert charrnn("sample", "--novelty", "--length", 40).status == 0
     (files / "data").mkdir()
@@ -92,7 +95,7 @@ def test_several_texts_mistakes_are_one_line(charrnn: Charrnn, files: Path, monk
     assert charrnn("ngram", "-", "-").failed_with(2, "-: standard input can be read only once; pass - only once")
     assert charrnn("ngram", "-").failed_with(1, "standard input: the file is empty")
     assert charrnn("train", "novels/*.md").failed_with(
-        1, "novels/*.md: no file matches, here or in data/; check the pattern"
+        1, "novels/*.md: not found, as a file or as a pattern, here or in data/"
     )
     assert charrnn("train", "novels/a.txt", "novels/z.txt").failed_with(1, "novels/z.txt: not found")
     assert charrnn("train", "novels/a.txt", "novels").failed_with(

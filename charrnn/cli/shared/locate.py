@@ -70,7 +70,7 @@ def _files_of(name: str, option: str) -> Sequence[Path]:
         paths = [path for path in map(Path, matches) if path.is_file()]
         if paths:
             return paths
-    raise TextError(f"{name}: no file matches, here or in {DATA_FOLDER}/; check the pattern")
+    raise TextError(f"{name}: not found, as a file or as a pattern, here or in {DATA_FOLDER}/; check the spelling")
 
 
 def _pattern(name: str) -> str:
@@ -187,12 +187,19 @@ def looks_like_checkpoint(path: Path) -> bool:
 
 
 def looks_like_text(path: Path) -> bool:
-    """Whether a file begins like plain text, without control characters, or is compressed as texts often are."""
+    """Whether a file begins like a text: compressed, or without zero bytes and without the signature of other formats."""
     beginning = _beginning(path)
     if beginning is None:
         return False
-    is_compressed = any(pattern.match(beginning) for pattern in PACKED.values())
-    return is_compressed or not any(byte < 0x20 and byte not in b"\t\n\f\r\x1b" for byte in beginning)
+    if any(pattern.match(beginning) for pattern in PACKED.values()):
+        return True
+    from charrnn.text.decode import refuse_non_text
+
+    try:
+        refuse_non_text(path.name, beginning)
+    except TextError:
+        return False
+    return b"\0" not in beginning
 
 
 def _beginning(path: Path) -> bytes | None:
