@@ -187,7 +187,7 @@ def looks_like_checkpoint(path: Path) -> bool:
 
 
 def looks_like_text(path: Path) -> bool:
-    """Whether a file begins like a text: compressed, or without zero bytes and without the signature of other formats."""
+    """Whether a file begins like a text: compressed, or without zero bytes and the signature of another format."""
     beginning = _beginning(path)
     if beginning is None:
         return False
