@@ -94,7 +94,7 @@ def test_fit_with_invalid_argument_raises(arguments: tuple[Any, ...], message: s
 @pytest.mark.parametrize("text", ["", "\ufeff"])
 def test_fit_and_score_empty_string_raises(text: str, ngrams: charrnn.TextModel) -> None:
     for function in (charrnn.fit, ngrams.score):
-        with pytest.raises(TextError, match=r"^the text is empty; there is nothing to read$"):
+        with pytest.raises(TextError, match=r"^the text is empty; use a text with some thousands of characters$"):
             function(text)
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints: what comes back is what went in, a file is whole or not there, and a bad one is one clear line."""
+"""Checkpoints: saving and loading round-trips, writes are atomic, and invalid files give a clear one-line error."""
 
 import json
 import os
@@ -111,23 +111,26 @@ def test_newest_prefers_best_state_over_last_state(tmp_path: Path) -> None:
     (tmp_path / "gone.safetensors").symlink_to("nowhere")
     assert [path.stem for path in list_checkpoints(tmp_path)] == ["a", "b", "c-last"]
     assert newest_checkpoint(tmp_path).stem == "a"
-    with pytest.raises(CheckpointError, match=r"there is no checkpoint in .*none/; make one with `charrnn train"):
+    with pytest.raises(CheckpointError, match=r"none/: contains no checkpoint; create one with `charrnn train"):
         newest_checkpoint(tmp_path / "none")
 
 
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda good: b"", "is cut off: expected at least 8 bytes, found 0"),
-        (lambda good: good[:5], "is cut off: .*, found 5"),
-        (lambda good: good[:200], r"is cut off: expected at least \d,\d+ bytes, found 200; copy it again"),
-        (lambda good: good[:-4], r"is cut off: expected \d,\d+ bytes, found \d,\d+; copy it again, or make it anew"),
-        (lambda good: good + b"more", "is no safetensors file, or a damaged one"),
+        (lambda good: b"", "is truncated: expected at least 8 bytes, found 0"),
+        (lambda good: good[:5], "is truncated: .*, found 5"),
+        (
+            lambda good: good[:200],
+            r"is truncated: expected at least \d,\d+ bytes, found 200; copy or make the file again",
+        ),
+        (lambda good: good[:-4], r"is truncated: expected \d,\d+ bytes, found \d,\d+; copy or make the file again"),
+        (lambda good: good + b"more", "not a safetensors file, or damaged"),
         (
             lambda good: b"To be, or not to be\n" * 9,
-            "not a safetensors file; name a checkpoint",
+            "not a safetensors file; use a checkpoint",
         ),
-        (lambda good: bytes(100), "is no safetensors file, or a damaged one"),
+        (lambda good: bytes(100), "not a safetensors file, or damaged"),
     ],
 )
 def test_load_damaged_file_raises_checkpoint_error(
@@ -142,15 +145,15 @@ def test_load_damaged_file_raises_checkpoint_error(
 
 def test_load_file_of_another_program_names_its_format(tmp_path: Path) -> None:
     path = tmp_path / "it.safetensors"
-    with pytest.raises(CheckpointError, match="there is no such file; `charrnn train TEXT` makes checkpoints"):
+    with pytest.raises(CheckpointError, match="not found; `charrnn train TEXT` creates a checkpoint"):
         load(path)
-    with pytest.raises(CheckpointError, match=r"is a folder; name a \.safetensors file in it"):
+    with pytest.raises(CheckpointError, match=r"is a folder; use a \.safetensors file in it"):
         load(tmp_path)
     torch.save({"a": torch.zeros(3)}, path)
     with pytest.raises(CheckpointError, match="expected a safetensors file, found a PyTorch file"):
         load(path)
     save_file({"a": torch.zeros(3)}, path, metadata={"format": "pt"})
-    with pytest.raises(CheckpointError, match="is a safetensors file, but not one of charrnn"):
+    with pytest.raises(CheckpointError, match="is a safetensors file, but not a checkpoint of charrnn"):
         load(path)
 
 
@@ -172,9 +175,9 @@ def _load_changed(path: Path, kind: str, change: Callable[[Header, Tensors], obj
         ("kind", "oracle", "kind: expected recurrent, found oracle"),
         ("kind", ["ngram"], "kind: expected recurrent"),
         ("vocabulary", 5, "vocabulary: expected str, found 5"),
-        ("vocabulary", "", "vocabulary: expected characters"),
-        ("vocabulary", "aa" * 8, "vocabulary: expected characters, all different"),
-        ("vocabulary", "\ud800abc", "vocabulary: expected characters, all different, found .* half of one"),
+        ("vocabulary", "", "vocabulary: expected distinct characters"),
+        ("vocabulary", "aa" * 8, "vocabulary: expected distinct characters"),
+        ("vocabulary", "\ud800abc", "vocabulary: expected distinct characters, found .* surrogates"),
         ("vocabulary", "abc", r"embedding.weight: expected float32 of shape \(3, 8\)"),
         ("vocabulary", None, r"embedding.weight: expected float32 of shape \(256, 8\)"),
         ("model", None, "model: expected ModelConfig, found None"),
@@ -210,7 +213,7 @@ def _load_changed(path: Path, kind: str, change: Callable[[Header, Tensors], obj
 def test_load_invalid_header_names_key_expected_and_found(
     tmp_path: Path, keys: str, value: object, message: str
 ) -> None:
-    """Many of these were once taken as they came, and were a traceback later, or a NaN in `compare --json`."""
+    """Many of these were once accepted, and later caused a traceback, or a NaN in `compare --json`."""
 
     def change(header: Header, tensors: Tensors) -> None:
         *folders, last = keys.split(".")
@@ -250,7 +253,7 @@ def test_load_header_without_a_key_names_the_key(tmp_path: Path, kind: str, key:
 
 @pytest.mark.parametrize("header", ["", "{", "[]", "null", "[" * 100_000, '{"format": 1}'])
 def test_load_malformed_header_raises_checkpoint_error(tmp_path: Path, header: str) -> None:
-    """100,000 brackets once were a RecursionError."""
+    """100,000 brackets once caused a RecursionError."""
     path = tmp_path / "it.safetensors"
     save_file({"a": torch.zeros(3)}, path, metadata={HEADER_KEY: header})
     with pytest.raises(CheckpointError, match="is damaged, or from another version"):
@@ -270,7 +273,7 @@ def test_load_malformed_header_raises_checkpoint_error(tmp_path: Path, header: s
 def test_load_wrong_network_tensors_names_the_tensor(
     tmp_path: Path, name: str, tensor: Tensor | None, message: str
 ) -> None:
-    """Integers, and numbers that are none, once were a traceback: when the model was made, and when it sampled."""
+    """Integers and NaN once caused a traceback: when the model was built, and when it sampled."""
 
     def change(header: Header, tensors: Tensors) -> None:
         tensors.pop(name, None)
@@ -300,10 +303,10 @@ def _set(place: int, value: float) -> Callable[[Tensor], Tensor]:
         ("2.tokens", _set(1, -1), "2.tokens: expected numbers from 0 to"),
         ("2.tokens", _set(1, 10**6), "2.tokens: expected numbers from 0 to"),
         ("2.starts", lambda tensor: tensor[:-1], "2.starts: expected"),
-        ("2.starts", _set(0, 1), "2.starts: expected numbers that rise from 0 to"),
+        ("2.starts", _set(0, 1), "2.starts: expected numbers increasing from 0 to"),
         ("2.starts", _set(3, 10**9), r"2.starts: expected numbers from 0 to \d+, found 1000000000"),
         ("2.starts", _set(3, -5), r"2.starts: expected numbers from 0 to \d+, found -5"),
-        ("2.starts", _set(-1, 0), "2.starts: expected numbers that rise from 0 to"),
+        ("2.starts", _set(-1, 0), "2.starts: expected numbers increasing from 0 to"),
         ("2.starts", _set(-1, 10**9), "2.starts: expected numbers from 0 to"),
         ("2.weights", lambda tensor: tensor.long(), "2.weights: expected float32 in 1 dimension, found int64"),
         ("2.weights", _set(2, torch.nan), "2.weights: expected numbers from 0 to 1, found nan"),
@@ -317,7 +320,7 @@ def _set(place: int, value: float) -> Callable[[Tensor], Tensor]:
 def test_load_wrong_ngram_tensors_names_the_tensor(
     tmp_path: Path, name: str, change: Callable[[Tensor], Tensor] | None, message: str
 ) -> None:
-    """Numbers that lead out of the arrays once were an IndexError, when the model was used."""
+    """Out-of-range values once caused an IndexError when the model was used."""
 
     def apply(header: Header, tensors: Tensors) -> None:
         tensor = tensors.pop(name, torch.zeros(1))

@@ -1,7 +1,7 @@
-"""Checkpoints: one safetensors file that is enough to sample, score and compare. It alone knows all kinds of models.
+"""Checkpoints: one safetensors file with everything needed to sample, score and compare, for all kinds of models.
 
-The tensors are the model. One JSON string in the file's metadata, under the key "charrnn", has the rest: see Metadata.
-There is no pickle: a checkpoint from a stranger can be wrong, but it cannot run code.
+The tensors are the model. Everything else is one JSON string in the file's metadata, under the key "charrnn"; see
+`Metadata`. Nothing is pickled, so a checkpoint from an untrusted source may be wrong, but cannot run code.
 """
 
 from charrnn.checkpoint.build import load_weights

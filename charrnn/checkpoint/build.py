@@ -1,4 +1,4 @@
-"""Building a model from the header and the tensors of a file, each of which is checked before it is used."""
+"""Building a model from the header and tensors of a file, all of which are checked first."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from charrnn.text.vocabulary import Vocabulary
 
 
 def make_vocabulary(header: dict[str, Any]) -> Vocabulary:
-    """The vocabulary of a header; ValueError if it is not valid."""
+    """Return the vocabulary of a header; ValueError if it is invalid."""
     characters: str | None = from_json("vocabulary", header.get("vocabulary", ""), str | None)
     if characters is not None:
-        different = set(characters) - set(map(chr, range(0xD800, 0xE000)))  # halves of surrogate pairs
-        if not characters or len(different) < len(characters):
-            raise ValueError("vocabulary: expected characters, all different, found none, a double one or half of one")
+        valid = set(characters) - set(map(chr, range(0xD800, 0xE000)))  # without halves of surrogate pairs
+        if not characters or len(valid) < len(characters):
+            raise ValueError("vocabulary: expected distinct characters, found none, duplicates or surrogates")
     unknown: str | None = from_json("unknown", header.get("unknown"), str | None)
     return Vocabulary(characters, unknown)
 
 
 def make_model(header: dict[str, Any], vocab_size: int, tensors: dict[str, Tensor]) -> Model:
-    """The model of a header and its tensors.
+    """Build the model from a header and its tensors.
 
     Raises:
-        ValueError, TypeError, UsageError: they do not fit together; the message names the key.
+        ValueError, TypeError, UsageError: header and tensors do not fit together; the message names the key.
     """
     kind = header.get("kind")
     if kind == "ngram":
@@ -55,11 +55,11 @@ def make_model(header: dict[str, Any], vocab_size: int, tensors: dict[str, Tenso
 
 def _network(config: ModelConfig, vocab_size: int, tensors: dict[str, Tensor], prefix: str = "") -> Network:
     layers = config.num_layers * config.networks
-    if layers > len(tensors):  # each layer has some; building a million layers would take long
+    if layers > len(tensors):  # each layer has tensors, and building a million layers would take long
         raise ValueError(f"model.num_layers: expected at most {len(tensors)} in all, found {layers}")
     first = "networks.0." if config.networks > 1 else ""
     widths = {"embedding.weight": config.embedding_size or config.hidden_size, "head.weight": config.hidden_size}
-    for name, width in widths.items():  # so the file really has tensors of these widths
+    for name, width in widths.items():  # the file must really contain tensors of these widths
         expected = torch.empty(vocab_size, width, device="meta")
         require_equal(f"{prefix}{first}{name}", _description(tensors.get(f"{first}{name}")), _description(expected))
     try:
@@ -72,10 +72,10 @@ def _network(config: ModelConfig, vocab_size: int, tensors: dict[str, Tensor], p
 
 
 def load_weights(model: torch.nn.Module, tensors: dict[str, Tensor], prefix: str) -> None:
-    """Load a module's weights by their names in its state dict; they then share memory with the tensors.
+    """Load a module's weights by their state-dict names; the module then shares memory with the tensors.
 
     Raises:
-        ValueError: a tensor is missing, unknown, of another shape or not finite; the message names it, with the prefix.
+        ValueError: a tensor is missing, unknown, of another shape or not finite; the message has its name and prefix.
     """
     expected = model.state_dict()
     for name in sorted(expected.keys() | tensors.keys()):
@@ -93,11 +93,11 @@ def _description(tensor: Tensor | None) -> str:
 
 
 def dtype_name(tensor: Tensor) -> str:
-    """The data type of a tensor, such as float32."""
+    """Return the data type of a tensor, such as float32."""
     return str(tensor.dtype).removeprefix("torch.")
 
 
 def require_equal(key: str, actual: object, expected: object) -> None:
-    """Raise ValueError, which names the key, unless a value is the expected one."""
+    """Raise ValueError with the key unless a value is the expected one."""
     if actual != expected:
         raise ValueError(f"{key}: expected {expected}, found {actual!s:.100}")

@@ -1,4 +1,4 @@
-"""What a checkpoint holds: a model of any kind, its vocabulary and its metadata; and the model as tensors by name."""
+"""The contents of a checkpoint: a model of any kind, with its vocabulary and metadata; a model's tensors by name."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ HEADER_KEY = "charrnn"
 Model = Network | NgramModel | LongestMatchModel | MixtureModel
 """The kinds of models that a checkpoint may hold."""
 NETWORK, NGRAM, GATE = "network.", "counts.", "gate."
-"""Prefixes of the names of a mixture's tensors."""
+"""The prefixes of the tensor names of a mixture's components."""
 TRAINING = "training."
-"""Prefix of the names of the tensors that only resuming needs."""
+"""The prefix of the names of tensors that are only needed to resume."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model with its vocabulary and metadata; `path` and `size` (in bytes) are those of its file, if it has one."""
+    """A model with its vocabulary and metadata; `path` and `size` (in bytes) are those of its file, if there is one."""
 
     model: Model
     vocabulary: Vocabulary
@@ -48,25 +48,25 @@ class Checkpoint:
 
     @property
     def kind(self) -> str:
-        """`recurrent`, `ngram` or `mixture`."""
+        """The kind of model: `recurrent`, `ngram` or `mixture`."""
         return kind_of(self.model)
 
     @property
     def description(self) -> str:
-        """The model in a few words, such as `lstm 2x256`."""
+        """A short description of the model, such as `lstm 2x256`."""
         return describe(self.model)
 
 
 @dataclass(frozen=True)
 class ResumeState:
-    """What resuming needs beside the model: its progress in numbers, and tensors by name."""
+    """The additional data needed to resume training: progress in numbers, and tensors by name."""
 
     progress: TrainingProgress
     tensors: dict[str, Tensor]
 
 
 def split_mixture(checkpoint: Checkpoint) -> list[Checkpoint]:
-    """A mixture, then its network and its n-grams, as three checkpoints; any other checkpoint alone."""
+    """Return a mixture, its network and its n-gram model as three checkpoints; any other checkpoint alone."""
     if not isinstance(checkpoint.model, MixtureModel):
         return [checkpoint]
     checkpoints = [checkpoint]
@@ -77,25 +77,25 @@ def split_mixture(checkpoint: Checkpoint) -> list[Checkpoint]:
 
 
 def components(model: MixtureModel) -> tuple[Network, NgramModel]:
-    """The network and the n-gram model of a mixture."""
+    """Return the network and the n-gram model of a mixture."""
     assert isinstance(model.ngram, NgramModel)
     return model.network, model.ngram
 
 
 def is_mean(model: Model) -> bool:
-    """Whether a model is a weighted mean of others, which is in no file; an ensemble of networks is a network."""
+    """Return whether a model is a weighted mean of others, which has no file; an ensemble counts as a network."""
     return isinstance(model, InterpolatedModel) and model.weights is not None
 
 
 def kind_of(model: Model) -> str:
-    """`recurrent`, `ngram` or `mixture`."""
+    """Return the kind of a model: `recurrent`, `ngram` or `mixture`."""
     if isinstance(model, MixtureModel) or is_mean(model):
         return "mixture"
     return "recurrent" if isinstance(model, Network) else "ngram"
 
 
 def describe(model: LanguageModel) -> str:
-    """The model in a few words, such as `lstm 2x256`, or `60% lstm 2x256, 40% mkn order 9`."""
+    """Return a short description of a model, such as `lstm 2x256`, or `60% lstm 2x256, 40% mkn order 9`."""
     if isinstance(model, InterpolatedModel) and model.weights is not None:
         pairs = zip(model.weights, model.models, strict=True)
         return ", ".join(f"{weight:.0%} {describe(part)}" for weight, part in pairs)
@@ -104,9 +104,9 @@ def describe(model: LanguageModel) -> str:
 
 
 def config_of(model: Model) -> ModelConfig | NgramConfig | MixtureConfig:
-    """The configuration that a model's shape follows from."""
+    """Return the configuration that determines a model's shape."""
     if is_mean(model):
-        raise ModelError("a weighted mean of models has no checkpoint; save the models, and mix them with --mix")
+        raise ModelError("a weighted mean of models cannot be saved; save the models, and mix them with --mix")
     if isinstance(model, MixtureModel):
         network, ngram = components(model)
         return MixtureConfig(network.config, ngram.config)
@@ -114,7 +114,7 @@ def config_of(model: Model) -> ModelConfig | NgramConfig | MixtureConfig:
 
 
 def tensors_of(model: Model, resume_state: ResumeState | None = None) -> dict[str, Tensor]:
-    """The tensors that a file must hold of a model, and of what resuming needs, by name."""
+    """Return all tensors to store for a model, and for resuming, by name."""
     tensors = dict(model.state_dict() if isinstance(model, Network | MixtureModel) else model.tensors())
     if isinstance(model, MixtureModel):
         tensors |= {f"{NGRAM}{name}": tensor for name, tensor in components(model)[1].tensors().items()}
@@ -124,5 +124,5 @@ def tensors_of(model: Model, resume_state: ResumeState | None = None) -> dict[st
 
 
 def with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors whose names have a prefix, under their names without it."""
+    """Return the tensors whose names have a prefix, by their names without it."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

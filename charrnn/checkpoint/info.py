@@ -1,4 +1,4 @@
-"""All that a checkpoint holds, as `charrnn inspect` shows it. The file is checked first, as for any other use."""
+"""The contents of a checkpoint for `charrnn inspect`; the file is checked as for any other use."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from charrnn.models.ngram.model import NgramModel
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """A tensor of a checkpoint. `has_checksum`: the file has a checksum of it, which was compared."""
+    """A tensor of a checkpoint; `has_checksum` is true if its checksum was in the file, and verified."""
 
     name: str
     dtype: str
@@ -38,13 +38,13 @@ class TensorInfo:
 
 @dataclass(frozen=True)
 class ComponentInfo:
-    """A model, or a component of a mixture.
+    """A model, or one component of a mixture.
 
     Attributes:
         name: `model`; in a mixture `network`, `counts` or `gate`.
-        config: its settings; None for a gate.
-        parameters: number of weights of a network.
-        entries: number of n-grams of each order, from 1 on.
+        config: the settings; None for a gate.
+        parameters: the number of weights of a network or gate.
+        entries: the number of n-grams of each order, from 1 on.
     """
 
     name: str
@@ -56,14 +56,14 @@ class ComponentInfo:
 
 @dataclass(frozen=True)
 class CheckpointInfo:
-    """A checkpoint and all that its file holds.
+    """A checkpoint and everything that its file contains.
 
     Attributes:
-        format: version of the file format.
-        parts: the model; or the components of a mixture.
-        tensors: sorted by name, numbers in the names by value.
-        resume_state: what resuming needs, if the file is the latest state of a training.
-        is_checksummed: whether the header has a checksum, which was compared; old files have none.
+        format: the version of the file format.
+        parts: the model, or the components of a mixture.
+        tensors: the tensors, sorted by name, with numbers in names sorted by value.
+        resume_state: the data for resuming, if the file is the latest state of a training run.
+        is_checksummed: whether the header has a checksum, which was verified; old files have none.
     """
 
     checkpoint: Checkpoint
@@ -74,14 +74,14 @@ class CheckpointInfo:
     is_checksummed: bool
 
     def as_json(self) -> dict[str, Any]:
-        """What `checkpoint_summary` of `scoring/compare` leaves out: components, tensors, and all metadata."""
-        facts, vocabulary = asdict(self.checkpoint.metadata), self.checkpoint.vocabulary
+        """Return what `checkpoint_summary` of `scoring/compare` leaves out: components, tensors, and all metadata."""
+        metadata, vocabulary = asdict(self.checkpoint.metadata), self.checkpoint.vocabulary
         return {
             "format": self.format,
             "parts": [asdict(part) for part in self.parts],
             "vocab_size": len(vocabulary),
             "vocabulary": None if vocabulary.is_bytes else list(vocabulary.characters or ()),
-            **{name: facts[name] for name in ("text", "training", "compute", "validation", "command", "versions")},
+            **{name: metadata[name] for name in ("text", "training", "compute", "validation", "command", "versions")},
             "progress": asdict(self.resume_state.progress) if self.resume_state else None,
             "checksums": {
                 "header": self.is_checksummed,
@@ -93,7 +93,7 @@ class CheckpointInfo:
 
 
 def read_info(path: Path) -> CheckpointInfo:
-    """Read a checkpoint as `load` does, and list what is in it.
+    """Read a checkpoint like `load`, and list its contents.
 
     Raises:
         CheckpointError: see `load`.
@@ -124,7 +124,7 @@ def _describe_parts(model: Model) -> list[ComponentInfo]:
         return [
             replace(network, name="network"),
             replace(ngram, name="counts"),
-            ComponentInfo("gate", "how much of each, at each place", None, gate_weights, None),
+            ComponentInfo("gate", "mixing weights for each character", None, gate_weights, None),
         ]
     config, parameters, entries = config_of(model), None, None
     if isinstance(model, Network):
@@ -135,5 +135,5 @@ def _describe_parts(model: Model) -> list[ComponentInfo]:
 
 
 def _numerical_key(name: str) -> tuple[tuple[int, str], ...]:
-    """A key for sorting by which order 10 comes after order 9."""
+    """Return a sort key that puts order 10 after order 9."""
     return tuple((int(word) if word.isdecimal() else 0, word) for word in name.split("."))

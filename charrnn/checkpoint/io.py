@@ -1,9 +1,9 @@
-"""Find, save and load checkpoints. A file is written completely or not at all; a file that is read may be anything.
+"""Finding, saving and loading checkpoints. Files are written atomically, and checked completely when read.
 
-What is detected: another kind of file, or a truncated one; a header that is not JSON, lacks a key, or does not fit the
-tensors; by checksums, every flipped bit in the header, in a network, and in what resuming needs. What is not: a flipped
-bit in the numbers of an n-gram model, as long as they are probabilities and all indices are in range; and, in a file
-from before there were checksums, one that leaves its number finite.
+Detected are other or truncated files; headers that are not JSON, lack a key, or do not match the tensors; and, by
+checksums, every flipped bit in the header, in a network, and in the data for resuming. Not detected are flipped bits in
+the numbers of an n-gram model, as long as these are probabilities and indices in range; and, in files from before
+checksums were introduced, flipped bits that leave a number finite.
 """
 
 from __future__ import annotations
@@ -51,22 +51,22 @@ from charrnn.paths import CHECKPOINT_SUFFIX
 from charrnn.text.vocabulary import Vocabulary
 
 LAST, PREVIOUS = "-last", "-previous"
-"""Endings of the stem for the latest state of a training, which may not be its best one, and for the one before it."""
+"""The suffixes for the latest state of a training run (not necessarily the best), and for the state before it."""
 
 
 def last_path(path: Path, ending: str = LAST) -> Path:
-    """The file for the latest state, or the one before it, of the training whose best state goes to `path`."""
+    """Return the file for the latest or previous state of the training run whose best state is `path`."""
     return path.with_name(path.name.removesuffix(CHECKPOINT_SUFFIX) + ending + CHECKPOINT_SUFFIX)
 
 
 def best_path(path: Path) -> Path:
-    """The file for the best state of the training that `path`, its best, latest or previous state, belongs to."""
+    """Return the file for the best state of the training run whose best, latest or previous state is `path`."""
     stem = path.name.removesuffix(CHECKPOINT_SUFFIX).removesuffix(LAST).removesuffix(PREVIOUS)
     return path.with_name(stem + CHECKPOINT_SUFFIX)
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints of a folder, newest first; of a training that has its best state there, only that."""
+    """Return the checkpoints of a folder, newest first; of each training run, the best state if there is one."""
     files = [path for path in folder.glob(f"*{CHECKPOINT_SUFFIX}") if path.is_file()]
     files.sort(key=lambda path: path.stat().st_mtime, reverse=True)
     latest = {last_path(path, ending) for path in files for ending in (LAST, PREVIOUS)}
@@ -74,11 +74,11 @@ def list_checkpoints(folder: Path) -> list[Path]:
 
 
 def newest_checkpoint(folder: Path) -> Path:
-    """The newest checkpoint of a folder; CheckpointError if there is none."""
+    """Return the newest checkpoint of a folder; CheckpointError if there is none."""
     paths = list_checkpoints(folder)
     if not paths:
         raise CheckpointError(
-            f"there is no checkpoint in {folder}{os.sep}; make one with `charrnn train shakespeare.txt`"
+            f"{folder}{os.sep}: contains no checkpoint; create one with `charrnn train shakespeare.txt`"
         )
     return paths[0]
 
@@ -87,11 +87,11 @@ def save(
     path: Path,
     model: Model,
     vocabulary: Vocabulary,
-    facts: Metadata,
+    metadata: Metadata,
     resume_state: ResumeState | None = None,
     previous: Path | None = None,
 ) -> None:
-    """Write a checkpoint, completely or not at all. A file that is replaced is kept as `previous`, if that is given.
+    """Write a checkpoint atomically. A file that is replaced is kept as `previous`, if given.
 
     Raises:
         CheckpointError: the file cannot be written.
@@ -106,24 +106,24 @@ def save(
             "model": dataclasses.asdict(config_of(model)),
             "vocabulary": None if vocabulary.is_bytes else "".join(vocabulary.characters or ()),
             **({"unknown": vocabulary.unknown_character} if vocabulary.unknown_character is not None else {}),
-            **dataclasses.asdict(facts),
+            **dataclasses.asdict(metadata),
             **({"progress": dataclasses.asdict(resume_state.progress)} if resume_state else {}),
             CHECKSUM: tensor_checksums(kind, on_cpu),
         }
     )
-    if len(header) > MAX_HEADER_BYTES // 2:  # the other half is for the names of tensors
-        raise CheckpointError(f"{path}: too many different characters for a checkpoint; read the text with --bytes")
+    if len(header) > MAX_HEADER_BYTES // 2:  # the other half is for tensor names
+        raise CheckpointError(f"{path}: the vocabulary is too large for a checkpoint; read the text with --bytes")
     try:
         with atomic_write(path, previous=previous, is_locked=True) as temporary:
             save_file(on_cpu, temporary, metadata=metadata_of(header))
     except (OSError, SafetensorError) as error:
         raise CheckpointError(
-            f"{path}: cannot be written: {_reason(error)}; make room, or say another place with --out"
+            f"{path}: cannot be written: {_reason(error)}; free some disk space, or choose another path with --out"
         ) from error
 
 
 def _reason(error: OSError | SafetensorError) -> str:
-    """The operating system's words for an error; the safetensors library has its number in a message of its own."""
+    """Return the operating system's message for an error; safetensors errors contain the error number as text."""
     number = error.errno if isinstance(error, OSError) else None
     match = re.search(r"\(os error (\d+)\)", str(error))
     if match:
@@ -132,11 +132,11 @@ def _reason(error: OSError | SafetensorError) -> str:
 
 
 def load(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
-    """Read a checkpoint. A network is in evaluation mode and on the device; n-gram models stay on the CPU.
+    """Read a checkpoint. A network is put into evaluation mode on the device; n-gram models stay on the CPU.
 
     Raises:
-        CheckpointError: the file cannot be read, is not a checkpoint, or does not hold what its header says; the
-            message names the file, the key, what was expected and what was found.
+        CheckpointError: the file cannot be read, is not a checkpoint, or does not match its header; the message has the
+            file, the key, the expected value and the actual one.
     """
     size, header, tensors = _read(path, _is_model_tensor)
     with _damage_reported(path):
@@ -144,22 +144,22 @@ def load(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
         model = make_model(header, len(vocabulary), tensors)
         check_tensors(header, tensors, _is_model_tensor)
         names = {spec.name for spec in dataclasses.fields(Metadata)}
-        facts: Metadata = from_json("header", {name: header[name] for name in names & header.keys()}, Metadata)
-        require_equal("header.text.corpus.bytes", facts.text.corpus.bytes, vocabulary.is_bytes)
+        metadata: Metadata = from_json("header", {name: header[name] for name in names & header.keys()}, Metadata)
+        require_equal("header.text.corpus.bytes", metadata.text.corpus.bytes, vocabulary.is_bytes)
     if isinstance(model, torch.nn.Module):
         model.to(device).eval()
-    return Checkpoint(model, vocabulary, facts, path, size)
+    return Checkpoint(model, vocabulary, metadata, path, size)
 
 
 def load_resume_state(path: Path) -> ResumeState:
-    """What resuming needs beside the model, on the CPU.
+    """Read the data for resuming, without the model, on the CPU.
 
     Raises:
-        CheckpointError: see `load`; or the file holds a model alone.
+        CheckpointError: see `load`; or the file has no data for resuming.
     """
     _, header, tensors = _read(path, _is_training_tensor)
     if "progress" not in header:
-        raise CheckpointError(f"{path}: holds a model alone; a training goes on from a file that ends with {LAST}")
+        raise CheckpointError(f"{path}: contains no training state; resume from the checkpoint that ends with {LAST}")
     with _damage_reported(path):
         check_tensors(header, tensors, _is_training_tensor)
         progress: TrainingProgress = from_json("header.progress", header["progress"], TrainingProgress)
@@ -176,10 +176,10 @@ def _is_model_tensor(name: str) -> bool:
 
 
 def _read(path: Path, is_wanted: Callable[[str], bool]) -> tuple[int, dict[str, Any], dict[str, Tensor]]:
-    """The size of a file in bytes, its header, and those of its tensors that are wanted."""
+    """Return the size of a file in bytes, its header, and its tensors for which `is_wanted` is true."""
     size, metadata, tensors = read_container(path, is_wanted)
     if HEADER_KEY not in metadata:
-        raise CheckpointError(f"{path}: is a safetensors file, but not one of charrnn")
+        raise CheckpointError(f"{path}: is a safetensors file, but not a checkpoint of charrnn; use another file")
     with _damage_reported(path):
         try:
             content = json.loads(metadata[HEADER_KEY])
@@ -189,8 +189,8 @@ def _read(path: Path, is_wanted: Callable[[str], bool]) -> tuple[int, dict[str, 
         version = header.get("format")
     if type(version) is int and version > FORMAT_VERSION:
         raise CheckpointError(
-            f"{path}: format: expected {FORMAT_VERSION}, found {version!r:.50}: a newer charrnn made it; "
-            "upgrade yours to open it"
+            f"{path}: format: expected {FORMAT_VERSION}, found {version!r:.50}: made by a newer version of charrnn; "
+            "upgrade charrnn to open it"
         )
     with _damage_reported(path):
         require_equal("format", version, FORMAT_VERSION)
@@ -200,11 +200,11 @@ def _read(path: Path, is_wanted: Callable[[str], bool]) -> tuple[int, dict[str, 
 
 @contextmanager
 def _damage_reported(path: Path) -> Iterator[None]:
-    """Turn whatever is wrong with the content of a file into a CheckpointError that names the file."""
+    """Convert any error about a file's content to a CheckpointError with the file's name."""
     try:
         yield
     except (ValueError, TypeError, OverflowError, RecursionError, CharRNNError) as error:
         reason = " ".join(str(error).split())
-        if len(reason) > 300:  # it may quote as much as the file has
+        if len(reason) > 300:  # the message may quote much of the file
             reason = f"{reason[:300]}…"
         raise CheckpointError(f"{path}: is damaged, or from another version: {reason}") from error

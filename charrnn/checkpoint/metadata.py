@@ -1,4 +1,4 @@
-"""The metadata of a checkpoint: text, settings, score, progress; and how dataclasses are read back from JSON."""
+"""The metadata of a checkpoint (text, settings, score, progress), and converting JSON to dataclasses."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from charrnn.text.corpus import Corpus
 from charrnn.text.sources import STANDARD_INPUT, describe_paths
 
 MAX_EXACT_INTEGER = 2**53
-"""Largest number of characters, steps or seconds: the integers that a float can hold."""
+"""The largest number of characters, steps or seconds: up to here, a float represents every integer."""
 MAX_HALVINGS = 3
-"""Largest number of times that the learning rate is halved because the loss has diverged."""
+"""The maximum number of times that the learning rate is halved because the loss diverged."""
 
 
 def software_versions() -> dict[str, str]:
-    """The versions of the software that a result may depend on."""
+    """Return the versions of all software that a result may depend on."""
     return {"charrnn": __version__, "torch": torch.__version__, "python": platform.python_version()}
 
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """The text that a model was fitted on.
+    """The text that a model was trained on.
 
     Attributes:
-        path: the file as given on the command line, the first of several, `-` for standard input, or "" for a string.
-        sha256: of the bytes, see Corpus.
-        corpus: how it was decoded and split.
+        path: the file as given on the command line (the first of several), `-` for standard input, or "" for a string.
+        sha256: SHA-256 of the bytes, see Corpus.
+        corpus: how the text was decoded and split.
         paths: all files, if there are several.
     """
 
@@ -47,36 +47,36 @@ class DatasetInfo:
 
     @classmethod
     def of(cls, corpus: Corpus) -> DatasetInfo:
-        """Describe a text that was read."""
+        """Return the description of a text."""
         names = tuple(map(str, corpus.paths))
         first = names[0] if names else ""
         return cls(first, corpus.sha256, len(corpus), corpus.config, names if len(names) > 1 else ())
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All files as given on the command line; none for a string."""
+        """All files as given on the command line; empty for a string."""
         return self.paths or ((self.path,) if self.path else ())
 
     @property
     def is_in_files(self) -> bool:
-        """Whether the text may be read again: it was neither standard input nor a string."""
+        """Whether the text can be read again, because it came from neither standard input nor a string."""
         return bool(self.names) and str(STANDARD_INPUT) not in self.names
 
     @property
     def source(self) -> str:
-        """The files in a few words."""
+        """A short description of the files."""
         return describe_paths(self.names) if self.names else "a string in Python"
 
 
 @dataclass(frozen=True)
 class EvalResult:
-    """The score of the validation part when the checkpoint was saved. Infinite scores are None.
+    """The score on the validation set when the checkpoint was saved. Infinite scores are None.
 
     Attributes:
-        characters: number of scored characters.
-        impossible_share: the share of them that had probability 0.
-        split: such as 90/10/0.
-        rule: how it was scored, such as `static, full`.
+        characters: the number of scored characters.
+        impossible_share: the fraction of characters that had probability 0.
+        split: the split in percent, such as 90/10/0.
+        rule: the scoring rule, such as `static, full`.
     """
 
     bits_per_char: float | None
@@ -95,12 +95,12 @@ class EvalResult:
 
 @dataclass(frozen=True)
 class ComputeInfo:
-    """How a network's training was computed; the last bits of its weights may depend on that.
+    """The hardware settings of a network's training, on which the last bits of the weights may depend.
 
     Attributes:
-        instruction_set: the processor's instruction set, as PyTorch used it.
-        threads: all numbers of threads that steps were computed with.
-        precision: of matrix products, such as bfloat16.
+        instruction_set: the processor's instruction set that PyTorch used.
+        threads: all numbers of threads that training steps used.
+        precision: the precision of matrix products, such as bfloat16.
     """
 
     instruction_set: str
@@ -114,18 +114,18 @@ class ComputeInfo:
 
 @dataclass(frozen=True)
 class Metadata:
-    """Where a model comes from.
+    """The origin of a model.
 
     Attributes:
-        text: the text it was fitted on.
-        fit_seconds: time of fitting, validations included.
-        device: where it was fitted.
-        validation: its score, if it has one.
+        text: the text the model was trained on.
+        fit_seconds: the time of training or counting, including validation.
+        device: the device of training.
+        validation: the validation score, if there is one.
         training: the settings of a network's training.
-        step: the number of steps of a network's training.
+        step: the number of training steps of a network.
         command: the command line.
-        compute: how a network's training was computed.
-        versions: of charrnn, torch and Python.
+        compute: the hardware settings of a network's training.
+        versions: the versions of charrnn, torch and Python.
     """
 
     text: DatasetInfo
@@ -141,23 +141,23 @@ class Metadata:
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """The progress of a training in numbers. Weights, moments, states and random generators are tensors beside it.
+    """The progress of training in numbers; weights, moments, states and random generators are stored as tensors.
 
     Attributes:
-        model: the shape of each network, and how many are trained.
-        with_ngram: whether they will be mixed with n-grams.
-        finished: number of networks that are finished.
-        steps_of_finished: number of steps of those.
-        number: number of steps of the network that is being trained.
-        due: whether the last of these steps has yet to be validated.
-        plan: planned steps, steps between validations, characters of a validation; None while speed is measured.
+        model: the shape and number of the networks.
+        with_ngram: whether the networks will be mixed with an n-gram model.
+        finished: the number of networks that are finished.
+        steps_of_finished: the number of steps of the finished networks.
+        number: the number of steps of the current network.
+        due: whether the current network still has to be validated after its last step.
+        plan: planned steps, steps between validations, characters per validation; None while the speed is measured.
         best_step: the step with the best validation score so far.
-        best_nats: the total of that score in nats; None if nothing was scored.
-        best_characters: number of characters of that score.
-        best_impossible: number of those that had probability 0.
-        seconds: time so far.
-        halvings: number of times that the learning rate was halved because the loss had diverged.
-        earlier_plans: for each earlier plan, the step until which it held, and its number of steps.
+        best_nats: the total nats of the best score; None if nothing was scored.
+        best_characters: the number of characters of the best score.
+        best_impossible: the number of characters of the best score that had probability 0.
+        seconds: the training time so far.
+        halvings: the number of times that the learning rate was halved because the loss diverged.
+        earlier_plans: for each earlier plan, the step until which it was valid, and its number of steps.
     """
 
     model: ModelConfig
@@ -176,7 +176,7 @@ class TrainingProgress:
     earlier_plans: tuple[tuple[int, ...], ...] = ()
 
     def check(self) -> None:
-        """Raise ValueError, which names the number, at the first one that is out of range."""
+        """Raise ValueError with the name of the first number that is out of range."""
         steps, validate_every, val_characters = self._plan
         for name, value, low, high in (
             ("finished", self.finished, 0, self.model.networks - 1),
@@ -203,12 +203,12 @@ class TrainingProgress:
 
     @property
     def earlier(self) -> tuple[tuple[int, int], ...]:
-        """`earlier_plans`, after `check`."""
+        """The earlier plans as pairs; call `check` first."""
         return tuple((until, steps) for until, steps in self.earlier_plans)
 
     @property
     def _plan(self) -> tuple[int, int, int]:
-        """The plan; without one, one that allows everything."""
+        """The plan; without a plan, the one with the widest limits."""
         if self.plan is None:
             return MAX_INT, 1, 0
         if len(self.plan) != 3:
@@ -217,16 +217,16 @@ class TrainingProgress:
 
 
 def from_json(key: str, value: Any, kind: Any) -> Any:
-    """Convert a JSON value to a type: objects to dataclasses, lists to tuples. Fields with defaults may be missing.
+    """Convert a JSON value to a type: objects to dataclasses, arrays to tuples. Fields with defaults may be missing.
 
     Args:
         key: the name of the value in error messages.
-        value: what `json.loads` gave.
+        value: the value returned by `json.loads`.
         kind: the type: a dataclass, T | None, dict[str, T], tuple[T, ...], object, str, int, float or bool.
 
     Raises:
-        ValueError: the value is of another type, or a field of a dataclass is missing or unknown; the message names the
-            key, what was expected and what was found.
+        ValueError: the value has another type, or a field of a dataclass is missing or unknown; the message has the
+            key, the expected type and the actual value.
     """
     inner = typing.get_args(kind)
     if isinstance(kind, types.UnionType):  # T | None
@@ -243,7 +243,7 @@ def from_json(key: str, value: Any, kind: Any) -> Any:
         return {name: from_json(f"{key}.{name}", item, inner[1]) for name, item in value.items()}
     if typing.get_origin(kind) is tuple and isinstance(value, list):
         return tuple(from_json(key, item, inner[0]) for item in value)
-    # JSON may write 1.0 as 1. It has no infinite numbers, but Python reads them.
+    # JSON may contain 1.0 as 1. Infinite numbers are not JSON, but Python reads them.
     is_real = kind is float and type(value) in (int, float) and math.isfinite(value)
     if is_real or kind is object or (type(value) is kind and kind is not float):
         return value

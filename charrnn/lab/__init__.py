@@ -1,1 +1,1 @@
-"""The lecture's experiments: each one command, one picture, one table."""
+"""The lecture's experiments. Each makes a chart and a table."""

@@ -1,4 +1,4 @@
-"""The experiments by name, with the question that each answers. Importing this module loads nothing heavy."""
+"""The experiments by name, with the question that each answers. Importing this module is fast."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Experiment:
     """An experiment.
 
     Attributes:
-        question: the question that it answers, in a sentence.
-        reads_text: whether it reads a text; otherwise it generates its data.
-        trains: whether it trains networks, on a device of the user's choice.
+        question: the question that the experiment answers.
+        reads_text: whether the experiment reads a text; otherwise, the data is synthetic.
+        trains: whether the experiment trains networks, and so runs on the selected device.
     """
 
     question: str
@@ -29,21 +29,22 @@ class Experiment:
 
 
 EXPERIMENTS = {
-    "vanishing": Experiment("How much does a loss depend on what was read d characters before, fresh and trained?"),
-    "memory": Experiment("After how many characters can each cell still recall a symbol, or close a bracket?", False),
-    "cells": Experiment("Which cell predicts best, with the same parameters and the same minutes?"),
+    "vanishing": Experiment("How fast does the gradient vanish with the distance, before and after training?"),
+    "memory": Experiment("For how many characters can each cell remember symbols, or an open bracket?", False),
+    "cells": Experiment("Which cell predicts best with the same number of parameters and the same training time?"),
     "length": Experiment("How much faster does a scan train than a step-by-step cell, by sequence length?", False),
-    "ngrams": Experiment("What do n-grams predict, and what do they copy, by their order?", trains=False),
+    "ngrams": Experiment("How well do n-grams predict, and how much do they copy, by order?", trains=False),
 }
-"""All experiments, in the order of the lecture. Each is the module of its name in this package, with
+"""All experiments, in the order of the lecture. Each is a module of that name in this package, with
 
-    SIZES   the settings of its sizes `tiny`, `quick` and `full`
-    run     (context, settings) → LabResult
+    SIZES   settings for the sizes `tiny`, `quick` and `full`
+    run     function (context, settings) → LabResult
+    draw    function (rows, settings) → figure
 """
 
 
 def load_experiment(name: str) -> ModuleType:
-    """The module of an experiment."""
+    """Import the module of an experiment."""
     return importlib.import_module(f"charrnn.lab.{name}")
 
 
@@ -51,16 +52,16 @@ def run_experiment(name: str, context: LabContext, size: str = "full") -> LabRes
     """Run an experiment.
 
     Args:
-        name: one of `EXPERIMENTS`.
-        context: its text, seed, device and progress callback.
+        name: name of the experiment, a key of `EXPERIMENTS`.
+        context: text, seed, device and progress callback.
         size: `tiny`, `quick` or `full`.
 
     Raises:
-        ModelError: a training diverged.
+        ModelError: training diverged.
     """
     module = load_experiment(name)
     try:
         result: LabResult = module.run(context, module.SIZES[size])
-    except DivergedError as error:  # its advice is about --learning-rate, which experiments do not have
-        raise ModelError(f"{name}: {str(error).partition(';')[0]}; say another --seed, or another --text") from error
+    except DivergedError as error:  # replace the advice about --learning-rate, an option that experiments do not have
+        raise ModelError(f"{name}: {str(error).partition(';')[0]}; try another --seed") from error
     return result

@@ -1,4 +1,4 @@
-"""All cells at the same parameters and the same minutes on one text: bits per character, speed, samples."""
+"""Compare all cells at the same number of parameters and the same training time: bits per character, speed, samples."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from charrnn.lab.experiment import (
     describe_text,
     held_out,
     line_style,
-    title,
+    set_title,
 )
 from charrnn.lab.networks import config_of_size, new_network
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.report.figures import legend, new_figure
+from charrnn.report.figures import add_legend, new_figure
 from charrnn.sampling.generate import generate
 from charrnn.scoring.evaluate import evaluate
 from charrnn.text.batches import Streams
@@ -39,15 +39,15 @@ TEMPERATURE = 0.8
 
 @dataclass(frozen=True)
 class CellsSize:
-    """How large the experiment is.
+    """Settings of the experiment.
 
     Attributes:
-        parameters: of each network, nearly.
-        minutes: of training for each, on this machine; None where `steps` are given.
-        steps: of training, instead of minutes, so that a seed gives one result.
-        points: of each curve.
-        curve_characters: held-out characters that its points are of; the last network is scored on all, too.
-        length: of what is written.
+        parameters: approximate number of parameters of each network.
+        minutes: training time of each network; None to use `steps`.
+        steps: number of training steps instead of minutes, for reproducible results.
+        points: number of points on each curve.
+        curve_characters: number of held-out characters that the curve is scored on; the final score is of all.
+        length: length of each sample in characters.
     """
 
     parameters: int
@@ -69,8 +69,8 @@ def run(context: LabContext, size: CellsSize) -> LabResult:
     """Train a network of each cell for the same time.
 
     Raises:
-        TextError: nothing of the text is held out.
-        UsageError: a cell cannot be made so small.
+        TextError: no part of the text is held out.
+        UsageError: no network has approximately that number of parameters.
     """
     corpus = context.require_corpus()
     ids = held_out(corpus, 2)
@@ -81,50 +81,51 @@ def run(context: LabContext, size: CellsSize) -> LabResult:
     for model in models:
         network = new_network(model, len(corpus.vocabulary), context.seed, context.device)
         points = _train(context, size, config, network)
-        before = time.perf_counter()
+        started = time.perf_counter()
         sampling = SamplingConfig(temperature=TEMPERATURE, length=size.length, seed=context.seed)
-        written = "".join(generate(network, corpus.vocabulary, sampling))
-        writing_speed = round(size.length / (time.perf_counter() - before))
-        samples.append((f"{model}, temperature {TEMPERATURE}, seed {context.seed}", written))
+        sample = "".join(generate(network, corpus.vocabulary, sampling))
+        sampling_speed = round(size.length / (time.perf_counter() - started))
+        samples.append((f"{model}, temperature {TEMPERATURE}, seed {context.seed}", sample))
         rows += [
             {
                 "cell": model.cell,
                 "width": model.hidden_size,
                 "parameters": network.parameter_count,
                 **point,
-                "sampling_chars_per_second": writing_speed,
+                "sampling_chars_per_second": sampling_speed,
             }
             for point in points
         ]
     length = f"{size.minutes:g} minutes of training each" if size.minutes else f"{size.steps} steps each"
-    kind = str(dtype_of(config, context.device)).removeprefix("torch.")
-    description = (
-        f"{describe_text(corpus)}: bits per character of held-out text, static, in one pass; curves are of its first "
-        f"{size.curve_characters:,} characters, the figures beside the names of all {len(ids):,}. The same for all: "
-        f"{LAYERS} layers with residual connections, about {size.parameters:,} parameters, {length} (scoring not "
-        f"counted), {config.optimizer} at {config.learning_rate:g} (chosen for LSTMs), batch {config.batch_size} x "
-        f"{config.seq_length}, products in {kind}, no dropout, seed {context.seed}. On "
+    dtype = str(dtype_of(config, context.device)).removeprefix("torch.")
+    caption = (
+        f"{describe_text(corpus)}. The curves show the static score of the first {size.curve_characters:,} held-out "
+        f"characters, the legend that of all {len(ids):,}. The same for all networks: {LAYERS} layers with residual "
+        f"connections, about {size.parameters:,} parameters, {length} (without scoring), optimizer {config.optimizer} "
+        f"with learning rate {config.learning_rate:g} (tuned for LSTMs), batch size {config.batch_size}, sequence "
+        f"length {config.seq_length}, matrix products in {dtype}, no dropout, seed {context.seed}. Measured on "
         f"{describe_machine(context.device)}."
     )
-    return LabResult(rows, _table(rows), description, _draw(rows), samples)
+    return LabResult(rows, table(rows, size), caption, draw(rows, size), samples)
 
 
 def _train(context: LabContext, size: CellsSize, config: TrainingConfig, network: RecurrentModel) -> list[Row]:
-    """Points of the curve; the clock of a budget stands still while they are scored.
+    """Train a network, and return the points of its curve; time spent on scoring does not count.
 
-    The loop plans its steps after it has timed the first ones, and here the plan is mended after each, so that all have
-    the same time to the second even where the machine has other work; the learning rate follows the plan.
+    The training loop plans the number of steps after timing the first ones. Here the plan is corrected after each step,
+    so that all networks train for the same time, to the second, even on a busy machine. The learning rate follows the
+    plan.
     """
     corpus = context.require_corpus()
     streams = Streams(corpus.train.ids, config.batch_size, config.seq_length)
-    training = Training(network, streams, corpus.validation[:0], config)  # nothing is scored but here
+    training = Training(network, streams, corpus.validation[:0], config)  # this function does all the scoring
     points: list[Row] = []
     scoring = 0.0
 
-    def add(seconds: float, is_last: bool) -> None:
-        """Score the network as it is."""
+    def add_point(seconds: float, is_last: bool) -> None:
+        """Score the network in its present state."""
         nonlocal scoring
-        before, ids = time.perf_counter(), corpus.validation
+        started, ids = time.perf_counter(), corpus.validation
         first = evaluate(network, ids[: size.curve_characters]).bits_per_char
         points.append(
             {
@@ -135,7 +136,7 @@ def _train(context: LabContext, size: CellsSize, config: TrainingConfig, network
                 "bits_per_char": evaluate(network, ids).bits_per_char if is_last else None,
             }
         )
-        scoring += time.perf_counter() - before
+        scoring += time.perf_counter() - started
 
     seconds = 0.0
     for step in training.steps():
@@ -149,24 +150,28 @@ def _train(context: LabContext, size: CellsSize, config: TrainingConfig, network
         steps = training.plan.steps
         context.progress(f"{network.config}", step.number, steps)
         if (len(points) + 1) / size.points <= step.number / steps < 1:
-            add(seconds, is_last=False)
-    add(seconds, is_last=True)
+            add_point(seconds, is_last=False)
+    add_point(seconds, is_last=True)
     return points
 
 
-def _table(rows: Sequence[Row]) -> list[list[str]]:
-    table = [["cell", "width", "parameters", "bits/char", "seconds", "steps", "training chars/s", "writing chars/s"]]
+def table(rows: Sequence[Row], _: CellsSize) -> list[list[str]]:
+    """Return the table: a line for each cell, the best first."""
+    lines = [
+        ["cell", "hidden size", "parameters", "bits/char", "seconds", "steps", "training, chars/s", "sampling, chars/s"]
+    ]
     last_points = [row for row in rows if row["bits_per_char"] is not None]
     for row in sorted(last_points, key=lambda row: row["bits_per_char"]):
-        table.append(
+        lines.append(
             [row["cell"], f"{row['width']}", f"{row['parameters']:,}", f"{row['bits_per_char']:.3f}"]
             + [f"{row['seconds']:.1f}", f"{row['steps']:,}"]
             + [f"{row[name]:,}" for name in ("chars_per_second", "sampling_chars_per_second")]
         )
-    return table
+    return lines
 
 
-def _draw(rows: Sequence[Row]) -> Figure:
+def draw(rows: Sequence[Row], _: CellsSize) -> Figure:
+    """Draw the score of each cell by training time."""
     figure, axes = new_figure(7.2, 4.6)
     (ax,) = axes
     for cell in CELLS:
@@ -175,12 +180,13 @@ def _draw(rows: Sequence[Row]) -> Figure:
         )
         ax.plot(seconds, bits, label=f"{cell} {LAYERS}x{widths[-1]}: {scores[-1]:.3f}", **line_style(cell))
     end = max(column(rows, "seconds"))
-    # The first tenth of the time does not count for the scale: before that all is steep.
+    # The first tenth of the time is left out of the scale, because all curves are steep there.
     late = [row["first_bits_per_char"] for row in rows if row["seconds"] >= 0.1 * end]
     low, high = min(late), float(np.max(late))
     ax.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
     ax.set_xlim(0)
-    title(ax, "bits per character, held out")
-    ax.set_xlabel("seconds of training")
-    legend(ax, "upper right")
+    set_title(ax, "Held-out text: bits per character (lower is better)")
+    ax.set_xlabel("training time, seconds")
+
+    add_legend(ax, "upper right")
     return figure

@@ -1,4 +1,4 @@
-"""What an experiment is given and returns, and the files that are made of it; knows no experiment."""
+"""The inputs and the result of any experiment, and the files that the result is saved to."""
 
 from __future__ import annotations
 
@@ -26,14 +26,15 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 ProgressCallback = Callable[[str, int, int], None]
-"""Progress callback: (what is being done, done, total)."""
+"""A progress callback: (label of the current part, done, total)."""
 
-MARKER = "<!-- What follows is written by `charrnn lab`; what stands above stays. -->"
+MARKER = "<!-- `charrnn lab` overwrites everything below this line and keeps everything above. -->"
+"""The line of a page between the text of its author and the generated table."""
 
 
 @dataclass(frozen=True)
 class LabContext:
-    """What an experiment works with: a text for those that read one, the seed of all that is drawn, and a device."""
+    """The inputs of an experiment: a text (if the experiment reads one), a seed, a device and a progress callback."""
 
     corpus: Corpus | None = None
     seed: int = 0
@@ -41,22 +42,22 @@ class LabContext:
     progress: ProgressCallback = lambda label, done, total: None
 
     def require_corpus(self) -> Corpus:
-        """The text of an experiment that reads one."""
+        """Return the text of an experiment that reads one."""
         assert self.corpus is not None
         return self.corpus
 
 
 @dataclass(frozen=True)
 class LabResult:
-    """What came out.
+    """The result of an experiment.
 
     Attributes:
-        rows: all figures, plain, each row with the same columns.
-        table: what people read of them: the headers, then the lines.
-        caption: what was measured, on what; `write` puts it below the picture.
-        figure: the picture.
-        samples: titles and texts that belong to it.
-        table_note: what the headers of the table mean, where they do not speak for themselves.
+        rows: all measurements; every row has the same columns.
+        table: the table: first the headers, then the lines.
+        caption: description of the measurement, printed below the chart.
+        figure: the chart.
+        samples: titles and texts of samples.
+        table_note: explanation of the table's headers, if needed.
     """
 
     rows: Sequence[Row]
@@ -68,42 +69,42 @@ class LabResult:
 
     @property
     def text(self) -> str:
-        """Caption and table note."""
+        """The caption and the table note."""
         return f"{self.caption} {self.table_note}".rstrip()
 
 
 def column(rows: Sequence[Row], name: str, **where: object) -> list[Any]:
-    """The values of a column in the rows that have certain values in other columns, in order."""
+    """Return the values of a column, in order, in the rows with the given values in other columns."""
     return [row[name] for row in rows if all(row[other] == value for other, value in where.items())]
 
 
 def line_style(cell: str) -> dict[str, Any]:
-    """How matplotlib draws the line of a cell, the same in all pictures."""
+    """Return matplotlib's settings for the line of a cell, the same in all charts."""
     number = CELLS.index(cell) % len(SERIES)
     return {"color": SERIES[number], "marker": "os^vDPX"[number], "markersize": 4, "linewidth": 1.6}
 
 
 def held_out(corpus: Corpus, minimum: int) -> NDArray[Any]:
-    """The validation part of a text.
+    """Return the validation part of a text.
 
     Raises:
-        TextError: it has fewer characters than are needed.
+        TextError: the validation part has fewer than `minimum` characters.
     """
     ids = corpus.validation.ids
     if len(ids) < minimum:
         raise TextError(
-            f"{corpus.source}: has {len(ids):,} held-out characters, but {minimum:,} are needed; use a longer text"
+            f"{corpus.source}: {plural(len(ids), 'held-out character')}, but {minimum:,} are needed; use a longer text"
         )
     return ids
 
 
 def describe_text(corpus: Corpus) -> str:
-    """The text of a caption, with its split."""
+    """Describe a text for a caption: name, length and split."""
     return f"{corpus.name} ({len(corpus):,} characters, split {corpus.split})"
 
 
 def describe_machine(device: torch.device) -> str:
-    """The machine that a time was measured on: threads and processor, or the GPU, and the version of PyTorch."""
+    """Describe the machine for a caption: threads and processor, or the GPU, and the version of PyTorch."""
     version = torch.__version__.partition("+")[0]
     if device.type == "cuda":
         return f"one {torch.cuda.get_device_name(device)}, PyTorch {version}"
@@ -114,29 +115,28 @@ def describe_machine(device: torch.device) -> str:
     return f"{plural(threads, 'thread')} of {processor}, PyTorch {version}"
 
 
-def title(axes: Axes, text: str) -> None:
-    """Name what some axes show."""
+def set_title(axes: Axes, text: str) -> None:
+    """Set the title of axes."""
     axes.set_title(text, loc="left", fontsize=11, color=INK)
 
 
 def plain_numbers(axes: Axes, numbers: Sequence[int]) -> None:
-    """Mark the places of these numbers on a logarithmic axis of x, and no others."""
+    """Label exactly these numbers on a logarithmic x axis."""
     axes.set_xticks(list(numbers), [f"{number:,}" for number in numbers])
     axes.set_xticks([], minor=True)
 
 
 def write(result: LabResult, folder: Path, name: str, command: str, machine: str) -> tuple[Path, ...]:
-    """Write an experiment's picture with its caption (PNG and SVG), its figures (CSV) and its page (Markdown).
+    """Save the chart with its caption (PNG and SVG), all measurements (CSV), and a page with the table (Markdown).
 
-    Where there is a page already, what stands above the marker in it stays.
+    If the page exists, everything above the marker is kept.
 
     Raises:
         CharRNNError: a file cannot be written.
     """
     paths = tuple(folder / f"{name}.{suffix}" for suffix in ("png", "svg", "csv", "md"))
     png, svg, table, page = paths
-    lines = textwrap.wrap(result.caption, int(17 * result.figure.get_figwidth()))  # 17 characters in an inch
-    result.figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=7.5, color=INK)
+    add_caption(result.figure, result.caption)
     save(result.figure, png)
     save(result.figure, svg)
     try:
@@ -150,17 +150,31 @@ def write(result: LabResult, folder: Path, name: str, command: str, machine: str
             text = f"{above.rstrip()}\n\n{MARKER}\n\n{markdown(result, command, machine)}"
             temporary.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise CharRNNError(f"{error.filename or folder}: cannot be written: {error.strerror}; say --out") from error
+        raise CharRNNError(
+            f"{error.filename or folder}: cannot be written: {error.strerror}; choose another folder with --out"
+        ) from error
     return paths
 
 
+def add_caption(figure: Figure, caption: str) -> None:
+    """Print a caption below a chart."""
+    lines = textwrap.wrap(caption, int(17 * figure.get_figwidth()))  # 17 characters per inch
+    figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=7.5, color=INK)
+
+
 def markdown(result: LabResult, command: str, machine: str) -> str:
-    """The table as Markdown, with the command and the machine."""
-    headers, *lines = result.table
-    rule = ["---", *["--:"] * (len(headers) - 1)]
-    drawn = "\n".join(f"| {' | '.join(line)} |" for line in (headers, rule, *lines))
-    parts = [f"`{command}`, on {machine}:", drawn, result.text]
+    """Return the generated part of a page: command, machine, table, caption, table note and samples."""
+    parts = [f"`{command}`, on {machine}:", markdown_table(result.table), result.caption]
+    if result.table_note:
+        parts.append(result.table_note)
     for title, text in result.samples:
         indented = textwrap.indent(text, "    ", lambda line: True)
         parts.append(f"{title}:\n\n{indented}")
     return "\n\n".join(parts) + "\n"
+
+
+def markdown_table(table: Sequence[Sequence[str]]) -> str:
+    """Format a table as Markdown; all columns except the first are right-aligned."""
+    headers, *lines = table
+    rule = ["---", *["--:"] * (len(headers) - 1)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (headers, rule, *lines))

@@ -1,8 +1,8 @@
-"""Training time of a scan against step-by-step cells, by the length of the sequence, with honest peers.
+"""Training time of a scan against step-by-step cells, by sequence length, with fair competitors.
 
-"Were RNNs All We Needed?" (arXiv 2410.01201) says that a minGRU trains 175 times as fast as a GRU at length 512. That
-depends on whom it is compared with: a GRU that is written out in PyTorch, a dozen operations for each character, or one
-whose steps are fused. Both are here.
+"Were RNNs All We Needed?" (arXiv 2410.01201) reports that a minGRU trains 175 times as fast as a GRU at length 512.
+That depends on the GRU: one written in plain PyTorch, with a dozen operations per character, or one with fused steps.
+This experiment has both.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from charrnn.lab.experiment import (
     describe_machine,
     line_style,
     plain_numbers,
-    title,
+    set_title,
 )
 from charrnn.lab.networks import new_network
 from charrnn.models.kernels.scan import gated_scan_reference
 from charrnn.models.rnn.cells import Cell, make_cell
-from charrnn.report.figures import INK, SERIES, legend, new_figure
+from charrnn.report.figures import INK, SERIES, add_legend, new_figure
 from charrnn.training.optim.optimizer import ModelOptimizer
 from charrnn.training.optim.precision import dtype_of
 from charrnn.training.step import reuse_freed_memory, take_step
@@ -44,8 +44,8 @@ OURS = "mingru, scan"
 PAPER_LENGTH, PAPER_RATIO = 512, 175
 
 
-class WrittenOutGRU(Cell):
-    """A GRU as one writes it from the equations, one operation of PyTorch after the other."""
+class PlainGRU(Cell):
+    """A GRU written from its equations in plain PyTorch, with a Python loop over the characters."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -62,8 +62,8 @@ class WrittenOutGRU(Cell):
         return torch.stack(steps, 1), h
 
 
-class SteppedMinGRU(Cell):
-    """A minGRU whose recurrence is a loop in Python, so that nothing but the scan is different."""
+class LoopMinGRU(Cell):
+    """A minGRU whose recurrence is a Python loop: it differs from charrnn's minGRU only in the scan."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -75,7 +75,7 @@ class SteppedMinGRU(Cell):
 
 
 class TorchLayer(Cell):
-    """A layer of PyTorch's own."""
+    """A layer from PyTorch: `nn.GRU` or `nn.LSTM`."""
 
     def __init__(self, layer: type[nn.GRU] | type[nn.LSTM], input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -83,7 +83,7 @@ class TorchLayer(Cell):
         self.is_pair = layer is nn.LSTM
 
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Of an LSTM both vectors begin as the state, and the first one is given back."""
+        """Run the layer; both state vectors of an LSTM start as `state`, and only the first is returned."""
         h = state[None].contiguous()
         y, after = self.core(x, (h, h) if self.is_pair else h)
         return y, (after[0] if self.is_pair else after)[0]
@@ -92,26 +92,26 @@ class TorchLayer(Cell):
 CELLS: dict[str, tuple[Callable[[int, int], Cell], dict[str, Any]]] = {
     OURS: (partial(make_cell, "mingru"), line_style("mingru")),
     "minlstm, scan": (partial(make_cell, "minlstm"), line_style("minlstm")),
-    "mingru, step by step": (SteppedMinGRU, line_style("mingru") | {"linestyle": ":"}),
-    "gru, written out": (WrittenOutGRU, line_style("gru") | {"linestyle": ":"}),
-    "gru, PyTorch's": (partial(TorchLayer, nn.GRU), line_style("gru") | {"linestyle": "--", "color": SERIES[5]}),
-    "gru, charrnn's": (partial(make_cell, "gru"), line_style("gru")),
-    "lstm, PyTorch's": (partial(TorchLayer, nn.LSTM), line_style("lstm") | {"linestyle": "--"}),
+    "mingru, Python loop": (LoopMinGRU, line_style("mingru") | {"linestyle": ":"}),
+    "gru, plain PyTorch": (PlainGRU, line_style("gru") | {"linestyle": ":"}),
+    "gru, nn.GRU": (partial(TorchLayer, nn.GRU), line_style("gru") | {"linestyle": "--", "color": SERIES[5]}),
+    "gru, charrnn": (partial(make_cell, "gru"), line_style("gru")),
+    "lstm, nn.LSTM": (partial(TorchLayer, nn.LSTM), line_style("lstm") | {"linestyle": "--"}),
 }
-"""Of each cell: (width of the input, width of the layer) → cell, and its line, as matplotlib draws it."""
+"""The cells: for each, a function (input size, hidden size) → cell, and matplotlib's settings for the line."""
 PARTS = {"layer": "one layer, forward and backward", "step": "a whole training step"}
 
 
 @dataclass(frozen=True)
 class LengthSize:
-    """How large the experiment is; fixed, and its times are what the machine makes of it.
+    """Settings of the experiment; the times depend on the machine.
 
     Attributes:
-        lengths: of sequences.
-        rounds: that medians are over; in each, all cells have their turn.
-        batch_size: sequences side by side.
-        width: of inputs and layers.
-        layers: of the network of a whole step.
+        lengths: sequence lengths.
+        rounds: number of rounds, in each of which every cell is timed once; the results are medians over rounds.
+        batch_size: number of sequences.
+        width: input size and hidden size.
+        layers: number of layers of the network in a whole training step.
     """
 
     lengths: tuple[int, ...]
@@ -129,7 +129,7 @@ SIZES = {
 
 
 def run(context: LabContext, size: LengthSize) -> LabResult:
-    """Time all cells, in turns."""
+    """Time all cells in turn."""
     rows: list[Row] = []
     done, total = 0, len(PARTS) * len(size.lengths) * (size.rounds + 1)
     with reuse_freed_memory():
@@ -137,25 +137,25 @@ def run(context: LabContext, size: LengthSize) -> LabResult:
             for part, make in (("layer", _layer), ("step", _step)):
                 work = {name: make(name, length, context, size) for name in CELLS}
                 seconds: dict[str, list[float]] = {name: [] for name in CELLS}
-                for number in range(size.rounds + 1):  # the first is not counted
-                    for name, once in work.items():
-                        taken = _seconds(once, context.device)
+                for number in range(size.rounds + 1):  # the first round is a warm-up
+                    for name, run_once in work.items():
+                        elapsed = _seconds(run_once, context.device)
                         if number:
-                            seconds[name].append(taken)
+                            seconds[name].append(elapsed)
                     done += 1
                     context.progress(f"length {length}", done, total)
                 rows += [_row(part, length, name, seconds, size) for name in CELLS]
-    description = (
-        f"{size.batch_size} sequences side by side, width {size.width}, float32 for a layer; a step is of a network of "
-        f"{size.layers} layers with embedding, head and optimizer, as charrnn trains. Medians of {size.rounds} rounds, "
-        f"in each of which all have their turn; ratios are medians of those within a round. On "
-        f"{describe_machine(context.device)}."
+    caption = (
+        f"Batch size {size.batch_size}, hidden size {size.width}. One layer: forward and backward pass in float32. "
+        f"Whole training step: a network of {size.layers} layers with embedding, output layer and optimizer, in "
+        f"charrnn's training precision. Medians of {size.rounds} rounds, in each of which every cell is timed once; "
+        f"ratios are medians of the ratios within a round. Measured on {describe_machine(context.device)}."
     )
-    return LabResult(rows, _table(rows, size), description, _draw(rows, size))
+    return LabResult(rows, table(rows, size), caption, draw(rows, size))
 
 
 def _layer(name: str, length: int, context: LabContext, size: LengthSize) -> Callable[[], object]:
-    """One layer forward and backward, the gradients of its inputs included."""
+    """Return a function that runs one layer forward and backward, including the gradients of the inputs."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(context.seed)
         make_layer, _ = CELLS[name]
@@ -163,15 +163,18 @@ def _layer(name: str, length: int, context: LabContext, size: LengthSize) -> Cal
         x = torch.randn(size.batch_size, length, size.width).to(context.device).requires_grad_()
     state = torch.zeros(size.batch_size, cell.state_size, device=context.device)
 
-    def once() -> None:
+    def run_once() -> None:
         y, _ = cell(x, state)
         torch.autograd.grad(y.sum(), [x, *cell.parameters()])
 
-    return once
+    return run_once
 
 
 def _step(name: str, length: int, context: LabContext, size: LengthSize) -> Callable[[], object]:
-    """A training step of charrnn, with these cells in its network; on a GPU not recorded, for loops are too long."""
+    """Return a function that takes one training step of a network with these cells.
+
+    On a GPU the step is not captured in a CUDA graph, because the loops are too long.
+    """
     network = new_network(ModelConfig("mingru", size.layers, size.width), VOCAB_SIZE, context.seed, context.device)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(context.seed)
@@ -180,17 +183,17 @@ def _step(name: str, length: int, context: LabContext, size: LengthSize) -> Call
     network.state_sizes = tuple(int(cell.state_size) for cell in cells)
     config = TrainingConfig()
     optimizer = ModelOptimizer(network.train(), config, dtype_of(config, context.device))
-    drawn = torch.Generator().manual_seed(context.seed)
-    tokens = torch.randint(0, VOCAB_SIZE, (size.batch_size, length + 1), generator=drawn).to(context.device)
+    generator = torch.Generator().manual_seed(context.seed)
+    tokens = torch.randint(0, VOCAB_SIZE, (size.batch_size, length + 1), generator=generator).to(context.device)
     return lambda: take_step(optimizer, (tokens[:, :-1], tokens[:, 1:]), None, 1e-3)
 
 
-def _seconds(once: Callable[[], object], device: torch.device) -> float:
-    """How long something takes."""
+def _seconds(run_once: Callable[[], object], device: torch.device) -> float:
+    """Time one call."""
     wait: Callable[[], object] = partial(torch.cuda.synchronize, device) if device.type == "cuda" else lambda: None
     wait()
     started = time.perf_counter()
-    once()
+    run_once()
     wait()
     return time.perf_counter() - started
 
@@ -208,20 +211,21 @@ def _row(part: str, length: int, name: str, seconds: dict[str, list[float]], siz
     }
 
 
-def _table(rows: Sequence[Row], size: LengthSize) -> list[list[str]]:
-    """How many times as long as the scan each takes."""
-    table = [["cell", *(f"{length:,}" for length in size.lengths)]]
-    for part, what in PARTS.items():
+def table(rows: Sequence[Row], size: LengthSize) -> list[list[str]]:
+    """Return the table: the time of the scan, and the times of the others as multiples of that."""
+    lines = [["sequence length", *(f"{length:,}" for length in size.lengths)]]
+    for part, label in PARTS.items():
         times = column(rows, "seconds", part=part, cell=OURS)
-        table.append([f"{what}: {OURS}", *(f"{1000 * seconds:.3g} ms" for seconds in times)])
+        lines.append([f"{label}: {OURS}", *(f"{1000 * seconds:.3g} ms" for seconds in times)])
         for name in CELLS:
             if name != OURS:
                 ratios = column(rows, "times_the_scan", part=part, cell=name)
-                table.append([f"{name}: times that", *(f"{ratio:.3g}" for ratio in ratios)])
-    return table
+                lines.append([name, *(f"{ratio:.3g}×" for ratio in ratios)])
+    return lines
 
 
-def _draw(rows: Sequence[Row], size: LengthSize) -> Figure:
+def draw(rows: Sequence[Row], size: LengthSize) -> Figure:
+    """Draw the relative time of a layer, and the speed of whole training steps, by sequence length."""
     figure, axes = new_figure(8.2, 4.6, columns=2)
     for ax, part, shown in ((axes[0], "layer", "times_the_scan"), (axes[1], "step", "chars_per_second")):
         for name, (_, style) in CELLS.items():
@@ -229,10 +233,10 @@ def _draw(rows: Sequence[Row], size: LengthSize) -> Figure:
         ax.set_xscale("log", base=2)
         ax.set_yscale("log")
         plain_numbers(ax, size.lengths)
-        ax.set_xlabel("characters of a sequence")
-    axes[0].plot([PAPER_LENGTH], [PAPER_RATIO], "*", color=INK, markersize=10, label="gru, the paper's (GPU)")
-    title(axes[0], f"time of a layer, as multiples of {OURS}")
-    title(axes[1], "whole training steps: characters a second")
-    legend(axes[0], "upper left")
+        ax.set_xlabel("sequence length, characters")
+    axes[0].plot([PAPER_LENGTH], [PAPER_RATIO], "*", color=INK, markersize=10, label="gru, in the paper (GPU)")
+    set_title(axes[0], f"One layer: time relative to {OURS}")
+    set_title(axes[1], "Whole training step: characters per second")
+    add_legend(axes[0], "upper left")
     axes[0].set_ylim(top=10 * PAPER_RATIO)
     return figure

@@ -1,4 +1,4 @@
-"""Recall after d characters, for each cell: a symbol to be said again, and a bracket to be closed by its like."""
+"""Memory over d characters, for each cell: recall symbols, and close a bracket with the matching one."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from charrnn.config import CELLS, TrainingConfig
-from charrnn.lab.experiment import LabContext, LabResult, Row, column, line_style, plain_numbers, title
+from charrnn.lab.experiment import LabContext, LabResult, Row, column, line_style, plain_numbers, set_title
 from charrnn.lab.networks import config_of_size, new_network
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.report.figures import INK, legend, new_figure
+from charrnn.report.figures import INK, add_legend, new_figure
 from charrnn.text.batches import IGNORE_INDEX
 from charrnn.training.optim.optimizer import ModelOptimizer
 from charrnn.training.optim.precision import dtype_of
@@ -27,33 +27,34 @@ if TYPE_CHECKING:
 
 Batch = tuple[Tensor, Tensor]
 DISTRACTORS = 16
-"""Different characters that mean nothing: ids 0 … 15."""
+"""Number of meaningless characters: ids 0 … 15."""
 SYMBOLS = 8
-"""Symbols that may have to be recalled: ids 16 … 23; the next id asks for one."""
-ASKS = DISTRACTORS + SYMBOLS
+"""Number of symbols to recall: ids 16 … 23."""
+QUERY = DISTRACTORS + SYMBOLS
+"""The id that asks for a symbol."""
 KINDS = 4
-"""Kinds of brackets: opening ones are ids 16 … 19, closing ones 20 … 23."""
-VOCAB_SIZE = ASKS + 1
+"""Number of kinds of brackets: opening brackets are ids 16 … 19, closing brackets 20 … 23."""
+VOCAB_SIZE = QUERY + 1
 STRING = 5
-"""Symbols to be recalled, in their order."""
+"""Number of symbols to recall, in order."""
 BRACKETS, DEPTH = 0.5, 5
-"""Between the brackets that count: the share of characters that are brackets where nothing forbids it, and how deep
-they are nested at most."""
+"""Share of brackets among the characters in between, where possible, and their maximum nesting depth."""
 TEST_ROWS = 64
+"""Batch size of the test."""
 
 
 @dataclass(frozen=True)
 class MemorySize:
-    """How large the experiment is; fixed, so that a seed gives one result.
+    """Settings of the experiment; results are reproducible with a seed.
 
     Attributes:
-        parameters: of each network, nearly.
-        steps: of training, for each task.
-        longest: distance in training.
-        distances: that are tested.
-        tests: of each distance.
-        batch_size: sequences in a step.
-        layers: of each network.
+        parameters: approximate number of parameters of each network.
+        steps: number of training steps for each task.
+        longest: longest distance in training.
+        distances: distances in the test.
+        tests: number of test sequences for each distance.
+        batch_size: number of sequences in a training step.
+        layers: number of layers of each network.
     """
 
     parameters: int
@@ -74,71 +75,71 @@ SIZES = {
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be remembered.
+    """A memory task.
 
     Attributes:
-        what: in a few words.
-        choices: how many answers there are; whoever guesses is right once in so many times.
-        asked: how many targets, the last ones of each row, are tested.
-        draw: (generator, rows, distance) → batch.
+        description: a short description.
+        choices: number of possible answers; the accuracy of guessing is 1 / choices.
+        answers: number of targets at the end of each row that are tested.
+        draw: function (generator, rows, distance) → batch.
     """
 
-    what: str
+    description: str
     choices: int
-    asked: int
+    answers: int
     draw: Callable[[np.random.Generator, int, int], Batch]
 
 
 def copy_batch(rng: np.random.Generator, rows: int, distance: int) -> Batch:
-    """STRING symbols, then `distance` distractors, then as many that ask, after each of which a symbol is to be said.
+    """Draw sequences of STRING symbols, `distance` distractors, and STRING queries, whose targets are the symbols.
 
-    The last symbol is asked for last, so each lies behind the place where it is said by as many characters.
+    The symbols are recalled in their order, so the distance from each symbol to its target is the same.
 
     Returns:
-        inputs, targets: (rows, distance + 2 · STRING) int64; all targets but the last STRING are IGNORED.
+        inputs, targets: (rows, distance + 2 · STRING) int64; all targets except the last STRING are IGNORE_INDEX.
     """
     inputs = rng.integers(0, DISTRACTORS, (rows, distance + 2 * STRING))
-    inputs[:, :STRING] = rng.integers(DISTRACTORS, ASKS, (rows, STRING))
-    inputs[:, -STRING:] = ASKS
+    inputs[:, :STRING] = rng.integers(DISTRACTORS, QUERY, (rows, STRING))
+    inputs[:, -STRING:] = QUERY
     targets = np.full_like(inputs, IGNORE_INDEX)
     targets[:, -STRING:] = inputs[:, :STRING]
     return torch.from_numpy(inputs), torch.from_numpy(targets)
 
 
 def bracket_batch(rng: np.random.Generator, rows: int, distance: int) -> Batch:
-    """An opening bracket and `distance` characters, some of them brackets, all of which close; then it is to be closed.
+    """Draw sequences of an opening bracket and `distance` characters; the last target is the matching bracket.
 
-    Brackets are nested up to DEPTH deep. The closing ones on the way are targets too.
+    Some of the characters are brackets, nested up to DEPTH deep and all closed. Their closing brackets are targets too.
 
     Returns:
-        inputs, targets: (rows, distance + 1) int64, the targets IGNORED where no bracket closes.
+        inputs, targets: (rows, distance + 1) int64; the targets are IGNORE_INDEX where no bracket closes.
     """
     text = rng.integers(0, DISTRACTORS, (rows, distance + 2))
     opening = rng.integers(DISTRACTORS, DISTRACTORS + KINDS, (rows, distance + 2))
     chance = rng.random((rows, distance + 2))
     every, depth = np.arange(rows), np.zeros(rows, np.int64)
-    open_ones = np.zeros((rows, DEPTH + 1), np.int64)
+    stack = np.zeros((rows, DEPTH + 1), np.int64)
     for place in range(distance + 2):
-        left = distance + 2 - place
-        closes = (depth == left) | ((depth > 1) & (chance[:, place] < BRACKETS / 2))
-        opens = ~closes & (depth <= DEPTH) & (depth + 2 <= left) & (chance[:, place] > 1 - BRACKETS / 2)
+        remaining = distance + 2 - place
+        closes = (depth == remaining) | ((depth > 1) & (chance[:, place] < BRACKETS / 2))
+        opens = ~closes & (depth <= DEPTH) & (depth + 2 <= remaining) & (chance[:, place] > 1 - BRACKETS / 2)
         opens |= place == 0
-        text[closes, place] = open_ones[every, depth - 1][closes] + KINDS
+        text[closes, place] = stack[every, depth - 1][closes] + KINDS
         depth -= closes
-        open_ones[every[opens], depth[opens]] = text[opens, place] = opening[opens, place]
+        stack[every[opens], depth[opens]] = text[opens, place] = opening[opens, place]
         depth += opens
     targets = np.where(text >= DISTRACTORS + KINDS, text, IGNORE_INDEX)
     return torch.from_numpy(text[:, :-1]), torch.from_numpy(targets[:, 1:])
 
 
 TASKS = {
-    "copy": Task(f"recall {STRING} symbols of {SYMBOLS}", SYMBOLS, STRING, copy_batch),
-    "brackets": Task(f"close {KINDS} kinds of brackets, nested", KINDS, 1, bracket_batch),
+    "copy": Task(f"recall {STRING} symbols (of {SYMBOLS})", SYMBOLS, STRING, copy_batch),
+    "brackets": Task(f"close nested brackets of {KINDS} kinds", KINDS, 1, bracket_batch),
 }
 
 
 def run(context: LabContext, size: MemorySize) -> LabResult:
-    """Train a network of each cell on each task, and ask it."""
+    """Train a network of each cell on each task, and test it at each distance."""
     rows: list[Row] = []
     configs = {cell: config_of_size(cell, size.layers, VOCAB_SIZE, size.parameters) for cell in CELLS}
     for task in TASKS:
@@ -159,17 +160,17 @@ def run(context: LabContext, size: MemorySize) -> LabResult:
                 for distance, accuracy in zip(size.distances, accuracies, strict=True)
             ]
     sizes = column(rows, "parameters")
-    description = (
-        f"Share of right answers after d characters, {size.tests:,} new sequences for each d. {size.layers} layers, "
-        f"{min(sizes):,} to {max(sizes):,} parameters, {size.steps:,} steps of {size.batch_size} sequences of one "
-        f"distance, drawn log-uniformly from 1 to {size.longest} (line: the longest seen in training); dotted: chance. "
-        f"Made-up sequences, seed {context.seed}."
+    caption = (
+        f"Accuracy at distance d, on {size.tests:,} new synthetic sequences for each d; dotted line: chance. "
+        f"{size.layers} layers, {min(sizes):,} to {max(sizes):,} parameters, {size.steps:,} training steps with batch "
+        f"size {size.batch_size}. All sequences of a step have the same distance, drawn log-uniformly from 1 to "
+        f"{size.longest} (vertical line). Seed {context.seed}."
     )
-    return LabResult(rows, _table(rows, size), description, _draw(rows, size))
+    return LabResult(rows, table(rows, size), caption, draw(rows, size))
 
 
 def _train(context: LabContext, size: MemorySize, task: str, network: RecurrentModel) -> None:
-    """The same sequences, rates and number of steps for all cells."""
+    """Train a network; the sequences, learning rates and number of steps are the same for all cells."""
     config = TrainingConfig(steps=size.steps, precision="float32")
     optimizer = ModelOptimizer(network, config, dtype_of(config, network.device))
     rng = np.random.default_rng([context.seed, 0])
@@ -179,53 +180,56 @@ def _train(context: LabContext, size: MemorySize, task: str, network: RecurrentM
             batch = TASKS[task].draw(rng, size.batch_size, distance)
             rate = learning_rate(number, size.steps, config.learning_rate, config.warmup_steps)
             network.train()
-            take_step(optimizer, batch, None, rate)  # not recorded on a GPU: lengths change
+            take_step(optimizer, batch, None, rate)  # no CUDA graph, because the length changes
             context.progress(f"{task}, {network.config.cell}", number + 1, size.steps)
     network.eval()
 
 
 @torch.no_grad()
 def measure(network: RecurrentModel, task: str, size: MemorySize, rng: np.random.Generator) -> list[float]:
-    """The share of right answers for each distance, where the likeliest of all characters is the answer."""
+    """Return the accuracy at each distance; the answer is the likeliest of all characters."""
     accuracies = []
     for distance in size.distances:
         inputs, targets = TASKS[task].draw(rng, size.tests, distance)
-        asked = slice(-TASKS[task].asked, None)
-        right: list[NDArray[np.bool_]] = []
-        for rows, wanted in zip(torch.split(inputs, TEST_ROWS), torch.split(targets[:, asked], TEST_ROWS), strict=True):
-            answers = network(rows)[0][:, asked].argmax(-1).cpu()
-            right.append((answers == wanted).numpy())
-        accuracies.append(float(np.concatenate(right).mean()))
+        tested = slice(-TASKS[task].answers, None)
+        correct: list[NDArray[np.bool_]] = []
+        batches = zip(torch.split(inputs, TEST_ROWS), torch.split(targets[:, tested], TEST_ROWS), strict=True)
+        for rows, expected in batches:
+            answers = network(rows)[0][:, tested].argmax(-1).cpu()
+            correct.append((answers == expected).numpy())
+        accuracies.append(float(np.concatenate(correct).mean()))
     return accuracies
 
 
-def _table(rows: Sequence[Row], size: MemorySize) -> list[list[str]]:
-    table = [["right after d =", *(f"{d}" for d in size.distances)]]
+def table(rows: Sequence[Row], size: MemorySize) -> list[list[str]]:
+    """Return the table: accuracy by task, cell and distance."""
+    lines = [["accuracy at distance d =", *(f"{d}" for d in size.distances)]]
     for task in TASKS:
         for cell in CELLS:
             width, *_ = column(rows, "width", task=task, cell=cell)
             accuracies = column(rows, "accuracy", task=task, cell=cell)
-            table.append([f"{task}, {cell} {size.layers}x{width}", *(f"{accuracy:.0%}" for accuracy in accuracies)])
-        table.append([f"{task}, chance", *[f"{1 / TASKS[task].choices:.0%}"] * len(size.distances)])
-    return table
+            lines.append([f"{task}, {cell} {size.layers}x{width}", *(f"{accuracy:.0%}" for accuracy in accuracies)])
+        lines.append([f"{task}, chance", *[f"{1 / TASKS[task].choices:.0%}"] * len(size.distances)])
+    return lines
 
 
-def _draw(rows: Sequence[Row], size: MemorySize) -> Figure:
+def draw(rows: Sequence[Row], size: MemorySize) -> Figure:
+    """Draw the accuracy by distance, for each task and cell."""
     figure, axes = new_figure(8.5, 4.4, columns=2)
-    for ax, (task, about) in zip(axes, TASKS.items(), strict=True):
+    for ax, (name, task) in zip(axes, TASKS.items(), strict=True):
         for cell in CELLS:
-            percentages = [100 * accuracy for accuracy in column(rows, "accuracy", task=task, cell=cell)]
+            percentages = [100 * accuracy for accuracy in column(rows, "accuracy", task=name, cell=cell)]
             ax.plot(size.distances, percentages, label=cell, **line_style(cell))
-        ax.axhline(100 / about.choices, color=INK, linewidth=1, linestyle=":")
+        ax.axhline(100 / task.choices, color=INK, linewidth=1, linestyle=":")
         ax.axvline(size.longest, color=INK, linewidth=0.8)
         ax.set_xscale("log", base=2)
         plain_numbers(ax, size.distances)
         ax.set_ylim(0, 104)
-        title(ax, f"{task}: {about.what}")
-        ax.set_xlabel("d, characters between")
-    axes[0].set_ylabel("right, %")
-    legend(axes[1], "lower left")
-    names = axes[1].get_legend()
-    assert names
-    names.set_bbox_to_anchor((0, 0.3), axes[1].transAxes)  # above the line of chance
+        set_title(ax, f"{name}: {task.description}")
+        ax.set_xlabel("distance d, characters")
+    axes[0].set_ylabel("accuracy, %")
+    add_legend(axes[1], "lower left")
+    box = axes[1].get_legend()
+    assert box
+    box.set_bbox_to_anchor((0, 0.3), axes[1].transAxes)  # above the line of chance
     return figure

@@ -1,4 +1,4 @@
-"""The gradient of the loss at step t as to the input at t−d, for each cell, fresh and trained: the lecture's curve."""
+"""The gradient of the loss at step t with respect to the input at t−d, for each cell, before and after training."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import CELLS, ModelConfig, TrainingConfig
-from charrnn.lab.experiment import LabContext, LabResult, Row, column, describe_text, held_out, line_style, title
+from charrnn.lab.experiment import LabContext, LabResult, Row, column, describe_text, held_out, line_style, set_title
 from charrnn.lab.networks import new_network
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.report.figures import legend, new_figure
+from charrnn.report.figures import add_legend, new_figure
 from charrnn.scoring.evaluate import Score
 from charrnn.scoring.probes.gradients import input_gradients
 from charrnn.text.batches import Streams
@@ -25,26 +25,26 @@ if TYPE_CHECKING:
 
 STAGES = ("fresh", "trained")
 SHOWN = (1, 10, 50, 100, 200)
-"""Distances of the table."""
+"""Distances in the table."""
 QUARTILES = ("lower_quartile", "median", "upper_quartile")
-FAINT = 0.01
-"""Share of the gradient at d = 0 below which the table calls a gradient gone."""
-EVERY = 8
-"""Distances between the places that the edges of the shaded parts go through."""
+SMALL = 0.01
+"""Ratio to the gradient at d = 0 below which a gradient counts as small."""
+STRIDE = 8
+"""Distance between the points of the shaded areas, to keep the file small."""
 
 
 @dataclass(frozen=True)
 class VanishingSize:
-    """How large the experiment is; fixed, so that a seed gives one result.
+    """Settings of the experiment; results are reproducible with a seed.
 
     Attributes:
-        width: units of the one layer.
-        steps: of training.
-        batch_size: streams.
-        seq_length: characters that gradients flow through in training.
-        places: how many t the medians are over.
-        furthest: the largest d.
-        warm_up: characters before that, which fill the state.
+        width: hidden size of the single layer.
+        steps: number of training steps.
+        batch_size: number of parallel streams of text.
+        seq_length: truncated-BPTT length in training, in characters.
+        places: number of positions t that the median is taken over.
+        furthest: longest distance d.
+        warm_up: number of characters read before position t − furthest, so that the state is realistic.
     """
 
     width: int
@@ -64,15 +64,15 @@ SIZES = {
 
 
 def run(context: LabContext, size: VanishingSize) -> LabResult:
-    """Train a network of each cell, and take the gradients before and after.
+    """Train a network of each cell, and compute gradients before and after.
 
     Raises:
         TextError: the text is too short.
     """
     corpus = context.require_corpus()
     ids = held_out(corpus, size.furthest + size.warm_up + 2)
-    drawn = np.random.default_rng(context.seed)
-    places = drawn.integers(size.furthest + size.warm_up, len(ids) - 1, size.places)
+    rng = np.random.default_rng(context.seed)
+    places = rng.integers(size.furthest + size.warm_up, len(ids) - 1, size.places)
     rows: list[Row] = []
     scores = {}
     for cell in CELLS:
@@ -84,16 +84,21 @@ def run(context: LabContext, size: VanishingSize) -> LabResult:
             progress = functools.partial(context.progress, f"{cell}, {stage}: gradients")
             norms = input_gradients(network, ids, places, size.furthest, size.warm_up, progress)
             rows += _quartiles(cell, stage, norms)
-    description = (
-        f"‖∂ loss at t / ∂ input at t−d‖: median of {size.places:,} places of the held-out part of "
-        f"{describe_text(corpus)}, quartiles shaded. One layer of {size.width}, no residual connection; trained: "
-        f"{size.steps:,} steps of {size.batch_size} x {size.seq_length} characters, seed {context.seed}."
+    caption = (
+        f"Gradient norm ‖∂ loss at t / ∂ input at t−d‖: median of {size.places:,} positions t in the held-out part of "
+        f"{describe_text(corpus)}; the quartiles are shaded. One layer with hidden size {size.width}, no residual "
+        f"connection. Training: {size.steps:,} steps, batch size {size.batch_size}, sequence length {size.seq_length}, "
+        f"seed {context.seed}."
     )
-    return LabResult(rows, _table(rows, scores, size.furthest), description, _draw(rows))
+    table_note = (
+        f"d=0: gradient norm; other d: ratio to the norm at d=0; < {SMALL:.0%} from: the distance from which the ratio "
+        f"stays below {SMALL:.0%}; bits/char: score of the held-out part."
+    )
+    return LabResult(rows, _table(rows, scores, size.furthest), caption, draw(rows, size), table_note=table_note)
 
 
 def _train(context: LabContext, size: VanishingSize, network: RecurrentModel) -> Score:
-    """The score of the held-out part, in a full pass."""
+    """Train a network, and return the score of the held-out part."""
     config = TrainingConfig(
         steps=size.steps,
         batch_size=size.batch_size,
@@ -111,42 +116,44 @@ def _train(context: LabContext, size: VanishingSize, network: RecurrentModel) ->
 
 
 def _quartiles(cell: str, stage: str, norms: NDArray[np.float64]) -> list[Row]:
-    """A row for each distance."""
+    """Return a row for each distance."""
     rows: list[Row] = []
     for d, quartiles in enumerate(np.quantile(norms, (0.25, 0.5, 0.75), axis=0).T):
-        rounded = [float(f"{value:.4g}") for value in quartiles]  # four digits, which is more than is known
+        rounded = [float(f"{value:.4g}") for value in quartiles]  # more digits than are significant
         rows.append({"cell": cell, "stage": stage, "distance": d, **dict(zip(QUARTILES, rounded, strict=True))})
     return rows
 
 
 def _table(rows: Sequence[Row], scores: dict[str, Score], furthest: int) -> list[list[str]]:
-    """The medians as shares of the one at d = 0."""
+    """Return the table: the median norm at d = 0, and its ratio at other distances."""
     shown = [d for d in SHOWN if d <= furthest]
-    table = [["cell", "d=0", *(f"d={d}" for d in shown), f"{FAINT:.0%} at d", "bits/char"]]
+    lines = [["cell", "d=0", *(f"d={d}" for d in shown), f"< {SMALL:.0%} from", "bits/char"]]
     for stage in STAGES:
         for cell in CELLS:
             medians = np.array(column(rows, "median", cell=cell, stage=stage))
-            shares = medians / medians[0]
-            loud = np.flatnonzero(shares >= FAINT)
-            faint = f"{loud[-1] + 1}" if loud[-1] < furthest else f"> {furthest}"
+            ratios = medians / medians[0]
+            large = np.flatnonzero(ratios >= SMALL)
+            first_small = f"{large[-1] + 1}" if large[-1] < furthest else f"> {furthest}"
             bits = f"{scores[cell].bits_per_char:.3f}" if stage == "trained" else ""
-            table.append([f"{cell}, {stage}", f"{medians[0]:.2g}", *(f"{shares[d]:.0e}" for d in shown), faint, bits])
-    return table
+            ratios_shown = (f"{ratios[d]:.0e}" for d in shown)
+            lines.append([f"{cell}, {stage}", f"{medians[0]:.2g}", *ratios_shown, first_small, bits])
+    return lines
 
 
-def _draw(rows: Sequence[Row]) -> Figure:
+def draw(rows: Sequence[Row], _: VanishingSize) -> Figure:
+    """Draw the median gradient norm by distance, with quartiles, before and after training."""
     figure, axes = new_figure(6.3, 3.8, columns=2)
     top = max(column(rows, "upper_quartile"))
     for ax, stage in zip(axes, STAGES, strict=True):
         for cell in CELLS:
-            colour = line_style(cell)["color"]
+            color = line_style(cell)["color"]
             x, low, middle, high = (column(rows, name, cell=cell, stage=stage) for name in ("distance", *QUARTILES))
-            ax.fill_between(x[::EVERY], low[::EVERY], high[::EVERY], color=colour, alpha=0.18, linewidth=0)
-            ax.plot(x, middle, color=colour, label=cell, linewidth=1.6)
+            ax.fill_between(x[::STRIDE], low[::STRIDE], high[::STRIDE], color=color, alpha=0.18, linewidth=0)
+            ax.plot(x, middle, color=color, label=cell, linewidth=1.6)
         ax.set_yscale("log")
         ax.set_ylim(1e-14, 3 * top)
-        title(ax, {"fresh": "at initialisation", "trained": "after training"}[stage])
-        ax.set_xlabel("d, characters back")
-    axes[0].set_ylabel("norm of the gradient")
-    legend(axes[0], "upper right")
+        set_title(ax, {"fresh": "At initialization", "trained": "After training"}[stage])
+        ax.set_xlabel("distance d, characters")
+    axes[0].set_ylabel("gradient norm")
+    add_legend(axes[0], "upper right")
     return figure

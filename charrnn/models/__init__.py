@@ -1,1 +1,1 @@
-"""What predicts the next character; knows nothing of text, training or sampling."""
+"""Language models: recurrent networks, n-grams and combinations of them."""

@@ -1,9 +1,8 @@
-"""Several language models as one: the weighted mean of their probabilities.
+"""Linear interpolation: several language models as one, by the weighted mean of their probabilities.
 
-Networks that start from different weights and read the same text make different mistakes, and what they agree in is
-more often right (Hansen and Salamon 1990; for character models Zaremba et al. 2014, section 4.4, as words). The same
-mean is taken of any models with one vocabulary, such as a network and n-grams (linear interpolation, Jelinek and Mercer
-1980).
+Networks trained on the same text from different initial weights make different mistakes, and predictions they agree on
+are right more often (Hansen and Salamon 1990; for language models, Zaremba et al. 2014, section 4.4). The same mean
+works for any models with one vocabulary, such as a network and an n-gram model (Jelinek and Mercer 1980).
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ from charrnn.models.stepper import Logits, Stepper, Tokens, log_softmax, make_st
 
 
 class InterpolatedModel(nn.Module):
-    """The weighted mean of two or more models with one vocabulary; its state is their states, one after the other.
+    """The weighted mean of two or more models with one vocabulary; its state is the concatenation of their states.
 
     Args:
         models: the models. All networks are on one device.
-        weights: of each, more than 0, with sum 1; None for an ensemble: networks of one shape, with equal weights.
+        weights: one per model, positive, with sum 1; None for an ensemble: networks of one shape, with equal weights.
 
     Attributes:
-        networks: the models that are networks; of an ensemble, all.
+        networks: the models that are networks; all of them in an ensemble.
     """
 
     def __init__(self, models: Sequence[LanguageModel], weights: Sequence[float] | None = None) -> None:
@@ -40,20 +39,20 @@ class InterpolatedModel(nn.Module):
         self.models, self.weights = list(models), weights
         self.networks = nn.ModuleList(model for model in models if isinstance(model, nn.Module))
         self.vocab_size = models[0].vocab_size
-        if weights is not None:  # an ensemble has no faster way than by its logits, so it must not be a ScoresNext
+        if weights is not None:  # an ensemble must not be a ScoresNext: it has no faster way than its logits
             self.next_log_probs = self._next_log_probs
 
     @property
     def config(self) -> ModelConfig:
-        """The configuration of an ensemble: the configuration of each network, with their number."""
+        """The configuration of an ensemble: that of each network, with the number of networks."""
         first = self.models[0]
         if self.weights is not None or not isinstance(first, RecurrentModel):
-            raise AttributeError("config: a weighted mean has none")
+            raise AttributeError("config: only an ensemble of networks has a configuration")
         return replace(first.config, networks=len(self.models))
 
     @property
     def device(self) -> torch.device:
-        """Where logits come out: on the device of the networks, or on the CPU if there are other models."""
+        """The device of the logits: that of the networks, or the CPU if some models are not networks."""
         is_all = len(self.networks) == len(self.models)
         return next(self.parameters()).device if is_all else torch.device("cpu")
 
@@ -64,7 +63,7 @@ class InterpolatedModel(nn.Module):
 
     @property
     def entries(self) -> int | None:
-        """The number of stored n-grams; None if there are none."""
+        """The number of stored n-grams; None without n-gram models."""
         return sum(getattr(model, "entries", None) or 0 for model in self.models) or None
 
     def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
@@ -75,7 +74,7 @@ class InterpolatedModel(nn.Module):
         return self._mean_of(read, state)
 
     def _next_log_probs(self, tokens: Tensor, targets: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """See `language_model.next_log_probs`; n-grams need not compute all V logits."""
+        """Implement `language_model.next_log_probs`; n-gram models then need not compute all V logits."""
 
         def score(model: LanguageModel, before: State | None) -> tuple[Tensor, State]:
             log_probs, after = next_log_probs(model, tokens, targets, before)
@@ -96,7 +95,7 @@ class InterpolatedModel(nn.Module):
     def _mean_of(
         self, read: Callable[[LanguageModel, State | None], tuple[Tensor, State]], state: State | None
     ) -> tuple[Tensor, State]:
-        """The logarithm of the weighted mean of probabilities, and the state, from what `read` gives for each model."""
+        """Return the log of the weighted mean of the probabilities that `read` returns, and the state."""
         pairs = [read(model, part) for model, part in zip(self.models, self._split(state), strict=True)]
         after = tuple(part for _, parts in pairs for part in parts)
         log_probs = [log_prob for log_prob, _ in pairs]
@@ -106,21 +105,21 @@ class InterpolatedModel(nn.Module):
         return torch.logsumexp(torch.stack(weighted), 0), after
 
     def _split(self, state: State | None) -> list[State | None]:
-        """The state of each model."""
+        """Return the state of each model."""
         if state is None:
             return [None] * len(self.models)
         return [state[begin:end] for begin, end in pairwise(accumulate(self._state_lengths, initial=0))]
 
     @cached_property
     def _state_lengths(self) -> list[int]:
-        """The number of tensors of each model's state."""
+        """The number of tensors in each model's state."""
         token = torch.zeros(1, 1, dtype=torch.int64)
         with torch.inference_mode():
             return [len(model(token)[1]) for model in self.models]
 
 
 class InterpolatedStepper(Stepper):
-    """The steppers of several models as one, with the logarithm of each one's weight."""
+    """The steppers of several models, interpolated with the given log-weights."""
 
     def __init__(self, steppers: Sequence[Stepper], log_weights: Sequence[float]) -> None:
         self.steppers, self.log_weights = steppers, log_weights
@@ -143,11 +142,11 @@ Network = RecurrentModel | InterpolatedModel
 
 
 def ensemble_of(networks: Sequence[RecurrentModel]) -> Network:
-    """Networks of one shape as one model; a single one as it is."""
+    """Return networks of one shape as one model; a single network is returned unchanged."""
     return networks[0] if len(networks) == 1 else InterpolatedModel(networks)
 
 
 def make_network(config: ModelConfig, vocab_size: int) -> Network:
-    """The network, or the ensemble, of a configuration."""
+    """Return a new network, or ensemble, for a configuration."""
     single = replace(config, networks=1)
     return ensemble_of([RecurrentModel(single, vocab_size) for _ in range(config.networks)])

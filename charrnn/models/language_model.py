@@ -1,13 +1,13 @@
-"""The one interface: every model, counted or recurrent, takes characters and gives the odds of the next one.
+"""The interface of all models: read characters, return logits for the next one.
 
 Shape letters, used in all docstrings of the package:
 
-    B  rows of a batch         T  time steps (characters)     V  vocabulary
-    D  width of an input       H  width of a layer            S  width of a cell's state
+    B  rows of a batch         T  time steps (characters)     V  vocabulary size
+    D  width of an input       H  width of a layer            S  size of a cell's state
 
-Two questions have faster answers than the logits in some models: the log-probabilities of given characters
-(`next_log_probs`), and one step of sampling (`make_stepper`). Each uses a faster way if there is one, and `__call__`
-otherwise. Both ways must agree.
+Some models can compute two things faster than by all logits: the log-probabilities of given characters
+(`next_log_probs`), and one step of sampling (`make_stepper`). Both use the faster way if there is one, otherwise
+`__call__`; the results must agree.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 State = tuple[Tensor, ...]
-"""What a model remembers of the text so far; batch first, opaque outside the model."""
+"""A model's memory of the text so far: tensors with the batch first, otherwise opaque to other code."""
 
 MAX_LOGITS = 1 << 24
-"""Logits that are spread out at a time where a text is scored: 64 MB. A text may have 100,000 different characters."""
+"""The maximum number of logits held at a time during scoring (64 MB); a vocabulary may have 100,000 characters."""
 
 
 class LanguageModel(Protocol):
-    """What the rest of the program knows of a model. A network must be in evaluation mode, but for training."""
+    """A model that predicts the next character. Except in training, networks must be in evaluation mode."""
 
     @property
     def vocab_size(self) -> int:
         """The number of characters, V."""
 
     def __call__(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Read characters and predict, after each of them, the next.
+        """Read characters and predict the next one after each.
 
         Args:
             tokens: (B, T) int64, T ≥ 1, on any device.
-            state: what an earlier call gave; None before the first character. It is not changed.
+            state: the state returned by an earlier call, not modified; None before the first character.
 
         Returns:
             logits: (B, T, V) float, on the model's device; logits[:, t] depend on the state and tokens[:, :t+1].
@@ -48,36 +48,36 @@ class LanguageModel(Protocol):
 
 @runtime_checkable
 class ScoresNext(Protocol):
-    """A model with a faster way to score given characters than by all V logits."""
+    """A model that scores given characters faster than by computing all V logits."""
 
     def next_log_probs(self, tokens: Tensor, targets: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """See the function of the same name."""
+        """See `next_log_probs` of this module."""
 
 
 class ScoresOnline(Protocol):
-    """What can score a text while it learns from it."""
+    """A model that scores a text while learning from it."""
 
     @property
     def vocab_size(self) -> int:
         """The number of characters, V."""
 
     def online_log_probs(self, ids: NDArray[Any]) -> NDArray[np.float64]:
-        """(N,) a text → (N − 1,) the log-probabilities of all its characters but the first, in nats."""
+        """Return the log-probabilities (N − 1,), in nats, of all characters of a text (N,) except the first."""
 
 
 def next_log_probs(
     model: LanguageModel, tokens: Tensor, targets: Tensor, state: State | None = None
 ) -> tuple[Tensor, State]:
-    """The log-probability of each target given the characters up to the token before it.
+    """Compute the log-probability of each target, given the tokens up to its position.
 
     Args:
         model: the model.
-        tokens: (B, T) int64, the characters that are read.
-        targets: (B, T) int64; targets[:, t] is scored after tokens[:, :t+1]. For a text: the tokens, one later.
-        state: as for the model itself.
+        tokens: (B, T) int64, the characters to read.
+        targets: (B, T) int64; targets[:, t] is scored after tokens[:, :t+1]. For a text, the tokens shifted by one.
+        state: as for the model's `__call__`.
 
     Returns:
-        (B, T) float, in nats, −inf where the model gives no probability at all; and the state after the last token.
+        (B, T) float, in nats, −inf for probability 0; and the state after the last token.
     """
     if isinstance(model, ScoresNext):
         return model.next_log_probs(tokens, targets, state)

@@ -1,9 +1,9 @@
-"""A gated mixture of a network and n-grams: each is trusted as far as both of their predictions suggest.
+"""A gated mixture of a network and an n-gram model, with weights that depend on both predictions.
 
-p ∝ p_network^a · p_counts^b: a log-linear mixture (Genest and Zidek 1986; logistic mixing in PAQ, Mahoney 2005), whose
-weights a and b depend on the place. A small gate computes them from the two distributions alone: how sure each is, and
-how far they agree. Such a product can be surer than either, where both point the same way for different reasons, which
-a weighted mean cannot.
+p ∝ p_network^a · p_ngram^b: a log-linear mixture (Genest and Zidek 1986; logistic mixing in PAQ, Mahoney 2005). A small
+gate computes the weights a and b for each character from the two distributions: how confident each is, and how far they
+agree. Unlike a weighted mean, such a product can be more confident than either model when both favor the same character
+for different reasons.
 """
 
 from __future__ import annotations
@@ -19,13 +19,15 @@ from charrnn.models.language_model import LanguageModel, State
 from charrnn.models.stepper import Logits, Stepper, Tokens, log_softmax, make_stepper
 
 GATE_SIZE = 16
+"""The number of hidden units of the gate."""
 MIN_LOG_PROB = -15.0
-"""The lowest log-probability that a gate sees: it must not see infinite numbers."""
+"""The log-probability at which the gate's inputs are clipped, because they must be finite."""
 GATE_FEATURES = 8
+"""The number of inputs of the gate."""
 
 
 class NgramLike(LanguageModel, Protocol):
-    """An n-gram model."""
+    """The interface of an n-gram model in a mixture."""
 
     @property
     def entries(self) -> int:
@@ -47,7 +49,7 @@ class MixtureModel(nn.Module):
 
     @property
     def last(self) -> nn.Linear:
-        """The layer of the gate that gives the weights: its bias, as long as its own weights are 0."""
+        """The output layer of the gate; while its weights are 0, its bias alone determines a and b."""
         layer = self.gate[-1]
         assert isinstance(layer, nn.Linear)
         return layer
@@ -59,12 +61,12 @@ class MixtureModel(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where logits come out."""
+        """The device of the logits."""
         return self.network.device
 
     @property
     def parameter_count(self) -> int:
-        """The number of weights of network and gate."""
+        """The number of weights of the network and the gate."""
         return sum(parameter.numel() for parameter in self.parameters())
 
     @property
@@ -80,11 +82,11 @@ class MixtureModel(nn.Module):
         return mixed, (*network_state, *ngram_state)
 
     def mix(self, network: Tensor, ngram: Tensor) -> Tensor:
-        """Logits of the mixture.
+        """Return the logits of the mixture.
 
         Args:
             network: (..., V) log-probabilities.
-            ngram: (..., V) those of the n-gram model, perhaps −∞.
+            ngram: (..., V) log-probabilities of the n-gram model, possibly −∞.
         """
         ngram = ngram.clamp(min=MIN_LOG_PROB)
         weights = self.gate(_features(network.detach(), ngram))
@@ -98,9 +100,9 @@ class MixtureModel(nn.Module):
 
 
 class MixtureStepper(Stepper):
-    """The steppers of a network and of n-grams, mixed as by `MixtureModel.mix`, in numpy.
+    """The steppers of a network and an n-gram model, mixed in numpy as by `MixtureModel.mix`.
 
-    No sum depends on how many rows there are, as those of a matrix product would.
+    Sums do not depend on the number of rows, unlike those of a matrix product.
     """
 
     def __init__(self, network: Stepper, ngram: Stepper, gate: nn.Sequential) -> None:
@@ -123,12 +125,12 @@ class MixtureStepper(Stepper):
 
 
 def _split(state: State | None) -> tuple[State | None, State | None]:
-    """The states of network and n-grams."""
+    """Return the states of the network and of the n-gram model."""
     return (None, None) if state is None else (state[:-1], state[-1:])
 
 
 def _features_of_rows(first: Logits, second: Logits) -> Logits:
-    """`_features` of (B, V) in numpy."""
+    """Compute `_features` of (B, V) in numpy."""
     rows = np.arange(len(first))
     p, q = np.exp(first), np.exp(second)
     best_p, best_q = first.argmax(-1), second.argmax(-1)
@@ -146,7 +148,7 @@ def _features_of_rows(first: Logits, second: Logits) -> Logits:
 
 
 def _features(first: Tensor, second: Tensor) -> Tensor:
-    """(..., V) log-probabilities of two models → (..., GATE_FEATURES) how sure they are and how far they agree."""
+    """Return (..., GATE_FEATURES) confidence and agreement of two models, given log-probabilities (..., V)."""
     p, q = first.exp(), second.exp()
     best_p, best_q = first.argmax(-1, keepdim=True), second.argmax(-1, keepdim=True)
     return torch.cat(

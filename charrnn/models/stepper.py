@@ -1,7 +1,7 @@
-"""Steppers: each reads a model one character at a time, with the state in the form that one step is fastest in.
+"""Steppers: reading a model one character at a time, with the state in the form that is fastest for single steps.
 
-Steppers speak numpy, for a tensor costs more than a character. All must agree with the model's logits. A model with a
-faster way than its logits has a method `make_stepper`.
+Steppers use numpy, because creating a tensor takes longer than reading a character. Every stepper must agree with its
+model's logits. A model that can be read faster than by its logits has a method `make_stepper`.
 """
 
 from __future__ import annotations
@@ -17,68 +17,68 @@ from numpy.typing import NDArray
 from charrnn.models.language_model import LanguageModel, State
 
 Tokens = NDArray[np.int64]
-"""(B,)"""
+"""Token ids, (B,)."""
 Logits = NDArray[np.floating[Any]]
-"""(B, V)"""
+"""Logits, (B, V)."""
 
 Sampler = Callable[[Logits], Tokens]
-"""Logits (B, V) → tokens (B,): a way of choosing, made by `sampling/sampler.py`."""
+"""A function from logits (B, V) to tokens (B,); made by `sampling/sampler.py`."""
 
 
 class TemperatureSampler(ABC):
-    """A draw that changes the distribution by a temperature alone: from p^(1 / temperature), made to sum to 1.
+    """A sampler that only applies a temperature: it draws from p^(1 / temperature), normalized.
 
-    A model that knows it need not spread out the distribution. The random numbers are from 0 to 1, 1 excluded.
+    A model that recognizes this sampler need not compute the whole distribution. Random numbers are uniform on [0, 1).
     """
 
     temperature: float
-    """More than 0."""
+    """The sampling temperature, greater than 0."""
 
     @abstractmethod
     def __call__(self, logits: Logits) -> Tokens:
-        """Logits (B, V) → tokens (B,); takes the next random number of each row."""
+        """Draw tokens (B,) from logits (B, V), with the next random number of each row."""
 
     @abstractmethod
     def uniform(self, row: int) -> float:
-        """Take the next random number of a row."""
+        """Return and consume the next random number of a row."""
 
     @abstractmethod
     def uniforms(self) -> NDArray[np.float64]:
-        """(B,): take the next random number of each row."""
+        """Return and consume the next random number of each row, (B,)."""
 
     @abstractmethod
     def peek(self, count: int) -> NDArray[np.float64]:
-        """(B, count): the numbers that come next; none is taken."""
+        """Return the next random numbers of each row, (B, count), without consuming them."""
 
 
 class Stepper(ABC):
-    """Reads B texts side by side, a character of each at a time."""
+    """A reader of B texts in parallel, one character of each at a time."""
 
     @abstractmethod
     def read(self, tokens: Tokens) -> Logits:
-        """Read the next character of each text, and give the logits of the one after it; good until the next call."""
+        """Read the next character of each text and return the logits for the one after, valid until the next call."""
 
     @property
     @abstractmethod
     def state(self) -> State | None:
-        """After all that was read, as the model itself gives and takes it; None before the first character."""
+        """The state after all characters read so far, as the model defines it; None before the first character."""
 
     def draw_next(self, tokens: Tokens, draw: Sampler) -> Tokens:
-        """One step of sampling: read a character of each text and draw the next, perhaps faster than by the logits."""
+        """Read one character of each text and sample the next; may be faster than computing all logits."""
         return draw(self.read(tokens))
 
 
 def log_softmax(logits: Logits) -> Logits:
-    """(B, V) log-probabilities in double precision; NaN where damaged weights give infinite logits, as in PyTorch."""
+    """Return log-probabilities (B, V) in double precision; NaN where damaged weights give infinite logits."""
     scores = logits.astype(np.float64)
-    with np.errstate(invalid="ignore"):  # whoever draws from NaN says what is wrong
+    with np.errstate(invalid="ignore"):  # the sampler reports NaN with a proper message
         scores -= scores.max(-1, keepdims=True)
     log_probs: Logits = scores - np.log(np.exp(scores).sum(-1, keepdims=True))
     return log_probs
 
 
 class PlainStepper(Stepper):
-    """The stepper of any model: by its logits."""
+    """The default stepper of a model, by its logits."""
 
     def __init__(self, model: LanguageModel, state: State | None) -> None:
         self.model, self._state = model, state
@@ -88,7 +88,7 @@ class PlainStepper(Stepper):
         return self._state
 
     def read(self, tokens: Tokens) -> Logits:
-        # Entered anew for each character: a mode that stays on between them would leak into the caller's code.
+        # Entered for each character: inference mode left on between characters would leak into the caller's code.
         with torch.inference_mode():
             logits, self._state = self.model(torch.from_numpy(tokens)[:, None], self._state)
             scores: Logits = logits[:, 0].float().cpu().numpy()
@@ -100,16 +100,16 @@ class MakesStepper(Protocol):
     """A model with a stepper of its own."""
 
     def make_stepper(self, state: State | None, batch_size: int) -> Stepper:
-        """See the function of the same name."""
+        """See `make_stepper` of this module."""
 
 
 def make_stepper(model: LanguageModel, state: State | None = None, batch_size: int = 1) -> Stepper:
-    """What reads and samples from a model, character by character: the fastest stepper that the model has.
+    """Return the fastest stepper for reading and sampling from a model.
 
     Args:
-        model: its weights stay as they are.
-        state: as for the model itself; None before the first character. It is not changed.
-        batch_size: B.
+        model: the model; its weights must not change while the stepper is in use.
+        state: the state to continue from, unchanged by the stepper; None before the first character.
+        batch_size: B, the number of texts.
     """
     if isinstance(model, MakesStepper):
         return model.make_stepper(state, batch_size)

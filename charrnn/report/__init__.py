@@ -1,1 +1,1 @@
-"""Numbers to pictures and pages; knows no command line."""
+"""Charts and self-contained HTML pages, made from measurements; independent of the command line."""

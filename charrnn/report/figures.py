@@ -1,6 +1,6 @@
-"""Figures in one style, as files and as SVG in a page; no data is known here.
+"""matplotlib figures in a common style, saved as files or embedded in a page as SVG; independent of the data.
 
-matplotlib's global state is not changed. In a page, figures have its colours (CSS variables), also in dark mode.
+matplotlib's global state is not changed. Embedded figures use the page's colors (CSS variables), in dark mode, too.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00", "#56b4e9", "#7a4fbf")
-"""Colours of a figure's lines, in order, safe for the colour-blind (after Okabe and Ito 2008)."""
+"""Colors of lines, in order, distinguishable with color blindness (after Okabe and Ito 2008)."""
 INK, GRID, PAPER = "#1a1a1b", "#d5d5d6", "#fefefd"
-"""Colours of text and axes, of grid lines, and of the background; nothing else is drawn in exactly these."""
+"""Colors of text and axes, of grid lines, and of the background; nothing else may use exactly these colors."""
 DPI = 150
 SUFFIXES = (".png", ".svg")
 
 
 def new_figure(width: float = 7.0, height: float = 4.0, columns: int = 1, rows: int = 1) -> tuple[Figure, list[Axes]]:
-    """An empty figure.
+    """Create an empty figure.
 
     Args:
-        width: in inches.
-        height: in inches.
-        columns: number of axes beside each other.
-        rows: number of axes below each other.
+        width: width in inches.
+        height: height in inches.
+        columns: number of columns of axes.
+        rows: number of rows of axes.
 
     Returns:
-        The figure, and its axes row by row.
+        The figure, and its axes, row by row.
 
     Raises:
         UsageError: matplotlib is not installed.
     """
-    # matplotlib warns where it cannot write its cache folder, and makes a temporary one.
+    # matplotlib warns if it cannot write to its cache folder, and then uses a temporary one.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     try:
         from matplotlib import rc_context
@@ -74,44 +74,44 @@ STYLE: Any = {
     "ytick.color": INK,
     "legend.frameon": False,
 }
-"""matplotlib's settings while axes are made; lines get their colours from SERIES one by one."""
+"""matplotlib settings for creating axes; lines get their colors from SERIES explicitly."""
 
 
-def legend(
-    axes: Axes, place: Literal["best", "upper right", "upper left", "lower left", "lower right"] = "best"
+def add_legend(
+    axes: Axes, location: Literal["best", "upper right", "upper left", "lower left", "lower right"] = "best"
 ) -> None:
     """Add a legend in the common style."""
-    axes.legend(frameon=False, labelcolor=INK, fontsize=9, loc=place)
+    axes.legend(frameon=False, labelcolor=INK, fontsize=9, loc=location)
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure to a file, as PNG or SVG by its suffix.
+    """Save a figure as PNG or SVG, by the suffix of the file name.
 
     Raises:
-        UsageError: the suffix is another one.
+        UsageError: the suffix is neither .png nor .svg.
         CharRNNError: the file cannot be written.
     """
     if path.suffix not in SUFFIXES:
-        raise UsageError(f"{path}: pictures are written as {' or '.join(SUFFIXES)}; say such a name")
+        raise UsageError(f"{path}: unknown picture format; use a name that ends in {' or '.join(SUFFIXES)}")
     try:
-        metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}  # same figure, same file
+        metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}  # equal figures, equal files
         with atomic_write(path) as temporary:
             figure.savefig(temporary, format=path.suffix[1:], dpi=DPI, metadata=metadata)
     except OSError as error:
-        raise CharRNNError(f"{path}: cannot be written: {error.strerror}; say another place") from error
+        raise CharRNNError(f"{path}: cannot be written: {error.strerror}; choose another folder") from error
 
 
-def svg(figure: Figure, title: str, name: str) -> Markup:
-    """A figure as an SVG element in a page's colours, as wide as there is room.
+def to_svg(figure: Figure, title: str, name: str) -> Markup:
+    """Convert a figure to an SVG element that uses the page's colors and fills the available width.
 
     Args:
-        figure: drawn with the colours above.
-        title: for screen readers, instead of the picture.
-        name: letters and digits, unique in a page: the prefix of all identifiers.
+        figure: a figure drawn in INK, GRID, PAPER and SERIES.
+        title: description for screen readers.
+        name: prefix of all ids, unique in the page; letters and digits.
 
     Returns:
-        `<svg ...>...</svg>` with one <style> and no style attributes; colours are the CSS variables --ink, --grid,
-        --paper and --series-1 ....
+        `<svg ...>...</svg>` with one <style> element and no style attributes. The colors are the CSS variables --ink,
+        --grid, --paper, --series-1, ....
     """
     from markupsafe import Markup, escape
     from matplotlib import rc_context
@@ -122,12 +122,12 @@ def svg(figure: Figure, title: str, name: str) -> Markup:
     text = file.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<(metadata|style).*?</\1>|<!--.*?-->|<defs>\s*</defs>", "", text, flags=re.DOTALL)
-    text = re.sub(r"(\d\.\d\d)\d+", r"\1", text)  # a hundredth of a point is not seen
+    text = re.sub(r"(\d\.\d\d)\d+", r"\1", text)  # smaller: a hundredth of a point is invisible
     text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", text)
     text, rules = _with_classes(text, name)
-    series = {f"series-{number}": colour for number, colour in enumerate(SERIES, 1)}
-    for variable, colour in {"ink": INK, "grid": GRID, "paper": PAPER, **series}.items():
-        rules = rules.replace(colour, f"var(--{variable}, {colour})")
+    series = {f"series-{number}": color for number, color in enumerate(SERIES, 1)}
+    for variable, color in {"ink": INK, "grid": GRID, "paper": PAPER, **series}.items():
+        rules = rules.replace(color, f"var(--{variable}, {color})")
     head, _, rest = text.partition(">")
     head = re.sub(r' (width|height|xmlns\S*|version)="[^"]*"', "", head)
     head += f' id="{name}" class="figure" role="img" aria-label="{escape(title)}"'
@@ -135,7 +135,7 @@ def svg(figure: Figure, title: str, name: str) -> Markup:
 
 
 def _with_classes(text: str, name: str) -> tuple[str, str]:
-    """Classes instead of style attributes, which the page's policy forbids; font sizes stay, fonts are the page's.
+    """Replace style attributes, which the page's policy forbids, by classes; fonts become the page's.
 
     Returns:
         The element, and the CSS rules of its classes.

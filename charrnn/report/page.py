@@ -1,7 +1,7 @@
-"""A self-contained HTML page: template, style and script in one file, in which nothing from a text can act.
+"""Self-contained HTML pages: template, style and script in one file, safe even with hostile texts.
 
-All values are escaped, control and format characters are shown as their codes, and the page's own
-Content-Security-Policy allows only its script and styles, by their checksums: no other script, no network.
+All values are escaped, and control and format characters are shown as codes. The page's Content-Security-Policy allows
+its own script and styles only, by their hashes: no other script, and no network.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from charrnn.text.sanitize import escape_control_chars
 
 NEEDED = ("matplotlib", "jinja2")
 GENERATOR = '<meta name="generator" content="charrnn'
-"""The tag that a page by charrnn has among its first lines."""
+"""The tag near the top of each page that identifies charrnn's pages."""
 POLICY = "@policy@"
-"""The placeholder of the policy, whose checksums are known when the rest of the page is complete."""
+"""Placeholder for the policy, whose hashes are known only when the rest of the page is complete."""
 
 
 def check_extra() -> None:
-    """Raise UsageError if a package that pages need is not installed."""
+    """Raise UsageError if a package needed for pages is not installed."""
     missing = [name for name in NEEDED if not importlib.util.find_spec(name)]
     if missing:
         raise UsageError(f"pages need {' and '.join(missing)}; try `pip install {' '.join(NEEDED)}`")
 
 
 def fill(template: str, values: dict[str, Any]) -> str:
-    """Make a page from a template in `templates/`, with the style and the script beside it.
+    """Fill in a template of `templates/`, and add the style and the script.
 
     Args:
-        template: the file's name.
-        values: the template's variables; everything but `Markup` is escaped.
+        template: file name of the template.
+        values: variables of the template; all values except `Markup` are escaped.
     """
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup, escape
@@ -49,7 +49,7 @@ def fill(template: str, values: dict[str, Any]) -> str:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, finalize=without_control_chars, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["as_text"] = lambda text: escape(escape_control_chars(text))  # of several lines
+    environment.filters["as_text"] = lambda text: escape(escape_control_chars(text))  # keeps line breaks
     page = environment.from_string(_read(template)).render(
         values, version=__version__, style=Markup(_read("style.css")), script=Markup(_read("view.js")), policy=POLICY
     )
@@ -61,7 +61,7 @@ def _read(name: str) -> str:
 
 
 def _policy(page: str) -> str:
-    """The Content-Security-Policy that allows the page's own script and styles, and nothing else."""
+    """Return the Content-Security-Policy that allows the page's own script and styles, and nothing else."""
 
     def hashes(tag: str) -> str:
         contents = dict.fromkeys(re.findall(rf"<{tag}>(.*?)</{tag}>", page, flags=re.DOTALL))
@@ -73,7 +73,7 @@ def _policy(page: str) -> str:
 
 
 def is_page(path: Path) -> bool:
-    """Whether charrnn wrote a file as a page."""
+    """Return whether a file is a page made by charrnn."""
     try:
         with path.open("rb") as file:
             return GENERATOR.encode() in file.read(4096)
@@ -85,10 +85,10 @@ def write(page: str, path: Path) -> None:
     """Write a page atomically.
 
     Raises:
-        CharRNNError: it cannot be written.
+        CharRNNError: the file cannot be written.
     """
     try:
         with atomic_write(path) as temporary:
             temporary.write_text(page, encoding="utf-8")
     except OSError as error:
-        raise CharRNNError(f"{path}: cannot be written: {error.strerror}; say another place with --out") from error
+        raise CharRNNError(f"{path}: cannot be written: {error.strerror}; choose another file with --out") from error

@@ -1,1 +1,1 @@
-"""Generating text; knows LanguageModel, never its kinds."""
+"""Generating text from any LanguageModel."""

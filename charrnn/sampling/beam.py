@@ -1,6 +1,6 @@
-"""Beam search: the likeliest text that looking at the W best beginnings of each length finds.
+"""Beam search: find a likely text by keeping the W most likely beginnings at each length.
 
-Nothing is drawn: of the settings, the filters marked for beam search and what ends a text play a part.
+The search is deterministic. It only uses the settings that end a text and the filters marked for beam search.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class BeamResult:
     """The text that beam search found.
 
     Attributes:
-        end: where it ends, without the model's state there.
-        log_prob: of all that was generated, in nats; of a match, of its ending there too.
+        end: the state at the end of the text, without the model's state.
+        log_prob: the log-probability of all generated characters, in nats; for a match, including its end.
     """
 
     end: GenerationState
@@ -45,25 +45,25 @@ def beam_search(
     width: int,
     documents: Documents | None = None,
 ) -> Iterator[BeamResult | None]:
-    """Search the likeliest text after a place.
+    """Search for the most likely continuation of a text.
 
-    A beginning's probability only falls as it grows, so the search ends when a text that has ended is likelier than
-    all beginnings that are left.
+    A beginning can only become less likely as it grows, so the search ends when a finished text is more likely than all
+    remaining beginnings.
 
     Args:
         model: the model.
-        vocabulary: the model's.
-        config: which characters are allowed, and when a text ends.
-        begin: where it begins.
+        vocabulary: the vocabulary of the model.
+        config: the settings: which characters are allowed, and when a text ends.
+        begin: the state from which the text continues.
         width: W, the number of beams.
-        documents: how documents are separated, if the model has read each from the beginning: a text ends with the
-            first.
+        documents: how documents are separated, if the model was trained on documents; the text ends with the first
+            document.
 
     Yields:
-        None for each character that the search goes on by, and the likeliest text in the end.
+        None after each step of the search, and at the end the best text.
 
     Raises:
-        ModelError: nothing can be generated, or not so that it matches.
+        ModelError: no text satisfies the constraints.
     """
     filters = active_filters(config, vocabulary, in_beam_search=True).values()
     beams = [GeneratedSequence(SequenceRules(config, vocabulary, documents), begin)]
@@ -89,7 +89,7 @@ def beam_search(
             beam = beams[row].copy()
             try:
                 beam.add(int(token))
-            except ModelError:  # it cannot become a match; others may
+            except ModelError:  # this beam can no longer match; others may
                 continue
             if not (beam.finished or beam.at_document_start):
                 extended.append(beam)
@@ -103,12 +103,12 @@ def beam_search(
         tokens = np.array([beam.ids[-1] for beam in beams])
         yield None
     if best.log_prob == -math.inf:
-        raise ModelError("no text was found that ends as it must; say a larger --beam or --length")
+        raise ModelError("beam search found no text that satisfies the constraints; try a larger --beam or --length")
     yield best
 
 
 def _ended(beams: list[GeneratedSequence], totals: NDArray[np.float64], log_probs: Scores) -> Iterator[BeamResult]:
-    """The texts that are a match as they are: they end with the characters that cannot lead on."""
+    """Yield the texts that match already, scored with the probability that the next character does not extend them."""
     for beam, total, row in zip(beams, totals, log_probs, strict=True):
         if beam.ending is not None:
             ending = np.logaddexp.reduce(row[beam.ending], initial=-np.inf)

@@ -1,12 +1,12 @@
-"""Complete lines `source<separator>target`: generate targets for sources, with a model that was trained on such lines.
+"""Completing lines `source<separator>target`: generate targets with a model that was trained on such lines.
 
-The model reads a source, and generates the target from what its state keeps: a state of one size is a summary of a
-source of any length (Sutskever et al. 2014, arXiv 1409.3215). Lines are completed side by side, but each by itself: its
-target depends neither on the other lines nor on their number. Unlike a `BatchGenerator`, this reads the prompts side by
-side too, and keeps a stepper until half of its lines have ended.
+The model reads a source into its state, which summarizes a source of any length in a fixed size (Sutskever et al. 2014,
+arXiv 1409.3215), and generates the target from this state. Lines are completed in parallel but independently: a target
+depends neither on the other lines nor on their number. Unlike a `BatchGenerator`, sources are read in parallel too, and
+a stepper is kept until half of its lines are finished.
 
-A model that was trained on a text of lines has always had another line in its state where one began. So that it need
-not begin from nothing, each line comes after the same line, which the model generates itself.
+In a training text of lines, every line but the first starts with the state after another line. Each line to complete
+therefore follows one fixed line, which the model generates.
 """
 
 from __future__ import annotations
@@ -31,12 +31,13 @@ from charrnn.text.normalize import separator_of
 from charrnn.text.vocabulary import Vocabulary, character_name
 
 LINE_END = "\n"
+"""The end of a line."""
 BATCH_SIZE = 64
-"""The number of lines that are completed side by side."""
+"""The number of lines completed in parallel."""
 SORTED_BATCHES = 16
-"""The number of batches whose lines are sorted by the length of their sources, so that those of a batch are similar."""
+"""The number of batches whose lines are sorted by source length, so that the lines of a batch are of similar length."""
 MAX_GREEDY_LINE = 200
-"""The maximum number of characters of a greedy line, without its end."""
+"""The maximum length of a greedy line, without the line end."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,10 @@ class Completion:
     """A completed line.
 
     Attributes:
-        source: as it was given.
-        target: what the model generated, without the line end.
-        log_prob: of the target and the line end, given the source, in nats, without filters.
-        finished: whether it ended by itself, and not at the maximum length.
+        source: the source, unchanged.
+        target: the generated text, without the line end.
+        log_prob: the log-probability of target and line end given the source, in nats, before filters.
+        finished: whether the model ended the line, rather than the maximum length.
     """
 
     source: str
@@ -58,9 +59,10 @@ class Completion:
 
 @dataclass
 class Accuracy:
-    """How many lines and characters of the targets are right.
+    """The accuracy of generated targets, in lines and in characters.
 
-    A character is right if the expected target has the same one at its place. One that is missing or too many is wrong.
+    A character is right if the expected target has the same character at the same position; missing and extra
+    characters are wrong.
     """
 
     lines: int = 0
@@ -69,7 +71,7 @@ class Accuracy:
     right_characters: int = 0
 
     def add(self, target: str, expected: str) -> None:
-        """Count a line."""
+        """Count one line."""
         self.lines += 1
         self.right_lines += target == expected
         self.characters += max(len(target), len(expected))
@@ -77,12 +79,12 @@ class Accuracy:
 
     @property
     def of_lines(self) -> float:
-        """The share of lines that are entirely right; 1 if there are none."""
+        """The fraction of lines that are entirely right; 1 without lines."""
         return self.right_lines / self.lines if self.lines else 1.0
 
     @property
     def of_characters(self) -> float:
-        """The share of characters that are right; 1 if there are none."""
+        """The fraction of characters that are right; 1 without characters."""
         return self.right_characters / self.characters if self.characters else 1.0
 
     def __str__(self) -> str:
@@ -93,31 +95,31 @@ class Accuracy:
 
 
 def greedy_line(model: LanguageModel, vocabulary: Vocabulary) -> str:
-    """The line that a model generates greedily from nothing, with its end: much like those that it has read."""
+    """Generate a line greedily from the initial state; return the line with its end."""
     config = SamplingConfig(temperature=0, length=MAX_GREEDY_LINE, until=(LINE_END,))
     return "".join(generate(model, vocabulary, config)).removesuffix(LINE_END) + LINE_END
 
 
 def line_before(model: LanguageModel, vocabulary: Vocabulary, corpus: CorpusConfig) -> str:
-    """The line for each line to come after; none if the model has read each line of its corpus from nothing."""
+    """Return the line that each line follows; empty if the model was trained on each line separately."""
     return "" if separator_of(corpus) == LINE_END else greedy_line(model, vocabulary)
 
 
 class LineCompleter:
-    """Completes lines with a model.
+    """A completer of lines with a model.
 
     Args:
         model: the model.
-        vocabulary: the model's.
-        config: how to draw, and the maximum length of a target. Line n, counted from 0, has the seed plus n (a new seed
-            each time, if None). Line ends are allowed whatever `allow` says.
-        separator: the characters between source and target.
+        vocabulary: the vocabulary of the model.
+        config: the sampling settings, with the maximum length of a target. Line n, counted from 0, uses the seed plus n
+            (if the seed is None, a new one). Line ends are always allowed, whatever `allow` is.
+        separator: the text between source and target.
         unknown: see Vocabulary.encode.
-        after: whole lines, with their ends, that each line comes after; see `line_before`.
+        after: text of whole lines, with their ends, that each line follows; see `line_before`.
 
     Raises:
-        UsageError: the settings make no sense, or do not fit the vocabulary.
-        ModelError: the model does not know what a line is.
+        UsageError: the settings are invalid, or do not fit the vocabulary.
+        ModelError: the vocabulary lacks line ends or the separator.
     """
 
     def __init__(
@@ -130,7 +132,7 @@ class LineCompleter:
         after: str = "",
     ) -> None:
         if not separator or LINE_END in separator:
-            raise UsageError(f"--sep {separator!r}: must be characters that stand in a line; \\t is common")
+            raise UsageError(f"--sep {separator!r}: must be text without line ends, such as '\\t'")
         self.model, self.vocabulary, self.unknown = model, vocabulary, unknown
         _check_known(vocabulary, separator)
         self.separator = vocabulary.encode(separator)
@@ -142,32 +144,32 @@ class LineCompleter:
         self.rules = SequenceRules(self.config, vocabulary)
 
     def encode(self, source: str, number: int = 0) -> NDArray[np.int64]:
-        """(N,) what the model reads before it generates: the start of a text, the source and the separator.
+        """Return the ids (N,) the model reads before generating: the start character, the source and the separator.
 
         Raises:
-            TextError: the source has a character that the vocabulary lacks; the message names the place, of which
-                `number` is the line, counted from 0.
+            TextError: the vocabulary lacks a character of the source; the message has its position, with `number` as
+                the line, counted from 0.
         """
         try:
             ids = self.vocabulary.encode(source, self.unknown)
         except TextError:
-            ids = self.vocabulary.encode(LINE_END * number + source, self.unknown)  # raises it with the line's number
+            ids = self.vocabulary.encode(LINE_END * number + source, self.unknown)  # raises, with the line's number
         return np.concatenate([[self.vocabulary.start], ids, self.separator])
 
     def complete(self, sources: Iterable[str | None], batch_size: int = BATCH_SIZE) -> Iterator[Completion]:
         """Generate a target for each source.
 
         Args:
-            sources: without line ends; None is a line that is empty, and stays so.
-            batch_size: the number of lines that are completed side by side. With 1, each is completed before the next
-                source is taken; otherwise `SORTED_BATCHES` times as many are taken at once.
+            sources: the sources without line ends; None is an empty line, which stays empty.
+            batch_size: the number of lines completed in parallel. With 1, each line is completed before the next source
+                is consumed; otherwise `SORTED_BATCHES` times as many sources are consumed at once.
 
         Yields:
             Completions, in the order of the sources.
 
         Raises:
             TextError: see `encode`.
-            ModelError: no character can be generated, or no match.
+            ModelError: no character can be generated, or the target cannot match.
         """
         numbered = enumerate(sources)
         while block := list(islice(numbered, batch_size * SORTED_BATCHES if batch_size > 1 else 1)):
@@ -181,17 +183,17 @@ class LineCompleter:
                 yield line.completion
 
     def _complete(self, lines: Sequence[_Line]) -> None:
-        """Complete lines side by side."""
+        """Complete lines in parallel."""
         lines = [line for line in lines if not line.sequence.finished]
         state = None if self.state is None else stack_states([self.state] * len(lines))
         while lines := [line for line in lines if not line.sequence.finished]:
             steps = make_stepper(self.model, state, len(lines))
             self._complete_half(lines, steps)
-            going_on = [row for row, line in enumerate(lines) if not line.sequence.finished]
-            state = tuple(part[going_on] for part in steps.state or ())
+            unfinished = [row for row, line in enumerate(lines) if not line.sequence.finished]
+            state = tuple(part[unfinished] for part in steps.state or ())
 
     def _complete_half(self, lines: Sequence[_Line], steps: Stepper) -> None:
-        """Go on with lines until half of them have ended, for an ended line costs as much as any other."""
+        """Continue lines until half of them are finished, because a finished line takes as much time as any other."""
         generating: list[int] = []
         while 2 * sum(not line.sequence.finished for line in lines) > len(lines):
             logits = steps.read(np.array([line.next() for line in lines]))
@@ -209,13 +211,13 @@ class LineCompleter:
 
     def _sampler(self, sequences: Sequence[GeneratedSequence]) -> Sampler:
         seeds = [sequence.begin.seed for sequence in sequences]
-        # A character takes one random number.
+        # Each character consumes one random number.
         positions = [len(sequence.ids) - sequence.begin.prompt_length for sequence in sequences]
         return make_sampler(self.config, CounterRNG(seeds, positions), self.vocabulary, sequences)
 
 
 class _Line:
-    """A line that is being completed."""
+    """A line during completion."""
 
     def __init__(self, completer: LineCompleter, number: int, source: str | None) -> None:
         self.number, self.source, self.log_prob = number, source or "", 0.0
@@ -227,18 +229,18 @@ class _Line:
 
     @property
     def is_read(self) -> bool:
-        """Whether the model has read all characters so far, so that the next can be drawn."""
+        """Whether the model has read all characters so far, so that the next one can be drawn."""
         return self._at == len(self.sequence.ids) and not self.sequence.finished
 
     def next(self) -> int:
-        """The character that the model reads next; any, if the line has ended."""
+        """Return the next character for the model to read; an arbitrary one if the line is finished."""
         ids = self.sequence.ids
         token = ids[min(self._at, len(ids) - 1)]
         self._at += 1
         return token
 
     def add(self, token: int, log_prob: float) -> None:
-        """Append a character that was drawn."""
+        """Append a drawn character."""
         try:
             self.sequence.add(token)
         except ModelError as error:
@@ -250,17 +252,17 @@ class _Line:
     def completion(self) -> Completion:
         """The completed line."""
         sequence, target = self.sequence, self.sequence.text
-        by_itself = sequence.remaining > 0 or sequence.dropped_last or sequence.rules.stop.matches(target)
-        return Completion(self.source, target.removesuffix(LINE_END), self.log_prob, by_itself or self._is_empty)
+        ended = sequence.remaining > 0 or sequence.dropped_last or sequence.rules.stop.matches(target)
+        return Completion(self.source, target.removesuffix(LINE_END), self.log_prob, ended or self._is_empty)
 
 
 def _check_known(vocabulary: Vocabulary, separator: str) -> None:
-    """Raise an error if the model cannot have read lines with that separator."""
+    """Raise ModelError if the vocabulary lacks line ends or a character of the separator."""
     for character in (*separator, LINE_END):
         if vocabulary.characters is not None and character not in vocabulary.characters:
-            what, other = (
-                ("line ends", "") if character == LINE_END else (character_name(character), ", or say another --sep")
+            missing, other = (
+                ("line ends", "") if character == LINE_END else (character_name(character), ", or use another --sep")
             )
             raise ModelError(
-                f"the model does not know {what}; train one on lines of source, separator and target{other}"
+                f"the model does not know {missing}; train a model on lines of source, separator and target{other}"
             )

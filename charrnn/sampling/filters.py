@@ -1,9 +1,9 @@
-"""The filters of sampling: each changes the distribution before a character is drawn, and has its record in `FILTERS`.
+"""Sampling filters, each of which changes the distribution before a character is drawn; `FILTERS` lists them all.
 
-A filter is a pure function from scores (B, V) to scores (B, V). Scores are log-probabilities up to a constant in each
-row; −∞ is impossible. To add a filter, write its function and its record here, and its setting in `SamplingConfig`
-with `is_filter=True`, at the same place in the order: the options, the help, the sampler, beam search and the Python
-interface follow from these.
+A filter is a pure function from scores (B, V) to scores (B, V). Scores are log-probabilities up to a constant per row;
+−∞ means impossible. To add a filter, write its function and its record here, and its setting in `SamplingConfig` with
+`is_filter=True`, at the same place in the order. The options, the help, the sampler, beam search and the Python API are
+made from these.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from charrnn.errors import UsageError
 from charrnn.text.vocabulary import Vocabulary, character_name
 
 Scores = NDArray[np.float64]
-"""(B, V)"""
+"""Scores, (B, V)."""
 
 
 class Context(Protocol):
-    """The text that a character is drawn for."""
+    """The text for which a character is drawn."""
 
     @property
     def allowed(self) -> NDArray[np.bool_] | None:
-        """(V,) the characters that may come next; all of them if None."""
+        """The characters that may come next, (V,); None for all."""
 
     def recent(self, count: int) -> Sequence[int]:
-        """The last `count` characters of the text."""
+        """Return the last `count` characters of the text."""
 
 
 ApplyFilter = Callable[[Scores, Sequence[Context]], Scores]
-"""Applies a filter to the scores of B texts."""
+"""A function that applies a filter to the scores of B texts."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class Filter:
     """The record of a filter.
 
     Attributes:
-        settings: the fields of SamplingConfig that it reads; the first one turns it on.
-        make: gives the filter for a configuration and a vocabulary; None where the filter is off.
-        in_beam_search: whether beam search applies it; otherwise `sample --beam` refuses its options.
+        settings: the fields of SamplingConfig that the filter uses; the first one turns it on.
+        make: returns the filter for a configuration and a vocabulary; None if the filter is off.
+        in_beam_search: whether beam search applies the filter; otherwise `sample --beam` rejects its options.
     """
 
     settings: tuple[str, ...]
@@ -54,11 +54,11 @@ class Filter:
 
 
 def value_filter(setting: str, apply: Callable[[Scores, Any], Scores], in_beam_search: bool = False) -> Filter:
-    """The record of a filter that needs one value, and is off where that is None or False.
+    """Return the record of a filter that has a single value, and is off if the value is None or False.
 
     Args:
         setting: the field of SamplingConfig.
-        apply: the filter: scores and the value to scores.
+        apply: the filter, a function of scores and the value.
         in_beam_search: see Filter.
     """
 
@@ -70,15 +70,15 @@ def value_filter(setting: str, apply: Callable[[Scores, Any], Scores], in_beam_s
 
 
 def keep_only(scores: Scores, allowed: NDArray[np.bool_]) -> Scores:
-    """Make all characters impossible that are not allowed, (V,) or (B, V)."""
+    """Make characters that are not allowed impossible; `allowed` is (V,) or (B, V)."""
     return np.where(allowed, scores, -np.inf)
 
 
 def allowed_characters(config: SamplingConfig, vocabulary: Vocabulary) -> NDArray[np.bool_]:
-    """(V,) the characters that `allow` and `ban` leave, without the unknown symbol.
+    """Return the characters (V,) that `allow` and `ban` permit, without the unknown symbol.
 
     Raises:
-        UsageError: there is none; or one is not a byte, in a vocabulary of bytes.
+        UsageError: no character is left; or the vocabulary is bytes, and a character is not a single byte.
     """
     allowed: NDArray[np.bool_] = np.ones(len(vocabulary), bool)
     if config.allow is not None:
@@ -88,7 +88,7 @@ def allowed_characters(config: SamplingConfig, vocabulary: Vocabulary) -> NDArra
         allowed[_ids_of("--ban", config.ban, vocabulary)] = False
     allowed[list(vocabulary.unsampleable)] = False
     if not allowed.any():
-        raise UsageError("--allow, --ban: no character of the model is left to write; allow more")
+        raise UsageError("--allow, --ban: no character is left to generate; allow more characters")
     return allowed
 
 
@@ -98,7 +98,7 @@ def _allow_and_ban(config: SamplingConfig, vocabulary: Vocabulary) -> ApplyFilte
 
 
 def keep_matching(scores: Scores, contexts: Sequence[Context]) -> Scores:
-    """Make impossible what cannot lead to a match; a text that is a match already may go on with anything, and ends."""
+    """Make characters impossible that cannot lead to a match; a text that matches already may end with any."""
     masks = [context.allowed for context in contexts]
     if all(mask is None for mask in masks):
         return scores
@@ -109,16 +109,16 @@ def _match(config: SamplingConfig, vocabulary: Vocabulary) -> ApplyFilter | None
     return None if config.match is None else keep_matching
 
 
-def penalise_repetition(scores: Scores, recent: Sequence[Iterable[int]], penalty: float) -> Scores:
-    """Divide the probability of the characters generated last.
+def penalize_repetition(scores: Scores, recent: Sequence[Iterable[int]], penalty: float) -> Scores:
+    """Divide the probabilities of recent characters by a penalty.
 
-    As the repetition penalty of CTRL (Keskar et al. 2019, arXiv 1909.05858), but of probabilities: dividing logits
-    means something else for each constant that they may have.
+    Like the repetition penalty of CTRL (Keskar et al. 2019, arXiv 1909.05858), but for probabilities, because dividing
+    logits depends on their arbitrary constant.
 
     Args:
         scores: (B, V).
-        recent: for each row, the characters generated last; how often one occurs makes no difference.
-        penalty: the divisor; less than 1 makes repetition likelier.
+        recent: the recent characters of each row; how often a character occurs makes no difference.
+        penalty: the divisor; values below 1 make repetition more likely.
     """
     changed = scores.copy()
     for row, tokens in enumerate(recent):
@@ -130,11 +130,11 @@ def _repetition(config: SamplingConfig, vocabulary: Vocabulary) -> ApplyFilter |
     penalty, window = config.repetition_penalty, config.repetition_window
     if penalty == 1:
         return None
-    return lambda scores, contexts: penalise_repetition(scores, [text.recent(window) for text in contexts], penalty)
+    return lambda scores, contexts: penalize_repetition(scores, [text.recent(window) for text in contexts], penalty)
 
 
 def at_temperature(scores: Scores, temperature: float) -> Scores:
-    """p^(1 / temperature); the largest score becomes 0, so that no temperature, however low, makes it infinite."""
+    """Scale to p^(1 / temperature); the largest score becomes 0, so even the lowest temperature gives finite scores."""
     changed: Scores = (scores - scores.max(-1, keepdims=True)) / temperature
     return changed
 
@@ -145,7 +145,7 @@ def _temperature(config: SamplingConfig, vocabulary: Vocabulary) -> ApplyFilter 
 
 
 def keep_top_k(scores: Scores, k: int) -> Scores:
-    """Keep the k likeliest characters of each row, or all if there are fewer; ties never keep more than k."""
+    """Keep the k most likely characters of each row; in case of ties, still at most k."""
     if k >= scores.shape[-1]:
         return scores
     likeliest = np.argsort(-scores, axis=-1, kind="stable")[:, :k]
@@ -153,9 +153,9 @@ def keep_top_k(scores: Scores, k: int) -> Scores:
 
 
 def keep_top_p(scores: Scores, p: float) -> Scores:
-    """Keep the fewest likeliest characters of each row whose probabilities reach p, 0 < p ≤ 1 (nucleus sampling).
+    """Keep the smallest set of most likely characters with total probability p, 0 < p ≤ 1 (nucleus sampling).
 
-    Holtzman et al. 2020, arXiv 1904.09751. The likeliest always stays.
+    Holtzman et al. 2020, arXiv 1904.09751. The most likely character is always kept.
     """
     order = np.argsort(-scores, axis=-1, kind="stable")
     ordered = np.take_along_axis(probabilities(scores), order, -1)
@@ -164,16 +164,16 @@ def keep_top_p(scores: Scores, p: float) -> Scores:
     return _only_at(scores, order, is_kept)
 
 
-def keep_min_p(scores: Scores, share: float) -> Scores:
-    """Keep the characters that have at least this share (0 to 1) of the likeliest one's probability.
+def keep_min_p(scores: Scores, fraction: float) -> Scores:
+    """Keep the characters with at least this fraction (0 to 1) of the probability of the most likely one.
 
     Nguyen et al. 2024, arXiv 2407.01082.
     """
-    return np.where(scores >= scores.max(-1, keepdims=True) + np.log(share), scores, -np.inf)
+    return np.where(scores >= scores.max(-1, keepdims=True) + np.log(fraction), scores, -np.inf)
 
 
 TEMPERATURE = Filter(("temperature",), _temperature)
-"""The filter that some models sample with exactly, without spreading out the distribution; see `make_sampler`."""
+"""The only filter with which a model may sample without computing its whole distribution; see `make_sampler`."""
 
 FILTERS: tuple[Filter, ...] = (
     Filter(("allow", "ban"), _allow_and_ban, in_beam_search=True),
@@ -184,55 +184,55 @@ FILTERS: tuple[Filter, ...] = (
     value_filter("top_p", keep_top_p),
     value_filter("min_p", keep_min_p),
 )
-"""All filters, in the order in which they are applied, which is that of their fields in SamplingConfig."""
+"""All filters in the order of application, which is the order of their fields in SamplingConfig."""
 
 
 def active_filters(
     config: SamplingConfig, vocabulary: Vocabulary, in_beam_search: bool = False
 ) -> dict[Filter, ApplyFilter]:
-    """The filters that a configuration turns on, in order, ready to be applied.
+    """Return the filters that a configuration turns on, in order.
 
     Args:
         config: the settings.
-        vocabulary: the model's.
-        in_beam_search: whether to leave out those that beam search does not apply.
+        vocabulary: the vocabulary of the model.
+        in_beam_search: whether to return only filters that beam search applies.
 
     Raises:
         UsageError: see `allowed_characters`.
     """
     records = [record for record in _known_to(config) if record.in_beam_search or not in_beam_search]
-    made = {record: record.make(config, vocabulary) for record in records}
-    return {record: apply for record, apply in made.items() if apply}
+    filters = {record: record.make(config, vocabulary) for record in records}
+    return {record: apply for record, apply in filters.items() if apply}
 
 
 def constraint_options(config: SamplingConfig) -> list[str]:
-    """The options that say what may be generated at all: those of the filters that beam search applies."""
+    """Return the options that constrain the generated text: those of the filters that beam search applies."""
     return [config.flag(name) for record in _known_to(config) if record.in_beam_search for name in record.settings]
 
 
 def random_options(config: SamplingConfig) -> dict[str, str]:
-    """The settings that only random sampling uses, and beam search does not; each with its option."""
+    """Return the settings that only random sampling uses, and beam search does not, with their options."""
     names = [name for record in _known_to(config) if not record.in_beam_search for name in record.settings]
     return {name: config.flag(name) for name in (*names, "seed")}
 
 
 def _known_to(config: SamplingConfig) -> list[Filter]:
-    """The filters that a configuration has settings of: a filter of one's own may have them in a subclass."""
+    """Return the filters whose settings a configuration has; a custom filter may add settings in a subclass."""
     return [record for record in FILTERS if hasattr(config, record.settings[0])]
 
 
 def probabilities(scores: Scores) -> Scores:
-    """(B, V) that sum to 1."""
+    """Convert scores to probabilities, (B, V), which sum to 1."""
     p: Scores = np.exp(scores - scores.max(-1, keepdims=True))
     p /= p.sum(-1, keepdims=True)
     return p
 
 
 def _ids_of(option: str, characters: str, vocabulary: Vocabulary) -> NDArray[Any]:
-    """The ids of characters; those that the model does not know are never generated anyway."""
+    """Return the ids of characters, without those that the model does not know, because it never generates them."""
     if vocabulary.is_bytes and not characters.isascii():
         first = character_name(next(character for character in characters if not character.isascii()))
-        raise UsageError(f"{option}: the model writes bytes, of which {first} has several; name ASCII characters")
+        raise UsageError(f"{option}: the model generates bytes, and {first} has several; use ASCII characters only")
     return vocabulary.encode(characters, "skip")
 
 

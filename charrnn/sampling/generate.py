@@ -1,4 +1,4 @@
-"""New text, character by character, from any language model: a generator, so that the caller owns the loop."""
+"""Generating text one character at a time, as a Python generator, so that the caller owns the loop."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ def generate(
 
     Args:
         model: the model.
-        vocabulary: the model's.
-        config: the settings, with the seed (a new one each time, if None).
-        prime: the prompt, which is not repeated. Without one the model begins as after a line end.
+        vocabulary: the vocabulary of the model.
+        config: the settings, with the seed (if None, a new one each time).
+        prime: the prompt, which is not repeated. Without one, the model starts as after a line end.
         unknown: see Vocabulary.encode.
-        documents: how documents are separated, if the model has read each from the beginning: so it generates them.
+        documents: how documents are separated, if the model was trained on documents; it then generates documents.
 
     Yields:
-        Characters, one at a time: `config.length` of them, unless a stop ends the text. With a vocabulary of bytes,
-        each item is what the last byte completed, which may be no character.
+        Characters, one at a time: `config.length` of them, unless a stop condition ends the text. With a byte
+        vocabulary, each item is the text that the last byte completed, possibly empty.
 
     Raises:
-        TextError: the prompt has a character that the vocabulary lacks.
+        TextError: the vocabulary lacks a character of the prompt.
         UsageError: the settings do not fit the vocabulary.
         ModelError: no character can be generated.
     """
@@ -52,9 +52,9 @@ def start_batch(
     documents: Documents | None = None,
     count: int = 1,
 ) -> BatchGenerator:
-    """Several texts after one prompt, which is read once; see `generate`.
+    """Start several texts after one prompt, which is read once; see `generate`.
 
-    The seeds are `config.seed` and those that come after it, so each text is the one that its seed gives by itself.
+    Text i uses the seed `config.seed` + i, and is the same as if generated alone with that seed.
     """
     seed = new_seed() if config.seed is None else config.seed
     ids = vocabulary.encode(prime, unknown).tolist()
@@ -63,7 +63,7 @@ def start_batch(
 
 
 def stream(batch: BatchGenerator) -> Iterator[str]:
-    """The first text of a batch, character by character."""
+    """Yield the first text of a batch, one character at a time."""
     while not batch.finished:
         for row, piece in batch.step():
             if row == 0 and not batch.sequences[0].dropped_last:
@@ -71,5 +71,5 @@ def stream(batch: BatchGenerator) -> Iterator[str]:
 
 
 def new_seed() -> int:
-    """A random seed."""
+    """Return a new random seed."""
     return secrets.randbelow(2**31)

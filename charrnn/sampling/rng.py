@@ -1,7 +1,7 @@
-"""The random numbers of texts: number n of seed s is the same wherever, and however often, it is asked for.
+"""Counter-based random numbers: number n of seed s is always the same.
 
-They are counted, not remembered (Philox: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"). So each
-text of a batch has numbers of its own, and where a text stands in them is one integer.
+Each number is computed from a counter, without any state (Philox: Salmon et al. 2011, "Parallel random numbers: as easy
+as 1, 2, 3"). Each text of a batch therefore has its own sequence, and its position in it is one integer.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCK = 256
-"""Random numbers made at a time."""
-PER_COUNT = 4
-"""Random numbers that Philox makes of one count."""
+BLOCK_SIZE = 256
+"""The number of random numbers computed at a time."""
+NUMBERS_PER_COUNT = 4
+"""The number of random numbers that Philox computes per counter value."""
 
 
 class CounterRNG:
-    """Random numbers from 0 to 1, 1 excluded, for B texts.
+    """Random numbers, uniform on [0, 1), for B texts.
 
     Args:
-        seeds: of each text, 0 or more.
-        positions: how many numbers each has taken; none, if not given.
+        seeds: the seed of each text, 0 or more.
+        positions: the number of random numbers already consumed by each text; 0 by default.
     """
 
     def __init__(self, seeds: Sequence[int], positions: Sequence[int] | None = None) -> None:
@@ -31,28 +31,29 @@ class CounterRNG:
         self._blocks: list[tuple[int, list[float]]] = [(-1, [])] * len(seeds)
 
     def next(self, row: int) -> float:
-        """The next number of a text."""
+        """Return and consume the next number of a text."""
         position = self.positions[row]
         at, numbers = self._blocks[row]
-        if at != position // BLOCK:
-            at, numbers = self._blocks[row] = position // BLOCK, _block(self.seeds[row], position // BLOCK).tolist()
+        if at != position // BLOCK_SIZE:
+            block = position // BLOCK_SIZE
+            at, numbers = self._blocks[row] = block, _block(self.seeds[row], block).tolist()
         self.positions[row] = position + 1
-        return numbers[position % BLOCK]
+        return numbers[position % BLOCK_SIZE]
 
     def next_all(self) -> NDArray[np.float64]:
-        """(B,): the next number of each text."""
+        """Return and consume the next number of each text, (B,)."""
         return np.array([self.next(row) for row in range(len(self.seeds))])
 
     def peek(self, count: int) -> NDArray[np.float64]:
-        """(B, count): the numbers that come next, which are not taken by it."""
+        """Return the next numbers of each text, (B, count), without consuming them."""
         peeked = np.empty((len(self.seeds), count))
         for row, (seed, position) in enumerate(zip(self.seeds, self.positions, strict=True)):
-            first, last = position // BLOCK, (position + count - 1) // BLOCK
+            first, last = position // BLOCK_SIZE, (position + count - 1) // BLOCK_SIZE
             numbers = np.concatenate([_block(seed, block) for block in range(first, last + 1)])
-            peeked[row] = numbers[position - first * BLOCK :][:count]
+            peeked[row] = numbers[position - first * BLOCK_SIZE :][:count]
         return peeked
 
 
 def _block(seed: int, number: int) -> NDArray[np.float64]:
-    counter = [number * (BLOCK // PER_COUNT), 0, 0, 0]
-    return np.random.Generator(np.random.Philox(key=seed, counter=counter)).random(BLOCK)
+    counter = [number * (BLOCK_SIZE // NUMBERS_PER_COUNT), 0, 0, 0]
+    return np.random.Generator(np.random.Philox(key=seed, counter=counter)).random(BLOCK_SIZE)

@@ -1,4 +1,4 @@
-"""From logits to a character: the filters, in their order, and then a draw; at temperature 0 the likeliest."""
+"""The sampler: from logits to a character, by applying the filters in order and drawing; greedy at temperature 0."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from charrnn.text.vocabulary import Vocabulary
 
 
 class CounterTemperatureSampler(TemperatureSampler):
-    """The sampler with a temperature and no other filter, with the random numbers of each text."""
+    """The sampler with a temperature and no other filter, using each text's own random numbers."""
 
     def __init__(self, temperature: float, random: CounterRNG) -> None:
         self.temperature, self.random = temperature, random
@@ -44,7 +44,7 @@ class CounterTemperatureSampler(TemperatureSampler):
 
 
 class FilteredSampler:
-    """Apply the active filters, in order, and draw from what they leave; at temperature 0 take the likeliest."""
+    """A sampler that applies the active filters in order and draws from the result; greedy at temperature 0."""
 
     def __init__(
         self,
@@ -59,11 +59,11 @@ class FilteredSampler:
         self.before, self.after = list(active.values())[:place], list(active.values())[place:]
 
     def __call__(self, logits: Logits) -> Tokens:
-        """Logits (B, V) → tokens (B,)."""
+        """Draw tokens (B,) from logits (B, V)."""
         scores = checked_scores(logits)
         for apply in self.before:
             scores = apply(scores, self.contexts)
-        if self.before and self.after:  # the temperature of nothing is no number
+        if self.before and self.after:  # with all scores −∞, the temperature would give NaN
             self._check(scores.max(-1))
         for apply in self.after:
             scores = apply(scores, self.contexts)
@@ -75,29 +75,29 @@ class FilteredSampler:
         return draw_from(scores - largest, self.random.next_all())
 
     def _check(self, largest: Scores) -> None:
-        """Raise ModelError where a row has no character left."""
+        """Raise ModelError if a row has no possible character."""
         if not np.isfinite(largest).all():
             raise ModelError(
-                f"none of the characters that {', '.join(constraint_options(self.config))} leave has a probability "
-                "here; leave more, or take a model that gives all characters one"
+                f"{', '.join(constraint_options(self.config))}: every allowed character has probability 0 here; "
+                "allow more characters, or use a model that gives every character a probability above 0"
             )
 
 
 def make_sampler(
     config: SamplingConfig, random: CounterRNG, vocabulary: Vocabulary, contexts: Sequence[Context] = ()
 ) -> Sampler:
-    """How to choose the next characters of B texts.
+    """Return a sampler for the next characters of B texts.
 
-    Where no filter but the temperature is on, a model may sample without spreading out its distribution.
+    If no filter except the temperature is on, the model may sample without computing its whole distribution.
 
     Args:
         config: the settings.
         random: the random numbers of each text.
-        vocabulary: the model's.
+        vocabulary: the vocabulary of the model.
         contexts: the texts.
 
     Returns:
-        A function from logits (B, V) to tokens (B,); it raises ModelError where no character has a probability.
+        A function from logits (B, V) to tokens (B,); it raises ModelError if all characters have probability 0.
 
     Raises:
         UsageError: the settings do not fit the vocabulary.
@@ -111,25 +111,27 @@ def make_sampler(
 
 
 def draw_from(scores: Scores, random: NDArray[np.float64]) -> Tokens:
-    """Where random numbers fall among the running sums of probabilities; what has none is never drawn.
+    """Draw a token per row: the index at which a random number falls into the cumulative probabilities.
 
     Args:
-        scores: (B, V), the largest of each row 0.
-        random: (B,) from 0 to 1, 1 excluded.
+        scores: (B, V), with maximum 0 in each row; −∞ is never drawn.
+        random: (B,) uniform on [0, 1).
 
     Returns:
         (B,) int64.
     """
     sums = np.exp(scores).cumsum(-1)
     totals = sums[:, -1]
-    places = np.minimum(random * totals, np.nextafter(totals, 0))  # which rounding could bring to the total
+    places = np.minimum(random * totals, np.nextafter(totals, 0))  # rounding could otherwise reach the total
     drawn: Tokens = sums[0].searchsorted(places, side="right") if len(sums) == 1 else (sums <= places[:, None]).sum(-1)
     return drawn
 
 
 def checked_scores(logits: Logits) -> Scores:
-    """Logits in double precision; raises ModelError where they are no numbers."""
+    """Convert logits to double precision; raise ModelError if they are NaN or infinite."""
     scores = logits.astype(np.float64)
     if not np.isfinite(scores.max(-1)).all():
-        raise ModelError("the model gives no probabilities: its weights are spoiled; train it again")
+        raise ModelError(
+            "the model produced NaN or infinite logits: training diverged, or the checkpoint is damaged; train it again"
+        )
     return scores

@@ -1,4 +1,4 @@
-"""One text while it is generated: its characters so far, which ones may come next, and when it ends."""
+"""One text during generation: its characters so far, the characters allowed next, and when it ends."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from charrnn.text.documents import Documents
 from charrnn.text.vocabulary import Vocabulary
 
 MAX_UTF8_BYTES = 4
-"""The number of bytes of the longest character in UTF-8."""
+"""The length of the longest character in UTF-8, in bytes."""
 
 
 class SequenceRules:
-    """What all texts of one run have in common: their maximum length, what ends them, and what they must match.
+    """The rules shared by all texts of one run: maximum length, stop conditions, and the pattern to match.
 
     Raises:
-        UsageError: the settings make no sense, or do not fit the vocabulary.
+        UsageError: the settings are invalid, or do not fit the vocabulary.
     """
 
     def __init__(self, config: SamplingConfig, vocabulary: Vocabulary, documents: Documents | None = None) -> None:
@@ -35,14 +35,14 @@ class SequenceRules:
 
 
 class GeneratedSequence:
-    """One text while it is generated, from where it begins; a Context for the sampler.
+    """One text during generation, continued from a state; a Context for the sampler.
 
     Attributes:
-        allowed: (V,) the characters that may come next; all of them if None.
-        finished: whether it has ended.
-        dropped_last: whether the last character that was drawn is not part of it.
-        at_document_start: whether a document has just ended, so that the next begins.
-        remaining: the number of characters until its length is reached.
+        allowed: the characters that may come next, (V,); None for all.
+        finished: whether the text has ended.
+        dropped_last: whether the last character drawn is not part of the text.
+        at_document_start: whether a document has just ended, so that the next one starts.
+        remaining: the number of characters until the maximum length.
     """
 
     def __init__(self, rules: SequenceRules, begin: GenerationState) -> None:
@@ -60,7 +60,7 @@ class GeneratedSequence:
 
     @property
     def text(self) -> str:
-        """All that was generated."""
+        """The generated text."""
         return self.rules.vocabulary.decode(self._generated)
 
     def recent(self, count: int) -> Sequence[int]:
@@ -68,11 +68,11 @@ class GeneratedSequence:
 
     @property
     def ending(self) -> NDArray[np.bool_] | None:
-        """(V,) the characters whose draw ends the text, because it matches already; None if it does not match."""
+        """The characters (V,) that would end the text, because it matches already; None if it does not match."""
         return ~self._leads if self.rules.regex and self.allowed is None else None
 
     def copy(self) -> GeneratedSequence:
-        """A copy of the text, to be continued in another way."""
+        """Return a copy of the text, to be continued differently."""
         other = copy.copy(self)
         other.ids = self.ids.copy()
         other._read_end()
@@ -82,10 +82,10 @@ class GeneratedSequence:
         """Append a character.
 
         Returns:
-            What it completes: nothing if the text ends before it, or if it is one byte of several.
+            The text it completes: empty if the text ends before this character, or after one byte of several.
 
         Raises:
-            ModelError: the text cannot become what it must match.
+            ModelError: the text can no longer match the pattern.
         """
         rules = self.rules
         if rules.regex and not self._leads[token]:
@@ -108,8 +108,8 @@ class GeneratedSequence:
         self.finished |= not self.remaining
         if rules.regex and self.finished and not rules.regex.matches(self._matched):
             raise ModelError(
-                f"--match {rules.regex.source}: is not met yet after {len(self._generated):,} characters; "
-                "say a larger --length, or another pattern"
+                f"--match {rules.regex.source}: not matched after {len(self._generated):,} characters; "
+                "use a larger --length or another pattern"
             )
         return piece
 
@@ -118,7 +118,7 @@ class GeneratedSequence:
         return self.ids[self.begin.prompt_length :]
 
     def _read_end(self) -> str:
-        """Make a decoder that has read the last characters, and return these."""
+        """Create a decoder that has read the last characters, and return these characters."""
         self.decode = self.rules.vocabulary.decoder()
         return "".join(map(self.decode, self._generated[-max(self.rules.stop.reach, MAX_UTF8_BYTES) :]))
 
@@ -127,7 +127,7 @@ class GeneratedSequence:
         return bytes(self._generated) if self.rules.vocabulary.is_bytes else self.text
 
     def _look_ahead(self, regex: RegexConstraint) -> None:
-        """Find which characters may come next."""
+        """Determine the characters that may come next."""
         text = self._matched
         self._leads = regex.allowed_next(text)
         can_lead = bool((self._leads & self.rules.allowed).any())
@@ -137,4 +137,4 @@ class GeneratedSequence:
         elif can_lead:
             self.allowed = self._leads
         else:
-            raise regex.dead_end(text)
+            raise regex.dead_end_error(text)

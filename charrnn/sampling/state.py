@@ -1,4 +1,4 @@
-"""Where a generated text is, so that generation can go on from there."""
+"""The state of a generated text, from which generation can continue."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ CHUNK_CHARS = 1024
 
 @dataclass(frozen=True)
 class GenerationState:
-    """A place in a text: all that its next characters depend on.
+    """The state of a text during generation: everything that its next characters depend on.
 
     Attributes:
-        state: the model's state, of one row; None if nothing has been read.
+        state: the model's state, with one row; None if the model has read nothing.
         token: the last character, which the model reads next.
-        ids: all characters so far, those of the prompt first.
+        ids: all characters so far, starting with the prompt.
         prompt_length: the number of characters in `ids` that are the prompt.
-        seed: of the text.
-        position: the number of random numbers used so far.
+        seed: the seed of the text.
+        position: the number of random numbers consumed so far.
     """
 
     state: State | None
@@ -39,16 +39,16 @@ class GenerationState:
 
     @classmethod
     def start(cls, vocabulary: Vocabulary, seed: int) -> GenerationState:
-        """Before any text: it begins as after a line end."""
+        """Return the state before any text, which starts as after a line end."""
         return cls(None, vocabulary.start, (), 0, seed)
 
     def with_seed(self, seed: int) -> GenerationState:
-        """The same place with another sequence of random numbers from here on."""
+        """Return this state with a new sequence of random numbers."""
         return replace(self, seed=seed, position=0)
 
     @property
     def generated(self) -> tuple[int, ...]:
-        """The characters that were generated."""
+        """The generated characters."""
         return self.ids[self.prompt_length :]
 
 
@@ -59,15 +59,15 @@ def advance(
     documents: Documents | None = None,
     is_generated: bool = False,
 ) -> GenerationState:
-    """Let the model read more characters.
+    """Read more characters with the model, and return the state after them.
 
     Args:
         model: the model.
-        state: where the text is.
+        state: the current state.
         ids: the characters that follow.
-        documents: how documents are separated, if the model has read each from the beginning.
-        is_generated: whether they count as generated, and not as a prompt. A prompt at the beginning of a text is read
-            as it is; a generated text, and each document, after the character that starts a text.
+        documents: how documents are separated, if the model was trained on documents.
+        is_generated: whether the characters count as generated rather than as a prompt. A prompt at the start of a text
+            is read as is; generated text, and each document, is read after the start character.
     """
     if not len(ids):
         return state
@@ -92,33 +92,33 @@ def advance(
 def recompute(
     model: LanguageModel, state: GenerationState, vocabulary: Vocabulary, documents: Documents | None
 ) -> GenerationState:
-    """The same place with a model state that is computed anew from all its characters."""
+    """Return the same state, with the model's state recomputed from all characters."""
     start = GenerationState.start(vocabulary, state.seed)
     again = advance(model, start, state.ids, documents, is_generated=state.prompt_length == 0)
     return replace(state, state=again.state, token=again.token)
 
 
 def document_begin(documents: Documents, ids: Sequence[int]) -> int:
-    """Where the last document of a text begins; at the end of the text, if a document ends there."""
+    """Return the index at which the last document of a text starts; its length, if a document has just ended."""
     begin = int(documents.starts(np.array(ids, np.int64))[-1]) if ids else 0
     return len(ids) if ends_document(documents, ids, begin) else begin
 
 
 def ends_document(documents: Documents, ids: Sequence[int], begin: int) -> bool:
-    """Whether the document that begins there has just ended: separators do not overlap."""
+    """Return whether the document that starts at `begin` has just ended; separators do not overlap."""
     length = len(documents.separator)
     return len(ids) - begin >= length and tuple(ids[-length:]) == documents.separator
 
 
 def stack_states(states: Sequence[State]) -> State:
-    """The model's states of several texts as one batch; () of none."""
+    """Stack the model states of several texts into one batch; () for none."""
     return tuple(torch.cat(parts) for parts in zip(*states, strict=True))
 
 
 def _documents_of(
     state: GenerationState, ids: Sequence[int], documents: Documents | None
 ) -> Iterator[tuple[bool, list[int]]]:
-    """New characters by document, and whether each part begins one."""
+    """Yield new characters by document, and whether each part starts a document."""
     if documents is None:
         yield False, list(ids)
         return

@@ -1,1 +1,1 @@
-"""How models are judged; knows LanguageModel, never its kinds. Networks must be in evaluation mode."""
+"""Evaluation of language models, through the LanguageModel interface only. Networks must be in evaluation mode."""

@@ -1,7 +1,7 @@
-"""Which of several models a text is likeliest under: whose text it is, if each was fitted on an author's.
+"""Authorship attribution: rank models by the likelihood of a text.
 
-All of them score the same characters: those that each one knows. So their bits of the whole may be compared, also where
-vocabularies differ, and by Bayes' rule with equal priors p(model | text) ∝ p(text | model).
+All models score the same characters, those in every vocabulary, so the totals are comparable even when vocabularies
+differ. By Bayes' rule with equal priors, p(model | text) ∝ p(text | model).
 """
 
 from __future__ import annotations
@@ -26,19 +26,20 @@ from charrnn.text.documents import Documents, TextSpan
 from charrnn.text.vocabulary import Vocabulary
 
 MUST_AGREE = ("normalize", "lower", "document_separator")
-"""The settings of reading that change what a text is."""
+"""The corpus settings that change the text itself, and so must be the same for all models."""
 
 
 @dataclass(frozen=True)
 class Attribution:
-    """A text under several models.
+    """The scores of one text under several models.
 
     Attributes:
-        ranked: the models and their scores, the likeliest first.
-        characters: how many were scored.
-        left_out: how many were not, because some model does not know them.
-        split: which part of the text that is.
-        skipped: characters before it, which some model was fitted on.
+        source: name of the text.
+        ranked: the models with their scores, the likeliest first.
+        characters: number of characters scored.
+        left_out: number of characters left out because at least one vocabulary lacks them.
+        split: the part of the text that was scored.
+        skipped: number of characters before that part, skipped because a model was fitted on them.
     """
 
     source: str
@@ -50,18 +51,18 @@ class Attribution:
 
     @property
     def likeliest(self) -> Checkpoint | None:
-        """The first one; None where the text is impossible for all of them."""
+        """The top-ranked model; None if every model gives the text probability 0."""
         return None if self.ranked[0][1].impossible else self.ranked[0][0]
 
     @property
     def lead(self) -> float:
-        """Bits of the whole text by which the first is ahead of the second."""
+        """The lead of the first model over the second, in bits for the whole text."""
         first, second = (score.bits for _, score in self.ranked[:2])
         return math.nan if math.isinf(first) else second - first
 
     @property
     def posteriors(self) -> tuple[float | None, ...]:
-        """The probability of each model, in their order, if all were as likely before; None where none is possible."""
+        """The posterior probability of each ranked model under equal priors; all None if the text is impossible."""
         if self.likeliest is None:
             return (None,) * len(self.ranked)
         best = self.ranked[0][1].bits
@@ -70,16 +71,16 @@ class Attribution:
 
     @property
     def left_out_share(self) -> float:
-        """The share of the characters that were left out."""
+        """The share of the characters that were left out, from 0 to 1."""
         return self.left_out / (self.characters + self.left_out)
 
     def as_json(self) -> dict[str, Any]:
-        """Under the names that all of charrnn's JSON uses."""
+        """Return the attribution as JSON, under the keys that all of charrnn's JSON uses."""
         rows = []
         for (model, score), posterior in zip(self.ranked, self.posteriors, strict=True):
-            facts = eval_result(score, self.split.split, documents=self.split.text.documents is not None)
+            result = eval_result(score, self.split.split, documents=self.split.text.documents is not None)
             more = {"perplexity": score.perplexity, "bits": score.bits, "posterior": posterior}
-            rows.append({**checkpoint_summary(model), **asdict(facts), **more})
+            rows.append({**checkpoint_summary(model), **asdict(result), **more})
         return {
             "text": self.source,
             "characters": self.characters,
@@ -94,23 +95,23 @@ class Attribution:
 
 
 def config_for(models: Sequence[Checkpoint]) -> CorpusConfig:
-    """How a text is read that all models are to score: as bytes only if all of them read bytes.
+    """Return the settings for reading a text that all models will score; bytes only if all models read bytes.
 
     Raises:
-        ModelError: they read texts in ways that make other texts of them.
+        ModelError: the models' corpus settings would turn the same files into different texts.
     """
     by_characters = [model for model in models if not model.vocabulary.is_bytes]
     first = (by_characters or models)[0]
     config = first.metadata.text.corpus
     for other in models:
         for name in MUST_AGREE:
-            # Bytes have no normal form: such a model reads what the others have made of the text.
+            # --normalize and --lower do not apply to a byte model; it scores the text as the other models read it.
             if getattr(other.metadata.text.corpus, name) != getattr(config, name) and (
                 other in by_characters or name == "document_separator"
             ):
                 raise ModelError(
-                    f"{first.name} and {other.name} differ in --{name.replace('_', '-')}, so they do not read the same "
-                    "text; score it with each by itself"
+                    f"{first.name} and {other.name} were trained with different --{name.replace('_', '-')} settings, "
+                    "so they would not score the same text; score each separately"
                 )
     return replace(config, min_count=None)
 
@@ -118,11 +119,17 @@ def config_for(models: Sequence[Checkpoint]) -> CorpusConfig:
 def attribute(
     models: Sequence[Checkpoint], corpus: Corpus, find_training_text: FindTrainingText, progress: Progress | None = None
 ) -> Attribution:
-    """Score a text with two models or more, statically; it is read as `config_for` says, in a vocabulary of its own.
+    """Score a text with two or more models, statically.
+
+    Args:
+        models: the models to rank.
+        corpus: the text, read with the settings from `config_for`; its vocabulary may differ from the models'.
+        find_training_text: returns a model's training text, so that characters it was fitted on are skipped.
+        progress: progress callback, in characters, summed over all models.
 
     Raises:
-        ModelError: a model was fitted on all of the text.
-        TextError: no character of it is known to all models.
+        ModelError: a model was fitted on the whole text.
+        TextError: the vocabularies share no character of the text.
     """
     split = min((_held_out(model, corpus, find_training_text) for model in models), key=lambda split: len(split.text))
     ids = split.text.ids
@@ -130,7 +137,7 @@ def attribute(
     known = ids[is_known[ids]]
     if not len(known):
         raise TextError(
-            f"{corpus.source}: no character of it is known to all models; take another text, or other models"
+            f"{corpus.source}: none of its characters is in every model's vocabulary; try another text or other models"
         )
     ranked = []
     for done, model in enumerate(models):
@@ -139,50 +146,51 @@ def attribute(
             if progress:
                 progress(before * total + count, len(models) * total)
 
-        its_ids = _ids_of(known, corpus.vocabulary, model.vocabulary)
-        text = TextSpan(its_ids, Documents.of(corpus.config, model.vocabulary))
+        ids_in_model = _translate(known, corpus.vocabulary, model.vocabulary)
+        text = TextSpan(ids_in_model, Documents.of(corpus.config, model.vocabulary))
         score = evaluate(model.model, text, progress=update)
-        ranked.append((model, replace(score, characters=len(known))))  # of bytes there may be more
+        ranked.append((model, replace(score, characters=len(known))))  # a byte model scores more bytes than characters
     ranked.sort(key=lambda pair: pair[1].bits)
     skipped = len(corpus) - len(split.text)
     return Attribution(corpus.source, tuple(ranked), len(known), len(ids) - len(known), split, skipped)
 
 
 def _held_out(model: Checkpoint, corpus: Corpus, find_training_text: FindTrainingText) -> EvalSplit:
-    """What of the text a model was not fitted on."""
-    split, its = EvalSplit(corpus.span), model.metadata.text
-    if its.sha256 == corpus.sha256:
-        split = held_out_from(corpus.span, replace(corpus, config=its.corpus))
-    elif MIN_SEARCHED <= len(corpus) <= its.characters:
-        ids = _ids_of(corpus.ids, corpus.vocabulary, model.vocabulary)
+    """Return the part of the text that a model was not fitted on."""
+    split, training_text = EvalSplit(corpus.span), model.metadata.text
+    if training_text.sha256 == corpus.sha256:
+        split = held_out_from(corpus.span, replace(corpus, config=training_text.corpus))
+    elif MIN_SEARCHED <= len(corpus) <= training_text.characters:
+        ids = _translate(corpus.ids, corpus.vocabulary, model.vocabulary)
         if (ids >= 0).all():
             split = find_held_out(TextSpan(ids), find_training_text(model))
             split = replace(split, text=corpus.span[len(ids) - len(split.text) :])
     is_mixed = model.vocabulary.is_bytes and not corpus.vocabulary.is_bytes
     if not len(split.text) or (is_mixed and split.part != "all"):
         raise ModelError(
-            f"{corpus.source}: {model.name} was fitted on {'some' if is_mixed else 'all'} of it; name another text"
+            f"{corpus.source}: {model.name} was fitted on {'part' if is_mixed else 'all'} of this text; "
+            "use a text that the model has not seen"
         )
     return split
 
 
-def _is_known(vocabulary: Vocabulary, here: Vocabulary) -> NDArray[np.bool_]:
-    """Which characters of the vocabulary `here` another one has, an unknown symbol not counted."""
+def _is_known(vocabulary: Vocabulary, of_text: Vocabulary) -> NDArray[np.bool_]:
+    """Return which characters of the text's vocabulary are in another one; its unknown symbol does not count."""
     if vocabulary.is_bytes:
-        return np.ones(len(here), bool)
-    return np.array([vocabulary.can_generate(character) for character in here.characters or ()], bool)
+        return np.ones(len(of_text), bool)
+    return np.array([vocabulary.can_generate(character) for character in of_text.characters or ()], bool)
 
 
-def _ids_of(ids: NDArray[Any], here: Vocabulary, there: Vocabulary) -> NDArray[Any]:
-    """The same text in another vocabulary, −1 for characters that it lacks; bytes are those of UTF-8."""
-    if there.is_bytes:
+def _translate(ids: NDArray[Any], source: Vocabulary, target: Vocabulary) -> NDArray[Any]:
+    """Translate ids from one vocabulary to another: −1 for missing characters; UTF-8 for a target of bytes."""
+    if target.is_bytes:
         return (
             ids
-            if here.is_bytes
-            else np.frombuffer(here.decode(ids.tolist()).encode("utf-8", "surrogateescape"), np.uint8)
+            if source.is_bytes
+            else np.frombuffer(source.decode(ids.tolist()).encode("utf-8", "surrogateescape"), np.uint8)
         )
-    ids_there = {character: i for i, character in enumerate(there.characters or ())}
-    unknown = -1 if there.unknown is None else there.unknown
-    table = np.array([ids_there.get(character, unknown) for character in here.characters or ()], np.int64)
+    target_ids = {character: i for i, character in enumerate(target.characters or ())}
+    unknown = -1 if target.unknown is None else target.unknown
+    table = np.array([target_ids.get(character, unknown) for character in source.characters or ()], np.int64)
     translated: NDArray[Any] = table[ids]
     return translated

@@ -1,8 +1,8 @@
-"""What compressors need for a text after they have read another: models that learn while they read, by other means.
+"""General-purpose compressors as adaptive models: the cost of a text after the training part.
 
-A compressor that has read the training part needs so many bytes more for the text behind it: size(both) − size(first).
-That is an online figure, as it learns from the text while it codes it; and no compressor looks back for ever: bzip2
-sorts blocks of 900 kB, xz -9 has a window of 64 MiB, PPMd forgets when its memory is full.
+The cost is size(training part + text) − size(training part). That is an online score, because a compressor learns from
+the text while it codes the text. Their memory is limited: bzip2 sorts blocks of 900 kB, xz -9 has a window of 64 MiB,
+and PPMd starts over when its memory is full.
 """
 
 from __future__ import annotations
@@ -21,40 +21,40 @@ from charrnn.progress import Progress
 from charrnn.text.vocabulary import Vocabulary
 
 CHUNK_CHARS = 1 << 20
-"""Characters that are encoded at a time."""
+"""Number of characters encoded at a time."""
 PPMD_MEMORY = 1 << 28
 PPMD_ORDER = 6
 MAX_READ = 1 << 28
-"""The most characters of the training part, its end, that a compressor reads: more than any of them looks back."""
+"""Maximum number of characters read from the end of the training part, more than any compressor's memory."""
 
 
 class Stream(Protocol):
-    """What compresses bytes piece by piece."""
+    """An incremental compressor, such as `bz2.BZ2Compressor`."""
 
     def compress(self, data: bytes, /) -> bytes:
-        """Take some bytes, and give what is ready of the code."""
+        """Compress some bytes, and return the output that is ready."""
 
     def flush(self) -> bytes:
-        """The rest of the code."""
+        """Return the rest of the output."""
 
 
 @dataclass(frozen=True)
 class Compressor:
-    """One way to compress.
+    """A compressor with its settings.
 
     Attributes:
-        name: with its setting.
-        sees: how far it looks back.
-        make: a new stream; ImportError where the package for it is missing.
+        name: name with its setting.
+        memory: how far back it can refer, in words.
+        make: returns a new stream; raises ImportError if a package is missing.
     """
 
     name: str
-    sees: str
+    memory: str
     make: Callable[[], Stream]
 
     @property
     def is_installed(self) -> bool:
-        """Whether what it needs is installed."""
+        """Whether the package that the compressor needs is installed."""
         try:
             self.make()
         except ImportError:
@@ -63,17 +63,17 @@ class Compressor:
 
 
 def ppmd(order: int = PPMD_ORDER) -> Compressor:
-    """PPMd, variant I (Shkarin 2002), which predicts from up to `order` characters."""
+    """Return PPMd, variant I (Shkarin 2002), which predicts from up to `order` characters."""
 
     def make() -> Stream:
-        made: Stream = import_module("pyppmd").PpmdCompressor(max_order=order, mem_size=PPMD_MEMORY)
-        return made
+        stream: Stream = import_module("pyppmd").PpmdCompressor(max_order=order, mem_size=PPMD_MEMORY)
+        return stream
 
     return Compressor(f"PPMd order {order}", f"{PPMD_MEMORY >> 20} MiB of memory", make)
 
 
-BZ2 = Compressor("bz2 -9", "blocks of 900 kB", lambda: bz2.BZ2Compressor(9))
-XZ = Compressor("xz -9", "a window of 64 MiB", lambda: lzma.LZMACompressor(preset=9))
+BZ2 = Compressor("bz2 -9", "900 kB blocks", lambda: bz2.BZ2Compressor(9))
+XZ = Compressor("xz -9", "64 MiB window", lambda: lzma.LZMACompressor(preset=9))
 COMPRESSORS = (ppmd(), BZ2, XZ)
 INSTALL_PPMD = "pip install pyppmd"
 """The command that installs PPMd."""
@@ -86,17 +86,17 @@ def bits_after(
     vocabulary: Vocabulary,
     progress: Progress | None = None,
 ) -> int:
-    """How many bits a compressor needs for a text after another one.
+    """Return the bits that a compressor needs for a text after another text.
 
     Args:
-        compressor: a way to compress.
-        first: (M,) the ids that it has read, of which the last MAX_READ count; they may be memory-mapped.
-        then: (N,) the ids that are measured.
+        compressor: the compressor.
+        first: (M,) ids read before, possibly memory-mapped; only the last MAX_READ are used.
+        then: (N,) ids of the text to measure.
         vocabulary: of both. Characters are compressed as UTF-8, bytes as they are.
-        progress: progress callback, in characters, both times counted.
+        progress: progress callback, in characters; `first` is read twice.
 
     Raises:
-        ImportError: the package for it is missing.
+        ImportError: the compressor's package is missing.
     """
     first = first[-MAX_READ:] if len(first) else first
     total, done = 2 * len(first) + len(then), 0
@@ -113,7 +113,7 @@ def bits_after(
 
 
 def _encoded(ids: NDArray[Any], vocabulary: Vocabulary) -> Iterator[tuple[bytes, int]]:
-    """A text in pieces of bytes, and how many characters each has."""
+    """Yield a text as chunks of bytes, each with its number of characters."""
     for begin in range(0, len(ids), CHUNK_CHARS):
         piece = ids[begin : begin + CHUNK_CHARS]
         text = piece.astype(np.uint8).tobytes() if vocabulary.is_bytes else vocabulary.decode(piece.tolist()).encode()

@@ -1,9 +1,8 @@
 """Bits per character of a text under a model.
 
-Every character counts, in order, with the state carried from one piece to the next: sums of nats are divided once, by
-the number of characters, and are never a mean of means. So the figure does not depend on the size of the pieces. The
-first character has nothing before it; every model is charged log V for it, as if it were drawn by lot. A text of
-documents is scored by another rule, see surprisal.py.
+The text is read once, in order, carrying the state from chunk to chunk. The sum of nats is divided once, by the number
+of characters, so the result does not depend on the chunk size. The first character has no context; every model is
+charged log V for it, the cost of a uniform guess. surprisal.py has the rule for separate documents.
 """
 
 from __future__ import annotations
@@ -26,17 +25,17 @@ from charrnn.scoring.surprisal import CHUNK_CHARS, checked, log_prob_pieces
 from charrnn.text.documents import TextSpan
 
 MAX_EXPONENT = 700.0
-"""The largest power of e that a float holds, or nearly."""
+"""Approximately the largest x for which e^x is a finite float."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """The sum over a text, from which the units follow.
+    """The score of a text: a sum of nats, and the usual units derived from that sum.
 
     Attributes:
-        nats: Σ −ln p over all characters that have a probability above 0.
-        characters: how many characters the text has.
-        impossible: how many of them the model gave probability 0.
+        nats: Σ −ln p over all characters with probability above 0.
+        characters: number of characters in the text.
+        impossible: number of characters with probability 0.
     """
 
     nats: float
@@ -44,44 +43,44 @@ class Score:
     impossible: int = 0
 
     def __add__(self, other: Score) -> Score:
-        """The score of two texts, one after the other."""
+        """Return the score of two texts together."""
         characters, impossible = self.characters + other.characters, self.impossible + other.impossible
         return Score(self.nats + other.nats, characters, impossible)
 
     @classmethod
     def of(cls, surprisals: NDArray[np.float64]) -> Score:
-        """The sum of surprisals, in nats (N,), as `scoring.surprisal.surprisals` gives them."""
+        """Sum the (N,) surprisals, in nats, that `scoring.surprisal.surprisals` returns."""
         possible = np.isfinite(surprisals)
         return cls(float(surprisals[possible].sum()), len(surprisals), int((~possible).sum()))
 
     @property
     def nats_per_char(self) -> float:
-        """Nats per character; infinite if any character was impossible."""
+        """Nats per character; infinite if any character has probability 0."""
         return math.inf if self.impossible else self.nats / self.characters
 
     @property
     def bits(self) -> float:
-        """Bits of the whole text; infinite if any character was impossible."""
+        """Bits for the whole text; infinite if any character has probability 0."""
         return math.inf if self.impossible else self.nats / math.log(2)
 
     @property
     def bits_per_char(self) -> float:
-        """Bits per character, the unit of quality; infinite if any character was impossible."""
+        """Bits per character, the main measure of quality; infinite if any character has probability 0."""
         return self.nats_per_char / math.log(2)
 
     @property
     def perplexity(self) -> float:
-        """2 to the bits per character: among so many equally likely characters a choice would be as hard."""
+        """Perplexity, 2^(bits per character): the number of equally likely characters that are as hard to predict."""
         return math.exp(self.nats_per_char) if self.nats_per_char < MAX_EXPONENT else math.inf
 
     @property
     def impossible_share(self) -> float:
-        """The share of the characters that the model gave probability 0."""
+        """The share of characters with probability 0, from 0 to 1."""
         return self.impossible / self.characters
 
     def __str__(self) -> str:
         if self.impossible:
-            return f"infinite, {100 * self.impossible_share:.1f}% of characters have probability 0"
+            return f"infinite: {100 * self.impossible_share:.1f}% of the characters have probability 0"
         return f"{self.bits_per_char:.4f} bits per character ({self.nats_per_char:.4f} nats)"
 
 
@@ -93,15 +92,15 @@ def eval_result(
     window: int | None = None,
     documents: bool = False,
 ) -> EvalResult:
-    """A score as checkpoints and JSON keep it, with the split and the rule that it was made by.
+    """Return a score as checkpoints and JSON store it, with the split and the evaluation rule.
 
     Args:
-        score: the sum.
-        split: such as 90/10/0.
-        of_characters: how many characters could have been scored; as many as were, if not given.
-        online: whether the model learned from the text while it was scored.
-        window: characters of a window, if each was scored by itself.
-        documents: whether each document was.
+        score: the score.
+        split: the split, such as 90/10/0.
+        of_characters: number of characters that could have been scored; None if all of them were.
+        online: whether the model learned from the text during evaluation.
+        window: characters per window, if windows were scored independently.
+        documents: whether documents were scored independently.
     """
     full = "documents" if documents else f"window {window}" if window else "full"
     rule = [("online" if online else "static"), full]
@@ -124,16 +123,20 @@ def evaluate(
     piece: int | None = None,
     progress: Progress | None = None,
 ) -> Score:
-    """Score a text, statically: the model does not learn from it.
+    """Score a text statically: the model does not learn from the text.
 
-    The text is a span, or ids, (N,), N ≥ 1; the size of the pieces changes the speed, not the score.
+    Args:
+        model: any language model.
+        text: a span, or (N,) ids, N ≥ 1.
+        piece: characters per chunk; affects the speed, not the score.
+        progress: progress callback, in characters.
 
     Raises:
         TextError: the text is empty.
-        ModelError: a probability is no number.
+        ModelError: the model produced NaN.
     """
     if len(text) == 0:
-        raise TextError("there are no held-out characters to score; say a larger --val-fraction")
+        raise TextError("there are no held-out characters to score; use a larger --val-fraction")
     score = Score(0.0, 0)
     for _, log_probs in log_prob_pieces(model, TextSpan.of(text), piece):
         score += _sum(log_probs)
@@ -144,16 +147,18 @@ def evaluate(
 
 @torch.inference_mode()
 def evaluate_windows(model: LanguageModel, ids: NDArray[Any], window: int, progress: Progress | None = None) -> Score:
-    """Score a text in windows, each read by itself, as transformers are scored.
+    """Score a text in independent windows, as fixed-context models are scored.
 
-    A window of N characters reads N and predicts the N that come one later, the first from a single character, as
-    nanoGPT's. It draws windows by lot; these lie side by side, so that each character but the first is predicted once.
+    As in nanoGPT, a window reads `window` characters and predicts the next character after each of them, the first from
+    one character of context. nanoGPT samples windows at random; here they are adjacent, so each character except the
+    first is predicted once.
 
     Raises:
-        TextError: the text has no character that another comes before.
+        TextError: the text has fewer than two characters.
+        ModelError: the model produced NaN.
     """
     if len(ids) < 2:
-        raise TextError("there are no held-out characters to score; say a larger --val-fraction")
+        raise TextError("there are no held-out characters to score; use a larger --val-fraction")
     total, tuner = Score(0.0, 0), make_thread_tuner()
     rows = max(1, CHUNK_CHARS // window)
     for begin in range(0, len(ids) - 1, rows * window):
@@ -179,13 +184,13 @@ def _sum(log_probs: Tensor) -> Score:
 
 
 def evaluate_online(model: ScoresOnline, ids: NDArray[Any]) -> Score:
-    """Score a text, (N,), online: the model learns from each character after it was predicted.
+    """Score a text, (N,), online: the model learns from each character after predicting it.
 
-    Such a figure never stands in one column with static ones.
+    Online scores are not comparable with static scores.
     """
     return score_from_log_probs(model.online_log_probs(ids), model.vocab_size)
 
 
 def score_from_log_probs(log_probs: NDArray[np.float64], vocab_size: int) -> Score:
-    """The score of a text from the (N − 1,) nats of all its characters but the first, which costs log V."""
+    """Return the score of a text from the (N − 1,) log-probabilities of all but the first character, charged log V."""
     return Score(math.log(vocab_size), 1) + Score.of(-log_probs.clip(max=0))

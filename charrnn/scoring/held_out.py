@@ -1,4 +1,4 @@
-"""Which part of a text models may be scored on: the part that none of them was fitted on."""
+"""Find the part of a text that models may be scored on: characters that none of them was fitted on."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from charrnn.text.corpus import Corpus
 from charrnn.text.documents import TextSpan
 
 MIN_SEARCHED = 200
-"""The shortest text, in characters, that is looked for in a training text: shorter ones occur in many texts."""
+"""The shortest text, in characters, to search for in a training text; shorter ones may occur by coincidence."""
 MAX_SEARCHED = 100_000_000
-"""The longest training text, in characters, in which another text is looked for."""
+"""The longest training text, in characters, to search in."""
 ReadTrainingText = Callable[[Checkpoint], Corpus]
-"""Reads the text that a model was fitted on, in its vocabulary; TextError if it cannot be read."""
+"""A function that reads a model's training text in the model's vocabulary; TextError if it cannot be read."""
 FindTrainingText = Callable[[Checkpoint], Corpus | None]
-"""The same, but None if it cannot be read."""
+"""A function that reads a model's training text in the model's vocabulary; None if it cannot be read."""
 CHUNK_CHARS = 1 << 24
-"""Characters that are searched at a time."""
+"""Number of characters searched at a time."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class EvalSplit:
     """Characters that none of the models was fitted on.
 
     Attributes:
-        text: (N,) the characters, the end of a text or all of it.
-        split: of the text that the models were fitted on, such as 90/10/0.
-        part: which part of that they are: test, or validation; `all` where they are no part of it.
+        text: (N,) the characters: a whole text, or the end of one.
+        split: the split of the training text, such as 90/10/0.
+        part: `test` or `validation`, if the characters are from that part of the training text; otherwise `all`.
     """
 
     text: TextSpan
@@ -41,17 +41,18 @@ class EvalSplit:
 
     @property
     def rule(self) -> str:
-        """How it is scored, in words."""
-        return "static, each document from the beginning" if self.text.documents else "static, one full pass"
+        """How the characters are scored, in words."""
+        return "static, each document separately" if self.text.documents else "static, one full pass"
 
 
 def choose_split(checkpoints: Sequence[Checkpoint], corpus: Corpus) -> EvalSplit:
-    """The part of a text that models can be compared on.
+    """Choose the part of a text to compare models on.
 
-    For the text that the models were fitted on, its test part, or else its validation part; for another, all of it.
+    For the models' training text that is the test part, or the validation part if there is no test part; for any other
+    text, all of it.
 
     Raises:
-        ModelError: vocabularies differ, or a model may have been fitted on some of the characters.
+        ModelError: the vocabularies differ, or a model may have been fitted on some of the characters.
     """
     first = checkpoints[0]
     for other in checkpoints[1:]:
@@ -59,31 +60,31 @@ def choose_split(checkpoints: Sequence[Checkpoint], corpus: Corpus) -> EvalSplit
             raise ModelError(
                 f"{first.name} and {other.name} have different vocabularies "
                 f"({len(first.vocabulary)} and {len(other.vocabulary)} characters), so their bits per character "
-                "are not of the same thing; compare models that were fitted on the same text"
+                "are not comparable; compare models that were fitted on the same text"
             )
     fitted_on_it = [checkpoint for checkpoint in checkpoints if checkpoint.metadata.text.sha256 == corpus.sha256]
     for checkpoint in fitted_on_it:
         if checkpoint.metadata.text.corpus != fitted_on_it[0].metadata.text.corpus:
             raise ModelError(
-                f"{fitted_on_it[0].name} and {checkpoint.name} read or split {corpus.source} differently, so what one "
-                "of them was fitted on is held out for the other; fit them with the same options"
+                f"{fitted_on_it[0].name} and {checkpoint.name} read or split {corpus.source} differently, so the "
+                "held-out part of one overlaps the training part of the other; fit them with the same options"
             )
     if not fitted_on_it:
         return EvalSplit(corpus.span)
     split = held_out_from(corpus.span, corpus)
     if not len(split.text):
-        raise ModelError(f"{first.name} was fitted on all of {corpus.source}, nothing is held out; try another --text")
+        raise ModelError(f"{first.name} was fitted on all of {corpus.source}; try an unseen text with --text")
     return split
 
 
 def find_held_out(text: TextSpan, fitted_on: Corpus | None) -> EvalSplit:
-    """What of a text was held out of the one that a model was fitted on: all of it, if it is no part of that.
+    """Return the part of a text that was held out from a model's training: all of it if the training text lacks it.
 
-    If it is there several times, the first one counts, for what a model has seen once it knows.
+    If the text occurs several times in the training text, the first occurrence counts.
 
     Args:
-        text: (N,) the text, in the vocabulary of the other one.
-        fitted_on: what the model was fitted on, if it can be read.
+        text: (N,) the text, in the vocabulary of `fitted_on`.
+        fitted_on: the model's training text; None if it cannot be read.
     """
     if fitted_on is None or len(text) < MIN_SEARCHED:
         return EvalSplit(text)
@@ -92,9 +93,10 @@ def find_held_out(text: TextSpan, fitted_on: Corpus | None) -> EvalSplit:
 
 
 def held_out_from(text: TextSpan, fitted_on: Corpus, at: int = 0) -> EvalSplit:
-    """What was held out of a text that begins at character `at` of the one that a model was fitted on.
+    """Return the held-out part of a text that begins at character `at` of a model's training text.
 
-    It ends in the test part of that, or else in the validation part; nothing is left if the model was fitted on all.
+    The result is in the test part of the training text, or in the validation part if there is no test part; it is empty
+    if the model was fitted on the whole text.
     """
     validation, test = fitted_on.bounds
     begin, part = (validation, "validation") if test == len(fitted_on) else (test, "test")
@@ -102,13 +104,13 @@ def held_out_from(text: TextSpan, fitted_on: Corpus, at: int = 0) -> EvalSplit:
 
 
 def find_subsequence(part: NDArray[Any], whole: NDArray[Any]) -> int | None:
-    """Where ids, (n,), n ≥ 1, are first found in others, (N,), of the same vocabulary; None if nowhere."""
+    """Return the position of the first occurrence of (n,) ids, n ≥ 1, in (N,) ids; None if there is none."""
     needle, size = part.astype(whole.dtype).tobytes(), whole.dtype.itemsize
     step = max(CHUNK_CHARS, len(part))
     for begin in range(0, len(whole) - len(part) + 1, step):
         piece = whole[begin : begin + step + len(part) - 1].tobytes()
         at = piece.find(needle)
-        while at > 0 and at % size:  # it begins within an id
+        while at > 0 and at % size:  # a match of bytes that begins in the middle of an id
             at = piece.find(needle, at + 1)
         if at >= 0:
             return begin + at // size

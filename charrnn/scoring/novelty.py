@@ -1,7 +1,7 @@
-"""What is copied: how much of a text stands word for word in the training text. Knows texts, not models.
+"""Novelty: how much of a text is copied verbatim from the training text. Knows texts, not models.
 
-A model that has learnt a text by heart writes well. So what it writes is put beside text that is held out, which shows
-how much of a text stands in another one anyway.
+A model that has memorized its training text generates fluent text. Held-out text is the reference: it shows how much
+overlap is normal between two texts of the same kind.
 """
 
 from __future__ import annotations
@@ -22,33 +22,34 @@ from charrnn.text.corpus import Corpus
 from charrnn.text.vocabulary import Vocabulary
 
 LONG_COPY = 20
-"""Characters; of the runs that long in Tiny Shakespeare's held-out part, one in 400 stands in the training part."""
+"""Length of the shortest marked copy, in characters; 1 in 400 such runs of held-out Tiny Shakespeare is a copy."""
 LONG_LINE = 20
-"""Characters of a line that is too short to count as copied: names of speakers and the like."""
+"""Maximum length of a line that is not checked for copying, in characters: names of speakers and the like."""
 CURVE = (4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50)
-"""Lengths of runs, for the curve."""
+"""Run lengths of the novelty curve, in characters."""
 CHUNK_CHARS = 1 << 16
-"""Characters that are looked up at a time."""
+"""Number of characters looked up at a time."""
 LARGE = 4_000_000
-"""The characters of a text that takes longer than a second to index."""
+"""Length in characters above which indexing a text takes more than a second."""
 
 
 @dataclass(frozen=True)
 class Novelty:
-    """How new a text is. Shares are from 0 to 1, and None where the text has nothing that they could be a share of.
+    """The novelty of a text. Shares are from 0 to 1, or None if the text is too short to have one.
 
     Attributes:
-        characters: how many were judged; shares of texts of other lengths compare well, the longest copy does not.
-        novel_10: the share of the text's runs of 10 characters, one from each place on, that are not in the training
-            text; `novel_20` and `novel_40`: the same of 20 and of 40.
-        longest_copy: how many characters the longest part has that stands verbatim in the training text.
-        longest_copy_at: where it begins in the text, counted from 0.
-        longest_copy_from: where it begins in the training text, at the first place if it stands there twice.
-        known_words: the share of the text's words, each as often as it occurs, that are words of the training text,
-            see words.py; `known_word_pairs`: the same of two words in a row.
-        verbatim_lines: the share of the text's lines of more than LONG_LINE characters that are lines of the training
-            text; a line stands between two line ends, so one that is cut off at the end of the text is none.
-        curve: the share of novel runs, as above, for each length in CURVE.
+        characters: number of characters judged. Shares are comparable between texts of different lengths, the longest
+            copy is not.
+        novel_10: share of the text's runs of 10 characters (one at each position) that do not occur in the training
+            text; `novel_20` and `novel_40`: runs of 20 and 40.
+        longest_copy: length in characters of the longest part that occurs verbatim in the training text.
+        longest_copy_at: start of that part in the text, counted from 0.
+        longest_copy_from: start of its first occurrence in the training text, counted from 0.
+        known_words: share of the text's words that occur in the training text, counting repetitions; see words.py.
+        known_word_pairs: the same share for pairs of consecutive words.
+        verbatim_lines: share of the text's lines longer than LONG_LINE that are lines of the training text. A line has
+            a line break on both sides, so the first and the last line do not count.
+        curve: share of novel runs for each length in CURVE.
     """
 
     characters: int
@@ -64,15 +65,15 @@ class Novelty:
     curve: tuple[float | None, ...] = (None,) * len(CURVE)
 
     def as_json(self) -> dict[str, Any]:
-        """The figures by their names; the curve's by the length of runs."""
+        """Return all values by name, and the curve's by run length."""
         return {**asdict(self), "curve": dict(zip(map(str, CURVE), self.curve, strict=True))}
 
 
 class TrainingText:
-    """A text that others are judged against, any number of them.
+    """An index of a training text, for judging the novelty of any number of texts.
 
-    It is sorted once, which takes the memory that ContextIndex.build says (100 MB: 25 seconds of one shared core and
-    1.5 GB, of which 0.9 GB are kept). To judge 100,000 characters then takes less than a second.
+    Building the index sorts the text: for 100 MB, that takes 25 seconds on one core and 1.5 GB of memory, of which
+    0.9 GB stay in use (see ContextIndex.build). Judging 100,000 characters then takes less than a second.
     """
 
     def __init__(self, ids: NDArray[Any], vocabulary: Vocabulary, progress: Progress | None = None) -> None:
@@ -83,7 +84,7 @@ class TrainingText:
         report(4, 4)
 
     def judge(self, ids: NDArray[Any]) -> Novelty:
-        """How new another text, (N,), is."""
+        """Measure the novelty of another text, (N,) ids."""
         if not len(ids):
             return Novelty(0, None, None, None, 0, 0, 0, None, None, None)
         matches = self._matches(ids)
@@ -107,9 +108,9 @@ class TrainingText:
         )
 
     def mark_copies(self, pieces: Iterable[str]) -> Iterator[tuple[str, bool]]:
-        """The pieces of a text, each with whether it belongs to a copy of LONG_COPY characters or more.
+        """Yield the pieces of a text, each with whether it is part of a copy of LONG_COPY or more characters.
 
-        They come LONG_COPY characters later than they were taken, when it is known.
+        The output is LONG_COPY characters behind the input, because only then is the answer known.
         """
         match = np.array([self.index.empty])
         waiting: deque[tuple[str, int]] = deque()
@@ -121,12 +122,12 @@ class TrainingText:
                 end += 1
                 copied_to = end if match[0, 2] >= LONG_COPY else copied_to
                 while waiting and waiting[0][1] + LONG_COPY <= end:
-                    first, at = waiting.popleft()
-                    yield first, at < copied_to
-        yield from ((piece, at < copied_to) for piece, at in waiting)
+                    oldest, start = waiting.popleft()
+                    yield oldest, start < copied_to
+        yield from ((piece, start < copied_to) for piece, start in waiting)
 
     def _matches(self, ids: NDArray[Any]) -> Ints:
-        """(N, 3): the longest match that ends after each character, see ContextIndex.read."""
+        """Return, (N, 3), the longest match that ends at each character, see ContextIndex.read."""
         matches, parts = np.array([self.index.empty]), []
         for begin in range(0, len(ids), CHUNK_CHARS):
             parts.append(self.index.read(ids[None, begin : begin + CHUNK_CHARS], matches)[0])
@@ -134,7 +135,7 @@ class TrainingText:
         return np.concatenate(parts)
 
     def _are_verbatim(self, ids: NDArray[Any], lengths: Ints) -> NDArray[np.bool_]:
-        """Of each long line whether its match is as long as it is, with the line ends on both sides."""
+        """Return, for each long line, whether it occurs in the training text with the line breaks around it."""
         ends = np.flatnonzero(np.isin(ids, self.vocabulary.encode("\n", unknown="skip")))
         sizes = np.diff(ends) - 1
         long = sizes > LONG_LINE
@@ -143,11 +144,11 @@ class TrainingText:
 
 
 def index_training_text(corpus: Corpus, bars: ProgressBars = no_bar) -> TrainingText:
-    """The training part of a text, made ready to be compared with others."""
-    # The longest step is the first, so a bar that waits for its end would come too late for a large text.
-    with bars(f"sorting {corpus.name}", "step", 0.0 if len(corpus.train) > LARGE else BAR_DELAY) as progress:
+    """Index the training part of a text."""
+    # The first step is the longest, so for a large text the bar must not wait for the end of that step.
+    with bars(f"indexing {corpus.name}", "step", 0.0 if len(corpus.train) > LARGE else BAR_DELAY) as progress:
         return TrainingText(corpus.train.ids, corpus.vocabulary, progress)
 
 
-def _mean(answers: NDArray[np.bool_]) -> float | None:
-    return float(answers.mean()) if len(answers) else None
+def _mean(flags: NDArray[np.bool_]) -> float | None:
+    return float(flags.mean()) if len(flags) else None

@@ -1,7 +1,7 @@
-"""Models that learn while they read: n-grams that go on counting, networks by dynamic evaluation.
+"""Online evaluation, in which models adapt to the text: n-gram models keep counting, networks use dynamic evaluation.
 
-Dynamic evaluation (Krause et al. 2018): each segment is scored with the weights as they are, and only then learned
-from; so no character is predicted with knowledge of itself, and the figure is an honest one, but an *online* one.
+Dynamic evaluation (Krause et al. 2018) scores each segment with the current weights, and only then takes a gradient
+step on that segment. So no character helps to predict itself; still, online scores are comparable only with each other.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from charrnn.models.rnn.model import trainable_copy
 from charrnn.progress import Progress
 
 SEGMENT = 32
-"""Characters between two updates."""
+"""Number of characters between two updates."""
 LEARNING_RATE = 3e-4
 DECAY = 1e-3
-"""The share of the way back to the trained weights that each update takes."""
+"""Fraction by which each update moves the weights back toward the trained weights."""
 SQUARES_DECAY = 0.999
-"""How slowly the mean squares of the gradients change."""
+"""Decay of the running mean of the squared gradients."""
 
 
 def supports_online(model: Model) -> bool:
-    """Whether a model can learn while it reads: all networks, and most n-grams."""
+    """Return whether a model supports online evaluation: all networks, and n-gram models with most smoothings."""
     return isinstance(model, nn.Module) or (isinstance(model, NgramModel) and model.config.method.supports_online)
 
 
@@ -41,9 +41,13 @@ def as_online_model(
     counting: Progress | None = None,
     reading: Progress | None = None,
 ) -> ScoresOnline:
-    """A model as one that learns while it reads: counts that go on, a network with dynamic evaluation.
+    """Return an adaptive version of a model, for online evaluation.
 
-    An n-gram model has no counts left, so the text that it was fitted on, (M,), is counted again.
+    Args:
+        model: a network, or an n-gram model with a smoothing that supports online evaluation.
+        train: (M,) the training text; an n-gram model stores no counts, so they are taken again.
+        counting: progress callback for counting, in steps.
+        reading: progress callback for dynamic evaluation, in characters.
     """
     if isinstance(model, NgramModel):
         return NgramCounts.of(train, model.vocab_size, model.config, counting)
@@ -52,11 +56,10 @@ def as_online_model(
 
 
 class DynamicEvaluation:
-    """A network that learns from what it has read.
+    """Dynamic evaluation of a network, which is copied and not changed.
 
-    An update divides the gradient by the root of its mean square, and then takes the weights a little back to where
-    they came from (the paper's RMS rule, with mean squares of the text that is read instead of the training text).
-    The network is copied, not changed.
+    Each update divides the gradient by its root mean square, and then decays the weights toward the trained weights
+    (the paper's RMS rule, with mean squares from the text being read instead of the training text).
     """
 
     def __init__(self, model: nn.Module, progress: Progress | None = None) -> None:
@@ -80,8 +83,8 @@ class DynamicEvaluation:
             nats.mean().backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             with torch.no_grad():
-                for weight, first in zip(weights, trained, strict=True):
-                    weight.lerp_(first, DECAY)
+                for weight, trained_weight in zip(weights, trained, strict=True):
+                    weight.lerp_(trained_weight, DECAY)
             state = tuple(part.detach() for part in state)
             if self.progress:
                 self.progress(begin + len(window), len(ids))

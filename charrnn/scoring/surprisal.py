@@ -1,10 +1,10 @@
-"""How surprising each character of a text is: −ln p of each, given all before it. What scores and pictures are made of.
+"""The surprisal of each character of a text, −ln p given all characters before it: the basis of scores and pictures.
 
-The first character of a text has nothing before it; every model is charged log V for it, as if it were drawn by lot.
+The first character of a text has no context; every model is charged log V for it, the cost of a uniform guess.
 
-Where documents are told apart, each is read from the beginning, and its first character is predicted too: after the
-character that starts a text, as when one is sampled. Short documents are rows of one batch, those of about one length
-together; of what is filled up nothing counts. A long one is read by itself, in pieces, with its state carried.
+In a text of separate documents, each document is read from the initial state. Its first character is predicted, too,
+from the start character that sampling uses. Short documents of similar lengths are batched, and padding is ignored; a
+long document is read alone, in chunks, carrying the state.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ from charrnn.progress import Progress
 from charrnn.text.documents import TextSpan
 
 CHUNK_CHARS = 4096
-"""Characters scored at a time: enough to keep kernels busy, little enough for B · T · V logits."""
+"""Number of characters scored at a time: enough to keep kernels busy, few enough for B · T · V logits in memory."""
 LARGE_CHUNK_CHARS = 1 << 16
-"""The same for models that spread out no logits."""
+"""Number of characters scored at a time by models that do not compute all logits."""
 DOCUMENT_CHUNK_CHARS = 1 << 14
-"""The same for documents."""
+"""Number of characters scored at a time in a text of separate documents."""
 GROUPED_CHARS = 1 << 20
-"""Characters of the documents among which those of about one length are found."""
-NAN_MESSAGE = "the model's probabilities are not numbers (NaN); train it again with a lower --learning-rate"
+"""Approximate number of characters in a group of documents, within which similar lengths are batched."""
+NAN_MESSAGE = "the model produced NaN probabilities; train it again with a lower --learning-rate"
 
 PlacedLogProbs = tuple[NDArray[np.int64], Tensor]
-"""(n,) places of characters in the text, and (n,) their log-probabilities in nats."""
+"""(n,) positions of characters in the text, and (n,) their log-probabilities in nats."""
 
 
 @torch.inference_mode()
 def surprisals(
     model: LanguageModel, text: TextSpan | NDArray[Any], progress: Progress | None = None
 ) -> NDArray[np.float64]:
-    """The surprisal of every character of a text, a span or ids, statically: the model does not learn from it.
+    """Compute the surprisal of every character of a text (a span or ids), statically: the model does not adapt.
 
     Returns:
-        (N,) nats; infinite where the model gives no probability at all.
+        (N,) surprisals in nats; infinite where the model assigns probability 0.
 
     Raises:
-        ModelError: a probability is no number.
+        ModelError: the model produced NaN.
     """
     nats = np.empty(len(text))
     done = 0
@@ -61,13 +61,13 @@ def surprisals(
 
 
 def log_prob_pieces(model: LanguageModel, text: TextSpan, piece: int | None = None) -> Iterator[PlacedLogProbs]:
-    """The log-probabilities of all characters of a text, `piece` at a time, which changes the speed, not the figures.
+    """Compute the log-probabilities of all characters, `piece` at a time; that affects the speed, not the values.
 
     Yields:
-        (n,) places in the text, in order unless there are documents, and (n,) nats, at most 0.
+        (n,) positions in the text, in order unless there are separate documents, and (n,) log-probabilities in nats.
 
     Raises:
-        ModelError: a probability is no number.
+        ModelError: the model produced NaN.
     """
     pieces = _of_documents(model, text) if text.documents and len(text) else _in_order(model, text.ids, piece)
     for places, log_probs in pieces:
@@ -75,10 +75,10 @@ def log_prob_pieces(model: LanguageModel, text: TextSpan, piece: int | None = No
 
 
 def checked(log_probs: Tensor) -> Tensor:
-    """Log-probabilities of at most 0; ModelError where one is no number."""
+    """Return log-probabilities clamped to at most 0; raise ModelError if any is NaN."""
     if log_probs.isnan().any():
         raise ModelError(NAN_MESSAGE)
-    return log_probs.clamp(max=0)  # rounding may make a certainty more than certain
+    return log_probs.clamp(max=0)  # rounding can push a probability slightly above 1
 
 
 def _in_order(model: LanguageModel, ids: NDArray[Any], piece: int | None) -> Iterator[PlacedLogProbs]:
@@ -96,19 +96,19 @@ def _in_order(model: LanguageModel, ids: NDArray[Any], piece: int | None) -> Ite
 
 def _of_documents(model: LanguageModel, text: TextSpan) -> Iterator[PlacedLogProbs]:
     assert text.documents
-    starts, ids, first, tuner = text.starts, text.ids, text.documents.start, make_thread_tuner()
+    starts, ids, start, tuner = text.starts, text.ids, text.documents.start, make_thread_tuner()
     ends = np.append(starts[1:], len(ids))
     for group in _groups(starts, ends):
         for begins, lengths in _batches(starts[group], (ends - starts)[group]):
             if len(begins) == 1:
                 document = ids[begins[0] : begins[0] + lengths[0]]
-                yield from _of_one(model, document, first, int(begins[0]), tuner)
+                yield from _of_long_document(model, document, start, int(begins[0]), tuner)
             else:
-                yield _of_several(model, ids, begins, lengths, first, tuner)
+                yield _of_batch(model, ids, begins, lengths, start, tuner)
 
 
 def _groups(starts: NDArray[np.int64], ends: NDArray[np.int64]) -> Iterator[slice]:
-    """Documents in their order, so many at a time that they have about GROUPED_CHARS characters."""
+    """Split the documents, in order, into groups of about GROUPED_CHARS characters."""
     begin = 0
     while begin < len(starts):
         end = max(begin + 1, int(np.searchsorted(ends, starts[begin] + GROUPED_CHARS, side="right")))
@@ -119,7 +119,7 @@ def _groups(starts: NDArray[np.int64], ends: NDArray[np.int64]) -> Iterator[slic
 def _batches(
     begins: NDArray[np.int64], lengths: NDArray[np.int64]
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Documents of about one length: as many as DOCUMENT_CHUNK_CHARS characters hold, and one at least."""
+    """Batch documents of similar lengths: at most DOCUMENT_CHUNK_CHARS characters, and at least one document."""
     order = np.argsort(lengths, kind="stable")[::-1]
     at = 0
     while at < len(order):
@@ -128,7 +128,7 @@ def _batches(
         at += len(batch)
 
 
-def _of_one(
+def _of_long_document(
     model: LanguageModel, ids: NDArray[Any], start: int, at: int, tuner: ThreadTuner
 ) -> Iterator[PlacedLogProbs]:
     state: State | None = None
@@ -142,7 +142,7 @@ def _of_one(
         yield np.arange(at + begin, at + begin + len(targets)), log_probs.flatten()
 
 
-def _of_several(
+def _of_batch(
     model: LanguageModel,
     ids: NDArray[Any],
     begins: NDArray[np.int64],

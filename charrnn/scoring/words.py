@@ -1,8 +1,7 @@
-"""The words of a text and their pairs, as numbers that can be sorted and looked up; knows no str and no models.
+"""The words and word pairs of a text, as sorted hashes for fast lookup; works on ids, not on strings.
 
-A word is a run of letters and apostrophes as long as it goes: what [A-Za-z']+ finds in English, and in other languages
-their letters too. So a word does not depend on the punctuation after it, and "o'er" is one. Two words are a pair where
-no other word is between them.
+A word is a maximal run of letters and apostrophes: [A-Za-z']+ in English, with their own letters in other languages. So
+a word does not depend on the punctuation after it, and "o'er" is one word. Consecutive words form a pair.
 """
 
 from __future__ import annotations
@@ -19,21 +18,20 @@ from charrnn.text.stats.duplicates import MULTIPLIER, Hashes, mix, powers_of
 from charrnn.text.vocabulary import Vocabulary
 
 CHUNK_CHARS = 1 << 20
-"""Characters that are cut into words at a time."""
+"""Number of characters split into words at a time."""
 APOSTROPHES = "'\N{RIGHT SINGLE QUOTATION MARK}"
 
 
 @dataclass(frozen=True)
 class Words:
-    """The words and the pairs of words that a text has.
+    """The distinct words and word pairs of a text, as 64-bit hashes.
 
-    They are kept as 64-bit hashes: of two million words, that one is taken for another has a chance of about one in ten
-    million.
+    Among two million words, the probability of any collision is about one in ten million.
 
     Attributes:
-        letters: (V,) which ids words are made of.
-        words: (W,) the different words, sorted.
-        pairs: (P,) the different pairs, sorted.
+        letters: (V,) which ids belong to words.
+        words: (W,) distinct words, sorted.
+        pairs: (P,) distinct pairs, sorted.
     """
 
     letters: NDArray[np.bool_]
@@ -42,7 +40,7 @@ class Words:
 
     @classmethod
     def of(cls, ids: NDArray[Any], letters: NDArray[np.bool_]) -> Words:
-        """Those of a text, (N,); see `letters_of`."""
+        """Collect the words of a text, (N,) ids; `letters` comes from `letters_of`."""
         words, pairs, last = [np.zeros(0, np.uint64)], [np.zeros(0, np.uint64)], np.zeros(0, np.uint64)
         for piece in _words_in(ids, letters):
             words.append(np.unique(piece))
@@ -52,16 +50,16 @@ class Words:
         return cls(letters, np.unique(np.concatenate(words)), np.unique(np.concatenate(pairs)))
 
     def known(self, ids: NDArray[Any]) -> tuple[float | None, float | None]:
-        """The shares of another text's words, and of its pairs, that are among these; None if there are none at all.
+        """Return the shares of another text's words, and of its word pairs, that occur here, counting repetitions.
 
-        A word counts as often as it occurs.
+        A share is None if the other text has no words, or no pairs.
         """
         words = np.concatenate([np.zeros(0, np.uint64), *_words_in(ids, self.letters)])
         return _share(words, self.words), _share(_pairs(words), self.pairs)
 
 
 def letters_of(vocabulary: Vocabulary) -> NDArray[np.bool_]:
-    """(V,): which ids words are made of. Of bytes also those that are not ASCII: most are parts of letters."""
+    """Return, (V,), which ids belong to words. Bytes outside ASCII do: most are parts of letters."""
     characters = vocabulary.characters or [chr(byte) if byte < 0x80 else "é" for byte in range(len(vocabulary))]
     # L: letters. M: marks, which are parts of letters in many scripts.
     return np.array(
@@ -70,7 +68,7 @@ def letters_of(vocabulary: Vocabulary) -> NDArray[np.bool_]:
 
 
 def _words_in(ids: NDArray[Any], letters: NDArray[np.bool_]) -> Iterator[Hashes]:
-    """The words of a text in their order, those of a piece at a time; no piece ends within a word."""
+    """Yield the hashes of a text's words in order, chunk by chunk; no chunk ends within a word."""
     begin, size = 0, CHUNK_CHARS
     while begin < len(ids):
         piece = ids[begin : begin + size]
@@ -86,7 +84,7 @@ def _words_in(ids: NDArray[Any], letters: NDArray[np.bool_]) -> Iterator[Hashes]
 
 
 def _hashes(ids: NDArray[Any], is_letter: NDArray[np.bool_]) -> Hashes:
-    """Σ mix(letter i) · MULTIPLIER^i mod 2⁶⁴ for each word: a polynomial of its letters."""
+    """Hash each word as a polynomial of its letters: Σ mix(letter i) · MULTIPLIER^i mod 2⁶⁴."""
     edges = np.diff(is_letter.astype(np.int8), prepend=0, append=0)
     starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
     if not len(starts):
@@ -100,15 +98,15 @@ def _hashes(ids: NDArray[Any], is_letter: NDArray[np.bool_]) -> Hashes:
 
 
 def _pairs(words: Hashes) -> Hashes:
-    """The hashes of each word and the next."""
+    """Hash each pair of consecutive words."""
     return mix(words[:-1]) + words[1:]
 
 
 def _share(hashes: Hashes, known: Hashes) -> float | None:
-    """The share of numbers that are among others, which are sorted."""
+    """Return the share of the hashes that are among the sorted `known` hashes; None if there are no hashes."""
     if not len(hashes):
         return None
     if not len(known):
         return 0.0
-    at = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
-    return float((known[at] == hashes).mean())
+    nearest = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+    return float((known[nearest] == hashes).mean())

@@ -1,1 +1,1 @@
-"""From files to batches; knows nothing of models."""
+"""Texts, from files to batches."""

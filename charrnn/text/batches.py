@@ -1,8 +1,8 @@
-"""Contiguous streams of text for truncated BPTT: row n of a batch goes on where row n of the batch before ended.
+"""Batches for truncated BPTT: row n of a batch continues the text of row n of the previous batch.
 
-The text is a ring. Stream i starts at character i · N // B of N and reads on for ever; where it reaches the start of
-stream i+1 it just goes on, and after the last character comes the first. So no character is left out, the state that is
-carried along a row always belongs to the text before it, and batch number s is a function of s alone.
+The text is treated as a ring. Stream i starts at character i · N // B of N and runs on past the start of stream i+1;
+after the last character comes the first one again. No character is ever skipped, the state carried along a row always
+belongs to the preceding text, and the contents of batch s depend on s alone.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ from charrnn.errors import TextError
 from charrnn.text.documents import TextSpan
 
 IGNORE_INDEX = -100
-"""The target of a place without one, as in PyTorch's cross entropy."""
+"""The target at positions that have no target, as in PyTorch's cross entropy."""
 MAX_BATCH_FACTOR = 4
-"""How many times as many streams as asked there may be where documents are short."""
+"""The largest factor by which the number of streams is raised when documents are short."""
 PADDING_SAMPLES = 50
-"""The number of batches that the share of padding is measured on."""
+"""The number of batches sampled to estimate the fraction of padding."""
 
 
 class Streams:
     """B streams over one text.
 
     Args:
-        ids: (N,) the text; it may be memory-mapped, and only what a batch needs is read.
-        batch_size: B, shrunk where the text is too short to give each stream `seq_length` characters of its own.
-        seq_length: T, shrunk to the text.
+        ids: (N,) the text. It may be memory-mapped; each batch reads only the characters it needs.
+        batch_size: B, reduced if the text is too short to give each stream `seq_length` characters of its own.
+        seq_length: T, reduced to N - 1 for shorter texts.
 
     Raises:
-        TextError: there are fewer than two characters.
+        TextError: the text has fewer than two characters.
     """
 
     def __init__(self, ids: NDArray[Any], batch_size: int, seq_length: int) -> None:
         if len(ids) < 2:
-            raise TextError(f"{len(ids)} characters are too few to train on; at least 2 are needed")
+            raise TextError(f"too few characters to train on: found {len(ids)}, need at least 2; use a longer text")
         self.ids = ids
         self.seq_length = min(seq_length, len(ids) - 1)
         self.batch_size = min(batch_size, len(ids) // self.seq_length)
@@ -48,29 +48,29 @@ class Streams:
 
     @property
     def steps_per_epoch(self) -> float:
-        """How many batches hold as many characters as the text."""
+        """The number of batches that hold as many characters as the text."""
         return len(self.ids) / (self.batch_size * self.seq_length)
 
     @property
     def padding(self) -> float:
-        """The share of places in a batch that no character is in."""
+        """The fraction of positions in a batch that are padding."""
         return 0.0
 
     def __str__(self) -> str:
-        return f"{self.batch_size} streams of {self.seq_length} characters a step"
+        return f"{self.batch_size} streams x {self.seq_length} characters per step"
 
     def slice(self, rows: slice) -> Streams:
-        """Some of the streams, with the rows that they have among all."""
+        """Return a copy that contains only the given rows of each batch."""
         part = copy.copy(self)
         part.starts = self.starts[rows]
         part.batch_size = len(part.starts)
         return part
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Batch number `step`, counted from 0.
+        """Return batch number `step`, counted from 0.
 
         Returns:
-            inputs, targets: (B, T) int64; the targets are the inputs, one character later.
+            inputs, targets: (B, T) int64; the targets are the inputs shifted by one character.
         """
         offsets = step * self.seq_length + np.arange(self.seq_length + 1)
         window = self.ids[(self.starts[:, None] + offsets) % len(self.ids)].astype(np.int64)
@@ -78,27 +78,27 @@ class Streams:
         return rows[:, :-1], rows[:, 1:]
 
     def begins(self, step: int) -> Tensor | None:
-        """(B,) bool: the rows of a batch that begin with a fresh state; None if no row does."""
+        """Return (B,) bool: the rows whose state is reset before this batch; None if there are none."""
         return None
 
     def characters(self, step: int) -> int:
-        """How many characters of a batch are predicted."""
+        """Return the number of characters of a batch that are predicted."""
         return self.batch_size * self.seq_length
 
 
 class DocumentStreams(Streams):
-    """Streams over the windows of documents: no window holds characters of two.
+    """B streams over the documents of a text; no row of a batch holds characters of two documents.
 
-    A document of L characters is ⌈L / T⌉ windows, the last one perhaps shorter. All windows, in their order, are a
-    ring, which is cut into B runs. A batch is as long as its longest window; where others have no characters any more,
-    inputs are arbitrary, and targets are IGNORE_INDEX.
+    A document of L characters is cut into ⌈L / T⌉ windows; the last one may be shorter. All windows, in order, form a
+    ring, which is divided into B runs. A batch is as wide as its longest window; in shorter rows, the remaining inputs
+    are arbitrary and the remaining targets are IGNORE_INDEX.
 
     Args:
-        text: (N,) a text of documents.
-        batch_size: B, raised where windows are short, so that a step has about as many characters as in a text without
-            documents; shrunk where there are fewer windows.
-        seq_length: T, shrunk to the longest document.
-        is_fixed: whether all batches are as long as the longest window, as CUDA graphs need it.
+        text: (N,) a text with documents.
+        batch_size: B, raised when windows are short, so that a step has about as many characters as in a text without
+            documents; reduced when there are fewer windows than B.
+        seq_length: T, reduced to the length of the longest document.
+        is_fixed: whether all batches are as wide as the longest window, as CUDA graphs require.
 
     Raises:
         TextError: the text is empty.
@@ -106,7 +106,7 @@ class DocumentStreams(Streams):
 
     def __init__(self, text: TextSpan, batch_size: int, seq_length: int, is_fixed: bool = False) -> None:
         if len(text) < 1:
-            raise TextError("0 characters are too few to train on")
+            raise TextError("too few characters to train on: found 0, need at least 1; use a longer text")
         assert text.documents
         starts, ids = text.starts, text.ids
         lengths = np.diff(starts, append=len(ids))
@@ -126,7 +126,7 @@ class DocumentStreams(Streams):
 
     @property
     def steps_per_epoch(self) -> float:
-        """How many batches hold as many windows as the text."""
+        """The number of batches that hold as many windows as the text."""
         return len(self.is_first) / self.batch_size
 
     @property
@@ -138,15 +138,15 @@ class DocumentStreams(Streams):
 
     def __str__(self) -> str:
         return (
-            f"{self.batch_size} streams of up to {self.seq_length} characters a step, anew at each of "
-            f"{self.documents:,} documents; {100 * self.padding:.0f}% of a step is empty"
+            f"{self.batch_size} streams x up to {self.seq_length} characters per step; the state is reset at each of "
+            f"{self.documents:,} documents; {100 * self.padding:.0f}% padding"
         )
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Batch number `step`, counted from 0.
+        """Return batch number `step`, counted from 0.
 
         Returns:
-            inputs, targets: (B, T') int64; the targets are the inputs, one character later, and then IGNORE_INDEX.
+            inputs, targets: (B, T') int64; the targets are the inputs shifted by one character, then IGNORE_INDEX.
         """
         windows = self._windows(step)
         begins, lengths = self.edges[windows], self._lengths(windows)
@@ -158,11 +158,11 @@ class DocumentStreams(Streams):
         return inputs, targets
 
     def begins(self, step: int) -> Tensor:
-        """(B,) bool: in which rows of a batch a document begins."""
+        """Return (B,) bool: the rows that start a document in this batch."""
         return torch.from_numpy(self.is_first[self._windows(step)])
 
     def characters(self, step: int) -> int:
-        """How many characters of a batch are predicted."""
+        """Return the number of characters of a batch that are predicted."""
         return int(self._lengths(self._windows(step)).sum())
 
     def _windows(self, step: int) -> NDArray[np.int64]:
@@ -178,7 +178,7 @@ class DocumentStreams(Streams):
 
 
 def streams_of(text: TextSpan, batch_size: int, seq_length: int, is_fixed: bool = False) -> Streams:
-    """Streams over a text, with documents or without; see there."""
+    """Return the streams of a text: `DocumentStreams` if the text has documents, otherwise `Streams`."""
     if text.documents is None:
         return Streams(text.ids, batch_size, seq_length)
     return DocumentStreams(text, batch_size, seq_length, is_fixed)

@@ -1,8 +1,8 @@
-"""A text from files: memory-mapped ids, split into training, validation and test parts; knows nothing of models.
+"""A text read from files: memory-mapped ids, split into training, validation and test parts.
 
-The files are read twice in pieces, first for their characters, then for their ids, which go to an unnamed temporary
-file (in the folder that TMPDIR names) in the smallest integer type that holds them. So a text may be larger than
-memory.
+The files are read in chunks, twice: first to find their characters, then to encode them. The ids go to an unnamed
+temporary file (in the folder given by TMPDIR) as the smallest integer type that can hold them, so a text may be larger
+than memory.
 """
 
 from __future__ import annotations
@@ -22,21 +22,28 @@ from charrnn.progress import Progress
 from charrnn.text.decode import NUM_CODE_POINTS, TextReader, check_encoding
 from charrnn.text.documents import Documents, TextSpan
 from charrnn.text.normalize import separator_of
-from charrnn.text.sources import NO_ROOM, TextSource, changed, describe_paths, sources_of, stem_of
+from charrnn.text.sources import (
+    TEMPORARY_FOLDER_ERROR,
+    TextSource,
+    changed_file_error,
+    describe_paths,
+    sources_of,
+    stem_of,
+)
 from charrnn.text.vocabulary import UNKNOWN_CHARACTER, Vocabulary, character_name
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """A text, encoded.
+    """An encoded text.
 
     Attributes:
-        name: the file's name without its folder and ending; of several the first one's, and how many more there are.
-        paths: the files, as they were given; `-` is standard input, and a string in Python has none.
-        sha256: of the files' bytes, unpacked and one after the other, in hexadecimal.
-        config: how it was read and split.
+        name: the name of the file without folder and suffix; for several files, that of the first one and a count.
+        paths: the files as given; `-` is standard input; empty for a string passed from Python.
+        sha256: SHA-256 of the concatenated, uncompressed bytes of the files, in hexadecimal.
+        config: how the text was read and split.
         ids: (N,) unsigned integers, memory-mapped.
-        unknown: how many of them are the vocabulary's unknown symbol.
+        unknown: the number of ids that are the vocabulary's unknown symbol.
     """
 
     name: str
@@ -52,12 +59,12 @@ class Corpus:
 
     @property
     def source(self) -> str:
-        """The files in a few words."""
+        """A short description of the files."""
         return describe_paths([str(path) for path in self.paths])
 
     @property
     def bounds(self) -> tuple[int, int]:
-        """Where the validation part and the test part begin."""
+        """The indices at which the validation part and the test part start."""
         try:
             return split_bounds(len(self.ids), self.config)
         except TextError as error:
@@ -65,49 +72,49 @@ class Corpus:
 
     @property
     def span(self) -> TextSpan:
-        """All of it."""
+        """The whole text."""
         return TextSpan(self.ids, self.documents)
 
     @property
     def train(self) -> TextSpan:
-        """The first part, to learn from."""
+        """The training set: the first part of the text."""
         return self.span[: self.bounds[0]]
 
     @property
     def validation(self) -> TextSpan:
-        """The part after it, to choose by."""
+        """The validation set, for choosing settings: the part after the training set."""
         return self.span[slice(*self.bounds)]
 
     @property
     def test(self) -> TextSpan:
-        """The last part, to report; empty by default."""
+        """The test set, for final results: the last part; empty by default."""
         return self.span[self.bounds[1] :]
 
     @property
     def documents(self) -> Documents | None:
-        """What tells documents apart; None where the text is one."""
+        """How documents are separated; None if the text is not read as documents."""
         return Documents.of(self.config, self.vocabulary)
 
     @property
     def split(self) -> str:
-        """The split in words."""
+        """The split in percent, such as 90/10/0."""
         return describe_split(self.config)
 
 
 def describe_split(config: CorpusConfig) -> str:
-    """A split in words that fit beside a number, such as 90/10/0."""
+    """Return a split in percent, such as 90/10/0."""
     held_out = config.val_fraction, config.test_fraction
     return "/".join(f"{100 * share:.4g}" for share in (1 - sum(held_out), *held_out))
 
 
 def split_bounds(length: int, config: CorpusConfig) -> tuple[int, int]:
-    """Where the validation part and the test part of a text begin.
+    """Return the indices at which the validation part and the test part of a text start.
 
-    As nanoGPT does: the training part is int(length · share) characters. A part that should hold something,
-    but would be empty, gets one character.
+    As in nanoGPT, the training part has int(length · fraction) characters. A held-out part with a nonzero fraction gets
+    at least one character.
 
     Raises:
-        TextError: nothing would be left to train on.
+        TextError: fewer than two characters remain for training.
     """
     test = length - int(length * (1 - config.test_fraction))
     validation = length - test - int(length * (1 - config.val_fraction - config.test_fraction))
@@ -116,8 +123,8 @@ def split_bounds(length: int, config: CorpusConfig) -> tuple[int, int]:
     train = length - validation - test
     if train < 2:
         raise TextError(
-            f"{length} character{'s' * (length != 1)}, of which {validation + test} would be held out, are too few to "
-            "train on; bring a longer text (some thousands of characters), or hold out less with --val-fraction"
+            f"too few characters to train on: {length} in all, {validation + test} held out; "
+            "use a longer text (some thousands of characters) or a smaller --val-fraction"
         )
     return train, train + validation
 
@@ -131,23 +138,23 @@ def read_corpus(
 ) -> Corpus:
     r"""Read and encode a text.
 
-    A byte-order mark is left out and line ends become \n, as in any text that Python reads; with `config.bytes`
-    nothing is changed. Normal forms and lower case are as `config` says; the unknown symbol replaces what a vocabulary
-    that has one lacks, so characters that are too rare. What gzip, bzip2 or xz have packed is unpacked.
-    Several files are one text, in their order; after a file that does not end with a line end there is one, but for the
-    last file and for bytes.
+    A byte-order mark is removed and line ends become \n, as in Python's text mode; with `config.bytes`, nothing is
+    changed. `config` determines Unicode normalization and lowercasing. If the vocabulary has an unknown symbol, it
+    replaces all characters that the vocabulary lacks, including those that are too rare. Files compressed with gzip,
+    bzip2 or xz are decompressed. Several files are concatenated in the given order; a file that does not end with a
+    newline gets one, except for the last file and when reading bytes.
 
     Args:
-        path: a file, or several; `-` is standard input.
-        config: encoding and split.
-        vocabulary: ids to use; made from the text (its characters in the order of their code points) if not given.
-        progress: progress callback (bytes read, of how many; both readings counted; 0 where that is not known).
-        grow: whether characters that the vocabulary lacks, and that are not too rare, are added to it.
+        path: one file or several; `-` is standard input.
+        config: encoding, normalization and split.
+        vocabulary: the ids to use; by default built from the text (its characters, ordered by code point).
+        progress: progress callback (bytes read in both passes, total bytes; the total is 0 if unknown).
+        grow: whether to extend the vocabulary with the characters of the text that are not too rare.
 
     Raises:
-        TextError: a file cannot be read or decoded, all are empty, they have unknown characters, or one is changed
-            while it is read.
-        UsageError: there is no such encoding.
+        TextError: a file cannot be read or decoded, all files are empty, the text has unknown characters, or a file
+            changes while it is being read.
+        UsageError: the encoding is unknown.
     """
     check_encoding(config.encoding)
     update = progress or (lambda done, total: None)
@@ -164,7 +171,7 @@ def _read(
     progress: Progress,
     grow: bool,
 ) -> Corpus:
-    """Read files twice; under the name of an open one there may be another the second time."""
+    """Read open sources twice; reopening them by name could give a different file the second time."""
     size, name = sum(source.size for source in sources), describe_paths([str(path) for path in paths])
     first = TextReader(sources, config, lambda done: progress(done, 2 * size))
     seen, length = np.zeros(NUM_CODE_POINTS, bool), 0
@@ -177,7 +184,8 @@ def _read(
             of_piece = np.bincount(piece)
             counts[: len(of_piece)] += of_piece
     if not length:
-        raise TextError(f"{name}: the file{'s are' * (len(paths) > 1) or ' is'} empty; there is nothing to read")
+        files = "all files are" if len(paths) > 1 else "the file is"
+        raise TextError(f"{name}: {files} empty; use a text with some thousands of characters")
     if vocabulary is None or grow:
         in_text = _vocabulary_of(seen, counts, config, name)
         vocabulary = vocabulary.extended_with(in_text) if vocabulary else in_text
@@ -186,29 +194,29 @@ def _read(
     try:
         ids = _write_ids(second, lookup, length)
     except OSError as error:
-        raise TextError(f"{name}: {NO_ROOM.format(error.strerror)}") from error
+        raise TextError(f"{name}: {TEMPORARY_FOLDER_ERROR.format(error.strerror)}") from error
     if ids is None or second.sha256 != first.sha256:
-        raise changed(name)
+        raise changed_file_error(name)
     unknown = int(counts[lookup == vocabulary.unknown].sum()) if vocabulary.unknown is not None else 0
     return Corpus(stem_of(paths), paths, first.sha256, config, vocabulary, ids, unknown)
 
 
 def _vocabulary_of(seen: NDArray[np.bool_], counts: NDArray[np.int64], config: CorpusConfig, name: str) -> Vocabulary:
-    """All bytes; or the characters that were seen, often enough if that is asked, in the order of their code points."""
+    """Return all bytes, or the characters that occur at least `min_count` times, ordered by code point."""
     if config.bytes:
         return Vocabulary(None)
     if not config.min_count:
         return Vocabulary(map(chr, np.flatnonzero(seen)))
     common = set(map(chr, np.flatnonzero(counts >= config.min_count)))
-    # The separator is kept, or documents would have no ends.
+    # The separator is always kept; without it, documents would have no ends.
     common |= {character for character in separator_of(config) if seen[ord(character)]}
     if not common:
-        raise TextError(f"{name}: has no character {config.min_count:,} times; say a smaller --min-count")
+        raise TextError(f"{name}: no character occurs {config.min_count:,} times; use a smaller --min-count")
     return Vocabulary(sorted(common | {UNKNOWN_CHARACTER}), UNKNOWN_CHARACTER)
 
 
 def _lookup(vocabulary: Vocabulary, seen: NDArray[np.bool_], name: str) -> NDArray[Any]:
-    """The table from code points (or bytes) to ids."""
+    """Return the table from code points (or bytes) to ids."""
     if vocabulary.characters is None:
         return np.arange(len(vocabulary), dtype=vocabulary.dtype)
     points = np.array([ord(character) for character in vocabulary.characters], np.int64)
@@ -219,14 +227,14 @@ def _lookup(vocabulary: Vocabulary, seen: NDArray[np.bool_], name: str) -> NDArr
     if vocabulary.unknown is None and unknown.any():
         first = character_name(chr(int(unknown.argmax())))
         raise TextError(
-            f"{name}: {unknown.sum()} of its characters are unknown to the model, such as {first}; "
-            "take another text, or a model that was fitted on this one"
+            f"{name}: the model does not know {unknown.sum()} of the text's characters, such as {first}; "
+            "use another text, or a model trained on this text"
         )
     return table
 
 
 def _write_ids(reading: TextReader, lookup: NDArray[Any], length: int) -> NDArray[Any] | None:
-    """Ids in a file that has no name and goes when the array does; None if there are more or fewer than `length`."""
+    """Map the ids from a file without a name, deleted with the array; None if their number is not `length`."""
     written = 0
     with tempfile.TemporaryFile(prefix="charrnn-") as file:
         for piece in reading:
@@ -237,7 +245,7 @@ def _write_ids(reading: TextReader, lookup: NDArray[Any], length: int) -> NDArra
 
 
 def _without(piece: NDArray[Any], seen: NDArray[np.bool_]) -> NDArray[Any]:
-    """The code points of a piece but, where they are bytes, those that were seen: deleting those is fast."""
+    """Return the code points of a piece; for bytes, only those not seen before, because removing known ones is fast."""
     if piece.dtype != np.uint8:
         return piece
     known = np.flatnonzero(seen[:256]).astype(np.uint8).tobytes()
@@ -245,7 +253,7 @@ def _without(piece: NDArray[Any], seen: NDArray[np.bool_]) -> NDArray[Any]:
 
 
 def _mapped(piece: NDArray[Any], lookup: NDArray[Any]) -> bytes:
-    """The ids of code points, as they are written; from bytes to bytes there is a fast way."""
+    """Return the encoded ids of code points; bytes to bytes uses the faster `bytes.translate`."""
     if piece.dtype == lookup.dtype == np.uint8:
         return piece.tobytes().translate(lookup[:256].tobytes())
     ids: NDArray[Any] = lookup[piece]

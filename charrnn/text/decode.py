@@ -1,4 +1,4 @@
-"""Files as pieces of code points, or of bytes; refuses files that are not text. Knows nothing of ids."""
+"""Decoding: files as chunks of code points or bytes; files that are not text are rejected."""
 
 from __future__ import annotations
 
@@ -19,43 +19,43 @@ from charrnn.text.sources import TextSource
 NUM_CODE_POINTS = 0x110000
 """The number of Unicode code points."""
 ASCII_SUPERSETS = ("ascii", "utf-8", "iso8859-1", "cp1252")
-"""Encodings in which every byte below 128 is ASCII, wherever it is."""
+"""Encodings in which every byte below 128 is an ASCII character in any context."""
 NON_TEXT_SIGNATURES = (
-    (0, b"\x1f\x8b", "is compressed twice (gzip); unpack it first"),
-    (0, b"\x28\xb5\x2f\xfd", "is compressed (Zstandard); unpack it first, with `unzstd`"),
-    (0, b"7z\xbc\xaf\x27\x1c", "is a 7z archive; unpack it first"),
+    (0, b"\x1f\x8b", "is compressed twice (gzip); decompress the file first"),
+    (0, b"\x28\xb5\x2f\xfd", "is compressed (Zstandard); decompress the file first with `unzstd`"),
+    (0, b"7z\xbc\xaf\x27\x1c", "is a 7z archive; extract it first"),
     (
         0,
         b"PK\x03\x04",
-        "is a ZIP archive, or a document (.docx, .odt, .epub); unpack it, or save it as plain text, first",
+        "is a ZIP archive or a document (.docx, .odt, .epub); extract it or save it as plain text first",
     ),
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "is a document (.doc); save it as plain text first"),
-    (0, b"%PDF-", "is a PDF; save it as plain text first, with `pdftotext`"),
-    (257, b"ustar", "is a tar archive; unpack it first, with `tar xf`"),
+    (0, b"%PDF-", "is a PDF; save it as plain text first with `pdftotext`"),
+    (257, b"ustar", "is a tar archive; extract it first with `tar xf`"),
 )
-"""Files that are not plain text: (offset, bytes there, message)."""
+"""Signatures of files that are not plain text: (offset, bytes at that offset, error message)."""
 
 
 class TextReader:
-    """One pass over files, as arrays of code points (or bytes); afterwards it knows the SHA-256 of all bytes.
+    """One pass over files, as arrays of code points (or bytes); also computes the SHA-256 of all bytes.
 
-    They are one text: `separator_between_files(config)` is put after each but the last, unless it ends with it.
+    The files are one text: `separator_between_files(config)` follows each file except the last, unless already there.
 
-    Iterating raises TextError where a file does not decode, is known to be no text, cannot be read, or does not end
-    where it should; `done` is called with the bytes read.
+    Iterating raises TextError if a file cannot be read or decoded, is not plain text, or changes its length; `done` is
+    called with the number of bytes read.
     """
 
     def __init__(self, sources: Sequence[TextSource], config: CorpusConfig, done: Callable[[int], None]) -> None:
         self.sources, self.config, self.done = sources, config, done
         self.digest = hashlib.sha256()
         self.line_ends: set[str] = set()
-        """As they are in the file: those of what was read by the decoder, which are all but plain newlines."""
+        """The line ends found by the decoder; pure-ASCII chunks, which bypass the decoder, have plain newlines."""
 
     @property
     def sha256(self) -> str:
-        """Of the bytes read, in hexadecimal: unpacked, one file after the other.
+        """SHA-256 of the bytes read (decompressed, one file after the other), in hexadecimal.
 
-        A line end is added after a file without one, so it does not depend on how the text is read.
+        A newline is added after a file that lacks one, so the value does not depend on how the text is read.
         """
         return self.digest.hexdigest()
 
@@ -72,7 +72,7 @@ class TextReader:
             before += source.size
 
     def _pieces(self, source: TextSource, before: int) -> Iterator[NDArray[Any]]:
-        """Those of one file, in the form that is asked for."""
+        """Yield the pieces of one file, normalized as configured."""
         if is_unchanged(self.config):
             yield from self._decoded(source, before)
             return
@@ -89,7 +89,7 @@ class TextReader:
         for raw in self._raw(source, before):
             end = offset + len(raw)
             if offset == 0 and not self.config.bytes:
-                refuse_non_text(source.name, raw)
+                reject_non_text(source.name, raw)
             self.digest.update(raw)
             last = raw[-1:] or last
             is_ascii = ascii_below and decoder.getstate() == unfinished and raw.isascii() and b"\r" not in raw
@@ -101,7 +101,7 @@ class TextReader:
                     text = decoder.decode(raw, final=not raw)
                     if not has_begun:
                         text, has_begun = text.removeprefix("\ufeff"), bool(text)
-                    points = _points_of(text)  # no half of a surrogate pair, which no file could hold
+                    points = _points_of(text)  # fails for a lone surrogate, which no file can contain
                 except UnicodeError as error:
                     raise self._undecodable(source, error, end) from None
                 yield points
@@ -113,35 +113,35 @@ class TextReader:
 
     def _raw(self, source: TextSource, before: int) -> Iterator[bytes]:
         yield from source.pieces(lambda done: self.done(before + done))
-        yield b""  # the end, at which a decoder says what is unfinished
+        yield b""  # the end of the file, where the decoder reports an incomplete character
 
     def _undecodable(self, source: TextSource, error: UnicodeError, end: int) -> TextError:
-        """The line for what does not decode, where bytes up to `end` were read."""
+        """Return the error for bytes that do not decode; `end` is the number of bytes read so far."""
         where = ""
         if isinstance(error, UnicodeDecodeError):
-            # Counted from the end, which is the same for all decoders: some keep the start of an unfinished character
-            # from the piece before, some drop a byte-order mark.
+            # Counted from the end, which all decoders agree on: some keep the start of an incomplete character from
+            # the previous chunk, some drop a byte-order mark.
             at = end - len(error.object) + error.start
             where = f"byte {at} (0x{error.object[error.start]:02X}) "
         return TextError(
             f"{source.name}: {where}is not {self.config.encoding}; "
-            "say --encoding (latin-1, cp1252, utf-16, ...) if it is text, or --bytes to read raw bytes"
+            "use --encoding (latin-1, cp1252, utf-16, ...) if the file is text, or --bytes to read raw bytes"
         )
 
 
 def separator_between_files(config: CorpusConfig) -> str:
-    """The text between two files: the separator of documents, or else a line end, but nothing between bytes."""
+    """Return the text between two files: the document separator, or else a newline; nothing between bytes."""
     return separator_of(config) or ("" if config.bytes else "\n")
 
 
 def codec_for(config: CorpusConfig, encoding: str | None = None) -> tuple[str, str]:
-    """How to decode a prime or a source for a model: the encoding, and how to treat bytes that do not decode.
+    """Return how to decode a prompt or a source line for a model: the encoding and the error handler.
 
-    In UTF-8 they become surrogate escapes: a model of bytes knows them. An `encoding` that was named is taken
-    instead of that of the training text.
+    In UTF-8, bytes that do not decode become surrogate escapes, which a byte-level model can read. `encoding`, if
+    given, takes precedence over the encoding of the training text.
 
     Raises:
-        UsageError: there is no such encoding.
+        UsageError: the encoding is unknown.
     """
     chosen = "utf-8" if config.bytes else encoding or config.encoding
     check_encoding(chosen)
@@ -149,20 +149,20 @@ def codec_for(config: CorpusConfig, encoding: str | None = None) -> tuple[str, s
 
 
 def check_encoding(encoding: str) -> None:
-    """Raise UsageError where there is no such encoding."""
+    """Raise UsageError if the encoding is unknown."""
     try:
-        "".encode(encoding)  # knows codecs between bytes, such as hex, from encodings
-    except (LookupError, ValueError):  # UnicodeError is one
-        raise UsageError(f"--encoding {encoding}: there is no such encoding; utf-8 and latin-1 are common") from None
+        "".encode(encoding)  # also rejects codecs that are not text encodings, such as hex
+    except (LookupError, ValueError):  # UnicodeError is a ValueError
+        raise UsageError(f"--encoding {encoding}: unknown encoding; try utf-8 or latin-1") from None
 
 
 def _decoder(encoding: str) -> io.IncrementalNewlineDecoder:
-    r"""Decode pieces of a text, strictly, with \r\n and \r turned into \n."""
+    r"""Return a strict incremental decoder that turns \r\n and \r into \n."""
     return io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)(), translate=True)
 
 
-def refuse_non_text(name: str, raw: bytes) -> None:
-    """Raise TextError where a file begins like one of a format that is not plain text."""
+def reject_non_text(name: str, raw: bytes) -> None:
+    """Raise TextError if a file starts like a known format that is not plain text."""
     for at, beginning, message in NON_TEXT_SIGNATURES:
         if raw.startswith(beginning, at):
             raise TextError(f"{name}: {message}")

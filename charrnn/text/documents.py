@@ -1,7 +1,7 @@
-"""A text as documents, each of which is read with a fresh state: where they begin, and spans of them.
+"""Texts made of documents, each read with a fresh state: document boundaries, and spans of text.
 
-A document ends with the separator; the last one may end without. Its first character is predicted too: from the
-character that starts a text, as when a text is sampled.
+A document ends with the separator; the last one may lack it. The first character of a document is predicted too, from
+the start character of the vocabulary, as in sampling.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from charrnn.text.normalize import separator_of
 from charrnn.text.vocabulary import Vocabulary
 
 CHUNK_CHARS = 1 << 22
-"""The characters that are searched for separators at a time."""
+"""The number of characters searched for separators at a time."""
 
 
 @dataclass(frozen=True)
 class Documents:
-    """How documents are separated.
+    """How the documents of a text are separated.
 
     Attributes:
-        separator: the ids that each ends with, one at least.
-        start: the id that is read before the first character of each.
+        separator: the ids at the end of each document; at least one.
+        start: the id that is read before the first character of each document.
     """
 
     separator: tuple[int, ...]
@@ -35,9 +35,9 @@ class Documents:
 
     @classmethod
     def of(cls, config: CorpusConfig, vocabulary: Vocabulary) -> Documents | None:
-        """The separation that a configuration asks for; None where a text is not read as documents.
+        """Return the separation that `config` requests; None if the text is not read as documents.
 
-        A separator with a character that the vocabulary lacks ends nothing: the text is one document.
+        If the vocabulary lacks a character of the separator, the whole text is one document.
         """
         separator = separator_of(config)
         if not separator:
@@ -47,12 +47,12 @@ class Documents:
         return cls(tuple(ids), vocabulary.start)
 
     def starts(self, ids: NDArray[Any]) -> NDArray[np.int64]:
-        """Where the documents of a text begin.
+        """Return the indices at which the documents of a text start.
 
-        Separators are found from the left, and do not overlap, as `str.split` finds them.
+        Separators are matched from the left without overlap, as by `str.split`.
 
         Returns:
-            (D,) rising from 0.
+            (D,) increasing, the first one 0.
         """
         length = len(self.separator)
         places = [
@@ -65,14 +65,13 @@ class Documents:
 
 @dataclass(frozen=True, eq=False)
 class TextSpan:
-    """A stretch of an encoded text.
+    """A span of an encoded text.
 
-    Slices are spans of the same kind. Where a text is documents, each span begins a document, even if it is cut out of
-    the middle of one.
+    Slices are spans too. In a text with documents, every span starts a document, even if cut out of the middle of one.
 
     Attributes:
-        ids: (N,) the characters; it may be memory-mapped, and a slice copies nothing.
-        documents: how documents are separated, if a model reads each with a fresh state; None where the text is one.
+        ids: (N,) the characters; may be memory-mapped; slicing copies nothing.
+        documents: how documents are separated; None if the text is not read as documents.
     """
 
     ids: NDArray[Any]
@@ -80,21 +79,21 @@ class TextSpan:
 
     @classmethod
     def of(cls, text: TextSpan | NDArray[Any] | Sequence[int]) -> TextSpan:
-        """A span as it is; ids as a span without documents."""
+        """Wrap ids in a span without documents; return a span unchanged."""
         return text if isinstance(text, TextSpan) else cls(np.asarray(text))
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def __getitem__(self, part: slice) -> TextSpan:
-        """A stretch of the span; ValueError where the slice leaves characters out, or turns them round."""
+        """Return a slice of the span; ValueError if its step is not 1."""
         if part.step not in (None, 1):
             raise ValueError(f"a span has a step of 1, found {part.step}")
         return TextSpan(self.ids[part], self.documents)
 
     @property
     def starts(self) -> NDArray[np.int64]:
-        """(D,) where documents begin, rising from 0; the beginning alone where the text is one."""
+        """(D,) the indices at which documents start, increasing from 0; only 0 if there are no documents."""
         return self.documents.starts(self.ids) if self.documents else np.zeros(1, np.int64)
 
 
@@ -109,7 +108,7 @@ def _places(piece: NDArray[Any], separator: tuple[int, ...]) -> NDArray[np.int64
 
 
 def _apart(places: NDArray[np.int64], length: int) -> NDArray[np.int64]:
-    """Rising places without those that overlap the last one kept."""
+    """Drop each place that overlaps the last one kept; `places` increase."""
     if len(places) < 2 or np.diff(places).min() >= length:
         return places
     kept, end = [], -1

@@ -1,4 +1,4 @@
-"""Text that is safe to show: control and format characters are escaped."""
+"""Escaping of control and format characters, for text that is safe to display."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import unicodedata
 def escape_control_chars(text: str, line_end: str = "\n") -> str:
     r"""Escape the control and format characters of a text.
 
-    Tabs are kept: they only leave room. A carriage return is escaped: text after it would overwrite the line.
+    Tabs are kept because they only move the cursor. Carriage returns are escaped because they would overwrite the line.
 
     Args:
-        text: any text, also with the surrogate escapes of a vocabulary of bytes.
-        line_end: what to write for \n.
+        text: any text, including the surrogate escapes of a byte vocabulary.
+        line_end: the replacement for \n.
     """
     return "".join(_visible_character(character, line_end) for character in text)
 
 
 def is_plain(character: str) -> bool:
-    """Whether a terminal, or a page, shows a character and does nothing else.
+    """Return whether a terminal or a page displays a character without any other effect.
 
-    C: control and format characters (also those that turn the direction of writing), surrogates, unassigned; Zl, Zp:
-    ends of lines and paragraphs.
+    Not plain are category C (control and format characters, including those that change the writing direction;
+    surrogates; unassigned) and Zl, Zp (line and paragraph separators).
     """
     category = unicodedata.category(character)
     return category[0] != "C" and category not in ("Zl", "Zp")

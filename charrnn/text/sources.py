@@ -1,8 +1,8 @@
-"""What a text is read from, as pieces of bytes: files, packed ones too, and standard input. Knows no characters.
+"""The sources of a text, as chunks of bytes: plain files, compressed files and standard input.
 
-gzip, bzip2 and xz are known by their first bytes, and unpacked as they are read: whatever becomes of a small file, no
-more of it than a piece is in memory. Standard input is copied to an unnamed temporary file first (in the folder that
-TMPDIR names), for a text is read twice.
+gzip, bzip2 and xz files are recognized by their first bytes and decompressed while they are read, so memory use stays
+at one chunk however large the decompressed text is. A text is read twice; standard input is therefore first copied to
+an unnamed temporary file (in the folder given by TMPDIR).
 """
 
 from __future__ import annotations
@@ -29,52 +29,54 @@ except ImportError:
     resource = None  # type: ignore[assignment]
 
 CHUNK_SIZE = 1 << 18
-"""The bytes read at a time: few, for a piece of plain ASCII is read faster than one with other characters in it."""
+"""The number of bytes read at a time. Small, because chunks of pure ASCII are decoded faster than others."""
 STANDARD_INPUT = Path("-")
-"""The path that means standard input. A file of that name is `./-` on the command line, and an absolute path here."""
+"""The path that means standard input. (A file of this name is `./-` on the command line, an absolute path here.)"""
 MAX_OPEN_FILES = 100
-"""The files that stay open between two readings, so that they stay what they are; a process may have 1,024."""
+"""The number of files kept open between the two passes, so that they cannot be replaced; the usual limit is 1,024."""
 MAX_XZ_MEMORY = 1 << 28
-"""The most bytes of memory that unpacking may take; `xz -9` makes files that take 65 MB."""
+"""The memory limit, in bytes, for decompressing xz; files made by `xz -9` need 65 MB."""
 PACKED = {
     "gzip": re.compile(rb"\x1f\x8b\x08"),
     "bzip2": re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"),
     "xz": re.compile(rb"\xfd7zXZ\x00"),
 }
-"""The first bytes of packed files."""
+"""The first bytes of compressed files."""
 BEGINNING = 16
-"""The bytes that are enough to see how a file begins."""
+"""The number of bytes needed to recognize a compressed file."""
 PACKED_ENDINGS = (".gz", ".bz2", ".xz")
-NO_ROOM = (
-    "no room for a copy in the folder for temporary files: {}; name another one in the environment variable TMPDIR"
+"""The suffixes of compressed files."""
+TEMPORARY_FOLDER_ERROR = (
+    "cannot write to the folder for temporary files: {}; set the environment variable TMPDIR to another folder"
 )
+"""The error message for a full temporary folder; takes the reason."""
 
 
 @contextmanager
 def open_text_file(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that may be a text; a device or a pipe is not even opened.
+    """Open a file that may be a text; devices and pipes are rejected without opening them.
 
     Raises:
-        TextError: it is not a regular file, or cannot be read.
+        TextError: the path is not a regular file, or cannot be read.
     """
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
-            raise TextError(f"{path}: is a folder; name a file in it")
+            raise TextError(f"{path}: is a folder; use a file in it")
         if not stat.S_ISREG(mode):
             raise TextError(f"{path}: is not a regular file; save the text to a file first")
         file = path.open("rb")
     except FileNotFoundError:
-        raise TextError(f"{path}: there is no such file") from None
+        raise TextError(f"{path}: not found; check the name") from None
     except OSError as error:
-        raise unreadable(str(path), error) from error
+        raise unreadable_file_error(str(path), error) from error
     with file:
         yield file
 
 
 @contextmanager
 def _copied_input(progress: Callable[[int], None]) -> Iterator[BinaryIO]:
-    """All of standard input, in a file."""
+    """Open a temporary file that contains all of standard input."""
     done = 0
     with ExitStack() as stack:
         try:
@@ -85,7 +87,7 @@ def _copied_input(progress: Callable[[int], None]) -> Iterator[BinaryIO]:
                 progress(done)
             file.flush()
         except OSError as error:
-            raise TextError(f"standard input: {NO_ROOM.format(error.strerror)}") from error
+            raise TextError(f"standard input: {TEMPORARY_FOLDER_ERROR.format(error.strerror)}") from error
         yield file
 
 
@@ -93,14 +95,16 @@ def _read_input() -> bytes:
     try:
         return sys.stdin.buffer.read(CHUNK_SIZE)
     except OSError as error:
-        raise unreadable("standard input", error) from error
+        raise unreadable_file_error("standard input", error) from error
 
 
 class TextSource:
-    """One file, or standard input, that can be read more than once: open, if it stays so.
+    """One file, or standard input, that can be read more than once.
 
     Attributes:
-        size: bytes that it has, packed if it is.
+        path: the file; `-` for standard input.
+        file: the open file; None to open `path` for each pass.
+        size: its size in bytes, before decompression.
     """
 
     def __init__(self, path: Path, file: BinaryIO | None) -> None:
@@ -110,53 +114,59 @@ class TextSource:
             self.size = _size_of(file_now)
 
     def pieces(self, progress: Callable[[int], None]) -> Iterator[bytes]:
-        """All its bytes, unpacked, from the first on; `progress` is called with the bytes of the file that were read.
+        """Yield all bytes, decompressed; `progress` is called with the number of bytes read from the file.
 
         Raises:
-            TextError: it cannot be read, is damaged, or is not as long as it was: one that grows has no end.
+            TextError: the file cannot be read, is damaged, or has changed its size (a growing file has no end).
         """
         with self._opened() as file:
             if _size_of(file) != self.size:
-                raise changed(self.name)
+                raise changed_file_error(self.name)
             file.seek(0)
-            begins = file.read(BEGINNING)
+            beginning = file.read(BEGINNING)
             exact = _Exact(file, self.size, self.name)
-            how = next((name for name, pattern in PACKED.items() if pattern.match(begins)), None)
+            compression = next((name for name, pattern in PACKED.items() if pattern.match(beginning)), None)
             try:
-                for piece in _unpacked(exact, how):
+                for piece in _unpacked(exact, compression):
                     progress(exact.done)
                     yield piece
                 if _size_of(file) != self.size:
-                    raise changed(self.name)
+                    raise changed_file_error(self.name)
                 progress(exact.done)
             except (EOFError, zlib.error, lzma.LZMAError) as error:
-                raise self._damaged(how, error) from error
+                raise self._damaged(compression, error) from error
             except OSError as error:
-                if error.errno is None:  # of gzip and bz2, not of the system
-                    raise self._damaged(how, error) from error
-                raise unreadable(self.name, error) from error
+                if error.errno is None:  # from gzip or bz2, not from the system
+                    raise self._damaged(compression, error) from error
+                raise unreadable_file_error(self.name, error) from error
 
     def _opened(self) -> AbstractContextManager[BinaryIO]:
         return nullcontext(self.file) if self.file else open_text_file(self.path)
 
-    def _damaged(self, how: str | None, error: Exception) -> TextError:
+    def _damaged(self, compression: str | None, error: Exception) -> TextError:
         if "limit" in str(error).lower():
-            return TextError(f"{self.name}: to unpack it takes too much memory ({how}); unpack it first")
+            return TextError(
+                f"{self.name}: decompressing takes too much memory ({compression}); decompress the file first"
+            )
         if isinstance(error, EOFError):
-            return TextError(f"{self.name}: is compressed ({how}) and cut off before its end; fetch or pack it again")
-        return TextError(f"{self.name}: is compressed ({how}) and damaged ({error}); fetch or pack it again")
+            return TextError(
+                f"{self.name}: is compressed ({compression}) but truncated; download or compress the file again"
+            )
+        return TextError(
+            f"{self.name}: is compressed ({compression}) but damaged ({error}); download or compress the file again"
+        )
 
 
 @contextmanager
 def sources_of(paths: Sequence[Path], progress: Callable[[int], None]) -> Iterator[list[TextSource]]:
-    """Files that can be read, in this order; standard input is read here, and `progress` called with its bytes so far.
+    """Open the files of a text in order; standard input is read at once, with its bytes so far as `progress`.
 
     Raises:
-        TextError: one of them is not a regular file, or cannot be read.
-        UsageError: standard input is there twice.
+        TextError: a path is not a regular file, or cannot be read.
+        UsageError: standard input is given twice.
     """
     if list(paths).count(STANDARD_INPUT) > 1:
-        raise UsageError("-: standard input can be read once; say it once")
+        raise UsageError("-: standard input can only be read once; remove the other -")
     most_open = min(MAX_OPEN_FILES, _file_limit() // 4)
     with ExitStack() as stack:
         sources = []
@@ -164,13 +174,13 @@ def sources_of(paths: Sequence[Path], progress: Callable[[int], None]) -> Iterat
             if path == STANDARD_INPUT:
                 sources.append(TextSource(path, stack.enter_context(_copied_input(progress))))
             else:
-                stays = number < most_open
-                sources.append(TextSource(path, stack.enter_context(open_text_file(path)) if stays else None))
+                stays_open = number < most_open
+                sources.append(TextSource(path, stack.enter_context(open_text_file(path)) if stays_open else None))
         yield sources
 
 
 def _file_limit() -> int:
-    """How many files this process may have open."""
+    """Return the number of files that this process may have open."""
     if resource is None:  # Windows has other limits
         return 4 * MAX_OPEN_FILES
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
@@ -178,7 +188,7 @@ def _file_limit() -> int:
 
 
 def describe_paths(names: Sequence[str]) -> str:
-    """The files of a text in a few words; a text that is in no file, a string in Python, has no names."""
+    """Return a short description of the files of a text; a Python string has no files."""
     if not names:
         return "the text"
     first = "standard input" if names[0] == str(STANDARD_INPUT) else names[0]
@@ -187,7 +197,7 @@ def describe_paths(names: Sequence[str]) -> str:
 
 
 def stem_of(paths: Sequence[Path]) -> str:
-    """A name for what is made from files, that is never empty."""
+    """Return a name, never empty, for what is made from these files."""
     first = Path("stdin") if paths[0] == STANDARD_INPUT else paths[0]
     if first.suffix in PACKED_ENDINGS:
         first = first.with_suffix("")
@@ -195,18 +205,18 @@ def stem_of(paths: Sequence[Path]) -> str:
     return f"{stem}-and-{len(paths) - 1}-more" if len(paths) > 1 else stem
 
 
-def changed(name: str) -> TextError:
-    """The line for a file that is another one at the end than at the beginning."""
-    return TextError(f"{name}: the file changed while it was read; try again, or take a copy of it")
+def changed_file_error(name: str) -> TextError:
+    """Return the error for a file that changed between the two passes."""
+    return TextError(f"{name}: the file changed while it was being read; try again, or use a copy of the file")
 
 
-def unreadable(name: str, error: OSError) -> TextError:
-    """The line for a file that the system does not let one read."""
-    return TextError(f"{name}: cannot be read: {error.strerror}; name another file")
+def unreadable_file_error(name: str, error: OSError) -> TextError:
+    """Return the error for a file that the system refuses to read."""
+    return TextError(f"{name}: cannot be read: {error.strerror}; use another file")
 
 
 class _Exact:
-    """A file of which as many bytes are read as it had, from the first on; what the unpackers need of a file."""
+    """A file that yields exactly `size` bytes from its start, with the methods that decompressors need."""
 
     def __init__(self, file: BinaryIO, size: int, name: str) -> None:
         self.file, self.size, self.name, self.done = file, size, name, 0
@@ -216,26 +226,26 @@ class _Exact:
         left = self.size - self.done
         raw = self.file.read(min(number, left) if number >= 0 else left)
         if not raw and left and number:
-            raise changed(self.name)
+            raise changed_file_error(self.name)
         self.done += len(raw)
         return raw
 
 
-def _unpacked(file: _Exact, how: str | None) -> Iterator[bytes]:
-    if how == "xz":
+def _unpacked(file: _Exact, compression: str | None) -> Iterator[bytes]:
+    if compression == "xz":
         yield from _from_xz(file)
         return
     unpacking = cast("BinaryIO", file)
-    if how == "gzip":
+    if compression == "gzip":
         unpacking = cast("BinaryIO", gzip.GzipFile(fileobj=unpacking))
-    elif how == "bzip2":
+    elif compression == "bzip2":
         unpacking = cast("BinaryIO", bz2.BZ2File(unpacking))
     while piece := unpacking.read(CHUNK_SIZE):
         yield piece
 
 
 def _from_xz(file: _Exact) -> Iterator[bytes]:
-    """Unpack with a limit of memory, which `lzma.LZMAFile` has not; a file may be several, and zeros between them."""
+    """Decompress xz with a memory limit, which `lzma.LZMAFile` lacks; streams may be concatenated, zeros in between."""
     raw = file.read(CHUNK_SIZE)
     while raw:
         unpacker = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MAX_XZ_MEMORY)

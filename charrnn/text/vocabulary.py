@@ -1,7 +1,7 @@
-"""Characters, or bytes, and their ids; knows nothing of files.
+"""The vocabulary: characters or bytes, and their ids.
 
-In a vocabulary of bytes, text is still `str`: bytes that are not UTF-8 are surrogate escapes in it, so that
-writing it with `errors="surrogateescape"` gives the very bytes back.
+With a byte vocabulary, text is still `str`: bytes that are not UTF-8 are surrogate escapes, so encoding the text with
+`errors="surrogateescape"` restores the exact bytes.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from charrnn.config import BYTES_VOCAB_SIZE
 from charrnn.errors import TextError, UsageError
 
 EQUIVALENT_FORMS: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")
-"""The normal forms in which a text is the same text."""
+"""The Unicode normal forms that leave the meaning of a text unchanged."""
 
 UNKNOWN_POLICIES = ("error", "skip", "replace")
-"""The ways to treat a character that the vocabulary lacks."""
+"""The ways to treat characters that are not in the vocabulary."""
 UNKNOWN_CHARACTER = "\ufffd"
-"""Unicode's replacement character: the symbol for all that a vocabulary with such a symbol lacks."""
+"""Unicode's replacement character: the unknown symbol, which replaces all characters that a vocabulary lacks."""
 
 
 class Vocabulary:
     """The characters that a model knows, in the order of their ids.
 
     Args:
-        characters: one `str` of length 1 each, all different; None for the 256 bytes.
-        unknown: the one among them that replaces all others (the unknown symbol); None without one.
+        characters: distinct strings of length 1; None for the 256 bytes.
+        unknown: the unknown symbol, which replaces all other characters; None without one.
 
     Raises:
-        ValueError: that one is not among them.
+        ValueError: `unknown` is not one of the characters.
     """
 
     def __init__(self, characters: Iterable[str] | None, unknown: str | None = None) -> None:
@@ -61,7 +61,7 @@ class Vocabulary:
 
     @property
     def dtype(self) -> np.dtype[np.unsignedinteger]:
-        """The smallest type that holds every id."""
+        """The smallest integer type that holds every id."""
         return np.min_scalar_type(max(len(self) - 1, 0))
 
     @cached_property
@@ -70,34 +70,34 @@ class Vocabulary:
 
     @property
     def start(self) -> int:
-        """The id that is read before the first character of a text: a newline, where there is one."""
+        """The id that is read before the first character of a text: the newline if there is one, else id 0."""
         return ord("\n") if self.is_bytes else self._ids.get("\n", 0)
 
     @property
     def unknown(self) -> int | None:
-        """The id of the unknown symbol, if there is one."""
+        """The id of the unknown symbol; None without one."""
         return None if self.unknown_character is None else self._ids[self.unknown_character]
 
     @property
     def unsampleable(self) -> tuple[int, ...]:
-        """The ids that are never sampled: that of the unknown symbol, which is not a character of a text."""
+        """The ids that are never sampled: the unknown symbol, because it is not a character of the text."""
         return () if self.unknown is None else (self.unknown,)
 
     def can_generate(self, character: str) -> bool:
-        """Whether a model with this vocabulary can generate a character."""
+        """Return whether a model with this vocabulary can generate a character."""
         return self.is_bytes or (character in self._ids and character != self.unknown_character)
 
     def encode(self, text: str, unknown: str = "error") -> NDArray[np.int64]:
-        """The ids of a text.
+        """Return the ids of a text.
 
         Args:
             text: any text.
-            unknown: for characters that are not in the vocabulary. `error` raises, `skip` leaves them out, `replace`
-                puts a space for them (or, without one, the character that starts a text). In a vocabulary with an
-                unknown symbol, that replaces them, unless they are left out.
+            unknown: what to do with characters that are not in the vocabulary: `error` raises, `skip` drops them,
+                `replace` substitutes a space (or, without one, the start character). A vocabulary with an unknown
+                symbol substitutes that symbol for both `error` and `replace`.
 
         Raises:
-            TextError: a character is unknown; the message names the first, its place, and how many there are.
+            TextError: a character is unknown; the message has the first one, its position, and the number of others.
         """
         if unknown not in UNKNOWN_POLICIES:
             raise UsageError(f"--unknown {unknown}: must be one of {', '.join(UNKNOWN_POLICIES)}")
@@ -112,9 +112,10 @@ class Vocabulary:
         return ids[ids >= 0]
 
     def known_form(self, text: str) -> Literal["NFC", "NFD"] | None:
-        """The normal form in which all characters of a text are known; None if they are known already, or in neither.
+        """Return the normal form in which all characters of a text are known; None if they already are, or in neither.
 
-        In both it is the same text (UAX #15): an accent is a character of its own, or a part of its letter.
+        Both forms represent the same text (UAX #15): accents are separate characters (NFD) or part of their letter
+        (NFC).
         """
         if self.is_bytes or all(character in self._ids for character in text):
             return None
@@ -124,9 +125,9 @@ class Vocabulary:
         return None
 
     def extended_with(self, other: Vocabulary) -> Vocabulary:
-        """The same with the characters of another one behind, in the order of their code points.
+        """Return this vocabulary with the new characters of another one appended, ordered by code point.
 
-        Ids stay what they are. It has an unknown symbol if one of both has.
+        Existing ids do not change. The result has an unknown symbol if either vocabulary has one.
         """
         if self.characters is None:
             return self
@@ -134,21 +135,21 @@ class Vocabulary:
         return Vocabulary((*self.characters, *new), self.unknown_character or other.unknown_character)
 
     def decoder(self) -> Callable[[int], str]:
-        """A function from the next id to the text that it completes; for bytes that may be none yet."""
+        """Return a function from the next id to the text that it completes; a byte may complete none."""
         if self.characters is not None:
             return self.characters.__getitem__
         utf8 = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         return lambda token: utf8.decode(bytes((token,)))
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text of the ids."""
+        """Return the text of the ids."""
         if self.characters is not None:
             return "".join(map(self.characters.__getitem__, ids))
         return bytes(ids).decode("utf-8", "surrogateescape")
 
 
 def character_name(character: str) -> str:
-    """A character, harmless and unmistakable: `'é' (U+00E9 LATIN SMALL LETTER E WITH ACUTE)`."""
+    """Return an unambiguous, printable name of a character: `'é' (U+00E9 LATIN SMALL LETTER E WITH ACUTE)`."""
     if 0xDC80 <= ord(character) <= 0xDCFF:
         return f"0x{ord(character) - 0xDC00:02X} (a byte that is not UTF-8)"
     shown = ascii(character) if unicodedata.category(character)[0] in "CZ" else repr(character)
@@ -160,8 +161,8 @@ def _unknown_message(text: str, places: list[int], form: str | None) -> str:
     first = places[0]
     line, column = text.count("\n", 0, first) + 1, first - text.rfind("\n", 0, first)
     more = "" if len(places) == 1 else f", and {len(places) - 1} more"
-    advice = f"write the text in {form}, in which all of it is known" if form else "take it out"
+    advice = f"write the text in {form}, in which all its characters are known" if form else "remove it"
     return (
         f"the model does not know the character {character_name(text[first])} at line {line}, column {column}{more}; "
-        f"{advice}, or say --unknown skip or --unknown replace"
+        f"{advice}, or use --unknown skip or --unknown replace"
     )

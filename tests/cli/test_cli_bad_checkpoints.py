@@ -28,20 +28,22 @@ def test_command_with_damaged_checkpoint_is_one_line(charrnn: Charrnn, bad: Path
         ("train", "text.txt", "--resume-from", bad),
     ):
         result = charrnn(*words)
-        assert result.failed_with(1, "bad.safetensors: is cut off: expected ", " bytes, found ", "copy it again"), words
+        assert result.failed_with(
+            1, "bad.safetensors: is truncated: expected ", " bytes, found ", "copy or make the file again"
+        ), words
 
 
 def test_compare_leaves_out_damaged_checkpoint(charrnn: Charrnn, bad: Path) -> None:
     os.utime(bad, (0, 0))
     result = charrnn("compare", "--novelty-length", 0, "--length", 5)
     assert result.status == 0
-    assert "skipped: checkpoints/bad.safetensors: is cut off" in result.err
+    assert "skipped: checkpoints/bad.safetensors: is truncated" in result.err
 
 
 def test_file_of_another_program_is_one_line(charrnn: Charrnn, folder: Path) -> None:
     (folder / "model.pt").write_bytes(pickle.dumps({"weights": [1.0]}))
     result = charrnn("sample", "model.pt")
-    assert result.failed_with(1, "model.pt: expected a safetensors file, found a pickle", "that could run code")
+    assert result.failed_with(1, "model.pt: expected a safetensors file, found a pickle", "it could run code")
 
 
 def test_resume_with_damaged_last_state_uses_previous_state(charrnn: Charrnn, folder: Path) -> None:

@@ -91,14 +91,16 @@ def test_compare_training_text_gone_or_changed_is_one_line(charrnn: Charrnn, mod
     assert compare_rows(charrnn, "text-lstm", "--text", "moved.txt")[0]["part"] == "validation"
     (folder / "moved.txt").write_text("zigzag", encoding="utf-8")
     result = charrnn("compare", "text-lstm", "--text", "moved.txt")
-    assert result.failed_with(1, "moved.txt: 2 of its characters are unknown to the model, such as 'g'", "another text")
+    assert result.failed_with(
+        1, "moved.txt: the model does not know 2 of the text's characters, such as 'g'", "another text"
+    )
 
 
 def test_compare_nothing_held_out_is_one_line(charrnn: Charrnn) -> None:
     assert charrnn("train", "text.txt", *SMALL, "--val-fraction", 0).status == 0
     result = charrnn("compare", "text-lstm")
     assert result.status == 1
-    assert "nothing is held out; try another --text" in result.err.splitlines()[-1]
+    assert "try an unseen text with --text" in result.err.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
@@ -117,8 +119,8 @@ def test_compare_wrong_option_names_it(charrnn: Charrnn, models: Path, words: li
 
 
 def test_compare_no_checkpoint_is_one_line(charrnn: Charrnn) -> None:
-    assert charrnn("compare").failed_with(1, "there is no checkpoint in checkpoints/; make one with `charrnn train")
-    assert charrnn("compare", "none").failed_with(1, "none: there is no such file")
+    assert charrnn("compare").failed_with(1, "checkpoints/: contains no checkpoint; create one with `charrnn train")
+    assert charrnn("compare", "none").failed_with(1, "none: not found")
 
 
 def test_compare_mixture_is_shown_with_its_parts(charrnn: Charrnn, folder: Path) -> None:

@@ -96,7 +96,7 @@ def test_complete_with_sampling_options_applies_them(charrnn: Charrnn) -> None:
     assert charrnn("complete", "--match", "[a-z]{2}", stdin=b"one\n").text == "ei\n"
     unmet = charrnn("complete", "pairs", "--match", "q+", "sources.txt")
     assert (unmet.status, unmet.out) == (1, b"")
-    assert unmet.err.splitlines()[1].startswith("charrnn: --match q+: cannot be met")
+    assert unmet.err.splitlines()[1].startswith("charrnn: --match q+: cannot be matched")
 
 
 def test_complete_with_long_separator_writes_targets(charrnn: Charrnn, folder: Path) -> None:
@@ -126,14 +126,14 @@ def test_complete_unknown_characters_fail_or_are_skipped(charrnn: Charrnn, folde
 @pytest.mark.parametrize(
     ("words", "status", "parts"),
     [
-        (["--sep", ""], 2, ["--sep ''", "must be characters that stand in a line"]),
+        (["--sep", ""], 2, ["--sep ''", "must be text without line ends"]),
         (["--sep", r"\n"], 2, [r"--sep '\n'"]),
         (["--sep", r"\q"], 2, [r"\q: not an escape sequence"]),
-        (["--sep", "|"], 1, ["the model does not know '|' (U+007C", "or say another --sep"]),
+        (["--sep", "|"], 1, ["the model does not know '|' (U+007C", "or use another --sep"]),
         (["--temp", "-1"], 2, ["--temp -1.0"]),
         (["--batch-size", "0"], 2, ["--batch-size"]),
-        (["--match", "("], 2, ["--match (: is no regular expression"]),
-        (["--ban", r"\n", "--allow", r"\n"], 2, ["--allow, --ban: no character of the model is left"]),
+        (["--match", "("], 2, ["--match (: invalid regular expression"]),
+        (["--ban", r"\n", "--allow", r"\n"], 2, ["--allow, --ban: no character is left to generate"]),
         (["--checkpoint", "pairs"], 2, ["--checkpoint", "the checkpoint comes first: charrnn complete NAME FILE"]),
     ],
 )
@@ -144,7 +144,7 @@ def test_complete_with_invalid_option_fails(charrnn: Charrnn, words: list[str], 
 @pytest.mark.parametrize(
     ("words", "status", "part"),
     [
-        (["none", "sources.txt"], 1, "none: there is no such file"),
+        (["none", "sources.txt"], 1, "none: not found"),
         (["pairs", "none.txt"], 1, "none.txt: cannot be read: No such file or directory; use a file of sources"),
         (["pairs", "checkpoints"], 1, "checkpoints: cannot be read: Is a directory"),
         (["sources.txt"], 2, "a text, not a checkpoint; the checkpoint comes first: charrnn complete NAME sources.txt"),
@@ -159,7 +159,7 @@ def test_complete_with_model_of_plain_text_fails(charrnn: Charrnn, folder: Path)
     (folder / "plain.txt").write_text("To be, or not to be" * 20, encoding="utf-8")
     assert charrnn("ngram", "plain.txt", "--smoothing", "mkn").status == 0
     assert charrnn("complete", "plain-mkn-9", "sources.txt").failed_with(
-        1, r"the model does not know '\t' (U+0009)", "train one on"
+        1, r"the model does not know '\t' (U+0009)", "train a model on"
     )
 
 

@@ -64,7 +64,7 @@ def test_data_fetch_into_an_unwritable_folder_is_one_line(charrnn: Charrnn, fold
     (folder / "data").write_text("a file where the folder should be", encoding="utf-8")
     result = charrnn("data", "python")
     assert result.status == 1
-    assert result.err.splitlines()[-1].startswith("charrnn: cannot write data/python.txt: ")
+    assert result.err.splitlines()[-1].startswith("charrnn: data/python.txt: cannot write the file: ")
 
 
 def test_data_without_a_sub_command_lists_or_fetches(charrnn: Charrnn, folder: Path) -> None:
@@ -177,7 +177,7 @@ def test_data_inspect_finds_the_encoding(charrnn: Charrnn, folder: Path, encodin
     if "use" in said:
         assert charrnn("ngram", "coded.txt", "--encoding", facts["encoding"], "--order", 2).status == 0
         assert charrnn("data", "inspect", "coded.txt", "--encoding", "ascii").failed_with(
-            1, "is not ascii; say --encoding"
+            1, "is not ascii; use --encoding"
         )
 
 

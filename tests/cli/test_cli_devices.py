@@ -91,7 +91,7 @@ def test_out_of_memory_is_recognized_by_any_message(words: str) -> None:
 
 
 FULL = RuntimeError("CUDA out of memory")
-BROKEN = CaptureError("the GPU failed while recording a CUDA graph (why); try CHARRNN_GRAPHS=0")
+BROKEN = CaptureError("the GPU failed to capture a CUDA graph (why); try CHARRNN_GRAPHS=0")
 
 
 @pytest.fixture

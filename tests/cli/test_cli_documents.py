@@ -20,7 +20,7 @@ def lines(folder: Path) -> Path:
 def test_documents_have_one_rule_in_every_command(charrnn: Charrnn, lines: Path) -> None:
     trained = charrnn("train", "lines.txt", *BY_LINE, *SMALL, "--json")
     assert "documents   72, 15 characters each on average" in trained.err
-    assert "streams of up to 19 characters a step, anew at each of 66 documents; " in trained.err
+    assert "streams x up to 19 characters per step; the state is reset at each of 66 documents; " in trained.err
     counted = charrnn("ngram", "lines.txt", *BY_LINE, "--order", 3, "--json")
     scores = {}
     for made, name in ((trained, "lines-lstm"), (counted, "lines-tuned-3")):
@@ -29,14 +29,14 @@ def test_documents_have_one_rule_in_every_command(charrnn: Charrnn, lines: Path)
         found = json.loads(scored.out)
         assert at_end["rule"] == found["rule"] == "static, documents"
         assert found["bits_per_char"] == pytest.approx(at_end["bits_per_char"])
-        assert "each document from the beginning" in scored.err
+        assert "each document separately" in scored.err
         scores[found["model"]] = found["bits_per_char"]
     compared = charrnn("compare", "--novelty-length", 50, "--length", 9, "--baselines", "none", "--json")
     rows = json.loads(compared.out)
     assert {row["model"]: pytest.approx(row["bits_per_char"]) for row in rows} == scores
     assert {row["rule"] for row in rows} == {"static, documents"}
     shown = " ".join(charrnn("compare", "lines-lstm", "--novelty-length", 0, "--length", 9).err.split())
-    assert "models do not learn from the text they are scored on. p:" in shown
+    assert "each document separately: models do not learn from the text they are scored on. p:" in shown
     assert "fitting n-gram baselines for this table: tuned order 9" in shown
 
 

@@ -105,13 +105,13 @@ def test_inspect_mixture_shows_its_parts(charrnn: Charrnn, folder: Path) -> None
 def test_inspect_damaged_checkpoint_is_one_line(charrnn: Charrnn, models: Path) -> None:
     whole = (models / "text-lstm.safetensors").read_bytes()
     (models / "cut.safetensors").write_bytes(whole[:-1])
-    assert charrnn("inspect", "cut").failed_with(1, "cut.safetensors: is cut off")
+    assert charrnn("inspect", "cut").failed_with(1, "cut.safetensors: is truncated")
     (models / "flipped.safetensors").write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     assert charrnn("inspect", "flipped").failed_with(1, "expected the checksum")
     (models / "new.safetensors").write_bytes(whole.replace(b'\\"format\\": 1', b'\\"format\\": 9'))
-    assert charrnn("inspect", "new").failed_with(1, "a newer charrnn made it; upgrade yours")
+    assert charrnn("inspect", "new").failed_with(1, "made by a newer version of charrnn; upgrade charrnn")
     (models / "other.pt").write_bytes(b"PK\x03\x04")
-    assert charrnn("inspect", models / "other.pt").failed_with(1, "a PyTorch file (a zip), which charrnn does not open")
+    assert charrnn("inspect", models / "other.pt").failed_with(1, "a PyTorch file (ZIP), which charrnn does not open")
 
 
 def test_inspect_renamed_checkpoint_is_recognized(charrnn: Charrnn, models: Path, folder: Path) -> None:
@@ -152,7 +152,7 @@ def test_inspect_option_of_texts_names_the_command_for_texts(charrnn: Charrnn, w
 
 
 def test_inspect_name_of_nothing_is_one_line(charrnn: Charrnn, folder: Path) -> None:
-    assert charrnn("inspect", "nothing").failed_with(1, "nothing: there is no such file")
-    assert charrnn("inspect", "no.safetensors").failed_with(1, "no.safetensors: there is no such file")
-    assert charrnn("inspect").failed_with(1, "there is no checkpoint in checkpoints/")
+    assert charrnn("inspect", "nothing").failed_with(1, "nothing: not found")
+    assert charrnn("inspect", "no.safetensors").failed_with(1, "no.safetensors: not found")
+    assert charrnn("inspect").failed_with(1, "checkpoints/: contains no checkpoint")
     assert charrnn("inspect", folder).status == 1

@@ -73,8 +73,8 @@ def test_charrnn_without_command_prints_where_to_start_and_exits_2(charrnn: Char
         (["ngram", "text.txt", "--smoothing", "longest", "--order", "3"], "--smoothing longest has no order"),
         (["ngram", "text.txt", "--smoothing", "ml", "--prune", "1"], "--prune 1: --smoothing ml does not support it"),
         (["ngram", "text.txt", "--smoothing", "stupid", "--online"], "--smoothing stupid does not support it"),
-        (["ngram", "text.txt", "--encoding", "hex"], "--encoding hex: there is no such encoding"),
-        (["ngram", "text.txt", "--encoding", "undefined"], "--encoding undefined: there is no such encoding"),
+        (["ngram", "text.txt", "--encoding", "hex"], "--encoding hex: unknown encoding"),
+        (["ngram", "text.txt", "--encoding", "undefined"], "--encoding undefined: unknown encoding"),
         (["ngram", "text.txt", "--out", "there/"], "--out there/: is a folder; pass a file name, such as there/text-"),
     ],
 )  # fmt: skip

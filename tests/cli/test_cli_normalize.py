@@ -51,4 +51,4 @@ def test_normalization_options_invalid_values_are_one_line(charrnn: Charrnn) -> 
     assert charrnn("ngram", "text.txt", "--normalize", "nfx").failed_with(2, "--normalize nfx: must be one of NFC")
     assert charrnn("ngram", "text.txt", "--min-count", 0).failed_with(2, "--min-count 0: must be 1 or more")
     huge = charrnn("ngram", "text.txt", "--min-count", 10_000)
-    assert huge.failed_with(1, "text.txt: has no character 10,000 times; say a smaller --min-count")
+    assert huge.failed_with(1, "text.txt: no character occurs 10,000 times; use a smaller --min-count")

@@ -112,7 +112,7 @@ def test_prime_in_another_encoding_names_the_option(charrnn: Charrnn, folder: Pa
 def test_encoding_that_does_not_exist_is_one_line(words: tuple[str, ...], charrnn: Charrnn, models: Path) -> None:
     found = charrnn(*words, "--encoding", "abacus")
     assert found.status == 2
-    assert "--encoding abacus: there is no such encoding" in found.err
+    assert "--encoding abacus: unknown encoding" in found.err
 
 
 def test_options_with_text_decode_escapes(charrnn: Charrnn, models: Path) -> None:
@@ -137,7 +137,7 @@ def test_prime_in_another_normal_form_is_converted(form: str, typed: str, charrn
 
 def test_until_with_unknown_characters_is_one_line(charrnn: Charrnn, models: Path) -> None:
     found = charrnn("sample", "text-lstm", "--until", "€")
-    assert found.failed_with(2, "--until '€': is never met", "does not write '€'", "try another text")
+    assert found.failed_with(2, "--until '€': the model cannot generate '€'", "use another text")
 
 
 def test_checkpoint_beside_a_text_of_its_name_is_used(charrnn: Charrnn, models: Path, folder: Path) -> None:

@@ -149,14 +149,14 @@ def test_sample_novelty_without_held_out_text_shows_the_sample_alone(charrnn: Ch
 
 
 def test_sample_without_checkpoint_fails(charrnn: Charrnn, folder: Path) -> None:
-    assert charrnn("sample").failed_with(1, "there is no checkpoint in checkpoints/; make one with `charrnn train")
-    assert charrnn("sample", "none").failed_with(1, "none: there is no such file; `charrnn train TEXT` makes")
+    assert charrnn("sample").failed_with(1, "checkpoints/: contains no checkpoint; create one with `charrnn train")
+    assert charrnn("sample", "none").failed_with(1, "none: not found; `charrnn train TEXT` creates")
     (folder / "checkpoints").write_text("a file", encoding="utf-8")
-    assert charrnn("sample").failed_with(1, "there is no checkpoint in checkpoints/")
+    assert charrnn("sample").failed_with(1, "checkpoints/: contains no checkpoint")
 
 
 def test_sample_of_another_file_fails(charrnn: Charrnn, folder: Path) -> None:
-    assert charrnn("sample", folder).failed_with(1, "is a folder; name a .safetensors file in it")
+    assert charrnn("sample", folder).failed_with(1, "is a folder; use a .safetensors file in it")
     assert charrnn("sample", "text.txt").failed_with(2, "text.txt is a text, not a checkpoint")
     (folder / "text.txt").rename("text.safetensors")
     assert charrnn("sample", "text.safetensors").failed_with(1, "text.safetensors: not a safetensors file")

@@ -54,8 +54,8 @@ def test_sample_until_ends_the_text(charrnn: Charrnn, models: Path) -> None:
     assert written(charrnn(*words, "--until-regex", "[a-z]+,")) == plain[: ended.end()]
     assert written(charrnn(*words, "--until", "qqqqq", "--length", 50)) == plain[:50]
     assert charrnn(*words, "--until", "").failed_with(2, "--until", "must not be empty")
-    assert charrnn(*words, "--until-regex", "a*").failed_with(2, "--until-regex a*: matches nothing at all")
-    assert charrnn(*words, "--until-regex", "(").failed_with(2, "--until-regex (: is no regular expression")
+    assert charrnn(*words, "--until-regex", "a*").failed_with(2, "--until-regex a*: matches the empty string")
+    assert charrnn(*words, "--until-regex", "(").failed_with(2, "--until-regex (: invalid regular expression")
 
 
 @pytest.mark.parametrize("model", ["text-lstm", "text-tuned-3"])
@@ -70,11 +70,11 @@ def test_sample_match_gives_matching_texts(charrnn: Charrnn, models: Path, model
 @pytest.mark.parametrize(
     ("words", "status", "part"),
     [
-        (["--match", "To zebra"], 1, "--match To zebra: cannot be met after 'To '"),
-        (["--match", "[a-z ]+Q"], 1, "--match [a-z ]+Q: is not met yet after 50 characters; say a larger --length"),
-        (["--match", "("], 2, "--match (: is no regular expression"),
-        (["--match", "T.*", "--ban", "T"], 1, "--match T.*: cannot be met after ''"),
-        (["--allow", "é"], 2, "no character of the model is left"),
+        (["--match", "To zebra"], 1, "--match To zebra: cannot be matched after 'To '"),
+        (["--match", "[a-z ]+Q"], 1, "--match [a-z ]+Q: not matched after 50 characters; use a larger --length"),
+        (["--match", "("], 2, "--match (: invalid regular expression"),
+        (["--match", "T.*", "--ban", "T"], 1, "--match T.*: cannot be matched after ''"),
+        (["--allow", "é"], 2, "no character is left to generate"),
         (["--ban", r"\q"], 2, r"\q: not an escape sequence"),
         (["--count", "2", "--beam", "2"], 2, "--count and --beam are mutually exclusive"),
         (["--beam", "2", "--temp", "0.5"], 2, "--temp has no effect with --beam; remove one of them"),
@@ -82,8 +82,8 @@ def test_sample_match_gives_matching_texts(charrnn: Charrnn, models: Path, model
         (["--json", "--interactive"], 2, "--json and --interactive"),
         (["--mix", "text-lstm"], 2, "--mix text-lstm: must be a checkpoint and a weight"),
         (["--mix", "text-lstm:1"], 2, "--mix text-lstm:1: must be"),
-        (["--mix", "text-lstm:0.5", "--mix", "text-lstm:0.5"], 2, "leaves no weight for the first model"),
-        (["--mix", "nothing:0.5"], 1, "nothing: there is no such file"),
+        (["--mix", "text-lstm:0.5", "--mix", "text-lstm:0.5"], 2, "leaves nothing for the first model"),
+        (["--mix", "nothing:0.5"], 1, "nothing: not found"),
     ],
 )
 def test_sample_with_conflicting_options_fails(

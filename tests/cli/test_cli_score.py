@@ -52,7 +52,7 @@ def test_score_of_a_mixture_works(charrnn: Charrnn, folder: Path) -> None:
 def test_score_online_of_what_cannot_learn_is_refused(charrnn: Charrnn, models: Path) -> None:
     assert charrnn("ngram", "text.txt", "--smoothing", "longest").status == 0
     assert charrnn("score", "text-longest", "--online").failed_with(2, "text-longest (longest match) does not support")
-    assert charrnn("score", "nothing").failed_with(1, "nothing: there is no such file")
+    assert charrnn("score", "nothing").failed_with(1, "nothing: not found")
 
 
 def test_score_perplexity_is_2_to_the_bits(charrnn: Charrnn, models: Path) -> None:

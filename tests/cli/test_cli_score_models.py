@@ -79,7 +79,7 @@ def test_score_several_models_judges_held_out_text_only(charrnn: Charrnn, author
     assert held_out["characters"] + round(held_out["left_out_share"] * 88) == 88
     (authors / "part.txt").write_text(HERS * 12, encoding="utf-8")
     refused = charrnn("score", A, B, "--text", "part.txt")
-    assert refused.failed_with(1, "part.txt: a was fitted on all of it; name another text")
+    assert refused.failed_with(1, "part.txt: a was fitted on all of this text; use a text that the model has not seen")
 
 
 def test_score_several_models_compares_bytes_and_characters(charrnn: Charrnn, authors: Path) -> None:
@@ -95,7 +95,9 @@ def test_score_several_models_compares_bytes_and_characters(charrnn: Charrnn, au
         one = alone[Path(row["checkpoint"]).stem]
         assert row["bits"] == pytest.approx(one["bits_per_char"] * one["characters"])
     assert alone["bytes"]["characters"] == 18
-    assert charrnn("score", "bytes", "chars", "--text", "c.txt").failed_with(1, "c.txt: bytes was fitted on some of it")
+    assert charrnn("score", "bytes", "chars", "--text", "c.txt").failed_with(
+        1, "c.txt: bytes was fitted on part of this text"
+    )
 
 
 def test_score_several_models_on_documents_has_their_rule(charrnn: Charrnn, authors: Path) -> None:
@@ -106,7 +108,7 @@ def test_score_several_models_on_documents_has_their_rule(charrnn: Charrnn, auth
     (authors / "lines.txt").write_text("she he\nhis\n", encoding="utf-8")
     assert found(charrnn, "x", "y", "--text", "lines.txt")["rule"] == "static, documents"
     refused = charrnn("score", "a", "y", "--text", "lines.txt")
-    assert refused.failed_with(1, "a and y differ in --document-separator, so they do not read the same text")
+    assert refused.failed_with(1, "a and y were trained with different --document-separator settings")
 
 
 def test_score_several_models_all_impossible_names_none(charrnn: Charrnn, authors: Path) -> None:
@@ -127,14 +129,18 @@ def test_score_wrong_usage_is_one_line(charrnn: Charrnn, authors: Path) -> None:
     assert charrnn("score", "hers.txt").failed_with(2, "try `charrnn score NAME --text hers.txt`")
     assert charrnn("score", "a", "-").failed_with(2, "- is a text, not a checkpoint; try `charrnn score a --text -`")
     assert charrnn("score", "a", "python").failed_with(2, "python is a text", "score a --text python`")
-    assert charrnn("score", "a", "nothing.txt").failed_with(1, "nothing.txt: there is no such file")
+    assert charrnn("score", "a", "nothing.txt").failed_with(1, "nothing.txt: not found")
     for option in (("--lines",), ("--online",), ("--window", 5), ("--show", 5)):
         wrong = charrnn("score", A, B, "--text", "his.txt", *option)
         assert wrong.failed_with(2, f"{option[0]}: supports only one checkpoint")
     (authors / "odd.txt").write_text("éé", encoding="utf-8")
-    assert charrnn("score", A, B, "--text", "odd.txt").failed_with(1, "no character of it is known to all models")
+    assert charrnn("score", A, B, "--text", "odd.txt").failed_with(
+        1, "none of its characters is in every model's vocabulary"
+    )
     assert charrnn("ngram", "a.txt", "--lower", "--out", "low").status == 0
-    assert charrnn("score", "low", "b", "--text", "his.txt").failed_with(1, "low and b differ in --lower")
+    assert charrnn("score", "low", "b", "--text", "his.txt").failed_with(
+        1, "low and b were trained with different --lower settings"
+    )
 
 
 def test_score_help_says_that_several_models_need_a_text(charrnn: Charrnn) -> None:

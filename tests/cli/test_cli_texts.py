@@ -30,9 +30,9 @@ def test_text_name_missing_names_the_known_texts(charrnn: Charrnn) -> None:
     [
         (b"", "the file is empty"),
         (b"\xef\xbb\xbf", "the file is empty"),
-        (b"a", "1 character, of which 1 would be held out, are too few to train on; bring a longer text"),
-        (b"ab", "2 characters, of which 1 would be held out, are too few"),
-        (b"caf\xe9", "byte 3 (0xE9) is not utf-8; say --encoding (latin-1"),
+        (b"a", "too few characters to train on: 1 in all, 1 held out; use a longer text"),
+        (b"ab", "too few characters to train on: 2 in all, 1 held out"),
+        (b"caf\xe9", "byte 3 (0xE9) is not utf-8; use --encoding (latin-1"),
         (bytes(range(256)), "byte 128 (0x80) is not utf-8"),
     ],
 )
@@ -50,7 +50,7 @@ def test_folder_or_device_is_one_line(charrnn: Charrnn, folder: Path) -> None:
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "punycode"])
 def test_encoding_that_does_not_fit_is_one_line(charrnn: Charrnn, encoding: str) -> None:
     """UTF-16 without a byte-order mark once was a traceback: Python raises UnicodeError there, with no place in it."""
-    assert charrnn("ngram", "text.txt", "--encoding", encoding).failed_with(1, "text.txt: ", f"is not {encoding}; say")
+    assert charrnn("ngram", "text.txt", "--encoding", encoding).failed_with(1, "text.txt: ", f"is not {encoding}; use")
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig", "cp037"])
@@ -181,7 +181,7 @@ def test_text_name_misspelled_names_the_nearest(charrnn: Charrnn, folder: Path, 
 
 
 def test_checkpoint_name_like_no_other_says_how_to_make_one(charrnn: Charrnn, models: Path) -> None:
-    assert charrnn("sample", "zzz").failed_with(1, "zzz: there is no such file; `charrnn train TEXT` makes checkpoints")
+    assert charrnn("sample", "zzz").failed_with(1, "zzz: not found; `charrnn train TEXT` creates a checkpoint")
 
 
 @pytest.mark.parametrize("option", [(), ("--resume",)])

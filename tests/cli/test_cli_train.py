@@ -73,7 +73,7 @@ def test_train_without_validation_part_saves_last(charrnn: Charrnn) -> None:
 def test_train_on_short_text_shrinks_batch_and_prints_it(charrnn: Charrnn, folder: Path) -> None:
     (folder / "short.txt").write_text(TEXT[:100], encoding="utf-8")
     result = charrnn("train", "short.txt", *SMALL)
-    assert "1 streams of 64 characters a step (the text is too short for 32 streams of 64)" in result.err
+    assert "1 streams x 64 characters per step (the text is too short for 32 x 64)" in result.err
 
 
 def test_train_into_unwritable_place_is_refused(charrnn: Charrnn, folder: Path) -> None:

@@ -66,7 +66,7 @@ def test_resume_from_model_without_state_is_refused(charrnn: Charrnn, folder: Pa
     (folder / "checkpoints/text-lstm-last.safetensors").unlink()
     alone = (folder / "checkpoints/text-lstm.safetensors").rename(folder / "alone.safetensors")
     result = charrnn("train", "text.txt", "--resume-from", alone)
-    assert result.failed_with(1, "holds a model alone", "-last")
+    assert result.failed_with(1, "contains no training state", "-last")
 
 
 def test_resume_of_mixture_mixes_again(charrnn: Charrnn, folder: Path) -> None:

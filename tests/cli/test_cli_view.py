@@ -60,10 +60,10 @@ def test_view_of_a_network_has_all_sections(charrnn: Charrnn, models: Path) -> N
         "text-lstm LSTM with one layer of 8 units, trained for",
         "split 90/10/0, static, full",
         "charrnn train text.txt --hidden 8 --layers 1 --steps 3",
-        "3 steps in 1.0 s. The best validation, 3.0297 bits per character, was after step 3",
+        "3 steps in 1.0 s. Best validation score: 3.0297 bits per character after step 3",
         "step 1 first words",
         "step 3, validation 3.030 bits last words",
-        "The first 60 of 170 characters of the validation part of text.txt",
+        "The first 60 of 170 characters of the validation part of text.txt, which the model was not trained on",
         "forget gate",
         "on all 170 characters",
         "tuned order 3",
@@ -92,23 +92,23 @@ def test_view_policy_allows_its_own_script_alone(charrnn: Charrnn, models: Path)
         assert set(sources.replace("'", "").replace("sha256-", "").split()) == hashes
     assert not re.search(r'\s(style|on\w+|src)="|href="(?!#)|@import|url\((?!#)', page)
     assert "unsafe" not in policy
-    assert "Other models were left out" in words_of(page)
+    assert "This page was made without a comparison" in words_of(page)
 
 
 @pytest.mark.parametrize("cell", ["rnn", "mingru"])
 def test_view_of_other_cells_has_their_gates(charrnn: Charrnn, cell: str) -> None:
     assert charrnn("train", "text.txt", *SMALL, "--cell", cell).status == 0
     shown = words_of(page_of(charrnn, f"text-{cell}", *SHOWN, "--no-compare"))
-    assert ("These cells have no gates" in shown) == (cell == "rnn")
+    assert ("This cell has no gates" in shown) == (cell == "rnn")
     assert "layer 1 c" not in shown
 
 
 def test_view_of_ngrams_has_no_inside(charrnn: Charrnn, models: Path) -> None:
     page = page_of(charrnn, "text-tuned-3", *SHOWN)
     shown = words_of(page)
-    assert "Counts of n-grams, fitted for" in shown
-    assert "It was counted, not trained" in shown
-    assert "Its gates" not in shown
+    assert "N-gram model, fitted for" in shown
+    assert "N-gram models are counted in one pass" in shown
+    assert "Gate saturation" not in shown
     assert 'href="#gates"' not in page
     data = data_of(page)
     assert data["units"] is None
@@ -119,7 +119,7 @@ def test_view_of_infinite_scores_works(charrnn: Charrnn, folder: Path) -> None:
     (folder / "odd.txt").write_text("a\n" * 450 + "aa\n\n" * 25, encoding="utf-8")
     assert charrnn("ngram", "odd.txt", "--smoothing", "ml", "--order", 3).status == 0
     page = page_of(charrnn, "odd-ml-3")
-    assert "have probability 0, so it is infinitely surprised" in words_of(page)
+    assert "The score is infinite: 50.0% of the held-out characters have probability 0." in words_of(page)
     assert None in data_of(page)["text"]["bits"]
 
 
@@ -130,16 +130,16 @@ def test_view_of_a_mixture_shows_its_network(charrnn: Charrnn, models: Path) -> 
     mixture = MixtureModel(InterpolatedModel([network.model, copy.deepcopy(network.model)]), counts.model)
     save(models / "both.safetensors", mixture, network.vocabulary, network.metadata)
     shown = words_of(page_of(charrnn, "both", *SHOWN))
-    assert "A network and n-gram counts as one model" in shown
-    assert "This is the inside of the first of 2 networks, the network in the mixture." in shown
+    assert "Mixture of a network and an n-gram model" in shown
+    assert "This section is about the first of 2 networks (the network in the mixture)." in shown
     assert "both.network lstm 1x8 (2 networks)" in shown  # beside its parts
 
 
 def test_view_without_history_says_so(charrnn: Charrnn, models: Path) -> None:
     history_path(models / "text-lstm.safetensors").unlink(missing_ok=True)
     shown = words_of(page_of(charrnn, "text-lstm", *SHOWN, "--no-compare"))
-    assert "No history of its training was found beside it" in shown
-    assert "The text is too short, or too even, to tell." not in shown
+    assert "the history file text-lstm.jsonl was not found" in shown
+    assert "The text is too short, or too uniform" not in shown
 
 
 def test_view_of_the_last_state_has_its_history(charrnn: Charrnn, models: Path) -> None:
@@ -154,7 +154,7 @@ def test_view_of_another_text_writes_to_out(charrnn: Charrnn, models: Path, fold
     result = charrnn("view", "text-lstm", "--text", "part.txt", "--out", "pages/part.html")
     assert result.status == 0, result.err
     page = (folder / "pages" / "part.html").read_text(encoding="utf-8")
-    assert "All 50 characters of the part.txt" in words_of(page)
+    assert "All 50 characters of part.txt" in words_of(page)
     assert "".join(data_of(page)["text"]["characters"]).replace("↵", "") == TEXT[:50]
 
 
@@ -201,7 +201,7 @@ def test_view_help_names_the_packages(charrnn: Charrnn) -> None:
 
 def test_view_wrong_usage_is_one_line(charrnn: Charrnn, models: Path) -> None:
     assert charrnn("view", "text-lstm", "--length", 1).failed_with(2, "--length")
-    assert charrnn("view", "none").failed_with(1, "none: there is no such file")
+    assert charrnn("view", "none").failed_with(1, "none: not found")
     (models / "text-lstm.jsonl").write_text("{}\n", encoding="utf-8")
     assert charrnn("view", "text-lstm").failed_with(1, "text-lstm.jsonl: line 1:")
 
@@ -220,11 +220,11 @@ def test_view_leaves_out_units_without_room(charrnn: Charrnn, models: Path, monk
     data = data_of(page)
     assert whole - 1500 < len(page.encode()) < whole
     assert 0 < len(data["units"]["kept"]) < 16
-    assert f"Of 16 units {len(data['units']['kept']):,} are here" in words_of(page)
+    assert f"it includes {len(data['units']['kept']):,} of 16 units" in words_of(page)
     assert {int(unit) for unit, _ in data["tracks"]} <= set(data["units"]["kept"])
     monkeypatch.setattr(report, "MAX_BYTES", whole // 2)
     result = charrnn("view", "text-lstm", "--no-compare")
-    assert (result.status, result.err.splitlines()[-1].endswith("; say a smaller --length")) == (2, True)
+    assert (result.status, result.err.splitlines()[-1].endswith("; use a smaller --length")) == (2, True)
 
 
 def test_unit_data_round_trips() -> None:

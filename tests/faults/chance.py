@@ -1,4 +1,4 @@
-"""What a fuzzer does to checkpoints: each function takes a file and a source of chance, and gives another file."""
+"""Random damage to checkpoints: each function takes a file and a random generator, and returns a damaged file."""
 
 import random
 from typing import Any
@@ -47,7 +47,7 @@ def change_length(file: bytes, chance: random.Random) -> bytes:
 
 
 def change_json(file: bytes, chance: random.Random) -> bytes:
-    """Some values of the header, wherever they are in it."""
+    """Change some values anywhere in the header."""
     parts = Parts.of(file)
     header = parts.header
     for _ in range(chance.choice((1, 1, 2))):
@@ -73,7 +73,7 @@ def change_json(file: bytes, chance: random.Random) -> bytes:
 
 
 def change_text(file: bytes, chance: random.Random) -> bytes:
-    """The header as a whole."""
+    """Change the header as a whole."""
     parts = Parts.of(file)
     depth = chance.choice((10, 10_000))
     parts.table["__metadata__"] = chance.choice(
@@ -88,7 +88,7 @@ def change_text(file: bytes, chance: random.Random) -> bytes:
 
 
 def change_table(file: bytes, chance: random.Random) -> bytes:
-    """The type, the shape, the place or the name of a tensor."""
+    """Change the type, shape, offsets or name of a tensor."""
     parts = Parts.of(file)
     name = chance.choice(parts.names)
     what, tensor = chance.randrange(7), parts.table[name]
@@ -128,7 +128,7 @@ def change_table(file: bytes, chance: random.Random) -> bytes:
 
 
 def change_numbers(file: bytes, chance: random.Random) -> bytes:
-    """What tensors hold."""
+    """Change the contents of tensors."""
     parts = Parts.of(file)
     for _ in range(chance.choice((1, 1, 3))):
         begin, end = parts.table[chance.choice(parts.names)]["data_offsets"]
@@ -145,7 +145,7 @@ def change_numbers(file: bytes, chance: random.Random) -> bytes:
 
 
 def swap_numbers(file: bytes, chance: random.Random) -> bytes:
-    """Some bytes of a tensor, in another order: numbers that are where they should be, but wrong."""
+    """Permute some bytes of a tensor: its numbers are then in place, but wrong."""
     parts = Parts.of(file)
     begin, end = parts.table[chance.choice(parts.names)]["data_offsets"]
     width = chance.choice((1, 4, 8))

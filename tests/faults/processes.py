@@ -1,4 +1,4 @@
-"""Processes of a test's own, forked from one that has loaded PyTorch already: the command line, or any function."""
+"""Processes for tests, forked from one that has already loaded PyTorch: the command line, or any function."""
 
 import contextlib
 import ctypes
@@ -31,11 +31,11 @@ CONTEXT.set_forkserver_preload(
         "typer._adapters",
     ]
 )
-"""What a training loads at its first step, or its first option, and files of tests: each process would load it anew,
-which takes longer than a training of a test. PyTorch's optimizers load `torch._dynamo`. A name that is no more is
-passed over."""
+"""Modules that training imports at its first step or for some options, and modules of tests. Importing them in each
+process would take longer than the training itself. PyTorch's optimizers import `torch._dynamo`. Modules that no longer
+exist are skipped."""
 LONGEST = 60.0
-"""Seconds that commands on a terminal may take: what waits for more to be typed would wait for ever."""
+"""The time limit for commands on a terminal, in seconds; a command that waits for more input would never end."""
 
 
 def start(
@@ -51,12 +51,12 @@ def start(
     ignored: Sequence[int] = (),
     **environment: str,
 ) -> BaseProcess:
-    """`charrnn` with these words on its command line; what it says is in `err.txt` there, and its result in `out.txt`.
+    """Start `charrnn` with these arguments; it writes its messages to `err.txt` in the folder, results to `out.txt`.
 
-    Where several are to work together, `rank` is which of them it is, of `size`, and they meet at `port`.
-    `temporary` is its folder for temporary files, `restarts` how often torchrun has started them again.
-    `out` and `err` are named pipes, or files, that its standard streams are instead, as a shell makes them.
-    `ignored` are the signals that it finds ignored, as `nohup` does it; then come environment variables.
+    Of several cooperating processes, this is number `rank` of `size`, and they connect through `port`. `temporary` is
+    the folder for temporary files; `restarts` is the number of times that torchrun has restarted the processes. `out`
+    and `err` are named pipes, or files, that replace the standard streams. `ignored` are the signals ignored at the
+    start, as under `nohup`. The rest are environment variables.
     """
     plain = [str(word) for word in words]
     if size > 1:
@@ -69,13 +69,13 @@ def start(
 
 
 def start_together(folder: Path, size: int, *words: object, restarts: int = 0) -> list[BaseProcess]:
-    """The same as torchrun starts it, so many times."""
+    """Start `charrnn` in several processes, as torchrun does."""
     port = free_port()
     return [start(folder, *words, rank=rank, size=size, port=port, restarts=restarts) for rank in range(size)]
 
 
 def run_together(size: int, function: Callable[..., None], *arguments: object) -> None:
-    """Call `function(rank, size, port, *arguments)` in so many processes, and wait for their good end."""
+    """Call `function(rank, size, port, *arguments)` in several processes, and wait until all succeed."""
     port = free_port()
     processes = [CONTEXT.Process(target=function, args=(rank, size, port, *arguments)) for rank in range(size)]
     for process in processes:
@@ -86,7 +86,7 @@ def run_together(size: int, function: Callable[..., None], *arguments: object) -
 
 
 def free_port() -> int:
-    """A port that nobody uses."""
+    """Return an unused port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -96,9 +96,9 @@ def free_port() -> int:
 def shown_on_a_terminal(
     folder: Path, commands: Sequence[Sequence[object]], typed: bytes = b"", **environment: str
 ) -> bytes:
-    """What a terminal receives from commands, one after the other: its own line ends are left out.
+    """Return what a terminal receives from commands, run one after the other, without the terminal's own line ends.
 
-    What is typed there, if anything, can be read by them.
+    The commands can read `typed` from the terminal.
     """
     import pty
     import termios
@@ -163,7 +163,7 @@ def _run(
 
 
 def _stream(number: int, place: Path | None, instead: Path) -> TextIO:
-    """A standard stream that is a named pipe or a file; without one, a file that only Python writes to."""
+    """Open a named pipe or file as a standard stream; by default a file that only Python writes to."""
     if place is None:
         return instead.open("a")
     end = os.open(place, os.O_WRONLY)
@@ -173,7 +173,7 @@ def _stream(number: int, place: Path | None, instead: Path) -> TextIO:
 
 
 def _obey_permissions() -> None:
-    """Let the superuser, as who tests may run, be refused what others are: without CAP_DAC_OVERRIDE (capset(2))."""
+    """Drop CAP_DAC_OVERRIDE (capset(2)), so that file permissions apply even to root, who may run the tests."""
     if sys.platform != "linux":
         return
     libc = ctypes.CDLL(None)

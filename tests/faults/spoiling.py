@@ -1,4 +1,4 @@
-"""Checkpoints of all kinds, and ways to spoil them on purpose: their headers, their tensors."""
+"""Checkpoints of all kinds, and ways to damage their headers and tensors."""
 
 import functools
 import json
@@ -35,13 +35,13 @@ VOCABULARY = Vocabulary(sorted(set(TEXT)))
 SHAPE = ModelConfig(hidden_size=4, num_layers=1)
 QUICK = TrainingConfig(steps=6, seq_length=8, batch_size=2, warmup_steps=5, validate_every=4)
 Edit = Callable[[dict[str, Any], dict[str, Tensor]], object]
-"""Changes the header, or the tensors."""
+"""A function that changes the header or the tensors."""
 SMOOTHINGS = ("mkn", "tuned", "stupid", "ml", "longest")
 
 
 @dataclass
 class Parts:
-    """A safetensors file taken apart: its table of tensors, with the metadata, and their bytes."""
+    """A safetensors file in parts: its table of tensors, with the metadata, and their bytes."""
 
     table: dict[str, Any]
     data: bytearray
@@ -53,8 +53,8 @@ class Parts:
 
     @property
     def header(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.table["__metadata__"][HEADER_KEY])
-        return found
+        actual: dict[str, Any] = json.loads(self.table["__metadata__"][HEADER_KEY])
+        return actual
 
     @header.setter
     def header(self, header: object) -> None:
@@ -65,14 +65,14 @@ class Parts:
         return sorted(self.table.keys() - {"__metadata__"})
 
     def together(self, is_aligned: bool = False) -> bytes:
-        """As a file; numbers stand at multiples of their size, as the library writes them, or where they happen to."""
+        """Return the file; numbers are aligned, as the library writes them, or wherever they happen to be."""
         table = json.dumps(self.table).encode()
         if is_aligned:
             table += b" " * (-len(table) % 8)
         return len(table).to_bytes(8, "little") + table + bytes(self.data)
 
     def forged(self) -> bytes:
-        """With checksums that fit, as whoever means harm can make them."""
+        """Return the file with matching checksums, as an attacker can compute them."""
         header = self.header
         if isinstance(header, dict):
             try:
@@ -86,7 +86,7 @@ class Parts:
 
 @functools.cache
 def whole_files() -> dict[str, bytes]:
-    """Small checkpoints by kind; `last` can be resumed, with `corpus_in`."""
+    """Small checkpoints by kind; `last` can be resumed with `corpus_in`."""
     with tempfile.TemporaryDirectory() as folder:
         return _make_files(Path(folder))
 
@@ -130,7 +130,7 @@ def _counted(model: object) -> NgramModel:
 
 
 def refusal(path: Path, read: Callable[[Path], object] = load) -> str:
-    """The line that is said instead of opening a file, without the file's name."""
+    """Return the error for opening a file, without the file's name."""
     with pytest.raises(CheckpointError) as caught:
         read(path)
     line = str(caught.value)
@@ -140,7 +140,7 @@ def refusal(path: Path, read: Callable[[Path], object] = load) -> str:
 
 
 def changed(file: bytes, edit: Edit) -> bytes:
-    """The file with another header, or other tensors, and checksums that fit."""
+    """Write the file with another header or other tensors, and matching checksums."""
     header, tensors = Parts.of(file).header, tensors_in(file)
     edit(header, tensors)
     header[CHECKSUM] = tensor_checksums(header.get("kind", ""), tensors)
@@ -148,7 +148,7 @@ def changed(file: bytes, edit: Edit) -> bytes:
 
 
 def set_to(keys: str, value: object) -> Edit:
-    """Another value in the header."""
+    """Set a value in the header."""
 
     def edit(header: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         *folders, last = keys.split(".")
@@ -160,7 +160,7 @@ def set_to(keys: str, value: object) -> Edit:
 
 
 def put(name: str, make: Callable[[Tensor], Tensor] | None) -> Edit:
-    """Another tensor, or none."""
+    """Replace a tensor, or remove it."""
 
     def edit(header: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         old = tensors.pop(name)
@@ -171,7 +171,7 @@ def put(name: str, make: Callable[[Tensor], Tensor] | None) -> Edit:
 
 
 def at(place: object, value: float) -> Callable[[Tensor], Tensor]:
-    """The tensor with another number somewhere."""
+    """Set one number of a tensor."""
 
     def make(tensor: Tensor) -> Tensor:
         tensor[place] = value  # type: ignore[index]

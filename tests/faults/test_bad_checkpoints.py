@@ -1,4 +1,4 @@
-"""Bad checkpoints, a kind at a time: each is one line with the file, the key, what was expected and what was found."""
+"""Invalid checkpoints: each kind gives a one-line error with the file, the key, and the expected and actual values."""
 
 import os
 import pickle
@@ -37,12 +37,12 @@ def test_truncated_file_is_one_line(bad: Path, kind: str) -> None:
         bad.write_bytes(file[:length])
         at_least = 8 if length < 8 else begin
         assert refusal(bad) == (
-            f"is cut off: expected at least {at_least:,} bytes, found {length:,}; copy it again, or make it anew"
+            f"is truncated: expected at least {at_least:,} bytes, found {length:,}; copy or make the file again"
         )
     for length in (begin, begin + 1, (begin + len(file)) // 2, len(file) - 1):
         bad.write_bytes(file[:length])
         assert refusal(bad) == (
-            f"is cut off: expected {len(file):,} bytes, found {length:,}; copy it again, or make it anew"
+            f"is truncated: expected {len(file):,} bytes, found {length:,}; copy or make the file again"
         )
 
 
@@ -69,7 +69,7 @@ def test_flipped_bit_error_names_the_tensor(bad: Path) -> None:
 
 @pytest.mark.parametrize("length", [640, 896, 1152, 1408])
 def test_header_whose_length_looks_like_a_pickle_is_not_called_one(length: int, bad: Path) -> None:
-    """A header of 896 bytes, 0x380, was taken for a pickle of protocol 3, which begins with the bytes 80 03."""
+    """A header of 896 bytes, 0x380, was once mistaken for a pickle of protocol 3, which starts with bytes 80 03."""
     text = '{"__metadata__":{"x":"' + "y" * (length - 25) + '"}}'
     bad.write_bytes(length.to_bytes(8, "little") + text.encode())
     with pytest.raises(CheckpointError) as caught:
@@ -117,18 +117,18 @@ def test_old_file_without_checksums_loads(bad: Path) -> None:
         ("mkn", put("2.weights", at(1, -1.0)), "2.weights: expected numbers from 0 to 1, found -1.0"),
         ("mkn", put("2.weights", at(1, 2.0**99)), "2.weights: expected numbers from 0 to 1, found 6.3"),
         ("stupid", put("2.backoffs", at(1, -2.0)), "2.backoffs: expected numbers from -1 to 1, found -2.0"),
-        ("longest", put("starts", at(3, 10**9)), "starts: expected numbers that rise from 1 to 442"),
+        ("longest", put("starts", at(3, 10**9)), "starts: expected numbers increasing from 1 to 442"),
     ],
 )  # fmt: skip
 def test_header_that_does_not_fit_the_tensors_is_one_line(bad: Path, kind: str, edit: Edit, message: str) -> None:
-    """Shapes and types, keys that are missing, sizes that are absurd: the checksums fit, and nothing else does."""
+    """Wrong shapes and types, missing keys, absurd sizes; only the checksums match."""
     bad.write_bytes(changed(whole_files()[kind], edit))
     assert message in refusal(bad)
 
 
 @pytest.mark.parametrize("kind", ["mkn", "longest"])
 def test_starts_that_overflow_are_refused(bad: Path, kind: str) -> None:
-    """Differences of 64 bits wrap around: these once seemed to rise, and led far out of the arrays."""
+    """64-bit differences wrap around: these values once seemed to increase, and led far out of bounds."""
     name = "2.starts" if kind == "mkn" else "starts"
 
     def edit(header: Header, tensors: Tensors) -> None:
@@ -144,7 +144,7 @@ def test_starts_that_overflow_are_refused(bad: Path, kind: str) -> None:
 @pytest.mark.parametrize("length", [2**23 + 1, 2**31, 2**63, 2**64 - 1])
 def test_header_length_above_limit_is_not_read(bad: Path, length: int) -> None:
     bad.write_bytes(length.to_bytes(8, "little") + whole_files()["mingru"][8:])
-    assert refusal(bad) == "not a safetensors file; name a checkpoint that charrnn has made, see `ls checkpoints`"
+    assert refusal(bad) == "not a safetensors file; use a checkpoint made by charrnn (in `checkpoints/`)"
 
 
 @pytest.mark.parametrize("shape", [[2**62], [2**40, 2**40], [-1], [2**64]])
@@ -152,10 +152,10 @@ def test_tensor_larger_than_the_file_is_not_allocated(bad: Path, shape: list[int
     parts = Parts.of(whole_files()["mingru"])
     parts.table["head.bias"]["shape"] = shape
     bad.write_bytes(parts.together())
-    assert refusal(bad).startswith("is no safetensors file, or a damaged one: ")
+    assert refusal(bad).startswith("not a safetensors file, or damaged: ")
     parts.table["head.bias"]["data_offsets"] = [0, 2**62]
     bad.write_bytes(parts.together())
-    assert refusal(bad).startswith(("is cut off: expected 4,611,686,", "is no safetensors file, or a damaged one: "))
+    assert refusal(bad).startswith(("is truncated: expected 4,611,686,", "not a safetensors file, or damaged: "))
 
 
 @pytest.mark.parametrize("text", ["", "{", "not JSON", "[" * 10**6, '{"a":' * 10**5, "1" * 10**5, "\x00"])
@@ -167,11 +167,11 @@ def test_metadata_that_is_not_json_is_one_line(bad: Path, text: str) -> None:
 
 def test_newer_format_advises_to_upgrade(bad: Path) -> None:
     bad.write_bytes(changed(whole_files()["mkn"], set_to("format", 2)))
-    assert refusal(bad) == "format: expected 1, found 2: a newer charrnn made it; upgrade yours to open it"
+    assert refusal(bad) == "format: expected 1, found 2: made by a newer version of charrnn; upgrade charrnn to open it"
 
 
 class Trap:
-    """Makes a file when it is unpickled."""
+    """An object that creates a file when it is unpickled."""
 
     def __init__(self, sprung: Path) -> None:
         self.sprung = sprung
@@ -183,11 +183,11 @@ class Trap:
 @pytest.mark.parametrize("name", ["bad.pt", "bad.pth", "bad.safetensors"])
 def test_pickle_is_never_unpickled(tmp_path: Path, name: str) -> None:
     bad, sprung = tmp_path / name, tmp_path / "sprung"
-    end = "which charrnn does not open: that could run code; name a checkpoint that charrnn has made"
+    end = "which charrnn does not open because it could run code; use a checkpoint made by charrnn"
     torch.save(Trap(sprung), bad)
-    assert refusal(bad) == f"expected a safetensors file, found a PyTorch file (a zip), {end}"
+    assert refusal(bad) == f"expected a safetensors file, found a PyTorch file (ZIP), {end}"
     torch.save(Trap(sprung), bad, _use_new_zipfile_serialization=False)
-    assert refusal(bad) == f"expected a safetensors file, found a pickle, as PyTorch's older files are, {end}"
+    assert refusal(bad) == f"expected a safetensors file, found a pickle, as in older PyTorch files, {end}"
     for protocol in (2, 3, 4, 5):
         bad.write_bytes(pickle.dumps(Trap(sprung), protocol))
         assert "found a pickle" in refusal(bad)
@@ -200,17 +200,17 @@ def test_pickle_is_never_unpickled(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("begin", [b"\3\0\0\0\1\0\0\0\2\0\0\0", b"\4\0\0\0\1\0\0\0\3\0\0\0", b"4\n1\n3\nV 1\n"])
 def test_torch_file_is_named_as_such(tmp_path: Path, begin: bytes) -> None:
-    """As torch-rnn and char-rnn write them, in binary and as text."""
+    """Formats of torch-rnn and char-rnn, binary and text."""
     bad = tmp_path / "lm_lstm_epoch50.t7"
     bad.write_bytes(begin + bytes(100))
     assert refusal(bad).startswith("expected a safetensors file, found a Torch file (.t7), which charrnn does not open")
 
 
 def test_folders_pipes_and_missing_files_are_one_line(tmp_path: Path) -> None:
-    assert refusal(tmp_path) == "is a folder; name a .safetensors file in it"
+    assert refusal(tmp_path) == "is a folder; use a .safetensors file in it"
     os.mkfifo(tmp_path / "pipe")
-    assert refusal(tmp_path / "pipe") == "is no regular file; name a .safetensors file"
-    assert refusal(tmp_path / "none").startswith("there is no such file")
+    assert refusal(tmp_path / "pipe") == "is not a regular file; use a .safetensors file"
+    assert refusal(tmp_path / "none").startswith("not found")
     assert refusal(tmp_path / ("long" * 1000)).startswith("cannot be read: ")
 
 
@@ -230,7 +230,7 @@ def test_folders_pipes_and_missing_files_are_one_line(tmp_path: Path) -> None:
 def test_damaged_ngram_table_gives_an_error_when_used(
     bad: Path, monkeypatch: pytest.MonkeyPatch, name: str, make: Callable[[Tensor], Tensor]
 ) -> None:
-    """What is met is one line. Not all is: numbers that could be probabilities are taken for such."""
+    """Errors are one line. Some damage cannot be detected: numbers that could be probabilities."""
     monkeypatch.setattr(ngram, "MAX_CHECKED_ENTRIES", 0)
     wide = {"starts": torch.int64, "tokens": torch.int16, "weights": torch.float32}[name[2:]]
     bad.write_bytes(changed(whole_files()["mkn"], put(name, lambda old: make(old.to(wide)))))

@@ -1,4 +1,4 @@
-"""Texts that are none, or odd, or that change while they are read: each command says one line, or works."""
+"""Files that are not text, odd texts, and texts that change while being read: commands work or give one-line errors."""
 
 import bz2
 import gzip
@@ -26,7 +26,7 @@ READERS: tuple[tuple[str, ...], ...] = (
     ("score", "text-tuned-3", "--text"),
     ("compare", "text-tuned-3", "--text"),
 )
-"""Commands to which the name of a text can be added."""
+"""Commands that accept the name of a text as the last argument."""
 RAW = TEXT.encode()
 MANY = "".join(map(chr, (*range(0x20, 0xD800), *range(0xE000, 0x20000))))[:100_000]
 
@@ -46,32 +46,32 @@ def tarred(name: str) -> bytes:
 
 
 def spoiled(packed: bytes) -> bytes:
-    """With a byte in its middle changed."""
+    """Return the data with a changed byte in the middle."""
     middle = len(packed) // 2
     return packed[:middle] + bytes((packed[middle] ^ 0x55,)) + packed[middle + 1 :]
 
 
 NO_TEXTS = {
-    "surrogate": (RAW + b"\xed\xa0\x80" + RAW, f"byte {len(RAW)} (0xED) is not utf-8; say --encoding"),
+    "surrogate": (RAW + b"\xed\xa0\x80" + RAW, f"byte {len(RAW)} (0xED) is not utf-8; use --encoding"),
     "far": (b"to be " * 500_000 + b"\xff" + RAW, "byte 3000000 (0xFF) is not utf-8"),
-    "utf-16": (TEXT.encode("utf-16"), "byte 0 (0xFF) is not utf-8; say --encoding (latin-1, cp1252, utf-16"),
+    "utf-16": (TEXT.encode("utf-16"), "byte 0 (0xFF) is not utf-8; use --encoding (latin-1, cp1252, utf-16"),
     "gzip cut off": (
         gzip.compress(RAW)[:-9],
-        "is compressed (gzip) and cut off before its end; fetch or pack it again",
+        "is compressed (gzip) but truncated; download or compress the file again",
     ),
-    "gzip damaged": (spoiled(gzip.compress(RAW)), "is compressed (gzip) and damaged ("),
-    "gzip of gzip": (gzip.compress(gzip.compress(RAW)), "is compressed twice (gzip); unpack it first"),
-    "bzip2 cut off": (bz2.compress(RAW)[:-9], "is compressed (bzip2) and cut off before its end"),
-    "bzip2 damaged": (spoiled(bz2.compress(RAW)), "is compressed (bzip2) and damaged ("),
-    "xz cut off": (lzma.compress(RAW)[:-9], "is compressed (xz) and cut off before its end"),
-    "xz damaged": (spoiled(lzma.compress(RAW)), "is compressed (xz) and damaged ("),
-    "nothing in gzip": (gzip.compress(b""), "the file is empty; there is nothing to read"),
-    "tar in gzip": (gzip.compress(tarred("a.txt")), "is a tar archive; unpack it first, with `tar xf`"),
-    "zstandard": (b"\x28\xb5\x2f\xfd" + RAW, "is compressed (Zstandard); unpack it first"),
-    "docx": (zipped("word/document.xml"), "is a ZIP archive, or a document (.docx, .odt, .epub); unpack it, or save"),
-    "pdf": (b"%PDF-1.7\n" + RAW, "is a PDF; save it as plain text first, with `pdftotext`"),
-    "empty": (b"", "the file is empty; there is nothing to read"),
-    "mark": (b"\xef\xbb\xbf", "the file is empty; there is nothing to read"),
+    "gzip damaged": (spoiled(gzip.compress(RAW)), "is compressed (gzip) but damaged ("),
+    "gzip of gzip": (gzip.compress(gzip.compress(RAW)), "is compressed twice (gzip); decompress the file first"),
+    "bzip2 cut off": (bz2.compress(RAW)[:-9], "is compressed (bzip2) but truncated"),
+    "bzip2 damaged": (spoiled(bz2.compress(RAW)), "is compressed (bzip2) but damaged ("),
+    "xz cut off": (lzma.compress(RAW)[:-9], "is compressed (xz) but truncated"),
+    "xz damaged": (spoiled(lzma.compress(RAW)), "is compressed (xz) but damaged ("),
+    "nothing in gzip": (gzip.compress(b""), "the file is empty; use a text with some thousands of characters"),
+    "tar in gzip": (gzip.compress(tarred("a.txt")), "is a tar archive; extract it first with `tar xf`"),
+    "zstandard": (b"\x28\xb5\x2f\xfd" + RAW, "is compressed (Zstandard); decompress the file first"),
+    "docx": (zipped("word/document.xml"), "is a ZIP archive or a document (.docx, .odt, .epub); extract it or save"),
+    "pdf": (b"%PDF-1.7\n" + RAW, "is a PDF; save it as plain text first with `pdftotext`"),
+    "empty": (b"", "the file is empty; use a text with some thousands of characters"),
+    "mark": (b"\xef\xbb\xbf", "the file is empty; use a text with some thousands of characters"),
 }
 
 
@@ -84,17 +84,17 @@ def test_bad_text_is_one_line(charrnn: Charrnn, models: Path, folder: Path, kind
 
 
 def test_training_text_replaced_by_an_archive_is_one_line(charrnn: Charrnn, models: Path, folder: Path) -> None:
-    """What a model was fitted on is read again, by `compare`, `score` and `sample --novelty`."""
+    """`compare`, `score` and `sample --novelty` read the training text again."""
     (folder / "text.txt").write_bytes(zipped("text.txt"))
     for words in (("score",), ("compare",), ("sample", "--novelty")):
         result = charrnn(*words)
         assert result.status == 1
-        assert result.err.splitlines()[-1].startswith("charrnn: text.txt: is a ZIP archive, or a document")
+        assert result.err.splitlines()[-1].startswith("charrnn: text.txt: is a ZIP archive or a document")
 
 
 @pytest.mark.parametrize("kind", ["pipe", "/dev/zero", "/dev/null", "/dev/stdin", "folder"])
 def test_pipe_device_or_folder_is_not_opened(charrnn: Charrnn, models: Path, folder: Path, kind: str) -> None:
-    """To open a pipe that nobody writes to would wait for ever, and /dev/zero never ends."""
+    """Opening a pipe that nobody writes to would block forever, and /dev/zero never ends."""
     name = kind
     if kind == "pipe":
         os.mkfifo(folder / name)
@@ -110,7 +110,7 @@ def test_pipe_device_or_folder_is_not_opened(charrnn: Charrnn, models: Path, fol
 def test_text_without_permission_is_one_line(
     charrnn: Charrnn, models: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A test may run as root, who may read everything: so the system's answer is made up."""
+    """Tests may run as root, who can read everything, so the system's answer is simulated."""
     whole = Path.open
 
     def refuse(path: Path, *arguments: Any, **named: Any) -> Any:
@@ -121,12 +121,12 @@ def test_text_without_permission_is_one_line(
     (folder / "shut.txt").write_bytes(RAW)
     monkeypatch.setattr(Path, "open", refuse)
     for words in READERS:
-        message = "shut.txt: cannot be read: Permission denied; name another file"
+        message = "shut.txt: cannot be read: Permission denied; use another file"
         assert charrnn(*words, "shut.txt").failed_with(1, message), words
 
 
 def test_folder_without_permission_is_one_line(charrnn: Charrnn, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The advice once was to make room."""
+    """The advice was once to free disk space."""
 
     def refuse(path: Path) -> None:
         raise PermissionError(13, "Permission denied", str(path))
@@ -136,7 +136,7 @@ def test_folder_without_permission_is_one_line(charrnn: Charrnn, monkeypatch: py
 
 
 def test_name_that_is_too_long_is_one_line(charrnn: Charrnn, folder: Path) -> None:
-    """Training once failed at the lock beside the checkpoint, with a name that the user had never said."""
+    """Training once failed at the lock file, with a name that the user had never typed."""
     assert charrnn("ngram", "a" * 300).failed_with(1, "File name too long; use another file")
     (folder / ("a" * 240)).write_bytes(RAW)
     for words in (("train", *SMALL), ("ngram",)):
@@ -152,7 +152,7 @@ def test_name_that_is_too_long_is_one_line(charrnn: Charrnn, folder: Path) -> No
 def test_text_that_changes_while_it_is_read_raises(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str, at: int
 ) -> None:
-    """In its first reading or its second: the pieces are three, and a reading tells one more time at its end."""
+    """In the first or the second pass: there are three chunks, and one more progress call at the end of each pass."""
     monkeypatch.setattr(sources, "CHUNK_SIZE", 10_000)
     path = tmp_path / "text.txt"
     path.write_bytes((RAW * 20)[:30_000])
@@ -176,13 +176,15 @@ def test_text_that_changes_while_it_is_read_raises(
     if at == 8:  # all is read
         assert len(read_corpus(path, CorpusConfig(), progress=meddle)) == 30_000
         return
-    with pytest.raises(TextError, match="the file changed while it was read; try again, or take a copy of it"):
+    with pytest.raises(
+        TextError, match="the file changed while it was being read; try again, or use a copy of the file"
+    ):
         read_corpus(path, CorpusConfig(), progress=meddle)
 
 
 @pytest.mark.parametrize("is_replaced", [False, True])
 def test_text_deleted_or_replaced_while_open_is_read_whole(tmp_path: Path, is_replaced: bool) -> None:
-    """As editors save: a file that was opened stays what it was."""
+    """As editors save files: an open file keeps its content."""
     path, new = tmp_path / "text.txt", tmp_path / "new.txt"
     path.write_bytes(RAW)
     new.write_bytes(b"z" * 100)
@@ -220,13 +222,15 @@ def test_text_with_zero_bytes_is_read_by_all_commands(charrnn: Charrnn, folder: 
 def test_text_of_one_character_is_scored_but_not_fitted(charrnn: Charrnn, models: Path, folder: Path) -> None:
     (folder / "one.txt").write_bytes(b"T")
     for words in READERS[:2]:
-        assert charrnn(*words, "one.txt").failed_with(1, "one.txt: 1 character, of which 1 would be held out, are too")
+        assert charrnn(*words, "one.txt").failed_with(
+            1, "one.txt: too few characters to train on: 1 in all, 1 held out"
+        )
     for words in READERS[2:]:
         assert charrnn(*words, "one.txt").status == 0
 
 
 def test_text_of_100_000_different_characters_fits_in_memory(charrnn: Charrnn, folder: Path) -> None:
-    """Scoring a network once spread out 4,096 times so many logits: 3.6 GB."""
+    """Scoring a network once computed 4,096 times as many logits at once: 3.6 GB."""
     (folder / "many.txt").write_text(MANY, encoding="utf-8")
     result = charrnn("ngram", "many.txt", "--order", 3, "--val-fraction", 0.001)
     assert "100,000 characters, vocabulary size 100,000" in result.err
@@ -256,7 +260,7 @@ def made_large(path: Path, piece: bytes, times: int, end: bytes = b"") -> None:
 
 
 def peak_of(folder: Path, *words: object) -> tuple[int, str, float]:
-    """Run a command by itself: its status, what it said, and its most memory, in GB."""
+    """Run a command in its own process; return its status, its output, and its peak memory in GB."""
     code = (
         "import resource, sys\nfrom charrnn.cli.main import main\ntry:\n    main()\nfinally:\n"
         "    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
@@ -269,7 +273,7 @@ def peak_of(folder: Path, *words: object) -> tuple[int, str, float]:
 
 @pytest.mark.slow
 def test_bad_byte_in_100_mb_takes_little_memory(tmp_path: Path) -> None:
-    """Takes seconds, and no more memory than a small text."""
+    """It takes seconds, and no more memory than a small text."""
     made_large(tmp_path / "bad.txt", b"to be or not to be, that is the question\n" * 1000, 2500, b"\xff")
     status, err, peak = peak_of(tmp_path, "ngram", "bad.txt")
     assert (status, err) == (1, err)
@@ -280,7 +284,7 @@ def test_bad_byte_in_100_mb_takes_little_memory(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_text_of_one_1_gb_line_takes_little_memory(tmp_path: Path) -> None:
-    """Reading takes the memory of a piece, whatever the lines: a step is taken on a text that is not in memory."""
+    """Reading needs memory for one chunk, whatever the line length; training steps use a memory-mapped text."""
     made_large(tmp_path / "line.txt", b"to be or not to be, that is the question; " * 1000, 24_000)
     words = ("--hidden", 8, "--steps", 1, "--val-fraction", 0)
     status, err, peak = peak_of(tmp_path, "train", "line.txt", *words)

@@ -1,4 +1,4 @@
-"""Bad states of trainings: each is one line with the file, the key, what was expected and what was found."""
+"""Invalid training states: each gives a one-line error with the file, the key, and the expected and actual values."""
 
 import random
 from pathlib import Path
@@ -27,7 +27,7 @@ def bad(tmp_path: Path) -> Path:
 
 
 def test_flipped_bit_in_state_is_an_error(bad: Path) -> None:
-    """In the header, the weights, the moments, the carried states or the generators: nothing goes on from it."""
+    """In the header, weights, moments, carried states or generators: training never resumes from a damaged state."""
     file = whole_files()["last"]
     chance = random.Random(0)
     for place in (*range(24), *chance.sample(range(len(file)), 80)):
@@ -83,7 +83,7 @@ def _resume(path: Path, folder: Path) -> None:
 
 
 def test_rng_state_beyond_its_numbers_is_refused(bad: Path, tmp_path: Path) -> None:
-    """PyTorch takes such a state, and reads what lies behind it in memory."""
+    """PyTorch accepts such a state, and reads memory out of bounds."""
 
     def edit(header: Header, tensors: Tensors) -> None:
         state = tensors["training.random.cpu"].clone()
@@ -99,4 +99,6 @@ def test_rng_state_beyond_its_numbers_is_refused(bad: Path, tmp_path: Path) -> N
 
 def test_resume_of_other_checkpoints_is_refused(bad: Path) -> None:
     bad.write_bytes(whole_files()["mkn"])
-    assert refusal(bad, load_resume_state) == "holds a model alone; a training goes on from a file that ends with -last"
+    assert (
+        refusal(bad, load_resume_state) == "contains no training state; resume from the checkpoint that ends with -last"
+    )

@@ -1,4 +1,4 @@
-"""Disks that are full, read-only or gone in the middle of a training: nothing is lost, and it goes on."""
+"""Disks that become full, read-only or missing during training: nothing is lost, and training continues."""
 
 import re
 import shutil
@@ -43,7 +43,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The last state of a training that nothing disturbs."""
+    """The last state of an undisturbed training run."""
     folder = tmp_path_factory.mktemp("whole")
     (folder / "text.txt").write_text(TEXT, encoding="utf-8")
     process = start(folder, "train", "text.txt", *WORDS, *OFTEN)
@@ -69,7 +69,7 @@ def wait_for(process: BaseProcess, condition: Callable[[], object]) -> None:
 
 
 def fill(place: Path) -> Path:
-    """Leave no room at all."""
+    """Fill the disk completely."""
     filler = place / "filler"
     with filler.open("wb", buffering=0) as file:
         try:
@@ -86,7 +86,7 @@ def check_that_it_went_on(folder: Path, process: BaseProcess, last: Path, whole:
     assert is_same(last, whole)
     (line,) = {line for line in said(folder).splitlines() if reason in line and ".jsonl" not in line}
     assert re.search(
-        rf"it(-last)?\.safetensors: cannot be written: {reason}; make room, or say another place with --out "
+        rf"it(-last)?\.safetensors: cannot be written: {reason}; free some disk space, or choose another path with --out "
         r"\(training continues; will retry at the next save\)$",
         line,
     )
@@ -122,17 +122,17 @@ def test_folder_read_only_for_a_while_training_continues_unchanged(folder: Path,
 
 
 def test_disk_full_until_the_end_saves_state_in_temporary_folder(folder: Path, disk: Path, whole: Path) -> None:
-    """The last state goes to the folder for temporary files, and from there back when there is room."""
+    """The last state goes to the temporary folder, and can be moved back once there is space."""
     last = disk / "it-last.safetensors"
     process = start(folder, "train", "text.txt", *WORDS, *OFTEN, "--out", disk / "it", temporary=folder / "tmp")
     wait_for(process, last.exists)
     filler = fill(disk)
     process.join(60)
     assert process.exitcode == 1
-    found = re.search(r"; the last state is in (\S+): move it to (\S+) and use --resume\n$", said(folder))
-    assert found
-    rescued = folder / found[1]
-    assert found[2] == str(last)
+    actual = re.search(r"; the last state is in (\S+): move it to (\S+) and use --resume\n$", said(folder))
+    assert actual
+    rescued = folder / actual[1]
+    assert actual[2] == str(last)
     assert load(last).metadata.step
     filler.unlink()
     shutil.move(rescued, last)
@@ -144,7 +144,7 @@ def test_disk_full_until_the_end_saves_state_in_temporary_folder(folder: Path, d
 
 
 def test_deleted_folder_is_created_again_with_best_state(folder: Path) -> None:
-    """It is made again, with the best state too, though no better one came."""
+    """The folder is created again, with the best state, even without a new best score."""
     checkpoints = folder / "checkpoints"
     process = start(folder, "train", "text.txt", *WORDS, *OFTEN, "--out", "it", "--learning-rate", 1e-9)
     wait_for(process, (checkpoints / "it.safetensors").exists)

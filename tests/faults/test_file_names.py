@@ -1,4 +1,4 @@
-"""Texts and checkpoints with names that a shell, a terminal or a program may take for something else."""
+"""Texts and checkpoints whose names have a special meaning for a shell, a terminal or a program."""
 
 import json
 import shutil
@@ -30,12 +30,12 @@ has_names_of_bytes = sys.platform.startswith("linux")
 
 
 def names(*chosen: str) -> pytest.MarkDecorator:
-    """Run a test with these; not UTF-8 where names of files are bytes."""
+    """Parametrize a test with these names, including one that is not UTF-8 where file names are bytes."""
     return pytest.mark.parametrize("name", [NAMES[one] for one in chosen if has_names_of_bytes or one != "not UTF-8"])
 
 
 def words_of(line: str) -> list[str]:
-    """The words that a shell makes of a line that calls `charrnn`."""
+    """Return the words into which a shell splits a line that calls `charrnn`."""
     assert line.isprintable(), line
     said = subprocess.run(
         ["bash", "-c", f'charrnn() {{ printf "%s\\0" "$@"; }}; {line}'], capture_output=True, check=True
@@ -75,7 +75,7 @@ def test_odd_name_printed_commands_can_be_pasted(charrnn: Charrnn, folder: Path,
 
 
 def field_of(label: str, err: str) -> str:
-    """What stands on the line of that label."""
+    """Return the text after a label."""
     (line,) = (line.removeprefix(label).strip() for line in err.splitlines() if line.startswith(f"{label} "))
     return line
 
@@ -85,7 +85,7 @@ def field_of(label: str, err: str) -> str:
 def test_odd_name_printed_resume_command_can_be_pasted(
     charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """With a name for the checkpoint that is as odd as that of the text."""
+    """With an odd name for both the checkpoint and the text."""
     from charrnn.training.monitor.monitor import Monitor
     from charrnn.training.step import StopFlag
 
@@ -115,7 +115,7 @@ def test_odd_name_printed_resume_command_can_be_pasted(
 
 @pytest.mark.skipif(not has_names_of_bytes, reason="names of files are Unicode here")
 def test_checkpoint_name_that_is_not_utf8_is_refused(charrnn: Charrnn, folder: Path) -> None:
-    """Safetensors writes other names, and then does not read them: an hour of training once was lost so."""
+    """Safetensors can write files with such names but not read them; an hour of training was once lost that way."""
     result = charrnn("train", "text.txt", *SMALL, "--out", "caf\udce9")
     assert result.failed_with(2, r"--out caf\xe9: not valid UTF-8; choose another name")
     (folder / "caf\udce9.txt").write_text(TEXT, encoding="utf-8")
@@ -123,4 +123,6 @@ def test_checkpoint_name_that_is_not_utf8_is_refused(charrnn: Charrnn, folder: P
     assert [path.name for path in (folder / "checkpoints").glob("[!.]*")] == ["caf_-tuned-2.safetensors"]
     renamed = Path("caf\udce9.safetensors")
     (folder / "checkpoints" / "caf_-tuned-2.safetensors").rename(renamed)
-    assert charrnn("sample", renamed).failed_with(1, r"caf\xe9.safetensors: its name is not UTF-8", "rename it")
+    assert charrnn("sample", renamed).failed_with(
+        1, r"caf\xe9.safetensors: safetensors cannot open a path that is not UTF-8", "rename the file"
+    )

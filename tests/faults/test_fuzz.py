@@ -1,4 +1,4 @@
-"""Spoiled checkpoints, very many: each is one line that names the file, or a model that can be used."""
+"""Fuzzing: very many damaged checkpoints, each of which gives a one-line error with the file, or a usable model."""
 
 import dataclasses
 import random
@@ -35,17 +35,17 @@ from charrnn.training.state.checkpoint_manager import CheckpointManager
 from charrnn.training.state.resume import open_training
 
 SECONDS = 20
-"""For one file; a hundredth is usual."""
+"""The time limit for one file, in seconds; usual is a hundredth."""
 LONGEST_LINE = 600
 MOST_GROWTH = 400 << 20
-"""Bytes of memory, beside what the first files took."""
+"""The limit for additional memory, in bytes, relative to the first files."""
 FORBIDDEN = {"os.system", "os.exec", "pickle.find_class"}
-"""What Python says before it runs something, or unpickles it."""
+"""Audit events of Python before running a program or unpickling."""
 
 
 @dataclass
 class Bench:
-    """Whole files, a place for spoiled ones, and what was seen."""
+    """Intact files, a place for damaged ones, and the observations."""
 
     folder: Path
     files: dict[str, bytes]
@@ -60,19 +60,19 @@ class Bench:
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     folder = tmp_path_factory.mktemp("bench")
-    found = Bench(folder, whole_files(), corpus_in(folder))
+    actual = Bench(folder, whole_files(), corpus_in(folder))
 
     def hook(event: str, _: object) -> None:
-        if event in FORBIDDEN and found.watching[0]:
+        if event in FORBIDDEN and actual.watching[0]:
             raise AssertionError(event)
 
     sys.addaudithook(hook)
-    return found
+    return actual
 
 
 @contextmanager
 def limits(bench: Bench) -> Iterator[None]:
-    """End what hangs, and look out for what runs something."""
+    """Stop a test that hangs, and watch for anything that executes code."""
 
     def stop(*_: object) -> None:
         raise TimeoutError(f"{SECONDS} s")
@@ -89,7 +89,7 @@ def limits(bench: Bench) -> Iterator[None]:
 
 
 def use(checkpoint: Checkpoint, chance: random.Random) -> None:
-    """Read a few characters and write some, in every way that a model is asked."""
+    """Read and generate a few characters with every method of a model."""
     model, size = checkpoint.model, len(checkpoint.vocabulary)
     tokens = torch.tensor([[chance.randrange(size) for _ in range(40)]])
     sampling = SamplingConfig(
@@ -112,7 +112,7 @@ def use(checkpoint: Checkpoint, chance: random.Random) -> None:
 
 
 def resume(path: Path, bench: Bench) -> None:
-    """Go on with a training, for a step."""
+    """Resume training for one step."""
     resumed = open_training(path)
     config, facts = dataclasses.replace(resumed.config, precision="float32"), resumed.resume_state.progress
     corpus = bench.corpus
@@ -133,7 +133,7 @@ def assert_line(error: CharRNNError, path: Path | None = None) -> None:
 
 
 def judge(file: bytes, bench: Bench, chance: random.Random) -> None:
-    """Nothing but a CheckpointError may come of loading it, and nothing but a CharRNNError of using it then."""
+    """Loading may only raise CheckpointError, and using the model may only raise CharRNNError."""
     path = bench.folder / "spoiled.safetensors"
     path.write_bytes(file)
     begun = time.perf_counter()

@@ -1,7 +1,7 @@
-"""Models that write escape sequences, and names that hold them: none of it acts on a terminal, all of it is JSON.
+"""Models that generate escape sequences, and file names with escape sequences: terminals ignore them, JSON is valid.
 
-ESC [ 2 J clears a screen, ESC ] 0 ; ... BEL renames a window, a carriage return lets a line be written over, U+202E
-turns the direction of writing, U+009B is ESC [ in one character.
+ESC [ 2 J clears a screen, ESC ] 0 ; ... BEL renames a window, a carriage return overwrites a line, U+202E reverses the
+writing direction, U+009B is ESC [ in one character.
 """
 
 import sys
@@ -31,7 +31,7 @@ PARTS = (
     "\x0b",
     "\x85",
 )
-"""Of all that, what must not be seen, whatever else a screen is sent."""
+"""Sequences that must never reach a screen."""
 COMMANDS = (
     ("train", NAME, *SMALL, "--out", "network"),
     ("ngram", NAME, "--order", 3),
@@ -65,13 +65,13 @@ COMMANDS = (
 
 @pytest.fixture
 def hostile(folder: Path) -> Path:
-    """The folder, with a text of hostile characters under a hostile name."""
+    """A folder with a text of hostile characters and a hostile name."""
     (folder / NAME).write_text(TEXT, encoding="utf-8", newline="")
     return folder
 
 
 def test_hostile_text_stderr_has_no_control_characters(charrnn: Charrnn, hostile: Path) -> None:
-    """Here, where there are no bars and no colours, not one control character is left on stderr but for the tab."""
+    """Without progress bars and colors, stderr contains no control characters except tabs."""
     for words in COMMANDS:
         err = charrnn(*words).err
         assert [one for one in err if one not in "\n\t" and unicodedata.category(one)[0] == "C"] == [], words
@@ -86,7 +86,7 @@ def test_hostile_name_mistake_is_one_line(charrnn: Charrnn, hostile: Path) -> No
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 def test_hostile_text_does_not_act_on_a_terminal(hostile: Path) -> None:
-    """With bars and colours, which write control characters of their own."""
+    """With progress bars and colors, which use control characters of their own."""
     shown = shown_on_a_terminal(hostile, COMMANDS[:10], TERM="xterm", COLUMNS="100").decode()
     assert [one for one in PARTS if one in shown] == []
     assert r"\x1b[2J" in shown
@@ -119,7 +119,7 @@ def test_hostile_text_json_is_ascii_and_complete(charrnn: Charrnn, hostile: Path
 
 
 def test_infinite_score_in_json_is_null(charrnn: Charrnn, folder: Path) -> None:
-    """Unsmoothed counts find held-out text impossible, which is an infinite score."""
+    """An unsmoothed model assigns probability 0 to held-out text, which gives an infinite score."""
     (folder / "odd.txt").write_text("a\n" * 450 + "aa\n\n" * 25, encoding="utf-8")
     fitted = parsed(charrnn, "ngram", "odd.txt", "--smoothing", "ml", "--order", 3, "--online")
     scored = parsed(charrnn, "score", "--online", "--window", 4)

@@ -1,4 +1,4 @@
-"""Real processes whose log is lost, whose terminal closes, and that are interrupted while they start."""
+"""Real processes whose log disappears, whose terminal closes, or that are interrupted during startup."""
 
 import io
 import os
@@ -23,21 +23,21 @@ ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "OMP_N
 
 @pytest.fixture
 def log(folder: Path) -> Iterator[io.FileIO]:
-    """What reads the named pipe `log` there."""
+    """A reader of the named pipe `log` in the folder."""
     os.mkfifo(folder / "log")
     with io.FileIO(os.open(folder / "log", os.O_RDONLY | os.O_NONBLOCK)) as reader:
         yield reader
 
 
 def check_that_it_trained(folder: Path) -> None:
-    """The checkpoint and the history are what it is for."""
+    """Check that the checkpoint and the history are complete."""
     assert load(folder / "checkpoints/text-lstm-last.safetensors").metadata.step == 30
     assert (folder / "checkpoints/text-lstm.jsonl").stat().st_size > 0
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_training_with_full_disk_for_its_log_continues(folder: Path) -> None:
-    """From the interpreter's start to its end, which may fail too where a stream cannot be written."""
+    """From the start of the interpreter to its end, which may fail too if a stream cannot be written."""
     words = [sys.executable, "-m", "charrnn", "train", "text.txt", *SMALL, "--steps", 30, "--validate-every", 3]
     with Path("/dev/full").open("w") as full:
         done = subprocess.run([str(word) for word in words], cwd=folder, env=ENVIRONMENT, stderr=full, check=False)
@@ -63,7 +63,7 @@ def test_training_whose_log_reader_leaves_continues(folder: Path, log: io.FileIO
 
 
 def begin(folder: Path, validate_every: int = 50, err: Path | None = None, ignored: Sequence[int] = ()) -> BaseProcess:
-    """A training that does not end by itself."""
+    """Start a training run without an end."""
     words = ("train", "text.txt", *SMALL, "--steps", 1_000_000, "--validate-every", validate_every, "--out", "it")
     return start(folder, *words, err=err, ignored=ignored)
 
@@ -82,7 +82,7 @@ def wait_for_change(path: Path, process: BaseProcess) -> None:
 
 
 def end(process: BaseProcess, number: signal.Signals) -> None:
-    """Ask it to stop, as it must."""
+    """Send a signal, after which the process must stop."""
     assert process.pid
     os.kill(process.pid, number)
     process.join(60)
@@ -90,7 +90,7 @@ def end(process: BaseProcess, number: signal.Signals) -> None:
 
 
 def test_closed_terminal_saves_and_ends(folder: Path, log: io.FileIO) -> None:
-    """SIGHUP is what ssh leaves behind; there is nobody to read what is said then."""
+    """SIGHUP is sent when an ssh connection ends; nobody can read the output then."""
     process = begin(folder, err=folder / "log")
     last = folder / "checkpoints/it-last.safetensors"
     wait_for(last, process)
@@ -140,7 +140,7 @@ interrupts.install = install_and_say_so
 from charrnn.__main__ import main
 main()
 """
-"""As `python -m charrnn` begins, and says so: what comes before is Python's own start."""
+"""A program that starts like `python -m charrnn`, and signals when Python's own startup is done."""
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.2, 0.6, 1.2])
@@ -160,7 +160,7 @@ def test_ctrl_c_during_start_is_one_line(seconds: float, folder: Path) -> None:
 
 
 def test_invalid_columns_variable_is_ignored(charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Some CI systems set COLUMNS to 0: nothing was shown at all."""
+    """Some CI systems set COLUMNS to 0, which once hid all output."""
     command = [sys.executable, "-m", "charrnn", "train", "--help"]
     environment = ENVIRONMENT | {"COLUMNS": "0"}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""Processes that are killed, and asked to stop: nothing is lost, and what goes on gives the same bits."""
+"""Killing and stopping processes: nothing is lost, and resumed training gives the same bits."""
 
 import os
 import random
@@ -21,7 +21,7 @@ OFTEN = ("--save-every", 7)
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
-    """The checkpoints of a training that nobody disturbs, and the seconds that it took."""
+    """The checkpoints of an undisturbed training run, and its duration in seconds."""
     folder = tmp_path_factory.mktemp("undisturbed")
     (folder / "text.txt").write_text(TEXT, encoding="utf-8")
     train(folder, "warm", "--steps", 5)  # the first process waits for those that are forked to be ready
@@ -32,7 +32,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
 
 @pytest.fixture
 def folder(tmp_path: Path, undisturbed: tuple[Path, float]) -> Path:
-    """The text, and the whole training."""
+    """A folder with the text and the undisturbed run."""
     (tmp_path / "text.txt").write_text(TEXT, encoding="utf-8")
     (tmp_path / "checkpoints").mkdir()
     for path in undisturbed[0].glob("whole*.safetensors"):
@@ -41,7 +41,7 @@ def folder(tmp_path: Path, undisturbed: tuple[Path, float]) -> Path:
 
 
 def train(folder: Path, out: str, *more: object) -> int | None:
-    """Train to the end; the exit status."""
+    """Train to the end; return the exit status."""
     process = start(folder, "train", "text.txt", *WORDS, *OFTEN, "--out", out, *more)
     process.join(120)
     status: int | None = process.exitcode
@@ -56,7 +56,7 @@ def assert_same(folder: Path, first: str, second: str) -> None:
 
 
 def kill_again_and_again(folder: Path, longest: float, times: int, seed: int) -> None:
-    """Kill a training that always resumes, so many times, at any moment of the time it takes; then let it end."""
+    """Kill a training run with `--resume` several times at random moments, then let it finish."""
     chance = random.Random(seed)
     killed = 0
     while killed < times:

@@ -1,4 +1,4 @@
-"""Training on several processes from the command line: one voice, one file, and a death that is no end."""
+"""Training with several processes from the command line: one output, one checkpoint, recovery from killed processes."""
 
 import json
 import os
@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def together(folder: Path, *words: object, restarts: int = 0) -> list[int | None]:
-    """Train in two processes; their exit statuses."""
+    """Train with two processes; return their exit statuses."""
     processes = start_together(folder, 2, "train", "text.txt", *WORDS, *words, restarts=restarts)
     for process in processes:
         process.join(120)
@@ -53,7 +53,7 @@ def test_rank_zero_plans_the_minutes(folder: Path) -> None:
 
 
 def kill_workers(folder: Path, times: int, steps: int) -> None:
-    """Kill so many workers of torchrun, one after the other; then compare its end with that of an undisturbed run."""
+    """Kill torchrun workers one after the other; then compare the result with that of an undisturbed run."""
     long, chance = ("--steps", steps, "--save-every", 5), random.Random(times)
     torchrun = (sys.executable, "-m", "torch.distributed.run", "--max-restarts", times + 1, "--nproc-per-node", 2)
     command = (*torchrun, "-m", "charrnn", "train", "text.txt", *WORDS, *long, "--out", "killed")
@@ -78,7 +78,7 @@ def kill_workers(folder: Path, times: int, steps: int) -> None:
 
 
 def test_restarted_processes_resume_by_themselves(folder: Path) -> None:
-    """As torchrun does when one of them has died; where nothing was saved yet, they begin."""
+    """As when torchrun restarts a killed process; if nothing was saved yet, training starts from scratch."""
     assert together(folder, "--steps", 40, "--out", "it", restarts=1) == [0, 0]
     begun = "no checkpoint to resume at checkpoints/it.safetensors; starting a new run"
     assert begun in (folder / "err.txt").read_text()
@@ -89,7 +89,7 @@ def test_restarted_processes_resume_by_themselves(folder: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds the processes of torchrun under /proc")
 def test_killed_worker_restarts_the_group(folder: Path) -> None:
-    """The group is started again, and resumes by itself: the end has the bits of an undisturbed run."""
+    """The group is restarted and resumes by itself; the result has the same bits as an undisturbed run."""
     kill_workers(folder, times=1, steps=160)
 
 
@@ -100,7 +100,7 @@ def test_ten_killed_workers_restart_the_group(folder: Path) -> None:
 
 
 def test_machines_without_shared_folder_train_together(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The first process has the checkpoints, and sends what the other one needs; each reads its own text."""
+    """Rank 0 has the checkpoints and sends the other process what it needs; each process reads its own text."""
     other, outs = tmp_path_factory.mktemp("other"), []
 
     def run(*words: object) -> list[int | None]:

@@ -1,4 +1,4 @@
-"""`charrnn lab cells`: the same parameters, the same steps, and scores that are the models' own."""
+"""`charrnn lab cells`: equal numbers of parameters, equal numbers of steps, and the models' own scores."""
 
 import math
 
@@ -17,11 +17,12 @@ TINY = SIZES["tiny"]
 @pytest.mark.parametrize("size", ["quick", "full"])
 @pytest.mark.parametrize("cell", CELLS)
 def test_config_of_size_is_the_nearest_to_the_parameters(cell: str, size: str) -> None:
-    wanted = SIZES[size].parameters
-    config = config_of_size(cell, 2, 65, wanted)
-    assert abs(parameter_count(cell, 2, 65, config.hidden_size) - wanted) <= SLACK * wanted
-    nearer = min(abs(parameter_count(cell, 2, 65, config.hidden_size + by) - wanted) for by in (-1, 1))
-    assert nearer >= abs(parameter_count(cell, 2, 65, config.hidden_size) - wanted)
+    parameters = SIZES[size].parameters
+    config = config_of_size(cell, 2, 65, parameters)
+    error = abs(parameter_count(cell, 2, 65, config.hidden_size) - parameters)
+    assert error <= SLACK * parameters
+    neighbors = (config.hidden_size - 1, config.hidden_size + 1)
+    assert error <= min(abs(parameter_count(cell, 2, 65, width) - parameters) for width in neighbors)
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -31,7 +32,8 @@ def test_parameter_count_matches_the_network(cell: str) -> None:
 
 
 def test_config_of_size_that_no_network_has_raises_usage_error() -> None:
-    with pytest.raises(UsageError, match="no lstm of 2 layers has 20 parameters, or 2% more or less"):
+    message = r"no lstm with 2 layers and a vocabulary of 65 characters has 20 parameters \(±2%\)"
+    with pytest.raises(UsageError, match=message):
         config_of_size("lstm", 2, 65, 20)
 
 

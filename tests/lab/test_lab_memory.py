@@ -1,4 +1,4 @@
-"""`charrnn lab memory`: the tasks are what they say, and whoever guesses is as good as chance."""
+"""`charrnn lab memory`: the sequences of the tasks are correct, and guessing has the accuracy of chance."""
 
 from typing import cast
 
@@ -10,10 +10,10 @@ from torch import Tensor
 from charrnn.config import CELLS
 from charrnn.lab.experiment import LabContext
 from charrnn.lab.memory import (
-    ASKS,
     DEPTH,
     DISTRACTORS,
     KINDS,
+    QUERY,
     SIZES,
     STRING,
     TASKS,
@@ -29,12 +29,12 @@ from charrnn.text.batches import IGNORE_INDEX
 
 def test_copy_batch_asks_for_symbols_after_the_distance() -> None:
     inputs, targets = copy_batch(np.random.default_rng(0), 50, 7)
-    asked = 7 + STRING
-    assert inputs.shape == targets.shape == (50, asked + STRING)
-    assert torch.equal(targets[:, asked:], inputs[:, :STRING])
-    assert (targets[:, :asked] == IGNORE_INDEX).all()
-    assert (inputs[:, STRING:asked] < DISTRACTORS).all()
-    assert (inputs[:, asked:] == ASKS).all()
+    queries = 7 + STRING
+    assert inputs.shape == targets.shape == (50, queries + STRING)
+    assert torch.equal(targets[:, queries:], inputs[:, :STRING])
+    assert (targets[:, :queries] == IGNORE_INDEX).all()
+    assert (inputs[:, STRING:queries] < DISTRACTORS).all()
+    assert (inputs[:, queries:] == QUERY).all()
     assert len(set(inputs[:, :STRING].flatten().tolist())) == TASKS["copy"].choices
 
 
@@ -43,41 +43,41 @@ def test_bracket_batch_is_well_nested_and_closes_the_first_last(distance: int) -
     inputs, targets = bracket_batch(np.random.default_rng(0), 50, distance)
     assert inputs.shape == targets.shape == (50, distance + 1)
     deepest = 0
-    for row, wanted in zip(inputs.tolist(), targets.tolist(), strict=True):
-        open_ones: list[int] = []
+    for row, row_targets in zip(inputs.tolist(), targets.tolist(), strict=True):
+        stack: list[int] = []
         for place, character in enumerate(row):
             if DISTRACTORS <= character < DISTRACTORS + KINDS:
-                open_ones.append(character)
-                deepest = max(deepest, len(open_ones) - 1)
+                stack.append(character)
+                deepest = max(deepest, len(stack) - 1)
             elif character >= DISTRACTORS:
-                assert character == open_ones.pop() + KINDS
-                assert open_ones, "the first one is open to the end"
-            comes = row[place + 1] if place < distance else open_ones[0] + KINDS
-            assert wanted[place] == (comes if comes >= DISTRACTORS + KINDS else IGNORE_INDEX)
-        assert len(open_ones) == 1
+                assert character == stack.pop() + KINDS
+                assert stack, "the first bracket is open until the end"
+            following = row[place + 1] if place < distance else stack[0] + KINDS
+            assert row_targets[place] == (following if following >= DISTRACTORS + KINDS else IGNORE_INDEX)
+        assert len(stack) == 1
     assert deepest == (DEPTH if distance == 40 else distance // 2)
 
 
-class Guessing:
-    """Answers by lot, among the answers there are."""
+class RandomGuesser:
+    """A model that chooses at random among the possible answers."""
 
     def __init__(self, task: str) -> None:
         first = {"copy": DISTRACTORS, "brackets": DISTRACTORS + KINDS}[task]
         self.task = task
         self.answers = slice(first, first + TASKS[task].choices)
-        self.drawn = torch.Generator().manual_seed(0)
+        self.generator = torch.Generator().manual_seed(0)
 
     def __call__(self, tokens: Tensor) -> tuple[Tensor, None]:
         logits = torch.zeros(*tokens.shape, VOCAB_SIZE)
-        logits[..., self.answers] = 1 + torch.rand(*tokens.shape, TASKS[self.task].choices, generator=self.drawn)
+        logits[..., self.answers] = 1 + torch.rand(*tokens.shape, TASKS[self.task].choices, generator=self.generator)
         return logits, None
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_task_guessed_has_the_accuracy_of_chance(task: str) -> None:
     size = SIZES["tiny"].__class__(0, 0, 1, (1, 5), tests=2000)
-    found = measure(cast(RecurrentModel, Guessing(task)), task, size, np.random.default_rng(1))
-    assert found == pytest.approx([1 / TASKS[task].choices] * 2, abs=0.03)
+    accuracies = measure(cast(RecurrentModel, RandomGuesser(task)), task, size, np.random.default_rng(1))
+    assert accuracies == pytest.approx([1 / TASKS[task].choices] * 2, abs=0.03)
 
 
 def test_memory_has_a_row_for_each_task_cell_and_distance() -> None:

@@ -1,4 +1,4 @@
-"""`charrnn lab ngrams`: its figures are those of the models themselves."""
+"""`charrnn lab ngrams`: its measurements match the models' own scores."""
 
 import numpy as np
 import pytest
@@ -29,22 +29,22 @@ def test_ngrams_figures_match_the_models(small_corpus: Corpus) -> None:
             assert row["impossible_share"] == score.impossible_share
         assert (row["novel_20"] is None) == (smoothing == "mkn")
     training = TrainingText(small_corpus.train.ids, small_corpus.vocabulary)
-    beside = training.judge(small_corpus.validation.ids[: SIZE.length])
-    assert rows[None, "held-out"]["longest_copy"] == beside.longest_copy
+    reference = training.judge(small_corpus.validation.ids[: SIZE.length])
+    assert rows[None, "held-out"]["longest_copy"] == reference.longest_copy
     assert run(LabContext(small_corpus), SIZE).rows == result.rows
 
 
 def test_best_floor_is_the_minimum() -> None:
     probabilities = np.array([0.0, 0.5, 0.9, 0.25])
-    found = best_floor(probabilities, 10)
-    bits = [floored_bits(probabilities, 10, found + by) for by in (-1e-3, 0, 1e-3)]
+    floor = best_floor(probabilities, 10)
+    bits = [floored_bits(probabilities, 10, floor + step) for step in (-1e-3, 0, 1e-3)]
     assert bits[1] == min(bits)
     assert floored_bits(np.full(3, 0.5), 10, 0.0) == pytest.approx(1)
     assert best_floor(np.full(3, 0.5), 10) == pytest.approx(0, abs=1e-9)
 
 
 def test_ngrams_on_tiny_shakespeare_match_the_reference(tiny_shakespeare_corpus: Corpus) -> None:
-    """Figures of other programs: zeros and the best floor of Goldberg's counts after 4 characters."""
+    """Reference values from other programs: zeros and the best floor of Goldberg's counts after 4 characters."""
     corpus = tiny_shakespeare_corpus
     model = fit_ngram(corpus.train.ids, len(corpus.vocabulary), NgramConfig(5, "ml"))
     probabilities = np.exp(-surprisals(model, corpus.validation))

@@ -1,4 +1,4 @@
-"""`charrnn lab vanishing`, so small that it takes a moment."""
+"""`charrnn lab vanishing`, at a size that runs quickly."""
 
 from dataclasses import replace
 
@@ -35,5 +35,5 @@ def test_vanishing_of_a_fresh_rnn_decays_and_repeats_with_its_seed(small_corpus:
 
 def test_vanishing_with_a_short_text_raises_text_error(small_corpus: Corpus) -> None:
     short = replace(small_corpus, config=CorpusConfig(val_fraction=0.0001))
-    with pytest.raises(TextError, match="has 1 held-out characters, but 10 are needed; use a longer text"):
+    with pytest.raises(TextError, match="1 held-out character, but 10 are needed; use a longer text"):
         run(LabContext(short), TINY)

@@ -1,4 +1,4 @@
-"""The library of C kernels: found, made, shared, and done without."""
+"""Building the C kernels: found in the cache, compiled, shared between processes, or missing."""
 
 import os
 import shutil
@@ -19,13 +19,13 @@ needs_compiler = pytest.mark.skipif(build.native_library() is None, reason="no C
 
 @pytest.fixture(autouse=True)
 def own_notices(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is said here of compilers must not be said by commands that other tests run in this process."""
+    """Notices about compilers must not appear in commands that other tests run in this process."""
     monkeypatch.setattr(build, "_notices", {})
 
 
 @pytest.fixture
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """Sources that are compiled in a moment."""
+    """Sources that compile in a moment."""
     sources = [tmp_path / "one.c", tmp_path / "two.c"]
     for source in sources:
         source.write_text(f"int {source.stem}(void) {{ return 1; }}\n", encoding="utf-8")
@@ -78,12 +78,12 @@ def test_native_library_with_broken_compiler_is_none_and_caches_nothing(
 
 
 def no_folder(cache: Path) -> None:
-    """A file stands where the cache should be; read-only and full disks fail like it."""
+    """The cache folder is a file; read-only and full disks fail in the same way."""
     cache.write_text("no folder", encoding="utf-8")
 
 
 def of_others(cache: Path) -> None:
-    """Others may write there: what is found is not run."""
+    """Others can write to the cache folder, so its code is not executed."""
     cache.mkdir()
     cache.chmod(0o777)
     for name in {f"kernels-{build._key(path)}.so" for path in map(shutil.which, build.COMPILERS) if path}:
@@ -91,7 +91,7 @@ def of_others(cache: Path) -> None:
 
 
 def not_executable(cache: Path) -> None:
-    """What is there cannot be loaded, as on a disk that is mounted noexec."""
+    """The library cannot be loaded, as on a disk that is mounted noexec."""
     cache.mkdir(mode=0o700)
     for name in {f"kernels-{build._key(path)}.so" for path in map(shutil.which, build.COMPILERS) if path}:
         (cache / name).write_bytes(b"\x7fELF")
@@ -103,7 +103,7 @@ def not_executable(cache: Path) -> None:
 def test_native_library_with_unusable_cache_is_compiled_for_this_process(
     spoil: Callable[[Path], None], cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Compiled for this process alone, and said; nothing is left behind."""
+    """Compiled for this process only, with a notice; nothing is left behind."""
     monkeypatch.setattr(build, "_notices", {})
     temporary = tmp_path / "temporary"
     temporary.mkdir()
@@ -113,7 +113,7 @@ def test_native_library_with_unusable_cache_is_compiled_for_this_process(
     assert library is not None
     assert library.one() == 1
     assert not list(temporary.iterdir())
-    assert "were compiled for this command alone" in str(build.notices())
+    assert "were compiled for this command only" in str(build.notices())
 
 
 def test_cache_folder_without_home_raises_runtime_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +128,7 @@ def test_cache_folder_without_home_raises_runtime_error(tmp_path: Path, monkeypa
 
 
 def test_compiler_flags_allow_the_instructions_of_pytorch_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else ATEN_CPU_CAPABILITY=avx2 would not show what a machine with AVX2 alone computes."""
+    """Otherwise ATEN_CPU_CAPABILITY=avx2 would not show what a machine with AVX2 only computes."""
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     flags = {}
     for used in ("AVX512", "AVX2"):
@@ -156,7 +156,7 @@ def test_native_library_is_compiled_once_for_each_processor(
 
 
 def compile_into(rank: int, size: int, port: int, folder: Path, sources: list[Path]) -> None:
-    """What each of some processes does."""
+    """Compile in one of several processes."""
     os.environ["XDG_CACHE_HOME"] = str(folder)
     build._sources = lambda: sources
     assert load_anew() is not None

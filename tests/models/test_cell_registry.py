@@ -1,4 +1,4 @@
-"""A cell that is defined in one record works in every command and output, and leaves nothing behind."""
+"""A cell defined in one class works in every command and output, and leaves nothing behind."""
 
 import json
 from collections.abc import Iterator
@@ -104,7 +104,7 @@ def test_new_cell_reads_by_its_own_forward(cell: type[Cell]) -> None:
 
 def test_subclass_of_a_native_cell_is_not_read_as_its_base() -> None:
     class Variant(LSTM):
-        """It may compute something else."""
+        """A subclass that may compute something else."""
 
     assert LSTM.native is NativeCell.LSTM
     assert Variant.native is None
@@ -112,10 +112,10 @@ def test_subclass_of_a_native_cell_is_not_read_as_its_base() -> None:
 
 
 def test_cell_with_a_name_that_is_taken_is_refused() -> None:
-    with pytest.raises(ValueError, match="cell lstm: is registered already, as LSTM"):
+    with pytest.raises(ValueError, match="cell lstm: already registered as LSTM"):
 
         class Other(Cell, name="lstm", label="Other"):
-            """Another cell."""
+            """Another cell with the same name."""
 
 
 def test_cell_that_is_registered_no_longer_is_unknown(charrnn: Charrnn, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Every cell against a loop that is written from its equations, values and gradients, in double precision."""
+"""Every cell compared with a loop written from its equations: values and gradients, in double precision."""
 
 from collections.abc import Callable
 
@@ -77,7 +77,7 @@ NAIVE: dict[str, Callable[[Cell, Tensor, Tensor], tuple[Tensor, Tensor]]] = {
 }
 
 
-def made(name: str) -> tuple[Cell, Tensor, Tensor]:
+def make_inputs(name: str) -> tuple[Cell, Tensor, Tensor]:
     torch.manual_seed(1)
     cell = make_cell(name, D, H).double()
     x = torch.randn(B, T, D, dtype=torch.float64, requires_grad=True)
@@ -91,7 +91,7 @@ def test_cell_names_agree_with_the_configuration() -> None:
 
 @pytest.mark.parametrize("name", CELLS)
 def test_cell_matches_its_equations_with_gradients(name: str) -> None:
-    cell, x, state = made(name)
+    cell, x, state = make_inputs(name)
     inputs = [x, state, *cell.parameters()]
     results = []
     for forward in (cell, lambda x, state: NAIVE[name](cell, x, state)):
@@ -100,14 +100,14 @@ def test_cell_matches_its_equations_with_gradients(name: str) -> None:
         loss = (y * torch.arange(y.numel()).view_as(y).cos()).sum()
         loss = loss + (after * torch.arange(after.numel()).view_as(after).sin()).sum()
         results.append((y, after, *torch.autograd.grad(loss, inputs)))
-    for found, expected in zip(*results, strict=True):
-        torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
+    for actual, expected in zip(*results, strict=True):
+        torch.testing.assert_close(actual, expected, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", CELLS)
 def test_cell_in_single_steps_matches_the_sequence(name: str) -> None:
-    """Without gradients one step takes another way (`_is_single_step`), which must lead to the same place."""
-    cell, x, state = made(name)
+    """Without gradients, a single step has its own implementation (`_is_single_step`), with the same result."""
+    cell, x, state = make_inputs(name)
     with torch.no_grad():
         y, after = cell(x, state)
         for t in range(T):
@@ -130,8 +130,8 @@ def _c(gates: dict[str, Tensor], before: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("name", CELLS)
 def test_cell_states_follow_from_its_gates(name: str) -> None:
-    """Each state follows from the one before it by the gates, as the equations say; the last is the cell's own."""
-    cell, x, state = made(name)
+    """The gates give each state from the previous one by the equations; the last state is the cell's own."""
+    cell, x, state = make_inputs(name)
     with torch.no_grad():
         states = cell.states(x, state)
         torch.testing.assert_close(states[:, -1], cell(x, state)[1], rtol=1e-10, atol=1e-12)
@@ -147,8 +147,8 @@ def test_cell_states_follow_from_its_gates(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "keeps"), [("lstm", 0.73), ("gru", 0.73), ("minlstm", 0.6), ("mingru", 0.73)])
 def test_fresh_cell_keeps_most_of_its_state(name: str, keeps: float) -> None:
-    """With inputs and candidates at zero, what is left of the state after a step is the open gate: σ(1) = 0.73, and
-    for minLSTM σ(1) / (σ(1) + σ(0)) = 0.59.
+    """With zero inputs and candidates, one step multiplies the state by the open gate: σ(1) = 0.73, and for minLSTM
+    σ(1) / (σ(1) + σ(0)) = 0.59.
     """
     cell = make_cell(name, D, H)
     with torch.no_grad():
@@ -163,7 +163,7 @@ def test_fresh_cell_keeps_most_of_its_state(name: str, keeps: float) -> None:
 
 
 def test_minlstm_with_shut_gates_stays_finite() -> None:
-    """F / (f + i) was 0 / 0 in single precision when both gates were far below zero."""
+    """The quotient f / (f + i) was once 0 / 0 in single precision, when both gates were far below zero."""
     cell = make_cell("minlstm", 1, 1)
     with torch.no_grad():
         cell.core.weight.zero_()  # type: ignore[union-attr, operator]

@@ -1,4 +1,4 @@
-"""What every language model promises, tried on every cell and every smoothing."""
+"""The interface of language models, tested on every cell and every smoothing method."""
 
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -23,7 +23,7 @@ from charrnn.text.vocabulary import Vocabulary
 
 V, B, T = 6, 3, 20
 KINDS = [*CELLS, *SMOOTHINGS, "ensemble", "mixture", "mean"]
-"""Of which `mean`, a weighted mean of networks and n-grams, is in no file."""
+"""All kinds of models; `mean`, a weighted mean of networks and n-grams, cannot be saved."""
 
 
 def training_ids() -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -89,7 +89,7 @@ def test_model_probabilities_sum_to_one(model: LanguageModel, tokens: torch.Tens
 
 @pytest.mark.parametrize("smoothing", SMOOTHINGS)
 def test_ngram_logits_are_log_probabilities(smoothing: str, tokens: torch.Tensor) -> None:
-    """Without a softmax that would hide a wrong sum."""
+    """Without a softmax, which would hide a wrong sum."""
     logits, _ = make(smoothing)(tokens)
     torch.testing.assert_close(logits.exp().sum(-1), torch.ones(B, T), atol=1e-5, rtol=0)
 
@@ -112,8 +112,8 @@ def test_model_in_pieces_matches_the_whole_text(model: LanguageModel, tokens: to
         parts.append(logits)
     torch.testing.assert_close(torch.cat(parts, 1), whole, atol=1e-5, rtol=1e-5)
     assert state is not None
-    for found, expected in zip(state, end, strict=True):
-        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    for actual, expected in zip(state, end, strict=True):
+        torch.testing.assert_close(actual, expected, atol=1e-5, rtol=1e-5)
 
 
 def test_model_does_not_change_the_state_it_is_given(model: LanguageModel, tokens: torch.Tensor) -> None:
@@ -139,18 +139,18 @@ def test_next_log_probs_in_chunks_match_the_whole(
     monkeypatch.setattr("charrnn.models.language_model.MAX_LOGITS", 7 * B * model.vocab_size)
     pieces, after = next_log_probs(model, tokens, tokens)
     torch.testing.assert_close(pieces, whole, atol=1e-5, rtol=1e-5)
-    for found, expected in zip(after, end, strict=True):
-        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    for actual, expected in zip(after, end, strict=True):
+        torch.testing.assert_close(actual, expected, atol=1e-5, rtol=1e-5)
 
 
 def test_next_log_probs_match_the_logits(model: LanguageModel, tokens: torch.Tensor) -> None:
     targets = tokens.roll(-1, dims=1)
     _, middle = model(tokens[:, :5])
     for state in (None, middle):
-        found, after = next_log_probs(model, tokens, targets, state)
+        actual, after = next_log_probs(model, tokens, targets, state)
         logits, expected_after = model(tokens, state)
         expected = logits.log_softmax(-1).gather(-1, targets[..., None])[..., 0]
-        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(actual, expected, atol=1e-5, rtol=1e-5)
         for part, other in zip(after, expected_after, strict=True):
             torch.testing.assert_close(part, other)
 
@@ -158,9 +158,9 @@ def test_next_log_probs_match_the_logits(model: LanguageModel, tokens: torch.Ten
 def test_stepper_draw_matches_the_logits(model: LanguageModel, tokens: torch.Tensor) -> None:
     _, state = model(tokens[:, :5])
     fast = make_stepper(model, state, B)
-    found = fast.draw_next(tokens[:, 5].numpy(), lambda logits: logits.argmax(-1))
+    actual = fast.draw_next(tokens[:, 5].numpy(), lambda logits: logits.argmax(-1))
     logits, expected_after = model(tokens[:, 5:6], state)
-    assert torch.equal(torch.from_numpy(found), logits[:, 0].argmax(-1))
+    assert torch.equal(torch.from_numpy(actual), logits[:, 0].argmax(-1))
     assert fast.state is not None
     for part, other in zip(fast.state, expected_after, strict=True):
         torch.testing.assert_close(part, other)

@@ -1,4 +1,4 @@
-"""Blocks of characters that are drawn ahead on the device: the functions that a GPU records, run as they are."""
+"""Blocks of characters sampled ahead on the device; the functions that a GPU captures run directly here."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ V, B = 11, 3
 
 
 @pytest.fixture(autouse=True)
-def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+def _capture_early(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recorded, "STEPS_BEFORE_CAPTURE", 2)
     monkeypatch.setattr(recorded, "BLOCK_LENGTH", 5)
 
@@ -41,15 +41,15 @@ def test_cuda_graph_stepper_matches_single_steps(cell: str) -> None:
     draws = [CounterTemperatureSampler(0.8, CounterRNG([1, 2, 3])) for _ in range(2)]
     tokens = np.arange(B)
     for _ in range(19):
-        found, expected = ours.draw_next(tokens, draws[0]), plain.draw_next(tokens, draws[1])
-        assert np.array_equal(found, expected)
+        actual, expected = ours.draw_next(tokens, draws[0]), plain.draw_next(tokens, draws[1])
+        assert np.array_equal(actual, expected)
         assert draws[0].random.positions == draws[1].random.positions
         same_states(ours, plain)
-        tokens = found
+        tokens = actual
 
 
 def test_cuda_graph_stepper_leaves_a_block_at_any_place() -> None:
-    """For other characters than were drawn, for logits, for other draws and temperatures."""
+    """For characters other than those drawn, for logits, and for other samplers and temperatures."""
     model = network()
     ours, plain = CudaGraphStepper(model, model.empty_state(B), None), PlainStepper(model, None)
     assert ours.state is None
@@ -68,17 +68,17 @@ def test_cuda_graph_stepper_leaves_a_block_at_any_place() -> None:
             assert np.array_equal(ours.draw_next(tokens, likeliest), plain.draw_next(tokens, likeliest))
         else:
             pairs = zip((ours, plain), draws[0.5 if way == 2 else 1.0], strict=True)
-            found, expected = (one.draw_next(tokens, draw) for one, draw in pairs)
-            assert np.array_equal(found, expected)
-            tokens = found
+            actual, expected = (one.draw_next(tokens, draw) for one, draw in pairs)
+            assert np.array_equal(actual, expected)
+            tokens = actual
         if way == 3:
             tokens = rng.integers(0, V, B)
         same_states(ours, plain)
 
 
 def likeliest(logits: Logits) -> Tokens:
-    found: Tokens = logits.argmax(-1)
-    return found
+    tokens: Tokens = logits.argmax(-1)
+    return tokens
 
 
 def test_cuda_graph_stepper_with_nan_logits_raises_model_error() -> None:
@@ -94,5 +94,5 @@ def test_cuda_graph_stepper_with_nan_logits_raises_model_error() -> None:
         model.head.bias.fill_(torch.nan)
     for _ in range(3):  # drawn before
         tokens = ours.draw_next(tokens, draw)
-    with pytest.raises(ModelError, match="spoiled"):
+    with pytest.raises(ModelError, match="NaN or infinite logits"):
         ours.draw_next(tokens, draw)

@@ -1,4 +1,4 @@
-"""The recurrence of minGRU and minLSTM against its definition, in C and in PyTorch's own way."""
+"""The recurrences of minGRU and minLSTM compared with their reference, in C and in PyTorch."""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
         pytest.skip("no C compiler with OpenMP")
 
 
-def made(gates: int, B: int, T: int, H: int) -> tuple[Tensor, Tensor]:
+def make_inputs(gates: int, B: int, T: int, H: int) -> tuple[Tensor, Tensor]:
     torch.manual_seed(B + T + H)
     return 3 * torch.randn(B, T, gates * H), torch.randn(B, H)
 
@@ -28,7 +28,7 @@ def test_gated_scan_matches_the_reference_with_gradients(
     gates: int, B: int, T: int, H: int, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(build, "GRAIN_SIZE", 1)
-    p, h0 = made(gates, B, T, H)
+    p, h0 = make_inputs(gates, B, T, H)
     before, results = torch.get_num_threads(), []
     torch.set_num_threads(threads)
     try:
@@ -39,14 +39,14 @@ def test_gated_scan_matches_the_reference_with_gradients(
             results.append((h, *torch.autograd.grad(loss, inputs)))
     finally:
         torch.set_num_threads(before)
-    for found, expected in zip(*results, strict=True):
-        torch.testing.assert_close(found, expected, rtol=2e-5, atol=2e-6)
+    for actual, expected in zip(*results, strict=True):
+        torch.testing.assert_close(actual, expected, rtol=2e-5, atol=2e-6)
 
 
 @pytest.mark.parametrize("gates", [2, 3])
 def test_gated_scan_of_bfloat16_is_close(gates: int) -> None:
-    """They come so from a product under autocast; the state is in single precision, their gradients are as they are."""
-    p, h0 = made(gates, 3, 8, 20)
+    """Products under autocast are bfloat16, and so are their gradients; the state is float32."""
+    p, h0 = make_inputs(gates, 3, 8, 20)
     p = p.bfloat16().requires_grad_()
     exact = p.detach().float().requires_grad_()
     h, expected = gated_scan(p, h0), gated_scan_reference(exact, h0)
@@ -59,7 +59,7 @@ def test_gated_scan_of_bfloat16_is_close(gates: int) -> None:
 
 @pytest.mark.parametrize("value", [-200.0, -90.0, 90.0, 1e4])
 def test_gated_scan_with_extreme_gates_is_finite(value: float) -> None:
-    """Each way, and both at once: f / (f + i) is never 0 / 0."""
+    """For each gate, and both at once: f / (f + i) is never 0 / 0."""
     for f, i in ((value, value), (value, 0.0), (0.0, value), (value, value - 1)):
         p = torch.tensor([f, i, 2.0])[None, None].requires_grad_()
         h0 = torch.ones(1, 1)
@@ -69,7 +69,7 @@ def test_gated_scan_with_extreme_gates_is_finite(value: float) -> None:
 
 @pytest.mark.parametrize("gates", [2, 3])
 def test_gated_scan_of_nan_is_nan(gates: int) -> None:
-    p, h0 = made(gates, 1, 3, 4)
+    p, h0 = make_inputs(gates, 1, 3, 4)
     p[0, 1, 0] = float("nan")
     h = gated_scan(p, h0)
     assert h[0, 1:, 0].isnan().all()

@@ -1,4 +1,4 @@
-"""Verdicts on what a GPU can do, with a GPU that is played and children that pass, fail, crash and hang for real."""
+"""Trials of GPU features, with a simulated GPU and real child processes that pass, fail, crash and hang."""
 
 import json
 import time
@@ -29,7 +29,7 @@ if how == "fail":
 
 @pytest.fixture
 def trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file with a line for each trial; the child takes what HOW says."""
+    """A file with one line per trial; the child behaves as the variable HOW says."""
     (tmp_path / "trial_of_test.py").write_text(CHILD)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -49,7 +49,7 @@ def trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Be another process."""
+    """Simulate a new process."""
     monkeypatch.setattr(gpu_features, "_failures", {})
 
 
@@ -63,8 +63,8 @@ def test_feature_that_passes_is_used_and_tried_once(trials: Path, monkeypatch: p
     assert is_allowed("graphs", GPU)
     assert trials.read_text().splitlines() == ["triton 1 1 None", "graphs 1 1 None"], "one after the other, once"
     assert lines == [
-        "trying the Triton kernels on this GPU, once (60 seconds at most)",
-        "trying CUDA graphs on this GPU, once (60 seconds at most)",
+        "trying the Triton kernels on this GPU (first run only, up to 60 seconds)",
+        "trying CUDA graphs on this GPU (first run only, up to 60 seconds)",
     ]
     assert not build.notices()
 
@@ -85,7 +85,7 @@ def test_feature_that_fails_is_off_with_one_line(
     if how == "hang":
         monkeypatch.setattr(gpu_features, "TRIAL_TIMEOUT", 1.0)
     assert not is_allowed("graphs", GPU)
-    line = f"CUDA graphs are off on this GPU ({reason}); CHARRNN_GRAPHS=1 uses them anyway"
+    line = f"CUDA graphs are off on this GPU ({reason}); set CHARRNN_GRAPHS=1 to use them anyway"
     assert build.notices() == [line]
     forget(monkeypatch)
     lines: list[str] = []

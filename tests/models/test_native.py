@@ -1,4 +1,4 @@
-"""Networks that read in C against the modules that they are copies of."""
+"""Networks in C compared with the modules they are copied from."""
 
 import copy
 from itertools import pairwise
@@ -47,8 +47,8 @@ def test_native_stepper_matches_the_modules(cell: str, shape: str) -> None:
     for t, now in enumerate(tokens[4:].numpy()):
         torch.testing.assert_close(torch.from_numpy(ours.read(now)), expected[:, t], atol=1e-5, rtol=1e-5)
     assert ours.state is not None
-    for found, want in zip(ours.state, end, strict=True):
-        torch.testing.assert_close(found, want, atol=1e-5, rtol=1e-5)
+    for actual, want in zip(ours.state, end, strict=True):
+        torch.testing.assert_close(actual, want, atol=1e-5, rtol=1e-5)
 
 
 @needs_compiler
@@ -57,7 +57,7 @@ def test_native_stepper_matches_the_modules(cell: str, shape: str) -> None:
 def test_native_read_matches_the_modules_with_any_number_of_threads(
     cell: str, shape: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Layers side by side, with fewer threads than layers and with more."""
+    """Layers run in parallel, with fewer threads than layers and with more."""
     monkeypatch.setattr(build, "GRAIN_SIZE", 1)
     model = make(*SHAPES[shape], cell)
     tokens = torch.from_numpy(texts(model.vocab_size, 1, 400)).t()
@@ -70,8 +70,8 @@ def test_native_read_matches_the_modules_with_any_number_of_threads(
                 first, state = model(tokens[:, :17])
                 second, state = model(tokens[:, 17:], state)
             torch.testing.assert_close(torch.cat((first, second), 1), expected, atol=1e-5, rtol=1e-5)
-            for found, want in zip(state, end, strict=True):
-                torch.testing.assert_close(found, want, atol=1e-5, rtol=1e-5)
+            for actual, want in zip(state, end, strict=True):
+                torch.testing.assert_close(actual, want, atol=1e-5, rtol=1e-5)
     finally:
         torch.set_num_threads(before)
 
@@ -100,7 +100,7 @@ def test_native_row_is_bit_identical_alone_and_in_a_batch(cell: str, monkeypatch
 @needs_compiler
 @pytest.mark.parametrize("cell", CELLS)
 def test_native_read_is_bit_identical_to_steps(cell: str) -> None:
-    """So it makes no difference to a text how much of it was a prime, or where it was interrupted."""
+    """So a text does not depend on the length of its prompt, or on where it was interrupted."""
     model = make(*SHAPES["odd"], cell)
     tokens = texts(model.vocab_size, 1, 100)
     with torch.no_grad():
@@ -135,22 +135,22 @@ def test_stepper_state_is_a_copy_that_another_stepper_continues() -> None:
 @pytest.mark.usefixtures("_way")
 @pytest.mark.parametrize("fused", [False, True])
 def test_stepper_after_a_change_of_weights_uses_the_new_ones(fused: bool) -> None:
-    """Training draws from a model every now and then. PyTorch counts no changes by fused optimizers."""
+    """Training samples from the model now and then. PyTorch does not count changes by fused optimizers."""
     model = make(*SHAPES["small"])
     now = np.array([1])
-    found = [make_stepper(model).read(now).copy()]
+    actual = [make_stepper(model).read(now).copy()]
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, fused=fused)
     model(torch.zeros(1, 2, dtype=torch.long))[0].square().sum().backward()
     optimizer.step()
-    found.append(make_stepper(model).read(now).copy())
+    actual.append(make_stepper(model).read(now).copy())
     model.load_state_dict(make(*SHAPES["small"]).state_dict())
-    found.append(make_stepper(model).read(now).copy())
+    actual.append(make_stepper(model).read(now).copy())
     model.head.bias.data = torch.ones(5)
-    found.append(make_stepper(model).read(now).copy())
-    assert all(not np.array_equal(a, b) for a, b in pairwise(found))
-    assert np.array_equal(found[0], found[2])
+    actual.append(make_stepper(model).read(now).copy())
+    assert all(not np.array_equal(a, b) for a, b in pairwise(actual))
+    assert np.array_equal(actual[0], actual[2])
     other = copy.deepcopy(model)
-    assert np.array_equal(make_stepper(other).read(now), found[3])
+    assert np.array_equal(make_stepper(other).read(now), actual[3])
 
 
 @needs_compiler
@@ -189,7 +189,7 @@ def test_native_network_with_unknown_token_raises_index_error(token: int) -> Non
 
 @pytest.mark.parametrize("is_fused", [True, False])
 def test_native_network_after_an_optimizer_step_uses_the_new_weights(is_fused: bool) -> None:
-    """PyTorch counts the changes of a tensor, but not those of a fused optimizer: validations once had old weights."""
+    """PyTorch does not count changes by fused optimizers, so validation once used old weights."""
     model = RecurrentModel(ModelConfig(hidden_size=8), 5).eval()
     tokens = torch.tensor([[1, 2, 3]])
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, fused=is_fused)
@@ -207,7 +207,7 @@ def test_native_network_after_an_optimizer_step_uses_the_new_weights(is_fused: b
 @needs_compiler
 @pytest.mark.parametrize("state", [(), (torch.zeros(1, 3),), (torch.zeros(2, 6),), (torch.zeros(1, 6),) * 2])
 def test_native_stepper_with_a_state_of_another_shape_raises_value_error(state: tuple[torch.Tensor, ...]) -> None:
-    """C would read beyond it."""
+    """The C code would read out of bounds."""
     model = make(*SHAPES["small"])
     with torch.inference_mode(), pytest.raises(ValueError, match="state: expected"):
         model(torch.tensor([[1, 2]]), state)
@@ -217,7 +217,7 @@ def test_native_stepper_with_a_state_of_another_shape_raises_value_error(state: 
 
 @needs_compiler
 def test_native_network_of_a_cell_that_c_does_not_know_gives_no_numbers() -> None:
-    """It was once read as a minGRU, without a word."""
+    """An unknown cell was once silently treated as a minGRU."""
     model = make(*SHAPES["small"], "mingru")
     network = model.native()
     assert network is not None

@@ -1,4 +1,4 @@
-"""What the processor is said to have, by PyTorch's words for it."""
+"""Instruction sets, as PyTorch reports them."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The scan against its definition, in double precision (in PyTorch) and in single (in C, where that compiled)."""
+"""The scan compared with its reference, in double precision (PyTorch) and in single precision (C, if compiled)."""
 
 import pytest
 import torch
@@ -24,12 +24,12 @@ def test_scan_matches_values_worked_by_hand() -> None:
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize("shape", [(2, 9, 3), (1, 1, 5), (3, 7, 32), (2, 40, 300)])
 def test_scan_matches_the_reference_with_gradients(shape: tuple[int, int, int], dtype: torch.dtype) -> None:
-    found, expected = inputs(*shape, dtype), inputs(*shape, dtype)
-    h, reference = scan(*found), scan_reference(*expected)
+    actual, expected = inputs(*shape, dtype), inputs(*shape, dtype)
+    h, reference = scan(*actual), scan_reference(*expected)
     torch.testing.assert_close(h, reference)
     weights = torch.arange(h.numel()).view_as(h).cos()
     for got, want in zip(
-        torch.autograd.grad((h * weights).sum(), found),
+        torch.autograd.grad((h * weights).sum(), actual),
         torch.autograd.grad((reference * weights).sum(), expected),
         strict=True,
     ):
@@ -43,11 +43,11 @@ def test_scan_passes_a_numeric_gradient_check() -> None:
 def test_scan_of_strided_inputs_matches_the_reference() -> None:
     a, b, h0 = (part.detach().float() for part in inputs(4, 5, 6))
     a, b = a[:1].expand(4, -1, -1), b.transpose(0, 2).contiguous().transpose(0, 2)
-    found = [a.requires_grad_(), b.requires_grad_(), h0.requires_grad_()]
-    h, reference = scan(*found), scan_reference(*found)
+    actual = [a.requires_grad_(), b.requires_grad_(), h0.requires_grad_()]
+    h, reference = scan(*actual), scan_reference(*actual)
     torch.testing.assert_close(h, reference)
     for got, want in zip(
-        torch.autograd.grad(h.sum(), found), torch.autograd.grad(reference.sum(), found), strict=True
+        torch.autograd.grad(h.sum(), actual), torch.autograd.grad(reference.sum(), actual), strict=True
     ):  # the gradient of a sum has strides of 0
         torch.testing.assert_close(got, want)
 

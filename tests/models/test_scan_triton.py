@@ -1,8 +1,8 @@
-"""The Triton kernels against the definition, on a CPU, through Triton's interpreter.
+"""The Triton kernels compared with the reference, on a CPU, with Triton's interpreter.
 
     TRITON_INTERPRET=1 pytest tests/models/test_scan_triton.py
 
-Triton reads the variable when it is imported, so the test cannot set it. Triton is a gigabyte, so CI does without.
+Triton reads the variable on import, so the test cannot set it. CI skips this test, because Triton has one gigabyte.
 """
 
 import os
@@ -19,7 +19,7 @@ pytest.importorskip("triton", minversion="3.9", reason="needs Triton 3.9: interp
 from charrnn.models.kernels import scan_triton  # imports Triton
 
 SHAPES = [(2, 19, 5), (1, 1, 33), (3, 8, 40)]
-"""One, two and several pieces of 8 steps, whole and not; one and two blocks of units."""
+"""One, two and several chunks of 8 steps, full and not; one and two blocks of units."""
 
 
 @pytest.fixture(autouse=True)
@@ -38,11 +38,11 @@ def test_triton_scan_matches_the_reference_with_gradients(shape: tuple[int, int,
     inputs = [torch.rand(shape), torch.randn(shape), torch.randn(shape[0], shape[2])]
     for part in inputs:
         part.requires_grad_()
-    found, expected = scan_triton.scan(*inputs), scan_reference(*inputs)
-    torch.testing.assert_close(found, expected)
+    actual, expected = scan_triton.scan(*inputs), scan_reference(*inputs)
+    torch.testing.assert_close(actual, expected)
     weights = torch.randn(shape)
     for got, want in zip(
-        torch.autograd.grad((found * weights).sum(), inputs),
+        torch.autograd.grad((actual * weights).sum(), inputs),
         torch.autograd.grad((expected * weights).sum(), inputs),
         strict=True,
     ):
@@ -54,16 +54,16 @@ def test_triton_scan_matches_the_reference_with_gradients(shape: tuple[int, int,
 def test_triton_gated_scan_matches_the_reference_with_gradients(
     shape: tuple[int, int, int], dtype: torch.dtype
 ) -> None:
-    """Only what goes in and its gradient are rounded to half precision; sums are not."""
+    """Only inputs and their gradients are rounded to half precision; sums are not."""
     rows, length, width = shape
     torch.manual_seed(0)
     gates = torch.randn(rows, length, 2 * width).to(dtype).requires_grad_()
     h0 = torch.randn(rows, width, requires_grad=True)
-    found, expected = scan_triton.gated_scan(gates, h0), by_hand(gates, h0)
-    assert found.dtype == torch.float32
-    torch.testing.assert_close(found, expected)
+    actual, expected = scan_triton.gated_scan(gates, h0), by_hand(gates, h0)
+    assert actual.dtype == torch.float32
+    torch.testing.assert_close(actual, expected)
     weights = torch.randn(shape)
-    got = torch.autograd.grad((found * weights).sum(), (gates, h0))
+    got = torch.autograd.grad((actual * weights).sum(), (gates, h0))
     want = torch.autograd.grad((expected * weights).sum(), (gates, h0))
     assert got[0].dtype == dtype
     torch.testing.assert_close(got[0], want[0], rtol=1e-2 if dtype.itemsize == 2 else 1e-4, atol=1e-5)

@@ -1,6 +1,6 @@
-"""The Triton kernels compile for GPUs that are not here: from Turing to Blackwell, in each precision.
+"""The Triton kernels compile for GPUs that are not present, from Turing to Blackwell, in each precision.
 
-Needs Triton, which CI installs for it (`.ci/triton`): PyTorch's build for CPUs comes without.
+Needs Triton, which CI installs for this test (`.ci/triton`); PyTorch's CPU build does not include it.
 """
 
 import os
@@ -20,12 +20,12 @@ from charrnn.models.kernels import scan_triton  # imports Triton
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Triton 3.7's own, on Python 3.13
 
 SHARED_MEMORY = 48 * 1024
-"""Bytes that every GPU gives a program without being asked for more."""
+"""The shared memory in bytes that every GPU gives a program by default."""
 
 
 @pytest.fixture(autouse=True)
 def fusion(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As `kernels/scan.py` has it."""
+    """The same setting as in `kernels/scan.py`."""
     monkeypatch.setenv("TRITON_DEFAULT_FP_FUSION", "1")
 
 

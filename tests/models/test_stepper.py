@@ -1,4 +1,4 @@
-"""Steppers of models that are made of models: what they agree with, and that rows do not know each other."""
+"""Steppers of combined models: they agree with the model, and rows are independent."""
 
 import numpy as np
 import pytest
@@ -40,8 +40,8 @@ def test_combined_stepper_matches_the_model(kind: str) -> None:
     for number, now in enumerate(TOKENS):
         if number == 5:
             first = make_stepper(model, first.state, B)
-        found, expected = (torch.from_numpy(one.read(now)).double().log_softmax(-1) for one in (first, plain))
-        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+        actual, expected = (torch.from_numpy(one.read(now)).double().log_softmax(-1) for one in (first, plain))
+        torch.testing.assert_close(actual, expected, atol=1e-5, rtol=1e-5)
     assert first.state is not None
     assert plain.state is not None
     for part, want in zip(first.state, plain.state, strict=True):
@@ -60,7 +60,7 @@ def test_combined_stepper_row_is_bit_identical_alone_and_in_a_batch(kind: str) -
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_combined_stepper_of_spoiled_weights_gives_nan_without_a_warning(kind: str) -> None:
-    """As the model itself does, and whoever draws from it says what is wrong. Large weights overflow like this too."""
+    """The model gives NaN too, and the sampler raises the error. Large weights overflow in the same way."""
     model = make(kind)
     networks = model.network if isinstance(model, MixtureModel) else model
     with torch.no_grad():

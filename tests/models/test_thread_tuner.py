@@ -1,4 +1,4 @@
-"""How many threads are used, on machines that are made of a few numbers."""
+"""The chosen number of threads, on simulated machines."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,11 +17,11 @@ from charrnn.models.hardware.thread_tuner import (
 )
 
 QUIET, BUSY = {1: 2.0, 2: 1.0}, {1: 2.0, 2: 50.0}
-"""Milliseconds of a piece, by the number of threads."""
+"""The milliseconds per piece of work, by the number of threads."""
 
 
 class Machine:
-    """Time passes when a piece is done; other processes use as many cores as one says."""
+    """A clock that advances with each piece; other processes use as many cores as set."""
 
     def __init__(self, cores: int = 2) -> None:
         self.now, self.busy, self.others, self.cores = 0.0, 0.0, 0.0, cores
@@ -36,19 +36,19 @@ class Machine:
         return FreeCores(self.cores, self.usage, self.clock)
 
     def run(self, tuner: ThreadTuner, milliseconds: dict[int, float], seconds: float) -> list[int]:
-        """Do pieces for some seconds; the numbers of threads they were done with."""
-        end, found = self.now + seconds, []
+        """Work for some seconds; return the numbers of threads used."""
+        end, used = self.now + seconds, []
         while self.now < end:
             took = milliseconds[tuner.threads] / 1000
-            found.append(tuner.threads)
+            used.append(tuner.threads)
             self.now += took
             self.busy += took * self.others
             tuner.record(took)
-        return found
+        return used
 
 
-def share_of(threads: int, found: list[int]) -> float:
-    return found.count(threads) / len(found)
+def share_of(threads: int, used: list[int]) -> float:
+    return used.count(threads) / len(used)
 
 
 @pytest.mark.parametrize("hints", [True, False])
@@ -76,7 +76,7 @@ def test_tuner_follows_the_load_within_seconds() -> None:
 
 
 def test_tuner_with_a_wrong_hint_keeps_all_threads() -> None:
-    """Where all threads are faster although others use most of a core, fewer are tried now and then, and not taken."""
+    """If all threads are fastest although others use most of one core, fewer are tried now and then, but not kept."""
     machine = Machine()
     tuner = ThreadTuner(2, machine.free_cores())
     machine.others = 0.8
@@ -89,14 +89,14 @@ def test_tuner_without_hints_tries_rarely() -> None:
     tuner = ThreadTuner(2)
     machine.run(tuner, QUIET, 5)
     machine.run(tuner, BUSY, 5)
-    found = machine.run(tuner, BUSY, 100)
-    cost = sum(BUSY[threads] - BUSY[1] for threads in found if threads == 2) / 1000
+    used = machine.run(tuner, BUSY, 100)
+    cost = sum(BUSY[threads] - BUSY[1] for threads in used if threads == 2) / 1000
     assert cost < 5
     assert machine.run(tuner, QUIET, 120)[-1] == 2, "when it is quiet again"
 
 
 def test_tuner_finds_the_fastest_number_of_many_threads() -> None:
-    """Small pieces on a machine with 64 cores; and large ones, that all of them do best."""
+    """Small pieces on a machine with 64 cores, and large ones, which are fastest with all cores."""
     for times, best in (
         ({1: 8.0, 2: 5.0, 4: 4.0, 8: 3.0, 16: 4.5, 32: 6.0, 64: 9.0}, 8),
         ({1: 64.0, 2: 33.0, 4: 17.0, 8: 9.0, 16: 5.0, 32: 3.0, 64: 2.0}, 64),

@@ -1,4 +1,4 @@
-"""The page of `charrnn view` in a real browser: what moves, how it looks, and that nothing of a text acts in it."""
+"""The page of `charrnn view` in a real browser: interaction, layout, and safety with hostile texts."""
 
 import contextlib
 import os
@@ -38,7 +38,7 @@ SIZES = ("--hidden", "12", "--layers", "2", "--steps", "5")
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of a small network that was fitted on a hostile text, with hostile names, and wrote a hostile sample."""
+    """The page of a small network trained on a hostile text, with hostile names and a hostile sample."""
     folder = tmp_path_factory.mktemp("page")
     with contextlib.chdir(folder):
         Path(FILE).write_text(HOSTILE * 60, encoding="utf-8")
@@ -58,7 +58,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def chrome() -> Iterator[Chrome]:
-    """Debian's chromium; a test is skipped where there is none, or fails if the environment says it must be there."""
+    """Debian's chromium; without it, tests are skipped, or fail if the environment requires it."""
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not (chromium and driver):
         reason = "needs Debian's chromium and chromium-driver"
@@ -80,7 +80,7 @@ def chrome() -> Iterator[Chrome]:
 
 @pytest.fixture
 def opened(chrome: Chrome, page: Path) -> Iterator[Chrome]:
-    """The page, just opened, on a desk and in the light; nothing may be complained of in the end."""
+    """The freshly opened page on a desktop screen with light colors; the browser's log must be empty at the end."""
     chrome.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     emulate(chrome, "light")
     chrome.get(page.as_uri())
@@ -100,7 +100,7 @@ def text_of(chrome: Chrome, name: str) -> str:
     return str(chrome.find_element(By.ID, name).get_property("textContent"))
 
 
-def colours(chrome: Chrome) -> list[str]:
+def colors(chrome: Chrome) -> list[str]:
     script = "return [...document.querySelectorAll('#text i')].map(span => getComputedStyle(span).backgroundColor)"
     return list(chrome.execute_script(script))
 
@@ -108,27 +108,27 @@ def colours(chrome: Chrome) -> list[str]:
 def test_page_hover_shows_the_prediction(opened: Chrome) -> None:
     characters = opened.find_elements(By.CSS_SELECTOR, "#text i")
     assert len(characters) == 400
-    before = text_of(opened, "came")
+    before = text_of(opened, "actual")
     opened.execute_script("arguments[0].scrollIntoView({block: 'center'})", characters[90])
     ActionChains(opened).move_to_element(characters[90]).perform()
-    came = text_of(opened, "came")
-    assert came != before
-    assert came.startswith("What came: ")
-    assert "bits" in came
+    actual = text_of(opened, "actual")
+    assert actual != before
+    assert actual.startswith("Actual: ")
+    assert "bits" in actual
     rows = [row.text for row in opened.find_elements(By.CSS_SELECTOR, "#likeliest li")]
     assert len(rows) == 5
     shares = [float(row.split("\n")[-1].strip("< %")) for row in rows]
     assert shares == sorted(shares, reverse=True)
     assert 0 < sum(shares) <= 100.5
-    widths = [one.size["width"] for one in opened.find_elements(By.CSS_SELECTOR, "#likeliest .bar")]
+    widths = [bar.size["width"] for bar in opened.find_elements(By.CSS_SELECTOR, "#likeliest .bar")]
     assert widths == sorted(widths, reverse=True)
     assert widths[0] > 1
     ActionChains(opened).move_to_element(opened.find_element(By.TAG_NAME, "h2")).perform()
-    assert text_of(opened, "came") == before  # of the caret again
+    assert text_of(opened, "actual") == before  # the caret's character again
 
 
 def test_page_keys_move_the_caret(opened: Chrome) -> None:
-    """One stop of Tab for all characters; the arrows move in it, and what is there is said aloud."""
+    """Tab stops once for the whole text; the arrow keys move the caret, and screen readers hear the prediction."""
     field = opened.find_element(By.ID, "text")
     assert opened.find_elements(By.CSS_SELECTOR, "#text [tabindex]") == []
     opened.find_element(By.ID, "find").click()
@@ -136,8 +136,8 @@ def test_page_keys_move_the_caret(opened: Chrome) -> None:
     assert opened.switch_to.active_element == field
 
     def caret() -> int:
-        find = "return [...document.querySelectorAll('#text i')].findIndex(one => one.classList.contains('caret'))"
-        return int(opened.execute_script(find))
+        script = "return [...document.querySelectorAll('#text i')].findIndex(i => i.classList.contains('caret'))"
+        return int(opened.execute_script(script))
 
     def press(*keys: str) -> int:
         ActionChains(opened).send_keys(*keys).perform()
@@ -172,35 +172,38 @@ def test_page_tap_moves_the_caret(opened: Chrome) -> None:
     assert "caret" in str(opened.find_elements(By.CSS_SELECTOR, "#text i")[50].get_attribute("class"))
 
 
-def test_page_unit_colours_the_text(opened: Chrome) -> None:
-    select = Select(opened.find_element(By.ID, "colour"))
-    values = [one.get_attribute("value") for one in select.options]
+def test_page_unit_colors_the_text(opened: Chrome) -> None:
+    select = Select(opened.find_element(By.ID, "color"))
+    values = [option.get_attribute("value") for option in select.options]
     assert len(values) == len(set(values)) == 1 + 2 * 2 * 12  # surprisal; two layers of h and c
-    by_surprisal = colours(opened)
+    by_surprisal = colors(opened)
     select.select_by_value("5")
-    by_unit = colours(opened)
+    by_unit = colors(opened)
     assert by_unit != by_surprisal
     assert len(set(by_unit)) > 2
-    assert "layer 1 h 6" in text_of(opened, "coloured")
-    assert "layer 1 h 6 after it: " in text_of(opened, "activation")
+    assert "layer 1 h 6" in text_of(opened, "colored")
+    assert "Activation of layer 1 h 6: " in text_of(opened, "activation")
     find = opened.find_element(By.ID, "find")
     find.send_keys("layer 2 c 3")
     assert select.first_selected_option.get_attribute("value") == str(3 * 12 + 2)
-    assert colours(opened) != by_unit
+    assert colors(opened) != by_unit
     buttons = opened.find_elements(By.CSS_SELECTOR, "button.unit")
-    if buttons:  # what chance lets through is not said here
+    if buttons:  # whether a unit is better than chance depends on the training
         buttons[0].click()
         assert buttons[0].get_attribute("aria-pressed") == "true"
     select.select_by_value("surprisal")
-    assert colours(opened) == by_surprisal
+    assert colors(opened) == by_surprisal
 
 
 def test_page_slider_turns_samples(opened: Chrome) -> None:
-    visible = [one for one in opened.find_elements(By.CSS_SELECTOR, "#samples li") if one.is_displayed()]
-    assert [one.text.splitlines()[0] for one in visible] == ["step 5, validation 0.880 bits"]
+    def visible() -> list[str]:
+        """Return the labels of the samples that are shown."""
+        items = opened.find_elements(By.CSS_SELECTOR, "#samples li")
+        return [item.text.splitlines()[0] for item in items if item.is_displayed()]
+
+    assert visible() == ["step 5, validation 0.880 bits"]
     opened.find_element(By.ID, "sample-choice").send_keys(Keys.HOME)
-    visible = [one for one in opened.find_elements(By.CSS_SELECTOR, "#samples li") if one.is_displayed()]
-    assert [one.text.splitlines()[0] for one in visible] == ["step 1, validation 4.400 bits"]
+    assert visible() == ["step 1, validation 4.400 bits"]
 
 
 def test_page_shows_hostile_text_as_text(opened: Chrome) -> None:
@@ -222,19 +225,19 @@ def test_page_shows_hostile_text_as_text(opened: Chrome) -> None:
     assert 'onerror=alert(3)> "it\'s" \\u202e.txt' in text_of(opened, "reading")
     everything = str(opened.execute_script("return document.documentElement.outerHTML"))
     assert not any(character in everything for character in "\0\u202e\u202c\x1b")
-    for one in opened.find_elements(By.CSS_SELECTOR, "#text i")[:60]:
-        one.click()
+    for character in opened.find_elements(By.CSS_SELECTOR, "#text i")[:60]:
+        character.click()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_page_has_no_accessibility_violations(opened: Chrome, scheme: str) -> None:
-    """The accessibility check, with a unit chosen and everything unfolded; it has to get past the page's policy."""
+    """Axe finds no violation, with a unit selected and all details open; it must bypass the page's policy."""
     emulate(opened, scheme)
     opened.execute_cdp_cmd("Page.setBypassCSP", {"enabled": True})
     try:
         opened.refresh()
-        opened.execute_script("document.querySelectorAll('details').forEach(one => { one.open = true; })")
-        Select(opened.find_element(By.ID, "colour")).select_by_value("5")
+        opened.execute_script("document.querySelectorAll('details').forEach(details => { details.open = true; })")
+        Select(opened.find_element(By.ID, "color")).select_by_value("5")
         opened.execute_script((resources.files("axe_core_python") / "axe.min.js").read_text(encoding="utf-8"))
         results: dict[str, Any] = opened.execute_async_script("axe.run().then(arguments[0])")
     finally:
@@ -247,14 +250,14 @@ def test_page_has_no_accessibility_violations(opened: Chrome, scheme: str) -> No
     assert len(results["passes"]) > 20
 
 
-def test_page_follows_the_preferred_colours(opened: Chrome) -> None:
+def test_page_follows_the_preferred_colors(opened: Chrome) -> None:
     def look() -> tuple[str, str, str]:
-        find = (
+        script = (
             "const look = (name) => getComputedStyle(document.querySelector(name));"
             "return [look('html').backgroundColor, look('body').color, look('.figure text').fill]"
         )
-        first, second, third = opened.execute_script(find)
-        return first, second, third
+        background, text, figure = opened.execute_script(script)
+        return background, text, figure
 
     light = look()
     emulate(opened, "dark")
@@ -268,21 +271,21 @@ def test_page_on_a_phone_scrolls_down_alone(opened: Chrome) -> None:
         "Emulation.setDeviceMetricsOverride", {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
     )
     opened.refresh()
-    find = "return [document.documentElement.scrollWidth, document.body.scrollWidth, window.innerWidth]"
-    assert opened.execute_script(find) == [360, 360, 360]
+    script = "return [document.documentElement.scrollWidth, document.body.scrollWidth, window.innerWidth]"
+    assert opened.execute_script(script) == [360, 360, 360]
     panel = opened.find_element(By.ID, "panel")
     opened.execute_script("document.getElementById('text').scrollIntoView()")
     place = opened.execute_script("return arguments[0].getBoundingClientRect().bottom", panel)
-    assert place <= 740  # at the foot of the screen while the text is read
+    assert place <= 740  # at the bottom of the screen while the text is read
     opened.find_element(By.ID, "text").send_keys(Keys.END)
-    find = "return [document.querySelector('#before b').getBoundingClientRect().right, window.innerWidth]"
-    mark, width = opened.execute_script(find)
-    assert mark <= width  # where the next character comes is seen, however long the line before it
+    script = "return [document.querySelector('#before b').getBoundingClientRect().right, window.innerWidth]"
+    mark, width = opened.execute_script(script)
+    assert mark <= width  # the end of the context is visible, however long the line
 
 
 def test_page_fetches_nothing(opened: Chrome) -> None:
-    find = "return performance.getEntriesByType('resource').length"
-    assert opened.execute_script(find) == 0
+    script = "return performance.getEntriesByType('resource').length"
+    assert opened.execute_script(script) == 0
 
 
 def test_page_of_ngrams_has_no_units(opened: Chrome, page: Path) -> None:
@@ -291,4 +294,4 @@ def test_page_of_ngrams_has_no_units(opened: Chrome, page: Path) -> None:
     assert opened.find_elements(By.CSS_SELECTOR, "#units, #states, #gates, #find") == []
     opened.find_elements(By.CSS_SELECTOR, "#text i")[40].click()
     assert len(opened.find_elements(By.CSS_SELECTOR, "#likeliest li")) == 5
-    assert len(set(colours(opened))) > 2
+    assert len(set(colors(opened))) > 2

@@ -1,4 +1,4 @@
-"""Right lines, right characters."""
+"""The accuracy of completed lines and characters."""
 
 import pytest
 

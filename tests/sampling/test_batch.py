@@ -1,4 +1,4 @@
-"""Texts side by side: each is the one that its seed gives by itself, also with a pause."""
+"""Texts generated in parallel equal those generated alone with the same seed, even with pauses."""
 
 from collections.abc import Sequence
 
@@ -38,7 +38,7 @@ def run(batch: BatchGenerator) -> list[str]:
 @pytest.mark.parametrize("kind", ["network", "ngrams", "both"])
 @pytest.mark.parametrize("settings", [{}, {"temperature": 0.8, "top_p": 0.9}, {"temperature": 0.6}])
 def test_batch_with_pauses_continues_as_without(kind: str, settings: dict[str, float]) -> None:
-    """Three texts side by side, each alone, and all of them left and continued twice."""
+    """Three texts in parallel, each alone, and all of them paused and continued twice."""
     model = make_model(kind)
 
     def config(length: int, seed: int = 5) -> SamplingConfig:

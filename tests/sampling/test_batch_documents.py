@@ -1,4 +1,4 @@
-"""Texts of a model that has read documents, each from the beginning: so it writes them."""
+"""Generating documents, each of which starts with a fresh state."""
 
 import numpy as np
 import pytest
@@ -22,9 +22,9 @@ CONFIG = SamplingConfig(length=60, seed=3, temperature=1.5)
 
 
 def documents(separator: str = ";") -> Documents:
-    found = Documents.of(CorpusConfig(document_separator=separator), LETTERS)
-    assert found is not None
-    return found
+    rules = Documents.of(CorpusConfig(document_separator=separator), LETTERS)
+    assert rules is not None
+    return rules
 
 
 def make(kind: str) -> LanguageModel:
@@ -41,7 +41,7 @@ def make(kind: str) -> LanguageModel:
 
 
 def slowly(model: LanguageModel, prime: str, separator: str) -> str:
-    """Each character from a state that is read from the beginning of its document, in one piece."""
+    """Sample each character after reading its document from the start, in one piece."""
     ids, written = LETTERS.encode(prime).tolist(), []
     draw = start_batch(model, LETTERS, CONFIG)._groups[0].draw
     here = documents(separator)
@@ -63,14 +63,14 @@ def slowly(model: LanguageModel, prime: str, separator: str) -> str:
 @pytest.mark.parametrize("separator", [";", ";\n", ";;"])
 def test_generate_documents_starts_each_from_the_empty_state(kind: str, prime: str, separator: str) -> None:
     model = make(kind)
-    found = "".join(generate(model, LETTERS, CONFIG, prime, documents=documents(separator)))
-    assert found == slowly(model, prime, separator)
-    assert found.count(separator) > 1
+    actual = "".join(generate(model, LETTERS, CONFIG, prime, documents=documents(separator)))
+    assert actual == slowly(model, prime, separator)
+    assert actual.count(separator) > 1
 
 
 @pytest.mark.parametrize("kind", ["counts", "network", "mixture"])
 def test_batch_of_documents_with_pauses_equals_each_alone(kind: str) -> None:
-    """Where texts begin documents, at different steps, they have no state to be put beside those of others."""
+    """Texts start documents at different steps, and then have no state to be stacked with the others'."""
     model, here = make(kind), documents()
     writing = start_batch(model, LETTERS, CONFIG, "a", documents=here, count=4)
     while not writing.finished:
@@ -87,24 +87,24 @@ def test_batch_of_documents_with_pauses_equals_each_alone(kind: str) -> None:
         assert part.sequences[0].text == text
         again = recompute(model, marks[0], LETTERS, here)
         assert (again.token, again.state is None) == (marks[0].token, marks[0].state is None)
-        for found, expected in zip(again.state or (), marks[0].state or (), strict=True):
-            torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+        for actual, expected in zip(again.state or (), marks[0].state or (), strict=True):
+            torch.testing.assert_close(actual, expected, atol=1e-5, rtol=1e-5)
 
 
 def test_generated_log_probs_of_documents_are_those_of_each_alone() -> None:
     model, here = make("network"), documents()
     mark = advance(model, GenerationState.start(LETTERS, 0), LETTERS.encode("ab;a").tolist(), here)
     mark = advance(model, mark, LETTERS.encode("b;;ab").tolist(), here, is_generated=True)
-    found = generated_log_probs(model, LETTERS, mark, here)
+    actual = generated_log_probs(model, LETTERS, mark, here)
     with torch.inference_mode():
         logits = [model(torch.tensor([LETTERS.encode(f"\n{text}").tolist()]))[0][0] for text in ("ab;", ";", "ab")]
     expected = torch.cat([one[:-1] for one in (*logits[:2], logits[2])]).log_softmax(-1)
     ids = torch.from_numpy(LETTERS.encode("ab;;ab"))
-    np.testing.assert_allclose(found, expected[range(6), ids][1:], atol=1e-5)
+    np.testing.assert_allclose(actual, expected[range(6), ids][1:], atol=1e-5)
 
 
 def test_document_end_is_found_without_searching_the_whole_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It once was looked through at each end, so that ten times as much text took a hundred times as long."""
+    """The whole text was once searched at each step, so ten times the text took a hundred times as long."""
     model, here, calls = make("network"), documents(), 0
     writing = start_batch(model, LETTERS, CONFIG, "a;b", documents=here)
     starts = Documents.starts

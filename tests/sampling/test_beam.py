@@ -1,4 +1,4 @@
-"""Beam search against all texts there are."""
+"""Beam search compared with an exhaustive search."""
 
 from itertools import product
 
@@ -33,10 +33,10 @@ def network() -> LanguageModel:
 
 def search(model: LanguageModel, width: int, prime: str = "", **settings: object) -> tuple[str, BeamResult]:
     mark = advance(model, GenerationState.start(LETTERS, 0), LETTERS.encode(prime).tolist())
-    *steps, found = beam_search(model, LETTERS, SamplingConfig(**settings), mark, width)  # type: ignore[arg-type]
-    assert found is not None
+    *steps, actual = beam_search(model, LETTERS, SamplingConfig(**settings), mark, width)  # type: ignore[arg-type]
+    assert actual is not None
     assert not any(steps)
-    return LETTERS.decode(found.end.generated), found
+    return LETTERS.decode(actual.end.generated), actual
 
 
 def likelihood(model: LanguageModel, text: str, prime: str = "") -> float:
@@ -53,9 +53,9 @@ def likelihood(model: LanguageModel, text: str, prime: str = "") -> float:
 def test_beam_search_as_wide_as_all_texts_finds_the_likeliest(make: object, prime: str) -> None:
     model = make()  # type: ignore[operator]
     best = max(("".join(text) for text in product("\nabc", repeat=4)), key=lambda text: likelihood(model, text, prime))
-    text, found = search(model, 4**3, prime, length=4)
+    text, actual = search(model, 4**3, prime, length=4)
     assert text == best
-    assert found.log_prob == pytest.approx(likelihood(model, best, prime), abs=1e-4)
+    assert actual.log_prob == pytest.approx(likelihood(model, best, prime), abs=1e-4)
 
 
 def test_beam_search_with_stop_compares_ended_and_growing_texts() -> None:
@@ -67,23 +67,23 @@ def test_beam_search_with_stop_compares_ended_and_growing_texts() -> None:
 
 
 def test_beam_search_with_match_counts_the_ending_characters() -> None:
-    """The probability of "a" is that of a and of anything after it but b or c."""
+    """The probability of "a" includes everything after "a" except b and c."""
     model = counted()
     after_a = [likelihood(model, f"a{other}") for other in "\na"]
     expected = {"a": float(np.logaddexp.reduce(after_a)), "ab": likelihood(model, "ab"), "ac": likelihood(model, "ac")}
-    text, found = search(model, 9, match="a[bc]?", length=9)
+    text, actual = search(model, 9, match="a[bc]?", length=9)
     best = max(expected, key=lambda text: expected[text])
     assert text == best
-    assert found.log_prob == pytest.approx(expected[best], abs=1e-4)
+    assert actual.log_prob == pytest.approx(expected[best], abs=1e-4)
 
 
 def test_beam_search_without_result_raises() -> None:
-    with pytest.raises(ModelError, match="no text was found that ends as it must"):
+    with pytest.raises(ModelError, match="beam search found no text"):
         search(counted(), 2, match="[abc]{9}", length=4)
 
 
 def test_beam_search_drops_dead_ends_and_continues() -> None:
-    """After "b" unsmoothed counts know nothing but what is banned, which once ended the whole search."""
+    """After "b" the unsmoothed model only predicts banned characters, which once ended the whole search."""
     model = fit_ngram(LETTERS.encode("ab\nab\nac" * 20), 4, NgramConfig(order=2, smoothing="ml"))
     assert search(model, 4, length=3, ban="\n")[0] == "aca"
 
@@ -92,13 +92,13 @@ def test_beam_search_with_nan_weights_raises() -> None:
     model = network()
     with torch.no_grad():
         model.head.bias.fill_(torch.nan)  # type: ignore[attr-defined]
-    with pytest.raises(ModelError, match="its weights are spoiled"):
+    with pytest.raises(ModelError, match="NaN or infinite logits"):
         search(model, 2, length=3)
 
 
 def test_beam_search_of_bytes_respects_bans() -> None:
     letters, model = Vocabulary(None), fit_ngram(Vocabulary(None).encode("néé né " * 20), 256, NgramConfig(order=3))
-    *_, found = beam_search(model, letters, SamplingConfig(length=9, ban=" "), GenerationState.start(letters, 0), 4)
-    assert found is not None
-    assert letters.decode(found.end.ids).startswith("né")
-    assert " " not in letters.decode(found.end.ids)
+    *_, actual = beam_search(model, letters, SamplingConfig(length=9, ban=" "), GenerationState.start(letters, 0), 4)
+    assert actual is not None
+    assert letters.decode(actual.end.ids).startswith("né")
+    assert " " not in letters.decode(actual.end.ids)

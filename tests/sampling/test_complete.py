@@ -1,4 +1,4 @@
-"""Completing lines side by side: the same as one after the other, and as sampling them by themselves."""
+"""Completing lines in parallel equals completing them one by one, and sampling them alone."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -38,8 +38,8 @@ def counts() -> LanguageModel:
 
 @pytest.fixture(scope="module", params=["network", "counts"])
 def model(request: pytest.FixtureRequest) -> LanguageModel:
-    found: LanguageModel = request.getfixturevalue(request.param)
-    return found
+    actual: LanguageModel = request.getfixturevalue(request.param)
+    return actual
 
 
 def completed(
@@ -58,14 +58,14 @@ def completed(
     [("", {}), ("", {"temperature": 1.0}), ("a\tein\n", {"temperature": 0.7, "top_k": 4, "ban": "x"})],
 )
 def test_complete_line_is_independent_of_its_batch(model: LanguageModel, after: str, settings: dict[str, Any]) -> None:
-    """Nor on how they are batched; and it is what sampling writes after the same characters with the line's seed."""
-    found = completed(model, SOURCES, after=after, **settings)
-    assert [line.source for line in found] == SOURCES
+    """The result equals sampling after the same characters with the line's seed."""
+    actual = completed(model, SOURCES, after=after, **settings)
+    assert [line.source for line in actual] == SOURCES
     for batch_size in (1, 2, 3):
         again = completed(model, SOURCES, batch_size, after, **settings)
-        assert [(line.target, line.finished) for line in again] == [(line.target, line.finished) for line in found]
-        np.testing.assert_allclose([one.log_prob for one in again], [one.log_prob for one in found], atol=1e-4)
-    for number, line in enumerate(found):
+        assert [(line.target, line.finished) for line in again] == [(line.target, line.finished) for line in actual]
+        np.testing.assert_allclose([one.log_prob for one in again], [one.log_prob for one in actual], atol=1e-4)
+    for number, line in enumerate(actual):
         config = CompletionConfig(**{"length": 20, "seed": 5 + number, "until": ("\n",), **settings})
         if isinstance(model, NgramModel) and settings == {"temperature": 1.0}:
             continue  # sampling draws by descent then, which turns the same random numbers into other characters
@@ -81,10 +81,10 @@ def test_completion_log_prob_covers_target_and_line_end(model: LanguageModel) ->
 
 
 def test_complete_lines_seen_in_training_returns_their_targets(counts: LanguageModel) -> None:
-    found = completed(counts, SOURCES[:6])
-    assert [line.target for line in found] == ["drei", "ein", "Elefant", "zwei", "eins", "vier"]
-    assert all(line.finished for line in found)
-    assert all(-3 < line.log_prob < 0 for line in found)
+    actual = completed(counts, SOURCES[:6])
+    assert [line.target for line in actual] == ["drei", "ein", "Elefant", "zwei", "eins", "vier"]
+    assert all(line.finished for line in actual)
+    assert all(-3 < line.log_prob < 0 for line in actual)
 
 
 def test_complete_empty_line_stays_empty_and_empty_source_does_not(counts: LanguageModel) -> None:
@@ -104,8 +104,8 @@ def test_complete_beyond_length_is_unfinished(counts: LanguageModel) -> None:
 
 
 def test_complete_with_match_until_and_allow_respects_them(counts: LanguageModel) -> None:
-    found = completed(counts, SOURCES[:3], match="[dren]+", seed=1)
-    assert all(line.finished and set(line.target) <= set("dren") for line in found)
+    actual = completed(counts, SOURCES[:3], match="[dren]+", seed=1)
+    assert all(line.finished and set(line.target) <= set("dren") for line in actual)
     (until,) = completed(counts, ["elephant"], until=("ef",))
     assert (until.target, until.finished) == ("Elef", True)
     (allowed,) = completed(counts, ["three"], allow="drei")  # line ends always are
@@ -151,7 +151,7 @@ def test_completer_of_model_without_lines_raises() -> None:
     for characters, part in (("ab\n", r"'\\t' \(U\+0009\)"), ("ab\t", "line ends")):
         vocabulary = Vocabulary(characters)
         model = fit_ngram(vocabulary.encode(characters * 9), len(vocabulary), NgramConfig(order=2))
-        with pytest.raises(ModelError, match=f"the model does not know {part}; train one on lines"):
+        with pytest.raises(ModelError, match=f"the model does not know {part}; train a model on lines"):
             LineCompleter(model, vocabulary, CompletionConfig())
 
 
@@ -165,6 +165,6 @@ def test_greedy_line_is_a_line_of_the_training_text(counts: LanguageModel) -> No
 def test_complete_bytes_returns_targets() -> None:
     vocabulary, lines = Vocabulary(None), "né\tü€\nab\t\udcff\n" * 20
     model = fit_ngram(vocabulary.encode(lines), 256, NgramConfig(order=6))
-    found = list(LineCompleter(model, vocabulary, CompletionConfig(length=9)).complete(["ab", "né"]))
-    assert [line.target for line in found] == ["\udcff", "ü€"]
-    assert all(line.finished for line in found)
+    actual = list(LineCompleter(model, vocabulary, CompletionConfig(length=9)).complete(["ab", "né"]))
+    assert [line.target for line in actual] == ["\udcff", "ü€"]
+    assert all(line.finished for line in actual)

@@ -1,4 +1,4 @@
-"""Filters by their records: one that a test defines works in every command, and the order stands in one place."""
+"""The registry of filters: a filter defined by a test works in every command, and the order is defined in one place."""
 
 import json
 import re
@@ -33,7 +33,7 @@ def keep_first(scores: Scores, count: int) -> Scores:
 
 @dataclass(frozen=True)
 class Record:
-    """All that a filter is: its setting, and what it does."""
+    """Everything about a filter: its setting and its function."""
 
     setting: tuple[str, Any, Any]
     filter: Filter
@@ -57,7 +57,7 @@ def _without_commands_made_before() -> Iterator[None]:
 
 
 def add(record: Record, patch: pytest.MonkeyPatch) -> type[SamplingConfig]:
-    """What adding a filter to the package is: a field of SamplingConfig, and an entry of FILTERS."""
+    """Add a filter as a developer would: a field of SamplingConfig, and an entry of FILTERS."""
     sampling, completion = (
         make_dataclass(config.__name__, [record.setting], bases=(config,), frozen=True)
         for config in (SamplingConfig, CompletionConfig)
@@ -142,7 +142,7 @@ def test_recipes_list_filters_in_order() -> None:
 
 @pytest.mark.parametrize("setting", [one.settings[0] for one in FILTERS if one.settings[0] != "temperature"])
 def test_filter_alone_leaves_the_fast_path(setting: str) -> None:
-    """A filter that was forgotten in a list of conditions once did nothing when it was used alone."""
+    """A filter missing from a list of conditions once had no effect when used alone."""
     values = {"allow": "ab", "match": "a+", "repetition_penalty": 2.0, "top_k": 2, "top_p": 0.5, "min_p": 0.5}
     config = SamplingConfig(**{setting: values[setting]})  # type: ignore[arg-type]
     vocabulary = Vocabulary("abc")

@@ -1,4 +1,4 @@
-"""Each filter by itself."""
+"""Each filter alone."""
 
 import numpy as np
 import pytest
@@ -9,13 +9,13 @@ from charrnn.sampling.filters import (
     keep_only,
     keep_top_k,
     keep_top_p,
-    penalise_repetition,
+    penalize_repetition,
     probabilities,
 )
 
 P = np.array([[0.5, 0.3, 0.15, 0.05]])
 SHUFFLED = P[:, [2, 0, 3, 1]]
-"""Whose likeliest stand at 1, 3, 0, 2."""
+"""A distribution whose characters, from most to least likely, are 1, 3, 0, 2."""
 
 
 def kept(scores: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> list[int]:
@@ -29,12 +29,12 @@ def test_keep_only_removes_all_others() -> None:
     assert np.isfinite(each).sum(-1).tolist() == [4, 1]
 
 
-def test_penalise_repetition_is_independent_of_a_constant_in_the_logits() -> None:
-    """Dividing the logits themselves, as CTRL does, would depend on it."""
+def test_penalize_repetition_is_independent_of_a_constant_in_the_logits() -> None:
+    """Dividing the logits themselves, as CTRL does, would depend on the constant."""
     for constant in (0.0, -100.0, 7.0):
-        found = probabilities(penalise_repetition(np.log(P) + constant, [[0, 0, 3]], 2.0))
+        actual = probabilities(penalize_repetition(np.log(P) + constant, [[0, 0, 3]], 2.0))
         expected = P / [[2, 1, 1, 2]]
-        np.testing.assert_allclose(found, expected / expected.sum())
+        np.testing.assert_allclose(actual, expected / expected.sum())
 
 
 def test_at_temperature_raises_probabilities_to_a_power() -> None:
@@ -65,7 +65,7 @@ def test_filters_do_not_change_their_input() -> None:
     before = np.log(P)
     scores = before.copy()
     keep_only(scores, np.zeros(4, bool))
-    penalise_repetition(scores, [[1]], 3)
+    penalize_repetition(scores, [[1]], 3)
     at_temperature(scores, 2)
     keep_top_k(scores, 1)
     keep_top_p(scores, 0.1)

@@ -1,4 +1,4 @@
-"""Writing on from a prime."""
+"""Generating text after a prompt."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ ALPHABET = "\nabcdefghij"
 
 @pytest.fixture
 def cycle() -> LanguageModel:
-    """A model that has read abcdefghij over and over, and can only go on with it."""
+    """A model trained on abcdefghij repeated, which can only continue the alphabet."""
     vocabulary = Vocabulary(ALPHABET)
     ids = vocabulary.encode("abcdefghij" * 30)
     return fit_ngram(ids, len(vocabulary), NgramConfig(order=2, smoothing="ml"))
@@ -76,11 +76,11 @@ def test_generate_leaves_gradients_enabled_for_the_caller(cycle: LanguageModel) 
 
 
 def test_generate_long_text_follows_the_distribution() -> None:
-    """Characters of a unigram model come as often as they were counted."""
+    """A unigram model generates characters with the frequencies of its training text."""
     vocabulary = Vocabulary(ALPHABET)
     counts = np.arange(len(ALPHABET)) + 1
     ids = np.repeat(np.arange(len(ALPHABET)), counts)
     model = fit_ngram(ids, len(vocabulary), NgramConfig(order=1, smoothing="ml"))
     written = text(model, length=5000, seed=0)
-    found = np.array([written.count(character) for character in ALPHABET]) / 5000
-    np.testing.assert_allclose(found, counts / counts.sum(), atol=0.02)
+    actual = np.array([written.count(character) for character in ALPHABET]) / 5000
+    np.testing.assert_allclose(actual, counts / counts.sum(), atol=0.02)

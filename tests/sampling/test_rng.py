@@ -1,12 +1,12 @@
-"""Random numbers by seed and place."""
+"""Random numbers by seed and position."""
 
 import numpy as np
 
-from charrnn.sampling.rng import BLOCK, CounterRNG
+from charrnn.sampling.rng import BLOCK_SIZE, CounterRNG
 
 
 def test_next_depends_on_seed_and_position_alone() -> None:
-    count = 2 * BLOCK + 10
+    count = 2 * BLOCK_SIZE + 10
     one = [CounterRNG([5]).peek(count)[0].tolist()]
     together = CounterRNG([4, 5, 6])
     one.append([float(together.next_all()[1]) for _ in range(count)])

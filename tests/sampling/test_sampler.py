@@ -15,8 +15,8 @@ LETTERS = Vocabulary("abcd")
 DRAWS = 6_000
 
 
-class Past:
-    """A text that ends so."""
+class FakeContext:
+    """A context that ends with the given ids."""
 
     allowed = None
 
@@ -28,7 +28,7 @@ class Past:
 
 
 def draw_of(config: SamplingConfig, seed: int = 0) -> Sampler:
-    return make_sampler(config, CounterRNG([seed]), LETTERS, [Past()])
+    return make_sampler(config, CounterRNG([seed]), LETTERS, [FakeContext()])
 
 
 def frequencies(logits: Logits, **settings: float | str) -> list[float]:
@@ -49,7 +49,7 @@ def test_sampler_temperature_sharpens_and_flattens(temperature: float) -> None:
 
 @pytest.mark.parametrize("temperature", [0, 1e-40, 1e-300])
 def test_sampler_near_temperature_zero_takes_the_likeliest(temperature: float) -> None:
-    """Logits divided by 1e-40 were infinite, and their softmax no number."""
+    """Logits divided by 1e-40 were once infinite, and their softmax NaN."""
     draw = draw_of(SamplingConfig(temperature=temperature))
     assert {int(draw(1 + P)[0]) for _ in range(100)} == {0}
 
@@ -57,7 +57,7 @@ def test_sampler_near_temperature_zero_takes_the_likeliest(temperature: float) -
 @pytest.mark.parametrize("settings", [{}, {"temperature": 0}, {"top_k": 2}])
 @pytest.mark.parametrize("value", [float("nan"), -float("inf")])
 def test_sampler_without_finite_logits_raises(value: float, settings: dict[str, int]) -> None:
-    with pytest.raises(ModelError, match="gives no probabilities"):
+    with pytest.raises(ModelError, match="NaN or infinite logits"):
         draw_of(SamplingConfig(**settings))(np.full((1, 4), value))  # type: ignore[arg-type]
 
 
@@ -94,25 +94,25 @@ def test_sampler_applies_filters_in_order(settings: dict[str, float], expected: 
 
 
 def test_sampler_repetition_penalty_makes_recent_characters_less_likely() -> None:
-    """.5 / 5 = .1 and .3 / 5 = .06: at temperature 0 the third is taken."""
+    """.5 / 5 = .1 and .3 / 5 = .06: at temperature 0, the third character is chosen."""
     for past, window, expected in (((), 9, 0), ((0,), 9, 1), ((0, 1), 9, 2), ((0, 1), 1, 0), ((0, 0, 1), 2, 2)):
         config = SamplingConfig(temperature=0, repetition_penalty=5, repetition_window=window)
-        assert make_sampler(config, CounterRNG([0]), LETTERS, [Past(*past)])(np.log(P)).tolist() == [expected]
+        assert make_sampler(config, CounterRNG([0]), LETTERS, [FakeContext(*past)])(np.log(P)).tolist() == [expected]
 
 
 def test_sampler_of_batch_equals_each_row_alone() -> None:
     logits = np.random.default_rng(0).normal(size=(30, 4))
     for config in (SamplingConfig(), SamplingConfig(top_p=0.8, temperature=0.7)):
-        together = make_sampler(config, CounterRNG(range(30)), LETTERS, [Past()] * 30)(logits)
+        together = make_sampler(config, CounterRNG(range(30)), LETTERS, [FakeContext()] * 30)(logits)
         assert together.tolist() == [int(draw_of(config, row)(logits[row : row + 1])[0]) for row in range(30)]
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"allow": "xyz"}, "no character of the model is left"),
-        ({"allow": "a", "ban": "a"}, "no character of the model is left"),
-        ({"ban": "abcd"}, "no character of the model is left"),
+        ({"allow": "xyz"}, "no character is left to generate"),
+        ({"allow": "a", "ban": "a"}, "no character is left to generate"),
+        ({"ban": "abcd"}, "no character is left to generate"),
     ],
 )
 def test_sampler_without_allowed_characters_raises(settings: dict[str, str], message: str) -> None:
@@ -122,14 +122,14 @@ def test_sampler_without_allowed_characters_raises(settings: dict[str, str], mes
 
 def test_sampler_of_bytes_bans_ascii_alone() -> None:
     bytes_ = Vocabulary(None)
-    draw = make_sampler(SamplingConfig(ban="\x00", temperature=0), CounterRNG([0]), bytes_, [Past()])
+    draw = make_sampler(SamplingConfig(ban="\x00", temperature=0), CounterRNG([0]), bytes_, [FakeContext()])
     assert draw(-np.arange(256.0)[None]).tolist() == [1]
-    with pytest.raises(UsageError, match=r"--ban: the model writes bytes, of which 'é' .* has several"):
+    with pytest.raises(UsageError, match=r"--ban: the model generates bytes, and 'é' .* has several"):
         make_sampler(SamplingConfig(ban="é"), CounterRNG([0]), bytes_)
 
 
 def test_sampler_with_impossible_allowed_characters_raises() -> None:
-    with pytest.raises(ModelError, match="none of the characters that --allow"):
+    with pytest.raises(ModelError, match=r"--allow, .*: every allowed character has probability 0 here"):
         draw_of(SamplingConfig(allow="b"))(np.array([[0.0, -np.inf, 0.0, 0.0]]))
 
 

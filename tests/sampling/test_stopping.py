@@ -1,4 +1,4 @@
-"""Patterns that take for ever to try."""
+"""Patterns that take forever to match."""
 
 import pytest
 
@@ -11,5 +11,5 @@ from charrnn.text.vocabulary import Vocabulary
 def test_regex_constraint_over_the_time_limit_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stopping, "MAX_SECONDS", 0.05)
     match = RegexConstraint("(?:a|aa)+c", Vocabulary("abc"))
-    with pytest.raises(ModelError, match=r"--match: the pattern takes longer than 0\.05 s to try"):
+    with pytest.raises(ModelError, match=r"--match: matching the pattern takes longer than 0\.05 s"):
         match.matches("a" * 60)

@@ -1,4 +1,4 @@
-"""What `charrnn sample` does, from Python."""
+"""The options of `charrnn sample` in the Python API."""
 
 import pytest
 

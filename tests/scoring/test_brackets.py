@@ -1,41 +1,44 @@
-"""What is taken for a pair, and how far apart its ends are."""
+"""Pairs of brackets, quotes and tags, and their distances."""
 
 from charrnn.scoring.structure.brackets import MAX_DISTANCE, find_closings, looks_like_code
 
 CODE = "\nx = {a_b: (c_d, [e_f])}\n" * 3
-"""Makes any text that it stands before look like code."""
+"""A prefix that makes any text look like code."""
 
 
-def found(text: str) -> list[tuple[str, str, int]]:
-    """What closes, its kind, and its distance."""
-    return [(text[one.place : one.place + one.length], one.kind, one.distance) for one in find_closings(text)]
+def closings(text: str) -> list[tuple[str, str, int]]:
+    """Return the closing characters of each pair, the kind, and the distance."""
+    return [
+        (text[closing.place : closing.place + closing.length], closing.kind, closing.distance)
+        for closing in find_closings(text)
+    ]
 
 
 def in_code(line: str) -> list[tuple[str, str, int]]:
     before = find_closings(CODE)
     text = CODE + line
     return [
-        (text[one.place : one.place + one.length], one.kind, one.distance)
-        for one in find_closings(text)
-        if one not in before
+        (text[closing.place : closing.place + closing.length], closing.kind, closing.distance)
+        for closing in find_closings(text)
+        if closing not in before
     ]
 
 
 def test_brackets_of_several_kinds_match_by_kind() -> None:
-    assert found("(a[b)c] d{}") == [(")", "()", 4), ("]", "[]", 4), ("}", "{}", 1)]
-    assert found("((a) b)") == [(")", "()", 2), (")", "()", 6)]
-    assert found("a) b) (c") == []
+    assert closings("(a[b)c] d{}") == [(")", "()", 4), ("]", "[]", 4), ("}", "{}", 1)]
+    assert closings("((a) b)") == [(")", "()", 2), (")", "()", 6)]
+    assert closings("a) b) (c") == []
 
 
 def test_closings_have_their_places_in_the_text() -> None:
-    (one,) = find_closings("say (it) now")
-    assert (one.place, one.length, one.distance) == (7, 1, 3)
+    (closing,) = find_closings("say (it) now")
+    assert (closing.place, closing.length, closing.distance) == (7, 1, 3)
 
 
 def test_quotes_of_prose_end_in_their_paragraph() -> None:
     prose = '"Go," he said. \'Tis o\' the king\'s "men\nare" \'here\' and "there\n\nnot" so'
-    assert found(prose) == [('"', '""', 4), ('"', '""', 8)]
-    assert found("“Well” he’s") == [("”", "“”", 5)]
+    assert closings(prose) == [('"', '""', 4), ('"', '""', 8)]
+    assert closings("“Well” he’s") == [("”", "“”", 5)]
 
 
 def test_quotes_of_code_end_on_their_line() -> None:
@@ -57,13 +60,13 @@ def test_quotes_of_three_count_once() -> None:
 
 def test_tags_match_by_name() -> None:
     text = '<p class="x">a<br>b<i/> <b>c</b></p> 1 < 2 </q>'
-    assert found(text)[1:] == [("b>", "<>", 2), ("p>", "<>", text.index("</p>") - text.index(">"))]
+    assert closings(text)[1:] == [("b>", "<>", 2), ("p>", "<>", text.index("</p>") - text.index(">"))]
 
 
 def test_brackets_beyond_the_longest_distance_are_ignored() -> None:
     text = "(" + "a" * (MAX_DISTANCE - 1)
-    assert found(text + ")") == [(")", "()", MAX_DISTANCE)]
-    assert found(text + "a)") == []
+    assert closings(text + ")") == [(")", "()", MAX_DISTANCE)]
+    assert closings(text + "a)") == []
 
 
 def test_looks_like_code_tells_code_from_prose() -> None:

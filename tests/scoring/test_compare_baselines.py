@@ -1,4 +1,4 @@
-"""What is made for a table: which n-grams, and the mean of two models."""
+"""The baselines of a comparison: n-gram models, and the interpolation of two models."""
 
 import math
 from pathlib import Path
@@ -31,7 +31,7 @@ def of(corpus: Corpus, model: Model) -> Checkpoint:
 
 @pytest.fixture
 def both(small_corpus: Corpus) -> tuple[Checkpoint, Checkpoint]:
-    """An untrained network, and n-grams."""
+    """An untrained network, and an n-gram model."""
     size = len(small_corpus.vocabulary)
     network = RecurrentModel(ModelConfig(hidden_size=8), size).eval()
     counts = fit_ngram(small_corpus.train.ids, size, NgramConfig(order=4, smoothing="mkn"))
@@ -39,10 +39,10 @@ def both(small_corpus: Corpus) -> tuple[Checkpoint, Checkpoint]:
 
 
 def test_interpolate_gives_the_weighted_mean(both: tuple[Checkpoint, Checkpoint], small_corpus: Corpus) -> None:
-    """By its logits, and by the faster way that n-grams have."""
+    """Through the logits, and through the faster way of n-gram models."""
     network, counts = both
     blend, ids = interpolate(network, counts, 0.6), small_corpus.validation.ids[:300]
-    p, q = (np.exp(-surprisals(one.model, ids)) for one in both)
+    p, q = (np.exp(-surprisals(checkpoint.model, ids)) for checkpoint in both)
     np.testing.assert_allclose(np.exp(-surprisals(blend.model, ids)), 0.6 * p + 0.4 * q, rtol=1e-4)
     tokens = torch.from_numpy(ids[:20].astype(np.int64)).view(2, 10)
     logits, state = blend.model(tokens)
@@ -64,7 +64,7 @@ def test_interpolate_gives_a_checkpoint_of_both(both: tuple[Checkpoint, Checkpoi
     assert choose_split([*both], small_corpus).part == "validation"
 
 
-def test_interpolate_gives_what_cannot_be_saved(both: tuple[Checkpoint, Checkpoint], tmp_path: Path) -> None:
+def test_interpolated_model_cannot_be_saved(both: tuple[Checkpoint, Checkpoint], tmp_path: Path) -> None:
     mean = interpolate(*both)
     with pytest.raises(ModelError, match="a weighted mean of models has no checkpoint"):
         save(tmp_path / "mean.safetensors", mean.model, mean.vocabulary, mean.metadata)
@@ -74,20 +74,21 @@ def test_interpolate_gives_what_cannot_be_saved(both: tuple[Checkpoint, Checkpoi
 def test_missing_ngrams_are_those_not_among_the_models(
     both: tuple[Checkpoint, Checkpoint], small_corpus: Corpus
 ) -> None:
-    assert [str(one) for one in missing_ngrams(both, False)] == ["tuned order 9", "mkn order 9", "ml order 9"]
+    assert [str(config) for config in missing_ngrams(both, False)] == ["tuned order 9", "mkn order 9", "ml order 9"]
     counted = fit_ngram(small_corpus.train.ids, len(small_corpus.vocabulary), NgramConfig(order=8, smoothing="mkn"))
-    assert [str(one) for one in missing_ngrams([of(small_corpus, counted)], True)] == ["tuned order 8", "ml order 8"]
-    assert [str(one) for one in missing_ngrams(both, False, ("tuned",))] == ["tuned order 9"]
+    for_bytes = missing_ngrams([of(small_corpus, counted)], True)
+    assert [str(config) for config in for_bytes] == ["tuned order 8", "ml order 8"]
+    assert [str(config) for config in missing_ngrams(both, False, ("tuned",))] == ["tuned order 9"]
 
 
 def test_online_model_of_each_kind_scores_a_text(both: tuple[Checkpoint, Checkpoint], small_corpus: Corpus) -> None:
     size, train, ids = len(small_corpus.vocabulary), small_corpus.train.ids, small_corpus.validation.ids[:200]
-    for smoothing, can in (("mkn", True), ("ml", True), ("stupid", False), ("longest", False)):
+    for smoothing, is_supported in (("mkn", True), ("ml", True), ("stupid", False), ("longest", False)):
         order = None if smoothing == "longest" else 3
-        assert supports_online(fit_ngram(train, size, NgramConfig(order=order, smoothing=smoothing))) is can
-    for one in both:
-        assert supports_online(one.model)
-        log_probs = as_online_model(one.model, train).online_log_probs(ids)
+        assert supports_online(fit_ngram(train, size, NgramConfig(order=order, smoothing=smoothing))) is is_supported
+    for checkpoint in both:
+        assert supports_online(checkpoint.model)
+        log_probs = as_online_model(checkpoint.model, train).online_log_probs(ids)
         score = score_from_log_probs(log_probs, size)
         assert (score.characters, score.impossible) == (200, 0)
         assert score.nats == pytest.approx(math.log(size) - log_probs.sum())

@@ -1,4 +1,4 @@
-"""What may be compared, and on what."""
+"""The rows of a comparison, and the split that models are compared on."""
 
 import json
 from collections.abc import Iterator
@@ -37,8 +37,8 @@ def of(corpus: Corpus, smoothing: str | None = None) -> Checkpoint:
         if smoothing
         else RecurrentModel(ModelConfig(hidden_size=8), size).eval()
     )
-    facts = Metadata(DatasetInfo.of(corpus), 1.5, "cpu", step=None if smoothing else 7)
-    return Checkpoint(model, corpus.vocabulary, facts, Path(f"{smoothing}.safetensors"), 123)
+    metadata = Metadata(DatasetInfo.of(corpus), 1.5, "cpu", step=None if smoothing else 7)
+    return Checkpoint(model, corpus.vocabulary, metadata, Path(f"{smoothing}.safetensors"), 123)
 
 
 def test_row_as_json_has_the_designed_names(small_corpus: Corpus) -> None:
@@ -69,7 +69,7 @@ def test_measure_sample_is_the_beginning_of_what_is_judged(small_corpus: Corpus)
 
     @contextmanager
     def bars(label: str, unit: str, delay: float = 1.0) -> Iterator[Progress]:
-        yield lambda done, total: seen.append((done, total)) if "writes" in label else None
+        yield lambda done, total: seen.append((done, total)) if "sampling" in label else None
 
     for length in (10, 500):
         reference = NoveltyReference.of(part, training, length)
@@ -96,14 +96,14 @@ def test_split_of_another_text_is_all_of_it(small_corpus: Corpus, tmp_path: Path
 
 
 def test_split_with_different_vocabularies_is_refused(small_corpus: Corpus) -> None:
-    one, other = of(small_corpus), of(small_corpus, "kn")
+    first, other = of(small_corpus), of(small_corpus, "kn")
     other = replace(other, vocabulary=Vocabulary("abc"))
     with pytest.raises(ModelError, match=r"None and kn have different vocabularies \(\d+ and 3 characters\)"):
-        choose_split([one, other], small_corpus)
+        choose_split([first, other], small_corpus)
 
 
 def test_split_read_differently_is_refused(small_corpus: Corpus, small_file: Path) -> None:
-    """What one was fitted on would be held out for the other."""
+    """The training part of one model would be held out for the other."""
     other = read_corpus(small_file, CorpusConfig(val_fraction=0.2))
     with pytest.raises(ModelError, match=r"split .* differently"):
         choose_split([of(small_corpus), of(other, "kn")], small_corpus)

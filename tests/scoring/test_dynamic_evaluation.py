@@ -33,9 +33,9 @@ def test_dynamic_evaluation_is_causal(model: RecurrentModel) -> None:
     ids = np.random.default_rng(0).integers(0, 7, 5 * SEGMENT)
     changed = ids.copy()
     changed[100:] = (changed[100:] + 1) % 7
-    found, other = (DynamicEvaluation(model).online_log_probs(text) for text in (ids, changed))
-    assert np.array_equal(found[:99], other[:99])
-    assert not np.array_equal(found[99:], other[99:])
+    original, other = (DynamicEvaluation(model).online_log_probs(text) for text in (ids, changed))
+    assert np.array_equal(original[:99], other[:99])
+    assert not np.array_equal(original[99:], other[99:])
 
 
 def test_dynamic_evaluation_first_segment_is_static(model: RecurrentModel) -> None:

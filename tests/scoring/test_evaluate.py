@@ -16,7 +16,7 @@ from charrnn.scoring.evaluate import Score, eval_result, evaluate, evaluate_wind
 
 
 class Successor:
-    """Gives the next character of the alphabet probability p, and shares the rest evenly."""
+    """A model that gives the next character of the alphabet probability p, and splits the rest evenly."""
 
     def __init__(self, vocab_size: int, p: float) -> None:
         self.vocab_size, self.p = vocab_size, p
@@ -29,7 +29,7 @@ class Successor:
 
 
 def test_evaluate_known_model_gives_the_sum_by_hand() -> None:
-    """Of 5 characters the first costs log2 4, three are foreseen at 1 bit, one is not and costs log2 6."""
+    """Of 5 characters, the first costs log2 4, three are predicted at 1 bit each, and one costs log2 6."""
     score = evaluate(Successor(4, 0.5), np.array([0, 1, 2, 0, 1], np.uint8))
     assert score.characters == 5
     assert score.bits_per_char == pytest.approx((2 + 3 * 1 + math.log2(6)) / 5)
@@ -50,15 +50,15 @@ def test_evaluate_in_any_chunks_gives_one_score(kind: str) -> None:
         assert evaluate(model, ids, piece=piece).nats == pytest.approx(whole.nats, rel=1e-6)
 
 
-def test_evaluate_impossible_characters_make_it_infinite() -> None:
+def test_evaluate_impossible_characters_give_an_infinite_score() -> None:
     score = evaluate(Successor(3, 1.0), np.array([0, 1, 2, 2, 0]))
     assert score == Score(math.log(3), 5, 1)
     assert score.bits_per_char == math.inf
-    assert str(score) == "infinite, 20.0% of characters have probability 0"
-    facts = eval_result(score, "90/10/0")
-    assert facts.bits_per_char is None
-    assert facts.impossible_share == 0.2
-    assert json.loads(json.dumps(vars(facts), allow_nan=False))
+    assert str(score) == "infinite: 20.0% of the characters have probability 0"
+    result = eval_result(score, "90/10/0")
+    assert result.bits_per_char is None
+    assert result.impossible_share == 0.2
+    assert json.loads(json.dumps(vars(result), allow_nan=False))
 
 
 def test_evaluate_first_character_costs_log_v() -> None:
@@ -70,20 +70,20 @@ def test_evaluate_empty_text_raises() -> None:
         evaluate(Successor(8, 0.5), np.array([], np.uint8))
 
 
-def test_evaluate_progress_ends_at_the_end() -> None:
+def test_evaluate_progress_ends_at_the_total() -> None:
     seen: list[tuple[int, int]] = []
     evaluate(Successor(3, 0.5), np.zeros(10, np.uint8), 4, lambda done, total: seen.append((done, total)))
     assert seen == [(1, 10), (5, 10), (9, 10), (10, 10)]
 
 
-def test_eval_result_of_a_part_says_so() -> None:
+def test_eval_result_of_a_part_has_its_rule() -> None:
     assert eval_result(Score(1.0, 10), "90/10/0", 10).rule == "static, full"
     assert eval_result(Score(1.0, 10), "90/10/0", 25).rule == "static, first 10 of 25"
 
 
 @pytest.mark.parametrize("window", [1, 3, 50, 202, 1000])
 def test_windows_known_model_gives_the_sum_by_hand(window: int) -> None:
-    """Each character but the first is predicted once, from no more than its own window."""
+    """Each character except the first is predicted once, from its own window only."""
     torch.manual_seed(0)
     ids = np.random.default_rng(0).integers(0, 7, 203).astype(np.uint8)
     model = RecurrentModel(ModelConfig(hidden_size=8), 7).eval()

@@ -1,4 +1,4 @@
-"""Where a text stands in the one that a model was fitted on, and what of it was held out."""
+"""The held-out part of a text that is part of a model's training text."""
 
 from dataclasses import replace
 from typing import Any
@@ -15,7 +15,7 @@ from charrnn.text.documents import TextSpan
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32])
 def test_find_subsequence_compares_ids_not_bytes(monkeypatch: pytest.MonkeyPatch, dtype: type) -> None:
-    """Two ids of which one ends and the other begins with the same byte look like a third."""
+    """The last byte of one id and the first byte of the next can look like a third id."""
     monkeypatch.setattr("charrnn.scoring.held_out.CHUNK_CHARS", 7)
     whole: NDArray[Any] = np.random.default_rng(0).integers(0, 3, 400).astype(dtype)
     for begin in (0, 1, 150, 389):

@@ -1,4 +1,4 @@
-"""What is copied, against what `in`, `split` and regular expressions find."""
+"""Novelty, compared with slow searches by `in`, `split` and regular expressions."""
 
 import re
 from collections.abc import Iterator
@@ -14,12 +14,12 @@ from charrnn.text.corpus import Corpus
 from charrnn.text.vocabulary import Vocabulary
 
 
-def slow_share(found: list[Any], known: Any) -> float | None:
-    return sum(one in known for one in found) / len(found) if found else None
+def slow_share(parts: list[Any], known: Any) -> float | None:
+    return sum(part in known for part in parts) / len(parts) if parts else None
 
 
 def slow_copies(text: str, training: str) -> list[bool]:
-    """Of each character whether any window of LONG_COPY that it is in stands in the training text."""
+    """Return, for each character, whether a run of LONG_COPY characters around it occurs in the training text."""
     starts = [text[i : i + LONG_COPY] in training for i in range(len(text) - LONG_COPY + 1)]
     return [any(starts[max(i - LONG_COPY + 1, 0) : i + 1]) for i in range(len(text))]
 
@@ -35,7 +35,7 @@ def slow_longest(text: str, training: str) -> int:
 def slow_judge(text: str, training: str) -> dict[str, Any]:
     longest = slow_longest(text, training)
     at = next(i for i in range(len(text)) if text[i : i + longest] in training)
-    (text_words, training_words) = (re.findall("[A-Za-z']+", one) for one in (text, training))
+    (text_words, training_words) = (re.findall("[A-Za-z']+", source) for source in (text, training))
     lines = [line for line in text.split("\n")[1:-1] if len(line) > LONG_LINE]
     novel: dict[str, Any] = {}
     for n in novelty.CURVE:
@@ -53,7 +53,7 @@ def slow_judge(text: str, training: str) -> dict[str, Any]:
             list(pairwise(text_words)),
             set(pairwise(training_words)),
         ),
-        # The first line of the training text stands between no two line ends.
+        # The first line of the training text has no line break before it.
         "verbatim_lines": slow_share(lines, training.split("\n")[1:-1]),
     }
 
@@ -69,7 +69,7 @@ def judge(text: str, training: str) -> dict[str, Any]:
 
 
 def patchwork(training: str, seed: int) -> str:
-    """A text of short and long pieces of another, with something new between some of them."""
+    """Join short and long pieces of a text, with new words between some of them."""
     rng = np.random.default_rng(seed)
     parts = []
     for _ in range(25):
@@ -81,17 +81,17 @@ def patchwork(training: str, seed: int) -> str:
 def test_novelty_small_texts_give_the_figures_by_hand() -> None:
     """20 characters against 17: "not to be" and " that" are known, with "or not to be" the longest copy."""
     training, text = "to be or not to be", "be, or not to be th"
-    found = judge(text, training)
-    assert (found["longest_copy"], found["longest_copy_at"], found["longest_copy_from"]) == (13, 3, 5)
-    assert found["novel_10"] == pytest.approx(1 - 4 / 10)  # of 10 runs those that begin at 3, 4, 5 and 6 are known
-    assert (found["novel_20"], found["novel_40"], found["verbatim_lines"]) == (None, None, None)
-    assert found["known_words"] == pytest.approx(5 / 6)  # be or not to be, not th
-    assert found["known_word_pairs"] == pytest.approx(4 / 5)
+    measured = judge(text, training)
+    assert (measured["longest_copy"], measured["longest_copy_at"], measured["longest_copy_from"]) == (13, 3, 5)
+    assert measured["novel_10"] == pytest.approx(1 - 4 / 10)  # of 10 runs those that begin at 3, 4, 5 and 6 are known
+    assert (measured["novel_20"], measured["novel_40"], measured["verbatim_lines"]) == (None, None, None)
+    assert measured["known_words"] == pytest.approx(5 / 6)  # be or not to be, not th
+    assert measured["known_word_pairs"] == pytest.approx(4 / 5)
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_novelty_equals_a_slow_search(small_text: str, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the pieces that the texts are read in."""
+    """The result does not depend on the chunk size."""
     training = small_text[: 3000 + seed]
     text = patchwork(training, seed)
     expected = slow_judge(text, training)
@@ -125,19 +125,19 @@ def test_novelty_of_short_texts_is_undefined() -> None:
 
 
 def test_words_of_other_languages_are_found() -> None:
-    """Letters and the marks on them; digits and punctuation are between words."""
-    found = judge("Ça, où? l’été हिन्दी и 42", "où l’été; हिन्दी: и ça")
-    assert found["known_words"] == pytest.approx(4 / 5)
-    assert found["known_word_pairs"] == pytest.approx(3 / 4)
+    """Letters and combining marks form words; digits and punctuation separate them."""
+    measured = judge("Ça, où? l’été हिन्दी и 42", "où l’été; हिन्दी: и ça")
+    assert measured["known_words"] == pytest.approx(4 / 5)
+    assert measured["known_word_pairs"] == pytest.approx(3 / 4)
 
 
 def test_novelty_of_bytes_works() -> None:
     vocabulary = Vocabulary(None)
     ready = TrainingText(vocabulary.encode("an été\nin a city of many words\nend"), vocabulary)
-    found = ready.judge(vocabulary.encode("my été\nin a city of many words\n\udcff"))
-    assert found.known_words == pytest.approx(7 / 9)
-    assert found.verbatim_lines == 1
-    assert found.longest_copy == len(" été\nin a city of many words\n".encode())
+    measured = ready.judge(vocabulary.encode("my été\nin a city of many words\n\udcff"))
+    assert measured.known_words == pytest.approx(7 / 9)
+    assert measured.verbatim_lines == 1
+    assert measured.longest_copy == len(" été\nin a city of many words\n".encode())
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -152,23 +152,23 @@ def test_mark_copies_equals_a_slow_search(small_text: str, seed: int) -> None:
 
 
 def test_mark_copies_yields_as_soon_as_known() -> None:
-    """So a text can be shown while it is written."""
+    """The text can be shown while it is generated."""
     training = of("abcdefghij" * 3 + "z")
     read = 0
 
-    def write() -> Iterator[str]:
+    def generate() -> Iterator[str]:
         nonlocal read
         for character in "abcdefghij" * 2 + "zzz":
             read += 1
             yield character
 
-    for i, (_, copied) in enumerate(training.mark_copies(write())):
+    for i, (_, copied) in enumerate(training.mark_copies(generate())):
         assert read == min(i + LONG_COPY, 23)
         assert copied == (i < 21)
 
 
 def test_mark_copies_of_multibyte_characters_works() -> None:
-    """The text comes in pieces that may have no character, and then one of several ids."""
+    """Pieces may be empty, and a character may have several ids."""
     vocabulary = Vocabulary(None)
     training = "été à Nîmes, où il fait chaud"
     ready = TrainingText(vocabulary.encode(training), vocabulary)
@@ -177,7 +177,7 @@ def test_mark_copies_of_multibyte_characters_works() -> None:
     assert marked == training[:20]
 
 
-def test_training_text_progress_ends_at_the_end() -> None:
+def test_training_text_progress_ends_at_the_total() -> None:
     seen: list[tuple[int, int]] = []
     vocabulary = Vocabulary("ab")
     TrainingText(vocabulary.encode("abba"), vocabulary, lambda done, total: seen.append((done, total)))
@@ -186,11 +186,11 @@ def test_training_text_progress_ends_at_the_end() -> None:
 
 
 def test_novelty_of_tiny_shakespeare_is_known(tiny_shakespeare_corpus: Corpus) -> None:
-    """The figures of an independent program, which searched sets of strings."""
+    """Reference values from an independent program that searched sets of strings."""
     corpus = tiny_shakespeare_corpus
-    found = TrainingText(corpus.train.ids, corpus.vocabulary).judge(corpus.validation.ids[:100_000])
-    assert found.known_words == pytest.approx(0.940, abs=0.0005)
-    assert found.known_word_pairs == pytest.approx(0.478, abs=0.0005)
-    shares = (found.novel_10, found.novel_20, found.novel_40)
+    measured = TrainingText(corpus.train.ids, corpus.vocabulary).judge(corpus.validation.ids[:100_000])
+    assert measured.known_words == pytest.approx(0.940, abs=0.0005)
+    assert measured.known_word_pairs == pytest.approx(0.478, abs=0.0005)
+    shares = (measured.novel_10, measured.novel_20, measured.novel_40)
     assert shares == pytest.approx((0.741, 0.998, 1.0), abs=0.0005)
-    assert (found.longest_copy, found.verbatim_lines) == (31, 0)
+    assert (measured.longest_copy, measured.verbatim_lines) == (31, 0)

@@ -1,4 +1,4 @@
-"""The gradient of a loss as to what was read before it, against finite differences."""
+"""Gradients of the loss with respect to earlier inputs, compared with finite differences."""
 
 import numpy as np
 import pytest
@@ -30,8 +30,8 @@ def loss(model: RecurrentModel, x: torch.Tensor, state: tuple[torch.Tensor, ...]
 @pytest.mark.parametrize("cell", CELLS)
 def test_gradients_equal_finite_differences(cell: str) -> None:
     model, ids, step = network(cell), text(), 1e-6
-    found = input_gradients(model, ids, PLACES, FURTHEST, WARM_UP)
-    assert found.shape == (len(PLACES), FURTHEST + 1)
+    norms = input_gradients(model, ids, PLACES, FURTHEST, WARM_UP)
+    assert norms.shape == (len(PLACES), FURTHEST + 1)
     double = network(cell).double()
     with torch.no_grad():
         for row, t in enumerate(PLACES):
@@ -46,14 +46,14 @@ def test_gradients_equal_finite_differences(cell: str) -> None:
                     down[0, FURTHEST - d, part] -= step
                     target = int(ids[t + 1])
                     slopes.append((loss(double, up, state, target) - loss(double, down, state, target)) / (2 * step))
-                assert found[row, d] == pytest.approx(np.linalg.norm(slopes), rel=1e-5)
+                assert norms[row, d] == pytest.approx(np.linalg.norm(slopes), rel=1e-5)
 
 
 def test_gradients_leave_the_model_unchanged() -> None:
-    model, told = network("lstm", dropout=0.5), []
+    model, seen = network("lstm", dropout=0.5), []
     before = {name: part.clone() for name, part in model.state_dict().items()}
-    found = input_gradients(model, text(), PLACES, FURTHEST, progress=lambda done, total: told.append((done, total)))
+    norms = input_gradients(model, text(), PLACES, FURTHEST, progress=lambda done, total: seen.append((done, total)))
     assert not model.training
     assert all(torch.equal(before[name], part) for name, part in model.state_dict().items())
-    np.testing.assert_array_equal(found, input_gradients(network("lstm"), text(), PLACES, FURTHEST))
-    assert told == [(3, 3)]
+    np.testing.assert_array_equal(norms, input_gradients(network("lstm"), text(), PLACES, FURTHEST))
+    assert seen == [(3, 3)]

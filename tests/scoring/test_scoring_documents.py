@@ -1,4 +1,4 @@
-"""Scores of documents: those of each by itself, added."""
+"""Scores of separate documents: the sum over documents scored one by one."""
 
 from pathlib import Path
 
@@ -54,7 +54,7 @@ def one_by_one(model: LanguageModel, text: TextSpan) -> tuple[float, int]:
 def test_score_of_documents_equals_each_alone(
     monkeypatch: pytest.MonkeyPatch, corpus: Corpus, kind: str, piece: int
 ) -> None:
-    """Rows of a batch, and documents longer than a piece, whose state is carried."""
+    """Documents in a batch, and documents longer than a chunk, whose state is carried."""
     monkeypatch.setattr(surprisal, "DOCUMENT_CHUNK_CHARS", piece)
     monkeypatch.setattr(surprisal, "GROUPED_CHARS", 300)
     model, text = model_of(kind, corpus), corpus.validation
@@ -68,7 +68,7 @@ def test_score_of_documents_equals_each_alone(
         assert score.nats != pytest.approx(evaluate(model, text.ids).nats, rel=1e-5)
 
 
-def test_eval_result_of_documents_says_so(corpus: Corpus) -> None:
+def test_eval_result_of_documents_has_its_rule(corpus: Corpus) -> None:
     model = model_of("mkn", corpus)
     score = evaluate(model, corpus.validation[:100])
     assert eval_result(score, "90/10/0", documents=True).rule == "static, documents"

@@ -1,4 +1,4 @@
-"""Where models differ, with models whose probabilities are known, so that each figure can be computed by hand."""
+"""`charrnn compare --structure` with models of known probabilities, so that each result can be computed by hand."""
 
 import json
 import math
@@ -24,7 +24,7 @@ def log2(p: float) -> float:
 
 
 def test_context_has_exactly_its_length(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The model's odds tell how many it has read since the empty state; whatever the rows that are read together."""
+    """The model's probabilities reveal how many characters it has read, for any number of rows in a batch."""
     ids, places = np.zeros(40, np.uint8), np.array([7, 20, 39])
     for rows in (256, 2):
         monkeypatch.setattr(contexts, "MAX_ROWS", rows)
@@ -34,7 +34,7 @@ def test_context_has_exactly_its_length(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_context_is_what_precedes_the_place() -> None:
-    """A model that repeats what it read first knows the character before the last `length` ones."""
+    """A model that repeats the first character of its context reveals where the context begins."""
     repeats = KnownModel(5, lambda read: torch.nn.functional.one_hot(torch.tensor(read[0]), 5).float() * 50)
     ids = np.arange(20) % 5
     for length, is_known in ((5, True), (4, False), (10, True)):
@@ -58,7 +58,7 @@ def test_probe_in_any_chunks_gives_one_result(monkeypatch: pytest.MonkeyPatch) -
     np.testing.assert_allclose(whole.surprisals[[3, 6, 7]], np.log([4, 7, 8]), rtol=1e-6)
     np.testing.assert_allclose(whole.surprisals[1], -math.log(1 / 4), rtol=1e-6)
     np.testing.assert_allclose(whole.mass["last"], np.log1p(-1 / (places + 1)), rtol=1e-6)
-    assert whole.best["any"].tolist() == [0, 1, 1, 1]  # at the first place its odds are even with the others' sum
+    assert whole.best["any"].tolist() == [0, 1, 1, 1]  # at the first position, all are equally likely
     assert whole.rows(np.array([4, 7])).tolist() == [1, 3]
     for piece in (1, 3):
         monkeypatch.setattr(probing, "CHUNK_CHARS", piece)
@@ -69,16 +69,16 @@ def test_probe_in_any_chunks_gives_one_result(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_probe_of_nan_raises() -> None:
-    spoiled = KnownModel(2, lambda read: torch.full((2,), math.nan))
-    with pytest.raises(ModelError, match="not numbers"):
-        probe(spoiled, np.zeros(3, np.uint8), np.array([1]), {"any": [0, 1]})
+    damaged = KnownModel(2, lambda read: torch.full((2,), math.nan))
+    with pytest.raises(ModelError, match="NaN probabilities"):
+        probe(damaged, np.zeros(3, np.uint8), np.array([1]), {"any": [0, 1]})
 
 
 def test_difference_has_the_standard_error_of_pairs() -> None:
     network, counts = np.array([1.0, 2.0, 3.0]) * math.log(2), np.array([2.0, 4.0, 3.0]) * math.log(2)
-    found = Difference.of(network, counts)
-    assert (found.cases, found.network, found.counts, found.difference) == pytest.approx((3, 2, 3, -1))
-    assert found.error == pytest.approx(1 / math.sqrt(3))  # of −1, −2 and 0
+    bits = Difference.of(network, counts)
+    assert (bits.cases, bits.network, bits.counts, bits.difference) == pytest.approx((3, 2, 3, -1))
+    assert bits.error == pytest.approx(1 / math.sqrt(3))  # of −1, −2 and 0
     assert Difference.of(network[:1], counts[:1]).error is None
 
 
@@ -90,43 +90,43 @@ OPEN, CLOSE, SQUARE = (VOCABULARY.characters or ()).index("("), 3, 5
 def test_structure_groups_closings_by_distance_and_kind() -> None:
     network = always(len(VOCABULARY), {CLOSE: 0.5, SQUARE: 0.125})
     counts = always(len(VOCABULARY), {CLOSE: 0.25, SQUARE: 0.5})
-    found = structure_of(network, counts, VOCABULARY.encode(TEXT), VOCABULARY, places=1)
-    by_kind = {(row.kind, row.low, row.high): row.bits for row in found.kinds}
+    structure = structure_of(network, counts, VOCABULARY.encode(TEXT), VOCABULARY, places=1)
+    by_kind = {(row.kind, row.low, row.high): row.bits for row in structure.kinds}
     assert {key: bits.cases for key, bits in by_kind.items()} == {
         ("()", 1, 3): 6, ("()", 4, 7): 6, ("[]", 1, 3): 3,
     }  # fmt: skip
     near, square = by_kind["()", 1, 3], by_kind["[]", 1, 3]
     assert (near.network, near.counts, near.difference, near.error) == pytest.approx((1, 2, -1, 0))
     assert (square.network, square.counts, square.difference) == pytest.approx((3, 1, 2))
-    together = {(row.kind, row.low): row.bits for row in found.closings}
+    together = {(row.kind, row.low): row.bits for row in structure.closings}
     assert together["brackets", 1].cases == 9
     assert together["brackets", 1].difference == pytest.approx((6 * -1 + 3 * 2) / 9, abs=1e-6)
-    assert found.is_code
-    assert found.indentation == ()
-    round_brackets, square_brackets = found.brackets
+    assert structure.is_code
+    assert structure.indentation == ()
+    round_brackets, square_brackets = structure.brackets
     assert (round_brackets.kind, round_brackets.cases) == ("()", 12)
     assert (round_brackets.network_among, round_brackets.counts_among, round_brackets.network_first) == (1, 0, 1)
     assert (square_brackets.network_among, square_brackets.counts_among, square_brackets.counts_first) == (0, 1, 1)
-    assert json.loads(json.dumps(found.as_json(), allow_nan=False))["kinds"][0]["kind"] == "()"
+    assert json.loads(json.dumps(structure.as_json(), allow_nan=False))["kinds"][0]["kind"] == "()"
 
 
 def test_structure_has_contexts_of_both_models() -> None:
     ids = np.zeros(64, np.uint8)
-    found = structure_of(by_length(2), always(2, {0: 0.5}), ids, Vocabulary("ab"), places=20)
-    assert [row.length for row in found.contexts] == [8, 16, 32, None]
-    assert [row.network for row in found.contexts[:3]] == pytest.approx([log2(9), log2(17), log2(33)])
-    assert [row.counts for row in found.contexts] == pytest.approx([1.0] * 4)
+    structure = structure_of(by_length(2), always(2, {0: 0.5}), ids, Vocabulary("ab"), places=20)
+    assert [row.length for row in structure.contexts] == [8, 16, 32, None]
+    assert [row.network for row in structure.contexts[:3]] == pytest.approx([log2(9), log2(17), log2(33)])
+    assert [row.counts for row in structure.contexts] == pytest.approx([1.0] * 4)
     drawn = draw_places(64, 32, 20)
     whole = float(np.log2(drawn + 1).mean())
-    assert found.contexts[-1].network == pytest.approx(whole)
-    assert found.contexts[0].lost == pytest.approx(log2(9) - whole)
-    assert (found.contexts[-1].lost, found.places) == (0, 20)
+    assert structure.contexts[-1].network == pytest.approx(whole)
+    assert structure.contexts[0].lost == pytest.approx(log2(9) - whole)
+    assert (structure.contexts[-1].lost, structure.places) == (0, 20)
 
 
 INDENTED = "half\nif a:\n    b\n    c\n\n  d\ne\n" * 12
 
 
-def test_lines_know_how_indentation_changes() -> None:
+def test_indented_lines_have_their_changes_of_indentation() -> None:
     lines = IndentedLines.of(INDENTED)
     assert lines is not None
     starts = [INDENTED[start:].split("\n")[0] for start in lines.starts[:6]]
@@ -138,36 +138,36 @@ def test_lines_know_how_indentation_changes() -> None:
 
 
 def test_indentation_probability_excludes_the_line_end() -> None:
-    """Blanks of 1/4, line ends of 1/2: without those, blanks are as likely as all else together."""
+    """A blank has probability 1/4, a line end 1/2: without line ends, a blank has probability 1/2."""
     vocabulary = Vocabulary("\n abcdefhil:")
     model = always(len(vocabulary), {0: 0.5, 1: 0.25})
     never = always(len(vocabulary), {0: 0.5, 1: 0.0125})
-    found = structure_of(model, never, vocabulary.encode(INDENTED), vocabulary, places=1)
-    rows = {row.change: row for row in found.indentation}
+    structure = structure_of(model, never, vocabulary.encode(INDENTED), vocabulary, places=1)
+    rows = {row.change: row for row in structure.indentation}
     lines = IndentedLines.of(INDENTED)
     assert lines is not None
-    assert rows["all"].bits.cases == len(lines.widths) == sum(row.bits.cases for row in found.indentation[1:])
+    assert rows["all"].bits.cases == len(lines.widths) == sum(row.bits.cases for row in structure.indentation[1:])
     assert rows["all"].bits.network == pytest.approx((lines.widths + 1).mean())  # a bit for each blank, one for the end
     assert rows["deeper"].bits.network == pytest.approx(5)
     assert rows["deeper"].bits.counts == pytest.approx(-4 * log2(0.025) - log2(0.975))
-    # Greedily, the first model writes blanks for ever, and the other one none.
+    # Greedy decoding generates only blanks with the first model, and none with the other.
     assert (rows["all"].network_right, rows["all"].counts_right) == pytest.approx((0, (lines.widths == 0).mean()))
 
 
 def test_indentation_is_right_only_with_every_blank() -> None:
-    """A model that writes two blanks after each line end."""
+    """The model always predicts two blanks after a line end."""
     vocabulary = Vocabulary("\n ab")
 
-    def says(read: list[int]) -> torch.Tensor:
+    def logits(read: list[int]) -> torch.Tensor:
         blank = read[-1] == 0 or read[-2:] == [0, 1]
         return torch.tensor([2.0, 1.0, 0.0, 0.0]) if blank else torch.tensor([2.0, 0.0, 1.0, 0.0])
 
     ids = vocabulary.encode("a\n" + "  a\n a\n   a\nb\n" * 10)
-    found = structure_of(KnownModel(4, says), always(4, {2: 0.5}), ids, vocabulary, places=1)
-    assert found.indentation[0].network_right == pytest.approx(10 / 40, abs=0.03)
+    structure = structure_of(KnownModel(4, logits), always(4, {2: 0.5}), ids, vocabulary, places=1)
+    assert structure.indentation[0].network_right == pytest.approx(10 / 40, abs=0.03)
 
 
-def test_structure_of_too_little_raises() -> None:
+def test_structure_of_one_character_or_an_impossible_one_raises() -> None:
     with pytest.raises(TextError, match="no held-out characters"):
         structure_of(by_length(2), by_length(2), np.zeros(1, np.uint8), Vocabulary("ab"))
     impossible = KnownModel(2, lambda read: torch.tensor([0.0, -math.inf]))
@@ -178,8 +178,8 @@ def test_structure_of_too_little_raises() -> None:
 def test_structure_of_bytes_reads_characters() -> None:
     text = "(é) " * 8
     ids = np.frombuffer(text.encode(), np.uint8)
-    found = structure_of(always(256, {41: 0.5}), always(256, {41: 0.25}), ids, Vocabulary(None), places=1)
-    (row,) = found.kinds
+    structure = structure_of(always(256, {41: 0.5}), always(256, {41: 0.25}), ids, Vocabulary(None), places=1)
+    (row,) = structure.kinds
     assert (row.kind, row.low, row.bits.cases) == ("()", 1, 8)
     assert row.bits.difference == pytest.approx(-1, rel=1e-5)
 
@@ -187,6 +187,8 @@ def test_structure_of_bytes_reads_characters() -> None:
 def test_structure_progress_covers_all_work() -> None:
     seen: list[tuple[int, int]] = []
     model = by_length(2)
-    structure_of(model, model, np.zeros(40, np.uint8), Vocabulary("ab"), 5, progress=lambda *told: seen.append(told))
+    structure_of(
+        model, model, np.zeros(40, np.uint8), Vocabulary("ab"), 5, progress=lambda *update: seen.append(update)
+    )
     assert seen[-1] == (80 + 2 * 5 * (8 + 16), 80 + 2 * 5 * (8 + 16))
     assert seen == sorted(seen)

@@ -1,4 +1,4 @@
-"""Contiguous streams."""
+"""Streams of contiguous text for truncated BPTT."""
 
 import numpy as np
 import pytest
@@ -37,5 +37,5 @@ def test_streams_shrink_to_short_texts() -> None:
 
 
 def test_streams_of_one_character_raise() -> None:
-    with pytest.raises(TextError, match="1 characters are too few"):
+    with pytest.raises(TextError, match="too few characters to train on: found 1, need at least 2"):
         Streams(np.zeros(1), 1, 1)

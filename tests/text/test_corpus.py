@@ -1,4 +1,4 @@
-"""Files to ids."""
+"""Reading files into ids."""
 
 import hashlib
 from pathlib import Path
@@ -35,7 +35,7 @@ def test_read_corpus_returns_the_ids_of_the_file(tmp_path: Path) -> None:
 def test_read_corpus_in_small_chunks_gives_the_same_ids(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str
 ) -> None:
-    """Characters and line ends that lie across the end of a piece."""
+    """Characters and line ends that are split between two chunks."""
     monkeypatch.setattr(sources, "CHUNK_SIZE", 3)
     text = "aé\nöü\n\nß"
     path = written(tmp_path, text.replace("\n", "\r\n").encode(encoding))
@@ -62,7 +62,7 @@ def test_read_corpus_undecodable_byte_is_named_with_its_place(
 ) -> None:
     monkeypatch.setattr(sources, "CHUNK_SIZE", piece)
     path = written(tmp_path, before.encode() + b"\xe9 la")
-    with pytest.raises(TextError, match=rf"byte {len(before.encode())} \(0xE9\) is not utf-8; say --encoding"):
+    with pytest.raises(TextError, match=rf"byte {len(before.encode())} \(0xE9\) is not utf-8; use --encoding"):
         read_corpus(path, CorpusConfig())
 
 
@@ -77,7 +77,7 @@ def test_read_corpus_given_vocabulary_is_used(tmp_path: Path) -> None:
     path = written(tmp_path, b"abba")
     corpus = read_corpus(path, CorpusConfig(), Vocabulary("zba"))
     assert corpus.ids.tolist() == [2, 1, 1, 2]
-    with pytest.raises(TextError, match="1 of its characters are unknown to the model, such as 'b'"):
+    with pytest.raises(TextError, match="the model does not know 1 of the text's characters, such as 'b'"):
         read_corpus(path, CorpusConfig(), Vocabulary("a"))
 
 
@@ -96,9 +96,9 @@ def test_read_corpus_empty_file_raises(tmp_path: Path, content: bytes, message: 
 def test_read_corpus_missing_file_folder_or_unknown_encoding_raises(tmp_path: Path) -> None:
     with pytest.raises(TextError, match="is a folder"):
         read_corpus(tmp_path, CorpusConfig())
-    with pytest.raises(TextError, match="there is no such file"):
+    with pytest.raises(TextError, match="not found; check the name"):
         read_corpus(tmp_path / "none", CorpusConfig())
-    with pytest.raises(UsageError, match="--encoding utf-9: there is no such encoding"):
+    with pytest.raises(UsageError, match="--encoding utf-9: unknown encoding"):
         read_corpus(written(tmp_path, b"a"), CorpusConfig(encoding="utf-9"))
 
 
@@ -109,7 +109,7 @@ def test_read_corpus_file_that_changes_raises(tmp_path: Path) -> None:
         if done == 6:
             path.write_bytes(b"abcabb")
 
-    with pytest.raises(TextError, match="the file changed while it was read"):
+    with pytest.raises(TextError, match="the file changed while it was being read"):
         read_corpus(path, CorpusConfig(), progress=change)
 
 
@@ -135,7 +135,7 @@ def test_split_bounds_follow_the_fractions(length: int, val: float, test: float,
 
 
 def test_split_bounds_of_a_short_text_raise() -> None:
-    with pytest.raises(TextError, match="1 character, of which 1 would be held out, are too few to train on"):
+    with pytest.raises(TextError, match="too few characters to train on: 1 in all, 1 held out"):
         split_bounds(1, CorpusConfig())
     with pytest.raises(UsageError, match="no text is left to train on"):
         CorpusConfig(val_fraction=0.5, test_fraction=0.5)
@@ -145,7 +145,7 @@ def test_split_bounds_of_a_short_text_raise() -> None:
 def test_read_corpus_ascii_chunks_are_read_like_others(
     tmp_path: Path, encoding: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A faster way reads them, and must not be taken in the middle of a character, of a line end, or of a shift."""
+    """ASCII has a fast path, which must not be taken in the middle of a character, a line end or a shift sequence."""
     monkeypatch.setattr("charrnn.text.sources.CHUNK_SIZE", 8)
     text = "plain plain plain é plain plain\r\nplain\rpla+in ü\r\n" * 3 + "1234567\r" + "\nplain, plain"
     path = tmp_path / "text.txt"

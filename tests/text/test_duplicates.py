@@ -1,4 +1,4 @@
-"""What stands in a text twice, beside what plain Python finds."""
+"""Duplicates in a text, compared with plain Python."""
 
 from collections import Counter
 
@@ -17,7 +17,7 @@ def counted(text: str, train: int, piece: int = 1 << 20, capacity: int = 1 << 20
 
 
 def slowly(met: list[tuple[str, int]], train: int) -> tuple[float | None, float | None]:
-    """The two shares of what was met at places, from dictionaries."""
+    """Compute both fractions of repeated items with dictionaries."""
     counts = Counter(text for text, _ in met)
     held_out = {text for text, place in met if place >= train}
     known = {text for text, place in met if place < train}
@@ -28,7 +28,7 @@ def slowly(met: list[tuple[str, int]], train: int) -> tuple[float | None, float 
 
 
 def plain(text: str, train: int) -> Repeats:
-    """The slow twin."""
+    """The reference implementation."""
     runs = [(text[i : i + RUN], i) for i in range(len(text) - RUN + 1)]
     lines, place = [], 0
     for line in text.split("\n"):
@@ -60,23 +60,23 @@ def test_repeat_counter_short_texts_match_plain_dictionaries(text: str) -> None:
 
 
 def test_repeat_counter_finds_copies_across_blocks() -> None:
-    """A line, and runs, that begin in one block and end in the next."""
+    """A line, and runs, that start in one block and end in the next."""
     rng = np.random.default_rng(1)
     half = "".join(rng.choice(list("abcdefgh"), BLOCK - 10)) + "\n"
-    found = counted(half + half, len(half))
-    assert (found.lines, found.held_out_lines) == (1, 1)
-    assert found.runs == pytest.approx(1, abs=2 * RUN / len(half))
+    actual = counted(half + half, len(half))
+    assert (actual.lines, actual.held_out_lines) == (1, 1)
+    assert actual.runs == pytest.approx(1, abs=2 * RUN / len(half))
 
 
 def test_repeat_counter_sampled_shares_are_close_to_exact() -> None:
     rng = np.random.default_rng(2)
     new = "".join(rng.choice(list("abcdefgh"), 60_000))
     text = new[:20_000] + new
-    found, wanted = counted(text, 40_000, 5000, 2000), counted(text, 40_000)
-    assert found.sampled < 0.1
+    actual, wanted = counted(text, 40_000, 5000, 2000), counted(text, 40_000)
+    assert actual.sampled < 0.1
     assert wanted.sampled == 1
-    assert found.runs == pytest.approx(wanted.runs, abs=0.06)
-    assert found.held_out_runs == pytest.approx(wanted.held_out_runs, abs=0.06)
+    assert actual.runs == pytest.approx(wanted.runs, abs=0.06)
+    assert actual.held_out_runs == pytest.approx(wanted.held_out_runs, abs=0.06)
 
 
 def test_hash_sketch_repeated_hash_takes_no_room() -> None:

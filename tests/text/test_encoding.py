@@ -1,4 +1,4 @@
-"""The encoding of a file: known where it is UTF-8, else guessed."""
+"""Guessing the encoding of a file: UTF-8 is certain, others are guessed."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Normal forms and lower case, in pieces as in one."""
+"""Unicode normalization and lowercasing, in chunks and as a whole."""
 
 import random
 import sys
@@ -11,7 +11,7 @@ from charrnn.config import NORMAL_FORMS, CorpusConfig
 from charrnn.errors import UsageError
 from charrnn.text import normalize, sources
 from charrnn.text.corpus import read_corpus
-from charrnn.text.normalize import Normalizer, _begins_anew, normalize_text
+from charrnn.text.normalize import Normalizer, _never_combines, normalize_text
 from charrnn.text.vocabulary import UNKNOWN_CHARACTER, Vocabulary
 
 ODD = (
@@ -21,18 +21,18 @@ ODD = (
 
 
 def in_pieces(text: str, config: CorpusConfig, chance: random.Random, most: int) -> str:
-    normalizer, found, at = Normalizer(config), "", 0
+    normalizer, actual, at = Normalizer(config), "", 0
     while at < len(text):
         size = chance.randint(0, most)
-        found += normalizer.feed(text[at : at + size])
+        actual += normalizer.feed(text[at : at + size])
         at += size
-    return found + normalizer.finish()
+    return actual + normalizer.finish()
 
 
 @pytest.mark.parametrize("form", [None, *NORMAL_FORMS])
 @pytest.mark.parametrize("lower", [False, True])
 def test_normalizer_in_pieces_gives_the_same_as_in_one(form: str | None, lower: bool) -> None:
-    """Any cut, also between a letter and its marks, in a Korean syllable, or before the end of a Greek word."""
+    """Any split, including between a letter and its marks, in a Hangul syllable, or before the end of a Greek word."""
     config, chance = CorpusConfig(normalize=form, lower=lower), random.Random(0)
     for _ in range(100):
         text = "".join(chance.choices(ODD, k=chance.randint(0, 40)))
@@ -49,7 +49,7 @@ def test_normalization_is_idempotent() -> None:
 
 
 def test_normalizer_cuts_where_nothing_joins() -> None:
-    """Each character that can be the second of a pair which becomes one."""
+    """For each character that can combine with the previous one."""
     seconds = set()
     for point in range(sys.maxunicode + 1):
         parts = unicodedata.decomposition(chr(point)).split()
@@ -57,12 +57,12 @@ def test_normalizer_cuts_where_nothing_joins() -> None:
             seconds.add(chr(int(parts[1], 16)))
     seconds |= set(map(chr, (*range(0x1161, 0x1176), *range(0x11A8, 0x11C3))))
     assert len(seconds) > 100
-    assert [one for one in seconds if _begins_anew(one)] == []
-    assert all(map(_begins_anew, "a漢あé가\U0001f600"))
+    assert [one for one in seconds if _never_combines(one)] == []
+    assert all(map(_never_combines, "a漢あé가\U0001f600"))
 
 
 def test_normalizer_endless_run_of_marks_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Or all of a hostile text would wait in memory."""
+    """Otherwise a hostile text would be held in memory completely."""
     monkeypatch.setattr(normalize, "MAX_WAITING", 50)
     normalizer = Normalizer(CorpusConfig(normalize="NFC"))
     for _ in range(40):

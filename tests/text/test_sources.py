@@ -1,4 +1,4 @@
-"""Files, packed ones and several of them, as bytes."""
+"""Plain, compressed and several files, as bytes."""
 
 import bz2
 import gzip
@@ -30,7 +30,7 @@ def text_of(corpus: Corpus) -> str:
 def test_read_corpus_packed_files_are_unpacked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, piece: int
 ) -> None:
-    """Whatever the name says; also of several packed ones joined, as `cat a.gz b.gz` makes them."""
+    """Whatever the name is; including several compressed files concatenated, as by `cat a.gz b.gz`."""
     monkeypatch.setattr(sources, "CHUNK_SIZE", piece)
     raw, pack = "Zwölf Boxkämpfer\n".encode() * 5, PACKERS[kind]
     path = tmp_path / "a.txt"
@@ -58,12 +58,12 @@ def test_source_pieces_of_a_zip_bomb_stay_small(tmp_path: Path) -> None:
 def test_read_corpus_xz_over_the_memory_limit_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "MAX_XZ_MEMORY", 1 << 20)
     (tmp_path / "a.xz").write_bytes(lzma.compress(b"abc"))
-    with pytest.raises(TextError, match=r"a.xz: to unpack it takes too much memory \(xz\); unpack it first"):
+    with pytest.raises(TextError, match=r"a.xz: decompressing takes too much memory \(xz\); decompress the file first"):
         read_corpus(tmp_path / "a.xz", CorpusConfig())
 
 
 def test_read_corpus_several_files_are_joined_by_line_ends(tmp_path: Path) -> None:
-    """A line end comes after a file that has none; a mark, or half a line end, is each file's own."""
+    """A newline is added after a file without one; byte-order marks and split line ends are handled per file."""
     parts = [b"\xef\xbb\xbfone\n", b"", b"two", b"three\r", b"\nfour"]
     paths = [tmp_path / f"{i}.txt" for i in range(len(parts))]
     for path, part in zip(paths, parts, strict=True):
@@ -77,7 +77,7 @@ def test_read_corpus_several_files_are_joined_by_line_ends(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("number", [3, sources.MAX_OPEN_FILES + 3])
 def test_read_corpus_one_of_several_files_that_changes_raises(tmp_path: Path, number: int) -> None:
-    """The first hundred stay open; others are opened twice, and may be others then."""
+    """The first hundred files stay open; others are opened twice, and may have been replaced in between."""
     paths = [tmp_path / f"{i}.txt" for i in range(number)]
     for path in paths:
         path.write_bytes(b"ab\n")
@@ -87,12 +87,12 @@ def test_read_corpus_one_of_several_files_that_changes_raises(tmp_path: Path, nu
         if done == total // 2:
             paths[-1].write_bytes(b"ba\n")
 
-    with pytest.raises(TextError, match="the file changed while it was read"):
+    with pytest.raises(TextError, match="the file changed while it was being read"):
         read_corpus(paths, CorpusConfig(), progress=meddle)
 
 
 def test_read_corpus_many_files_need_few_open_ones(tmp_path: Path) -> None:
-    """A system may let a process have no more than 64."""
+    """Some systems limit a process to 64 open files."""
     paths = [tmp_path / f"{i}.txt" for i in range(300)]
     for path in paths:
         path.write_bytes(b"ab\n")
@@ -108,7 +108,7 @@ def test_read_corpus_standard_input_twice_raises(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(b"abc"))))
     corpus = read_corpus(STANDARD_INPUT, CorpusConfig())
     assert (text_of(corpus), corpus.name, corpus.source) == ("abc", "stdin", "standard input")
-    with pytest.raises(UsageError, match="standard input can be read once"):
+    with pytest.raises(UsageError, match="standard input can only be read once"):
         read_corpus([STANDARD_INPUT, STANDARD_INPUT], CorpusConfig())
 
 
@@ -117,7 +117,7 @@ def test_read_corpus_no_room_for_standard_input_raises(monkeypatch: pytest.Monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("tempfile.TemporaryFile", full)
-    with pytest.raises(TextError, match=r"standard input: no room .* No space left on device; .* TMPDIR"):
+    with pytest.raises(TextError, match=r"standard input: cannot write .* No space left on device; .* TMPDIR"):
         read_corpus(STANDARD_INPUT, CorpusConfig())
 
 

@@ -142,7 +142,7 @@ def test_failed_capture_raises_capture_error(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(steps, "take_step", waiting_step)
     for _ in range(2):
         take_step(batch, None, 1e-2)
-    with pytest.raises(CaptureError, match=r"recording a CUDA graph \(_local_scalar_dense.*\); try CHARRNN_GRAPHS=0"):
+    with pytest.raises(CaptureError, match=r"capture a CUDA graph \(_local_scalar_dense.*\); try CHARRNN_GRAPHS=0"):
         take_step(batch, None, 1e-2)
 
 
@@ -150,7 +150,7 @@ def test_short_texts_are_sampled_without_graph(monkeypatch: pytest.MonkeyPatch) 
     """Such as the samples during training, where a failed capture would end the training."""
     model = RecurrentModel(ModelConfig(hidden_size=8), 20).eval()
     stepper = CudaGraphStepper(model, model.empty_state(1), None)
-    monkeypatch.setattr(stepper, "_captured", lambda function: pytest.fail("a step was captured"))
+    monkeypatch.setattr(stepper, "_capture", lambda function: pytest.fail("a step was captured"))
     draw, tokens = CounterTemperatureSampler(0.8, CounterRNG([0])), torch.zeros(1, dtype=torch.int64).numpy()
     for _ in range(200):
         tokens = stepper.draw_next(tokens, draw)

@@ -94,7 +94,7 @@ def test_damaged_last_state_falls_back_to_previous(small_corpus: Corpus, tmp_pat
     assert load_file(last).keys() > load_file(path).keys()
     (tmp_path / "it-previous.safetensors").unlink()
     last.write_bytes(whole[:-100])
-    with pytest.raises(CheckpointError, match=r"it-last\.safetensors: is cut off"):
+    with pytest.raises(CheckpointError, match=r"it-last\.safetensors: is truncated"):
         find_training(path)
 
 
@@ -102,5 +102,5 @@ def test_find_training_without_states_returns_none(small_corpus: Corpus, tmp_pat
     path = tmp_path / "it.safetensors"
     assert find_training(path) is None
     run(small_corpus, path)
-    with pytest.raises(CheckpointError, match="holds a model alone"):
+    with pytest.raises(CheckpointError, match="contains no training state"):
         open_training(path)

@@ -88,7 +88,7 @@ class TrainDisplay:
         config = run.training
         shrunk = streams.batch_size < config.batch_size or streams.seq_length < config.seq_length
         is_one = run.corpus.documents is None
-        too_short = f" (the text is too short for {config.batch_size} streams of {config.seq_length})"
+        too_short = f" (the text is too short for {config.batch_size} x {config.seq_length})"
         log_field("batch", f"{streams}{too_short if shrunk and is_one else ''}")
         size = streams.batch_size * streams.seq_length
         memory = STEP_COPIES * 4 * size * vocab_size / 1e9

@@ -1,1 +1,1 @@
-"""The machine: what its processor and GPU can do, and how many threads are fastest now."""
+"""The machine: features of its processor and GPU, and the fastest number of threads."""

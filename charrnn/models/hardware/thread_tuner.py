@@ -1,11 +1,10 @@
-"""The number of threads for a piece of work that comes again and again: the one that measurements show to be fastest.
+"""Thread tuning: the fastest number of threads for work that is repeated many times, found by measuring.
 
-Threads wait for each other many times in each piece. When another process occupies one of the cores, the thread on it
-is not running most of the time, and the others spin until it does; one thread alone can then be ten times as fast.
-And for small pieces on a machine with many cores, a few threads are faster than all.
+The threads of one piece of work wait for each other many times. If another process occupies one of the cores, the
+thread on that core is rarely running while the others spin; a single thread can then be ten times as fast. And for
+small pieces on a machine with many cores, a few threads are faster than all.
 
-`ThreadTuner` only counts and compares; the measuring is in `piece`, and `FreeCores` gives hints when to try another
-number.
+`ThreadTuner` only counts and compares; `piece` measures, and `FreeCores` hints when to try another number.
 """
 
 from __future__ import annotations
@@ -19,57 +18,58 @@ from pathlib import Path
 import torch
 
 TRIAL_PIECES = 3
-"""Pieces that a number of threads is tried for."""
+"""The number of pieces of work in a trial of a thread count."""
 INITIAL_THREADS = 4
-"""Threads to begin with, if there are as many."""
+"""The initial number of threads, if there are as many cores."""
 DECISIVE = 1.5
-"""How many times as slow, or as fast, the pieces of a trial must be to end it at once."""
+"""The factor by which the pieces of a trial must be slower or faster than usual to end the trial at once."""
 SLOW_RATIO, STALL_RATIO = 1.5, 4.0
-"""How many times the mean two pieces in a row, or one piece, must take for a trial at once."""
+"""The factors above the mean at which two pieces in a row, or a single piece, start a trial at once."""
 MAX_TIME_SHARE = 0.97
-"""Share of the time that more threads may need at most; else fewer are enough."""
+"""The largest fraction of the previous time at which more threads are worth using."""
 FIRST_WAIT, MAX_WAIT = 1.0, 60.0
-"""Seconds between trials; twice as long after each that changed nothing."""
+"""The initial and the maximum number of seconds between trials; doubled after each trial that changed nothing."""
 COST_FACTOR = 30.0
-"""A trial that changed nothing may have cost a thirtieth of the time until the next."""
+"""The time until the next trial is at least this many times the cost of one that changed nothing."""
 SMOOTHING_WEIGHT = 0.3
-"""Weight of the last piece in the mean."""
+"""The weight of the latest piece in the moving average."""
 TOLERATED_LOAD = 0.5
-"""Share of a core that may be used by others and still counts as free."""
+"""The fraction of a core that other processes may use while the core still counts as free."""
 
 STAT = Path("/proc/stat")
+"""The file in which Linux reports the time that each core was busy."""
 MEASURE_INTERVAL = 0.25
-"""Seconds between looks: the system counts in hundredths of a second."""
+"""The seconds between measurements, because the system counts in hundredths of a second."""
 BUSY_COLUMNS = (0, 1, 2, 5, 6)
-"""Columns of /proc/stat that count as busy (proc(5)): user, nice, system, irq, softirq. Stolen time does not count:
-using fewer threads does not bring it back."""
+"""The columns of /proc/stat that count as busy (proc(5)): user, nice, system, irq, softirq. Stolen time is left out,
+because using fewer threads does not win it back."""
 
 Usage = Callable[[], tuple[float, float] | None]
-"""Gives the seconds that the cores of this process were busy, and those of them that this process used."""
+"""A function that returns the busy seconds of this process's cores, and the seconds used by this process itself."""
 
 
 def cores() -> int:
-    """The cores that this process may run on."""
+    """Return the number of cores that this process may run on."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def usage() -> tuple[float, float] | None:
-    """The usage of Linux; None where the system does not say."""
+    """Return the usage reported by Linux; None if it is not available."""
     try:
         own_cores = {f"cpu{number}" for number in os.sched_getaffinity(0)}
         lines = [line.split() for line in STAT.read_text(encoding="ascii").splitlines()]
         tick = os.sysconf("SC_CLK_TCK")
         busy = sum(int(line[1 + column]) for line in lines if line and line[0] in own_cores for column in BUSY_COLUMNS)
-    except (AttributeError, OSError, ValueError, IndexError):  # not Linux, or hidden from a container
+    except (AttributeError, OSError, ValueError, IndexError):  # not Linux, or hidden by a container
         return None
     own = os.times()
     return busy / tick, own.user + own.system
 
 
 class FreeCores:
-    """The cores that other processes have left free lately, of those that this process may use."""
+    """A measurement of how many of this process's cores are not used by other processes."""
 
     def __init__(self, cores: int, usage: Usage = usage, clock: Callable[[], float] = time.perf_counter) -> None:
         self.cores, self._usage, self._clock = cores, usage, clock
@@ -77,7 +77,7 @@ class FreeCores:
         self._free: float | None = None
 
     def measure(self) -> float | None:
-        """A number from 0 to `cores`; None where it is not known (yet)."""
+        """Return a number from 0 to `cores`; None if it is not known (yet)."""
         now = self._clock()
         if self._before is None or now - self._at < MEASURE_INTERVAL:
             return self._free
@@ -90,15 +90,15 @@ class FreeCores:
 
 
 class ThreadTuner:
-    """Told how long each piece took, it says how many threads to use for the next.
+    """A chooser of the number of threads for the next piece of work, from the time that each piece took.
 
     Args:
-        max_threads: 1 or more.
-        free: hints from the system; None: trials alone.
+        max_threads: the largest number of threads, at least 1.
+        free: hints from the system; None to rely on trials alone.
 
     Attributes:
-        threads: for the next piece.
-        used: all numbers of threads that were used.
+        threads: the number of threads for the next piece.
+        used: all numbers of threads used so far.
     """
 
     def __init__(self, max_threads: int, free: FreeCores | None = None) -> None:
@@ -107,14 +107,14 @@ class ThreadTuner:
         self.threads = max(rung for rung in self._rungs if rung <= INITIAL_THREADS)
         self.used: set[int] = set()
         self._mean: float | None = None
-        self._usual = 0  # threads to return to if a trial is lost; 0: no trial
+        self._usual = 0  # the number of threads to return to if a trial fails; 0 outside a trial
         self._tried: list[float] = []
         self._tried_seconds = 0.0
         self._wait, self._rest, self._age, self._slow = FIRST_WAIT, 0.0, 0, 0
         self._tries_more, self._cap = True, max_threads
 
     def record(self, seconds: float, work: int = 1) -> None:
-        """Take down how long the last piece took, and how large it was, in any unit, where pieces differ."""
+        """Record the duration of the last piece, and its size (in any unit) if pieces differ."""
         self.used.add(self.threads)
         if self.max_threads == 1:
             return
@@ -126,11 +126,11 @@ class ThreadTuner:
             self._watch(seconds / work)
 
     def _watch(self, seconds: float) -> None:
-        """Between trials: keep the mean, and see whether it is time to try another number."""
+        """Between trials: update the mean, and check whether to try another number of threads."""
         self._age += 1
         if self._mean is None:
             self._mean = seconds
-            return  # the first piece of all warms up
+            return  # the very first piece is a warm-up
         self._slow = self._slow + 1 if seconds > SLOW_RATIO * self._mean else 0
         is_slow = self._slow > 1 or seconds > STALL_RATIO * self._mean
         self._mean = seconds if self._age == 2 else self._mean + SMOOTHING_WEIGHT * (seconds - self._mean)
@@ -154,7 +154,7 @@ class ThreadTuner:
             self._try(first or second or self.threads)
 
     def _judge(self, seconds: float) -> None:
-        """In a trial: decide, when enough was seen."""
+        """During a trial: decide as soon as there are enough measurements."""
         assert self._mean is not None
         self._tried.append(seconds)
         share = sum(self._tried) / len(self._tried) / self._mean
@@ -164,7 +164,7 @@ class ThreadTuner:
         cost = self._tried_seconds * (1 - 1 / share)
         if is_better:
             self._mean, self._wait, self._rest = share * self._mean, FIRST_WAIT, 0.0
-            self._tries_more = self.threads > self._usual  # go on in this direction
+            self._tries_more = self.threads > self._usual  # continue in this direction
         else:
             self.threads = self._usual
             self._wait = min(2 * self._wait, MAX_WAIT)
@@ -179,13 +179,13 @@ class ThreadTuner:
         return self._rungs[place] if 0 <= place < len(self._rungs) else None
 
     def _capacity(self) -> int:
-        """Threads that find a core of their own, as far as that is known."""
+        """Return the number of threads that can have a core each, as far as known."""
         free = self.free.measure() if self.free else None
         return self.max_threads if free is None else max(1, min(self.max_threads, int(free + TOLERATED_LOAD)))
 
     @contextmanager
     def piece(self, work: int = 1) -> Iterator[None]:
-        """Do a piece of work of PyTorch's with so many threads, and time it; for `work` see `record`."""
+        """Run one piece of PyTorch work with the chosen number of threads and time it; `work` as for `record`."""
         before = torch.get_num_threads()
         threads = self.threads
         if threads != before:
@@ -200,14 +200,14 @@ class ThreadTuner:
 
 
 def make_thread_tuner(max_threads: int | None = None) -> ThreadTuner:
-    """A tuner for work on the CPU, with up to so many threads (default: PyTorch's number), but no more than cores."""
+    """Return a tuner for CPU work with up to `max_threads` threads (default: PyTorch's), at most one per core."""
     available = cores()
     max_threads = min(max_threads or torch.get_num_threads(), available)
     return ThreadTuner(max_threads, FreeCores(available) if max_threads > 1 else None)
 
 
 def fixed_threads(threads: int) -> ThreadTuner:
-    """A tuner that never changes the number of threads."""
+    """Return a tuner that never changes the number of threads."""
     tuner = ThreadTuner(1)
     tuner.threads = threads
     return tuner

@@ -1,1 +1,1 @@
-"""One operation a file: a plain reference, and faster versions behind the same signature."""
+"""Fast kernels, one operation per file: a simple reference, and faster versions with the same signature."""

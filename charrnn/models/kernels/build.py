@@ -1,8 +1,8 @@
-"""The kernels in C (`native/`): compiled at first use by the C compiler that is found, kept in the user's cache.
+"""Building the C kernels (`native/`): compiled at first use, cached in the user's cache folder.
 
-Where there is no compiler, where it fails, or where the environment variable CHARRNN_COMPILE is 0, there is no library,
-and the callers go PyTorch's way. This module knows no operation. It goes through ctypes: the C files take a second to
-compile, where torch.utils.cpp_extension reads all of PyTorch's headers first.
+Without a C compiler, if compiling fails, or with the environment variable CHARRNN_COMPILE=0, there is no library and
+callers use PyTorch instead. The library is loaded with ctypes, because compiling the C files takes one second, whereas
+torch.utils.cpp_extension would first read all of PyTorch's headers.
 """
 
 from __future__ import annotations
@@ -24,38 +24,41 @@ import torch
 from torch import Tensor
 
 SWITCH = "CHARRNN_COMPILE"
-"""The environment variable: 0 leaves C alone."""
+"""The environment variable that disables the C kernels if it is 0."""
 COMPILERS = ("cc", "gcc", "clang")
+"""The C compilers to look for, in this order."""
 FLAGS = ("-O3", "-march=native", "-fPIC", "-fopenmp", "-w")
-"""Without OpenMP there is no library: one thread in C loses to all threads of PyTorch. The OpenMP that PyTorch has
-loaded is taken, and its threads with it: two pools would wait in each other's way."""
+"""The compiler flags. OpenMP is required, because one thread of C is slower than all threads of PyTorch. PyTorch's
+loaded OpenMP and its threads are shared; two thread pools would compete for the cores."""
 WITHOUT_AVX512 = "-mno-avx512f"
-"""Added where PyTorch uses no AVX-512 though the processor may have it, so that all of a process computes alike."""
+"""The additional flag if PyTorch does not use AVX-512 (even if the processor has it), for consistent results."""
 COMPILE_TIMEOUT = 120
-"""After which a compiler is given up."""
+"""The time limit for the compiler, in seconds."""
 
-SLOWER = f"GRU, RNN, minGRU, minLSTM and writing are slower ({SWITCH}=0 hides this line)"
-"""What a notice says where there is no library."""
+SLOWER = "GRU, RNN, minGRU, minLSTM and sampling are slower"
+"""The consequence of a missing library, for notices."""
+HIDE = f"set {SWITCH}=0 to hide this message"
+"""The hint at the end of these notices."""
 
 GRAIN_SIZE = 32768
-"""Elements for each thread at least, as in PyTorch's own operations."""
+"""The minimum number of elements per thread, as in PyTorch's own operations."""
 
 _lock = threading.Lock()
 _notices: dict[str, str] = {}
 
 
 def add_notice(subject: str, message: str) -> None:
-    """Keep a line for the end of the command: what is slower on this machine than it need be. One for each subject."""
+    """Keep a notice about reduced speed for the end of the command, one per subject."""
     _notices[subject] = message
 
 
 def notices() -> list[str]:
-    """The lines to show at the end of the command."""
+    """Return the notices to show at the end of the command."""
     return list(_notices.values())
 
 
 def native_library() -> ctypes.CDLL | None:
-    """The compiled kernels, or None. The first call of a process looks for them, and may compile for a second."""
+    """Return the compiled kernels, or None. The first call in a process loads or compiles them (about a second)."""
     if os.environ.get(SWITCH) == "0":
         return None
     with _lock:
@@ -63,16 +66,16 @@ def native_library() -> ctypes.CDLL | None:
 
 
 def address(tensor: Tensor | None) -> ctypes.c_void_p:
-    """Where a tensor's numbers begin; null for None. The tensor must have a name of its own until it has been used."""
+    """Return the address of a tensor's data, null for None. The caller must keep the tensor alive while it is used."""
     return ctypes.c_void_p(None if tensor is None else tensor.data_ptr())
 
 
 def thread_count(rows: int, work: int) -> int:
-    """How many threads to take: of PyTorch's, as many as there are rows, none for less than waking it costs.
+    """Return how many of PyTorch's threads to use: at most one per row, and one if there is little work.
 
     Args:
-        rows: independent of each other.
-        work: elements to compute.
+        rows: the number of independent rows.
+        work: the number of elements to compute.
     """
     return max(1, min(torch.get_num_threads(), rows, work // GRAIN_SIZE))
 
@@ -81,7 +84,7 @@ def thread_count(rows: int, work: int) -> int:
 def _load_or_compile() -> ctypes.CDLL | None:
     compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
     if compiler is None:
-        add_notice("compiler", f"no C compiler ({', '.join(COMPILERS)}) was found: {SLOWER}; install gcc")
+        add_notice("compiler", f"no C compiler found ({', '.join(COMPILERS)}): {SLOWER}; install gcc, or {HIDE}")
         return None
     name, reason = f"kernels-{_key(compiler)}.so", ""
     try:
@@ -91,36 +94,36 @@ def _load_or_compile() -> ctypes.CDLL | None:
         reason = _first_error_line(error)
     started = time.perf_counter()
     try:
-        with tempfile.TemporaryDirectory(prefix="charrnn-") as folder:  # what is loaded may be deleted
+        with tempfile.TemporaryDirectory(prefix="charrnn-") as folder:  # a loaded library may be deleted
             library = _compile(compiler, Path(folder) / name)
     except (OSError, subprocess.SubprocessError) as error:
-        add_notice("compiler", f"the kernels in C cannot be used ({_first_error_line(error)}): {SLOWER}")
+        add_notice("compiler", f"the C kernels cannot be used ({_first_error_line(error)}): {SLOWER}; {HIDE}")
         return None
     add_notice(
         "compiler",
-        f"the kernels in C were compiled for this command alone ({time.perf_counter() - started:.0f} s), for they "
-        f"cannot be kept: {reason}; set XDG_CACHE_HOME to a folder of yours",
+        f"the C kernels were compiled for this command only ({time.perf_counter() - started:.0f} s), because the cache "
+        f"folder cannot be used: {reason}; set XDG_CACHE_HOME to a folder that only you can write to",
     )
     return library
 
 
 def _first_error_line(error: Exception) -> str:
-    """An error in a line; of a compiler its first."""
+    """Return an error in one line; for a compiler, the first line that mentions an error."""
     lines = (getattr(error, "stderr", None) or b"").decode(errors="replace").splitlines()
     return next((line for line in lines if "error" in line.lower()), str(error))
 
 
 def cache_folder() -> Path:
-    """The folder for what this machine has made or found out: of this user alone, because what lies there is run.
+    """Return the folder for compiled and measured data; private to the user, because code from it is executed.
 
     Raises:
-        RuntimeError: it belongs to somebody else, or others may write to it; or nobody's home is known.
+        RuntimeError: the folder belongs to another user, others can write to it, or there is no home folder.
     """
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "charrnn"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     status = folder.stat()
     if hasattr(os, "geteuid") and (status.st_uid != os.geteuid() or status.st_mode & 0o022):
-        raise RuntimeError(f"{folder} belongs to another user, or others may write to it")
+        raise RuntimeError(f"{folder} belongs to another user, or others can write to it")
     return folder
 
 
@@ -134,7 +137,7 @@ def _flags() -> tuple[str, ...]:
 
 
 def _key(compiler: str) -> str:
-    """Of all that the machine code depends on: a folder of users may be shared by machines."""
+    """Return a hash of everything the machine code depends on; several machines may share a user's home folder."""
     digest = hashlib.sha256(repr((compiler, _flags(), platform.platform(), _processor())).encode())
     for source in _sources():
         digest.update(source.read_bytes())
@@ -142,7 +145,7 @@ def _key(compiler: str) -> str:
 
 
 def _processor() -> str:
-    """Its name and what it can, where the system says so."""
+    """Return the processor's name and features, if the system reports them."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -153,12 +156,12 @@ def _processor() -> str:
 
 
 def _compile(compiler: str, path: Path) -> ctypes.CDLL:
-    """Write the library beside its place and move it there when it loads, so that no process sees half of it."""
+    """Compile in a temporary folder and move the library once it loads, so that no process sees a partial file."""
     sources, flags = [source for source in _sources() if source.suffix == ".c"], _flags()
     with tempfile.TemporaryDirectory(dir=path.parent) as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
         objects = [str(Path(folder) / f"{source.stem}.o") for source in sources]
         pairs = zip(sources, objects, strict=True)
-        list(pool.map(_run, ([compiler, *flags, "-c", str(source), "-o", made] for source, made in pairs)))
+        list(pool.map(_run, ([compiler, *flags, "-c", str(source), "-o", target] for source, target in pairs)))
         built = Path(folder) / path.name
         _run([compiler, *flags, "-shared", *objects, "-o", str(built), "-lm"])
         loaded = ctypes.CDLL(str(built))

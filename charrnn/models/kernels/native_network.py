@@ -1,7 +1,6 @@
-"""A recurrent network that reads without learning, in C: its weights packed once, in the order of their use.
+"""A recurrent network in C for inference, with its weights packed once in the order in which they are used.
 
-`NativeNetwork` is made of tensors and knows no module. What it computes is what the cells of `cells.py` define; there
-is no slow version of it here, for the modules themselves are that.
+`NativeNetwork` is built from tensors, not modules. Its reference implementation is the cells of `cells.py`.
 """
 
 from __future__ import annotations
@@ -21,16 +20,19 @@ from torch.nn import functional
 from charrnn.models.kernels.build import address, thread_count
 
 Floats = NDArray[np.float32]
+"""Arrays of float32."""
 
 MAX_TABLE_ROWS = 1024
-"""Characters up to which the first layer's product is looked up: a table costs as much as that many look-ups save, and
-a page of text should gain by it."""
+"""The largest vocabulary for which the first layer's products are tabulated. Building the table costs as much as that
+many look-ups save, so it should pay for itself within a page of text."""
 ALIGNMENT = 64
+"""The alignment of packed matrices, in bytes."""
 OUT_OF_MEMORY = -2
+"""The status that the C code returns if it cannot allocate memory."""
 
 
 class NativeCell(IntEnum):
-    """The cells that the C code knows, numbered as in `native/network.h`."""
+    """The cells implemented in C, numbered as in `native/network.h`."""
 
     RNN = 0
     LSTM = 1
@@ -40,13 +42,13 @@ class NativeCell(IntEnum):
 
 
 class LayerWeights(NamedTuple):
-    """The weights of one layer, G gates of H units in PyTorch's order.
+    """The weights of one layer: G gates of H units, in PyTorch's order.
 
     Attributes:
         input: (G H, D).
-        recurrent: (G H, H), or None for a cell whose gates do not look at the state.
-        bias: (G H), all that is added to the input's product.
-        inner: (H), what a GRU adds to U_n h; None for others.
+        recurrent: (G H, H); None for a cell whose gates do not depend on the state.
+        bias: (G H), everything that is added to the input's product.
+        inner: (H), the bias inside a GRU's reset gate, added to U_n h; None for other cells.
     """
 
     input: Tensor
@@ -95,26 +97,26 @@ class _Network(ctypes.Structure):
 
 
 def pointers(arrays: Sequence[Floats]) -> ctypes.Array[ctypes.c_void_p]:
-    """Where each array's numbers begin."""
+    """Return an array of pointers to the arrays' data."""
     return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))
 
 
 class NativeNetwork:
-    """A copy of a network's weights, as the C code reads them.
+    """A copy of a network's weights in the layout of the C code.
 
     Args:
         library: the compiled C code.
         cell: the cell of all layers.
-        state_size: S.
+        state_size: S, the size of one layer's state.
         embedding: (V, D).
-        layers: from the first to the last.
+        layers: the layers, first to last.
         head: weights (V, H) and bias (V,).
-        residual: whether layers add their input to their output where the widths agree.
+        residual: whether each layer's input is added to its output when their sizes agree.
 
     Attributes:
         depth: the number of layers.
         gates: G.
-        width: of the widest layer's input or output.
+        width: the largest size of a layer's input or output.
     """
 
     def __init__(
@@ -167,12 +169,12 @@ class NativeNetwork:
         self._layers, self._panels = packed, self._pack(to_pack)
 
     def _keep(self, tensor: Tensor) -> int:
-        """Where a copy of a tensor lies: the model's own may change."""
+        """Copy a tensor, because the model's weights may change; return the address of the copy."""
         self._kept.append(tensor.detach().clone(memory_format=torch.contiguous_format))
         return self._kept[-1].data_ptr()
 
     def _pack(self, matrices: Sequence[tuple[_Matrix, Tensor]]) -> NDArray[np.uint8]:
-        """All in one block, which numpy asks the system for in large pages."""
+        """Pack all matrices into one block, for which numpy requests large pages from the system."""
         self.library.matrix_bytes.restype = ctypes.c_size_t
         sizes = []
         for matrix, weights in matrices:
@@ -188,14 +190,14 @@ class NativeNetwork:
 
     @property
     def address(self) -> ctypes.c_void_p:
-        """Where the C functions find it."""
+        """The address of the network, for the C functions."""
         return ctypes.c_void_p(ctypes.addressof(self._network))
 
     def read(self, tokens: NDArray[np.int64], states: Sequence[Floats]) -> Floats:
-        """One text: (T,) tokens and the state of each layer, (S,), which is changed → (T, V) logits.
+        """Read one text: (T,) tokens and each layer's state (S,), updated in place → (T, V) logits.
 
         Raises:
-            IndexError: there is no such token.
+            IndexError: a token is not in the vocabulary.
         """
         logits = np.empty((len(tokens), self.vocab_size), np.float32)
         tokens = np.ascontiguousarray(tokens)
@@ -207,11 +209,11 @@ class NativeNetwork:
             thread_count(self.depth + 1, len(tokens) * self.work),
         )  # fmt: skip
         if bad == OUT_OF_MEMORY:
-            raise MemoryError("what stands between the layers of a network")
+            raise MemoryError("the activations between the layers of a network")
         self.check(bad, tokens)
         return logits
 
     def check(self, bad: int, tokens: NDArray[np.int64]) -> None:
-        """Raise IndexError if the C code stopped at a token, of which `bad` is the index (−1 if it did not)."""
+        """Raise IndexError if the C code stopped at a token; `bad` is the token's index, or −1."""
         if bad >= 0:
-            raise IndexError(f"token {tokens[bad]} of a vocabulary of {self.vocab_size}")
+            raise IndexError(f"token {tokens[bad]}: expected 0 to {self.vocab_size - 1}")

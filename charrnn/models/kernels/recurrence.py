@@ -1,8 +1,8 @@
-"""A layer of nn.RNN or nn.GRU through time.
+"""The recurrence of one nn.RNN or nn.GRU layer over time.
 
-`recurrence_reference` is the definition; `recurrence` is what the cells call. cuDNN has these layers; PyTorch on a CPU
-has no kernel for them and calls a dozen operations each step. There the steps are done in C, if it could be compiled
-(`native/recurrence.c`), and all that needs no state by single large products of PyTorch.
+`recurrence_reference` is the definition; the cells call `recurrence`. On a GPU, cuDNN implements these layers. On a
+CPU, PyTorch has no kernel for them and calls a dozen operations per step; C code (`native/recurrence.c`), if it could
+be compiled, computes the steps instead, and everything that does not depend on the state is one large PyTorch product.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ Core = nn.RNN | nn.GRU
 
 
 def recurrence_reference(core: Core, x: Tensor, h0: Tensor) -> tuple[Tensor, Tensor]:
-    """One step after the other.
+    """Compute the recurrence step by step.
 
     Args:
-        core: of one layer, batch first.
+        core: an RNN or GRU of one layer, batch first.
         x: (B, T, D).
         h0: (B, H), the state before the first step.
 
@@ -39,7 +39,7 @@ def recurrence_reference(core: Core, x: Tensor, h0: Tensor) -> tuple[Tensor, Ten
 
 
 def recurrence(core: Core, x: Tensor, h0: Tensor) -> tuple[Tensor, Tensor]:
-    """`recurrence_reference` in less time. Under autocast to bfloat16 the products are of bfloat16, the rest is not."""
+    """Compute `recurrence_reference` faster. Under autocast to bfloat16, only the products are in bfloat16."""
     library = native_library() if x.numel() and _fits(core, x, h0) else None
     if library is None:
         y, hidden = core(x.contiguous(), h0[None].contiguous())
@@ -52,7 +52,7 @@ def recurrence(core: Core, x: Tensor, h0: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _fits(core: Core, x: Tensor, h0: Tensor) -> bool:
-    """Whether the C code does this: in single precision, or mixed with bfloat16, on a CPU."""
+    """Return whether the C code applies: float32, or mixed with bfloat16, on a CPU."""
     numbers = (x, h0, core.all_weights[0][0])
     return all(part.device.type == "cpu" and part.dtype == torch.float32 for part in numbers) and (
         not torch.is_autocast_enabled("cpu") or torch.get_autocast_dtype("cpu") == torch.bfloat16
@@ -60,10 +60,10 @@ def _fits(core: Core, x: Tensor, h0: Tensor) -> bool:
 
 
 class _Recurrence(torch.autograd.Function):
-    """Time comes first inside, (T, B, …), as the steps want it; what comes out is a view of that, (B, T, …).
+    """The autograd function of the C code; internally time comes first, (T, B, …), and results are transposed views.
 
-    The gradients of a GRU before its functions lie side by side as U_n h, r, z, n: the first three are the state's, the
-    last three the input's. For an RNN both are the same one.
+    The gradients of a GRU's pre-activations are stored in the order U_n h, r, z, n: the first three belong to the
+    state's product, the last three to the input's. In an RNN, both products share one gradient.
     """
 
     @staticmethod
@@ -95,7 +95,7 @@ class _Recurrence(torch.autograd.Function):
         arrays = map(address, (inputs, u, bias, states, halves, saved))
         sizes = map(ctypes.c_long, (T, B, H))
         if library.recurrence_forward(gates, *arrays, *sizes, int(half), thread_count(B, u.numel() * T * B // H)):
-            raise MemoryError("the steps of a recurrent layer")
+            raise MemoryError("the forward pass of a recurrent layer")
         if keeps:
             ctx.save_for_backward(x, w, u, states, halves, saved)
             ctx.library, ctx.gates = library, gates
@@ -115,7 +115,7 @@ class _Recurrence(torch.autograd.Function):
         arrays = map(address, (grad_y, states, saved, rolled, grad_h, grads, grad_bias))
         sizes = map(ctypes.c_long, (T, B, H))
         if ctx.library.recurrence_backward(gates, *arrays, *sizes, int(halves is not None), count):
-            raise MemoryError("the gradients of a recurrent layer")
+            raise MemoryError("the backward pass of a recurrent layer")
         of_input, of_state = grads[:, extra * H :], grads[:, : gates * H]
         before = (states if halves is None else halves)[:T].view(T * B, H)
         grad_x = (of_input @ w).view(T, B, D).transpose(0, 1).float() if ctx.needs_input_grad[4] else None

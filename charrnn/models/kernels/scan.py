@@ -1,10 +1,10 @@
-"""The linear recurrence h_t = a_t · h_{t−1} + b_t, element by element; alone, and with the gates of minGRU and minLSTM.
+"""The elementwise linear recurrence h_t = a_t · h_{t−1} + b_t, alone and with the gates of minGRU and minLSTM.
 
-`scan_reference` and `gated_scan_reference` are the definitions; the cells call `scan` and `gated_scan`. In this form a
-carried state needs no special case, which the log-space form of the paper (arXiv 2410.01201, appendix B) gets wrong
-easily. Gates do not look at the state; in PyTorch they alone are a dozen passes over memory, forward and backward. In C
-(`native/scan.c`) gates and scan are one each way, and on a GPU with Triton (`kernels/scan_triton.py`) a scan, and the
-gated scan of minGRU, are one kernel each way.
+`scan_reference` and `gated_scan_reference` are the definitions; the cells call `scan` and `gated_scan`. Unlike the
+log-space form of the paper (arXiv 2410.01201, appendix B), this form needs no special case for a carried state. The
+gates do not depend on the state; in PyTorch, the gates alone take a dozen passes over memory, forward and backward. In
+C (`native/scan.c`), gates and scan are one pass each way; on a GPU with Triton (`kernels/scan_triton.py`), a scan, and
+the gated scan of minGRU, are one kernel each way.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from charrnn.models.kernels.build import address, native_library, thread_count
 
 
 def scan_reference(a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
-    """The recurrence as it is written, one step after the other.
+    """Compute the recurrence step by step.
 
     Args:
-        a: (B, T, H), what each step keeps.
-        b: (B, T, H), what each step adds.
+        a: (B, T, H), the factor of the previous state at each step.
+        b: (B, T, H), the term added at each step.
         h0: (B, H), the state before the first step.
 
     Returns:
@@ -43,9 +43,7 @@ def scan_reference(a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
 
 
 def scan(a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
-    """`scan_reference`, in less time and memory: one kernel on a GPU with Triton, in C on a CPU where that could be
-    compiled, else step by step in place.
-    """
+    """Compute `scan_reference` faster: with Triton on a GPU, in C on a CPU, otherwise stepwise in place."""
     triton = _triton_for(a, b, h0)
     if triton:
         return triton.scan(a, b, h0)  # type: ignore[no-any-return]
@@ -62,7 +60,7 @@ def gated_scan_reference(p: Tensor, h0: Tensor) -> Tensor:
     minLSTM: f, i, c = p; h_t = (σ(f) ⊙ h_{t−1} + σ(i) ⊙ c) / (σ(f) + σ(i)).
 
     Args:
-        p: (B, T, 2H) for a minGRU, (B, T, 3H) for a minLSTM: gates before their functions, and the candidate.
+        p: (B, T, 2H) for minGRU, (B, T, 3H) for minLSTM: the gates' pre-activations, and the candidate.
         h0: (B, H), the state before the first step.
 
     Returns:
@@ -72,7 +70,7 @@ def gated_scan_reference(p: Tensor, h0: Tensor) -> Tensor:
 
 
 def gated_scan(p: Tensor, h0: Tensor) -> Tensor:
-    """`gated_scan_reference` in less time and memory."""
+    """Compute `gated_scan_reference` faster and in less memory."""
     triton = _triton_for(p, h0) if p.shape[-1] == 2 * h0.shape[1] else None
     if triton:
         return triton.gated_scan(p, h0)  # type: ignore[no-any-return]
@@ -84,17 +82,17 @@ def gated_scan(p: Tensor, h0: Tensor) -> Tensor:
 
 
 def _coefficients(p: Tensor, h0: Tensor) -> tuple[Tensor, Tensor]:
-    """What each step keeps and adds, (B, T, H) each."""
+    """Return the factor and the term of each step, (B, T, H) each."""
     *gates, candidate = p.to(h0.dtype).chunk(p.shape[-1] // h0.shape[1], dim=-1)
     if len(gates) == 1:
         return torch.sigmoid(-gates[0]), torch.sigmoid(gates[0]) * candidate
-    # σ(f) / (σ(f) + σ(i)) = σ(log σ(f) − log σ(i)): never 0 / 0 when both gates are shut.
+    # σ(f) / (σ(f) + σ(i)) = σ(log σ(f) − log σ(i)) avoids 0 / 0 when both gates are closed.
     odds = functional.logsigmoid(gates[0]) - functional.logsigmoid(gates[1])
     return torch.sigmoid(odds), torch.sigmoid(-odds) * candidate
 
 
 def _triton_for(*inputs: Tensor) -> ModuleType | None:
-    """The Triton kernels, if they take such tensors."""
+    """Return the Triton kernels if they support these tensors."""
     if all(part.is_cuda and part.dtype.itemsize <= 4 and part.numel() for part in inputs):
         return _triton(inputs[0].device)
     return None
@@ -102,19 +100,20 @@ def _triton_for(*inputs: Tensor) -> ModuleType | None:
 
 @functools.cache
 def _triton(device: torch.device) -> ModuleType | None:
-    """The kernels, if they have proved to be right on this GPU: Triton needs a C compiler, Python's headers, and a GPU
-    that is not too old.
+    """Return the Triton kernels if they passed their trial on this GPU.
+
+    Triton needs a C compiler, Python's headers and a recent GPU.
     """
     if not is_allowed("triton", device):
         return None
-    os.environ.setdefault("TRITON_DEFAULT_FP_FUSION", "1")  # Triton 3.9 warns where nobody says
+    os.environ.setdefault("TRITON_DEFAULT_FP_FUSION", "1")  # Triton 3.9 warns if this is not set
     from charrnn.models.kernels import scan_triton
 
     return scan_triton
 
 
 class _StepwiseScan(torch.autograd.Function):
-    """The gradient is the same recurrence backwards: g_t = ∂h_t + a_{t+1} · g_{t+1}; ∂b = g, ∂a_t = g_t · h_{t−1}."""
+    """The scan in PyTorch, stepwise; backward is g_t = ∂h_t + a_{t+1} · g_{t+1}, with ∂b = g, ∂a_t = g_t · h_{t−1}."""
 
     @staticmethod
     def forward(ctx: Any, a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
@@ -139,7 +138,7 @@ class _StepwiseScan(torch.autograd.Function):
 
 
 class _CompiledScan(torch.autograd.Function):
-    """The same in C (`native/scan.c`): one pass over memory forward, one backward."""
+    """The scan in C (`native/scan.c`): one pass over memory forward, one backward."""
 
     @staticmethod
     def forward(ctx: Any, library: ctypes.CDLL, a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
@@ -163,7 +162,7 @@ class _CompiledScan(torch.autograd.Function):
 
 
 class _CompiledGatedScan(torch.autograd.Function):
-    """Gates are computed again for the gradient: that is less work than to read them."""
+    """The gated scan in C; recomputing the gates for the gradient is cheaper than reading them from memory."""
 
     @staticmethod
     def forward(ctx: Any, library: ctypes.CDLL, p: Tensor, h0: Tensor) -> Tensor:

@@ -1,12 +1,12 @@
-"""The scan and the gated scan on a GPU, each as one Triton kernel forward and one backward.
+"""The scan and the gated scan in Triton: one GPU kernel each for the forward and the backward pass.
 
-A program owns one row and a block of units, and goes through time in pieces. A piece is read at once, so that enough of
-it is on its way to keep the memory busy; inside it the steps are an associative scan (Blelloch 1990), whose operator is
-the composition of h → a·h + b; its last state is carried to the next piece. Gates are applied in registers: what moves
-is what goes in and what comes out, once. Whatever the inputs are kept in, sums are in float32.
+A program handles one row and a block of units, and goes through time in chunks. A chunk is loaded at once, so that
+enough memory requests are in flight; its steps are an associative scan (Blelloch 1990) whose operator is the
+composition of h → a·h + b; its last state is carried to the next chunk. Gates are applied in registers, so each input
+and output moves through memory once. Sums are in float32 whatever the inputs' type.
 
-Imports Triton, so only `kernels/scan.py` imports this, where there is a GPU on which they have passed a trial
-(`kernels/gpu_features.py`). Not measured on one yet. With `TRITON_INTERPRET=1` it runs on a CPU.
+Only `kernels/scan.py` imports this module, because it imports Triton; it does so on a GPU that has passed a trial
+(`hardware/gpu_features.py`). Not yet measured on a GPU. With `TRITON_INTERPRET=1` the kernels run on a CPU.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 UNITS = 32
-"""Units of a program: 64 bytes of half precision side by side, two of the sectors that memory is read by."""
+"""The number of units per program: 64 contiguous bytes in half precision, two memory sectors."""
 STEPS = 128
-"""Steps of a piece; fewer where the text is shorter."""
+"""The maximum number of steps per chunk; fewer for shorter texts."""
 WARPS = 8
-"""16 numbers of each tensor a thread: few enough for registers, backward too."""
+"""The number of warps per program: 16 numbers of each tensor per thread, which fit into registers even backward."""
 
 
 def scan(a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
-    """See `scan_reference`. All floats up to 32 bits, (B, T, H); the result has h0's type."""
+    """Compute `scan_reference` for floats of up to 32 bits, (B, T, H); the result has h0's type."""
     return _TritonScan.apply(a, b, h0)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def gated_scan(gates: Tensor, h0: Tensor) -> Tensor:
-    """See `scan.gated_scan`. All floats up to 32 bits; the result has h0's type."""
+    """Compute `scan.gated_scan_reference` of minGRU for floats of up to 32 bits; the result has h0's type."""
     return _TritonGatedScan.apply(gates, h0)  # type: ignore[no-any-return, no-untyped-call]
 
 
@@ -72,11 +72,11 @@ class _TritonGatedScan(torch.autograd.Function):
 
 
 def _forward(p: Tensor, q: Tensor, h0: Tensor, gated: bool) -> Tensor:
-    """p, q: (B, T, H) with the same strides, the last one 1."""
+    """Run the forward kernel; p, q: (B, T, H) with equal strides, the last one 1."""
     rows, length, width = p.shape
     h = torch.empty(p.shape, dtype=h0.dtype, device=p.device)
     grid = (rows, triton.cdiv(width, UNITS))
-    with torch.cuda.device_of(p):  # type: ignore[no-untyped-call]  # Triton takes the current device
+    with torch.cuda.device_of(p):  # type: ignore[no-untyped-call]  # Triton launches on the current device
         _forward_kernel[grid](
             p, q, h0, h, length, width, p.stride(0), p.stride(1), gated, _piece(length), UNITS, num_warps=WARPS
         )  # fmt: skip
@@ -86,7 +86,7 @@ def _forward(p: Tensor, q: Tensor, h0: Tensor, gated: bool) -> Tensor:
 def _backward(
     p: Tensor, q: Tensor, h0: Tensor, h: Tensor, grad_h: Tensor, grad_p: Tensor, grad_q: Tensor, gated: bool
 ) -> Tensor:
-    """Writes grad_p and grad_q, whose strides are those of p and q; the gradient of h0 is returned."""
+    """Write grad_p and grad_q, which have the strides of p and q; return the gradient of h0."""
     rows, length, width = p.shape
     grad_h0 = torch.empty_like(h0)
     grid = (rows, triton.cdiv(width, UNITS))
@@ -99,12 +99,12 @@ def _backward(
 
 
 def _piece(length: int) -> int:
-    return min(STEPS, 1 << (length - 1).bit_length())  # a power of two, as Triton wants it
+    return min(STEPS, 1 << (length - 1).bit_length())  # a power of two, as Triton requires
 
 
 @triton.jit
 def _then(a, b, c, d):  # type: ignore[no-untyped-def]
-    """First h → a·h + b, then h → c·h + d, as one."""
+    """Compose h → a·h + b with h → c·h + d, in this order."""
     return a * c, c * b + d
 
 
@@ -122,7 +122,7 @@ def _forward_kernel(  # type: ignore[no-untyped-def]
     STEPS: tl.constexpr,
     UNITS: tl.constexpr,
 ):
-    """All h of a row and a block of units. p is a, and q is b; if GATED, p is z and q is the candidate."""
+    """Compute all h of one row and block of units. p is a and q is b; if GATED, p is z and q the candidate."""
     row = tl.program_id(0).to(tl.int64)
     units = tl.program_id(1) * UNITS + tl.arange(0, UNITS)
     inside = units < width
@@ -163,7 +163,7 @@ def _backward_kernel(  # type: ignore[no-untyped-def]
     STEPS: tl.constexpr,
     UNITS: tl.constexpr,
 ):
-    """g_t = ∂h_t + keep_{t+1} · g_{t+1}, from the last piece to the first; ∂add_t = g_t, ∂keep_t = g_t · h_{t−1}."""
+    """Compute g_t = ∂h_t + keep_{t+1} · g_{t+1}, last chunk first; ∂add_t = g_t, ∂keep_t = g_t · h_{t−1}."""
     row = tl.program_id(0).to(tl.int64)
     units = tl.program_id(1) * UNITS + tl.arange(0, UNITS)
     inside = units < width
@@ -171,17 +171,17 @@ def _backward_kernel(  # type: ignore[no-untyped-def]
     h0 = tl.load(h0_ptr + row * width + units, mask=inside, other=0.0).to(tl.float32)
     carried = tl.zeros((UNITS,), tl.float32)
     for begin in range(0, length, STEPS):
-        t = length - 1 - begin - steps  # a piece is read from its end, so that the scan goes forwards
+        t = length - 1 - begin - steps  # a chunk is read from its end, so that the scan runs forward
         mask = (t >= 0)[:, None] & inside[None, :]
         where = row * stride_row + t[:, None] * stride_step + units[None, :]
-        here = (row * length + t[:, None]) * width + units[None, :]
+        index = (row * length + t[:, None]) * width + units[None, :]
         after = tl.load(p_ptr + where + stride_step, mask=mask & (t + 1 < length)[:, None], other=0.0)
         keep_after = 1.0 - tl.sigmoid(after.to(tl.float32)) if GATED else after.to(tl.float32)
-        grad_h = tl.load(grad_h_ptr + here, mask=mask, other=0.0).to(tl.float32)
+        grad_h = tl.load(grad_h_ptr + index, mask=mask, other=0.0).to(tl.float32)
         kept, added = tl.associative_scan((keep_after, grad_h), 0, _then)
         g = kept * carried[None, :] + added
         carried = tl.sum(tl.where(t[:, None] == tl.maximum(length - begin - STEPS, 0), g, 0.0), 0)
-        before = tl.load(h_ptr + here - width, mask=mask & (t > 0)[:, None], other=0.0).to(tl.float32)
+        before = tl.load(h_ptr + index - width, mask=mask & (t > 0)[:, None], other=0.0).to(tl.float32)
         before = tl.where((t == 0)[:, None], h0[None, :], before)
         if GATED:
             z = tl.sigmoid(tl.load(p_ptr + where, mask=mask, other=0.0).to(tl.float32))

@@ -1,1 +1,1 @@
-"""Counting, smoothing and the n-gram model; no dependence on the recurrent side."""
+"""The n-gram model: counting, smoothing, and reading; independent of recurrent networks."""

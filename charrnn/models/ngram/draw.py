@@ -1,11 +1,11 @@
-"""Sampling a character without computing the whole distribution.
+"""Exact sampling from an n-gram model without computing the whole distribution.
 
-P_k(w | c) = weight(c, w) + backoff(c) · P_{k−1}(w | c') is a mixture: with probability Σ weight the character is one of
-the children of c, otherwise it is drawn from the order below. So with one random number, and the children of one or two
-contexts, a character is drawn from exactly P; no approximation is made.
+P_k(w | c) = weight(c, w) + backoff(c) · P_{k−1}(w | c') is a mixture: with probability Σ weight, the character is one
+of the children of c; otherwise it is drawn from the order below. One random number, and the children of one or two
+contexts, therefore suffice to draw from exactly P.
 
-In all functions `orders` are the entries of order 1, 2, … and `nodes` the contexts of 0, 1, … characters that a text
-ends with, as entries: NOT_FOUND where one was never seen.
+In all functions, `orders` are the trie levels of order 1, 2, … and `nodes` the entries of the contexts of 0, 1, …
+characters at the end of a text, NOT_FOUND for unseen ones.
 """
 
 from __future__ import annotations
@@ -23,22 +23,24 @@ from charrnn.models.ngram.smoothing.backoff import BackoffLevel
 from charrnn.models.ngram.trie import NOT_FOUND, Ints
 
 MAX_REJECTIONS = 2
-"""Draws that may be rejected before the whole distribution is computed."""
+"""The number of rejected draws after which the whole distribution is computed."""
 MAX_EXPONENT = 1.0
-"""The largest exponent 1 / temperature − 1 for rejection sampling: at lower temperatures too many are rejected."""
+"""The largest exponent 1 / temperature − 1 for rejection sampling; lower temperatures reject too many draws."""
 CACHE_SIZE = 1 << 12
-"""The most distributions of short contexts that are cached."""
+"""The maximum number of cached distributions of short contexts."""
 MAX_CACHED_ORDER = 4
-"""Distributions are cached for contexts of fewer characters than this."""
+"""Distributions are cached for contexts shorter than this number of characters."""
 
 DistributionCache = dict[tuple[int, int], NDArray[np.float64]]
+"""Distributions, (V + 1,), by the number of characters in the context and the context's entry."""
 Arrays = tuple["memoryview[int]", "memoryview[int]", "memoryview[Any]", "memoryview[Any]"]
+"""The tokens, starts, weights and backoffs of one order."""
 
 
 def sample_backoff(
     orders: Sequence[BackoffLevel], nodes: Sequence[Ints], random: NDArray[np.float64], vocab_size: int
 ) -> Ints:
-    """(B,) one character for each of B texts, from (B,) contexts of each length and (B,) random numbers from 0 to 1."""
+    """Draw a character for each of B texts: (B,) from contexts (B,) per order and random numbers (B,) on [0, 1)."""
     left = random.copy()
     drawn = np.full(len(random), NOT_FOUND, np.int64)
     for order, contexts in zip(reversed(orders), reversed(nodes), strict=True):
@@ -61,14 +63,14 @@ def sample_backoff(
     uniform = np.minimum(np.maximum(left, 0) * vocab_size, vocab_size - 1).astype(np.int64)
     drawn = np.where(drawn == NOT_FOUND, uniform, drawn)
     if drawn.min() < 0 or drawn.max() >= vocab_size:
-        raise ValueError(f"a character number that is not below {vocab_size}")
+        raise ValueError(f"expected characters below {vocab_size}, found {drawn.min()} to {drawn.max()}")
     return drawn
 
 
 class BackoffSampler:
-    """Samples one text: plain Python over the flat arrays, since making a tensor takes longer than a character.
+    """A sampler for one text, in plain Python on flat arrays, because creating a tensor takes longer than a character.
 
-    Samplers of one model share a cache of distributions of short contexts.
+    The samplers of one model share a cache of distributions of short contexts.
     """
 
     def __init__(
@@ -77,14 +79,14 @@ class BackoffSampler:
         self.orders, self.vocab_size, self.nodes = orders, vocab_size, nodes
         self._arrays: list[Arrays] = [(o.tokens.data, o.starts.data, o.weights.data, o.backoffs.data) for o in orders]
         self._cache = cache
-        self._after: tuple[int, list[int]] = NOT_FOUND, []  # the character that was drawn, and its entries
+        self._after: tuple[int, list[int]] = NOT_FOUND, []  # the character drawn last, and its entries
 
     def draw(self, temperature: float, uniform: Callable[[], float]) -> int:
-        """A character from p^(1 / temperature), to be read with the next call of `read`.
+        """Draw a character from p^(1 / temperature), for the next call of `read`.
 
-        For temperatures from .5 to 1, by rejection: a character drawn from p is accepted with probability
-        p^(1 / temperature − 1), which gives that distribution. After a few rejections the whole distribution is
-        computed; both ways give the same distribution, and so does their combination.
+        For temperatures from 0.5 to 1, by rejection: a character drawn from p is accepted with probability
+        p^(1 / temperature − 1), which gives the same distribution. After a few rejections the whole distribution is
+        computed; since both ways have the same distribution, so does their combination.
         """
         power = 1 / temperature - 1
         for _ in range(MAX_REJECTIONS if 0 <= power <= MAX_EXPONENT else 0):
@@ -95,23 +97,23 @@ class BackoffSampler:
                 return token
         p = self.probabilities()
         if not 0 < p.max() < math.inf:
-            raise ValueError("no character has a probability")
+            raise ValueError("all characters have probability 0")
         sums = ((p / p.max()) ** (1 + power)).cumsum()
         return min(int(sums.searchsorted(uniform() * sums[-1], side="right")), self.vocab_size - 1)
 
     def probabilities(self) -> NDArray[np.float64]:
-        """(V,) of the next character; none is negative."""
+        """Compute the probabilities (V,) of the next character; none is negative."""
         p: NDArray[np.float64] = np.maximum(self._distribution(len(self.orders) - 1)[1:], 0)
         return p
 
     def read(self, token: int) -> None:
-        """Go on by one character."""
+        """Advance the contexts by one character."""
         entries = self._after[1] if self._after[0] == token else self._entries(token)
         self.nodes = [0, *entries[:-1]]
         self._after = NOT_FOUND, []
 
     def _entries(self, token: int) -> list[int]:
-        """The entry of each context with a character."""
+        """Return the entry of each context with a character."""
         entries, token = [], token + 1
         for node, (tokens, starts, _, _) in zip(self.nodes, self._arrays, strict=True):
             if node == NOT_FOUND:
@@ -123,7 +125,7 @@ class BackoffSampler:
         return entries
 
     def _descend(self, left: float) -> int:
-        """A character, from a random number from 0 to 1."""
+        """Draw a character, given a random number on [0, 1)."""
         for node, (tokens, starts, weights, _) in zip(reversed(self.nodes), reversed(self._arrays), strict=True):
             if node == NOT_FOUND:
                 continue
@@ -133,15 +135,15 @@ class BackoffSampler:
             if left < total:
                 token: int = tokens[children.start + bisect_right(sums, left)] - 1
                 if not 0 <= token < self.vocab_size:
-                    raise ValueError(f"character number {token} of {self.vocab_size}")
+                    raise ValueError(f"expected a character below {self.vocab_size}, found {token}")
                 return token
             if math.isnan(total):
-                raise ValueError("weights that are no numbers")
+                raise ValueError("expected numbers as weights, found NaN")
             left = (left - total) / (1 - total) if total < 1 else 0.0
         return min(int(left * self.vocab_size), self.vocab_size - 1)
 
     def _probability(self, entries: list[int]) -> float:
-        """Of a character, from its entries."""
+        """Compute the probability of a character from its entries."""
         p = 1 / self.vocab_size
         for node, entry, (_, _, weights, backoffs) in zip(self.nodes, entries, self._arrays, strict=True):
             if node != NOT_FOUND:
@@ -151,7 +153,7 @@ class BackoffSampler:
         return p
 
     def _distribution(self, k: int) -> NDArray[np.float64]:
-        """(V + 1,) the probabilities after the context of k characters; the padding comes first."""
+        """Compute the probabilities (V + 1,) after the context of k characters; the padding comes first."""
         while k >= 0 and self.nodes[k] == NOT_FOUND:
             k -= 1
         if k < 0:
@@ -169,6 +171,6 @@ class BackoffSampler:
         return p
 
     def _children(self, starts: memoryview[int], node: int) -> slice:
-        """The entries of a context's children, of which a damaged file may claim too many."""
+        """Return the entries of a context's children, limited because a damaged file may claim any number."""
         first = starts[node]
         return slice(first, min(starts[node + 1], first + self.vocab_size + 1))

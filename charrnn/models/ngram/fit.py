@@ -1,6 +1,6 @@
-"""From a text to a model: its n-grams are counted, and the counts smoothed as a record of `config.SMOOTHINGS` says.
+"""Fitting an n-gram model: count a text, then smooth the counts with a method of `config.SMOOTHINGS`.
 
-In all functions `ids` (N,) is the training part of a text, N ≥ 1, and `vocab_size` V.
+In all functions, `ids` (N,) is the training text, N ≥ 1, and `vocab_size` is V.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from charrnn.models.ngram.smoothing.online import online_observations
 from charrnn.progress import Progress, no_progress
 
 Counter = Callable[[NDArray[Any], int, int, bool, Progress], Sequence[CountLevel]]
-"""Counts the n-grams of a text, as `count_ngrams` does."""
+"""A function that counts the n-grams of a text, like `count_ngrams`."""
 
 
 def resolve(function: Function) -> Any:
-    """The function or class that a record names."""
+    """Return the function or class that a record of `config.SMOOTHINGS` names."""
     if not isinstance(function, str):
         return function
     module, _, name = function.partition(":")
@@ -35,9 +35,9 @@ def resolve(function: Function) -> Any:
 
 @dataclass(frozen=True)
 class NgramCounts:
-    """The counts of a text's n-grams of order 1, 2, …, with what turns them into probabilities.
+    """The n-gram counts of a text for order 1, 2, …, and the discounts that turn them into probabilities.
 
-    `discounts` are None where the smoothing has `levels` instead.
+    `discounts` is None if the smoothing method computes its `levels` directly.
     """
 
     config: NgramConfig
@@ -54,7 +54,7 @@ class NgramCounts:
         progress: Progress | None = None,
         count: Counter = count_ngrams,
     ) -> NgramCounts:
-        """Count a text, and fit the discounts; the smoothing is one that has an order."""
+        """Count a text and fit the discounts; the smoothing method must have an order."""
         config = config.with_order(vocab_size == BYTES_VOCAB_SIZE)
         assert config.order
         method, counted, report = config.method, 0, progress or no_progress
@@ -73,7 +73,7 @@ class NgramCounts:
         return cls(config, vocab_size, orders, discounts)
 
     def model(self) -> NgramModel:
-        """The model of these counts."""
+        """Return the model of these counts."""
         if self.discounts:
             levels = smooth(self.orders, self.discounts)
         else:
@@ -83,10 +83,10 @@ class NgramCounts:
         return NgramModel(self.config, self.vocab_size, levels)
 
     def online_log_probs(self, ids: NDArray[Any]) -> NDArray[np.float64]:
-        """(N − 1,) the log-probabilities of all characters of a text but the first, by counts that go on over it.
+        """Return (N − 1,) log-probabilities of a text without its first character, updating the counts as it is read.
 
         Raises:
-            UsageError: the smoothing does not support it.
+            UsageError: the smoothing method does not support online scoring.
         """
         self.config.check_online()
         assert self.discounts
@@ -98,7 +98,7 @@ class NgramCounts:
 
 
 def model_class(config: NgramConfig) -> type[NgramModel | LongestMatchModel]:
-    """The class of models of a smoothing."""
+    """Return the model class of a smoothing method."""
     return resolve(config.method.model) or NgramModel
 
 

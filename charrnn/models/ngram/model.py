@@ -1,4 +1,4 @@
-"""The n-gram language model: probabilities from the trie of all n-grams; knows nothing of text or sampling."""
+"""The n-gram language model: probabilities from the trie of all n-grams."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from charrnn.models.ngram.stepper import NgramStepper, damage_reported
 from charrnn.models.ngram.trie import NOT_FOUND, Ints, walk
 
 MAX_PROBABILITIES = 1 << 22
-"""Probabilities that are computed together."""
+"""The maximum number of probabilities computed at once."""
 MAX_CHECKED_ENTRIES = 1 << 22
-"""A file of at most this many entries is checked in full when it is loaded; in a larger one look-ups check."""
+"""The largest number of entries that is checked completely on loading; in larger models, look-ups check themselves."""
 
 
 class NgramModel:
-    """A language model of counted n-grams, from the entries of order 1, 2, …
+    """A language model of n-grams, given the trie levels of order 1, 2, …
 
-    Its state is one (B, order) int64 tensor: the contexts of 0, 1, … order − 1 characters that the text ends with, as
-    their entries in the trie, and NOT_FOUND for those that were never seen. Before a text all of it is padding: zeros.
+    The state is one (B, order) int64 tensor: the trie entries of the contexts of 0, 1, … order − 1 characters at the
+    end of the text, NOT_FOUND for unseen ones. The text is preceded by padding, so all entries are 0 at its start.
     """
 
     def __init__(self, config: NgramConfig, vocab_size: int, orders: Sequence[BackoffLevel]) -> None:
@@ -34,11 +34,11 @@ class NgramModel:
 
     @property
     def entries(self) -> int:
-        """How many n-grams are stored, all orders together, the padding not counted."""
+        """The number of stored n-grams of all orders, without the padding."""
         return sum(len(order.tokens) - 1 for order in self.orders)
 
     def tensors(self) -> dict[str, Tensor]:
-        """All that a checkpoint must hold, by name."""
+        """Return everything that a checkpoint must store, by name."""
         return {
             f"{k}.{name}": torch.from_numpy(np.ascontiguousarray(getattr(order, name)))
             for k, order in enumerate(self.orders, 1)
@@ -47,10 +47,10 @@ class NgramModel:
 
     @classmethod
     def from_tensors(cls, config: NgramConfig, vocab_size: int, tensors: dict[str, Tensor]) -> NgramModel:
-        """The inverse of `tensors`; the arrays are used where they are.
+        """Return the model of these tensors (the inverse of `tensors`); the arrays are not copied.
 
         Raises:
-            ValueError: the tensors do not make a model; the message names the first that is wrong.
+            ValueError: the tensors do not form a model; the message names the first invalid one.
         """
         orders, contexts = [], 1
         if not config.order:
@@ -69,7 +69,7 @@ class NgramModel:
         return model
 
     def __call__(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """The logits are log-probabilities."""
+        """Read characters; the logits are log-probabilities."""
         with damage_reported():
             contexts, state = self._read(tokens, state)
             flat = [nodes.ravel() for nodes in contexts]
@@ -80,22 +80,22 @@ class NgramModel:
         return torch.from_numpy(np.concatenate(log_probs)).reshape(shape), state
 
     def next_log_probs(self, tokens: Tensor, targets: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """Looks up the targets alone."""
+        """Look up the targets only, not all V characters."""
         with damage_reported():
             contexts, state = self._read(tokens, state)
-            wanted = targets.cpu().numpy() + 1
-            # In a text each target is the token that is read next, so the walk has found its entries already.
+            target_tokens = targets.cpu().numpy() + 1
+            # In a text, each target is the token read next, so the walk has already found most entries.
             is_text = torch.equal(targets[:, :-1], tokens[:, 1:])
-            p = np.full(wanted.shape, 1 / self.vocab_size)
+            p = np.full(target_tokens.shape, 1 / self.vocab_size)
             for k, (order, nodes) in enumerate(zip(self.orders, contexts, strict=True), 1):
                 if is_text and k < len(contexts):
-                    last = order.find(nodes[:, -1:], wanted[:, -1:])
+                    last = order.find(nodes[:, -1:], target_tokens[:, -1:])
                     entries = np.concatenate((contexts[k][:, 1:], last), axis=1)
                 else:
-                    entries = order.find(nodes, wanted)
+                    entries = order.find(nodes, target_tokens)
                 p *= np.where(nodes == NOT_FOUND, 1.0, order.backoffs[nodes])
                 p += np.where(entries == NOT_FOUND, 0.0, order.weights[entries])
-        # Negative weights (stupid back-off) may sum to a hair below 0.
+        # Negative weights (stupid back-off) may give sums slightly below 0.
         with np.errstate(divide="ignore"):
             return torch.from_numpy(np.log(np.maximum(p, 0)).astype(np.float32)), state
 
@@ -104,12 +104,12 @@ class NgramModel:
         return NgramStepper(self.orders, self.vocab_size, nodes, not self.config.method.has_negative_weights)
 
     def _read(self, tokens: Tensor, state: State | None) -> tuple[list[Ints], State]:
-        """The contexts at each place, (B, T) each, and the state after the last."""
+        """Return the contexts at each position, (B, T) per order, and the state after the last."""
         contexts, after = walk(self.orders, tokens.cpu().numpy() + 1, None if state is None else state[0].numpy())
         return contexts, (torch.from_numpy(after),)
 
     def _log_probs(self, contexts: list[Ints]) -> NDArray[np.float32]:
-        """(N, V) from the entries of the contexts, (N,) each."""
+        """Compute (N, V) log-probabilities from the entries of the contexts, (N,) per order."""
         p = np.full((len(contexts[0]), self.vocab_size + 1), 1 / self.vocab_size)
         for order, entries in zip(self.orders, contexts, strict=True):
             known = np.flatnonzero(entries != NOT_FOUND)
@@ -123,9 +123,9 @@ class NgramModel:
 
 
 NAMES = ("tokens", "starts", "weights", "backoffs")
-"""The names of an order's arrays in a file."""
+"""The names of an order's arrays in a checkpoint."""
 TOLERANCE = 1e-4
-"""How far a probability in float32 may be outside 0 to 1."""
+"""The distance by which a float32 probability may lie outside [0, 1]."""
 
 
 def _array(tensors: dict[str, Tensor], name: str) -> NDArray[Any]:
@@ -134,14 +134,14 @@ def _array(tensors: dict[str, Tensor], name: str) -> NDArray[Any]:
     tensor = tensors[name]
     is_real, integers = name.endswith(("weights", "backoffs")), (torch.uint8, torch.int16, torch.int32, torch.int64)
     if tensor.ndim != 1 or tensor.dtype not in ((torch.float32,) if is_real else integers):
-        expected, found = "float32" if is_real else "integers", str(tensor.dtype).removeprefix("torch.")
-        raise ValueError(f"{name}: expected {expected} in 1 dimension, found {found} in {tensor.ndim}")
-    # A copy, where a header of an odd length has put numbers at odd places, for which there is no memoryview.
+        expected, actual = "float32" if is_real else "integers", str(tensor.dtype).removeprefix("torch.")
+        raise ValueError(f"{name}: expected {expected} in 1 dimension, found {actual} in {tensor.ndim}")
+    # Copies if the numbers are misaligned (after a header of odd length), because memoryviews need alignment.
     return np.require(tensor.numpy(), requirements="A")
 
 
 def _check_sizes(order: BackoffLevel, k: int, contexts: int) -> None:
-    """Raise ValueError unless the arrays of order k fit each other and the contexts below."""
+    """Raise ValueError unless the arrays of order k fit each other and the contexts of the order below."""
     entries = len(order.tokens)
     sizes = {"tokens": max(entries, 1), "starts": contexts + 1, "weights": entries, "backoffs": contexts}
     for name, expected in sizes.items():
@@ -151,19 +151,19 @@ def _check_sizes(order: BackoffLevel, k: int, contexts: int) -> None:
 
 
 def _check_values(order: BackoffLevel, k: int, vocab_size: int, low: int) -> None:
-    """Raise ValueError unless the numbers of order k are in range (weights from `low`): look-ups then stay inside."""
+    """Raise ValueError unless the values of order k are in range (weights from `low`), so look-ups stay in bounds."""
     entries = len(order.tokens)
     _check_range(f"{k}.starts", order.starts, 0, entries)
     sizes = np.diff(order.starts.astype(np.int64), prepend=0, append=entries)
     if sizes.min() < 0 or sizes[0] or sizes[-1]:
-        raise ValueError(f"{k}.starts: expected numbers that rise from 0 to {entries}, found others")
+        raise ValueError(f"{k}.starts: expected numbers increasing from 0 to {entries}, found others")
     _check_range(f"{k}.tokens", order.tokens, 0, vocab_size)
     _check_range(f"{k}.weights", order.weights, low, 1, TOLERANCE)
     _check_range(f"{k}.backoffs", order.backoffs, low, 1, TOLERANCE)
 
 
 def _check_range(name: str, array: NDArray[Any], low: int, high: int, tolerance: float = 0) -> None:
-    """Raise ValueError unless all numbers are from `low` to `high`, give or take a tolerance."""
+    """Raise ValueError unless all values are between `low` and `high`, within a tolerance."""
     for extreme in (array.min(), array.max()):
         if not low - tolerance <= extreme <= high + tolerance:  # NaN fails both comparisons
             raise ValueError(f"{name}: expected numbers from {low} to {high}, found {extreme}")

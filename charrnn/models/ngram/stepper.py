@@ -1,4 +1,4 @@
-"""Generating texts with an n-gram model, B at a time."""
+"""Reading and sampling from an n-gram model, B texts at a time."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from charrnn.models.ngram.trie import Ints, walk
 from charrnn.models.stepper import Logits, Sampler, Stepper, TemperatureSampler, Tokens
 
 LOOKUP_ERRORS = (IndexError, ValueError, OverflowError)
-"""Errors that a look-up raises in a damaged file that was too large to be checked when it was loaded."""
+"""The exceptions of look-ups in a damaged model that was too large to be checked on loading."""
 
 
 def damaged_file(error: Exception) -> ModelError:
-    """The error that a user sees for one of LOOKUP_ERRORS."""
-    return ModelError(f"the n-gram file is damaged ({error}); count its text again")
+    """Return the error shown to the user for one of LOOKUP_ERRORS."""
+    return ModelError(f"the n-gram file is damaged ({error}); fit it again with `charrnn ngram`")
 
 
 @contextmanager
 def damage_reported() -> Iterator[None]:
-    """Turn LOOKUP_ERRORS into a ModelError."""
+    """Convert LOOKUP_ERRORS to a ModelError."""
     try:
         yield
     except LOOKUP_ERRORS as error:
@@ -36,13 +36,13 @@ def damage_reported() -> Iterator[None]:
 
 
 class NgramStepper(Stepper):
-    """Samples B texts one by one; at temperature 1 several at once, which gives the same characters.
+    """The stepper of an n-gram model; at temperature 1 it samples all texts at once, with the same result.
 
     Args:
-        orders: the entries of order 1, 2, …
+        orders: the trie levels of order 1, 2, …
         vocab_size: V.
-        nodes: (B, order), the contexts that the texts end with, as the model's state has them.
-        can_back_off: whether no weight is negative, so that one order after the other can be drawn from.
+        nodes: (B, order), the contexts at the end of the texts, as in the model's state.
+        can_back_off: whether all weights are nonnegative, so that a draw can proceed from order to order.
     """
 
     def __init__(self, orders: Sequence[BackoffLevel], vocab_size: int, nodes: Ints, can_back_off: bool) -> None:
@@ -64,7 +64,7 @@ class NgramStepper(Stepper):
         return log_probs
 
     def draw_next(self, tokens: Tokens, draw: Sampler) -> Tokens:
-        """For one text this is a dozen look-ups, so that any other work would show."""
+        """Read and sample; a draw for one text is only a dozen look-ups, so overhead is kept minimal."""
         if draw is not self._draw:
             self._draw, self._tempered = draw, draw if isinstance(draw, TemperatureSampler) else None
             self._uniforms = (

@@ -1,1 +1,1 @@
-"""Recurrent networks: cells, the model, and faster ways to read it."""
+"""Recurrent networks: cells, the model, and faster implementations."""

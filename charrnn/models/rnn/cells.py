@@ -1,11 +1,11 @@
 """The recurrent cells: `cell(x (B, T, D), state (B, S)) → (y (B, T, H), state (B, S))`.
 
-Each cell reads a whole sequence at once, so that the fast kernels (cuDNN, oneDNN, the scan) can be used; the
-equations, in the letters of the papers, stand in each docstring. σ is the logistic function, ⊙ the product element
-by element. Nothing is remembered between calls. Under `torch.autocast` the matrix products are in half precision; the
-state that goes in says what precision comes out.
+Each cell processes a whole sequence at once, so that fast kernels (cuDNN, oneDNN, the scan) can be used. The docstrings
+give the equations in the notation of the papers; σ is the logistic function, ⊙ the elementwise product. Cells keep no
+state between calls. Under `torch.autocast`, matrix products use half precision; the output state has the precision of
+the input state.
 
-To add a cell, define it: `class MyCell(Cell, name="mycell", label="My cell")`. Its name is then known to every command.
+To add a cell, define a class: `class MyCell(Cell, name="mycell", label="My cell")`. All commands then accept its name.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from charrnn.models.kernels.recurrence import recurrence
 from charrnn.models.kernels.scan import gated_scan, scan
 
 OPEN_GATE = 1.0
-"""Bias of the gate that keeps the state, so that a new cell remembers (Jozefowicz et al. 2015)."""
+"""The initial bias of the gate that keeps the state, so that a new cell remembers (Jozefowicz et al. 2015)."""
 
 
 CELLS: dict[str, type[Cell]] = {}
-"""The cells by the name that `--cell` takes; each class enters itself."""
+"""All cells by their `--cell` name; each class registers itself."""
 
 
 class Cell(nn.Module):
-    """A recurrent cell. A subclass is the whole record of one: names, equations, and its weights for the C code.
+    """Base class of recurrent cells. A subclass defines names, equations, and its weights for the C code.
 
     Keywords of a subclass:
-        name: as `--cell` takes it; without one, the class is not registered.
-        label: as people read it, such as "LSTM".
-        native: the cell of the C code (`kernels/native/network.h`) with the same equations, whose weights
-            `native_weights` gives; without one, the cell reads by its own `forward`. Subclasses do not inherit it.
+        name: the name for `--cell`; without one, the class is not registered.
+        label: the name for display, such as "LSTM".
+        native: the cell of the C code (`kernels/native/network.h`) with the same equations, which reads the weights
+            returned by `native_weights`. Without one, `forward` is used. Subclasses do not inherit it.
 
     Args:
         input_size: D.
@@ -47,9 +47,9 @@ class Cell(nn.Module):
     label: ClassVar[str]
     native: ClassVar[NativeCell | None]
     state_names: ClassVar[tuple[str, ...]] = ("h",)
-    """The vectors of width H that the state holds, side by side, by their letters; the first is the output."""
+    """The letters of the vectors of size H that are concatenated in the state; the first one is the output."""
     gate_names: ClassVar[dict[str, str]] = {}
-    """What the letters of the gates mean; the cell may have none."""
+    """The meaning of each gate's letter; empty for a cell without gates."""
 
     def __init_subclass__(cls, *, name: str = "", label: str = "", native: NativeCell | None = None) -> None:
         super().__init_subclass__()
@@ -57,7 +57,7 @@ class Cell(nn.Module):
         if not name:
             return
         if name in CELLS:
-            raise ValueError(f"cell {name}: is registered already, as {CELLS[name].__qualname__}")
+            raise ValueError(f"cell {name}: already registered as {CELLS[name].__qualname__}; choose another name")
         CELLS[name] = cls
         if name not in config.CELLS:
             config.CELLS.append(name)
@@ -68,34 +68,34 @@ class Cell(nn.Module):
 
     @classmethod
     def weight_count(cls, input_size: int, hidden_size: int) -> int:
-        """How many weights a character passes in such a layer: the entries of its matrices."""
+        """Return the number of weights applied to each character: the sizes of all matrices."""
         with torch.device("meta"):
             cell = cls(input_size, hidden_size)
         return sum(parameter.numel() for parameter in cell.parameters() if parameter.ndim > 1)
 
     def native_weights(self) -> LayerWeights:
-        """The weights as the C code reads them, of a cell that it knows (`native`)."""
+        """Return the weights in the form the C code reads, for a cell with `native`."""
         raise NotImplementedError
 
     @property
     def state_size(self) -> int:
-        """S."""
+        """The size S of the state."""
         return len(self.state_names) * self.hidden_size
 
     def gates(self, x: Tensor, before: Tensor) -> dict[str, Tensor]:
-        """What the equations compute on the way: the gates, from 0 to 1, and what they let in, by their letters.
+        """Compute the gates (from 0 to 1) and the values they let in, by their letters in the equations.
 
         Args:
-            x: (B, T, D), as the cell reads it.
+            x: (B, T, D), the inputs of the cell.
             before: (B, T, S), the state before each step.
 
         Returns:
-            (B, T, H) each; nothing if there is no gate.
+            (B, T, H) for each letter; empty for a cell without gates.
         """
         return {}
 
     def states(self, x: Tensor, state: Tensor) -> Tensor:
-        """The state after each step, of which the cell itself gives the last: (B, T, D) and (B, S) → (B, T, S)."""
+        """Compute the state after each step: (B, T, D) and (B, S) → (B, T, S); `forward` returns only the last."""
         if len(self.state_names) == 1:
             y: Tensor = self(x, state)[0]
             return y
@@ -129,7 +129,7 @@ class LSTM(Cell, name="lstm", label="LSTM", native=NativeCell.LSTM):
 
     h_t = o ⊙ tanh(c_t).
 
-    Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000. The state is (h, c), side by side.
+    Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000. The state is h and c, concatenated.
     """
 
     state_names = ("h", "c")
@@ -145,7 +145,7 @@ class LSTM(Cell, name="lstm", label="LSTM", native=NativeCell.LSTM):
         if _is_single_step(x):
             h, c = torch.lstm_cell(x[:, 0], (h, c), *self.core.all_weights[0])
             return h[:, None], torch.cat((h, c), dim=1)
-        # x too: the gradients of nn.LSTM are wrong on MPS where it is not contiguous (PyTorch issue 175189).
+        # x too: on MPS, nn.LSTM computes wrong gradients for non-contiguous inputs (PyTorch issue 175189).
         y, after = self.core(x.contiguous(), (h[None].contiguous(), c[None].contiguous()))
         return y.to(state.dtype), torch.cat(after, dim=2)[0].to(state.dtype)
 
@@ -171,7 +171,7 @@ class GRU(Cell, name="gru", label="GRU", native=NativeCell.GRU):
 
     h_t = (1−z) ⊙ n + z ⊙ h_{t−1}.
 
-    Cho et al. 2014, in cuDNN's form: the reset gate works on the product, not on the state before it.
+    Cho et al. 2014, in cuDNN's variant: the reset gate is applied after the matrix product, not before.
     """
 
     gate_names: ClassVar[dict[str, str]] = {"r": "reset gate", "z": "update gate (keeps)"}
@@ -179,7 +179,7 @@ class GRU(Cell, name="gru", label="GRU", native=NativeCell.GRU):
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
         self.core = nn.GRU(input_size, hidden_size, batch_first=True)
-        _set_gate_bias(self.core, gate=1, value=OPEN_GATE)  # PyTorch's order is r, z, n; z keeps
+        _set_gate_bias(self.core, gate=1, value=OPEN_GATE)  # PyTorch's order is r, z, n; a high z keeps the state
 
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         if _is_single_step(x):
@@ -203,7 +203,7 @@ class GRU(Cell, name="gru", label="GRU", native=NativeCell.GRU):
 class MinLSTM(Cell, name="minlstm", label="minLSTM", native=NativeCell.MIN_LSTM):
     """f, i = σ(W x_t + b); f', i' = f / (f + i), i / (f + i); h_t = f' ⊙ h_{t−1} + i' ⊙ (W_h x_t + b_h).
 
-    "Were RNNs All We Needed?", arXiv 2410.01201, section 3.2. No gate looks at the state, so time is a scan.
+    "Were RNNs All We Needed?", arXiv 2410.01201, section 3.2. Gates do not depend on the state, so a scan computes it.
     """
 
     gate_names: ClassVar[dict[str, str]] = {"f'": "forget gate", "i'": "input gate"}
@@ -220,7 +220,7 @@ class MinLSTM(Cell, name="minlstm", label="minLSTM", native=NativeCell.MIN_LSTM)
 
     def gates(self, x: Tensor, before: Tensor) -> dict[str, Tensor]:
         f, i, c = self.core(x).chunk(3, dim=-1)
-        odds = functional.logsigmoid(f) - functional.logsigmoid(i)  # never 0 / 0 when both gates are shut
+        odds = functional.logsigmoid(f) - functional.logsigmoid(i)  # avoids 0 / 0 when both gates are closed
         return {"f'": torch.sigmoid(odds), "i'": torch.sigmoid(-odds), "c": c}
 
     def native_weights(self) -> LayerWeights:
@@ -239,7 +239,7 @@ class MinGRU(Cell, name="mingru", label="minGRU", native=NativeCell.MIN_GRU):
         super().__init__(input_size, hidden_size)
         self.core = nn.Linear(input_size, 2 * hidden_size)
         with torch.no_grad():
-            self.core.bias[:hidden_size] -= OPEN_GATE  # z overwrites: a low z keeps
+            self.core.bias[:hidden_size] -= OPEN_GATE  # z overwrites: a low z keeps the state
 
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         y = gated_scan(self.core(x), state)
@@ -254,15 +254,15 @@ class MinGRU(Cell, name="mingru", label="minGRU", native=NativeCell.MIN_GRU):
 
 
 def _is_single_step(x: Tensor) -> bool:
-    """Whether to call the plain cell: for one step, the kernels for sequences lose more in setting up than they gain.
+    """Return whether to use the single-step function: sequence kernels have a setup cost that one step never repays.
 
-    oneDNN copies all weights into its own layout at each call.
+    For example, oneDNN copies all weights into its own layout at each call.
     """
     return x.shape[1] == 1 and not torch.is_grad_enabled()
 
 
 def _set_gate_bias(core: nn.RNNBase, gate: int, value: float) -> None:
-    """Set the sum of PyTorch's two biases of one gate."""
+    """Set the sum of PyTorch's two biases for one gate."""
     rows = slice(gate * core.hidden_size, (gate + 1) * core.hidden_size)
     _, _, input_bias, hidden_bias = core.all_weights[0]
     with torch.no_grad():
@@ -271,10 +271,10 @@ def _set_gate_bias(core: nn.RNNBase, gate: int, value: float) -> None:
 
 
 def make_cell(name: str, input_size: int, hidden_size: int) -> Cell:
-    """A new cell with random weights.
+    """Return a new cell with random weights.
 
     Raises:
-        UsageError: there is no cell of that name.
+        UsageError: there is no cell with this name.
     """
     if name not in CELLS:
         raise UsageError(f"--cell {name}: must be one of {', '.join(CELLS)}")

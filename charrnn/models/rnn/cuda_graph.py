@@ -1,10 +1,10 @@
-"""Steps on a GPU: recorded once as CUDA graphs, and many characters at a time, drawn on the device.
+"""Reading and sampling on a GPU: steps are captured as CUDA graphs, and blocks of characters are sampled on the device.
 
-A step is dozens of kernels of a few microseconds, which take Python longer to ask for than the GPU to do; and a
-character that is drawn on the host must be waited for. So where the next draws need nothing but random numbers, a block
-of characters is drawn ahead, with the numbers that the draw would take; the texts are those of its seeds all the same.
+One step is dozens of kernels of a few microseconds each; launching them from Python takes longer than running them, and
+sampling on the host means waiting for each character. If the next draws only need random numbers, a whole block is
+therefore sampled ahead, with the same random numbers, so a seed still gives the same text.
 
-On another device the same functions run as they are, which is how they are tested.
+On other devices the same functions run without capture, which is how they are tested.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from charrnn.models.language_model import LanguageModel, State
 from charrnn.models.stepper import Logits, Sampler, Stepper, TemperatureSampler, Tokens
 
 BLOCK_LENGTH = 32
-"""Characters that are drawn ahead at a time."""
+"""The number of characters sampled ahead at a time."""
 STEPS_BEFORE_CAPTURE = 256
-"""Steps that are taken one by one before a graph is captured. A capture costs about 100 steps, so a text of 200
-characters, such as those that are sampled during a training, is not worth one; and one that fails would end it."""
+"""The number of steps before a graph is captured. A capture takes as long as about 100 steps, so short texts, such as
+the 200 characters sampled during training, do not repay it; and a failed capture would end the training."""
 
 
 class CudaGraphStepper(Stepper):
-    """B texts on a GPU.
+    """A stepper for B texts on a GPU.
 
-    Between blocks, `_state` is the one after all that was read. Within one, `_used` characters have been handed out,
-    and so as many have been read: the block's first, which came from outside, and all but the last of those.
+    Between blocks, `_state` is the state after all characters read. Within a block, `_used` characters have been
+    returned, and as many have been read: the block's first input, and all returned characters except the last.
 
     Args:
         model: a network.
-        empty: the model's state before the first character, (B, S) for each layer, on its device.
-        state: as for the model itself.
+        empty: the state before the first character, (B, S) per layer, on the model's device.
+        state: the state to continue from; None before the first character.
     """
 
     def __init__(self, model: LanguageModel, empty: State, state: State | None) -> None:
@@ -59,7 +59,7 @@ class CudaGraphStepper(Stepper):
 
     @property
     def state(self) -> State | None:
-        """A copy."""
+        """A copy of the current state; None before the first character."""
         if not self._has_read:
             return None
         if not self._used:
@@ -74,7 +74,7 @@ class CudaGraphStepper(Stepper):
         self._has_read = True
         self._steps_taken += 1
         if self._read is None and self._steps_taken > STEPS_BEFORE_CAPTURE and self._may_capture():
-            self._read = self._captured(self._take_step)
+            self._read = self._capture(self._take_step)
         self._tokens.copy_(torch.from_numpy(tokens))
         (self._read or self._take_step)()
         logits: Logits = self._logits.cpu().numpy()
@@ -85,13 +85,13 @@ class CudaGraphStepper(Stepper):
         if not isinstance(draw, TemperatureSampler) or not has_blocks:
             return draw(self.read(tokens))
         if self._used == BLOCK_LENGTH and np.array_equal(tokens, self._block[-1]):
-            self._used = 0  # `_state` is that of the block's end
+            self._used = 0  # `_state` is already the state at the end of the block
         elif self._used and not (draw is self._drawer and np.array_equal(tokens, self._block[self._used - 1])):
             self._leave_block()
         if not self._used:
             self._draw_block(tokens, draw)
         drawn = self._block[self._used]
-        if (drawn < 0).any():  # no character has a probability: the draw says what is wrong
+        if (drawn < 0).any():  # no character has a probability; the sampler raises the error
             if not self._used:
                 _copy(self._start, self._state)
             return draw(self.read(tokens))
@@ -105,7 +105,7 @@ class CudaGraphStepper(Stepper):
 
     def _draw_block(self, tokens: Tokens, draw: TemperatureSampler) -> None:
         if self._draw is None:
-            self._draw = self._captured(self._take_block)
+            self._draw = self._capture(self._take_block)
         self._has_read, self._first, self._drawer = True, tokens.copy(), draw
         self._tokens.copy_(torch.from_numpy(tokens))
         self._uniforms.copy_(torch.from_numpy(draw.peek(BLOCK_LENGTH).T))
@@ -114,7 +114,7 @@ class CudaGraphStepper(Stepper):
         self._block = self._drawn.cpu().numpy()
 
     def _leave_block(self) -> None:
-        """Give up what is left of a block."""
+        """Discard the rest of a block."""
         if self._used:
             _copy(self.state or (), self._state)
             self._used = 0
@@ -130,29 +130,29 @@ class CudaGraphStepper(Stepper):
         _copy(self._state, self._start)
         for number in range(BLOCK_LENGTH):
             self._take_step()
-            self._tokens.copy_(drawn_from(self._logits, self._temperature, self._uniforms[number]))
+            self._tokens.copy_(draw_on_device(self._logits, self._temperature, self._uniforms[number]))
             self._drawn[number].copy_(self._tokens)
             self._tokens.clamp_(min=0)
 
-    def _captured(self, function: Callable[[], None]) -> Callable[[], None]:
-        """What does the same as a function of this object's tensors.
+    def _capture(self, function: Callable[[], None]) -> Callable[[], None]:
+        """Return a function that replays `function` as a CUDA graph; without CUDA, `function` itself.
 
         Raises:
-            CaptureError: CUDA cannot record it; the process must end.
+            CaptureError: CUDA cannot capture the function; the process must end.
         """
         if not has_cuda_graphs(self._device):
             return function
         before = [part.clone() for part in self._state]
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.device(self._device):  # streams and graphs are the current device's
+        with torch.cuda.device(self._device):  # streams and graphs belong to the current device
             stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
             stream.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(stream):
-                function()  # once as it is: what is made at first use must be there
+                function()  # a first run outside the capture creates everything that is created lazily
             try:
                 with torch.cuda.graph(graph, stream=stream):
                     function()
-            except RuntimeError as error:  # CUDA says so of whatever it cannot record
+            except RuntimeError as error:  # raised by CUDA for anything that cannot be captured
                 raise CaptureError(capture_error_message(error)) from error
             torch.cuda.current_stream().wait_stream(stream)
             _copy(before, self._state)
@@ -164,16 +164,16 @@ def _copy(sources: Iterable[Tensor], targets: Iterable[Tensor]) -> None:
         target.copy_(source.detach())
 
 
-def drawn_from(logits: Tensor, temperature: Tensor, random: Tensor) -> Tensor:
-    """Where random numbers fall among the running sums of probabilities, as `sampling/sampler.py` draws.
+def draw_on_device(logits: Tensor, temperature: Tensor, random: Tensor) -> Tensor:
+    """Draw a token per row: the index at which a random number falls into the cumulative probabilities.
 
     Args:
         logits: (B, V).
         temperature: a scalar.
-        random: (B,) from 0 to 1, 1 excluded.
+        random: (B,) uniform on [0, 1).
 
     Returns:
-        (B,) int64; −1 where no character has a probability.
+        (B,) int64; −1 if no character has a probability.
     """
     scores = logits.double()
     largest = scores.amax(-1, keepdim=True)

@@ -1,6 +1,6 @@
-"""The recurrent language model: embedding → layers of cells → linear head.
+"""The recurrent language model: embedding → recurrent layers → linear output layer.
 
-It knows nothing of text, training or sampling. Its state is a tuple with one (B, S) tensor for each layer.
+The state is a tuple with one (B, S) tensor per layer.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from charrnn.models.stepper import PlainStepper, Stepper
 Model = TypeVar("Model", bound=nn.Module)
 
 HEAD_MULTIPLE = 16
-"""The outputs of the head are padded to a multiple of this, see `RecurrentModel._logits`."""
+"""The number of outputs of the head is padded to a multiple of this; see `RecurrentModel._logits`."""
 
 
 class LayerRead(NamedTuple):
-    """A layer, and all that it read and remembered.
+    """The inputs and states of one layer over a text.
 
     Attributes:
         cell: the layer.
-        inputs: (B, T, D), what it read.
-        before: (B, T, S), its state before each step.
-        after: (B, T, S), and after it.
+        inputs: (B, T, D), the inputs of the layer.
+        before: (B, T, S), the state before each step.
+        after: (B, T, S), the state after each step.
     """
 
     cell: Cell
@@ -45,14 +45,14 @@ class LayerRead(NamedTuple):
 
 
 class RecurrentModel(nn.Module):
-    """A language model of stacked recurrent cells.
+    """A language model of stacked recurrent layers.
 
     Args:
-        config: cell, widths, depth, dropout. Dropout falls on the output of every layer, in training mode alone.
+        config: cell, sizes, number of layers, dropout. Dropout applies to each layer's outputs, in training mode only.
         vocab_size: V.
 
     Attributes:
-        rows: the rows of a batch that this process reads, and the number of all, where processes share a batch.
+        rows: the rows of a batch that this process reads, and the number of rows in the whole batch; None for all.
     """
 
     rows: tuple[slice, int] | None = None
@@ -72,7 +72,7 @@ class RecurrentModel(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are, and where logits come out."""
+        """The device of the weights and of the logits."""
         return self.head.weight.device
 
     @property
@@ -81,7 +81,7 @@ class RecurrentModel(nn.Module):
         return sum(parameter.numel() for parameter in self.parameters())
 
     def empty_state(self, batch_size: int) -> State:
-        """The state before the first character: zeros, one (B, S) tensor for each layer."""
+        """Return the state before the first character: zeros, one (B, S) tensor per layer."""
         weight = self.head.weight
         return tuple(weight.new_zeros(batch_size, size) for size in self.state_sizes)
 
@@ -95,37 +95,37 @@ class RecurrentModel(nn.Module):
         return self.read_inputs(self.embed(tokens), state)
 
     def native(self) -> NativeNetwork | None:
-        """The network in C, as it is now; None where C does not compute the same, see `native_network`."""
+        """Return the network in C with its current weights; None if not available (see `native_network`)."""
         if self.training and self.config.dropout:
             return None
         return native_network(self.embedding, self._cells, self.head, self.config.residual)
 
     def make_stepper(self, state: State | None, batch_size: int) -> Stepper:
-        """See `stepper.make_stepper`: with CUDA graphs, in C, or by the logits."""
+        """Return the fastest stepper: with CUDA graphs, in C, or by the logits."""
         if self.device.type == "cuda":
             return CudaGraphStepper(self, self.empty_state(batch_size), state)
         native = self.native()
         return PlainStepper(self, state) if native is None else NativeStepper(native, state, batch_size)
 
     def embed(self, tokens: Tensor) -> Tensor:
-        """What the first layer reads: (B, T) characters → (B, T, D)."""
+        """Return the inputs of the first layer: (B, T) characters → (B, T, D)."""
         return self.embedding(tokens.to(self.device))  # type: ignore[no-any-return]
 
     def read_inputs(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """As for characters, but from (B, T, D) inputs of the first layer (see `embed`), for gradients of them."""
+        """Compute logits from (B, T, D) inputs of the first layer (see `embed`), for gradients with respect to them."""
         after = []
         for cell, before in zip(self.cells, state, strict=True):
             y, new = cell(x, before)
             y = self._drop(y)
             x = x + y if self.config.residual and y.shape == x.shape else y
             after.append(new)
-        with torch.autocast(x.device.type, enabled=False):  # a logit has few digits to lose
+        with torch.autocast(x.device.type, enabled=False):  # half precision would lose too many digits of a logit
             return self._logits(x), tuple(after)
 
     def _logits(self, x: Tensor) -> Tensor:
-        """The head, with as many outputs as MKL computes alike with any number of threads: a multiple of 16.
+        """Apply the head, padded to a multiple of 16 outputs, so that MKL's result does not depend on the thread count.
 
-        With 65, say, four threads sum in another order than three, and a training would depend on their number.
+        With 65 outputs, for example, four threads add in another order than three, and training would not reproduce.
         """
         missing = -self.vocab_size % HEAD_MULTIPLE
         if x.device.type != "cpu" or not missing:
@@ -135,7 +135,7 @@ class RecurrentModel(nn.Module):
 
     @property
     def unit_groups(self) -> tuple[str, ...]:
-        """Names of the parts of the state, H units each: layer by layer, and in it as the cell names them."""
+        """The names of the parts of the state, H units each: by layer, then by the cell's `state_names`."""
         return tuple(f"layer {i} {name}" for i, cell in enumerate(self._cells, 1) for name in cell.state_names)
 
     @property
@@ -143,7 +143,7 @@ class RecurrentModel(nn.Module):
         return [cell for cell in self.cells if isinstance(cell, Cell)]
 
     def layers(self, tokens: Tensor, state: State | None = None) -> Iterator[LayerRead]:
-        """All states that the network goes through, layer by layer, where `forward` gives the last alone."""
+        """Yield the inputs and all states of each layer; `forward` returns only the last states."""
         x = self.embed(tokens)
         for cell, first in zip(self._cells, self.empty_state(len(tokens)) if state is None else state, strict=True):
             after = cell.states(x, first)
@@ -152,9 +152,9 @@ class RecurrentModel(nn.Module):
             x = x + y if self.config.residual and y.shape == x.shape else y
 
     def _drop(self, y: Tensor) -> Tensor:
-        """Variational dropout (Gal and Ghahramani 2016): one mask for all steps of a row, (B, T, H) → (B, T, H).
+        """Apply variational dropout (Gal and Ghahramani 2016): one mask for all steps of a row, (B, T, H) → (B, T, H).
 
-        Masks of rows that other processes read are drawn too: so a row has the same, however many processes there are.
+        Masks are drawn for the rows of other processes too, so they do not depend on the number of processes.
         """
         if not (self.training and self.config.dropout):
             return y
@@ -164,9 +164,9 @@ class RecurrentModel(nn.Module):
 
 
 def trainable_copy(model: Model, device: torch.device) -> Model:
-    """A copy of a network, or of a model that has some, for gradients on a device.
+    """Return a copy of a network, or of a model that contains networks, for computing gradients on a device.
 
-    It is in training mode, where alone cuDNN has gradients, and without dropout.
+    The copy is in training mode, because cuDNN computes gradients only then, but without dropout.
     """
     copied = copy.deepcopy(model).to(device).requires_grad_().train()
     for part in copied.modules():

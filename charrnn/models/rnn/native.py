@@ -1,6 +1,6 @@
-"""A recurrent network's weights as the C code reads them: packed at first use, and again after changes.
+"""The C implementation of a recurrent network, packed from its weights at first use and again after changes.
 
-What is packed is kept beside the network, not in it: a copy of a network is a copy of its weights alone.
+The packed weights are cached outside the network, so copying a network does not copy them.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from charrnn.models.rnn.cells import Cell
 from charrnn.models.stepper import Logits, Stepper, Tokens
 
 _networks: weakref.WeakKeyDictionary[nn.Linear, tuple[list[Tensor], NativeNetwork]] = weakref.WeakKeyDictionary()
-"""For each head, the network in C, and copies of the weights that it was made from."""
+"""For each head, copies of the weights that were packed, and the network in C."""
 
 
 def native_network(
     embedding: nn.Embedding, cells: Sequence[Cell], head: nn.Linear, residual: bool
 ) -> NativeNetwork | None:
-    """Embedding, layers and head in C, without dropout and gradients; None where C cannot do what they do now.
+    """Return embedding, layers and head in C, without dropout and gradients; None if C cannot compute the same.
 
-    That is: there is no compiler, the cells are not all of one kind that the C code knows, or the weights are not of
-    single precision, on a CPU.
+    That is the case without a compiler, with cells of several kinds or of a kind that the C code lacks, and with
+    weights that are not float32 on the CPU.
 
     Args:
-        embedding: of the characters.
-        cells: from the first layer to the last.
-        head: what makes logits.
-        residual: whether layers add their input to their output where the widths agree.
+        embedding: the embedding of the characters.
+        cells: the layers, first to last.
+        head: the output layer.
+        residual: whether each layer's input is added to its output when their sizes agree.
     """
     (kind, *others) = {cell.native for cell in cells}
     weight = head.weight
@@ -50,7 +50,7 @@ def native_network(
     weights = [weight for module in (embedding, *cells, head) for weight in module.parameters()]
     known = _networks.get(head)
     if known is None or not all(map(torch.equal, weights, known[0])):
-        # PyTorch counts changes of a tensor, but not those by its fused optimizers, nor those in inference mode.
+        # PyTorch's version counter misses changes by fused optimizers and in inference mode, so weights are compared.
         with torch.no_grad():
             network = NativeNetwork(
                 library,
@@ -66,7 +66,7 @@ def native_network(
 
 
 def read(network: NativeNetwork, tokens: Tensor, state: State) -> tuple[Tensor, State]:
-    """One text through a network: (1, T) tokens and a state → (1, T, V) logits and the state after the last token."""
+    """Read one text with a network: (1, T) tokens and a state → (1, T, V) logits and the state after the last token."""
     states = _arrays(state)
     _check(network, states, 1)
     logits = network.read(tokens[0].cpu().numpy(), states)
@@ -74,7 +74,7 @@ def read(network: NativeNetwork, tokens: Tensor, state: State) -> tuple[Tensor, 
 
 
 def _check(network: NativeNetwork, states: list[NDArray[np.float32]], batch_size: int) -> None:
-    """Raise ValueError unless states are of a network: the C code would read beyond them."""
+    """Raise ValueError unless the states fit the network; the C code would otherwise read out of bounds."""
     expected, shapes = [(batch_size, network.state_size)] * network.depth, [part.shape for part in states]
     if shapes != expected:
         raise ValueError(f"state: expected {expected}, found {shapes}")
@@ -85,7 +85,7 @@ def _arrays(state: State) -> list[NDArray[np.float32]]:
 
 
 class NativeStepper(Stepper):
-    """A stepper in C. A text's figures are the same to the last bit, whatever is read beside it."""
+    """A stepper in C. Results for a text are identical to the last bit, whatever the other rows of the batch are."""
 
     def __init__(self, network: NativeNetwork, state: State | None, batch_size: int) -> None:
         if state is None:
@@ -116,5 +116,5 @@ class NativeStepper(Stepper):
 
     @property
     def state(self) -> State | None:
-        """A copy."""
+        """A copy of the current state; None before the first character."""
         return tuple(torch.from_numpy(state.copy()) for state in self._states) if self._has_read else None

@@ -1,21 +1,21 @@
-// What moves on the page: the caret in the text and the panel beside it, colours by surprisal or by a unit, samples.
-// Characters are put in as text only, so that nothing of a text, a name or a sample is markup.
+// The interactive parts of the page: the caret and its panel, colors by surprisal or by a unit, samples.
+// Characters are inserted as text only, so that no part of a text, a name or a sample can become markup.
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const at = (id) => document.getElementById(id);
   const element = (name, className, text) => {
-    const one = document.createElement(name);
-    if (className) one.className = className;
-    if (text !== undefined) one.textContent = text;
-    return one;
+    const created = document.createElement(name);
+    if (className) created.className = className;
+    if (text !== undefined) created.textContent = text;
+    return created;
   };
   const { text, units } = data;
   const count = text.characters.length;
-  const LEVELS = 8, MOST_BITS = 8, CONTEXT = 40, SPOKEN_AFTER = 250;
-  document.querySelectorAll(".js").forEach((one) => { one.hidden = false; });
+  const LEVELS = 8, MAX_BITS = 8, CONTEXT = 40, SPEECH_DELAY = 250;
+  document.querySelectorAll(".js").forEach((part) => { part.hidden = false; });
 
-  // The text: one element a character, of which none can be focused; the whole can.
+  // The text: one element per character. Only the whole text can be focused, so that Tab stops once.
   const field = at("text");
   const spans = text.characters.map((shown) => element("i", shown === "↵\n" ? "end" : "", shown));
   field.replaceChildren(...spans);
@@ -27,10 +27,10 @@
   const name = (i) => text.names[i] || text.characters[i];
   const number = (value, digits) => value.toFixed(digits).replace("-", "−");
   const percent = (share) => share < 0.05 ? "< 0.1%" : `${number(share, share < 10 ? 1 : 0)}%`;
-  const bitsOf = (i) => text.bits[i] === null ? "infinitely many bits" : `${number(text.bits[i], 2)} bits`;
+  const bitsOf = (i) => text.bits[i] === null ? "infinitely many bits (probability 0)" : `${number(text.bits[i], 2)} bits`;
 
   // Units.
-  const values = units ? new Int8Array(Uint8Array.from(atob(units.values), (one) => one.charCodeAt(0)).buffer) : null;
+  const values = units ? new Int8Array(Uint8Array.from(atob(units.values), (byte) => byte.charCodeAt(0)).buffer) : null;
   const unitNames = units ? units.kept.map((unit) =>
     `${units.groups[Math.floor(unit / units.width)]} ${unit % units.width + 1}`) : [];
   const tracks = new Map(data.tracks);
@@ -43,7 +43,7 @@
     at("before").replaceChildren(
       text.characters.slice(Math.max(0, i - CONTEXT), i).join("").replaceAll("↵\n", "↵").replaceAll("⇥\t", "⇥").slice(-CONTEXT),
       element("b", "", "?"));
-    at("before").scrollTo(at("before").scrollWidth, at("before").scrollHeight); // the end of it is what matters
+    at("before").scrollTo(at("before").scrollWidth, at("before").scrollHeight); // show the end of the context
     const rows = text.likeliest[i].map((letter, k) => {
       const [shown, called] = text.alphabet[letter];
       const row = element("li", called === name(i) ? "right" : "");
@@ -57,18 +57,20 @@
       return row;
     });
     at("likeliest").replaceChildren(...rows);
-    const nothing = rows.length ? "" : ", as if drawn by lot: nothing is before it";
-    at("came").replaceChildren("What came: ", element("b", "", name(i)), `, ${bitsOf(i)}${nothing}`);
-    at("activation").textContent = chosen === null ? "" : `${unitNames[chosen]} after it: ${number(activation(chosen, i), 2)}`;
+    const note = rows.length ? "" : " (the first character has no context)";
+    at("actual").replaceChildren("Actual: ", element("b", "", name(i)), `, ${bitsOf(i)}${note}`);
+    at("activation").textContent =
+      chosen === null ? "" : `Activation of ${unitNames[chosen]}: ${number(activation(chosen, i), 2)}`;
   };
 
   const speak = () => {
     clearTimeout(spoken);
     spoken = setTimeout(() => {
-      const some = text.likeliest[caret].slice(0, 3).map((letter, k) =>
+      const expected = text.likeliest[caret].slice(0, 3).map((letter, k) =>
         `${text.alphabet[letter][1]} ${Math.round(text.percent[caret][k])}%`).join(", ");
-      at("spoken").textContent = `${name(caret)}, ${bitsOf(caret)}. ${some ? `Expected ${some}.` : ""} ${at("activation").textContent}`;
-    }, SPOKEN_AFTER);
+      at("spoken").textContent =
+        `${name(caret)}, ${bitsOf(caret)}. ${expected ? `Expected ${expected}.` : ""} ${at("activation").textContent}`;
+    }, SPEECH_DELAY);
   };
 
   const moveTo = (i, byKey) => {
@@ -85,7 +87,7 @@
 
   const keepInView = () => {
     const box = spans[caret].getBoundingClientRect(), panel = at("panel").getBoundingClientRect();
-    const isBelow = panel.width > field.clientWidth * 0.9; // as on a phone, where it covers the foot of the screen
+    const isBelow = panel.width > field.clientWidth * 0.9; // as on a phone, where the panel covers the bottom
     const bottom = isBelow ? Math.min(panel.top, window.innerHeight) : window.innerHeight;
     if (box.top < 0) window.scrollBy({ top: box.top - 40, behavior: "instant" });
     else if (box.bottom > bottom) window.scrollBy({ top: box.bottom - bottom + 40, behavior: "instant" });
@@ -129,21 +131,21 @@
   field.addEventListener("click", (event) => { if (place.has(event.target)) moveTo(place.get(event.target), false); });
   field.addEventListener("focus", () => { if (field.matches(":focus-visible")) speak(); });
 
-  // Colours.
+  // Colors.
   const level = (share) => Math.round(Math.max(-1, Math.min(1, share)) * LEVELS);
   const paint = () => {
     for (let i = 0; i < count; i++) {
-      const found = chosen === null
-        ? level(text.bits[i] === null ? 1 : text.bits[i] / MOST_BITS)
+      const shade = chosen === null
+        ? level(text.bits[i] === null ? 1 : text.bits[i] / MAX_BITS)
         : level(values[chosen * count + i] / 127);
-      const wanted = found > 0 ? `w${found}` : found < 0 ? `c${-found}` : "";
+      const wanted = shade > 0 ? `w${shade}` : shade < 0 ? `c${-shade}` : "";
       if (wanted === classes[i]) continue;
       if (classes[i]) spans[i].classList.remove(classes[i]);
       if (wanted) spans[i].classList.add(wanted);
       classes[i] = wanted;
     }
   };
-  const select = at("colour");
+  const select = at("color");
   const choose = (unit) => {
     chosen = unit !== null && rowOf.has(unit) ? rowOf.get(unit) : null;
     select.value = chosen === null ? "surprisal" : unit;
@@ -151,29 +153,29 @@
     const scale = chosen === null ? null : number(units.scales[chosen], 2);
     at("ramp").className = chosen === null ? "surprisal" : "unit";
     at("low").textContent = chosen === null ? "0 bits" : `−${scale}`;
-    at("high").textContent = chosen === null ? `${MOST_BITS} bits and more` : scale;
-    const known = chosen === null ? undefined : tracks.get(unit);
-    at("coloured").textContent = chosen === null
-      ? "Each character by how surprising it was."
-      : `Each character by what ${unitNames[chosen]} is after it${known ? `, which follows best: ${known}` : ""}.`;
-    document.querySelectorAll("button.unit").forEach((one) => {
-      one.setAttribute("aria-pressed", String(chosen !== null && one.dataset.unit === unit));
+    at("high").textContent = chosen === null ? `${MAX_BITS} bits or more` : scale;
+    const feature = chosen === null ? undefined : tracks.get(unit);
+    at("colored").textContent = chosen === null
+      ? "Color: surprisal of each character, in bits."
+      : `Color: activation of ${unitNames[chosen]} after each character.${feature ? ` This unit tracks: ${feature}.` : ""}`;
+    document.querySelectorAll("button.unit").forEach((button) => {
+      button.setAttribute("aria-pressed", String(chosen !== null && button.dataset.unit === unit));
     });
     show(pointed === null ? caret : pointed);
   };
   select.addEventListener("change", () => choose(select.value === "surprisal" ? null : select.value));
   const option = (unit, label) => {
-    const one = element("option", "", label);
-    one.value = unit;
-    return one;
+    const choice = element("option", "", label);
+    choice.value = unit;
+    return choice;
   };
   if (units) {
-    const found = element("optgroup");
-    found.label = "keeps track of";
-    data.tracks.forEach(([unit, what]) => {
-      if (rowOf.has(unit)) found.append(option(unit, `${unitNames[rowOf.get(unit)]}: ${what}`));
+    const tracking = element("optgroup");
+    tracking.label = "units that track a feature";
+    data.tracks.forEach(([unit, feature]) => {
+      if (rowOf.has(unit)) tracking.append(option(unit, `${unitNames[rowOf.get(unit)]}: ${feature}`));
     });
-    if (found.children.length) select.append(found);
+    if (tracking.children.length) select.append(tracking);
     const groups = new Map();
     units.kept.forEach((unit, row) => {
       const group = units.groups[Math.floor(unit / units.width)];
@@ -182,19 +184,19 @@
         groups.get(group).label = group;
       }
       if (!tracks.has(String(unit))) groups.get(group).append(option(String(unit), unitNames[row]));
-      const known = element("option");
-      known.value = unitNames[row];
-      at("unit-names").append(known);
+      const suggestion = element("option");
+      suggestion.value = unitNames[row];
+      at("unit-names").append(suggestion);
     });
     select.append(...[...groups.values()].filter((group) => group.children.length));
     at("find").addEventListener("input", (event) => {
       const row = unitNames.indexOf(event.target.value.trim().toLowerCase());
       if (row >= 0) choose(String(units.kept[row]));
     });
-    document.querySelectorAll("button.unit").forEach((one) => {
-      one.disabled = !rowOf.has(one.dataset.unit);
-      one.addEventListener("click", () => {
-        choose(one.dataset.unit);
+    document.querySelectorAll("button.unit").forEach((button) => {
+      button.disabled = !rowOf.has(button.dataset.unit);
+      button.addEventListener("click", () => {
+        choose(button.dataset.unit);
         at("reading").scrollIntoView();
       });
     });
@@ -205,7 +207,7 @@
   if (slider) {
     const items = [...document.querySelectorAll("#samples li")];
     const turn = () => {
-      items.forEach((one, i) => { one.hidden = i !== Number(slider.value); });
+      items.forEach((item, i) => { item.hidden = i !== Number(slider.value); });
       slider.setAttribute("aria-valuetext", items[Number(slider.value)].dataset.label);
     };
     slider.closest("p").hidden = items.length < 2;

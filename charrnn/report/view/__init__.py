@@ -1,1 +1,1 @@
-"""The page of `charrnn view`."""
+"""The HTML report of `charrnn view`."""

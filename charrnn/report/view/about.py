@@ -1,4 +1,4 @@
-"""The page's words and tables about a model: what it is, its training, and other models beside it."""
+"""Parts of the report about a whole model: header, training, comparison with other models."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from charrnn.scoring.held_out import EvalSplit
 from charrnn.training.monitor.history import Record
 
 MAX_COMMAND, MAX_SAMPLE = 400, 1000
-"""The most characters of a command, and of a sample, that are shown."""
+"""Maximum number of characters shown of a command, and of a sample."""
 MAX_SAMPLES, MAX_ROWS = 40, 24
-"""The most samples of a training, and rows of its table, that are shown."""
+"""Maximum number of training samples, and of rows in the training table."""
 
 
-def head(checkpoint: Checkpoint) -> dict[str, Any]:
-    """A sentence about the model, and details as terms and descriptions."""
+def describe_model(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Return a summary sentence about the model, and details as pairs of term and description."""
     metadata, model = checkpoint.metadata, checkpoint.model
     parameters, entries = getattr(model, "parameter_count", None), getattr(model, "entries", None)
     sizes = [f"{parameters:,} parameters"] if parameters else []
     sizes += [f"{entries:,} n-grams"] if entries else []
-    steps = "" if metadata.step is None else f", {metadata.step:,} steps"
+    steps = "" if metadata.step is None else f"{metadata.step:,} steps in "
     command = shlex.join(("charrnn", *metadata.command[1:])) if metadata.command else ""
     if len(command) > MAX_COMMAND:
         command = f"{command[:MAX_COMMAND]}…"
     details = {
         "Model": ", ".join((checkpoint.description, *sizes)),
-        "Reads": ("the 256 bytes" if checkpoint.vocabulary.is_bytes else f"{len(checkpoint.vocabulary):,} characters"),
+        "Vocabulary": "256 bytes" if checkpoint.vocabulary.is_bytes else f"{len(checkpoint.vocabulary):,} characters",
         "Text": f"{metadata.text.source}, {metadata.text.characters:,} characters",
-        "Held out": str(metadata.validation or "nothing"),
-        "Fitted": f"in {duration(metadata.fit_seconds)} on {metadata.device}{steps}",
+        "Validation": str(metadata.validation or "none: no text was held out"),
+        "Training": f"{steps}{duration(metadata.fit_seconds)} on {metadata.device}",
         "Seed": "" if metadata.training is None else str(metadata.training.seed),
         "Versions": ", ".join(f"{name} {version}" for name, version in metadata.versions.items()),
         "Command": command,
-        "File": f"{checkpoint.path}, {size(checkpoint.size)}",
+        "Checkpoint": f"{checkpoint.path}, {size(checkpoint.size)}",
     }
     return {"sentence": _sentence(checkpoint), "details": [(term, text) for term, text in details.items() if text]}
 
@@ -52,34 +52,34 @@ def _sentence(checkpoint: Checkpoint) -> str:
     config = getattr(checkpoint.model, "config", None)
     if checkpoint.kind == "recurrent" and isinstance(config, ModelConfig):
         layers = "one layer" if config.num_layers == 1 else f"{config.num_layers} layers"
-        several = f", one of {config.networks}," if config.networks > 1 else ""
-        what = f"{CELLS[config.cell].label} with {layers} of {config.hidden_size} units{several}"
+        ensemble = f" (one of an ensemble of {config.networks} networks)" if config.networks > 1 else ""
+        model = f"{CELLS[config.cell].label} with {layers} of {config.hidden_size} units{ensemble}"
         verb = "trained"
     else:
-        what = "A network and n-gram counts as one model" if checkpoint.kind == "mixture" else "Counts of n-grams"
+        model = "Mixture of a network and an n-gram model" if checkpoint.kind == "mixture" else "N-gram model"
         verb = "fitted"
-    what += f", {verb} for {duration(metadata.fit_seconds)} on {metadata.text.source}"
+    model += f", {verb} for {duration(metadata.fit_seconds)} on {metadata.text.source}"
     score = metadata.validation
     if score is None:
-        return f"{what}. Nothing was held out."
+        return f"{model}. No text was held out, so there is no validation score."
     if score.bits_per_char is None:
         share = 100 * score.impossible_share
-        return f"{what}. {share:.1f}% of the held-out characters have probability 0, so it is infinitely surprised."
-    return f"{what}. On held-out text it needs {score.bits_per_char:.3f} bits per character."
+        return f"{model}. The score is infinite: {share:.1f}% of the held-out characters have probability 0."
+    return f"{model}. Score on held-out text: {score.bits_per_char:.3f} bits per character (lower is better)."
 
 
-def training(records: Sequence[Record]) -> dict[str, Any] | None:
-    """The picture of a training, its figures, and the samples on the way."""
+def describe_training(records: Sequence[Record]) -> dict[str, Any] | None:
+    """Return the chart of a training, its data, and the samples generated during the training."""
     if not records:
         return None
     last, networks = records[-1], len({record.network for record in records})
-    several = f" of each of {networks} networks" if networks > 1 else ""
-    sentence = f"{last.step:,} step{'s' * (last.step != 1)}{several} in {duration(last.seconds)}."
+    per_network = f" for each of {networks} networks" if networks > 1 else ""
+    sentence = f"{last.step:,} step{'s' * (last.step != 1)}{per_network} in {duration(last.seconds)}."
     scored = [record for record in records if record.bits_per_char is not None]
     best = min(scored, key=lambda record: record.bits_per_char or math.inf, default=None)
     if best:
-        sentence += f" The best validation, {best.bits_per_char:.4f} bits per character, was after step {best.step:,}"
-        sentence += f", on {best.characters:,} characters ({best.rule}, split {best.split})" * bool(best.characters)
+        sentence += f" Best validation score: {best.bits_per_char:.4f} bits per character after step {best.step:,}"
+        sentence += f", on {best.characters:,} held-out characters" * bool(best.characters)
         sentence += "."
     return {
         "sentence": sentence,
@@ -107,24 +107,27 @@ def _label(record: Record, networks: int) -> str:
 
 
 def _thinned(records: Sequence[Record], limit: int) -> list[Record]:
-    """At most `limit` of the records, evenly spaced, with the last one."""
+    """Return at most `limit` of the records, evenly spaced, including the last one."""
     count = min(len(records), limit)
     return [records[(i + 1) * len(records) // count - 1] for i in range(count)]
 
 
-def comparison(checkpoint: Checkpoint, rows: Sequence[Row], split: EvalSplit, source: str) -> dict[str, Any]:
-    """The table of models, the best first; their scores may be of the beginning of the page's split only."""
+def describe_comparison(checkpoint: Checkpoint, rows: Sequence[Row], split: EvalSplit, source: str) -> dict[str, Any]:
+    """Return the table of models, the best first; they may be scored on the beginning of the page's split only."""
     if not rows:
-        return {"sentence": "Other models were left out (charrnn view --no-compare).", "rows": []}
+        return {"sentence": "This page was made without a comparison (charrnn view --no-compare).", "rows": []}
     compared = len(rows[0].split.text)
     first = "all" if compared == len(split.text) else f"the first {compared:,} of"
-    which = "" if split.part == "all" else f"{split.part} part of "
+    part = "" if split.part == "all" else f"{split.part} part of "
     return {
         "sentence": (
-            f"Models of the same text, on {first} {len(split.text):,} characters ({which}{source}, split "
-            f"{split.split}), {split.rule}; the best first. p = 0: the share of characters that a model takes for "
-            "impossible; p: parameters, n: n-grams. Samples are of temperature 1; speeds were measured while this page "
-            "was made."
+            f"Models of the same text, scored on {first} {len(split.text):,} characters ({part}{source}, split "
+            f"{split.split}, {split.rule}). Fewer bits per character are better."
+        ),
+        "caption": (
+            "The best model is first; this page's model is bold. Static: the models do not learn from the text while "
+            "they are scored. Size: p is the number of parameters, n the number of n-grams. p = 0: the share of "
+            "characters to which a model gives probability 0. Speeds were measured while this page was made."
         ),
         "headers": [column.title for column in shown_columns(Row)],
         "rows": [_row(row, checkpoint) for row in rows],
@@ -132,7 +135,7 @@ def comparison(checkpoint: Checkpoint, rows: Sequence[Row], split: EvalSplit, so
 
 
 def _row(row: Row, this: Checkpoint) -> dict[str, Any]:
-    notes = ["made for this table" if row.is_baseline else row.checkpoint.description]
+    notes = ["baseline, fitted for this table" if row.is_baseline else row.checkpoint.description]
     notes += [f"p = 0: {percent(row.score.impossible_share)}"] * (row.score.impossible > 0)
     return {
         "is_this": row.checkpoint is this,

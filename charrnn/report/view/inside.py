@@ -1,4 +1,4 @@
-"""The inside of a network on a page: units, states and gates, each with its figures in a table."""
+"""Parts of the report about the inside of a network: units, states and gates, as charts and tables."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from charrnn.scoring.probes.traces import Trace
 from charrnn.scoring.probes.units import SHIFTS, UnitMatch
 
 MAX_POINTS = 2000
+"""Maximum number of states in the chart."""
 PATH = 40
-"""Characters through which the path of the state is drawn."""
+"""Number of characters for which the path of the state is drawn."""
 ALWAYS = 0.9
-"""The share of the time from which on a gate counts as nearly always shut, or open."""
+"""Minimum share of the characters for a gate to count as nearly always shut, or open."""
 
 
-def inside(analysis: NetworkAnalysis, characters: Sequence[str], network: str) -> dict[str, Any]:
-    """The template's variables.
+def describe_network(analysis: NetworkAnalysis, characters: Sequence[str], network: str) -> dict[str, Any]:
+    """Return the template's variables.
 
     Args:
         analysis: the measurements.
-        characters: those that are shown.
-        network: a sentence that says which network it is, if it is only a part of the model.
+        characters: the characters shown on the page.
+        network: a sentence that names the network, if the model has other parts.
     """
     return {
         "whose": network and f" {network}",
@@ -41,12 +42,13 @@ def _units(trace: Trace, matches: Sequence[UnitMatch]) -> dict[str, Any]:
     beyond = [match for match in matches if match.is_beyond_chance]
     not_beyond = ", ".join(match.feature for match in matches if not match.is_beyond_chance)
     sentence = (
-        "Some units count or remember something that one can name. Choose one to colour the text above by it."
+        "Some units track a feature of the text, such as the position in the line. Select a unit to color the text "
+        "above by its activation."
         if beyond
-        else "No unit was found that keeps track of anything that was looked for, beyond what chance gives."
+        else "No unit tracks any of the tested features better than chance."
     )
     if not matches:
-        sentence += " The text is too short, or too even, to tell."
+        sentence += " The text is too short, or too uniform, to test any feature."
     return {
         "sentence": sentence,
         "rows": [
@@ -59,12 +61,13 @@ def _units(trace: Trace, matches: Sequence[UnitMatch]) -> dict[str, Any]:
             }
             for match in beyond
         ],
-        "nothing": f"None was found, beyond chance, for: {not_beyond}." if not_beyond and beyond else "",
+        "nothing": f"No unit is better than chance for: {not_beyond}." if not_beyond and beyond else "",
         "rule": (
-            f"Units were chosen by their correlation on the first half of {len(trace.values):,} characters; the "
-            "correlation shown is on the other half, on which they were not chosen. By chance: the largest of all "
-            f"{len(trace):,} units on that half, of {SHIFTS} tries with the labels shifted around. "
-            "h is a layer's output" + (", c the cell of an LSTM." if trace.has_cells else ".")
+            f"Each unit was selected by its correlation on the first half of {len(trace.values):,} characters; the "
+            "correlations shown (from −1 to 1) are on the other half. The chance level is the largest correlation of "
+            f"any of the {len(trace):,} units on that half with the feature shifted along the text, in {SHIFTS} random "
+            "shifts. In the names of units, h is a layer's output"
+            + (", and c the cell state of an LSTM." if trace.has_cells else ".")
         ),
     }
 
@@ -75,7 +78,7 @@ def _unit(trace: Trace, unit: int, correlation: float | None = None) -> dict[str
 
 
 def _correlation(value: float) -> str:
-    """Two digits, such as .83 or −.07."""
+    """Format a correlation with two digits, such as .83 or −.07."""
     digits = f"{abs(value):.2f}".removeprefix("0")
     return f"−{digits}" if value < -0.005 else digits
 
@@ -90,10 +93,13 @@ def _states(plane: Plane, characters: Sequence[str], read: int) -> dict[str, Any
             rows.append((name, f"{len(points):,}", *(f"{mean:.2f}".replace("-", "−") for mean in points.mean(0))))
     return {
         "sentence": (
-            f"The output of the top layer after each of the first {len(classes):,} characters, in the plane in which "
-            f"it varies most. That holds {100 * plane.share.sum():.0f}% of the variance over {read:,} characters: what "
-            f"else the network keeps is not seen here. The line follows the first {path} characters, from the circle "
-            "on."
+            "After each character, the output of the top layer is a vector. Here the vectors are projected onto the "
+            "two directions in which they vary most, the first two principal components. These two hold "
+            f"{100 * plane.share.sum():.0f}% of the variance over {read:,} characters; the chart cannot show the rest."
+        ),
+        "caption": (
+            f"Each point is the state after one of the first {len(classes):,} characters, colored by the class of that "
+            f"character. The line follows the first {path} characters, starting at the circle."
         ),
         "picture": plane_picture(plane, classes, path),
         "rows": rows,
@@ -102,25 +108,26 @@ def _states(plane: Plane, characters: Sequence[str], read: int) -> dict[str, Any
 
 def _gates(gates: Sequence[Saturation], read: int) -> dict[str, Any]:
     is_state = any(saturation.gate == "state" for saturation in gates)
-    low, high = (f"below −{OPEN}", f"above {OPEN}") if is_state else ("shut", "open")
-    what = (
-        f"These cells have no gates; shown are their states, below −{OPEN} or above {OPEN}, where a tanh lets little "
-        "gradient through."
+    name, low, high = ("state", f"below −{OPEN}", f"above {OPEN}") if is_state else ("gate", "shut", "open")
+    definition = (
+        f"This cell has no gates, so the chart shows the states. A state below −{OPEN} or above {OPEN} is saturated: "
+        "there, tanh lets little gradient through."
         if is_state
-        else f"A gate below {SHUT} is called shut (left-saturated), above {OPEN} open (right-saturated)."
+        else f"A gate below {SHUT} is shut (left-saturated), a gate above {OPEN} is open (right-saturated)."
     )
     return {
-        "sentence": (
-            f"{what} Each point is a unit, by the share of {read:,} characters at which it is so; near the origin it "
-            f"is seldom either. After Karpathy, Johnson and Li (arXiv 1506.02078, figure 3)."
+        "sentence": f"{definition} After Karpathy, Johnson and Li (arXiv 1506.02078, figure 3).",
+        "caption": (
+            f"Each point is a unit. The axes show the share of {read:,} characters at which the unit's {name} is {low} "
+            f"(horizontal) and {high} (vertical). A {name} near the origin is rarely saturated."
         ),
         "headers": (
             "layer",
-            "gate",
-            f"{low}, mean",
-            f"{high}, mean",
-            f"units nearly always {low}",
-            f"nearly always {high}",
+            name,
+            f"{low}, mean of all units",
+            f"{high}, mean of all units",
+            f"units {low} at ≥ {ALWAYS:.0%} of characters",
+            f"units {high} at ≥ {ALWAYS:.0%} of characters",
         ),
         "pictures": gate_pictures(gates),
         "rows": [

@@ -1,4 +1,4 @@
-"""The pictures of the page about a model, as SVG: its training, the plane of its states, its gates."""
+"""The charts of the report, as SVG: training, states and gates."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from charrnn.report.figures import GRID, INK, SERIES, legend, new_figure, svg
+from charrnn.report.figures import GRID, INK, SERIES, add_legend, new_figure, to_svg
 from charrnn.scoring.probes.gates import OPEN, SHUT, Saturation
 from charrnn.scoring.probes.states import CLASSES, Plane
 from charrnn.training.monitor.history import Record
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 WIDTH = 4.7
-"""A figure's width in inches: that of a phone, so that its letters can be read there."""
+"""Width of a figure in inches; about that of a phone, so that the text is readable there."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-"""Shapes of points: colour alone would not tell them apart."""
+"""Shapes of points, because color alone is not accessible."""
 CLASS_SERIES = (0, 1, 4, 3, 2, 6)
-"""The colour of each class of characters, as an index of SERIES."""
+"""Color of each class of characters, as an index of SERIES."""
 
 
 def training_picture(records: Sequence[Record]) -> Markup:
-    """Bits per character of training and validation against steps, and the learning rate below."""
+    """Draw the bits per character of training and validation by step, and the learning rate below."""
     figure, (losses, rates) = new_figure(WIDTH, 3.9, rows=2)
     grid = losses.get_gridspec()
     if grid:
@@ -33,20 +33,20 @@ def training_picture(records: Sequence[Record]) -> Markup:
     networks = sorted({record.network for record in records})
     for network in networks:
         chosen = [record for record in records if record.network == network]
-        which = f", network {network}" if len(networks) > 1 else ""
-        colour = SERIES[(network - 1) % len(SERIES)]
+        suffix = f", network {network}" if len(networks) > 1 else ""
+        color = SERIES[(network - 1) % len(SERIES)]
         steps = [record.step for record in chosen if record.loss is not None]
         bits = [record.loss / math.log(2) for record in chosen if record.loss is not None]
-        losses.plot(steps, bits, color=colour, linewidth=1.2, label=f"training{which}")
+        losses.plot(steps, bits, color=color, linewidth=1.2, label=f"training{suffix}")
         scored = [record for record in chosen if record.bits_per_char is not None]
         if scored:
             losses.plot(
                 [record.step for record in scored], [float(record.bits_per_char or 0) for record in scored],
-                color=SERIES[1] if len(networks) == 1 else colour, linewidth=1.2, linestyle="--",
-                marker=MARKERS[(network - 1) % len(MARKERS)], markersize=4, label=f"validation{which}",
+                color=SERIES[1] if len(networks) == 1 else color, linewidth=1.2, linestyle="--",
+                marker=MARKERS[(network - 1) % len(MARKERS)], markersize=4, label=f"validation{suffix}",
             )  # fmt: skip
         rates.plot(
-            [record.step for record in chosen], [record.learning_rate for record in chosen], color=colour, linewidth=1.2
+            [record.step for record in chosen], [record.learning_rate for record in chosen], color=color, linewidth=1.2
         )
     losses.set_ylabel("bits per character")
     losses.tick_params(labelbottom=False)
@@ -55,12 +55,13 @@ def training_picture(records: Sequence[Record]) -> Markup:
     rates.set_ylabel("learning rate")
     rates.set_xlabel("step")
     if len(networks) <= 3:
-        legend(losses, "upper right")
-    return svg(figure, "Bits per character against steps of training, and the learning rate below", "curve")
+        add_legend(losses, "upper right")
+    title = "Line charts by training step: bits per character of training and validation; learning rate"
+    return to_svg(figure, title, "curve")
 
 
 def plane_picture(plane: Plane, classes: Sequence[str], path: int) -> Markup:
-    """States as points, coloured by the last character; a line connects the first `path` of them."""
+    """Draw states as points, colored by the class of the last character; a line connects the first `path` points."""
     figure, (axes,) = new_figure(WIDTH, 4.4)
     x, y = plane.points[: len(classes)].T
     axes.plot(x[:path], y[:path], color=INK, linewidth=0.7, alpha=0.5, zorder=3)
@@ -78,12 +79,12 @@ def plane_picture(plane: Plane, classes: Sequence[str], path: int) -> Markup:
     figure.legend(
         frameon=False, labelcolor=INK, fontsize=9, loc="outside lower center", ncols=3, markerscale=2, columnspacing=1.2
     )
-    title = "The states of the top layer in the plane of their first two principal components, by class of character"
-    return svg(figure, title, "plane")
+    title = "Scatter plot: states of the top layer along their first two principal components, by class of character"
+    return to_svg(figure, title, "plane")
 
 
 def gate_pictures(gates: Sequence[Saturation]) -> list[Markup]:
-    """For each gate how often its units are shut and open: a point for each unit, a colour for each layer."""
+    """Draw, for each gate, how often it is shut and open: a point for each unit, a color for each layer."""
     pictures = []
     for number, name in enumerate(dict.fromkeys(gate.gate for gate in gates)):
         figure, (axes,) = new_figure(3.1, 3.3)
@@ -96,11 +97,12 @@ def gate_pictures(gates: Sequence[Saturation]) -> list[Markup]:
                 linestyle="",
             )  # fmt: skip
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
-        low, high = (f"below −{OPEN}", f"above {OPEN}") if name == "state" else (f"below {SHUT}", f"above {OPEN}")
-        axes.set_xlabel(f"share of the time {low}")
-        axes.set_ylabel(f"share of the time {high}")
+        low, high = (f"below −{OPEN}", f"above {OPEN}") if name == "state" else (f"shut (< {SHUT})", f"open (> {OPEN})")
+        axes.set_xlabel(f"share of characters {low}")
+        axes.set_ylabel(f"share of characters {high}")
         axes.set_title(name, loc="left")
         if len(chosen) > 1:
-            legend(axes, "upper right")
-        pictures.append(svg(figure, f"{name}: how often each unit is saturated, by layer", f"gate{number}"))
+            add_legend(axes, "upper right")
+        title = f"Scatter plot, {name}: share of characters {low} and {high}, by unit and layer"
+        pictures.append(to_svg(figure, title, f"gate{number}"))
     return pictures

@@ -1,4 +1,4 @@
-"""The page about one model: it reads a text, its inside is measured, and both are put on the page."""
+"""The report about one model: make predictions for a text, measure the inside of the network, fill in the page."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from charrnn.models.mixture import MixtureModel
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.progress import ProgressBars, no_bar
 from charrnn.report.page import fill
-from charrnn.report.view.about import comparison, head, training
-from charrnn.report.view.inside import inside
+from charrnn.report.view.about import describe_comparison, describe_model, describe_training
+from charrnn.report.view.inside import describe_network
 from charrnn.report.view.text import characters_of, in_text, text_data, unit_data
 from charrnn.scoring.compare.rows import Row
 from charrnn.scoring.held_out import EvalSplit, choose_split
 from charrnn.scoring.probes.analyze import NetworkAnalysis, analyze_network
-from charrnn.scoring.probes.predictions import Predictions, predictions
+from charrnn.scoring.probes.predictions import Predictions, predict
 from charrnn.text.corpus import Corpus
 from charrnn.text.sanitize import escape_control_chars
-from charrnn.training.monitor.history import Record
+from charrnn.training.monitor.history import Record, history_path
 
 MAX_BYTES = 3_000_000
-"""The largest size of a page."""
+"""Maximum size of a page."""
 MARGIN = 1000
-"""The most bytes of the sentence about the units that are left out."""
+"""Bytes reserved for the sentence about omitted units."""
 PROBED = 20_000
-"""Held-out characters that units, states and gates are measured on."""
+"""Number of held-out characters on which units, states and gates are measured."""
 
 
 def render(
@@ -40,18 +40,18 @@ def render(
     rows: Sequence[Row] = (),
     bars: ProgressBars = no_bar,
 ) -> str:
-    """Make the page, with as many units as there is room for.
+    """Make the page, with as many units as fit.
 
     Args:
         checkpoint: the model.
-        corpus: the text, whose held-out part is read.
-        length: characters to show at most.
+        corpus: the text, whose held-out part is shown.
+        length: maximum number of characters to show.
         history: records of the training, if there are any.
-        rows: the comparison with other models; without rows the page says that it was left out.
+        rows: the comparison with other models; may be empty.
         bars: progress bars.
 
     Raises:
-        ModelError: nothing of the text is held out.
+        ModelError: no part of the text is held out.
         UsageError: a package is missing, or the page is too large even without units.
     """
     split = choose_split([checkpoint], corpus)
@@ -60,19 +60,19 @@ def render(
     characters = characters_of(text.ids.tolist(), checkpoint.vocabulary.characters)
     analysis = None
     if network is not None:
-        with bars("looking inside", "char") as progress:
+        with bars("analyzing units", "char") as progress:
             analysis = analyze_network(network, text, characters, progress)
         length = min(length, len(analysis.trace.values))
     characters = characters[:length]
-    expected = predictions(checkpoint.model, split.text[:length])
+    expected = predict(checkpoint.model, split.text[:length])
     values: dict[str, Any] = {
         "name": checkpoint.name,
-        "head": head(checkpoint),
-        "training": training(history),
+        "head": describe_model(checkpoint),
+        "training": describe_training(history),
         "no_training": _no_training(checkpoint),
         "reading": _reading(characters, expected, split, corpus.source),
-        "inside": inside(analysis, characters, part) if analysis else None,
-        "comparison": comparison(checkpoint, rows, split, corpus.source),
+        "inside": describe_network(analysis, characters, part) if analysis else None,
+        "comparison": describe_comparison(checkpoint, rows, split, corpus.source),
         "data": {
             "text": text_data(characters, checkpoint.vocabulary.characters, expected),
             "tracks": [],
@@ -82,7 +82,7 @@ def render(
     page = fill("template.html", values)
     room = MAX_BYTES - MARGIN - len(page.encode())
     if room < 0:
-        raise UsageError(f"the page would be larger than {MAX_BYTES / 1e6:.0f} MB; say a smaller --length")
+        raise UsageError(f"the page would be larger than {MAX_BYTES / 1e6:.0f} MB; use a smaller --length")
     if analysis:
         _add_units(values, analysis, len(characters), room)
         page = fill("template.html", values)
@@ -90,41 +90,45 @@ def render(
 
 
 def _network_of(checkpoint: Checkpoint) -> tuple[RecurrentModel | None, str]:
-    """The network to look into, if there is one, and a sentence if it is only a part of the model."""
+    """Return the network to analyze, if there is one, and a sentence that names it if the model has other parts."""
     model: object = checkpoint.model
     part = ""
     if isinstance(model, MixtureModel):
         model, part = model.network, "the network in the mixture"
     if isinstance(model, InterpolatedModel):
-        part = f"the first of {len(model.networks)} networks" + (part and f", {part}")
+        part = f"the first of {len(model.networks)} networks" + (part and f" ({part})")
         model = model.networks[0]
-    return (model, part and f"This is the inside of {part}.") if isinstance(model, RecurrentModel) else (None, "")
+    return (model, part and f"This section is about {part}.") if isinstance(model, RecurrentModel) else (None, "")
 
 
 def _no_training(checkpoint: Checkpoint) -> str:
     if checkpoint.kind == "ngram":
-        return "It was counted, not trained: there are no steps to draw."
+        return "N-gram models are counted in one pass, so there is no training curve."
     return (
-        "No history of its training was found beside it, so there is no curve to draw: it was made before charrnn kept "
-        "one, or the file was not copied with it."
+        f"There is no training curve because the history file {history_path(checkpoint.path).name} was not found next "
+        "to the checkpoint: it was not copied, or the model was trained with an old version of charrnn."
     )
 
 
 def _reading(characters: Sequence[str], expected: Predictions, split: EvalSplit, source: str) -> dict[str, str]:
-    which = {"all": "", "test": "test part of ", "validation": "validation part of "}[split.part]
+    part = {"all": "", "test": "the test part of ", "validation": "the validation part of "}[split.part]
     shown = "All" if len(characters) == len(split.text) else f"The first {len(characters):,} of"
-    seen = "which it has not been fitted on" if which else "as a text that it was not fitted on"
+    bits = expected.nats.mean() / math.log(2)
+    mean = (
+        f"Mean: {bits:.3f} bits."
+        if math.isfinite(bits)
+        else "The mean is infinite, because some characters have probability 0."
+    )
     sentence = (
-        f"{shown} {len(split.text):,} characters of the {which}{escape_control_chars(source, '↵')}, {seen}, read from "
-        f"left to right ({split.rule}). At each character the panel says what the model expected there, from all that "
-        f"came before, and how many bits the character that came took: {expected.nats.mean() / math.log(2):.3f} in the "
-        "mean."
+        f"{shown} {len(split.text):,} characters of {part}{escape_control_chars(source, '↵')}, which the model was not "
+        f"trained on ({split.rule}). Point at a character to see what the model expected there, given all characters "
+        f"before, and its surprisal, −log₂ p of the actual character: the more bits, the less expected. {mean}"
     )
     return {"plain": "".join(map(in_text, characters)), "sentence": sentence}
 
 
 def _add_units(values: dict[str, Any], analysis: NetworkAnalysis, shown: int, room: int) -> None:
-    """Add the activations of as many units as fit into `room` bytes, and for each the feature that it follows best."""
+    """Add the activations of as many units as fit into `room` bytes, and the feature that each unit tracks best."""
     units = unit_data(analysis.trace, shown, analysis.matches, room)
     best = {match.unit: match.feature for match in reversed(analysis.matches) if match.is_beyond_chance}
     tracks = [
@@ -135,6 +139,6 @@ def _add_units(values: dict[str, Any], analysis: NetworkAnalysis, shown: int, ro
     values["data"] |= {"units": units, "tracks": tracks}
     if len(units["kept"]) < len(analysis.trace):
         values["reading"]["sentence"] += (
-            f" Of {len(analysis.trace):,} units {len(units['kept']):,} are here, for a page is to be small: those that "
-            "keep track of something, and those that vary most."
+            f" To keep the page small, it includes {len(units['kept']):,} of {len(analysis.trace):,} units: those that "
+            "track a feature, and those that vary most."
         )

@@ -1,4 +1,4 @@
-"""JSON for the page's script: the characters of a text, the predictions at each, and the activations of units."""
+"""Data for the page's script, as JSON: the characters of a text, the predictions, and the activations of units."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from charrnn.text.sanitize import escape_control_chars
 NAMES = {"\n": "line end", " ": "space", "\t": "tab", "\r": "carriage return", "\xa0": "no-break space"}
 """Names of invisible characters."""
 SYMBOLS = {"\n": "↵", " ": "␣", "\t": "⇥"}
-"""Symbols for invisible characters in a list."""
+"""Symbols for invisible characters in the list of predictions."""
 UNIT_OVERHEAD = 24
-"""Bytes of a unit's number and scale."""
+"""Bytes that a unit's number and scale take."""
 
 
 def characters_of(ids: Sequence[int], vocabulary: Sequence[str] | None) -> list[str]:
-    """Each id as one `str`; where there is no vocabulary, as a byte: beyond ASCII a surrogate escape."""
+    """Return the character of each id; without a vocabulary, ids are bytes, as surrogate escapes beyond ASCII."""
     if vocabulary is not None:
         return [vocabulary[token] for token in ids]
     return [chr(token) if token < 0x80 else chr(0xDC00 + token) for token in ids]
 
 
 def in_text(character: str) -> str:
-    """A character as the page's text shows it: line ends and tabs are visible, and have their effect."""
+    """Return a character as the page shows it: line breaks and tabs get a visible symbol before them."""
     return escape_control_chars(character, "↵\n") if character != "\t" else "⇥\t"
 
 
 def text_data(characters: Sequence[str], vocabulary: Sequence[str] | None, expected: Predictions) -> dict[str, Any]:
-    """N characters, and the predictions at each; the vocabulary is None for bytes."""
+    """Return the data of N characters and of the predictions at each; the vocabulary is None for bytes."""
     predicted = np.unique(expected.likeliest[expected.likeliest >= 0]).tolist()
     number = {token: i for i, token in enumerate(predicted)}
     alphabet = characters_of(predicted, vocabulary)
@@ -53,9 +53,9 @@ def _name(character: str) -> str:
 
 
 def unit_data(trace: Trace, shown: int, matches: Sequence[UnitMatch], budget: int) -> dict[str, Any]:
-    """The activations of units at the first `shown` characters, in 8 bits, of as many units as `budget` bytes hold.
+    """Return the activations at the first `shown` characters, in 8 bits, for as many units as fit in `budget` bytes.
 
-    The units that keep track of something come first, then those that vary most.
+    Units that track a feature have priority, then units that vary most.
     """
     values = trace.values[:shown]
     room = max(0, budget // (4 * shown // 3 + UNIT_OVERHEAD))

@@ -1,4 +1,4 @@
-"""What is made for a table alone: the n-grams that it lacks, and a network interpolated with n-grams."""
+"""Baselines made for a comparison only: n-gram models, and a network interpolated with an n-gram model."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from charrnn.config import NgramConfig
 from charrnn.models.interpolated import InterpolatedModel
 
 BASELINE_SMOOTHINGS = ("tuned", "mkn", "ml")
-"""Smoothings of the n-gram baselines: the best, the one that the field compares with, and Goldberg's, which is none."""
+"""Smoothings of the n-gram baselines: the best one, the field's standard, and none at all (Goldberg's counts)."""
 MAX_COUNTED = 20_000_000
-"""The longest training part, in characters, for which all of them are counted; of a longer one only the first."""
+"""The longest training part, in characters, for which all baselines are fitted; beyond that, only the first is."""
 NETWORK_SHARE = 0.6
-"""The weight of a network that is interpolated with n-grams without a fit."""
+"""The weight of the network in an interpolation whose weights are not fitted."""
 
 
 def missing_ngrams(
     models: Sequence[Checkpoint], is_bytes: bool, smoothings: Sequence[str] = BASELINE_SMOOTHINGS
 ) -> list[NgramConfig]:
-    """The n-gram baselines that are not among the models; all of the default order."""
+    """Return the settings of the n-gram baselines, at the default order, that are not among the models."""
     existing = {model.description for model in models if model.kind == "ngram"}
     wanted = (NgramConfig(smoothing=name).with_order(is_bytes) for name in smoothings)
     return [config for config in wanted if str(config) not in existing]
 
 
 def interpolate(network: Checkpoint, ngram: Checkpoint, share: float = NETWORK_SHARE) -> Checkpoint:
-    """A network and n-grams as one model, with fixed weights; it is in no file, and its path is where none is.
+    """Interpolate a network and an n-gram model with fixed weights; the result's path is a name, not a file.
 
-    A better mixture, `train --with-ngram`, has weights for each place from a gate, which needs text that both models
-    were kept from; a network that is trained already was kept from nothing but the text that it is compared on.
+    `train --with-ngram` makes a better mixture, whose gate gives each character its own weights. Fitting a gate takes
+    text that neither model has seen, and for a trained network that is only the text that the comparison scores.
     """
     return Checkpoint(
         InterpolatedModel([network.model, ngram.model], (share, 1 - share)),

@@ -1,4 +1,4 @@
-"""The columns of the tables of `charrnn compare`, one record each: JSON, CSV, terminal and HTML are made from them."""
+"""The columns of the tables of `charrnn compare`, defined once for the terminal, HTML, JSON and CSV."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from charrnn.scoring.compare.rows import OnlineRow, Row, checkpoint_summary
 
 AnyRow = Row | OnlineRow
 BOTH = (Row, OnlineRow)
-"""The types of rows of the static and the online table."""
+"""The row types of the static and the online table."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the static table, of the online table, or of both.
+    """A column of the static table, the online table, or both.
 
     Attributes:
-        key: its name in JSON and CSV.
-        value: of a row, as JSON and CSV have it.
-        header: above it in tables for people; "" where they do not show it. Narrow tables break it at a line break.
-        text: of a row, the value in a table for people, of several lines perhaps; None: the value as it is.
-        of: the types of rows that have it.
-        is_text: whether it holds words, not figures.
-        in_csv: whether CSV has it: texts of several lines and nested objects have no place there.
+        key: name in JSON and CSV.
+        value: returns a row's value for JSON and CSV.
+        header: header in the terminal and in HTML; "" if the column is not shown there. Line breaks are for the
+            terminal.
+        text: returns a row's text for the terminal and HTML, possibly several lines; None: `str` of the value.
+        of: the row types that have this column.
+        is_text: whether the column holds words, not numbers.
+        in_csv: whether the column is in CSV files; multi-line texts and nested objects are not.
     """
 
     key: str
@@ -40,11 +41,11 @@ class Column:
 
     @property
     def title(self) -> str:
-        """The header on one line."""
+        """The header as one line."""
         return " ".join(self.header.replace("/\n", "/").split())
 
     def show(self, row: AnyRow) -> str:
-        """What a table for people has of a row."""
+        """Return a row's text for the terminal and HTML."""
         return self.text(row) if self.text else str(self.value(row))
 
 
@@ -58,7 +59,7 @@ def _of_result(key: str) -> Callable[[AnyRow], Any]:
 
 def _sizes(row: Row) -> str:
     summary = checkpoint_summary(row.checkpoint)
-    sizes = ((summary["parameters"], "p"), (summary["entries"], "n"))
+    sizes = ((summary["parameters"], "p"), (summary["entries"], "n"))  # a mixture has both
     return "\n".join(f"{number:,} {unit}" for number, unit in sizes if number)
 
 
@@ -81,10 +82,10 @@ COLUMNS: tuple[Column, ...] = (
     Column("part", lambda row: row.split.part, of=BOTH),
     Column("rule", _of_result("rule"), of=BOTH),
     Column("parameters", _of_checkpoint("parameters"), "size", _sizes),
-    Column("entries", _of_checkpoint("entries")),  # which the column before shows too
-    Column("bytes", _of_checkpoint("bytes"), "file", lambda row: f"{row.checkpoint.size / 1e6:.1f} MB"),
+    Column("entries", _of_checkpoint("entries")),  # shown in the size column
+    Column("bytes", _of_checkpoint("bytes"), "file\nsize", lambda row: f"{row.checkpoint.size / 1e6:.1f} MB"),
     Column(
-        "fit_seconds", _of_checkpoint("fit_seconds"), "fitted\nin",
+        "fit_seconds", _of_checkpoint("fit_seconds"), "training\ntime",
         lambda row: f"{checkpoint_summary(row.checkpoint)['fit_seconds']:.1f} s",
     ),
     Column("steps", _of_checkpoint("steps"), in_csv=False),
@@ -96,9 +97,9 @@ COLUMNS: tuple[Column, ...] = (
         "sampling_chars_per_second", lambda row: round(row.sampling_chars_per_second), "sampling,\nchars/s",
         lambda row: f"{round(row.sampling_chars_per_second):,}",
     ),
-    Column("how", lambda row: row.how, "it learns while it reads", of=(OnlineRow,), is_text=True),
+    Column("how", lambda row: row.how, "how it adapts", of=(OnlineRow,), is_text=True),
     Column(
-        "seconds", lambda row: round(row.seconds, 3), "took",
+        "seconds", lambda row: round(row.seconds, 3), "time",
         lambda row: f"{row.seconds:.1f} s" if row.score else "-", of=(OnlineRow,),
     ),
     Column("device", _of_checkpoint("device")),
@@ -108,26 +109,26 @@ COLUMNS: tuple[Column, ...] = (
     Column("novelty", lambda row: row.novelty and row.novelty.as_json(), in_csv=False),
     Column("held_out_novelty", lambda row: row.held_out_novelty and row.held_out_novelty.as_json(), in_csv=False),
 )  # fmt: skip
-"""All of them, in the order of CSV files and of tables."""
+"""All columns, in the order of CSV files and of tables."""
 
 
 def columns_of(kind: type[AnyRow]) -> list[Column]:
-    """The columns of rows of a type."""
+    """Return the columns of a row type."""
     return [column for column in COLUMNS if kind in column.of]
 
 
 def shown_columns(kind: type[AnyRow]) -> list[Column]:
-    """The columns of tables for people, words last."""
+    """Return the columns to show in the terminal and in HTML: numbers first, then words."""
     return sorted((column for column in columns_of(kind) if column.header), key=lambda column: column.is_text)
 
 
 def as_json(row: AnyRow) -> dict[str, Any]:
-    """A row under the names that all of charrnn's JSON uses; a baseline is in no checkpoint."""
+    """Return a row as JSON, under the keys that all of charrnn's JSON uses; a baseline's checkpoint is None."""
     return {column.key: column.value(row) for column in columns_of(type(row))}
 
 
 def write_csv(path: Path, rows: Iterable[AnyRow]) -> None:
-    """Write rows as CSV: static ones and online ones differ by their rule."""
+    """Write rows to a CSV file; the column `rule` tells static rows from online ones."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [column.key for column in COLUMNS if column.in_csv])
         writer.writeheader()

@@ -1,4 +1,4 @@
-"""The online table: models and compressors that learn while they read. Its figures do not compare with static ones."""
+"""The online table: adaptive models and compressors. Online scores are not comparable with static scores."""
 
 from __future__ import annotations
 
@@ -27,10 +27,18 @@ def measure_online(
     limit: int = 0,
     bars: ProgressBars = no_bar,
 ) -> list[OnlineRow]:
-    """All models that can learn while they read, and compressors; the best first.
+    """Score the models that support online evaluation, and the compressors.
 
-    The `pair` is a network and n-grams among the models whose mean is a row too; `training` is the text that all models
-    were fitted on. At most `limit` characters are read; 0: all.
+    Args:
+        models: the models; those without online evaluation are skipped.
+        pair: a network and an n-gram model among them, whose interpolation gets a row of its own.
+        split: the held-out text.
+        training: the text that all models were fitted on.
+        limit: the maximum number of characters to score; 0: all.
+        bars: progress bars.
+
+    Returns:
+        The rows, the best first.
     """
     rows = [*_model_rows(models, pair, split, training, limit, bars), *_compressor_rows(split, training, limit, bars)]
     return sorted(rows, key=lambda row: row.score.nats_per_char if row.score else math.inf)
@@ -49,19 +57,23 @@ def _model_rows(
     for model in models:
         if not supports_online(model.model):
             continue
-        how = "counts go on" if model.kind == "ngram" else "dynamic evaluation"
+        how = "keeps counting" if model.kind == "ngram" else "dynamic evaluation"
         started = time.perf_counter()
-        with bars("counting", "step") as counting, bars(f"{model.name} learns", "char") as reading:
+        with bars("counting", "step") as counting, bars(f"adapting {model.name}", "char") as reading:
             log_probs = as_online_model(model.model, training.train.ids, counting, reading).online_log_probs(ids)
         seconds = time.perf_counter() - started
         yield OnlineRow(model.description, how, score_from_log_probs(log_probs, vocab_size), seconds, split)
         if pair and model.path in (pair[0].path, pair[1].path):
             of_pair[model.path] = log_probs, seconds
     if pair and len(of_pair) == len(pair):
-        (network, seconds), (ngram, more) = (of_pair[model.path] for model in pair)
+        (network, network_seconds), (ngram, ngram_seconds) = (of_pair[model.path] for model in pair)
         both = np.logaddexp(network + math.log(NETWORK_SHARE), ngram + math.log(1 - NETWORK_SHARE))
         yield OnlineRow(
-            interpolate(*pair).description, "both", score_from_log_probs(both, vocab_size), seconds + more, split
+            interpolate(*pair).description,
+            "both methods",
+            score_from_log_probs(both, vocab_size),
+            network_seconds + ngram_seconds,
+            split,
         )
 
 
@@ -75,4 +87,5 @@ def _compressor_rows(split: EvalSplit, training: Corpus, limit: int, bars: Progr
         with bars(compressor.name, "char") as reading:
             bits = bits_after(compressor, training.train.ids, ids, training.vocabulary, reading)
         score = Score(bits * math.log(2), len(ids))
-        yield OnlineRow(compressor.name, f"sees {compressor.sees}", score, time.perf_counter() - started, split)
+        how = f"compressor, {compressor.memory}"
+        yield OnlineRow(compressor.name, how, score, time.perf_counter() - started, split)

@@ -1,4 +1,4 @@
-"""The rows of `charrnn compare`: one model each, measured on the held-out characters that all of them are scored on."""
+"""The rows of `charrnn compare`: the measurements of one model each, all on the same held-out characters."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ from charrnn.scoring.novelty import Novelty, TrainingText
 from charrnn.text.normalize import normalize_text
 
 REPORT_EVERY = 100
-"""Sampled characters between two calls of a progress callback."""
+"""Number of sampled characters between two calls of the progress callback."""
 
 
 @dataclass(frozen=True)
 class NoveltyReference:
-    """What samples are compared with, to see how much of them is copied.
+    """The training text to look for copies in, and the novelty of held-out text as a reference.
 
     Attributes:
-        length: how many characters of each model are judged.
-        held_out: the figures of as many held-out characters, or of all if there are fewer.
+        training: the training text.
+        length: number of sampled characters to judge for each model.
+        held_out: the novelty of the same number of held-out characters, or of all if there are fewer.
     """
 
     training: TrainingText
@@ -37,23 +38,25 @@ class NoveltyReference:
 
     @classmethod
     def of(cls, split: EvalSplit, training: TrainingText, length: int) -> NoveltyReference:
-        """The reference for samples of so many characters."""
+        """Return the reference for samples of `length` characters."""
         return cls(training, length, training.judge(split.text.ids[:length]))
 
 
 @dataclass(frozen=True)
 class Row:
-    """One model, measured.
+    """The measurements of one model.
 
     Attributes:
-        score: statically, in one pass, or document by document.
-        chars_per_second: of scoring.
-        sampling_chars_per_second: of generating one text.
-        sample: generated after the prime, which is not repeated.
-        seed: of the sample.
-        novelty: of what it generated, the sample and more, if that was judged.
-        held_out_novelty: of as much held-out text.
-        is_baseline: whether it was made for the comparison alone, and has no file.
+        checkpoint: the model.
+        split: the held-out characters that were scored.
+        score: the static score, of one pass or document by document.
+        chars_per_second: scoring speed.
+        sampling_chars_per_second: sampling speed, for one text at a time.
+        sample: generated text, without the prompt.
+        seed: seed of the sample.
+        novelty: novelty of the generated text (the sample and more); None if it was not judged.
+        held_out_novelty: novelty of held-out text of the same length.
+        is_baseline: whether the model was made only for the comparison, and has no file.
     """
 
     checkpoint: Checkpoint
@@ -69,26 +72,26 @@ class Row:
 
     @property
     def result(self) -> EvalResult:
-        """The score with its split and its rule."""
+        """The score with its split and evaluation rule."""
         return eval_result(self.score, self.split.split, documents=self.split.text.documents is not None)
 
     @property
     def can_be_infinite(self) -> bool:
-        """Whether the model gave a character probability 0, or would give it to another one."""
+        """Whether the model assigns, or could assign, probability 0 to a character."""
         config = getattr(self.checkpoint.model, "config", None)
         return self.score.impossible > 0 or (isinstance(config, NgramConfig) and not config.method.is_smoothed)
 
 
 @dataclass(frozen=True)
 class OnlineRow:
-    """A model or a compressor that learns while it reads, measured.
+    """The measurements of one adaptive model or compressor.
 
     Attributes:
-        label: what it is.
-        how: how it learns; of a compressor that is not installed, how to install it.
-        score: of the text; None where it is not installed.
-        seconds: that it took, counting the training part again or compressing it included.
-        split: what it was scored on, or the beginning of that.
+        label: description of the model, or name of the compressor.
+        how: how it adapts; for a missing compressor, how to install it.
+        score: the online score; None if the compressor is not installed.
+        seconds: total time, including counting or compressing the training part.
+        split: the held-out characters, of which at least the beginning was scored.
     """
 
     label: str
@@ -99,12 +102,12 @@ class OnlineRow:
 
     @property
     def result(self) -> EvalResult | None:
-        """The score with its split and its rule."""
+        """The score with its split and evaluation rule; None if there is no score."""
         return eval_result(self.score, self.split.split, len(self.split.text), online=True) if self.score else None
 
 
 def best_of(rows: Iterable[Row], kind: str) -> Row | None:
-    """The best model of a kind, if there is one; of n-grams one that gives every character a probability."""
+    """Return the row of the best model of a kind that gives every character a probability; None if there is none."""
     candidates = (row for row in rows if row.checkpoint.kind == kind and not row.can_be_infinite)
     return min(candidates, key=lambda row: row.score.nats_per_char, default=None)
 
@@ -118,12 +121,19 @@ def measure(
     reference: NoveltyReference | None = None,
     bars: ProgressBars = no_bar,
 ) -> Row:
-    """Score one model and let it generate a text that continues `prime`; for `unknown` see Vocabulary.encode.
+    """Score one model and sample from it.
 
-    With a reference to judge what it copies, it generates as much as that needs, and the sample is the beginning.
+    Args:
+        checkpoint: the model.
+        split: the held-out characters to score.
+        prime: the prompt that the sample continues.
+        config: sampling settings.
+        unknown: what to do with characters that the vocabulary lacks, see `Vocabulary.encode`.
+        reference: judge the novelty of `reference.length` sampled characters, which begin with the sample.
+        bars: progress bars.
     """
     length = max(config.length, reference.length if reference else 0)
-    # Made before anything is scored, so that a bad prime is an error at once.
+    # Before scoring, so that a bad prompt raises an error immediately.
     prime = normalize_text(prime, checkpoint.metadata.text.corpus)
     characters = generate(
         checkpoint.model, checkpoint.vocabulary, replace(config, length=length), prime, unknown, split.text.documents
@@ -131,11 +141,11 @@ def measure(
     with bars(f"scoring {checkpoint.name}", "char") as scoring:
         started = time.perf_counter()
         score = evaluate(checkpoint.model, split.text, progress=scoring)
-        scored = time.perf_counter()
-    with bars(f"{checkpoint.name} writes", "char") as sampling:
-        sampling_started = time.perf_counter()
+        scoring_seconds = time.perf_counter() - started
+    with bars(f"sampling from {checkpoint.name}", "char") as sampling:
+        started = time.perf_counter()
         sample = list(_reported(characters, length, sampling))
-        sampled = time.perf_counter()
+        sampling_seconds = time.perf_counter() - started
     novelty = None
     if reference:
         novelty = reference.training.judge(checkpoint.vocabulary.encode("".join(sample[: reference.length])))
@@ -143,8 +153,8 @@ def measure(
         checkpoint,
         split,
         score,
-        chars_per_second=len(split.text) / (scored - started),
-        sampling_chars_per_second=len(sample) / (sampled - sampling_started),
+        chars_per_second=len(split.text) / scoring_seconds,
+        sampling_chars_per_second=len(sample) / sampling_seconds,
         sample="".join(sample[: config.length]),
         seed=config.seed,
         novelty=novelty,
@@ -160,19 +170,19 @@ def _reported(characters: Iterable[str], length: int, progress: Progress) -> Ite
 
 
 def checkpoint_summary(checkpoint: Checkpoint) -> dict[str, Any]:
-    """What is known of a checkpoint, under the names that all of charrnn's JSON uses; its validation score too."""
-    model, facts = checkpoint.model, checkpoint.metadata
+    """Return a checkpoint's metadata and validation score, under the keys that all of charrnn's JSON uses."""
+    model, metadata = checkpoint.model, checkpoint.metadata
     return {
-        **(asdict(facts.validation) if facts.validation else {}),
+        **(asdict(metadata.validation) if metadata.validation else {}),
         "checkpoint": str(checkpoint.path),
         "kind": checkpoint.kind,
         "model": checkpoint.description,
         "parameters": getattr(model, "parameter_count", None),
         "entries": getattr(model, "entries", None),
         "bytes": checkpoint.size,
-        "fit_seconds": round(facts.fit_seconds, 3),
-        "steps": facts.step,
-        "seed": facts.training.seed if facts.training else None,
-        "device": facts.device,
+        "fit_seconds": round(metadata.fit_seconds, 3),
+        "steps": metadata.step,
+        "seed": metadata.training.seed if metadata.training else None,
+        "device": metadata.device,
         "version": __version__,
     }

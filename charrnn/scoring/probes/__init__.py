@@ -1,1 +1,1 @@
-"""What goes on inside a network while it reads: numbers only, no pictures."""
+"""Measurements inside a network as it reads a text: units, states, gates, gradients. Numbers only, no pictures."""

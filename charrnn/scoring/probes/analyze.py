@@ -1,4 +1,4 @@
-"""All that a page shows of the inside of one network, measured on one text."""
+"""All measurements inside one network, on one text, that a page of `charrnn view` shows."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from dataclasses import dataclass
 
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.progress import Progress
-from charrnn.scoring.probes.features import features
-from charrnn.scoring.probes.gates import Saturation, saturation
-from charrnn.scoring.probes.states import Plane, plane
-from charrnn.scoring.probes.traces import Trace, trace
-from charrnn.scoring.probes.units import UnitMatch, search
+from charrnn.scoring.probes.features import compute_features
+from charrnn.scoring.probes.gates import Saturation, measure_saturation
+from charrnn.scoring.probes.states import Plane, project_states
+from charrnn.scoring.probes.traces import Trace, record_states
+from charrnn.scoring.probes.units import UnitMatch, match_units
 from charrnn.text.documents import TextSpan
 
 
 @dataclass(frozen=True)
 class NetworkAnalysis:
-    """The inside of a network, on N characters.
+    """Measurements inside a network, on N characters.
 
     Attributes:
-        trace: its states.
-        matches: the units that keep track of something, and of what none does.
-        plane: of the states of its top layer.
-        gates: how often they are saturated.
+        trace: the states.
+        matches: for each feature of the text, the unit that tracks it best.
+        plane: the states of the top layer, projected onto two principal components.
+        gates: how often the gates are saturated.
     """
 
     trace: Trace
@@ -38,10 +38,17 @@ def analyze_network(
     characters: Sequence[str],
     progress: Progress | None = None,
 ) -> NetworkAnalysis:
-    """Measure all of it on a text, (N,), whose `characters` are one `str` each; each of them is read twice."""
+    """Analyze a network on a text.
+
+    Args:
+        network: the network.
+        text: (N,) ids.
+        characters: the same text, one `str` for each id.
+        progress: progress callback, in characters; the text is read twice.
+    """
     report = progress or (lambda done, total: None)
-    states = trace(network, text, lambda done, total: report(done, 2 * total))
+    states = record_states(network, text, lambda done, total: report(done, 2 * total))
     read = len(states.values)
-    gates = saturation(network, text[:read], lambda done, total: report(total + done, 2 * total))
-    matches = search(states.values, features(characters[:read]))
-    return NetworkAnalysis(states, matches, plane(states.values[:, states.top]), gates)
+    gates = measure_saturation(network, text[:read], lambda done, total: report(total + done, 2 * total))
+    matches = match_units(states.values, compute_features(characters[:read]))
+    return NetworkAnalysis(states, matches, project_states(states.values[:, states.top]), gates)

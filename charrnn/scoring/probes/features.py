@@ -1,7 +1,7 @@
-"""What may be said of each place in a text, as a number that a unit of a network might keep: its column, its depth, ...
+"""Features of each position in a text that a unit of a network might track: position in the line, bracket depth, ...
 
-Each number follows from the characters up to its place, as a network's state does. Prose and code are read alike, by
-plain rules, so some places are misjudged: an apostrophe before a word may open a quotation, until its line ends.
+Each feature depends only on the characters up to its position, as a network's state does. The rules are simple and the
+same for prose and code, so they make mistakes: an apostrophe before a word may open a quotation until the line ends.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from numpy.typing import NDArray
 
 CLOSES = {"(": ")", "[": "]", "{": "}"}
 TAB = 8
-"""Columns of a tab in an indentation."""
+"""Width of a tab in an indentation, in columns."""
 THREE = ('"""', "'''")
 OPENING, CLOSING = "“„«", "”»"
 
 Numbers = Iterator[float]
 
 
-def features(characters: Sequence[str]) -> dict[str, NDArray[np.float64]]:
-    """All of them, (N,) each, by what they are called, from the (N,) characters of a text."""
+def compute_features(characters: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+    """Compute all features, (N,) each, by name, from the N characters of a text."""
     return {name: np.fromiter(of(characters), np.float64) for name, of in FEATURES.items()}
 
 
 def _since(is_end: Callable[[str, str], bool]) -> Callable[[Sequence[str]], Numbers]:
-    """How many characters ago something ended, told from a character and the one before it."""
+    """Return a function that counts the characters since an end, which `is_end(character, before)` detects."""
 
     def count(characters: Sequence[str]) -> Numbers:
         number, before = 0, "\n"
@@ -51,7 +51,7 @@ def _is(kind: Callable[[str], bool]) -> Callable[[Sequence[str]], Numbers]:
 
 
 def _in_word(characters: Sequence[str]) -> Numbers:
-    """Which letter of a word it is, from 1; 0 outside."""
+    """Yield the position in the word, from 1; 0 outside words."""
     number = 0
     for character in characters:
         number = number + 1 if character.isalnum() or character in "_'’" else 0
@@ -59,7 +59,7 @@ def _in_word(characters: Sequence[str]) -> Numbers:
 
 
 def _in_capitals(characters: Sequence[str]) -> Numbers:
-    """Whether the last two letters are capitals, and nothing but spaces is between and after them."""
+    """Yield whether the last two characters, ignoring spaces, are capital letters."""
     run = 0
     for character in characters:
         run = run + 1 if character.isupper() else run if character == " " else 0
@@ -67,7 +67,7 @@ def _in_capitals(characters: Sequence[str]) -> Numbers:
 
 
 def _indentation(characters: Sequence[str]) -> Numbers:
-    """Columns of white space that the line began with so far."""
+    """Yield the width of the white space at the beginning of the line, in columns."""
     width, is_begin = 0, True
     for character in characters:
         if character == "\n":
@@ -80,7 +80,7 @@ def _indentation(characters: Sequence[str]) -> Numbers:
 
 
 def _brackets(characters: Sequence[str]) -> Numbers:
-    """How many brackets are open; none after an empty line."""
+    """Yield the number of open brackets; an empty line closes all of them."""
     expected: list[str] = []
     before = ""
     for character in characters:
@@ -95,12 +95,12 @@ def _brackets(characters: Sequence[str]) -> Numbers:
 
 
 def _quotes(characters: Sequence[str]) -> Numbers:
-    r"""Whether a quotation is open.
+    r"""Yield whether a quotation is open.
 
-    It is one of '...' (to the end of its line at most), "..." (to an empty line at most), triple quotes as in Python,
-    or “...”. A quotation mark after a letter or digit opens nothing, and one after \ counts for nothing.
+    Quotations are '...' (ending at the line end at the latest), "..." (ending at an empty line at the latest), Python's
+    triple quotes, and “...”. A quotation mark after a letter or digit opens nothing, and one after \ is ignored.
     """
-    mark, before = "", "\n"  # what closes it; nothing outside
+    mark, before = "", "\n"  # mark: what closes the open quotation
     last = ""
     is_escaped = False
     for character in characters:
@@ -127,19 +127,19 @@ def _quotes(characters: Sequence[str]) -> Numbers:
 
 
 def _comment(characters: Sequence[str]) -> Numbers:
-    """Whether a # with a space before and after it, or at the beginning of a line, stands before on the line."""
-    is_comment, before, two = False, "\n", "\n"
+    """Yield whether the line has a comment so far: a # after a space or at the line start, followed by a space."""
+    is_comment, before, before_that = False, "\n", "\n"
     for character in characters:
         if character == "\n":
             is_comment = False
-        elif character == " " and before == "#" and two.isspace():
+        elif character == " " and before == "#" and before_that.isspace():
             is_comment = True
         yield float(is_comment)
-        before, two = character, before
+        before, before_that = character, before
 
 
 def _tag(characters: Sequence[str]) -> Numbers:
-    """Whether a < before a letter, / or ! is open, on its line."""
+    """Yield whether a tag is open on the line: a < followed by a letter, / or !, without a > so far."""
     is_tag, before = False, "\n"
     for character in characters:
         if character in ">\n":
@@ -153,16 +153,16 @@ def _tag(characters: Sequence[str]) -> Numbers:
 FEATURES: dict[str, Callable[[Sequence[str]], Numbers]] = {
     "position in the line": _since(lambda character, before: character == "\n"),
     "inside quotes": _quotes,
-    "depth of brackets": _brackets,
+    "bracket depth": _brackets,
     "indentation of the line": _indentation,
     "position in the word": _in_word,
-    "in a word": _is(str.isalnum),
+    "inside a word": _is(str.isalnum),
     "position in the sentence": _since(_ends_sentence),
     "position in the paragraph": _since(_ends_paragraph),
-    "upper case": _is(str.isupper),
-    "in capitals": _in_capitals,
-    "digits": _is(str.isdigit),
-    "in a comment": _comment,
+    "upper case letter": _is(str.isupper),
+    "text in capitals": _in_capitals,
+    "digit": _is(str.isdigit),
+    "inside a comment": _comment,
     "inside a tag": _tag,
 }
-"""Each from the characters of a text, by what it is called."""
+"""The functions that compute each feature, by name."""

@@ -1,4 +1,4 @@
-"""How often the gates of a network are shut or open: figure 3 of Karpathy, Johnson and Li (arXiv 1506.02078)."""
+"""Gate saturation: how often the gates of a network are shut or open (Karpathy et al., arXiv 1506.02078, figure 3)."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from torch import Tensor
 
 from charrnn.models.rnn.model import LayerRead, RecurrentModel
 from charrnn.progress import Progress
-from charrnn.scoring.probes.traces import pieces
+from charrnn.scoring.probes.traces import read_layers
 from charrnn.text.documents import TextSpan
 
 SHUT, OPEN = 0.1, 0.9
-"""A gate below and above these is called left-saturated and right-saturated."""
+"""A gate below SHUT is left-saturated, a gate above OPEN is right-saturated."""
 
 
 @dataclass(frozen=True)
 class Saturation:
-    """A gate of a layer, over a text.
+    """The saturation of one gate of a layer over a text.
 
     Attributes:
-        layer: counted from 1.
-        gate: such as "forget gate"; "state" for a cell without gates, whose tanh is looked at.
-        left: (H,) the share of the characters at which the gate of a unit is below SHUT; of a state: below −OPEN.
-        right: (H,) at which it is above OPEN.
+        layer: number of the layer, from 1.
+        gate: name, such as "forget gate"; "state" for a cell without gates, whose tanh is measured instead.
+        left: (H,) share of the characters at which each unit's gate is below SHUT (a state: below −OPEN).
+        right: (H,) share of the characters at which each unit's gate or state is above OPEN.
     """
 
     layer: int
@@ -36,13 +36,15 @@ class Saturation:
 
 
 @torch.inference_mode()
-def saturation(network: RecurrentModel, text: TextSpan, progress: Progress | None = None) -> tuple[Saturation, ...]:
-    """How often each unit's gates are saturated, layer by layer."""
+def measure_saturation(
+    network: RecurrentModel, text: TextSpan, progress: Progress | None = None
+) -> tuple[Saturation, ...]:
+    """Measure how often each unit's gates are saturated, layer by layer."""
     left: dict[tuple[int, str], Tensor] = {}
     right: dict[tuple[int, str], Tensor] = {}
-    for places, layers in pieces(network, text):
+    for places, layers in read_layers(network, text):
         for number, layer in enumerate(layers, 1):
-            for gate, (low, high) in counts(layer).items():
+            for gate, (low, high) in count_saturated(layer).items():
                 key = number, gate
                 left[key], right[key] = left.get(key, 0) + low, right.get(key, 0) + high
         if progress:
@@ -53,15 +55,15 @@ def saturation(network: RecurrentModel, text: TextSpan, progress: Progress | Non
     )
 
 
-def counts(layer: LayerRead) -> dict[str, tuple[Tensor, Tensor]]:
-    """For each gate of a layer: at how many steps it was shut, and open, (H,) each."""
+def count_saturated(layer: LayerRead) -> dict[str, tuple[Tensor, Tensor]]:
+    """Count, for each gate of a layer, the steps at which each unit is shut, and open, (H,) each."""
     names = layer.cell.gate_names
     if not names:
-        return {"state": _counted(layer.after, -OPEN, OPEN)}
+        return {"state": _count_outside(layer.after, -OPEN, OPEN)}
     gates = layer.cell.gates(layer.inputs, layer.before)
-    return {name: _counted(gates[letter], SHUT, OPEN) for letter, name in names.items()}
+    return {name: _count_outside(gates[letter], SHUT, OPEN) for letter, name in names.items()}
 
 
-def _counted(values: Tensor, low: float, high: float) -> tuple[Tensor, Tensor]:
+def _count_outside(values: Tensor, low: float, high: float) -> tuple[Tensor, Tensor]:
     rows = values.flatten(0, 1)
     return (rows < low).sum(0).cpu().double(), (rows > high).sum(0).cpu().double()

@@ -1,6 +1,6 @@
-"""How much a loss depends on what was read before it: the gradient that vanishes or explodes.
+"""Gradients of the loss with respect to earlier inputs: how they vanish or explode with distance.
 
-With L_t = −log p(character t+1 | characters up to t) and x_s the vector that the first layer reads for character s: it
+With L_t = −log p(character t+1 | characters up to t), and x_s the input vector of the first layer for character s, that
 is ‖∂L_t/∂x_{t−d}‖ for d = 0, 1, 2, … (Hochreiter 1991; Bengio, Simard and Frasconi 1994).
 """
 
@@ -18,7 +18,7 @@ from charrnn.models.rnn.model import RecurrentModel, trainable_copy
 from charrnn.progress import Progress
 
 ROWS = 64
-"""Places that are read side by side."""
+"""Number of positions in a batch."""
 
 
 def input_gradients(
@@ -29,23 +29,24 @@ def input_gradients(
     warm_up: int = 0,
     progress: Progress | None = None,
 ) -> NDArray[np.float64]:
-    """The norm of the gradient of the loss at each place with respect to each input before it.
+    """Compute the norms of the gradients of the loss at each position with respect to the inputs before it.
 
-    All is computed in double precision: single precision ends at 1e-38 (1e-45 denormal), where gradients do not.
+    The computation is in double precision, because gradients fall below the range of single precision (1e-38, or 1e-45
+    denormal).
 
     Args:
-        model: a network; it is copied, and not changed. Its dropout is left out.
+        model: a network, which is copied and not changed; dropout is off.
         ids: (N,) a text.
-        places: (P,) the t: after each of them a character is predicted, so furthest + warm_up ≤ t < N − 1.
-        furthest: the largest d.
-        warm_up: characters that are read before x_{t−furthest}, so that the state is no empty one.
-        progress: progress callback, in places.
+        places: (P,) the positions t, furthest + warm_up ≤ t < N − 1; the loss is that of character t + 1.
+        furthest: the largest distance d.
+        warm_up: number of characters read before x_{t−furthest}, so that the state is realistic.
+        progress: progress callback, in positions.
 
     Returns:
-        (P, furthest + 1): the norms, by d.
+        (P, furthest + 1): the norms for d = 0 … furthest.
     """
-    where = torch.device("cpu") if model.device.type == "mps" else model.device  # which has no double precision
-    double = trainable_copy(model, where).double()
+    device = torch.device("cpu") if model.device.type == "mps" else model.device  # MPS has no double precision
+    double = trainable_copy(model, device).double()
     norms = []
     for begin in range(0, len(places), ROWS):
         ends = places[begin : begin + ROWS]
@@ -58,8 +59,9 @@ def input_gradients(
 
 
 def _gradients(model: RecurrentModel, tokens: Tensor, warm_up: int) -> Tensor:
-    """(B, warm_up + T + 1) characters → (B, T, D): the gradient of the loss of the last one, as to what comes after the
-    warm-up.
+    """Return the gradients, (B, T, D), of the last character's loss with respect to the inputs after the warm-up.
+
+    `tokens` are (B, warm_up + T + 1) characters.
     """
     state = model.empty_state(len(tokens))
     with torch.no_grad():
@@ -69,5 +71,5 @@ def _gradients(model: RecurrentModel, tokens: Tensor, warm_up: int) -> Tensor:
     x.requires_grad_()
     logits, _ = model.read_inputs(x, state)
     loss = functional.cross_entropy(logits[:, -1], tokens[:, -1].to(logits.device), reduction="sum")
-    (gradient,) = torch.autograd.grad(loss, x)  # rows do not know each other, so the sum has each one's gradient
+    (gradient,) = torch.autograd.grad(loss, x)  # rows are independent, so the gradient of the sum is each row's own
     return gradient

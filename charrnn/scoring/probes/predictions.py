@@ -1,4 +1,4 @@
-"""What a model expects at each character of a text: the likeliest ones, and how surprising the one is that came."""
+"""A model's predictions at each character of a text: the likeliest characters, and the surprisal of the actual one."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from charrnn.scoring.surprisal import NAN_MESSAGE
 from charrnn.text.documents import TextSpan
 
 CHUNK_CHARS = 1 << 11
-"""Characters that are read at a time."""
+"""Number of characters read at a time."""
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What was expected at each of N characters, given those before it.
+    """A model's predictions at each of N characters, given all characters before.
 
     Attributes:
-        likeliest: (N, K) ids, the likeliest first; −1 at a first character, before which there is nothing.
-        probabilities: (N, K) theirs.
-        nats: (N,) the surprisal of what came: log V at a first character; infinite where it had no probability.
+        likeliest: (N, K) ids, the likeliest first; −1 at a first character, which has no context.
+        probabilities: (N, K) their probabilities.
+        nats: (N,) surprisal of the actual character; log V at a first character, infinite for probability 0.
     """
 
     likeliest: NDArray[np.int64]
@@ -36,11 +36,11 @@ class Predictions:
 
 
 def readings(text: TextSpan) -> Iterator[tuple[NDArray[np.int64], int]]:
-    """How a text is read where it is scored: as a whole, or each document by itself, after the start character.
+    """Yield the parts of a text that are read from the initial state: the whole text, or each document.
 
     Yields:
-        (L,) characters that are read from the empty state, and the place of the first of them in the text; of a start
-        character it is that of the character before, or −1.
+        (L,) ids, and the position of the first of them in the text. A document begins with the start character, whose
+        position is one before the document: −1 for the first document.
     """
     if text.documents is None:
         yield text.ids.astype(np.int64), 0
@@ -51,13 +51,16 @@ def readings(text: TextSpan) -> Iterator[tuple[NDArray[np.int64], int]]:
 
 
 @torch.inference_mode()
-def predictions(model: LanguageModel, text: TextSpan | NDArray[Any], count: int = 5) -> Predictions:
-    """What any model expects of a text; it agrees with `surprisals`.
+def predict(model: LanguageModel, text: TextSpan | NDArray[Any], count: int = 5) -> Predictions:
+    """Compute a model's predictions for a text; the surprisals agree with `scoring.surprisal.surprisals`.
 
-    The text is a span, or ids, (N,); `count` is K, or V if there are fewer characters.
+    Args:
+        model: any language model.
+        text: a span, or (N,) ids.
+        count: K, the number of likeliest characters to keep; at most V.
 
     Raises:
-        ModelError: a probability is no number.
+        ModelError: the model produced NaN.
     """
     count = min(count, model.vocab_size)
     likeliest = np.full((len(text), count), -1, np.int64)

@@ -1,4 +1,4 @@
-"""Where the state of a network goes while it reads: its principal components, and classes of characters."""
+"""The path of a network's state as it reads a text: principal components, and classes of characters."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 CLASSES = ("lower case", "upper case", "digits", "punctuation", "space", "line end")
-"""Of characters; letters without case are lower."""
+"""Classes of characters; letters without case count as lower case."""
 
 
 @dataclass(frozen=True)
 class Plane:
-    """The plane in which states vary most.
+    """States projected onto their first two principal components.
 
     Attributes:
-        points: (N, 2) the states in it.
-        share: (2,) of the variance, along each of its axes.
+        points: (N, 2) the projected states.
+        share: (2,) share of the variance along each component.
     """
 
     points: NDArray[np.float64]
     share: NDArray[np.float64]
 
 
-def plane(values: NDArray[np.floating]) -> Plane:
-    """The first two principal components (Pearson 1901).
+def project_states(values: NDArray[np.floating]) -> Plane:
+    """Project states onto their first two principal components (Pearson 1901).
 
-    The sign of each axis is free; here the largest weight of each is positive.
+    The sign of a component is arbitrary; here its largest weight is positive.
 
     Args:
-        values: (N, H), N ≥ 1. Where there is but one unit, or no variance, the second axis, or both, are 0.
+        values: (N, H) states, N ≥ 1. With a single unit, or without variance, the missing components are 0.
     """
     centred = values.astype(np.float64) - values.mean(0, dtype=np.float64)
     variances, axes = np.linalg.eigh(centred.T @ centred)  # rising
@@ -46,7 +46,7 @@ def plane(values: NDArray[np.floating]) -> Plane:
 
 
 def class_of(character: str) -> str:
-    """Which of CLASSES a character belongs to; what is none of them is punctuation."""
+    """Return the class of a character, one of CLASSES; anything else counts as punctuation."""
     if character == "\n":
         return "line end"
     category = unicodedata.category(character)

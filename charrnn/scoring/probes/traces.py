@@ -1,4 +1,4 @@
-"""The states that a network goes through while it reads a text, character by character."""
+"""The states of a network after each character of a text."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from charrnn.scoring.probes.predictions import CHUNK_CHARS, readings
 from charrnn.text.documents import TextSpan
 
 MAX_NUMBERS = 1 << 26
-"""The most numbers of a trace: 256 MB."""
+"""Maximum number of values in a trace (256 MB)."""
 
 
 @dataclass(frozen=True)
 class Trace:
-    """What the units of a network were after each of N characters.
+    """The activations of all units of a network after each of N characters.
 
     Attributes:
         groups: names of the parts of the state, such as "layer 1 h".
-        width: H, units of each.
-        values: (N, U) single precision, U = H times the number of groups, in their order.
+        width: H, the number of units in each part.
+        values: (N, U) activations in single precision, U = H · number of parts, in their order.
     """
 
     groups: tuple[str, ...]
@@ -38,29 +38,29 @@ class Trace:
         return len(self.groups) * self.width
 
     def name(self, unit: int) -> str:
-        """Of a unit: "layer 1 h 17", counted from 1."""
+        """Return the name of a unit, such as "layer 1 h 17", counted from 1."""
         return f"{self.groups[unit // self.width]} {unit % self.width + 1}"
 
     @property
     def has_cells(self) -> bool:
-        """Whether there is more to a layer's state than what it gives out."""
+        """Whether a layer's state is more than its output, as in an LSTM."""
         return any(not group.endswith(" h") for group in self.groups)
 
     @property
     def top(self) -> slice:
-        """The units that the last layer gives to the head."""
+        """The output units of the last layer."""
         layer = self.groups[-1].rpartition(" ")[0]
         first = next(i for i, group in enumerate(self.groups) if group.startswith(f"{layer} "))
         return slice(first * self.width, (first + 1) * self.width)
 
 
-def trace(network: RecurrentModel, text: TextSpan, progress: Progress | None = None) -> Trace:
-    """Read a text and keep all states; what is more than MAX_NUMBERS of them is left out at its end."""
+def record_states(network: RecurrentModel, text: TextSpan, progress: Progress | None = None) -> Trace:
+    """Record all states while reading a text; the end of the text is cut off beyond MAX_NUMBERS values."""
     groups = network.unit_groups
     width = network.config.hidden_size
     text = text[: max(1, MAX_NUMBERS // (len(groups) * width))]
     values = np.empty((len(text), len(groups) * width), np.float32)
-    for places, layers in pieces(network, text):
+    for places, layers in read_layers(network, text):
         values[places] = torch.cat([layer.after[0] for layer in layers], -1).float().cpu().numpy()
         if progress:
             progress(places.stop, len(text))
@@ -68,10 +68,10 @@ def trace(network: RecurrentModel, text: TextSpan, progress: Progress | None = N
 
 
 @torch.inference_mode()
-def pieces(network: RecurrentModel, text: TextSpan) -> Iterator[tuple[slice, list[LayerRead]]]:
-    """Some characters of a text at a time: their places, and what went on in each layer, as (1, T, ...) tensors."""
-    # A text read in order is one row: more threads gain nothing, and where the machine has other work they wait. Then
-    # nn.LSTM took 1.1 s instead of 0.04 s for 2,048 characters.
+def read_layers(network: RecurrentModel, text: TextSpan) -> Iterator[tuple[slice, list[LayerRead]]]:
+    """Read a text in chunks; yield the positions of each chunk and, for each layer, (1, T, ...) inputs and states."""
+    # A text read in order is a batch of one: more threads gain nothing, and on a busy machine they wait for each other.
+    # There nn.LSTM took 1.1 s instead of 0.04 s for 2,048 characters.
     one_thread = fixed_threads(1)
     for tokens, place in readings(text):
         state: State | None = None
@@ -80,7 +80,7 @@ def pieces(network: RecurrentModel, text: TextSpan) -> Iterator[tuple[slice, lis
             with one_thread.piece():
                 layers = list(network.layers(window[None], state))
             state = tuple(layer.after[:, -1] for layer in layers)
-            start = 1 if text.documents and not begin else 0  # the start character
+            start = 1 if text.documents and not begin else 0  # skip the start character
             if start < len(window):
                 read = [LayerRead(cell, *(part[:, start:] for part in parts)) for cell, *parts in layers]
                 yield slice(place + begin + start, place + begin + len(window)), read

@@ -1,9 +1,9 @@
-"""Which units of a network keep track of something, and whether that is more than luck.
+"""Find units of a network that track a feature of the text, and test whether the match is better than chance.
 
-Among hundreds of units the best is always correlated with anything. So a unit is chosen on one half of a text, and what
-is reported is its correlation on the other half. Beside it stands what chance gives there: the labels are shifted
-around, by so much that what is left is their own rhythm alone (a text is no row of independent characters, so they
-cannot be shuffled), and the best of all units is taken, for each of many shifts; the largest is the line to pass.
+Among hundreds of units, some unit correlates with any feature. So a unit is selected on one half of the text, and its
+correlation is reported on the other half. The chance level comes from a permutation test: the labels are shifted
+cyclically by a random amount (shuffling would destroy their autocorrelation), and the largest correlation over all
+units is taken. The largest value over many shifts is the threshold.
 """
 
 from __future__ import annotations
@@ -14,21 +14,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 SHIFTS = 99
-"""So chance alone passes the line of a feature once in a hundred times at most: one unit is held to the best of all."""
+"""Number of shifts; with 99, chance exceeds a feature's threshold at most once in 100 times."""
 RAREST = 0.005
-"""Of the places where a feature is not as it is mostly: where there are fewer, nothing can be said of it."""
+"""Minimum share of positions at which a feature must differ from its most frequent value to be tested."""
 RUNNERS_UP = 4
+"""Number of next best units to report for each feature."""
 
 
 @dataclass(frozen=True)
 class UnitMatch:
-    """The unit that keeps track of a feature best.
+    """The unit that tracks a feature best.
 
     Attributes:
-        unit: chosen on the first half of the text.
-        correlation: Pearson's, on the second half.
-        chance: the largest |correlation| on the second half, of any unit with labels that are shifted.
-        others: the next best units on the first half, and their correlations on the second.
+        feature: name of the feature.
+        unit: number of the unit, selected on the first half of the text.
+        correlation: Pearson correlation on the second half.
+        chance: threshold: the largest |correlation| of any unit with shifted labels, on the second half.
+        others: the next best units on the first half, with their correlations on the second.
     """
 
     feature: str
@@ -39,23 +41,23 @@ class UnitMatch:
 
     @property
     def is_beyond_chance(self) -> bool:
-        """Whether that is more than luck."""
+        """Whether the correlation exceeds the chance threshold."""
         return abs(self.correlation) > self.chance
 
 
-def search(
+def match_units(
     values: NDArray[np.floating], labels: dict[str, NDArray[np.float64]], seed: int = 0, shifts: int = SHIFTS
 ) -> tuple[UnitMatch, ...]:
-    """For each feature the unit that keeps track of it best.
+    """Find, for each feature, the unit that tracks it best.
 
     Args:
-        values: (N, U) what the units were.
-        labels: (N,) each, by the features' names. A feature that one half hardly has is left out.
-        seed: of the shifts.
-        shifts: how many.
+        values: (N, U) activations.
+        labels: (N,) values of each feature, by name. Features that hardly vary in one of the halves are left out.
+        seed: seed of the shifts.
+        shifts: number of shifts.
 
     Returns:
-        Those beyond chance first, by |correlation|.
+        The matches: first those beyond chance, then the others, each by decreasing |correlation|.
     """
     half = len(values) // 2
     if not half:
@@ -79,7 +81,7 @@ def search(
 
 
 def _standard(columns: NDArray[np.floating]) -> NDArray[np.float32]:
-    """(N, K) columns of mean 0 and variance 1; of 0 where there is no variance."""
+    """Standardize (N, K) columns to mean 0 and variance 1; constant columns become 0."""
     centred = columns - columns.mean(0, dtype=np.float64)
     deviation = centred.std(0, dtype=np.float64)
     is_alive = deviation > 1e-6

@@ -1,6 +1,6 @@
-"""What opens and closes in a text: brackets, quotes and tags, with how far apart they are. Knows texts, not models.
+"""Find pairs of brackets, quotes and tags in a text, and their distances. Knows texts, not models.
 
-A rule of thumb, not a parser: what it takes for a pair nearly always is one, in code and in prose.
+These are heuristics, not a parser: nearly all pairs found are real ones, in code and in prose.
 """
 
 from __future__ import annotations
@@ -11,35 +11,35 @@ from dataclasses import dataclass
 
 CODE_CHARACTERS = "=(){}[]_"
 CODE_SHARE = 0.02
-"""The least share of such characters in a text that is code: Python's library has 5%, Shakespeare none."""
+"""Minimum share of CODE_CHARACTERS in code: Python's standard library has 5%, Shakespeare none."""
 MAX_DISTANCE = 4095
-"""The longest distance of a pair, in characters; what is further apart mostly does not belong together."""
+"""Maximum distance of a pair, in characters; most pairs further apart are mismatches."""
 GROUPS = {
     "()": "brackets", "[]": "brackets", "{}": "brackets", '""': "quotes", "''": "quotes", "“”": "quotes",
     '"""': "quotes", "'''": "quotes", "<>": "tags",
 }  # fmt: skip
-"""The kinds, and what each belongs to."""
+"""The kinds of pairs, and the group of each."""
 BRACKETS = ("()", "[]", "{}")
 ENDS = {kind[1]: kind for kind in (*BRACKETS, "“”")}
 ANY_BRACKET = re.compile("[" + re.escape("".join(ENDS.values())) + "]")
 TRIPLE = re.compile('"""|' + "'''")
 CODE_STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"|' + r"(?<!\w)[bBfFrRuU]{0,2}'(?:[^'\\\n]|\\.)*'(?!\w)")
-"""On one line. Single quotes must stand apart from words: apostrophes do not."""
+"""A string on one line; single quotes next to a word are apostrophes."""
 PROSE_QUOTE = re.compile(r'"(?:[^"\n]|\n(?!\n))*"')
-"""Within a paragraph."""
+"""A quotation within one paragraph."""
 TAG = re.compile(r"<(/?)([A-Za-z][\w:.-]*)((?:\s[^<>]*)?/?)>")
 
 
 @dataclass(frozen=True, order=True)
 class Closing:
-    """The end of a pair.
+    """The closing end of a pair.
 
     Attributes:
-        place: of the character that closes, counted from 0; of a tag, of its name, after the `</`.
-        length: how many characters close: 1, but of a tag its name and the `>`. Of three quotes the first one counts.
-        kind: one of GROUPS.
-        distance: characters from the one that opens (of a tag, its `>`) to the one that closes (of a tag, its `<`); 1
-            if nothing stands between.
+        place: position of the closing character, counted from 0; for a tag, of the name after `</`.
+        length: number of closing characters: 1 (the first of triple quotes), or a tag's name and its `>`.
+        kind: the kind of pair, a key of GROUPS.
+        distance: characters from the opening character (a tag's `>`) to the closing one (a tag's `<`); 1 if they are
+            adjacent.
     """
 
     place: int
@@ -49,10 +49,10 @@ class Closing:
 
 
 def find_closings(text: str) -> list[Closing]:
-    """All closing brackets, quotes and tags of a text, in order, but for those that nothing opens.
+    """Find all closing brackets, quotes and tags of a text that have an opening counterpart, in order.
 
-    In code a bracket in a string is a character like any other, and single quotes are quotes; in prose, where they are
-    apostrophes, they are not.
+    In code, brackets inside strings are ignored, and single quotes delimit strings. In prose, single quotes are
+    apostrophes.
     """
     is_code = looks_like_code(text)
     quotes = list(_quotes(TRIPLE.sub("\n\n\n", text), CODE_STRING if is_code else PROSE_QUOTE))
@@ -61,12 +61,12 @@ def find_closings(text: str) -> list[Closing]:
 
 
 def looks_like_code(text: str) -> bool:
-    """Whether a text has as many brackets, equals signs and underscores as code has."""
+    """Return whether a text has as many brackets, equals signs and underscores as code has."""
     return sum(map(text.count, CODE_CHARACTERS)) > CODE_SHARE * len(text)
 
 
 def _triples(text: str) -> Iterator[Closing]:
-    """Strings between three quotes, as Python's."""
+    """Find triple-quoted strings, as in Python."""
     opened: tuple[str, int] | None = None
     for match in TRIPLE.finditer(text):
         if opened is None:
@@ -83,7 +83,7 @@ def _quotes(text: str, pattern: re.Pattern[str]) -> Iterator[Closing]:
 
 
 def _brackets(text: str, strings: list[Closing]) -> Iterator[Closing]:
-    """Brackets that stand in none of the strings. Each kind is matched by itself, for prose leaves some open."""
+    """Find pairs of brackets outside strings. Each kind is matched independently, because prose leaves some open."""
     opened: dict[str, list[int]] = {kind: [] for kind in ENDS.values()}
     ends = iter([*((closing.place - closing.distance, closing.place) for closing in strings), (len(text), len(text))])
     begin, end = next(ends)
@@ -101,7 +101,7 @@ def _brackets(text: str, strings: list[Closing]) -> Iterator[Closing]:
 
 
 def _tags(text: str) -> Iterator[Closing]:
-    """Tags with a name, such as <b>…</b>. One that nothing closes (<br>) is forgotten when the one around it closes."""
+    """Find pairs of tags, such as <b>…</b>. An unclosed tag (<br>) is dropped when the tag around it closes."""
     opened: list[tuple[str, int]] = []
     for match in TAG.finditer(text):
         slash, name, rest = match.groups()

@@ -1,8 +1,8 @@
-"""What a model loses if it sees only the last few characters: its memory, in characters.
+"""The effect of a limited context: how many characters of memory a model uses.
 
-At places that are drawn by lot, the last N characters are read from the empty state, and the next one is predicted; and
-once with all that comes before (Karpathy, Johnson and Li, arXiv 1506.02078, cut the context of n-grams instead). All
-lengths and models have the same places, so differences are surer than the figures.
+At random positions, the next character is predicted from the last N characters only, read from the initial state, and
+from the full context (Karpathy, Johnson and Li, arXiv 1506.02078, limit the context of n-grams instead). All lengths
+and models use the same positions, so paired differences have smaller errors than the means.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from charrnn.progress import Progress
 LENGTHS = (8, 16, 32, 64, 128, 256, 512)
 PLACES = 4096
 MAX_ROWS = 256
-"""The most places that are read side by side."""
+"""Maximum number of positions in a batch."""
 
 
 def lengths_in(size: int, lengths: Sequence[int] = LENGTHS) -> tuple[int, ...]:
-    """Those of the lengths that leave at least half of a text of `size` characters to draw places from."""
+    """Return the lengths that are at most half of a text of `size` characters, so that positions remain to choose."""
     return tuple(length for length in lengths if 2 * length <= size)
 
 
 def draw_places(size: int, longest: int, count: int = PLACES, seed: int = 0) -> NDArray[np.int64]:
-    """Different places of a text of `size` characters that have `longest` ones before them: at most `count`, rising."""
+    """Draw at most `count` distinct positions with at least `longest` characters before them, in ascending order."""
     drawn = np.random.default_rng(seed).choice(size - longest, min(count, size - longest), replace=False)
     places: NDArray[np.int64] = np.sort(drawn) + longest
     return places
@@ -44,12 +44,17 @@ def surprisals_after(
     length: int,
     progress: Progress | None = None,
 ) -> NDArray[np.float64]:
-    """The surprisal of characters, each after the `length` characters before it and nothing else.
+    """Compute the surprisal of characters given only the `length` characters before each.
 
-    The (P,) places are those in (N,) ids, none before `length`, which is 1 at least.
+    Args:
+        model: any language model.
+        ids: (N,) the text.
+        places: (P,) positions of the characters, each ≥ length.
+        length: length of the context in characters, ≥ 1.
+        progress: progress callback, in characters.
 
     Returns:
-        (P,) nats.
+        (P,) surprisals in nats.
     """
     rows = max(1, min(MAX_ROWS, MAX_LOGITS // (length * model.vocab_size)))
     nats = []
@@ -62,7 +67,7 @@ def surprisals_after(
 
 
 def _last(model: LanguageModel, window: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(B, length + 1) characters → (B,) the log-probability of the last of each row."""
+    """Return the log-probability, (B,), of the last character of each row; the window is (B, length + 1)."""
     if isinstance(model, ScoresNext):
         rows = torch.from_numpy(window)
         return next_log_probs(model, rows[:, :-1], rows[:, 1:])[0][:, -1].cpu().double().numpy()

@@ -1,8 +1,8 @@
-"""Where a network wins against n-grams: closing what was opened, indentation, and what it remembers. The figures.
+"""Results of `charrnn compare --structure`: a network against n-grams on brackets, indentation and limited context.
 
-After Karpathy, Johnson and Li, Visualizing and understanding recurrent networks (arXiv 1506.02078), who ask at which
-characters an LSTM is better than n-grams, by the distance from a brace to its close among others. Both models read the
-same characters, so all differences are those of pairs. How they come about: run.py.
+Karpathy, Johnson and Li, Visualizing and understanding recurrent networks (arXiv 1506.02078), ask at which characters
+an LSTM beats n-grams, for example by the distance from a brace to its closing brace. Both models read the same
+characters, so all differences are paired. side_by_side.py computes the results.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Difference:
-    """The mean bits of some cases by both models; what a case has is the sum over its characters.
+    """Mean bits per case under both models; the bits of a case are summed over its characters.
 
     Attributes:
-        cases: how many there are.
-        network: bits of the network; `counts`: of the n-grams.
-        difference: of both, below 0 where the network is better.
-        error: the standard error of the difference, that of pairs; None of a single case.
+        cases: number of cases.
+        network: mean bits under the network.
+        counts: mean bits under the n-gram model.
+        difference: network − n-grams; negative if the network is better.
+        error: paired standard error of the difference; None for a single case.
     """
 
     cases: int
@@ -34,19 +35,20 @@ class Difference:
 
     @classmethod
     def of(cls, network: NDArray[np.float64], counts: NDArray[np.float64]) -> Difference:
-        """Of (n,) nats by each, n ≥ 1."""
+        """Compare (n,) nats under each model, n ≥ 1."""
         difference, error = mean_and_error(network - counts)
         return cls(len(network), mean_and_error(network)[0], mean_and_error(counts)[0], difference, error)
 
 
 @dataclass(frozen=True)
 class AtDistance:
-    """Closing characters at some distances from what they close.
+    """Bits of the closing characters in a range of distances from their opening characters.
 
     Attributes:
-        kind: such as `()`, or a group of kinds: brackets, quotes, tags.
-        low: the least distance in characters; `high`: the greatest.
-        bits: of the characters that close.
+        kind: kind of pair, such as `()`, or a group: brackets, quotes, tags.
+        low: shortest distance of the range, in characters.
+        high: longest distance of the range, in characters.
+        bits: bits of the closing characters.
     """
 
     kind: str
@@ -57,12 +59,16 @@ class AtDistance:
 
 @dataclass(frozen=True)
 class AtContext:
-    """Some places, predicted from the last characters alone.
+    """Mean bits at random positions, predicted from a limited context.
 
     Attributes:
-        length: of the context in characters; None for all that comes before, with the state carried.
-        network: mean bits of the network; `counts`: of the n-grams. Errors are standard errors.
-        lost: the network's bits less those after all that comes before, at the same places; its error is that of pairs.
+        length: length of the context in characters; None for the full context, carrying the state.
+        network: mean bits under the network.
+        network_error: standard error of `network`.
+        counts: mean bits under the n-gram model.
+        counts_error: standard error of `counts`.
+        lost: the network's bits minus its bits with the full context, at the same positions.
+        lost_error: paired standard error of `lost`.
     """
 
     length: int | None
@@ -76,14 +82,16 @@ class AtContext:
 
 @dataclass(frozen=True)
 class Closed:
-    """How often closing brackets are known.
+    """How often closing brackets are predicted correctly.
 
     Attributes:
-        kind: such as `()`.
-        cases: how many there are.
-        network_among: the share of them that the network takes for the likeliest of all closing brackets; None where
-            the text has one kind alone; `counts_among`: the same of the n-grams.
-        network_first: the share that it takes for the likeliest of all characters; `counts_first`: the same.
+        kind: kind of bracket, such as `()`.
+        cases: number of closing brackets.
+        network_among: share of them that the network ranks first among all closing brackets; None if the text has
+            only one kind.
+        counts_among: the same share for the n-gram model.
+        network_first: share of them that the network ranks first among all characters.
+        counts_first: the same share for the n-gram model.
     """
 
     kind: str
@@ -96,13 +104,13 @@ class Closed:
 
 @dataclass(frozen=True)
 class Indented:
-    """How well indentations are known, see indentation.py.
+    """How well the indentation of lines is predicted, see indentation.py.
 
     Attributes:
-        change: what they are to the line before: same, deeper, shallower; or all.
-        network_right: the share of lines whose indentation is the network's likeliest, character by character;
-            `counts_right`: the same of the n-grams.
-        bits: of a line's indentation.
+        change: change from the line before: same, deeper or shallower; or `all` lines.
+        network_right: share of lines whose indentation the network predicts correctly, character by character.
+        counts_right: the same share for the n-gram model.
+        bits: bits of a line's indentation.
     """
 
     change: str
@@ -113,17 +121,20 @@ class Indented:
 
 @dataclass(frozen=True)
 class Structure:
-    """All of it.
+    """All results of `charrnn compare --structure`.
 
     Attributes:
-        characters: that both models read.
-        is_code: whether the text was taken for code, which has single quotes.
-        places: at which contexts were cut.
-        seed: they were drawn with.
-        closings: by group of kinds and distance.
-        kinds: the same by kind, as `brackets` is.
-        contexts: by length, all that comes before last.
-        indentation: all lines first; empty where the text is not indented.
+        characters: number of characters that both models read.
+        is_code: whether the text looks like code, where single quotes delimit strings.
+        places: number of random positions at which the context was limited.
+        seed: seed of these positions.
+        closings: bits of closing characters, by group of kinds and by distance.
+        kinds: bits of closing characters, by kind and by distance.
+        contexts: bits by context length; the full context is last.
+        brackets: accuracy on closing brackets, by kind.
+        indentation: accuracy and bits of indentation, all lines first; empty if the text has too few indented lines.
+        network: description of the network.
+        counts: description of the n-gram model.
     """
 
     characters: int
@@ -139,12 +150,12 @@ class Structure:
     counts: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """The figures by their names."""
+        """Return all results by name."""
         return asdict(self)
 
 
 def mean_and_error(values: NDArray[np.float64]) -> tuple[float, float | None]:
-    """The mean of independent values, (n,) nats, in bits, and its standard error; None of a single one."""
+    """Return the mean of independent (n,) nats, in bits, and its standard error; None for a single value."""
     bits = values / math.log(2)
     error = float(bits.std(ddof=1)) / math.sqrt(len(bits)) if len(bits) > 1 else None
     return float(bits.mean()), error

@@ -1,8 +1,8 @@
-"""How the lines of a text are indented, and how well a model knows.
+"""The indentation of the lines of a text, and how well a model predicts that.
 
-A line that is not blank begins with spaces and tabs, perhaps none, and then something else. Where the indentation ends
-is what a model of code must know from the lines before. Blank lines are left out, and so is the question whether a line
-is blank: all odds are those without the line end, so the probabilities of all indentations sum to 1.
+A line that is not blank begins with zero or more spaces and tabs, followed by another character. A model of code must
+predict from the lines before where the indentation ends. Blank lines are left out, and all probabilities are
+conditional on the line not being blank, so that the probabilities of all indentations sum to 1.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from charrnn.scoring.structure.probe import Group, ProbeResult
 
 BEGINNING = re.compile(r"^([ \t]*)[^ \t\n]", re.MULTILINE)
 CHANGES = ("same", "deeper", "shallower")
-"""What a line's indentation is to that of the line before."""
+"""Changes of indentation from one line to the next."""
 MIN_INDENTED = 20
-"""The fewest indented lines of a text that is worth the question."""
+"""Minimum number of indented lines in a text to measure indentation."""
 ON_LINE, INK = "on the line", "ink"
-"""Groups of characters: all but the line end; all but line end and blanks."""
+"""Names of groups of characters: all except line ends, and all except line ends and blanks."""
 
 
 @dataclass(frozen=True)
 class IndentedLines:
-    """The lines of a text that are not blank, but for its first, which may be half of one, and the one after.
+    """The lines of a text that are not blank, without the first line (which may be cut off) and the line after that.
 
     Attributes:
-        starts: (L,) the places of their first characters.
-        widths: (L,) how many spaces and tabs each begins with.
-        changes: (L,) each a place in CHANGES.
+        starts: (L,) position of the first character of each line.
+        widths: (L,) number of spaces and tabs at the beginning of each line.
+        changes: (L,) change of indentation, as an index of CHANGES.
     """
 
     starts: NDArray[np.int64]
@@ -42,7 +42,7 @@ class IndentedLines:
 
     @classmethod
     def of(cls, text: str) -> IndentedLines | None:
-        """Those of a text; None if it has too few that are indented."""
+        """Find the lines of a text; None if too few are indented."""
         lines = [(match.start(), match[1]) for match in BEGINNING.finditer(text) if match.start()]
         if sum(bool(indent) for _, indent in lines[1:]) < MIN_INDENTED:
             return None
@@ -55,14 +55,14 @@ class IndentedLines:
 
     @property
     def places(self) -> NDArray[np.int64]:
-        """(M,) all places of indentations, and behind each the one of the first other character."""
+        """(M,) positions of all indentation characters, and of the character after each indentation."""
         sizes = self.widths + 1
         places: NDArray[np.int64] = np.repeat(self.starts - self._begins, sizes) + np.arange(sizes.sum())
         return places
 
     @property
     def _begins(self) -> NDArray[np.int64]:
-        """(L,) where in `places` each line begins."""
+        """(L,) start of each line in `places`."""
         sizes = self.widths + 1
         begins: NDArray[np.int64] = np.cumsum(sizes) - sizes
         return begins
@@ -70,13 +70,16 @@ class IndentedLines:
     def judge(
         self, ids: NDArray[Any], result: ProbeResult, blanks: Sequence[int]
     ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-        """How well a model knows the indentation of each line.
+        """Measure how well a model predicts the indentation of each line.
 
-        The result is that at `places` at least, with the groups ON_LINE and INK; `blanks` are the ids of space and tab.
+        Args:
+            ids: (N,) the text.
+            result: the model's predictions, at least at `places`, with the groups ON_LINE and INK.
+            blanks: the ids of space and tab.
 
         Returns:
-            (L,) whether what it takes for likeliest, character by character, is the very indentation that stands there:
-            each of its blanks, and then something else. (L,) nats, −ln of that indentation's probability.
+            (L,) whether the likeliest characters are exactly the line's indentation: each blank, and then another
+            character; (L,) −ln of the indentation's probability, in nats.
         """
         places = self.places
         rows = result.rows(places)
@@ -91,6 +94,6 @@ class IndentedLines:
 
 
 def groups(vocab_size: int, line_ends: Sequence[int], blanks: Sequence[int]) -> dict[str, Group]:
-    """What `IndentedLines.judge` wants to know of: ids of line ends and of blanks → groups by their names."""
+    """Return the groups of ids that `IndentedLines.judge` needs, by name, from the ids of line ends and blanks."""
     on_line = [token for token in range(vocab_size) if token not in line_ends]
     return {ON_LINE: on_line, INK: [token for token in on_line if token not in blanks]}

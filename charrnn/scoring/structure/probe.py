@@ -1,4 +1,4 @@
-"""What a model predicts of a text: the surprisal of each character, and more at chosen places. One pass."""
+"""A model's predictions for a text in one pass: all surprisals, and details at selected positions."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from charrnn.progress import Progress
 from charrnn.scoring.surprisal import CHUNK_CHARS, checked
 
 Group = Sequence[int]
-"""Characters, by their ids: one at least."""
+"""Ids of a group of characters, at least one."""
 
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """What a model predicted, with all characters before each place known.
+    """A model's predictions for a text, each given all characters before.
 
     Attributes:
-        surprisals: (N,) nats, of all characters of the text.
-        places: (M,) where more was measured, rising.
-        best: by the name of a group, (M,) the likeliest of its characters.
-        mass: by the name of a group, (M,) the logarithm of the probability of all of them together.
+        surprisals: (N,) surprisals of all characters of the text, in nats.
+        places: (M,) positions measured in detail, ascending.
+        best: by group name, (M,) the likeliest character of the group.
+        mass: by group name, (M,) the log of the total probability of the group, in nats.
     """
 
     surprisals: NDArray[np.float64]
@@ -37,7 +37,7 @@ class ProbeResult:
     mass: dict[str, NDArray[np.float64]]
 
     def rows(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Where in `places` some of them stand."""
+        """Return the indices of some positions in `places`."""
         rows: NDArray[np.int64] = np.searchsorted(self.places, places)
         return rows
 
@@ -50,17 +50,17 @@ def probe(
     groups: Mapping[str, Group],
     progress: Progress | None = None,
 ) -> ProbeResult:
-    """Read a text with a model, statically, with the state carried.
+    """Read a text with a model in one static pass, and record the model's predictions.
 
     Args:
         model: any language model.
         ids: (N,) the text, N ≥ 1.
-        places: (M,) rising, from 1 to N − 1.
-        groups: of characters, by name.
+        places: (M,) positions to measure in detail, ascending, from 1 to N − 1.
+        groups: groups of characters, by name.
         progress: progress callback, in characters.
 
     Raises:
-        ModelError: a probability is no number.
+        ModelError: the model produced NaN.
     """
     surprisals = np.full(len(ids), math.log(model.vocab_size))
     best = {name: np.zeros(len(places), np.int64) for name in groups}
@@ -88,7 +88,7 @@ def probe(
 
 
 def _within(log_probs: Tensor, group: Group) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """(n, V) → (n,) the likeliest of a group, and (n,) the logarithm of its probability."""
+    """Return the likeliest character of a group, (n,), and the group's log-probability, (n,), from (n, V)."""
     chosen = torch.tensor(group)
     group_log_probs = log_probs[:, chosen].double()
     best: NDArray[np.int64] = chosen[group_log_probs.argmax(-1)].numpy()

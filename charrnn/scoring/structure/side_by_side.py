@@ -1,4 +1,4 @@
-"""Where a network wins against n-grams: both read a text, and what they predict is put side by side."""
+"""Compare a network with an n-gram model where a text has structure: both read the text and make predictions."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from charrnn.scoring.structure.probe import Group, ProbeResult, probe
 from charrnn.text.vocabulary import Vocabulary
 
 EDGES = (1, *(1 << power for power in range(2, 13)))
-"""Of the distances that are counted together: 1 to 3, 4 to 7, 8 to 15, … 2,048 to 4,095."""
+"""Lower edges of the ranges of distances: 1 to 3, 4 to 7, 8 to 15, … 2,048 to 4,095 characters."""
 ANY, CLOSING = "any", "closing"
-"""Groups of characters."""
+"""Names of groups of characters."""
 ProbePair = tuple[ProbeResult, ...]
-"""What the network and what the n-grams predicted."""
+"""The predictions of the network and of the n-gram model."""
 
 
 def structure_of(
@@ -44,42 +44,51 @@ def structure_of(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Structure:
-    """Compare two models where a text has structure.
+    """Compare a network with an n-gram model where a text has structure.
 
-    Both have the same vocabulary, and `counts` gives every character a probability. Contexts are cut at so many places
-    at most, which are drawn with `seed`. Progress is in characters, by both models, all contexts included.
+    Args:
+        network: the network.
+        counts: the n-gram model, with the same vocabulary; it must give every character a probability.
+        ids: (N,) the text.
+        vocabulary: the vocabulary of both models.
+        places: maximum number of random positions at which the context is limited.
+        seed: seed of these positions.
+        progress: progress callback, in characters read by both models, including all limited contexts.
 
     Raises:
         TextError: the text is too short.
-        ModelError: a probability is no number, or the other model gives one of the characters none.
+        ModelError: a model produced NaN, or the n-gram model assigns probability 0 to a character.
     """
     if len(ids) < 2:
-        raise TextError("there are no held-out characters to look into; say a larger --val-fraction")
+        raise TextError("there are no held-out characters to analyze; use a larger --val-fraction")
     text = characters_of(ids, vocabulary)
     closings, lines = find_closings(text), IndentedLines.of(text)
     lengths = lengths_in(len(ids), LENGTHS)
-    drawn = draw_places(len(ids), max((*lengths, 1)), places, seed)
-    part = _in_parts(progress, 2 * len(ids) + 2 * len(drawn) * sum(lengths))
+    positions = draw_places(len(ids), max((*lengths, 1)), places, seed)
+    next_progress = _split_progress(progress, 2 * len(ids) + 2 * len(positions) * sum(lengths))
 
     blanks, ends = _known(vocabulary, " \t"), _known(vocabulary, "".join(kind[1] for kind in BRACKETS))
     char_groups: dict[str, Group] = {ANY: range(len(vocabulary)), **({CLOSING: ends} if ends else {})}
     if lines:
         char_groups |= groups(len(vocabulary), _known(vocabulary, "\n"), blanks)
     at_brackets = np.array([closing.place for closing in closings if closing.kind in BRACKETS], np.int64)
-    where = np.union1d(at_brackets, lines.places if lines else at_brackets)
-    pair = tuple(probe(model, ids, where, char_groups, part(len(ids))) for model in (network, counts))
+    measured = np.union1d(at_brackets, lines.places if lines else at_brackets)
+    pair = tuple(probe(model, ids, measured, char_groups, next_progress(len(ids))) for model in (network, counts))
     if not np.isfinite(pair[1].surprisals).all():
-        raise ModelError("the n-grams give some held-out characters probability 0; try a smoothed model")
+        raise ModelError("the n-gram model assigns probability 0 to held-out characters; try a smoothed model")
 
-    whole = tuple(result.surprisals[drawn] for result in pair)
+    whole = tuple(result.surprisals[positions] for result in pair)
     contexts = []
     for length in lengths:
-        after = (surprisals_after(model, ids, drawn, length, part(len(drawn) * length)) for model in (network, counts))
+        after = (
+            surprisals_after(model, ids, positions, length, next_progress(len(positions) * length))
+            for model in (network, counts)
+        )
         contexts.append(_at_context(length, tuple(after), whole))
     return Structure(
         characters=len(ids),
         is_code=looks_like_code(text),
-        places=len(drawn),
+        places=len(positions),
         seed=seed,
         closings=tuple(_by_distance(closings, pair, sorted(set(GROUPS.values())), GROUPS)),
         kinds=tuple(_by_distance(closings, pair, GROUPS, {kind: kind for kind in GROUPS})),
@@ -92,11 +101,11 @@ def structure_of(
 def _by_distance(
     closings: Sequence[Closing], pair: ProbePair, kinds: Collection[str], kind_of: Mapping[str, str]
 ) -> Iterator[AtDistance]:
-    """For each kind, or group of kinds, the distances at which there are closings."""
+    """Yield the differences for each kind, or group of kinds, at all distances that occur."""
     for kind in kinds:
-        of_kind = [closing for closing in closings if kind_of[closing.kind] == kind]
-        distances = np.array([closing.distance for closing in of_kind], np.int64)
-        network, counts = (_sums(of_kind, result.surprisals) for result in pair)
+        of_this_kind = [closing for closing in closings if kind_of[closing.kind] == kind]
+        distances = np.array([closing.distance for closing in of_this_kind], np.int64)
+        network, counts = (_sums(of_this_kind, result.surprisals) for result in pair)
         for low, above in pairwise(EDGES):
             within = (low <= distances) & (distances < above)
             if within.any():
@@ -104,7 +113,7 @@ def _by_distance(
 
 
 def _sums(closings: Sequence[Closing], surprisals: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n,) nats of all characters that close, of each."""
+    """Sum the nats of the closing characters of each pair, (n,)."""
     return np.array([surprisals[closing.place : closing.place + closing.length].sum() for closing in closings])
 
 
@@ -117,7 +126,7 @@ def _at_context(
 
 
 def _brackets(closings: Sequence[Closing], pair: ProbePair, ids: NDArray[Any], kinds: int) -> Iterator[Closed]:
-    """For each kind that the text has; the models know closing brackets of so many `kinds`."""
+    """Yield the accuracy for each kind in the text; `kinds` is the number of closing brackets in the vocabulary."""
     for kind in BRACKETS:
         places = np.array([closing.place for closing in closings if closing.kind == kind], np.int64)
         if len(places):
@@ -131,7 +140,7 @@ def _brackets(closings: Sequence[Closing], pair: ProbePair, ids: NDArray[Any], k
 
 
 def _indentation(lines: IndentedLines, pair: ProbePair, ids: NDArray[Any], blanks: Sequence[int]) -> Iterator[Indented]:
-    """All lines, and those of each change."""
+    """Yield the results for all lines, and for the lines of each change."""
     (right, nats), (counts_right, counts_nats) = (lines.judge(ids, result, blanks) for result in pair)
     for change in ("all", *CHANGES):
         chosen = np.ones(len(nats), bool) if change == "all" else lines.changes == CHANGES.index(change)
@@ -141,25 +150,25 @@ def _indentation(lines: IndentedLines, pair: ProbePair, ids: NDArray[Any], blank
 
 
 def characters_of(ids: NDArray[Any], vocabulary: Vocabulary) -> str:
-    """A text with one character for each id; bytes as those of Latin-1."""
+    """Decode a text to exactly one character for each id; bytes as Latin-1."""
     if vocabulary.is_bytes:
         return ids.astype(np.uint8).tobytes().decode("latin-1")
     return vocabulary.decode(ids.tolist())
 
 
 def _known(vocabulary: Vocabulary, characters: str) -> list[int]:
-    """The ids of those of the characters that the vocabulary has."""
+    """Return the ids of the characters, without those that the vocabulary lacks."""
     ids: list[int] = vocabulary.encode(characters, unknown="skip").tolist()
     return ids
 
 
-def _in_parts(progress: Progress | None, total: int) -> Callable[[int], Progress]:
-    """Gives the progress callback of each part of a work, one after the other, by its size."""
-    begun = 0
+def _split_progress(progress: Progress | None, total: int) -> Callable[[int], Progress]:
+    """Return a function that makes the progress callback of the next part, given the part's size."""
+    end = 0
 
-    def next_part(size: int) -> Progress:
-        nonlocal begun
-        before, begun = begun, begun + size
-        return lambda done, _: progress(before + done, total) if progress else None
+    def next_progress(size: int) -> Progress:
+        nonlocal end
+        start, end = end, end + size
+        return lambda done, _: progress(start + done, total) if progress else None
 
-    return next_part
+    return next_progress

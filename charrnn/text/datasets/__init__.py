@@ -1,1 +1,1 @@
-"""Texts that charrnn knows by name."""
+"""Texts that charrnn can fetch by name."""

@@ -1,9 +1,9 @@
-"""A text that has a name: where it comes from, and how it is fetched into a folder.
+"""A known text: its name, its source, and fetching it into a folder.
 
-A text is made in pieces, which go to a temporary file beside the finished one. It gets its name when it is whole and
-its SHA-256 is the one expected, so a broken fetch leaves nothing behind.
+A text is produced in pieces, which go to a temporary file next to the final one. The file is renamed once it is
+complete and has the expected SHA-256, so a failed fetch leaves nothing behind.
 
-This module prints nothing and draws no bar: `fetch` yields what is done, and the caller shows it.
+Nothing is printed here: `fetch` yields its progress, and the caller displays it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from charrnn.files import atomic_write
 
 
 class FetchProgress(NamedTuple):
-    """How far a fetch is: `done` of `total` units (None: unknown), and what it is busy with."""
+    """The progress of a fetch: `done` of `total` units (None: unknown), and the current item."""
 
     done: int
     total: int | None
@@ -29,18 +29,18 @@ class FetchProgress(NamedTuple):
 
 
 Pieces = Generator[tuple[bytes, FetchProgress], None, None]
-"""The content of a text, piece by piece."""
+"""The content of a text, piece by piece, with the progress after each piece."""
 
 
 @dataclass(frozen=True)
 class KnownText:
-    """A text with a name.
+    """A text that can be fetched by name.
 
     Attributes:
-        source: where it comes from, in words.
-        size: the bytes of the finished file; None where they depend on the machine.
-        sha256: that of the finished file, in hexadecimal; None where it depends on the machine.
-        pieces: starts making the text; the pieces, joined, are the finished file.
+        source: the origin, as shown to the user.
+        size: the size of the file in bytes; None if it depends on the machine.
+        sha256: SHA-256 of the file, in hexadecimal; None if it depends on the machine.
+        pieces: starts producing the text; the concatenated pieces are the file.
     """
 
     name: str
@@ -52,14 +52,14 @@ class KnownText:
 
     @property
     def file_name(self) -> str:
-        """The name of the finished file in its folder."""
+        """The name of the file in its folder."""
         return f"{self.name}.txt"
 
 
 def fetch(text: KnownText, folder: Path) -> Generator[FetchProgress, None, None]:
-    """Make `folder / text.file_name`; it is there when the generator is exhausted.
+    """Create `folder / text.file_name`; the file is complete once the generator is exhausted.
 
-    Raises TextError if the text cannot be had or written, or is not the one expected.
+    Raises TextError if the text cannot be fetched or written, or does not have the expected SHA-256.
     """
     finished = folder / text.file_name
     digest = hashlib.sha256()
@@ -73,21 +73,21 @@ def fetch(text: KnownText, folder: Path) -> Generator[FetchProgress, None, None]
             check_sha256(text.name, text.sha256, digest.hexdigest())
     except OSError as error:
         raise TextError(
-            f"cannot write {finished}: {error.strerror or error}; "
-            "run it in a folder that has room and that you may write to"
+            f"{finished}: cannot write the file: {error.strerror or error}; "
+            "run the command in a writable folder with enough free space"
         ) from error
 
 
 def check_sha256(name: str, expected: str | None, actual: str) -> None:
-    """Raise TextError where something fetched is not what was expected."""
+    """Raise TextError if the SHA-256 of a download is not the expected one."""
     if expected not in (None, actual):
         raise TextError(
-            f"{name} is not the text expected: SHA-256 {expected} expected, {actual} found; "
-            "try again, and if it stays so, do not use it but bring a text of your own"
+            f"{name}: expected SHA-256 {expected}, found {actual}; try again, and if the problem persists, "
+            "use a text of your own"
         )
 
 
 def cannot_fetch(name: str, why: str, next_step: str) -> TextError:
-    """The error of a text that cannot be fetched: one line, whatever pip or the network says."""
+    """Return the error for a text that cannot be fetched, as one line even if pip's or the network's message is not."""
     reason = " ".join(why.split())
-    return TextError(f"cannot fetch {name}: {reason}; {next_step}, or take `python`, which needs no network")
+    return TextError(f"{name}: cannot be fetched: {reason}; {next_step}, or use `python`, which needs no network")

@@ -1,4 +1,4 @@
-"""The sources of the Python that runs this: a text that needs no network."""
+"""The source code of the running Python's standard library: a text that needs no download."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from charrnn.errors import TextError
 from charrnn.text.datasets.known_text import FetchProgress, KnownText, Pieces
 
 _NOT_LIBRARY = {"site-packages", "dist-packages", "__pycache__", "test", "tests", "idle_test"}
+"""Folders that are not part of the library, or are its tests."""
 
 
 def _python() -> Pieces:
-    """Every source of this Python's standard library but its tests, in the order of the paths.
+    """Yield every source file of the standard library except its tests, ordered by path.
 
-    A file that does not decode as it says it is encoded, or cannot be read, is left out.
+    Files that cannot be read, or do not match their declared encoding, are left out.
     """
     library = Path(sysconfig.get_path("stdlib"))
     paths = {path.relative_to(library): path for path in library.rglob("*.py")}
     relative = sorted((path for path in paths if _NOT_LIBRARY.isdisjoint(path.parts[:-1])), key=Path.as_posix)
     if not relative:
-        raise TextError(f"{library} has no Python sources; bring a text of your own")
+        raise TextError(f"{library}: contains no Python sources; use a text of your own")
     for done, path in enumerate(relative, start=1):
         try:
             with tokenize.open(paths[path]) as file:
@@ -33,10 +34,10 @@ def _python() -> Pieces:
 
 PYTHON = KnownText(
     "python",
-    source="the standard library of the Python that runs this",
+    source="standard library of the running Python",
     licence="PSF-2.0",
     size=None,
     sha256=None,
     pieces=_python,
 )
-"""The standard library without its tests."""
+"""The Python standard library without its tests."""

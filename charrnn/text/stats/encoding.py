@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from charrnn.text.decode import refuse_non_text
+from charrnn.text.decode import reject_non_text
 
 MARKS = (
     (codecs.BOM_UTF8, "utf-8", "UTF-8 with a byte-order mark"),
@@ -71,7 +71,7 @@ def guess_encoding(pieces: Iterator[bytes], name: str) -> Guess:
     decoder, offset, before, last = codecs.getincrementaldecoder("utf-8")(), 0, b"", b""
     for raw in pieces:
         if offset == 0:
-            refuse_non_text(name, raw)
+            reject_non_text(name, raw)
             for mark, encoding, reason in MARKS:
                 if raw.startswith(mark) and encoding != "utf-8":
                     return Guess(encoding, reason)

@@ -1,4 +1,4 @@
-"""Drawing by descent, against the distribution that it never spreads out."""
+"""Sampling by back-off compared with the distribution, which it never computes."""
 
 import numpy as np
 import pytest
@@ -29,15 +29,15 @@ def draw_of(batch: int = 1, **settings: float) -> Sampler:
 
 
 def written(one: NgramModel, first: int, count: int, draw: Sampler) -> list[int]:
-    step, token, found = make_stepper(one), np.array([first]), []
+    step, token, actual = make_stepper(one), np.array([first]), []
     for _ in range(count):
         token = step.draw_next(token, draw)
-        found.append(int(token[0]))
-    return found
+        actual.append(int(token[0]))
+    return actual
 
 
 class Grid(TemperatureSampler):
-    """A draw at temperature 1 whose random numbers are evenly spread: shares of them are probabilities."""
+    """A sampler at temperature 1 with evenly spaced random numbers, so that frequencies are probabilities."""
 
     temperature = 1.0
 
@@ -60,7 +60,7 @@ class Grid(TemperatureSampler):
 @pytest.mark.parametrize("smoothing", ["mkn", "kn", "witten-bell", "tuned", "ml"])
 @pytest.mark.parametrize("context", CONTEXTS)
 def test_draw_next_on_a_grid_of_random_numbers_gives_the_probabilities(smoothing: str, context: list[int]) -> None:
-    """With random numbers on a grid there is no chance in it: each interval is off by less than a step."""
+    """Random numbers on a grid remove chance: each interval is off by less than one step."""
     one, count = model(smoothing), 4000
     tokens = torch.tensor([[0, *context]])
     logits, _ = one(tokens)
@@ -74,7 +74,7 @@ def test_draw_next_on_a_grid_of_random_numbers_gives_the_probabilities(smoothing
 @pytest.mark.parametrize("smoothing", ["mkn", "tuned", "stupid"])
 @pytest.mark.parametrize("temperature", [1.0, 0.8, 0.5, 0.2, 1.5])
 def test_draw_next_of_one_text_fits_the_distribution(smoothing: str, temperature: float) -> None:
-    """What one stream writes after each context, against p^(1/T): Pearson's statistic, summed over contexts."""
+    """The characters generated after each context fit p^(1/T), by Pearson's statistic summed over contexts."""
     one = model(smoothing)
     text = [0, *written(one, 0, 8_000, draw_of(temperature=temperature))]
     logits, _ = one(torch.tensor([text[:-1]]))
@@ -98,7 +98,7 @@ def test_draw_next_of_a_batch_fits_the_distribution() -> None:
 
 
 def _chi_squared(probabilities: torch.Tensor, drawn: list[int]) -> tuple[float, int]:
-    """Places with the same distribution are taken together; cells with fewer than five expected are joined."""
+    """Pool positions with the same distribution; merge cells with fewer than five expected counts."""
     different, of = torch.unique(probabilities, dim=0, return_inverse=True)
     statistic, freedom = 0.0, 0
     seen = torch.zeros(len(different), V).index_put((of, torch.tensor(drawn)), torch.ones(len(drawn)), accumulate=True)
@@ -128,16 +128,16 @@ def test_stepper_from_a_state_continues_it() -> None:
 
 @pytest.mark.parametrize("temperature", [1.0, 0.7, 1.4])
 def test_draw_next_of_a_batch_gives_each_text_what_it_gets_alone(temperature: float) -> None:
-    """At temperature 1 a batch is drawn in another way, from the same numbers."""
+    """At temperature 1, a batch is sampled by another method, with the same random numbers."""
     one, batch = model(), 20
-    step, tokens, draw, found = make_stepper(one, None, batch), np.zeros(batch, np.int64), None, []
+    step, tokens, draw, actual = make_stepper(one, None, batch), np.zeros(batch, np.int64), None, []
     draw = draw_of(batch, temperature=temperature)
     for _ in range(50):
         tokens = step.draw_next(tokens, draw)
-        found.append(tokens)
+        actual.append(tokens)
     for row in range(batch):
         alone = make_sampler(SamplingConfig(temperature=temperature), CounterRNG([row]), Vocabulary("abcdefgh"))
-        assert written(one, 0, 50, alone) == [int(tokens[row]) for tokens in found]
+        assert written(one, 0, 50, alone) == [int(tokens[row]) for tokens in actual]
 
 
 def test_draw_next_of_a_certain_character_gives_it() -> None:
@@ -148,7 +148,7 @@ def test_draw_next_of_a_certain_character_gives_it() -> None:
 
 @pytest.mark.parametrize(("name", "value"), [("tokens", V + 3), ("starts", 10**6), ("starts", -5)])
 def test_draw_next_of_a_damaged_model_raises_model_error(name: str, value: int) -> None:
-    """A file too large to be looked through when it is loaded may hold anything; numpy keeps look-ups inside."""
+    """A model too large to be checked on loading may contain anything; numpy keeps look-ups in bounds."""
     one = model()
     array = getattr(one.orders[1], name).astype(np.int64)
     array[1:] = value

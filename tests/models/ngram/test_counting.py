@@ -1,4 +1,4 @@
-"""Counts against a dictionary that is filled one n-gram at a time."""
+"""Counts compared with a dictionary filled one n-gram at a time."""
 
 from collections import Counter, defaultdict
 
@@ -16,7 +16,7 @@ FIVE = KeyCodec(np.arange(5), 5)
 
 
 def brute_force(texts: list[list[int]], order: int) -> tuple[Counter[Gram], dict[Gram, set[int]]]:
-    """How often each n-gram ends somewhere in the texts, and which characters stand before it (0: the padding)."""
+    """Return how often each n-gram occurs in the texts, and the set of characters before it (0: the padding)."""
     counts: Counter[Gram] = Counter()
     before: dict[Gram, set[int]] = defaultdict(set)
     for ids in texts:
@@ -29,15 +29,15 @@ def brute_force(texts: list[list[int]], order: int) -> tuple[Counter[Gram], dict
 
 
 def grams_of(orders: list[CountLevel]) -> list[list[Gram]]:
-    """The n-grams of each order, read off the trie."""
-    found: list[list[Gram]] = []
+    """Return the n-grams of each order, read from the trie."""
+    actual: list[list[Gram]] = []
     contexts: list[Gram] = [()]
     for order in orders:
         of = np.repeat(np.arange(len(contexts)), np.diff(order.starts.astype(int)))
         assert len(of) == len(order.tokens)
         contexts = [(*contexts[i], int(token)) for i, token in zip(of, order.tokens, strict=True)]
-        found.append(contexts)
-    return found
+        actual.append(contexts)
+    return actual
 
 
 def check(orders: list[CountLevel], texts: list[list[int]], occurrences: bool) -> None:
@@ -53,7 +53,7 @@ def check(orders: list[CountLevel], texts: list[list[int]], occurrences: bool) -
 
 @pytest.fixture(params=["as it is", "several words", "in pieces", "shared"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All roads lead to the same counts."""
+    """All methods give the same counts."""
     if request.param == "several words":
         monkeypatch.setattr(keys, "MAX_WORD", 4**2)
     if request.param == "in pieces":
@@ -81,7 +81,7 @@ def test_count_ngrams_of_a_text_shorter_than_the_order_equals_brute_force(length
 
 
 def test_count_ngrams_with_an_unfollowed_last_ngram_equals_brute_force() -> None:
-    """The text's end is an entry without children, at any place among the others."""
+    """The end of the text is an entry without children, at any index."""
     for last in range(4):
         ids = np.array([0, 1, 2, 3, 0, 1, 2, 3, last, last])
         check(count_ngrams(ids, 4, 3), [ids.tolist()], False)
@@ -98,7 +98,7 @@ def test_count_ngrams_of_abab_equals_counts_by_hand() -> None:
 
 
 def test_count_ngrams_of_bytes_equals_brute_force() -> None:
-    """With `--bytes` there are 256 characters, of which a text has few."""
+    """With `--bytes` the vocabulary has 256 entries, of which a text uses few."""
     for ids in (np.arange(256), np.random.default_rng(5).integers(65, 91, 300)):
         check(count_ngrams(ids.astype(np.uint8), 256, 8), [ids.tolist()], False)
 
@@ -124,9 +124,9 @@ def test_merge_of_split_parts_equals_the_whole() -> None:
     parts = [count_part(ids, a, b, FIVE, 4) for a, b in ((0, 100), (100, 100), (100, 101), (101, 300))]
     bounds = whole.grams.words[0][[50, 51, 200]]
     ranges = zip(*(split(part, bounds) for part in parts), strict=True)
-    for found in (merge(parts), concatenate_tables([merge(one) for one in ranges])):
-        assert (found.grams.words[0] == whole.grams.words[0]).all()
-        assert (found.counts == whole.counts).all()
+    for actual in (merge(parts), concatenate_tables([merge(one) for one in ranges])):
+        assert (actual.grams.words[0] == whole.grams.words[0]).all()
+        assert (actual.counts == whole.counts).all()
 
 
 def test_count_ngrams_reports_progress_to_the_end() -> None:

@@ -1,4 +1,4 @@
-"""n-grams as numbers against n-grams as tuples, in one word and in several."""
+"""n-gram keys compared with tuples, in one word and in several."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ ALL = KeyCodec(np.arange(V), V)
 
 
 def tuples(grams: NgramKeys) -> list[tuple[int, ...]]:
-    """The digits of each, the oldest first."""
+    """Return the digits of each n-gram, the oldest first."""
     columns = [
         word // np.uint64(grams.codec.base ** (digits - 1 - i)) % np.uint64(grams.codec.base)
         for word, digits in zip(grams.words, grams.digits, strict=True)
@@ -50,7 +50,7 @@ def test_windows_equal_tuples(order: int, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_windows_of_the_largest_key_do_not_overflow() -> None:
-    """255 characters and the padding make eight digits of 64 bits, to the last one."""
+    """With 255 characters and the padding, eight digits fill 64 bits exactly."""
     grams = windows(np.full(8, 254, np.uint8), 0, 8, 8, KeyCodec(np.arange(255), 255))
     assert grams.digits == (8,)
     assert int(grams.words[0][-1]) == 2**64 - 1
@@ -60,7 +60,7 @@ def test_windows_of_the_largest_key_do_not_overflow() -> None:
 def test_codec_omits_unused_characters_where_that_saves_a_word(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """All 256 bytes and the padding do not fit eight times into 64 bits; those of a text do, if one is missing."""
+    """Eight digits of 256 bytes and padding do not fit into 64 bits; those of a text do if a byte does not occur."""
     text = np.random.default_rng(1).integers(1, 256, 5000).astype(np.uint8)
     monkeypatch.setattr(keys, "CHUNK_CHARS", 3000)
     codec = KeyCodec.of(text, 256, 8)

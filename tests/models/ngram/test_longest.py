@@ -1,4 +1,4 @@
-"""The longest match: a worked example, a slow twin, and files that are wrong."""
+"""The longest match: a worked example, a reference implementation, and invalid files."""
 
 import copy
 from collections import Counter
@@ -42,13 +42,13 @@ def test_longest_match_in_abracadabra_equals_fractions_by_hand(
 ) -> None:
     model = model_of("abracadabra")
     log_probs, (state,) = model(torch.tensor([[LETTERS.index(letter) for letter in read]]))
-    found = dict(zip(LETTERS, log_probs[0, -1].exp().tolist(), strict=True))
-    assert found == pytest.approx({letter: expected.get(letter, 0) for letter in LETTERS})
+    actual = dict(zip(LETTERS, log_probs[0, -1].exp().tolist(), strict=True))
+    assert actual == pytest.approx({letter: expected.get(letter, 0) for letter in LETTERS})
     assert state[0, 2] == length
 
 
 def slow_shares(text: list[int], seen: list[int], vocab_size: int) -> list[float]:
-    """What follows the longest end of `seen` that is followed by anything, counted at every place of the text."""
+    """Return the frequencies after the longest suffix of `seen` that is followed by a character, counted everywhere."""
     for start in range(len(seen) + 1):
         context = seen[start:]
         places = range(len(context), len(text))
@@ -60,7 +60,7 @@ def slow_shares(text: list[int], seen: list[int], vocab_size: int) -> list[float
 
 @pytest.mark.parametrize("vocab_size", [4, 30, 300])
 def test_longest_match_equals_a_slow_count(vocab_size: int) -> None:
-    """Where contexts have few places, and where they have many."""
+    """For contexts with few positions and with many."""
     rng = np.random.default_rng(vocab_size)
     text = (rng.zipf(1.3, 700) % (vocab_size - 1)).astype(np.uint16)
     model = LongestMatchModel.fit(text, vocab_size, NgramConfig())
@@ -82,7 +82,7 @@ def tokens() -> torch.Tensor:
 
 @pytest.fixture
 def model(tokens: torch.Tensor) -> LongestMatchModel:
-    """Of a text that has one of the rows in it, which makes a long match."""
+    """A model of a text that contains one of the rows, which gives a long match."""
     others = torch.randint(0, 5, (400,), generator=torch.Generator().manual_seed(1))
     return LongestMatchModel.fit(torch.cat((others, tokens[1], others)).numpy(), 6, NgramConfig())
 
@@ -107,20 +107,20 @@ def test_longest_match_in_chunks_and_rows_gives_the_same(
 def test_next_log_probs_of_longest_match_equal_the_logits(
     model: LongestMatchModel, tokens: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Bit for bit, also where probabilities are spread out in pieces; and the last character of the text counts."""
+    """Bit for bit, even when probabilities are computed in chunks; the last character of the text counts too."""
     monkeypatch.setattr(longest, "MAX_PROBABILITIES", 100)
     _, middle = model(tokens[:, :5])
     for state in (None, middle):
         for shift in range(5):
             targets = (tokens + shift) % 6
-            found, (after,) = next_log_probs(model, tokens, targets, state)
+            actual, (after,) = next_log_probs(model, tokens, targets, state)
             log_probs, (expected_after,) = model(tokens, state)
-            assert torch.equal(found, log_probs.gather(-1, targets[..., None])[..., 0])
+            assert torch.equal(actual, log_probs.gather(-1, targets[..., None])[..., 0])
             assert torch.equal(after, expected_after)
 
 
 def test_stepper_of_longest_match_draws_what_the_logits_give(model: LongestMatchModel, tokens: torch.Tensor) -> None:
-    """Whatever is chosen: the likeliest, the least likely, or the last character that can follow."""
+    """For any sampler: the most likely, the least likely, or the last possible character."""
     draws: list[Sampler] = [
         lambda logits: logits.argmax(-1),
         lambda logits: np.where(np.isneginf(logits), 0, logits).argmin(-1),
@@ -131,7 +131,7 @@ def test_stepper_of_longest_match_draws_what_the_logits_give(model: LongestMatch
         _, state = model(tokens[row : row + 1, :20])
         for begin in (None, state):
             for draw in draws:
-                found = []
+                actual = []
                 for step in (make_stepper(model, begin), PlainStepper(model, begin)):
                     token, text = np.array([3]), []
                     chosen_by = copy.deepcopy(draw)  # from the first random number on
@@ -139,8 +139,8 @@ def test_stepper_of_longest_match_draws_what_the_logits_give(model: LongestMatch
                         token = step.draw_next(token, chosen_by)
                         text.append(int(token[0]))
                     assert step.state is not None
-                    found.append((text, step.state[0].tolist()))
-                assert found[0] == found[1]
+                    actual.append((text, step.state[0].tolist()))
+                assert actual[0] == actual[1]
 
 
 def test_longest_match_from_its_tensors_is_the_same(model: LongestMatchModel, tokens: torch.Tensor) -> None:
@@ -161,7 +161,7 @@ def test_longest_match_from_its_tensors_is_the_same(model: LongestMatchModel, to
         ("text", torch.tensor(1, dtype=torch.uint8), "text: expected "),
         ("places", torch.zeros(860), r"places: expected int32 of shape \(860,\), found float32"),
         ("shorter", torch.zeros(859, dtype=torch.int32), r"shorter: expected .*, found int32 of shape \(859,\)"),
-        ("starts", torch.tensor([1, 2, 1, 3, 4, 5, 860]), "starts: expected numbers that rise from 1 to 860"),
+        ("starts", torch.tensor([1, 2, 1, 3, 4, 5, 860]), "starts: expected numbers increasing from 1 to 860"),
         ("starts", torch.tensor([0, 2, 3, 4, 5, 6, 860]), "starts: expected numbers"),
         ("starts", torch.tensor([1, 2, 3, 4, 5, 6, 861]), "starts: expected numbers"),
         ("last", torch.zeros(2, dtype=torch.int64), "last: expected "),
@@ -182,7 +182,7 @@ def test_longest_match_from_wrong_tensors_raises_value_error(
 def test_longest_match_of_a_damaged_file_reads_inside_the_arrays(
     model: LongestMatchModel, tokens: torch.Tensor, name: str
 ) -> None:
-    """Wrong numbers make wrong probabilities: none that is no number, no crash, and nothing larger than the text."""
+    """Wrong numbers give wrong probabilities, but no NaN, no crash, and nothing larger than the text."""
     extremes = torch.tensor([-(2**31), 2**31 - 1, -1, 0, 859, 860, 861])
     generator = torch.Generator().manual_seed(2)
     for _ in range(20):
@@ -193,13 +193,13 @@ def test_longest_match_of_a_damaged_file_reads_inside_the_arrays(
         log_probs, state = spoiled(tokens)
         for one in torch.split(tokens[:, :4], 1, dim=1):
             log_probs, state = spoiled(one, state)
-            found, _ = next_log_probs(spoiled, one, one, state)
-            assert not found.isnan().any()
+            actual, _ = next_log_probs(spoiled, one, one, state)
+            assert not actual.isnan().any()
         assert not log_probs.isnan().any()
 
 
 def test_longest_match_on_tiny_shakespeare_scores_the_reference(tiny_shakespeare_corpus: Corpus) -> None:
-    """A third of the validation part never followed its longest match: what Goldberg's counts go to at high orders."""
+    """A third of the validation set never followed its longest match: the limit of Goldberg's counts at high orders."""
     corpus = tiny_shakespeare_corpus
     model = LongestMatchModel.fit(corpus.train.ids, len(corpus.vocabulary), NgramConfig())
     score = evaluate(model, corpus.validation)

@@ -1,4 +1,4 @@
-"""A smoothing that is defined here, in one record, works everywhere; without the record nothing is left of it."""
+"""A smoothing method defined by one record works everywhere; without the record, nothing is left of it."""
 
 import json
 from collections.abc import Sequence
@@ -26,13 +26,13 @@ from charrnn.training.fit_mixture import MixtureTrainer
 
 
 def half_discounts(orders: Sequence[CountLevel], *_: object) -> Discounts:
-    """Absolute discounting: 1/2 off every count."""
+    """Absolute discounting: subtract 1/2 from every count."""
     half = torch.tensor([[0.5], [0.5], [0.5], [0.0]], dtype=torch.double)
     return lambda order, statistics: half.expand_as(statistics)
 
 
 class ShortMatchModel(LongestMatchModel):
-    """A class of models of a smoothing's own."""
+    """A model class used by one smoothing method."""
 
 
 HALF = Smoothing("half", "absolute discounting of 1/2", discounts=half_discounts)
@@ -135,7 +135,7 @@ def test_smoothing_record_says_how_it_is_fitted_once(name: str) -> None:
 
 
 def test_smoothing_that_is_not_smoothed_gives_no_probability_to_the_unseen(small_corpus: Corpus) -> None:
-    """The flag of each record, against its model."""
+    """The flag of each record agrees with its model."""
     size = len(small_corpus.vocabulary)
     ids = np.where(small_corpus.train.ids == 0, 1, small_corpus.train.ids)  # so character 0 never occurs
     for smoothing in SMOOTHINGS.values():

@@ -1,4 +1,4 @@
-"""Counting on while scoring, against a model that is made anew for each character."""
+"""Online scoring compared with a model that is fitted again for each character."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ TRAIN, TEXT = RNG.zipf(1.4, 80) % V, RNG.zipf(1.3, 60) % V
 
 @pytest.mark.parametrize("smoothing", ["ml", "witten-bell", "kn", "mkn", "tuned"])
 def test_online_log_probs_equal_models_of_all_text_before(smoothing: str) -> None:
-    """Of the training text and of this one; n-grams count once where they are new, and so do what they end with."""
+    """The counts include the training text and this text; new n-grams count once, and so do their endings."""
     counted = NgramCounts.of(TRAIN, V, NgramConfig(order=ORDER, smoothing=smoothing))
     assert counted.discounts
     tables = [
@@ -40,7 +40,7 @@ def test_online_log_probs_equal_models_of_all_text_before(smoothing: str) -> Non
 
 @pytest.mark.slow
 def test_online_score_on_tiny_shakespeare_is_better_than_ppmd(tiny_shakespeare_corpus: Corpus) -> None:
-    """Better than PPMd of order 6, whose code for the whole text less that for the training part is 2.026 bits."""
+    """PPMd of order 6 needs 2.026 bits: its code length for the whole text minus that for the training set."""
     corpus = tiny_shakespeare_corpus
     counted = NgramCounts.of(corpus.train.ids, len(corpus.vocabulary), NgramConfig())
     online = evaluate_online(counted, corpus.validation.ids)

@@ -1,4 +1,4 @@
-"""Leaving rare n-grams out."""
+"""Pruning rare n-grams."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def test_pruned_model_sums_to_one(smoothing: str, most: int) -> None:
 
 
 def test_pruned_model_keeps_short_frequent_and_context_ngrams() -> None:
-    """One and two characters all stay; of the longer ones those that are frequent, or contexts of such."""
+    """n-grams of one and two characters are kept; of the longer ones, frequent ones and contexts of these."""
     counts = NgramCounts.of(IDS, V, NgramConfig(order=5, smoothing="mkn")).orders
     most = 2
     sizes = [len(order.tokens) for order in pruned(most).orders]
@@ -40,7 +40,7 @@ def test_pruned_model_keeps_short_frequent_and_context_ngrams() -> None:
 
 
 def test_prune_without_rare_ngrams_changes_nothing() -> None:
-    """Where every n-gram of three characters occurs often after different ones."""
+    """In a text where every n-gram of three characters is frequent and follows several characters."""
     ids = np.tile(np.random.default_rng(2).permutation(np.repeat(np.arange(2), 500)), 3)
     one, other = (fit_ngram(ids, 2, NgramConfig(order=3, smoothing="mkn", prune=most)) for most in (0, 1))
     text = torch.from_numpy(ids[:100])[None]

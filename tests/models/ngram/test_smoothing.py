@@ -1,4 +1,4 @@
-"""Smoothings against worked examples, an independent slow implementation, and published figures."""
+"""Smoothing methods compared with worked examples, an independent slow implementation, and published figures."""
 
 from collections import Counter, defaultdict
 from fractions import Fraction
@@ -22,7 +22,7 @@ IDS = np.array([LETTERS.index(letter) for letter in ABRACADABRA])
 
 
 def probabilities(smoothing: str, order: int, context: str) -> dict[str, float]:
-    """Of each letter after a context in the middle of a text."""
+    """Return the probability of each letter after a context in the middle of a text."""
     model = fit_ngram(IDS, len(LETTERS), NgramConfig(order=order, smoothing=smoothing))
     # "c" twice occurs nowhere, so nothing before the context matters.
     tokens = torch.tensor([[LETTERS.index(letter) for letter in "cc" + context]])
@@ -59,8 +59,8 @@ def test_witten_bell_of_abracadabra_equals_fractions_by_hand() -> None:
 def test_kn_of_abracadabra_equals_fractions_by_hand() -> None:
     """Bigrams of abracadabra, the padding as first letter: one each of (·a, ac, ca, ad, da), two each of (ab, br, ra).
 
-    D_2 = 5 / (5 + 2·3) = 5/11. Unigram counts are the letters before: a 4 (·, c, d, r), b 1, c 1, d 1, r 1; 8 in all;
-    n1 = 4 and n2 = 0, which gives no estimate, so D_1 is the fallback, 1/2, and P_1 = (c − 1/2 + 5/2 · 1/5) / 8 = c/8.
+    D_2 = 5 / (5 + 2·3) = 5/11. Unigram counts are the distinct letters before: a 4 (·, c, d, r), b 1, c 1, d 1, r 1; 8
+    in all. n1 = 4 and n2 = 0 give no estimate, so D_1 is the fallback, 1/2, and P_1 = (c − 1/2 + 5/2 · 1/5) / 8 = c/8.
     """
     unigram = {"a": 4 / 8, "b": 1 / 8, "c": 1 / 8, "d": 1 / 8, "r": 1 / 8}
     assert probabilities("kn", 1, "") != pytest.approx(unigram)  # the highest order counts occurrences
@@ -73,10 +73,10 @@ def test_kn_of_abracadabra_equals_fractions_by_hand() -> None:
 
 
 def test_smooth_with_a_concentration_equals_fractions_by_hand() -> None:
-    """What `tuned` fits, with D = 1/2 for all counts and θ = 1: after a, with 3 of 4 + 1 left to the order below.
+    """The form of `tuned`, with D = 1/2 for all counts and θ = 1.
 
     Bigrams after a: b twice, c and d once: (2 − 1/2, 1 − 1/2, 1 − 1/2) / 5, and (3 · 1/2 + 1) / 5 for the unigrams.
-    Those count what stands before: a 4, b, c, d and r 1 each, so (c − 1/2 + (5/2 + 1) / 5) / 9.
+    These count the distinct letters before: a 4, b, c, d and r 1 each, so (c − 1/2 + (5/2 + 1) / 5) / 9.
     """
     orders = count_ngrams(IDS, len(LETTERS), 2)
     half = torch.tensor([[0.5], [0.5], [0.5], [1.0]], dtype=torch.double)
@@ -91,7 +91,7 @@ def test_smooth_with_a_concentration_equals_fractions_by_hand() -> None:
 
 
 class SlowKneserNey:
-    """Interpolated modified Kneser-Ney from Chen and Goodman's equations, in exact fractions and dictionaries."""
+    """Interpolated modified Kneser-Ney from Chen and Goodman's equations, with exact fractions and dictionaries."""
 
     def __init__(self, ids: list[int], vocab_size: int, order: int) -> None:
         self.order, self.vocab_size = order, vocab_size
@@ -117,8 +117,8 @@ class SlowKneserNey:
         if not all(n[i] for i in (1, 2, 3, 4)):
             return fallback
         y = Fraction(n[1], n[1] + 2 * n[2])
-        found = [Fraction(0), *(i - (i + 1) * y * Fraction(n[i + 1], n[i]) for i in (1, 2, 3))]
-        return found if all(0 <= found[i] <= i for i in (1, 2, 3)) else fallback
+        actual = [Fraction(0), *(i - (i + 1) * y * Fraction(n[i + 1], n[i]) for i in (1, 2, 3))]
+        return actual if all(0 <= actual[i] <= i for i in (1, 2, 3)) else fallback
 
     def probability(self, context: Gram, letter: int) -> Fraction:
         seen = self.by_context.get(context)
@@ -190,7 +190,7 @@ def test_ml_on_tiny_shakespeare_finds_a_share_impossible(
 
 
 def test_tuned_on_tiny_shakespeare_sums_to_one(tiny_shakespeare_corpus: Corpus) -> None:
-    """In every context of the first 30,000 characters of the validation part."""
+    """In every context of the first 30,000 characters of the validation set."""
     corpus = tiny_shakespeare_corpus
     model = fit_ngram(corpus.train.ids, len(corpus.vocabulary), NgramConfig())
     worst, state = 0.0, None

@@ -1,4 +1,4 @@
-"""Sorted places and longest matches against `sorted` and a comparison with every place."""
+"""The suffix array compared with `sorted`, and its longest matches with a search over all positions."""
 
 from itertools import takewhile
 from pathlib import Path
@@ -15,7 +15,7 @@ Match = tuple[int, set[int]]
 
 
 def slow_match(text: list[int], seen: list[int], last: int) -> Match:
-    """How many of the last characters of `seen` stand somewhere in the text, and before which places up to `last`."""
+    """Return the length of the longest suffix of `seen` in the text, and its positions up to `last`."""
 
     def common(place: int) -> int:
         backwards = zip(reversed(text[:place]), reversed(seen), strict=False)
@@ -26,8 +26,8 @@ def slow_match(text: list[int], seen: list[int], last: int) -> Match:
     return longest, {place for place, length in enumerate(lengths) if length == longest}
 
 
-def matches_of(index: ContextIndex, found: NDArray[np.int64]) -> list[Match]:
-    return [(length, set(index.places[low:high].tolist())) for low, high, length in found.tolist()]
+def matches_of(index: ContextIndex, actual: NDArray[np.int64]) -> list[Match]:
+    return [(length, set(index.places[low:high].tolist())) for low, high, length in actual.tolist()]
 
 
 def start(index: ContextIndex, rows: int = 1) -> NDArray[np.int64]:
@@ -35,7 +35,7 @@ def start(index: ContextIndex, rows: int = 1) -> NDArray[np.int64]:
 
 
 def repetitive(rng: np.random.Generator, vocab_size: int, length: int) -> list[int]:
-    """A text with short and long repetitions, longer than MAX_DEPTH, and a character that is rare."""
+    """Return a text with short repetitions and repetitions longer than MAX_DEPTH, and a rare character."""
     letters = rng.choice(vocab_size, 6)
     parts = [rng.choice(letters, size).tolist() for size in (3, 8, 20, 50)]
     text: list[int] = [vocab_size - 1]
@@ -51,7 +51,7 @@ def test_suffix_array_of_banana_equals_the_textbook() -> None:
 
 @pytest.mark.parametrize("kind", [np.uint8, np.int8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64])
 def test_suffix_array_of_any_type_and_view_is_the_same(kind: type[np.integer[Any]], tmp_path: Path) -> None:
-    """The package refuses what is read-only, and sorts only bytes by itself."""
+    """The package rejects read-only arrays, and sorts only bytes natively."""
     largest = min(np.iinfo(kind).max, 100_000)
     ids = np.random.default_rng(0).integers(0, 3, 200) * (largest // 2)
     expected = sorted(range(len(ids)), key=lambda i: ids[i:].tolist())
@@ -66,7 +66,7 @@ def test_suffix_array_of_any_type_and_view_is_the_same(kind: type[np.integer[Any
 @pytest.mark.parametrize("vocab_size", [3, 254, 255, 40_000])
 @pytest.mark.parametrize("followed", [False, True])
 def test_read_equals_a_slow_search(vocab_size: int, followed: bool) -> None:
-    """In one byte a character, two and four; one by one, and many at once."""
+    """With one, two and four bytes per character; one by one, and many at once."""
     rng = np.random.default_rng(vocab_size)
     text = repetitive(rng, vocab_size, 300)
     index = ContextIndex.build(np.array(text), vocab_size, followed)
@@ -100,13 +100,13 @@ def test_read_with_matches_continues_them() -> None:
 
 @pytest.mark.parametrize("text", [[0], [0, 0], [1, 0], [2] * 60])
 def test_read_of_short_and_repetitive_texts_equals_a_slow_search(text: list[int]) -> None:
-    """Words reach before the start of such texts."""
+    """In such texts, words extend before the start."""
     for followed in (False, True):
         index = ContextIndex.build(np.array(text), 4, followed)
         for seen in ([2] * 100, ([3, *text * 2] * 20)[:200], [0, 1] * 30):
-            found = index.read(np.array([seen]), start(index))
+            actual = index.read(np.array([seen]), start(index))
             expected = [slow_match(text, seen[: t + 1], len(text) - followed) for t in range(len(seen))]
-            assert matches_of(index, found[0]) == expected
+            assert matches_of(index, actual[0]) == expected
 
 
 def test_context_index_of_an_empty_text_has_one_place() -> None:

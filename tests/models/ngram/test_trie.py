@@ -1,4 +1,4 @@
-"""Look-ups in the trie against dictionaries."""
+"""Look-ups in the trie compared with dictionaries."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def test_walk_finds_exactly_the_contexts_that_were_seen(text: np.ndarray[tuple[i
         history = [0, 0, 0, *(text[: t + 1] + 1).tolist()]
         for k in (1, 2, 3):
             assert (contexts[k][0, t] != NOT_FOUND) == (tuple(history[-k:]) in seen)
-    assert state.tolist() == [[int(found[0, -1]) for found in contexts]]
+    assert state.tolist() == [[int(actual[0, -1]) for actual in contexts]]
     again, _ = walk(orders, text[None, 4:] + 1, walk(orders, text[None, :4] + 1)[1])
     assert all((one == other[:, 4:]).all() for one, other in zip(again, contexts, strict=True))
 

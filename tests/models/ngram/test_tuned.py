@@ -1,4 +1,4 @@
-"""Fitting discounts: what is held out, and whether it helps."""
+"""Fitting the discounts of `tuned`: the held-out part, and the improvement."""
 
 import numpy as np
 import pytest
@@ -19,15 +19,15 @@ IDS = np.random.default_rng(0).zipf(1.5, 900) % V
 
 @pytest.mark.parametrize("length", [1, 60, 450])
 def test_held_out_observations_equal_counts_without_the_held_out_part(length: int) -> None:
-    """Against a model of what stands before it; both read on from there."""
+    """Equal to a model of the text before the held-out part."""
     orders = count_ngrams(IDS, V, ORDER)
     discounts = witten_bell(orders)  # which depend on the number of types and on the counts
-    found = interpolate(held_out_observations(IDS, length, orders), discounts, length, V)
+    actual = interpolate(held_out_observations(IDS, length, orders), discounts, length, V)
     before = IDS[: len(IDS) - length]
     model = NgramModel(NgramConfig(order=ORDER), V, smooth(count_ngrams(before, V, ORDER), discounts))
     text = torch.from_numpy(IDS)[None]
     log_probs, _ = model.next_log_probs(text[:, :-1], text[:, 1:], None)
-    torch.testing.assert_close(found.log().float(), log_probs[0, -length:], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(actual.log().float(), log_probs[0, -length:], atol=1e-5, rtol=1e-5)
 
 
 def test_discounts_from_parameters_follow_the_formula() -> None:
@@ -54,7 +54,7 @@ def test_fit_discounts_reports_progress() -> None:
 
 
 def test_fit_discounts_scores_better_than_modified_kneser_ney(tiny_shakespeare_corpus: Corpus) -> None:
-    """On the validation part, of which the fitting sees nothing; on a fifth of the text, to be quick."""
+    """On the validation set, which fitting does not use; on a fifth of the text, for speed."""
     corpus = tiny_shakespeare_corpus
     ids, size = corpus.train.ids[:200_000], len(corpus.vocabulary)
     orders = count_ngrams(ids, size, 7)

@@ -1,15 +1,15 @@
-"""The search for units that keep track of something: what was planted is found, and luck is not."""
+"""The search for units that track a feature: planted units are found, chance correlations are not."""
 
 import numpy as np
 
-from charrnn.scoring.probes.features import features
-from charrnn.scoring.probes.units import search
+from charrnn.scoring.probes.features import compute_features
+from charrnn.scoring.probes.units import match_units
 
 TEXT = "".join(f"{'word ' * (3 + i * i % 9)}\n" for i in range(150))
 
 
 def noise(units: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """Units that wander, as those of networks do: each is much like it was a character before."""
+    """Return autocorrelated random activations, similar to those of a network."""
     steps = np.random.default_rng(0).normal(size=(len(TEXT), units))
     for t in range(1, len(steps)):
         steps[t] += 0.9 * steps[t - 1]
@@ -17,53 +17,53 @@ def noise(units: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
 
 
 def test_search_finds_a_planted_unit_first() -> None:
-    labels = features(TEXT)
+    labels = compute_features(TEXT)
     values = noise(60)
     values[:, 17] = np.tanh(labels["position in the line"] / 30) + 0.1 * values[:, 17]
-    found = search(values, labels)
-    assert (found[0].feature, found[0].unit) == ("position in the line", 17)
-    assert found[0].correlation > 0.7
-    assert found[0].is_beyond_chance
-    assert found[0].chance < 0.5
-    assert len(found[0].others) == 4
+    matches = match_units(values, labels)
+    assert (matches[0].feature, matches[0].unit) == ("position in the line", 17)
+    assert matches[0].correlation > 0.7
+    assert matches[0].is_beyond_chance
+    assert matches[0].chance < 0.5
+    assert len(matches[0].others) == 4
 
 
 def test_search_finds_a_negative_correlation() -> None:
-    labels = features(TEXT)
+    labels = compute_features(TEXT)
     values = noise(20)
     values[:, 3] = -labels["position in the line"]
-    assert search(values, labels)[0].correlation < -0.99
+    assert match_units(values, labels)[0].correlation < -0.99
 
 
 def test_search_in_noise_finds_nothing_beyond_chance() -> None:
-    """The best of 200 units on the first half looks like something, but is no better than others on the second."""
-    found = search(noise(200), features(TEXT))
-    assert found
-    assert not any(one.is_beyond_chance for one in found)
+    """The best of 200 units on the first half is no better than the others on the second half."""
+    matches = match_units(noise(200), compute_features(TEXT))
+    assert matches
+    assert not any(match.is_beyond_chance for match in matches)
 
 
 def test_search_ignores_a_unit_that_tracks_on_one_half() -> None:
-    labels = features(TEXT)
+    labels = compute_features(TEXT)
     values = noise(20)
     half = len(TEXT) // 2
     values[:half, 5] = labels["position in the line"][:half]
-    (one,) = [one for one in search(values, labels) if one.feature == "position in the line"]
-    assert one.unit == 5
-    assert not one.is_beyond_chance
+    (match,) = [match for match in match_units(values, labels) if match.feature == "position in the line"]
+    assert match.unit == 5
+    assert not match.is_beyond_chance
 
 
 def test_search_leaves_out_rare_features() -> None:
-    labels = features(TEXT)
-    found = {one.feature for one in search(noise(5), labels)}
-    assert "position in the line" in found
-    assert found.isdisjoint({"inside quotes", "depth of brackets", "digits", "upper case", "inside a tag"})
+    labels = compute_features(TEXT)
+    tested = {match.feature for match in match_units(noise(5), labels)}
+    assert "position in the line" in tested
+    assert tested.isdisjoint({"inside quotes", "bracket depth", "digit", "upper case letter", "inside a tag"})
 
 
 def test_search_with_constant_units_works() -> None:
-    found = search(np.ones((len(TEXT), 3)), features(TEXT))
-    assert all(one.correlation == one.chance == 0 and not one.is_beyond_chance for one in found)
+    matches = match_units(np.ones((len(TEXT), 3)), compute_features(TEXT))
+    assert all(match.correlation == match.chance == 0 and not match.is_beyond_chance for match in matches)
 
 
 def test_search_in_a_tiny_text_finds_nothing() -> None:
     for text in ("ab", "a"):
-        assert search(np.zeros((len(text), 3)), features(text)) == ()
+        assert match_units(np.zeros((len(text), 3)), compute_features(text)) == ()

@@ -1,7 +1,7 @@
-/* A recurrent network as it reads without learning: its layers with their weights packed, and what one step of a layer does.
+/* A recurrent network for inference: its layers with packed weights, and one step of a layer.
  *
- * A layer's step has two parts: `affine` makes W x + b, which knows no state, so that many characters may be had at once;
- * `advance` adds U h and goes from one state to the next. The equations stand in ../../rnn/cells.py.
+ * A layer's step has two parts: `affine` computes W x + b, which does not depend on the state, so that many characters
+ * can be processed at once; `advance` adds U h and computes the next state. The equations are in ../../rnn/cells.py.
  */
 #ifndef CHARRNN_NETWORK_H
 #define CHARRNN_NETWORK_H
@@ -12,17 +12,17 @@
 enum { RNN, LSTM, GRU, MIN_LSTM, MIN_GRU };
 
 typedef struct {
-    matrix input, recurrent;  /* (G H, D) and (G H, H); without panels, there is none */
-    const float *table;       /* (V, G H): W x + b for each character, in place of `input`; or null */
-    const float *bias;        /* (G H): all that is added to W x */
-    const float *inner;       /* of a GRU (H): what is added to U_n h */
+    matrix input, recurrent;  /* (G H, D) and (G H, H); no panels if there is none */
+    const float *table;       /* (V, G H): W x + b of each character, instead of `input`; or null */
+    const float *bias;        /* (G H): everything added to W x */
+    const float *inner;       /* GRU only, (H): added to U_n h */
     long D;
     int residual;
 } layer;
 
 typedef struct {
     int cell, gates;
-    long V, H, S, layers, width;  /* the width of the widest input */
+    long V, H, S, layers, width;  /* width: the largest size of an input */
     const float *embedding;       /* (V, D) */
     const layer *layer;
     matrix head;                  /* (V, H) */
@@ -34,10 +34,10 @@ static void affine(const matrix *m, const float *bias, const float *x, long x_st
     vec sum[MAX_ROWS * MAX_VECTORS];
     int wide = m->nr / m->gates;
     for (long p = 0; p < panel_count(m); p++)
-        for (long row = 0, some; row < rows; row += some) {
-            some = rows_of_block(m, row, rows);
-            product(m, p, x + row * x_step, x_step, (int)some, sum);
-            for (long i = 0; i < some; i++)
+        for (long row = 0, block; row < rows; row += block) {
+            block = rows_of_block(m, row, rows);
+            product(m, p, x + row * x_step, x_step, (int)block, sum);
+            for (long i = 0; i < block; i++)
                 for (int v = 0; v < m->nr; v++) {
                     long column = (p * wide + v % wide) * LANES, at = v / wide * m->N + column;
                     if (column >= m->N) continue;
@@ -47,7 +47,7 @@ static void affine(const matrix *m, const float *bias, const float *x, long x_st
         }
 }
 
-/* A unit's next h, for a vector of units from j: `x` is W x + b there, `u` has U h of each gate. A cell's c is changed. */
+/* The next h of a vector of units from j on: `x` is W x + b of these units, `u` is U h of each gate. Updates c. */
 INLINE vec unit(const network *n, const layer *l, const float *x, const vec *u, float *state, long j) {
     long H = n->H, count = H - j;
     switch (n->cell) {
@@ -64,7 +64,7 @@ INLINE vec unit(const network *n, const layer *l, const float *x, const vec *u, 
         vec new = tanh_of(load(x + 2 * H, count) + r * (u[2] + load(l->inner + j, count)));
         return new + z * (load(state + j, count) - new);
     }
-    case MIN_LSTM: {  /* f / (f + i) by e^−f and e^−i, both times e^m: see scan.c */
+    case MIN_LSTM: {  /* f / (f + i) as e^−f and e^−i, both times e^m: see scan.c */
         vec f = load(x, count), i = load(x + H, count), m = min_of(all(0.0f), min_of(f, i));
         vec keep = exp_of(m) + exp_of(m - i), add = exp_of(m) + exp_of(m - f), share = 1.0f / (keep + add);
         return keep * share * load(state + j, count) + add * share * load(x + 2 * H, count);
@@ -73,12 +73,12 @@ INLINE vec unit(const network *n, const layer *l, const float *x, const vec *u, 
         vec z = sigmoid(load(x, count));
         return (1.0f - z) * load(state + j, count) + z * load(x + H, count);
     }
-    default: return all(0.0f / 0.0f);  /* no such cell: no numbers, rather than those of another one */
+    default: return all(0.0f / 0.0f);  /* unknown cell: NaN rather than the result of another cell */
     }
 }
 
-/* One step of a layer for some rows. What W x + b is of a row stands at row `tokens[row]` of `inputs`, or at its own if there
- * are no tokens. The states (rows, S) become the next ones; y (rows, y_step) the new h. */
+/* One step of a layer for `rows` rows. W x + b of a row is row `tokens[row]` of `inputs`, or without tokens the row of the
+ * same number. The states (rows, S) are updated; y (rows, y_step) receives the new h. */
 static void advance(const network *n, const layer *l, const float *inputs, const int64_t *tokens, float *state, long rows,
                     float *y, long y_step, int backwards) {
     const matrix *m = &l->recurrent;
@@ -86,10 +86,10 @@ static void advance(const network *n, const layer *l, const float *inputs, const
     long panels = panel_count(m);
     for (long at = 0; at < panels; at++) {
         long p = backwards ? panels - 1 - at : at;
-        for (long row = 0, some; row < rows; row += some) {
-            some = rows_of_block(m, row, rows);
-            if (m->panels) product(m, p, state + row * n->S, n->S, (int)some, sum);
-            for (long i = row; i < row + some; i++) {
+        for (long row = 0, block; row < rows; row += block) {
+            block = rows_of_block(m, row, rows);
+            if (m->panels) product(m, p, state + row * n->S, n->S, (int)block, sum);
+            for (long i = row; i < row + block; i++) {
                 const float *x = inputs + (tokens ? tokens[i] : i) * n->gates * n->H;
                 long j = p * panel_width(m);
                 for (int v = 0; v < m->nr / m->gates && j < n->H; v++, j += LANES)

@@ -1,10 +1,10 @@
-/* Packing and multiplying; compiled once for all shapes of a block, which are many. See product.h. */
+/* Packing and multiplying, compiled once for all block shapes. See product.h. */
 #include "product.h"
 
 void pack(const matrix *m, const float *w, long column_step, long row_step, long p) {
     float *panel = panel_of(m, p);
     int wide = m->nr / m->gates;
-    for (long first = 0, last; first < m->K; first = last) {  /* a few rows at a time, so that what is written stays near */
+    for (long first = 0, last; first < m->K; first = last) {  /* a few rows at a time, so that the output stays in cache */
         last = first + LANES < m->K ? first + LANES : m->K;
         for (int v = 0; v < m->nr; v++)
             for (long l = 0; l < LANES; l++) {
@@ -21,7 +21,7 @@ void pack(const matrix *m, const float *w, long column_step, long row_step, long
     }
 }
 
-/* rows x nr sums, held in registers: `rows` and `nr` are known when this is compiled. */
+/* rows x nr sums in registers; `rows` and `nr` are compile-time constants. */
 INLINE void sums(const int rows, const int nr, const void *a, long a_step, const float *panel, long K, int half, vec *out) {
     vec sum[MAX_ROWS * MAX_VECTORS] = {};
     if (half) {

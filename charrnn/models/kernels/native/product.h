@@ -1,8 +1,8 @@
-/* Products of a few rows with a matrix that is multiplied again and again: packed once, in panels that a processor's
- * registers hold (Goto and van de Geijn 2008; Zee and van de Geijn 2015).
+/* Products of a few rows with a matrix that is used many times: packed once, in panels that fit a processor's registers
+ * (Goto and van de Geijn 2008; Zee and van de Geijn 2015).
  *
- * A panel is `nr` vectors of columns wide. Column vector v of panel p belongs to gate v / (nr / gates), so that the gates
- * of one unit come out together.
+ * A panel is `nr` vectors of columns wide. Column vector v of panel p belongs to gate v / (nr / gates), so that all gates
+ * of a unit are computed together.
  */
 #ifndef CHARRNN_PRODUCT_H
 #define CHARRNN_PRODUCT_H
@@ -12,7 +12,7 @@
 #define MAX_ROWS 8
 #define MAX_VECTORS 4
 #ifdef __AVX512F__
-#define ROWS_AT_ONCE(nr) ((nr) == 4 ? 6 : 8)  /* 8 x 3 sums, 3 columns and a factor: 28 of 32 registers */
+#define ROWS_AT_ONCE(nr) ((nr) == 4 ? 6 : 8)  /* 8 x 3 sums, 3 columns and 1 factor: 28 of 32 registers */
 #else
 #define ROWS_AT_ONCE(nr) ((nr) == 4 ? 2 : 4)  /* of 16 registers */
 #endif
@@ -24,7 +24,7 @@
 
 typedef struct {
     void *panels;      /* [panel][k][nr][LANES]; in half precision [panel][k / 2][nr][LANES][2] of bfloat16 */
-    long K, N;         /* what is summed over; columns of a gate */
+    long K, N;         /* the dimension that is summed over; the columns per gate */
     int gates, nr, half;
 } matrix;
 
@@ -36,14 +36,14 @@ INLINE void *panel_of(const matrix *m, long p) { return (float *)m->panels + p *
 
 INLINE size_t panel_bytes(const matrix *m) { return (panel_count(m) * panel_size(m) * 4 + 63) / 64 * 64; }
 
-/* Put panel p of w into its place. Column n, row k of the matrix is w[n * column_step + k * row_step]. */
+/* Pack panel p of w. Column n, row k of the matrix is w[n * column_step + k * row_step]. */
 void pack(const matrix *m, const float *w, long column_step, long row_step, long p);
 
-/* out (rows, nr) = a (rows, K) times panel p. `a` is float, or bfloat16 if the matrix is; a_step is between its rows.
- * Each sum is made in the order of k by itself: a row's is the same to the last bit, whatever rows are beside it. */
+/* out (rows, nr) = a (rows, K) times panel p. `a` is float, or bfloat16 if the matrix is; a_step is the distance of rows.
+ * Every sum adds in the order of k, so a row's result is the same to the last bit whatever the other rows are. */
 void product(const matrix *m, long p, const void *a, long a_step, int rows, vec *out);
 
-/* The largest blocks of rows, all but equal in size. */
+/* Split rows into the largest possible blocks of almost equal size. */
 INLINE int rows_of_block(const matrix *m, long first, long last) {
     long rows = ROWS_AT_ONCE(m->nr), blocks = (last - first + rows - 1) / rows;
     return (int)((last - first + blocks - 1) / blocks);

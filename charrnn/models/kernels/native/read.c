@@ -1,23 +1,24 @@
-/* One text through a recurrent network, in order: threads share its layers, as stages that the text passes in pieces.
+/* One text through a recurrent network, in order: threads share the layers, as stages of a pipeline.
  *
- * For each layer one stage makes W x + b of a piece and the next takes its steps; the first fetches what stands for the
- * characters, and the last makes logits. Steps cannot be shared, and two threads that met at each of them would wait
- * most of the time; so a thread takes any stage whose piece is ready, the latest first. While it takes a layer's
- * steps, the layer's matrix stays in its core's cache: panels are read to and fro, since the last ones are there still.
+ * The text passes in pieces. Each layer has two stages: one computes W x + b of a piece, the next takes its steps. The first
+ * stage of all looks up the embeddings, and the last computes logits. The steps of a layer cannot be divided among
+ * threads, which would wait for each other most of the time; so a thread takes any stage with a piece ready, the last one
+ * first. During a layer's steps its matrix stays in the core's cache: panels are read alternately forward and backward,
+ * because the panels read last are still in the cache.
  */
 #include <sched.h>
 #include <stdlib.h>
 #include "network.h"
 
-#define PIECE 64  /* characters */
-#define SLOTS 4   /* pieces that a stage may be ahead of the one that needs what it wrote */
+#define PIECE 64  /* characters per piece */
+#define SLOTS 4   /* number of pieces that a stage may be ahead of the stage that reads its output */
 
 enum { EMBED, INPUT, STEPS, HEAD };
 
 typedef struct {
     int kind, busy;
-    long layer, done;  /* pieces */
-    int reader;        /* the last stage that reads what this one writes */
+    long layer, done;  /* done: number of pieces */
+    int reader;        /* the last stage that reads the output of this one */
 } stage;
 
 typedef struct {
@@ -50,7 +51,7 @@ static void work(const text *s, int kind, long k, long piece) {
         }
 }
 
-/* The stage to take, or −1. Its next piece must have come from the stage before, and its slot must be free. */
+/* The next stage to work on, or −1. Its next piece must be ready in the previous stage, and its slot must be free. */
 static int ready(const stage *stages, int count, long pieces) {
     for (int i = count - 1; i >= 0; i--) {
         const stage *s = stages + i;
@@ -61,8 +62,8 @@ static int ready(const stage *stages, int count, long pieces) {
     return -1;
 }
 
-/* tokens (T); states, of each layer (S), become the last ones; logits (T, V), written. Returns −1, or −2 if there is no
- * memory, or the first place whose token there is not. */
+/* tokens (T); states, (S) per layer, are updated; logits (T, V) are written. Returns −1, or −2 if out of memory, or the
+ * index of the first token that is not in the vocabulary. */
 long network_read(const network *n, const int64_t *tokens, float *const *states, float *logits, long T, int threads) {
     for (long t = 0; t < T; t++)
         if (tokens[t] < 0 || tokens[t] >= n->V) return t;
@@ -91,24 +92,24 @@ long network_read(const network *n, const int64_t *tokens, float *const *states,
     {
         unsigned before = set_float_mode(mode);
         for (int finished = 0; !finished;) {
-            int mine;
+            int chosen;
             long layer = 0, piece = 0;
 #pragma omp critical(charrnn_stages)
             {
-                mine = ready(stages, count, pieces);
+                chosen = ready(stages, count, pieces);
                 finished = stages[count - 1].done == pieces;
-                if (mine >= 0) {
-                    stages[mine].busy = 1;
-                    layer = stages[mine].layer, piece = stages[mine].done;
+                if (chosen >= 0) {
+                    stages[chosen].busy = 1;
+                    layer = stages[chosen].layer, piece = stages[chosen].done;
                 }
             }
-            if (mine < 0) {
+            if (chosen < 0) {
                 sched_yield();
                 continue;
             }
-            work(&s, stages[mine].kind, layer, piece);
+            work(&s, stages[chosen].kind, layer, piece);
 #pragma omp critical(charrnn_stages)
-            stages[mine].done++, stages[mine].busy = 0;
+            stages[chosen].done++, stages[chosen].busy = 0;
         }
         set_float_mode(before);
     }

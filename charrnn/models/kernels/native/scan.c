@@ -1,28 +1,28 @@
-/* h_t = a_t h_{t-1} + b_t, element by element, with a and b given or made from gates; and its gradients.
+/* h_t = a_t h_{t-1} + b_t, elementwise, with a and b given or computed from gates; and the gradients.
  *
- * One pass over memory each way, for memory is the bound. A thread takes a block of units of a row through all steps; the
- * state stays in the nearest cache. Tensors are (B, T, H) or (B, T, G H); `half`: gates, and their gradients, are bfloat16.
- * The equations stand in ../scan.py.
+ * One pass over memory each way, because memory is the bottleneck. A thread takes a block of units of one row through all
+ * steps, with the state in the first-level cache. Tensors are (B, T, H) or (B, T, G H); `half`: gates and their gradients
+ * are bfloat16. The equations are in ../scan.py.
  */
 #include "vector.h"
 
-#define VECTORS 16  /* what a thread reads at a step is then long enough for the processor to fetch ahead */
+#define VECTORS 16  /* long enough for the processor to prefetch what a thread reads per step */
 #define BLOCK (VECTORS * LANES)
 #define MAX_PARTS 3
-#define AHEAD 4  /* steps: so many streams of memory are more than the processor follows by itself */
+#define AHEAD 4  /* steps to prefetch: there are more memory streams than the processor follows by itself */
 
 enum { PLAIN, MIN_GRU, MIN_LSTM };
 
 typedef struct {
-    const void *in[MAX_PARTS];  /* a and b, or the gates before their functions */
+    const void *in[MAX_PARTS];  /* a and b, or the pre-activations of the gates and the candidate */
     void *out[MAX_PARTS];       /* their gradients */
     const float *h0, *grad_h;
     float *h, *grad_h0;
-    long B, T, H, stride;        /* the stride is between steps of `in` and `out` */
+    long B, T, H, stride;        /* stride: between the steps of `in` and `out` */
     int parts, half;
 } pass;
 
-/* What a step keeps and adds; b = i · candidate, where there are gates. */
+/* Factor and term of a step; with gates, b = i · candidate. */
 typedef struct { vec a, b, i, candidate; } step;
 
 INLINE step step_of(int kind, const vec *p) {
@@ -31,7 +31,7 @@ INLINE step step_of(int kind, const vec *p) {
         vec z = sigmoid(p[0]);
         return (step){1.0f - z, z * p[1], z, p[1]};
     }
-    /* f / (f + i) by e^−f and e^−i, both times e^m, so that neither overflows and their sum is not 0. */
+    /* f / (f + i) as e^−f and e^−i, both times e^m, so that neither overflows and their sum is not 0. */
     vec m = min_of(all(0.0f), min_of(p[0], p[1]));
     vec one = exp_of(m), f = one + exp_of(m - p[1]), i = one + exp_of(m - p[0]), share = 1.0f / (f + i);
     return (step){f * share, i * share * p[2], i * share, p[2]};
@@ -65,23 +65,23 @@ INLINE void forward_block(int kind, const pass *s, long row, long first) {
 INLINE void backward_block(int kind, const pass *s, long row, long first) {
     vec carried[VECTORS] = {};
     for (long t = s->T - 1; t >= 0; t--)
-        for (long v = VECTORS - 1; v >= 0; v--) {  /* memory is walked backwards in all: 4 times as fast as to and fro */
+        for (long v = VECTORS - 1; v >= 0; v--) {  /* all memory is read backward: 4 times as fast as back and forth */
             long j = first + v * LANES, count = s->H - j;
-            long at = (row * s->T + t) * s->stride + j, here = (row * s->T + t) * s->H + j;
+            long at = (row * s->T + t) * s->stride + j, index = (row * s->T + t) * s->H + j;
             if (count <= 0) continue;
             if (t >= AHEAD) {
                 for (int g = 0; g < s->parts; g++) {
                     __builtin_prefetch(place(s->in[g], at - AHEAD * s->stride, s->half));
                     __builtin_prefetch(place(s->out[g], at - AHEAD * s->stride, s->half), 1);
                 }
-                __builtin_prefetch(s->h + here - AHEAD * s->H);
-                __builtin_prefetch(s->grad_h + here - AHEAD * s->H);
+                __builtin_prefetch(s->h + index - AHEAD * s->H);
+                __builtin_prefetch(s->grad_h + index - AHEAD * s->H);
             }
             vec p[MAX_PARTS], grads[MAX_PARTS];
             for (int g = 0; g < s->parts; g++) p[g] = load_either(s->in[g], at, count, s->half);
             step now = step_of(kind, p);
-            vec g = load(s->grad_h + here, count) + carried[v];
-            grads_of(kind, p, now, g, load(t ? s->h + here - s->H : s->h0 + row * s->H + j, count), grads);
+            vec g = load(s->grad_h + index, count) + carried[v];
+            grads_of(kind, p, now, g, load(t ? s->h + index - s->H : s->h0 + row * s->H + j, count), grads);
             carried[v] = now.a * g;
             for (int k = 0; k < s->parts; k++) store_either(s->out[k], at, grads[k], count, s->half);
         }
@@ -109,7 +109,7 @@ static void run(int kind, pass *s, int backward, int threads) {
     else s->parts = 3, every_block(MIN_LSTM, s, backward, threads);
 }
 
-/* Of a and b, (B, T, H) each. Gradients are written, but grad_h, which is given. No gradient needs b. */
+/* a and b: (B, T, H) each. All gradients are output except grad_h. No gradient needs b. */
 void scan_forward(const float *a, const float *b, const float *h0, float *h, long B, long T, long H, int threads) {
     pass s = {.in = {a, b}, .h0 = h0, .h = h, .B = B, .T = T, .H = H, .stride = H};
     run(PLAIN, &s, 0, threads);
@@ -122,7 +122,7 @@ void scan_backward(const float *grad_h, const float *a, float *h, const float *h
     run(PLAIN, &s, 1, threads);
 }
 
-/* Of gates p (B, T, gates H), of which there are 2 for a minGRU and 3 for a minLSTM. */
+/* Set up the parts of gates p (B, T, gates H): 2 for a minGRU, 3 for a minLSTM. */
 INLINE void divide(pass *s, int gates, const void *in, void *out) {
     s->stride = gates * s->H;
     for (int g = 0; g < gates; g++) {

@@ -1,16 +1,16 @@
-/* One character of each of B texts through a recurrent network, from ids to logits. Rows of a batch are independent, and a
- * row's figures are the same to the last bit, whatever rows are beside it and however many threads there are.
+/* One character of each of B texts through a recurrent network, from ids to logits. Rows of a batch are independent: a
+ * row's result is the same to the last bit whatever the other rows and the number of threads are.
  */
 #include "network.h"
 
 size_t matrix_bytes(const matrix *m) { return panel_bytes(m); }
 
-void pack_matrix(const matrix *m, const float *w) {  /* w (gates N, K), row by row */
+void pack_matrix(const matrix *m, const float *w) {  /* w: (gates N, K), row-major */
     for (long p = 0; p < panel_count(m); p++) pack(m, w, m->K, 1, p);
 }
 
-/* tokens (B); states, of each layer (B, S), become the next ones; logits (B, V), written. Memory to work in: x and y
- * (B, width), inputs (B, G H). Returns −1, or the first row whose token there is not. */
+/* tokens (B); states, (B, S) per layer, are updated; logits (B, V) are written. Work space: x and y (B, width), inputs
+ * (B, G H). Returns −1, or the first row whose token is not in the vocabulary. */
 long network_step(const network *n, const int64_t *tokens, float *const *states, float *x, float *y, float *inputs,
                   float *logits, long B, int threads) {
     for (long row = 0; row < B; row++)

@@ -1,6 +1,6 @@
-/* Vectors as wide as the processor's, their exponentials, and bfloat16 in memory.
+/* Vectors of the processor's width, exponentials of vectors, and bfloat16 in memory.
  *
- * Written with the vector extensions of GCC and Clang, so that one text serves AVX-512, AVX2, SSE and NEON.
+ * Written with the vector extensions of GCC and Clang, so that one source serves AVX-512, AVX2, SSE and NEON.
  */
 #ifndef CHARRNN_VECTOR_H
 #define CHARRNN_VECTOR_H
@@ -29,7 +29,7 @@ typedef int32_t ints __attribute__((vector_size(4 * LANES)));
 
 INLINE vec all(float x) { return x - (vec){}; }
 
-INLINE vec min_of(vec a, vec b) {  /* a where either is no number, so that none is lost */
+INLINE vec min_of(vec a, vec b) {  /* a if either is NaN, so that NaN is not lost */
     ints less = b < a;
     return (vec)((less & (ints)b) | (~less & (ints)a));
 }
@@ -40,7 +40,7 @@ INLINE vec max_of(vec a, vec b) {
 }
 
 /* e^x − 1 = s p + (s − 1) with s = 2^n, n = round(x / ln 2) and p = e^r − 1, |r| ≤ ln 2 / 2, by the polynomial of Cephes
- * (expf.c, Moshier 1992); `s` comes back in *scale. The constant 1.5 · 2^23 rounds to whole numbers. x in [−87, 88]. */
+ * (expf.c, Moshier 1992); *scale receives s. The constant 1.5 · 2^23 rounds to integers. x in [−87, 88]. */
 INLINE vec exp_minus_1_parts(vec x, vec *scale) {
     vec shifted = x * 1.44269504f + 12582912.0f;
     vec n = shifted - 12582912.0f;
@@ -71,7 +71,7 @@ INLINE vec tanh_of(vec x) {  /* (e^2x − 1) / (e^2x + 1): the numerator has no 
     return numerator / (numerator + 2.0f);
 }
 
-/* Loading and storing `count` ≤ LANES numbers. Whole vectors are the rule. */
+/* Loading and storing `count` ≤ LANES numbers; whole vectors are the common case. */
 INLINE vec load(const float *from, long count) {
     vec x = {};
     if (count >= LANES) memcpy(&x, from, sizeof x);
@@ -87,7 +87,7 @@ INLINE void store(float *to, vec x, long count) {
 INLINE uint16_t to_half(float x) {  /* to the nearest bfloat16, ties to even */
     uint32_t bits;
     memcpy(&bits, &x, 4);
-    if ((bits & 0x7fffffff) > 0x7f800000) return 0x7fc0;  /* no number */
+    if ((bits & 0x7fffffff) > 0x7f800000) return 0x7fc0;  /* NaN */
     return (uint16_t)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
 
@@ -98,7 +98,7 @@ INLINE float from_half(uint16_t x) {
     return value;
 }
 
-/* The same from and to memory that holds bfloat16 if `half`, else float. */
+/* Loading and storing as above, in memory of bfloat16 if `half`, else float. */
 INLINE const void *place(const void *base, long at, int half) {
     return (const char *)base + at * (half ? 2 : 4);
 }
@@ -128,7 +128,7 @@ INLINE void store_either(void *to, long at, vec x, long count, int half) {
     for (long i = 0; i < (count < LANES ? count : LANES); i++) halves[i] = to_half(x[i]);
 }
 
-/* Threads take parts of what is independent. They treat denormals as their caller does. */
+/* The floating-point mode (how denormals are treated), which worker threads take over from their caller. */
 INLINE unsigned float_mode(void) {
 #ifdef __x86_64__
     return _mm_getcsr();
@@ -137,7 +137,7 @@ INLINE unsigned float_mode(void) {
 #endif
 }
 
-INLINE unsigned set_float_mode(unsigned mode) {  /* what it was */
+INLINE unsigned set_float_mode(unsigned mode) {  /* returns the previous mode */
     unsigned before = float_mode();
 #ifdef __x86_64__
     _mm_setcsr(mode);
@@ -147,7 +147,7 @@ INLINE unsigned set_float_mode(unsigned mode) {  /* what it was */
     return before;
 }
 
-/* This thread's part of `count` things, first … last − 1; the thread's number comes back. */
+/* This thread's share of `count` items: first … last − 1; returns the thread's number. */
 INLINE long my_part(long count, long *first, long *last) {
 #ifdef _OPENMP
     long id = omp_get_thread_num(), threads = omp_get_num_threads();

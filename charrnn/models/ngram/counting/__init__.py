@@ -1,1 +1,1 @@
-"""From a text to sorted tables of counts."""
+"""Counting: from a text to sorted tables of n-gram counts."""

@@ -1,8 +1,8 @@
-"""The counts of all n-grams of a text, by sorting; knows nothing of probabilities.
+"""Counting all n-grams of a text by sorting.
 
-The longest n-grams are counted in pieces of the text, which are merged. The lower orders follow from them: an n-gram
-without its oldest character is one of the order below, and the number of different n-grams with the same ending is the
-number of different characters before it: its continuation count, which Kneser-Ney needs.
+The longest n-grams are counted in chunks of the text, which are merged. The lower orders follow from them: an n-gram
+without its oldest character belongs to the order below, and the number of distinct n-grams with the same ending is the
+number of distinct characters before that ending: the continuation count of Kneser-Ney.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from charrnn.models.ngram.trie import TrieLevel, smallest_integer, walk
 from charrnn.progress import Progress, no_progress
 
 CHUNK_CHARS = 1 << 22
-"""Characters sorted at a time."""
+"""The number of characters sorted at a time."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class CountLevel(TrieLevel):
     """The entries of one order with their counts.
 
     Attributes:
-        counts: (E,) in the highest order, how often each occurs; in lower ones, how many different characters (or the
-            padding) come before it, or how often it occurs, see `count_ngrams`. 0 for the padding.
+        counts: (E,) in the highest order, the number of occurrences; in lower orders, the number of distinct characters
+            (or padding) before the n-gram, or its occurrences, see `count_ngrams`. 0 for the padding.
     """
 
     counts: NDArray[Any]
@@ -47,23 +47,23 @@ def count_ngrams(
     """Count the n-grams of all orders from 1 to `order`.
 
     Args:
-        ids: (N,) the text, N ≥ 1; it may be memory-mapped.
+        ids: (N,) the text, N ≥ 1; may be memory-mapped.
         vocab_size: V.
-        order: length of the longest n-gram.
-        occurrences: count occurrences in all orders, instead of continuations in the lower ones.
-        progress: progress callback.
+        order: the length of the longest n-grams.
+        occurrences: whether to count occurrences in all orders, instead of continuations in the lower ones.
+        progress: progress callback (steps, total steps).
 
     Returns:
         The counts of order 1, 2, …
     """
     step = step_counter(progress, -(-len(ids) // CHUNK_CHARS) + order)
     codec = KeyCodec.of(ids, vocab_size, order)
-    # No name for the table: it may be large, and is freed while the lower orders are derived.
+    # The table is not named: it may be large, and is freed while the lower orders are derived.
     return derive_orders(count_part(ids, 0, len(ids), codec, order, step), [ids], occurrences, step)
 
 
 def step_counter(progress: Progress, steps: int) -> Callable[[], None]:
-    """What is called after each of `steps` steps, to report it."""
+    """Return a function to call after each of `steps` steps, which reports the progress."""
     done = count(1)
     return lambda: progress(next(done), steps)
 
@@ -71,9 +71,9 @@ def step_counter(progress: Progress, steps: int) -> Callable[[], None]:
 def count_part(
     ids: NDArray[Any], begin: int, end: int, codec: KeyCodec, order: int, step: Callable[[], None] = lambda: None
 ) -> NgramTable:
-    """Count the n-grams of one order that end at the places of a text from `begin` to before `end`.
+    """Count the n-grams of one order that end at positions `begin` to `end` − 1 of a text.
 
-    All parts that will be merged need the same codec; `step` is called after each piece.
+    Parts that will be merged must use the same codec; `step` is called after each chunk.
     """
     begins = range(begin, max(end, begin + 1), CHUNK_CHARS)
 
@@ -91,13 +91,13 @@ def count_part(
 def derive_orders(
     table: NgramTable, texts: Sequence[NDArray[Any]], occurrences: bool, step: Callable[[], None] = lambda: None
 ) -> list[CountLevel]:
-    """The counts of all orders from the table of the highest; `step` is called after each.
+    """Derive the counts of all orders from the table of the highest one; `step` is called after each order.
 
-    Of the texts that were counted, each behind a padding, only the ends are read.
+    `texts` are the counted texts, each preceded by padding; only their ends are read.
     """
     orders: list[CountLevel] = []
     grams, counts = table.grams.with_padding(), table.counts
-    del table  # each of these tables may be large, and is freed as soon as it can be
+    del table  # these tables may be large, so each is freed as soon as possible
     while grams.order > 1:
         lower = count_distinct(grams[1:].without_oldest())
         contexts, continuations = lower.grams.with_padding(), lower.counts
@@ -122,9 +122,9 @@ def _counts(grams: NgramKeys, counts: NDArray[Any], starts: NDArray[Any]) -> Cou
 
 
 def _starts(contexts: NgramKeys, lower: NgramKeys) -> NDArray[Any]:
-    """(C + 1,) where the children of each n-gram of the order below begin, from the (E,) contexts of all children.
+    """Return (C + 1,) the index of each context's first child, given the (E,) contexts of all children.
 
-    The (C,) n-grams of the order below are those contexts; but a text's last one may be followed by nothing.
+    The (C,) n-grams of the order below are these contexts, except that the last one of a text may have no child.
     """
     firsts = contexts.first_of_runs().astype(smallest_integer(len(contexts)))
     different, end = contexts[firsts], len(contexts)
@@ -141,7 +141,7 @@ def _starts(contexts: NgramKeys, lower: NgramKeys) -> NDArray[Any]:
 
 
 def _with_occurrences(orders: list[CountLevel], texts: Sequence[NDArray[Any]]) -> list[CountLevel]:
-    """The same with occurrences: an n-gram occurs once for each that continues it, and once where a text ends."""
+    """Replace continuation counts by occurrences: those of all children, plus one where a text ends."""
     done = orders[-1:]
     for k in range(len(orders) - 1, 0, -1):
         counts = done[-1].sum_children(done[-1].counts).astype(np.int64)

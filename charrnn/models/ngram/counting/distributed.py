@@ -1,8 +1,8 @@
-"""Counting with several processes (torchrun): each counts a part of the text, and together they merge.
+"""Counting with several processes (torchrun): each counts a part of the text, then they merge the parts.
 
-The sorted tables of the highest order are exchanged by ranges of keys, and each process merges one range. Then rank 0
-concatenates the ranges and derives the lower orders: continuation counts cannot be added up, since the same character
-may come before an n-gram in two parts.
+The sorted tables of the highest order are exchanged by ranges of keys, and each process merges one range. Rank 0 then
+concatenates the ranges and derives the lower orders. Continuation counts cannot be added up, because the same character
+may precede an n-gram in two parts.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from charrnn.models.ngram.counting.tables import NgramTable, compact, concatenat
 from charrnn.progress import Progress, no_progress
 
 SAMPLE_SIZE = 1 << 12
-"""Keys that each process sends to all others, to choose ranges of about the same size."""
+"""The number of keys that each process shares with all others, to choose ranges of similar size."""
 
 
 def count_distributed(
     ids: NDArray[Any], vocab_size: int, order: int, occurrences: bool, progress: Progress = no_progress
 ) -> list[CountLevel]:
-    """Count like `count_ngrams`, in all processes of the default group, each a part of the text.
+    """Count like `count_ngrams`, with each process of the default group counting a part of the text.
 
-    All must call it with the same arguments; `progress` is that of this process.
+    All processes must pass the same arguments; `progress` reports this process's own work.
 
     Returns:
-        The counts of order 1, 2, … in rank 0; nothing in the others.
+        The counts of order 1, 2, … in rank 0; an empty list in other ranks.
     """
     rank, ranks = dist.get_rank(), dist.get_world_size()
     begin, end = (len(ids) * place // ranks for place in (rank, rank + 1))
@@ -53,7 +53,7 @@ def count_distributed(
 
 
 def _bounds(table: NgramTable) -> NDArray[np.uint64]:
-    """Where the ranges of all processes but the first begin: the same in all processes."""
+    """Return the start of each process's range except the first; equal in all processes."""
     keys = table.grams.words[0]
     sample = np.zeros(SAMPLE_SIZE, np.uint64)
     if len(keys):

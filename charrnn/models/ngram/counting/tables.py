@@ -1,6 +1,6 @@
-"""Sorted tables of n-grams with their counts: made of n-grams in any order, cut by ranges of keys, merged.
+"""Sorted tables of n-grams and their counts: creating, splitting and merging.
 
-Sorting and merging are shared by threads: each takes a range of keys.
+Threads share the work of sorting and merging by ranges of keys.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from numpy.typing import NDArray
 from charrnn.models.ngram.counting.keys import NgramKeys
 
 MERGE_RANGES = 64
-"""Parts of a merge: small enough to stay in the processor's cache."""
+"""The number of ranges in a merge; each should fit into the processor's cache."""
 MIN_SHARED = 1 << 20
-"""n-grams that are worth sharing between threads."""
+"""The number of n-grams from which threads share the work."""
 SAMPLE_SIZE = 1 << 12
-"""n-grams by which the bounds of ranges are chosen."""
+"""The number of n-grams sampled to choose the bounds of ranges."""
 
 
 @dataclass(frozen=True)
 class NgramTable:
-    """n-grams of one order, sorted, all different, and how often each occurs."""
+    """The distinct n-grams of one order, sorted, and the number of occurrences of each."""
 
     grams: NgramKeys
     counts: NDArray[Any]
 
 
 def count_distinct(grams: NgramKeys) -> NgramTable:
-    """The different n-grams among some that are in sorted runs, with their counts; the n-grams are overwritten."""
+    """Count the distinct n-grams among n-grams in sorted runs; the input is overwritten."""
     ranges = workers() if len(grams) > MIN_SHARED else 1
     if ranges == 1:
         return count_runs(grams.sorted(in_runs=True))
@@ -55,15 +55,15 @@ def count_distinct(grams: NgramKeys) -> NgramTable:
 
 
 def count_runs(ordered: NgramKeys) -> NgramTable:
-    """The different n-grams among sorted ones, with their counts."""
+    """Count the distinct n-grams among sorted n-grams."""
     firsts = ordered.first_of_runs()
     return NgramTable(ordered[firsts], compact(np.diff(firsts, append=len(ordered))))
 
 
 def merge(tables: Sequence[NgramTable]) -> NgramTable:
-    """Merge tables; the counts of an n-gram in several of them are added up.
+    """Merge tables; an n-gram in several tables gets the sum of its counts.
 
-    Each range of keys is merged for itself, so that threads can share the work.
+    Each range of keys is merged separately, so threads can share the work.
     """
     if len(tables) == 1:
         return tables[0]
@@ -75,7 +75,7 @@ def merge(tables: Sequence[NgramTable]) -> NgramTable:
 
 
 def split(table: NgramTable, bounds: NDArray[np.uint64]) -> list[NgramTable]:
-    """Cut a table into ranges of keys; all but the first begin at `bounds`, (R,), of the first words of the keys."""
+    """Split a table into ranges of keys; `bounds` (R,) are the first words at which all ranges but the first start."""
     at = [0, *np.searchsorted(table.grams.words[0], bounds), len(table.counts)]
     return [NgramTable(table.grams[a:b], table.counts[a:b]) for a, b in pairwise(at)]
 
@@ -91,17 +91,17 @@ def _merge(tables: Sequence[NgramTable]) -> NgramTable:
 
 
 def concatenate_tables(ranges: Sequence[NgramTable]) -> NgramTable:
-    """Concatenate tables that are ranges of keys, in order."""
+    """Concatenate tables of consecutive ranges of keys."""
     return NgramTable(
         NgramKeys.concatenate([part.grams for part in ranges]), np.concatenate([part.counts for part in ranges])
     )
 
 
 def compact(counts: NDArray[np.int64]) -> NDArray[Any]:
-    """Counts in half the memory, where they fit."""
+    """Return the counts in half the memory if they fit."""
     return counts.astype(np.int32) if counts.max(initial=0) <= np.iinfo(np.int32).max else counts
 
 
 def workers() -> int:
-    """Threads that sort: memory is the limit, not processors."""
+    """Return the number of threads for sorting, which is limited by memory rather than processors."""
     return min(4, os.cpu_count() or 1)

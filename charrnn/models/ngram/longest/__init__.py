@@ -1,1 +1,1 @@
-"""The longest match: counts of any length, by a suffix array."""
+"""The longest match: contexts of any length, with a suffix array."""

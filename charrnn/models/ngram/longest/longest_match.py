@@ -1,8 +1,8 @@
-"""The longest match: relative frequencies after the longest context that was ever seen, however long it is.
+"""The longest match: relative frequencies after the longest context that occurs in the training text.
 
-That is the infinite-gram of Liu et al. 2024 (arXiv 2401.17377), and Goldberg's counts without a limit: no smoothing, no
-back-off, no order. Characters that never followed the context, and they are many, have probability 0. When it generates
-text it copies: a match that continues as it did in training is the longest match again.
+This is the infinite-gram of Liu et al. 2024 (arXiv 2401.17377), or Goldberg's counts without a maximum order: no
+smoothing and no back-off. All characters that never followed the context have probability 0. The model copies when it
+generates text, because a match that continues as in training is again the longest match.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from charrnn.models.stepper import Logits, Sampler, Stepper, TemperatureSampler,
 from charrnn.progress import Progress, no_progress
 
 MAX_PROBABILITIES = 1 << 20
-"""Probabilities that are computed together."""
+"""The maximum number of probabilities computed at once."""
 
 
 class LongestMatchModel:
-    """A language model that predicts from the longest match.
+    """A language model that predicts from the longest match in its training text.
 
-    Its index has the places of the training text that a character follows; `last` is the rank of the last of them. Its
-    state is one (B, 3) int64 tensor: the match that the text so far ends in, as ContextIndex.read has it.
+    The index contains all positions of the training text that are followed by a character; `last` is the rank of the
+    last such position. The state is one (B, 3) int64 tensor: the current match, as returned by ContextIndex.read.
     """
 
     def __init__(self, config: NgramConfig, vocab_size: int, index: ContextIndex, last: int) -> None:
@@ -40,26 +40,26 @@ class LongestMatchModel:
     def fit(
         cls, ids: NDArray[Any], vocab_size: int, config: NgramConfig, progress: Progress = no_progress
     ) -> LongestMatchModel:
-        """Sort the places of a text; see `fit_ngram`."""
+        """Sort the positions of a text; see `fit_ngram`."""
         index = ContextIndex.build(ids, vocab_size, followed=True, progress=progress)
         return cls(config, vocab_size, index, int((index.places == len(ids) - 1).argmax()))
 
     @property
     def entries(self) -> int:
-        """How many contexts are stored, each of any length: one for each character of the text."""
+        """The number of stored contexts of any length: one per character of the text."""
         return len(self.index.places)
 
     def tensors(self) -> dict[str, Tensor]:
-        """All that a checkpoint must hold, by name."""
+        """Return everything that a checkpoint must store, by name."""
         arrays = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in vars(self.index).items()}
         return {**arrays, "last": torch.tensor([self.last])}
 
     @classmethod
     def from_tensors(cls, config: NgramConfig, vocab_size: int, tensors: dict[str, Tensor]) -> LongestMatchModel:
-        """The inverse of `tensors`; the arrays are used where they are, and none is read that is as long as the text.
+        """Return the model of these tensors (the inverse of `tensors`), without copying or reading whole arrays.
 
         Raises:
-            ValueError: the tensors do not make a model; the message names the first that is wrong.
+            ValueError: the tensors do not form a model; the message names the first invalid one.
         """
         names = [*ContextIndex.__annotations__, "last"]
         if sorted(tensors) != sorted(names):
@@ -80,12 +80,12 @@ class LongestMatchModel:
         arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
         starts = arrays["starts"]
         if starts[0] != 1 or starts[-1] != places or starts.min() < 1 or (np.diff(starts) < 0).any():
-            raise ValueError(f"starts: expected numbers that rise from 1 to {places}, found others")
+            raise ValueError(f"starts: expected numbers increasing from 1 to {places}, found others")
         last = int(arrays.pop("last")[0])
         return cls(config, vocab_size, ContextIndex(**arrays), last)
 
     def __call__(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """The logits are log-probabilities, −∞ for what never followed the match."""
+        """Read characters; the logits are log-probabilities, −∞ for characters that never followed the match."""
         matches, state = self._read(tokens, state)
         ranges = matches.reshape(-1, 3)
         step = max(1, MAX_PROBABILITIES // self.vocab_size)
@@ -93,7 +93,7 @@ class LongestMatchModel:
         return torch.from_numpy(np.concatenate(log_probs)).reshape(*tokens.shape, self.vocab_size), state
 
     def next_log_probs(self, tokens: Tensor, targets: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """Counts the targets alone."""
+        """Count the targets only, not all V characters."""
         matches, state = self._read(tokens, state)
         low, high, _ = np.moveaxis(matches, -1, 0)
         shares = self._counts_of(targets.cpu().numpy(), low, high) / (high - low)
@@ -105,18 +105,18 @@ class LongestMatchModel:
         return LongestMatchStepper(self, matches)
 
     def _read(self, tokens: Tensor, state: State | None) -> tuple[Ints, State]:
-        """The match after each token, (B, T, 3), and the state after the last."""
+        """Return the match after each token, (B, T, 3), and the state after the last."""
         before = np.array([self.index.empty] * len(tokens)) if state is None else state[0].numpy()
         matches = self.index.read(tokens.cpu().numpy(), before)
         return matches, (torch.from_numpy(matches[:, -1].copy()),)
 
     def log_probs(self, low: Ints, high: Ints) -> NDArray[np.float32]:
-        """(R, V) from ranges of places, (R,) each: few places are counted, many looked up for each character."""
+        """Compute (R, V) from ranges of positions, (R,) each; short ranges are counted, long ones looked up."""
         counts = np.empty((len(low), self.vocab_size), np.int64)
         few = high - low <= self.vocab_size
         counts[few] = self._counts_at(low[few], high[few])
         if not few.all():
-            # Contexts with many places are short, so there are not many different ones.
+            # Contexts with many positions are short, so there are few distinct ones.
             different, index = np.unique(np.stack((low[~few], high[~few])), axis=1, return_inverse=True)
             counts[~few] = self._counts_of(np.arange(self.vocab_size), *different[:, :, None])[index.ravel()]
         with np.errstate(divide="ignore"):
@@ -124,10 +124,10 @@ class LongestMatchModel:
         return log_probs
 
     def _counts_of(self, tokens: Ints, low: Ints, high: Ints) -> Ints:
-        """How often tokens follow the places of ranges, of any shape that fit each other.
+        """Count how often tokens follow the positions in ranges, with shapes that broadcast.
 
-        As often as there are places after the same characters and the token; and once more where the range has the last
-        place, for the one after that is not in the index.
+        The count is the number of positions after the same characters and the token, plus one if the range contains the
+        last position, because the position after that is not in the index.
         """
         first, last = self.index.extend(low, high, tokens)
         at_end = (low <= self.last) & (self.last < high) & (tokens == int(self.index.text[-1]) - 1)
@@ -135,20 +135,20 @@ class LongestMatchModel:
         return counts
 
     def _counts_at(self, low: Ints, high: Ints) -> Ints:
-        """(R, V): how often each character follows the places of ranges, (R,) each, from place to place."""
+        """Count how often each character follows the positions in ranges, (R,) each, one by one: (R, V)."""
         sizes = high - low
         ranks = np.arange(sizes.sum()) + np.repeat(low - (np.cumsum(sizes) - sizes), sizes)
         keys = np.repeat(np.arange(len(low)), sizes) * self.vocab_size + self.followers(ranks)
         return np.bincount(keys, minlength=len(low) * self.vocab_size).reshape(-1, self.vocab_size)
 
     def followers(self, ranks: Ints) -> Ints:
-        """The character that follows each place, both (R,)."""
+        """Return the character after each position, both (R,)."""
         after = self.index.places[ranks].astype(np.int64) + self.index.per_word
         return np.clip(self.index.text.take(after, mode="clip").astype(np.int64) - 1, 0, self.vocab_size - 1)
 
 
 class LongestMatchStepper(Stepper):
-    """Samples B texts from their matches; where only one character can follow, as is usual, nothing is drawn."""
+    """The stepper of the longest match; usually only one character can follow, and then nothing needs to be drawn."""
 
     def __init__(self, model: LongestMatchModel, matches: Sequence[tuple[int, int, int]]) -> None:
         self.model, self.matches = model, list(matches)
@@ -168,7 +168,7 @@ class LongestMatchStepper(Stepper):
         self._advance(tokens)
         low, high, _ = self.matches[0]
         if high - low == 1:
-            draw.uniform(0)  # consumed all the same, so that a text does not depend on the number of texts
+            draw.uniform(0)  # consumed anyway, so that a text does not depend on the number of texts
             return self.model.followers(np.array([low]))
         return draw(self.model.log_probs(np.array([low]), np.array([high])))
 

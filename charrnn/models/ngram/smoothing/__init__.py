@@ -1,1 +1,1 @@
-"""From counts to probabilities."""
+"""Smoothing: from n-gram counts to probabilities."""

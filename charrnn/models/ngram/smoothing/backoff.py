@@ -1,14 +1,14 @@
-"""From counts to probabilities: the form that all smoothings share.
+"""The common form of all smoothing methods: interpolation with the next lower order.
 
     P_k(w | c) = weight(c, w) + backoff(c) · P_{k−1}(w | c without its oldest character)
 
-and P_k = P_{k−1} where the context c was never seen; P_0 = 1 / V. The weight is 0 for n-grams that were never seen.
-All smoothings but stupid back-off take from each count a discount D and add a concentration θ:
+and P_k = P_{k−1} if the context c was never seen; P_0 = 1 / V. The weight of an unseen n-gram is 0. All methods except
+stupid back-off subtract a discount D from each count and add a concentration θ:
 
     weight = (count − D) / (total + θ)        backoff = (Σ D over the children of c + θ) / (total + θ)
 
-They differ only in D (for counts of 1, of 2, of 3 and more) and θ: a smoothing's `Discounts`. Discount and
-concentration together are Pitman and Yor's process (Teh 2006).
+Methods differ only in θ and in D (for counts of 1, 2, and 3 or more): their `Discounts`. Discount and concentration
+together are the Pitman-Yor process (Teh 2006).
 """
 
 from __future__ import annotations
@@ -29,27 +29,28 @@ from charrnn.models.ngram.counting.tables import MIN_SHARED, workers
 from charrnn.models.ngram.trie import Ints, TrieLevel, smallest_integer
 
 Reals = NDArray[np.float32]
+"""Arrays of float32."""
 
 BLOCK_ENTRIES = 1 << 18
-"""Entries smoothed at a time."""
+"""The number of entries smoothed at a time."""
 MIN_PRUNED_ORDER = 3
-"""The lowest order that is pruned: shorter n-grams are few."""
+"""The lowest order that is pruned; there are few shorter n-grams."""
 
 Discounts = Callable[[int, Tensor], Tensor]
-"""Order and the statistics of C contexts, (4, C) → D_1, D_2, D_3 and θ, (4, C), all in double precision.
+"""A function from the order and the statistics of C contexts, (4, C), to D_1, D_2, D_3 and θ, (4, C), in float64.
 
-The statistics of a context are how many children have count 1, 2, and 3 or more, and the sum of the counts, which is
-not 0; see `context_statistics`.
+The statistics of a context are the numbers of children with count 1, 2, and 3 or more, and the sum of the counts, which
+is not 0; see `context_statistics`.
 """
 
 
 @dataclass(frozen=True)
 class BackoffLevel(TrieLevel):
-    """The entries of one order with their part of the probabilities: arrays that may be memory-mapped.
+    """The entries of one order with their weights and backoffs, in arrays that may be memory-mapped.
 
     Attributes:
-        weights: (E,) float32, see above.
-        backoffs: (C,) float32, see above; 1 for contexts without children.
+        weights: (E,) float32, see the module's docstring.
+        backoffs: (C,) float32; 1 for contexts without children.
     """
 
     weights: Reals
@@ -59,17 +60,17 @@ class BackoffLevel(TrieLevel):
 def backoff_weights(
     discounts: Discounts, order: int, counts: Tensor, owners: Tensor, statistics: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """The weights of n-grams and the backoffs of their contexts.
+    """Compute the weights of n-grams and the backoffs of their contexts.
 
     Args:
-        discounts: of the smoothing.
+        discounts: the discounts of the smoothing method.
         order: k.
-        counts: (E,) of the n-grams, which may be 0.
+        counts: (E,) the counts of the n-grams, possibly 0.
         owners: (E,) the index of each n-gram's context.
-        statistics: (4, C) of the contexts.
+        statistics: (4, C) the statistics of the contexts.
 
     Returns:
-        (E,) and (C,).
+        weights (E,) and backoffs (C,).
     """
     parameters = discounts(order, statistics)
     by_count, concentration = torch.cat((torch.zeros_like(parameters[:1]), parameters[:3])), parameters[3]
@@ -80,7 +81,7 @@ def backoff_weights(
 
 
 def smooth(orders: Sequence[CountLevel], discounts: Discounts) -> list[BackoffLevel]:
-    """Weights and backoffs of every order, from the counts of order 1, 2, …"""
+    """Compute the weights and backoffs of all orders from the counts of order 1, 2, …"""
     return [_smooth(k, order, discounts) for k, order in enumerate(orders, 1)]
 
 
@@ -89,12 +90,12 @@ def _smooth(k: int, order: CountLevel, discounts: Discounts) -> BackoffLevel:
     backoffs = np.empty(len(order.starts) - 1, np.float32)
 
     def smooth_block(low: int, high: int) -> None:
-        """The contexts from `low` to `high`."""
+        """Smooth the contexts from `low` to `high`."""
         starts = order.starts[low : high + 1]
         counts = order.counts[starts[0] : starts[-1]]
         owners = np.repeat(np.arange(high - low), np.diff(starts))
         statistics = context_statistics(counts, owners, high - low)
-        # A context without children, or with the padding as its only child, has no statistics.
+        # The statistics are zero for a context without children, or with the padding as its only child.
         empty = statistics[3] == 0
         statistics[0, empty] = statistics[3, empty] = 1
         arrays = map(torch.from_numpy, (counts.astype(np.float64), owners, statistics))
@@ -104,7 +105,7 @@ def _smooth(k: int, order: CountLevel, discounts: Discounts) -> BackoffLevel:
             weights[starts[0] : starts[-1]][empty[owners]] = 0
             backoffs[low:high][empty] = 1
 
-    # Blocks end where the children of a context end.
+    # Blocks end at the boundary of a context's children.
     cuts = np.unique(np.searchsorted(order.starts, np.arange(BLOCK_ENTRIES, len(order), BLOCK_ENTRIES)))
     blocks = list(pairwise([0, *cuts, len(backoffs)]))
     if len(order) < MIN_SHARED:
@@ -117,9 +118,9 @@ def _smooth(k: int, order: CountLevel, discounts: Discounts) -> BackoffLevel:
 
 
 def context_statistics(counts: NDArray[Any], owners: Ints, contexts: int) -> NDArray[np.float64]:
-    """(4, C): of the children of each context, how many have count 1, 2, and 3 or more; and the sum of the counts.
+    """Return (4, C): each context's numbers of children with count 1, 2, and 3 or more, and the sum of their counts.
 
-    `counts` (E,) are those of the children, and `owners` (E,) the context of each, from 0 to C − 1.
+    `counts` (E,) are the children's counts, and `owners` (E,) their contexts, from 0 to C − 1.
     """
     classes = np.bincount(4 * owners + np.minimum(counts, 3).astype(np.int64), minlength=4 * contexts).reshape(-1, 4)
     totals = np.bincount(owners, weights=counts, minlength=contexts)
@@ -127,9 +128,9 @@ def context_statistics(counts: NDArray[Any], owners: Ints, contexts: int) -> NDA
 
 
 def prune(orders: Sequence[BackoffLevel], counts: Sequence[CountLevel], max_count: int) -> list[BackoffLevel]:
-    """Leave out n-grams of three characters and more with counts up to `max_count`, unless they are contexts of others.
+    """Drop n-grams of order 3 and more with counts up to `max_count`, unless they are contexts of others.
 
-    Their probability goes to the order below, so that all still sums to 1.
+    Their probability goes to the order below, so the distribution still sums to 1.
     """
     pruned: list[BackoffLevel] = []
     has_kept_children = np.zeros(len(counts[-1]), bool)
@@ -160,13 +161,13 @@ def prune(orders: Sequence[BackoffLevel], counts: Sequence[CountLevel], max_coun
 
 @dataclass(frozen=True)
 class Observations:
-    """N characters to be predicted, as the counts of one order see them.
+    """N characters to predict, as seen by the counts of one order.
 
     Attributes:
-        rows: (M,) those of the N whose context was seen.
-        counts: (M,) the counts of their n-grams, double precision; 0 where those were not seen.
+        rows: (M,) the indices of the characters whose context was seen.
+        counts: (M,) the counts of their n-grams in double precision; 0 for unseen ones.
         owners: (M,) the index of each character's context.
-        statistics: (4, C) of the contexts.
+        statistics: (4, C) the statistics of the contexts.
     """
 
     rows: Tensor
@@ -176,13 +177,13 @@ class Observations:
 
 
 def interpolate(orders: Iterable[Observations], discounts: Discounts, length: int, vocab_size: int) -> Tensor:
-    """(N,) the probability of each of N characters, in double precision, from the observations of order 1, 2, …
+    """Compute the probability of each of N characters, in double precision, from the observations of order 1, 2, …
 
     Gradients flow through the discounts.
     """
     probabilities = torch.full((length,), 1 / vocab_size, dtype=torch.double)
-    for k, seen in enumerate(orders, 1):
-        weights, backoffs = backoff_weights(discounts, k, seen.counts, seen.owners, seen.statistics)
-        longer = weights + backoffs.index_select(0, seen.owners) * probabilities.index_select(0, seen.rows)
-        probabilities = probabilities.index_copy(0, seen.rows, longer)
+    for k, observed in enumerate(orders, 1):
+        weights, backoffs = backoff_weights(discounts, k, observed.counts, observed.owners, observed.statistics)
+        longer = weights + backoffs.index_select(0, observed.owners) * probabilities.index_select(0, observed.rows)
+        probabilities = probabilities.index_copy(0, observed.rows, longer)
     return probabilities

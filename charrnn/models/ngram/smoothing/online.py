@@ -1,9 +1,9 @@
-"""Online scoring: each character is predicted from the counts of the training text and of all that was read before it.
+"""Online scoring: each character is predicted from the counts of the training text and of the text read before it.
 
-The scored text is known, so nothing has to be counted one by one. How often an n-gram came before a place is its count
-in training plus its rank among its own occurrences; sorted by n-gram, or by context, these are running sums. In the
-lower orders of Kneser-Ney an n-gram counts only where the longer one that it ends is new (update exclusion), which is
-what a continuation count is.
+The whole text to score is known, so nothing is counted step by step. The count of an n-gram before a position is its
+count in training plus its rank among its own occurrences; sorted by n-gram, or by context, these are running sums. In
+the lower orders of Kneser-Ney, an n-gram only counts where the longer n-gram that it ends is new (update exclusion),
+because these orders count continuations.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from charrnn.models.ngram.trie import NOT_FOUND, Ints, walk
 def online_observations(
     orders: Sequence[CountLevel], ids: NDArray[Any], vocab_size: int, occurrences: bool
 ) -> Iterator[Observations]:
-    """The characters of a text, as counts that are updated after each of them see them: of order 1, 2, …
+    """Yield the observations of order 1, 2, … for a text whose characters update the counts as they are read.
 
     Args:
         orders: the counts of the training text.
-        ids: (N,) the text to score; nothing stands before it.
+        ids: (N,) the text to score, from its start.
         vocab_size: V.
-        occurrences: whether all orders count occurrences, not continuations in the lower ones.
+        occurrences: whether all orders count occurrences, instead of continuations in the lower ones.
     """
     tokens = ids.astype(np.int64) + 1
     contexts = [np.concatenate(([0], nodes[0, :-1])) for nodes in walk(orders, tokens[None])[0]]
     entries = [order.find(nodes, tokens) for order, nodes in zip(orders, contexts, strict=True)]
-    # A number for each context, and for each n-gram that ends at a place, whether training has it or not. The first
-    # place stands for the padding.
+    # Number all contexts, and all n-grams that end at each position, whether they occur in training or not. Index 0 is
+    # the padding.
     shorter = np.zeros(len(ids) + 1, np.int64)
     grams = _numbered(shorter, tokens, vocab_size)
     for k, order in enumerate(orders, 1):
@@ -48,7 +48,7 @@ def online_observations(
         seen = entries[k - 1] != NOT_FOUND
         counts = np.where(seen, order.counts[entries[k - 1]], 0) + _sums_before(grams[1:], counted)
         statistics = _training_statistics(order, contexts[k - 1])
-        # An n-gram that is counted goes from the class of its count to the next.
+        # A count that increases moves the n-gram from one count class to the next.
         for i in range(3):
             change = (counts == i).astype(np.int64)
             if i < 2:
@@ -62,14 +62,14 @@ def online_observations(
 
 
 def _numbered(shorter: Ints, tokens: Ints, vocab_size: int) -> Ints:
-    """A number for each n-gram, equal for equal ones, from the numbers of the n-grams one shorter a place before."""
+    """Number all n-grams, equal ones alike, from the numbers of those one shorter that end one position earlier."""
     keys = np.concatenate((shorter[:1] * (vocab_size + 1), shorter[:-1] * (vocab_size + 1) + tokens))
     numbers: Ints = np.unique(keys, return_inverse=True)[1]
     return numbers
 
 
 def _training_statistics(order: CountLevel, contexts: Ints) -> NDArray[np.float64]:
-    """(4, N) the statistics of each context in the training text; zeros where it was never seen."""
+    """Return (4, N) the statistics of each context in the training text; zeros for unseen contexts."""
     nodes, context_of = np.unique(contexts, return_inverse=True)
     statistics = np.zeros((4, len(nodes)))
     seen = nodes != NOT_FOUND
@@ -79,7 +79,7 @@ def _training_statistics(order: CountLevel, contexts: Ints) -> NDArray[np.float6
 
 
 def _sums_before(groups: Ints, values: NDArray[Any]) -> Ints:
-    """(N,): the sum of the values at earlier places of the same group."""
+    """Return (N,) the sum of the values at earlier positions of the same group."""
     by_group = np.argsort(groups, kind="stable")
     sorted_groups, sorted_values = groups[by_group], values[by_group].astype(np.int64)
     before = np.cumsum(sorted_values) - sorted_values

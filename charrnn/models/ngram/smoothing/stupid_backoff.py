@@ -1,4 +1,4 @@
-"""Stupid back-off (Brants et al. 2007), normalised, which no discounts can express."""
+"""Stupid back-off (Brants et al. 2007), normalized; it has no discounts."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from charrnn.models.ngram.counting.count import CountLevel
 from charrnn.models.ngram.smoothing.backoff import BackoffLevel
 
 ALPHA = 0.4
-"""The factor of Brants et al. for each order that is backed off."""
+"""The factor of Brants et al. for each step to a lower order."""
 
 
 def stupid_backoff(orders: Sequence[CountLevel], vocab_size: int) -> list[BackoffLevel]:
-    """S_k(w | c) = share of w after c if it was seen there, else α · S_{k−1}(w | c'); divided by its sum over all w.
+    """Compute S_k(w | c) = share of w after c if seen there, else α · S_{k−1}(w | c'); divided by its sum over all w.
 
     Raw stupid back-off does not sum to 1. Its sum Z_k(c) = 1 + α (Z_{k−1}(c') − Σ S_{k−1}(w | c') over w seen after c)
-    is known for every context, which turns it into the common form: weight = (share − α S_{k−1}) / Z_k and
-    backoff = α Z_{k−1} / Z_k. The weight may be negative. The counts are how often n-grams occur.
+    is known for every context, which gives the common form: weight = (share − α S_{k−1}) / Z_k and
+    backoff = α Z_{k−1} / Z_k. Weights may be negative. All orders count occurrences.
     """
     levels: list[BackoffLevel] = []
     shares, sums = np.full(1, 1 / vocab_size), np.ones(1)
-    shorter = np.zeros(1, np.int64)  # of each context, what it is without its oldest character
+    shorter = np.zeros(1, np.int64)  # the entry of each context without its oldest character
     for k, order in enumerate(orders, 1):
         totals = order.sum_children(order.counts)
         owners = np.repeat(np.arange(len(totals)), np.diff(order.starts))
@@ -33,9 +33,9 @@ def stupid_backoff(orders: Sequence[CountLevel], vocab_size: int) -> list[Backof
         else:
             endings = orders[k - 2].find(shorter[owners], order.tokens.astype(np.int64))
         below = np.where(order.counts > 0, shares[endings], 0.0)
-        sum_here = 1 + ALPHA * (sums[shorter] - order.sum_children(below))
-        weights = (share - ALPHA * below) / sum_here[owners]
-        backoffs = np.where(totals > 0, ALPHA * sums[shorter] / sum_here, 1.0)
+        normalizers = 1 + ALPHA * (sums[shorter] - order.sum_children(below))
+        weights = (share - ALPHA * below) / normalizers[owners]
+        backoffs = np.where(totals > 0, ALPHA * sums[shorter] / normalizers, 1.0)
         levels.append(BackoffLevel(order.tokens, order.starts, weights.astype(np.float32), backoffs.astype(np.float32)))
-        shares, sums, shorter = share, sum_here, endings
+        shares, sums, shorter = share, normalizers, endings
     return levels

@@ -1,7 +1,7 @@
-"""`tuned`: discounts and concentrations fitted by gradient on the last part of the training text.
+"""The smoothing `tuned`: discounts and concentrations fitted by gradient on the last part of the training text.
 
-That part is predicted from the counts of the text before it. These are not counted anew: the part's own counts are
-subtracted from those of the whole text. Nothing but training text is read.
+This held-out part is predicted from the counts of the text before it, which are obtained by subtracting the part's own
+counts from those of the whole text. Only the training text is used.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from charrnn.models.ngram.trie import Ints, walk
 from charrnn.progress import Progress, no_progress
 
 HELD_OUT_FRACTION = 10
-"""The held-out part is 1/10 of the training text."""
+"""The divisor for the held-out part: 1/10 of the training text."""
 MAX_HELD_OUT = 200_000
-"""Characters of the held-out part at most: there are only a hundred parameters."""
+"""The maximum number of characters in the held-out part; enough for a hundred parameters."""
 PRIOR = (1.1, 0.4, 0.0, -1.0)
-"""The initial parameters, before sigmoid and softplus: discounts of .75, 1.2 and 1.5, a concentration of about .3."""
+"""The initial parameters before sigmoid and softplus: discounts of 0.75, 1.2 and 1.5, a concentration of about 0.3."""
 PRIOR_STRENGTH = 20.0
-"""The cost in nats of a parameter that is √2 away from the prior. Chosen on training text alone."""
+"""The cost, in nats, of a parameter at distance √2 from the prior; chosen on training text only."""
 FEATURES = 3
-"""The number of features of a context, see `_features`."""
+"""The number of features of a context; see `_features`."""
 MAX_ITERATIONS = 12
-"""Iterations of L-BFGS, each of which may evaluate the loss several times."""
+"""The maximum number of L-BFGS iterations, each of which may evaluate the loss several times."""
 
 
 def fit_discounts(
@@ -42,22 +42,22 @@ def fit_discounts(
     vocab_size: int,
     progress: Progress = no_progress,
 ) -> Discounts:
-    """Fit discounts and concentration of each order as functions of the context.
+    """Fit the discounts and the concentration of each order as functions of the context.
 
-    The features of a context are its number of types n (as log n) and the share of them that was seen once.
+    The features of a context are the log of its number of types, and the fraction of types seen once.
 
     Args:
-        orders: the counts of the text, of continuations in the lower orders.
+        orders: the counts of the text, with continuation counts in the lower orders.
         ids: (N,) the text.
         vocab_size: V.
-        progress: called with the evaluations of the loss done, and their largest number.
+        progress: progress callback (evaluations of the loss, their maximum number).
     """
     length = min(len(ids) // HELD_OUT_FRACTION, MAX_HELD_OUT)
     prior = torch.zeros(len(orders), 4, FEATURES, dtype=torch.double)
     prior[:, :, 0] = torch.tensor(PRIOR, dtype=torch.double)
     if length == 0:
         return discounts_from(prior)
-    # Too little work to share: on a busy machine threads that wait for each other took five times as long.
+    # There is too little work to share: on a busy machine, several threads took five times as long.
     with fixed_threads(1).piece(), torch.inference_mode(False), torch.enable_grad():
         held_out = held_out_observations(ids, length, orders)
         parameters = prior.clone().requires_grad_()
@@ -82,11 +82,11 @@ def fit_discounts(
 
 
 def discounts_from(parameters: Tensor) -> Discounts:
-    """The discounts that parameters stand for.
+    """Return the discounts for parameters.
 
     Args:
-        parameters: (orders, 4, FEATURES): D_1, D_2, D_3 and θ as linear functions of the features, before the sigmoid
-            (times 1, 2 and 3) or the softplus.
+        parameters: (orders, 4, FEATURES): D_1, D_2, D_3 and θ as linear functions of the features, before applying the
+            sigmoid (times 1, 2 and 3) or the softplus.
     """
     largest = torch.tensor([[1.0], [2.0], [3.0]], dtype=torch.double)
 
@@ -98,29 +98,29 @@ def discounts_from(parameters: Tensor) -> Discounts:
 
 
 def _features(statistics: Tensor) -> Tensor:
-    """(4, C) statistics of contexts → (FEATURES, C)."""
+    """Compute the features (FEATURES, C) of contexts from their statistics (4, C)."""
     types = statistics[:3].sum(0)
     return torch.stack((torch.ones_like(types), types.log(), statistics[0] / types))
 
 
 def held_out_observations(ids: NDArray[Any], length: int, orders: Sequence[CountLevel]) -> list[Observations]:
-    """The last `length` characters of a text, as the counts of the text before them see them.
+    """Return the observations of the last `length` characters, given the counts of the text before them.
 
-    `orders` are the counts of the whole text, of continuations in the lower orders.
+    `orders` are the counts of the whole text, with continuation counts in the lower orders.
     """
     begin = len(ids) - length
-    # Enough is read before the held-out part for all contexts to be those of the text.
+    # Reading starts early enough before the held-out part for all contexts to be complete.
     history = ids[max(0, begin - len(orders)) :].astype(np.int64) + 1
     all_contexts = [nodes[0, -length:] for nodes in walk(orders, history[None, :-1])[0]]
     targets = history[-length:]
     observations: list[Observations] = []
-    vanished: Ints = np.zeros(0, np.int64)  # one place of each n-gram one longer that only the held-out part has
+    vanished: Ints = np.zeros(0, np.int64)  # one position of each n-gram, one longer, that occurs only in held-out text
     for k in range(len(orders), 0, -1):
         order, contexts = orders[k - 1], all_contexts[k - 1]
         entries = order.find(contexts, targets)
         different, first, index, times = np.unique(entries, return_index=True, return_inverse=True, return_counts=True)
-        # Subtract from the counts: in the highest order, the occurrences in the held-out part; below, the longer
-        # n-grams with the same ending that only the held-out part has.
+        # Subtract from the counts: in the highest order, the occurrences in the held-out part; in lower orders, the
+        # longer n-grams with the same ending that occur only in the held-out part.
         if k < len(orders):
             times = np.bincount(index[vanished], minlength=len(different))
         counts_before = order.counts[different] - times
