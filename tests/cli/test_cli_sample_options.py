@@ -82,7 +82,7 @@ def test_sample_match_gives_matching_texts(charrnn: Charrnn, models: Path, model
         (["--json", "--interactive"], 2, "--json and --interactive"),
         (["--mix", "text-lstm"], 2, "--mix text-lstm: must be a checkpoint and a weight"),
         (["--mix", "text-lstm:1"], 2, "--mix text-lstm:1: must be"),
-        (["--mix", "text-lstm:0.5", "--mix", "text-lstm:0.5"], 2, "leaves nothing for the first model"),
+        (["--mix", "text-lstm:0.5", "--mix", "text-lstm:0.5"], 2, "leaves no weight for the first model"),
         (["--mix", "nothing:0.5"], 1, "nothing: not found"),
     ],
 )

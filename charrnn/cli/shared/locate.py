@@ -193,10 +193,10 @@ def looks_like_text(path: Path) -> bool:
         return False
     if any(pattern.match(beginning) for pattern in PACKED.values()):
         return True
-    from charrnn.text.decode import refuse_non_text
+    from charrnn.text.decode import reject_non_text
 
     try:
-        refuse_non_text(path.name, beginning)
+        reject_non_text(path.name, beginning)
     except TextError:
         return False
     return b"\0" not in beginning
