@@ -86,8 +86,8 @@ def check_that_it_went_on(folder: Path, process: BaseProcess, last: Path, whole:
     assert is_same(last, whole)
     (line,) = {line for line in said(folder).splitlines() if reason in line and ".jsonl" not in line}
     assert re.search(
-        rf"it(-last)?\.safetensors: cannot be written: {reason}; free some disk space, or choose another path with --out "
-        r"\(training continues; will retry at the next save\)$",
+        rf"it(-last)?\.safetensors: cannot be written: {reason}; free some disk space, or choose another path with "
+        r"--out \(training continues; will retry at the next save\)$",
         line,
     )
     assert sorted(path.name for path in last.parent.iterdir() if not path.name.startswith(".")) == [
