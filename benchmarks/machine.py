@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
@@ -15,6 +16,7 @@ def machine() -> dict[str, object]:
     """Return the facts needed to interpret a time measured on this machine."""
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     return {
+        "date": datetime.now(UTC).date().isoformat(),
         "processor": _processor(),
         "instruction_set": instruction_set(),
         "threads": torch.get_num_threads(),

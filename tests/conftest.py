@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from browser import chrome
 from played_device import played_device
 from program import SMALL, TEXT, Charrnn, Outcome, status_of
 from software_graph import software_graphs
@@ -28,7 +29,7 @@ from software_graph import software_graphs
 from charrnn.config import CorpusConfig
 from charrnn.text.corpus import Corpus, read_corpus
 
-__all__ = ["played_device", "software_graphs"]
+__all__ = ["chrome", "played_device", "software_graphs"]
 """Fixtures of other files."""
 
 TINY_SHAKESPEARE = "CHARRNN_TINYSHAKESPEARE"

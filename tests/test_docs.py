@@ -1,6 +1,7 @@
 """The documentation: the commands, options, files, folders and layers that it names exist."""
 
 import ast
+import json
 import os
 import re
 import shlex
@@ -9,8 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from blocks import FENCE, blocks
+from outputs import SESSIONS
 from test_architecture import LAYERS
+from update import run_cog
 
+import charrnn
 from charrnn.cli.main import make_command
 
 ROOT = Path(__file__).parents[1]
@@ -19,10 +24,59 @@ README, CONTRIBUTING, DESIGN = (
     for name in ("README.md", "CONTRIBUTING.md", "docs/project/architecture.md")
 )
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-CODE_BLOCK = re.compile(r"^ *```[a-z]*\n(.*?)^ *```", flags=re.MULTILINE | re.DOTALL)
-README_BLOCKS = CODE_BLOCK.findall(README)
-LINES = [line for block in README_BLOCKS for line in block.splitlines() if line.startswith("$ charrnn")]
-COMMANDS = sorted({line.removeprefix("$ ").split("  #")[0] for line in LINES})
+INLINE_CODE = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
+README_BLOCKS = [block.body for block in blocks(README)]
+CONTRIBUTING_BLOCKS = [block.body for block in blocks(CONTRIBUTING)]
+OTHER_OPTIONS = {
+    *(
+        "--nnodes",
+        "--nproc-per-node",
+        "--max-restarts",
+        "--rdzv-backend",
+        "--rdzv-endpoint",
+        "--standalone",
+    ),  # torchrun
+    *("--dist", "--strict", "--no-cov", "--check", "--all", "--index-url", "--extra-index-url"),  # of tools
+    *("--help", "--version", "--install-completion", "--show-completion"),
+}
+"""Options that pages name, of other programs and of `charrnn` itself."""
+
+
+def page_name(path: Path) -> str:
+    """The path of a page in the repository."""
+    return path.relative_to(ROOT).as_posix()
+
+
+def commands_of(page: Path) -> list[list[str]]:
+    """The words of each `charrnn` command in the blocks and in the inline code of a page."""
+    text = page.read_text(encoding="utf-8")
+    lines = [line for block in blocks(text) if "not run: an error" not in block.comment for line in block.commands()]
+    prose = FENCE.sub("", text)
+    lines += [code for _, code in INLINE_CODE.findall(prose)]
+    lines += [line.strip() for line in re.findall(r"^ {4}(charrnn .*)$", prose, flags=re.MULTILINE)]
+    found = []
+    for line in lines:
+        for part in re.split(r" \| | && |; ", line.replace("-m charrnn ", "; charrnn ").replace("\\|", "|")):
+            command = re.sub(r"^(?:[A-Z_]+=\S+ |\.venv/bin/)*", "", part.strip()).split(" > ")[0].split("  #")[0]
+            if command.startswith("charrnn "):
+                found.append(shlex.split(command)[1:])
+    return found
+
+
+def known_options(words: list[str]) -> set[str]:
+    """The options of the command that these words begin with.
+
+    Raises:
+        KeyError: there is no such command.
+    """
+    command = make_command()
+    for word in words:
+        if word not in getattr(command, "commands", {}):
+            break
+        command = command.commands[word]
+    if command is make_command() and not words[0].startswith("-") and not words[0].isupper():
+        raise KeyError(words[0])
+    return {flag for parameter in command.params for flag in (*parameter.opts, *parameter.secondary_opts)}
 
 
 def test_readme_opens_with_one_line_to_train_and_one_to_test() -> None:
@@ -39,18 +93,72 @@ def test_readme_install_lines_use_the_constraints() -> None:
     assert all("-c constraints.txt" in line for line in lines)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_readme_command_has_the_options_that_are_shown(command: str) -> None:
-    words = shlex.split(command.split("|")[0].split(">")[0])[1:]
-    commands = make_command().commands
-    if words[0].startswith("-"):
-        return
-    options = {flag for parameter in commands[words[0]].params for flag in (*parameter.opts, *parameter.secondary_opts)}
-    assert {word for word in words if word.startswith("--")} <= options | {"--help"}
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_commands_of_page_have_their_options(page: Path) -> None:
+    for words in commands_of(page):
+        flags = {word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)}
+        assert flags <= known_options(words) | OTHER_OPTIONS, f"charrnn {shlex.join(words)}"
 
 
-def test_readme_commands_are_found_by_these_tests() -> None:
-    assert {shlex.split(command)[1] for command in COMMANDS} >= {"train", "sample", "ngram", "compare", "data"}
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_options_that_page_names_exist(page: Path) -> None:
+    """In inline code that is an option, such as `--temp` or `--minutes 10`."""
+    known = all_options()
+    prose = FENCE.sub("", page.read_text(encoding="utf-8"))
+    named = {code.split()[0].partition("=")[0] for _, code in INLINE_CODE.findall(prose) if code.startswith("--")}
+    assert {flag for name in named for flag in name.split("/")} - known == set()
+
+
+def all_options() -> set[str]:
+    """The options of all commands, and of the programs in benchmarks/ and docs/."""
+    flags = set(OTHER_OPTIONS)
+    commands = [make_command()]
+    while commands:
+        command = commands.pop()
+        commands += getattr(command, "commands", {}).values()
+        flags |= {flag for parameter in command.params for flag in (*parameter.opts, *parameter.secondary_opts)}
+    for folder in ("benchmarks", "docs"):
+        for path in (ROOT / folder).rglob("*.py"):
+            flags |= set(re.findall(r'"(--[a-z-]+)"', path.read_text(encoding="utf-8")))
+    return flags
+
+
+def test_commands_of_pages_are_found_by_these_tests() -> None:
+    assert {words[0] for words in commands_of(ROOT / "README.md")} >= {"train", "sample", "ngram", "compare", "data"}
+
+
+def test_generated_parts_of_pages_are_current(capfd: pytest.CaptureFixture[str]) -> None:
+    status = run_cog("--check", "--diff")
+    assert status == 0, f"run `python docs/tools/update.py`:\n{capfd.readouterr().out}"
+
+
+def test_every_command_has_a_page() -> None:
+    names = {path.stem for path in (ROOT / "docs" / "reference" / "commands").glob("*.md")}
+    assert names - {"index"} == set(make_command().commands)
+
+
+def test_outputs_are_of_this_version() -> None:
+    printed = json.loads((ROOT / "docs" / "output" / "printed.json").read_text(encoding="utf-8"))
+    assert {name for name, record in printed.items() if record["version"] != charrnn.__version__} == set()
+    files = {path.stem for path in (ROOT / "docs" / "output").glob("*.txt")}
+    assert files == set(printed) <= {output.name for session in SESSIONS for output in session.outputs}
+
+
+def test_short_outputs_are_what_this_version_prints(tiny_shakespeare: Path) -> None:
+    """Apart from what depends on the machine; in a process of their own, which forks for each command."""
+    check_outputs(tiny_shakespeare)
+
+
+@pytest.mark.slow
+def test_all_outputs_are_what_this_version_prints(tiny_shakespeare: Path) -> None:
+    check_outputs(tiny_shakespeare, "--all")
+
+
+def check_outputs(tiny_shakespeare: Path, *options: str) -> None:
+    environment = {**os.environ, "CHARRNN_TINYSHAKESPEARE": str(tiny_shakespeare)}
+    command = [sys.executable, "docs/tools/print_output.py", "--check", *options]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"run `python docs/tools/print_output.py`:\n{done.stdout}{done.stderr}"
 
 
 def tree_paths(tree: str) -> set[str]:
@@ -66,28 +174,28 @@ def tree_paths(tree: str) -> set[str]:
 
 
 def test_contributing_tree_has_the_path_of_every_folder() -> None:
-    (tree,) = [block for block in CODE_BLOCK.findall(CONTRIBUTING) if block.startswith("charrnn/")]
+    (tree,) = [block for block in CONTRIBUTING_BLOCKS if block.startswith("charrnn/")]
     packages = {path.parent for path in (ROOT / "charrnn").rglob("*.py")}
     assert tree_paths(tree) == {f"{path.relative_to(ROOT).as_posix()}/" for path in packages}
 
 
 def test_contributing_lists_the_import_layers() -> None:
-    (table,) = [block for block in CODE_BLOCK.findall(CONTRIBUTING) if "  cli\n" in block]
+    (table,) = [block for block in CONTRIBUTING_BLOCKS if "  cli\n" in block]
     rows = [line.split(maxsplit=1) for line in table.splitlines()]
     listed = {package: int(layer) for layer, packages in rows for package in packages.split(", ")}
     assert listed == {package: layer for package, layer in LAYERS.items() if not package.startswith("__")}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
 def test_page_names_files_that_exist(page: Path) -> None:
-    paths = re.findall(r"`((?:charrnn|tests|benchmarks)/[\w/]+(?:\.\w+|/))", page.read_text(encoding="utf-8"))
-    assert [path for path in paths if not (ROOT / path).exists()] == []
+    paths = re.findall(r"`((?:charrnn|tests|benchmarks|docs)/[\w/]+(?:\.\w+|/))", page.read_text(encoding="utf-8"))
+    assert [path for path in paths if not (ROOT / path).exists() and "NAME" not in path] == []
 
 
 def defined_names() -> set[str]:
     """All classes, functions, parameters, attributes, variables and constants of the source."""
     names: set[str] = set()
-    paths = (path for folder in ("charrnn", "tests", "benchmarks") for path in (ROOT / folder).rglob("*.py"))
+    paths = (path for folder in ("charrnn", "tests", "benchmarks", "docs") for path in (ROOT / folder).rglob("*.py"))
     for path in paths:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             name = next((getattr(node, field) for field in ("name", "id", "attr", "arg") if hasattr(node, field)), None)

@@ -1,18 +1,16 @@
 """The page of `charrnn view` in a real browser: interaction, layout, and safety with hostile texts."""
 
 import contextlib
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import emulate
 from program import status_of
 from selenium.common.exceptions import NoAlertPresentException
-from selenium.webdriver import ActionChains, Chrome, ChromeOptions, ChromeService
+from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
@@ -28,11 +26,6 @@ HOSTILE = (
 FILE = '<img src=x onerror=alert(3)> "it\'s" \u202e.txt'
 NAME = '<b onmouseover=alert(4)> "it\'s" \u202e'
 SHOWN_NAME = NAME.replace("\u202e", "\\u202e")
-REQUIRED = "CHARRNN_BROWSER_REQUIRED"
-OPTIONS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=1200,900",
-)  # fmt: skip
 SIZES = ("--hidden", "12", "--layers", "2", "--steps", "5")
 
 
@@ -56,28 +49,6 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "page.html"
 
 
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Chrome]:
-    """Debian's chromium; without it, tests are skipped, or fail if the environment requires it."""
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (chromium and driver):
-        reason = "needs Debian's chromium and chromium-driver"
-        if os.environ.get(REQUIRED):
-            pytest.fail(f"{reason}, and {REQUIRED} is set")
-        pytest.skip(reason)
-    options = ChromeOptions()
-    options.binary_location = chromium
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        for option in (*OPTIONS, f"--user-data-dir={profile}"):
-            options.add_argument(option)
-        chrome = Chrome(options, ChromeService(driver))
-        try:
-            yield chrome
-        finally:
-            chrome.quit()
-
-
 @pytest.fixture
 def opened(chrome: Chrome, page: Path) -> Iterator[Chrome]:
     """The freshly opened page on a desktop screen with light colors; the browser's log must be empty at the end."""
@@ -86,14 +57,6 @@ def opened(chrome: Chrome, page: Path) -> Iterator[Chrome]:
     chrome.get(page.as_uri())
     yield chrome
     assert chrome.get_log("browser") == []  # type: ignore[no-untyped-call]
-
-
-def emulate(chrome: Chrome, scheme: str) -> None:
-    features = [
-        {"name": "prefers-color-scheme", "value": scheme},
-        {"name": "prefers-reduced-motion", "value": "reduce"},
-    ]
-    chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
 
 def text_of(chrome: Chrome, name: str) -> str:
