@@ -118,7 +118,7 @@ class TrainDisplay:
         before, self.plan = self.plan, plan
         if plan.earlier and before:
             faster = "faster" if plan.steps > before.steps else "slower"
-            instead = f"{plan.steps:,} steps instead of {before.steps:,}, because this machine has become {faster}"
+            instead = f"{plan.steps:,} steps instead of {before.steps:,}, because training is {faster} than planned"
             log_field("plan", f"{instead}{self._repeats(plan)}")
             return
         epochs = plan.steps / self.run.streams.steps_per_epoch
