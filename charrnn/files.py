@@ -1,4 +1,4 @@
-"""Atomic writes: whoever opens a file, even after a crash, finds the old content or the new one, never a part of it."""
+"""Atomic writes: a file always has its old or its new content, never a part of either, even after a crash."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from pathlib import Path
 
 @contextmanager
 def atomic_write(path: Path, *, previous: Path | None = None, is_locked: bool = False) -> Iterator[Path]:
-    """Replace a file by what is written to a temporary path beside it, unless an exception is raised.
+    """Replace a file by a temporary file that is written in this context, unless an exception is raised.
 
-    The new content is flushed to the disk before it gets the file's name. Its permissions are those of any new file
-    (0666 without the umask). A symbolic link stays one: the file that it points to is replaced.
+    The new content is flushed to the disk before it gets the name of the file. Permissions are those of any new file
+    (0666 without the umask). A symbolic link stays a link: its target is replaced.
 
     Args:
         path: the file; its folder is created if it is missing.
-        previous: another name, under which the replaced file is kept.
-        is_locked: no other process writes this file now. Then the temporary path has a fixed name, so that one left
-            behind by a killed process is overwritten; otherwise it has the process id in it.
+        previous: a name under which the replaced file is kept.
+        is_locked: whether no other process writes this file. If so, the temporary file has a fixed name, so that a file
+            left behind by a killed process is overwritten; otherwise its name contains the process id.
 
     Yields:
-        The temporary path, an empty file.
+        The path of the temporary file, which is in the same folder and empty.
 
     Raises:
-        OSError: the file cannot be written; it is unchanged, and the temporary file is gone. `filename` is the file.
+        OSError: the file cannot be written and is unchanged; the temporary file is deleted. `filename` is the file.
     """
     path = Path(os.path.realpath(path)) if path.is_symlink() else path
     temporary = path.with_name(f".{path.name}.part" if is_locked else f".charrnn-{os.getpid()}.part")
@@ -35,7 +35,7 @@ def atomic_write(path: Path, *, previous: Path | None = None, is_locked: bool = 
         temporary.touch()
         mode = temporary.stat().st_mode
         yield temporary
-        temporary.chmod(mode)  # some writers, such as safetensors, replace the file by one that is private
+        temporary.chmod(mode)  # some writers, such as safetensors, replace the file by a private one
         _flush(temporary, os.O_RDWR)
         if previous and path.exists():
             _keep(path, previous)
@@ -52,7 +52,7 @@ def atomic_write(path: Path, *, previous: Path | None = None, is_locked: bool = 
 
 
 def _flush(path: Path, flags: int) -> None:
-    """Wait until a file, or the list of a folder's files, is on the disk."""
+    """Flush a file, or the entries of a folder, to the disk."""
     descriptor = os.open(path, flags)
     try:
         os.fsync(descriptor)
@@ -61,7 +61,7 @@ def _flush(path: Path, flags: int) -> None:
 
 
 def _keep(path: Path, previous: Path) -> None:
-    """Give a file a second name; a file that has that name already is replaced."""
+    """Give a file a second name, replacing any file of that name."""
     link = path.with_name(f".{path.name}.old")
     try:
         link.unlink(missing_ok=True)

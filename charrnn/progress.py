@@ -1,4 +1,4 @@
-"""Progress of long work: the callback that reports it, and where a bar for it comes from."""
+"""Progress of long tasks: the callback that reports progress, and the protocol of progress bars."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 Progress = Callable[[int, int], None]
-"""A callback for the amounts done and in all."""
+"""A callback that takes the amount done and the total."""
 
 BAR_DELAY = 1.0
-"""Seconds of work that need no bar."""
+"""Delay before a progress bar appears, in seconds."""
 
 
 class ProgressBars(Protocol):
-    """Makes a progress bar for each piece of work."""
+    """A factory of progress bars."""
 
     def __call__(self, label: str, unit: str, delay: float = BAR_DELAY, /) -> AbstractContextManager[Progress]:
-        """A bar that appears after some seconds; `unit` is that of the amounts, such as `char`."""
+        """Show a bar after `delay` seconds; `unit` is the unit of the amounts, such as `char`."""
 
 
 @contextmanager
 def no_bar(label: str, unit: str, delay: float = BAR_DELAY, /) -> Iterator[Progress]:
-    """A progress bar that nobody sees."""
+    """Show no progress bar."""
     yield no_progress
 
 
 def no_progress(done: int, total: int) -> None:
-    """A callback that does nothing."""
+    """Ignore progress."""

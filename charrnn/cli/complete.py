@@ -109,14 +109,14 @@ def complete(
     with _open(file) as opened:
         lines = _read_lines(opened, file, separator, replace(corpus, encoding=encoding or corpus.encoding), accuracy)
         if opened.isatty():
-            log("lines are completed as they are typed; Ctrl-D ends")
+            log("type a source and press Enter to complete it; press Ctrl-D to end")
             batch_size = 1
         elif opened.seekable():
             checked = _check_lines(lines, completer)
             lines, total = iter(checked), len(checked)
         drawn = f", temperature {sampling.temperature:g}, seed {completer.seed}" if sampling.temperature else ""
-        log(f"{model.path}: {model.description}{drawn}" + (f", each line after {after!r}" if after else ""))
-        # A bar where targets go to a file: on a screen they themselves show how far it is.
+        log(f"{model.path}: {model.description}{drawn}" + (f", each line after the line {after!r}" if after else ""))
+        # A bar only if targets go to a file: on a terminal they themselves show the progress.
         hidden = not as_json and not is_to_file()
         with progress_bar(total, "completing", "line", delay=BAR_DELAY, hidden=hidden) as shown:
             ahead, lines = tee(lines)
@@ -156,9 +156,11 @@ def _check_lines(lines: Iterable[Line], completer: LineCompleter) -> list[Line]:
 
 def _show_totals(unfinished: int, length: int, accuracy: Accuracy | None) -> None:
     from charrnn.cli.shared.terminal import log_field
+    from charrnn.formatting import plural
 
     if unfinished:
-        log_field("unfinished", f"{unfinished:,} targets had not ended after {length:,} characters (--length)")
+        targets = plural(unfinished, "target")
+        log_field("unfinished", f"{targets} cut off after {length:,} characters; to allow more, use --length")
     if accuracy:
         log_field("accuracy", str(accuracy))
 

@@ -102,7 +102,9 @@ def _list(as_json: bool) -> None:
     for name, entry in EXPERIMENTS.items():
         table.add_row(name, entry.question)
     show_table(table)
-    console().print("\n`charrnn lab NAME --quick` runs one in minutes; docs/lab has a page for each.")
+    console().print(
+        "\n`charrnn lab NAME --quick` runs a small version in a few minutes; docs/lab has the full results."
+    )
 
 
 @contextmanager

@@ -91,21 +91,24 @@ def ngram(
 def _show_and_save(fit: NgramFit, source: Corpus, config: NgramConfig, path: Path) -> dict[str, Any]:
     """Print the model and its scores, then save the model; return the result for --json."""
     from charrnn.checkpoint import save
-    from charrnn.cli.shared.terminal import log_field
+    from charrnn.cli.shared.terminal import log_field, shell_quoted
     from charrnn.scoring.compare.rows import checkpoint_summary
     from charrnn.scoring.evaluate import eval_result
 
     model, facts = fit.checkpoint.model, dataclasses.replace(fit.checkpoint.metadata, command=tuple(sys.argv))
-    log_field("model", f"{fit.checkpoint.description}, {checkpoint_summary(fit.checkpoint)['entries']:,} n-grams")
-    log_field("fit", f"{facts.fit_seconds:.2f} s")
-    log_field("validation", str(fit.score or "none was held out"))
+    entries = checkpoint_summary(fit.checkpoint)["entries"]
+    log_field("model", f"{fit.checkpoint.description} ({config.method.help}), {entries:,} n-grams")
+    log_field("fit time", f"{facts.fit_seconds:.2f} s")
+    log_field("validation", str(fit.score or "not scored: there is no validation set"))
     if fit.online:
-        log_field("online", f"{fit.online}, adaptive: not comparable with static scores")
+        adaptive = "adaptive: keeps counting on the held-out text, not comparable with the validation score"
+        log_field("online", f"{fit.online}; {adaptive}")
     save(path, model, source.vocabulary, facts)
     size = path.stat().st_size
     is_large = size > LARGE_CHECKPOINT and not config.prune
-    advice = "; --prune 1 leaves out n-grams that occur once, for a fraction of the size" if is_large else ""
+    advice = "; to make it much smaller, drop n-grams that occur only once with --prune 1" if is_large else ""
     log_field("checkpoint", f"{path}, {size / 1e6:,.1f} MB{advice}")
+    log_field("next", f"charrnn sample {shell_quoted(path)}")
     result = checkpoint_summary(dataclasses.replace(fit.checkpoint, path=path, size=size))
     if fit.online:
         result["online"] = dataclasses.asdict(eval_result(fit.online, source.split, online=True))

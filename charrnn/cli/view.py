@@ -19,7 +19,7 @@ from charrnn.cli.shared.options import (
 )
 from charrnn.config import CompareConfig
 from charrnn.errors import UsageError
-from charrnn.formatting import plural
+from charrnn.formatting import part_name, plural
 
 MAX_COMPARED = 500_000
 """The maximum number of held-out characters that models are compared on; `charrnn compare` uses all of them."""
@@ -82,7 +82,8 @@ def view(
     corpus = read_texts_or_training_text(model, text, encoding)
     split = choose_split([model], corpus)
     log_field("model", f"{model.path}: {model.description}")
-    log_field("text", f"{corpus.source}: {plural(len(split.text), 'character')} ({split.part}, split {split.split})")
+    part = "" if split.part == "all" else f" ({part_name(split.part)} part, split {split.split})"
+    log_field("text", f"{corpus.source}: {plural(len(split.text), 'character')}{part}")
     rows = []
     if compare:
         others = load_alike(model, list_checkpoints(CHECKPOINT_FOLDER), torch_device, log)

@@ -72,13 +72,39 @@ SESSIONS = (
     ),
     Session(
         files={"data/tinyshakespeare.txt": "tinyshakespeare"},
-        before=(
-            "charrnn ngram tinyshakespeare --smoothing ml --order 5",
-            "charrnn ngram tinyshakespeare --smoothing ml --order 21",
-            "charrnn ngram tinyshakespeare",
-            "charrnn train tinyshakespeare --minutes 3",
+        outputs=(
+            Output(
+                "tutorial-goldberg-5",
+                (
+                    "charrnn ngram tinyshakespeare --smoothing ml --order 5 --force",
+                    "charrnn sample tinyshakespeare-ml-5 --length 300 --seed 1",
+                ),
+            ),
+            Output(
+                "tutorial-goldberg-21",
+                (
+                    "charrnn ngram tinyshakespeare --smoothing ml --order 21 --force",
+                    "charrnn sample tinyshakespeare-ml-21 --length 300 --seed 1",
+                    "charrnn sample tinyshakespeare-ml-21 --length 300 --seed 1 --novelty",
+                ),
+            ),
+            Output(
+                "tutorial-ngram",
+                (
+                    "charrnn ngram tinyshakespeare --force",
+                    "charrnn sample tinyshakespeare-tuned-9 --temp 0.8 --length 300 --seed 1",
+                ),
+            ),
+            Output("tutorial-train", ("charrnn train tinyshakespeare --minutes 3 --force",)),
+            Output(
+                "tutorial-temperature",
+                tuple(
+                    rf'charrnn sample tinyshakespeare-lstm --temp {temp} --prime "ROMEO:\n" --length 200 --seed 1'
+                    for temp in (0.2, 0.8, 1.5)
+                ),
+            ),
+            Output("tutorial-compare", (r'charrnn compare --prime "ROMEO:\n" --temp 0.8',)),
         ),
-        outputs=(Output("tutorial-compare", (r'charrnn compare --prime "ROMEO:\n" --temp 0.8',)),),
         is_long=True,
     ),
     Session(

@@ -22,7 +22,7 @@ def test_copies_are_shown_beside_those_of_held_out_text(charrnn: Charrnn, models
     header = next(i for i, line in enumerate(lines) if line.startswith("text "))
     assert [line.split("  ")[0] for line in lines[header + 2 : header + 4]] == ["lstm 1x8", "held-out text"]
     assert lines[header + 3].split()[2:] == ["0%", "0%", "0%", "170", "100%", "100%", "100%"]
-    assert lines[header + 5].startswith("200 and 170 characters against the training part of text.txt (1,530 ")
+    assert lines[header + 5].startswith("200 and 170 characters, compared with the training part of text.txt (1,530 ")
 
 
 def test_compare_sample_does_not_depend_on_novelty_length(charrnn: Charrnn, models: Path) -> None:
@@ -40,7 +40,7 @@ def test_copies_without_training_text_are_left_out(charrnn: Charrnn, models: Pat
     (folder / "text.txt").write_text(TEXT + "To be\n", encoding="utf-8")
     result = charrnn("compare", *words)
     assert result.status == 0
-    assert "novelty are skipped: text.txt: is not the text that " in result.err
+    assert "novelty are skipped: text.txt: not the training text of " in result.err
     (folder / "same-letters.txt").write_text(TEXT[::-1], encoding="utf-8")
     assert charrnn("ngram", "same-letters.txt", "--order", 2, "--out", "other").status == 0
     result = charrnn("compare", "text-lstm", "other", *words)

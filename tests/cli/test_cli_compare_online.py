@@ -36,7 +36,7 @@ def test_online_table_is_explained(charrnn: Charrnn, models: Path, monkeypatch: 
     shown = " ".join(charrnn("compare", "text-lstm", *QUICK, "--online", "--limit", 100).err.split())
     for part in (
         "not installed: pip install pyppmd", "compressor, 900 kB blocks", "dynamic evaluation",
-        "Online, the first 100 of 170 held-out characters (--limit 0: all)", "nothing here compares with the static",
+        "Online, on the first 100 of 170 held-out characters (--limit 0: all)", "are not comparable with the static",
         "60% lstm 1x8, 40% ",
     ):  # fmt: skip
         assert part in shown, part

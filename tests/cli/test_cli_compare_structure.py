@@ -26,8 +26,8 @@ def test_structure_of_code_has_all_tables(charrnn: Charrnn, folder: Path) -> Non
 def test_structure_of_prose_says_what_it_lacks(charrnn: Charrnn, models: Path) -> None:
     shown = charrnn("compare", *QUICK, "--structure", "--limit", 120).err
     assert "No bracket is closed in this text." in shown
-    assert "It has too few indented lines to look into." in shown
-    assert "The first 120 of 170 held-out characters (--limit 0: all)." in " ".join(shown.split())
+    assert "Too few lines of this text are indented to compare indentation." in shown
+    assert "Measured on the first 120 of 170 held-out characters (--limit 0: all)." in " ".join(shown.split())
     result = charrnn("compare", "text-tuned-3", "--structure", *QUICK)
     assert result.status == 2
     assert result.err.endswith("--structure: compares a network with n-grams, but there is no network; add one\n")

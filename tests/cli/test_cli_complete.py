@@ -39,7 +39,7 @@ def test_complete_file_or_stdin_writes_targets(charrnn: Charrnn) -> None:
         result = charrnn("complete", "pairs", *words)
         assert result.status == 0
         assert result.text == TARGETS
-        assert result.err == "checkpoints/pairs.safetensors: mkn order 9, each line after 'four\\tvier\\n'\n"
+        assert result.err == "checkpoints/pairs.safetensors: mkn order 9, each line after the line 'four\\tvier\\n'\n"
     for words in ([], ["pairs", "-"], ["pairs", "--batch-size", 1], ["bytes"]):
         assert charrnn("complete", *words, stdin=SOURCES.encode()).text == TARGETS
     assert charrnn("complete", "pairs", "sources.txt", "--with-source").text == LINES
@@ -81,7 +81,7 @@ def test_complete_json_has_completions_and_shares(charrnn: Charrnn) -> None:
     assert counted == {"lines": 5, "line_accuracy": 1, "character_accuracy": 1}
     assert [line["target"] for line in completions] == list(PAIRS.values())
     assert not any(line["finished"] for line in completions)
-    assert "unfinished  5 targets had not ended after 4 characters (--length)" in result.err
+    assert "unfinished  5 targets cut off after 4 characters; to allow more, use --length" in result.err
 
 
 def test_complete_with_sampling_options_applies_them(charrnn: Charrnn) -> None:

@@ -91,8 +91,8 @@ def test_data_inspect_text_beside_a_checkpoint_of_its_name_shows_the_text(charrn
 
 
 def test_data_inspect_name_of_nothing_is_one_line(charrnn: Charrnn, folder: Path) -> None:
-    assert charrnn("data", "inspect", "nothing").failed_with(1, "nothing: there is no such file", "shakespeare")
-    assert charrnn("data", "inspect", folder).failed_with(1, "is a folder; name its files, for example")
+    assert charrnn("data", "inspect", "nothing").failed_with(1, "nothing: not found, here or in data/", "shakespeare")
+    assert charrnn("data", "inspect", folder).failed_with(1, "is a folder; pass its files, for example")
     assert charrnn("data", "inspect").failed_with(2, "data inspect: no text given; try")
     wrong = charrnn("data", "inspect", "--encoding")
     assert wrong.failed_with(2, "--encoding: needs a value; try `charrnn data inspect --help`")
@@ -117,13 +117,13 @@ def test_data_inspect_shows_what_a_text_is_like(charrnn: Charrnn) -> None:
     for part in (
         "text.txt: 1.7\xa0kB, 1,700 characters, 40 lines",
         "encoding    UTF-8\n",
-        "24 different, entropy 3.9",
+        "24 distinct, entropy 3.9",
         "space 18",
-        "normal form any",
-        "line ends LF",
-        "split       90/10/0 (train 1,530, validation 170)",
-        "mind        mostly copies",
-        "lstm 2x256 now reads 40,000 characters a second",
+        "normal form NFC, NFD",
+        "line ends: LF",
+        "split       90% training (1,530), 10% validation (170)",
+        "warning     mostly duplicates",
+        "lstm 2x256 now trains at 40,000 chars/s",
     ):
         assert part in result.err, part
     assert "rare  " not in result.err
@@ -154,7 +154,7 @@ def test_data_inspect_sizes_are_those_of_other_commands(charrnn: Charrnn) -> Non
     facts = read(charrnn("data", "inspect", "text.txt", "--json", "--no-advice"))
     assert facts["advice"] is None
     said = charrnn("ngram", "text.txt", "--order", 2).err
-    assert f"{facts['characters']:,} characters, {facts['vocab_size']} different" in said
+    assert f"{facts['characters']:,} characters, vocabulary size {facts['vocab_size']}" in said
     assert facts["sha256"] == load(Path("checkpoints/text-tuned-2.safetensors")).metadata.text.sha256
 
 
@@ -162,10 +162,10 @@ def test_data_inspect_sizes_are_those_of_other_commands(charrnn: Charrnn) -> Non
     ("encoding", "said"),
     [
         ("utf-8-sig", "UTF-8 with a byte-order mark\n"),
-        ("utf-16", "UTF-16, by its byte-order mark: utf-16; say --encoding utf-16 to train\n"),
+        ("utf-16", "utf-16, according to its byte-order mark; use --encoding utf-16 to train\n"),
         (
             "cp1252",
-            "byte 1 (0xF9) is not UTF-8; guessed from what is around it: cp1252; say --encoding cp1252 to train\n",
+            "cp1252, guessed from the text around byte 1 (0xF9), which is not UTF-8; use --encoding cp1252 to train\n",
         ),
     ],
 )
@@ -174,7 +174,7 @@ def test_data_inspect_finds_the_encoding(charrnn: Charrnn, folder: Path, encodin
     assert f"encoding    {said}" in charrnn("data", "inspect", "coded.txt", "--no-advice").err
     facts = read(charrnn("data", "inspect", "coded.txt", "--no-advice", "--json"))
     assert facts["characters"] == len(FRENCH * 9)
-    if "say" in said:
+    if "use" in said:
         assert charrnn("ngram", "coded.txt", "--encoding", facts["encoding"], "--order", 2).status == 0
         assert charrnn("data", "inspect", "coded.txt", "--encoding", "ascii").failed_with(
             1, "is not ascii; use --encoding"
@@ -183,7 +183,7 @@ def test_data_inspect_finds_the_encoding(charrnn: Charrnn, folder: Path, encodin
 
 def test_data_inspect_binary_file_is_described_as_bytes(charrnn: Charrnn, folder: Path) -> None:
     (folder / "some.dat").write_bytes(bytes(range(256)) * 8)
-    for words, why in ((("--bytes",), "read as bytes"), ((), "and there are zero bytes; say --bytes to train")):
+    for words, why in ((("--bytes",), "read as bytes"), ((), "and the file has zero bytes; use --bytes to train")):
         assert why in charrnn("data", "inspect", "some.dat", "--no-advice", *words).err
         facts = read(charrnn("data", "inspect", "some.dat", "--no-advice", "--json", *words))
         assert (facts["encoding"], facts["vocab_size"], facts["characters"]) == (None, 256, 2048)

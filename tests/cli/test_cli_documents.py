@@ -19,7 +19,7 @@ def lines(folder: Path) -> Path:
 
 def test_documents_have_one_rule_in_every_command(charrnn: Charrnn, lines: Path) -> None:
     trained = charrnn("train", "lines.txt", *BY_LINE, *SMALL, "--json")
-    assert "documents   72, of 15 characters in the mean" in trained.err
+    assert "documents   72, 15 characters each on average" in trained.err
     assert "streams x up to 19 characters per step; the state is reset at each of 66 documents; " in trained.err
     counted = charrnn("ngram", "lines.txt", *BY_LINE, "--order", 3, "--json")
     scores = {}
@@ -36,7 +36,7 @@ def test_documents_have_one_rule_in_every_command(charrnn: Charrnn, lines: Path)
     assert {row["model"]: pytest.approx(row["bits_per_char"]) for row in rows} == scores
     assert {row["rule"] for row in rows} == {"static, documents"}
     shown = " ".join(charrnn("compare", "lines-lstm", "--novelty-length", 0, "--length", 9).err.split())
-    assert "static, each document separately. p:" in shown
+    assert "each document separately: models do not learn from the text they are scored on. p:" in shown
     assert "fitting n-gram baselines for this table: tuned order 9" in shown
 
 
@@ -56,7 +56,7 @@ def test_documents_training_resumes_and_is_mixed(charrnn: Charrnn, lines: Path) 
     assert charrnn("train", "lines.txt", *BY_LINE, *SMALL).status == 0
     assert "resumed" in charrnn("train", "lines.txt", "--resume").err
     changed = charrnn("train", "lines.txt", "--resume", "--document-separator", "|")
-    assert changed.failed_with(2, r"--document-separator '|': it was begun with '\n', and goes on as it was")
+    assert changed.failed_with(2, r"--document-separator '|': the run to resume uses --document-separator '\n'; remove")
     assert r"--val-fraction 0.1 --document-separator '\n'" in charrnn("inspect", "lines-lstm").err
     assert charrnn("sample", "--novelty", "--length", 30).status == 0
     mixed = charrnn("train", "lines.txt", *BY_LINE, *SMALL, "--with-ngram", "--json")
@@ -72,18 +72,18 @@ def test_documents_of_several_files_are_separated(charrnn: Charrnn, folder: Path
         (folder / f"{name}.poem").write_text(f"{name} is a\nletter\n" * 9, encoding="utf-8")
     result = charrnn("ngram", "*.poem", "--document-separator", r"\x00", "--order", 2)
     assert "a.poem and 2 more files: 380 characters" in result.err
-    assert "documents   3, of 127 characters in the mean" in result.err
+    assert "documents   3, 127 characters each on average" in result.err
     assert charrnn("score").status == 0
     as_bytes = charrnn("train", "*.poem", "--bytes", "--document-separator", "é|", *SMALL)
-    assert "384 characters, 256 different" in as_bytes.err
-    assert "documents   3, of 128" in as_bytes.err
+    assert "384 bytes, vocabulary size 256" in as_bytes.err
+    assert "documents   3, 128 bytes each on average" in as_bytes.err
 
 
 def test_documents_wrong_usage_is_one_line(charrnn: Charrnn, lines: Path) -> None:
     for command in (("train", "lines.txt", *SMALL), ("ngram", "lines.txt")):
         missing = charrnn(*command, "--document-separator", "@@")
         assert missing.failed_with(
-            1, "lines.txt: is one document: '@@' is nowhere before its end; say another separator"
+            1, "lines.txt: only one document: no '@@' before the end; try another --document-separator"
         )
         wrong = charrnn(*command, "--document-separator", r"\q")
         assert wrong.failed_with(2, r"\q: not an escape sequence; use \n for a line end")

@@ -9,6 +9,7 @@ from program import SMALL, TEXT, Charrnn, Outcome
 
 from charrnn import __version__
 from charrnn.checkpoint import load
+from charrnn.training.step import StopFlag
 
 
 def read(result: Outcome) -> dict[str, Any]:
@@ -61,13 +62,35 @@ def test_inspect_last_state_shows_the_progress(charrnn: Charrnn, models: Path) -
     assert "progress    step 3 of 3" in charrnn("inspect", "text-lstm-last").err
 
 
+def test_inspect_unfinished_training_shows_its_score_and_how_to_resume(
+    charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last state has a score only among the figures of its progress, and was once said to have none."""
+    steps = iter(range(1, 10))
+
+    def stop_after_three(stop: StopFlag) -> bool:
+        stop.asked = next(steps) > 3
+        stop.exit_status = 130
+        return False
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StopFlag, "takes_save", stop_after_three)
+        stopped = charrnn("train", "text.txt", "--hidden", 8, "--steps", 9, "--validate-every", 1)
+    assert stopped.status == 130
+    shown = charrnn("inspect", "text-lstm-last").err
+    assert " of 9, " in shown
+    assert "best validation " in shown
+    assert "nothing was held out" not in shown
+    assert "resume with charrnn train text.txt --resume-from checkpoints/text-lstm-last.safetensors\n" in shown
+
+
 def test_inspect_ngram_model_shows_its_entries(charrnn: Charrnn, models: Path) -> None:
     facts = read(charrnn("inspect", "--json"))  # the newest
     (part,) = facts["parts"]
     assert (facts["kind"], part["entries"][0], sum(part["entries"])) == ("ngram", 24, facts["entries"])
     assert [one["name"] for one in facts["tensors"]][::4] == ["1.backoffs", "2.backoffs", "3.backoffs"]
     assert facts["checksums"] == {"header": True, "tensors": 0, "of_tensors": 12}
-    assert "by order 1: 24, 2: " in charrnn("inspect").err
+    assert "order 1: 24, order 2: " in charrnn("inspect").err
 
 
 def test_inspect_mixture_shows_its_parts(charrnn: Charrnn, folder: Path) -> None:

@@ -71,7 +71,9 @@ def test_lab_without_matplotlib_fails_before_any_work(
 
 
 def test_lab_out_folder_that_cannot_be_created_is_one_line(charrnn: Charrnn, folder: Path) -> None:
-    assert charrnn("lab", "memory", "--out", "text.txt").failed_with(1, "text.txt: cannot be written to: File exists")
+    assert charrnn("lab", "memory", "--out", "text.txt").failed_with(
+        1, "text.txt: cannot write to this folder: File exists"
+    )
 
 
 def test_lab_diverged_training_is_one_line(charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,7 +65,7 @@ def test_charrnn_without_command_prints_where_to_start_and_exits_2(charrnn: Char
         (["train", "text.txt", "--val-fraction", "1"], "--val-fraction 1.0"),
         (["train", "text.txt", "--val-fraction", ".5", "--test-fraction", ".5"], "no text is left to train on"),
         (["train", "text.txt", "--cell", "brain"], "--cell brain: must be one of rnn, lstm"),
-        (["train", "text.txt", "--device", "abacus"], "--device abacus: not found on this machine; try one of"),
+        (["train", "text.txt", "--device", "abacus"], "--device abacus: not available on this machine; available: "),
         (["train", "text.txt", "--out", "."], "--out .: is a folder"),
         (["ngram", "text.txt", "--order", "0"], "--order 0"),
         (["ngram", "text.txt", "--order", "101"], "--order 101: must be from 1 to 100"),
@@ -75,7 +75,7 @@ def test_charrnn_without_command_prints_where_to_start_and_exits_2(charrnn: Char
         (["ngram", "text.txt", "--smoothing", "stupid", "--online"], "--smoothing stupid does not support it"),
         (["ngram", "text.txt", "--encoding", "hex"], "--encoding hex: unknown encoding"),
         (["ngram", "text.txt", "--encoding", "undefined"], "--encoding undefined: unknown encoding"),
-        (["ngram", "text.txt", "--out", "there/"], "--out there/: is a folder; name a file, such as there/text-"),
+        (["ngram", "text.txt", "--out", "there/"], "--out there/: is a folder; pass a file name, such as there/text-"),
     ],
 )  # fmt: skip
 def test_wrong_usage_is_one_line_and_exits_2(charrnn: Charrnn, folder: Path, words: list[str], part: str) -> None:

@@ -86,7 +86,7 @@ def test_ngram_in_several_processes_equals_one(charrnn: Charrnn, folder: Path, p
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("none.txt", "there is no such file"), ("bad.txt", "byte 3 (0xFF) is not utf-8")]
+    ("name", "message"), [("none.txt", "not found, here or in data/"), ("bad.txt", "byte 3 (0xFF) is not utf-8")]
 )
 def test_ngram_error_in_several_processes_is_printed_once(folder: Path, name: str, message: str) -> None:
     (folder / "bad.txt").write_bytes(b"abc\xff" * 300)
@@ -115,7 +115,7 @@ def test_ngram_without_validation_part_has_no_score(charrnn: Charrnn) -> None:
     result = charrnn("ngram", "text.txt", "--val-fraction", 0, "--json")
     assert result.status == 0
     assert "bits_per_char" not in json.loads(result.text)
-    assert "none was held out" in result.err
+    assert "not scored: there is no validation set" in result.err
 
 
 def test_ngram_overwrites_only_the_same_model(charrnn: Charrnn) -> None:
@@ -123,7 +123,9 @@ def test_ngram_overwrites_only_the_same_model(charrnn: Charrnn) -> None:
     assert charrnn("ngram", "text.txt", "--order", 3, "--out", "it").status == 0
     for other in (("--order", 4), ("--order", 3, "--val-fraction", 0.2)):
         result = charrnn("ngram", "text.txt", *other, "--out", "it")
-        assert result.failed_with(2, "checkpoints/it.safetensors: exists; say --force to overwrite it, or --out NAME")
+        assert result.failed_with(
+            2, "checkpoints/it.safetensors: exists; use --force to overwrite, or --out for another name"
+        )
     assert charrnn("ngram", "text.txt", "--order", 4, "--out", "it", "--force").status == 0
 
 
@@ -135,13 +137,15 @@ def test_ngram_of_order_1_can_be_sampled(charrnn: Charrnn) -> None:
 def test_ngram_bytes_has_a_vocabulary_of_256(charrnn: Charrnn, folder: Path) -> None:
     (folder / "raw.bin").write_bytes(bytes(range(256)) * 8)
     assert charrnn("ngram", "raw.bin").failed_with(1, "byte 128 (0x80) is not utf-8", "--bytes")
-    assert "2,048 characters, 256 different" in charrnn("ngram", "raw.bin", "--bytes", "--order", 2).err
+    assert "2,048 bytes, vocabulary size 256" in charrnn("ngram", "raw.bin", "--bytes", "--order", 2).err
 
 
 def test_ngram_unwritable_out_fails_before_counting(charrnn: Charrnn, folder: Path) -> None:
     (folder / "file").write_text("x", encoding="utf-8")
-    assert charrnn("ngram", "text.txt", "--out", "file/x").failed_with(1, "file: cannot be written to", "--out")
-    assert charrnn("ngram", "text.txt", "--out", "/proc/x").failed_with(1, "/proc: cannot be written to", "--out")
+    assert charrnn("ngram", "text.txt", "--out", "file/x").failed_with(1, "file: cannot write to this folder", "--out")
+    assert charrnn("ngram", "text.txt", "--out", "/proc/x").failed_with(
+        1, "/proc: cannot write to this folder", "--out"
+    )
 
 
 @pytest.mark.parametrize(

@@ -12,24 +12,24 @@ def test_normalized_model_normalizes_all_it_reads(charrnn: Charrnn, folder: Path
     (folder / "cafe.txt").write_text(LINE * 30, encoding="utf-8")
     form = ("--normalize", "NFC", "--lower")
     result = charrnn("ngram", "cafe.txt", *form, "--order", 9)
-    assert "cafe.txt: 570 characters, 12 different" in result.err
+    assert "cafe.txt: 570 characters, vocabulary size 12" in result.err
     assert charrnn("train", "cafe.txt", *form, *SMALL).status == 0
     sample = charrnn("sample", "cafe-tuned-9", "--prime", "CAFE\u0301, ", "--temp", 0, "--length", 4)
     assert sample.text == "café, café"
     assert charrnn("score", "cafe-lstm").status == 0
     (folder / "other.txt").write_text("NAI\u0308VE", encoding="utf-8")
-    assert "5 characters (all" in charrnn("score", "cafe-lstm", "--text", "other.txt").err
+    assert "other.txt: 5 characters, " in charrnn("score", "cafe-lstm", "--text", "other.txt").err
     assert charrnn("compare", "--prime", "CAFÉ", "--length", 9, "--novelty-length", 50).status == 0
     assert charrnn("sample", "cafe-lstm", "--novelty", "--length", 20).status == 0
     again = charrnn("train", "cafe.txt", "--resume", "--normalize", "NFD")
-    assert again.failed_with(2, "--normalize NFD: it was begun with NFC")
+    assert again.failed_with(2, "--normalize NFD: the run to resume uses --normalize NFC")
     assert charrnn("train", "cafe.txt", "--resume").status == 0
 
 
 def test_min_count_model_reads_any_text(charrnn: Charrnn, folder: Path) -> None:
     (folder / "rare.txt").write_text("to be or not to be 漢字 " * 2 + "to be or not to be " * 30, encoding="utf-8")
     result = charrnn("ngram", "rare.txt", "--min-count", 5, "--order", 3)
-    assert "unknown     4 characters of the text (0.65%) are one unknown symbol" in result.err
+    assert "unknown     4 characters of the text (0.65%) are read as the unknown symbol" in result.err
     assert charrnn("train", "rare.txt", "--min-count", 5, *SMALL).status == 0
     (folder / "other.txt").write_text("être ou ne pas être", encoding="utf-8")
     for model in ("rare-tuned-3", "rare-lstm"):

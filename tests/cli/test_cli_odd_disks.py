@@ -25,7 +25,7 @@ def test_file_system_without_locks_gives_a_note(
     monkeypatch.setattr(FileLock, "acquire", refuse)
     found = charrnn(command, "text.txt", *(SMALL if command == "train" else ()), "--out", "it")
     assert found.status == 0, found.err
-    assert found.err.count("this file system has no locks") == 1
+    assert found.err.count("this file system does not support locks") == 1
 
 
 def test_lock_file_of_another_user_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,7 +121,7 @@ def test_sample_novelty_is_shown_after_an_unchanged_text(charrnn: Charrnn, model
     lines = result.err.splitlines()
     assert [line.split("  ")[0] for line in lines[4:6]] == ["sample", "held-out text"]
     assert lines[5].split()[2:] == ["0%", "0%", "0%", "170", "100%", "100%", "100%"]  # the text repeats itself
-    assert lines[7].startswith("200 and 170 characters against the training part of text.txt (1,530 characters)")
+    assert lines[7].startswith("200 and 170 characters, compared with the training part of text.txt (1,530 ")
     assert 'Longest copy: "' in result.err
     assert "Red: " not in result.err
 
@@ -130,9 +130,9 @@ def test_sample_novelty_without_training_text_fails(charrnn: Charrnn, models: Pa
     """And says so before anything is written."""
     words = ("sample", "text-lstm", "--novelty", "--length", 30)
     (folder / "text.txt").rename(folder / "moved.txt")
-    assert charrnn(*words).failed_with(1, "text.txt: there is no such file")
+    assert charrnn(*words).failed_with(1, "text.txt: not found, here or in data/")
     (folder / "text.txt").write_text("To be\n" * 300, encoding="utf-8")
-    message = "text.txt: is not the text that text-lstm was fitted on; name that one with --text"
+    message = "text.txt: not the training text of text-lstm; pass the original text with --text"
     assert charrnn(*words).failed_with(1, message)
     assert charrnn(*words, "--text", "moved.txt").status == 0
     assert charrnn(*words[:2], "--text", "moved.txt").failed_with(

@@ -82,7 +82,7 @@ def test_sample_match_gives_matching_texts(charrnn: Charrnn, models: Path, model
         (["--json", "--interactive"], 2, "--json and --interactive"),
         (["--mix", "text-lstm"], 2, "--mix text-lstm: must be a checkpoint and a weight"),
         (["--mix", "text-lstm:1"], 2, "--mix text-lstm:1: must be"),
-        (["--mix", "text-lstm:0.5", "--mix", "text-lstm:0.5"], 2, "leaves nothing for the first model"),
+        (["--mix", "text-lstm:0.5", "--mix", "text-lstm:0.5"], 2, "leaves no weight for the first model"),
         (["--mix", "nothing:0.5"], 1, "nothing: not found"),
     ],
 )
@@ -176,18 +176,18 @@ def test_sample_interactive_in_pipe_answers_each_line(charrnn: Charrnn, models: 
     primed = charrnn("sample", "text-tuned-3", "--prime", "To be\nor", "--length", 12, "--seed", 1)
     assert written(talk(r"To be\nor")).rstrip("\n") == written(primed)[8:].rstrip("\n")
     for line, part in (
-        ("/undo", "/undo: there is nothing to forget"),
-        ("/retry", "nothing was written yet"),
-        ("/temp", "/temp : must be a number"),
+        ("/undo", "/undo: nothing to undo"),
+        ("/retry", "nothing to retry"),
+        ("/temp", "/temp : expected a number"),
         ("/temp -1", "--temp -1.0: must be 0 or more"),
-        ("/nothing", "/nothing: there is no such command"),
+        ("/nothing", "/nothing: unknown command"),
         ("//", "does not know the character '/'"),
         ("é", "does not know the character 'é'"),
     ):
         result = talk(line, "To")
         assert part in result.err
         assert written(result) == written(talk("To")), line
-    assert "/retry          write something else" in talk("/help").err
+    assert "/retry        replace the last continuation" in talk("/help").err
 
 
 def test_sample_never_generates_the_unknown_symbol(charrnn: Charrnn, folder: Path) -> None:
@@ -213,9 +213,9 @@ def test_sample_interactive_on_terminal_has_a_history(models: Path, folder: Path
     typed = b"To be\n/temp 0\n" + up + up + b"\n" + b"/undo\n/quit\n"
     command = ("sample", "text-tuned-3", "--interactive", "--length", 8, "--seed", 1, "--temp", 0)
     shown = shown_on_a_terminal(folder, [command], typed, TERM="xterm").decode()
-    assert "; /help says what can be typed\n" in shown
+    assert "; type /help for a list of commands\n" in shown
     assert shown.count("> ") >= 5
     assert shown.count("temperature 0\n") == 1
     again = shown[shown.index("temperature 0\n") :]
     assert "To be" in again
-    assert "goes on after 'To be" in again
+    assert "the text now ends with 'To be" in again

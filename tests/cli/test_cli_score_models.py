@@ -65,12 +65,12 @@ def test_score_names_are_all_checkpoints(charrnn: Charrnn, authors: Path) -> Non
 
 def test_score_several_models_prints_tables(charrnn: Charrnn, authors: Path) -> None:
     one = " ".join(charrnn("score", A, B, "--text", "hers.txt").err.split())
-    assert "model bits/char nats/char perplexity bits in all behind posterior" in one
+    assert "total bits model bits/char nats/char perplexity bits behind posterior" in one
     assert "likeliest a, by" in one
-    assert "characters (33%) of hers.txt, which not all of the models know" in one
+    assert "characters (33%) of hers.txt that are not in the vocabulary of every model" in one
     several = charrnn("score", A, B, "--text", "hers.txt", "--text", "his.txt")
     assert several.out == b""
-    assert "if all models were as likely before" in several.err
+    assert "given equal priors" in several.err
 
 
 def test_score_several_models_judges_held_out_text_only(charrnn: Charrnn, authors: Path) -> None:
@@ -118,7 +118,7 @@ def test_score_several_models_all_impossible_names_none(charrnn: Charrnn, author
     nobody = found(charrnn, "a0", "b0", "--text", "odd.txt")
     assert (nobody["likeliest"], nobody["lead_bits"]) == (None, None)
     assert [row["posterior"] for row in nobody["models"]] == [None, None]
-    assert "none: each of them gives" in charrnn("score", "a0", "b0", "--text", "odd.txt").err
+    assert "none: every model gives" in charrnn("score", "a0", "b0", "--text", "odd.txt").err
     assert found(charrnn, "a0", "b", "--text", "odd.txt")["models"][0]["posterior"] == 1
 
 
@@ -152,9 +152,12 @@ def test_score_help_says_that_several_models_need_a_text(charrnn: Charrnn) -> No
 def test_score_one_character_is_singular(charrnn: Charrnn, authors: Path) -> None:
     """It once said "1 characters"."""
     (authors / "odd.txt").write_text("he!", encoding="utf-8")
-    assert "1 character (33%) of odd.txt, which not all" in charrnn("score", A, B, "--text", "odd.txt").err
+    assert (
+        "1 character (33%) of odd.txt that are not in the vocabulary of every"
+        in charrnn("score", A, B, "--text", "odd.txt").err
+    )
     (authors / "one.txt").write_text("h", encoding="utf-8")
-    assert "one.txt: 1 character (all, " in charrnn("score", A, "--text", "one.txt").err
+    assert "one.txt: 1 character, " in charrnn("score", A, "--text", "one.txt").err
 
 
 def test_score_models_of_one_name_show_their_paths(charrnn: Charrnn, authors: Path) -> None:

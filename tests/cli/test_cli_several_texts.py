@@ -32,7 +32,7 @@ def eval_result(folder: Path, name: str) -> dict[str, object]:
 def test_several_texts_equal_the_text_they_join_to(charrnn: Charrnn, files: Path, models: Path) -> None:
     """So a model of them, and one of the single file, compare."""
     result = charrnn("ngram", "novels/*.txt", "c.txt.gz", *NGRAM)
-    assert "novels/a.txt and 2 more files: 1,700 characters, 24 different" in result.err
+    assert "novels/a.txt and 2 more files: 1,700 characters, vocabulary size 24" in result.err
     assert "checkpoints/a-and-2-more-tuned-3.safetensors" in result.err
     facts, single = eval_result(files, "a-and-2-more-tuned-3"), eval_result(files, "text-tuned-3")
     assert facts["paths"] == ["novels/a.txt", "novels/b.txt", "c.txt.gz"]
@@ -51,21 +51,21 @@ def test_several_texts_training_is_resumed_and_used(charrnn: Charrnn, files: Pat
     again = charrnn("train", *names, "--resume")
     assert (again.status, "resumed" in again.err) == (0, True)
     wrong = charrnn("train", *names[:2], "--resume-from", "checkpoints/a-and-2-more-lstm-last.safetensors")
-    assert "was trained on novels/a.txt and 2 more files, and novels/a.txt and 1 more file is a different text" in wrong.err
+    assert (
+        "was trained on novels/a.txt and 2 more files, and novels/a.txt and 1 more file is a different text"
+        in wrong.err
+    )
     assert charrnn("score").status == 0
     assert charrnn("sample", "--novelty", "--length", 40).status == 0
     (files / "data").mkdir()
     (files / "novels").rename(files / "moved")
-    assert (
-        charrnn("score").failed_with(1, "b.txt: there is no such file")
-        or "a.txt: there is no such" in charrnn("score").err
-    )
+    assert charrnn("score").failed_with(1, "b.txt: not found") or "a.txt: not found" in charrnn("score").err
     for name in ("a.txt", "b.txt"):
         (files / "moved" / name).rename(files / "data" / name)
     assert charrnn("score").status == 0
     result = charrnn("sample", "--novelty", "--length", 40, "--text", "data/*.txt")
     assert result.status == 1
-    assert "is not the text that a-and-2-more-lstm was fitted on" in result.err
+    assert "not the training text of a-and-2-more-lstm" in result.err
     options = [word for name in names for word in ("--text", Path(name).name)]
     assert charrnn("compare", *options, "--novelty-length", 0).status == 0
 
@@ -73,10 +73,10 @@ def test_several_texts_training_is_resumed_and_used(charrnn: Charrnn, files: Pat
 def test_standard_input_is_read_wherever_a_text_is_named(charrnn: Charrnn, files: Path) -> None:
     packed = lzma.compress(TEXT.encode())
     assert charrnn("train", "-", *SMALL, stdin=TEXT.encode()).status == 0
-    assert "standard input: 1,700 characters, 24 different" in charrnn("ngram", "-", *NGRAM, stdin=packed).err
+    assert "standard input: 1,700 characters, vocabulary size 24" in charrnn("ngram", "-", *NGRAM, stdin=packed).err
     assert (files / "checkpoints" / "stdin-tuned-3.safetensors").exists()
     message = (
-        "stdin-lstm was fitted on standard input, which cannot be read again; save that text to a file and name it"
+        "stdin-lstm was trained on standard input, which cannot be read again; save the text to a file and pass it"
     )
     assert charrnn("score", "stdin-lstm").failed_with(1, message)
     named = json.loads(charrnn("score", "stdin-lstm", "--text", "text.txt", "--json").out)
@@ -92,21 +92,25 @@ def test_standard_input_is_read_wherever_a_text_is_named(charrnn: Charrnn, files
 
 
 def test_several_texts_mistakes_are_one_line(charrnn: Charrnn, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert charrnn("ngram", "-", "-").failed_with(2, "-: standard input can be read once; say it once")
+    assert charrnn("ngram", "-", "-").failed_with(2, "-: standard input can be read only once; pass - only once")
     assert charrnn("ngram", "-").failed_with(1, "standard input: the file is empty")
     assert charrnn("train", "novels/*.md").failed_with(
-        1, "novels/*.md: there is no such file, and none matches it, here or in data/"
+        1, "novels/*.md: not found, as a file or as a pattern, here or in data/"
     )
-    assert charrnn("train", "novels/a.txt", "novels/z.txt").failed_with(1, "novels/z.txt: there is no such file")
+    assert charrnn("train", "novels/a.txt", "novels/z.txt").failed_with(1, "novels/z.txt: not found")
     assert charrnn("train", "novels/a.txt", "novels").failed_with(
-        1, "novels: is a folder; name its files, for example 'novels/*'"
+        1, "novels: is a folder; pass its files, for example 'novels/*'"
     )
     (files / "bad.txt").write_bytes(b"caf\xe9")
     assert charrnn("ngram", "text.txt", "bad.txt").failed_with(1, "bad.txt: byte 3 (0xE9) is not utf-8")
     monkeypatch.setattr("charrnn.cli.shared.locate.MAX_NAMES_SIZE", 30)
-    assert charrnn("ngram", "novels/*.txt", "text.txt").failed_with(1, "3 files are too many to be remembered; put")
+    assert charrnn("ngram", "novels/*.txt", "text.txt").failed_with(
+        1, "3 input files: too many to store their names; join"
+    )
     monkeypatch.setattr("charrnn.cli.shared.locate.world_size", lambda: 2)
-    assert charrnn("ngram", "-").failed_with(2, "-: with torchrun each process reads the text; save it to a file")
+    assert charrnn("ngram", "-").failed_with(
+        2, "-: the processes of torchrun cannot share standard input; save the text"
+    )
 
 
 def test_text_named_like_a_pattern_or_standard_input_is_read(charrnn: Charrnn, files: Path) -> None:
@@ -116,5 +120,5 @@ def test_text_named_like_a_pattern_or_standard_input_is_read(charrnn: Charrnn, f
     assert "/-: 1,700 characters" in charrnn("ngram", "./-", *NGRAM).err
     assert charrnn("score", "--", "--tuned-3").status == 0
     twice = charrnn("ngram", "novels/a.txt", "novels/*.txt", "novels/b.txt", *NGRAM, "--force")
-    assert "2 of the 4 files are there twice, and are read once" in twice.err
+    assert "2 of the 4 file names are duplicates, which are read only once" in twice.err
     assert "novels/a.txt and 1 more file" in twice.err

@@ -1,5 +1,6 @@
 """From a name to a text: where it is looked for, and every kind of file that is none."""
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -14,14 +15,14 @@ def test_text_name_is_looked_up_here_then_in_data(charrnn: Charrnn, folder: Path
     data.mkdir()
     (data / "hamlet.txt").write_text(TEXT, encoding="utf-8")
     for name in ("hamlet.txt", "hamlet", "data/hamlet.txt"):
-        assert "data/hamlet.txt: 1,700 characters, 24 different" in charrnn("ngram", name, "--order", 2).err
+        assert "data/hamlet.txt: 1,700 characters, vocabulary size 24" in charrnn("ngram", name, "--order", 2).err
     (folder / "hamlet").write_text("another text", encoding="utf-8")
     assert "hamlet: 12 characters" in charrnn("ngram", "hamlet", "--order", 2, "--force").err
 
 
 def test_text_name_missing_names_the_known_texts(charrnn: Charrnn) -> None:
     result = charrnn("train", "hamlet.txt")
-    assert result.failed_with(1, "hamlet.txt: there is no such file, here or in data/", "shakespeare", "python")
+    assert result.failed_with(1, "hamlet.txt: not found, here or in data/", "shakespeare", "python")
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,7 @@ def test_bad_text_in_train_and_ngram_is_one_line(charrnn: Charrnn, folder: Path,
 
 
 def test_folder_or_device_is_one_line(charrnn: Charrnn, folder: Path) -> None:
-    assert charrnn("ngram", folder).failed_with(1, "is a folder; name its files, for example")
+    assert charrnn("ngram", folder).failed_with(1, "is a folder; pass its files, for example")
     assert charrnn("ngram", "/dev/null").failed_with(1, "is not a regular file")
 
 
@@ -57,7 +58,7 @@ def test_encoding_that_fits_reads_the_text(charrnn: Charrnn, folder: Path, encod
     (folder / "coded.txt").write_bytes(TEXT.encode(encoding))
     result = charrnn("ngram", "coded.txt", "--encoding", encoding, "--order", 2)
     assert result.status == 0
-    assert "coded.txt: 1,700 characters, 24 different" in result.err
+    assert "coded.txt: 1,700 characters, vocabulary size 24" in result.err
 
 
 def test_text_of_three_characters_can_be_fitted(charrnn: Charrnn, folder: Path) -> None:
@@ -110,7 +111,7 @@ def test_text_that_is_a_folder_names_the_pattern(charrnn: Charrnn, models: Path,
         folder.mkdir(parents=True)
         (folder / "a.txt").write_text(TEXT, encoding="utf-8")
     wrong = charrnn(*words.split())
-    assert wrong.failed_with(1, f"is a folder; name its files, for example {example}\n")
+    assert wrong.failed_with(1, f"is a folder; pass its files, for example {example}\n")
     assert charrnn("score", "text-tuned-3", "--text", "dir/*").status == 0
     assert charrnn("data", "inspect", "in-data/*", "--no-advice").status == 0
 
@@ -147,7 +148,36 @@ def test_text_in_the_place_of_a_checkpoint_says_what_to_type(
 @pytest.mark.parametrize("command", ["sample", "score", "compare", "view", "inspect", "complete"])
 @pytest.mark.parametrize("name", ["text-lstn", "checkpoints/text-lstn.safetensors"])
 def test_checkpoint_name_misspelled_names_the_nearest(charrnn: Charrnn, models: Path, command: str, name: str) -> None:
-    assert charrnn(command, name).failed_with(1, f"{name}: there is no such file; did you mean text-lstm")
+    assert charrnn(command, name).failed_with(1, f"{name}: not found; did you mean text-lstm")
+
+
+@pytest.mark.parametrize("option", ["--init-from", "--resume-from"])
+def test_train_checkpoint_misspelled_or_text_is_refused(charrnn: Charrnn, models: Path, option: str) -> None:
+    """Both options once said that a misspelled name does not exist, without the name that does."""
+    assert charrnn("train", "text.txt", "--out", "new", option, "text-lstn").failed_with(
+        1, "text-lstn: not found; did you mean text-lstm"
+    )
+    assert charrnn("train", "text.txt", "--out", "new", option, "text.txt").failed_with(
+        2, f"text.txt is a text, not a checkpoint; {option} needs a checkpoint"
+    )
+
+
+@pytest.mark.parametrize("command", ["sample", "score", "inspect"])
+def test_file_that_is_neither_checkpoint_nor_text_is_not_called_a_text(
+    charrnn: Charrnn, models: Path, command: str
+) -> None:
+    """Any file that was not a checkpoint was once called a text. A compressed text is still one."""
+    Path("picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
+    assert charrnn(command, "picture.png").failed_with(2, "picture.png: not a checkpoint; pass a .safetensors file")
+    Path("text.txt.gz").write_bytes(gzip.compress(TEXT.encode()))
+    assert charrnn(command, "text.txt.gz").failed_with(2, "text.txt.gz is a text, not a checkpoint")
+
+
+@pytest.mark.parametrize(
+    ("name", "similar"), [("txet.txt", "text.txt"), ("tinyshakespear", "tinyshakespeare"), ("shakespere.txt", "shakes")]
+)
+def test_text_name_misspelled_names_the_nearest(charrnn: Charrnn, folder: Path, name: str, similar: str) -> None:
+    assert charrnn("train", name).failed_with(1, f"{name}: not found, here or in data/; did you mean {similar}")
 
 
 def test_checkpoint_name_like_no_other_says_how_to_make_one(charrnn: Charrnn, models: Path) -> None:
@@ -159,7 +189,9 @@ def test_train_text_that_is_a_checkpoint_names_resume_from(
     charrnn: Charrnn, models: Path, option: tuple[str, ...]
 ) -> None:
     wrong = charrnn("train", "text.txt", *option, "text-lstm-last")
-    assert wrong.failed_with(2, "text-lstm-last: is a checkpoint and no text; use --resume-from text-lstm-last")
+    assert wrong.failed_with(
+        2, "text-lstm-last: is a checkpoint, not a text; to resume it use --resume-from text-lstm-last"
+    )
 
 
 def test_train_text_of_the_name_of_a_checkpoint_is_read(charrnn: Charrnn, models: Path) -> None:

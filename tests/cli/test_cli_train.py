@@ -58,7 +58,7 @@ def test_train_with_same_seed_gives_same_weights(charrnn: Charrnn, folder: Path)
 def test_train_over_existing_run_is_refused(charrnn: Charrnn, models: Path) -> None:
     before = (models / "text-lstm.safetensors").read_bytes()
     result = charrnn("train", "text.txt", *SMALL, "--seed", 9)
-    assert result.failed_with(2, "checkpoints/text-lstm.safetensors: exists; say --force")
+    assert result.failed_with(2, "checkpoints/text-lstm.safetensors: exists; use --force")
     assert (models / "text-lstm.safetensors").read_bytes() == before
     assert charrnn("train", "text.txt", *SMALL, "--seed", 9, "--force").status == 0
     assert (models / "text-lstm.safetensors").read_bytes() != before
@@ -73,12 +73,12 @@ def test_train_without_validation_part_saves_last(charrnn: Charrnn) -> None:
 def test_train_on_short_text_shrinks_batch_and_prints_it(charrnn: Charrnn, folder: Path) -> None:
     (folder / "short.txt").write_text(TEXT[:100], encoding="utf-8")
     result = charrnn("train", "short.txt", *SMALL)
-    assert "1 streams x 64 characters per step (the text is too short for 32 of 64)" in result.err
+    assert "1 streams x 64 characters per step (the text is too short for 32 x 64)" in result.err
 
 
 def test_train_into_unwritable_place_is_refused(charrnn: Charrnn, folder: Path) -> None:
     (folder / "checkpoints").write_text("a file where the folder should be", encoding="utf-8")
-    assert charrnn("train", "text.txt", *SMALL).failed_with(1, "checkpoints: cannot be written to", "--out")
+    assert charrnn("train", "text.txt", *SMALL).failed_with(1, "checkpoints: cannot write to this folder", "--out")
 
 
 def test_train_several_networks_prints_shared_plan_once(charrnn: Charrnn) -> None:
@@ -92,7 +92,7 @@ def test_train_several_networks_saves_one_checkpoint(charrnn: Charrnn) -> None:
     assert (result.status, json.loads(result.text)["steps"]) == (0, 6)
     assert "network 1/2, step 3/3" in result.err
     assert "network 2/2, step 3/3" in result.err
-    assert "nats), of 2 networks together" in result.err
+    assert "nats), averaging the predictions of 2 networks" in result.err
     assert len(charrnn("sample", "--length", 30).text) == 30
 
 
@@ -112,7 +112,7 @@ def _train_and_interrupt(folder: Path, signals: int) -> tuple[int | None, str]:
 def test_ctrl_c_saves_and_exits_130(folder: Path) -> None:
     status, err = _train_and_interrupt(folder, signals=1)
     assert status == 130
-    assert "stopping: saves first; once more leaves at once" in err
+    assert "stopping: saving a checkpoint (Ctrl-C again to quit immediately)" in err
     assert "Traceback" not in err
     last = load(folder / "checkpoints/text-lstm-last.safetensors")
     assert f"text-lstm-last.safetensors, after step {last.metadata.step}" in err
@@ -178,4 +178,4 @@ def test_signal_in_the_middle_of_a_printed_line_is_announced_afterwards(monkeypa
     for thread in threading.enumerate():
         if thread is not threading.main_thread() and not thread.daemon:
             thread.join(10)
-    assert lines == ["stopping: saves first; once more leaves at once"]
+    assert lines == ["stopping: saving a checkpoint (Ctrl-C again to quit immediately)"]

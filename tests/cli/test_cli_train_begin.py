@@ -25,7 +25,7 @@ def network(folder: Path, name: str) -> RecurrentModel:
 def test_resume_without_state_begins(charrnn: Charrnn) -> None:
     result = charrnn("train", "text.txt", *SMALL, "--resume")
     assert result.status == 0
-    assert "nothing to resume at checkpoints/text-lstm.safetensors: begins" in result.err
+    assert "no checkpoint to resume at checkpoints/text-lstm.safetensors; starting a new run" in result.err
 
 
 def test_resume_of_finished_training_shows_result_again(charrnn: Charrnn) -> None:
@@ -57,7 +57,7 @@ def test_resume_with_other_text_is_refused(charrnn: Charrnn, folder: Path) -> No
 def test_resume_with_other_shape_is_refused(charrnn: Charrnn) -> None:
     assert charrnn("train", "text.txt", *SMALL).status == 0
     result = charrnn("train", "text.txt", "--resume", "--hidden", 9)
-    assert result.failed_with(2, "--hidden 9", "begun with 8")
+    assert result.failed_with(2, "--hidden 9", "uses --hidden 8")
     assert charrnn("train", "text.txt", "--resume", *SMALL).status == 0
 
 
@@ -87,7 +87,7 @@ def test_init_from_maps_rows_by_character(charrnn: Charrnn, folder: Path) -> Non
     words = ("--init-from", "text-lstm", "--steps", 1, "--learning-rate", 1e-30, "--weight-decay", 0)
     result = charrnn("train", "other.txt", *words)
     assert result.status == 0
-    assert "knows 24 characters" in result.err
+    assert "vocabulary of 24 characters" in result.err
     before, after = network(folder, "text-lstm"), network(folder, "other-lstm")
     known, grown = (checkpoint(folder, name).vocabulary for name in ("text-lstm", "other-lstm"))
     assert grown.characters
@@ -115,7 +115,7 @@ def test_freeze_layers_keeps_their_weights(charrnn: Charrnn, folder: Path) -> No
 def test_init_from_with_other_shape_is_refused(charrnn: Charrnn) -> None:
     assert charrnn("train", "text.txt", *SMALL).status == 0
     result = charrnn("train", "text.txt", "--init-from", "text-lstm", "--cell", "gru")
-    assert result.failed_with(2, "--cell gru", "has lstm; leave it out")
+    assert result.failed_with(2, "--cell gru", "uses --cell lstm; remove the option")
     assert charrnn("ngram", "text.txt", "--order", 3).status == 0
     result = charrnn("train", "text.txt", "--init-from", "text-tuned-3", "--out", "b")
     assert result.failed_with(1, "is an n-gram model; --init-from needs a network")

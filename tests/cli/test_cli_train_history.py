@@ -239,7 +239,9 @@ def test_tensorboard_errors_come_before_training(
 ) -> None:
     """It is told before anything is trained."""
     taken = charrnn("train", "text.txt", *SMALL, "--tensorboard", "text.txt")
-    assert taken.failed_with(1, "text.txt/text-lstm: cannot be written to: Not a directory; say another place with --t")
+    assert taken.failed_with(
+        1, "text.txt/text-lstm: cannot write to this folder: Not a directory; choose another one with --t"
+    )
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     refused = charrnn("train", "text.txt", *SMALL, "--tensorboard", "runs")
     assert refused.failed_with(2, "--tensorboard: needs TensorBoard", "`pip install tensorboard`")

@@ -9,7 +9,7 @@ import pytest
 from program import SMALL, Charrnn
 from rich.console import Console
 
-from charrnn.cli.train.curve import Curve, held, scale_of
+from charrnn.cli.train.curve import Curve, forward_fill, value_range
 from charrnn.cli.train.live import TrainLive
 from charrnn.formatting import sparkline
 from charrnn.scoring.evaluate import Score
@@ -24,10 +24,10 @@ def test_sparkline_scales_and_fills_gaps() -> None:
     assert sparkline([1, None, 2, 3, 9, 0], 1, 3) == "▁ ▅██▁"
     assert sparkline([5, 5], 5, 5) == "▁▁"
     assert sparkline([], 0, 1) == ""
-    assert held([None, 1, None, 2, None, None]) == [None, 1, 1, 2, None, None]
-    assert held([]) == []
-    assert scale_of([9, 3, 2, None] + [1] * 7) == (1, 3)
-    assert scale_of([None]) == (0, 1)
+    assert forward_fill([None, 1, None, 2, None, None]) == [None, 1, 1, 2, None, None]
+    assert forward_fill([]) == []
+    assert value_range([9, 3, 2, None] + [1] * 7) == (1, 3)
+    assert value_range([None]) == (0, 1)
 
 
 def test_curve_has_bounded_points() -> None:
@@ -86,7 +86,7 @@ def test_live_picture_has_progress_curves_and_sample() -> None:
     assert len(bars) == pytest.approx(whole * 51 / 100, abs=1)  # as long as the training is far
     assert training.endswith(f"  {2.98 / math.log(2):.3f} bits/char (2.980 nats)")
     assert len(validation[12:].split("  2.000 bits")[0].rstrip()) == pytest.approx(whole / 4, abs=1)
-    assert now == f"{'now':12}1,234 chars/s, 0:26 gone, 0:24 left"
+    assert now == f"{'status':12}1,234 chars/s, 0:26 elapsed, 0:24 remaining"
     assert sample[0] == f"{'sample':12}To be,"
     assert sample[1].startswith(f"{'':12}or  not \\x1b[2J to be 日本")
     assert len(sample) == 4

@@ -103,7 +103,7 @@ def test_pipe_device_or_folder_is_not_opened(charrnn: Charrnn, models: Path, fol
     elif not Path(kind).exists() or Path(kind).is_file():
         pytest.skip(f"{kind} is no device here")
     for words in READERS:
-        step = "name its files, for example" if kind == "folder" else "save the text to a file first"
+        step = "pass its files, for example" if kind == "folder" else "save the text to a file first"
         assert charrnn(*words, name).failed_with(1, f"{name}: is ", step), words
 
 
@@ -141,7 +141,9 @@ def test_name_that_is_too_long_is_one_line(charrnn: Charrnn, folder: Path) -> No
     (folder / ("a" * 240)).write_bytes(RAW)
     for words in (("train", *SMALL), ("ngram",)):
         result = charrnn(*words, "a" * 240)
-        assert result.failed_with(1, f"checkpoints/{'a' * 240}-", "File name too long; say a shorter one with --out")
+        assert result.failed_with(
+            1, f"checkpoints/{'a' * 240}-", "File name too long; choose a shorter name with --out"
+        )
         assert charrnn(*words, "a" * 240, "--out", words[0]).status == 0
 
 
@@ -203,7 +205,7 @@ def test_line_ends_and_byte_order_mark_make_no_difference(
     charrnn: Charrnn, models: Path, folder: Path, ends: str
 ) -> None:
     (folder / "odd.txt").write_bytes(b"\xef\xbb\xbf" + TEXT.replace("\n", ends).encode())
-    assert "odd.txt: 1,700 characters, 24 different" in charrnn("ngram", "odd.txt", "--order", 2).err
+    assert "odd.txt: 1,700 characters, vocabulary size 24" in charrnn("ngram", "odd.txt", "--order", 2).err
     assert charrnn("score", "text-lstm", "--text", "odd.txt").status == 0
 
 
@@ -231,7 +233,7 @@ def test_text_of_100_000_different_characters_fits_in_memory(charrnn: Charrnn, f
     """Scoring a network once computed 4,096 times as many logits at once: 3.6 GB."""
     (folder / "many.txt").write_text(MANY, encoding="utf-8")
     result = charrnn("ngram", "many.txt", "--order", 3, "--val-fraction", 0.001)
-    assert "100,000 characters, 100,000 different" in result.err
+    assert "100,000 characters, vocabulary size 100,000" in result.err
     sample = charrnn("sample", "--length", 20).text
     assert len(sample) == 20
     words = ("--hidden", 2, "--layers", 1, "--steps", 1, "--seq-length", 64, "--val-fraction", 0.001)
@@ -246,7 +248,7 @@ def test_train_many_different_characters_warns_of_memory(
     monkeypatch.setattr("charrnn.cli.train.console.MUCH_MEMORY", 0.05)
     (folder / "many.txt").write_text(MANY[:3000], encoding="utf-8")
     shown = charrnn("train", "many.txt", *SMALL).err
-    assert "memory      about 0.2 GB, for 2,048 characters a step times 3,000 different ones; --bytes, which" in shown
+    assert "about 0.2 GB per step, for a batch of 2,048 characters and a vocabulary of 3,000; to use less, try" in shown
     assert shown.index("memory ") < shown.index("step 1")
 
 

@@ -86,8 +86,8 @@ def check_that_it_went_on(folder: Path, process: BaseProcess, last: Path, whole:
     assert is_same(last, whole)
     (line,) = {line for line in said(folder).splitlines() if reason in line and ".jsonl" not in line}
     assert re.search(
-        rf"it(-last)?\.safetensors: cannot be written: {reason}; free some disk space, or choose another path with --out "
-        r"\(training continues; will retry at the next save\)$",
+        rf"it(-last)?\.safetensors: cannot be written: {reason}; free some disk space, or choose another path with "
+        r"--out \(training continues; will retry at the next save\)$",
         line,
     )
     assert sorted(path.name for path in last.parent.iterdir() if not path.name.startswith(".")) == [
@@ -161,6 +161,5 @@ def test_folder_read_only_from_the_start_is_one_line(folder: Path) -> None:
     process = start(folder, "train", "text.txt", *WORDS)
     process.join(60)
     assert process.exitcode == 1
-    assert (
-        said(folder) == "charrnn: checkpoints: cannot be written to: Permission denied; say another place with --out\n"
-    )
+    refused = "checkpoints: cannot write to this folder: Permission denied; choose another one with --out"
+    assert said(folder) == f"charrnn: {refused}\n"

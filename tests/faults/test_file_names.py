@@ -62,7 +62,7 @@ def test_odd_name_printed_commands_can_be_pasted(charrnn: Charrnn, folder: Path,
     (folder / name).write_text(TEXT, encoding="utf-8")
     result = charrnn("train", *SMALL, "--", name)
     assert result.status == 0, result.err
-    network = field_of("write", result.err)
+    network = field_of("next", result.err)
     assert charrnn(*words_of(network), "--length", 5).status == 0
     facts = load(Path(words_of(network)[1])).metadata
     assert facts.text.path == name
@@ -107,9 +107,9 @@ def test_odd_name_printed_resume_command_can_be_pasted(
         patch.setattr(Monitor, "update", update)
         stopped = charrnn("train", *SMALL, "--out", out, "--", name)
     assert stopped.status == 130
-    resumed = charrnn(*words_of(field_of("go on", stopped.err)))
+    resumed = charrnn(*words_of(field_of("resume with", stopped.err)))
     assert resumed.status == 0, resumed.err
-    assert field_of("resumed", resumed.err).endswith(" s")
+    assert field_of("resumed", resumed.err).endswith(" s of training")
     assert load(Path(f"{out}.safetensors")).metadata.text.path == name
 
 
@@ -117,7 +117,7 @@ def test_odd_name_printed_resume_command_can_be_pasted(
 def test_checkpoint_name_that_is_not_utf8_is_refused(charrnn: Charrnn, folder: Path) -> None:
     """Safetensors can write files with such names but not read them; an hour of training was once lost that way."""
     result = charrnn("train", "text.txt", *SMALL, "--out", "caf\udce9")
-    assert result.failed_with(2, r"--out caf\xe9: is not UTF-8; say another name")
+    assert result.failed_with(2, r"--out caf\xe9: not valid UTF-8; choose another name")
     (folder / "caf\udce9.txt").write_text(TEXT, encoding="utf-8")
     assert charrnn("ngram", "caf\udce9.txt", "--order", 2).status == 0
     assert [path.name for path in (folder / "checkpoints").glob("[!.]*")] == ["caf_-tuned-2.safetensors"]

@@ -80,8 +80,8 @@ def test_hostile_text_stderr_has_no_control_characters(charrnn: Charrnn, hostile
 
 
 def test_hostile_name_mistake_is_one_line(charrnn: Charrnn, hostile: Path) -> None:
-    assert charrnn("ngram", NAME + "z").failed_with(1, "there is no such file")
-    assert charrnn("sample", NAME).failed_with(2, " is a text, not a checkpoint; ")
+    assert charrnn("ngram", NAME + "z").failed_with(1, "not found, as a file or as a pattern")
+    assert charrnn("sample", NAME).failed_with(2, ": not a checkpoint; ")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")

@@ -122,7 +122,7 @@ def test_sigusr1_saves_and_continues(folder: Path) -> None:
     time.sleep(0.2)
     assert process.is_alive()
     end(process, signal.SIGTERM)
-    assert "saving after this step, and going on" in (folder / "err.txt").read_text()
+    assert "saving a checkpoint after this step; training continues" in (folder / "err.txt").read_text()
 
 
 BEGUN = """
@@ -156,7 +156,7 @@ def test_ctrl_c_during_start_is_one_line(seconds: float, folder: Path) -> None:
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
     assert not re.search("Traceback|terminate called|Error", said)
-    assert "charrnn: interrupted" in said or "stopping: saves first" in said
+    assert "charrnn: interrupted" in said or "stopping: saving a checkpoint" in said
 
 
 def test_invalid_columns_variable_is_ignored(charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -101,7 +101,7 @@ def test_signal_saves_and_training_resumes(folder: Path, number: signal.Signals)
             path.unlink()
     assert process.exitcode == 128 + number, (folder / "err.txt").read_text()
     assert load(last).metadata.step is not None
-    assert "stopping: saves first" in (folder / "err.txt").read_text()
+    assert "stopping: saving a checkpoint" in (folder / "err.txt").read_text()
     assert train(folder, "it", "--resume") == 0
     assert_same(folder, "whole", "it")
 
@@ -114,7 +114,7 @@ def test_training_of_a_name_in_use_is_refused(folder: Path) -> None:
         assert first.is_alive()
     time.sleep(0.2)
     assert train(folder, "it", "--force") == 1
-    assert "another process is writing it" in (folder / "err.txt").read_text()
+    assert "another process is writing this checkpoint" in (folder / "err.txt").read_text()
     first.kill()
     first.join(60)
     assert train(folder, "it", "--force", "--steps", 5) == 0

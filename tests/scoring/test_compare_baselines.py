@@ -66,7 +66,7 @@ def test_interpolate_gives_a_checkpoint_of_both(both: tuple[Checkpoint, Checkpoi
 
 def test_interpolated_model_cannot_be_saved(both: tuple[Checkpoint, Checkpoint], tmp_path: Path) -> None:
     mean = interpolate(*both)
-    with pytest.raises(ModelError, match="a weighted mean of models has no checkpoint"):
+    with pytest.raises(ModelError, match="a weighted mean of models cannot be saved"):
         save(tmp_path / "mean.safetensors", mean.model, mean.vocabulary, mean.metadata)
     assert not list(tmp_path.glob("mean*"))
 

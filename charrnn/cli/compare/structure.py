@@ -1,4 +1,4 @@
-"""What `compare --structure` shows: where a network wins against n-grams, as tables."""
+"""Tables of `compare --structure`: where a network and n-grams differ."""
 
 from __future__ import annotations
 
@@ -10,48 +10,56 @@ from charrnn.formatting import percent
 from charrnn.scoring.structure.figures import AtContext, Closed, Difference, Indented, Structure
 
 MIN_CASES = 10
-"""The fewest cases of a line that is shown."""
+"""The minimum number of cases in a row of a table."""
 
 
 def show_structure(structure: Structure, of_characters: int) -> None:
-    """Print all tables, of a text of which so many characters could have been read."""
+    """Print all tables.
+
+    Args:
+        structure: the figures.
+        of_characters: the number of held-out characters, of which both models may have read fewer.
+    """
     screen = console()
     screen.print()
     screen.rule(f"Where {one_line(structure.network)} differs from {one_line(structure.counts)}", align="left")
     _show_contexts(structure.contexts)
     screen.print(
-        f"\nBits of the next character at {structure.places:,} places (seed {structure.seed}), if the last so many "
-        "characters are all that is seen; lost: by the network, against all that came before.\n"
+        f"\nMean bits of the next character, given only the last characters (context), at {structure.places:,} random "
+        f"places (seed {structure.seed}). Lost: the network's extra bits compared with all of the context. ±: standard "
+        "error.\n"
     )
-    if any(row.bits.cases >= MIN_CASES for row in structure.closings):
+    has_closings = any(row.bits.cases >= MIN_CASES for row in structure.closings)
+    if has_closings:
         _show_closings(structure)
         screen.print(
-            "\nBits of what closes a bracket, a quote or a tag, by how many characters before it was opened; lines of "
-            f"fewer than {MIN_CASES} cases are left out.\n"
+            "\nMean bits of the characters that close a bracket, a quote or a tag, by the distance from the opening in "
+            f"characters; rows with fewer than {MIN_CASES} cases are not shown.\n"
         )
     if structure.brackets:
         _show_brackets(structure.brackets)
         screen.print(
-            "\nWhere a bracket closes: how often the right one is the likeliest of all that close, and of all "
-            "characters.\n"
+            "\nWhere a bracket closes: how often the right one is the likeliest of all closing brackets (brackets), "
+            "and of all characters (all).\n"
         )
     else:
         screen.print("No bracket is closed in this text.")
     if structure.indentation:
         _show_indentation(structure.indentation)
         screen.print(
-            "\nIndentation of lines that are not blank, by what it is to the line before. Right: each of its blanks is "
-            "the likeliest character, and then something else is.\n"
+            "\nIndentation of non-blank lines, compared with the line before. Right: the share of lines whose "
+            "indentation the model finds likeliest, character by character. Bits: the mean per line.\n"
         )
     else:
-        screen.print("It has too few indented lines to look into.")
-    read, cut = structure.characters, ""
-    if read < of_characters:
-        cut = f"The first {read:,} of {of_characters:,} held-out characters (--limit 0: all). "
-    screen.print(
-        f"{cut}Difference: the network's bits less those of the n-grams, with its standard error; *: more than two of "
-        "them from 0."
-    )
+        screen.print("Too few lines of this text are indented to compare indentation.")
+    if has_closings or structure.indentation:
+        screen.print(
+            "Difference: bits of the network minus bits of the n-grams (negative: the network is better), with "
+            "standard error; *: more than two standard errors from 0."
+        )
+    if structure.characters < of_characters:
+        read = f"the first {structure.characters:,} of {of_characters:,} held-out characters"
+        screen.print(f"Measured on {read} (--limit 0: all).")
 
 
 def _show_contexts(rows: Sequence[AtContext]) -> None:
@@ -59,9 +67,9 @@ def _show_contexts(rows: Sequence[AtContext]) -> None:
     for row in rows:
         figures = ((row.network, row.network_error), (row.counts, row.counts_error))
         cells = [cell for mean, error in figures for cell in (f"{mean:.3f}", _error(error))]
-        # Without the sum, what is rounded to 0 from below would keep its sign.
+        # Adding 0 turns -0.0 into 0.0.
         lost = (f"{round(row.lost, 3) + 0.0:+.3f}", _error(row.lost_error)) if row.length else ("", "")
-        table.add_row(f"{row.length:,}" if row.length else "all", *cells, *lost)
+        table.add_row(f"last {row.length:,}" if row.length else "all", *cells, *lost)
     show_table(table)
 
 
@@ -79,7 +87,7 @@ def _show_closings(structure: Structure) -> None:
 
 def _show_brackets(rows: Sequence[Closed]) -> None:
     table = figures_table(
-        "closing", "cases", "network:\nof brackets", "n-grams:\nof brackets", "network:\nof all", "n-grams:\nof all"
+        "closing", "cases", "network,\nbrackets", "n-grams,\nbrackets", "network,\nall", "n-grams,\nall"
     )
     for row in rows:
         shares = (row.network_among, row.counts_among, row.network_first, row.counts_first)
@@ -88,7 +96,7 @@ def _show_brackets(rows: Sequence[Closed]) -> None:
 
 
 def _show_indentation(rows: Sequence[Indented]) -> None:
-    headers = ("network:\nright", "n-grams:\nright", "network:\nbits", "n-grams:\nbits")
+    headers = ("network,\nright", "n-grams,\nright", "network,\nbits", "n-grams,\nbits")
     table = figures_table("indentation", "lines", *headers, "difference", "")
     for row in rows:
         bits = row.bits

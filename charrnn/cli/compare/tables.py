@@ -1,4 +1,4 @@
-"""What `compare` shows: the static and the online table, what is copied, and samples."""
+"""Output of `charrnn compare`: the static and the online table, the tables about copying, and samples."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from charrnn.cli.shared.novelty import show_curve, show_novelty
 from charrnn.cli.shared.tables import plain_table, show_table, show_title
 from charrnn.cli.shared.terminal import console, escape_control_chars, one_line
 from charrnn.config import SMOOTHINGS
-from charrnn.formatting import percent, plural
+from charrnn.formatting import part_name, percent, plural
 from charrnn.pipeline.compare import Comparison
 from charrnn.scoring.compare.columns import AnyRow, shown_columns
 from charrnn.scoring.compare.rows import OnlineRow, Row
@@ -17,26 +17,29 @@ from charrnn.scoring.compare.rows import OnlineRow, Row
 def show(comparison: Comparison) -> None:
     """Print the static table, and what it means."""
     screen, rows, split = console(), comparison.rows, comparison.split
-    _show_columns("model", Row, [(_name_in_table(label, row), row) for label, row in _labelled(rows)])
+    _show_columns("model", Row, [(_name_in_table(label, row), row) for label, row in _labeled(rows)])
     characters = plural(len(split.text), "held-out character")
-    where = f"{split.part} part of {one_line(comparison.corpus.source)}, split {split.split}"
-    screen.print(f"\n{characters} ({where}), {split.rule}. p: parameters, n: n-grams.")
+    source = one_line(comparison.corpus.source)
+    where = source if split.part == "all" else f"{part_name(split.part)} part of {source}, split {split.split}"
+    rule = split.rule.removeprefix("static, ")
+    screen.print(
+        f"\nStatic scores on {characters} ({where}), {rule}: models do not learn from the text they are scored on. "
+        "p: parameters, n: n-grams."
+    )
     if any(row.score.impossible for row in rows):
-        screen.print(
-            "p = 0: the share of characters that a model takes for impossible, each of them infinitely surprising."
-        )
+        screen.print("Impossible: the share of characters with probability 0; a single one makes bits/char infinite.")
     words = {word for row in rows for word in row.checkpoint.description.split()}
     legend = "; ".join(f"{name}: {smoothing.help}" for name, smoothing in SMOOTHINGS.items() if name in words)
     if legend:
         screen.print(f"{legend}.")
     if any(row.is_baseline for row in rows):
         is_mixed = any(row.is_baseline and row.checkpoint.kind == "mixture" for row in rows)
-        mean = "; weights of a mean were not fitted, `train --with-ngram` fits better ones" if is_mixed else ""
-        screen.print(f"*: made for this table{mean}.")
+        mean = " The weights of the mixture are fixed; `train --with-ngram` fits better ones." if is_mixed else ""
+        screen.print(f"*: a baseline fitted for this table, not saved.{mean}")
 
 
 def show_online(rows: Sequence[OnlineRow]) -> None:
-    """Print the online table, if there is one, and what it means."""
+    """Print the online table, if it has rows, and what it means."""
     if not rows:
         return
     screen = console()
@@ -46,16 +49,16 @@ def show_online(rows: Sequence[OnlineRow]) -> None:
     total = len(rows[0].split.text)
     cut = f"the first {read:,} of {total:,} held-out characters (--limit 0: all)" if read < total else ""
     screen.print(
-        f"\nOnline, {cut or f'the same {read:,} held-out characters'}: each is predicted, and then learned from, so "
-        "nothing here compares with the static figures above. Compressors: by how much the held-out text lengthens the "
-        "code of the training part."
+        f"\nOnline, on {cut or f'the same {read:,} held-out characters'}: each character is predicted and then learned "
+        "from, so these figures are not comparable with the static table. Compressors: the growth of the compressed "
+        "training part when the held-out text is appended to it."
     )
 
 
 def show_copies(comparison: Comparison) -> None:
-    """Print the table of what is copied, if it was judged, the held-out text's row last."""
+    """Print the tables about copying, if it was measured; the last row is held-out text."""
     rows = comparison.rows
-    judged = [(label, row.novelty) for label, row in _labelled(rows) if row.novelty]
+    judged = [(label, row.novelty) for label, row in _labeled(rows) if row.novelty]
     judged += [("held-out text", row.held_out_novelty) for row in rows[:1] if row.held_out_novelty]
     if judged and comparison.training:
         console().print()
@@ -65,7 +68,7 @@ def show_copies(comparison: Comparison) -> None:
 
 
 def show_samples(comparison: Comparison) -> None:
-    """Print what each model generated."""
+    """Print the sample of each model."""
     prime = comparison.config.prime
     after = f', after "{one_line(prime)}"' if prime else ""
     for row in comparison.rows:
@@ -75,7 +78,7 @@ def show_samples(comparison: Comparison) -> None:
 
 
 def _show_columns(header: str, kind: type[AnyRow], rows: Sequence[tuple[str, AnyRow]]) -> None:
-    """Print the columns that people see, behind a name for each row."""
+    """Print the columns that have a header, after a column with the name of each row."""
     table = plain_table(collapse_padding=True)
     table.add_column(header, overflow="fold")
     columns = shown_columns(kind)
@@ -89,8 +92,8 @@ def _show_columns(header: str, kind: type[AnyRow], rows: Sequence[tuple[str, Any
     show_table(table)
 
 
-def _labelled(rows: Sequence[Row]) -> list[tuple[str, Row]]:
-    """Each row with what the model is, or with its name where two models are the same."""
+def _labeled(rows: Sequence[Row]) -> list[tuple[str, Row]]:
+    """Label each row with the model's description, or with its name if descriptions are not unique."""
     descriptions = [row.checkpoint.description for row in rows]
     return [
         (one_line(row.checkpoint.name) if descriptions.count(description) > 1 else description, row)
@@ -99,6 +102,6 @@ def _labelled(rows: Sequence[Row]) -> list[tuple[str, Row]]:
 
 
 def _name_in_table(label: str, row: Row) -> str:
-    """A model's name in the table, so that 80 columns hold it, with what is to be said of it."""
-    zeros = f"\n(p = 0: {percent(row.score.impossible_share)})" if row.score.impossible else ""
+    """Return the first cell of a row: the label, a mark for baselines, and the share of impossible characters."""
+    zeros = f"\n({percent(row.score.impossible_share)} impossible)" if row.score.impossible else ""
     return f"{'* ' * row.is_baseline}{label}{zeros}"

@@ -1,4 +1,4 @@
-"""What `charrnn inspect` shows."""
+"""Output of `charrnn inspect`: the contents of a checkpoint."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from charrnn.cli.shared.config_options import format_option
 from charrnn.cli.shared.tables import plain_table, show_table
-from charrnn.cli.shared.terminal import log, log_wrapped, one_line, shell_quoted
+from charrnn.cli.shared.terminal import log_field, log_wrapped, one_line, shell_quoted
 from charrnn.config import CorpusConfig, TrainingConfig, option_flags
+from charrnn.formatting import duration, plural
 
 if TYPE_CHECKING:
     from charrnn.checkpoint.info import CheckpointInfo, ComponentInfo
@@ -19,38 +20,40 @@ SHOWN_NAMES = 12
 
 
 def show_checkpoint(listing: CheckpointInfo) -> None:
-    """Print what a checkpoint holds, on stderr."""
-    checkpoint, facts = listing.checkpoint, listing.checkpoint.metadata
+    """Print the contents of a checkpoint on stderr."""
+    checkpoint, metadata = listing.checkpoint, listing.checkpoint.metadata
     log_wrapped(
         "checkpoint", f"{checkpoint.path}: {checkpoint.kind}, format {listing.format}, {checkpoint.size:,} bytes"
     )
     for part in listing.parts:
         _show_part(part)
     _show_vocabulary(checkpoint.vocabulary)
-    text = facts.text
+    text = metadata.text
     log_wrapped("text", f"{text.source}: {text.characters:,} characters; SHA-256 {text.sha256}")
     log_wrapped("", f"read and split with {_options(text.corpus)}")
-    log_wrapped("validation", str(facts.validation or "none: nothing was held out"))
-    if facts.training:
-        log_wrapped("training", _options(facts.training))
-    steps = "" if facts.step is None else f", {facts.step:,} steps"
-    how = f" ({facts.compute})" if facts.compute else ""
-    log_wrapped("fitted", f"in {facts.fit_seconds:,.1f} s on {facts.device}{how}{steps}")
-    log_wrapped("versions", ", ".join(f"{name} {version}" for name, version in facts.versions.items()))
-    log_wrapped("command", " ".join(map(_quoted_word, facts.command)) or "not known")
+    if metadata.validation or not listing.resume_state:
+        log_wrapped("validation", str(metadata.validation or "not scored: nothing was held out"))
+    if metadata.training:
+        log_wrapped("training", _options(metadata.training))
+    steps = "" if metadata.step is None else f", {metadata.step:,} steps"
+    compute = f" ({metadata.compute})" if metadata.compute else ""
+    log_wrapped("fit time", f"{metadata.fit_seconds:,.1f} s on {metadata.device}{compute}{steps}")
+    log_wrapped("versions", ", ".join(f"{name} {version}" for name, version in metadata.versions.items()))
+    log_wrapped("command", " ".join(map(_quoted_word, metadata.command)) or "unknown")
     _show_progress(listing)
-    checked, of = sum(tensor.has_checksum for tensor in listing.tensors), len(listing.tensors)
-    others = "" if checked == of else "; n-grams have none, and are checked for what they must be"
+    checked, total = sum(tensor.has_checksum for tensor in listing.tensors), len(listing.tensors)
+    parts = ["the header"] + [f"{checked:,} of {total:,} tensors"] * bool(checked)
+    others = "" if checked == total else "; n-gram tables have no checksums, but are checked for consistency"
     log_wrapped(
         "checksums",
-        f"fit: of the header and of {checked:,} of {of:,} tensors{others}" if listing.is_checksummed
-        else "none: it was made before there were any",
+        f"correct for {' and '.join(parts)}{others}" if listing.is_checksummed
+        else "none: written by a version of charrnn without checksums",
     )  # fmt: skip
     _show_tensors(listing)
 
 
 def _quoted_word(word: str) -> str:
-    """A word of a command line, options as they are."""
+    """Quote a word of a command line, except for options."""
     return word if word.startswith("-") and word.replace("-", "").isalnum() else shell_quoted(word)
 
 
@@ -64,14 +67,15 @@ def _show_part(part: ComponentInfo) -> None:
     if part.config:
         log_wrapped("", ", ".join(f"{name} {value}" for name, value in part.config.items()))
     if part.entries:
-        log_wrapped("", "by order " + ", ".join(f"{order}: {number:,}" for order, number in enumerate(part.entries, 1)))
+        orders = (f"order {order}: {number:,}" for order, number in enumerate(part.entries, 1))
+        log_wrapped("", ", ".join(orders))
 
 
 def _show_vocabulary(vocabulary: Vocabulary) -> None:
     from charrnn.text.vocabulary import character_name
 
     if vocabulary.characters is None:
-        log_wrapped("vocabulary", "the 256 bytes")
+        log_wrapped("vocabulary", "256 bytes")
         return
     plain = "".join(character for character in vocabulary.characters if character > " " and character.isprintable())
     log_wrapped("vocabulary", f"{len(vocabulary):,} characters: {plain}")
@@ -82,7 +86,7 @@ def _show_vocabulary(vocabulary: Vocabulary) -> None:
 
 
 def _options(config: CorpusConfig | TrainingConfig) -> str:
-    """Settings as they are typed, those that are nothing left out."""
+    """Return settings as options, as they are typed; settings that are off are left out."""
     values = (
         (spec, option_flags(spec)[0].split("/")[0], getattr(config, spec.name)) for spec in dataclasses.fields(config)
     )
@@ -96,15 +100,22 @@ def _options(config: CorpusConfig | TrainingConfig) -> str:
 def _show_progress(listing: CheckpointInfo) -> None:
     if listing.resume_state is None:
         return
-    done = listing.resume_state.progress
-    plan = f" of {done.plan[0]:,}" if done.plan else ""
-    networks = f", network {done.finished + 1} of {done.model.networks}" if done.model.networks > 1 else ""
-    best = "no validation yet" if done.best_nats is None else f"best after step {done.best_step:,}"
-    halved = f"; the rate was halved {done.halvings} times" * bool(done.halvings)
-    log_wrapped("progress", f"step {done.number:,}{plan}{networks}, {done.seconds:,.0f} s; {best}{halved}")
-    if done.plan is None or done.number < done.plan[0] or done.finished + 1 < done.model.networks:
+    from charrnn.scoring.evaluate import Score
+
+    progress = listing.resume_state.progress
+    total = f" of {progress.plan[0]:,}" if progress.plan else ""
+    networks = f", network {progress.finished + 1} of {progress.model.networks}" if progress.model.networks > 1 else ""
+    best = "no validation yet"
+    if progress.best_nats is not None:
+        score = Score(progress.best_nats, progress.best_characters, progress.best_impossible)
+        best = f"best validation {score}, after step {progress.best_step:,}"
+    halved = f"; learning rate halved {plural(progress.halvings, 'time')}" * bool(progress.halvings)
+    spent = duration(progress.seconds)
+    log_wrapped("progress", f"step {progress.number:,}{total}{networks}, {spent} of training; {best}{halved}")
+    is_last_step = progress.plan is not None and progress.number >= progress.plan[0]
+    if not is_last_step or progress.finished + 1 < progress.model.networks:
         text = " ".join(map(shell_quoted, listing.checkpoint.metadata.text.names))
-        log(f"{'':12}`charrnn train {text} --resume` goes on, with its --out if it had one")
+        log_field("resume with", f"charrnn train {text} --resume-from {shell_quoted(listing.checkpoint.path)}")
 
 
 def _show_tensors(listing: CheckpointInfo) -> None:
@@ -112,6 +123,6 @@ def _show_tensors(listing: CheckpointInfo) -> None:
     for header in ("tensor", "dtype", "shape", "bytes"):
         table.add_column(header, justify="right" if header == "bytes" else "left", overflow="fold")
     for tensor in listing.tensors:
-        shape = " x ".join(f"{size:,}" for size in tensor.shape) or "one number"
+        shape = " x ".join(f"{size:,}" for size in tensor.shape) or "scalar"
         table.add_row(one_line(tensor.name), tensor.dtype, shape, f"{tensor.bytes:,}")
     show_table(table)

@@ -1,6 +1,6 @@
-"""`charrnn sample --interactive`: the model goes on from what is typed, line after line, and keeps its state.
+"""`charrnn sample --interactive`: the model continues each line that is typed, and keeps its state.
 
-It works in a pipe too: then nothing but what the model generates goes to standard output.
+In a pipe, standard output gets only the generated text.
 """
 
 from __future__ import annotations
@@ -19,21 +19,23 @@ from charrnn.pipeline.text_generator import TextGenerator
 from charrnn.sampling.generate import new_seed, stream
 from charrnn.sampling.state import GenerationState
 
-HELP = """TEXT            is read as it is, without the end of the line, and written on; \\n is a line end, // a slash
-(nothing)       goes on writing
-/undo           forget the last line and what came of it
-/retry          write something else after it
-/temp 0.5       another temperature
-/length 200     how many characters are written
-/seed 7         other random numbers from here on
-/reset          forget everything
-/help           this
-/quit           leave, as the end of the input does"""
+HELP = """TEXT          continue this text (\\n: line break, //: slash at the beginning)
+(empty line)  continue the text so far
+/undo         remove the last line and its continuation
+/retry        replace the last continuation by another one
+/temp 0.5     set the temperature
+/length 200   set the number of characters to generate
+/seed 7       set the random seed (without a number: a random one)
+/reset        clear the text so far
+/help         show this list
+/quit         quit, as Ctrl-D does"""
+"""The answer to /help."""
 PROMPT = "> "
+"""The prompt of a terminal."""
 
 
 class Repl:
-    """The text so far, which grows by what is typed and what the model makes of it.
+    """The text so far: the lines that were typed, and their continuations by the model.
 
     Args:
         generator: the model and its settings.
@@ -43,7 +45,7 @@ class Repl:
         self.generator, self.config = generator, generator.config
         (self.state,) = generator.begins()
         self.turns: list[tuple[GenerationState, GenerationState]] = []
-        """Where the text was before each line, and where after it was read, before anything was generated."""
+        """The state before each line, and the state after reading the line, before its continuation."""
         self.commands: dict[str, Callable[[str], None]] = {
             "/undo": self._undo,
             "/retry": self._retry,
@@ -51,26 +53,26 @@ class Repl:
             "/length": lambda word: self._set("length", word, int),
             "/seed": self._seed,
             "/reset": self._reset,
-            "/help": lambda word: _say_lines(HELP),
+            "/help": lambda word: _log_lines(HELP),
         }
 
     def answer(self, line: str) -> None:
-        """Do what a line says: a command, or what the model goes on from.
+        """Run a command, or continue the text with a line.
 
         Raises:
-            CharRNNError: it cannot be done; nothing has changed.
+            CharRNNError: the line is no valid command or text; nothing has changed.
         """
         if line.startswith("/") and not line.startswith("//"):
             name, _, word = line.partition(" ")
             if name not in self.commands:
-                raise UsageError(f"{name}: there is no such command; /help shows them, and // begins a text with /")
+                raise UsageError(f"{name}: unknown command; try /help, or type // to begin a text with a slash")
             self.commands[name](word.strip())
             return
         typed = self.generator.prepare(unescaped(line.removeprefix("/") if line.startswith("//") else line))
         self._generate(self.state, self.generator.advance(self.state, typed))
 
     def _generate(self, before: GenerationState, after: GenerationState) -> None:
-        """Generate, as far as it gets: Ctrl-C ends the text, not the session."""
+        """Generate a continuation; Ctrl-C ends the continuation, not the session."""
         batch = self.generator.batch([after], self.config)
         write = text_writer()
         self.turns.append((before, after))
@@ -85,15 +87,15 @@ class Repl:
 
     def _undo(self, word: str) -> None:
         if not self.turns:
-            raise UsageError("/undo: there is nothing to forget")
+            raise UsageError("/undo: nothing to undo")
         self.state, _ = self.turns.pop()
-        log(f"goes on after {self._end()}")
+        log(f"the text now ends with {self._end()}" if self.state.ids else "the text is now empty")
 
     def _retry(self, word: str) -> None:
         if not self.turns:
-            raise UsageError("/retry: nothing was written yet; type something first")
+            raise UsageError("/retry: nothing to retry; type a text first")
         before, after = self.turns.pop()
-        # The numbers that come next, not those that the text which is forgotten was drawn with.
+        # Continue the random numbers: those of the old continuation would repeat it.
         self._generate(before, replace(after, seed=self.state.seed, position=self.state.position))
 
     def _seed(self, word: str) -> None:
@@ -106,7 +108,7 @@ class Repl:
         start = GenerationState.start(self.generator.vocabulary, self.state.seed)
         self.state = replace(start, position=self.state.position)
         self.turns.clear()
-        log("everything is forgotten")
+        log("the text is now empty")
 
     def _set(self, name: str, word: str, kind: Callable[[str], float]) -> None:
         self.config = self._checked(name, word, kind)
@@ -117,18 +119,17 @@ class Repl:
             changes: dict[str, Any] = {name: kind(word)}
             return replace(self.config, **changes)
         except ValueError:
-            raise UsageError(f"/{name[:4] if name == 'temperature' else name} {word}: must be a number") from None
+            raise UsageError(f"/{name[:4] if name == 'temperature' else name} {word}: expected a number") from None
 
     def _end(self) -> str:
-        end = self.generator.vocabulary.decode(self.state.ids[-40:])
-        return repr(end) if self.state.ids else "nothing"
+        return repr(self.generator.vocabulary.decode(self.state.ids[-40:]))
 
 
 def run_repl(generator: TextGenerator) -> None:
     """Answer each line of standard input."""
     repl = Repl(generator)
     temperature = f"temperature {generator.config.temperature:g}"
-    log(f"{generator.description}, {temperature}, seed {generator.seed}; /help says what can be typed")
+    log(f"{generator.description}, {temperature}, seed {generator.seed}; type /help for a list of commands")
     for line in _lines():
         if line.strip() == "/quit":
             break
@@ -138,18 +139,18 @@ def run_repl(generator: TextGenerator) -> None:
             log(f"charrnn: {error}")
 
 
-def _say_lines(text: str) -> None:
+def _log_lines(text: str) -> None:
     for line in text.splitlines():
         log(line)
 
 
 def _lines() -> Iterator[str]:
-    """What is typed, with a history, on a terminal; the lines of a pipe or a file."""
+    """Yield the lines of standard input; on a terminal with a prompt, editing and a history."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         for raw in sys.stdin.buffer:
             yield raw.decode("utf-8", "surrogateescape").removesuffix("\n").removesuffix("\r")
         return
-    with suppress(ImportError):  # it is not on all systems; with it `input` knows arrow keys and earlier lines
+    with suppress(ImportError):  # not available on all systems; gives `input` arrow keys and a history
         import readline  # noqa: F401
     while True:
         try:
@@ -158,4 +159,4 @@ def _lines() -> Iterator[str]:
             print()
             return
         except KeyboardInterrupt:
-            log("Ctrl-D or /quit leaves")
+            log("press Ctrl-D or type /quit to quit")

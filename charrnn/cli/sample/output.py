@@ -1,4 +1,4 @@
-"""How `charrnn sample` shows texts: one as it is generated, several, the best, the likeliest; as text or as JSON."""
+"""Output of `charrnn sample`: a sample as it is generated, several, the best of several, or that of beam search."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from charrnn.cli.shared.novelty import show_sample
 from charrnn.cli.shared.terminal import (
     BAR_DELAY,
-    has_colours,
+    has_colors,
     is_to_file,
     log,
     print_json,
@@ -17,6 +17,7 @@ from charrnn.cli.shared.terminal import (
     text_writer,
 )
 from charrnn.cli.shared.texts import read_training_text
+from charrnn.formatting import plural
 from charrnn.pipeline.text_generator import TextGenerator
 from charrnn.sampling.beam import BeamResult
 from charrnn.sampling.generate import stream
@@ -24,25 +25,25 @@ from charrnn.sampling.state import GenerationState
 from charrnn.scoring.novelty import index_training_text
 
 SEPARATOR = "-" * 15 + "\n"
-"""The line between two texts."""
+"""The line between two samples."""
 
 
 def show_one(generator: TextGenerator, novelty: bool, text: Sequence[str] | None) -> None:
-    """Write one text as it is generated, and how much of it is copied."""
+    """Write one sample while it is generated, and print how much of it is copied if `novelty`."""
     batch = generator.batch(generator.begins())
     corpus = read_training_text(generator.checkpoint, text) if novelty else None
     training = index_training_text(corpus, progress) if corpus else None
-    _say_how(generator)
+    _log_settings(generator)
     write = text_writer()
     write(generator.prompt)
     characters = stream(batch)
     pieces: Iterable[tuple[str, bool]] = ((character, False) for character in characters)
-    is_marked = training is not None and has_colours()
+    is_marked = training is not None and has_colors()
     if training and is_marked:
         pieces = training.mark_copies(characters)
     generated = []
-    # A bar where the text goes to a file: on a screen the text itself shows how far it is.
-    with progress_bar(generator.config.length, "writing", "char", delay=BAR_DELAY, hidden=not is_to_file()) as shown:
+    # A bar only if the text goes to a file: on a terminal the text itself shows the progress.
+    with progress_bar(generator.config.length, "sampling", "char", delay=BAR_DELAY, hidden=not is_to_file()) as shown:
         for piece, is_copied in pieces:
             write(piece, is_copied)
             shown.update()
@@ -54,12 +55,12 @@ def show_one(generator: TextGenerator, novelty: bool, text: Sequence[str] | None
 
 
 def show_several(generator: TextGenerator, count: int, as_json: bool) -> None:
-    """Write texts that are generated side by side, the first as it is generated."""
+    """Write several samples, which are generated in batches; the first one is written while it is generated."""
     begins, ends = generator.begins(count), list[GenerationState]()
-    _say_how(generator, f" to {begins[-1].seed}" * (count > 1))
+    _log_settings(generator, begins[-1].seed if count > 1 else None)
     write = text_writer()
     hidden = not as_json and sys.stdout.isatty()
-    with progress_bar(count * generator.config.length, "writing", "char", delay=BAR_DELAY, hidden=hidden) as shown:
+    with progress_bar(count * generator.config.length, "sampling", "char", delay=BAR_DELAY, hidden=hidden) as shown:
         for batch in generator.batches(begins):
             is_streamed = not as_json and not ends
             write(generator.prompt if is_streamed else "")
@@ -82,11 +83,11 @@ def show_several(generator: TextGenerator, count: int, as_json: bool) -> None:
 
 
 def show_best(generator: TextGenerator, count: int, as_json: bool) -> None:
-    """Generate several texts and write the likeliest of them."""
-    with progress_bar(count * generator.config.length, "writing", "char", delay=BAR_DELAY) as shown:
+    """Generate several samples and write the likeliest of them."""
+    with progress_bar(count * generator.config.length, "sampling", "char", delay=BAR_DELAY) as shown:
         begin, end = generator.best_of(count, shown.update)
-    how = f"temperature {generator.config.temperature:g}, seed {end.seed}, the likeliest of {count}"
-    log(f"{generator.description}, {how}")
+    settings = f"temperature {generator.config.temperature:g}, seed {end.seed}"
+    log(f"{generator.description}, {settings}, the likeliest of {plural(count, 'sample')}")
     if as_json:
         print_json(generator.as_json(begin, end))
     else:
@@ -94,23 +95,26 @@ def show_best(generator: TextGenerator, count: int, as_json: bool) -> None:
 
 
 def show_beam(generator: TextGenerator, width: int, as_json: bool) -> None:
-    """Search the likeliest text and write it."""
+    """Search for the likeliest text with a beam, and write it."""
     (begin,) = generator.begins()
     result: BeamResult | None = None
     with progress_bar(generator.config.length, "searching", "char", delay=BAR_DELAY) as shown:
         for result in generator.beam_search(begin, width):  # noqa: B007
             shown.update()
     assert result is not None
-    log(f"{generator.description}, beam of {width}, log-probability {result.log_prob:.4g} nats")
+    log(
+        f"{generator.description}, beam search with {plural(width, 'beam')}, log-probability {result.log_prob:.4g} nats"
+    )
     if as_json:
-        print_json({**generator.as_json(begin, result.end), "seed": None})  # nothing is drawn
+        print_json({**generator.as_json(begin, result.end), "seed": None})  # beam search is deterministic
     else:
         _show_whole(generator, begin, result.end)
 
 
-def _say_how(generator: TextGenerator, last_seed: str = "") -> None:
+def _log_settings(generator: TextGenerator, last_seed: int | None = None) -> None:
     temperature, seed = generator.config.temperature, generator.seed
-    log(f"{generator.description}, temperature {temperature:g}, seed {seed}{last_seed}")
+    seeds = f"seed {seed}" if last_seed is None else f"seeds {seed} to {last_seed}"
+    log(f"{generator.description}, temperature {temperature:g}, {seeds}")
 
 
 def _show_whole(generator: TextGenerator, begin: GenerationState, end: GenerationState) -> None:

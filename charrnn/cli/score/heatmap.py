@@ -1,4 +1,4 @@
-"""A text on a terminal, each character on a colour that says how surprising it was."""
+"""A text in the terminal, each character colored by its surprisal."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from charrnn.cli.shared.terminal import console, escape_control_chars
 from charrnn.text.vocabulary import Vocabulary
 
 BOUNDS = (1, 2, 4, 6, 8)
-"""Bits at which the next colour begins; what is below the first has none."""
-MANY_COLOURS = ("", "black on #fff3b0", "black on #fdc55f", "black on #f98e3c", "white on #d1431f", "white on #7d0f2b")
-"""From pale to dark. Letters have a colour of their own too, so that they are read on dark and on light screens."""
-FEW_COLOURS = ("", "black on cyan", "black on green", "black on yellow", "white on red", "white on magenta")
-"""Where there are 16."""
+"""The lower bound of each color, in bits; characters below the first bound are not colored."""
+MANY_COLORS = ("", "black on #fff3b0", "black on #fdc55f", "black on #f98e3c", "white on #d1431f", "white on #7d0f2b")
+"""Colors from pale to dark, with a foreground color each, so that they are legible on dark and on light terminals."""
+FEW_COLORS = ("", "black on cyan", "black on green", "black on yellow", "white on red", "white on magenta")
+"""Colors of terminals that have only 16."""
 
 
 def is_possible() -> bool:
-    """Whether colours are seen on standard error."""
+    """Whether standard error is a terminal with colors, and NO_COLOR is not set."""
     screen = console()
     return screen.is_terminal and screen.color_system is not None and not screen.no_color
 
 
 def show_surprisals(vocabulary: Vocabulary, ids: NDArray[Any], surprisals: NDArray[np.float64], of: int) -> None:
-    """Print a text and what its colours mean.
+    """Print the beginning of a text, colored by surprisal, and a legend.
 
     Args:
-        vocabulary: of the text.
-        ids: (n,) the beginning of a text.
-        surprisals: (n,) nats.
-        of: how many characters the text has.
+        vocabulary: the vocabulary of the text.
+        ids: (n,) the first characters of the text.
+        surprisals: (n,) their surprisal, in nats.
+        of: the number of characters of the text.
     """
     screen = console()
-    styles = FEW_COLOURS if screen.color_system == "standard" else MANY_COLOURS
+    styles = FEW_COLORS if screen.color_system == "standard" else MANY_COLORS
     screen.print(_legend(styles), soft_wrap=True)
     if len(ids) < of:
-        screen.print(f"{'':12}the first {len(ids):,} of {of:,} characters; --show {of} for all")
+        screen.print(f"{'':12}the first {len(ids):,} of {of:,} characters (--show {of}: all)")
     text = Text()
     for piece, bits in _characters(vocabulary, ids, surprisals / math.log(2)):
         text.append(
@@ -61,7 +61,7 @@ def _legend(styles: Sequence[str]) -> Text:
 
 
 def _characters(vocabulary: Vocabulary, ids: NDArray[Any], bits: NDArray[np.float64]) -> Iterator[tuple[str, float]]:
-    """Each character with its bits; those of the bytes that it is made of, where ids are bytes."""
+    """Yield each character with its bits; if ids are bytes, the sum over the bytes of a character."""
     decode, total = vocabulary.decoder(), 0.0
     for token, token_bits in zip(ids.tolist(), bits.tolist(), strict=True):
         total += token_bits

@@ -1,4 +1,4 @@
-"""What `score` shows: figures of a text or of several, lines, and the models that texts are likeliest under."""
+"""Output of `charrnn score`: scores of a text or of several, scores of lines, and the likeliest model of a text."""
 
 from __future__ import annotations
 
@@ -13,33 +13,35 @@ from charrnn.checkpoint import Checkpoint
 from charrnn.cli.shared.tables import figures_table, plain_table, show_table
 from charrnn.cli.shared.terminal import console, log_field, one_line
 from charrnn.cli.shared.texts import show_unknown
-from charrnn.formatting import figure, percent, plural
+from charrnn.formatting import figure, part_name, percent, plural
 from charrnn.pipeline.score import TRAINED_ON, LineScore, TextScore
 from charrnn.scoring.attribution import Attribution
 from charrnn.scoring.evaluate import Score
+from charrnn.scoring.held_out import EvalSplit
 
 MAX_LINES = 20
-"""The most lines of a table; all are in --json and in a pipe."""
+"""The maximum number of lines in a table; --json and a pipe get all lines."""
 NUMBERS_WIDTH, NAME_WIDTH, MIN_TEXT_WIDTH = 40, 24, 10
-"""Columns of the screen for the numbers of a line, for the name of its text, and, at least, for its characters."""
+"""Columns of the terminal for the numbers of a line, for the name of its text, and (at least) for its characters."""
 
 
 def show_text(score: TextScore) -> None:
     """Print the scores of one text."""
     part = score.split
-    log_field("text", f"{score.corpus.source}: {plural(len(part.text), 'character')} ({part.part}, split {part.split})")
+    log_field("text", f"{score.corpus.source}: {plural(len(part.text), 'character')}{_part(part)}, {_rule(part)}")
     show_unknown(score.corpus)
     _warn(score)
-    log_field("static", f"{_with_perplexity(score.static)}, {part.rule.removeprefix('static, ')}")
+    log_field("score", _with_perplexity(score.static))
     if score.in_windows:
-        log_field("windows", f"{_with_perplexity(score.in_windows)}, each {score.window} characters by themselves")
+        windows = f"independent windows of {score.window:,} characters"
+        log_field("windows", f"{_with_perplexity(score.in_windows)} ({windows})")
     if score.online:
-        how = "learning while it reads: no figure to compare with static ones"
-        log_field("online", f"{_with_perplexity(score.online)}, {how}")
+        adaptive = "adaptive: learns from the text, not comparable with the score above"
+        log_field("online", f"{_with_perplexity(score.online)} ({adaptive})")
 
 
 def show_texts(ranked: Sequence[TextScore]) -> None:
-    """Print a table of several texts, in their order."""
+    """Print a table of several texts, in the given order."""
     screen, first = console(), ranked[0]
     headers = ["characters", "part", "bits/char", "nats/char", "perplexity"]
     headers += [f"window {first.window},\nbits/char"] * (first.window is not None)
@@ -47,20 +49,21 @@ def show_texts(ranked: Sequence[TextScore]) -> None:
     table = figures_table("text", *headers, collapse_padding=True)
     for text_score in ranked:
         score = text_score.static
-        cells = [f"{len(text_score.split.text):,}", text_score.split.part]
+        part = text_score.split.part
+        cells = [f"{len(text_score.split.text):,}", part_name(part)]
         cells += [figure(score.bits_per_char), figure(score.nats_per_char), figure(score.perplexity, 3)]
         cells += [figure(other.bits_per_char) for other in (text_score.in_windows, text_score.online) if other]
         table.add_row(one_line(text_score.corpus.source), *cells)
     show_table(table)
-    screen.print(f"\n{first.split.rule}, each text by itself; the least surprising first.", soft_wrap=True)
+    adaptive = " Online: learns from the text, so not comparable with the other columns." if first.online else ""
+    screen.print(f"\nEach text separately, {_rule(first.split)}; best score first.{adaptive}", soft_wrap=True)
     for text_score in ranked:
         _warn(text_score)
 
 
 def show_lines(texts: Sequence[TextScore]) -> None:
-    """Print the lines that are the most surprising by the character."""
+    """Print the lines with the most bits per character."""
     lines = [(text_score, line) for text_score in texts for line in text_score.lines()]
-    # Short lines alone would be at the top; but what is the most surprising is for the reader to say.
     worst = heapq.nlargest(MAX_LINES, lines, key=lambda pair: pair[1].score.bits_per_char)
     table = plain_table(collapse_padding=True)
     if len(texts) > 1:
@@ -79,14 +82,14 @@ def show_lines(texts: Sequence[TextScore]) -> None:
     screen.print()
     show_table(table)
     if len(lines) > len(worst):
-        what = f"The {len(worst)} most surprising of {len(lines):,} lines"
-        screen.print(f"{what}; --json has all of them, and so has a pipe.", soft_wrap=True)
+        most = f"The {len(worst)} most surprising of {len(lines):,} lines"
+        screen.print(f"{most}; to get all lines, use --json or a pipe.", soft_wrap=True)
 
 
 def print_lines(texts: Sequence[TextScore]) -> None:
-    """Print all lines on stdout, in their order: number, characters, bits, bits per character, text, with tabs between.
+    """Print all lines on stdout as tab-separated values: line number, characters, bits, bits per character, line.
 
-    The text's name comes first where there are several. Characters are written as they are.
+    With several texts, the name of the text comes first. Characters are not escaped.
     """
     sys.stdout.flush()
     for text_score in texts:
@@ -101,6 +104,16 @@ def _numbers(line: LineScore) -> str:
     return f"{line.score.characters}\t{line.score.bits:.2f}\t{line.score.bits_per_char:.4f}"
 
 
+def _part(split: EvalSplit) -> str:
+    """Return which part of a text is scored, in parentheses; "" for all of it."""
+    return "" if split.part == "all" else f" ({part_name(split.part)} part, split {split.split})"
+
+
+def _rule(split: EvalSplit) -> str:
+    """Return how a text is scored, in words; that a model does not learn from the text goes without saying."""
+    return split.rule.removeprefix("static, ")
+
+
 def _with_perplexity(score: Score) -> str:
     return str(score) if score.impossible else f"{score}, perplexity {figure(score.perplexity, 3)}"
 
@@ -109,13 +122,14 @@ def _warn(score: TextScore) -> None:
     name = score.model.name
     if score.split.part == TRAINED_ON:
         source = one_line(score.corpus.source)
-        log_field("mind", f"{source} stands in what {name} was fitted on: no figure to compare with unseen texts")
+        log_field("warning", f"{source} is part of the training text of {name}; not comparable with unseen text")
     elif score.corpus.sha256 != score.model.metadata.text.sha256 and len(score.split.text) < len(score.corpus):
-        log_field("mind", f"{score.corpus.source} stands in what {name} was fitted on; only the held-out end is scored")
+        overlap = f"the beginning of {score.corpus.source} is part of the training text of {name}"
+        log_field("warning", f"{overlap}; only the held-out end is scored")
 
 
 def show_attributions(attributions: Sequence[Attribution]) -> None:
-    """Print the models of one text, or the table of several texts and models."""
+    """Print the likelihood of one text, or of several, under each model."""
     if len(attributions) == 1:
         _show_one(attributions[0])
     else:
@@ -123,24 +137,23 @@ def show_attributions(attributions: Sequence[Attribution]) -> None:
     for attribution in attributions:
         if attribution.left_out:
             share = f"{plural(attribution.left_out, 'character')} ({100 * attribution.left_out_share:.2g}%)"
-            log_field("left out", f"{share} of {attribution.source}, which not all of the models know")
+            log_field("not scored", f"{share} of {attribution.source} that are not in the vocabulary of every model")
         if attribution.skipped:
-            log_field(
-                "mind", f"a model was fitted on the beginning of {attribution.source}; only the held-out end is scored"
-            )
+            trained_on = f"a model was trained on the beginning of {attribution.source}"
+            log_field("warning", f"{trained_on}; only the held-out end is scored")
 
 
 def _show_one(attribution: Attribution) -> None:
-    headers = ("bits/char", "nats/char", "perplexity", "bits in all", "behind", "posterior")
+    headers = ("bits/char", "nats/char", "perplexity", "total\nbits", "bits\nbehind", "posterior")
     table = figures_table("model", *headers, collapse_padding=True)
-    best, models = attribution.ranked[0][1].bits, [model for model, _ in attribution.ranked]
+    least, models = attribution.ranked[0][1].bits, [model for model, _ in attribution.ranked]
     for (model, score), posterior in zip(attribution.ranked, attribution.posteriors, strict=True):
-        behind = "" if score.bits == best else figure(score.bits - best, 1)
+        behind = "" if score.bits == least else figure(score.bits - least, 1)
         cells = (figure(score.bits_per_char), figure(score.nats_per_char), figure(score.perplexity, 3))
         table.add_row(_name(model, models), *cells, figure(score.bits, 1), behind, percent(posterior, 2))
     split = attribution.split
     log_field(
-        "text", f"{attribution.source}: {plural(attribution.characters, 'character')} ({split.part}), {split.rule}"
+        "text", f"{attribution.source}: {plural(attribution.characters, 'character')}{_part(split)}, {_rule(split)}"
     )
     show_table(table)
     log_field("likeliest", _verdict(attribution))
@@ -152,7 +165,7 @@ def _show_several(attributions: Sequence[Attribution]) -> None:
     for header in ("characters", *(_name(model, models) for model in models)):
         table.add_column(header, justify="right", overflow="fold")
     table.add_column("likeliest", overflow="fold")
-    for header in ("by bits", "posterior"):
+    for header in ("lead,\nbits", "posterior"):
         table.add_column(header, justify="right")
     for attribution in attributions:
         scores = {model.path: figure(score.bits_per_char) for model, score in attribution.ranked}
@@ -161,20 +174,22 @@ def _show_several(attributions: Sequence[Attribution]) -> None:
         cells = [f"{attribution.characters:,}", *(scores[model.path] for model in models), likeliest, lead]
         table.add_row(one_line(attribution.source), *cells, percent(attribution.posteriors[0], 2))
     show_table(table)
-    documents = attributions[0].split.text.documents
-    how = "static, each document separately" if documents else "static, one full pass each"
-    console().print(f"\n{how}; posterior: of the likeliest, if all models were as likely before.", soft_wrap=True)
+    console().print(
+        f"\nEach text separately, {_rule(attributions[0].split)}. Lead: total bits by which the likeliest model is "
+        "ahead of the second. Posterior: the probability of the likeliest model, given equal priors.",
+        soft_wrap=True,
+    )
 
 
 def _name(model: Checkpoint, models: Sequence[Checkpoint]) -> str:
-    """Of one of several models: its path where another one in another folder has the same name."""
+    """Return the name of a model, or its path if another model has the same name."""
     is_only = [other.name for other in models].count(model.name) == 1
     return one_line(model.name if is_only else str(model.path))
 
 
 def _verdict(attribution: Attribution) -> str:
     if attribution.likeliest is None:
-        return "none: each of them gives some character probability 0"
-    ahead = "infinitely many" if math.isinf(attribution.lead) else f"{attribution.lead:,.1f}"
+        return "none: every model gives some character probability 0"
+    lead = "infinitely many" if math.isinf(attribution.lead) else f"{attribution.lead:,.1f}"
     name = _name(attribution.likeliest, [model for model, _ in attribution.ranked])
-    return f"{name}, by {ahead} bits in all (posterior {percent(attribution.posteriors[0], 2)}, equal priors)"
+    return f"{name}, by {lead} bits in total (posterior {percent(attribution.posteriors[0], 2)}, equal priors)"

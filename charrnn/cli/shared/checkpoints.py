@@ -1,4 +1,4 @@
-"""Checkpoint paths from `--out` and from names, and locks on them. Opens no checkpoint."""
+"""Checkpoint paths from `--out` and from names, and locks on checkpoints. Opens no checkpoint."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ LOCKS_UNSUPPORTED = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS
 
 
 def checkpoint_path(out: str | None, default_name: str) -> Path:
-    """The file for a new checkpoint: `--out` as a path, if it has a folder in it, otherwise as a name in checkpoints/.
+    """Return the file for a new checkpoint: `--out` as a path if it contains a folder, or as a name in checkpoints/.
 
     Raises:
         UsageError: `--out` is a folder, or not UTF-8.
     """
-    # A text's file name may not be UTF-8: safetensors writes such names, but cannot open them.
+    # The file name of a text may not be UTF-8: safetensors writes such names, but cannot open them.
     name = out or "".join("_" if "\ud800" <= character <= "\udfff" else character for character in default_name)
     if name != os.fsencode(name).decode("utf-8", "replace"):
-        raise UsageError(f"--out {name}: is not UTF-8; say another name")
+        raise UsageError(f"--out {name}: not valid UTF-8; choose another name")
     path = Path(name) if os.sep in name else CHECKPOINT_FOLDER / name
     if path.name in ("", "..") or name.endswith((os.sep, ".")):
-        raise UsageError(f"--out {name}: is a folder; name a file, such as {path / default_name}")
+        raise UsageError(f"--out {name}: is a folder; pass a file name, such as {path / default_name}")
     return path if path.suffix == CHECKPOINT_SUFFIX else path.with_name(path.name + CHECKPOINT_SUFFIX)
 
 
 def refuse_to_overwrite(path: Path, force: bool, is_training: bool = False) -> None:
     """Raise UsageError if a checkpoint would be overwritten without --force."""
-    or_resume = ", --resume to go on with it" * is_training
+    or_resume = ", --resume to continue" * is_training
     for existing in (path, *((last_path(path), last_path(path, PREVIOUS)) if is_training else ())):
         if existing.exists() and not force:
-            raise UsageError(f"{existing}: exists; say --force to overwrite it{or_resume}, or --out NAME for another")
+            raise UsageError(f"{existing}: exists; use --force to overwrite{or_resume}, or --out for another name")
 
 
 def delete_resume_files(path: Path) -> None:
-    """Delete the latest states of an earlier training of this name: a new training must not be resumed from them."""
+    """Delete the resume files of an earlier training of this name: a new training must not be resumed from them."""
     for state in (last_path(path), last_path(path, PREVIOUS)):
         state.unlink(missing_ok=True)
 
@@ -57,47 +57,48 @@ def check_writable(path: Path, option: str = "--out") -> None:
             pass
     except OSError as error:
         raise CheckpointError(
-            f"{path.parent}: cannot be written to: {error.strerror}; say another place with {option}"
+            f"{path.parent}: cannot write to this folder: {error.strerror}; choose another one with {option}"
         ) from error
     try:
         with suppress(FileNotFoundError):
-            path.with_name(f".{path.name}-last.part").lstat()  # the longest name derived from it
+            path.with_name(f".{path.name}-last.part").lstat()  # the longest file name derived from this path
     except OSError as error:
-        raise CheckpointError(f"{path}: {error.strerror}; say a shorter one with {option}") from error
+        raise CheckpointError(f"{path}: {error.strerror}; choose a shorter name with {option}") from error
 
 
 def locked(path: Path) -> AbstractContextManager[object]:
-    """Lock a checkpoint against other processes; the system releases the lock when this one ends, however it does.
+    """Lock a checkpoint against other processes; the system releases the lock when this process ends, even if killed.
 
     Raises:
-        CheckpointError: another process holds the lock, or another user has left a lock file there.
+        CheckpointError: another process holds the lock, or the lock file belongs to another user.
     """
     file = path.with_name(f".{path.name}.lock")
     try:
         return FileLock(file, blocking=False).acquire()
     except Timeout:
         raise CheckpointError(
-            f"{path}: another process is writing it; wait for its end, or say another name with --out"
+            f"{path}: another process is writing this checkpoint; wait for it to finish, or choose another name with "
+            "--out"
         ) from None
     except PermissionError:
         raise CheckpointError(
-            f"{path}: cannot be reserved: the lock file {file} belongs to another user, whose charrnn has made it; "
-            "delete that file if no charrnn is writing there, or say another name with --out"
+            f"{path}: cannot be locked: the lock file {file} belongs to another user; delete {file.name} if no other "
+            "charrnn is running there, or choose another name with --out"
         ) from None
     except OSError as error:
         if error.errno not in LOCKS_UNSUPPORTED:
             raise
     except NotImplementedError:
         pass
-    log(f"note: this file system has no locks, so nothing keeps another process from writing {path} too")
+    log(f"note: this file system does not support locks; make sure that no other process writes {path}")
     return nullcontext()
 
 
 def find_checkpoint(name: str | None) -> Path:
-    """The checkpoint of a name: that name in checkpoints/, or a path; the newest one in checkpoints/ of None.
+    """Find a checkpoint by name in checkpoints/ or by path; None: the newest checkpoint in checkpoints/.
 
-    A path with the suffix of checkpoints is looked up first. Any other file comes last, so that the name `novel` means
-    checkpoints/novel.safetensors, even if there is a text of that name.
+    A path that ends with .safetensors is looked up first. Any other path comes last, so that the name `novel` means
+    checkpoints/novel.safetensors, even if there is a text called `novel`.
     """
     if name is None:
         return newest_checkpoint(CHECKPOINT_FOLDER)

@@ -1,4 +1,4 @@
-"""Selecting the device of `--device`."""
+"""Selecting the device for `--device`."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import torch
 
 from charrnn.cli.shared.terminal import log, log_field
 from charrnn.errors import DeviceError, UsageError
+from charrnn.formatting import plural
 from charrnn.models.hardware.gpu_features import run_trials
 from charrnn.torchrun import world_size
 
 
 def select_device(name: str) -> torch.device:
-    """The device of a name. `auto` is CUDA if it works, otherwise the CPU; MPS must be named.
+    """Return the device of a name. `auto` is CUDA if it works, otherwise the CPU; MPS is used only on request.
 
-    Float32 matrix products are computed in full precision: cuDNN's recurrent layers would round to TF32.
+    Sets float32 matrix products to full precision: cuDNN's recurrent layers would round to TF32.
 
     Raises:
         UsageError: this machine has no such device.
@@ -29,19 +30,19 @@ def select_device(name: str) -> torch.device:
     resolved = name
     if name == "auto":
         resolved = "cuda" if "cuda" in available else "cpu"
-    if resolved == "cuda" and world_size() > 1:  # each process of a machine has a GPU of its own
+    if resolved == "cuda" and world_size() > 1:  # each process on a machine has its own GPU
         resolved = f"cuda:{_local_rank(name)}"
     if resolved not in available:
-        raise UsageError(f"--device {name}: not found on this machine; try one of {', '.join(available)}")
+        raise UsageError(f"--device {name}: not available on this machine; available: {', '.join(available)}")
     device = torch.device(resolved)
     problem = _problem(device)
     if problem and name != "auto":
         advice = "try --device cpu"
         if "no kernel image" in problem:  # the GPU is too old for this build of PyTorch
-            advice = f"install PyTorch's build for CUDA 12.6, which has code for older GPUs, or {advice}"
+            advice = f"install PyTorch built for CUDA 12.6, which supports older GPUs, or {advice}"
         raise DeviceError(f"--device {name}: {problem}; {advice}")
     if problem:
-        log_field("device", f"the CPU, because the GPU cannot be used: {problem}")
+        log_field("device", f"cpu, because the GPU does not work: {problem}")
         return torch.device("cpu")
     if device.type == "cuda":
         torch.cuda.set_device(device)
@@ -50,25 +51,26 @@ def select_device(name: str) -> torch.device:
 
 
 def check_gpu_features(device: torch.device, *features: str) -> None:
-    """Test once, in up to a minute each, whether these `run_trials` features work on a GPU that one process uses."""
+    """Test once whether these `run_trials` features work on the GPU of a single process; up to a minute each."""
     if device.type == "cuda" and world_size() == 1:
         run_trials(device, *features, log=log)
 
 
 def _local_rank(name: str) -> int:
-    """The rank of this process on its machine; DeviceError if there are fewer GPUs than processes."""
+    """Return the rank of this process on its machine; DeviceError if there are fewer GPUs than processes."""
     rank, processes = int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     gpus = torch.cuda.device_count()
-    if max(rank + 1, processes) > gpus:
+    needed = max(rank + 1, processes)
+    if needed > gpus:
         raise DeviceError(
-            f"--device {name}: process {rank} of {processes} on this machine, which has {gpus} GPU{'s' * (gpus != 1)}; "
-            f"try torchrun --nproc-per-node {gpus}, or --device cpu"
+            f"--device {name}: this machine has {plural(gpus, 'GPU')} for {needed} processes (this is process "
+            f"{rank}); use torchrun --nproc-per-node {gpus}, or --device cpu"
         )
     return rank
 
 
 def _problem(device: torch.device) -> str | None:
-    """PyTorch's message if a device cannot compute; None if it can."""
+    """Return PyTorch's error message if a device cannot compute, otherwise None."""
     if device.type == "cpu":
         return None
     try:

@@ -1,4 +1,4 @@
-"""Which file a name on the command line means: a text here or in data/, a known text, a checkpoint; - is stdin."""
+"""Files from names on the command line: a text here or in data/, a known text, a checkpoint, or - for stdin."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import glob
 import json
 from collections.abc import Sequence
 from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from charrnn.cli.shared.checkpoints import find_checkpoint
 from charrnn.cli.shared.terminal import log, progress_bar, shell_quoted
@@ -15,61 +15,66 @@ from charrnn.errors import CheckpointError, TextError, UsageError
 from charrnn.paths import CHECKPOINT_FOLDER, CHECKPOINT_SUFFIX, DATA_FOLDER
 from charrnn.text.datasets.known_text import KnownText, fetch
 from charrnn.text.datasets.registry import KNOWN_TEXTS, find_known_text
-from charrnn.text.sources import STANDARD_INPUT
+from charrnn.text.sources import PACKED, STANDARD_INPUT
 from charrnn.torchrun import world_size
 
-if TYPE_CHECKING:
-    pass
-
 MAX_NAMES_SIZE = 1_000_000
-"""The most bytes that the names of all files may have: a checkpoint stores them."""
+"""The maximum size of all file names together, in bytes: a checkpoint stores them."""
 FOREIGN_SUFFIXES = (".pt", ".pth", ".ckpt", ".t7")
-"""The endings of other programs' checkpoints, which are not opened; reading them says why."""
+"""The suffixes of other programs' checkpoints, which charrnn does not open; loading one explains why."""
+MAX_LISTED = 1000
+"""The maximum number of files of a folder that are compared with a misspelled name."""
+MIN_SIMILARITY = 0.7
+"""How similar the name of a text must be to be suggested, from 0 to 1."""
+PLAIN_SIZE = 4096
+"""The number of bytes at the beginning of a file that decide whether it is plain text."""
 
 
 def locate_texts(names: Sequence[str], option: str = "") -> tuple[Path, ...]:
-    """The files that names mean, in their order; a file that is there twice is read once.
+    """Find the text files of several names, in order; a file that is named twice is read once.
 
-    `option` is what names are typed after, for messages.
+    A name may be `-` for standard input. If there is no file of that name, it may be a pattern (*, ?, [...], and ** for
+    nested folders), which means all files that match, sorted by name.
 
-    A name may be `-`, standard input; or a pattern (*, ?, [...], and ** for folders below) if there is no file of that
-    name: the files that match, in the order of their names.
+    Args:
+        names: the names.
+        option: the option that takes the names, for error messages.
 
     Raises:
-        TextError: a name or a pattern means no file; or there are too many.
-        UsageError: several processes would have to share standard input.
+        TextError: no file is found for a name or a pattern, or there are too many files.
+        UsageError: standard input is named twice, or several processes would have to share it.
     """
     named = [path for name in names for path in _files_of(name, option)]
     paths = tuple(dict.fromkeys(named))
     if STANDARD_INPUT in paths:
         if world_size() > 1:
-            raise UsageError("-: with torchrun each process reads the text; save it to a file, and name that")
+            raise UsageError("-: the processes of torchrun cannot share standard input; save the text to a file")
         if named.count(STANDARD_INPUT) > 1:
-            raise UsageError("-: standard input can be read once; say it once")
+            raise UsageError("-: standard input can be read only once; pass - only once")
     if len(paths) < len(named):
-        log(f"{len(named) - len(paths)} of the {len(named)} files are there twice, and are read once")
+        log(f"note: {len(named) - len(paths)} of the {len(named)} file names are duplicates, which are read only once")
     if len(json.dumps([str(path) for path in paths])) > MAX_NAMES_SIZE:
-        raise TextError(f"{len(paths)} files are too many to be remembered; put them into one, with `cat`")
+        raise TextError(f"{len(paths)} input files: too many to store their names; join them into one file with `cat`")
     return paths
 
 
 def _files_of(name: str, option: str) -> Sequence[Path]:
     if name == str(STANDARD_INPUT):
         return [STANDARD_INPUT]
-    is_there = any(path.exists() for path in _places(name))
-    if is_there or not glob.has_magic(name):
+    exists = any(path.exists() for path in _places(name))
+    if exists or not glob.has_magic(name):
         path = locate(name, option)
         return [path.absolute() if path == STANDARD_INPUT else path]
     for pattern in (_pattern(name), _pattern(str(DATA_FOLDER / name))):
-        matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207  # those of Path take no absolute pattern
+        matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207  # Path.glob takes no absolute pattern
         paths = [path for path in map(Path, matches) if path.is_file()]
         if paths:
             return paths
-    raise TextError(f"{name}: there is no such file, and none matches it, here or in {DATA_FOLDER}/; name one")
+    raise TextError(f"{name}: not found, as a file or as a pattern, here or in {DATA_FOLDER}/; check the spelling")
 
 
 def _pattern(name: str) -> str:
-    """A pattern whose first folders, if they are there by the name that is written, mean just that: `[2024] logs/*`."""
+    """Escape the leading folders of a pattern that exist under exactly that name, as in `[2024] logs/*`."""
     parts = Path(name).parts
     for i in range(len(parts) - 1, 0, -1):
         folder = Path(*parts[:i])
@@ -79,16 +84,19 @@ def _pattern(name: str) -> str:
 
 
 def _places(name: str) -> tuple[Path, ...]:
+    """Return the paths where a text of this name may be, in the order of preference."""
     return Path(name), DATA_FOLDER / name, DATA_FOLDER / f"{name}.txt"
 
 
 def locate(name: str, option: str = "") -> Path:
-    """The file that a name means: the path as it is, or that name in data/.
+    """Find the file of a text: the name as a path, or that name in data/; a known text is fetched if it is in neither.
 
-    A known text that is in neither place is fetched into data/ first.
+    Args:
+        name: the name.
+        option: the option that takes the name, for error messages.
 
     Raises:
-        TextError: there is no such file, and no known text of that name; or it is a folder.
+        TextError: there is neither a file nor a known text of that name, or the name is a folder.
     """
     for path in _places(name):
         if path.is_file():
@@ -98,38 +106,57 @@ def locate(name: str, option: str = "") -> Path:
         return fetch_known(known)
     if any(path.is_dir() for path in _places(name)):
         pattern = f"{option} {shell_quoted(Path(name) / '*')}".lstrip()
-        raise TextError(f"{name}: is a folder; name its files, for example {pattern}")
+        raise TextError(f"{name}: is a folder; pass its files, for example {pattern}")
     path = Path(name)
     if path.exists():
-        return path  # a device: reading it says what is wrong
-    raise TextError(
-        f"{name}: there is no such file, here or in {DATA_FOLDER}/; "
-        f"known texts, which are fetched by name: {', '.join(KNOWN_TEXTS)}"
-    )
+        return path  # a device: reading it explains what is wrong
+    nearby = {Path(name).stem: name for name in (*_files_in(DATA_FOLDER), *_files_in(path.parent), *KNOWN_TEXTS)}
+    similar = [nearby[stem] for stem in get_close_matches(path.stem, nearby, cutoff=MIN_SIMILARITY)]
+    advice = _did_you_mean(similar) or f"texts that are fetched by name: {', '.join(KNOWN_TEXTS)}"
+    raise TextError(f"{name}: not found, here or in {DATA_FOLDER}/; {advice}")
+
+
+def _files_in(folder: Path) -> list[str]:
+    """Return the names of the files in a folder, at most `MAX_LISTED`."""
+    try:
+        return [file.name for file in islice(folder.iterdir(), MAX_LISTED) if file.is_file()]
+    except OSError:
+        return []
+
+
+def _did_you_mean(similar: Sequence[str]) -> str:
+    """Return a question that suggests similar names; "" if there are none."""
+    return f"did you mean {' or '.join(similar)}?" if similar else ""
 
 
 def locate_checkpoint(name: str | None, advice: str) -> Path:
-    """The file of a checkpoint as `find_checkpoint` finds it; the newest one of None.
+    """Find the file of a checkpoint as `find_checkpoint` does; None: the newest checkpoint.
+
+    Args:
+        name: the name or path.
+        advice: what to type if the name is that of a text.
 
     Raises:
-        UsageError: the name is that of a text; `advice` says what to type.
-        CheckpointError: there is no such file, but names in checkpoints/ are like it.
+        UsageError: the file is not a checkpoint, or there is a text of that name.
+        CheckpointError: there is no such file, but checkpoints/ has similar names.
     """
     path = find_checkpoint(name)
     if name is None:
         return path
     if _is_text(name):
         raise UsageError(f"{name} is a text, not a checkpoint; {advice}")
+    if path.is_file() and _beginning(path) is not None and not looks_like_checkpoint(path):
+        raise UsageError(f"{name}: not a checkpoint; pass a {CHECKPOINT_SUFFIX} file that charrnn has written")
     if not path.exists():
         known = [file.name.removesuffix(CHECKPOINT_SUFFIX) for file in CHECKPOINT_FOLDER.glob(f"*{CHECKPOINT_SUFFIX}")]
         similar = get_close_matches(path.name.removesuffix(CHECKPOINT_SUFFIX), known)
         if similar:
-            raise CheckpointError(f"{name}: there is no such file; did you mean {' or '.join(similar)}?")
+            raise CheckpointError(f"{name}: not found; {_did_you_mean(similar)}")
     return path
 
 
 def locate_checkpoints(names: Sequence[str], command: str) -> list[Path]:
-    """The files of checkpoints, or of the newest one, for a command that takes texts with --text."""
+    """Find the files of checkpoints, or of the newest checkpoint, for a command that takes texts with --text."""
     texts = list(filter(_is_text, names))
     models = [name for name in names if name not in texts] or ["NAME"]
     words = [*map(shell_quoted, models), *(f"--text {shell_quoted(name)}" for name in texts)]
@@ -141,12 +168,12 @@ def _is_text(name: str) -> bool:
     """Whether the name of a checkpoint is that of a text."""
     path = find_checkpoint(name)
     if path.is_file():
-        return not looks_like_checkpoint(path)
+        return not looks_like_checkpoint(path) and looks_like_text(path)
     return is_local(name) or bool(find_known_text(name)) or name == str(STANDARD_INPUT) or glob.has_magic(name)
 
 
 def refuse_checkpoints(names: Sequence[str]) -> None:
-    """Raise UsageError where one of the texts to be read is a checkpoint."""
+    """Raise UsageError if one of the texts to be read is a checkpoint."""
     for name in names:
         path = next((path for path in _places(name) if path.is_file()), find_checkpoint(name))
         if path.is_file() and looks_like_checkpoint(path):
@@ -154,18 +181,38 @@ def refuse_checkpoints(names: Sequence[str]) -> None:
 
 
 def looks_like_checkpoint(path: Path) -> bool:
-    """Whether a file has a checkpoint's ending, or begins like one: with the length of a header in JSON."""
-    if path.suffix in (CHECKPOINT_SUFFIX, *FOREIGN_SUFFIXES):
+    """Whether a file has the suffix of a checkpoint, or begins like one: with the length of a header in JSON."""
+    has_suffix = path.suffix in (CHECKPOINT_SUFFIX, *FOREIGN_SUFFIXES)
+    return has_suffix or (_beginning(path) or b"")[3:9] == b"\0\0\0\0\0{"
+
+
+def looks_like_text(path: Path) -> bool:
+    """Whether a file begins like a text: compressed, or without zero bytes and the signature of another format."""
+    beginning = _beginning(path)
+    if beginning is None:
+        return False
+    if any(pattern.match(beginning) for pattern in PACKED.values()):
         return True
+    from charrnn.text.decode import reject_non_text
+
+    try:
+        reject_non_text(path.name, beginning)
+    except TextError:
+        return False
+    return b"\0" not in beginning
+
+
+def _beginning(path: Path) -> bytes | None:
+    """Return the first bytes of a file; None if it cannot be read, which loading it explains."""
     try:
         with path.open("rb") as file:
-            return file.read(9)[3:] == b"\0\0\0\0\0{"
+            return file.read(PLAIN_SIZE)
     except OSError:
-        return False  # reading it says what is wrong
+        return None
 
 
 def fetch_known(text: KnownText) -> Path:
-    """Fetch a known text into data/, with a progress bar."""
+    """Fetch a known text into data/, with a progress bar; return its path."""
     path = DATA_FOLDER / text.file_name
     log(f"fetching {text.name} ({text.source}) into {path}")
     with progress_bar(None, text.name, "B") as shown:
@@ -176,5 +223,5 @@ def fetch_known(text: KnownText) -> Path:
 
 
 def is_local(name: str) -> bool:
-    """Whether a text can be read without being fetched."""
+    """Whether a text can be read without fetching it."""
     return any(path.is_file() for path in _places(name))

@@ -1,4 +1,4 @@
-"""What `sample --novelty` and `compare` show of what is copied from the training text."""
+"""Tables of `sample --novelty` and `compare` about what is copied from the training text."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from charrnn.text.corpus import Corpus
 
 MAX_QUOTED = 50
-"""The most characters of a copy that are shown."""
+"""The maximum number of characters shown of a copy."""
 CURVE_LENGTHS = (4, 6, 8, 10, 15, 20, 30, 50)
-"""Lengths of runs that have a column in the table of the curve."""
+"""The n of the n-grams that have a column in the table of the novelty curve."""
 
 
 def show_novelty(rows: Sequence[tuple[str, Novelty]], corpus: Corpus) -> None:
-    """Print a table of texts by their names, and what its columns mean."""
+    """Print the table of named texts, and what its columns mean."""
     screen = console()
     table = figures_table(
         "text", "novel\n10-grams", "novel\n20-grams", "novel\n40-grams", "longest\ncopy", "known\nwords",
-        "known\npairs", "verbatim\nlines",
+        "known\npairs", "copied\nlines",
     )  # fmt: skip
     for name, novelty in rows:
         table.add_row(
@@ -38,15 +38,17 @@ def show_novelty(rows: Sequence[tuple[str, Novelty]], corpus: Corpus) -> None:
     show_table(table)
     sizes = sorted({novelty.characters for _, novelty in rows}, reverse=True)
     screen.print(
-        f"\n{' and '.join(f'{size:,}' for size in sizes)} characters against the training part of "
-        f"{one_line(corpus.source)} ({len(corpus.train):,} characters). Novel: not in it; known, verbatim: in it; "
-        f"lines: those of more than {LONG_LINE} characters."
+        f"\n{' and '.join(f'{size:,}' for size in sizes)} characters, compared with the training part of "
+        f"{one_line(corpus.source)} ({len(corpus.train):,} characters). Novel n-grams: share of n-character sequences "
+        "that are not in the training part. Longest copy: length of the longest passage that is, in characters. Known "
+        "words and pairs: share of words, and of pairs of words, that are in the training part. Copied lines: share of "
+        f"lines of more than {LONG_LINE} characters that are."
     )
 
 
 def show_curve(rows: Sequence[tuple[str, Novelty]]) -> None:
-    """Print what share of runs of each length is novel, in figures and as a line of bars."""
-    table = figures_table("novel runs of", *map(str, CURVE_LENGTHS))
+    """Print the share of n-grams of each length that is novel, as figures and as a line of bars."""
+    table = figures_table("novel n-grams, n =", *map(str, CURVE_LENGTHS))
     table.add_column(f"{CURVE[0]} to {CURVE[-1]}", no_wrap=True)
     for name, novelty in rows:
         shares = dict(zip(CURVE, novelty.curve, strict=True))
@@ -57,7 +59,7 @@ def show_curve(rows: Sequence[tuple[str, Novelty]]) -> None:
 
 
 def show_sample(text: str, training: TrainingText, corpus: Corpus, is_marked: bool) -> None:
-    """Print what of a text is copied beside what of as much held-out text is, and the longest copy with its places."""
+    """Print how much of a sample is copied, compared with equally much held-out text, and its longest copy."""
     screen = console()
     screen.print()
     ids = training.vocabulary.encode(text)
@@ -71,7 +73,7 @@ def show_sample(text: str, training: TrainingText, corpus: Corpus, is_marked: bo
     line = 1 + np.count_nonzero(np.isin(corpus.ids[:from_], corpus.vocabulary.encode("\n", unknown="skip")))
     copied = corpus.vocabulary.decode(ids[at : at + min(length, MAX_QUOTED)].tolist()) + "..." * (length > MAX_QUOTED)
     if is_marked:
-        screen.print(f"Red: copies of {LONG_COPY} characters and more.")
+        screen.print(f"Red: copied from the training part, {LONG_COPY} characters or more in a row.")
     screen.print(
         f'Longest copy: "{one_line(copied)}", at character {at + 1:,} of the sample, from line {line:,} of the text.'
     )

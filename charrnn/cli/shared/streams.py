@@ -1,4 +1,4 @@
-"""Standard streams that are closed, that have no reader, or whose disk is full."""
+"""Standard streams that are closed, have no reader, or write to a full disk."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any, TextIO
 
 
 class LossyStream:
-    """A text stream that never fails: after the first error, whatever is written to it is discarded.
+    """A text stream that never fails: after the first error it discards what is written.
 
-    Messages are not the result of a command; where they cannot be written, it goes on without them.
+    Messages are not the result of a command, so a command continues if they cannot be written.
 
     Args:
         stream: the stream to write to.
@@ -30,14 +30,14 @@ class LossyStream:
         return len(text)
 
     def flush(self) -> None:
-        """Write or discard what is in the buffer."""
+        """Write or discard the content of the buffer."""
         try:
             self._stream.flush()
         except OSError:
             self._discard()
 
     def _discard(self) -> None:
-        """Replace the file by the null device, for other writers to the same descriptor too."""
+        """Replace the file by the null device, also for other writers to the same descriptor."""
         with suppress(OSError, ValueError):
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, self._stream.fileno())
@@ -62,12 +62,12 @@ def lossy_stderr() -> Iterator[None]:
 
 
 def open_closed_streams() -> None:
-    """Give a program that was started without standard streams (`charrnn sample >&-`) empty ones."""
+    """Replace standard streams that are closed (`charrnn sample >&-`) by the null device."""
     sys.stdin = sys.stdin or open(os.devnull)  # noqa: PTH123, SIM115
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
 
 
 def discard_stdout() -> None:
-    """Discard what could not be written; otherwise the interpreter would try again at exit, and print an error."""
+    """Discard unwritten output; otherwise the interpreter would try to write it at exit, and print an error."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""Tables on the screen: one style, and another layout for tables that are wider than the screen."""
+"""Tables in the terminal: one style, and a list layout for tables that are wider than the terminal."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from rich.text import Text
 from charrnn.cli.shared.terminal import console
 
 MIN_NAME_WIDTH = 12
-"""Minimum width of a column of names; longer names are broken."""
+"""Minimum width of a column of names; longer names are wrapped."""
 
 
 def plain_table(*headers: str, **options: Any) -> Table:
-    """A table without lines: bold headers on the left; with a blank between columns, or `padding` as rich has it."""
+    """Make a table without lines, with bold headers; `options` are those of rich's Table."""
     return Table(*headers, box=None, header_style="bold", pad_edge=False, **options)
 
 
 def figures_table(name: str, *headers: str, **options: Any) -> Table:
-    """A plain table with a column of names, of which long ones are broken, and columns of figures."""
+    """Make a plain table with a column of names, which may wrap, and right-aligned columns of figures."""
     table = plain_table(**options)
     table.add_column(name, overflow="fold")
     for header in headers:
@@ -29,7 +29,7 @@ def figures_table(name: str, *headers: str, **options: Any) -> Table:
 
 
 def show_table(table: Table) -> None:
-    """Print a table; where the screen is too narrow for its figures, each row as lines of header and value."""
+    """Print a table; if the terminal is too narrow for its figures, print each row as lines of header and value."""
     screen = console()
     if _min_width(table) <= screen.width:
         screen.print(table)
@@ -45,7 +45,7 @@ def show_table(table: Table) -> None:
 
 
 def show_title(title: str) -> None:
-    """Print a title as a line across the screen, or by itself where it is longer."""
+    """Print a title in a line across the terminal, or without the line if the title is longer."""
     screen = console()
     if cell_len(title) + 2 > screen.width:
         screen.print(title, style="bold", overflow="fold")
@@ -54,7 +54,7 @@ def show_title(title: str) -> None:
 
 
 def _min_width(table: Table) -> int:
-    """The width that a table needs so that only names are broken."""
+    """Return the width at which only names need to wrap."""
     width = 0
     for column in table.columns:
         lines = [line for cell in (column.header, *column.cells) for line in str(cell).splitlines()]

@@ -1,4 +1,4 @@
-"""Output for people on stderr, progress bars on a terminal, JSON on stdout; control characters reach no terminal."""
+"""Terminal output: messages on stderr, progress bars, JSON on stdout. Control characters are always escaped."""
 
 from __future__ import annotations
 
@@ -25,31 +25,31 @@ from charrnn.text.sanitize import is_plain
 from charrnn.torchrun import is_rank_zero
 
 LABEL = 12
-"""Width of the labels of lines, in columns."""
+"""Width of line labels, in columns."""
 IN_NOTEBOOK = "JPY_PARENT_PID"
-"""The environment variable that Jupyter and Colab set for processes that a cell runs."""
+"""The environment variable that Jupyter and Colab set for processes started from a cell."""
 BAR_DELAY = 1.0
-"""Seconds before a bar appears: shorter work needs none."""
+"""Delay before a progress bar appears, in seconds: shorter work needs no bar."""
 
 _live_console: list[Console] = []
-"""The console of the live display, if there is one: lines that are printed through it appear above the display."""
+"""The console of the live display, if there is one: lines printed through it appear above the display."""
 
 
 def console() -> Console:
-    """Standard error, for tables and lines that people read."""
+    """Return the console for messages and tables: standard error, or the console of the live display."""
     return _live_console[-1] if _live_console else Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def supports_live_display() -> bool:
     """Whether standard error is a terminal that supports a live display."""
-    if IN_NOTEBOOK in os.environ:  # its terminal would show each drawing below the one before
+    if IN_NOTEBOOK in os.environ:  # a notebook would show each redraw below the previous one
         return False
     screen = console()
     return is_rank_zero() and sys.stderr.isatty() and screen.is_terminal and not screen.is_dumb_terminal
 
 
 class _MeasuredLines:
-    """Lines whose lengths are known after they are drawn."""
+    """Lines of a live display, with their lengths at the last redraw."""
 
     def __init__(self, lines: Callable[[ConsoleOptions], Iterable[Text]]) -> None:
         self.lines = lines
@@ -63,10 +63,13 @@ class _MeasuredLines:
 
 @contextmanager
 def live_display(lines: Callable[[ConsoleOptions], Iterable[Text]]) -> Iterator[Callable[[], None]]:
-    """A live display: lines that stay below all others, and are removed at the end. Yields a function that redraws it.
+    """Show lines that stay below all other output, and remove them at the end.
 
     Args:
         lines: returns the current lines, each shorter than the width of the terminal.
+
+    Yields:
+        A function that redraws the lines.
     """
     screen, measured = console(), _MeasuredLines(lines)
     live = Live(
@@ -76,7 +79,7 @@ def live_display(lines: Callable[[ConsoleOptions], Iterable[Text]]) -> Iterator[
 
     def draw() -> None:
         nonlocal width
-        if screen.width < width:  # a narrower terminal has wrapped lines, so there are more to erase
+        if screen.width < width:  # the terminal became narrower and wrapped lines, so there are more to erase
             for _ in range(sum((length - 1) // screen.width for length in measured.lengths if length)):
                 screen.control(Control((ControlType.ERASE_IN_LINE, 2), (ControlType.CURSOR_UP, 1)))
         width = screen.width
@@ -84,7 +87,7 @@ def live_display(lines: Callable[[ConsoleOptions], Iterable[Text]]) -> Iterator[
 
     with live:
         _live_console.append(screen)
-        screen.show_cursor(True)  # or a killed process would leave the terminal without a cursor
+        screen.show_cursor(True)  # otherwise a killed process would leave the terminal without a cursor
         try:
             yield draw
         finally:
@@ -92,24 +95,24 @@ def live_display(lines: Callable[[ConsoleOptions], Iterable[Text]]) -> Iterator[
 
 
 def log(line: str, style: str = "") -> None:
-    """Print a line on stderr, above the bar if there is one; control characters are escaped."""
+    """Print a line on stderr, above any progress bar; control characters are escaped."""
     _print(Text(one_line(line), style=style))
 
 
 def _print(text: Text) -> None:
-    if not is_rank_zero():  # the others of torchrun would say the same
+    if not is_rank_zero():  # other processes of torchrun would print the same
         return
     with tqdm.external_write_mode(file=sys.stderr):
         console().print(text, soft_wrap=True)
 
 
 def log_field(label: str, value: str) -> None:
-    """Print a labelled line on stderr, above the bar if there is one."""
+    """Print a labeled line on stderr, above any progress bar."""
     _print(Text.assemble((f"{label:<{LABEL}}", "bold"), one_line(value)))
 
 
 def log_wrapped(label: str, value: str) -> None:
-    """Print a labelled line like `log_field`; on a terminal, wrapped between words and indented."""
+    """Print a labeled line like `log_field`; on a terminal, wrapped between words and indented."""
     screen = console()
     line = one_line(value)
     if screen.is_terminal:
@@ -120,7 +123,7 @@ def log_wrapped(label: str, value: str) -> None:
 def progress_bar(
     total: int | None, label: str, unit: str, delay: float = 0.0, hidden: bool = False, **options: Any
 ) -> tqdm[Any]:
-    """A progress bar on stderr, where that is a terminal."""
+    """Make a progress bar on stderr; the bar is hidden if stderr is not a terminal."""
     return tqdm(
         total=total, desc=one_line(label), unit=unit, delay=delay, disable=hidden or not is_rank_zero() or None,
         leave=False, file=sys.stderr, dynamic_ncols=True, unit_scale=unit != "step", **options,
@@ -129,7 +132,7 @@ def progress_bar(
 
 @contextmanager
 def progress(label: str, unit: str, delay: float = BAR_DELAY) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar that appears after a second. Yields a function of what is done, and of the total."""
+    """Show a progress bar on stderr after `delay` seconds; yield a callback for the amount done and the total."""
     with progress_bar(None, label, unit, delay) as shown:
 
         def update(done: int, total: int) -> None:
@@ -140,9 +143,9 @@ def progress(label: str, unit: str, delay: float = BAR_DELAY) -> Iterator[Callab
 
 
 def text_writer() -> Callable[..., None]:
-    """A function `write(text, is_red=False)` to standard output: visible characters on a terminal, or else UTF-8."""
+    """Return a function `write(text, is_red=False)` to stdout: escaped on a terminal, otherwise UTF-8 bytes."""
     if sys.stdout.isatty():
-        sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal that cannot show é shows ?
+        sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal without é shows ?
 
         def write(text: str, is_red: bool = False) -> None:
             sys.stdout.write(f"\x1b[31m{escape_control_chars(text)}\x1b[0m" if is_red else escape_control_chars(text))
@@ -161,14 +164,14 @@ def is_to_file() -> bool:
     return stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode)
 
 
-def has_colours() -> bool:
-    """Whether standard output is a terminal that has colours, and its user wants them (NO_COLOR)."""
+def has_colors() -> bool:
+    """Whether standard output is a terminal with colors, and NO_COLOR is not set."""
     screen = Console(file=sys.stdout)
     return sys.stdout.isatty() and screen.color_system is not None and not screen.no_color
 
 
 def print_json(value: object, indent: int | None = None) -> None:
-    """Print a result on stdout, in ASCII; infinities and NaN, which JSON does not have, are null."""
+    """Print a result as ASCII JSON on stdout; infinities and NaN, which JSON does not have, become null."""
     print(json.dumps(_finite(value), indent=indent, allow_nan=False))
 
 
@@ -181,18 +184,18 @@ def _finite(value: object) -> object:
 
 
 def one_line(text: str) -> str:
-    """Text on one line: line breaks as ↵, control characters escaped."""
+    """Return a text on one line, with line breaks as ↵ and control characters escaped."""
     return escape_control_chars(text, "↵")
 
 
 def shell_quoted(word: object) -> str:
-    """A word of a command, such as a file name, quoted for a shell; control characters are escaped.
+    """Quote a word of a command, such as a file name, for a shell.
 
-    They are written in octal, between $' and ', which POSIX has since 2024, and bash and zsh have had for long.
+    Control characters are escaped in octal between $' and ', as in bash, zsh and POSIX since 2024.
     """
     plain = str(word)
     if plain.startswith("-") and plain != "-":
-        plain = f"./{plain}"  # otherwise it would be an option; - is standard input
+        plain = f"./{plain}"  # otherwise the word would be an option; - is standard input
     if all(map(is_plain, plain)):
         return shlex.quote(plain)
     return "$'" + "".join(map(_escaped, plain)) + "'"

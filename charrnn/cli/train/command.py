@@ -111,7 +111,7 @@ def train(
         with group.rank_zero_first():
             paths = locate_texts(text)
             path = checkpoints.checkpoint_path(out, f"{stem_of(paths)}-{model.cell}{'-ngram' * with_ngram}")
-            path = best_path(checkpoints.find_checkpoint(resume_from)) if resume_from else path
+            path = best_path(start.find_resume_file(resume_from)) if resume_from else path
             checkpoints.check_writable(path)
             start.check_tensorboard(tensorboard, path)
         with checkpoints.locked(path) if group.is_rank_zero else nullcontext():

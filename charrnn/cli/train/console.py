@@ -1,4 +1,4 @@
-"""What `charrnn train` prints: a header, lines with samples along the way, and the end; live.py draws the picture."""
+"""Terminal output of `charrnn train`: header, progress lines with samples, summary; live.py has the live display."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from charrnn.cli.shared.terminal import (
     supports_live_display,
 )
 from charrnn.cli.train.live import ECHO, WIDEST, TrainLive
+from charrnn.formatting import plural
 from charrnn.models.interpolated import make_network
 from charrnn.pipeline.fit_networks import NetworkTraining, score_ngram_tip
 from charrnn.scoring.compare.rows import checkpoint_summary
@@ -32,16 +33,16 @@ from charrnn.training.monitor.monitor import Level, Report, Sink
 from charrnn.training.optim.schedule import Plan
 
 SAMPLE_CHARACTERS = 72
-"""Of a sample that are printed on a line."""
+"""Number of characters of a sample that fit on a line."""
 STEP_COPIES = 7
-"""How often the logits of a step lie in memory at its height, gradients and all; as measured with 100,000 characters on
-a CPU."""
+"""Peak memory of a step, gradients included, as a multiple of its logits; measured on a CPU with a vocabulary of
+100,000 characters."""
 MUCH_MEMORY = 1.0
-"""Gigabytes that are worth a line."""
+"""Memory of a step, in gigabytes, above which a line is printed."""
 
 
 class TrainDisplay:
-    """The screen of one training."""
+    """Terminal output of one training run."""
 
     def __init__(self, training: NetworkTraining) -> None:
         self.checkpoints, self.run, self.start = training.checkpoints, training.run, training.start
@@ -51,7 +52,7 @@ class TrainDisplay:
 
     @contextmanager
     def on_screen(self) -> Iterator[Self]:
-        """Print a header, draw in place where the terminal can, and print both curves unless there was an error."""
+        """Print a header, show a live display if the terminal supports one, and print both curves after success."""
         self._show_header()
         if not supports_live_display():
             yield self
@@ -65,46 +66,47 @@ class TrainDisplay:
             screen.print(line, soft_wrap=True)
 
     def recall(self, records: Iterable[Record]) -> None:
-        """Show what a training that goes on has behind it."""
+        """Show the records of the earlier part of a resumed training."""
         if self.live:
             self.live.recall(records)
 
     def wants_sample(self) -> bool:
-        """Whether to draw a sample though there is nothing to report."""
+        """Whether the live display is due for a new sample."""
         return self.live is not None and self.live.wants_sample()
 
     def _show_header(self) -> None:
         run, streams, vocab_size = self.run, self.run.streams, len(self.run.corpus.vocabulary)
         if self.mixture:
-            kept = f"{self.mixture.held_out.characters:,} characters of the training part are kept for the gate"
-            log_field("n-grams", f"{self.mixture.config}, counted in {self.mixture.seconds:.1f} s; {kept}")
+            held_back = f"{self.mixture.held_out.characters:,} training characters are set aside to fit the mixture"
+            log_field("n-grams", f"{self.mixture.config}, counted in {self.mixture.seconds:.1f} s; {held_back}")
         for name, reason in self.reasons:
             log_field(name, reason)
         with torch.device("meta"):
             parameters = make_network(run.model, vocab_size).parameter_count
-        log_field("model", f"{run.model}, {parameters:,} parameters, on {run.context.device}")
+        layers = f"{plural(run.model.num_layers, 'layer')} of {run.model.hidden_size:,} units"
+        log_field("model", f"{run.model}: {layers}, {parameters:,} parameters, on {run.context.device}")
         config = run.training
         shrunk = streams.batch_size < config.batch_size or streams.seq_length < config.seq_length
         is_one = run.corpus.documents is None
-        asked = f" (the text is too short for {config.batch_size} of {config.seq_length})" if shrunk and is_one else ""
-        log_field("batch", f"{streams}{asked}")
+        too_short = f" (the text is too short for {config.batch_size} x {config.seq_length})"
+        log_field("batch", f"{streams}{too_short if shrunk and is_one else ''}")
         size = streams.batch_size * streams.seq_length
         memory = STEP_COPIES * 4 * size * vocab_size / 1e9
         if memory > MUCH_MEMORY:
             log_field(
                 "memory",
-                f"about {memory:.1f} GB, for {size:,} characters a step times {vocab_size:,} different ones; --bytes, "
-                "which knows 256, needs little, and a smaller --batch-size or --seq-length less",
+                f"about {memory:.1f} GB per step, for a batch of {size:,} characters and a vocabulary of "
+                f"{vocab_size:,}; to use less, try --bytes, or a smaller --batch-size or --seq-length",
             )
 
     def validating(self, done: int, total: int) -> None:
-        """Show how far a validation is."""
+        """Show the progress of a validation, in characters."""
         if self.live:
             self.live.validating(done, total)
 
     @property
     def sinks(self) -> list[Sink]:
-        """What shows the reports of the training."""
+        """The functions that show reports, each with the lowest level of report that it takes."""
         live: list[Sink] = [(Level.UPDATE, self.live.report)] if self.live else []
         return [(Level.UPDATE, self._show_plan_of), *live, (Level.LINE, self._print_line)]
 
@@ -116,32 +118,32 @@ class TrainDisplay:
         before, self.plan = self.plan, plan
         if plan.earlier and before:
             faster = "faster" if plan.steps > before.steps else "slower"
-            instead = f"{plan.steps:,} steps instead of {before.steps:,}: this machine has become {faster}"
+            instead = f"{plan.steps:,} steps instead of {before.steps:,}, because this machine has become {faster}"
             log_field("plan", f"{instead}{self._repeats(plan)}")
             return
         epochs = plan.steps / self.run.streams.steps_per_epoch
-        when = f"every {plan.validate_every:,}" if plan.validate_every < plan.steps else "at the end"
-        how = f"{plan.steps:,} steps ({epochs:.2g} epochs), validation {when}"
-        how += self._repeats(plan)
-        whole = len(self.run.corpus.validation)
-        if plan.val_characters < whole:
-            how += f"; to stay in time, validation reads {plan.val_characters:,} of {whole:,} characters"
-        log_field("plan", how)
+        when = f"every {plan.validate_every:,} steps" if plan.validate_every < plan.steps else "at the end"
+        line = f"{plan.steps:,} steps ({epochs:.2g} epochs), validation {when}"
+        line += self._repeats(plan)
+        total = len(self.run.corpus.validation)
+        if plan.val_characters < total:
+            line += f"; to save time, validation reads only the first {plan.val_characters:,} of {total:,} characters"
+        log_field("plan", line)
 
     def _repeats(self, plan: Plan) -> str:
-        """The options that give the same steps without a clock; of several networks each may have a plan of its own."""
+        """The options that repeat a run timed with --minutes, if there are any: each network may have its own plan."""
         start, run = self.start, self.run
         if not run.training.minutes or start.resumed or (plan.earlier and self.networks > 1):
             return ""
         before = ",".join(f"{until}:{steps}" for until, steps in plan.earlier)
-        # --steps gives its length, instead of the minutes.
+        # --steps replaces --minutes.
         with_minutes = replace(run.training, minutes=start.training.minutes)
         options = (diff_as_options(start.model, run.model), diff_as_options(start.training, with_minutes))
-        again = " ".join(filter(None, (f"--steps {plan.steps}", before and f"--replanned {before}", *options)))
-        return f"; `{again}` repeats this run"
+        same = " ".join(filter(None, (f"--steps {plan.steps}", before and f"--replanned {before}", *options)))
+        return f"; `{same}` repeats this run"
 
     def _print_line(self, report: Report) -> None:
-        """Print a line, and a sample; where a picture shows the rest, only after validations and at the end."""
+        """Print a line of figures and a sample; with a live display, only after validations and at the end."""
         if self.live and not (report.score or report.is_last):
             return
         which = f"network {report.network}/{self.networks}, " if self.networks > 1 else ""
@@ -151,24 +153,29 @@ class TrainDisplay:
         log(f"    {one_line((report.sample or '')[:SAMPLE_CHARACTERS])}", style="dim")
 
     def show_stopped(self, paths: Sequence[Path]) -> None:
-        """Say where the training is, and how it goes on."""
+        """Print the checkpoint that an interrupted training left, and the command that resumes it."""
         log_field("saved", f"{self.checkpoints.last_path}, after step {self.checkpoints.training.step}")
         text = " ".join(map(shell_quoted, paths))
-        log_field("go on", f"charrnn train {text} --resume-from {shell_quoted(self.checkpoints.last_path)}")
+        log_field("resume with", f"charrnn train {text} --resume-from {shell_quoted(self.checkpoints.last_path)}")
 
     def show_end(self, as_json: bool) -> None:
-        """Say what came out and what to do with it."""
+        """Print the result of a finished training, and the next command."""
         checkpoints, facts = self.checkpoints, self.checkpoints.metadata
         if facts is None:
             return
         trained = len(checkpoints.finished)
         if 0 < trained < self.networks:
-            log_field("networks", f"{trained} of {self.networks} are ready; `--networks {trained}` makes the same")
-        if checkpoints.score and not checkpoints.is_mixed:  # else the mixture's score was printed already
-            how = f"after step {checkpoints.best_step}" if trained == 1 else f"of {trained} networks together"
-            log_field("best", f"validation {checkpoints.score}, {how}")
+            in_time = f"{trained} of {self.networks} trained in the time available"
+            log_field("networks", f"{in_time}; `--networks {trained}` gives the same result")
+        if checkpoints.score and not checkpoints.is_mixed:  # the score of a mixture was printed already
+            which = (
+                f"after step {checkpoints.best_step}"
+                if trained == 1
+                else f"averaging the predictions of {trained} networks"
+            )
+            log_field("best", f"validation {checkpoints.score}, {which}")
         log_field("checkpoint", f"{checkpoints.path} (best), {checkpoints.last_path.name} (last)")
-        log_field("write", f"charrnn sample {shell_quoted(checkpoints.path)} --temp 0.8")
+        log_field("next", f"charrnn sample {shell_quoted(checkpoints.path)} --temp 0.8")
         if as_json:
             print_json(checkpoint_summary(load(checkpoints.path)))
 
@@ -176,25 +183,27 @@ class TrainDisplay:
 def finish_mixture(training: NetworkTraining) -> None:
     """Mix the best state of the network with the n-grams, and print all three scores."""
     checkpoints = training.checkpoints
-    itself = "by themselves, together" if len(checkpoints.finished) > 1 else "by itself"
-    log_field("network", f"validation {checkpoints.score or 'none was held out'}, {itself}")
+    label = "networks" if len(checkpoints.finished) > 1 else "network"
+    if checkpoints.score:
+        log_field(label, f"validation {checkpoints.score}, without n-grams")
     ngram_score, score = training.finish_mixture()
     if ngram_score:
-        log_field("n-grams", f"validation {ngram_score}, by themselves")
-    log_field("mixture", f"validation {score or 'none was held out'}")
+        log_field("n-grams", f"validation {ngram_score}, without the {label}")
+    log_field("mixture", f"validation {score}" if score else "not scored: there is no validation set")
 
 
 def show_ngram_tip(training: NetworkTraining) -> None:
-    """Print what n-grams, mixed with the network or alone, would score on some held-out characters, if it is better."""
+    """Print the score of n-grams, alone or averaged with the network, if that is better than the network."""
     corpus = training.run.corpus
     tip = score_ngram_tip(training.checkpoints.network, corpus)
     if tip is None:
         return
     network, ngram, mixed = tip
     characters = network.characters
-    where = "" if characters == len(corpus.validation) else f" of the first {characters:,} held-out characters"
+    where = "" if characters == len(corpus.validation) else f" on the first {characters:,} held-out characters"
     instead = f"bits per character instead of {network.bits_per_char:.3f}{where}"
     if mixed.nats_per_char < min(network.nats_per_char, ngram.nats_per_char):
-        log_field("n-grams", f"with them, {mixed.bits_per_char:.3f} {instead}; `charrnn train --with-ngram` mixes both")
+        average = f"averaging the network with n-grams gives {mixed.bits_per_char:.3f} {instead}"
+        log_field("tip", f"{average}; train with --with-ngram to mix both")
     elif ngram.nats_per_char < network.nats_per_char:
-        log_field("n-grams", f"by themselves, {ngram.bits_per_char:.3f} {instead}; `charrnn ngram` keeps them")
+        log_field("tip", f"n-grams alone give {ngram.bits_per_char:.3f} {instead}; try `charrnn ngram`")

@@ -1,4 +1,4 @@
-"""Numbers as a line of little bars."""
+"""Training curves with a bounded number of points, and their values as columns of bars."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import math
 from collections.abc import Sequence
 
 WARM_UP = 0.1
-"""The share of a curve whose beginning may be higher than the highest bar: what a training begins with is far up."""
+"""The share of a curve, from its beginning, that does not set the scale: the first losses are far above the rest."""
 
 
 class Curve:
-    """Points of a curve, a bounded number of them, each the mean of as many that were added.
+    """A curve with a bounded number of points; each point is the mean of equally many values.
 
     Args:
         max_points: the maximum number of points.
 
     Attributes:
-        points: x and y of each; x is that of the last one that it is made of.
-        latest: the y that was added last.
+        points: x and y of each point; x is that of its last value.
+        latest: the last y that was added.
     """
 
     def __init__(self, max_points: int = 1024) -> None:
@@ -27,9 +27,9 @@ class Curve:
         self.latest: float | None = None
 
     def add(self, x: float, y: float) -> None:
-        """Add a point; x rises."""
+        """Add a value; x must increase."""
         self.latest = y
-        if self.waiting:  # the last point is not complete
+        if self.waiting:  # the last point is incomplete
             self.points.pop()
         self.waiting.append(y)
         self.points.append((x, sum(self.waiting) / len(self.waiting)))
@@ -42,11 +42,11 @@ class Curve:
             self.each *= 2
 
     def drop_after(self, x: float) -> None:
-        """Forget what came later."""
+        """Drop all points after x."""
         self.points, self.waiting = [point for point in self.points if point[0] <= x], []
 
     def columns(self, width: int, end: float) -> list[float | None]:
-        """The mean of the points in each of so many columns from 0 to `end`; None where there is no point."""
+        """Return the mean of the points in each of `width` columns from 0 to `end`; None for empty columns."""
         sums, counts = [0.0] * width, [0] * width
         for x, y in self.points:
             column = min(width - 1, max(0, math.ceil(width * x / end) - 1))
@@ -55,21 +55,21 @@ class Curve:
         return [total / count if count else None for total, count in zip(sums, counts, strict=True)]
 
 
-def held(values: Sequence[float | None]) -> list[float | None]:
-    """The same with gaps filled, each by the value before it; what comes after the last value stays empty."""
+def forward_fill(values: Sequence[float | None]) -> list[float | None]:
+    """Fill each gap with the value before it; columns after the last value stay None."""
     filled = list(values)
     for i in range(1, _length(values)):
         filled[i] = filled[i - 1] if filled[i] is None else filled[i]
     return filled
 
 
-def scale_of(*curves: Sequence[float | None]) -> tuple[float, float]:
-    """The lowest and the highest value that bars show: of all that is there, but for the beginning of each curve."""
-    seen = [y for curve in curves for y in curve if y is not None]
+def value_range(*curves: Sequence[float | None]) -> tuple[float, float]:
+    """Return the lowest and highest value to draw; the highest ignores the first `WARM_UP` of each curve."""
+    values = [y for curve in curves for y in curve if y is not None]
     late = [y for curve in curves for y in curve[int(WARM_UP * _length(curve)) :] if y is not None]
-    return min(seen, default=0.0), max(late, default=1.0)
+    return min(values, default=0.0), max(late, default=1.0)
 
 
 def _length(curve: Sequence[float | None]) -> int:
-    """Columns up to the last that has a value."""
+    """Return the number of columns up to the last value."""
     return max((i + 1 for i, y in enumerate(curve) if y is not None), default=0)

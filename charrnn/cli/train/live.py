@@ -1,4 +1,4 @@
-"""What `charrnn train` draws in place on a terminal: how far it is, two curves, and what the network writes now."""
+"""The live display of `charrnn train` on a terminal: progress, loss curves, speed and the latest sample."""
 
 from __future__ import annotations
 
@@ -11,34 +11,35 @@ from rich.console import ConsoleOptions
 from rich.text import Text
 
 from charrnn.cli.shared.terminal import LABEL, escape_control_chars
-from charrnn.cli.train.curve import Curve, held, scale_of
+from charrnn.cli.train.curve import Curve, forward_fill, value_range
 from charrnn.formatting import ASCII_BARS, BARS, clock, sparkline
 from charrnn.training.monitor.history import Record
 from charrnn.training.monitor.monitor import Report
 
 WIDEST = 100
-"""Columns at most."""
+"""The maximum width of the display, in columns."""
 NARROW = 64
-"""Columns below which figures are short."""
+"""The width below which figures are shown without units, in columns."""
 SAMPLE_LINES = 4
+"""The maximum number of lines of a sample."""
 ECHO = 3
-"""Columns at the right that stay free: a terminal writes ^C where the cursor is, and must not begin a line for it."""
+"""Columns left free at the right, where a terminal echoes ^C; without them the echo would start a new line."""
 OTHER_LINES = 7
-"""Of a terminal, which the sample leaves free."""
+"""Lines of the terminal that a sample leaves free."""
 SAMPLE_EVERY = 10.0
-"""Seconds between samples at least."""
+"""The minimum time between samples, in seconds."""
 SAMPLE_SHARE = 200
-"""Times as long as drawing a sample took, the next one is waited for: so it costs half a percent at most."""
+"""The minimum time between samples, as a multiple of the time a sample takes: at most half a percent is for samples."""
 DRAW_EVERY = 0.1
-"""Seconds between two drawings at least."""
+"""The minimum time between redraws, in seconds."""
 
 
 class TrainLive:
-    """The picture of a training.
+    """The live display of a training run.
 
     Args:
-        networks: how many are trained, one after the other.
-        draw: draws the picture again.
+        networks: the number of networks, which are trained one after the other.
+        draw: redraws the display.
     """
 
     def __init__(self, networks: int, draw: Callable[[], None] = lambda: None) -> None:
@@ -46,12 +47,12 @@ class TrainLive:
         self.latest: Report | None = None
         self.network = 0
         self.sample = ""
-        self.now = "starting"
+        self.status = "starting"
         self.drawn_at = self.next_sample = 0.0
         self._begin(1, 0)
 
     def recall(self, records: Iterable[Record]) -> None:
-        """Take in what a training that goes on has behind it."""
+        """Add the records of the earlier part of a resumed training to the curves."""
         for record in records:
             if record.network != self.network:
                 self._begin(record.network, 0)
@@ -61,11 +62,11 @@ class TrainLive:
                 self.validation.add(record.step, record.nats_per_char)
 
     def wants_sample(self) -> bool:
-        """Whether it is time for another sample."""
+        """Whether the next sample is due."""
         return time.perf_counter() >= self.next_sample
 
     def report(self, report: Report) -> None:
-        """Show a report."""
+        """Show a report, and redraw."""
         before, self.latest = self.latest, report
         if report.network != self.network or (before and report.step < before.step):
             self._begin(report.network, report.step - report.steps)
@@ -75,30 +76,30 @@ class TrainLive:
         if report.sample is not None:
             self.sample = report.sample
             self.next_sample = time.perf_counter() + max(SAMPLE_EVERY, SAMPLE_SHARE * report.sample_seconds)
-        self.now = f"{report.chars_per_second:,.0f} chars/s, {clock(report.elapsed)} gone"
+        self.status = f"{report.chars_per_second:,.0f} chars/s, {clock(report.elapsed)} elapsed"
         if report.remaining is not None:
-            self.now += f", {clock(report.remaining)} left"
+            self.status += f", {clock(report.remaining)} remaining"
         self.redraw()
 
     def validating(self, done: int, total: int) -> None:
-        """Show how far a validation is."""
-        self.now = f"validating {100 * done // total}%"
+        """Show the progress of a validation, in characters."""
+        self.status = f"validating: {100 * done // total}%"
         self.redraw()
 
     def redraw(self) -> None:
-        """Draw, unless that was done just now."""
+        """Redraw, unless the last redraw was less than `DRAW_EVERY` ago."""
         if time.perf_counter() - self.drawn_at >= DRAW_EVERY:
             self.drawn_at = time.perf_counter()
             self.draw()
 
     def curves(self, width: int, is_ascii: bool) -> Iterator[Text]:
-        """Both curves, one below the other, from the first step to the last, on one scale."""
+        """Draw the training and the validation curve, from step 0 to the last, on the same scale."""
         is_narrow = width < NARROW
         figures = [_figure(curve, is_narrow) for curve in (self.training, self.validation)]
         room = self._room(width, figures)
         training, validation = (curve.columns(room, self._end()) for curve in (self.training, self.validation))
-        columns = [held(training), validation]
-        low, high = scale_of(*columns)
+        columns = [forward_fill(training), validation]
+        low, high = value_range(*columns)
         for label, style, values, figure in zip(
             ("training", "validation"), ("cyan", "green"), columns, figures, strict=True
         ):
@@ -107,21 +108,21 @@ class TrainLive:
                 yield Text.assemble((f"{label:<{LABEL}}", "bold"), (bars, style), f"  {figure}")
 
     def lines(self, options: ConsoleOptions) -> Iterator[Text]:
-        """The picture as it is now, each line shorter than the terminal is wide."""
+        """Return the current lines of the display, each shorter than the terminal is wide."""
         width = min(WIDEST, options.max_width - ECHO)
         lines = [*self._progress(width, options.ascii_only), *self.curves(width, options.ascii_only)]
-        lines.append(Text.assemble((f"{'now':<{LABEL}}", "bold"), self.now))
+        lines.append(Text.assemble((f"{'status':<{LABEL}}", "bold"), self.status))
         lines += self._sample_lines(width, min(SAMPLE_LINES, options.size.height - OTHER_LINES))
         for line in lines:
             line.truncate(width)
             yield line
 
-    def _begin(self, network: int, number: int) -> None:
-        """Turn to a network, or to an earlier step of it."""
+    def _begin(self, network: int, step: int) -> None:
+        """Switch to a network, or to an earlier step of the current network."""
         if network != self.network:
             self.training, self.validation = Curve(), Curve()
         for curve in (self.training, self.validation):
-            curve.drop_after(number)
+            curve.drop_after(step)
         self.network = network
 
     def _end(self) -> float:
@@ -129,7 +130,7 @@ class TrainLive:
         return plan.steps if plan else max((x for x, _ in self.training.points), default=1)
 
     def _room(self, width: int, figures: Iterable[str]) -> int:
-        """Columns of bars."""
+        """Return the number of columns left for bars."""
         return max(1, width - LABEL - 2 - max(len(figure) for figure in (*figures, "100%")))
 
     def _progress(self, width: int, is_ascii: bool) -> Iterator[Text]:
@@ -158,7 +159,7 @@ class TrainLive:
 
 
 def _figure(curve: Curve, is_short: bool) -> str:
-    """The latest value, in bits per character; of a short form no unit."""
+    """Format the latest value, in bits per character and in nats; only bits, without a unit, if `is_short`."""
     if curve.latest is None:
         return ""
     bits = f"{curve.latest / math.log(2):.3f}"

@@ -1,4 +1,4 @@
-"""Training that starts again in place of a process whose GPU has failed, without what failed."""
+"""Restarting a training whose GPU has failed: in a new process, without CUDA graphs or on the CPU."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def state_of(path: Path) -> tuple[int, int] | None:
-    """Which file the last state of a checkpoint is: its inode and time; None if there is none."""
+    """Return the inode and modification time of a checkpoint's last state; None if there is no last state."""
     last = last_path(path)
     if not last.exists():
         return None
@@ -31,7 +31,7 @@ def state_of(path: Path) -> tuple[int, int] | None:
 
 @contextmanager
 def started_again_without_gpu(where: torch.device, device: str, path: Path, texts: Sequence[Path]) -> Iterator[None]:
-    """Train within this: where a GPU fails, the training starts again without what failed; see `start_again`."""
+    """Restart the training in this context if its GPU fails; see `start_again`."""
     before = state_of(path)
     try:
         yield
@@ -44,19 +44,20 @@ def started_again_without_gpu(where: torch.device, device: str, path: Path, text
 def start_again(
     error: Exception, device: str, path: Path, texts: Sequence[Path], before: tuple[int, int] | None = None
 ) -> None:
-    """Replace this process by one that trains without CUDA graphs, or on the CPU; return if that does not help.
+    """Replace this process by one that trains without CUDA graphs, or on the CPU; return if that cannot help.
 
-    After a failure CUDA may not work in this process any more. What was saved is resumed, unless the state is still the
-    one from `before` this training. The CPU is used only with `--device auto`. Standard input cannot be read again.
+    CUDA may be unusable in this process after a failure. The new process resumes from the last saved state, unless that
+    is the state from `before` this training. It uses the CPU only with `--device auto`. A text from standard input
+    cannot be read again, so nothing is restarted.
     """
     if world_size() > 1 or STANDARD_INPUT in texts:
         return
     words, environment = sys.argv[1:], dict(os.environ)
     if isinstance(error, CaptureError):
-        log(f"warning: {error}: starting again with that")
+        log(f"warning: {error}: restarting with that setting")
         environment[SWITCHES["graphs"]] = "0"
     elif is_out_of_memory(error) and device == "auto":
-        log("warning: the GPU has too little memory: starting again on the CPU; a smaller --batch-size may fit the GPU")
+        log("warning: out of GPU memory; restarting on the CPU (a smaller --batch-size may fit the GPU)")
         words += ["--device", "cpu"]
     else:
         return

@@ -1,4 +1,4 @@
-"""A training on the screen: reads the text, fits the networks and shows how it goes, until the end or a signal."""
+"""A training session in the terminal: reads the text, trains and shows progress, until the end or a signal."""
 
 from __future__ import annotations
 
@@ -30,7 +30,11 @@ def train_on_screen(
     tensorboard: str | None,
     as_json: bool,
 ) -> int:
-    """Train, mix and show; the exit status that a signal asks for."""
+    """Train the networks, mix them with n-grams if `start` says so, and print the results.
+
+    Returns:
+        The exit status: 0, or that of the signal that stopped the training.
+    """
     is_rank_zero = context.group.is_rank_zero
     corpus = read_on_all_ranks(context.group, paths, start.corpus, start.vocabulary, grow=True)
     if start.resumed:
@@ -64,10 +68,10 @@ def train_on_screen(
 
 
 def _log_writers(path: Path, start: TrainingStart, tensorboard: str | None) -> list[Callable[[], LogWriter]]:
-    """Where records of the training go: beside the checkpoint, and to TensorBoard if that was asked for."""
-    facts = start.resumed.resume_state.progress if start.resumed else None
-    after = (facts.finished + 1, facts.number) if facts else None
-    steps = facts.plan[0] if facts and facts.plan else None
+    """Return functions that open the logs of a training: the history next to the checkpoint, and TensorBoard."""
+    progress_before = start.resumed.resume_state.progress if start.resumed else None
+    after = (progress_before.finished + 1, progress_before.number) if progress_before else None
+    steps = progress_before.plan[0] if progress_before and progress_before.plan else None
     writers: list[Callable[[], LogWriter]] = [lambda: History(history_path(path), after)]
     if tensorboard is not None:
         writers.append(lambda: Board(Path(tensorboard) / path.stem, after, steps))

@@ -1,4 +1,4 @@
-"""Signals that a training gets: Ctrl-C, a terminal that closes, and what batch schedulers send."""
+"""Signals during training: Ctrl-C, a closed terminal, and the signals of batch schedulers."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from charrnn.training.step import StopFlag
 ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name))
 """Signals that save the state and end the training."""
 SAVING = tuple(getattr(signal, name) for name in ("SIGUSR1",) if hasattr(signal, name))
-"""Signals that save the state; the training goes on."""
+"""Signals that save the state without ending the training."""
 
 
 @contextmanager
 def stopped_by_signals() -> Iterator[StopFlag]:
-    """The first signal asks the training to stop; a second one does what it did before, and leaves at once.
+    """Handle signals: the first one stops the training after a save; a second one ends the process immediately.
 
-    A signal that the process was started to ignore stays ignored: SIGHUP under `nohup`.
+    Signals that the process was started to ignore, such as SIGHUP under `nohup`, stay ignored.
     """
     stop = StopFlag()
 
     def end(number: int, _: object) -> None:
         stop.ask(number)
         restore(ENDING)
-        _announce("stopping: saves first; once more leaves at once")
+        _announce("stopping: saving a checkpoint (Ctrl-C again to quit immediately)")
 
     def save(number: int, _: object) -> None:
         stop.wants_save = True
-        _announce("saving after this step, and going on")
+        _announce("saving a checkpoint after this step; training continues")
 
     def restore(numbers: tuple[int, ...]) -> None:
         for number in numbers:
@@ -49,8 +49,8 @@ def stopped_by_signals() -> Iterator[StopFlag]:
 
 
 def _announce(line: str) -> None:
-    """Print a line from a signal handler. What cannot be printed now must not end the training that is to be saved."""
+    """Print a line from a signal handler; an error while printing must not end a training that is still to be saved."""
     try:
         log(line)
-    except Exception:  # such as a reentrant call, in the middle of another line: a thread waits until that is written
+    except Exception:  # such as a reentrant call in the middle of another line; a thread waits until it is written
         threading.Thread(target=log, args=(line,)).start()

@@ -1,1 +1,1 @@
-"""What `charrnn data inspect` says of a text."""
+"""Statistics of a text, and warnings about it: `charrnn data inspect`."""

@@ -1,6 +1,6 @@
-"""What a text is like, before anything is trained on it: one pass over its files, in memory that does not grow with it.
+"""Statistics of a text before training: one pass over its files, in bounded memory.
 
-Numbers alone: what they mean for training is in `warnings.py`.
+Computes numbers only; `warnings.py` has what they mean for training.
 """
 
 from __future__ import annotations
@@ -26,28 +26,27 @@ from charrnn.text.stats.lines import LineCounter, Lines
 from charrnn.text.stats.unicode import FormCounter, NormalForms
 
 RARE = (2, 10)
-"""Counts below which a character is rare."""
+"""Counts below which characters are reported as rare."""
 LINE_ENDS = {"\n": "LF", "\r\n": "CR LF", "\r": "CR"}
-"""The names of line ends."""
+"""Line ends and their names."""
 
 
 @dataclass(frozen=True)
 class Description:
-    """What a text is like.
+    """Statistics of a text.
 
     Attributes:
-        source: the files in a few words.
-        size: their bytes, packed ones as they are.
-        sha256: of them, unpacked.
-        config: how it was read and would be split.
-        characters: how many, line ends counted once.
-        counts: of each different character, the commonest first; of bytes, those that are not ASCII as surrogate
-            escapes.
-        line_ends: how lines end in the file: LF, CR LF, CR; they are all read as one newline, but for bytes.
-        lines: their lengths, white space at their ends, and separators.
-        forms: Unicode's normal forms; None for bytes.
-        repeats: how much of it occurs more than once.
-        guess: the encoding that was found, with the reason; None if the encoding was given.
+        source: the names of the files, in a few words.
+        size: size of the files in bytes; compressed files are counted as they are.
+        sha256: SHA-256 of the files, decompressed.
+        config: settings for reading and splitting the text.
+        characters: number of characters; a line end of any kind is one.
+        counts: the count of each distinct character, the most frequent first; non-ASCII bytes are surrogate escapes.
+        line_ends: the kinds of line ends in the files: LF, CR LF, CR; all are read as a newline, unless bytes are read.
+        lines: lengths of lines, trailing white space, and separators.
+        forms: Unicode normal forms; None for bytes.
+        repeats: how much of the text occurs more than once.
+        guess: the detected encoding, with the reason; None if the encoding was given.
     """
 
     source: str
@@ -64,18 +63,18 @@ class Description:
 
     @property
     def vocab_size(self) -> int:
-        """Of a model of this text."""
+        """The vocabulary size of a model of this text."""
         return 256 if self.config.bytes else len(self.counts)
 
     @property
     def entropy(self) -> float:
-        """Bits per character if each were drawn by itself: -sum p log2 p of their shares."""
+        """Entropy of the distribution of single characters, in bits: −Σ p log2 p."""
         shares = (count / self.characters for count in self.counts.values())
         return -sum(share * math.log2(share) for share in shares) + 0.0
 
     @property
     def parts(self) -> dict[str, int]:
-        """Characters of the training, validation and test part; none where the text is too short for that."""
+        """Sizes of the training, validation and test part, in characters; empty if the text is too short to split."""
         try:
             train, test = split_bounds(self.characters, self.config)
         except TextError:
@@ -83,17 +82,17 @@ class Description:
         return {"train": train, "validation": test - train, "test": self.characters - test}
 
     def rarer_than(self, number: int) -> dict[str, int]:
-        """The characters that occur less often than this, the commonest first, and how often they do."""
+        """Return the characters that occur fewer than `number` times, the most frequent first, with their counts."""
         return {character: count for character, count in self.counts.items() if count < number}
 
     @property
     def lower_vocab_size(self) -> int:
-        """Different characters if all were small letters."""
+        """The number of distinct characters in lower case."""
         return len({small for character in self.counts for small in character.lower()})
 
     @property
     def odd(self) -> dict[str, int]:
-        """Control, format, private and unassigned characters."""
+        """Control, format, private-use and unassigned characters, with their counts."""
         return {
             character: count
             for character, count in self.counts.items()
@@ -101,7 +100,7 @@ class Description:
         }
 
     def as_json(self) -> dict[str, Any]:
-        """All of it, under the names that charrnn's JSON uses."""
+        """Return all statistics, under the keys that charrnn's JSON uses."""
         return {
             "text": self.source,
             "bytes": self.size,
@@ -134,7 +133,7 @@ class Description:
 
     @property
     def split(self) -> str:
-        """The split in words."""
+        """The percentages of the split, such as 90/10/0."""
         return describe_split(self.config)
 
     def _rare(self, number: int) -> dict[str, int]:
@@ -148,18 +147,18 @@ def describe(
     progress: Callable[[int, int], None] | None = None,
     guess: bool = False,
 ) -> Description:
-    """Read a text and describe it.
+    """Read a text and compute its statistics.
 
     Args:
-        paths: its files; `-` is standard input.
-        config: encoding, form and split.
-        progress: progress callback (bytes read, of how many; 0 where that is not known).
-        guess: whether to find out the encoding instead, if the configuration does not ask for bytes; a text that is in
-            no encoding is described as bytes.
+        paths: the files; `-` is standard input.
+        config: encoding, normal form and split.
+        progress: progress callback (bytes read, total bytes; the total is 0 if it is unknown).
+        guess: whether to detect the encoding, unless the configuration asks for bytes; a text in an unknown encoding is
+            read as bytes.
 
     Raises:
-        TextError: a file cannot be read or decoded, is changed while it is read, or all are empty.
-        UsageError: there is no such encoding.
+        TextError: a file cannot be read or decoded, changes while it is read, or all files are empty.
+        UsageError: the encoding does not exist.
     """
     check_encoding(config.encoding)
     update = progress or (lambda done, total: None)
@@ -173,7 +172,7 @@ def describe(
 
 
 def _guess(sources: Sequence[TextSource], progress: Callable[[int], None]) -> Guess:
-    """The encoding of files, which are read alike: that of the first that is not UTF-8, if there is one."""
+    """Detect the common encoding of files: the encoding of the first file that is not UTF-8, otherwise UTF-8."""
     guesses = (guess_encoding(source.pieces(progress), source.name) for source in sources)
     for guess in guesses:
         if guess.encoding != "utf-8":
@@ -218,7 +217,7 @@ def _describe(reading: TextReader, size: int, guess: Guess | None) -> Descriptio
 
 
 def _counted(counts: NDArray[np.int64], is_bytes: bool) -> Iterator[tuple[str, int]]:
-    """Characters and how often they occur, the commonest first, of those the one with the least code point."""
+    """Yield characters and their counts, the most frequent first; ties are in the order of code points."""
     points = np.flatnonzero(counts)
     for point in points[np.argsort(-counts[points], kind="stable")].tolist():
         yield chr(point + 0xDC00 if is_bytes and point >= 0x80 else point), int(counts[point])

@@ -1,9 +1,9 @@
-"""What a text repeats, found while it is read in pieces, in memory that does not grow with it.
+"""Duplicates in a text that is read in pieces, in bounded memory.
 
-Of each run of 50 characters, and each line, a hash is kept: a sum of the characters' numbers times powers of an odd
-number, modulo 2^64 (Karp and Rabin 1987), so that the hash of any run is a difference of two sums. Where there are too
-many, those with the smallest hashes are kept: what is equal has equal hashes, so all of its places are kept, or none,
-and shares among what is kept estimate those in the text (Broder 1997).
+Each sequence (run) of 50 characters, and each line, is hashed by a sum of code points times powers of an odd number,
+modulo 2^64 (Karp and Rabin 1987), so the hash of any run is a difference of two prefix sums. If there are too many
+hashes, the smallest are kept (bottom-k): equal runs have equal hashes, so either all or none of their occurrences are
+kept, and the shares among the kept hashes estimate the shares in the text (Broder 1997).
 """
 
 from __future__ import annotations
@@ -15,31 +15,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 RUN = 50
-"""The characters of a run. Prose repeats so many in a row only where it quotes, or was copied."""
+"""The length of a run, in characters. Prose repeats runs of this length only in quotations and copies."""
 LONG_LINE = 20
-"""The length of a line from which repeats count: shorter ones, such as names of speakers, are expected to repeat."""
+"""The length above which a repeated line counts, in characters: short lines, such as names of speakers, do repeat."""
 CAPACITY = 5 << 18
-"""The number of different runs, and of lines, that are kept: 42 MB; more than there are in Tiny Shakespeare."""
+"""The maximum number of distinct runs, and of lines, that are kept (42 MB); Tiny Shakespeare has fewer."""
 BLOCK = 1 << 16
-"""The characters that are handled at a time: their sums stay in the processor's cache."""
+"""The number of characters processed at a time, so that their sums stay in the processor's cache."""
 MULTIPLIER = 0x9E3779B97F4A7C15
-"""Odd: 2^64 divided by the golden ratio."""
+"""An odd number: 2^64 divided by the golden ratio."""
 WHOLE = 1 << 64
+"""The modulus of hashes."""
 NEWLINE = 10
+"""The code point of a line end."""
 
 Hashes = NDArray[np.uint64]
+"""Hashes, (N,)."""
 
 
 @dataclass(frozen=True)
 class Repeats:
-    """How much of a text is repeated. Shares are from 0 to 1, None where there is nothing to share.
+    """How much of a text is repeated. Shares are from 0 to 1, or None if there are no runs or lines.
 
     Attributes:
-        runs: the share of the runs of RUN characters, one from each place on, that occur elsewhere in the text too.
-        lines: the share of the lines of more than LONG_LINE characters that do.
-        held_out_runs: the share of the different runs of the held-out part that occur in the training part too.
-        held_out_lines: the same of lines.
-        sampled: the share of the runs, as they differ, that these were estimated from; 1 if from all.
+        runs: the share of the runs of RUN characters, one starting at each character, that occur more than once.
+        lines: the share of the lines of more than LONG_LINE characters that occur more than once.
+        held_out_runs: the share of the distinct runs of the held-out part that also occur in the training part.
+        held_out_lines: the share of the distinct lines of the held-out part that also occur in the training part.
+        sampled: the share of the distinct runs that the figures are estimated from; 1 if they are exact.
     """
 
     runs: float | None
@@ -48,17 +51,32 @@ class Repeats:
     held_out_lines: float | None
     sampled: float
 
+    @property
+    def by_name(self) -> dict[str, float | None]:
+        """`runs` and `lines` by their names in a sentence."""
+        return {f"{RUN}-character sequences": self.runs, f"lines of more than {LONG_LINE} characters": self.lines}
+
+    @property
+    def held_out_by_name(self) -> dict[str, float | None]:
+        """`held_out_runs` and `held_out_lines` by their names in a sentence."""
+        runs, lines = f"distinct held-out {RUN}-character sequences", "distinct held-out lines"
+        return {runs: self.held_out_runs, lines: self.held_out_lines}
+
 
 class RepeatCounter:
-    """Finds what a text repeats, piece by piece; keeps so many different runs, and lines."""
+    """A counter of duplicates in a text, which is read in pieces.
+
+    Args:
+        capacity: the maximum number of distinct runs, and of lines, that are kept.
+    """
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self.runs, self.lines = HashSketch(capacity), HashSketch(capacity)
         self._powers = powers_of(MULTIPLIER, BLOCK + RUN)
         self._inverses = powers_of(pow(MULTIPLIER, -1, WHOLE), BLOCK + RUN)
-        self._carried = np.zeros(0, np.uint32)  # what runs of the next block begin with
-        self._done = 0  # characters that were read
-        self._line = (0, 0)  # of the line that is not finished: its hash so far, and its length
+        self._carried = np.zeros(0, np.uint32)  # the end of the last block, where runs into the next block begin
+        self._done = 0  # number of characters read
+        self._line = (0, 0)  # the hash and the length of the unfinished line
 
     def feed(self, piece: NDArray[Any]) -> None:
         """Count a piece: (N,) code points or bytes."""
@@ -81,7 +99,7 @@ class RepeatCounter:
     def _feed_lines(self, text: NDArray[np.uint32], sums: Hashes, known: int, begin: int) -> None:
         ends = known + np.flatnonzero(text[known:] == NEWLINE)
         begins = np.append(known, ends + 1)
-        finished = np.append(ends, len(text))  # and the one that is not
+        finished = np.append(ends, len(text))  # the last one is the unfinished line
         hashes = (sums[finished] - sums[begins]) * self._inverses[begins]
         lengths = finished - begins
         before, length = self._line
@@ -94,7 +112,7 @@ class RepeatCounter:
         self.lines.add(mix(hashes[:-1][long]), places[:-1][long])
 
     def finish(self, train: int) -> Repeats:
-        """The shares, at the end of a text of which the first `train` characters are the training part."""
+        """Return the shares, for a text whose first `train` characters are the training part."""
         last, length = self._line
         if length > LONG_LINE:
             self.lines.add(mix(np.array([last], np.uint64)), np.array([self._done - length]))
@@ -104,7 +122,11 @@ class RepeatCounter:
 
 
 class HashSketch:
-    """Hashes, how often each was met, and where first and last; the smallest, where there are too many (bottom-k)."""
+    """A bottom-k sketch: the smallest hashes, each with its count and its first and last position.
+
+    Args:
+        capacity: the maximum number of hashes.
+    """
 
     def __init__(self, capacity: int) -> None:
         self.capacity, self.limit = capacity, WHOLE - 1
@@ -113,7 +135,7 @@ class HashSketch:
         self._waiting = 0
 
     def add(self, hashes: Hashes, places: NDArray[np.int64]) -> None:
-        """Take in hashes that were met at places, which come in the order of the text."""
+        """Add hashes with their positions, (N,), which must increase from call to call."""
         if self.limit < WHOLE - 1:
             wanted = hashes <= np.uint64(self.limit)
             hashes, places = hashes[wanted], places[wanted]
@@ -139,14 +161,17 @@ class HashSketch:
         while np.count_nonzero(kept <= np.uint64(self.limit)) > self.capacity:
             self.limit >>= 1
         wanted = kept <= np.uint64(self.limit)
-        # Stable, so earlier places stay in front.
+        # The sort is stable, so the first position of a hash comes first.
         self._kept = (
             kept[wanted], added[wanted], firsts[order[starts]][wanted], lasts[order[ends]][wanted],
         )  # fmt: skip
         self._new, self._waiting = [], 0
 
     def shares(self, train: int) -> tuple[float | None, float | None]:
-        """Of all that was met, what was met elsewhere too; of the different ones from `train` on, those before it."""
+        """Return the share of hashes that occur more than once, and of distinct hashes from `train` on that precede it.
+
+        A share is None if there are no such hashes.
+        """
         self._merge()
         _, counts, firsts, lasts = self._kept
         held_out = lasts >= train
@@ -158,14 +183,14 @@ class HashSketch:
 
 
 def powers_of(base: int, number: int) -> Hashes:
-    """Powers of a number from 0 on, modulo 2^64."""
+    """Return the first `number` powers of `base`, from 0 on, modulo 2^64."""
     powers = np.full(number, np.uint64(base % WHOLE))
     powers[0] = 1
     return np.cumprod(powers, dtype=np.uint64)
 
 
 def mix(numbers: Hashes) -> Hashes:
-    """Numbers that look random, equal ones for equal ones (the finalizer of SplitMix64, Steele et al. 2014)."""
+    """Hash 64-bit numbers with the finalizer of SplitMix64 (Steele et al. 2014)."""
     mixed = numbers + np.uint64(MULTIPLIER)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)

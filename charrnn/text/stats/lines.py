@@ -1,4 +1,4 @@
-"""The lines of a text, counted while it is read in pieces: their lengths, white space at their ends, and separators."""
+"""Statistics of the lines of a text that is read in pieces: lengths, trailing white space, document separators."""
 
 from __future__ import annotations
 
@@ -11,27 +11,28 @@ from numpy.typing import NDArray
 
 NEWLINE, TAB, SPACE = ord("\n"), ord("\t"), ord(" ")
 SEPARATORS = ("<|endoftext|>", "<|endofdocument|>", "</s>", "<eos>", "<EOS>", "%")
-"""Lines that commonly separate documents; so do lines of one of SIGNS, such as ----."""
+"""Lines that commonly separate documents."""
 SIGNS = "-=*_~+"
+"""Characters that, repeated, make a separator line, such as ----."""
 MAX_SEPARATOR_LENGTH, MIN_SIGNS = 80, 3
-"""The longest line, and the fewest signs in it, that is taken for a separator."""
+"""The maximum length of a separator line, and the minimum number of repeated signs in one."""
 MAX_SEPARATORS, SHOWN_SEPARATORS = 1000, 10
-"""The number of different separators that are counted, and of those that are reported."""
+"""The maximum number of distinct separators that are counted, and that are reported."""
 _IS_FIRST = np.array([chr(i) in "".join((SIGNS, *(line[0] for line in SEPARATORS))) for i in range(128)])
 
 
 @dataclass(frozen=True)
 class Lines:
-    """The lines of a text. Lengths are in characters, the line end not counted.
+    """Statistics of the lines of a text. Lengths are in characters, without the line end.
 
     Attributes:
-        number: how many; text after the last line end is a line too.
-        blank: how many hold nothing but white space.
-        trailing_space: how many end with spaces or tabs.
-        median_length: half are this long or shorter.
-        length_90: nine of ten are this long or shorter.
-        longest: the length of the longest.
-        separators: lines that may separate documents, and their counts; the ten commonest.
+        number: number of lines; text after the last line end is a line too.
+        blank: number of lines with white space only.
+        trailing_space: number of lines that end with spaces or tabs.
+        median_length: median length.
+        length_90: 90th percentile of the lengths.
+        longest: maximum length.
+        separators: the ten most frequent lines that may separate documents, with their counts.
     """
 
     number: int
@@ -44,15 +45,18 @@ class Lines:
 
 
 class LineCounter:
-    """Counts the lines of a text, piece by piece. Lengths that differ are few: n of them take n²/2 characters."""
+    """A counter of the lines of a text, which is read in pieces.
+
+    Its memory is bounded: n distinct lengths take a text of n²/2 characters.
+    """
 
     def __init__(self) -> None:
         self.lengths: Counter[int] = Counter()
         self.separators: Counter[str] = Counter()
         self.blank = self.trailing = 0
-        self._length = self._inked = 0  # of the line that is not finished: its characters, and those that are seen
+        self._length = self._inked = 0  # all characters, and the visible ones, of the unfinished line
         self._last = NEWLINE
-        self._begin = ""  # of that line, as far as it may be a separator
+        self._begin = ""  # the beginning of the unfinished line, which may be a separator
 
     def feed(self, piece: NDArray[Any]) -> None:
         """Count a piece: (N,) code points or bytes."""
@@ -84,7 +88,7 @@ class LineCounter:
         self.trailing += int(np.count_nonzero((lengths > 0) & ((before == SPACE) | (before == TAB))))
 
     def _find_separators(self, piece: NDArray[Any], begins: NDArray[Any], lengths: NDArray[Any]) -> None:
-        """Remember lines that may be separators."""
+        """Count lines that may be separators."""
         first = piece[begins[:-1]]
         short = (lengths > 0) & (lengths <= MAX_SEPARATOR_LENGTH) & (first < 128)
         short[short] = _IS_FIRST[first[short]]
@@ -97,7 +101,7 @@ class LineCounter:
         self._begin = ""
 
     def finish(self) -> Lines:
-        """The counts, at the end of the text."""
+        """Return the statistics, after the last piece."""
         if self._length:
             self._count(np.array([self._length]), np.array([self._inked]), np.array([self._last]))
             self._length = 0
@@ -123,7 +127,7 @@ def _text(points: NDArray[Any]) -> str:
 
 
 def _quantile(numbers: Counter[int], share: float) -> int:
-    """The least length that at least this share of the lines do not exceed."""
+    """Return the smallest length that at least this share of the lines does not exceed."""
     left = share * numbers.total()
     for length in sorted(numbers):
         left -= numbers[length]

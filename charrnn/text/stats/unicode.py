@@ -1,7 +1,7 @@
-"""Which of Unicode's normal forms a text is in, found while it is read in pieces; and what NFC would change.
+"""The Unicode normal forms of a text that is read in pieces, and the effect of NFC.
 
-A letter with an accent may be one character or two (UAX #15). NFC has one where there is one, NFD has two; a text with
-both has two spellings of the same word, and a vocabulary with both.
+A letter with an accent may be one character or two (UAX #15): NFC prefers one, NFD always uses two. A text with both
+has two spellings of the same word, and a larger vocabulary.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from charrnn.text.normalize import Form
 
 FORMS: tuple[Form, ...] = get_args(Form)
 MAX_CARRIED = 1 << 16
-"""The most characters without any ASCII among them that wait for the next piece; more are cut where they are."""
+"""The maximum number of non-ASCII characters carried over to the next piece; longer sequences are cut anywhere."""
 
 
 @dataclass(frozen=True)
 class NormalForms:
-    """Which normal forms a text is in, and what it would be in NFC.
+    """The normal forms that a text is in, and its size in NFC.
 
     Attributes:
-        forms: of FORMS, those that leave the text as it is; plain ASCII is in all.
-        nfc_characters: how many characters it would have.
-        nfc_vocab_size: how many different ones.
+        forms: the forms (of FORMS) that leave the text unchanged; all of them for ASCII.
+        nfc_characters: number of characters in NFC.
+        nfc_vocab_size: number of distinct characters in NFC.
     """
 
     forms: tuple[str, ...]
@@ -37,7 +37,7 @@ class NormalForms:
 
 
 class FormCounter:
-    """Finds the normal forms of a text, piece by piece."""
+    """A detector of the normal forms of a text, which is read in pieces."""
 
     def __init__(self) -> None:
         self.forms, self.characters = list(FORMS), 0
@@ -45,15 +45,15 @@ class FormCounter:
         self._carried = np.zeros(0, np.uint32)
 
     def feed(self, piece: NDArray[Any]) -> None:
-        """Look at a piece: (N,) code points; bytes are taken for ASCII."""
+        """Process a piece: (N,) code points, or uint8 for ASCII."""
         if piece.dtype == np.uint8 and len(piece):
             self._flush()
             self.seen[piece[:-1]] = True
             self.characters += len(piece) - 1
-            self._carried = piece[-1:].astype(np.uint32)  # an accent may follow
+            self._carried = piece[-1:].astype(np.uint32)  # a combining accent may follow
             return
         text = np.concatenate((self._carried, piece))
-        # No character of ASCII is joined to the character before it.
+        # ASCII characters never combine with the character before them.
         cut = int(np.flatnonzero(np.append(True, text < 128))[-1]) - 1
         if cut <= 0:
             cut = len(text) if len(text) > MAX_CARRIED else 0
@@ -73,6 +73,6 @@ class FormCounter:
         self.characters += len(points)
 
     def finish(self) -> NormalForms:
-        """The forms, at the end of the text."""
+        """Return the normal forms, after the last piece."""
         self._flush()
         return NormalForms(tuple(self.forms), self.characters, int(self.seen.sum()))

@@ -1,44 +1,44 @@
-"""Warnings about a text that somebody is going to train on: one line each, with what to do."""
+"""Warnings about a text to be trained on: one line each, with the next step."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from charrnn.formatting import plural, shares_in_words
 from charrnn.text.stats.describe import Description
-from charrnn.text.stats.duplicates import LONG_LINE, RUN
 from charrnn.text.vocabulary import character_name
 
 SHORT = 50_000
-"""Characters; n-grams beat a minute's network in the first 10,000 and 30,000 of Tiny Shakespeare, see
-docs/project/experiments.md."""
+"""Size of a training part, in characters, below which n-grams are advised: they beat one minute of network training on
+the first 10,000 and 30,000 characters of Tiny Shakespeare, see docs/project/experiments.md."""
 LARGE = 100_000_000
-"""Characters of which n-grams take a gigabyte and more of memory."""
+"""Size of a text, in characters, from which n-grams take a gigabyte of memory or more."""
 LONG = 100_000
-"""Characters of a line that no one has typed."""
+"""Length of a line, in characters, that nobody has typed."""
 MANY = 2048
-"""Different characters: eight times a width of 256. Where there are more, embedding and head of two layers have more
-weights than the layers."""
+"""Vocabulary size above which embedding and output layer have more weights than two layers of 256 units."""
 REPEATED = 0.5
-"""The share of repeated runs, or lines, from which most of a text is copies."""
+"""The share of repeated sequences, or lines, above which most of a text is copies."""
 LEAKED = 0.05
-"""The share of held-out runs that the training part has, from which scores tell little; prose has none or next to."""
+"""The share of held-out sequences in the training part above which scores mean little; in prose it is close to 0."""
 MIN_SEPARATORS = 3
+"""The minimum number of separator lines that suggest several documents."""
 MIN_SAVED = 0.25
-"""The share of a vocabulary that is worth an option."""
+"""The share of rare characters in a vocabulary above which --min-count is advised."""
 BROKEN = ("â€", "Ã©", "Ã¤", "Ã¼", "Ã¶")
-"""What UTF-8 looks like that was read as cp1252, and saved again."""
+"""Pairs of characters that appear when UTF-8 is read as cp1252 and saved again."""
 
 
 class TextWarning(NamedTuple):
-    """The name of a warning, as in JSON, and its line."""
+    """The name of a warning, as in JSON, and its text."""
 
     name: str
     line: str
 
 
 def find_warnings(text: Description) -> Iterator[TextWarning]:
-    """The warnings about a text, the most serious first."""
+    """Yield the warnings about a text, the most serious first."""
     yield from _of_length(text)
     yield from _of_repeats(text)
     yield from _of_lines(text)
@@ -47,20 +47,18 @@ def find_warnings(text: Description) -> Iterator[TextWarning]:
 
 def _of_length(text: Description) -> Iterator[TextWarning]:
     if not text.parts:
-        yield TextWarning(
-            "too_short", "too short to train on: nothing would be left; bring some thousands of characters"
-        )
+        yield TextWarning("too_short", "too short to train on; use a text of at least a few thousand characters")
     elif text.parts["train"] < SHORT:
         yield TextWarning(
             "short",
-            f"short: from less than {SHORT:,} characters n-grams learn more than a network does, and at once; "
+            f"short: with fewer than {SHORT:,} training characters, n-grams usually beat a network; try "
             "`charrnn ngram`, or `charrnn train --with-ngram` for both",
         )
     if text.characters > LARGE:
         yield TextWarning(
             "large",
-            "large: a network reads it from the disk, but n-grams take memory, 9.1 GB for 1 GB of source code; "
-            "`charrnn ngram --prune 1` writes a smaller file",
+            "large: networks read the text from disk, but n-grams need memory (9.1 GB for 1 GB of source code); "
+            "`charrnn ngram --prune 1` writes a smaller checkpoint",
         )
 
 
@@ -69,14 +67,14 @@ def _of_repeats(text: Description) -> Iterator[TextWarning]:
     if max(repeats.runs or 0, repeats.lines or 0) > REPEATED:
         yield TextWarning(
             "duplicates",
-            f"mostly copies: of runs of {RUN} characters {_percent(repeats.runs)} stand elsewhere too, of lines of "
-            f"more than {LONG_LINE} {_percent(repeats.lines)}; take them out, or it is learnt by heart",
+            f"mostly duplicates: {shares_in_words(repeats.by_name)} occur more than once; remove duplicates, or the "
+            "model will memorize them",
         )
     if max(repeats.held_out_runs or 0, repeats.held_out_lines or 0) > LEAKED:
         yield TextWarning(
             "held_out_is_known",
-            f"scores will be too good: {_percent(repeats.held_out_runs)} of the held-out runs of {RUN} characters, "
-            f"{_percent(repeats.held_out_lines)} of the long lines, are in the training part too",
+            f"scores will look too good: {shares_in_words(repeats.held_out_by_name)} are also in the training part; "
+            "remove duplicates",
         )
 
 
@@ -85,26 +83,25 @@ def _of_lines(text: Description) -> Iterator[TextWarning]:
     if lines.longest > LONG:
         yield TextWarning(
             "long_line",
-            f"a line of {lines.longest:,} characters: data rather than text, or line ends were lost; look at it",
+            f"a line of {lines.longest:,} characters: not prose, or its line breaks were lost; check the file",
         )
     separator = next(iter(lines.separators), None)
     if separator and lines.separators[separator] >= MIN_SEPARATORS:
         yield TextWarning(
             "documents",
-            f"may be several documents: {lines.separators[separator]:,} lines are {separator!r}; "
-            f"`--document-separator` tells where one ends",
+            f"may be several documents: {lines.separators[separator]:,} lines are {separator!r}; try "
+            "--document-separator",
         )
     elif text.counts.get("\f", 0) >= MIN_SEPARATORS and not text.config.bytes:
         yield TextWarning(
             "documents",
-            f"may be several documents or pages: {text.counts[chr(12)]:,} form feeds; `--document-separator` tells "
-            "where one ends",
+            f"may be several documents or pages: {text.counts[chr(12)]:,} form feeds; try --document-separator",
         )
     if "CR" in text.line_ends or len(text.line_ends) > 1:
-        yield TextWarning("line_ends", f"line ends are {' and '.join(text.line_ends)}; all are read as one newline")
+        yield TextWarning("line_ends", f"line ends are {' and '.join(text.line_ends)}; each is read as a newline")
     if lines.number and lines.trailing_space > lines.number / 10:
         yield TextWarning(
-            "trailing_space", f"{lines.trailing_space:,} lines end with white space, which the model learns to write"
+            "trailing_space", f"{lines.trailing_space:,} lines end with white space, which the model will reproduce"
         )
 
 
@@ -112,55 +109,53 @@ def _of_characters(text: Description) -> Iterator[TextWarning]:
     counts = text.counts
     if counts.get("\0", 0):
         yield TextWarning(
-            "binary", f"{counts[chr(0)]:,} zero characters: no text, or in another --encoding; or say --bytes"
+            "binary",
+            f"{plural(counts[chr(0)], 'NUL character')}: not plain text, or in another --encoding; try --bytes",
         )
     if counts.get("\ufffd", 0):
         yield TextWarning(
             "replacement",
-            f"{counts[chr(0xFFFD)]:,} characters are U+FFFD: it may have been read in a wrong encoding and saved so",
+            f"{plural(counts[chr(0xFFFD)], 'replacement character')} (U+FFFD): the text was probably decoded with a "
+            "wrong encoding before; get the original",
         )
     if text.config.bytes:
         return
     if any(all(counts.get(character, 0) > 2 for character in pair) and _is_common(pair, counts) for pair in BROKEN):
         yield TextWarning(
             "broken_encoding",
-            f"looks like UTF-8 that was read as cp1252 and saved again ({BROKEN[0]}, {BROKEN[1]}); mend it",
+            f"looks like UTF-8 that was read as cp1252 and saved again ({BROKEN[0]}, {BROKEN[1]}); repair the file",
         )
     odd = {character: count for character, count in text.odd.items() if character not in "\0\f"}
     if odd:
         first = next(iter(odd))
         yield TextWarning(
             "odd_characters",
-            f"{sum(odd.values()):,} control, format or unassigned characters, {len(odd):,} different, such as "
-            f"{character_name(first)}",
+            f"{sum(odd.values()):,} control, format, private-use or unassigned characters ({len(odd):,} distinct), "
+            f"such as {character_name(first)}",
         )
     if text.vocab_size > MANY:
         yield TextWarning(
             "many_characters",
-            f"{text.vocab_size:,} different characters, each with weights of its own: --bytes has 256, and takes as "
-            "many steps as there are bytes; --min-count leaves rare ones out",
+            f"{text.vocab_size:,} distinct characters make a large vocabulary; to reduce it, use --bytes (a vocabulary "
+            "of 256, but longer sequences) or --min-count (drops rare characters)",
         )
     rare = text.rarer_than(10)
     if len(rare) > MIN_SAVED * text.vocab_size:
         yield TextWarning(
             "rare_characters",
-            f"{len(rare):,} of {text.vocab_size:,} different characters occur less than 10 times: too rarely to be "
-            "learnt; `--min-count 10` makes one unknown symbol of them",
+            f"{len(rare):,} of {text.vocab_size:,} distinct characters occur fewer than 10 times, too rarely to be "
+            "learned; --min-count 10 replaces them by one unknown symbol",
         )
     forms = text.forms
     if forms and "NFC" not in forms.forms:
-        kind = "NFD" if "NFD" in forms.forms else "in no normal form"
+        kind = "in Unicode form NFD" if "NFD" in forms.forms else "not in a Unicode normal form"
         yield TextWarning(
             "not_nfc",
-            f"is {kind}: `--normalize NFC` makes {forms.nfc_characters:,} characters of {text.characters:,}, "
-            f"{forms.nfc_vocab_size:,} different ones of {text.vocab_size:,}",
+            f"{kind}: with --normalize NFC the text has {forms.nfc_characters:,} characters instead of "
+            f"{text.characters:,}, and {forms.nfc_vocab_size:,} distinct ones instead of {text.vocab_size:,}",
         )
 
 
 def _is_common(pair: str, counts: dict[str, int]) -> bool:
-    """Whether the first of two characters that seldom meet is as common as it would be if text was broken so."""
+    """Whether the first of two characters that rarely occur together is as common as in text that was broken so."""
     return counts[pair[0]] * 1000 > sum(counts.values()) and all(character > "\x7f" for character in pair)
-
-
-def _percent(share: float | None) -> str:
-    return "none" if share is None else f"{100 * share:.1f}%"

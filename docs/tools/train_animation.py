@@ -1,6 +1,6 @@
 """Record `charrnn train` and `charrnn sample` in a terminal, as an animated GIF: docs/pictures/train.gif.
 
-Run `python docs/train_animation.py [MINUTES]`. Needs tmux, and charrnn with its extra `report` (Pillow and DejaVu Sans
+Run `python docs/tools/train_animation.py [MINUTES]`. Needs tmux, and charrnn with its extra `report` (Pillow and DejaVu Sans
 Mono come with matplotlib).
 """
 
@@ -21,7 +21,7 @@ from rich.style import Style
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
-GIF = Path(__file__).parent / "pictures" / "train.gif"
+GIF = Path(__file__).parents[1] / "pictures" / "train.gif"
 COLUMNS, ROWS = 96, 26
 FONT_SIZE, LINE_HEIGHT, MARGIN = 14, 18, 10
 SECONDS_PER_FRAME = 4.0

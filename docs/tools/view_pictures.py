@@ -1,8 +1,8 @@
-"""Take the screenshots in this folder from a page of `charrnn view`, with Debian's chromium and selenium.
+"""Take the screenshots in docs/pictures from a page of `charrnn view`, with Debian's chromium and selenium.
 
     charrnn train tinyshakespeare --minutes 2.5
     charrnn view tinyshakespeare-lstm --out page.html
-    python docs/pictures/shoot.py page.html
+    python docs/tools/view_pictures.py page.html
 
 The first picture shows the top of the page. The second shows the text, colored by the unit that
 tracks text in capitals, such as the names of speakers.
@@ -17,7 +17,7 @@ from pathlib import Path
 from PIL import Image
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parents[1] / "pictures"
 WIDTH, HEIGHT = 1200, 857
 COLORS = 255
 """Number of colors of a picture, few enough for a small file."""
