@@ -53,8 +53,13 @@ def _shortened(body: str, first: int | None, last: int | None) -> str:
 
 def printed(name: str) -> str:
     """When and where an output was printed, and by which version."""
+    return block(machine_line(name))
+
+
+def machine_line(name: str) -> str:
+    """The line of `printed`."""
     find_output(name)
     record = json.loads((FOLDER / "printed.json").read_text(encoding="utf-8")).get(name)
     if not record:
-        return block("*Not printed yet.*")
-    return block(f"*Printed by charrnn {record['version']} on {record['date']}: {record['machine']}.*")
+        return "*Not printed yet.*"
+    return f"*Printed by charrnn {record['version']} on {record['date']}: {record['machine']}.*"

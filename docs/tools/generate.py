@@ -10,6 +10,7 @@ from benchmark_tables import benchmark_names, benchmark_table
 from commands import command_names, command_page, commands_table, main_page
 from console_blocks import console, printed
 from python_api import python_api
+from results import results_table
 from tables import cells_table, filter_order, settings_tables, smoothings_table
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "main_page",
     "printed",
     "python_api",
+    "results_table",
     "settings_tables",
     "smoothings_table",
 ]

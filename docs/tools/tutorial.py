@@ -37,8 +37,7 @@ if not clone.exists():
     assert REPOSITORY, "Set REPOSITORY to the address of charrnn's repository, and run this cell again."
     subprocess.run(["git", "clone", "-q", REPOSITORY, clone], check=True)
 if not shutil.which("charrnn", path=programs):
-    small = () if shutil.which("nvidia-smi") else ("--extra-index-url", "INDEX")
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", *small, f"{clone.resolve()}[report]"], check=True)
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", f"{clone.resolve()}[report]"], check=True)
 os.chdir(clone)
 os.environ["PATH"] = f"{programs}{os.pathsep}{os.environ['PATH']}"
 """
