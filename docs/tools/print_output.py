@@ -153,15 +153,17 @@ def check(printed: Iterable[tuple[Output, str]]) -> list[str]:
 
 
 def write(printed: Iterable[tuple[Output, str]]) -> None:
-    """Write outputs to their files, each with its version, machine and date."""
+    """Write outputs to their files, each with its version, machine and date; not those where only times differ."""
     FOLDER.mkdir(exist_ok=True)
     words = machine_words()
     for output, text in printed:
-        (FOLDER / f"{output.name}.txt").write_text(text, encoding="utf-8")
         record = json.loads(PRINTED.read_text(encoding="utf-8")) if PRINTED.exists() else {}
-        record[output.name] = words
-        PRINTED.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        print(f"docs/output/{output.name}.txt", file=sys.stderr)
+        is_same = record.get(output.name, {}).get("version") == words["version"] and not check([(output, text)])
+        if not is_same:
+            (FOLDER / f"{output.name}.txt").write_text(text, encoding="utf-8")
+            record[output.name] = words
+            PRINTED.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        print(f"docs/output/{output.name}.txt{' is current' if is_same else ''}", file=sys.stderr)
 
 
 def main() -> int:

@@ -1,7 +1,7 @@
 """Record `charrnn train` and `charrnn sample` in a terminal, as an animated GIF: docs/pictures/train.gif.
 
-Run `python docs/tools/train_animation.py [MINUTES]`. Needs tmux, and charrnn with its extra `report` (Pillow and DejaVu Sans
-Mono come with matplotlib).
+Run `python docs/tools/train_animation.py [MINUTES]`. Needs tmux, and charrnn with its extra `report` (Pillow and DejaVu
+Sans Mono come with matplotlib).
 """
 
 from __future__ import annotations

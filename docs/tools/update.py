@@ -26,7 +26,7 @@ def pages() -> list[Path]:
 def run_cog(*options: str) -> int:
     """Run cog on all pages; returns its exit status."""
     names = [str(path) for path in pages()]
-    return int(Cog().main(["cog", "-I", str(TOOLS), "-n", "UTF-8", *options, *names]))
+    return int(Cog().main(["cog", "-I", str(TOOLS), "-n", "UTF-8", "--verbosity=1", *options, *names]))
 
 
 def unprinted() -> list[str]:
