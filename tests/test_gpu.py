@@ -157,7 +157,7 @@ def test_gpu_training_stopped_and_resumed_is_the_same(small_corpus: Corpus) -> N
     for step in first.steps(stop):
         found.append(step.loss.item())
         if step.number == 8:
-            stop.ask()
+            stop.request()
     tensors = {name: tensor.cpu().clone() for name, tensor in first.tensors().items()}
     second = begin()
     second.model.load_state_dict(first.model.state_dict())

@@ -22,7 +22,7 @@ from charrnn.scoring.compare.rows import NoveltyReference, OnlineRow, Row, best_
 from charrnn.scoring.held_out import ReadTrainingText, choose_split
 from charrnn.scoring.novelty import index_training_text
 from charrnn.scoring.structure.figures import Structure
-from charrnn.scoring.structure.side_by_side import structure_of
+from charrnn.scoring.structure.side_by_side import compare_structure
 from charrnn.text.corpus import Corpus
 
 Log = Callable[[str], None]
@@ -131,7 +131,7 @@ class Comparison:
         ids = self.split.text.ids[: self.config.limit or None]
         vocabulary, seed = network.checkpoint.vocabulary, self.config.seed
         with self.bars("comparing structure", "char") as progress:
-            structure = structure_of(
+            structure = compare_structure(
                 network.checkpoint.model, ngram.checkpoint.model, ids, vocabulary, seed=seed, progress=progress
             )
         return replace(structure, network=network.checkpoint.description, counts=ngram.checkpoint.description)

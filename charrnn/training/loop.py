@@ -167,7 +167,7 @@ class Training:
             saved = False
             if not self.validation_pending:  # True at first if the training was stopped before a validation
                 self._take(take_step, clock)
-                saved = self._agree(stop, clock, saves(self.step) or stop.takes_save())
+                saved = self._agree(stop, clock, saves(self.step) or stop.take_save_request())
             if self.validation_pending or saved or self.is_over or self.step % CHECKED_EVERY == 0:
                 self.check()
             if self.stopped:
@@ -231,7 +231,7 @@ class Training:
                 self.plan = plan = plan.with_steps(self.step, steps)
         late = plan is not None and not self.is_over and clock.is_late(self.step, plan)
         due = plan is not None and plan.validates_after(self.step) and not late
-        stopped, is_due, saved = self.group.all_max(stop.asked, due and first, saves and first)
+        stopped, is_due, saved = self.group.all_max(stop.requested, due and first, saves and first)
         self.stopped, self.validation_pending = bool(stopped), bool(is_due)
         return bool(saved or stopped)
 
@@ -253,7 +253,7 @@ class Training:
         def report(done: int, total: int) -> None:
             if progress:
                 progress(done, total)
-            if stop.asked and done < total:
+            if stop.requested and done < total:
                 raise _Stopped
 
         score, before = None, time.perf_counter()

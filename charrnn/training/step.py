@@ -76,18 +76,18 @@ class StopFlag:
     """
 
     def __init__(self) -> None:
-        self.asked = self.wants_save = False
+        self.requested = self.save_requested = False
         self.exit_status = 0
 
-    def ask(self, signal_number: int | None = None) -> None:
+    def request(self, signal_number: int | None = None) -> None:
         """Request the end of the training, optionally because of a signal."""
-        self.asked = True
+        self.requested = True
         if signal_number is not None:
             self.exit_status = 128 + signal_number
 
-    def takes_save(self) -> bool:
+    def take_save_request(self) -> bool:
         """Return whether a save was requested since the last call."""
-        wanted, self.wants_save = self.wants_save, False
+        wanted, self.save_requested = self.save_requested, False
         return wanted
 
 

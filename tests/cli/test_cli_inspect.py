@@ -69,7 +69,7 @@ def test_inspect_unfinished_training_shows_its_score_and_how_to_resume(
     steps = iter(range(1, 10))
 
     def stop_after_three(stop: StopFlag) -> bool:
-        stop.asked = next(steps) > 3
+        stop.requested = next(steps) > 3
         stop.exit_status = 130
         return False
 

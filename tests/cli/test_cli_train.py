@@ -174,7 +174,7 @@ def test_signal_in_the_middle_of_a_printed_line_is_announced_afterwards(monkeypa
     monkeypatch.setattr(signals, "log", log)
     with signals.stopped_by_signals() as stop:
         signal.raise_signal(signal.SIGTERM)
-        assert (stop.asked, stop.exit_status) == (True, 128 + signal.SIGTERM)
+        assert (stop.requested, stop.exit_status) == (True, 128 + signal.SIGTERM)
     for thread in threading.enumerate():
         if thread is not threading.main_thread() and not thread.daemon:
             thread.join(10)

@@ -100,7 +100,7 @@ def test_odd_name_printed_resume_command_can_be_pasted(
 
     def update(monitor: Monitor, *step: object) -> None:
         updated(monitor, *step)  # type: ignore[arg-type]
-        stops[0].ask(2)
+        stops[0].request(2)
 
     with monkeypatch.context() as patch:
         patch.setattr(StopFlag, "__init__", make)

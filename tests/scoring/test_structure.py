@@ -15,7 +15,7 @@ from charrnn.scoring.structure.context_length import draw_places, lengths_in, su
 from charrnn.scoring.structure.figures import Difference
 from charrnn.scoring.structure.indentation import IndentedLines
 from charrnn.scoring.structure.probe import probe
-from charrnn.scoring.structure.side_by_side import structure_of
+from charrnn.scoring.structure.side_by_side import compare_structure
 from charrnn.text.vocabulary import Vocabulary
 
 
@@ -90,7 +90,7 @@ OPEN, CLOSE, SQUARE = (VOCABULARY.characters or ()).index("("), 3, 5
 def test_structure_groups_closings_by_distance_and_kind() -> None:
     network = always(len(VOCABULARY), {CLOSE: 0.5, SQUARE: 0.125})
     counts = always(len(VOCABULARY), {CLOSE: 0.25, SQUARE: 0.5})
-    structure = structure_of(network, counts, VOCABULARY.encode(TEXT), VOCABULARY, places=1)
+    structure = compare_structure(network, counts, VOCABULARY.encode(TEXT), VOCABULARY, places=1)
     by_kind = {(row.kind, row.low, row.high): row.bits for row in structure.kinds}
     assert {key: bits.cases for key, bits in by_kind.items()} == {
         ("()", 1, 3): 6, ("()", 4, 7): 6, ("[]", 1, 3): 3,
@@ -112,7 +112,7 @@ def test_structure_groups_closings_by_distance_and_kind() -> None:
 
 def test_structure_has_contexts_of_both_models() -> None:
     ids = np.zeros(64, np.uint8)
-    structure = structure_of(by_length(2), always(2, {0: 0.5}), ids, Vocabulary("ab"), places=20)
+    structure = compare_structure(by_length(2), always(2, {0: 0.5}), ids, Vocabulary("ab"), places=20)
     assert [row.length for row in structure.contexts] == [8, 16, 32, None]
     assert [row.network for row in structure.contexts[:3]] == pytest.approx([log2(9), log2(17), log2(33)])
     assert [row.counts for row in structure.contexts] == pytest.approx([1.0] * 4)
@@ -142,7 +142,7 @@ def test_indentation_probability_excludes_the_line_end() -> None:
     vocabulary = Vocabulary("\n abcdefhil:")
     model = always(len(vocabulary), {0: 0.5, 1: 0.25})
     never = always(len(vocabulary), {0: 0.5, 1: 0.0125})
-    structure = structure_of(model, never, vocabulary.encode(INDENTED), vocabulary, places=1)
+    structure = compare_structure(model, never, vocabulary.encode(INDENTED), vocabulary, places=1)
     rows = {row.change: row for row in structure.indentation}
     lines = IndentedLines.of(INDENTED)
     assert lines is not None
@@ -163,22 +163,22 @@ def test_indentation_is_right_only_with_every_blank() -> None:
         return torch.tensor([2.0, 1.0, 0.0, 0.0]) if blank else torch.tensor([2.0, 0.0, 1.0, 0.0])
 
     ids = vocabulary.encode("a\n" + "  a\n a\n   a\nb\n" * 10)
-    structure = structure_of(KnownModel(4, logits), always(4, {2: 0.5}), ids, vocabulary, places=1)
+    structure = compare_structure(KnownModel(4, logits), always(4, {2: 0.5}), ids, vocabulary, places=1)
     assert structure.indentation[0].network_right == pytest.approx(10 / 40, abs=0.03)
 
 
 def test_structure_of_one_character_or_an_impossible_one_raises() -> None:
     with pytest.raises(TextError, match="no held-out characters"):
-        structure_of(by_length(2), by_length(2), np.zeros(1, np.uint8), Vocabulary("ab"))
+        compare_structure(by_length(2), by_length(2), np.zeros(1, np.uint8), Vocabulary("ab"))
     impossible = KnownModel(2, lambda read: torch.tensor([0.0, -math.inf]))
     with pytest.raises(ModelError, match="probability 0"):
-        structure_of(by_length(2), impossible, np.array([0, 1, 0]), Vocabulary("ab"))
+        compare_structure(by_length(2), impossible, np.array([0, 1, 0]), Vocabulary("ab"))
 
 
 def test_structure_of_bytes_reads_characters() -> None:
     text = "(é) " * 8
     ids = np.frombuffer(text.encode(), np.uint8)
-    structure = structure_of(always(256, {41: 0.5}), always(256, {41: 0.25}), ids, Vocabulary(None), places=1)
+    structure = compare_structure(always(256, {41: 0.5}), always(256, {41: 0.25}), ids, Vocabulary(None), places=1)
     (row,) = structure.kinds
     assert (row.kind, row.low, row.bits.cases) == ("()", 1, 8)
     assert row.bits.difference == pytest.approx(-1, rel=1e-5)
@@ -187,7 +187,7 @@ def test_structure_of_bytes_reads_characters() -> None:
 def test_structure_progress_covers_all_work() -> None:
     seen: list[tuple[int, int]] = []
     model = by_length(2)
-    structure_of(
+    compare_structure(
         model, model, np.zeros(40, np.uint8), Vocabulary("ab"), 5, progress=lambda *update: seen.append(update)
     )
     assert seen[-1] == (80 + 2 * 5 * (8 + 16), 80 + 2 * 5 * (8 + 16))

@@ -58,7 +58,7 @@ def fit(rank: int, size: int, port: int, run: Part) -> None:
     for step, _ in train_ensemble(checkpoints, resumed, every, stop):
         losses.append((step.number, step.loss.item(), step.score.nats if step.score else 0.0))
         if run.stop_at and rank == size - 1 and step.number + 1 == run.stop_at:  # one process asks, all stop
-            stop.ask()
+            stop.request()
     (run.out.parent / f"{run.out.stem}-{size}-{rank}-{run.stop_at}.json").write_text(json.dumps(losses))
     if size > 1:
         dist.destroy_process_group()

@@ -37,7 +37,7 @@ def run(
     for step, _ in train_ensemble(checkpoints, stop=stop):
         steps.append(step)
         if stop and len(checkpoints.finished) == 1 and step.number == 3:
-            stop.ask()
+            stop.request()
     return checkpoints, steps
 
 

@@ -124,7 +124,7 @@ def test_stop_finishes_the_current_step(small_corpus: Corpus) -> None:
     for step in train(model, Streams(small_corpus.train.ids, 4, 8), small_corpus.validation, QUICK, stop=stop):
         steps.append(step)
         if step.number == 4:
-            stop.ask()
+            stop.request()
     assert [step.number for step in steps] == [1, 2, 3, 4, 5]
     assert not steps[-1].last
     assert steps[-1].score is None
@@ -136,7 +136,7 @@ def test_stop_interrupts_a_validation(small_corpus: Corpus, monkeypatch: pytest.
     model, stop = RecurrentModel(ModelConfig(hidden_size=8), len(small_corpus.vocabulary)), StopFlag()
     streams = Streams(small_corpus.train.ids, 4, 8)
     training = Training(model, streams, small_corpus.validation, replace(QUICK, validate_every=4))
-    steps = list(training.steps(stop, lambda done, total: stop.ask()))
+    steps = list(training.steps(stop, lambda done, total: stop.request()))
     assert [step.number for step in steps] == [1, 2, 3, 4]
     assert steps[-1].saves
     assert training.stopped

@@ -43,7 +43,7 @@ def test_resumed_start_ends_with_the_same_weights(small_corpus: Corpus, start: T
     stop = StopFlag()
     for step in NetworkTraining(parts, small_corpus, start).steps(stop=stop):
         if step.number == 3:
-            stop.ask()
+            stop.request()
     resumed = find_training(parts)
     assert resumed
     list(NetworkTraining(parts, small_corpus, resume(start, resumed)).steps())

@@ -35,7 +35,7 @@ def run(
     for step, _ in train_ensemble(checkpoints, resumed, 3, stop):
         steps.append(step)
         if len(steps) + 1 == stop_at:  # training stops after the next step
-            stop.ask()
+            stop.request()
     return steps
 
 

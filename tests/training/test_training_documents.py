@@ -61,7 +61,7 @@ def run(corpus: Corpus, path: Path, stop_at: int | None = None, resumed: Resumed
     for step, _ in train_ensemble(checkpoints, resumed, 3, stop):
         losses.append(step.loss.item())
         if len(losses) + 1 == stop_at:
-            stop.ask()
+            stop.request()
     assert resumed or stop_at or checkpoints.best
     return losses
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from charrnn.cli.shared.tables import figures_table, show_table
 from charrnn.cli.shared.terminal import console, one_line
 from charrnn.formatting import percent
-from charrnn.scoring.structure.figures import AtContext, Closed, Difference, Indented, Structure
+from charrnn.scoring.structure.figures import BracketAccuracy, ContextBits, Difference, IndentationAccuracy, Structure
 
 MIN_CASES = 10
 """The minimum number of cases in a row of a table."""
@@ -62,7 +62,7 @@ def show_structure(structure: Structure, of_characters: int) -> None:
         screen.print(f"Measured on {read} (--limit 0: all).")
 
 
-def _show_contexts(rows: Sequence[AtContext]) -> None:
+def _show_contexts(rows: Sequence[ContextBits]) -> None:
     table = figures_table("context", "network", "", "n-grams", "", "lost", "")
     for row in rows:
         figures = ((row.network, row.network_error), (row.counts, row.counts_error))
@@ -85,7 +85,7 @@ def _show_closings(structure: Structure) -> None:
     show_table(table)
 
 
-def _show_brackets(rows: Sequence[Closed]) -> None:
+def _show_brackets(rows: Sequence[BracketAccuracy]) -> None:
     table = figures_table(
         "closing", "cases", "network,\nbrackets", "n-grams,\nbrackets", "network,\nall", "n-grams,\nall"
     )
@@ -95,7 +95,7 @@ def _show_brackets(rows: Sequence[Closed]) -> None:
     show_table(table)
 
 
-def _show_indentation(rows: Sequence[Indented]) -> None:
+def _show_indentation(rows: Sequence[IndentationAccuracy]) -> None:
     headers = ("network,\nright", "n-grams,\nright", "network,\nbits", "n-grams,\nbits")
     table = figures_table("indentation", "lines", *headers, "difference", "")
     for row in rows:

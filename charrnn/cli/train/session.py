@@ -56,7 +56,7 @@ def train_on_screen(
             pass
     if not is_rank_zero:
         return stop.exit_status
-    if stop.asked:
+    if stop.requested:
         display.show_stopped(paths)
         return stop.exit_status
     if training.mixture:

@@ -25,12 +25,12 @@ def stopped_by_signals() -> Iterator[StopFlag]:
     stop = StopFlag()
 
     def end(number: int, _: object) -> None:
-        stop.ask(number)
+        stop.request(number)
         restore(ENDING)
         _announce("stopping: saving a checkpoint (Ctrl-C again to quit immediately)")
 
     def save(number: int, _: object) -> None:
-        stop.wants_save = True
+        stop.save_requested = True
         _announce("saving a checkpoint after this step; training continues")
 
     def restore(numbers: tuple[int, ...]) -> None:

@@ -41,7 +41,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class AtDistance:
+class DistanceBits:
     """Bits of the closing characters in a range of distances from their opening characters.
 
     Attributes:
@@ -58,7 +58,7 @@ class AtDistance:
 
 
 @dataclass(frozen=True)
-class AtContext:
+class ContextBits:
     """Mean bits at random positions, predicted from a limited context.
 
     Attributes:
@@ -81,7 +81,7 @@ class AtContext:
 
 
 @dataclass(frozen=True)
-class Closed:
+class BracketAccuracy:
     """How often closing brackets are predicted correctly.
 
     Attributes:
@@ -103,7 +103,7 @@ class Closed:
 
 
 @dataclass(frozen=True)
-class Indented:
+class IndentationAccuracy:
     """How well the indentation of lines is predicted, see indentation.py.
 
     Attributes:
@@ -141,11 +141,11 @@ class Structure:
     is_code: bool
     places: int
     seed: int
-    closings: tuple[AtDistance, ...]
-    kinds: tuple[AtDistance, ...]
-    contexts: tuple[AtContext, ...]
-    brackets: tuple[Closed, ...]
-    indentation: tuple[Indented, ...]
+    closings: tuple[DistanceBits, ...]
+    kinds: tuple[DistanceBits, ...]
+    contexts: tuple[ContextBits, ...]
+    brackets: tuple[BracketAccuracy, ...]
+    indentation: tuple[IndentationAccuracy, ...]
     network: str = ""
     counts: str = ""
 

@@ -15,11 +15,11 @@ from charrnn.progress import Progress
 from charrnn.scoring.structure.brackets import BRACKETS, GROUPS, Closing, find_closings, looks_like_code
 from charrnn.scoring.structure.context_length import LENGTHS, PLACES, draw_places, lengths_in, surprisals_after
 from charrnn.scoring.structure.figures import (
-    AtContext,
-    AtDistance,
-    Closed,
+    BracketAccuracy,
+    ContextBits,
     Difference,
-    Indented,
+    DistanceBits,
+    IndentationAccuracy,
     Structure,
     mean_and_error,
 )
@@ -35,7 +35,7 @@ ProbePair = tuple[ProbeResult, ...]
 """The predictions of the network and of the n-gram model."""
 
 
-def structure_of(
+def compare_structure(
     network: LanguageModel,
     counts: LanguageModel,
     ids: NDArray[Any],
@@ -100,7 +100,7 @@ def structure_of(
 
 def _by_distance(
     closings: Sequence[Closing], pair: ProbePair, kinds: Collection[str], kind_of: Mapping[str, str]
-) -> Iterator[AtDistance]:
+) -> Iterator[DistanceBits]:
     """Yield the differences for each kind, or group of kinds, at all distances that occur."""
     for kind in kinds:
         of_this_kind = [closing for closing in closings if kind_of[closing.kind] == kind]
@@ -109,7 +109,7 @@ def _by_distance(
         for low, above in pairwise(EDGES):
             within = (low <= distances) & (distances < above)
             if within.any():
-                yield AtDistance(kind, low, above - 1, Difference.of(network[within], counts[within]))
+                yield DistanceBits(kind, low, above - 1, Difference.of(network[within], counts[within]))
 
 
 def _sums(closings: Sequence[Closing], surprisals: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -119,13 +119,13 @@ def _sums(closings: Sequence[Closing], surprisals: NDArray[np.float64]) -> NDArr
 
 def _at_context(
     length: int | None, cut: tuple[NDArray[np.float64], ...], whole: tuple[NDArray[np.float64], ...]
-) -> AtContext:
+) -> ContextBits:
     network, counts = cut
     lost, lost_error = mean_and_error(network - whole[0])
-    return AtContext(length, *mean_and_error(network), *mean_and_error(counts), lost, lost_error)
+    return ContextBits(length, *mean_and_error(network), *mean_and_error(counts), lost, lost_error)
 
 
-def _brackets(closings: Sequence[Closing], pair: ProbePair, ids: NDArray[Any], kinds: int) -> Iterator[Closed]:
+def _brackets(closings: Sequence[Closing], pair: ProbePair, ids: NDArray[Any], kinds: int) -> Iterator[BracketAccuracy]:
     """Yield the accuracy for each kind in the text; `kinds` is the number of closing brackets in the vocabulary."""
     for kind in BRACKETS:
         places = np.array([closing.place for closing in closings if closing.kind == kind], np.int64)
@@ -136,17 +136,19 @@ def _brackets(closings: Sequence[Closing], pair: ProbePair, ids: NDArray[Any], k
                 for group in (CLOSING, ANY)
             }
             first, second = (right[0, CLOSING], right[1, CLOSING]) if kinds > 1 else (None, None)
-            yield Closed(kind, len(places), first, second, right[0, ANY], right[1, ANY])
+            yield BracketAccuracy(kind, len(places), first, second, right[0, ANY], right[1, ANY])
 
 
-def _indentation(lines: IndentedLines, pair: ProbePair, ids: NDArray[Any], blanks: Sequence[int]) -> Iterator[Indented]:
+def _indentation(
+    lines: IndentedLines, pair: ProbePair, ids: NDArray[Any], blanks: Sequence[int]
+) -> Iterator[IndentationAccuracy]:
     """Yield the results for all lines, and for the lines of each change."""
     (right, nats), (counts_right, counts_nats) = (lines.judge(ids, result, blanks) for result in pair)
     for change in ("all", *CHANGES):
         chosen = np.ones(len(nats), bool) if change == "all" else lines.changes == CHANGES.index(change)
         if chosen.any():
             bits = Difference.of(nats[chosen], counts_nats[chosen])
-            yield Indented(change, float(right[chosen].mean()), float(counts_right[chosen].mean()), bits)
+            yield IndentationAccuracy(change, float(right[chosen].mean()), float(counts_right[chosen].mean()), bits)
 
 
 def characters_of(ids: NDArray[Any], vocabulary: Vocabulary) -> str:
