@@ -124,31 +124,6 @@ def quality(content: Any) -> str:
 
 
 @results("machines", "python benchmarks/machines.py tinyshakespeare.txt --shakespeare shakespeare.txt")
-def results_in_short(content: Any) -> str:
-    """Tiny Shakespeare: n-grams, a network and their mixture, from the worst to the best."""
-    ngrams = {row["model"]: row for row in _rows(_load("ngram"), figure="static")}
-    rows: list[tuple[str, ...]] = []
-    for name, model, options in (
-        ("ml order 9", "n-grams without smoothing (Goldberg's)", " --smoothing ml"),
-        ("mkn order 9", "n-grams, modified Kneser-Ney", " --smoothing mkn"),
-        ("tuned order 9", "n-grams, the default", ""),
-    ):
-        row = ngrams[name]
-        figure = _figure(row["bits_per_char"], row["impossible_share"])
-        rows.append((model, code(f"charrnn ngram tinyshakespeare{options}"), f"{row['fit_seconds']:.1f} s", figure))
-    for row in sorted(content["all"]["quality"], key=lambda row: -row["bits_per_char"]):
-        words = row["run"].split()
-        if words[:3] == ["charrnn", "train", "tinyshakespeare"]:
-            model = _model(row["model"]).replace(" with tuned order 9", ", mixed with n-grams")
-            rows.append((model, code(row["run"]), f"{row['seconds']:.0f} s", three_digits(row["bits_per_char"])))
-    date = _load("ngram")["machine"]["date"]
-    note = (
-        f"Times are of whole commands, and of fitting for n-grams, which were measured on {date} on the same machine."
-    )
-    return table(("model", "command", "time", "bits per character"), rows, "llrr") + block(note).lstrip("\n")
-
-
-@results("machines", "python benchmarks/machines.py tinyshakespeare.txt --shakespeare shakespeare.txt")
 def quality_by_machine(content: Any) -> str:
     """Whole commands with all instructions of the processor and with AVX2 alone."""
     sets = ("all", "avx2")
