@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from charrnn.errors import TextError
+from charrnn.formatting import plural
 from charrnn.text.documents import TextSpan
 
 IGNORE_INDEX = -100
@@ -57,7 +58,7 @@ class Streams:
         return 0.0
 
     def __str__(self) -> str:
-        return f"{self.batch_size} streams x {self.seq_length} characters per step"
+        return f"{plural(self.batch_size, 'stream')} x {self.seq_length} characters per step"
 
     def slice(self, rows: slice) -> Streams:
         """Return a copy that contains only the given rows of each batch."""
@@ -138,8 +139,8 @@ class DocumentStreams(Streams):
 
     def __str__(self) -> str:
         return (
-            f"{self.batch_size} streams x up to {self.seq_length} characters per step; the state is reset at each of "
-            f"{self.documents:,} documents; {100 * self.padding:.0f}% padding"
+            f"{plural(self.batch_size, 'stream')} x up to {self.seq_length} characters per step; "
+            f"the state is reset at each of {self.documents:,} documents; {100 * self.padding:.0f}% padding"
         )
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:

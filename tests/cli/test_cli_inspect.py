@@ -74,7 +74,7 @@ def test_inspect_unfinished_training_shows_its_score_and_how_to_resume(
         return False
 
     with monkeypatch.context() as patch:
-        patch.setattr(StopFlag, "takes_save", stop_after_three)
+        patch.setattr(StopFlag, "take_save_request", stop_after_three)
         stopped = charrnn("train", "text.txt", "--hidden", 8, "--steps", 9, "--validate-every", 1)
     assert stopped.status == 130
     shown = charrnn("inspect", "text-lstm-last").err

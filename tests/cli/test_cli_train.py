@@ -73,7 +73,7 @@ def test_train_without_validation_part_saves_last(charrnn: Charrnn) -> None:
 def test_train_on_short_text_shrinks_batch_and_prints_it(charrnn: Charrnn, folder: Path) -> None:
     (folder / "short.txt").write_text(TEXT[:100], encoding="utf-8")
     result = charrnn("train", "short.txt", *SMALL)
-    assert "1 streams x 64 characters per step (the text is too short for 32 x 64)" in result.err
+    assert "1 stream x 64 characters per step (the text is too short for 32 x 64)" in result.err
 
 
 def test_train_into_unwritable_place_is_refused(charrnn: Charrnn, folder: Path) -> None:
@@ -142,7 +142,7 @@ def test_printed_options_repeat_the_run(
     monkeypatch.setattr("charrnn.training.budget.auto_config.MAX_EPOCHS", 1e9)
     shown = charrnn("train", "text.txt", "--hidden", 8, "--layers", 1).err
     assert ("because training is" in shown) == is_changed
-    options = re.findall("`(--steps [^`]+)` repeats this run", shown)[-1]
+    options = re.findall(r"repeat with +(--steps .+) \(instead of --minutes\)", shown)[0]
     assert ("--replanned" in options) == is_changed
     assert "--minutes" not in options
     words = [*options.split(), "--hidden", 8, "--layers", 1]

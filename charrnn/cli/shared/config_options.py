@@ -13,6 +13,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
+from charrnn.cli.shared.help import FIRST_OPTIONS
 from charrnn.cli.shared.options import advanced, complete_from
 from charrnn.config import OneOf, SamplingConfig, ValidatedConfig, option_flags
 from charrnn.errors import UsageError
@@ -45,6 +46,8 @@ def expand_configs(command: Callable[..., None]) -> Callable[..., None]:
     for name, parameter in signature.parameters.items():
         is_config = name in configs
         parameters += _parameters_of(configs[name]) if is_config else [parameter.replace(kind=parameter.KEYWORD_ONLY)]
+    first = FIRST_OPTIONS.get(command.__name__, ())
+    parameters.sort(key=lambda parameter: first.index(parameter.name) if parameter.name in first else len(first))
     wrapper.__name__, wrapper.__doc__ = command.__name__, command.__doc__
     for config in configs.values():
         if issubclass(config, SamplingConfig):

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from rich.markup import escape
 
+FIRST_OPTIONS = {
+    "train": (
+        "minutes", "cell", "num_layers", "hidden_size", "with_ngram", "out", "resume", "force", "device", "seed",
+    ),
+    "sample": ("temperature", "prime", "length", "seed", "count", "until", "top_k", "top_p", "interactive", "device"),
+}  # fmt: skip
+"""The parameters that the help of a command lists first, in this order; others of the first panel follow."""
 EXAMPLES = {
     "": (
         ("train shakespeare.txt --minutes 3", "fetch Shakespeare, train"),

@@ -118,29 +118,27 @@ class TrainDisplay:
         before, self.plan = self.plan, plan
         if plan.earlier and before:
             faster = "faster" if plan.steps > before.steps else "slower"
-            instead = f"{plan.steps:,} steps instead of {before.steps:,}, because training is {faster} than planned"
-            log_field("plan", f"{instead}{self._repeats(plan)}")
+            instead = f"{plan.steps:,} steps instead of {before.steps:,}"
+            log_field("plan", f"{instead}, because training is {faster} than planned")
             return
         epochs = plan.steps / self.run.streams.steps_per_epoch
         when = f"every {plan.validate_every:,} steps" if plan.validate_every < plan.steps else "at the end"
         line = f"{plan.steps:,} steps ({epochs:.2g} epochs), validation {when}"
-        line += self._repeats(plan)
         total = len(self.run.corpus.validation)
         if plan.val_characters < total:
             line += f"; to save time, validation reads only the first {plan.val_characters:,} of {total:,} characters"
         log_field("plan", line)
 
-    def _repeats(self, plan: Plan) -> str:
+    def _repeating_options(self) -> str | None:
         """The options that repeat a run timed with --minutes, if there are any: each network may have its own plan."""
-        start, run = self.start, self.run
-        if not run.training.minutes or start.resumed or (plan.earlier and self.networks > 1):
-            return ""
+        start, run, plan = self.start, self.run, self.plan
+        if not run.training.minutes or not plan or start.resumed or (plan.earlier and self.networks > 1):
+            return None
         before = ",".join(f"{until}:{steps}" for until, steps in plan.earlier)
         # --steps replaces --minutes.
         with_minutes = replace(run.training, minutes=start.training.minutes)
         options = (diff_as_options(start.model, run.model), diff_as_options(start.training, with_minutes))
-        same = " ".join(filter(None, (f"--steps {plan.steps}", before and f"--replanned {before}", *options)))
-        return f"; `{same}` repeats this run"
+        return " ".join(filter(None, (f"--steps {plan.steps}", before and f"--replanned {before}", *options)))
 
     def _print_line(self, report: Report) -> None:
         """Print a line of figures and a sample; with a live display, only after validations and at the end."""
@@ -175,6 +173,9 @@ class TrainDisplay:
             )
             log_field("best", f"validation {checkpoints.score}, {which}")
         log_field("checkpoint", f"{checkpoints.path} (best), {checkpoints.last_path.name} (last)")
+        options = self._repeating_options()
+        if options:
+            log_field("repeat with", f"{options} (instead of --minutes)")
         log_field("next", f"charrnn sample {shell_quoted(checkpoints.path)} --temp 0.8")
         if as_json:
             print_json(checkpoint_summary(load(checkpoints.path)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -45,7 +46,7 @@ METRICS = [
         "loss",
         lambda report: report.loss,
         "loss/training, nats per character",
-        lambda report: f"training loss {report.loss:.3f} nats/char",
+        lambda report: f"training loss {report.loss / math.log(2):.3f} bits/char ({report.loss:.3f} nats)",
     ),
     Metric(
         "chars_per_second",
