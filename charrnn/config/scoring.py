@@ -25,8 +25,8 @@ class CompareConfig(ValidatedConfig):
         is_common=True,
     )  # fmt: skip
     structure: bool = option(
-        False, "Also show where the best network and the best n-grams differ: with only the last 8 to 512 characters "
-        "as context, at closing brackets, quotes and tags by distance from the opening one, and in indentation.",
+        False, "Also show in which places the best network and the best n-grams differ: at closing brackets, quotes "
+        "and tags, in indentation, and when only the last 8 to 512 characters are visible.",
         is_common=True,
     )  # fmt: skip
     limit: int = option(

@@ -1,4 +1,4 @@
-"""Novelty: how much of a text is copied verbatim from the training text. Knows texts, not models.
+"""Novelty: how much of a text is copied verbatim from the training text. Independent of models.
 
 A model that has memorized its training text generates fluent text. Held-out text is the reference: it shows how much
 overlap is normal between two texts of the same kind.

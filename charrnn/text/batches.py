@@ -1,8 +1,8 @@
 """Batches for truncated BPTT: row n of a batch continues the text of row n of the previous batch.
 
-The text is treated as a ring. Stream i starts at character i · N // B of N and runs on past the start of stream i+1;
-after the last character comes the first one again. No character is ever skipped, the state carried along a row always
-belongs to the preceding text, and the contents of batch s depend on s alone.
+The text is treated as a ring. With B streams and N characters, stream i starts at character i · N // B and does
+not stop where stream i+1 starts; the first character follows the last one. No character is ever skipped, the state
+carried along a row always belongs to the preceding text, and the contents of batch s depend on s alone.
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ def escape_control_chars(text: str, line_end: str = "\n") -> str:
 def is_plain(character: str) -> bool:
     """Return whether a terminal or a page displays a character without any other effect.
 
-    Not plain are category C (control and format characters, including those that change the writing direction;
-    surrogates; unassigned) and Zl, Zp (line and paragraph separators).
+    False for control characters, format characters (which may change the writing direction), surrogates, unassigned
+    characters, and line and paragraph separators: the Unicode categories C, Zl and Zp.
     """
     category = unicodedata.category(character)
     return category[0] != "C" and category not in ("Zl", "Zp")

@@ -112,8 +112,9 @@ def try_sampling(cell: str, device: torch.device) -> None:
         in_blocks, one_by_one = blocks.draw_next(tokens, draws[0]), single.draw_next(tokens, draws[1])
         same += int((in_blocks == one_by_one).sum())
         tokens = one_by_one
-    if same < SAME * texts * (STEPS_BEFORE_CAPTURE + TRIED):
-        raise AssertionError(f"sampling, {cell}: {same} of {texts * (STEPS_BEFORE_CAPTURE + TRIED)} draws are equal")
+    drawn = texts * (STEPS_BEFORE_CAPTURE + TRIED)
+    if same < SAME * drawn:
+        raise AssertionError(f"sampling, {cell}: only {same} of {drawn} characters are the same in blocks and one by one")
 
 
 def try_triton(device: torch.device) -> None:

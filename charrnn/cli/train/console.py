@@ -17,6 +17,7 @@ from charrnn.cli.shared.terminal import (
     live_display,
     log,
     log_field,
+    log_wrapped,
     one_line,
     print_json,
     shell_quoted,
@@ -78,22 +79,22 @@ class TrainDisplay:
         run, streams, vocab_size = self.run, self.run.streams, len(self.run.corpus.vocabulary)
         if self.mixture:
             held_back = f"{self.mixture.held_out.characters:,} training characters are set aside to fit the mixture"
-            log_field("n-grams", f"{self.mixture.config}, counted in {self.mixture.seconds:.1f} s; {held_back}")
+            log_wrapped("n-grams", f"{self.mixture.config}, counted in {self.mixture.seconds:.1f} s; {held_back}")
         for name, reason in self.reasons:
-            log_field(name, reason)
+            log_wrapped(name, reason)
         with torch.device("meta"):
             parameters = make_network(run.model, vocab_size).parameter_count
         layers = f"{plural(run.model.num_layers, 'layer')} of {run.model.hidden_size:,} units"
-        log_field("model", f"{run.model}: {layers}, {parameters:,} parameters, on {run.context.device}")
+        log_wrapped("model", f"{run.model}: {layers}, {parameters:,} parameters, on {run.context.device}")
         config = run.training
         shrunk = streams.batch_size < config.batch_size or streams.seq_length < config.seq_length
         is_one = run.corpus.documents is None
         too_short = f" (the text is too short for {config.batch_size} x {config.seq_length})"
-        log_field("batch", f"{streams}{too_short if shrunk and is_one else ''}")
+        log_wrapped("batch", f"{streams}{too_short if shrunk and is_one else ''}")
         size = streams.batch_size * streams.seq_length
         memory = STEP_COPIES * 4 * size * vocab_size / 1e9
         if memory > MUCH_MEMORY:
-            log_field(
+            log_wrapped(
                 "memory",
                 f"about {memory:.1f} GB per step, for a batch of {size:,} characters and a vocabulary of "
                 f"{vocab_size:,}; to use less, try --bytes, or a smaller --batch-size or --seq-length",
@@ -119,7 +120,7 @@ class TrainDisplay:
         if plan.earlier and before:
             faster = "faster" if plan.steps > before.steps else "slower"
             instead = f"{plan.steps:,} steps instead of {before.steps:,}"
-            log_field("plan", f"{instead}, because training is {faster} than planned")
+            log_wrapped("plan", f"{instead}, because training is {faster} than planned")
             return
         epochs = plan.steps / self.run.streams.steps_per_epoch
         when = f"every {plan.validate_every:,} steps" if plan.validate_every < plan.steps else "at the end"
@@ -127,7 +128,7 @@ class TrainDisplay:
         total = len(self.run.corpus.validation)
         if plan.val_characters < total:
             line += f"; to save time, validation reads only the first {plan.val_characters:,} of {total:,} characters"
-        log_field("plan", line)
+        log_wrapped("plan", line)
 
     def _repeating_options(self) -> str | None:
         """The options that repeat a run timed with --minutes, if there are any: each network may have its own plan."""
@@ -205,6 +206,6 @@ def show_ngram_tip(training: NetworkTraining) -> None:
     instead = f"bits per character instead of {network.bits_per_char:.3f}{where}"
     if mixed.nats_per_char < min(network.nats_per_char, ngram.nats_per_char):
         average = f"averaging the network with n-grams gives {mixed.bits_per_char:.3f} {instead}"
-        log_field("tip", f"{average}; train with --with-ngram to mix both")
+        log_wrapped("tip", f"{average}; train with --with-ngram to mix both")
     elif ngram.nats_per_char < network.nats_per_char:
-        log_field("tip", f"n-grams alone give {ngram.bits_per_char:.3f} {instead}; try `charrnn ngram`")
+        log_wrapped("tip", f"n-grams alone give {ngram.bits_per_char:.3f} {instead}; try `charrnn ngram`")

@@ -1,8 +1,8 @@
 """Exact sampling from an n-gram model without computing the whole distribution.
 
 P_k(w | c) = weight(c, w) + backoff(c) · P_{k−1}(w | c') is a mixture: with probability Σ weight, the character is one
-of the children of c; otherwise it is drawn from the order below. One random number, and the children of one or two
-contexts, therefore suffice to draw from exactly P.
+of the children of c; otherwise it is drawn from the order below. Drawing from P exactly therefore needs only one random
+number and the children of one or two contexts.
 
 In all functions, `orders` are the trie levels of order 1, 2, … and `nodes` the entries of the contexts of 0, 1, …
 characters at the end of a text, NOT_FOUND for unseen ones.

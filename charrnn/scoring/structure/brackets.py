@@ -1,4 +1,4 @@
-"""Find pairs of brackets, quotes and tags in a text, and their distances. Knows texts, not models.
+"""Find pairs of brackets, quotes and tags in a text, and their distances. Independent of models.
 
 These are heuristics, not a parser: nearly all pairs found are real ones, in code and in prose.
 """

@@ -1,4 +1,4 @@
-"""Detecting the encoding of a file: UTF-8 is verified, other encodings are guessed. Knows bytes and alphabets only.
+"""Detecting the encoding of a file: UTF-8 is verified, other encodings are guessed. Needs only bytes and alphabets.
 
 Libraries that choose among a hundred encodings mistake short French texts for Baltic (see docs/project/experiments.md).
 This module tries the few encodings that real files use, the most common first. An encoding must decode the file to

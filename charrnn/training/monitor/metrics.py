@@ -82,7 +82,7 @@ class LogWriter(Protocol):
 class MetricsLogger:
     """Recorder of reports with several writers.
 
-    The failure of a writer is reported once, and the next record is tried again; training continues.
+    A writer that fails is reported once and gets the next record all the same; training continues.
 
     Args:
         writers: functions that open the writers.
