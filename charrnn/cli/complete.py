@@ -115,7 +115,8 @@ def complete(
             checked = _check_lines(lines, completer)
             lines, total = iter(checked), len(checked)
         drawn = f", temperature {sampling.temperature:g}, seed {completer.seed}" if sampling.temperature else ""
-        log(f"{model.path}: {model.description}{drawn}" + (f", with the line {after!r} before each source" if after else ""))
+        before = f", with the line {after!r} before each source" if after else ""
+        log(f"{model.path}: {model.description}{drawn}{before}")
         # A bar only if targets go to a file: on a terminal they themselves show the progress.
         hidden = not as_json and not is_to_file()
         with progress_bar(total, "completing", "line", delay=BAR_DELAY, hidden=hidden) as shown:

@@ -114,7 +114,7 @@ def try_sampling(cell: str, device: torch.device) -> None:
         tokens = one_by_one
     drawn = texts * (STEPS_BEFORE_CAPTURE + TRIED)
     if same < SAME * drawn:
-        raise AssertionError(f"sampling, {cell}: only {same} of {drawn} characters are the same in blocks and one by one")
+        raise AssertionError(f"sampling, {cell}: only {same} of {drawn} characters are equal in blocks and one by one")
 
 
 def try_triton(device: torch.device) -> None:

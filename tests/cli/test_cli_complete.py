@@ -39,7 +39,8 @@ def test_complete_file_or_stdin_writes_targets(charrnn: Charrnn) -> None:
         result = charrnn("complete", "pairs", *words)
         assert result.status == 0
         assert result.text == TARGETS
-        assert result.err == "checkpoints/pairs.safetensors: mkn order 9, with the line 'four\\tvier\\n' before each source\n"
+        before = "with the line 'four\\tvier\\n' before each source"
+        assert result.err == f"checkpoints/pairs.safetensors: mkn order 9, {before}\n"
     for words in ([], ["pairs", "-"], ["pairs", "--batch-size", 1], ["bytes"]):
         assert charrnn("complete", *words, stdin=SOURCES.encode()).text == TARGETS
     assert charrnn("complete", "pairs", "sources.txt", "--with-source").text == LINES
