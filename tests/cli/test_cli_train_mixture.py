@@ -25,8 +25,8 @@ def test_mixture_is_one_checkpoint_that_samples_and_compares(charrnn: Charrnn, f
     for line in (
         "counted in",
         "set aside to fit the mixture",
-        "without n-grams",
-        "without the network",
+        "(network alone)",
+        "(n-grams alone)",
         "mixture     validation",
     ):
         assert line in result.err

@@ -187,10 +187,10 @@ def finish_mixture(training: NetworkTraining) -> None:
     checkpoints = training.checkpoints
     label = "networks" if len(checkpoints.finished) > 1 else "network"
     if checkpoints.score:
-        log_field(label, f"validation {checkpoints.score}, without n-grams")
+        log_field(label, f"validation {checkpoints.score} ({label} alone)")
     ngram_score, score = training.finish_mixture()
     if ngram_score:
-        log_field("n-grams", f"validation {ngram_score}, without the {label}")
+        log_field("n-grams", f"validation {ngram_score} (n-grams alone)")
     log_field("mixture", f"validation {score}" if score else "not scored: there is no validation set")
 
 
