@@ -11,13 +11,13 @@ from tables import block, table
 NAME = "compare-json"
 COMMANDS = {
     "lstm": "`charrnn train shakespeare.txt --minutes 3`",
-    "lstm-ngram": "the same with `--with-ngram`",
+    "lstm-ngram": "`charrnn train shakespeare.txt --minutes 3 --with-ngram`",
     "tuned-9": "`charrnn ngram shakespeare.txt`",
 }
 """The commands that made the checkpoints, by the end of their names; the others are baselines of the table."""
 KINDS = {
-    "mkn": "n-grams, modified Kneser-Ney as in KenLM",
-    "ml": "n-grams, Goldberg's counts without smoothing",
+    "mkn": "modified Kneser-Ney, as in KenLM",
+    "ml": "Goldberg's counts, unsmoothed",
 }
 
 
@@ -27,21 +27,23 @@ def results_table() -> str:
     if not path.exists():
         return block("*Not printed yet.*")
     rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8").partition("\n")[2])
-    cells = [_cells(row) for row in rows if not row["model"].startswith("60%")]
+    cells = [cells for row in rows if (cells := _cells(row))]
     held_out = rows[0]["held_out_novelty"]
-    cells.append(("the held-out text itself", "", "", f"{held_out['novel_20']:.1%}", f"{held_out['longest_copy']}"))
+    cells.append(("held-out text", "", "", f"{held_out['novel_20']:.1%}", f"{held_out['longest_copy']}"))
     head = ("model", "bits per character", "training time", "novel 20-grams", "longest copy")
     return table(head, cells, align="lrrrr").rstrip("\n") + "\n\n" + machine_line(NAME) + "\n"
 
 
-def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+def _cells(row: dict[str, Any]) -> tuple[str, ...] | None:
     ending = (row["checkpoint"] or "").rpartition("shakespeare-")[2].removesuffix(".safetensors")
-    command = COMMANDS.get(ending) or KINDS[row["model"].split()[0]]
+    what = COMMANDS.get(ending) or KINDS.get(row["model"].split()[0])
+    if what is None:  # the network within the mixture
+        return None
     bits = f"{row['bits_per_char']:.3f}" if row["bits_per_char"] is not None else "∞"
     if row.get("impossible_share"):
         bits = f"∞ (probability 0 for {row['impossible_share']:.0%})"
     novelty = row["novelty"]
     return (
-        f"{row['model']}: {command}", bits, f"{row['fit_seconds']:.0f} s", f"{novelty['novel_20']:.1%}",
+        f"{row['model']}: {what}", bits, f"{row['fit_seconds']:.0f} s", f"{novelty['novel_20']:.1%}",
         f"{novelty['longest_copy']}",
     )  # fmt: skip
