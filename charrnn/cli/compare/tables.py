@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from charrnn.checkpoint import Checkpoint
 from charrnn.cli.shared.novelty import show_curve, show_novelty
 from charrnn.cli.shared.tables import plain_table, show_table, show_title
 from charrnn.cli.shared.terminal import console, escape_control_chars, one_line
@@ -12,6 +13,9 @@ from charrnn.formatting import part_name, percent, plural
 from charrnn.pipeline.compare import Comparison
 from charrnn.scoring.compare.columns import AnyRow, shown_columns
 from charrnn.scoring.compare.rows import OnlineRow, Row
+
+MIXTURE_PARTS = {"network": "network", "counts": "n-grams"}
+"""Names of a mixture's parts by the ending that `split_mixture` gives them."""
 
 
 def show(comparison: Comparison) -> None:
@@ -70,9 +74,10 @@ def show_copies(comparison: Comparison) -> None:
 def show_samples(comparison: Comparison) -> None:
     """Print the sample of each model."""
     prime = comparison.config.prime
+    console().print()
     after = f', after "{one_line(prime)}"' if prime else ""
     for row in comparison.rows:
-        what, name = row.checkpoint.description, one_line(row.checkpoint.name)
+        what, name = row.checkpoint.description, _display_name(row.checkpoint)
         show_title(f"{what if row.is_baseline else f'{name} ({what})'}{after}")
         console().print(escape_control_chars(row.sample), soft_wrap=True)
 
@@ -93,12 +98,20 @@ def _show_columns(header: str, kind: type[AnyRow], rows: Sequence[tuple[str, Any
 
 
 def _labeled(rows: Sequence[Row]) -> list[tuple[str, Row]]:
-    """Label each row with the model's description, or with its name if descriptions are not unique."""
-    descriptions = [row.checkpoint.description for row in rows]
+    """Label each row with the model's description, or checkpoints with their names if descriptions are not unique."""
+    descriptions = {row.checkpoint.description for row in rows}
+    is_unique = len(descriptions) == len(rows)
     return [
-        (one_line(row.checkpoint.name) if descriptions.count(description) > 1 else description, row)
-        for row, description in zip(rows, descriptions, strict=True)
+        (row.checkpoint.description if is_unique or row.is_baseline else _display_name(row.checkpoint), row)
+        for row in rows
     ]
+
+
+def _display_name(checkpoint: Checkpoint) -> str:
+    """Return the name of a checkpoint; a part of a mixture has no file of its own."""
+    name, _, part = one_line(checkpoint.name).rpartition(".")
+    is_part = part in MIXTURE_PARTS and not checkpoint.path.exists()
+    return f"{name} ({MIXTURE_PARTS[part]} alone)" if is_part else one_line(checkpoint.name)
 
 
 def _name_in_table(label: str, row: Row) -> str:

@@ -40,9 +40,9 @@ def show_novelty(rows: Sequence[tuple[str, Novelty]], corpus: Corpus) -> None:
     screen.print(
         f"\n{' and '.join(f'{size:,}' for size in sizes)} characters, compared with the training part of "
         f"{one_line(corpus.source)} ({len(corpus.train):,} characters). Novel n-grams: share of n-character sequences "
-        "that are not in the training part. Longest copy: length of the longest passage that is, in characters. Known "
-        "words and pairs: share of words, and of pairs of words, that are in the training part. Copied lines: share of "
-        f"lines of more than {LONG_LINE} characters that are."
+        "that do not occur in the training part. Longest copy: characters of the longest passage that occurs there. "
+        "Known words and pairs: share of words, and of pairs of words, that occur there. Copied lines: share of lines "
+        f"of more than {LONG_LINE} characters that occur there."
     )
 
 
