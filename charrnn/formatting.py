@@ -41,6 +41,14 @@ def size(number: int) -> str:
     return plural(number, "byte")
 
 
+def rough_count(number: float) -> str:
+    """Format an estimate with two significant digits: 950,000 or 7.2 million."""
+    if number >= 1e6:
+        millions = number / 1e6
+        return f"{millions:.1f} million" if millions < 10 else f"{millions:,.0f} million"
+    return f"{float(f'{number:.2g}'):,.0f}"
+
+
 def plural(number: int, noun: str) -> str:
     """Format a number with its noun: 1 byte, 2,000 bytes."""
     return f"{number:,} {noun}{'s' * (number != 1)}"

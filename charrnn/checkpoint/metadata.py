@@ -90,7 +90,7 @@ class EvalResult:
         how = f"{self.characters:,} characters, split {self.split}, {self.rule}"
         if self.bits_per_char is None or self.nats_per_char is None:
             return f"infinite: {100 * self.impossible_share:.1f}% have probability 0; {how}"
-        return f"{self.bits_per_char:.4f} bits per character ({self.nats_per_char:.4f} nats); {how}"
+        return f"{self.bits_per_char:.4f} bits/char ({self.nats_per_char:.4f} nats); {how}"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ CELLS = ["rnn", "lstm", "gru", "minlstm", "mingru"]
 """Names of the recurrent cells. Defining a new cell adds its name (`models/rnn/cells.py`)."""
 OPTIMIZERS = ("muon", "adamw")
 MIN_MEASURED_STEPS = 5
+CHOSEN = "default: chosen to fit --minutes; with --steps or --epochs"
+"""The first words about the default of an option that `--minutes` chooses, for `--help`."""
 """The smallest number of warm-up steps in which --minutes can measure the training speed."""
 
 
@@ -23,16 +25,18 @@ class ModelConfig(ValidatedConfig):
         "lstm", f"Recurrent cell: {', '.join(CELLS)}.", metavar="CELL", check=OneOf(CELLS), is_common=True
     )
     num_layers: int = option(2, "Number of layers.", "--layers", check=int_range(1, 1000), is_common=True)
-    hidden_size: int = option(256, "Hidden size (units per layer).", "--hidden", check=int_range(1), is_common=True)
-    embedding_size: int | None = option(
-        None, "Embedding size (default: same as --hidden).", "--embedding", check=int_range(1)
+    hidden_size: int = option(
+        256, f"Hidden size, in units per layer ({CHOSEN} 256).", "--hidden", check=int_range(1), is_common=True
     )
-    dropout: float = option(0.0, "Dropout probability.", metavar="P", check=fraction)
+    embedding_size: int | None = option(
+        None, f"Embedding size ({CHOSEN} the same as --hidden).", "--embedding", check=int_range(1)
+    )
+    dropout: float = option(0.0, f"Dropout probability ({CHOSEN} 0).", metavar="P", check=fraction)
     residual: bool = option(
         True, "Add each layer's input to its output where their sizes match.", "--residual/--no-residual"
     )
     networks: int = option(
-        1, "Train an ensemble of N networks, one after another, and average their probabilities.",
+        1, f"Train an ensemble of N networks, one after another, and average their probabilities ({CHOSEN} 1).",
         check=int_range(1, 100),
     )  # fmt: skip
 
@@ -76,11 +80,11 @@ class TrainingConfig(ValidatedConfig):
     epochs: float | None = option(None, "Train for X epochs (instead of --minutes).", check=gt(0))
     minutes: float | None = option(
         None, "Train for X minutes in total, final validation included (default: 5 on a CPU, 2 on a GPU). Model size, "
-        "dropout and batch size are chosen to fit, unless you set them.",
+        "embedding, dropout and batch size are chosen to fit, unless you set them.",
         check=gt(0), is_common=True,
     )  # fmt: skip
     seq_length: int = option(64, "Sequence length for truncated BPTT, in characters.", check=int_range(1))
-    batch_size: int = option(32, "Batch size (text streams trained in parallel).", check=int_range(1))
+    batch_size: int = option(32, f"Batch size: text streams trained in parallel ({CHOSEN} 32).", check=int_range(1))
     optimizer: str = option(
         "muon", "Optimizer. muon: Muon for the layers' weight matrices and AdamW for the rest; adamw: AdamW for all.",
         check=OneOf(OPTIMIZERS),

@@ -117,7 +117,8 @@ class ValidatedConfig:
             problem = check(value) if check and value is not None else None
             if problem:
                 flag = option_flags(spec)[0].split("/")[0]
-                raise UsageError(f"{flag} {value}: {problem}")
+                shown = f"{value:g}" if isinstance(value, float) else value
+                raise UsageError(f"{flag} {shown}: {problem}")
 
     @classmethod
     def flag(cls, name: str) -> str:

@@ -81,7 +81,7 @@ class Score:
     def __str__(self) -> str:
         if self.impossible:
             return f"infinite: {100 * self.impossible_share:.1f}% of the characters have probability 0"
-        return f"{self.bits_per_char:.4f} bits per character ({self.nats_per_char:.4f} nats)"
+        return f"{self.bits_per_char:.4f} bits/char ({self.nats_per_char:.4f} nats)"
 
 
 def eval_result(

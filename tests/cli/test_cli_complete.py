@@ -88,7 +88,7 @@ def test_complete_json_has_completions_and_shares(charrnn: Charrnn) -> None:
 def test_complete_with_sampling_options_applies_them(charrnn: Charrnn) -> None:
     words = ("complete", "pairs", "sources.txt", "--temp", 2)
     first = charrnn(*words, "--seed", 1)
-    assert "mkn order 9, temperature 2, seed 1, each line" in first.err
+    assert "mkn order 9, temperature 2, seed 1, with the line" in first.err
     assert charrnn(*words, "--seed", 1, "--batch-size", 1).text == first.text
     assert charrnn(*words, "--seed", 2).text != first.text
     # The second line has the seed after the first one's.
@@ -131,7 +131,7 @@ def test_complete_unknown_characters_fail_or_are_skipped(charrnn: Charrnn, folde
         (["--sep", r"\n"], 2, [r"--sep '\n'"]),
         (["--sep", r"\q"], 2, [r"\q: not an escape sequence"]),
         (["--sep", "|"], 1, ["the model does not know '|' (U+007C", "or use another --sep"]),
-        (["--temp", "-1"], 2, ["--temp -1.0"]),
+        (["--temp", "-1"], 2, ["--temp -1"]),
         (["--batch-size", "0"], 2, ["--batch-size"]),
         (["--match", "("], 2, ["--match (: invalid regular expression"]),
         (["--ban", r"\n", "--allow", r"\n"], 2, ["--allow, --ban: no character is left to generate"]),

@@ -62,7 +62,7 @@ def test_charrnn_without_command_prints_where_to_start_and_exits_2(charrnn: Char
         (["train", "text.txt", "--steps", "1", "--minutes", "1"], "--minutes are mutually exclusive"),
         (["train", "text.txt", "--learning-rate", "nan"], "--learning-rate nan"),
         (["train", "text.txt", "--learning-rate", "inf"], "--learning-rate inf"),
-        (["train", "text.txt", "--val-fraction", "1"], "--val-fraction 1.0"),
+        (["train", "text.txt", "--val-fraction", "1"], "--val-fraction 1"),
         (["train", "text.txt", "--val-fraction", ".5", "--test-fraction", ".5"], "no text is left to train on"),
         (["train", "text.txt", "--cell", "brain"], "--cell brain: must be one of rnn, lstm"),
         (["train", "text.txt", "--device", "abacus"], "--device abacus: not available on this machine; available: "),

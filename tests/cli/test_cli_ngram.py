@@ -30,7 +30,7 @@ def test_ngram_counts_scores_and_saves(charrnn: Charrnn, folder: Path, smoothing
     saved = load(path).metadata.validation
     assert saved is not None
     assert saved.bits_per_char == facts["bits_per_char"]
-    assert f"{facts['bits_per_char']:.4f} bits per character" in result.err
+    assert f"{facts['bits_per_char']:.4f} bits/char" in result.err
 
 
 def test_ngram_by_default_is_tuned_of_order_9_or_8(charrnn: Charrnn, folder: Path) -> None:
@@ -55,7 +55,7 @@ def test_ngram_online_is_reported_apart(charrnn: Charrnn) -> None:
     assert facts["online"]["rule"] == "online, full"
     assert facts["online"]["characters"] == facts["characters"] == 170
     assert 0 < facts["online"]["bits_per_char"] != facts["bits_per_char"]
-    assert f"online      {facts['online']['bits_per_char']:.4f} bits per character" in result.err
+    assert f"online      {facts['online']['bits_per_char']:.4f} bits/char" in result.err
 
 
 def test_ngram_prune_is_named_and_smaller(charrnn: Charrnn) -> None:

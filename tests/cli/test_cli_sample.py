@@ -41,9 +41,9 @@ def test_sample_at_temperature_0_is_deterministic(charrnn: Charrnn, models: Path
     [
         (["--length", "-1"], "--length -1"),
         (["--temp", "nan"], "--temp nan"),
-        (["--temp", "-1"], "--temp -1.0"),
+        (["--temp", "-1"], "--temp -1"),
         (["--top-k", "0"], "--top-k 0"),
-        (["--top-p", "0"], "--top-p 0.0"),
+        (["--top-p", "0"], "--top-p 0"),
         (["--top-p", "1.5"], "--top-p 1.5"),
         (["--seed", "-1"], "--seed -1"),
         (["--unknown", "guess"], "--unknown guess: must be one of error, skip, replace"),

@@ -179,7 +179,7 @@ def test_sample_interactive_in_pipe_answers_each_line(charrnn: Charrnn, models: 
         ("/undo", "/undo: nothing to undo"),
         ("/retry", "nothing to retry"),
         ("/temp", "/temp : expected a number"),
-        ("/temp -1", "--temp -1.0: must be 0 or more"),
+        ("/temp -1", "--temp -1: must be 0 or more"),
         ("/nothing", "/nothing: unknown command"),
         ("//", "does not know the character '/'"),
         ("é", "does not know the character 'é'"),

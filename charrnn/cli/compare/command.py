@@ -7,13 +7,15 @@ from typing import Annotated
 
 import typer
 
-from charrnn.cli.shared.options import ENCODING, CheckpointsArgument, DeviceOption, JsonOption, TextOption, in_panel
+from charrnn.cli.shared.options import ENCODING, DeviceOption, JsonOption, TextOption, checkpoints_argument, in_panel
 from charrnn.config import CompareConfig
 from charrnn.errors import UsageError
 
 
 def compare(
-    names: CheckpointsArgument = None,
+    names: Annotated[
+        list[str] | None, checkpoints_argument("the newest one in checkpoints/, and all others of the same text")
+    ] = None,
     *,
     text: TextOption = None,
     config: CompareConfig,

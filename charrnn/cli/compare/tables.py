@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from charrnn.checkpoint import Checkpoint
 from charrnn.cli.shared.novelty import show_curve, show_novelty
 from charrnn.cli.shared.tables import plain_table, show_table, show_title
-from charrnn.cli.shared.terminal import console, escape_control_chars, one_line
+from charrnn.cli.shared.terminal import console, escape_control_chars, log_field, one_line
 from charrnn.config import SMOOTHINGS
 from charrnn.formatting import part_name, percent, plural
 from charrnn.pipeline.compare import Comparison
@@ -80,6 +80,10 @@ def show_samples(comparison: Comparison) -> None:
         what, name = row.checkpoint.description, _display_name(row.checkpoint)
         show_title(f"{what if row.is_baseline else f'{name} ({what})'}{after}")
         console().print(escape_control_chars(row.sample), soft_wrap=True)
+    best = comparison.rows[0]  # once more at the end: the tables have scrolled away
+    name = best.checkpoint.description if best.is_baseline else _display_name(best.checkpoint)
+    console().print()
+    log_field("best", f"{name}: {best.score}")
 
 
 def _show_columns(header: str, kind: type[AnyRow], rows: Sequence[tuple[str, AnyRow]]) -> None:

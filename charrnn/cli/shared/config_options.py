@@ -98,7 +98,7 @@ def _parameters_of(config: type[ValidatedConfig]) -> list[inspect.Parameter]:
             metavar=metavar,
             rich_help_panel=None if spec.metadata["is_common"] else advanced(config.panel),
             autocompletion=complete_from(check.choices) if isinstance(check, OneOf) else None,
-            show_default=default != [],
+            show_default=default != [] and "default:" not in spec.metadata["help"],
         )
         parameters.append(
             inspect.Parameter(

@@ -126,7 +126,7 @@ def _files_in(folder: Path) -> list[str]:
 
 def _did_you_mean(similar: Sequence[str]) -> str:
     """Return a question that suggests similar names; "" if there are none."""
-    return f"did you mean {' or '.join(similar)}?" if similar else ""
+    return f"did you mean {' or '.join(filter(None, (', '.join(similar[:-1]), similar[-1])))}?" if similar else ""
 
 
 def locate_checkpoint(name: str | None, advice: str) -> Path:

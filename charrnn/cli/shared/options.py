@@ -116,14 +116,18 @@ CheckpointArgument = Annotated[
         autocompletion=complete_checkpoints,
     ),
 ]
-CheckpointsArgument = Annotated[
-    list[str] | None,
-    typer.Argument(
+
+
+def checkpoints_argument(default: str = "the newest one in checkpoints/") -> Any:
+    """Return the argument of a command that takes several checkpoints."""
+    return typer.Argument(
         metavar="NAME",
-        help="Checkpoints: names in checkpoints/ or files (default: the newest one in checkpoints/).",
+        help=f"Checkpoints: names in checkpoints/ or files (default: {default}).",
         autocompletion=complete_checkpoints,
-    ),
-]
+    )
+
+
+CheckpointsArgument = Annotated[list[str] | None, checkpoints_argument()]
 
 
 def check_range(low: int, high: int = MAX_INT) -> Callable[..., int | None]:

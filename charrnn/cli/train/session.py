@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from charrnn.cli.shared.checkpoints import delete_resume_files
-from charrnn.cli.shared.terminal import progress
+from charrnn.cli.shared.terminal import log_field, progress
 from charrnn.cli.shared.texts import read_on_all_ranks, show_corpus
 from charrnn.cli.train.console import TrainDisplay, finish_mixture, show_ngram_tip
 from charrnn.cli.train.signals import stopped_by_signals
@@ -41,6 +41,8 @@ def train_on_screen(
         start.resumed.check(corpus)
     show_corpus(corpus)
     show_start(start)
+    if not (start.resumed or start.training.steps or start.training.epochs):
+        log_field("status", "measuring how fast networks train on this machine")  # many seconds if it is slow or busy
     training = NetworkTraining(path, corpus, start, context, progress)
     if is_rank_zero and not start.resumed:
         delete_resume_files(path)

@@ -14,7 +14,7 @@ import torch
 
 from charrnn.checkpoint.metadata import from_json
 from charrnn.config import ModelConfig, TrainingConfig
-from charrnn.formatting import plural
+from charrnn.formatting import plural, rough_count
 from charrnn.models.rnn.cells import CELLS
 from charrnn.training.budget.clock import measure_speed
 from charrnn.training.distributed import ProcessGroup
@@ -181,7 +181,7 @@ def choose_config(
         model, affordable = _widen(model, width, lambda wide: seconds * speed(wide, training), characters, on_gpu)
         reasons.append(
             ("size", f"{plural(model.num_layers, 'layer')} of {model.hidden_size} units, sized to train on about "
-             f"{affordable:,.0f} characters in {seconds:.0f} s (override: --hidden)")
+             f"{rough_count(affordable)} characters in {seconds:.0f} s (override: --hidden)")
         )  # fmt: skip
     epochs = affordable / characters
     if epochs > MAX_EPOCHS:
