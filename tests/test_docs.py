@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from blocks import FENCE, blocks
-from outputs import SESSIONS
+from outputs import SESSIONS, Session
 from test_architecture import LAYERS
 from update import run_cog
 
@@ -144,9 +144,10 @@ def test_outputs_are_of_this_version() -> None:
     assert files == set(printed) <= {output.name for session in SESSIONS for output in session.outputs}
 
 
-def test_short_outputs_are_what_this_version_prints(tiny_shakespeare: Path) -> None:
+@pytest.mark.parametrize("session", [session for session in SESSIONS if not session.is_long], ids=str)
+def test_short_outputs_are_what_this_version_prints(session: Session, tiny_shakespeare: Path) -> None:
     """Apart from what depends on the machine; in a process of their own, which forks for each command."""
-    check_outputs(tiny_shakespeare)
+    check_outputs(tiny_shakespeare, *(output.name for output in session.outputs))
 
 
 @pytest.mark.slow
@@ -221,7 +222,8 @@ def test_python_examples_run(page: str, tmp_path: Path, small_text: str) -> None
     """In a process of their own, for some register cells and smoothings; one after the other, as a reader runs them."""
     blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     assert blocks
-    (tmp_path / "text.txt").write_text(small_text)
+    for name in ("text.txt", "novel.txt"):
+        (tmp_path / name).write_text(small_text)
     (tmp_path / "examples.py").write_text("\n".join(blocks), encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-W", "error", "examples.py"], cwd=tmp_path, env=environment, check=True)

@@ -45,6 +45,9 @@ class Session:
     before: tuple[str, ...] = ()
     is_long: bool = False
 
+    def __str__(self) -> str:
+        return self.outputs[0].name
+
 
 KNOWN_TEXTS = ("shakespeare", "tinyshakespeare")
 NUMBERS = r"∞|[<>]?[\d,.]*\d%?"

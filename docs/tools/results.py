@@ -30,7 +30,7 @@ def results_table() -> str:
     cells = [cells for row in rows if (cells := _cells(row))]
     held_out = rows[0]["held_out_novelty"]
     cells.append(("held-out text", "", "", f"{held_out['novel_20']:.1%}", f"{held_out['longest_copy']}"))
-    head = ("model", "bits per character", "training time", "novel 20-grams", "longest copy")
+    head = ("model", "bits per character", "training time", "new 20-grams", "longest copy")
     return table(head, cells, align="lrrrr").rstrip("\n") + "\n\n" + machine_line(NAME) + "\n"
 
 
