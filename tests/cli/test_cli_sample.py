@@ -122,7 +122,7 @@ def test_sample_novelty_is_shown_after_an_unchanged_text(charrnn: Charrnn, model
     assert [line.split("  ")[0] for line in lines[4:6]] == ["sample", "held-out text"]
     assert lines[5].split()[2:] == ["0%", "0%", "0%", "170", "100%", "100%", "100%"]  # the text repeats itself
     assert lines[7].startswith("200 and 170 characters, compared with the training part of text.txt (1,530 ")
-    assert 'Longest copy: "' in result.err
+    assert 'The longest copy is "' in result.err
     assert "Red: " not in result.err
 
 

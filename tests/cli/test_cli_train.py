@@ -142,7 +142,7 @@ def test_printed_options_repeat_the_run(
     monkeypatch.setattr("charrnn.training.budget.auto_config.MAX_EPOCHS", 1e9)
     shown = charrnn("train", "text.txt", "--hidden", 8, "--layers", 1).err
     assert ("because training is" in shown) == is_changed
-    options = re.findall(r"repeat with +(--steps .+) \(instead of --minutes\)", shown)[0]
+    options = re.findall(r"repeat with +(--steps .+) # instead of --minutes", shown)[0]
     assert ("--replanned" in options) == is_changed
     assert "--minutes" not in options
     words = [*options.split(), "--hidden", 8, "--layers", 1]

@@ -25,8 +25,8 @@ def test_mixture_is_one_checkpoint_that_samples_and_compares(charrnn: Charrnn, f
     for line in (
         "counted in",
         "set aside to fit the mixture",
-        "(network alone)",
-        "(n-grams alone)",
+        "network     alone: validation",
+        "n-grams     alone: validation",
         "mixture     validation",
     ):
         assert line in result.err
@@ -55,7 +55,7 @@ def test_network_of_mixture_does_not_see_held_out_blocks(charrnn: Charrnn, folde
 def test_mixture_with_several_networks(charrnn: Charrnn, folder: Path) -> None:
     result = charrnn("train", "text.txt", *SMALL, "--networks", 2, "--with-ngram", "--json")
     assert (result.status, json.loads(result.text)["model"]) == (0, "lstm 1x8 (2 networks) with tuned order 9")
-    assert "networks    validation" in result.err
+    assert "networks    alone: validation" in result.err
     compared = charrnn("compare", "--json", "--length", 20, "--novelty-length", 0)
     rows = {row["kind"]: row for row in json.loads(compared.text)}
     assert rows["recurrent"]["model"] == "lstm 1x8 (2 networks)"
@@ -78,7 +78,7 @@ def test_train_prints_what_ngrams_would_add(charrnn: Charrnn) -> None:
     """Only what is true: after three steps the counts are better alone."""
     last = charrnn("train", "text.txt", *SMALL).err.splitlines()[-1]
     assert last.startswith("tip         n-grams alone give ")
-    assert last.endswith("try `charrnn ngram`")
+    assert last.endswith("`charrnn ngram TEXT` fits them")
 
 
 @pytest.mark.parametrize(("mixed", "counted", "said"), [(1.0, 2.0, "averaging the network "), (9.0, 9.0, "")])

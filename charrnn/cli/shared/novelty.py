@@ -75,5 +75,6 @@ def show_sample(text: str, training: TrainingText, corpus: Corpus, is_marked: bo
     if is_marked:
         screen.print(f"Red: copied from the training part, {LONG_COPY} characters or more in a row.")
     screen.print(
-        f'Longest copy: "{one_line(copied)}", at character {at + 1:,} of the sample, from line {line:,} of the text.'
+        f'The longest copy is "{one_line(copied)}", at character {at + 1:,} of the sample, '
+        f"from line {line:,} of the text."
     )

@@ -176,7 +176,7 @@ class TrainDisplay:
         log_field("checkpoint", f"{checkpoints.path} (best), {checkpoints.last_path.name} (last)")
         options = self._repeating_options()
         if options:
-            log_field("repeat with", f"{options} (instead of --minutes)")
+            log_field("repeat with", f"{options}  # instead of --minutes")
         log_field("next", f"charrnn sample {shell_quoted(checkpoints.path)} --temp 0.8")
         if as_json:
             print_json(checkpoint_summary(load(checkpoints.path)))
@@ -187,10 +187,10 @@ def finish_mixture(training: NetworkTraining) -> None:
     checkpoints = training.checkpoints
     label = "networks" if len(checkpoints.finished) > 1 else "network"
     if checkpoints.score:
-        log_field(label, f"validation {checkpoints.score} ({label} alone)")
+        log_field(label, f"alone: validation {checkpoints.score}")
     ngram_score, score = training.finish_mixture()
     if ngram_score:
-        log_field("n-grams", f"validation {ngram_score} (n-grams alone)")
+        log_field("n-grams", f"alone: validation {ngram_score}")
     log_field("mixture", f"validation {score}" if score else "not scored: there is no validation set")
 
 
@@ -203,9 +203,9 @@ def show_ngram_tip(training: NetworkTraining) -> None:
     network, ngram, mixed = tip
     characters = network.characters
     where = "" if characters == len(corpus.validation) else f" on the first {characters:,} held-out characters"
-    instead = f"bits per character instead of {network.bits_per_char:.3f}{where}"
+    instead = f"bits/char instead of {network.bits_per_char:.3f}{where}"
     if mixed.nats_per_char < min(network.nats_per_char, ngram.nats_per_char):
         average = f"averaging the network with n-grams gives {mixed.bits_per_char:.3f} {instead}"
         log_wrapped("tip", f"{average}; train with --with-ngram to mix both")
     elif ngram.nats_per_char < network.nats_per_char:
-        log_wrapped("tip", f"n-grams alone give {ngram.bits_per_char:.3f} {instead}; try `charrnn ngram`")
+        log_wrapped("tip", f"n-grams alone give {ngram.bits_per_char:.3f} {instead}; `charrnn ngram TEXT` fits them")

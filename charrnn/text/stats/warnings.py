@@ -52,7 +52,7 @@ def _of_length(text: Description) -> Iterator[TextWarning]:
         yield TextWarning(
             "short",
             f"short: with fewer than {SHORT:,} training characters, n-grams usually beat a network; try "
-            "`charrnn ngram`, or `charrnn train --with-ngram` for both",
+            "`charrnn ngram TEXT`, or `charrnn train TEXT --with-ngram` for both",
         )
     if text.characters > LARGE:
         yield TextWarning(

@@ -34,7 +34,7 @@ def _of_validation(name: str) -> Callable[[Report], Any]:
 
 
 def _validation_text(report: Report) -> str | None:
-    return f"validation {report.score}{' (best so far)' * report.is_best}" if report.score else None
+    return f"validation {report.score}{', best so far' * report.is_best}" if report.score else None
 
 
 METRICS = [
