@@ -16,9 +16,13 @@ MAX_INT = 2**31 - 1
 """The largest integer that every library in use accepts."""
 
 
+def _finite_or(value: float, low: float, condition: str) -> str:
+    return "finite" if value > low else condition
+
+
 def ge(low: float) -> Check:
     """Return a check that accepts finite numbers ≥ `low`."""
-    return lambda value: None if low <= value < math.inf else f"must be {low} or more"
+    return lambda value: None if low <= value < math.inf else f"must be {_finite_or(value, low, f'{low} or more')}"
 
 
 def int_range(low: int, high: int = MAX_INT) -> Check:
@@ -34,7 +38,7 @@ def int_range(low: int, high: int = MAX_INT) -> Check:
 
 def gt(low: float) -> Check:
     """Return a check that accepts finite numbers > `low`."""
-    return lambda value: None if low < value < math.inf else f"must be more than {low}"
+    return lambda value: None if low < value < math.inf else f"must be {_finite_or(value, low, f'more than {low}')}"
 
 
 def fraction(value: float) -> str | None:
@@ -117,7 +121,7 @@ class ValidatedConfig:
             problem = check(value) if check and value is not None else None
             if problem:
                 flag = option_flags(spec)[0].split("/")[0]
-                shown = f"{value:g}" if isinstance(value, float) else value
+                shown = f"{value:g}" if isinstance(value, float) else "''" if value in ("", ("",)) else value
                 raise UsageError(f"{flag} {shown}: {problem}")
 
     @classmethod

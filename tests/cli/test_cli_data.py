@@ -78,10 +78,10 @@ def test_data_without_a_sub_command_lists_or_fetches(charrnn: Charrnn, folder: P
 
 def test_data_inspect_checkpoint_names_the_command_for_checkpoints(charrnn: Charrnn, models: Path) -> None:
     for name in ("text-lstm", "checkpoints/text-lstm.safetensors"):
-        advice = f"{name} is a checkpoint; try `charrnn inspect {name}`"
+        advice = f"{name}: is a checkpoint, not a text; try `charrnn inspect {name}`"
         assert charrnn("data", "inspect", name).failed_with(2, advice)
     (models / "other.pt").write_bytes(b"PK\x03\x04")
-    assert charrnn("data", "inspect", "text.txt", models / "other.pt").failed_with(2, "other.pt is a checkpoint")
+    assert charrnn("data", "inspect", "text.txt", models / "other.pt").failed_with(2, "other.pt: is a checkpoint")
 
 
 def test_data_inspect_text_beside_a_checkpoint_of_its_name_shows_the_text(charrnn: Charrnn, models: Path) -> None:

@@ -204,7 +204,7 @@ def test_out_of_memory_is_one_line(charrnn: Charrnn, monkeypatch: pytest.MonkeyP
         ("sample --load-state x", "--prime-file FILE"),
         ("sample --precision int8", "--precision: no such option; remove it: charrnn no longer supports int8"),
         ("train text.txt --resume=checkpoints/text-lstm.safetensors", "use --resume-from FILE"),
-        ("train text.txt --resume checkpoints/text-lstm.safetensors", "use --resume-from checkpoints/text-lstm"),
+        ("train text.txt --resume checkpoints/text-lstm.safetensors", "--resume-from checkpoints/text-lstm"),
     ],
 )
 def test_old_spelling_is_one_line_with_the_new_one(charrnn: Charrnn, models: Path, words: str, advice: str) -> None:

@@ -189,9 +189,8 @@ def test_train_text_that_is_a_checkpoint_names_resume_from(
     charrnn: Charrnn, models: Path, option: tuple[str, ...]
 ) -> None:
     wrong = charrnn("train", "text.txt", *option, "text-lstm-last")
-    assert wrong.failed_with(
-        2, "text-lstm-last: is a checkpoint, not a text; to resume it use --resume-from text-lstm-last"
-    )
+    advice = "use `charrnn train TEXT --resume-from text-lstm-last`"
+    assert wrong.failed_with(2, f"text-lstm-last: is a checkpoint, not a text; to resume it, {advice}")
 
 
 def test_train_text_of_the_name_of_a_checkpoint_is_read(charrnn: Charrnn, models: Path) -> None:
@@ -204,3 +203,32 @@ def test_train_text_of_the_name_of_a_checkpoint_is_read(charrnn: Charrnn, models
 def test_encoding_without_a_text_is_refused(charrnn: Charrnn, models: Path, command: str) -> None:
     wrong = charrnn(command, "text-tuned-3", "--encoding", "latin-1")
     assert wrong.failed_with(2, "--encoding latin-1: has no effect without --text; remove it")
+
+
+def test_misspelled_text_in_another_folder_is_suggested_with_its_folder(charrnn: Charrnn, folder: Path) -> None:
+    """The suggestion named the file without its folder, and failed when typed."""
+    (folder / "sub").mkdir()
+    (folder / "sub" / "novel.txt").write_text("some text")
+    assert charrnn("ngram", "sub/nove.txt").failed_with(1, "did you mean sub/novel.txt?")
+
+
+def test_checkpoint_in_the_place_of_a_text_is_named(charrnn: Charrnn, models: Path) -> None:
+    """`ngram` and `score --text` called its bytes a wrong encoding."""
+    for name in ("text-lstm", "checkpoints/text-lstm.safetensors"):
+        for words in (["ngram", name], ["score", "--text", name]):
+            assert charrnn(*words).failed_with(2, f"{name}: is a checkpoint, not a text; try `charrnn inspect {name}`")
+
+
+def test_resume_from_without_text_asks_for_the_text(charrnn: Charrnn, models: Path) -> None:
+    assert charrnn("train", "--resume-from", "text-lstm").failed_with(
+        2, "pass the text that the checkpoint was trained"
+    )
+
+
+def test_pattern_of_checkpoints_is_refused_as_a_pattern(charrnn: Charrnn, models: Path) -> None:
+    assert charrnn("compare", "checkpoints/text-*").failed_with(2, "checkpoints cannot be given as a pattern")
+
+
+def test_empty_name_is_not_a_folder(charrnn: Charrnn, models: Path) -> None:
+    assert charrnn("sample", "").failed_with(1, "'': not found; pass the name of a checkpoint")
+    assert charrnn("train", "").failed_with(1, "'': not found, here or in data/")

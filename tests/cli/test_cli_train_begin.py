@@ -40,7 +40,7 @@ def test_resume_of_finished_training_shows_result_again(charrnn: Charrnn) -> Non
 
 @pytest.mark.parametrize("words", [("--resume=a.safetensors",), ("--resume", "a.safetensors")])
 def test_resume_with_a_file_is_one_line_with_the_new_spelling(charrnn: Charrnn, words: tuple[str, ...]) -> None:
-    assert charrnn("train", "text.txt", *words).failed_with(2, "--resume", "use --resume-from")
+    assert charrnn("train", "text.txt", *words).failed_with(2, "--resume", "--resume-from")
 
 
 def test_resume_before_the_text_takes_no_value(charrnn: Charrnn) -> None:

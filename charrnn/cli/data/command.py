@@ -92,12 +92,13 @@ def fetch(
     ],
 ) -> None:
     """Fetch a known text into data/ unless it is there already, and print its path."""
-    from charrnn.cli.shared.locate import fetch_known
+    from charrnn.cli.shared.locate import did_you_mean, fetch_known
     from charrnn.text.datasets.registry import KNOWN_TEXTS, find_known_text
 
     text = find_known_text(name)
     if text is None:
-        raise TextError(f"{name}: unknown text; choose from {', '.join(KNOWN_TEXTS)}")
+        advice = did_you_mean(get_close_matches(name, KNOWN_TEXTS)) or f"choose from {', '.join(KNOWN_TEXTS)}"
+        raise TextError(f"{name}: unknown text; {advice}")
     path = DATA_FOLDER / text.file_name
     print(path if path.is_file() else fetch_known(text))
 
@@ -122,13 +123,12 @@ def inspect(
     """
     from charrnn.cli.data.tables import show_advice, show_description
     from charrnn.cli.shared.config_options import explicit_options
-    from charrnn.cli.shared.locate import locate_texts, refuse_checkpoints
+    from charrnn.cli.shared.locate import locate_texts
     from charrnn.cli.shared.terminal import print_json, progress
     from charrnn.text.sources import describe_paths
     from charrnn.text.stats.describe import describe
     from charrnn.text.stats.warnings import find_warnings
 
-    refuse_checkpoints(names)
     paths = locate_texts(names)
     with progress(f"reading {describe_paths([path.name for path in paths])}", "B") as update:
         text = describe(paths, corpus, update, guess="encoding" not in explicit_options(context))

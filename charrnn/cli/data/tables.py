@@ -124,8 +124,8 @@ def _show_lines(text: Description) -> None:
     ends = " and ".join(text.line_ends) or "none"
     log_wrapped(
         "lines",
-        f"median length {lines.median_length:,} characters, 90% have at most {lines.length_90:,}, the longest has "
-        f"{lines.longest:,}; {lines.blank:,} blank, {lines.trailing_space:,} with trailing white space"
+        f"median length {plural(lines.median_length, 'character')}, 90% have at most {lines.length_90:,}, "
+        f"the longest has {lines.longest:,}; {lines.blank:,} blank, {lines.trailing_space:,} with trailing white space"
         + ("" if text.config.bytes else f"; line ends: {ends}"),
     )
 

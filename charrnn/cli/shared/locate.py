@@ -26,6 +26,8 @@ MAX_LISTED = 1000
 """The maximum number of files of a folder that are compared with a misspelled name."""
 MIN_SIMILARITY = 0.7
 """How similar the name of a text must be to be suggested, from 0 to 1."""
+EMPTY_NAME = "''"
+"""An empty name, as it is typed."""
 PLAIN_SIZE = 4096
 """The number of bytes at the beginning of a file that decide whether it is plain text."""
 
@@ -42,7 +44,7 @@ def locate_texts(names: Sequence[str], option: str = "") -> tuple[Path, ...]:
 
     Raises:
         TextError: no file is found for a name or a pattern, or there are too many files.
-        UsageError: standard input is named twice, or several processes would have to share it.
+        UsageError: a file is a checkpoint, standard input is named twice, or several processes would have to share it.
     """
     named = [path for name in names for path in _files_of(name, option)]
     paths = tuple(dict.fromkeys(named))
@@ -53,6 +55,10 @@ def locate_texts(names: Sequence[str], option: str = "") -> tuple[Path, ...]:
             raise UsageError("-: standard input can be read only once; pass - only once")
     if len(paths) < len(named):
         log(f"note: {len(named) - len(paths)} of the {len(named)} file names are duplicates, which are read only once")
+    for path in paths:
+        # A pipe must not be opened twice.
+        if path.is_file() and looks_like_checkpoint(path) and not looks_like_text(path):
+            raise UsageError(f"{path}: is a checkpoint, not a text; try `charrnn inspect {shell_quoted(path)}`")
     if len(json.dumps([str(path) for path in paths])) > MAX_NAMES_SIZE:
         raise TextError(f"{len(paths)} input files: too many to store their names; join them into one file with `cat`")
     return paths
@@ -104,27 +110,32 @@ def locate(name: str, option: str = "") -> Path:
     known = find_known_text(name)
     if known:
         return fetch_known(known)
-    if any(path.is_dir() for path in _places(name)):
+    if name and any(path.is_dir() for path in _places(name)):
         pattern = f"{option} {shell_quoted(Path(name) / '*')}".lstrip()
         raise TextError(f"{name}: is a folder; pass its files, for example {pattern}")
     path = Path(name)
-    if path.exists():
+    if name and path.exists():
         return path  # a device: reading it explains what is wrong
-    nearby = {Path(name).stem: name for name in (*_files_in(DATA_FOLDER), *_files_in(path.parent), *KNOWN_TEXTS)}
+    nearby = {
+        Path(file).stem: file
+        for file in (*(path.name for path in _files_in(DATA_FOLDER)), *map(str, _files_in(path.parent)), *KNOWN_TEXTS)
+    }
     similar = [nearby[stem] for stem in get_close_matches(path.stem, nearby, cutoff=MIN_SIMILARITY)]
-    advice = _did_you_mean(similar) or f"texts that are fetched by name: {', '.join(KNOWN_TEXTS)}"
-    raise TextError(f"{name}: not found, here or in {DATA_FOLDER}/; {advice}")
+    if not similar and find_checkpoint(name).is_file():
+        raise UsageError(f"{name}: is a checkpoint, not a text; try `charrnn inspect {shell_quoted(name)}`")
+    advice = did_you_mean(similar) or f"texts that are fetched by name: {', '.join(KNOWN_TEXTS)}"
+    raise TextError(f"{name or EMPTY_NAME}: not found, here or in {DATA_FOLDER}/; {advice}")
 
 
-def _files_in(folder: Path) -> list[str]:
-    """Return the names of the files in a folder, at most `MAX_LISTED`."""
+def _files_in(folder: Path) -> list[Path]:
+    """Return the files in a folder, at most `MAX_LISTED`."""
     try:
-        return [file.name for file in islice(folder.iterdir(), MAX_LISTED) if file.is_file()]
+        return [file for file in islice(folder.iterdir(), MAX_LISTED) if file.is_file()]
     except OSError:
         return []
 
 
-def _did_you_mean(similar: Sequence[str]) -> str:
+def did_you_mean(similar: Sequence[str]) -> str:
     """Return a question that suggests similar names; "" if there are none."""
     return f"did you mean {' or '.join(filter(None, (', '.join(similar[:-1]), similar[-1])))}?" if similar else ""
 
@@ -143,6 +154,10 @@ def locate_checkpoint(name: str | None, advice: str) -> Path:
     path = find_checkpoint(name)
     if name is None:
         return path
+    if not name:
+        raise CheckpointError(f"{EMPTY_NAME}: not found; pass the name of a checkpoint, or none for the newest one")
+    if glob.has_magic(name) and not path.exists() and _means_checkpoints(name):
+        raise UsageError(f"{name}: checkpoints cannot be given as a pattern; pass names, or remove the quotes")
     if _is_text(name):
         raise UsageError(f"{name} is a text, not a checkpoint; {advice}")
     if path.is_file() and _beginning(path) is not None and not looks_like_checkpoint(path):
@@ -151,7 +166,7 @@ def locate_checkpoint(name: str | None, advice: str) -> Path:
         known = [file.name.removesuffix(CHECKPOINT_SUFFIX) for file in CHECKPOINT_FOLDER.glob(f"*{CHECKPOINT_SUFFIX}")]
         similar = get_close_matches(path.name.removesuffix(CHECKPOINT_SUFFIX), known)
         if similar:
-            raise CheckpointError(f"{name}: not found; {_did_you_mean(similar)}")
+            raise CheckpointError(f"{name}: not found; {did_you_mean(similar)}")
     return path
 
 
@@ -164,20 +179,18 @@ def locate_checkpoints(names: Sequence[str], command: str) -> list[Path]:
     return [locate_checkpoint(name, advice) for name in names] or [find_checkpoint(None)]
 
 
+def _means_checkpoints(pattern: str) -> bool:
+    """Whether a pattern is for checkpoint files rather than texts."""
+    matches = map(Path, glob.glob(_pattern(pattern)))  # noqa: PTH207  # Path.glob takes no absolute pattern
+    return pattern.endswith(CHECKPOINT_SUFFIX) or any(looks_like_checkpoint(path) for path in matches if path.is_file())
+
+
 def _is_text(name: str) -> bool:
     """Whether the name of a checkpoint is that of a text."""
     path = find_checkpoint(name)
     if path.is_file():
         return not looks_like_checkpoint(path) and looks_like_text(path)
     return is_local(name) or bool(find_known_text(name)) or name == str(STANDARD_INPUT) or glob.has_magic(name)
-
-
-def refuse_checkpoints(names: Sequence[str]) -> None:
-    """Raise UsageError if one of the texts to be read is a checkpoint."""
-    for name in names:
-        path = next((path for path in _places(name) if path.is_file()), find_checkpoint(name))
-        if path.is_file() and looks_like_checkpoint(path):
-            raise UsageError(f"{name} is a checkpoint; try `charrnn inspect {shell_quoted(name)}`")
 
 
 def looks_like_checkpoint(path: Path) -> bool:

@@ -36,6 +36,8 @@ MESSAGES = (
     (r"Option '(.+)' does not take a value", "{0}: does not take a value; {help}"),
 )
 """Typer's messages as regular expressions, and charrnn's."""
+MIN_SIMILARITY = 0.7
+"""How similar an option must be to be suggested, from 0 to 1."""
 TYPES = {"int": "must be an integer", "float": "must be a number"}
 """What a value must be, by the start of the type of pydantic's error."""
 
@@ -48,6 +50,8 @@ def usage_message(error: Any) -> str:
     if kind == "NoSuchOption":
         return f"{error.option_name}: no such option; {_option_advice(error, command) or advice}"
     if kind == "MissingParameter" and error.param.metavar in MISSING_ARGUMENTS:
+        if any(word.startswith("--resume-from") for word in sys.argv):
+            return f"{command}: no text given; pass the text that the checkpoint was trained on"
         return f"{command}: {MISSING_ARGUMENTS[error.param.metavar].format(command=command)}"
     if kind == "BadParameter" and error.param:
         return f"{_value_problem(error)}; {advice}"
@@ -70,7 +74,7 @@ def _command_of(error: Any) -> str:
 def _option_advice(error: Any, command: str) -> str | None:
     """Return what to type in place of an option that was removed, or that is misspelled."""
     names = {option.lstrip("-"): option for option in error.possibilities or ()}
-    similar = get_close_matches(error.option_name.lstrip("-"), names, n=1)
+    similar = get_close_matches(error.option_name.lstrip("-"), names, n=1, cutoff=MIN_SIMILARITY)
     suggestion = f"did you mean {names[similar[0]]}?" if similar else None
     return OLD_OPTIONS.get((command, error.option_name)) or suggestion
 

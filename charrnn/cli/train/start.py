@@ -97,7 +97,8 @@ def refuse_resume_file(texts: Sequence[str], resume: bool) -> None:
         if text.endswith(CHECKPOINT_SUFFIX) or (not is_text and find_checkpoint(text).is_file()):
             option = "--resume " * resume
             name = terminal.shell_quoted(text)
-            raise UsageError(f"{option}{text}: is a checkpoint, not a text; to resume it use --resume-from {name}")
+            advice = f"to resume it, use `charrnn train TEXT --resume-from {name}`"
+            raise UsageError(f"{option}{text}: is a checkpoint, not a text; {advice}")
 
 
 def parse_save_every(value: str) -> SaveEvery:

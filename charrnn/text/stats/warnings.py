@@ -101,7 +101,8 @@ def _of_lines(text: Description) -> Iterator[TextWarning]:
         yield TextWarning("line_ends", f"line ends are {' and '.join(text.line_ends)}; each is read as a newline")
     if lines.number and lines.trailing_space > lines.number / 10:
         yield TextWarning(
-            "trailing_space", f"{lines.trailing_space:,} lines end with white space, which the model will reproduce"
+            "trailing_space",
+            f"{plural(lines.trailing_space, 'line')} with white space at the end, which the model will reproduce",
         )
 
 
