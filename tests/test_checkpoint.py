@@ -195,7 +195,7 @@ def _load_changed(path: Path, kind: str, change: Callable[[Header, Tensors], obj
         ("text.path", None, "header.text.path: expected str, found None"),
         ("text.paths", "a.txt", "header.text.paths: expected tuple, found 'a.txt'"),
         ("text.corpus.normalize", "NFX", "--normalize NFX: must be one of"),
-        ("text.corpus.document_separator", "", "--document-separator : must not be empty"),
+        ("text.corpus.document_separator", "", "--document-separator '': must not be empty"),
         ("unknown", 5, "unknown: expected str, found 5"),
         ("unknown", "\ufffd", "the unknown symbol must be one of the characters"),
         ("text.corpus.val_fraction", 7, "--val-fraction 7: must be"),

@@ -144,7 +144,7 @@ def test_sampler_with_impossible_allowed_characters_raises() -> None:
         ({"min_p": 0}, "--min-p 0"),
         ({"repetition_penalty": 0}, "--repetition-penalty 0: must be more than 0"),
         ({"repetition_window": 0}, "--repetition-window 0"),
-        ({"ban": ""}, "--ban : must not be empty"),
+        ({"ban": ""}, "--ban '': must not be empty"),
         ({"until": ("a", "")}, "--until .*: must not be empty"),
         ({"length": -1}, "--length -1"),
     ],
