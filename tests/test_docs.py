@@ -224,6 +224,7 @@ def test_python_examples_run(page: str, tmp_path: Path, small_text: str) -> None
     assert blocks
     for name in ("text.txt", "novel.txt"):
         (tmp_path / name).write_text(small_text)
-    (tmp_path / "examples.py").write_text("\n".join(blocks), encoding="utf-8")
+    program = "\n".join(blocks).replace("steps=300", "steps=20")  # half a minute, for a reader who waits
+    (tmp_path / "examples.py").write_text(program, encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-W", "error", "examples.py"], cwd=tmp_path, env=environment, check=True)
