@@ -87,7 +87,9 @@ def test_documents_wrong_usage_is_one_line(charrnn: Charrnn, lines: Path) -> Non
         )
         wrong = charrnn(*command, "--document-separator", r"\q")
         assert wrong.failed_with(2, r"\q: not an escape sequence; use \n for a line end")
-        assert charrnn(*command, "--document-separator", "").failed_with(2, "--document-separator '': must not be empty")
+        assert charrnn(*command, "--document-separator", "").failed_with(
+            2, "--document-separator '': must not be empty"
+        )
     wrong = charrnn("ngram", "lines.txt", *BY_LINE, "--online")
     assert wrong.failed_with(2, "--online: cannot be combined with --document-separator")
     charrnn("ngram", "lines.txt", *BY_LINE, "--order", 2)
