@@ -144,6 +144,7 @@ def test_outputs_are_of_this_version() -> None:
     assert files == set(printed) <= {output.name for session in SESSIONS for output in session.outputs}
 
 
+@pytest.mark.docs
 @pytest.mark.parametrize("session", [session for session in SESSIONS if not session.is_long], ids=str)
 def test_short_outputs_are_what_this_version_prints(session: Session, tiny_shakespeare: Path) -> None:
     """Apart from what depends on the machine; in a process of their own, which forks for each command."""

@@ -115,6 +115,7 @@ def run_page(page: Path, charrnn: Charrnn, folder: Path, monkeypatch: pytest.Mon
     return written
 
 
+@pytest.mark.docs
 @pytest.mark.parametrize("page", [name for name in PAGES if name != "guides/python"])
 def test_commands_of_page_run(page: str, charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("charrnn.training.fit_mixture.STEPS", 60)
@@ -122,6 +123,7 @@ def test_commands_of_page_run(page: str, charrnn: Charrnn, folder: Path, monkeyp
     run_page(PAGES[page], charrnn, folder, monkeypatch)
 
 
+@pytest.mark.docs
 def test_seed_gives_the_third_of_several_texts_again(
     charrnn: Charrnn, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -98,6 +98,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.docs
 def test_site_builds_strictly(site: Path) -> None:
     assert all((site / page).is_file() for page in PAGES)
 
