@@ -16,6 +16,7 @@ def test_python_examples_are_found() -> None:
     assert sum(len(BLOCK.findall(text)) for text in texts) == sum(text.count("```python\n") for text in texts) >= 6
 
 
+@pytest.mark.docs
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_python_example_prints_what_the_page_shows(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
     variables: dict[str, Any] = {}
