@@ -103,6 +103,7 @@ def locate(name: str, option: str = "") -> Path:
 
     Raises:
         TextError: there is neither a file nor a known text of that name, or the name is a folder.
+        UsageError: the name is that of a checkpoint.
     """
     for path in _places(name):
         if path.is_file():
@@ -121,7 +122,7 @@ def locate(name: str, option: str = "") -> Path:
         for file in (*(path.name for path in _files_in(DATA_FOLDER)), *map(str, _files_in(path.parent)), *KNOWN_TEXTS)
     }
     similar = [nearby[stem] for stem in get_close_matches(path.stem, nearby, cutoff=MIN_SIMILARITY)]
-    if not similar and find_checkpoint(name).is_file():
+    if name and find_checkpoint(name).is_file():  # an exact name, which is a better guess than a similar one
         raise UsageError(f"{name}: is a checkpoint, not a text; try `charrnn inspect {shell_quoted(name)}`")
     advice = did_you_mean(similar) or f"texts that are fetched by name: {', '.join(KNOWN_TEXTS)}"
     raise TextError(f"{name or EMPTY_NAME}: not found, here or in {DATA_FOLDER}/; {advice}")
