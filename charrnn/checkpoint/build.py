@@ -14,6 +14,7 @@ from charrnn.models.interpolated import Network, make_network
 from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.fit import model_class
 from charrnn.models.ngram.model import NgramModel
+from charrnn.models.rnn.ngram_embedding import NgramEmbedding
 from charrnn.text.vocabulary import Vocabulary
 
 
@@ -68,6 +69,9 @@ def _network(config: ModelConfig, vocab_size: int, tensors: dict[str, Tensor], p
     except RuntimeError as error:  # a product of widths overflows
         raise ValueError(f"model.hidden_size: expected less, found {config.hidden_size} ({error})") from error
     load_weights(model, tensors, prefix)
+    for name, part in model.named_modules():
+        if isinstance(part, NgramEmbedding) and not part.is_valid():
+            raise ValueError(f"{prefix}{name}.keys: expected 0 and then ascending numbers, found others")
     return model
 
 

@@ -16,6 +16,14 @@ CHOSEN = "default: chosen to fit --minutes; with --steps or --epochs"
 """The smallest number of warm-up steps in which --minutes can measure the training speed."""
 
 
+MAX_NGRAM_ORDER = 8
+"""The length of the longest n-grams that may have an embedding."""
+
+
+def _ngram_order(value: int) -> str | None:
+    return None if value == 0 or 2 <= value <= MAX_NGRAM_ORDER else f"must be 0 or a number from 2 to {MAX_NGRAM_ORDER}"
+
+
 @dataclass(frozen=True)
 class ModelConfig(ValidatedConfig):
     """The recurrent network."""
@@ -31,6 +39,14 @@ class ModelConfig(ValidatedConfig):
     embedding_size: int | None = option(
         None, f"Embedding size ({CHOSEN} the same as --hidden).", "--embedding", check=int_range(1)
     )
+    ngram_embedding: int = option(
+        0, "Add embeddings of the last 2 to N characters to the embedding of the last one (default: 0, none; with "
+        "--minutes and --with-ngram, chosen).",
+        check=_ngram_order,
+    )  # fmt: skip
+    ngram_rows: int = option(
+        1 << 16, "Maximum number of n-grams with an embedding; the most frequent ones.", check=int_range(1, 1 << 24)
+    )
     dropout: float = option(0.0, f"Dropout probability ({CHOSEN} 0).", metavar="P", check=fraction)
     residual: bool = option(
         True, "Add each layer's input to its output where their sizes match.", "--residual/--no-residual"
@@ -42,7 +58,8 @@ class ModelConfig(ValidatedConfig):
 
     def __str__(self) -> str:
         ensemble = f" ({self.networks} networks)" if self.networks > 1 else ""
-        return f"{self.cell} {self.num_layers}x{self.hidden_size}{ensemble}"
+        ngrams = f" + {self.ngram_embedding}-grams" if self.ngram_embedding else ""
+        return f"{self.cell} {self.num_layers}x{self.hidden_size}{ngrams}{ensemble}"
 
 
 def parse_replanned(value: str | None) -> tuple[tuple[int, int], ...]:

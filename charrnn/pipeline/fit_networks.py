@@ -122,6 +122,8 @@ class NetworkTraining:
                 run.model, run.training, start.explicit, workload, context.device, context.group
             )
             run, self.reasons = replace(run, model=chosen.model, training=chosen.training), chosen.reasons
+            if not start.begin_from:
+                run = run.with_found_ngrams()
         if precision := fallback(start.training, context.device):
             self.reasons = (("precision", precision), *self.reasons)
         self.run, self.checkpoints = run, CheckpointManager(path, run)

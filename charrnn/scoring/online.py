@@ -69,7 +69,7 @@ class DynamicEvaluation:
     def online_log_probs(self, ids: NDArray[Any]) -> NDArray[np.float64]:
         device = next(self.model.parameters()).device
         model = trainable_copy(self.model, device)
-        weights = list(model.parameters())
+        weights = [weight for weight in model.parameters() if weight.requires_grad]
         trained = [weight.detach().clone() for weight in weights]
         optimizer = torch.optim.Adam(weights, lr=LEARNING_RATE, betas=(0.0, SQUARES_DECAY), fused=True)
         state: State | None = None

@@ -99,6 +99,8 @@ def _begin(
     run = checkpoints.run
     torch.manual_seed(run.training.seed + number)
     network = RecurrentModel(replace(run.model, networks=1), len(run.corpus.vocabulary)).to(run.context.device)
+    if network.ngrams and not begin_from:
+        network.ngrams.set_ngrams(run.ngram_keys)
     if isinstance(begin_from, Checkpoint):
         copy_initial_weights(begin_from, network, run.corpus.vocabulary)
     for cell in network.cells[: run.training.freeze_layers]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from charrnn.config import ModelConfig, TrainingConfig
+from charrnn.models.rnn.ngram_embedding import frequent_ngrams
 from charrnn.text.batches import Streams, streams_of
 from charrnn.text.corpus import Corpus
 from charrnn.text.documents import TextSpan
@@ -63,3 +66,19 @@ class Run:
         text, on_gpu = self.corpus.train if self.text is None else self.text, self.context.device.type == "cuda"
         rows, length = self.training.batch_size, self.training.seq_length
         return streams_of(text, rows, length, is_fixed=on_gpu)
+
+    @cached_property
+    def ngram_keys(self) -> NDArray[np.int64]:
+        """The keys of the n-grams of the text that get an embedding; empty without `--ngram-embedding`."""
+        text, model = self.corpus.train if self.text is None else self.text, self.model
+        if not model.ngram_embedding:
+            return np.zeros(0, np.int64)
+        return frequent_ngrams(text.ids, len(self.corpus.vocabulary), model.ngram_embedding, model.ngram_rows)
+
+    def with_found_ngrams(self) -> Run:
+        """Return the run with a table for as many n-grams as there are in the text."""
+        if not self.model.ngram_embedding:
+            return self
+        found = replace(self, model=replace(self.model, ngram_rows=max(1, len(self.ngram_keys))))
+        vars(found)["ngram_keys"] = self.ngram_keys  # not counted again
+        return found

@@ -18,11 +18,12 @@ from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.rnn.model import RecurrentModel
+from charrnn.models.rnn.ngram_embedding import frequent_ngrams
 from charrnn.models.stepper import make_stepper
 from charrnn.text.vocabulary import Vocabulary
 
 V, B, T = 6, 3, 20
-KINDS = [*CELLS, *SMOOTHINGS, "ensemble", "mixture", "mean"]
+KINDS = [*CELLS, *SMOOTHINGS, "ngram embedding", "ensemble", "mixture", "mean"]
 """All kinds of models; `mean`, a weighted mean of networks and n-grams, cannot be saved."""
 
 
@@ -37,6 +38,12 @@ def make(kind: str) -> Model:
     if kind in SMOOTHINGS:
         order = None if kind == "longest" else 4
         return fit_ngram(training_ids(), V, NgramConfig(order=order, smoothing=kind))
+    if kind == "ngram embedding":
+        network = RecurrentModel(ModelConfig(hidden_size=8, num_layers=2, ngram_embedding=4, ngram_rows=60), V).eval()
+        assert network.ngrams
+        network.ngrams.set_ngrams(frequent_ngrams(training_ids(), V, 4, 60))
+        torch.nn.init.normal_(network.ngrams.weight[1:])
+        return network
     if kind == "ensemble":
         return make_network(ModelConfig(hidden_size=8, networks=3), V).eval()
     if kind == "mean":

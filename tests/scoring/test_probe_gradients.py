@@ -36,8 +36,8 @@ def test_gradients_equal_finite_differences(cell: str) -> None:
     with torch.no_grad():
         for row, t in enumerate(PLACES):
             before = torch.from_numpy(ids[t - FURTHEST - WARM_UP : t + 1].astype(np.int64))[None]
-            _, state = double.read_inputs(double.embed(before[:, :WARM_UP]), double.empty_state(1))
-            x = double.embed(before[:, WARM_UP:])
+            _, state = double(before[:, :WARM_UP])
+            x, _ = double.embed(before[:, WARM_UP:], state)
             for d in (0, 2, FURTHEST):
                 slopes = []
                 for part in range(x.shape[2]):

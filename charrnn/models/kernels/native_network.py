@@ -112,6 +112,7 @@ class NativeNetwork:
         layers: the layers, first to last.
         head: weights (V, H) and bias (V,).
         residual: whether each layer's input is added to its output when their sizes agree.
+        is_plain: whether the first layer's inputs are the embeddings alone; otherwise they are arguments of each call.
 
     Attributes:
         depth: the number of layers.
@@ -128,6 +129,7 @@ class NativeNetwork:
         layers: Sequence[LayerWeights],
         head: tuple[Tensor, Tensor],
         residual: bool,
+        is_plain: bool = True,
     ) -> None:
         self.library = library
         head_weights, head_bias = head
@@ -142,7 +144,7 @@ class NativeNetwork:
         )
         self._kept: list[Tensor] = []
         table = None
-        if self.vocab_size <= MAX_TABLE_ROWS:
+        if is_plain and self.vocab_size <= MAX_TABLE_ROWS:
             table = functional.linear(embedding, layers[0].input, layers[0].bias)
         packed = (_Layer * len(layers))()
         to_pack: list[tuple[_Matrix, Tensor]] = []
@@ -193,18 +195,22 @@ class NativeNetwork:
         """The address of the network, for the C functions."""
         return ctypes.c_void_p(ctypes.addressof(self._network))
 
-    def read(self, tokens: NDArray[np.int64], states: Sequence[Floats]) -> Floats:
+    def read(self, tokens: NDArray[np.int64], states: Sequence[Floats], inputs: Floats | None = None) -> Floats:
         """Read one text: (T,) tokens and each layer's state (S,), updated in place → (T, V) logits.
+
+        `inputs` are those of the first layer, (T, D), unless they are the embeddings alone.
 
         Raises:
             IndexError: a token is not in the vocabulary.
         """
         logits = np.empty((len(tokens), self.vocab_size), np.float32)
         tokens = np.ascontiguousarray(tokens)
+        inputs = None if inputs is None else np.ascontiguousarray(inputs)
         read = self.library.network_read
         read.restype = ctypes.c_long
         bad = read(
-            self.address, tokens.ctypes.data_as(ctypes.c_void_p), pointers(states),
+            self.address, tokens.ctypes.data_as(ctypes.c_void_p),
+            None if inputs is None else inputs.ctypes.data_as(ctypes.c_void_p), pointers(states),
             logits.ctypes.data_as(ctypes.c_void_p), ctypes.c_long(len(tokens)),
             thread_count(self.depth + 1, len(tokens) * self.work),
         )  # fmt: skip

@@ -1,6 +1,6 @@
 """The recurrent language model: embedding → recurrent layers → linear output layer.
 
-The state is a tuple with one (B, S) tensor per layer.
+The state is a tuple with one (B, S) tensor per layer, followed by the last characters if n-grams have embeddings.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from charrnn.models.language_model import State
 from charrnn.models.rnn.cells import Cell, make_cell
 from charrnn.models.rnn.cuda_graph import CudaGraphStepper
 from charrnn.models.rnn.native import NativeStepper, native_network, read
+from charrnn.models.rnn.ngram_embedding import NgramEmbedder, NgramEmbedding
 from charrnn.models.stepper import PlainStepper, Stepper
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -52,6 +53,7 @@ class RecurrentModel(nn.Module):
         vocab_size: V.
 
     Attributes:
+        ngrams: the embeddings of n-grams; None without `--ngram-embedding`.
         rows: the rows of a batch that this process reads, and the number of rows in the whole batch; None for all.
     """
 
@@ -62,11 +64,15 @@ class RecurrentModel(nn.Module):
         self.config, self.vocab_size = config, vocab_size
         width = config.embedding_size or config.hidden_size
         self.embedding = nn.Embedding(vocab_size, width)
+        order, rows = config.ngram_embedding, config.ngram_rows
+        self.ngrams = NgramEmbedding(order, rows, vocab_size, width) if order else None
         cells: list[Cell] = []
         for _ in range(config.num_layers):
             cells.append(make_cell(config.cell, width, config.hidden_size))
             width = config.hidden_size
         self.state_sizes = tuple(cell.state_size for cell in cells)
+        if self.ngrams:
+            self.state_sizes += (self.ngrams.state_size,)
         self.cells = nn.ModuleList(cells)
         self.head = nn.Linear(width, vocab_size)
 
@@ -81,7 +87,7 @@ class RecurrentModel(nn.Module):
         return sum(parameter.numel() for parameter in self.parameters())
 
     def empty_state(self, batch_size: int) -> State:
-        """Return the state before the first character: zeros, one (B, S) tensor per layer."""
+        """Return the state before the first character, all zeros: (B, S) per layer, then (B, N − 1) characters."""
         weight = self.head.weight
         return tuple(weight.new_zeros(batch_size, size) for size in self.state_sizes)
 
@@ -90,29 +96,52 @@ class RecurrentModel(nn.Module):
             state = self.empty_state(tokens.shape[0])
         is_one_text = len(tokens) == 1 and tokens.numel() and not torch.is_grad_enabled()
         native = self.native() if is_one_text else None
-        if native is not None:
-            return read(native, tokens, state)
-        return self.read_inputs(self.embed(tokens), state)
+        layers = self.layer_states(state)
+        if native is not None and self.ngrams is None:
+            return read(native, tokens, layers)
+        x, characters = self.embed(tokens, state)
+        logits, after = self.read_inputs(x, layers) if native is None else read(native, tokens, layers, x)
+        return logits, (*after, *characters)
 
     def native(self) -> NativeNetwork | None:
         """Return the network in C with its current weights; None if not available (see `native_network`)."""
         if self.training and self.config.dropout:
             return None
-        return native_network(self.embedding, self._cells, self.head, self.config.residual)
+        return native_network(self.embedding, self._cells, self.head, self.config.residual, self.ngrams is None)
 
     def make_stepper(self, state: State | None, batch_size: int) -> Stepper:
         """Return the fastest stepper: with CUDA graphs, in C, or by the logits."""
         if self.device.type == "cuda":
             return CudaGraphStepper(self, self.empty_state(batch_size), state)
         native = self.native()
-        return PlainStepper(self, state) if native is None else NativeStepper(native, state, batch_size)
+        if native is None:
+            return PlainStepper(self, state)
+        embedder = NgramEmbedder(self.embedding, self.ngrams, state, batch_size) if self.ngrams else None
+        return NativeStepper(native, None if state is None else self.layer_states(state), batch_size, embedder)
 
-    def embed(self, tokens: Tensor) -> Tensor:
-        """Return the inputs of the first layer: (B, T) characters → (B, T, D)."""
-        return self.embedding(tokens.to(self.device))  # type: ignore[no-any-return]
+    def layer_states(self, state: State) -> State:
+        """Return the part of a state that belongs to the layers."""
+        return state if self.ngrams is None else state[:-1]
+
+    def embed(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return the inputs of the first layer, (B, T, D), and the part of the state that follows those of the layers.
+
+        Args:
+            tokens: (B, T) characters.
+            state: the state before them.
+        """
+        tokens = tokens.to(self.device)
+        x: Tensor = self.embedding(tokens)
+        if self.ngrams is None:
+            return x, ()
+        sums, characters = self.ngrams(tokens, state[-1])
+        return x + sums, (characters,)
 
     def read_inputs(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """Compute logits from (B, T, D) inputs of the first layer (see `embed`), for gradients with respect to them."""
+        """Compute logits from (B, T, D) inputs of the first layer (see `embed`), for gradients with respect to them.
+
+        The states, before and after, are those of the layers alone.
+        """
         after = []
         for cell, before in zip(self.cells, state, strict=True):
             y, new = cell(x, before)
@@ -144,8 +173,10 @@ class RecurrentModel(nn.Module):
 
     def layers(self, tokens: Tensor, state: State | None = None) -> Iterator[LayerRead]:
         """Yield the inputs and all states of each layer; `forward` returns only the last states."""
-        x = self.embed(tokens)
-        for cell, first in zip(self._cells, self.empty_state(len(tokens)) if state is None else state, strict=True):
+        if state is None:
+            state = self.empty_state(len(tokens))
+        x, _ = self.embed(tokens, state)
+        for cell, first in zip(self._cells, self.layer_states(state), strict=True):
             after = cell.states(x, first)
             yield LayerRead(cell, x, torch.cat((first[:, None], after[:, :-1]), dim=1), after)
             y = self._drop(after[..., : cell.hidden_size])
@@ -166,10 +197,13 @@ class RecurrentModel(nn.Module):
 def trainable_copy(model: Model, device: torch.device) -> Model:
     """Return a copy of a network, or of a model that contains networks, for computing gradients on a device.
 
-    The copy is in training mode, because cuDNN computes gradients only then, but without dropout.
+    The copy is in training mode, because cuDNN computes gradients only then, but without dropout. Embeddings of n-grams
+    have no gradients: there are too many for an update every few characters.
     """
     copied = copy.deepcopy(model).to(device).requires_grad_().train()
     for part in copied.modules():
         if isinstance(part, RecurrentModel):
             part.config = replace(part.config, dropout=0.0)
+        if isinstance(part, NgramEmbedding):
+            part.requires_grad_(False)
     return copied

@@ -20,6 +20,7 @@ from charrnn.models.kernels.build import native_library, thread_count
 from charrnn.models.kernels.native_network import NativeNetwork, pointers
 from charrnn.models.language_model import State
 from charrnn.models.rnn.cells import Cell
+from charrnn.models.rnn.ngram_embedding import NgramEmbedder
 from charrnn.models.stepper import Logits, Stepper, Tokens
 
 _networks: weakref.WeakKeyDictionary[nn.Linear, tuple[list[Tensor], NativeNetwork]] = weakref.WeakKeyDictionary()
@@ -27,7 +28,7 @@ _networks: weakref.WeakKeyDictionary[nn.Linear, tuple[list[Tensor], NativeNetwor
 
 
 def native_network(
-    embedding: nn.Embedding, cells: Sequence[Cell], head: nn.Linear, residual: bool
+    embedding: nn.Embedding, cells: Sequence[Cell], head: nn.Linear, residual: bool, is_plain: bool = True
 ) -> NativeNetwork | None:
     """Return embedding, layers and head in C, without dropout and gradients; None if C cannot compute the same.
 
@@ -39,6 +40,7 @@ def native_network(
         cells: the layers, first to last.
         head: the output layer.
         residual: whether each layer's input is added to its output when their sizes agree.
+        is_plain: whether the first layer's inputs are the embeddings alone.
     """
     (kind, *others) = {cell.native for cell in cells}
     weight = head.weight
@@ -60,16 +62,20 @@ def native_network(
                 [cell.native_weights() for cell in cells],
                 (head.weight, head.bias),
                 residual,
+                is_plain,
             )
         known = _networks[head] = [weight.detach().clone() for weight in weights], network
     return known[1]
 
 
-def read(network: NativeNetwork, tokens: Tensor, state: State) -> tuple[Tensor, State]:
-    """Read one text with a network: (1, T) tokens and a state → (1, T, V) logits and the state after the last token."""
+def read(network: NativeNetwork, tokens: Tensor, state: State, x: Tensor | None = None) -> tuple[Tensor, State]:
+    """Read one text with a network: (1, T) tokens and a state → (1, T, V) logits and the state after the last token.
+
+    `x` are the inputs of the first layer, (1, T, D), if they are not the embeddings alone.
+    """
     states = _arrays(state)
     _check(network, states, 1)
-    logits = network.read(tokens[0].cpu().numpy(), states)
+    logits = network.read(tokens[0].cpu().numpy(), states, None if x is None else x[0].numpy())
     return torch.from_numpy(logits)[None], tuple(map(torch.from_numpy, states))
 
 
@@ -87,13 +93,17 @@ def _arrays(state: State) -> list[NDArray[np.float32]]:
 class NativeStepper(Stepper):
     """A stepper in C. Results for a text are identical to the last bit, whatever the other rows of the batch are."""
 
-    def __init__(self, network: NativeNetwork, state: State | None, batch_size: int) -> None:
+    def __init__(
+        self, network: NativeNetwork, state: State | None, batch_size: int, embedder: NgramEmbedder | None = None
+    ) -> None:
         if state is None:
             states = [np.zeros((batch_size, network.state_size), np.float32) for _ in range(network.depth)]
         else:
             states = _arrays(state)
             _check(network, states, batch_size)
         self.network, self._states, self._has_read = network, states, state is not None
+        self._embedder = embedder
+        self._inputs = np.empty((batch_size, embedder.size if embedder else 0), np.float32)
         self._tokens = np.zeros(batch_size, np.int64)
         self._logits = np.empty((batch_size, network.vocab_size), np.float32)
         sizes = (network.width, network.width, network.gates * network.hidden_size)
@@ -102,13 +112,16 @@ class NativeStepper(Stepper):
         self._step.restype = ctypes.c_long
         arrays = (array.ctypes.data_as(ctypes.c_void_p) for array in (*self._work, self._logits))
         self._arguments = (
-            network.address, self._tokens.ctypes.data_as(ctypes.c_void_p), pointers(states), *arrays,
+            network.address, self._tokens.ctypes.data_as(ctypes.c_void_p),
+            self._inputs.ctypes.data_as(ctypes.c_void_p) if embedder else None, pointers(states), *arrays,
             ctypes.c_long(batch_size),
         )  # fmt: skip
         self._tuner = make_thread_tuner(thread_count(batch_size, batch_size * network.work))
 
     def read(self, tokens: Tokens) -> Logits:
         self._has_read, self._tokens[:] = True, tokens
+        if self._embedder:
+            self._inputs[:] = self._embedder.read(tokens)
         started = time.perf_counter()
         self.network.check(self._step(*self._arguments, self._tuner.threads), self._tokens)
         self._tuner.record(time.perf_counter() - started)
@@ -117,4 +130,7 @@ class NativeStepper(Stepper):
     @property
     def state(self) -> State | None:
         """A copy of the current state; None before the first character."""
-        return tuple(torch.from_numpy(state.copy()) for state in self._states) if self._has_read else None
+        if not self._has_read:
+            return None
+        layers = tuple(torch.from_numpy(state.copy()) for state in self._states)
+        return (*layers, self._embedder.state) if self._embedder else layers

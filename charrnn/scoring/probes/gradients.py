@@ -66,10 +66,10 @@ def _gradients(model: RecurrentModel, tokens: Tensor, warm_up: int) -> Tensor:
     state = model.empty_state(len(tokens))
     with torch.no_grad():
         if warm_up:
-            _, state = model.read_inputs(model.embed(tokens[:, :warm_up]), state)
-        x = model.embed(tokens[:, warm_up:-1])
+            _, state = model(tokens[:, :warm_up], state)
+        x, _ = model.embed(tokens[:, warm_up:-1], state)
     x.requires_grad_()
-    logits, _ = model.read_inputs(x, state)
+    logits, _ = model.read_inputs(x, model.layer_states(state))
     loss = functional.cross_entropy(logits[:, -1], tokens[:, -1].to(logits.device), reduction="sum")
     (gradient,) = torch.autograd.grad(loss, x)  # rows are independent, so the gradient of the sum is each row's own
     return gradient

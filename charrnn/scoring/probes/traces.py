@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 
 from charrnn.models.hardware.thread_tuner import fixed_threads
-from charrnn.models.language_model import State
 from charrnn.models.rnn.model import LayerRead, RecurrentModel
 from charrnn.progress import Progress
 from charrnn.scoring.probes.predictions import CHUNK_CHARS, readings
@@ -74,12 +73,13 @@ def read_layers(network: RecurrentModel, text: TextSpan) -> Iterator[tuple[slice
     # There nn.LSTM took 1.1 s instead of 0.04 s for 2,048 characters.
     one_thread = fixed_threads(1)
     for tokens, place in readings(text):
-        state: State | None = None
+        state = network.empty_state(1)
         for begin in range(0, len(tokens), CHUNK_CHARS):
             window = torch.from_numpy(tokens[begin : begin + CHUNK_CHARS])
             with one_thread.piece():
                 layers = list(network.layers(window[None], state))
-            state = tuple(layer.after[:, -1] for layer in layers)
+                _, characters = network.embed(window[None], state)
+            state = (*(layer.after[:, -1] for layer in layers), *characters)
             start = 1 if text.documents and not begin else 0  # skip the start character
             if start < len(window):
                 read = [LayerRead(cell, *(part[:, start:] for part in parts)) for cell, *parts in layers]

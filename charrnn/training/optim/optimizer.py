@@ -13,6 +13,7 @@ from charrnn.models.rnn.model import RecurrentModel
 from charrnn.training.distributed import ProcessGroup
 from charrnn.training.optim.muon import Muon
 from charrnn.training.optim.precision import LossScale
+from charrnn.training.optim.row_adam import RowAdam
 
 BETAS = (0.9, 0.99)
 """Decay rates of AdamW's two moments."""
@@ -20,8 +21,14 @@ MOMENTUM = 0.95
 """Momentum coefficient of Muon."""
 
 
+NGRAM_RATE, NGRAM_DECAY = 2 / 3, 3.0
+"""Learning rate of embeddings of n-grams, relative to `--learning-rate`, and their weight decay."""
+
+
 class ModelOptimizer:
     """AdamW for all weights, or Muon for the matrices of the recurrent layers and AdamW for the rest.
+
+    Embeddings of n-grams have an optimizer of their own (`row_adam.py`).
 
     AdamW: Loshchilov and Hutter 2019. Muon (Jordan et al. 2024) orthogonalizes the update of a matrix by Newton-Schulz;
     scaled as in "Muon is Scalable for LLM Training" (arXiv 2502.16982), it uses AdamW's learning rate. Weight decay
@@ -40,9 +47,14 @@ class ModelOptimizer:
     ) -> None:
         self.model, self.dtype, self.grad_clip = model, dtype, config.grad_clip
         self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        table = model.ngrams.weight if model.ngrams else None
         inner = set(map(id, model.cells.parameters())) if config.optimizer == "muon" else set()
         by_muon = [parameter for parameter in self.parameters if parameter.dim() == 2 and id(parameter) in inner]
-        rest = [parameter for parameter in self.parameters if parameter.dim() != 2 or id(parameter) not in inner]
+        rest = [
+            parameter
+            for parameter in self.parameters
+            if parameter is not table and (parameter.dim() != 2 or id(parameter) not in inner)
+        ]
         groups = [
             {"params": [parameter for parameter in rest if parameter.dim() > 1], "weight_decay": config.weight_decay},
             {"params": [parameter for parameter in rest if parameter.dim() <= 1], "weight_decay": 0.0},
@@ -50,10 +62,17 @@ class ModelOptimizer:
         self.optimizers: list[Optimizer] = [AdamW(groups, betas=BETAS, fused=True)]
         if by_muon:
             self.optimizers.append(Muon(by_muon, config.weight_decay, MOMENTUM, group))
+        if table is not None:
+            self.optimizers.append(RowAdam([table], NGRAM_DECAY, BETAS[1]))
         # Under autocast PyTorch always passes float16 to cuDNN's recurrent layers
         # (aten/src/ATen/cudnn/AutocastRNN.cpp), so on CUDA losses are scaled for bfloat16, too.
         is_scaled = dtype == torch.float16 or (dtype == torch.bfloat16 and model.device.type == "cuda")
         self.scale = LossScale(model.device) if is_scaled else None
+        if model.ngrams:
+            model.ngrams.is_sparse = (
+                model.device.type == "cpu" and not self.scale and (group is None or group.size == 1)
+            )
+        self.clipped = [parameter for parameter in self.parameters if parameter is not table]
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the tensors by name, not copied, that the next update needs besides weights and gradients."""
@@ -104,10 +123,10 @@ class ModelOptimizer:
         else:
             loss.backward()  # type: ignore[no-untyped-call]
         if self.grad_clip:
-            torch.nn.utils.clip_grad_norm_(self.parameters, self.grad_clip)
+            torch.nn.utils.clip_grad_norm_(self.clipped, self.grad_clip)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = lr
+                group["lr"] = lr * NGRAM_RATE if isinstance(optimizer, RowAdam) else lr
             optimizer.found_inf = found_inf  # type: ignore[attr-defined]
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
@@ -117,6 +136,10 @@ def _shapes(optimizer: Optimizer, parameters: list[Tensor]) -> Iterator[dict[str
     """Yield the names and shapes of an optimizer's state for each parameter."""
     if isinstance(optimizer, AdamW):
         yield from ({"step": (), "exp_avg": tuple(p.shape), "exp_avg_sq": tuple(p.shape)} for p in parameters)
+        return
+    if isinstance(optimizer, RowAdam):
+        for parameter in parameters:
+            yield {"squares": (len(parameter),), "counts": (len(parameter),)}
         return
     shapes = [tuple(parameter.shape) for parameter in parameters]
     for i, shape in enumerate(shapes):  # Muon stores the momentum of all matrices of a shape with the first of them

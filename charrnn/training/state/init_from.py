@@ -13,7 +13,9 @@ from charrnn.text.vocabulary import Vocabulary
 
 CHARACTER_ROWS = ("embedding.weight", "head.weight", "head.bias")
 """Names of the tensors with a row for each character."""
-SHAPE_FIELDS = frozenset({"cell", "num_layers", "hidden_size", "embedding_size", "residual", "networks"})
+SHAPE_FIELDS = frozenset(
+    {"cell", "num_layers", "hidden_size", "embedding_size", "ngram_embedding", "ngram_rows", "residual", "networks"}
+)
 """Names of the fields of `ModelConfig` that the initial weights determine."""
 
 
@@ -47,9 +49,14 @@ def copy_initial_weights(checkpoint: Checkpoint, network: RecurrentModel, vocabu
     known = enumerate(_characters(checkpoint.vocabulary))
     pairs = [(rows[character], i) for i, character in known if character in rows]
     to_rows, from_rows = (torch.tensor([pair[side] for pair in pairs]) for side in (0, 1))
-    sources = initial_network(checkpoint).state_dict()
+    initial = initial_network(checkpoint)
+    sources = initial.state_dict()
+    if network.ngrams and initial.ngrams:
+        network.ngrams.copy_ngrams(initial.ngrams, {old: new for new, old in pairs})
     with torch.no_grad():
         for name, weights in network.state_dict().items():
+            if name.startswith("ngrams."):
+                continue
             source = sources[name].to(weights.device)
             if name in CHARACTER_ROWS:
                 weights[to_rows] = source[from_rows]

@@ -29,6 +29,12 @@ typedef struct {
     const float *head_bias;
 } network;
 
+/* The input of the first layer at a position: row `i` of `embedded`, or without it the embedding of token `i`. */
+INLINE const float *input_of(const network *n, const int64_t *tokens, const float *embedded, long i) {
+    long D = n->layer[0].D;
+    return embedded ? embedded + i * D : n->embedding + tokens[i] * D;
+}
+
 /* out (rows, gates N) = x (rows, K) m + bias. */
 static void affine(const matrix *m, const float *bias, const float *x, long x_step, long rows, float *out) {
     vec sum[MAX_ROWS * MAX_VECTORS];

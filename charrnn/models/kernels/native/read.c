@@ -24,6 +24,7 @@ typedef struct {
 typedef struct {
     const network *n;
     const int64_t *tokens;
+    const float *embedded;
     float *const *states, *logits, *inputs, *between;
     long T;
 } text;
@@ -40,7 +41,8 @@ static void work(const text *s, int kind, long k, long piece) {
     float *x = slot(s->between, k, piece, W), *y = slot(s->between, k + 1, piece, W);
     float *inputs = slot(s->inputs, k, piece, n->gates * n->H);
     if (kind == EMBED)
-        for (long t = 0; t < rows; t++) memcpy(x + t * W, n->embedding + tokens[t] * n->layer->D, n->layer->D * sizeof *x);
+        for (long t = 0; t < rows; t++)
+            memcpy(x + t * W, input_of(n, s->tokens, s->embedded, from + t), n->layer->D * sizeof *x);
     else if (kind == INPUT) affine(&l->input, l->bias, x, W, rows, inputs);
     else if (kind == HEAD) affine(&n->head, n->head_bias, x, W, rows, s->logits + from * n->V);
     else
@@ -62,9 +64,11 @@ static int ready(const stage *stages, int count, long pieces) {
     return -1;
 }
 
-/* tokens (T); states, (S) per layer, are updated; logits (T, V) are written. Returns −1, or −2 if out of memory, or the
- * index of the first token that is not in the vocabulary. */
-long network_read(const network *n, const int64_t *tokens, float *const *states, float *logits, long T, int threads) {
+/* tokens (T); embedded (T, D) are the inputs of the first layer, or null for the embeddings of the tokens; states, (S) per
+ * layer, are updated; logits (T, V) are written. Returns −1, or −2 if out of memory, or the index of the first token that
+ * is not in the vocabulary. */
+long network_read(const network *n, const int64_t *tokens, const float *embedded, float *const *states, float *logits,
+                  long T, int threads) {
     for (long t = 0; t < T; t++)
         if (tokens[t] < 0 || tokens[t] >= n->V) return t;
     size_t between = (n->layers + 1) * SLOTS * PIECE * n->width, inputs = n->layers * SLOTS * PIECE * n->gates * n->H;
@@ -74,7 +78,7 @@ long network_read(const network *n, const int64_t *tokens, float *const *states,
         free(memory), free(stages);
         return -2;
     }
-    text s = {n, tokens, states, logits, memory + between, memory, T};
+    text s = {n, tokens, embedded, states, logits, memory + between, memory, T};
     int count = 0;
     stages[count++] = (stage){EMBED, 0, 0, 0, 0};
     for (long k = 0; k < n->layers; k++) {

@@ -9,10 +9,11 @@ void pack_matrix(const matrix *m, const float *w) {  /* w: (gates N, K), row-maj
     for (long p = 0; p < panel_count(m); p++) pack(m, w, m->K, 1, p);
 }
 
-/* tokens (B); states, (B, S) per layer, are updated; logits (B, V) are written. Work space: x and y (B, width), inputs
- * (B, G H). Returns −1, or the first row whose token is not in the vocabulary. */
-long network_step(const network *n, const int64_t *tokens, float *const *states, float *x, float *y, float *inputs,
-                  float *logits, long B, int threads) {
+/* tokens (B); embedded (B, D) are the inputs of the first layer, or null for the embeddings of the tokens; states, (B, S)
+ * per layer, are updated; logits (B, V) are written. Work space: x and y (B, width), inputs (B, G H). Returns −1, or the
+ * first row whose token is not in the vocabulary. */
+long network_step(const network *n, const int64_t *tokens, const float *embedded, float *const *states, float *x, float *y,
+                  float *inputs, float *logits, long B, int threads) {
     for (long row = 0; row < B; row++)
         if (tokens[row] < 0 || tokens[row] >= n->V) return row;
     long D = n->layer[0].D, W = n->width;
@@ -25,7 +26,7 @@ long network_step(const network *n, const int64_t *tokens, float *const *states,
         long rows = last - first;
         float *mine = x + first * W, *new = y + first * W, *in = inputs + first * n->gates * n->H;
         for (long i = 0; i < rows; i++)
-            memcpy(mine + i * W, n->embedding + tokens[first + i] * D, D * sizeof *mine);
+            memcpy(mine + i * W, input_of(n, tokens, embedded, first + i), D * sizeof *mine);
         for (long k = 0; k < n->layers; k++) {
             const layer *l = n->layer + k;
             float *state = states[k] + first * n->S;
