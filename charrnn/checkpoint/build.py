@@ -7,12 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from charrnn.checkpoint.format import GATE, NETWORK, NGRAM, Model, with_prefix
+from charrnn.checkpoint.format import FOLDED, GATE, NETWORK, NGRAM, Model, with_prefix
 from charrnn.checkpoint.metadata import from_json
 from charrnn.config import MixtureConfig, ModelConfig, NgramConfig
 from charrnn.models.interpolated import Network, make_network
-from charrnn.models.mixture import MixtureModel
+from charrnn.models.mixture import MixtureModel, NgramLike
 from charrnn.models.ngram.fit import model_class
+from charrnn.models.ngram.folded import FoldedNgramModel
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.rnn.ngram_embedding import NgramEmbedding
 from charrnn.text.vocabulary import Vocabulary
@@ -41,12 +42,18 @@ def make_model(header: dict[str, Any], vocab_size: int, tensors: dict[str, Tenso
         return model_class(ngram_config).from_tensors(ngram_config, vocab_size, tensors)
     if kind == "mixture":
         mixture_config: MixtureConfig = from_json("model", header.get("model"), MixtureConfig)
-        groups = {prefix: with_prefix(prefix, tensors) for prefix in (NETWORK, NGRAM, GATE)}
+        prefixes = (NETWORK, NGRAM, FOLDED, GATE) if mixture_config.folded else (NETWORK, NGRAM, GATE)
+        groups = {prefix: with_prefix(prefix, tensors) for prefix in prefixes}
         require_equal("tensors", len(tensors), sum(map(len, groups.values())))
         network = _network(mixture_config.network, vocab_size, groups[NETWORK], NETWORK)
-        ngram = NgramModel.from_tensors(mixture_config.counts, vocab_size, groups[NGRAM])
+        ngrams: list[NgramLike] = [NgramModel.from_tensors(mixture_config.counts, vocab_size, groups[NGRAM])]
+        if mixture_config.folded:
+            try:
+                ngrams.append(FoldedNgramModel.from_tensors(mixture_config.counts, vocab_size, groups[FOLDED]))
+            except ValueError as error:
+                raise ValueError(f"{FOLDED}{error}") from error
         with torch.device("meta"):
-            model = MixtureModel(network, ngram)
+            model = MixtureModel(network, ngrams)
         load_weights(model.gate, groups[GATE], GATE)
         return model
     require_equal("kind", kind, "recurrent")

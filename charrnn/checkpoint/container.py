@@ -21,7 +21,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from charrnn.checkpoint.format import HEADER_KEY, NGRAM
+from charrnn.checkpoint.format import FOLDED, HEADER_KEY, NGRAM
 from charrnn.checkpoint.metadata import from_json
 from charrnn.errors import CheckpointError
 from charrnn.paths import CHECKPOINT_SUFFIX
@@ -119,7 +119,11 @@ def metadata_of(header: str) -> dict[str, str]:
 def tensor_checksums(kind: str, tensors: dict[str, Tensor]) -> dict[str, int]:
     """Compute the checksums of a checkpoint's tensors, which must be contiguous and on the CPU, by name."""
     is_ngram = kind == "ngram"
-    return {name: _checksum(tensor) for name, tensor in tensors.items() if not (is_ngram or name.startswith(NGRAM))}
+    return {
+        name: _checksum(tensor)
+        for name, tensor in tensors.items()
+        if not (is_ngram or name.startswith((NGRAM, FOLDED)))
+    }
 
 
 def check_header(metadata: dict[str, str]) -> None:

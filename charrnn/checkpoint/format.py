@@ -14,6 +14,7 @@ from charrnn.errors import ModelError
 from charrnn.models.interpolated import InterpolatedModel, Network
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.mixture import MixtureModel
+from charrnn.models.ngram.folded import FoldedNgramModel
 from charrnn.models.ngram.longest.longest_match import LongestMatchModel
 from charrnn.models.ngram.model import NgramModel
 from charrnn.paths import CHECKPOINT_SUFFIX
@@ -25,7 +26,7 @@ HEADER_KEY = "charrnn"
 """The key of the header, a JSON string, in the metadata of a safetensors file."""
 Model = Network | NgramModel | LongestMatchModel | MixtureModel
 """The kinds of models that a checkpoint may hold."""
-NETWORK, NGRAM, GATE = "network.", "counts.", "gate."
+NETWORK, NGRAM, FOLDED, GATE = "network.", "counts.", "folded.", "gate."
 """The prefixes of the tensor names of a mixture's components."""
 TRAINING = "training."
 """The prefix of the names of tensors that are only needed to resume."""
@@ -66,7 +67,7 @@ class ResumeState:
 
 
 def split_mixture(checkpoint: Checkpoint) -> list[Checkpoint]:
-    """Return a mixture, its network and its n-gram model as three checkpoints; any other checkpoint alone."""
+    """Return a mixture, its network and its exact n-grams as three checkpoints; any other checkpoint alone."""
     if not isinstance(checkpoint.model, MixtureModel):
         return [checkpoint]
     checkpoints = [checkpoint]
@@ -77,9 +78,10 @@ def split_mixture(checkpoint: Checkpoint) -> list[Checkpoint]:
 
 
 def components(model: MixtureModel) -> tuple[Network, NgramModel]:
-    """Return the network and the n-gram model of a mixture."""
-    assert isinstance(model.ngram, NgramModel)
-    return model.network, model.ngram
+    """Return the network and the exact n-grams of a mixture."""
+    counts = model.ngrams[0]
+    assert isinstance(counts, NgramModel)
+    return model.network, counts
 
 
 def is_mean(model: Model) -> bool:
@@ -109,7 +111,7 @@ def config_of(model: Model) -> ModelConfig | NgramConfig | MixtureConfig:
         raise ModelError("a weighted mean of models cannot be saved; save the models, and mix them with --mix")
     if isinstance(model, MixtureModel):
         network, ngram = components(model)
-        return MixtureConfig(network.config, ngram.config)
+        return MixtureConfig(network.config, ngram.config, folded=len(model.ngrams) > 1)
     return model.config
 
 
@@ -117,7 +119,9 @@ def tensors_of(model: Model, resume_state: ResumeState | None = None) -> dict[st
     """Return all tensors to store for a model, and for resuming, by name."""
     tensors = dict(model.state_dict() if isinstance(model, Network | MixtureModel) else model.tensors())
     if isinstance(model, MixtureModel):
-        tensors |= {f"{NGRAM}{name}": tensor for name, tensor in components(model)[1].tensors().items()}
+        for prefix, part in zip((NGRAM, FOLDED), model.ngrams, strict=False):
+            assert isinstance(part, NgramModel | FoldedNgramModel)
+            tensors |= {f"{prefix}{name}": tensor for name, tensor in part.tensors().items()}
     if resume_state:
         tensors |= {f"{TRAINING}{name}": tensor for name, tensor in resume_state.tensors.items()}
     return tensors

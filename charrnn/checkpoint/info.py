@@ -22,6 +22,7 @@ from charrnn.checkpoint.io import load, load_resume_state
 from charrnn.checkpoint.metadata import from_json
 from charrnn.models.interpolated import Network
 from charrnn.models.mixture import MixtureModel
+from charrnn.models.ngram.folded import FoldedNgramModel
 from charrnn.models.ngram.model import NgramModel
 
 
@@ -41,7 +42,7 @@ class ComponentInfo:
     """A model, or one component of a mixture.
 
     Attributes:
-        name: `model`; in a mixture `network`, `counts` or `gate`.
+        name: `model`; in a mixture `network`, `counts`, `folded` or `gate`.
         config: the settings; None for a gate.
         parameters: the number of weights of a network or gate.
         entries: the number of n-grams of each order, from 1 on.
@@ -124,14 +125,24 @@ def _describe_parts(model: Model) -> list[ComponentInfo]:
         return [
             replace(network, name="network"),
             replace(ngram, name="counts"),
+            *(
+                replace(ngram, name="folded", description=f"{ngram.description}, folded", entries=_entries(part.model))
+                for part in model.ngrams
+                if isinstance(part, FoldedNgramModel)
+            ),
             ComponentInfo("gate", "mixing weights for each character", None, gate_weights, None),
         ]
     config, parameters, entries = config_of(model), None, None
     if isinstance(model, Network):
         parameters = model.parameter_count
     elif isinstance(model, NgramModel):
-        entries = tuple(max(0, len(order.tokens) - 1) for order in model.orders)
+        entries = _entries(model)
     return [ComponentInfo("model", str(config), asdict(config), parameters, entries)]
+
+
+def _entries(model: NgramModel) -> tuple[int, ...]:
+    """Return the number of n-grams of each order."""
+    return tuple(max(0, len(order.tokens) - 1) for order in model.orders)
 
 
 def _numerical_key(name: str) -> tuple[tuple[int, str], ...]:

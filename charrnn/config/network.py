@@ -47,6 +47,9 @@ class ModelConfig(ValidatedConfig):
     ngram_rows: int = option(
         1 << 16, "Maximum number of n-grams with an embedding; the most frequent ones.", check=int_range(1, 1 << 24)
     )
+    ngram_dropout: float = option(
+        0.0, f"Dropout probability of each embedding of an n-gram ({CHOSEN} 0).", metavar="P", check=fraction
+    )
     dropout: float = option(0.0, f"Dropout probability ({CHOSEN} 0).", metavar="P", check=fraction)
     residual: bool = option(
         True, "Add each layer's input to its output where their sizes match.", "--residual/--no-residual"

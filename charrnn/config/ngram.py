@@ -167,10 +167,17 @@ class NgramConfig(ValidatedConfig):
 
 @dataclass(frozen=True)
 class MixtureConfig:
-    """Settings of a network and of the n-gram model that it is mixed with."""
+    """Settings of a network and of the n-gram models that it is mixed with.
+
+    Attributes:
+        network: the network or networks.
+        counts: the n-grams.
+        folded: whether n-grams of the folded text with the same settings are a third part (models/ngram/folded.py).
+    """
 
     network: ModelConfig
     counts: NgramConfig
+    folded: bool = False
 
     def __str__(self) -> str:
-        return f"{self.network} with {self.counts}"
+        return f"{self.network} with {self.counts}{' and folded' if self.folded else ''}"

@@ -1,13 +1,16 @@
-"""A gated mixture of a network and an n-gram model, with weights that depend on both predictions.
+"""A gated mixture of a network and n-gram models, with weights that depend on all predictions.
 
-p ∝ p_network^a · p_ngram^b: a log-linear mixture (Genest and Zidek 1986; logistic mixing in PAQ, Mahoney 2005). A small
-gate computes the weights a and b for each character from the two distributions: how confident each is, and how far they
-agree. Unlike a weighted mean, such a product can be more confident than either model when both favor the same character
-for different reasons.
+p ∝ p_1^a · p_2^b · ...: a log-linear mixture (Genest and Zidek 1986; logistic mixing in PAQ, Mahoney 2005). A small
+gate computes the weights for each character from the distributions: how confident each is, and how far they agree.
+Unlike a weighted mean, such a product can be more confident than any model when all favor the same character for
+different reasons.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from itertools import combinations
 from typing import Protocol
 
 import numpy as np
@@ -22,8 +25,8 @@ GATE_SIZE = 16
 """The number of hidden units of the gate."""
 MIN_LOG_PROB = -15.0
 """The log-probability at which the gate's inputs are clipped, because they must be finite."""
-GATE_FEATURES = 8
-"""The number of inputs of the gate."""
+FEATURES, PAIR_FEATURES = 2, 4
+"""The number of inputs of the gate for each model, and for each pair of models."""
 
 
 class NgramLike(LanguageModel, Protocol):
@@ -35,21 +38,23 @@ class NgramLike(LanguageModel, Protocol):
 
 
 class MixtureModel(nn.Module):
-    """A network and an n-gram model as one language model.
+    """A network and one or several n-gram models as one language model.
 
-    Its state is the network's, followed by that of the n-gram model. Logits come out on the network's device.
+    Its state is the network's, followed by those of the n-gram models. Logits come out on the network's device.
     """
 
-    def __init__(self, network: Network, ngram: NgramLike) -> None:
+    def __init__(self, network: Network, ngrams: Sequence[NgramLike]) -> None:
         super().__init__()
-        self.network, self.ngram = network, ngram
-        self.gate = nn.Sequential(nn.Linear(GATE_FEATURES, GATE_SIZE), nn.Tanh(), nn.Linear(GATE_SIZE, 2))
+        self.network, self.ngrams = network, list(ngrams)
+        models = 1 + len(self.ngrams)
+        inputs = FEATURES * models + PAIR_FEATURES * math.comb(models, 2)
+        self.gate = nn.Sequential(nn.Linear(inputs, GATE_SIZE), nn.Tanh(), nn.Linear(GATE_SIZE, models))
         nn.init.zeros_(self.last.weight)
-        nn.init.constant_(self.last.bias, 0.5)
+        nn.init.constant_(self.last.bias, 1 / models)
 
     @property
     def last(self) -> nn.Linear:
-        """The output layer of the gate; while its weights are 0, its bias alone determines a and b."""
+        """The output layer of the gate; while its weights are 0, its bias alone determines the weights."""
         layer = self.gate[-1]
         assert isinstance(layer, nn.Linear)
         return layer
@@ -72,95 +77,105 @@ class MixtureModel(nn.Module):
     @property
     def entries(self) -> int:
         """The number of stored n-grams."""
-        return self.ngram.entries
+        return sum(ngram.entries for ngram in self.ngrams)
 
     def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        network_state, ngram_state = _split(state)
-        logits, network_state = self.network(tokens, network_state)
-        log_probs, ngram_state = self.ngram(tokens, ngram_state)
-        mixed = self.mix(torch.log_softmax(logits, -1), log_probs.to(logits.device))
-        return mixed, (*network_state, *ngram_state)
+        first, *others = self._split(state)
+        logits, after = self.network(tokens, first)
+        log_probs = [torch.log_softmax(logits, -1)]
+        for ngram, before in zip(self.ngrams, others, strict=True):
+            predicted, ngram_after = ngram(tokens, before)
+            log_probs.append(predicted.to(logits.device))
+            after = (*after, *ngram_after)
+        return self.mix(log_probs), after
 
-    def mix(self, network: Tensor, ngram: Tensor) -> Tensor:
+    def mix(self, log_probs: Sequence[Tensor]) -> Tensor:
         """Return the logits of the mixture.
 
         Args:
-            network: (..., V) log-probabilities.
-            ngram: (..., V) log-probabilities of the n-gram model, possibly −∞.
+            log_probs: (..., V) of the network, and of each n-gram model, possibly −∞.
         """
-        ngram = ngram.clamp(min=MIN_LOG_PROB)
-        weights = self.gate(_features(network.detach(), ngram))
-        mixed: Tensor = weights[..., :1] * network + weights[..., 1:] * ngram
-        return mixed
+        network, *ngrams = log_probs
+        ngrams = [ngram.clamp(min=MIN_LOG_PROB) for ngram in ngrams]
+        weights = self.gate(_features([network.detach(), *ngrams]))
+        mixed = weights[..., :1] * network
+        for i, ngram in enumerate(ngrams, 1):
+            mixed = mixed + weights[..., i : i + 1] * ngram
+        return mixed  # type: ignore[no-any-return]
 
     def make_stepper(self, state: State | None, batch_size: int) -> Stepper:
-        network_state, ngram_state = _split(state)
-        network = make_stepper(self.network, network_state, batch_size)
-        return MixtureStepper(network, make_stepper(self.ngram, ngram_state, batch_size), self.gate)
+        pairs = zip((self.network, *self.ngrams), self._split(state), strict=True)
+        return MixtureStepper([make_stepper(model, part, batch_size) for model, part in pairs], self.gate)
+
+    def _split(self, state: State | None) -> list[State | None]:
+        """Return the state of each model."""
+        if state is None:
+            return [None] * (1 + len(self.ngrams))
+        end = len(state) - len(self.ngrams)
+        return [state[:end], *((part,) for part in state[end:])]
 
 
 class MixtureStepper(Stepper):
-    """The steppers of a network and an n-gram model, mixed in numpy as by `MixtureModel.mix`.
+    """The steppers of a network and of n-gram models, mixed in numpy as by `MixtureModel.mix`.
 
     Sums do not depend on the number of rows, unlike those of a matrix product.
     """
 
-    def __init__(self, network: Stepper, ngram: Stepper, gate: nn.Sequential) -> None:
-        self.network, self.ngram = network, ngram
+    def __init__(self, steppers: Sequence[Stepper], gate: nn.Sequential) -> None:
+        self.steppers = steppers
         self._weights = [weight.detach().cpu().double().numpy() for weight in gate.parameters()]
 
     @property
     def state(self) -> State | None:
-        network, ngram = self.network.state, self.ngram.state
-        return None if network is None or ngram is None else (*network, *ngram)
+        states = [stepper.state for stepper in self.steppers]
+        return None if None in states else tuple(part for state in states for part in state or ())
 
     def read(self, tokens: Tokens) -> Logits:
         w, b, u, c = self._weights
-        network, ngram = log_softmax(self.network.read(tokens)), np.maximum(self.ngram.read(tokens), MIN_LOG_PROB)
-        features = _features_of_rows(network, ngram)
+        first, *others = (stepper.read(tokens) for stepper in self.steppers)
+        log_probs = [log_softmax(first), *(np.maximum(other, MIN_LOG_PROB) for other in others)]
+        features = _features_of_rows(log_probs)
         hidden = np.tanh((features[:, None] * w).sum(-1) + b)
         weights = (hidden[:, None] * u).sum(-1) + c
-        mixed: Logits = weights[:, :1] * network + weights[:, 1:] * ngram
+        mixed: Logits = np.zeros_like(log_probs[0])
+        for i, part in enumerate(log_probs):
+            mixed += weights[:, i : i + 1] * part
         return mixed
 
 
-def _split(state: State | None) -> tuple[State | None, State | None]:
-    """Return the states of the network and of the n-gram model."""
-    return (None, None) if state is None else (state[:-1], state[-1:])
-
-
-def _features_of_rows(first: Logits, second: Logits) -> Logits:
+def _features_of_rows(log_probs: Sequence[Logits]) -> Logits:
     """Compute `_features` of (B, V) in numpy."""
-    rows = np.arange(len(first))
-    p, q = np.exp(first), np.exp(second)
-    best_p, best_q = first.argmax(-1), second.argmax(-1)
-    features = (
-        (p * first).sum(-1),
-        (q * second).sum(-1),
-        first[rows, best_p],
-        second[rows, best_q],
-        np.maximum(first[rows, best_q], MIN_LOG_PROB) / 4,
-        np.maximum(second[rows, best_p], MIN_LOG_PROB) / 4,
-        np.minimum(p, q).sum(-1),
-        best_p == best_q,
-    )
+    rows = np.arange(len(log_probs[0]))
+    probs = [np.exp(part) for part in log_probs]
+    best = [part.argmax(-1) for part in log_probs]
+    features = [(p * part).sum(-1) for p, part in zip(probs, log_probs, strict=True)]
+    features += [part[rows, place] for part, place in zip(log_probs, best, strict=True)]
+    for i, j in combinations(range(len(log_probs)), 2):
+        features += [
+            np.maximum(log_probs[i][rows, best[j]], MIN_LOG_PROB) / 4,
+            np.maximum(log_probs[j][rows, best[i]], MIN_LOG_PROB) / 4,
+            np.minimum(probs[i], probs[j]).sum(-1),
+            (best[i] == best[j]).astype(np.float64),
+        ]
     return np.stack(features, -1)
 
 
-def _features(first: Tensor, second: Tensor) -> Tensor:
-    """Return (..., GATE_FEATURES) confidence and agreement of two models, given log-probabilities (..., V)."""
-    p, q = first.exp(), second.exp()
-    best_p, best_q = first.argmax(-1, keepdim=True), second.argmax(-1, keepdim=True)
-    return torch.cat(
-        (
-            (p * first).sum(-1, keepdim=True),
-            (q * second).sum(-1, keepdim=True),
-            first.gather(-1, best_p),
-            second.gather(-1, best_q),
-            first.gather(-1, best_q).clamp(min=MIN_LOG_PROB) / 4,
-            second.gather(-1, best_p).clamp(min=MIN_LOG_PROB) / 4,
-            torch.minimum(p, q).sum(-1, keepdim=True),
-            (best_p == best_q).to(p.dtype),
-        ),
-        -1,
-    )
+def _features(log_probs: Sequence[Tensor]) -> Tensor:
+    """Return the inputs of the gate, (..., F), for models with log-probabilities (..., V).
+
+    For each model: its negative entropy, then for each model the log-probability of its favorite. For each pair: the
+    log-probability that either gives to the other's favorite, how far the distributions overlap, and whether the
+    favorites are equal.
+    """
+    probs = [part.exp() for part in log_probs]
+    best = [part.argmax(-1, keepdim=True) for part in log_probs]
+    features = [(p * part).sum(-1, keepdim=True) for p, part in zip(probs, log_probs, strict=True)]
+    features += [part.gather(-1, place) for part, place in zip(log_probs, best, strict=True)]
+    for i, j in combinations(range(len(log_probs)), 2):
+        features += [
+            log_probs[i].gather(-1, best[j]).clamp(min=MIN_LOG_PROB) / 4,
+            log_probs[j].gather(-1, best[i]).clamp(min=MIN_LOG_PROB) / 4,
+            torch.minimum(probs[i], probs[j]).sum(-1, keepdim=True),
+            (best[i] == best[j]).to(probs[0].dtype),
+        ]
+    return torch.cat(features, -1)

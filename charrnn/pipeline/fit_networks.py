@@ -13,6 +13,7 @@ from charrnn.config import CorpusConfig, ModelConfig, NgramConfig, TrainingConfi
 from charrnn.models.interpolated import InterpolatedModel
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.ngram.fit import fit_ngram
+from charrnn.models.ngram.folded import fold
 from charrnn.progress import Progress, ProgressBars, no_bar
 from charrnn.scoring.evaluate import Score, evaluate
 from charrnn.text.corpus import Corpus
@@ -109,7 +110,7 @@ class NetworkTraining:
         if start.with_ngram and context.group.is_rank_zero:
             config = NgramConfig().with_order(corpus.config.bytes)
             with bars("counting", "step") as update:
-                self.mixture = MixtureTrainer(text.ids, vocab_size, config, update)
+                self.mixture = MixtureTrainer(text.ids, vocab_size, config, fold(corpus.vocabulary.symbols), update)
             text, reserved = TextSpan(self.mixture.held_out.rest, text.documents), self.mixture.reserved
         elif start.with_ngram:
             text = TextSpan(hold_out_blocks(text.ids, vocab_size).rest, text.documents)
@@ -174,7 +175,7 @@ class NetworkTraining:
         if len(corpus.validation):
             part = corpus.validation[: network_score.characters if network_score else None]
             with self.bars("scoring", "char") as update:
-                ngram_score = evaluate(mixture.ngram, part)
+                ngram_score = evaluate(mixture.ngrams[0], part)
                 score = evaluate(mixture, part, progress=update)
         self.checkpoints.save_mixture(mixture, score)
         return ngram_score, score

@@ -69,6 +69,11 @@ class Vocabulary:
         return {character: i for i, character in enumerate(self.characters or ())}
 
     @property
+    def symbols(self) -> tuple[str, ...]:
+        """The character of each id; of a byte that is not ASCII, a surrogate escape."""
+        return self.characters or tuple(bytes([i]).decode("ascii", "surrogateescape") for i in range(BYTES_VOCAB_SIZE))
+
+    @property
     def start(self) -> int:
         """The id that is read before the first character of a text: the newline if there is one, else id 0."""
         return ord("\n") if self.is_bytes else self._ids.get("\n", 0)

@@ -1,6 +1,6 @@
-"""Fit a mixture of a network and n-grams: train the gate on held-out blocks of the training part.
+"""Fit a mixture of a network and n-gram models: train the gate on held-out blocks of the training part.
 
-Neither model sees the blocks while it is fitted: a gate fitted on text that its models have memorized trusts them too
+No model sees the blocks while it is fitted: a gate fitted on text that its models have memorized trusts them too
 much. Afterwards the n-grams are counted on the blocks, too; the network is not trained on them. The blocks are spread
 over the text, because a single one, such as the end, holds names and subjects that occur nowhere else.
 """
@@ -25,6 +25,7 @@ from charrnn.models.interpolated import Network
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.mixture import MixtureModel, NgramLike
 from charrnn.models.ngram.fit import fit_ngram
+from charrnn.models.ngram.folded import FoldedNgramModel
 from charrnn.progress import Progress
 
 SHARE = 0.03
@@ -77,6 +78,7 @@ class MixtureTrainer:
         ids: (N,) the training part.
         vocab_size: number of different characters, V.
         config: configuration of the n-grams.
+        classes: (V,) the class of each character for folded n-grams (see `fold`); None for exact n-grams alone.
         progress: progress callback, in steps of counting.
 
     Attributes:
@@ -85,12 +87,17 @@ class MixtureTrainer:
     """
 
     def __init__(
-        self, ids: NDArray[Any], vocab_size: int, config: NgramConfig, progress: Progress | None = None
+        self,
+        ids: NDArray[Any],
+        vocab_size: int,
+        config: NgramConfig,
+        classes: NDArray[np.int64] | None = None,
+        progress: Progress | None = None,
     ) -> None:
-        self.ids, self.vocab_size, self.config = ids, vocab_size, config
+        self.ids, self.vocab_size, self.config, self.classes = ids, vocab_size, config, classes
         self.held_out = hold_out_blocks(ids, vocab_size)
         started = time.perf_counter()
-        self.counts = fit_ngram(self.held_out.rest, vocab_size, config, progress)
+        self.counts = self._fit(self.held_out.rest, progress)
         self.seconds = time.perf_counter() - started
 
     @property
@@ -101,8 +108,15 @@ class MixtureTrainer:
     def finish(self, network: Network, seed: int, progress: Progress | None = None) -> MixtureModel:
         """Fit the gate, see `fit_gate`, and return the mixture with n-grams of the whole training part."""
         mixture = fit_gate(network, self.counts, self.held_out, seed)
-        mixture.ngram = fit_ngram(self.ids, self.vocab_size, self.config, progress)
+        mixture.ngrams = self._fit(self.ids, progress)
         return mixture
+
+    def _fit(self, ids: NDArray[Any], progress: Progress | None) -> list[NgramLike]:
+        """Count the n-grams of a text, exact and folded."""
+        models: list[NgramLike] = [fit_ngram(ids, self.vocab_size, self.config, progress)]
+        if self.classes is not None:
+            models.append(FoldedNgramModel.fit(ids, self.classes, self.config))
+        return models
 
 
 def hold_out_blocks(ids: NDArray[Any], vocab_size: int) -> HeldOutBlocks:
@@ -124,16 +138,16 @@ def hold_out_blocks(ids: NDArray[Any], vocab_size: int) -> HeldOutBlocks:
     return HeldOutBlocks(pieces[0] if number == 1 else np.concatenate(pieces), blocks, context)
 
 
-def fit_gate(network: Network, counts: NgramLike, held_out: HeldOutBlocks, seed: int = 0) -> MixtureModel:
-    """Fit the gate of a mixture on text that neither model has seen.
+def fit_gate(network: Network, counts: Sequence[NgramLike], held_out: HeldOutBlocks, seed: int = 0) -> MixtureModel:
+    """Fit the gate of a mixture on text that no model has seen.
 
-    On little text a gate may be worse than two fixed weights, or than one model alone. All of them are then compared by
+    On little text a gate may be worse than fixed weights, or than one model alone. All of them are then compared by
     two-fold cross-validation, and one with more parameters wins only if it is better by more than a standard error
     (Breiman et al. 1984).
 
     Args:
         network: the network, in evaluation mode; it is not changed.
-        counts: n-grams of the text without the blocks.
+        counts: n-gram models of the text without the blocks.
         held_out: the held-out blocks.
         seed: seed of the gate's initial weights and its batches.
     """
@@ -142,12 +156,14 @@ def fit_gate(network: Network, counts: NgramLike, held_out: HeldOutBlocks, seed:
         torch.manual_seed(seed)
         mixture = MixtureModel(network, counts)
     targets = torch.from_numpy(held_out.blocks[:, held_out.context :].astype(np.int64)).flatten()
-    predictions = (_log_probs(network, held_out), _log_probs(counts, held_out), targets)
+    predictions = (*(_log_probs(model, held_out) for model in (network, *counts)), targets)
     fit: Fit = _fit_gate
     if len(targets) < ENOUGH_FOR_GATE:
-        losses = {candidate: _cross_validate(candidate, mixture, predictions, generator) for candidate in FITS}
-        fit = min(ALONE, key=lambda candidate: float(losses[candidate].mean()))
-        for candidate in FITS[len(ALONE) :]:
+        alone = [_alone(i) for i in range(1 + len(counts))]
+        others: list[Fit] = [_fit_weights, _fit_gate]
+        losses = {fit: _cross_validate(fit, mixture, predictions, generator) for fit in (*alone, *others)}
+        fit = min(alone, key=lambda candidate: float(losses[candidate].mean()))
+        for candidate in others:
             gain = losses[fit] - losses[candidate]
             if gain.mean() > gain.std() / math.sqrt(len(gain)):
                 fit = candidate
@@ -156,8 +172,8 @@ def fit_gate(network: Network, counts: NgramLike, held_out: HeldOutBlocks, seed:
 
 
 Predictions = tuple[Tensor, ...]
-"""Predictions for N held-out characters: log-probabilities (N, V) of the network and of the n-grams, and the characters
-(N,)."""
+"""Predictions for N held-out characters: log-probabilities (N, V) of the network and of each n-gram model, and the
+characters (N,)."""
 Fit = Callable[[MixtureModel, Predictions, torch.Generator], None]
 """A function that sets the gate of a mixture."""
 
@@ -178,9 +194,9 @@ def _fit_gate(mixture: MixtureModel, predictions: Predictions, generator: torch.
 
 
 def _fit_weights(mixture: MixtureModel, predictions: Predictions, generator: torch.Generator) -> None:
-    """Fit two constant weights with LBFGS on all characters."""
-    _set_weights(mixture, 0.5, 0.5)
+    """Fit constant weights with LBFGS on all characters."""
     bias = mixture.last.bias
+    _set_weights(mixture, torch.full_like(bias, 1 / len(bias)))
     optimizer = torch.optim.LBFGS([bias], max_iter=LBFGS_ITERATIONS, line_search_fn="strong_wolfe")
 
     def loss() -> Tensor:
@@ -192,25 +208,28 @@ def _fit_weights(mixture: MixtureModel, predictions: Predictions, generator: tor
     optimizer.step(loss)  # type: ignore[no-untyped-call]
 
 
-ALONE: tuple[Fit, ...] = (
-    lambda mixture, *_: _set_weights(mixture, 1.0, 0.0),
-    lambda mixture, *_: _set_weights(mixture, 0.0, 1.0),
-)
-"""The network alone, and the n-grams alone."""
-FITS: tuple[Fit, ...] = (*ALONE, _fit_weights, _fit_gate)
-"""All ways to set the gate, in order of their number of parameters."""
+def _alone(index: int) -> Fit:
+    """Return a fit that uses one of the models alone."""
+
+    def fit(mixture: MixtureModel, predictions: Predictions, generator: torch.Generator) -> None:
+        weights = torch.zeros_like(mixture.last.bias)
+        weights[index] = 1
+        _set_weights(mixture, weights)
+
+    return fit
 
 
-def _set_weights(mixture: MixtureModel, network: float, counts: float) -> None:
+def _set_weights(mixture: MixtureModel, weights: Tensor) -> None:
+    """Use constant weights."""
     with torch.no_grad():
         mixture.last.weight.zero_()
-        mixture.last.bias.copy_(torch.tensor([network, counts]))
+        mixture.last.bias.copy_(weights)
 
 
 def _losses(mixture: MixtureModel, predictions: Sequence[Tensor]) -> Tensor:
     """Return the loss of a mixture for each character, (N,) nats."""
-    network, counts, targets = predictions
-    return functional.cross_entropy(mixture.mix(network, counts), targets, reduction="none")
+    *log_probs, targets = predictions
+    return functional.cross_entropy(mixture.mix(log_probs), targets, reduction="none")
 
 
 def _cross_validate(fit: Fit, mixture: MixtureModel, predictions: Predictions, generator: torch.Generator) -> Tensor:

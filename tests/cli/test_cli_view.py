@@ -127,7 +127,7 @@ def test_view_of_a_mixture_shows_its_network(charrnn: Charrnn, models: Path) -> 
     network, counts = (load(models / f"{name}.safetensors") for name in ("text-lstm", "text-tuned-3"))
     assert isinstance(network.model, RecurrentModel)
     assert isinstance(counts.model, NgramModel)
-    mixture = MixtureModel(InterpolatedModel([network.model, copy.deepcopy(network.model)]), counts.model)
+    mixture = MixtureModel(InterpolatedModel([network.model, copy.deepcopy(network.model)]), [counts.model])
     save(models / "both.safetensors", mixture, network.vocabulary, network.metadata)
     shown = words_of(page_of(charrnn, "both", *SHOWN))
     assert "Mixture of a network and an n-gram model" in shown

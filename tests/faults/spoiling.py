@@ -98,7 +98,7 @@ def _make_files(folder: Path) -> dict[str, bytes]:
     facts = Metadata(DatasetInfo("text.txt", corpus.sha256, len(TEXT), CorpusConfig()), 1.0, "cpu")
     network = RecurrentModel(SHAPE, size)
     models: dict[str, Any] = {name: fit_ngram(corpus.train.ids, size, _ngram(name)) for name in SMOOTHINGS}
-    models["mixture"] = MixtureModel(network, _counted(models["mkn"]))
+    models["mixture"] = MixtureModel(network, [_counted(models["mkn"])])
     models["several"] = InterpolatedModel([RecurrentModel(SHAPE, size), network])
     models["mingru"] = RecurrentModel(ModelConfig(cell="mingru", hidden_size=4, num_layers=2, embedding_size=3), size)
     files = {}

@@ -26,7 +26,7 @@ def make(kind: str) -> InterpolatedModel | MixtureModel:
         return networks.eval()
     counts = fit_ngram(np.random.default_rng(0).integers(0, V, 400), V, NgramConfig(order=4))
     assert isinstance(counts, NgramModel)
-    mixture = MixtureModel(networks, counts)
+    mixture = MixtureModel(networks, [counts])
     for weight in mixture.gate.parameters():
         torch.nn.init.normal_(weight, std=0.3)
     return mixture.eval()

@@ -35,7 +35,7 @@ def make(kind: str) -> LanguageModel:
         network.head.weight.mul_(6)
     assert isinstance(counts, NgramModel)
     models: dict[str, LanguageModel] = {
-        "counts": counts, "network": network, "mixture": MixtureModel(network, counts).eval(),
+        "counts": counts, "network": network, "mixture": MixtureModel(network, [counts]).eval(),
     }  # fmt: skip
     return models[kind]
 

@@ -32,7 +32,7 @@ def model_of(kind: str, corpus: Corpus) -> LanguageModel:
     counts = fit_ngram(corpus.train.ids, size, NgramConfig(order=None if kind == "longest" else 4, smoothing=smoothing))
     if kind == "mixture":
         assert isinstance(counts, NgramModel)
-        return MixtureModel(RecurrentModel(ModelConfig(hidden_size=8), size), counts).eval()
+        return MixtureModel(RecurrentModel(ModelConfig(hidden_size=8), size), [counts]).eval()
     return counts
 
 

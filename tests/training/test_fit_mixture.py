@@ -52,7 +52,7 @@ def test_mixture_scores_better_than_its_parts(small_corpus: Corpus) -> None:
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     whole = fit_ngram(small_corpus.train.ids, size, ORDER_4)
     ngram_score = evaluate(whole, small_corpus.validation)
-    assert evaluate(mixture.ngram, small_corpus.validation) == ngram_score  # the n-grams include the blocks
+    assert evaluate(mixture.ngrams[0], small_corpus.validation) == ngram_score  # the n-grams include the blocks
     score = evaluate(mixture, small_corpus.validation)
     assert last.score
     assert score.nats < min(ngram_score.nats, last.score.nats)
@@ -95,5 +95,5 @@ def test_mixture_on_little_text_is_hardly_worse_than_better_part(length: int, ti
     *_, last = train(network, Streams(trainer.held_out.rest, 4, 16), held_out, config)
     mixture = trainer.finish(network, seed=0)
     assert last.score
-    better = min(last.score.nats_per_char, evaluate(mixture.ngram, held_out).nats_per_char)
+    better = min(last.score.nats_per_char, evaluate(mixture.ngrams[0], held_out).nats_per_char)
     assert evaluate(mixture, held_out).nats_per_char < better + 0.02

@@ -65,7 +65,7 @@ class RecurrentModel(nn.Module):
         width = config.embedding_size or config.hidden_size
         self.embedding = nn.Embedding(vocab_size, width)
         order, rows = config.ngram_embedding, config.ngram_rows
-        self.ngrams = NgramEmbedding(order, rows, vocab_size, width) if order else None
+        self.ngrams = NgramEmbedding(order, rows, vocab_size, width, config.ngram_dropout) if order else None
         cells: list[Cell] = []
         for _ in range(config.num_layers):
             cells.append(make_cell(config.cell, width, config.hidden_size))
@@ -134,7 +134,7 @@ class RecurrentModel(nn.Module):
         x: Tensor = self.embedding(tokens)
         if self.ngrams is None:
             return x, ()
-        sums, characters = self.ngrams(tokens, state[-1])
+        sums, characters = self.ngrams(tokens, state[-1], self.rows)
         return x + sums, (characters,)
 
     def read_inputs(self, x: Tensor, state: State) -> tuple[Tensor, State]:
@@ -203,7 +203,8 @@ def trainable_copy(model: Model, device: torch.device) -> Model:
     copied = copy.deepcopy(model).to(device).requires_grad_().train()
     for part in copied.modules():
         if isinstance(part, RecurrentModel):
-            part.config = replace(part.config, dropout=0.0)
+            part.config = replace(part.config, dropout=0.0, ngram_dropout=0.0)
         if isinstance(part, NgramEmbedding):
             part.requires_grad_(False)
+            part.dropout = 0.0
     return copied

@@ -7,6 +7,7 @@ so the table has no collisions and its size follows from the text.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ class NgramEmbedding(nn.Module):
 
     Args:
         order: N, at least 2.
+        dropout: probability with which an embedding is left out, in training mode only.
         rows: R, the number of n-grams with an embedding.
         vocab_size: V.
         size: D, the size of an embedding.
@@ -51,10 +53,10 @@ class NgramEmbedding(nn.Module):
 
     keys: Tensor
 
-    def __init__(self, order: int, rows: int, vocab_size: int, size: int) -> None:
+    def __init__(self, order: int, rows: int, vocab_size: int, size: int, dropout: float = 0.0) -> None:
         super().__init__()
         check_order(order, vocab_size)
-        self.order, self.base, self.is_sparse = order, vocab_size + 1, False
+        self.order, self.base, self.dropout, self.is_sparse = order, vocab_size + 1, dropout, False
         self.weight = nn.Parameter(torch.zeros(rows + 1, size))
         keys = torch.full((rows + 1,), UNUSED)
         keys[0] = 0
@@ -70,20 +72,29 @@ class NgramEmbedding(nn.Module):
         assert len(keys) < len(self.keys)
         self.keys[1 : 1 + len(keys)] = torch.from_numpy(keys)
 
-    def forward(self, tokens: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, tokens: Tensor, state: Tensor, batch_rows: tuple[slice, int] | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Return the sums of embeddings.
 
         Args:
             tokens: (B, T) characters.
             state: (B, N − 1) float32, the ids plus 1 of the characters before them; 0 before the start of a text.
+            batch_rows: the rows among those of a larger batch, and the size of that batch, see `RecurrentModel.rows`.
 
         Returns:
             (B, T, D), and the state after the last character.
         """
         digits = torch.cat((state.long(), tokens + 1), dim=1)
         rows = self.rows(digits)
+        if self.training and self.dropout:
+            own, total = batch_rows or (slice(None), len(rows))
+            kept = self.weight.new_empty(total, *rows.shape[1:]).bernoulli_(1 - self.dropout)[own]
+            rows = rows * kept.long()
         flat = rows.flatten(0, 1)
         sums = functional.embedding_bag(flat, self.weight, mode="sum", padding_idx=0, sparse=self.is_sparse)
+        if self.training and self.dropout:
+            sums = sums / (1 - self.dropout)
         return sums.view(*tokens.shape, sums.shape[1]), digits[:, digits.shape[1] - self.state_size :].to(state.dtype)
 
     def rows(self, digits: Tensor) -> Tensor:
@@ -169,9 +180,14 @@ class NgramEmbedder:
         return torch.from_numpy(self._digits[:, -2::-1].astype(np.float32))
 
 
+def longest_order(vocab_size: int) -> int:
+    """Return the length of the longest n-grams whose keys fit `MAX_KEY_BITS`."""
+    return int(MAX_KEY_BITS / math.log2(vocab_size + 1))
+
+
 def check_order(order: int, vocab_size: int) -> None:
     """Raise UsageError if a key of this many characters would have too many bits."""
-    longest = int(MAX_KEY_BITS / np.log2(vocab_size + 1))
+    longest = longest_order(vocab_size)
     if order > longest:
         raise UsageError(
             f"--ngram-embedding {order}: with {vocab_size:,} different characters, n-grams may have at most {longest} "

@@ -16,6 +16,7 @@ from charrnn.checkpoint.metadata import from_json
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.formatting import plural, rough_count
 from charrnn.models.rnn.cells import CELLS
+from charrnn.models.rnn.ngram_embedding import longest_order
 from charrnn.training.budget.clock import measure_speed
 from charrnn.training.distributed import ProcessGroup
 from charrnn.training.optim.schedule import AIM, FREE_EPOCHS, MAX_VALIDATIONS
@@ -59,6 +60,11 @@ EMBEDDING = 64
 SMALL_VOCABULARY = 256
 NARROW_EMBEDDINGS = ("rnn", "lstm", "gru")
 """Cells that gain from `EMBEDDING`; minGRU loses by it."""
+
+NGRAM_ORDER = 6
+"""Length of the longest n-grams with an embedding, in networks that will be mixed with n-grams."""
+NGRAM_DROPOUT_PER_EPOCH, MAX_NGRAM_DROPOUT = 0.1, 0.6
+"""Dropout probability of embeddings of n-grams for each epoch, and its maximum."""
 
 Speed = Callable[[ModelConfig, TrainingConfig], float]
 """Returns the training speed of a network, in characters per second."""
@@ -160,6 +166,9 @@ def choose_config(
     is_open = "embedding_size" not in explicit and not on_gpu
     if is_open and model.cell in NARROW_EMBEDDINGS and workload.vocab_size <= SMALL_VOCABULARY:
         model = replace(model, embedding_size=EMBEDDING)
+    if workload.mixed and "ngram_embedding" not in explicit and not on_gpu:
+        order = min(NGRAM_ORDER, longest_order(workload.vocab_size))
+        model = replace(model, ngram_embedding=order if order > 1 else 0)
     seconds, reasons = max(1.0, 60 * AIM * training.minutes - workload.spent), []
     rows = batch_size_for(characters, training.batch_size, on_gpu)
     if "batch_size" not in explicit and rows != training.batch_size:
@@ -192,6 +201,13 @@ def choose_config(
         times = f"{epochs:.2g} epoch{'s' * (epochs != 1)}"
         why = f"against overfitting in about {times}" if model.dropout else f"as about {times} cause little overfitting"
         reasons.append(("dropout", f"{model.dropout:g}, {why} (override: --dropout)"))
+    if model.ngram_embedding and "ngram_dropout" not in explicit:
+        model = replace(model, ngram_dropout=round(min(MAX_NGRAM_DROPOUT, NGRAM_DROPOUT_PER_EPOCH * epochs), 2))
+    if model.ngram_embedding and "ngram_embedding" not in explicit:
+        reasons.append(
+            ("n-grams", f"of 2 to {model.ngram_embedding} characters have embeddings, with dropout "
+             f"{model.ngram_dropout:g} (override: --ngram-embedding, --ngram-dropout)")
+        )  # fmt: skip
     if is_open and model.hidden_size <= EMBEDDING:
         model = replace(model, embedding_size=None)
     if is_open and model.embedding_size:
