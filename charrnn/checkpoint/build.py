@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from charrnn.checkpoint.format import FOLDED, GATE, NETWORK, NGRAM, Model, with_prefix
+from charrnn.checkpoint.format import FOLDED, GATE, NETWORK, NGRAM, SHORT, Model, with_prefix
 from charrnn.checkpoint.metadata import from_json
 from charrnn.config import MixtureConfig, ModelConfig, NgramConfig
 from charrnn.models.interpolated import Network, make_network
@@ -42,16 +43,22 @@ def make_model(header: dict[str, Any], vocab_size: int, tensors: dict[str, Tenso
         return model_class(ngram_config).from_tensors(ngram_config, vocab_size, tensors)
     if kind == "mixture":
         mixture_config: MixtureConfig = from_json("model", header.get("model"), MixtureConfig)
-        prefixes = (NETWORK, NGRAM, FOLDED, GATE) if mixture_config.folded else (NETWORK, NGRAM, GATE)
-        groups = {prefix: with_prefix(prefix, tensors) for prefix in prefixes}
+        groups = {prefix: with_prefix(prefix, tensors) for prefix in (NETWORK, NGRAM, SHORT, FOLDED, GATE)}
         require_equal("tensors", len(tensors), sum(map(len, groups.values())))
-        network = _network(mixture_config.network, vocab_size, groups[NETWORK], NETWORK)
-        ngrams: list[NgramLike] = [NgramModel.from_tensors(mixture_config.counts, vocab_size, groups[NGRAM])]
+        for prefix, is_used in (
+            (NETWORK, mixture_config.network), (SHORT, mixture_config.short), (FOLDED, mixture_config.folded)
+        ):  # fmt: skip
+            require_equal(f"tensors of {prefix}", bool(groups[prefix]), bool(is_used))
+        network = None
+        if mixture_config.network:
+            network = _network(mixture_config.network, vocab_size, groups[NETWORK], NETWORK)
+        counts = mixture_config.counts
+        ngrams: list[NgramLike] = [NgramModel.from_tensors(counts, vocab_size, groups[NGRAM])]
+        if mixture_config.short:
+            short = replace(counts, order=mixture_config.short, prune=0)
+            ngrams.append(NgramModel.from_tensors(short, vocab_size, groups[SHORT]))
         if mixture_config.folded:
-            try:
-                ngrams.append(FoldedNgramModel.from_tensors(mixture_config.counts, vocab_size, groups[FOLDED]))
-            except ValueError as error:
-                raise ValueError(f"{FOLDED}{error}") from error
+            ngrams.append(FoldedNgramModel.from_tensors(counts, vocab_size, groups[FOLDED]))
         with torch.device("meta"):
             model = MixtureModel(network, ngrams)
         load_weights(model.gate, groups[GATE], GATE)

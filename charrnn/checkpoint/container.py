@@ -21,7 +21,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from charrnn.checkpoint.format import FOLDED, HEADER_KEY, NGRAM
+from charrnn.checkpoint.format import FOLDED, HEADER_KEY, NGRAM, SHORT
 from charrnn.checkpoint.metadata import from_json
 from charrnn.errors import CheckpointError
 from charrnn.paths import CHECKPOINT_SUFFIX
@@ -122,7 +122,7 @@ def tensor_checksums(kind: str, tensors: dict[str, Tensor]) -> dict[str, int]:
     return {
         name: _checksum(tensor)
         for name, tensor in tensors.items()
-        if not (is_ngram or name.startswith((NGRAM, FOLDED)))
+        if not (is_ngram or name.startswith((NGRAM, SHORT, FOLDED)))
     }
 
 

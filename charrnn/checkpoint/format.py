@@ -26,7 +26,7 @@ HEADER_KEY = "charrnn"
 """The key of the header, a JSON string, in the metadata of a safetensors file."""
 Model = Network | NgramModel | LongestMatchModel | MixtureModel
 """The kinds of models that a checkpoint may hold."""
-NETWORK, NGRAM, FOLDED, GATE = "network.", "counts.", "folded.", "gate."
+NETWORK, NGRAM, SHORT, FOLDED, GATE = "network.", "counts.", "short.", "folded.", "gate."
 """The prefixes of the tensor names of a mixture's components."""
 TRAINING = "training."
 """The prefix of the names of tensors that are only needed to resume."""
@@ -67,8 +67,8 @@ class ResumeState:
 
 
 def split_mixture(checkpoint: Checkpoint) -> list[Checkpoint]:
-    """Return a mixture, its network and its exact n-grams as three checkpoints; any other checkpoint alone."""
-    if not isinstance(checkpoint.model, MixtureModel):
+    """Return a mixture, its network and its longest n-grams as three checkpoints; any other checkpoint alone."""
+    if not isinstance(checkpoint.model, MixtureModel) or checkpoint.kind == "ngram":
         return [checkpoint]
     checkpoints = [checkpoint]
     for name, model in zip(("network", "counts"), components(checkpoint.model), strict=True):
@@ -78,10 +78,21 @@ def split_mixture(checkpoint: Checkpoint) -> list[Checkpoint]:
 
 
 def components(model: MixtureModel) -> tuple[Network, NgramModel]:
-    """Return the network and the exact n-grams of a mixture."""
+    """Return the network and the longest n-grams of a mixture that has a network."""
     counts = model.ngrams[0]
     assert isinstance(counts, NgramModel)
+    assert model.network
     return model.network, counts
+
+
+def ngram_parts(model: MixtureModel) -> dict[str, NgramModel | FoldedNgramModel]:
+    """Return the n-gram models of a mixture by the prefixes of their tensor names."""
+    parts: dict[str, NgramModel | FoldedNgramModel] = {}
+    for part in model.ngrams:
+        assert isinstance(part, NgramModel | FoldedNgramModel)
+        is_folded = isinstance(part, FoldedNgramModel)
+        parts[FOLDED if is_folded else SHORT if NGRAM in parts else NGRAM] = part
+    return parts
 
 
 def is_mean(model: Model) -> bool:
@@ -91,7 +102,9 @@ def is_mean(model: Model) -> bool:
 
 def kind_of(model: Model) -> str:
     """Return the kind of a model: `recurrent`, `ngram` or `mixture`."""
-    if isinstance(model, MixtureModel) or is_mean(model):
+    if isinstance(model, MixtureModel):
+        return "mixture" if model.network else "ngram"
+    if is_mean(model):
         return "mixture"
     return "recurrent" if isinstance(model, Network) else "ngram"
 
@@ -110,8 +123,11 @@ def config_of(model: Model) -> ModelConfig | NgramConfig | MixtureConfig:
     if is_mean(model):
         raise ModelError("a weighted mean of models cannot be saved; save the models, and mix them with --mix")
     if isinstance(model, MixtureModel):
-        network, ngram = components(model)
-        return MixtureConfig(network.config, ngram.config, folded=len(model.ngrams) > 1)
+        parts = ngram_parts(model)
+        counts, short = parts[NGRAM], parts.get(SHORT)
+        assert isinstance(counts, NgramModel)
+        order = short.config.order if isinstance(short, NgramModel) else None
+        return MixtureConfig(model.network.config if model.network else None, counts.config, order, FOLDED in parts)
     return model.config
 
 
@@ -119,8 +135,7 @@ def tensors_of(model: Model, resume_state: ResumeState | None = None) -> dict[st
     """Return all tensors to store for a model, and for resuming, by name."""
     tensors = dict(model.state_dict() if isinstance(model, Network | MixtureModel) else model.tensors())
     if isinstance(model, MixtureModel):
-        for prefix, part in zip((NGRAM, FOLDED), model.ngrams, strict=False):
-            assert isinstance(part, NgramModel | FoldedNgramModel)
+        for prefix, part in ngram_parts(model).items():
             tensors |= {f"{prefix}{name}": tensor for name, tensor in part.tensors().items()}
     if resume_state:
         tensors |= {f"{TRAINING}{name}": tensor for name, tensor in resume_state.tensors.items()}

@@ -14,8 +14,8 @@ from charrnn.checkpoint.format import (
     Checkpoint,
     Model,
     ResumeState,
-    components,
     config_of,
+    ngram_parts,
     tensors_of,
 )
 from charrnn.checkpoint.io import load, load_resume_state
@@ -42,7 +42,7 @@ class ComponentInfo:
     """A model, or one component of a mixture.
 
     Attributes:
-        name: `model`; in a mixture `network`, `counts`, `folded` or `gate`.
+        name: `model`; in a mixture `network`, `counts`, `short`, `folded` or `gate`.
         config: the settings; None for a gate.
         parameters: the number of weights of a network or gate.
         entries: the number of n-grams of each order, from 1 on.
@@ -120,16 +120,11 @@ def read_info(path: Path) -> CheckpointInfo:
 
 def _describe_parts(model: Model) -> list[ComponentInfo]:
     if isinstance(model, MixtureModel):
-        (network,), (ngram,) = map(_describe_parts, components(model))
+        network = _describe_parts(model.network) if model.network else []
         gate_weights = sum(weights.numel() for weights in model.gate.parameters())
         return [
-            replace(network, name="network"),
-            replace(ngram, name="counts"),
-            *(
-                replace(ngram, name="folded", description=f"{ngram.description}, folded", entries=_entries(part.model))
-                for part in model.ngrams
-                if isinstance(part, FoldedNgramModel)
-            ),
+            *(replace(part, name="network") for part in network),
+            *(_describe_ngrams(prefix.removesuffix("."), part) for prefix, part in ngram_parts(model).items()),
             ComponentInfo("gate", "mixing weights for each character", None, gate_weights, None),
         ]
     config, parameters, entries = config_of(model), None, None
@@ -138,6 +133,13 @@ def _describe_parts(model: Model) -> list[ComponentInfo]:
     elif isinstance(model, NgramModel):
         entries = _entries(model)
     return [ComponentInfo("model", str(config), asdict(config), parameters, entries)]
+
+
+def _describe_ngrams(name: str, model: NgramModel | FoldedNgramModel) -> ComponentInfo:
+    """Return the description of n-grams in a mixture."""
+    inner, how = (model.model, ", folded") if isinstance(model, FoldedNgramModel) else (model, "")
+    (part,) = _describe_parts(inner)
+    return replace(part, name=name, description=f"{part.description}{how}")
 
 
 def _entries(model: NgramModel) -> tuple[int, ...]:

@@ -47,6 +47,7 @@ from charrnn.checkpoint.format import (
 from charrnn.checkpoint.metadata import Metadata, TrainingProgress, from_json
 from charrnn.errors import CharRNNError, CheckpointError
 from charrnn.files import atomic_write
+from charrnn.models.mixture import MixtureModel
 from charrnn.paths import CHECKPOINT_SUFFIX
 from charrnn.text.vocabulary import Vocabulary
 
@@ -102,7 +103,7 @@ def save(
     header = json.dumps(
         {
             "format": FORMAT_VERSION,
-            "kind": kind,
+            "kind": "mixture" if isinstance(model, MixtureModel) else kind,
             "model": dataclasses.asdict(config_of(model)),
             "vocabulary": None if vocabulary.is_bytes else "".join(vocabulary.characters or ()),
             **({"unknown": vocabulary.unknown_character} if vocabulary.unknown_character is not None else {}),

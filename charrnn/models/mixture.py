@@ -38,19 +38,24 @@ class NgramLike(LanguageModel, Protocol):
 
 
 class MixtureModel(nn.Module):
-    """A network and one or several n-gram models as one language model.
+    """N-gram models, and a network unless it is None, as one language model.
 
     Its state is the network's, followed by those of the n-gram models. Logits come out on the network's device.
     """
 
-    def __init__(self, network: Network, ngrams: Sequence[NgramLike]) -> None:
+    def __init__(self, network: Network | None, ngrams: Sequence[NgramLike]) -> None:
         super().__init__()
         self.network, self.ngrams = network, list(ngrams)
-        models = 1 + len(self.ngrams)
+        models = len(self.models)
         inputs = FEATURES * models + PAIR_FEATURES * math.comb(models, 2)
         self.gate = nn.Sequential(nn.Linear(inputs, GATE_SIZE), nn.Tanh(), nn.Linear(GATE_SIZE, models))
         nn.init.zeros_(self.last.weight)
         nn.init.constant_(self.last.bias, 1 / models)
+
+    @property
+    def models(self) -> list[LanguageModel]:
+        """All parts, in the order of the weights."""
+        return [*self.ngrams] if self.network is None else [self.network, *self.ngrams]
 
     @property
     def last(self) -> nn.Linear:
@@ -62,12 +67,12 @@ class MixtureModel(nn.Module):
     @property
     def vocab_size(self) -> int:
         """The number of characters, V."""
-        return self.network.vocab_size
+        return self.models[0].vocab_size
 
     @property
     def device(self) -> torch.device:
         """The device of the logits."""
-        return self.network.device
+        return self.last.weight.device
 
     @property
     def parameter_count(self) -> int:
@@ -80,14 +85,12 @@ class MixtureModel(nn.Module):
         return sum(ngram.entries for ngram in self.ngrams)
 
     def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        first, *others = self._split(state)
-        logits, after = self.network(tokens, first)
-        log_probs = [torch.log_softmax(logits, -1)]
-        for ngram, before in zip(self.ngrams, others, strict=True):
-            predicted, ngram_after = ngram(tokens, before)
-            log_probs.append(predicted.to(logits.device))
-            after = (*after, *ngram_after)
-        return self.mix(log_probs), after
+        log_probs, states = [], []
+        for model, before in zip(self.models, self._split(state), strict=True):
+            logits, after = model(tokens, before)
+            log_probs.append(torch.log_softmax(logits, -1) if model is self.network else logits.to(self.device))
+            states.append(after)
+        return self.mix(log_probs), tuple(part for after in states for part in after)
 
     def mix(self, log_probs: Sequence[Tensor]) -> Tensor:
         """Return the logits of the mixture.
@@ -95,34 +98,36 @@ class MixtureModel(nn.Module):
         Args:
             log_probs: (..., V) of the network, and of each n-gram model, possibly −∞.
         """
-        network, *ngrams = log_probs
-        ngrams = [ngram.clamp(min=MIN_LOG_PROB) for ngram in ngrams]
-        weights = self.gate(_features([network.detach(), *ngrams]))
-        mixed = weights[..., :1] * network
-        for i, ngram in enumerate(ngrams, 1):
-            mixed = mixed + weights[..., i : i + 1] * ngram
-        return mixed  # type: ignore[no-any-return]
+        ngrams = len(self.ngrams)
+        parts = [*log_probs[:-ngrams], *(part.clamp(min=MIN_LOG_PROB) for part in log_probs[-ngrams:])]
+        weights = self.gate(_features([part.detach() for part in parts])).unbind(-1)
+        mixed: Tensor = weights[0][..., None] * parts[0]
+        for weight, part in zip(weights[1:], parts[1:], strict=True):
+            mixed = mixed + weight[..., None] * part
+        return mixed
 
     def make_stepper(self, state: State | None, batch_size: int) -> Stepper:
-        pairs = zip((self.network, *self.ngrams), self._split(state), strict=True)
-        return MixtureStepper([make_stepper(model, part, batch_size) for model, part in pairs], self.gate)
+        pairs = zip(self.models, self._split(state), strict=True)
+        steppers = [make_stepper(model, part, batch_size) for model, part in pairs]
+        return MixtureStepper(steppers, self.gate, len(self.ngrams))
 
     def _split(self, state: State | None) -> list[State | None]:
         """Return the state of each model."""
         if state is None:
-            return [None] * (1 + len(self.ngrams))
+            return [None] * len(self.models)
         end = len(state) - len(self.ngrams)
-        return [state[:end], *((part,) for part in state[end:])]
+        network = [] if self.network is None else [state[:end]]
+        return [*network, *((part,) for part in state[end:])]
 
 
 class MixtureStepper(Stepper):
-    """The steppers of a network and of n-gram models, mixed in numpy as by `MixtureModel.mix`.
+    """The steppers of a network, if there is one, and of n-gram models, mixed in numpy as by `MixtureModel.mix`.
 
     Sums do not depend on the number of rows, unlike those of a matrix product.
     """
 
-    def __init__(self, steppers: Sequence[Stepper], gate: nn.Sequential) -> None:
-        self.steppers = steppers
+    def __init__(self, steppers: Sequence[Stepper], gate: nn.Sequential, ngrams: int) -> None:
+        self.steppers, self.ngrams = steppers, ngrams
         self._weights = [weight.detach().cpu().double().numpy() for weight in gate.parameters()]
 
     @property
@@ -132,13 +137,14 @@ class MixtureStepper(Stepper):
 
     def read(self, tokens: Tokens) -> Logits:
         w, b, u, c = self._weights
-        first, *others = (stepper.read(tokens) for stepper in self.steppers)
-        log_probs = [log_softmax(first), *(np.maximum(other, MIN_LOG_PROB) for other in others)]
+        scores = [stepper.read(tokens) for stepper in self.steppers]
+        network = [log_softmax(logits) for logits in scores[: -self.ngrams]]
+        log_probs = [*network, *(np.maximum(part, MIN_LOG_PROB) for part in scores[-self.ngrams :])]
         features = _features_of_rows(log_probs)
         hidden = np.tanh((features[:, None] * w).sum(-1) + b)
         weights = (hidden[:, None] * u).sum(-1) + c
-        mixed: Logits = np.zeros_like(log_probs[0])
-        for i, part in enumerate(log_probs):
+        mixed: Logits = weights[:, :1] * log_probs[0]
+        for i, part in enumerate(log_probs[1:], 1):
             mixed += weights[:, i : i + 1] * part
         return mixed
 

@@ -6,19 +6,26 @@ Used by `charrnn ngram` and the Python API. Under torchrun, rank 0 calls `fit_ng
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from charrnn.checkpoint import Checkpoint, load
+from charrnn.checkpoint.format import config_of, tensors_of
 from charrnn.checkpoint.metadata import DatasetInfo, Metadata
-from charrnn.config import NgramConfig
+from charrnn.config import MixtureConfig, NgramConfig
 from charrnn.errors import CheckpointError
+from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.counting.count import count_ngrams
 from charrnn.models.ngram.counting.distributed import count_distributed
 from charrnn.models.ngram.fit import NgramCounts, fit_ngram
+from charrnn.models.ngram.folded import fold
+from charrnn.models.ngram.longest.longest_match import LongestMatchModel
+from charrnn.models.ngram.model import NgramModel
 from charrnn.progress import ProgressBars, no_bar
 from charrnn.scoring.evaluate import Score, eval_result, evaluate, evaluate_online
 from charrnn.text.corpus import Corpus
+from charrnn.training.fit_mixture import MixtureTrainer
 
 
 class NgramFit(NamedTuple):
@@ -60,11 +67,18 @@ def fit_ngrams(
     if online:
         config.check_online(corpus.config)
     started, counts = time.perf_counter(), None
+    model: NgramModel | LongestMatchModel | MixtureModel
     with progress("counting", "step") as update:
-        if config.method.has_order:
+        if config.blend:
+            exact = replace(config, blend=False)
+            trainer = MixtureTrainer(corpus.train.ids, vocab_size, exact, fold(corpus.vocabulary.symbols), update)
+            model = trainer.finish(None, seed=0)
+        elif config.method.has_order:
             count = count_distributed if distributed else count_ngrams
             counts = NgramCounts.of(corpus.train.ids, vocab_size, config, update, count)
-        model = counts.model() if counts else fit_ngram(corpus.train.ids, vocab_size, config, update)
+            model = counts.model()
+        else:
+            model = fit_ngram(corpus.train.ids, vocab_size, config, update)
     seconds = time.perf_counter() - started
     score = online_score = None
     if validate and len(corpus.validation):
@@ -74,7 +88,7 @@ def fit_ngrams(
             online_score = evaluate_online(counts, corpus.validation.ids)
     validation = eval_result(score, corpus.split, documents=corpus.documents is not None) if score else None
     metadata = Metadata(DatasetInfo.of(corpus), seconds, "cpu", validation)
-    size = sum(tensor.nbytes for tensor in model.tensors().values())
+    size = sum(tensor.nbytes for tensor in tensors_of(model).values())
     checkpoint = Checkpoint(model, corpus.vocabulary, metadata, Path(f"{corpus.name}-{config.name}"), size)
     return NgramFit(checkpoint, score, online_score)
 
@@ -93,4 +107,7 @@ def is_fit_of(path: Path, corpus: Corpus, config: NgramConfig) -> bool:
     except CheckpointError:
         return False
     text, expected = saved.metadata.text, DatasetInfo.of(corpus)
-    return saved.model.config == config and (text.sha256, text.corpus) == (expected.sha256, expected.corpus)
+    fitted = config_of(saved.model)
+    if isinstance(fitted, MixtureConfig):
+        fitted = fitted.counts if fitted.network else replace(fitted.counts, blend=True)
+    return fitted == config and (text.sha256, text.corpus) == (expected.sha256, expected.corpus)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,6 +29,8 @@ from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.ngram.folded import FoldedNgramModel
 from charrnn.progress import Progress
 
+MIN_BLENDED_ORDER = 5
+"""Minimum order of n-grams that are blended with shorter ones."""
 SHARE = 0.03
 """Fraction of the training part held out for the gate."""
 MIN_CHARACTERS, MAX_CHARACTERS = 500, 100_000
@@ -74,11 +77,13 @@ class HeldOutBlocks(NamedTuple):
 class MixtureTrainer:
     """Trainer of a mixture: counts the n-grams before the network is trained, and fits the gate afterwards.
 
+    The n-grams are a blend: of the configured order, of half that order, and of the folded text.
+
     Args:
         ids: (N,) the training part.
         vocab_size: number of different characters, V.
         config: configuration of the n-grams.
-        classes: (V,) the class of each character for folded n-grams (see `fold`); None for exact n-grams alone.
+        classes: (V,) the class of each character in the folded text (see `fold`); None without folded n-grams.
         progress: progress callback, in steps of counting.
 
     Attributes:
@@ -105,18 +110,28 @@ class MixtureTrainer:
         """Seconds of the time budget to reserve for `finish`."""
         return self.seconds + GATE_SECONDS
 
-    def finish(self, network: Network, seed: int, progress: Progress | None = None) -> MixtureModel:
-        """Fit the gate, see `fit_gate`, and return the mixture with n-grams of the whole training part."""
+    def finish(self, network: Network | None, seed: int, progress: Progress | None = None) -> MixtureModel:
+        """Fit the gate, see `fit_gate`, and return the mixture with n-grams of the whole training part.
+
+        Without a network it is a mixture of n-grams alone.
+        """
         mixture = fit_gate(network, self.counts, self.held_out, seed)
         mixture.ngrams = self._fit(self.ids, progress)
         return mixture
 
     def _fit(self, ids: NDArray[Any], progress: Progress | None) -> list[NgramLike]:
-        """Count the n-grams of a text, exact and folded."""
+        """Count the n-grams of a text."""
         models: list[NgramLike] = [fit_ngram(ids, self.vocab_size, self.config, progress)]
+        if short := short_order(self.config):
+            models.append(fit_ngram(ids, self.vocab_size, replace(self.config, order=short, prune=0)))
         if self.classes is not None:
             models.append(FoldedNgramModel.fit(ids, self.classes, self.config))
         return models
+
+
+def short_order(config: NgramConfig) -> int | None:
+    """Return the order of the shorter n-grams of a blend: half the order; None where that would be hardly an n-gram."""
+    return (config.order + 1) // 2 if config.order and config.order >= MIN_BLENDED_ORDER else None
 
 
 def hold_out_blocks(ids: NDArray[Any], vocab_size: int) -> HeldOutBlocks:
@@ -138,7 +153,9 @@ def hold_out_blocks(ids: NDArray[Any], vocab_size: int) -> HeldOutBlocks:
     return HeldOutBlocks(pieces[0] if number == 1 else np.concatenate(pieces), blocks, context)
 
 
-def fit_gate(network: Network, counts: Sequence[NgramLike], held_out: HeldOutBlocks, seed: int = 0) -> MixtureModel:
+def fit_gate(
+    network: Network | None, counts: Sequence[NgramLike], held_out: HeldOutBlocks, seed: int = 0
+) -> MixtureModel:
     """Fit the gate of a mixture on text that no model has seen.
 
     On little text a gate may be worse than fixed weights, or than one model alone. All of them are then compared by
@@ -146,7 +163,7 @@ def fit_gate(network: Network, counts: Sequence[NgramLike], held_out: HeldOutBlo
     (Breiman et al. 1984).
 
     Args:
-        network: the network, in evaluation mode; it is not changed.
+        network: the network, in evaluation mode; it is not changed. None for a mixture of n-grams alone.
         counts: n-gram models of the text without the blocks.
         held_out: the held-out blocks.
         seed: seed of the gate's initial weights and its batches.
@@ -156,10 +173,10 @@ def fit_gate(network: Network, counts: Sequence[NgramLike], held_out: HeldOutBlo
         torch.manual_seed(seed)
         mixture = MixtureModel(network, counts)
     targets = torch.from_numpy(held_out.blocks[:, held_out.context :].astype(np.int64)).flatten()
-    predictions = (*(_log_probs(model, held_out) for model in (network, *counts)), targets)
+    predictions = (*(_log_probs(model, held_out) for model in mixture.models), targets)
     fit: Fit = _fit_gate
     if len(targets) < ENOUGH_FOR_GATE:
-        alone = [_alone(i) for i in range(1 + len(counts))]
+        alone = [_alone(i) for i in range(len(mixture.models))]
         others: list[Fit] = [_fit_weights, _fit_gate]
         losses = {fit: _cross_validate(fit, mixture, predictions, generator) for fit in (*alone, *others)}
         fit = min(alone, key=lambda candidate: float(losses[candidate].mean()))
@@ -168,7 +185,7 @@ def fit_gate(network: Network, counts: Sequence[NgramLike], held_out: HeldOutBlo
             if gain.mean() > gain.std() / math.sqrt(len(gain)):
                 fit = candidate
     fit(mixture, predictions, generator)
-    return mixture.to(network.device).eval()
+    return (mixture.to(network.device) if network else mixture).eval()
 
 
 Predictions = tuple[Tensor, ...]

@@ -130,7 +130,7 @@ def test_compare_mixture_is_shown_with_its_parts(charrnn: Charrnn, folder: Path)
     rows = {row["kind"]: row for row in result.json()}
     assert set(rows) == {"mixture", "recurrent", "ngram"}
     assert rows["mixture"]["parameters"] > rows["recurrent"]["parameters"] > 0
-    assert rows["mixture"]["entries"] == rows["ngram"]["entries"] > 0
+    assert rows["mixture"]["entries"] > rows["ngram"]["entries"] > 0  # the mixture has folded and shorter ones, too
     assert charrnn("ngram", "text.txt").status == 0
     again = charrnn("compare", "--json", *QUICK, "--baselines", "none").json()
     assert sorted(row["kind"] for row in again) == ["mixture", "ngram", "recurrent"]

@@ -14,7 +14,7 @@ from charrnn.checkpoint.metadata import DatasetInfo, Metadata
 from charrnn.config import CELLS, SMOOTHINGS, CorpusConfig, ModelConfig, NgramConfig
 from charrnn.models.interpolated import InterpolatedModel, make_network
 from charrnn.models.language_model import LanguageModel, State, next_log_probs
-from charrnn.models.mixture import MixtureModel
+from charrnn.models.mixture import MixtureModel, NgramLike
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.ngram.folded import FoldedNgramModel
 from charrnn.models.ngram.model import NgramModel
@@ -24,7 +24,7 @@ from charrnn.models.stepper import make_stepper
 from charrnn.text.vocabulary import Vocabulary
 
 V, B, T = 6, 3, 20
-KINDS = [*CELLS, *SMOOTHINGS, "ngram embedding", "ensemble", "mixture", "folded mixture", "mean"]
+KINDS = [*CELLS, *SMOOTHINGS, "ngram embedding", "ensemble", "mixture", "blend", "blended mixture", "mean"]
 """All kinds of models; `mean`, a weighted mean of networks and n-grams, cannot be saved."""
 
 
@@ -50,10 +50,12 @@ def make(kind: str) -> Model:
     if kind == "mean":
         networks = make_network(ModelConfig(hidden_size=8, networks=2, num_layers=2), V), make("mingru")
         return InterpolatedModel([networks[0], make_counts(), networks[1]], (0.5, 0.2, 0.3)).eval()
-    if kind in ("mixture", "folded mixture"):
-        classes = np.array([0, 1, 2, 0, 3, 4])
-        folded = [FoldedNgramModel.fit(training_ids(), classes, NgramConfig(order=4))] * (kind == "folded mixture")
-        mixture = MixtureModel(RecurrentModel(ModelConfig(hidden_size=8), V), [make_counts(), *folded])
+    if kind in ("mixture", "blend", "blended mixture"):
+        ngrams: list[NgramLike] = [make_counts()]
+        if kind != "mixture":
+            ngrams.append(fit_ngram(training_ids(), V, NgramConfig(order=2)))
+            ngrams.append(FoldedNgramModel.fit(training_ids(), np.array([0, 1, 2, 0, 3, 4]), NgramConfig(order=4)))
+        mixture = MixtureModel(None if kind == "blend" else RecurrentModel(ModelConfig(hidden_size=8), V), ngrams)
         torch.nn.init.normal_(mixture.gate[-1].weight, std=0.3)  # type: ignore[arg-type]  # else it never opens
         return mixture.eval()
     return RecurrentModel(ModelConfig(cell=kind, hidden_size=8, dropout=0.5), V).eval()

@@ -63,6 +63,7 @@ def test_combined_stepper_of_spoiled_weights_gives_nan_without_a_warning(kind: s
     """The model gives NaN too, and the sampler raises the error. Large weights overflow in the same way."""
     model = make(kind)
     networks = model.network if isinstance(model, MixtureModel) else model
+    assert networks
     with torch.no_grad():
         for head in (part for part in networks.modules() if isinstance(part, torch.nn.Linear)):
             head.bias.fill_(torch.inf)

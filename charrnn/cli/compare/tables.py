@@ -12,7 +12,7 @@ from charrnn.config import SMOOTHINGS
 from charrnn.formatting import part_name, percent, plural
 from charrnn.pipeline.compare import Comparison
 from charrnn.scoring.compare.columns import AnyRow, shown_columns
-from charrnn.scoring.compare.rows import OnlineRow, Row
+from charrnn.scoring.compare.rows import OnlineRow, Row, knows_ngrams
 
 MIXTURE_PARTS = {"network": "network", "counts": "n-grams"}
 """Names of a mixture's parts by the ending that `split_mixture` gives them."""
@@ -36,6 +36,10 @@ def show(comparison: Comparison) -> None:
     legend = "; ".join(f"{name}: {smoothing.help}" for name, smoothing in SMOOTHINGS.items() if name in words)
     if legend:
         screen.print(f"{legend}.")
+    if any(knows_ngrams(row.checkpoint) for row in rows):
+        screen.print(
+            "+ N-grams: the network has embeddings of frequent n-grams, so it does not learn from characters alone."
+        )
     if any(row.is_baseline for row in rows):
         is_mixed = any(row.is_baseline and row.checkpoint.kind == "mixture" for row in rows)
         mean = " The weights of the mixture are fixed; `train --with-ngram` fits better ones." if is_mixed else ""

@@ -107,9 +107,17 @@ class OnlineRow:
 
 
 def best_of(rows: Iterable[Row], kind: str) -> Row | None:
-    """Return the row of the best model of a kind that gives every character a probability; None if there is none."""
+    """Return the row of the best model of a kind that gives every character a probability; None if there is none.
+
+    A network with n-gram embeddings counts only where there is no other: it would not be a network against n-grams.
+    """
     candidates = (row for row in rows if row.checkpoint.kind == kind and not row.can_be_infinite)
-    return min(candidates, key=lambda row: row.score.nats_per_char, default=None)
+    return min(candidates, key=lambda row: (knows_ngrams(row.checkpoint), row.score.nats_per_char), default=None)
+
+
+def knows_ngrams(checkpoint: Checkpoint) -> bool:
+    """Return whether a model is a network with n-gram embeddings."""
+    return isinstance(checkpoint.model, Network) and checkpoint.model.config.ngram_embedding > 0
 
 
 def measure(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from charrnn.checkpoint import Checkpoint, components
+from charrnn.checkpoint import Checkpoint
 from charrnn.errors import CheckpointError
 from charrnn.models.interpolated import InterpolatedModel
 from charrnn.models.mixture import MixtureModel
@@ -27,7 +27,7 @@ def initial_network(checkpoint: Checkpoint) -> RecurrentModel:
     """
     model = checkpoint.model
     if isinstance(model, MixtureModel):
-        model = components(model)[0]
+        model = model.network or model
     network = model.networks[0] if isinstance(model, InterpolatedModel) else model
     if not isinstance(network, RecurrentModel):
         raise CheckpointError(f"{checkpoint.path}: is an n-gram model; --init-from needs a network")
