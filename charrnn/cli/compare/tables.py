@@ -38,7 +38,7 @@ def show(comparison: Comparison) -> None:
         screen.print(f"{legend}.")
     if any(knows_ngrams(row.checkpoint) for row in rows):
         screen.print(
-            "+ N-grams: the network has embeddings of frequent n-grams, so it does not learn from characters alone."
+            "+ N-grams: a network with embeddings of frequent n-grams, which does not learn from characters alone."
         )
     if any(row.is_baseline for row in rows):
         is_mixed = any(row.is_baseline and row.checkpoint.kind == "mixture" for row in rows)

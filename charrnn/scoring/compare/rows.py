@@ -11,6 +11,7 @@ from charrnn import __version__
 from charrnn.checkpoint import Checkpoint
 from charrnn.checkpoint.metadata import EvalResult
 from charrnn.config import NgramConfig, SamplingConfig
+from charrnn.models.interpolated import Network
 from charrnn.progress import Progress, ProgressBars, no_bar
 from charrnn.sampling.generate import generate
 from charrnn.scoring.evaluate import Score, eval_result, evaluate
