@@ -25,8 +25,8 @@ from charrnn.models.hardware.thread_tuner import make_thread_tuner
 from charrnn.models.interpolated import Network
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.mixture import MixtureModel, NgramLike
-from charrnn.models.ngram.fit import fit_ngram
-from charrnn.models.ngram.folded import FoldedNgramModel
+from charrnn.models.ngram.fit import NgramCounts
+from charrnn.models.ngram.folded import FoldedNgramModel, classes_of
 from charrnn.progress import Progress
 
 MIN_BLENDED_ORDER = 5
@@ -102,7 +102,7 @@ class MixtureTrainer:
         self.ids, self.vocab_size, self.config, self.classes = ids, vocab_size, config, classes
         self.held_out = hold_out_blocks(ids, vocab_size)
         started = time.perf_counter()
-        self.counts = self._fit(self.held_out.rest, progress)
+        self.counts = self._count(self.held_out.rest, progress)
         self.seconds = time.perf_counter() - started
 
     @property
@@ -115,18 +115,35 @@ class MixtureTrainer:
 
         Without a network it is a mixture of n-grams alone.
         """
-        mixture = fit_gate(network, self.counts, self.held_out, seed)
-        mixture.ngrams = self._fit(self.ids, progress)
+        mixture = fit_gate(network, self._models(self.counts, self.held_out.rest), self.held_out, seed)
+        # The first part is the model that `charrnn ngram` fits, so its discounts are fitted again, too.
+        longest = NgramCounts.of(self.ids, self.vocab_size, self.config, progress)
+        rest = zip(self.counts[1:], self._texts(self.ids)[1:], strict=True)
+        mixture.ngrams = self._models([longest, *(counts.recount(text) for counts, text in rest)], self.ids)
         return mixture
 
-    def _fit(self, ids: NDArray[Any], progress: Progress | None) -> list[NgramLike]:
-        """Count the n-grams of a text."""
-        models: list[NgramLike] = [fit_ngram(ids, self.vocab_size, self.config, progress)]
+    def _texts(self, ids: NDArray[Any]) -> list[NDArray[Any]]:
+        """Return the text that each part of the blend counts."""
+        short = [ids] * (short_order(self.config) is not None)
+        return [ids, *short, *([] if self.classes is None else [classes_of(ids, self.classes)])]
+
+    def _count(self, ids: NDArray[Any], progress: Progress | None) -> list[NgramCounts]:
+        """Count the n-grams of a text, and fit their discounts."""
+        configs = [self.config] * len(self._texts(ids[:0]))
+        sizes = [self.vocab_size] * len(configs)
         if short := short_order(self.config):
-            models.append(fit_ngram(ids, self.vocab_size, replace(self.config, order=short, prune=0)))
+            configs[1] = replace(self.config, order=short, prune=0)
         if self.classes is not None:
-            models.append(FoldedNgramModel.fit(ids, self.classes, self.config))
-        return models
+            sizes[-1] = int(self.classes.max()) + 1
+        parts = zip(self._texts(ids), sizes, configs, strict=True)
+        return [NgramCounts.of(text, size, config, progress) for text, size, config in parts]
+
+    def _models(self, parts: Sequence[NgramCounts], ids: NDArray[Any]) -> list[NgramLike]:
+        """Return the models of the counts of a text."""
+        models = [part.model() for part in parts]
+        if self.classes is None:
+            return [*models]
+        return [*models[:-1], FoldedNgramModel.of(models[-1], ids, self.classes)]
 
 
 def short_order(config: NgramConfig) -> int | None:

@@ -54,7 +54,10 @@ def make(kind: str) -> Model:
         ngrams: list[NgramLike] = [make_counts()]
         if kind != "mixture":
             ngrams.append(fit_ngram(training_ids(), V, NgramConfig(order=2)))
-            ngrams.append(FoldedNgramModel.fit(training_ids(), np.array([0, 1, 2, 0, 3, 4]), NgramConfig(order=4)))
+            classes = np.array([0, 1, 2, 0, 3, 4])
+            folded = fit_ngram(classes[training_ids()], 5, NgramConfig(order=4))
+            assert isinstance(folded, NgramModel)
+            ngrams.append(FoldedNgramModel.of(folded, training_ids(), classes))
         mixture = MixtureModel(None if kind == "blend" else RecurrentModel(ModelConfig(hidden_size=8), V), ngrams)
         torch.nn.init.normal_(mixture.gate[-1].weight, std=0.3)  # type: ignore[arg-type]  # else it never opens
         return mixture.eval()

@@ -6,7 +6,7 @@ In all functions, `ids` (N,) is the training text, N ≥ 1, and `vocab_size` is 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
@@ -71,6 +71,12 @@ class NgramCounts:
         fit_discounts = resolve(method.discounts)
         discounts = fit_discounts(orders, ids, vocab_size, fitting) if fit_discounts else None
         return cls(config, vocab_size, orders, discounts)
+
+    def recount(self, ids: NDArray[Any]) -> NgramCounts:
+        """Return the counts of another text with the same discounts, which takes a fraction of the time of `of`."""
+        assert self.config.order
+        orders = count_ngrams(ids, self.vocab_size, self.config.order, self.config.method.counts_occurrences)
+        return replace(self, orders=orders)
 
     def model(self) -> NgramModel:
         """Return the model of these counts."""

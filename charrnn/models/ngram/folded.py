@@ -16,7 +16,6 @@ from torch import Tensor
 
 from charrnn.config import NgramConfig
 from charrnn.models.language_model import State
-from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.stepper import Logits, Stepper, Tokens, make_stepper
 
@@ -35,11 +34,8 @@ class FoldedNgramModel:
         self.vocab_size = len(classes)
 
     @classmethod
-    def fit(cls, ids: NDArray[Any], classes: NDArray[np.int64], config: NgramConfig) -> FoldedNgramModel:
-        """Count a text, (N,), with the given classes of its characters, (V,)."""
-        number = int(classes.max()) + 1
-        model = fit_ngram(classes.astype(np.min_scalar_type(number))[ids], number, config)
-        assert isinstance(model, NgramModel)
+    def of(cls, model: NgramModel, ids: NDArray[Any], classes: NDArray[np.int64]) -> FoldedNgramModel:
+        """Return the model of a text, (N,), given the n-grams of its classes, and the class of each character, (V,)."""
         counts = np.bincount(ids, minlength=len(classes)) + 1.0
         shares = counts / np.bincount(classes, counts)[classes]
         return cls(model, torch.from_numpy(classes), torch.from_numpy(np.log(shares).astype(np.float32)))
@@ -97,6 +93,12 @@ class FoldedStepper(Stepper):
     def read(self, tokens: Tokens) -> Logits:
         log_probs: Logits = self.stepper.read(self.classes[tokens])[:, self.classes] + self.log_shares
         return log_probs
+
+
+def classes_of(ids: NDArray[Any], classes: NDArray[np.int64]) -> NDArray[Any]:
+    """Return the folded text: (N,) characters and (V,) classes → (N,) classes."""
+    folded: NDArray[Any] = classes.astype(np.min_scalar_type(int(classes.max())))[ids]
+    return folded
 
 
 def fold(characters: Sequence[str]) -> NDArray[np.int64] | None:

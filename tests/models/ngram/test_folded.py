@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from charrnn.config import NgramConfig
 from charrnn.models.language_model import next_log_probs
 from charrnn.models.ngram.fit import fit_ngram
-from charrnn.models.ngram.folded import FoldedNgramModel, fold
+from charrnn.models.ngram.folded import FoldedNgramModel, classes_of, fold
 from charrnn.models.ngram.model import NgramModel
 
 ORDER_3 = NgramConfig(order=3, smoothing="mkn")
@@ -29,8 +30,8 @@ def test_probability_is_that_of_the_class_times_the_share() -> None:
     ids = np.array([characters.index(c) for c in text])
     classes = fold(characters)
     assert classes is not None
-    model = FoldedNgramModel.fit(ids, classes, ORDER_3)
-    inner = fit_ngram(classes[ids], int(classes.max()) + 1, ORDER_3)
+    model = fold_and_fit(ids, classes)
+    inner = model.model
     tokens = torch.from_numpy(ids[None, :20])
     of_classes = inner(torch.from_numpy(classes[ids[None, :20]]))[0].exp()
     counts = np.bincount(ids) + 1
@@ -45,9 +46,15 @@ def test_probability_is_that_of_the_class_times_the_share() -> None:
     assert scored.shape == (1, 19)
 
 
+def fold_and_fit(ids: NDArray[np.int64], classes: NDArray[np.int64]) -> FoldedNgramModel:
+    ngrams = fit_ngram(classes_of(ids, classes), int(classes.max()) + 1, ORDER_3)
+    assert isinstance(ngrams, NgramModel)
+    return FoldedNgramModel.of(ngrams, ids, classes)
+
+
 def fitted() -> FoldedNgramModel:
     ids = np.random.default_rng(0).integers(0, 6, 200)
-    return FoldedNgramModel.fit(ids, np.array([0, 1, 2, 0, 3, 1]), ORDER_3)
+    return fold_and_fit(ids, np.array([0, 1, 2, 0, 3, 1]))
 
 
 def test_tensors_make_the_same_model() -> None:
