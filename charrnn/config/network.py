@@ -45,7 +45,7 @@ class ModelConfig(ValidatedConfig):
         check=_ngram_order,
     )  # fmt: skip
     ngram_rows: int = option(
-        1 << 16, "Maximum number of n-grams with an embedding; the most frequent ones.", check=int_range(1, 1 << 24)
+        1 << 18, "Maximum number of n-grams with an embedding; the most frequent ones.", check=int_range(1, 1 << 24)
     )
     ngram_dropout: float = option(
         0.0, f"Dropout probability of each embedding of an n-gram ({CHOSEN} 0).", metavar="P", check=fraction

@@ -95,7 +95,13 @@ def test_inspect_ngram_model_shows_its_entries(charrnn: Charrnn, models: Path) -
 
 def test_inspect_mixture_shows_its_parts(charrnn: Charrnn, folder: Path) -> None:
     assert charrnn("train", "text.txt", *SMALL, "--with-ngram").status == 0
-    assert [part["name"] for part in read(charrnn("inspect", "--json"))["parts"]] == ["network", "counts", "gate"]
+    assert [part["name"] for part in read(charrnn("inspect", "--json"))["parts"]] == [
+        "network",
+        "counts",
+        "short",
+        "folded",
+        "gate",
+    ]
     assert "counts      tuned order 9" in charrnn("inspect").err
     assert charrnn("ngram", "text.txt", "--smoothing", "longest").status == 0
     assert read(charrnn("inspect", "--json"))["parts"][0]["entries"] is None

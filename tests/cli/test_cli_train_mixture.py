@@ -54,7 +54,7 @@ def test_network_of_mixture_does_not_see_held_out_blocks(charrnn: Charrnn, folde
 
 def test_mixture_with_several_networks(charrnn: Charrnn, folder: Path) -> None:
     result = charrnn("train", "text.txt", *SMALL, "--networks", 2, "--with-ngram", "--json")
-    assert (result.status, json.loads(result.text)["model"]) == (0, "lstm 1x8 (2 networks) with tuned order 9")
+    assert (result.status, json.loads(result.text)["model"]) == (0, "lstm 1x8 (2 networks) with blend of tuned order 9")
     assert "networks    alone: validation" in result.err
     compared = charrnn("compare", "--json", "--length", 20, "--novelty-length", 0)
     rows = {row["kind"]: row for row in json.loads(compared.text)}

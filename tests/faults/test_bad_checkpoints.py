@@ -113,7 +113,7 @@ def test_old_file_without_checksums_loads(bad: Path) -> None:
         ("mkn", set_to("model.order", 10**9), "--order 1000000000: must be from 1 to 100"),
         ("mkn", set_to("model.order", None), "model.order: expected a number, found none"),
         ("mkn", set_to("model.smoothing", "longest"), "--order 3: --smoothing longest has no order"),
-        ("mkn", set_to("kind", "recurrent"), "model.order: expected no such key, found 3"),
+        ("mkn", set_to("kind", "recurrent"), "model.blend: expected no such key, found False"),
         ("mkn", put("2.weights", at(1, -1.0)), "2.weights: expected numbers from 0 to 1, found -1.0"),
         ("mkn", put("2.weights", at(1, 2.0**99)), "2.weights: expected numbers from 0 to 1, found 6.3"),
         ("stupid", put("2.backoffs", at(1, -2.0)), "2.backoffs: expected numbers from -1 to 1, found -2.0"),

@@ -20,7 +20,7 @@ from charrnn.errors import UsageError
 from charrnn.models.language_model import State
 from charrnn.models.stepper import Tokens
 
-MIN_COUNT = 3
+MIN_COUNT = 5
 """Minimum number of occurrences of an n-gram that gets an embedding."""
 MAX_COUNTED = 1 << 24
 """Maximum number of characters in which n-grams are counted; of a longer text, evenly spread blocks are counted."""

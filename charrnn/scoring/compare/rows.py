@@ -9,6 +9,7 @@ from typing import Any
 
 from charrnn import __version__
 from charrnn.checkpoint import Checkpoint
+from charrnn.checkpoint.format import is_mean
 from charrnn.checkpoint.metadata import EvalResult
 from charrnn.config import NgramConfig, SamplingConfig
 from charrnn.models.interpolated import Network
@@ -118,7 +119,8 @@ def best_of(rows: Iterable[Row], kind: str) -> Row | None:
 
 def knows_ngrams(checkpoint: Checkpoint) -> bool:
     """Return whether a model is a network with n-gram embeddings."""
-    return isinstance(checkpoint.model, Network) and checkpoint.model.config.ngram_embedding > 0
+    model = checkpoint.model
+    return isinstance(model, Network) and not is_mean(model) and model.config.ngram_embedding > 0
 
 
 def measure(

@@ -63,8 +63,10 @@ NARROW_EMBEDDINGS = ("rnn", "lstm", "gru")
 
 NGRAM_ORDER = 6
 """Length of the longest n-grams with an embedding, in networks that will be mixed with n-grams."""
-NGRAM_DROPOUT_PER_EPOCH, MAX_NGRAM_DROPOUT = 0.1, 0.6
-"""Dropout probability of embeddings of n-grams for each epoch, and its maximum."""
+NGRAM_EPOCHS = 6.0
+"""Maximum number of epochs for which a network gets embeddings of n-grams; in more it learns the text by heart."""
+NGRAM_DROPOUT_PER_EPOCH = 0.1
+"""Dropout probability of embeddings of n-grams for each epoch."""
 
 Speed = Callable[[ModelConfig, TrainingConfig], float]
 """Returns the training speed of a network, in characters per second."""
@@ -201,8 +203,11 @@ def choose_config(
         times = f"{epochs:.2g} epoch{'s' * (epochs != 1)}"
         why = f"against overfitting in about {times}" if model.dropout else f"as about {times} cause little overfitting"
         reasons.append(("dropout", f"{model.dropout:g}, {why} (override: --dropout)"))
+    if epochs > NGRAM_EPOCHS and "ngram_embedding" not in explicit:
+        model = replace(model, ngram_embedding=0)
     if model.ngram_embedding and "ngram_dropout" not in explicit:
-        model = replace(model, ngram_dropout=round(min(MAX_NGRAM_DROPOUT, NGRAM_DROPOUT_PER_EPOCH * epochs), 2))
+        dropout = NGRAM_DROPOUT_PER_EPOCH * min(epochs, NGRAM_EPOCHS)
+        model = replace(model, ngram_dropout=round(dropout, 2))
     if model.ngram_embedding and "ngram_embedding" not in explicit:
         reasons.append(
             ("n-grams", f"of 2 to {model.ngram_embedding} characters have embeddings, with dropout "
