@@ -60,7 +60,7 @@ def make_model(header: dict[str, Any], vocab_size: int, tensors: dict[str, Tenso
         if mixture_config.folded:
             ngrams.append(FoldedNgramModel.from_tensors(counts, vocab_size, groups[FOLDED]))
         with torch.device("meta"):
-            model = MixtureModel(network, ngrams)
+            model = MixtureModel(network, ngrams, mixture_config.separate)
         load_weights(model.gate, groups[GATE], GATE)
         return model
     require_equal("kind", kind, "recurrent")

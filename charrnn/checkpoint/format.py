@@ -127,7 +127,9 @@ def config_of(model: Model) -> ModelConfig | NgramConfig | MixtureConfig:
         counts, short = parts[NGRAM], parts.get(SHORT)
         assert isinstance(counts, NgramModel)
         order = short.config.order if isinstance(short, NgramModel) else None
-        return MixtureConfig(model.network.config if model.network else None, counts.config, order, FOLDED in parts)
+        return MixtureConfig(
+            model.network.config if model.network else None, counts.config, order, FOLDED in parts, model.is_separate
+        )
     return model.config
 
 

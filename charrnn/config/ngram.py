@@ -184,12 +184,14 @@ class MixtureConfig:
         counts: the n-grams.
         short: the order of shorter n-grams; None without them.
         folded: whether n-grams of the folded text are a part (models/ngram/folded.py), with the settings of `counts`.
+        separate: whether each of several networks has its own weight.
     """
 
     network: ModelConfig | None
     counts: NgramConfig
     short: int | None = None
     folded: bool = False
+    separate: bool = False
 
     def __str__(self) -> str:
         ngrams = f"blend of {self.counts}" if self.short or self.folded else str(self.counts)

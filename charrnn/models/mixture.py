@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from charrnn.models.interpolated import Network
+from charrnn.models.interpolated import InterpolatedModel, Network
 from charrnn.models.language_model import LanguageModel, State
 from charrnn.models.stepper import Logits, Stepper, Tokens, log_softmax, make_stepper
 
@@ -38,14 +38,19 @@ class NgramLike(LanguageModel, Protocol):
 
 
 class MixtureModel(nn.Module):
-    """N-gram models, and a network unless it is None, as one language model.
+    """N-gram models, and a network or an ensemble unless it is None, as one language model.
 
     Its state is the network's, followed by those of the n-gram models. Logits come out on the network's device.
+
+    Args:
+        network: the network or networks.
+        ngrams: the n-gram models, at least one.
+        is_separate: whether each network of an ensemble has its own weight; otherwise their mean has one.
     """
 
-    def __init__(self, network: Network | None, ngrams: Sequence[NgramLike]) -> None:
+    def __init__(self, network: Network | None, ngrams: Sequence[NgramLike], is_separate: bool = True) -> None:
         super().__init__()
-        self.network, self.ngrams = network, list(ngrams)
+        self.network, self.ngrams, self.is_separate = network, list(ngrams), is_separate
         models = len(self.models)
         inputs = FEATURES * models + PAIR_FEATURES * math.comb(models, 2)
         self.gate = nn.Sequential(nn.Linear(inputs, GATE_SIZE), nn.Tanh(), nn.Linear(GATE_SIZE, models))
@@ -53,9 +58,18 @@ class MixtureModel(nn.Module):
         nn.init.constant_(self.last.bias, 1 / models)
 
     @property
+    def networks(self) -> list[LanguageModel]:
+        """The networks that have a weight."""
+        if self.network is None:
+            return []
+        if self.is_separate and isinstance(self.network, InterpolatedModel):
+            return self.network.models
+        return [self.network]
+
+    @property
     def models(self) -> list[LanguageModel]:
         """All parts, in the order of the weights."""
-        return [*self.ngrams] if self.network is None else [self.network, *self.ngrams]
+        return [*self.networks, *self.ngrams]
 
     @property
     def last(self) -> nn.Linear:
@@ -86,9 +100,10 @@ class MixtureModel(nn.Module):
 
     def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         log_probs, states = [], []
-        for model, before in zip(self.models, self._split(state), strict=True):
+        networks = len(self.networks)
+        for i, (model, before) in enumerate(zip(self.models, self._split(state), strict=True)):
             logits, after = model(tokens, before)
-            log_probs.append(torch.log_softmax(logits, -1) if model is self.network else logits.to(self.device))
+            log_probs.append(torch.log_softmax(logits, -1) if i < networks else logits.to(self.device))
             states.append(after)
         return self.mix(log_probs), tuple(part for after in states for part in after)
 
@@ -96,7 +111,7 @@ class MixtureModel(nn.Module):
         """Return the logits of the mixture.
 
         Args:
-            log_probs: (..., V) of the network, and of each n-gram model, possibly −∞.
+            log_probs: (..., V) of each network, and of each n-gram model, possibly −∞.
         """
         ngrams = len(self.ngrams)
         parts = [*log_probs[:-ngrams], *(part.clamp(min=MIN_LOG_PROB) for part in log_probs[-ngrams:])]
@@ -116,12 +131,13 @@ class MixtureModel(nn.Module):
         if state is None:
             return [None] * len(self.models)
         end = len(state) - len(self.ngrams)
-        network = [] if self.network is None else [state[:end]]
-        return [*network, *((part,) for part in state[end:])]
+        length = end // max(1, len(self.networks))  # networks of an ensemble have one shape
+        networks = [state[begin : begin + length] for begin in range(0, end, length or 1)]
+        return [*networks, *((part,) for part in state[end:])]
 
 
 class MixtureStepper(Stepper):
-    """The steppers of a network, if there is one, and of n-gram models, mixed in numpy as by `MixtureModel.mix`.
+    """The steppers of networks, if there are any, and of n-gram models, mixed in numpy as by `MixtureModel.mix`.
 
     Sums do not depend on the number of rows, unlike those of a matrix product.
     """

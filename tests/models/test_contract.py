@@ -58,7 +58,8 @@ def make(kind: str) -> Model:
             folded = fit_ngram(classes[training_ids()], 5, NgramConfig(order=4))
             assert isinstance(folded, NgramModel)
             ngrams.append(FoldedNgramModel.of(folded, training_ids(), classes))
-        mixture = MixtureModel(None if kind == "blend" else RecurrentModel(ModelConfig(hidden_size=8), V), ngrams)
+        number = {"mixture": 1, "blended mixture": 2}.get(kind)
+        mixture = MixtureModel(make_network(ModelConfig(hidden_size=8, networks=number), V) if number else None, ngrams)
         torch.nn.init.normal_(mixture.gate[-1].weight, std=0.3)  # type: ignore[arg-type]  # else it never opens
         return mixture.eval()
     return RecurrentModel(ModelConfig(cell=kind, hidden_size=8, dropout=0.5), V).eval()
