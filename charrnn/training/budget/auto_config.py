@@ -61,9 +61,10 @@ SMALL_VOCABULARY = 256
 NARROW_EMBEDDINGS = ("rnn", "lstm", "gru")
 """Cells that gain from `EMBEDDING`; minGRU loses by it."""
 
-NGRAM_ORDER = 6
-"""Length of the longest n-grams with an embedding, in networks that will be mixed with n-grams."""
-NGRAM_EPOCHS = 6.0
+NGRAM_ORDERS = {0: 5, 2_000_000: 6}
+"""Length of the longest n-grams with an embedding in networks that will be mixed with n-grams, for texts from each
+number of characters on."""
+NGRAM_EPOCHS = 7.0
 """Maximum number of epochs for which a network gets embeddings of n-grams; in more it learns the text by heart."""
 NGRAM_DROPOUT_PER_EPOCH = 0.1
 """Dropout probability of embeddings of n-grams for each epoch."""
@@ -169,7 +170,8 @@ def choose_config(
     if is_open and model.cell in NARROW_EMBEDDINGS and workload.vocab_size <= SMALL_VOCABULARY:
         model = replace(model, embedding_size=EMBEDDING)
     if workload.mixed and "ngram_embedding" not in explicit and not on_gpu:
-        order = min(NGRAM_ORDER, longest_order(workload.vocab_size))
+        longest = max(order for least, order in NGRAM_ORDERS.items() if characters >= least)
+        order = min(longest, longest_order(workload.vocab_size))
         model = replace(model, ngram_embedding=order if order > 1 else 0)
     seconds, reasons = max(1.0, 60 * AIM * training.minutes - workload.spent), []
     rows = batch_size_for(characters, training.batch_size, on_gpu)
@@ -210,7 +212,7 @@ def choose_config(
         model = replace(model, ngram_dropout=round(dropout, 2))
     if model.ngram_embedding and "ngram_embedding" not in explicit:
         reasons.append(
-            ("n-grams", f"of 2 to {model.ngram_embedding} characters have embeddings, with dropout "
+            ("embedding", f"also of n-grams of 2 to {model.ngram_embedding} characters, with dropout "
              f"{model.ngram_dropout:g} (override: --ngram-embedding, --ngram-dropout)")
         )  # fmt: skip
     if is_open and model.hidden_size <= EMBEDDING:
