@@ -1,14 +1,15 @@
 """Measure the same commands on simulated machines: all instructions of this processor, or only AVX2.
 
     python benchmarks/machines.py tinyshakespeare.txt [--shakespeare shakespeare.txt] [--sets all avx2]
-        [--parts steps quality busy plain allowed] [--minutes 1 3 10] [--mixed-minutes 1 3 10] [--out machines.json]
+        [--parts steps quality busy plain allowed] [--minutes 1 3 10] [--mixed-minutes 1 3 10] [--ngrams]
+        [--shakespeare-minutes 3 10] [--shakespeare-mixed-minutes 3 10] [--out machines.json]
 
 Prints a line of JSON per row, after the set and the part. `avx2` sets ATEN_CPU_CAPABILITY=avx2 and
 ONEDNN_MAX_CPU_ISA=AVX2, so PyTorch, oneDNN and the C kernels run as on a processor without AVX-512; the machine's entry
 in the results has the instruction set in use. Results in the --out file are kept, so parts can be run one at a time.
 
 steps     training steps with Muon and AdamW, alternating: median milliseconds, and the median ratio of pairs
-quality   `charrnn train --minutes` as whole commands, with and without `--with-ngram`, and `charrnn ngram`
+quality   `charrnn train --minutes` as whole commands, with and without `--with-ngram`; with --ngrams, `charrnn ngram`
 busy      `charrnn train --minutes 1` while another process uses a core for the first 15 seconds, or all the time
 plain     training and sampling speed without a C compiler, as a fraction of the speed with one
 allowed   training with OMP_NUM_THREADS set to 1, 2, 8 or 64, and the number of threads that charrnn then uses
@@ -175,9 +176,16 @@ def quality_rows(folder: Path, environment: dict[str, str], options: argparse.Na
     for minutes in options.mixed_minutes:
         yield trained(folder, environment, options.text, minutes, "--with-ngram")
     if options.shakespeare:
-        fit, _ = charrnn(folder, environment, "ngram", str(options.shakespeare), "--force")
-        yield {"run": "charrnn ngram shakespeare", **{name: fit[name] for name in ("nats_per_char", "bits_per_char")}}
-        yield trained(folder, environment, options.shakespeare, "3")
+        for minutes in options.shakespeare_minutes:
+            yield trained(folder, environment, options.shakespeare, minutes)
+        for minutes in options.shakespeare_mixed_minutes:
+            yield trained(folder, environment, options.shakespeare, minutes, "--with-ngram")
+    for text in filter(None, (options.text, options.shakespeare)) if options.ngrams else ():
+        for extra in ((), ("--blend",)):
+            fit, seconds = charrnn(folder, environment, "ngram", str(text), *extra, "--force")
+            names = ("entries", "nats_per_char", "bits_per_char")
+            run = " ".join(["charrnn ngram", text.stem, *extra])
+            yield {"run": run, "seconds": seconds, **{name: fit[name] for name in names}}
 
 
 def allowed(environment: dict[str, str]) -> Iterator[Row]:
@@ -213,6 +221,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--sets", nargs="*", default=tuple(SETS), choices=tuple(SETS), help="sets (default: both)")
     parser.add_argument("--minutes", nargs="*", default=["1", "3", "10"], help="time budgets without n-grams")
     parser.add_argument("--mixed-minutes", nargs="*", default=["1", "3", "10"], help="time budgets with --with-ngram")
+    parser.add_argument("--shakespeare-minutes", nargs="*", default=["3", "10"], help="the same for --shakespeare")
+    parser.add_argument("--shakespeare-mixed-minutes", nargs="*", default=["3", "10"], help="the same, with n-grams")
+    parser.add_argument("--ngrams", action="store_true", help="also fit n-grams alone, for `quality`")
     parser.add_argument("--out", type=Path, help="JSON file for the results; existing results are kept")
     parser.add_argument("--child", choices=tuple(CHILDREN), help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
