@@ -48,7 +48,7 @@ def test_commands_on_played_device_run(
     text, few = str(small_file), ("--batch-size", "4", "--seq-length", "16")
     for words in (
         ("train", text, *SMALL, *few, "--out", "a"),
-        ("train", text, *SMALL, *few, "--with-ngram", "--out", "b"),
+        ("train", text, *SMALL, *few, "--with-ngram", "--ngram-embedding", "3", "--out", "b"),
         ("sample", "a", "--length", "30", "--prime", "to "),
         ("sample", "b", "--length", "30"),
         ("sample", "a", "--beam", "2", "--length", "10"),

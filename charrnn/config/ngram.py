@@ -151,8 +151,6 @@ class NgramConfig(ValidatedConfig):
             raise UsageError(
                 "--online: cannot be combined with --document-separator, which resets the model; remove one of them"
             )
-        if self.blend:
-            raise UsageError("--online: cannot be combined with --blend; remove one of them")
         if not self.method.supports_online:
             raise UsageError(f"--online: --smoothing {self.smoothing} does not support it; use another smoothing")
 

@@ -24,6 +24,7 @@ from charrnn.models.ngram.longest.longest_match import LongestMatchModel
 from charrnn.models.ngram.model import NgramModel
 from charrnn.progress import ProgressBars, no_bar
 from charrnn.scoring.evaluate import Score, eval_result, evaluate, evaluate_online
+from charrnn.scoring.online import as_online_model
 from charrnn.text.corpus import Corpus
 from charrnn.training.fit_mixture import MixtureTrainer
 
@@ -84,8 +85,9 @@ def fit_ngrams(
     if validate and len(corpus.validation):
         with progress("scoring", "char") as update:
             score = evaluate(model, corpus.validation, progress=update)
-        if online and counts:
-            online_score = evaluate_online(counts, corpus.validation.ids)
+        if online:
+            adaptive = counts or as_online_model(model, corpus.train.ids)
+            online_score = evaluate_online(adaptive, corpus.validation.ids)
     validation = eval_result(score, corpus.split, documents=corpus.documents is not None) if score else None
     metadata = Metadata(DatasetInfo.of(corpus), seconds, "cpu", validation)
     size = sum(tensor.nbytes for tensor in tensors_of(model).values())

@@ -16,8 +16,11 @@ from torch.nn import functional
 
 from charrnn.checkpoint import Model
 from charrnn.models.language_model import ScoresOnline, State
+from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.fit import NgramCounts
+from charrnn.models.ngram.folded import FoldedNgramModel, classes_of
 from charrnn.models.ngram.model import NgramModel
+from charrnn.models.ngram.online_blend import OnlineBlend
 from charrnn.models.rnn.model import trainable_copy
 from charrnn.progress import Progress
 
@@ -32,6 +35,9 @@ SQUARES_DECAY = 0.999
 
 def supports_online(model: Model) -> bool:
     """Return whether a model supports online evaluation: all networks, and n-gram models with most smoothings."""
+    if isinstance(model, MixtureModel) and not model.network:
+        longest = model.ngrams[0]
+        return isinstance(longest, NgramModel) and longest.config.method.supports_online
     return isinstance(model, nn.Module) or (isinstance(model, NgramModel) and model.config.method.supports_online)
 
 
@@ -51,8 +57,22 @@ def as_online_model(
     """
     if isinstance(model, NgramModel):
         return NgramCounts.of(train, model.vocab_size, model.config, counting)
+    if isinstance(model, MixtureModel) and not model.network:
+        return _online_blend(model, train, counting)
     assert isinstance(model, nn.Module)
     return DynamicEvaluation(model, reading)
+
+
+def _online_blend(model: MixtureModel, train: NDArray[Any], counting: Progress | None) -> OnlineBlend:
+    """Return a blend of n-grams that keep counting."""
+    parts, folded = [], None
+    for part in model.ngrams:
+        inner, text = part, train
+        if isinstance(part, FoldedNgramModel):
+            folded, inner, text = part, part.model, classes_of(train, part.classes.numpy())
+        assert isinstance(inner, NgramModel)
+        parts.append(NgramCounts.of(text, inner.vocab_size, inner.config, counting))
+    return OnlineBlend(parts, folded)
 
 
 class DynamicEvaluation:

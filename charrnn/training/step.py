@@ -100,7 +100,8 @@ def make_step(optimizer: ModelOptimizer, shared: nn.Module | None = None, is_alo
         is_alone: False for steps that are timed for several processes; they are not captured, either.
     """
     model = optimizer.model
-    can_capture = has_cuda_graphs(model.device) and shared in (None, model) and is_alone
+    # Whether the gradient of a large table can be captured was never tried on a GPU.
+    can_capture = has_cuda_graphs(model.device) and shared in (None, model) and is_alone and not model.ngrams
     if can_capture and is_allowed("graphs", model.device):
         return CudaGraphStep(optimizer)
     return lambda batch, state, lr, weight: take_step(optimizer, batch, state, lr, shared, weight)

@@ -134,7 +134,7 @@ def quality_by_machine(content: Any) -> str:
         for name in sets:
             row = found[name].get(run)
             cells.append(f"{row['bits_per_char']:.3f} ({row['nats_per_char']:.3f})" if row else "")
-            model = _model(row["model"]).replace(" with tuned order 9", "") if row and "model" in row else ""
+            model = _model(row["model"]).partition(" with ")[0] if row and "model" in row else ""
             cells.append(f"{model}, {row['seconds']:.0f} s" if row and model else "")
         rows.append(cells)
     titles = [content[name]["machine"]["instruction_set"] for name in sets]

@@ -100,6 +100,17 @@ def test_init_from_maps_rows_by_character(charrnn: Charrnn, folder: Path) -> Non
     assert again.status == 0
 
 
+def test_init_from_keeps_ngram_embeddings_of_known_characters(charrnn: Charrnn, folder: Path) -> None:
+    assert charrnn("train", "text.txt", *SMALL, "--ngram-embedding", 3).status == 0
+    (folder / "other.txt").write_text(("zebra " + TEXT[:300] + "ÄÖ!") * 3, encoding="utf-8")
+    assert charrnn("train", "other.txt", "--init-from", "text-lstm", "--steps", 1, "--learning-rate", 1e-30).status == 0
+    before, after = network(folder, "text-lstm"), network(folder, "other-lstm")
+    assert before.ngrams
+    assert after.ngrams
+    assert before.ngrams.weight.any()
+    assert sorted(before.ngrams.weight.sum(1).tolist()) == sorted(after.ngrams.weight.sum(1).tolist())
+
+
 def test_freeze_layers_keeps_their_weights(charrnn: Charrnn, folder: Path) -> None:
     shape = ("--hidden", 8, "--steps", 3)
     assert charrnn("train", "text.txt", *shape).status == 0

@@ -81,8 +81,12 @@ def assert_close(actual: torch.Tensor, expected: torch.Tensor) -> None:
 
 @pytest.mark.parametrize(
     ("size", "model"),
-    [(2, ModelConfig(hidden_size=16)), (3, ModelConfig(cell="mingru", hidden_size=16, dropout=0.3, networks=2))],
-    ids=["lstm", "mingru with dropout, two networks"],
+    [
+        (2, ModelConfig(hidden_size=16)),
+        (3, ModelConfig(cell="mingru", hidden_size=16, dropout=0.3, networks=2)),
+        (2, ModelConfig(hidden_size=16, ngram_embedding=3, ngram_rows=50, ngram_dropout=0.2)),
+    ],
+    ids=["lstm", "mingru with dropout, two networks", "n-gram embeddings"],
 )
 def test_losses_on_several_processes_equal_one_process(
     small_file: Path, tmp_path: Path, size: int, model: ModelConfig

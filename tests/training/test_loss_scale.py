@@ -1,5 +1,6 @@
 """The loss scale of half precision."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -17,6 +18,22 @@ def test_loss_scale_gives_unscaled_gradients() -> None:
     assert weight.grad is not None
     assert weight.grad.item() == 6.0
     assert scale.factor == FIRST_SCALE
+
+
+def test_loss_scale_reaches_ngram_embeddings() -> None:
+    torch.manual_seed(0)
+    model = RecurrentModel(ModelConfig(hidden_size=8, ngram_embedding=2, ngram_rows=20), 5)
+    assert model.ngrams
+    model.ngrams.set_ngrams(np.arange(7, 27))
+    updates = ModelOptimizer(model, TrainingConfig(), torch.float16)
+    tokens = torch.randint(0, 5, (2, 9))
+    bad = model.head.weight.sum() * torch.nan
+    updates.step(model(tokens)[0].square().mean() + bad, lr=0.1)
+    assert not model.ngrams.weight.any()
+    updates.step(model(tokens)[0].square().mean(), lr=0.1)
+    assert model.ngrams.weight.any()
+    assert model.ngrams.weight.isfinite().all()
+    assert not model.ngrams.weight[0].any()
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

@@ -60,6 +60,21 @@ def test_resumed_training_is_bit_exact(small_corpus: Corpus, tmp_path: Path, cel
     assert_same(tmp_path / "whole.safetensors", path)
 
 
+@pytest.mark.parametrize("stop_at", [4, 7])
+def test_resumed_training_with_ngram_embeddings_is_bit_exact(
+    small_corpus: Corpus, tmp_path: Path, stop_at: int
+) -> None:
+    model = replace(DROPPING, ngram_embedding=4, ngram_rows=40, ngram_dropout=0.3)
+    run(small_corpus, tmp_path / "whole.safetensors", model)
+    path = tmp_path / "parts.safetensors"
+    run(small_corpus, path, model, stop_at)
+    run(small_corpus, path, model, resumed=find_training(path))
+    assert_same(tmp_path / "whole.safetensors", path)
+    tensors = load_file(tmp_path / "whole-last.safetensors")
+    assert tensors["ngrams.weight"].any()
+    assert tensors["training.optimizer.2.0.counts"].max() > 1
+
+
 def test_training_resumed_repeatedly_is_bit_exact(small_corpus: Corpus, tmp_path: Path) -> None:
     """With two networks: the finished one, and the best state of the other, are part of the state."""
     model = replace(DROPPING, networks=2)

@@ -5,7 +5,7 @@ In all functions, `ids` (N,) is the training text, N ≥ 1, and `vocab_size` is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
@@ -17,7 +17,7 @@ from charrnn.config import BYTES_VOCAB_SIZE, Function, NgramConfig
 from charrnn.models.ngram.counting.count import CountLevel, count_ngrams
 from charrnn.models.ngram.longest.longest_match import LongestMatchModel
 from charrnn.models.ngram.model import NgramModel
-from charrnn.models.ngram.smoothing.backoff import Discounts, interpolate, prune, smooth
+from charrnn.models.ngram.smoothing.backoff import Discounts, Observations, interpolate, prune, smooth
 from charrnn.models.ngram.smoothing.online import online_observations
 from charrnn.progress import Progress, no_progress
 
@@ -95,12 +95,25 @@ class NgramCounts:
             UsageError: the smoothing method does not support online scoring.
         """
         self.config.check_online()
-        assert self.discounts
-        seen = online_observations(self.orders, ids, self.vocab_size, self.config.method.counts_occurrences)
-        probabilities = interpolate(seen, self.discounts, len(ids), self.vocab_size).numpy()[1:]
         with np.errstate(divide="ignore"):
-            log_probs: NDArray[np.float64] = np.log(probabilities)
+            log_probs: NDArray[np.float64] = np.log(self.online_probabilities(ids)[0][1:])
         return log_probs
+
+    def online_probabilities(self, ids: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return (N,) the probability of each character of a text when counts are updated as it is read.
+
+        The second array, (N,), has the number of characters of the longest context that was seen before.
+        """
+        assert self.discounts
+        lengths = np.full(len(ids), -1)
+
+        def observations() -> Iterator[Observations]:
+            occurrences = self.config.method.counts_occurrences
+            for seen in online_observations(self.orders, ids, self.vocab_size, occurrences):
+                lengths[seen.rows.numpy()] += 1
+                yield seen
+
+        return interpolate(observations(), self.discounts, len(ids), self.vocab_size).numpy(), lengths.clip(min=0)
 
 
 def model_class(config: NgramConfig) -> type[NgramModel | LongestMatchModel]:

@@ -22,7 +22,7 @@ from charrnn.models.stepper import Tokens
 
 MIN_COUNT = 5
 """Minimum number of occurrences of an n-gram that gets an embedding."""
-MAX_COUNTED = 1 << 24
+MAX_COUNTED = 1 << 22
 """Maximum number of characters in which n-grams are counted; of a longer text, evenly spread blocks are counted."""
 BLOCKS = 64
 """Number of these blocks."""
@@ -195,16 +195,19 @@ def check_order(order: int, vocab_size: int) -> None:
         )
 
 
-def frequent_ngrams(ids: NDArray[Any], vocab_size: int, order: int, rows: int) -> NDArray[np.int64]:
+def frequent_ngrams(
+    ids: NDArray[Any], vocab_size: int, order: int, rows: int, min_count: int = MIN_COUNT
+) -> NDArray[np.int64]:
     """Return the sorted keys of the most frequent n-grams of a text, 2 ≤ n ≤ `order`, at most `rows`.
 
-    All have at least `MIN_COUNT` occurrences. Among n-grams with equal counts, smaller keys come first.
+    Among n-grams with equal counts, shorter ones come first, then smaller keys.
 
     Args:
         ids: (N,) the text.
         vocab_size: V.
         order: length of the longest n-grams.
         rows: maximum number of n-grams.
+        min_count: minimum number of occurrences.
     """
     check_order(order, vocab_size)
     blocks = [ids]
@@ -217,8 +220,8 @@ def frequent_ngrams(ids: NDArray[Any], vocab_size: int, order: int, rows: int) -
         found, count = np.unique(
             np.concatenate([_keys(part, vocab_size + 1, n) for part in digits]), return_counts=True
         )
-        keys.append(found[count >= MIN_COUNT])
-        counts.append(count[count >= MIN_COUNT])
+        keys.append(found[count >= min_count])
+        counts.append(count[count >= min_count])
     all_keys = np.concatenate(keys)
     most = np.argsort(-np.concatenate(counts), kind="stable")[:rows]
     return np.sort(all_keys[most])

@@ -10,6 +10,7 @@ import torch
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.models.hardware.thread_tuner import fixed_threads
 from charrnn.models.rnn.model import RecurrentModel
+from charrnn.models.rnn.ngram_embedding import frequent_ngrams
 from charrnn.scoring.evaluate import evaluate
 from charrnn.text.documents import TextSpan
 from charrnn.training.optim.optimizer import ModelOptimizer
@@ -41,6 +42,9 @@ def measure_speed(model: ModelConfig, training: TrainingConfig, device: torch.de
     with torch.random.fork_rng(devices=[]):
         network = RecurrentModel(model, SPEED_VOCAB_SIZE).to(device).train()
         rows = torch.randint(0, SPEED_VOCAB_SIZE, (training.batch_size, training.seq_length + 1))
+    if network.ngrams:  # each position has n-grams of its own, as nearly so in a text
+        ngrams, places = network.ngrams, len(network.ngrams.keys) - 1
+        ngrams.set_ngrams(frequent_ngrams(rows.flatten().numpy(), SPEED_VOCAB_SIZE, ngrams.order, places, min_count=1))
     batch = rows[:, :-1], rows[:, 1:]
     take_step = make_step(ModelOptimizer(network, training, dtype_of(training, device)), is_alone=is_alone)
     untimed = 1 if device.type == "cpu" else UNTIMED_STEPS
