@@ -111,7 +111,10 @@ class NetworkTraining:
             config = NgramConfig().with_order(corpus.config.bytes)
             with bars("counting", "step") as update:
                 self.mixture = MixtureTrainer(text.ids, vocab_size, config, fold(corpus.vocabulary.symbols), update)
-            text, reserved = TextSpan(self.mixture.held_out.rest, text.documents), self.mixture.reserved
+            text, reserved = (
+                TextSpan(self.mixture.held_out.rest, text.documents),
+                self.mixture.reserved(len(corpus.validation)),
+            )
         elif start.with_ngram:
             text = TextSpan(hold_out_blocks(text.ids, vocab_size).rest, text.documents)
         run = Run(corpus, start.model, start.training, context, text, reserved, start.with_ngram)
@@ -168,8 +171,7 @@ class NetworkTraining:
             CheckpointError: the checkpoint cannot be written.
         """
         assert self.mixture
-        with self.bars("counting", "step") as update:
-            mixture = self.mixture.finish(self.checkpoints.network, self.run.training.seed, update)
+        mixture = self.mixture.finish(self.checkpoints.network, self.run.training.seed)
         ngram_score = score = None
         corpus, network_score = self.run.corpus, self.checkpoints.score
         if len(corpus.validation):

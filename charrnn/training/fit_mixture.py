@@ -1,7 +1,8 @@
 """Fit a mixture of a network and n-gram models: train the gate on held-out blocks of the training part.
 
-No model sees the blocks while it is fitted: a gate fitted on text that its models have memorized trusts them too
-much. Afterwards the n-grams are counted on the blocks, too; the network is not trained on them. The blocks are spread
+No model has read the blocks when the gate is fitted: a gate fitted on text that its models have memorized trusts them
+too much. The n-grams of the mixture are then those of the whole training part; the network is not trained on the
+blocks. The blocks are spread
 over the text, because a single one, such as the end, holds names and subjects that occur nowhere else.
 """
 
@@ -46,7 +47,9 @@ MAX_COPIED = 1 << 26
 ROWS = 8
 """Number of blocks scored at a time."""
 GATE_SECONDS = 2.0
-"""Approximate seconds to fit the gate; scoring the mixture takes about as long as the planned validation."""
+"""Approximate seconds to fit the gate."""
+PROBE_CHARACTERS = 1000
+"""Number of characters read to measure the speed of the n-grams."""
 STEPS, BATCH_SIZE = 600, 1024
 LEARNING_RATE, WEIGHT_DECAY = 1e-2, 1e-3
 LBFGS_ITERATIONS = 50
@@ -75,9 +78,10 @@ class HeldOutBlocks(NamedTuple):
 
 
 class MixtureTrainer:
-    """Trainer of a mixture: counts the n-grams before the network is trained, and fits the gate afterwards.
+    """Trainer of a mixture: fits the n-grams before the network is trained, and the gate afterwards.
 
-    The n-grams are a blend: of the configured order, of half that order, and of the folded text.
+    The n-grams are a blend: of the configured order, of half that order, and of the folded text. Their discounts, a few
+    hundred numbers, are fitted once, on the whole training part.
 
     Args:
         ids: (N,) the training part.
@@ -88,7 +92,8 @@ class MixtureTrainer:
 
     Attributes:
         held_out: the text that the network may be trained on, and the held-out blocks.
-        seconds: seconds that counting took.
+        ngrams: the n-gram models of the whole training part.
+        seconds: seconds that fitting them took.
     """
 
     def __init__(
@@ -102,24 +107,26 @@ class MixtureTrainer:
         self.ids, self.vocab_size, self.config, self.classes = ids, vocab_size, config, classes
         self.held_out = hold_out_blocks(ids, vocab_size)
         started = time.perf_counter()
-        self.counts = self._count(self.held_out.rest, progress)
+        counts = self._count(ids, progress)
+        self.ngrams = self._models(counts, ids)
+        self._discounts = [replace(part, orders=()) for part in counts]  # counts may be large
         self.seconds = time.perf_counter() - started
 
-    @property
-    def reserved(self) -> float:
-        """Seconds of the time budget to reserve for `finish`."""
-        return self.seconds + GATE_SECONDS
+    def reserved(self, characters: int) -> float:
+        """Return the seconds to reserve for `finish`, and for scoring a text with the n-grams of the mixture."""
+        probe = torch.from_numpy(self.held_out.blocks[:1, :PROBE_CHARACTERS].astype(np.int64))
+        started = time.perf_counter()
+        for ngram in self.ngrams:
+            ngram(probe)
+        per_character = (time.perf_counter() - started) / probe.numel()
+        return self.seconds + GATE_SECONDS + per_character * (self.held_out.characters + characters)
 
-    def finish(self, network: Network | None, seed: int, progress: Progress | None = None) -> MixtureModel:
-        """Fit the gate, see `fit_gate`, and return the mixture with n-grams of the whole training part.
-
-        Without a network it is a mixture of n-grams alone.
-        """
-        mixture = fit_gate(network, self._models(self.counts, self.held_out.rest), self.held_out, seed)
-        # The first part is the model that `charrnn ngram` fits, so its discounts are fitted again, too.
-        longest = NgramCounts.of(self.ids, self.vocab_size, self.config, progress)
-        rest = zip(self.counts[1:], self._texts(self.ids)[1:], strict=True)
-        mixture.ngrams = self._models([longest, *(counts.recount(text) for counts, text in rest)], self.ids)
+    def finish(self, network: Network | None, seed: int) -> MixtureModel:
+        """Fit the gate, see `fit_gate`, and return the mixture. Without a network it is one of n-grams alone."""
+        rest = self.held_out.rest
+        counts = [part.recount(text) for part, text in zip(self._discounts, self._texts(rest), strict=True)]
+        mixture = fit_gate(network, self._models(counts, rest), self.held_out, seed)
+        mixture.ngrams = self.ngrams
         return mixture
 
     def _texts(self, ids: NDArray[Any]) -> list[NDArray[Any]]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from charrnn.config import NgramConfig
+from charrnn.models.kernels.ngram_order import add_order
 from charrnn.models.language_model import State
 from charrnn.models.ngram.smoothing.backoff import BackoffLevel
 from charrnn.models.ngram.stepper import NgramStepper, damage_reported
@@ -112,6 +113,8 @@ class NgramModel:
         """Compute (N, V) log-probabilities from the entries of the contexts, (N,) per order."""
         p = np.full((len(contexts[0]), self.vocab_size + 1), 1 / self.vocab_size)
         for order, entries in zip(self.orders, contexts, strict=True):
+            if add_order(entries, order.starts, order.tokens, order.weights, order.backoffs, p):
+                continue
             known = np.flatnonzero(entries != NOT_FOUND)
             nodes = entries[known]
             p[known] *= order.backoffs[nodes, None]
