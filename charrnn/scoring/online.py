@@ -6,6 +6,7 @@ step on that segment. So no character helps to predict itself; still, online sco
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,8 @@ SEGMENT = 32
 LEARNING_RATE = 3e-4
 DECAY = 1e-3
 """Fraction by which each update moves the weights back toward the trained weights."""
+RECENT_CHARACTERS, RECENT_ORDER = 200_000, 6
+"""Length of the end of the training part that one part of an online blend counts, and its order."""
 SQUARES_DECAY = 0.999
 """Decay of the running mean of the squared gradients."""
 
@@ -64,15 +67,20 @@ def as_online_model(
 
 
 def _online_blend(model: MixtureModel, train: NDArray[Any], counting: Progress | None) -> OnlineBlend:
-    """Return a blend of n-grams that keep counting."""
-    parts, folded = [], None
+    """Return a blend of n-grams that keep counting; one more part counts only the end of the training part."""
+    exact = model.ngrams[0]
+    assert isinstance(exact, NgramModel)
+    recent = replace(exact.config, order=min(RECENT_ORDER, exact.config.order or RECENT_ORDER))
+    parts = [NgramCounts.of(train[-RECENT_CHARACTERS:], exact.vocab_size, recent)]
+    classes: NDArray[np.int64] | None = None
     for part in model.ngrams:
         inner, text = part, train
         if isinstance(part, FoldedNgramModel):
-            folded, inner, text = part, part.model, classes_of(train, part.classes.numpy())
+            classes, inner = part.classes.numpy(), part.model
+            text = classes_of(train, classes)
         assert isinstance(inner, NgramModel)
         parts.append(NgramCounts.of(text, inner.vocab_size, inner.config, counting))
-    return OnlineBlend(parts, folded)
+    return OnlineBlend(parts, exact, classes)
 
 
 class DynamicEvaluation:

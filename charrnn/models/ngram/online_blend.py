@@ -12,36 +12,58 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from charrnn.models.language_model import State
 from charrnn.models.ngram.fit import NgramCounts
-from charrnn.models.ngram.folded import FoldedNgramModel, classes_of
+from charrnn.models.ngram.folded import classes_of
+from charrnn.models.ngram.model import NgramModel
 
-LEARNING_RATE = 0.02
+LEARNING_RATE = 0.05
 """Learning rate of the weights' logits."""
+PIECE = 1 << 14
+"""Number of characters read at a time to divide classes."""
 
 
 class OnlineBlend:
     """The counts of the parts of a blend.
 
     Args:
-        parts: the counts; the first has the longest n-grams, and the last counts the folded text if `folded` is given.
-        folded: the folded n-grams, whose shares of characters are not updated.
+        parts: the counts; the last part counts the folded text if `classes` is given.
+        exact: the model of the longest exact n-grams, which divides the probability of a class among its characters.
+        classes: (V,) the class of each character in the folded text; None without folded n-grams.
     """
 
-    def __init__(self, parts: Sequence[NgramCounts], folded: FoldedNgramModel | None) -> None:
-        self.parts, self.folded, self.vocab_size = parts, folded, parts[0].vocab_size
+    def __init__(self, parts: Sequence[NgramCounts], exact: NgramModel, classes: NDArray[np.int64] | None) -> None:
+        self.parts, self.exact, self.classes, self.vocab_size = parts, exact, classes, exact.vocab_size
 
     def online_log_probs(self, ids: NDArray[Any]) -> NDArray[np.float64]:
         """Return (N − 1,) log-probabilities of a text without its first character, (N,)."""
         texts = [ids] * len(self.parts)
-        if self.folded:
-            texts[-1] = classes_of(ids, self.folded.classes.numpy())
+        if self.classes is not None:
+            texts[-1] = classes_of(ids, self.classes)
         pairs = [part.online_probabilities(text) for part, text in zip(self.parts, texts, strict=True)]
         probabilities = np.stack([probabilities[1:] for probabilities, _ in pairs], axis=1)
-        if self.folded:
-            probabilities[:, -1] *= self.folded.log_shares.exp().numpy()[ids[1:]]
-        return np.log(mix(probabilities, pairs[0][1][1:]))
+        if self.classes is not None:
+            probabilities[:, -1] *= self._shares(ids)
+        lengths = np.max([lengths for _, lengths in pairs], axis=0)
+        return np.log(mix(probabilities, lengths[1:]))
+
+    def _shares(self, ids: NDArray[Any]) -> NDArray[np.float64]:
+        """Return (N − 1,) the share of each character in the probability of its class, by the exact n-grams."""
+        assert self.classes is not None
+        classes, tokens = torch.from_numpy(self.classes), torch.from_numpy(ids.astype(np.int64))
+        state: State | None = None
+        shares = []
+        for begin in range(0, len(ids) - 1, PIECE):
+            window = tokens[begin : begin + PIECE + 1]
+            logits, state = self.exact(window[None, :-1], state)
+            p, targets = logits[0].double().exp(), window[1:]
+            is_alike = classes[None] == classes[targets][:, None]
+            own = p.gather(1, targets[:, None])[:, 0]
+            shares.append(own / (p * is_alike).sum(1))
+        return torch.cat(shares).numpy()
 
 
 def mix(probabilities: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.float64]:

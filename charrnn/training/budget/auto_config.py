@@ -66,6 +66,8 @@ NGRAM_ORDERS = {0: 5, 2_000_000: 6}
 number of characters on."""
 NGRAM_EPOCHS = 7.0
 """Maximum number of epochs for which a network gets embeddings of n-grams; in more it learns the text by heart."""
+NGRAM_GOOD_EPOCHS = 5.0
+"""`GOOD_EPOCHS` of networks with embeddings of n-grams."""
 NGRAM_DROPOUT_PER_EPOCH = 0.1
 """Dropout probability of embeddings of n-grams for each epoch."""
 
@@ -266,7 +268,7 @@ def networks_for(work: float, characters: int, mixed: bool = False) -> int:
 def width_for(work: float, model: ModelConfig, characters: int, on_gpu: bool = False) -> int:
     """Return the best hidden size for an amount of work (characters times weights) and the length of the text."""
     by_work: float = REFERENCE_WEIGHTS * (work / REFERENCE_WORK) ** GROWTH
-    by_text = work / (GOOD_EPOCHS * characters)
+    by_text = work / ((NGRAM_GOOD_EPOCHS if model.ngram_embedding else GOOD_EPOCHS) * characters)
     width = model.hidden_size * math.sqrt(max(by_work, by_text) / weights_of(model))
     smallest, step, largest = GPU_WIDTHS if on_gpu else (64, 64, 512)
     return max(smallest, min(largest, step * round(width / step)))

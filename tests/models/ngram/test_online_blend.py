@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from charrnn.config import NgramConfig
-from charrnn.models.ngram.fit import NgramCounts, fit_ngram
-from charrnn.models.ngram.folded import FoldedNgramModel, classes_of
-from charrnn.models.ngram.model import NgramModel
+from charrnn.models.ngram.fit import NgramCounts
+from charrnn.models.ngram.folded import classes_of
 from charrnn.models.ngram.online_blend import OnlineBlend, mix
 
 V, CLASSES = 6, np.array([0, 1, 2, 0, 3, 1])
@@ -16,16 +15,15 @@ ORDER_3 = NgramConfig(order=3, smoothing="mkn")
 
 
 def blend() -> OnlineBlend:
-    text = classes_of(TRAIN, CLASSES)
-    ngrams = fit_ngram(text, 4, ORDER_3)
-    assert isinstance(ngrams, NgramModel)
-    parts = [NgramCounts.of(TRAIN, V, ORDER_3), NgramCounts.of(text, 4, ORDER_3)]
-    return OnlineBlend(parts, FoldedNgramModel.of(ngrams, TRAIN, CLASSES))
+    parts = [NgramCounts.of(TRAIN, V, ORDER_3), NgramCounts.of(classes_of(TRAIN, CLASSES), 4, ORDER_3)]
+    return OnlineBlend(parts, parts[0].model(), CLASSES)
 
 
 def test_one_part_is_itself() -> None:
     counts = NgramCounts.of(TRAIN, V, ORDER_3)
-    np.testing.assert_allclose(OnlineBlend([counts], None).online_log_probs(TEXT), counts.online_log_probs(TEXT))
+    np.testing.assert_allclose(
+        OnlineBlend([counts], counts.model(), None).online_log_probs(TEXT), counts.online_log_probs(TEXT)
+    )
 
 
 def test_probabilities_of_all_next_characters_sum_to_one() -> None:
