@@ -55,6 +55,8 @@ def ngram(
         raise UsageError(
             f"--smoothing {model.smoothing}: cannot be fitted by several processes; run it without torchrun"
         )
+    if world_size() > 1 and model.blend:
+        raise UsageError("--blend: cannot be fitted by several processes; run it without torchrun")
     from charrnn.training.distributed import connect
 
     with connect() as group:

@@ -162,3 +162,22 @@ def test_ngram_unwritable_out_fails_before_counting(charrnn: Charrnn, folder: Pa
 def test_ngram_out_names_the_file(charrnn: Charrnn, folder: Path, out: str, place: str) -> None:
     assert charrnn("ngram", "text.txt", "--order", 2, "--out", out).status == 0
     assert (folder / place).is_file()
+
+
+def test_blend_is_better_and_keeps_counting(charrnn: Charrnn, folder: Path) -> None:
+    plain = charrnn("ngram", "text.txt", "--order", 5, "--json").json()
+    result = charrnn("ngram", "text.txt", "--order", 5, "--blend", "--online", "--json")
+    blend = result.json()
+    assert (blend["kind"], blend["model"]) == ("ngram", "blend of tuned order 5")
+    assert blend["entries"] > plain["entries"]
+    assert 0 < blend["online"]["bits_per_char"] < 1
+    assert (folder / "checkpoints/text-blend-tuned-5.safetensors").exists()
+    assert charrnn("ngram", "text.txt", "--order", 5, "--blend").status == 0  # the same fit may be overwritten
+    assert charrnn("sample", "text-blend-tuned-5", "--length", 20, "--seed", 1).status == 0
+    online = charrnn("score", "text-blend-tuned-5", "--online", "--json").json()
+    assert online["online"]["bits_per_char"] == pytest.approx(blend["online"]["bits_per_char"])
+
+
+@pytest.mark.parametrize("smoothing", ["ml", "longest"])
+def test_blend_of_counts_without_smoothing_is_refused(charrnn: Charrnn, smoothing: str) -> None:
+    assert charrnn("ngram", "text.txt", "--blend", "--smoothing", smoothing).failed_with(2, f"--smoothing {smoothing}")
