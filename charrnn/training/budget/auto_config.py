@@ -36,7 +36,7 @@ MAX_EPOCHS = 12.0
 """Maximum number of epochs; more overfit at any dropout."""
 NETWORK_EPOCHS = 2.5
 """Epochs that justify another network, for networks with one weight per character of the text."""
-MIXTURE_NETWORK_EPOCHS = 7.5
+MIXTURE_NETWORK_EPOCHS = 5.0
 """`NETWORK_EPOCHS` for mixtures: n-grams improve one large network more than several small ones."""
 NETWORKS_GROWTH = 0.4
 """Exponent in networks ~ work^NETWORKS_GROWTH; the work for each network grows slightly faster than their number."""
