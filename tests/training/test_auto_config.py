@@ -114,10 +114,24 @@ def test_many_minutes_choose_several_networks() -> None:
     assert short.model.networks == 1
     assert choose_config(ModelConfig(), hour, NO_OPTIONS, Workload(10**8), speed).model.networks == 1
     assert networks_for(1e30, 10**6) == 8
-    ten_minutes = 1.8e13
-    assert networks_for(ten_minutes, 10**6) > networks_for(ten_minutes, 10**6, mixed=True) == 1
+    half_an_hour = 5e13
+    assert networks_for(half_an_hour, 10**6) > networks_for(half_an_hour, 10**6, mixed=True) > 1
     explicit = choose_config(ModelConfig(networks=3), MINUTE, frozenset({"networks"}), Workload(10**6), speed)
     assert explicit.model.networks == 3
+
+
+def test_mixtures_have_ngram_embeddings_for_few_epochs() -> None:
+    def chosen(characters: int, *explicit: str, minutes: float = 1.0, mixed: bool = True) -> ModelConfig:
+        training, workload = replace(MINUTE, minutes=minutes), Workload(characters, 65, mixed=mixed)
+        return choose_config(ModelConfig(), training, frozenset(explicit), workload, speed).model
+
+    one, long, huge = chosen(10**6), chosen(3 * 10**6), chosen(10**8)
+    assert (one.ngram_embedding, long.ngram_embedding, huge.ngram_embedding) == (5, 6, 6)
+    assert one.ngram_dropout > long.ngram_dropout > huge.ngram_dropout
+    assert chosen(10**6, mixed=False).ngram_embedding == 0
+    assert chosen(10**6, "ngram_embedding").ngram_embedding == 0
+    assert chosen(30_000).ngram_embedding == 0  # more epochs
+    assert str(one).endswith("+ 5-grams")
 
 
 def test_steps_or_epochs_choose_nothing() -> None:
