@@ -30,8 +30,8 @@ class PlayedDevice(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._put(part)
 
     def holds(self, tensor: Tensor) -> bool:
-        """Whether a tensor is on the device."""
-        return tensor.untyped_storage()._cdata in self._there
+        """Whether a tensor is on the device. Sparse ones, which MPS lacks too, are not followed."""
+        return tensor.layout == torch.strided and tensor.untyped_storage()._cdata in self._there
 
     def take(self, tensor: Tensor) -> None:
         """A tensor is on the CPU after all."""
@@ -46,7 +46,7 @@ class PlayedDevice(TorchDispatchMode):  # type: ignore[no-untyped-call]
         inputs = [part for part in tree_flatten((args, kwargs))[0] if isinstance(part, Tensor)]
         if any(self.holds(part) for part in inputs):
             for part in tree_flatten(results)[0]:
-                if isinstance(part, Tensor):
+                if isinstance(part, Tensor) and part.layout == torch.strided:
                     if part.dtype == torch.float64:
                         raise TypeError(f"{func}: the device has no float64")
                     self._put(part)

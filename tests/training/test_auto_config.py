@@ -130,7 +130,7 @@ def test_mixtures_have_ngram_embeddings_for_few_epochs() -> None:
     assert one.ngram_dropout > long.ngram_dropout > huge.ngram_dropout
     assert chosen(10**6, mixed=False).ngram_embedding == 0
     assert chosen(10**6, "ngram_embedding").ngram_embedding == 0
-    assert chosen(30_000).ngram_embedding == 0  # more epochs
+    assert chosen(30_000, "hidden_size", "networks").ngram_embedding == 0  # more epochs
     assert str(one).endswith("+ 5-grams")
 
 
