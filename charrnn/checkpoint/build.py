@@ -48,7 +48,8 @@ def make_model(header: dict[str, Any], vocab_size: int, tensors: dict[str, Tenso
         for prefix, is_used in (
             (NETWORK, mixture_config.network), (SHORT, mixture_config.short), (FOLDED, mixture_config.folded)
         ):  # fmt: skip
-            require_equal(f"tensors of {prefix}", bool(groups[prefix]), bool(is_used))
+            if bool(groups[prefix]) != bool(is_used):
+                raise ValueError(f"{prefix}*: expected {'tensors' if is_used else 'none'}, found {len(groups[prefix])}")
         network = None
         if mixture_config.network:
             network = _network(mixture_config.network, vocab_size, groups[NETWORK], NETWORK)

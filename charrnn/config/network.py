@@ -40,8 +40,8 @@ class ModelConfig(ValidatedConfig):
         None, f"Embedding size ({CHOSEN} the same as --hidden).", "--embedding", check=int_range(1)
     )
     ngram_embedding: int = option(
-        0, "Add embeddings of the last 2 to N characters to the embedding of the last one (default: 0, none; with "
-        "--minutes and --with-ngram, chosen).",
+        0, "Give the network embeddings of frequent n-grams of 2 to N characters (default: chosen with --minutes and "
+        "--with-ngram; else 0, none).",
         check=_ngram_order,
     )  # fmt: skip
     ngram_rows: int = option(

@@ -18,8 +18,9 @@ from torch.nn import functional
 from charrnn.checkpoint import Model
 from charrnn.models.language_model import ScoresOnline, State
 from charrnn.models.mixture import MixtureModel
+from charrnn.models.ngram.blend import blend_parts
 from charrnn.models.ngram.fit import NgramCounts
-from charrnn.models.ngram.folded import FoldedNgramModel, classes_of
+from charrnn.models.ngram.folded import FoldedNgramModel
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.ngram.online_blend import OnlineBlend
 from charrnn.models.rnn.model import trainable_copy
@@ -71,16 +72,11 @@ def _online_blend(model: MixtureModel, train: NDArray[Any], counting: Progress |
     exact = model.ngrams[0]
     assert isinstance(exact, NgramModel)
     recent = replace(exact.config, order=min(RECENT_ORDER, exact.config.order or RECENT_ORDER))
-    parts = [NgramCounts.of(train[-RECENT_CHARACTERS:], exact.vocab_size, recent)]
-    classes: NDArray[np.int64] | None = None
-    for part in model.ngrams:
-        inner, text = part, train
-        if isinstance(part, FoldedNgramModel):
-            classes, inner = part.classes.numpy(), part.model
-            text = classes_of(train, classes)
-        assert isinstance(inner, NgramModel)
-        parts.append(NgramCounts.of(text, inner.vocab_size, inner.config, counting))
-    return OnlineBlend(parts, exact, classes)
+    folded = model.ngrams[-1]
+    classes = folded.classes.numpy() if isinstance(folded, FoldedNgramModel) else None
+    counts = [part.count(train, counting) for part in blend_parts(exact.config, exact.vocab_size, classes)]
+    counts.insert(0, NgramCounts.of(train[-RECENT_CHARACTERS:], exact.vocab_size, recent))
+    return OnlineBlend(counts, exact, classes)
 
 
 class DynamicEvaluation:

@@ -26,12 +26,9 @@ from charrnn.models.hardware.thread_tuner import make_thread_tuner
 from charrnn.models.interpolated import Network
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.mixture import MixtureModel, NgramLike
-from charrnn.models.ngram.fit import NgramCounts
-from charrnn.models.ngram.folded import FoldedNgramModel, classes_of
+from charrnn.models.ngram.blend import blend_parts
 from charrnn.progress import Progress
 
-MIN_BLENDED_ORDER = 5
-"""Minimum order of n-grams that are blended with shorter ones."""
 SHARE = 0.03
 """Fraction of the training part held out for the gate."""
 MIN_CHARACTERS, MAX_CHARACTERS = 500, 100_000
@@ -82,8 +79,7 @@ class HeldOutBlocks(NamedTuple):
 class MixtureTrainer:
     """Trainer of a mixture: fits the n-grams before the network is trained, and the gate afterwards.
 
-    The n-grams are a blend: of the configured order, of half that order, and of the folded text. Their discounts, a few
-    hundred numbers, are fitted once, on the whole training part.
+    The n-grams are a blend. Their discounts, a few hundred numbers, are fitted once, on the whole training part.
 
     Args:
         ids: (N,) the training part.
@@ -106,12 +102,12 @@ class MixtureTrainer:
         classes: NDArray[np.int64] | None = None,
         progress: Progress | None = None,
     ) -> None:
-        self.ids, self.vocab_size, self.config, self.classes = ids, vocab_size, config, classes
-        self.held_out = hold_out_blocks(ids, vocab_size)
+        self.config, self.held_out = config, hold_out_blocks(ids, vocab_size)
         started = time.perf_counter()
-        counts = self._count(ids, progress)
-        self.ngrams = self._models(counts, ids)
-        self._discounts = [replace(part, orders=()) for part in counts]  # counts may be large
+        self._parts = blend_parts(config, vocab_size, classes)
+        counts = [part.count(ids, progress) for part in self._parts]
+        self.ngrams = [part.model(counted, ids) for part, counted in zip(self._parts, counts, strict=True)]
+        self._discounts = [replace(counted, orders=()) for counted in counts]  # counts may be large
         self.seconds = time.perf_counter() - started
 
     def reserved(self, characters: int) -> float:
@@ -126,39 +122,11 @@ class MixtureTrainer:
 
     def finish(self, network: Network | None, seed: int) -> MixtureModel:
         """Fit the gate, see `fit_gate`, and return the mixture. Without a network it is one of n-grams alone."""
-        rest = self.held_out.rest
-        counts = [part.recount(text) for part, text in zip(self._discounts, self._texts(rest), strict=True)]
-        mixture = fit_gate(network, self._models(counts, rest), self.held_out, seed)
-        mixture.ngrams = self.ngrams
+        rest, pairs = self.held_out.rest, zip(self._parts, self._discounts, strict=True)
+        ngrams = [part.model(discounts.recount(part.text(rest)), rest) for part, discounts in pairs]
+        mixture = fit_gate(network, ngrams, self.held_out, seed)
+        mixture.ngrams = [*self.ngrams]
         return mixture
-
-    def _texts(self, ids: NDArray[Any]) -> list[NDArray[Any]]:
-        """Return the text that each part of the blend counts."""
-        short = [ids] * (short_order(self.config) is not None)
-        return [ids, *short, *([] if self.classes is None else [classes_of(ids, self.classes)])]
-
-    def _count(self, ids: NDArray[Any], progress: Progress | None) -> list[NgramCounts]:
-        """Count the n-grams of a text, and fit their discounts."""
-        configs = [self.config] * len(self._texts(ids[:0]))
-        sizes = [self.vocab_size] * len(configs)
-        if short := short_order(self.config):
-            configs[1] = replace(self.config, order=short, prune=0)
-        if self.classes is not None:
-            sizes[-1] = int(self.classes.max()) + 1
-        parts = zip(self._texts(ids), sizes, configs, strict=True)
-        return [NgramCounts.of(text, size, config, progress) for text, size, config in parts]
-
-    def _models(self, parts: Sequence[NgramCounts], ids: NDArray[Any]) -> list[NgramLike]:
-        """Return the models of the counts of a text."""
-        models = [part.model() for part in parts]
-        if self.classes is None:
-            return [*models]
-        return [*models[:-1], FoldedNgramModel.of(models[-1], ids, self.classes)]
-
-
-def short_order(config: NgramConfig) -> int | None:
-    """Return the order of the shorter n-grams of a blend: half the order; None where that would be hardly an n-gram."""
-    return (config.order + 1) // 2 if config.order and config.order >= MIN_BLENDED_ORDER else None
 
 
 def hold_out_blocks(ids: NDArray[Any], vocab_size: int) -> HeldOutBlocks:

@@ -191,7 +191,7 @@ def check_order(order: int, vocab_size: int) -> None:
     if order > longest:
         raise UsageError(
             f"--ngram-embedding {order}: with {vocab_size:,} different characters, n-grams may have at most {longest} "
-            f"characters; use --ngram-embedding {longest}" + " or --bytes" * (longest < 2)
+            f"characters; use --ngram-embedding {longest}"
         )
 
 

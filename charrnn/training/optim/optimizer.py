@@ -63,7 +63,7 @@ class ModelOptimizer:
         if by_muon:
             self.optimizers.append(Muon(by_muon, config.weight_decay, MOMENTUM, group))
         if table is not None:
-            self.optimizers.append(RowAdam([table], NGRAM_DECAY, BETAS[1]))
+            self.optimizers.append(RowAdam([table], NGRAM_DECAY, BETAS[1], NGRAM_RATE))
         # Under autocast PyTorch always passes float16 to cuDNN's recurrent layers
         # (aten/src/ATen/cudnn/AutocastRNN.cpp), so on CUDA losses are scaled for bfloat16, too.
         is_scaled = dtype == torch.float16 or (dtype == torch.bfloat16 and model.device.type == "cuda")
@@ -126,7 +126,7 @@ class ModelOptimizer:
             torch.nn.utils.clip_grad_norm_(self.clipped, self.grad_clip)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = lr * NGRAM_RATE if isinstance(optimizer, RowAdam) else lr
+                group["lr"] = lr
             optimizer.found_inf = found_inf  # type: ignore[attr-defined]
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)

@@ -20,6 +20,7 @@ class RowAdam(Optimizer):
     Args:
         parameters: the tables; their gradients may be sparse.
         weight_decay: decoupled weight decay.
+        relative_rate: factor of the learning rate.
         decay_rate: decay rate of the second moments.
 
     Attributes:
@@ -28,13 +29,17 @@ class RowAdam(Optimizer):
 
     found_inf: Tensor | None = None
 
-    def __init__(self, parameters: Iterable[Tensor], weight_decay: float, decay_rate: float) -> None:
+    def __init__(
+        self, parameters: Iterable[Tensor], weight_decay: float, decay_rate: float, relative_rate: float = 1.0
+    ) -> None:
+        self.relative_rate = relative_rate
         super().__init__(parameters, {"lr": 0.0, "weight_decay": weight_decay, "decay_rate": decay_rate})
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """Update the rows with a gradient; `lr` may be a number or a scalar on the device."""
         for group in self.param_groups:
+            group = {**group, "lr": group["lr"] * self.relative_rate}
             for table in group["params"]:
                 if table.grad is None:
                     continue

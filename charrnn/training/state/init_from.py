@@ -45,8 +45,8 @@ def copy_initial_weights(checkpoint: Checkpoint, network: RecurrentModel, vocabu
         network: the network to change.
         vocabulary: the vocabulary of `network`.
     """
-    rows = {character: i for i, character in enumerate(_characters(vocabulary))}
-    known = enumerate(_characters(checkpoint.vocabulary))
+    rows = {character: i for i, character in enumerate(vocabulary.symbols)}
+    known = enumerate(checkpoint.vocabulary.symbols)
     pairs = [(rows[character], i) for i, character in known if character in rows]
     to_rows, from_rows = (torch.tensor([pair[side] for pair in pairs]) for side in (0, 1))
     initial = initial_network(checkpoint)
@@ -62,7 +62,3 @@ def copy_initial_weights(checkpoint: Checkpoint, network: RecurrentModel, vocabu
                 weights[to_rows] = source[from_rows]
             else:
                 weights.copy_(source)
-
-
-def _characters(vocabulary: Vocabulary) -> list[str]:
-    return [chr(i) for i in range(len(vocabulary))] if vocabulary.is_bytes else list(vocabulary.characters or ())
