@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from charrnn.config.option import OneOf, ValidatedConfig, fraction, ge, gt, int_range, option
 from charrnn.errors import UsageError
 
-CELLS = ["rnn", "lstm", "gru", "minlstm", "mingru"]
-"""Names of the recurrent cells. Defining a new cell adds its name (`models/rnn/cells.py`)."""
+CELLS = ["rnn", "lstm", "gru", "minlstm", "mingru", "attention"]
+"""Names of the cells. Defining a new cell adds its name (`models/rnn/cells`)."""
+LAYERS = 2
+"""Default number of layers."""
 OPTIMIZERS = ("muon", "adamw")
 MIN_MEASURED_STEPS = 5
 CHOSEN = "default: chosen to fit --minutes; with --steps or --epochs"
@@ -24,15 +26,21 @@ def _ngram_order(value: int) -> str | None:
     return None if value == 0 or 2 <= value <= MAX_NGRAM_ORDER else f"must be 0 or a number from 2 to {MAX_NGRAM_ORDER}"
 
 
+def _cells(value: str) -> str | None:
+    unknown = [name for name in value.split(",") if name not in CELLS]
+    return f"must be one of {', '.join(CELLS)}, or several with commas between them" if unknown else None
+
+
 @dataclass(frozen=True)
 class ModelConfig(ValidatedConfig):
     """The recurrent network."""
 
     panel = "model"
     cell: str = option(
-        "lstm", f"Recurrent cell: {', '.join(CELLS)}.", metavar="CELL", check=OneOf(CELLS), is_common=True
-    )
-    num_layers: int = option(2, "Number of layers.", "--layers", check=int_range(1, 1000), is_common=True)
+        "lstm", f"Cell: {', '.join(CELLS)}; or one for each layer, as in lstm,lstm,attention.", metavar="CELL",
+        check=_cells, is_common=True,
+    )  # fmt: skip
+    num_layers: int = option(LAYERS, "Number of layers.", "--layers", check=int_range(1, 1000), is_common=True)
     hidden_size: int = option(
         256, f"Hidden size, in units per layer ({CHOSEN} 256).", "--hidden", check=int_range(1), is_common=True
     )
@@ -51,6 +59,11 @@ class ModelConfig(ValidatedConfig):
         0.0, f"Dropout probability of each embedding of an n-gram ({CHOSEN} 0).", metavar="P", check=fraction
     )
     dropout: float = option(0.0, f"Dropout probability ({CHOSEN} 0).", metavar="P", check=fraction)
+    window: int = option(
+        256,
+        "Characters that each character sees in attention: itself and the N-1 before it.",
+        check=int_range(1, 1 << 16),
+    )
     residual: bool = option(
         True, "Add each layer's input to its output where their sizes match.", "--residual/--no-residual"
     )
@@ -58,6 +71,26 @@ class ModelConfig(ValidatedConfig):
         1, f"Train an ensemble of N networks, one after another, and average their probabilities ({CHOSEN} 1).",
         check=int_range(1, 100),
     )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        """Also set the number of layers to the number of cells, if there are several."""
+        super().__post_init__()
+        names = len(self.cell.split(","))
+        if names > 1 and self.num_layers not in (names, LAYERS):
+            raise UsageError(f"--layers {self.num_layers}: --cell {self.cell} names {names} layers; leave out --layers")
+        if names > 1:
+            object.__setattr__(self, "num_layers", names)
+
+    @property
+    def layer_cells(self) -> tuple[str, ...]:
+        """The name of each layer's cell."""
+        names = self.cell.split(",")
+        return tuple(names * self.num_layers if len(names) == 1 else names)
+
+    @property
+    def attends(self) -> bool:
+        """Whether a layer has attention."""
+        return "attention" in self.layer_cells
 
     def __str__(self) -> str:
         ensemble = f" ({self.networks} networks)" if self.networks > 1 else ""

@@ -78,8 +78,7 @@ def read_layers(network: RecurrentModel, text: TextSpan) -> Iterator[tuple[slice
             window = torch.from_numpy(tokens[begin : begin + CHUNK_CHARS])
             with one_thread.piece():
                 layers = list(network.layers(window[None], state))
-                _, characters = network.embed(window[None], state)
-            state = (*(layer.after[:, -1] for layer in layers), *characters)
+                state = network(window[None], state)[1]
             start = 1 if text.documents and not begin else 0  # skip the start character
             if start < len(window):
                 read = [LayerRead(cell, *(part[:, start:] for part in parts)) for cell, *parts in layers]

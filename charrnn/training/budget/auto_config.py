@@ -154,7 +154,7 @@ def configure_for_budget(
 
 def weights_of(model: ModelConfig) -> int:
     """Return the approximate number of weights in the recurrent layers: the cost of one character."""
-    return model.num_layers * CELLS[model.cell].weight_count(model.hidden_size, model.hidden_size)
+    return sum(CELLS[name].weight_count(model.hidden_size, model.hidden_size) for name in model.layer_cells)
 
 
 def choose_config(
@@ -169,7 +169,7 @@ def choose_config(
     assert training.minutes
     characters = workload.characters
     is_open = "embedding_size" not in explicit and not on_gpu
-    if is_open and model.cell in NARROW_EMBEDDINGS and workload.vocab_size <= SMALL_VOCABULARY:
+    if is_open and model.layer_cells[0] in NARROW_EMBEDDINGS and workload.vocab_size <= SMALL_VOCABULARY:
         model = replace(model, embedding_size=EMBEDDING)
     if workload.mixed and "ngram_embedding" not in explicit and not on_gpu:
         longest = max(order for least, order in NGRAM_ORDERS.items() if characters >= least)
