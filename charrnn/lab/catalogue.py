@@ -32,6 +32,9 @@ EXPERIMENTS = {
     "vanishing": Experiment("How fast does the gradient vanish with the distance, before and after training?"),
     "memory": Experiment("For how many characters can each cell remember symbols, or an open bracket?", False),
     "cells": Experiment("Which cell predicts best with the same number of parameters and the same training time?"),
+    "history": Experiment(
+        "Does accuracy fall with the length of the source, and what do reversing it and attention change?", False
+    ),
     "length": Experiment("How much faster does a scan train than a step-by-step cell, by sequence length?", False),
     "ngrams": Experiment("How well do n-grams predict, and how much do they copy, by order?", trains=False),
 }
