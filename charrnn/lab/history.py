@@ -255,18 +255,18 @@ def _draw_plane(ax: Axes, rows: Sequence[Row], name: str) -> None:
     points = [row for row in rows if row["network"] == name and row["phrase"]]
     meanings = list(dict.fromkeys(row["meaning"] for row in points))
     for color, meaning in zip(SERIES, meanings, strict=False):
-        for row in column_rows(points, meaning):
+        for row in _of_meaning(points, meaning):
             is_passive = " by " in row["phrase"]
             face = "none" if is_passive else color
             ax.plot(row["x"], row["y"], "o", color=color, markerfacecolor=face, markersize=7)
-        first = column_rows(points, meaning)[0]
+        first = _of_meaning(points, meaning)[0]
         ax.plot([], [], "o", color=color, label=first["phrase"])
-    set_title(ax, f"states after sentences: {name}")
+    set_title(ax, f"states: {name}")
     ax.set_xticks([])
     ax.set_yticks([])
     ax.legend(frameon=False, labelcolor=INK, fontsize=7, loc="best")
 
 
-def column_rows(points: Sequence[Row], meaning: str) -> list[Row]:
+def _of_meaning(points: Sequence[Row], meaning: str) -> list[Row]:
     """Return the rows with a meaning."""
     return [row for row in points if row["meaning"] == meaning]
