@@ -94,7 +94,7 @@ def test_measured_lines_are_those_that_greedy_decoding_writes(monkeypatch: pytes
         return "".join(CHARACTERS[i] for i in ids[len(source) + 2 :])
 
     torch.nn.init.normal_(network.head.weight)
-    network.head.bias.data[END] += 3  # so that it ends many lines
+    network.head.bias.data[END] += 5  # so that it ends many lines
     drawn: list[tuple[str, str]] = []
 
     def draw(rng: np.random.Generator, size: int) -> tuple[str, str]:
