@@ -84,7 +84,7 @@ def attention_row(cell: Attention, x: Tensor, state: Tensor) -> tuple[Tensor, Te
     ys = []
     for x_t in x:
         stream = x_t if cell.enter is None else cell.enter(x_t)
-        q, k, v = cell.project(cell.attention_norm(stream)).chunk(3)
+        q, k, v = cell.project(normalized(stream)).chunk(3)
         keys.append(rotated(k, count, cell))
         values.append(v)
         heard = []
@@ -93,13 +93,17 @@ def attention_row(cell: Attention, x: Tensor, state: Tensor) -> tuple[Tensor, Te
             scores = torch.stack([query @ key[head] for key in keys[-W:]]) / len(head) ** 0.5
             heard.append(scores.softmax(0) @ torch.stack([value[head] for value in values[-W:]]))
         a = cell.merge(torch.cat(heard))
-        y = a + cell.contract(torch.nn.functional.gelu(cell.expand(cell.feed_norm(stream + a))))
+        y = a + cell.contract(torch.nn.functional.gelu(cell.expand(normalized(stream + a))))
         ys.append(y if cell.enter is None else y + stream)
         count += 1
     missing = [torch.zeros_like(keys[0])] * max(0, W - 1 - len(keys))
     count = count if count < 8 * W else 8 * W + count % (8 * W)
     ends = [torch.cat([*missing, *part[len(part) - (W - 1 - len(missing)) :]]) for part in (keys, values)]
     return torch.stack(ys), torch.cat((torch.tensor([float(count)], dtype=x.dtype), *ends))
+
+
+def normalized(x: Tensor) -> Tensor:
+    return (x - x.mean()) / (x.var(correction=0) + 1e-5).sqrt()
 
 
 def rotated(vector: Tensor, position: int, cell: Attention) -> Tensor:

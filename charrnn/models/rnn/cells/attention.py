@@ -59,7 +59,6 @@ class Attention(Cell, name="attention", label="Attention"):
         head_size = max(2, hidden_size // self.heads // 2 * 2)
         self.width = self.heads * head_size
         self.enter = nn.Linear(input_size, hidden_size) if input_size != hidden_size else None
-        self.attention_norm, self.feed_norm = nn.LayerNorm(hidden_size), nn.LayerNorm(hidden_size)
         self.project = nn.Linear(hidden_size, 3 * self.width)
         self.merge = nn.Linear(self.width, hidden_size)
         self.expand = nn.Linear(hidden_size, EXPANSION * hidden_size)
@@ -97,7 +96,7 @@ class Attention(Cell, name="attention", label="Attention"):
         q, k, v, allowed, after = self._attended(stream, state)
         heard = functional.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
         a = self.merge(heard.transpose(1, 2).flatten(2))
-        y = a + self.contract(functional.gelu(self.expand(self.feed_norm(stream + a))))
+        y = a + self.contract(functional.gelu(self.expand(normalized(stream + a))))
         return (y if self.enter is None else y + stream), after
 
     def _attended(self, stream: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
@@ -108,7 +107,7 @@ class Attention(Cell, name="attention", label="Attention"):
         """
         rows, length, _ = stream.shape
         before = self.window - 1
-        q, k, v = self.project(self.attention_norm(stream)).to(state.dtype).chunk(3, dim=-1)
+        q, k, v = self.project(normalized(stream)).to(state.dtype).chunk(3, dim=-1)
         place = torch.arange(before + length, device=state.device)
         read = state[:, :1].long()
         turns = rotations(self.period, self.width // self.heads // 2, state.device)
@@ -133,6 +132,15 @@ class Attention(Cell, name="attention", label="Attention"):
         first, second = part.reshape(*part.shape[:2], self.heads, -1).chunk(2, dim=-1)
         cos, sin = turns.unbind(-1)
         return torch.cat((first * cos - second * sin, first * sin + second * cos), dim=-1).flatten(2)
+
+
+def normalized(x: Tensor) -> Tensor:
+    """Return x with mean 0 and variance 1 over its last dimension (layer norm, arXiv 1607.06450).
+
+    It has no weights of its own, because the linear layer after it has some; their gradients would also depend on the
+    number of threads.
+    """
+    return functional.layer_norm(x, x.shape[-1:])
 
 
 @functools.lru_cache(maxsize=64)
