@@ -61,7 +61,7 @@ def render(
     analysis = None
     if network is not None:
         with bars("analyzing units", "char") as progress:
-            analysis = analyze_network(network, text, characters, progress)
+            analysis = analyze_network(network, text, characters, length, progress)
         length = min(length, len(analysis.trace.values))
     characters = characters[:length]
     expected = predict(checkpoint.model, split.text[:length])
