@@ -39,18 +39,19 @@ class HeadWeights:
 
     Attributes:
         layer: number of the layer, from 1.
-        by_distance: (heads, D) share of each head's weight at the distances 1, 2, ..., D.
-        by_class: (heads, 7) share of each head's weight on each of SEEN.
-        even: (7,) the same for a head that looks at all characters in its window equally.
+        window: W, the number of characters that a head sees.
+        by_distance: (heads + 1, D) share of each head's weight at the distances 1, 2, ..., D; the last row is that of a
+            head that looks at all characters in its window equally.
+        by_class: (heads + 1, 7) share of each head's weight on each of SEEN.
         counts: (N, heads) number of weights kept for each of the first N characters; 0 for one without context.
         distances: (M,) distances of all weights kept, by character, then by head, the nearest first.
         weights: (M,) these weights, those of one head and character at most 1 in all.
     """
 
     layer: int
+    window: int
     by_distance: NDArray[np.float64]
     by_class: NDArray[np.float64]
-    even: NDArray[np.float64]
     counts: NDArray[np.int64]
     distances: NDArray[np.int64]
     weights: NDArray[np.float32]
@@ -58,21 +59,15 @@ class HeadWeights:
     @property
     def heads(self) -> int:
         """The number of heads."""
-        return len(self.by_distance)
-
-    @property
-    def median_distances(self) -> list[int]:
-        """The distance within which each head has half of its weight."""
-        return [int(np.searchsorted(shares.cumsum(), 0.5 * shares.sum())) + 1 for shares in self.by_distance]
+        return len(self.by_distance) - 1
 
 
 class _Sums:
     """Sums over the characters read so far, for one layer."""
 
     def __init__(self, layer: int, cell: Attention, shown: int) -> None:
-        self.layer, self.read = layer, 0
-        self.by_distance = np.zeros((cell.heads, cell.window))
-        self.by_class, self.even = np.zeros((cell.heads, len(SEEN))), np.zeros(len(SEEN))
+        self.layer, self.window, self.read = layer, cell.window, 0
+        self.by_distance, self.by_class = np.zeros((cell.heads + 1, cell.window)), np.zeros((cell.heads + 1, len(SEEN)))
         self.counts = np.zeros((shown, cell.heads), np.int64)
         self.distances: list[NDArray[np.int64]] = []
         self.weights: list[NDArray[np.float32]] = []
@@ -81,13 +76,13 @@ class _Sums:
     def add(self, weights: Tensor, seen: NDArray[np.int8], place: int) -> None:
         """Add (T, heads, W) weights by distance; `seen` are the classes, (T, W), `place` of the first prediction."""
         self.read += len(weights)
-        self.by_distance += weights.sum(0).double().cpu().numpy()
-        is_there = seen != NOTHING
-        evenly = is_there / is_there.sum(1, keepdims=True)
+        is_there = torch.from_numpy(seen != NOTHING).to(weights)
+        evenly = is_there / is_there.sum(1, keepdim=True)
+        rows = torch.cat((weights, evenly[:, None]), 1)
+        self.by_distance += rows.sum(0).double().cpu().numpy()
         for number in range(len(SEEN)):
             is_class = torch.from_numpy(seen == number).to(weights)
-            self.by_class[:, number] += torch.einsum("thw,tw->h", weights, is_class).double().cpu().numpy()
-            self.even[number] += evenly[seen == number].sum()
+            self.by_class[:, number] += torch.einsum("thw,tw->h", rows, is_class).double().cpu().numpy()
         if place < self.complete:
             self._keep(weights[: self.complete - place], place)
 
@@ -107,7 +102,7 @@ class _Sums:
         furthest = int(np.flatnonzero(self.by_distance.sum(0)).max(initial=0)) + 1
         total = max(1, self.read)
         return HeadWeights(
-            self.layer, self.by_distance[:, :furthest] / total, self.by_class / total, self.even / total,
+            self.layer, self.window, self.by_distance[:, :furthest] / total, self.by_class / total,
             self.counts[: self.complete], np.concatenate(self.distances or [np.zeros(0, np.int64)]),
             np.concatenate(self.weights or [np.zeros(0, np.float32)]),
         )  # fmt: skip

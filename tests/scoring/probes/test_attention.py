@@ -72,22 +72,21 @@ def test_weights_equal_those_of_single_steps(text: TextSpan, size: int, monkeypa
     assert (layer.layer, layer.heads, layer.counts.shape) == (2, 2, (N, 2))
     rows = weights_step_by_step(model, text)
     assert len(rows) == N
-    by_distance, by_class, even = np.zeros((2, W)), np.zeros((2, len(SEEN))), np.zeros(len(SEEN))
+    by_distance, by_class = np.zeros((3, W)), np.zeros((3, len(SEEN)))
     read = sum(row.size > 0 for row in rows)
     for i, (row, found) in enumerate(zip(rows, kept(layer), strict=True)):
         for head in range(2):
             large = {d: w for d, w in enumerate(row[head].tolist(), 1) if w >= FAINT * row[head].max()}
             assert found[head] == pytest.approx(large, abs=1e-5)
-        by_distance[:, : row.shape[1]] += row / read
+        all_rows = np.vstack((row, np.full(row.shape[1], 1 / max(1, row.shape[1]))))
+        by_distance[:, : row.shape[1]] += all_rows / read
         begin = text.starts[text.starts <= i].max()
         for d in range(1, row.shape[1] + 1):
             kind = START if i - d < begin else CLASSES.index(class_of(CHARACTERS[i - d]))
-            by_class[:, kind] += row[:, d - 1] / read
-            even[kind] += 1 / row.shape[1] / read
+            by_class[:, kind] += all_rows[:, d - 1] / read
     np.testing.assert_allclose(layer.by_distance, by_distance[:, : layer.by_distance.shape[1]], atol=1e-5)
     np.testing.assert_allclose(layer.by_class, by_class, atol=1e-5)
-    np.testing.assert_allclose(layer.even, even, atol=1e-5)
-    assert layer.by_distance.sum(1) == pytest.approx([1, 1])
+    assert layer.by_distance.sum(1) == pytest.approx([1, 1, 1])
 
 
 def test_each_layer_with_attention_is_measured() -> None:
@@ -95,13 +94,6 @@ def test_each_layer_with_attention_is_measured() -> None:
     assert [layer.layer for layer in layers] == [1, 3]
     assert [len(layer.counts) for layer in layers] == [10, 10]
     assert measure_attention(network("lstm"), TEXT, CHARACTERS, 10) == ()
-
-
-def test_median_distance_has_half_of_the_weight_within() -> None:
-    shares = np.array([[0.6, 0.4, 0, 0], [0.2, 0.2, 0.2, 0.4]])
-    nothing = np.zeros(0)
-    layer = HeadWeights(1, shares, shares, nothing, nothing, nothing, nothing)  # type: ignore[arg-type]
-    assert layer.median_distances == [1, 3]
 
 
 def test_weights_beyond_the_limit_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
