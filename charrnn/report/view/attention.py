@@ -45,8 +45,8 @@ def describe_attention(layers: Sequence[HeadWeights], read: int, shown: int, len
             f"The charts show the share of each head's weight by distance, over {read:,} characters. The last "
             "character read is at distance 1. Bars beyond 3 are for ranges of distances, from the number below to the "
             "next. The dotted line is a head that looks at its whole window evenly, which is also the last row of the "
-            f"tables. Bold: at least twice the share of that head. A layer looks at what the layer below has "
-            "put at each place, which may come from earlier characters."
+            "tables. Bold: at least twice the share of that head. A layer looks at what the layer below has put at "
+            "each place, which may come from earlier characters."
         ),
         "layers": [_describe_layer(layer) for layer in layers],
     }
