@@ -1,6 +1,7 @@
 """What is on a page of `charrnn view`: its words, the data of its script, and the weights of attention in them."""
 
 import base64
+import itertools
 import json
 import re
 from typing import Any
@@ -29,6 +30,6 @@ def weights_of(layer: dict[str, Any]) -> list[list[dict[int, float]]]:
     ends = np.concatenate(([0], counts.cumsum(dtype=np.int64)))
     rows = [
         dict(zip((skipped[begin:end].astype(int) + 1).tolist(), ((roots[begin:end] / 255) ** 2).tolist(), strict=True))
-        for begin, end in zip(ends[:-1], ends[1:], strict=True)
+        for begin, end in itertools.pairwise(ends)
     ]
     return [rows[i : i + layer["heads"]] for i in range(0, len(rows), layer["heads"])]

@@ -1,4 +1,4 @@
-"""Lines `picture<TAB>caption`: pictures of 12 x 7 characters with one or two shapes, and a sentence that describes each.
+"""Lines `picture<TAB>caption`: pictures of 12 x 7 characters with one or two shapes, and what each shows.
 
 python captions.py [SEED] writes captions-train.tsv and captions-held-out.tsv. The pictures held out are those of a
 sixth of all captions of two shapes: each shape and each place is in the training file, but not together.

@@ -1,4 +1,4 @@
-"""Where attention looks, on the page of `charrnn view` in a real browser: shades of the text, by pointer and by keys."""
+"""Where attention looks, on the page of `charrnn view` in a real browser: shades, by pointer and by keys."""
 
 import contextlib
 import math
