@@ -60,7 +60,7 @@ TIMES = (
 )
 """What depends on the machine in any output: times, speeds, dates and versions."""
 
-CAPTION_OPTIONS = r"--document-separator '\n' --hidden 128 --seq-length 128 --batch-size 16 --steps 1500"
+CAPTION_OPTIONS = r"--document-separator '\n' --hidden 128 --seq-length 140 --batch-size 16 --steps 1500"
 """How the networks of the guide to captions are trained."""
 
 SESSIONS = (
