@@ -39,7 +39,8 @@ def cut(words: list[str]) -> list[str]:
                 next(rest)
             else:
                 kept.append(word)
-        size = [] if "--init-from" in words else ["--hidden", "8", *([] if "--layers" in words else ["--layers", "1"])]
+        has_layers = "--layers" in words or any("," in word for word in words)  # as in --cell lstm,attention
+        size = [] if "--init-from" in words else ["--hidden", "8", *([] if has_layers else ["--layers", "1"])]
         return [*kept, "--steps", "3", *size]
     if words[:2] == ["data", "inspect"]:
         return [*words, "--no-advice"] if "--no-advice" not in words else words

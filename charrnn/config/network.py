@@ -31,6 +31,17 @@ def _cells(value: str) -> str | None:
     return f"must be one of {', '.join(CELLS)}, or several with commas between them" if unknown else None
 
 
+def check_layers(cell: str, num_layers: int) -> None:
+    """Check a number of layers that was set explicitly.
+
+    Raises:
+        UsageError: `cell` has a name for each layer, and their number is another one.
+    """
+    names = len(cell.split(","))
+    if names > 1 and num_layers != names:
+        raise UsageError(f"--layers {num_layers}: --cell {cell} names {names} layers; leave out --layers")
+
+
 @dataclass(frozen=True)
 class ModelConfig(ValidatedConfig):
     """The recurrent network."""
@@ -75,11 +86,10 @@ class ModelConfig(ValidatedConfig):
     def __post_init__(self) -> None:
         """Also set the number of layers to the number of cells, if there are several."""
         super().__post_init__()
-        names = len(self.cell.split(","))
-        if names > 1 and self.num_layers not in (names, LAYERS):
-            raise UsageError(f"--layers {self.num_layers}: --cell {self.cell} names {names} layers; leave out --layers")
-        if names > 1:
-            object.__setattr__(self, "num_layers", names)
+        if self.num_layers != LAYERS:
+            check_layers(self.cell, self.num_layers)
+        if "," in self.cell:
+            object.__setattr__(self, "num_layers", len(self.cell.split(",")))
 
     @property
     def layer_cells(self) -> tuple[str, ...]:

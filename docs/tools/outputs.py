@@ -60,6 +60,9 @@ TIMES = (
 )
 """What depends on the machine in any output: times, speeds, dates and versions."""
 
+CAPTION_OPTIONS = r"--document-separator '\n' --hidden 128 --seq-length 140 --batch-size 16 --steps 1500"
+"""How the networks of the guide to captions are trained."""
+
 SESSIONS = (
     Session(
         files={"data/shakespeare.txt": "shakespeare"},
@@ -109,6 +112,29 @@ SESSIONS = (
                 ),
             ),
             Output("tutorial-compare", (r'charrnn compare --prime "ROMEO:\n" --temp 0.8',)),
+        ),
+        is_long=True,
+    ),
+    Session(
+        before=("ln -s $PYTHONPATH/docs docs", "python docs/examples/captions.py"),
+        outputs=(
+            Output("captions-example", (r"head -1 captions-train.tsv | tr '/\t' '\n\n'",)),
+            Output(
+                "captions-lstm",
+                (
+                    rf"charrnn train captions-train.tsv --cell lstm {CAPTION_OPTIONS}",
+                    "charrnn complete captions-train-lstm captions-held-out.tsv --accuracy > lstm.txt",
+                ),
+            ),
+            Output(
+                "captions-attention",
+                (
+                    rf"charrnn train captions-train.tsv --cell lstm,attention {CAPTION_OPTIONS}",
+                    "charrnn complete captions-train-lstm-attention captions-held-out.tsv --accuracy > attention.txt",
+                    "head -2 captions-held-out.tsv | charrnn complete captions-train-lstm-attention --with-source "
+                    r"2> /dev/null | tr '/\t' '\n\n'",
+                ),
+            ),
         ),
         is_long=True,
     ),

@@ -106,6 +106,7 @@ def train(
     from charrnn.training.run_context import RunContext
 
     start.refuse_resume_file(text, resume)
+    start.refuse_other_layers(context, model.cell)
     save_interval, torch_device = start.parse_save_every(save_every), select_device(device)
     with connect() as group:
         with group.rank_zero_first():

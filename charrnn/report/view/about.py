@@ -47,18 +47,17 @@ def describe_model(checkpoint: Checkpoint) -> dict[str, Any]:
     return {"sentence": _sentence(checkpoint), "details": [(term, text) for term, text in details.items() if text]}
 
 
-def _cell_labels(config: ModelConfig) -> str:
-    """Return the name of the cell, or of each layer's cell."""
-    return ", ".join(CELLS[name].label for name in config.cell.split(","))
-
-
 def _sentence(checkpoint: Checkpoint) -> str:
     metadata = checkpoint.metadata
     config = getattr(checkpoint.model, "config", None)
     if checkpoint.kind == "recurrent" and isinstance(config, ModelConfig):
         layers = "one layer" if config.num_layers == 1 else f"{config.num_layers} layers"
+        labels = [CELLS[name].label for name in config.cell.split(",")]
+        shape = f"{labels[0]} with {layers} of {config.hidden_size} units"
+        if len(labels) > 1:
+            shape = f"Network with {layers} of {config.hidden_size} units ({', '.join(labels)})"
         ensemble = f" (one of an ensemble of {config.networks} networks)" if config.networks > 1 else ""
-        model = f"{_cell_labels(config)} with {layers} of {config.hidden_size} units{ensemble}"
+        model = f"{shape}{ensemble}"
         verb = "trained"
     else:
         model = "Mixture of a network and an n-gram model" if checkpoint.kind == "mixture" else "N-gram model"
