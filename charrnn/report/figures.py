@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import logging
 import re
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -95,7 +96,8 @@ def save(figure: Figure, path: Path) -> None:
         raise UsageError(f"{path}: unknown picture format; use a name that ends in {' or '.join(SUFFIXES)}")
     try:
         metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}  # equal figures, equal files
-        with atomic_write(path) as temporary:
+        with atomic_write(path) as temporary, warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing from")  # drawn as a box
             figure.savefig(temporary, format=path.suffix[1:], dpi=DPI, metadata=metadata)
     except OSError as error:
         raise CharRNNError(f"{path}: cannot be written: {error.strerror}; choose another folder") from error
