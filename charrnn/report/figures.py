@@ -9,6 +9,7 @@ import io
 import logging
 import re
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,7 +29,13 @@ DPI = 150
 SUFFIXES = (".png", ".svg")
 
 
-def new_figure(width: float = 7.0, height: float = 4.0, columns: int = 1, rows: int = 1) -> tuple[Figure, list[Axes]]:
+def new_figure(
+    width: float = 7.0,
+    height: float = 4.0,
+    columns: int = 1,
+    rows: int = 1,
+    height_ratios: Sequence[float] | None = None,
+) -> tuple[Figure, list[Axes]]:
     """Create an empty figure.
 
     Args:
@@ -36,6 +43,7 @@ def new_figure(width: float = 7.0, height: float = 4.0, columns: int = 1, rows: 
         height: height in inches.
         columns: number of columns of axes.
         rows: number of rows of axes.
+        height_ratios: relative height of each row (default: all the same).
 
     Returns:
         The figure, and its axes, row by row.
@@ -52,7 +60,7 @@ def new_figure(width: float = 7.0, height: float = 4.0, columns: int = 1, rows: 
         raise UsageError("pictures need matplotlib; try `pip install matplotlib`") from error
     with rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained", facecolor=PAPER)
-        axes = figure.subplots(rows, columns, squeeze=False)
+        axes = figure.subplots(rows, columns, squeeze=False, height_ratios=height_ratios)
     return figure, list(axes.flat)
 
 

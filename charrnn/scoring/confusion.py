@@ -24,22 +24,22 @@ class ConfusionMatrix:
 
     Attributes:
         lines: {(expected target, predicted target): number of lines}; empty once there are too many classes.
-        has_too_many: whether there are more than `MAX_CLASSES` expected targets.
+        number: number of expected targets; `MAX_CLASSES` + 1 once there are too many.
     """
 
     def __init__(self) -> None:
         self.lines: Counter[tuple[str, str]] = Counter()
-        self.has_too_many = False
+        self.number = 0
         self._expected: Counter[str] = Counter()
 
     def add(self, predicted: str, expected: str, lines: int = 1) -> None:
         """Count lines."""
-        if self.has_too_many:
+        if self.number > MAX_CLASSES:
             return
         self.lines[expected, predicted] += lines
         self._expected[expected] += lines
-        if len(self._expected) > MAX_CLASSES:
-            self.has_too_many = True
+        self.number = len(self._expected)
+        if self.number > MAX_CLASSES:
             self.lines.clear()
             self._expected.clear()
 
@@ -105,12 +105,11 @@ class ConfusionMatrix:
             raise CharRNNError(f"{path}: cannot be written: {error.strerror}; choose another folder") from error
 
 
-def check_classes(source: str, number: int, has_too_many: bool = False) -> None:
-    """Raise TextError if a confusion matrix cannot show the different targets of a source."""
-    if has_too_many or number > MAX_CLASSES:
+def check_classes(source: str, number: int, advice: str) -> None:
+    """Raise TextError if a confusion matrix cannot show this number of different targets."""
+    if number > MAX_CLASSES:
         raise TextError(
-            f"{source}: more than {MAX_CLASSES} different targets are too many for a confusion matrix; "
-            "remove --confusion"
+            f"{source}: more than {MAX_CLASSES} different targets, too many for a confusion matrix; {advice}"
         )
     if not number:
         raise TextError(f"{source}: no targets to compare with; use lines of source, separator and target")

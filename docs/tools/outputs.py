@@ -49,7 +49,7 @@ class Session:
         return self.outputs[0].name
 
 
-KNOWN_TEXTS = ("shakespeare", "tinyshakespeare")
+KNOWN_TEXTS = ("shakespeare", "tinyshakespeare", "names")
 NUMBERS = r"∞|[<>]?[\d,.]*\d%?"
 """All numbers: of a network, whose weights depend on the processor."""
 TIMES = (
@@ -109,6 +109,28 @@ SESSIONS = (
                 ),
             ),
             Output("tutorial-compare", (r'charrnn compare --prime "ROMEO:\n" --temp 0.8',)),
+        ),
+        is_long=True,
+    ),
+    Session(
+        files={"data/names.txt": "names"},
+        before=("tail -n 735 data/names.txt > held-out.tsv",),
+        outputs=(
+            Output(
+                "names-train",
+                (r"charrnn train names --document-separator '\n' --test-fraction 0.1 --minutes 3",),
+            ),
+            Output(
+                "names-complete",
+                ("charrnn complete names-lstm held-out.tsv --accuracy --confusion languages.png > predicted.txt",),
+            ),
+            Output(
+                "names-ngram",
+                (
+                    r"charrnn ngram names --document-separator '\n' --test-fraction 0.1",
+                    "charrnn complete names-tuned-9 held-out.tsv --accuracy > predicted-ngrams.txt",
+                ),
+            ),
         ),
         is_long=True,
     ),

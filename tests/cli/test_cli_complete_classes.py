@@ -96,7 +96,7 @@ def test_complete_confusion_never_overwrites_the_sources(charrnn: Charrnn, folde
 def test_complete_confusion_of_many_targets_fails_before_any_work(charrnn: Charrnn, folder: Path) -> None:
     (folder / "numbers.tsv").write_text("".join(f"one\t{number}\n" for number in range(51)))
     result = charrnn(*WORDS, "--confusion", "m.png")
-    assert result.failed_with(1, "numbers.tsv: more than 50 different targets are too many for a confusion matrix")
+    assert result.failed_with(1, "numbers.tsv: more than 50 different targets, too many for a confusion matrix")
     assert result.out == b""
     (folder / "numbers.tsv").write_text("\n\n")
     assert charrnn(*WORDS, "--confusion", "m.png").failed_with(1, "numbers.tsv: no targets to compare with")

@@ -46,19 +46,17 @@ def test_majority_of_targets_that_are_no_classes_is_none(pairs: list[tuple[str, 
 
 def test_confusion_of_too_many_targets_keeps_nothing() -> None:
     matrix = matrix_of([("x", str(i)) for i in range(2 * MAX_CLASSES)] * 3)
-    assert (matrix.has_too_many, matrix.classes, matrix.majority, matrix.accuracy) == (True, [], None, 0)
+    assert (matrix.number, matrix.classes, matrix.majority, matrix.accuracy) == (MAX_CLASSES + 1, [], None, 0)
     assert not matrix.lines
-    assert not matrix_of([("x", str(i)) for i in range(MAX_CLASSES)]).has_too_many
+    assert matrix_of([("x", str(i)) for i in range(MAX_CLASSES)]).number == MAX_CLASSES
 
 
 def test_check_classes_names_the_file() -> None:
-    check_classes("a.tsv", MAX_CLASSES)
-    with pytest.raises(TextError, match=r"a\.tsv: more than 50 different targets are too many .*; remove --confusion"):
-        check_classes("a.tsv", 51)
-    with pytest.raises(TextError, match="more than 50"):
-        check_classes("a.tsv", 0, has_too_many=True)
+    check_classes("a.tsv", MAX_CLASSES, "advice")
+    with pytest.raises(TextError, match=r"a\.tsv: more than 50 different targets, too many for .* matrix; advice"):
+        check_classes("a.tsv", MAX_CLASSES + 1, "advice")
     with pytest.raises(TextError, match=r"a\.tsv: no targets to compare with; use lines of source"):
-        check_classes("a.tsv", 0)
+        check_classes("a.tsv", 0, "advice")
 
 
 def test_write_csv_has_a_line_for_each_expected_target(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def check_lines(lines: Iterable[Line], completer: LineCompleter, classified: str
         completer.encode(source or "", number)
     if classified:
         targets = {target for _, target in checked if target is not None}
-        check_classes(classified, len(targets))
+        check_classes(classified, len(targets), "remove --confusion")
     return checked
 
 

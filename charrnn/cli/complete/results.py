@@ -70,7 +70,7 @@ class CompletionResults:
             TextError: there are no targets, or too many different ones.
         """
         matrix = self.confusion
-        check_classes(source, len(matrix.classes), matrix.has_too_many)
+        check_classes(source, matrix.number, "remove --confusion")
         title = f"{model}: {matrix.accuracy:.1%} of {plural(matrix.total, 'line')} right"
         table = path.with_suffix(".csv")
         save(confusion_figure(matrix, title), path)
