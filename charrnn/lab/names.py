@@ -202,7 +202,9 @@ def table(rows: Sequence[Row], _: NamesSize) -> list[list[str]]:
     for row, matrix in _matrices(rows).values():
         invented = sum(lines for (_, predicted), lines in matrix.lines.items() if predicted not in matrix.classes)
         shares = [f"{share:.1%}" for share in (matrix.accuracy, invented / matrix.total)]
-        lines.append([row["model"], _number(row["parameters"]), f"{row['seconds']:.1f}", _number(row["steps"]), *shares])
+        lines.append(
+            [row["model"], _number(row["parameters"]), f"{row['seconds']:.1f}", _number(row["steps"]), *shares]
+        )
     return [*lines, ["majority", "-", "-", "-", f"{_majority(rows):.1%}", "-"]]
 
 

@@ -82,7 +82,14 @@ def test_names_counts_every_held_out_line_of_every_model(names: Corpus) -> None:
     header, *body, majority = result.table
     assert header[-2:] == ["right", "no class"]
     assert body[0][0] == "tuned order 9 n-grams"
-    assert majority == ["majority", "-", "-", "-", f"{max(Counter(c for _, c in lines).values()) / len(lines):.1%}", "-"]
+    assert majority == [
+        "majority",
+        "-",
+        "-",
+        "-",
+        f"{max(Counter(c for _, c in lines).values()) / len(lines):.1%}",
+        "-",
+    ]
     assert f"{len(lines)} held-out lines" in result.caption
     assert "→" in result.samples[0][1]
 
