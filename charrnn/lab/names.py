@@ -224,7 +224,7 @@ def _mistakes(rows: Sequence[Row]) -> tuple[str, str]:
 def draw(rows: Sequence[Row], _: NamesSize) -> Figure:
     """Draw the accuracy of each model, and the confusion matrix of the best network."""
     models, (best, matrix) = _matrices(rows), _best_network(rows)
-    figure, (bars, confusion) = new_figure(7.2, 9.4, rows=2, height_ratios=(1, 5))
+    figure, (bars, confusion) = new_figure(6.6, 8.6, rows=2, height_ratios=(1, 5))
     names = [row["model"] for row, _ in models.values()] + ["majority"]
     shares = [100 * matrix.accuracy for _, matrix in models.values()] + [100 * _majority(rows)]
     colors = [SERIES[0] if kind in NETWORKS else SERIES[1] for kind in models] + [INK]
