@@ -52,15 +52,16 @@ def complete(
         typer.Option(
             "--accuracy",
             help="Compare with the targets after the separator in FILE, and report on standard error the percentage of "
-            "correct lines and characters, and of the most frequent target if there are few different ones.",
+            "correct lines and characters. If there are few different targets, also report the share of the most "
+            "frequent one.",
         ),
     ] = False,
     confusion: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="With --accuracy: save a picture (.png or .svg) of how often each target was predicted for each "
-            "expected one, and the numbers as CSV under the same name; for at most 50 different targets.",
+            help="With --accuracy: save the confusion matrix as a picture (.png or .svg), and as CSV under the same "
+            "name. At most 50 different targets.",
         ),
     ] = None,
     batch_size: Annotated[
