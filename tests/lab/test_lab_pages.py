@@ -25,7 +25,8 @@ def test_committed_page_has_its_chart(name: str) -> None:
     assert f"| [{name}]({name}.md) | {EXPERIMENTS[name].question} |" in readme
 
 
-@pytest.mark.parametrize("name", ["memory", "cells", "length", "ngrams", "names"])  # the scores of vanishing are not in its CSV
+# The scores of vanishing are not in its CSV file.
+@pytest.mark.parametrize("name", ["memory", "cells", "length", "ngrams", "names"])
 def test_committed_table_is_what_the_program_prints(name: str) -> None:
     module = load_experiment(name)
     page = (PAGES / f"{name}.md").read_text(encoding="utf-8")
