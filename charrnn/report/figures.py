@@ -8,6 +8,8 @@ from __future__ import annotations
 import io
 import logging
 import re
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,7 +29,13 @@ DPI = 150
 SUFFIXES = (".png", ".svg")
 
 
-def new_figure(width: float = 7.0, height: float = 4.0, columns: int = 1, rows: int = 1) -> tuple[Figure, list[Axes]]:
+def new_figure(
+    width: float = 7.0,
+    height: float = 4.0,
+    columns: int = 1,
+    rows: int = 1,
+    height_ratios: Sequence[float] | None = None,
+) -> tuple[Figure, list[Axes]]:
     """Create an empty figure.
 
     Args:
@@ -35,6 +43,7 @@ def new_figure(width: float = 7.0, height: float = 4.0, columns: int = 1, rows: 
         height: height in inches.
         columns: number of columns of axes.
         rows: number of rows of axes.
+        height_ratios: relative height of each row (default: all the same).
 
     Returns:
         The figure, and its axes, row by row.
@@ -51,7 +60,7 @@ def new_figure(width: float = 7.0, height: float = 4.0, columns: int = 1, rows: 
         raise UsageError("pictures need matplotlib; try `pip install matplotlib`") from error
     with rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained", facecolor=PAPER)
-        axes = figure.subplots(rows, columns, squeeze=False)
+        axes = figure.subplots(rows, columns, squeeze=False, height_ratios=height_ratios)
     return figure, list(axes.flat)
 
 
@@ -95,7 +104,8 @@ def save(figure: Figure, path: Path) -> None:
         raise UsageError(f"{path}: unknown picture format; use a name that ends in {' or '.join(SUFFIXES)}")
     try:
         metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}  # equal figures, equal files
-        with atomic_write(path) as temporary:
+        with atomic_write(path) as temporary, warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing from")  # drawn as a box
             figure.savefig(temporary, format=path.suffix[1:], dpi=DPI, metadata=metadata)
     except OSError as error:
         raise CharRNNError(f"{path}: cannot be written: {error.strerror}; choose another folder") from error

@@ -49,7 +49,7 @@ class Session:
         return self.outputs[0].name
 
 
-KNOWN_TEXTS = ("shakespeare", "tinyshakespeare")
+KNOWN_TEXTS = ("shakespeare", "tinyshakespeare", "names")
 NUMBERS = r"∞|[<>]?[\d,.]*\d%?"
 """All numbers: of a network, whose weights depend on the processor."""
 TIMES = (
@@ -133,6 +133,28 @@ SESSIONS = (
                     "charrnn complete captions-train-lstm-attention captions-held-out.tsv --accuracy > attention.txt",
                     "head -2 captions-held-out.tsv | charrnn complete captions-train-lstm-attention --with-source "
                     r"2> /dev/null | tr '/\t' '\n\n'",
+                ),
+            ),
+        ),
+        is_long=True,
+    ),
+    Session(
+        files={"data/names.txt": "names"},
+        before=("tail -n 735 data/names.txt > held-out.tsv",),
+        outputs=(
+            Output(
+                "names-train",
+                (r"charrnn train names --document-separator '\n' --test-fraction 0.1 --minutes 3",),
+            ),
+            Output(
+                "names-complete",
+                ("charrnn complete names-lstm held-out.tsv --accuracy --confusion languages.png > predicted.txt",),
+            ),
+            Output(
+                "names-ngram",
+                (
+                    r"charrnn ngram names --document-separator '\n' --test-fraction 0.1",
+                    "charrnn complete names-tuned-9 held-out.tsv --accuracy > predicted-ngrams.txt",
                 ),
             ),
         ),
