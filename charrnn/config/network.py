@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from charrnn.config.option import OneOf, ValidatedConfig, fraction, ge, gt, int_range, option
+from charrnn.config.option import OneOf, SomeOf, ValidatedConfig, fraction, ge, gt, int_range, option
 from charrnn.errors import UsageError
 
 CELLS = ["rnn", "lstm", "gru", "minlstm", "mingru", "attention"]
@@ -26,11 +26,6 @@ def _ngram_order(value: int) -> str | None:
     return None if value == 0 or 2 <= value <= MAX_NGRAM_ORDER else f"must be 0 or a number from 2 to {MAX_NGRAM_ORDER}"
 
 
-def _cells(value: str) -> str | None:
-    unknown = [name for name in value.split(",") if name not in CELLS]
-    return f"must be one of {', '.join(CELLS)}, or several with commas between them" if unknown else None
-
-
 def check_layers(cell: str, num_layers: int) -> None:
     """Check a number of layers that was set explicitly.
 
@@ -49,7 +44,7 @@ class ModelConfig(ValidatedConfig):
     panel = "model"
     cell: str = option(
         "lstm", f"Cell: {', '.join(CELLS)}; or one for each layer, as in lstm,lstm,attention.", metavar="CELL",
-        check=_cells, is_common=True,
+        check=SomeOf(CELLS), is_common=True,
     )  # fmt: skip
     num_layers: int = option(LAYERS, "Number of layers.", "--layers", check=int_range(1, 1000), is_common=True)
     hidden_size: int = option(

@@ -67,7 +67,7 @@ class MemorySize:
 
 
 SIZES = {
-    "tiny": MemorySize(20_000, 2, 4, (1, 4), tests=32, batch_size=4, layers=1),
+    "tiny": MemorySize(60_000, 2, 4, (1, 4), tests=32, batch_size=4, layers=1),
     "quick": MemorySize(50_000, 500, 128, (1, 2, 4, 8, 16, 32, 64, 128, 256)),
     "full": MemorySize(50_000, 3000, 256, (1, 2, 4, 8, 16, 32, 64, 128, 256, 512), tests=2048),
 }
