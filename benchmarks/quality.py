@@ -4,11 +4,12 @@
         [--also "--epochs 5 --with-ngram" ...] [--out quality.json]
 
 Prints a line of JSON per training. Each runs as a user would type it, in a process of its own:
-`charrnn train TEXT --minutes M`, with and without `--with-ngram`; the seconds are those of the whole command. The
-checkpoint is then scored in one pass, in windows of 256 characters and online, and `charrnn compare` measures the
-novelty of 20,000 generated characters. --also adds trainings with any options of `charrnn train`. The first row trains through the Python API and measures the training time,
-without start-up and validations, until the validation loss is below 1.88 nats, where nanoGPT's CPU example stops.
-Takes twice the sum of the minutes, and a few minutes for scoring.
+`charrnn train TEXT --minutes M`, with and without `--with-ngram`, and with the options of each --also; the seconds are
+those of the whole command. The checkpoint is then scored in one pass, in windows of 256 characters and online (unless
+--static), and `charrnn compare` measures the novelty of 20,000 generated characters. The first row trains through the
+Python API and measures the training time, without start-up and validations, until the validation loss is below 1.88
+nats, where nanoGPT's CPU example stops. Takes twice the sum of the minutes, and a few minutes for scoring; online, each
+network of an ensemble takes minutes.
 """
 
 from __future__ import annotations
@@ -79,12 +80,12 @@ def run(folder: Path, *words: str) -> Any:
     return json.loads(subprocess.run(command, cwd=folder, check=True, stdout=subprocess.PIPE).stdout)
 
 
-def row(folder: Path, text: Path, words: list[str], novelty_length: int) -> dict[str, Any]:
-    """Train as a user would, and return all scores of the checkpoint."""
+def row(folder: Path, text: Path, words: list[str], novelty_length: int, is_static: bool) -> dict[str, Any]:
+    """Train as a user would, and return all scores of the checkpoint; the online score unless `is_static`."""
     started = time.perf_counter()
     trained = run(folder, "train", str(text), *words, "--out", "model", "--force")
     seconds = time.perf_counter() - started
-    scored = run(folder, "score", "model", "--window", str(WINDOW), "--online")
+    scored = run(folder, "score", "model", "--window", str(WINDOW), *["--online"] * (not is_static))
     compared = run(folder, "compare", "model", "--novelty-length", str(novelty_length))
     own_row = next(other for other in compared if other["checkpoint"] == "checkpoints/model.safetensors")
     return {
@@ -93,7 +94,7 @@ def row(folder: Path, text: Path, words: list[str], novelty_length: int) -> dict
         **{name: trained[name] for name in ("model", "steps", "parameters", "entries")},
         **{name: scored[name] for name in ("nats_per_char", "bits_per_char", "characters", "split", "rule")},
         "window": scored["window"],
-        "online": scored["online"],
+        "online": scored.get("online"),
         "novelty": own_row["novelty"],
         "held_out_novelty": own_row["held_out_novelty"],
         "parts": {other["model"]: other["nats_per_char"] for other in compared if other["kind"] != trained["kind"]}
@@ -109,6 +110,7 @@ def main() -> None:
     parser.add_argument("--minutes", nargs="*", default=["1", "3", "10"], help="time budgets without n-grams")
     parser.add_argument("--mixed-minutes", nargs="*", default=["1", "3", "10"], help="time budgets with --with-ngram")
     parser.add_argument("--also", nargs="*", default=[], help="options of one more training each, in quotes")
+    parser.add_argument("--static", action="store_true", help="leave out the online scores")
     parser.add_argument("--novelty-length", type=int, default=20_000, help="generated characters for the novelty")
     parser.add_argument("--out", type=Path, help="JSON file for the results")
     options = parser.parse_args()
@@ -119,7 +121,7 @@ def main() -> None:
         runs = [["--minutes", minutes] for minutes in options.minutes]
         runs += [["--minutes", minutes, "--with-ngram"] for minutes in options.mixed_minutes]
         for words in (*runs, *map(shlex.split, options.also)):
-            result["rows"].append(row(Path(folder), text, words, options.novelty_length))
+            result["rows"].append(row(Path(folder), text, words, options.novelty_length, options.static))
             print(json.dumps(result["rows"][-1]), flush=True)
             if options.out:
                 options.out.parent.mkdir(parents=True, exist_ok=True)
