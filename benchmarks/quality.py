@@ -1,19 +1,22 @@
 """Measure the quality that `charrnn train --minutes` reaches on Tiny Shakespeare, with and without n-grams.
 
-    python benchmarks/quality.py tinyshakespeare.txt [--minutes 1 3 10] [--mixed-minutes 1 3 10] [--out quality.json]
+    python benchmarks/quality.py tinyshakespeare.txt [--minutes 1 3 10] [--mixed-minutes 1 3 10]
+        [--also "--epochs 5 --with-ngram" ...] [--out quality.json]
 
 Prints a line of JSON per training. Each runs as a user would type it, in a process of its own:
-`charrnn train TEXT --minutes M`, with and without `--with-ngram`; the seconds are those of the whole command. The
-checkpoint is then scored in one pass, in windows of 256 characters and online, and `charrnn compare` measures the
-novelty of 20,000 generated characters. The first row trains through the Python API and measures the training time,
-without start-up and validations, until the validation loss is below 1.88 nats, where nanoGPT's CPU example stops.
-Takes twice the sum of the minutes, and a few minutes for scoring.
+`charrnn train TEXT --minutes M`, with and without `--with-ngram`, and with the options of each --also; the seconds are
+those of the whole command. The checkpoint is then scored in one pass, in windows of 256 characters and online (unless
+--static), and `charrnn compare` measures the novelty of 20,000 generated characters. The first row trains through the
+Python API and measures the training time, without start-up and validations, until the validation loss is below 1.88
+nats, where nanoGPT's CPU example stops. Takes twice the sum of the minutes, and a few minutes for scoring; online, each
+network of an ensemble takes minutes.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -39,9 +42,9 @@ WINDOW = 256
 """Window length in characters."""
 TARGET = 1.88
 """Validation loss of the first row, in nats per character."""
-FIRST = ModelConfig(hidden_size=128)
+FIRST = ModelConfig(hidden_size=128, num_layers=1, embedding_size=64)
 """Network of the first row."""
-FIRST_STEPS = 60
+FIRST_STEPS = 30
 """Number of steps between validations in the first row."""
 
 
@@ -77,25 +80,25 @@ def run(folder: Path, *words: str) -> Any:
     return json.loads(subprocess.run(command, cwd=folder, check=True, stdout=subprocess.PIPE).stdout)
 
 
-def row(folder: Path, text: Path, minutes: str, extra: list[str], novelty_length: int) -> dict[str, Any]:
-    """Train as a user would, and return all scores of the checkpoint."""
+def row(folder: Path, text: Path, words: list[str], novelty_length: int, is_static: bool) -> dict[str, Any]:
+    """Train as a user would, and return all scores of the checkpoint; the online score unless `is_static`."""
     started = time.perf_counter()
-    trained = run(folder, "train", str(text), "--minutes", minutes, "--out", "model", "--force", *extra)
+    trained = run(folder, "train", str(text), *words, "--out", "model", "--force")
     seconds = time.perf_counter() - started
-    scored = run(folder, "score", "model", "--window", str(WINDOW), "--online")
+    scored = run(folder, "score", "model", "--window", str(WINDOW), *["--online"] * (not is_static))
     compared = run(folder, "compare", "model", "--novelty-length", str(novelty_length))
     own_row = next(other for other in compared if other["checkpoint"] == "checkpoints/model.safetensors")
     return {
-        "run": " ".join(["charrnn train --minutes", minutes, *extra]),
+        "run": " ".join(["charrnn train", *words]),
         "seconds": round(seconds, 1),
         **{name: trained[name] for name in ("model", "steps", "parameters", "entries")},
         **{name: scored[name] for name in ("nats_per_char", "bits_per_char", "characters", "split", "rule")},
         "window": scored["window"],
-        "online": scored["online"],
+        "online": scored.get("online"),
         "novelty": own_row["novelty"],
         "held_out_novelty": own_row["held_out_novelty"],
         "parts": {other["model"]: other["nats_per_char"] for other in compared if other["kind"] != trained["kind"]}
-        if "--with-ngram" in extra
+        if "--with-ngram" in words
         else {},
     }
 
@@ -106,6 +109,8 @@ def main() -> None:
     parser.add_argument("text", type=Path, help="Tiny Shakespeare")
     parser.add_argument("--minutes", nargs="*", default=["1", "3", "10"], help="time budgets without n-grams")
     parser.add_argument("--mixed-minutes", nargs="*", default=["1", "3", "10"], help="time budgets with --with-ngram")
+    parser.add_argument("--also", nargs="*", default=[], help="options of one more training each, in quotes")
+    parser.add_argument("--static", action="store_true", help="leave out the online scores")
     parser.add_argument("--novelty-length", type=int, default=20_000, help="generated characters for the novelty")
     parser.add_argument("--out", type=Path, help="JSON file for the results")
     options = parser.parse_args()
@@ -113,10 +118,10 @@ def main() -> None:
     result: dict[str, Any] = {"machine": machine(), "rows": [time_to_target(text)]}
     print(json.dumps(result["rows"][-1]), flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        runs: list[tuple[str, list[str]]] = [(minutes, []) for minutes in options.minutes]
-        runs += [(minutes, ["--with-ngram"]) for minutes in options.mixed_minutes]
-        for minutes, extra in runs:
-            result["rows"].append(row(Path(folder), text, minutes, extra, options.novelty_length))
+        runs = [["--minutes", minutes] for minutes in options.minutes]
+        runs += [["--minutes", minutes, "--with-ngram"] for minutes in options.mixed_minutes]
+        for words in (*runs, *map(shlex.split, options.also)):
+            result["rows"].append(row(Path(folder), text, words, options.novelty_length, options.static))
             print(json.dumps(result["rows"][-1]), flush=True)
             if options.out:
                 options.out.parent.mkdir(parents=True, exist_ok=True)

@@ -111,7 +111,7 @@ def quality(content: Any) -> str:
                 three_digits(row["bits_per_char"]),
                 three_digits(row["nats_per_char"]),
                 three_digits(row["window"]["nats_per_char"]),
-                three_digits(row["online"]["nats_per_char"]),
+                three_digits(row["online"]["nats_per_char"]) if row["online"] else "",
                 f"{row['novelty']['novel_10']:.1%}",
                 f"{row['held_out_novelty']['novel_10']:.1%}",
             )
