@@ -13,11 +13,9 @@ LAYERS = 2
 """Default number of layers."""
 OPTIMIZERS = ("muon", "adamw")
 MIN_MEASURED_STEPS = 5
+"""The smallest number of warm-up steps in which --minutes can measure the training speed."""
 CHOSEN = "default: chosen to fit --minutes; with --steps or --epochs"
 """The first words about the default of an option that `--minutes` chooses, for `--help`."""
-"""The smallest number of warm-up steps in which --minutes can measure the training speed."""
-
-
 MAX_NGRAM_ORDER = 8
 """The length of the longest n-grams that may have an embedding."""
 
@@ -46,7 +44,10 @@ class ModelConfig(ValidatedConfig):
         "lstm", f"Cell: {', '.join(CELLS)}; or one for each layer, as in lstm,lstm,attention.", metavar="CELL",
         check=SomeOf(CELLS), is_common=True,
     )  # fmt: skip
-    num_layers: int = option(LAYERS, "Number of layers.", "--layers", check=int_range(1, 1000), is_common=True)
+    num_layers: int = option(
+        LAYERS, f"Number of layers (default: {LAYERS}; of attention, chosen to fit --minutes).", "--layers",
+        check=int_range(1, 1000), is_common=True,
+    )  # fmt: skip
     hidden_size: int = option(
         256, f"Hidden size, in units per layer ({CHOSEN} 256).", "--hidden", check=int_range(1), is_common=True
     )
@@ -67,7 +68,7 @@ class ModelConfig(ValidatedConfig):
     dropout: float = option(0.0, f"Dropout probability ({CHOSEN} 0).", metavar="P", check=fraction)
     window: int = option(
         256,
-        "Characters that each character sees in attention: itself and the N-1 before it.",
+        f"Characters that each character sees in attention: itself and the N-1 before it ({CHOSEN} 256).",
         check=int_range(1, 1 << 16),
     )
     residual: bool = option(
@@ -147,7 +148,9 @@ class TrainingConfig(ValidatedConfig):
         "muon", "Optimizer. muon: Muon for the layers' weight matrices and AdamW for the rest; adamw: AdamW for all.",
         check=OneOf(OPTIMIZERS),
     )  # fmt: skip
-    learning_rate: float = option(1.5e-2, "Peak learning rate.", check=gt(0))
+    learning_rate: float = option(
+        1.5e-2, "Peak learning rate (default: 0.015; for attention with --minutes, 0.01).", check=gt(0)
+    )
     warmup_steps: int = option(100, "Warm up the learning rate over N steps.", check=int_range(0))
     weight_decay: float = option(0.1, "Weight decay.", check=ge(0))
     grad_clip: float = option(1.0, "Clip the gradient norm at X (0: off).", check=ge(0))

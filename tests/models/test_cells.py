@@ -70,7 +70,7 @@ def mingru(cell: Cell, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def attention(cell: Cell, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-    """One row and one character at a time; rotations are products with complex numbers."""
+    """One row and one character at a time; rotations without complex numbers."""
     assert isinstance(cell, Attention)
     rows = [attention_row(cell, row, before) for row, before in zip(x, state, strict=True)]
     ys, after = zip(*rows, strict=True)
@@ -84,7 +84,7 @@ def attention_row(cell: Attention, x: Tensor, state: Tensor) -> tuple[Tensor, Te
     ys = []
     for x_t in x:
         stream = x_t if cell.enter is None else cell.enter(x_t)
-        q, k, v = cell.project(normalized(stream)).chunk(3)
+        q, k, v = (part(normalized(stream)) for part in (cell.query, cell.key, cell.value))
         keys.append(rotated(k, count, cell))
         values.append(v)
         heard = []
@@ -109,12 +109,12 @@ def normalized(x: Tensor) -> Tensor:
 def rotated(vector: Tensor, position: int, cell: Attention) -> Tensor:
     period, parts = 8 * W, []
     for head in vector.chunk(cell.heads):
-        first, second = head.chunk(2)
+        first, second = head[::2], head[1::2]
         pairs = len(first)
         turns = [round((period / (2 * math.pi)) ** (1 - k / max(1, pairs - 1))) for k in range(pairs)]
         angles = torch.tensor([2 * math.pi * m * position / period for m in turns], dtype=vector.dtype)
-        turned = torch.complex(first, second) * torch.polar(torch.ones_like(angles), angles)
-        parts += [turned.real, turned.imag]
+        cos, sin = angles.cos(), angles.sin()
+        parts.append(torch.stack((first * cos - second * sin, first * sin + second * cos), 1).flatten())
     return torch.cat(parts)
 
 

@@ -88,7 +88,7 @@ def loud(network: RecurrentModel) -> RecurrentModel:
     """Give the outputs of attention large weights; a new network almost ignores them."""
     for cell in network.cells:
         if isinstance(cell, Attention):
-            for linear in (cell.project, cell.merge, cell.contract):
+            for linear in (cell.query, cell.key, cell.value, cell.merge, cell.contract):
                 torch.nn.init.normal_(linear.weight, std=0.5)
     return network
 
@@ -129,6 +129,22 @@ def test_model_probabilities_sum_to_one(model: LanguageModel, tokens: torch.Tens
     logits, _ = model(tokens)
     total = logits.softmax(-1).sum(-1)
     torch.testing.assert_close(total, torch.ones(B, T), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("embedding", [None, 4])
+@pytest.mark.parametrize("residual", [True, False])
+@pytest.mark.parametrize("cell", CELLS)
+def test_logits_in_half_precision_are_close(
+    cell: str, residual: bool, embedding: int | None, tokens: torch.Tensor
+) -> None:
+    """Attention with an embedding of another size once passed bfloat16 to the head, which takes float32."""
+    torch.manual_seed(0)
+    config = ModelConfig(cell=cell, hidden_size=8, num_layers=2, embedding_size=embedding, residual=residual)
+    network = RecurrentModel(config, V).eval()
+    with torch.autocast("cpu", torch.bfloat16):
+        logits, state = network(tokens)
+    assert {part.dtype for part in (logits, *state)} == {torch.float32}
+    torch.testing.assert_close(logits, network(tokens)[0], rtol=0.05, atol=0.05)
 
 
 @pytest.mark.parametrize("smoothing", SMOOTHINGS)

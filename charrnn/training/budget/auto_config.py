@@ -1,4 +1,4 @@
-"""Choose network size, dropout and batch size for a time budget, from the text and the speed of the machine.
+"""Choose the size of the network and other settings for a time budget, from the text and the speed of the machine.
 
 Options that the user sets are never changed. The measurements behind each rule are in docs/project/experiments.md.
 """
@@ -60,6 +60,16 @@ EMBEDDING = 64
 SMALL_VOCABULARY = 256
 NARROW_EMBEDDINGS = ("rnn", "lstm", "gru")
 """Cells that gain from `EMBEDDING`; minGRU loses by it."""
+
+ATTENTION_LAYERS = (3, 8)
+"""Minimum and maximum number of layers of networks of attention alone."""
+ATTENTION_WINDOW = 64
+"""Window of attention on a CPU; a longer one learns more slowly, and takes more time for each step."""
+ATTENTION_RATE = 1e-2
+"""Peak learning rate of networks with attention."""
+ATTENTION_STEP = 32
+"""Step of the hidden sizes of networks of attention alone, and their hidden size for each layer, so that a network of L
+layers has L heads in each."""
 
 NGRAM_ORDERS = {0: 5, 2_000_000: 6}
 """Length of the longest n-grams with an embedding in networks that will be mixed with n-grams, for texts from each
@@ -166,6 +176,8 @@ def choose_config(
     on_gpu: bool = False,
 ) -> ChosenConfig:
     """Choose all options that are not explicit, given the speed of networks; see `configure_for_budget`."""
+    if model.attends:
+        model, training = _for_attention(model, training, explicit, on_gpu)
     assert training.minutes
     characters = workload.characters
     is_open = "embedding_size" not in explicit and not on_gpu
@@ -191,6 +203,9 @@ def choose_config(
         reasons.append(
             ("networks", f"{model.networks}, trained for {seconds:.0f} s each{why * ('networks' not in explicit)}")
         )
+    if model.cell == "attention" and "num_layers" not in explicit:
+        model = replace(model, num_layers=attention_layers_for(affordable * weights_of(model), model, characters))
+        affordable = seconds * speed(model, training)
     if "hidden_size" not in explicit:
         width = width_for(affordable * weights_of(model), model, characters, on_gpu)
         model, affordable = _widen(model, width, lambda wide: seconds * speed(wide, training), characters, on_gpu)
@@ -222,11 +237,24 @@ def choose_config(
     if is_open and model.embedding_size:
         why = f"instead of the hidden size, {model.hidden_size}: better and faster in trials"
         reasons.append(("embedding", f"size {model.embedding_size} {why} (override: --embedding)"))
+    window = f", window {model.window}" * model.attends
     reasons.append(
-        ("settings", f"{model.cell}, {plural(model.num_layers, 'layer')}, {training.optimizer} optimizer, learning "
-         f"rate {training.learning_rate:g}, sequence length {training.seq_length} (tuned defaults and your options)")
+        ("settings", f"{model.cell}, {plural(model.num_layers, 'layer')}{window}, {training.optimizer} optimizer, "
+         f"learning rate {training.learning_rate:g}, sequence length {training.seq_length} (tuned defaults and your "
+         "options)")
     )  # fmt: skip
     return ChosenConfig(model, training, tuple(reasons), epochs)
+
+
+def _for_attention(
+    model: ModelConfig, training: TrainingConfig, explicit: frozenset[str], on_gpu: bool
+) -> tuple[ModelConfig, TrainingConfig]:
+    """Return the configurations with the window and the learning rate that suit attention."""
+    if "learning_rate" not in explicit:
+        training = replace(training, learning_rate=ATTENTION_RATE)
+    if "window" not in explicit and not on_gpu:
+        model = replace(model, window=ATTENTION_WINDOW)
+    return model, training
 
 
 def _widen(
@@ -267,11 +295,25 @@ def networks_for(work: float, characters: int, mixed: bool = False) -> int:
 
 def width_for(work: float, model: ModelConfig, characters: int, on_gpu: bool = False) -> int:
     """Return the best hidden size for an amount of work (characters times weights) and the length of the text."""
+    width = model.hidden_size * math.sqrt(_best_weights(work, model, characters) / weights_of(model))
+    step = ATTENTION_STEP if model.cell == "attention" else 64
+    smallest, step, largest = GPU_WIDTHS if on_gpu else (64, step, 512)
+    return max(smallest, min(largest, step * round(width / step)))
+
+
+def attention_layers_for(work: float, model: ModelConfig, characters: int) -> int:
+    """Return the best number of layers of a network of attention alone, for the arguments of `width_for`."""
+    one_layer = CELLS["attention"].weight_count(ATTENTION_STEP, ATTENTION_STEP)
+    layers: float = (_best_weights(work, model, characters) / one_layer) ** (1 / 3)
+    fewest, most = ATTENTION_LAYERS
+    return max(fewest, min(most, round(layers)))
+
+
+def _best_weights(work: float, model: ModelConfig, characters: int) -> float:
+    """Return the best number of weights in the layers; see `width_for`."""
     by_work: float = REFERENCE_WEIGHTS * (work / REFERENCE_WORK) ** GROWTH
     by_text = work / ((NGRAM_GOOD_EPOCHS if model.ngram_embedding else GOOD_EPOCHS) * characters)
-    width = model.hidden_size * math.sqrt(max(by_work, by_text) / weights_of(model))
-    smallest, step, largest = GPU_WIDTHS if on_gpu else (64, 64, 512)
-    return max(smallest, min(largest, step * round(width / step)))
+    return max(by_work, by_text)
 
 
 def dropout_for(epochs: float) -> float:

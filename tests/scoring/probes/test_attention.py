@@ -28,7 +28,8 @@ def network(cell: str = "lstm,attention", window: int = W) -> RecurrentModel:
     with torch.no_grad():
         for cell_ in model.cells:
             if isinstance(cell_, Attention):
-                cell_.project.weight.mul_(4)
+                cell_.query.weight.mul_(4)
+                cell_.key.weight.mul_(4)
     return model
 
 

@@ -59,7 +59,8 @@ class Attention(Cell, name="attention", label="Attention"):
         head_size = max(2, hidden_size // self.heads // 2 * 2)
         self.width = self.heads * head_size
         self.enter = nn.Linear(input_size, hidden_size) if input_size != hidden_size else None
-        self.project = nn.Linear(hidden_size, 3 * self.width)
+        # Three matrices, because Muon orthogonalizes the update of each: better than one for all three.
+        self.query, self.key, self.value = (nn.Linear(hidden_size, self.width) for _ in range(3))
         self.merge = nn.Linear(self.width, hidden_size)
         self.expand = nn.Linear(hidden_size, EXPANSION * hidden_size)
         self.contract = nn.Linear(EXPANSION * hidden_size, hidden_size)
@@ -89,7 +90,7 @@ class Attention(Cell, name="attention", label="Attention"):
         return scores.masked_fill(~allowed, -math.inf).softmax(-1)
 
     def _entered(self, x: Tensor) -> Tensor:
-        return x if self.enter is None else self.enter(x)
+        return x if self.enter is None else self.enter(x).to(x.dtype)
 
     def _read(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         stream = self._entered(x)
@@ -99,7 +100,7 @@ class Attention(Cell, name="attention", label="Attention"):
             heard = functional.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
         a = self.merge(heard.transpose(1, 2).flatten(2))
         y = a + self.contract(functional.gelu(self.expand(normalized(stream + a))))
-        return (y if self.enter is None else y + stream), after
+        return (y if self.enter is None else y + stream).to(x.dtype), after
 
     def _attended(self, stream: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Return what `scaled_dot_product_attention` takes, and the state after all characters.
@@ -109,31 +110,31 @@ class Attention(Cell, name="attention", label="Attention"):
         """
         rows, length, _ = stream.shape
         before = self.window - 1
-        q, k, v = self.project(normalized(stream)).to(state.dtype).chunk(3, dim=-1)
+        z = normalized(stream)
         place = torch.arange(before + length, device=state.device)
         read = state[:, :1].long()
         turns = rotations(self.period, self.width // self.heads // 2, state.device)
-        turns = turns[(read + place[:length]) % self.period][:, :, None]
+        turns = turns[(read + place[:length]) % self.period][:, :, None].to(state.dtype.to_complex())
+        q, k = (self._rotated(part(z).to(state.dtype), turns) for part in (self.query, self.key))
         memory = state[:, 1:].view(rows, 2, before, self.width)
-        keys = torch.cat((memory[:, 0], self._rotated(k, turns)), dim=1)
-        values = torch.cat((memory[:, 1], v), dim=1)
+        keys = torch.cat((memory[:, 0], k), dim=1)
+        values = torch.cat((memory[:, 1], self.value(z).to(state.dtype)), dim=1)
         distance = place[before:, None] - place
         allowed = (distance >= 0) & (distance <= before) & (place >= before - read[..., None])
         read = read + length
         read = torch.where(read < self.period, read, self.period + read % self.period)
         after = torch.cat((read.to(state.dtype), keys[:, length:].flatten(1), values[:, length:].flatten(1)), dim=1)
-        heads = (self._by_head(part) for part in (self._rotated(q, turns), keys, values))
+        heads = (self._by_head(part) for part in (q, keys, values))
         return (*heads, allowed[:, None], after)  # type: ignore[return-value]
+
+    def _rotated(self, part: Tensor, turns: Tensor) -> Tensor:
+        """Rotate pairs of units of each head, (B, T, A) → (B, T, A), by complex numbers (B, T, 1, d / 2)."""
+        pairs = torch.view_as_complex(part.reshape(*part.shape[:2], self.heads, -1, 2))
+        return torch.view_as_real(pairs * turns).flatten(2)
 
     def _by_head(self, part: Tensor) -> Tensor:
         """(B, T, A) → (B, heads, T, d)."""
         return part.view(*part.shape[:2], self.heads, -1).transpose(1, 2)
-
-    def _rotated(self, part: Tensor, turns: Tensor) -> Tensor:
-        """Rotate pairs of units of each head, (B, T, A) → (B, T, A), by (B, T, 1, d / 2, 2) cosines and sines."""
-        first, second = part.reshape(*part.shape[:2], self.heads, -1).chunk(2, dim=-1)
-        cos, sin = turns.unbind(-1)
-        return torch.cat((first * cos - second * sin, first * sin + second * cos), dim=-1).flatten(2)
 
 
 def normalized(x: Tensor) -> Tensor:
@@ -147,7 +148,7 @@ def normalized(x: Tensor) -> Tensor:
 
 @functools.lru_cache(maxsize=64)
 def rotations(period: int, pairs: int, device: torch.device) -> Tensor:
-    """Return the cosines and sines, (P, pairs, 2), of the angles by which positions modulo P are rotated.
+    """Return the rotations of positions modulo P, (P, pairs): complex numbers of length 1.
 
     Pair k turns m_k times in P characters, from one radian a character down to one turn in P characters. The m_k are
     integers, so that position P is rotated as position 0 is.
@@ -156,4 +157,4 @@ def rotations(period: int, pairs: int, device: torch.device) -> Tensor:
     with torch.inference_mode(False):  # a tensor made in inference mode could not be used in training
         turns = torch.tensor([round(fastest ** (1 - k / max(1, pairs - 1))) for k in range(pairs)])
         angles = (torch.arange(period)[:, None] * turns % period).double() * (2 * math.pi / period)
-        return torch.stack((angles.cos(), angles.sin()), dim=-1).float().to(device)
+        return torch.polar(torch.ones_like(angles), angles).to(torch.complex64).to(device)
