@@ -40,13 +40,14 @@ def row(folder: Path, text: Path, words: list[str]) -> dict[str, Any]:
     printed = charrnn(folder, *words, "--out", "model", "--force", "--json")
     seconds = time.perf_counter() - started
     scored = charrnn(folder, "score", "model", "--window", str(WINDOW), "--json")
-    names = ("model", "steps", "parameters", "entries", "nats_per_char", "bits_per_char", "characters", "rule")
+    described = ("model", "steps", "parameters", "entries")
+    measured = ("nats_per_char", "bits_per_char", "characters", "rule", "window")  # training may score a part only
     return {
         "run": " ".join(["charrnn", words[0], text.stem, *words[2:]]),
         "text": text.stem,
         "seconds": round(seconds, 1),
-        **{name: printed[name] for name in names if name in printed},
-        "window": scored["window"],
+        **{name: printed[name] for name in described if name in printed},
+        **{name: scored[name] for name in measured},
         "sample": charrnn(folder, "sample", "model", *SAMPLE),
     }
 
