@@ -27,6 +27,7 @@ from charrnn.report.figures import add_legend, new_figure
 from charrnn.sampling.generate import generate
 from charrnn.scoring.evaluate import evaluate
 from charrnn.text.batches import Streams
+from charrnn.training.budget.auto_config import ATTENTION_RATE, ATTENTION_WINDOW, suit_attention
 from charrnn.training.loop import Training
 from charrnn.training.optim.precision import dtype_of
 
@@ -78,9 +79,9 @@ def run(context: LabContext, size: CellsSize) -> LabResult:
     models = [config_of_size(cell, LAYERS, len(corpus.vocabulary), size.parameters) for cell in CELLS]
     rows: list[Row] = []
     samples = []
-    for model in models:
+    for model, training in (suit_attention(model, config) for model in models):
         network = new_network(model, len(corpus.vocabulary), context.seed, context.device)
-        points = _train(context, size, config, network)
+        points = _train(context, size, training, network)
         started = time.perf_counter()
         sampling = SamplingConfig(temperature=TEMPERATURE, length=size.length, seed=context.seed)
         sample = "".join(generate(network, corpus.vocabulary, sampling))
@@ -102,9 +103,9 @@ def run(context: LabContext, size: CellsSize) -> LabResult:
         f"{describe_text(corpus)}. The curves show the static score of the first {size.curve_characters:,} held-out "
         f"characters, the legend that of all {len(ids):,}. The same for all networks: {LAYERS} layers with residual "
         f"connections, about {size.parameters:,} parameters, {length} (without scoring), optimizer {config.optimizer} "
-        f"with learning rate {config.learning_rate:g} (tuned for LSTMs), batch size {config.batch_size}, sequence "
-        f"length {config.seq_length}, matrix products in {dtype}, no dropout, seed {context.seed}. Measured on "
-        f"{describe_machine(context.device)}."
+        f"with learning rate {config.learning_rate:g} (attention: {ATTENTION_RATE:g}, and window {ATTENTION_WINDOW}), "
+        f"batch size {config.batch_size}, sequence length {config.seq_length}, matrix products in {dtype}, "
+        f"no dropout, seed {context.seed}. Measured on {describe_machine(context.device)}."
     )
     return LabResult(rows, table(rows, size), caption, draw(rows, size), samples)
 

@@ -6,6 +6,7 @@ sight of attention (Bahdanau et al. 2015, arXiv 1409.0473; Vaswani et al. 2017, 
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from charrnn.lab.networks import config_of_size, new_network
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.report.figures import INK, SERIES, add_legend, new_figure
 from charrnn.text.batches import IGNORE_INDEX
+from charrnn.training.budget.auto_config import suit_attention
 from charrnn.training.optim.optimizer import ModelOptimizer
 from charrnn.training.optim.precision import dtype_of
 from charrnn.training.step import reuse_freed_memory, take_step
@@ -71,6 +73,7 @@ class HistorySize:
         parameters: approximate number of parameters of each network.
         minutes: training time of each network for each task; None to use `steps`.
         steps: number of training steps instead of minutes, for reproducible results.
+        seeds: number of networks of each kind for each task, each with another seed.
         tests: number of test lines for each task.
         batch_size: number of lines in a training step.
     """
@@ -79,34 +82,39 @@ class HistorySize:
     parameters: int
     minutes: float | None
     steps: int = 0
+    seeds: int = 1
     tests: int = 2000
     batch_size: int = 64
 
 
 SIZES = {
-    "tiny": HistorySize(("backwards", "translation"), 100_000, None, steps=2, tests=40, batch_size=4),
+    "tiny": HistorySize(("backwards", "translation"), 100_000, None, steps=2, seeds=2, tests=40, batch_size=4),
     "quick": HistorySize(("numbers", "translation"), 150_000, 0.35, tests=1000),
-    "full": HistorySize(tuple(TASKS), 300_000, 2.0),
+    "full": HistorySize(tuple(TASKS), 300_000, 1.0, seeds=2),
 }
 
 
 def run(context: LabContext, size: HistorySize) -> LabResult:
     """Train each network on each task, and test it on lines of all lengths."""
     rows: list[Row] = []
+    seeds = range(context.seed, context.seed + size.seeds)
     for task in size.tasks:
-        for name, kind in NETWORKS.items():
+        for name, seed in itertools.product(NETWORKS, seeds):
+            kind = NETWORKS[name]
             config = config_of_size(kind.cell, LAYERS, len(CHARACTERS), size.parameters)
-            network = new_network(config, len(CHARACTERS), context.seed, context.device)
-            steps = _train(context, size, task, name, network)
-            shared = {"task": task, "network": name, "parameters": network.parameter_count, "steps": steps}
+            network = new_network(config, len(CHARACTERS), seed, context.device)
+            steps = _train(context, size, task, name, network, seed)
+            shared = {"task": task, "network": name, "seed": seed, "parameters": network.parameter_count}
+            shared["steps"] = steps
             rows += [{**shared, **row} for row in measure(context, size, task, kind, network)]
-            if task == "translation" and name in PLANES:
+            if task == "translation" and name in PLANES and seed == context.seed:
                 rows += [{**shared, **row} for row in plane(network, kind)]
-    length = f"{size.minutes:g} minutes of training each" if size.minutes else f"{size.steps} steps each"
+    length = f"{size.minutes:g} min of training each" if size.minutes else f"{size.steps} steps each"
+    per_seed = f"a line for each seed, {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {context.seed}"
     caption = (
         f"Share of lines whose whole target is right, by length of the source, on {size.tests:,} new lines of each "
         f"task. {LAYERS} layers, about {size.parameters:,} parameters, {length}, batch size {size.batch_size}, loss of "
-        f"the targets only; seed {context.seed}. Planes: the states after the source, in the plane of their two "
+        f"the targets only; {per_seed}. Planes: the states after the source, in the plane of their two "
         f"largest principal components; a color is a meaning, and a filled mark the active voice. Measured on "
         f"{describe_machine(context.device)}."
     )
@@ -130,14 +138,16 @@ def encoded(lines: Sequence[Line], is_reversed: bool) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(rows[:, :-1]), torch.from_numpy(targets[:, 1:])
 
 
-def _train(context: LabContext, size: HistorySize, task: str, name: str, network: RecurrentModel) -> int:
+def _train(context: LabContext, size: HistorySize, task: str, name: str, network: RecurrentModel, seed: int) -> int:
     """Train a network for the time or the number of steps, and return the number of steps.
 
-    All lines of a step have the same size, drawn uniformly. The learning rate rises and falls with the time.
+    All lines of a step have the same size, drawn uniformly. The learning rate, with attention that of `--minutes`,
+    rises and falls with the time.
     """
-    config, kind = TrainingConfig(), NETWORKS[name]
+    _, config = suit_attention(network.config, TrainingConfig())
+    kind = NETWORKS[name]
     optimizer = ModelOptimizer(network, config, dtype_of(config, network.device))
-    rng = np.random.default_rng([context.seed, 0])
+    rng = np.random.default_rng([seed, 0])
     network.train()
     number, started, done = 0, time.perf_counter(), 0.0
     with reuse_freed_memory():
@@ -150,7 +160,7 @@ def _train(context: LabContext, size: HistorySize, task: str, name: str, network
             number += 1
             seconds = time.perf_counter() - started
             done = seconds / (60 * size.minutes) if size.minutes else number / size.steps
-            context.progress(f"{task}, {name}", number, max(number, round(number / done)))
+            context.progress(f"{task}, {name}, seed {seed}", number, max(number, round(number / done)))
     network.eval()
     return number
 
@@ -214,17 +224,25 @@ def plane(network: RecurrentModel, kind: Kind) -> list[Row]:
 
 def table(rows: Sequence[Row], size: HistorySize) -> list[list[str]]:
     """Return the table: the accuracy of each network on each task, on all, the shortest and the longest sources."""
-    lines = [["task, network", "parameters", "steps", "right lines", "shortest", "longest"]]
-    for task in size.tasks:
-        for name in NETWORKS:
-            own = [row for row in rows if row["task"] == task and row["network"] == name and row["lines"]]
+    lines = [["task, network", "seed", "parameters", "steps", "right lines", "shortest", "longest"]]
+    for task, name in itertools.product(size.tasks, NETWORKS):
+        for seed, own in by_seed(rows, task, name).items():
             total = sum(row["lines"] * row["accuracy"] for row in own) / sum(row["lines"] for row in own)
             shown = (total, own[0]["accuracy"], own[-1]["accuracy"])
             lines.append(
-                [f"{task}, {name}", f"{own[0]['parameters']:,}", f"{own[0]['steps']:,}"]
+                [f"{task}, {name}", f"{seed}", f"{own[0]['parameters']:,}", f"{own[0]['steps']:,}"]
                 + [f"{share:.1%}" for share in shown]
             )
     return lines
+
+
+def by_seed(rows: Sequence[Row], task: str, name: str) -> dict[int, list[Row]]:
+    """Return the accuracies of a network on a task, by seed."""
+    found: dict[int, list[Row]] = {}
+    for row in rows:
+        if row["task"] == task and row["network"] == name and row["lines"]:
+            found.setdefault(row["seed"], []).append(row)
+    return found
 
 
 def draw(rows: Sequence[Row], size: HistorySize) -> Figure:
@@ -234,9 +252,10 @@ def draw(rows: Sequence[Row], size: HistorySize) -> Figure:
     figure, axes = new_figure(3.6 * columns, 6.8, columns=columns, rows=2)
     for ax, task in zip(axes, size.tasks, strict=False):
         for name, kind in NETWORKS.items():
-            own = [row for row in rows if row["task"] == task and row["network"] == name and row["lines"]]
-            middle = [row["length"] + TASKS[task].width / 2 for row in own]
-            ax.plot(middle, [100 * row["accuracy"] for row in own], label=name, **line_style(kind.style))
+            for number, own in enumerate(by_seed(rows, task, name).values()):
+                middle = [row["length"] + TASKS[task].width / 2 for row in own]
+                label = "" if number else name
+                ax.plot(middle, [100 * row["accuracy"] for row in own], label=label, **line_style(kind.style))
         ax.set_ylim(-3, 103)
         ax.set_xlim(left=0)
         set_title(ax, TASKS[task].description)

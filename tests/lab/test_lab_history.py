@@ -117,9 +117,10 @@ def test_history_has_rows_for_each_task_and_network_and_the_planes() -> None:
     for task in size.tasks:
         for name in NETWORKS:
             rows = [row for row in result.rows if (row["task"], row["network"]) == (task, name) and row["lines"]]
-            assert sum(row["lines"] for row in rows) == size.tests
+            assert sum(row["lines"] for row in rows) == size.tests * size.seeds
+            assert {row["seed"] for row in rows} == {1, 2}
     assert [row["network"] for row in result.rows if row["phrase"]] == [name for name in PLANES for _ in range(16)]
-    assert len(result.table) == 1 + len(size.tasks) * len(NETWORKS)
+    assert len(result.table) == 1 + len(size.tasks) * len(NETWORKS) * size.seeds
     assert all(abs(row["parameters"] - size.parameters) <= 0.02 * size.parameters for row in result.rows)
     again = run(LabContext(seed=1), size)
     assert again.rows == result.rows

@@ -176,8 +176,7 @@ def choose_config(
     on_gpu: bool = False,
 ) -> ChosenConfig:
     """Choose all options that are not explicit, given the speed of networks; see `configure_for_budget`."""
-    if model.attends:
-        model, training = _for_attention(model, training, explicit, on_gpu)
+    model, training = suit_attention(model, training, explicit, on_gpu)
     assert training.minutes
     characters = workload.characters
     is_open = "embedding_size" not in explicit and not on_gpu
@@ -246,10 +245,12 @@ def choose_config(
     return ChosenConfig(model, training, tuple(reasons), epochs)
 
 
-def _for_attention(
-    model: ModelConfig, training: TrainingConfig, explicit: frozenset[str], on_gpu: bool
+def suit_attention(
+    model: ModelConfig, training: TrainingConfig, explicit: frozenset[str] = frozenset(), on_gpu: bool = False
 ) -> tuple[ModelConfig, TrainingConfig]:
-    """Return the configurations with the window and the learning rate that suit attention."""
+    """Return the configurations, with the window and the learning rate that suit attention if the network has it."""
+    if not model.attends:
+        return model, training
     if "learning_rate" not in explicit:
         training = replace(training, learning_rate=ATTENTION_RATE)
     if "window" not in explicit and not on_gpu:
