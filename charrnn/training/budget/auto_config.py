@@ -59,7 +59,7 @@ EMBEDDING = 64
 """Embedding size for vocabularies up to `SMALL_VOCABULARY`: better and faster than the hidden size."""
 SMALL_VOCABULARY = 256
 NARROW_EMBEDDINGS = ("rnn", "lstm", "gru")
-"""Cells that gain from `EMBEDDING`; minGRU loses by it."""
+"""Cells that gain from `EMBEDDING`; minGRU and networks with attention lose by it."""
 
 ATTENTION_LAYERS = (3, 8)
 """Minimum and maximum number of layers of networks of attention alone."""
@@ -180,7 +180,8 @@ def choose_config(
     assert training.minutes
     characters = workload.characters
     is_open = "embedding_size" not in explicit and not on_gpu
-    if is_open and model.layer_cells[0] in NARROW_EMBEDDINGS and workload.vocab_size <= SMALL_VOCABULARY:
+    is_narrow = model.layer_cells[0] in NARROW_EMBEDDINGS and not model.attends
+    if is_open and is_narrow and workload.vocab_size <= SMALL_VOCABULARY:
         model = replace(model, embedding_size=EMBEDDING)
     if workload.mixed and "ngram_embedding" not in explicit and not on_gpu:
         longest = max(order for least, order in NGRAM_ORDERS.items() if characters >= least)
