@@ -149,7 +149,7 @@ class RecurrentModel(nn.Module):
             x = x + y if self.config.residual and y.shape == x.shape else y
             after.append(new)
         with torch.autocast(x.device.type, enabled=False):  # half precision would lose too many digits of a logit
-            return self._logits(x), tuple(after)
+            return self._logits(x.to(self.head.weight.dtype)), tuple(after)
 
     def _logits(self, x: Tensor) -> Tensor:
         """Apply the head, padded to a multiple of 16 outputs, so that MKL's result does not depend on the thread count.

@@ -100,7 +100,7 @@ class Attention(Cell, name="attention", label="Attention"):
             heard = functional.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
         a = self.merge(heard.transpose(1, 2).flatten(2))
         y = a + self.contract(functional.gelu(self.expand(normalized(stream + a))))
-        return (y if self.enter is None else y + stream).to(x.dtype), after
+        return (y if self.enter is None else y + stream), after
 
     def _attended(self, stream: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Return what `scaled_dot_product_attention` takes, and the state after all characters.
