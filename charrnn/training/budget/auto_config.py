@@ -63,6 +63,9 @@ NARROW_EMBEDDINGS = ("rnn", "lstm", "gru")
 
 ATTENTION_LAYERS = (3, 8)
 """Minimum and maximum number of layers of networks of attention alone."""
+ATTENTION_MEASURED = 128
+"""Hidden size with which their speed is measured: a wider one does more work in the same time than is possible with the
+sizes that fit a few minutes."""
 ATTENTION_WINDOW = 64
 """Window of attention on a CPU; a longer one learns more slowly, and takes more time for each step."""
 ATTENTION_RATE = 1e-2
@@ -194,6 +197,8 @@ def choose_config(
         why = "a short text needs many small steps" if is_short else "the text is long enough"
         reasons.append(("batch size", f"{rows} instead of {training.batch_size}: {why} (override: --batch-size)"))
         training = replace(training, batch_size=rows)
+    if model.cell == "attention" and "hidden_size" not in explicit:
+        model = replace(model, hidden_size=ATTENTION_MEASURED)
     affordable = seconds * speed(model, training)
     if "networks" not in explicit:
         model = replace(model, networks=networks_for(affordable * weights_of(model), characters, workload.mixed))
