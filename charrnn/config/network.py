@@ -45,8 +45,8 @@ class ModelConfig(ValidatedConfig):
         check=SomeOf(CELLS), is_common=True,
     )  # fmt: skip
     num_layers: int = option(
-        LAYERS, f"Number of layers (default: {LAYERS}; with --cell attention and --minutes, chosen to fit).", "--layers",
-        check=int_range(1, 1000), is_common=True,
+        LAYERS, f"Number of layers (default: {LAYERS}; with --cell attention and --minutes, chosen to fit).",
+        "--layers", check=int_range(1, 1000), is_common=True,
     )  # fmt: skip
     hidden_size: int = option(
         256, f"Hidden size, in units per layer ({CHOSEN} 256).", "--hidden", check=int_range(1), is_common=True
