@@ -87,7 +87,8 @@ STYLE: Any = {
 
 
 def add_legend(
-    axes: Axes, location: Literal["best", "upper right", "upper left", "lower left", "lower right"] = "best"
+    axes: Axes,
+    location: Literal["best", "upper right", "upper left", "lower left", "lower right", "center left"] = "best",
 ) -> None:
     """Add a legend in the common style."""
     axes.legend(frameon=False, labelcolor=INK, fontsize=9, loc=location)
