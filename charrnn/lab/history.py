@@ -117,8 +117,8 @@ def run(context: LabContext, size: HistorySize) -> LabResult:
         f"Share of lines whose whole target is right, by length of the source, on {size.tests:,} new lines of each "
         f"task. {LAYERS} layers, about {size.parameters:,} parameters, {length}, batch size {size.batch_size}, loss of "
         f"the targets only; {per_seed}; ranges with fewer than {size.tests // MIN_PART} lines are left out. Planes: "
-        f"the states after the source, in the plane of their two largest principal components; a color is a meaning, and "
-        f"a filled mark the active voice. Measured on {describe_machine(context.device)}."
+        f"the states after the source, in the plane of their two largest principal components; a color is a meaning, "
+        f"and a filled mark the active voice. Measured on {describe_machine(context.device)}."
     )
     return LabResult(rows, table(rows, size), caption, draw(rows, size))
 
