@@ -23,7 +23,8 @@ FOLDERS = ("getting-started", "guides")
 PAGES = {f"{folder}/{path.stem}": path for folder in FOLDERS for path in sorted((ROOT / "docs" / folder).glob("*.md"))}
 """The pages by their names."""
 PROSE = "The end: the old man and the sea. Why? Because it is true, yes. No, Is the end of Jim Quick was dozy! & é\n"
-TEXTS = ("shakespeare", "tinyshakespeare")
+CLASSES = "".join(f"{name}{i % 9}\t{language}\n" for i in range(800) for name, language in (("Ann", "x"), ("Bo", "y")))
+TEXTS = ("shakespeare", "tinyshakespeare", "names")
 """Known texts that are in data/ of the folder."""
 REPLACED = ("--minutes", "--steps", "--epochs", "--hidden")
 """Options of `train` that say how much is computed."""
@@ -39,7 +40,8 @@ def cut(words: list[str]) -> list[str]:
                 next(rest)
             else:
                 kept.append(word)
-        size = [] if "--init-from" in words else ["--hidden", "8", *([] if "--layers" in words else ["--layers", "1"])]
+        has_layers = "--layers" in words or any("," in word for word in words)  # as in --cell lstm,attention
+        size = [] if "--init-from" in words else ["--hidden", "8", *([] if has_layers else ["--layers", "1"])]
         return [*kept, "--steps", "3", *size]
     if words[:2] == ["data", "inspect"]:
         return [*words, "--no-advice"] if "--no-advice" not in words else words
@@ -57,7 +59,7 @@ def write_texts(folder: Path) -> None:
     (folder / "data").mkdir()
     for name in TEXTS:
         text = PROSE.replace(" ", " x") * 2 + PROSE + "ROMEO:\nAnd so I tell you, the glove is mine.\n"
-        (folder / "data" / f"{name}.txt").write_text(text, encoding="utf-8")
+        (folder / "data" / f"{name}.txt").write_text(text if name != "names" else CLASSES, encoding="utf-8")
     shutil.copytree(ROOT / "docs" / "examples", folder / "docs" / "examples")
 
 

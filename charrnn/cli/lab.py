@@ -16,7 +16,7 @@ from charrnn.lab.catalogue import EXPERIMENTS
 if TYPE_CHECKING:
     from charrnn.lab.experiment import LabResult, ProgressCallback
 
-DEFAULT_TEXT = "tinyshakespeare"
+DEFAULT_TEXTS = "tinyshakespeare; names for the experiment of that name"
 
 
 def lab(
@@ -33,7 +33,7 @@ def lab(
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder for NAME.png, NAME.svg, NAME.csv and NAME.md.")
     ] = Path("lab"),
-    text: Annotated[list[str] | None, text_option(DEFAULT_TEXT)] = None,
+    text: Annotated[list[str] | None, text_option(DEFAULT_TEXTS)] = None,
     seed: Annotated[
         int,
         typer.Option(metavar="N", help="Random seed (initial weights, sampled data).", callback=check_range(0)),
@@ -51,7 +51,6 @@ def lab(
     from charrnn.cli.shared.locate import locate_texts
     from charrnn.cli.shared.terminal import log_field, print_json
     from charrnn.cli.shared.texts import read, show_corpus
-    from charrnn.config import CorpusConfig
     from charrnn.lab.catalogue import run_experiment
     from charrnn.lab.experiment import LabContext, describe_machine, write
     from charrnn.report.figures import new_figure
@@ -59,7 +58,7 @@ def lab(
     new_figure()  # raises an error about missing packages now, not after the experiment
     check_writable(out / f"{name}.png")
     torch_device, entry = select_device(device), EXPERIMENTS[name]
-    corpus = read(locate_texts(text or [DEFAULT_TEXT], "--text"), CorpusConfig()) if entry.reads_text else None
+    corpus = read(locate_texts(text or [entry.text], "--text"), entry.corpus) if entry.text else None
     if corpus:
         show_corpus(corpus)
     log_field("experiment", entry.question)
@@ -76,7 +75,7 @@ def _check(name: str, text: list[str] | None, device: str) -> None:
     if name not in EXPERIMENTS:
         raise UsageError(f"{name}: unknown experiment; choose from {', '.join(EXPERIMENTS)}")
     entry = EXPERIMENTS[name]
-    if text and not entry.reads_text:
+    if text and not entry.text:
         raise UsageError(f"--text {text[0]}: has no effect on {name}, which generates its data; remove the option")
     if device not in ("auto", "cpu") and not entry.trains:
         raise UsageError(f"--device {device}: {name} runs on the CPU only; remove the option")

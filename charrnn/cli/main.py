@@ -16,7 +16,7 @@ import typer
 
 from charrnn import __version__
 from charrnn.cli.compare.command import compare
-from charrnn.cli.complete import complete
+from charrnn.cli.complete.command import complete
 from charrnn.cli.data.command import make_data_app
 from charrnn.cli.inspect.command import inspect as inspect_checkpoint
 from charrnn.cli.lab import lab

@@ -52,8 +52,8 @@ def view(
     The report shows the learning curves, and a text colored by surprisal or by the activation of any unit, with the
     predictions at each character.
 
-    It also shows what units keep track of, how the hidden state moves, how often gates are closed, and a comparison
-    with other models.
+    It also shows what units keep track of, where attention looks, how the hidden state moves, how often gates are
+    closed, and a comparison with other models.
 
     Needs `pip install matplotlib jinja2`.
     """

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from charrnn.config.option import OneOf, ValidatedConfig, fraction, ge, gt, int_range, option
+from charrnn.config.option import OneOf, SomeOf, ValidatedConfig, fraction, ge, gt, int_range, option
 from charrnn.errors import UsageError
 
-CELLS = ["rnn", "lstm", "gru", "minlstm", "mingru"]
-"""Names of the recurrent cells. Defining a new cell adds its name (`models/rnn/cells.py`)."""
+CELLS = ["rnn", "lstm", "gru", "minlstm", "mingru", "attention"]
+"""Names of the cells. Defining a new cell adds its name (`models/rnn/cells`)."""
+LAYERS = 2
+"""Default number of layers."""
 OPTIMIZERS = ("muon", "adamw")
 MIN_MEASURED_STEPS = 5
+"""The smallest number of warm-up steps in which --minutes can measure the training speed."""
 CHOSEN = "default: chosen to fit --minutes; with --steps or --epochs"
 """The first words about the default of an option that `--minutes` chooses, for `--help`."""
-"""The smallest number of warm-up steps in which --minutes can measure the training speed."""
-
-
 MAX_NGRAM_ORDER = 8
 """The length of the longest n-grams that may have an embedding."""
 
@@ -24,15 +24,30 @@ def _ngram_order(value: int) -> str | None:
     return None if value == 0 or 2 <= value <= MAX_NGRAM_ORDER else f"must be 0 or a number from 2 to {MAX_NGRAM_ORDER}"
 
 
+def check_layers(cell: str, num_layers: int) -> None:
+    """Check a number of layers that was set explicitly.
+
+    Raises:
+        UsageError: `cell` has a name for each layer, and their number is another one.
+    """
+    names = len(cell.split(","))
+    if names > 1 and num_layers != names:
+        raise UsageError(f"--layers {num_layers}: --cell {cell} names {names} layers; leave out --layers")
+
+
 @dataclass(frozen=True)
 class ModelConfig(ValidatedConfig):
     """The recurrent network."""
 
     panel = "model"
     cell: str = option(
-        "lstm", f"Recurrent cell: {', '.join(CELLS)}.", metavar="CELL", check=OneOf(CELLS), is_common=True
-    )
-    num_layers: int = option(2, "Number of layers.", "--layers", check=int_range(1, 1000), is_common=True)
+        "lstm", f"Cell: {', '.join(CELLS)}; or one for each layer, as in lstm,lstm,attention.", metavar="CELL",
+        check=SomeOf(CELLS), is_common=True,
+    )  # fmt: skip
+    num_layers: int = option(
+        LAYERS, f"Number of layers (default: {LAYERS}; with --cell attention and --minutes, chosen to fit).",
+        "--layers", check=int_range(1, 1000), is_common=True,
+    )  # fmt: skip
     hidden_size: int = option(
         256, f"Hidden size, in units per layer ({CHOSEN} 256).", "--hidden", check=int_range(1), is_common=True
     )
@@ -51,6 +66,11 @@ class ModelConfig(ValidatedConfig):
         0.0, f"Dropout probability of each embedding of an n-gram ({CHOSEN} 0).", metavar="P", check=fraction
     )
     dropout: float = option(0.0, f"Dropout probability ({CHOSEN} 0).", metavar="P", check=fraction)
+    window: int = option(
+        256,
+        f"Characters that each character sees in attention: itself and the N-1 before it ({CHOSEN} 256).",
+        check=int_range(1, 1 << 16),
+    )
     residual: bool = option(
         True, "Add each layer's input to its output where their sizes match.", "--residual/--no-residual"
     )
@@ -58,6 +78,25 @@ class ModelConfig(ValidatedConfig):
         1, f"Train an ensemble of N networks, one after another, and average their probabilities ({CHOSEN} 1).",
         check=int_range(1, 100),
     )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        """Also set the number of layers to the number of cells, if there are several."""
+        super().__post_init__()
+        if self.num_layers != LAYERS:
+            check_layers(self.cell, self.num_layers)
+        if "," in self.cell:
+            object.__setattr__(self, "num_layers", len(self.cell.split(",")))
+
+    @property
+    def layer_cells(self) -> tuple[str, ...]:
+        """The name of each layer's cell."""
+        names = self.cell.split(",")
+        return tuple(names * self.num_layers if len(names) == 1 else names)
+
+    @property
+    def attends(self) -> bool:
+        """Whether a layer has attention."""
+        return "attention" in self.layer_cells
 
     def __str__(self) -> str:
         ensemble = f" ({self.networks} networks)" if self.networks > 1 else ""
@@ -109,7 +148,9 @@ class TrainingConfig(ValidatedConfig):
         "muon", "Optimizer. muon: Muon for the layers' weight matrices and AdamW for the rest; adamw: AdamW for all.",
         check=OneOf(OPTIMIZERS),
     )  # fmt: skip
-    learning_rate: float = option(1.5e-2, "Peak learning rate.", check=gt(0))
+    learning_rate: float = option(
+        1.5e-2, "Peak learning rate (default: 0.015; with attention and --minutes, 0.01).", check=gt(0)
+    )
     warmup_steps: int = option(100, "Warm up the learning rate over N steps.", check=int_range(0))
     weight_decay: float = option(0.1, "Weight decay.", check=ge(0))
     grad_clip: float = option(1.0, "Clip the gradient norm at X (0: off).", check=ge(0))

@@ -71,6 +71,16 @@ class OneOf:
         return None if value in tuple(self.choices) else f"must be one of {', '.join(self.choices)}"
 
 
+@dataclass(frozen=True)
+class SomeOf(OneOf):
+    """A check that accepts one of the choices, or several with commas between them."""
+
+    def __call__(self, value: Any) -> str | None:
+        if all(part in tuple(self.choices) for part in str(value).split(",")):
+            return None
+        return f"must be one of {', '.join(self.choices)}, or several with commas between them"
+
+
 def option(
     default: Any,
     help: str,

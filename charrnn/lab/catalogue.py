@@ -7,10 +7,17 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from charrnn.config import CorpusConfig
 from charrnn.errors import DivergedError, ModelError
 
 if TYPE_CHECKING:
     from charrnn.lab.experiment import LabContext, LabResult
+
+
+PROSE = CorpusConfig()
+"""How a text is read by default."""
+LINES = CorpusConfig(document_separator="\n")
+"""How a text is read whose lines do not depend on each other."""
 
 
 @dataclass(frozen=True)
@@ -19,21 +26,27 @@ class Experiment:
 
     Attributes:
         question: the question that the experiment answers.
-        reads_text: whether the experiment reads a text; otherwise, the data is synthetic.
+        text: the known text that the experiment reads by default; None if the data is synthetic.
+        corpus: how the text is read and split.
         trains: whether the experiment trains networks, and so runs on the selected device.
     """
 
     question: str
-    reads_text: bool = True
+    text: str | None = "tinyshakespeare"
+    corpus: CorpusConfig = PROSE
     trains: bool = True
 
 
 EXPERIMENTS = {
     "vanishing": Experiment("How fast does the gradient vanish with the distance, before and after training?"),
-    "memory": Experiment("For how many characters can each cell remember symbols, or an open bracket?", False),
+    "memory": Experiment("For how many characters can each cell remember symbols, or an open bracket?", None),
     "cells": Experiment("Which cell predicts best with the same number of parameters and the same training time?"),
-    "length": Experiment("How much faster does a scan train than a step-by-step cell, by sequence length?", False),
+    "history": Experiment(
+        "Does accuracy fall with the length of the source, and what do reversing it and attention change?", None
+    ),
+    "length": Experiment("How much faster does a scan train than a step-by-step cell, by sequence length?", None),
     "ngrams": Experiment("How well do n-grams predict, and how much do they copy, by order?", trains=False),
+    "names": Experiment("How well can each model tell the language of a name?", "names", LINES),
 }
 """All experiments, in the order of the lecture. Each is a module of that name in this package, with
 

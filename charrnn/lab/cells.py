@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,12 +21,13 @@ from charrnn.lab.experiment import (
     line_style,
     set_title,
 )
-from charrnn.lab.networks import config_of_size, new_network
+from charrnn.lab.networks import config_of_size, new_network, timed_steps
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.report.figures import add_legend, new_figure
 from charrnn.sampling.generate import generate
 from charrnn.scoring.evaluate import evaluate
 from charrnn.text.batches import Streams
+from charrnn.training.budget.auto_config import ATTENTION_RATE, ATTENTION_WINDOW, suit_attention
 from charrnn.training.loop import Training
 from charrnn.training.optim.precision import dtype_of
 
@@ -78,9 +79,9 @@ def run(context: LabContext, size: CellsSize) -> LabResult:
     models = [config_of_size(cell, LAYERS, len(corpus.vocabulary), size.parameters) for cell in CELLS]
     rows: list[Row] = []
     samples = []
-    for model in models:
+    for model, training in (suit_attention(model, config) for model in models):
         network = new_network(model, len(corpus.vocabulary), context.seed, context.device)
-        points = _train(context, size, config, network)
+        points = _train(context, size, training, network)
         started = time.perf_counter()
         sampling = SamplingConfig(temperature=TEMPERATURE, length=size.length, seed=context.seed)
         sample = "".join(generate(network, corpus.vocabulary, sampling))
@@ -102,30 +103,23 @@ def run(context: LabContext, size: CellsSize) -> LabResult:
         f"{describe_text(corpus)}. The curves show the static score of the first {size.curve_characters:,} held-out "
         f"characters, the legend that of all {len(ids):,}. The same for all networks: {LAYERS} layers with residual "
         f"connections, about {size.parameters:,} parameters, {length} (without scoring), optimizer {config.optimizer} "
-        f"with learning rate {config.learning_rate:g} (tuned for LSTMs), batch size {config.batch_size}, sequence "
-        f"length {config.seq_length}, matrix products in {dtype}, no dropout, seed {context.seed}. Measured on "
-        f"{describe_machine(context.device)}."
+        f"with learning rate {config.learning_rate:g} (attention: {ATTENTION_RATE:g}, and window {ATTENTION_WINDOW}), "
+        f"batch size {config.batch_size}, sequence length {config.seq_length}, matrix products in {dtype}, "
+        f"no dropout, seed {context.seed}. Measured on {describe_machine(context.device)}."
     )
     return LabResult(rows, table(rows, size), caption, draw(rows, size), samples)
 
 
 def _train(context: LabContext, size: CellsSize, config: TrainingConfig, network: RecurrentModel) -> list[Row]:
-    """Train a network, and return the points of its curve; time spent on scoring does not count.
-
-    The training loop plans the number of steps after timing the first ones. Here the plan is corrected after each step,
-    so that all networks train for the same time, to the second, even on a busy machine. The learning rate follows the
-    plan.
-    """
+    """Train a network, and return the points of its curve; time spent on scoring does not count."""
     corpus = context.require_corpus()
     streams = Streams(corpus.train.ids, config.batch_size, config.seq_length)
     training = Training(network, streams, corpus.validation[:0], config)  # this function does all the scoring
     points: list[Row] = []
-    scoring = 0.0
 
     def add_point(seconds: float, is_last: bool) -> None:
         """Score the network in its present state."""
-        nonlocal scoring
-        started, ids = time.perf_counter(), corpus.validation
+        ids = corpus.validation
         first = evaluate(network, ids[: size.curve_characters]).bits_per_char
         points.append(
             {
@@ -136,20 +130,11 @@ def _train(context: LabContext, size: CellsSize, config: TrainingConfig, network
                 "bits_per_char": evaluate(network, ids).bits_per_char if is_last else None,
             }
         )
-        scoring += time.perf_counter() - started
 
     seconds = 0.0
-    for step in training.steps():
-        step.loss.item()  # wait for the device
-        seconds = time.perf_counter() - training.started - scoring
-        if training.plan is None:
-            continue
-        if size.minutes:
-            left = round((60 * size.minutes - seconds) * step.number / seconds)
-            training.plan = replace(training.plan, steps=step.number + max(0, left), earlier=())
-        steps = training.plan.steps
-        context.progress(f"{network.config}", step.number, steps)
-        if (len(points) + 1) / size.points <= step.number / steps < 1:
+    for number, planned, seconds in timed_steps(training, size.minutes):
+        context.progress(f"{network.config}", number, planned)
+        if (len(points) + 1) / size.points <= number / planned < 1:
             add_point(seconds, is_last=False)
     add_point(seconds, is_last=True)
     return points

@@ -8,6 +8,8 @@ from __future__ import annotations
 import io
 import logging
 import re
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,9 +27,17 @@ INK, GRID, PAPER = "#1a1a1b", "#d5d5d6", "#fefefd"
 """Colors of text and axes, of grid lines, and of the background; nothing else may use exactly these colors."""
 DPI = 150
 SUFFIXES = (".png", ".svg")
+COLORS = 255
+"""Number of colors of a PNG file."""
 
 
-def new_figure(width: float = 7.0, height: float = 4.0, columns: int = 1, rows: int = 1) -> tuple[Figure, list[Axes]]:
+def new_figure(
+    width: float = 7.0,
+    height: float = 4.0,
+    columns: int = 1,
+    rows: int = 1,
+    height_ratios: Sequence[float] | None = None,
+) -> tuple[Figure, list[Axes]]:
     """Create an empty figure.
 
     Args:
@@ -35,6 +45,7 @@ def new_figure(width: float = 7.0, height: float = 4.0, columns: int = 1, rows: 
         height: height in inches.
         columns: number of columns of axes.
         rows: number of rows of axes.
+        height_ratios: relative height of each row (default: all the same).
 
     Returns:
         The figure, and its axes, row by row.
@@ -51,7 +62,7 @@ def new_figure(width: float = 7.0, height: float = 4.0, columns: int = 1, rows: 
         raise UsageError("pictures need matplotlib; try `pip install matplotlib`") from error
     with rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained", facecolor=PAPER)
-        axes = figure.subplots(rows, columns, squeeze=False)
+        axes = figure.subplots(rows, columns, squeeze=False, height_ratios=height_ratios)
     return figure, list(axes.flat)
 
 
@@ -78,7 +89,8 @@ STYLE: Any = {
 
 
 def add_legend(
-    axes: Axes, location: Literal["best", "upper right", "upper left", "lower left", "lower right"] = "best"
+    axes: Axes,
+    location: Literal["best", "upper right", "upper left", "lower left", "lower right", "center left"] = "best",
 ) -> None:
     """Add a legend in the common style."""
     axes.legend(frameon=False, labelcolor=INK, fontsize=9, loc=location)
@@ -95,10 +107,23 @@ def save(figure: Figure, path: Path) -> None:
         raise UsageError(f"{path}: unknown picture format; use a name that ends in {' or '.join(SUFFIXES)}")
     try:
         metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}  # equal figures, equal files
-        with atomic_write(path) as temporary:
+        with atomic_write(path) as temporary, warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing from")  # drawn as a box
             figure.savefig(temporary, format=path.suffix[1:], dpi=DPI, metadata=metadata)
+        if path.suffix == ".png":
+            _reduce_colors(path)
     except OSError as error:
         raise CharRNNError(f"{path}: cannot be written: {error.strerror}; choose another folder") from error
+
+
+def _reduce_colors(path: Path) -> None:
+    """Give a PNG file a palette, which makes it less than half as large."""
+    from PIL import Image
+
+    with Image.open(path) as image:
+        reduced = image.convert("RGB").quantize(COLORS)
+    with atomic_write(path) as temporary:
+        reduced.save(temporary, format="PNG", optimize=True)
 
 
 def to_svg(figure: Figure, title: str, name: str) -> Markup:

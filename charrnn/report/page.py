@@ -51,7 +51,11 @@ def fill(template: str, values: dict[str, Any]) -> str:
     )
     environment.filters["as_text"] = lambda text: escape(escape_control_chars(text))  # keeps line breaks
     page = environment.from_string(_read(template)).render(
-        values, version=__version__, style=Markup(_read("style.css")), script=Markup(_read("view.js")), policy=POLICY
+        values,
+        version=__version__,
+        style=Markup(_read("style.css")),
+        script=Markup(_read("attention.js") + _read("view.js")),
+        policy=POLICY,
     )
     return page.replace(POLICY, _policy(page), 1)
 

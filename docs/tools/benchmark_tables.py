@@ -148,6 +148,79 @@ def _run_order(run: str) -> tuple[object, ...]:
     return words[1] == "ngram", words[2] != "tinyshakespeare", "--with-ngram" in words, minutes
 
 
+def _architectures(content: Any, text: str) -> str:
+    """Networks of different cells by training time, and n-grams, on a text: bits per character (nats in windows)."""
+    rows = {row["run"]: row for row in _rows(content, text=text)}
+    minutes = sorted({row.split()[-1] for row in rows if "--minutes" in row}, key=float)
+    lines = []
+    for cell, label in ARCHITECTURES.items():
+        found = [rows.get(f"charrnn train {text} --cell {cell} --minutes {time}") for time in minutes]
+        cells = (
+            f"{three_digits(row['bits_per_char'])} ({three_digits(row['window']['nats_per_char'])}), "
+            f"{row['model'].removeprefix(cell).strip()}"
+            if row
+            else ""
+            for row in found
+        )
+        lines.append([f"{label}: `--cell {cell}`", *cells])
+    ngrams = rows[f"charrnn ngram {text}"]
+    score = f"{three_digits(ngrams['bits_per_char'])} ({three_digits(ngrams['window']['nats_per_char'])})"
+    lines.append([f"n-grams: `charrnn ngram`, {ngrams['seconds']:.0f} s", score, *[""] * (len(minutes) - 1)])
+    return table(
+        ["model", *(f"{time} minute{'s' * (time != '1')}" for time in minutes)], lines, "l" * (1 + len(minutes))
+    )
+
+
+ARCHITECTURES = {
+    "lstm": "LSTM",
+    "mingru": "minGRU",
+    "lstm,attention": "LSTM with attention",
+    "attention": "attention",
+}
+ARCHITECTURES_COMMAND = "python benchmarks/architectures.py tinyshakespeare.txt python.txt"
+
+
+@results("architectures", ARCHITECTURES_COMMAND)
+def architectures(content: Any) -> str:
+    """Networks of different cells, and n-grams, on Tiny Shakespeare."""
+    return _architectures(content, "tinyshakespeare")
+
+
+@results("architectures", ARCHITECTURES_COMMAND)
+def architectures_python(content: Any) -> str:
+    """Networks of different cells, and n-grams, on Python's library."""
+    return _architectures(content, "python")
+
+
+@results("architectures", ARCHITECTURES_COMMAND)
+def architecture_samples(content: Any) -> str:
+    """What the networks of the longest training write."""
+    minutes = max((row["run"].split()[-1] for row in _rows(content) if "--minutes" in row["run"]), key=float)
+    parts = []
+    for text in ("tinyshakespeare", "python"):
+        for cell, label in ARCHITECTURES.items():
+            for row in _rows(content, run=f"charrnn train {text} --cell {cell} --minutes {minutes}"):
+                parts += ["", f"{text}, {label}:", "", "```text", *row["sample"].strip("\n").splitlines(), "```"]
+    return "\n".join(parts) + "\n"
+
+
+@results("attention", "python benchmarks/attention.py")
+def attention_steps(content: Any) -> str:
+    """Training steps of attention and of a network like nanoGPT's."""
+    return table(
+        ["layers x width", "batch", "T", "window", "parameters", "charrnn", "peer", "charrnn / peer"],
+        (
+            [
+                f"{row['layers']}x{row['width']}", f"{row['rows']}", f"{row['length']}", f"{row['window']}",
+                f"{row['parameters']:,}", f"{row['charrnn_ms']:.0f} ms", f"{row['peer_ms']:.0f} ms",
+                f"{row['charrnn_to_peer']:.2f}",
+            ]
+            for row in content["rows"]
+        ),
+        "lrrrrrrr",
+    )  # fmt: skip
+
+
 @results("ngram", "python benchmarks/ngram.py tinyshakespeare.txt")
 def ngram_static(content: Any) -> str:
     """N-gram models of Tiny Shakespeare, static, ordered by bits per character."""

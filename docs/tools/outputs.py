@@ -49,7 +49,7 @@ class Session:
         return self.outputs[0].name
 
 
-KNOWN_TEXTS = ("shakespeare", "tinyshakespeare")
+KNOWN_TEXTS = ("shakespeare", "tinyshakespeare", "names")
 NUMBERS = r"∞|[<>]?[\d,.]*\d%?"
 """All numbers: of a network, whose weights depend on the processor."""
 TIMES = (
@@ -59,6 +59,9 @@ TIMES = (
     r"\b\d+\.\d+\.\d+(?:\+\w+)?",
 )
 """What depends on the machine in any output: times, speeds, dates and versions."""
+
+CAPTION_OPTIONS = r"--document-separator '\n' --hidden 128 --seq-length 140 --batch-size 16 --steps 1500"
+"""How the networks of the guide to captions are trained."""
 
 SESSIONS = (
     Session(
@@ -109,6 +112,51 @@ SESSIONS = (
                 ),
             ),
             Output("tutorial-compare", (r'charrnn compare --prime "ROMEO:\n" --temp 0.8',)),
+        ),
+        is_long=True,
+    ),
+    Session(
+        before=("ln -s $PYTHONPATH/docs docs", "python docs/examples/captions.py"),
+        outputs=(
+            Output("captions-example", (r"head -1 captions-train.tsv | tr '/\t' '\n\n'",)),
+            Output(
+                "captions-lstm",
+                (
+                    rf"charrnn train captions-train.tsv --cell lstm {CAPTION_OPTIONS}",
+                    "charrnn complete captions-train-lstm captions-held-out.tsv --accuracy > lstm.txt",
+                ),
+            ),
+            Output(
+                "captions-attention",
+                (
+                    rf"charrnn train captions-train.tsv --cell lstm,attention {CAPTION_OPTIONS}",
+                    "charrnn complete captions-train-lstm-attention captions-held-out.tsv --accuracy > attention.txt",
+                    "head -2 captions-held-out.tsv | charrnn complete captions-train-lstm-attention --with-source "
+                    r"2> /dev/null | tr '/\t' '\n\n'",
+                ),
+            ),
+        ),
+        is_long=True,
+    ),
+    Session(
+        files={"data/names.txt": "names"},
+        before=("tail -n 735 data/names.txt > held-out.tsv",),
+        outputs=(
+            Output(
+                "names-train",
+                (r"charrnn train names --document-separator '\n' --test-fraction 0.1 --minutes 3",),
+            ),
+            Output(
+                "names-complete",
+                ("charrnn complete names-lstm held-out.tsv --accuracy --confusion languages.png > predicted.txt",),
+            ),
+            Output(
+                "names-ngram",
+                (
+                    r"charrnn ngram names --document-separator '\n' --test-fraction 0.1",
+                    "charrnn complete names-tuned-9 held-out.tsv --accuracy > predicted-ngrams.txt",
+                ),
+            ),
         ),
         is_long=True,
     ),

@@ -2,10 +2,12 @@
 
     charrnn train tinyshakespeare --minutes 2.5
     charrnn view tinyshakespeare-lstm --out page.html
-    python docs/tools/view_pictures.py page.html
+    charrnn train tinyshakespeare --cell lstm,attention --hidden 128 --steps 500
+    charrnn view tinyshakespeare-lstm-attention --out attention.html
+    python docs/tools/view_pictures.py page.html attention.html   # or attention.html alone
 
 The first picture shows the top of the page. The second shows the text, colored by the unit that
-tracks text in capitals, such as the names of speakers.
+tracks text in capitals, such as the names of speakers. The third shows where attention looks.
 """
 
 import base64
@@ -23,6 +25,8 @@ COLORS = 255
 """Number of colors of a picture, few enough for a small file."""
 FEATURE = "text in capitals"
 """The feature whose best unit colors the text."""
+PLACE = 250
+"""The character at the caret."""
 OPTIONS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking")
 
 
@@ -35,8 +39,15 @@ def shoot(chrome: Chrome, top: float, name: str) -> None:
     print(FOLDER / name)
 
 
-def main(page: Path) -> None:
-    """Take both pictures of a page."""
+def shoot_text(chrome: Chrome, name: str) -> None:
+    """Save the text with the caret at PLACE."""
+    chrome.execute_script(f"document.querySelectorAll('#text i')[{PLACE}].click()")
+    top = chrome.execute_script("return document.getElementById('reading').getBoundingClientRect().top + scrollY")
+    shoot(chrome, top - 15, name)
+
+
+def main(page: Path | None, attention: Path) -> None:
+    """Take all pictures: two of a page if there is one, and one of a page of a network with attention."""
     options = ChromeOptions()
     options.binary_location = shutil.which("chromium") or ""
     for option in OPTIONS:
@@ -45,19 +56,22 @@ def main(page: Path) -> None:
     try:
         metrics = {"width": WIDTH, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False}
         chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-        chrome.get(page.resolve().as_uri())
-        shoot(chrome, 0, "view-page.png")
-        chrome.execute_script(
-            "const rows = [...document.querySelectorAll('#units tbody tr')];"
-            "rows.find((row) => row.cells[0].textContent === arguments[0]).querySelector('button.unit').click()",
-            FEATURE,
-        )
-        chrome.execute_script("document.querySelectorAll('#text i')[250].click()")
-        top = chrome.execute_script("return document.getElementById('reading').getBoundingClientRect().top + scrollY")
-        shoot(chrome, top - 15, "view-text.png")
+        if page:
+            chrome.get(page.resolve().as_uri())
+            shoot(chrome, 0, "view-page.png")
+            chrome.execute_script(
+                "const rows = [...document.querySelectorAll('#units tbody tr')];"
+                "rows.find((row) => row.cells[0].textContent === arguments[0]).querySelector('button.unit').click()",
+                FEATURE,
+            )
+            shoot_text(chrome, "view-text.png")
+        chrome.get(attention.resolve().as_uri())
+        chrome.execute_script("document.querySelector('#attention button.unit').click()")
+        shoot_text(chrome, "view-attention.png")
     finally:
         chrome.quit()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    *pages, last = map(Path, sys.argv[1:])
+    main(pages[0] if pages else None, last)

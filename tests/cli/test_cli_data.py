@@ -19,8 +19,8 @@ def test_data_list_shows_which_texts_are_here(charrnn: Charrnn, folder: Path) ->
     (folder / "data").mkdir()
     (folder / "data" / "tinyshakespeare.txt").write_text("To be", encoding="utf-8")
     rows = {row["name"]: row for row in json.loads(charrnn("data", "--json").text)}
-    assert list(rows) == ["shakespeare", "tinyshakespeare", "python"]
-    assert [row["present"] for row in rows.values()] == [False, True, False]
+    assert list(rows) == ["shakespeare", "tinyshakespeare", "python", "names"]
+    assert [row["present"] for row in rows.values()] == [False, True, False, False]
     assert all(row["source"] and row["licence"] for row in rows.values())
     table = charrnn("data")
     assert table.out == b""

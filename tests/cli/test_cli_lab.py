@@ -9,13 +9,13 @@ import pytest
 from program import Charrnn
 
 from charrnn.errors import DivergedError
-from charrnn.lab import memory, ngrams
+from charrnn.lab import memory, names, ngrams
 from charrnn.lab.catalogue import EXPERIMENTS
 
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (memory, ngrams):
+    for module in (memory, names, ngrams):
         monkeypatch.setitem(module.SIZES, "quick", module.SIZES["tiny"])
 
 
@@ -88,3 +88,17 @@ def test_lab_diverged_training_is_one_line(charrnn: Charrnn, folder: Path, monke
 
 def test_lab_device_for_ngrams_is_usage_error(charrnn: Charrnn) -> None:
     assert charrnn("lab", "ngrams", "--device", "cuda").failed_with(2, "--device cuda: ngrams runs on the CPU only")
+
+
+def test_lab_names_reads_its_own_text_line_by_line(charrnn: Charrnn, folder: Path) -> None:
+    (folder / "data").mkdir()
+    lines = "".join(f"{name}{i}\t{language}\n" for i in range(60) for name, language in (("Ann", "x"), ("Bob", "y")))
+    (folder / "data" / "names.txt").write_text(lines, encoding="utf-8")
+    done = charrnn("lab", "names", "--quick", "--json")
+    assert done.status == 0, done.err
+    assert {row["kind"] for row in json.loads(done.text)} == {"lstm", "mingru", "attention", "ngrams"}
+    assert "data/names.txt: " in done.err
+    assert "documents   120, " in done.err
+    prose = charrnn("lab", "names", "--quick", "--text", "text.txt")
+    assert prose.status == 1
+    assert prose.err.splitlines()[-1].startswith("charrnn: text.txt: a held-out line has no tab before a class; use")

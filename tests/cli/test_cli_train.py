@@ -76,6 +76,17 @@ def test_train_on_short_text_shrinks_batch_and_prints_it(charrnn: Charrnn, folde
     assert "1 stream x 64 characters per step (the text is too short for 32 x 64)" in result.err
 
 
+def test_train_layers_that_contradict_the_cells_are_refused(charrnn: Charrnn, folder: Path) -> None:
+    """`--layers 2`, the default, once gave way to three cells even when it was typed."""
+    words = ("train", "text.txt", "--hidden", 8, "--steps", 1, "--cell", "gru,gru,attention", "--window", 4)
+    for layers in (2, 4):
+        refusal = f"--layers {layers}: --cell gru,gru,attention names 3 layers; leave out --layers"
+        assert charrnn(*words, "--layers", layers).failed_with(2, refusal)
+    assert charrnn(*words).status == 0
+    assert load(folder / "checkpoints" / "text-gru-gru-attention.safetensors").description == "gru,gru,attention 3x8"
+    assert charrnn(*words, "--layers", 3, "--force").status == 0
+
+
 def test_train_into_unwritable_place_is_refused(charrnn: Charrnn, folder: Path) -> None:
     (folder / "checkpoints").write_text("a file where the folder should be", encoding="utf-8")
     assert charrnn("train", "text.txt", *SMALL).failed_with(1, "checkpoints: cannot write to this folder", "--out")

@@ -3,15 +3,14 @@
 import base64
 import copy
 import hashlib
-import json
 import re
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from program import SMALL, TEXT, Charrnn
+from view_page import data_of, words_of
 
 from charrnn.checkpoint import load, save
 from charrnn.models.interpolated import InterpolatedModel
@@ -32,18 +31,6 @@ def page_of(charrnn: Charrnn, *words: object) -> str:
     path = Path(result.text.strip())  # on a pipe: where it was written, and nothing else
     assert f"page        {path}" in result.err
     return path.read_text(encoding="utf-8")
-
-
-def data_of(page: str) -> dict[str, Any]:
-    (block,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page, flags=re.DOTALL)
-    data: dict[str, Any] = json.loads(block)
-    return data
-
-
-def words_of(page: str) -> str:
-    """What is read on a page, in one line."""
-    shown = re.sub(r"<(script|style)\b.*?</\1>", " ", page, flags=re.DOTALL)
-    return " ".join(re.sub(r"<[^>]*>", " ", shown).split())
 
 
 def test_view_of_a_network_has_all_sections(charrnn: Charrnn, models: Path) -> None:

@@ -1,5 +1,6 @@
 """Every cell compared with a loop written from its equations: values and gradients, in double precision."""
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -8,9 +9,9 @@ from torch import Tensor
 
 from charrnn import config
 from charrnn.errors import UsageError
-from charrnn.models.rnn.cells import CELLS, Cell, make_cell
+from charrnn.models.rnn.cells import CELLS, Attention, Cell, make_cell
 
-B, T, D, H = 3, 7, 5, 4
+B, T, D, H, W = 3, 7, 5, 4, 5
 
 
 def rnn(cell: Cell, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
@@ -68,25 +69,78 @@ def mingru(cell: Cell, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
     return torch.stack(ys, 1), h
 
 
+def attention(cell: Cell, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+    """One row and one character at a time; rotations without complex numbers."""
+    assert isinstance(cell, Attention)
+    rows = [attention_row(cell, row, before) for row, before in zip(x, state, strict=True)]
+    ys, after = zip(*rows, strict=True)
+    return torch.stack(ys), torch.stack(after)
+
+
+def attention_row(cell: Attention, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+    count, memory = int(state[0]), state[1:].view(2, W - 1, cell.width)
+    known = min(count, W - 1)
+    keys, values = ([*part[len(part) - known :]] for part in memory)
+    ys = []
+    for x_t in x:
+        stream = x_t if cell.enter is None else cell.enter(x_t)
+        q, k, v = (part(normalized(stream)) for part in (cell.query, cell.key, cell.value))
+        keys.append(rotated(k, count, cell))
+        values.append(v)
+        heard = []
+        for head in torch.arange(cell.width).chunk(cell.heads):
+            query = rotated(q, count, cell)[head]
+            scores = torch.stack([query @ key[head] for key in keys[-W:]]) / len(head) ** 0.5
+            heard.append(scores.softmax(0) @ torch.stack([value[head] for value in values[-W:]]))
+        a = cell.merge(torch.cat(heard))
+        y = a + cell.contract(torch.nn.functional.gelu(cell.expand(normalized(stream + a))))
+        ys.append(y if cell.enter is None else y + stream)
+        count += 1
+    missing = [torch.zeros_like(keys[0])] * max(0, W - 1 - len(keys))
+    count = count if count < 8 * W else 8 * W + count % (8 * W)
+    ends = [torch.cat([*missing, *part[len(part) - (W - 1 - len(missing)) :]]) for part in (keys, values)]
+    return torch.stack(ys), torch.cat((torch.tensor([float(count)], dtype=x.dtype), *ends))
+
+
+def normalized(x: Tensor) -> Tensor:
+    return (x - x.mean()) / (x.var(correction=0) + 1e-5).sqrt()
+
+
+def rotated(vector: Tensor, position: int, cell: Attention) -> Tensor:
+    period, parts = 8 * W, []
+    for head in vector.chunk(cell.heads):
+        first, second = head[::2], head[1::2]
+        pairs = len(first)
+        turns = [round((period / (2 * math.pi)) ** (1 - k / max(1, pairs - 1))) for k in range(pairs)]
+        angles = torch.tensor([2 * math.pi * m * position / period for m in turns], dtype=vector.dtype)
+        cos, sin = angles.cos(), angles.sin()
+        parts.append(torch.stack((first * cos - second * sin, first * sin + second * cos), 1).flatten())
+    return torch.cat(parts)
+
+
 NAIVE: dict[str, Callable[[Cell, Tensor, Tensor], tuple[Tensor, Tensor]]] = {
     "rnn": rnn,
     "lstm": lstm,
     "gru": gru,
     "minlstm": minlstm,
     "mingru": mingru,
+    "attention": attention,
 }
 
 
 def make_inputs(name: str) -> tuple[Cell, Tensor, Tensor]:
     torch.manual_seed(1)
-    cell = make_cell(name, D, H).double()
+    cell = make_cell(name, D, H, W).double()
     x = torch.randn(B, T, D, dtype=torch.float64, requires_grad=True)
-    state = torch.randn(B, cell.state_size, dtype=torch.float64, requires_grad=True)
-    return cell, x, state
+    state = torch.randn(B, cell.state_size, dtype=torch.float64)
+    if not cell.has_unit_state:
+        state[:, 0] = torch.tensor([2, 4, 8 * W - 3])  # characters read; keys and values of missing ones are zeros
+        state[0, 1:].view(2, W - 1, -1)[:, :2] = 0
+    return cell, x, state.requires_grad_()
 
 
 def test_cell_names_agree_with_the_configuration() -> None:
-    assert list(CELLS) == config.CELLS == list(NAIVE)
+    assert set(CELLS) == set(config.CELLS) == set(NAIVE)
 
 
 @pytest.mark.parametrize("name", CELLS)
@@ -100,8 +154,9 @@ def test_cell_matches_its_equations_with_gradients(name: str) -> None:
         loss = (y * torch.arange(y.numel()).view_as(y).cos()).sum()
         loss = loss + (after * torch.arange(after.numel()).view_as(after).sin()).sum()
         results.append((y, after, *torch.autograd.grad(loss, inputs)))
+    rtol, atol = (1e-6, 1e-7) if name == "attention" else (1e-10, 1e-12)  # its rotations have single precision
     for actual, expected in zip(*results, strict=True):
-        torch.testing.assert_close(actual, expected, rtol=1e-10, atol=1e-12)
+        torch.testing.assert_close(actual, expected, rtol=rtol, atol=atol)
 
 
 @pytest.mark.parametrize("name", CELLS)
@@ -132,6 +187,9 @@ def _c(gates: dict[str, Tensor], before: Tensor) -> Tensor:
 def test_cell_states_follow_from_its_gates(name: str) -> None:
     """The gates give each state from the previous one by the equations; the last state is the cell's own."""
     cell, x, state = make_inputs(name)
+    if not cell.has_unit_state:
+        assert torch.equal(cell.states(x, state), cell(x, state)[0])
+        return
     with torch.no_grad():
         states = cell.states(x, state)
         torch.testing.assert_close(states[:, -1], cell(x, state)[1], rtol=1e-10, atol=1e-12)

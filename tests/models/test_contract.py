@@ -18,14 +18,31 @@ from charrnn.models.mixture import MixtureModel, NgramLike
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.models.ngram.folded import FoldedNgramModel
 from charrnn.models.ngram.model import NgramModel
+from charrnn.models.rnn.cells import Attention
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.models.rnn.ngram_embedding import frequent_ngrams
 from charrnn.models.stepper import make_stepper
 from charrnn.text.vocabulary import Vocabulary
 
 V, B, T = 6, 3, 20
-KINDS = [*CELLS, *SMOOTHINGS, "ngram embedding", "ensemble", "mixture", "blend", "blended mixture", "mean"]
+KINDS = [
+    *CELLS,
+    *SMOOTHINGS,
+    "short window",
+    "several cells",
+    "ngram embedding",
+    "ensemble",
+    "mixture",
+    "blend",
+    "blended mixture",
+    "mean",
+]
 """All kinds of models; `mean`, a weighted mean of networks and n-grams, cannot be saved."""
+
+OTHER_NETWORKS = {
+    "short window": ModelConfig(cell="attention", hidden_size=8, num_layers=3, window=4),
+    "several cells": ModelConfig(cell="gru,attention,lstm", hidden_size=8, window=6),
+}
 
 
 def training_ids() -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -39,6 +56,8 @@ def make(kind: str) -> Model:
     if kind in SMOOTHINGS:
         order = None if kind == "longest" else 4
         return fit_ngram(training_ids(), V, NgramConfig(order=order, smoothing=kind))
+    if kind in OTHER_NETWORKS:
+        return loud(RecurrentModel(OTHER_NETWORKS[kind], V).eval())
     if kind == "ngram embedding":
         network = RecurrentModel(ModelConfig(hidden_size=8, num_layers=2, ngram_embedding=4, ngram_rows=60), V).eval()
         assert network.ngrams
@@ -62,7 +81,16 @@ def make(kind: str) -> Model:
         mixture = MixtureModel(make_network(ModelConfig(hidden_size=8, networks=number), V) if number else None, ngrams)
         torch.nn.init.normal_(mixture.gate[-1].weight, std=0.3)  # type: ignore[arg-type]  # else it never opens
         return mixture.eval()
-    return RecurrentModel(ModelConfig(cell=kind, hidden_size=8, dropout=0.5), V).eval()
+    return loud(RecurrentModel(ModelConfig(cell=kind, hidden_size=8, dropout=0.5), V).eval())
+
+
+def loud(network: RecurrentModel) -> RecurrentModel:
+    """Give the outputs of attention large weights; a new network almost ignores them."""
+    for cell in network.cells:
+        if isinstance(cell, Attention):
+            for linear in (cell.query, cell.key, cell.value, cell.merge, cell.contract):
+                torch.nn.init.normal_(linear.weight, std=0.5)
+    return network
 
 
 def make_counts() -> NgramModel:
@@ -101,6 +129,22 @@ def test_model_probabilities_sum_to_one(model: LanguageModel, tokens: torch.Tens
     logits, _ = model(tokens)
     total = logits.softmax(-1).sum(-1)
     torch.testing.assert_close(total, torch.ones(B, T), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("embedding", [None, 4])
+@pytest.mark.parametrize("residual", [True, False])
+@pytest.mark.parametrize("cell", CELLS)
+def test_logits_in_half_precision_are_close(
+    cell: str, residual: bool, embedding: int | None, tokens: torch.Tensor
+) -> None:
+    """Attention with an embedding of another size once passed bfloat16 to the head, which takes float32."""
+    torch.manual_seed(0)
+    config = ModelConfig(cell=cell, hidden_size=8, num_layers=2, embedding_size=embedding, residual=residual)
+    network = RecurrentModel(config, V).eval()
+    with torch.autocast("cpu", torch.bfloat16):
+        logits, state = network(tokens)
+    assert {part.dtype for part in (logits, *state)} == {torch.float32}
+    torch.testing.assert_close(logits, network(tokens)[0], rtol=0.05, atol=0.05)
 
 
 @pytest.mark.parametrize("smoothing", SMOOTHINGS)

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from charrnn.config import CELLS, ModelConfig
 from charrnn.models.kernels import build
 from charrnn.models.kernels.native_network import MAX_TABLE_ROWS, NativeCell
+from charrnn.models.rnn import cells
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.models.rnn.native import NativeStepper
 from charrnn.models.stepper import PlainStepper, make_stepper
 
 needs_compiler = pytest.mark.skipif(build.native_library() is None, reason="no C compiler with OpenMP")
+NATIVE = [name for name in CELLS if cells.CELLS[name].native is not None]
 SHAPES = {
     "small": (ModelConfig(num_layers=1, hidden_size=3), 5),
     "odd": (ModelConfig(num_layers=3, hidden_size=33, embedding_size=20), 11),
@@ -35,7 +37,7 @@ def texts(vocab_size: int, rows: int, length: int) -> NDArray[np.int64]:
 
 @needs_compiler
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", NATIVE)
 def test_native_stepper_matches_the_modules(cell: str, shape: str) -> None:
     model = make(*SHAPES[shape], cell)
     tokens = torch.from_numpy(texts(model.vocab_size, 9, 12))
@@ -53,7 +55,7 @@ def test_native_stepper_matches_the_modules(cell: str, shape: str) -> None:
 
 @needs_compiler
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", NATIVE)
 def test_native_read_matches_the_modules_with_any_number_of_threads(
     cell: str, shape: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,7 +79,7 @@ def test_native_read_matches_the_modules_with_any_number_of_threads(
 
 
 @needs_compiler
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", NATIVE)
 def test_native_row_is_bit_identical_alone_and_in_a_batch(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build, "GRAIN_SIZE", 1)
     model = make(*SHAPES["odd"], cell)
@@ -98,7 +100,7 @@ def test_native_row_is_bit_identical_alone_and_in_a_batch(cell: str, monkeypatch
 
 
 @needs_compiler
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", NATIVE)
 def test_native_read_is_bit_identical_to_steps(cell: str) -> None:
     """So a text does not depend on the length of its prompt, or on where it was interrupted."""
     model = make(*SHAPES["odd"], cell)

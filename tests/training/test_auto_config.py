@@ -11,11 +11,8 @@ from charrnn.training.budget.auto_config import (
     Workload,
     choose_config,
     configure_for_budget,
-    dropout_for,
-    networks_for,
-    weights_of,
-    width_for,
 )
+from charrnn.training.budget.sizes import dropout_for, networks_for, weights_of, width_for
 
 NO_OPTIONS: frozenset[str] = frozenset()
 MINUTE = TrainingConfig(minutes=1.0)
@@ -72,6 +69,38 @@ def test_dropout_grows_with_epochs() -> None:
     assert shares == sorted(shares)
     assert shares[:2] == [0, 0]
     assert shares[-1] <= 0.5
+
+
+def test_attention_has_its_own_settings() -> None:
+    long = Workload(10**7)
+    chosen = choose_config(ModelConfig("attention"), MINUTE, NO_OPTIONS, long, speed)
+    assert (chosen.model.num_layers, chosen.model.window, chosen.training.learning_rate) == (3, 64, 0.01)
+    assert chosen.model.hidden_size % 32 == 0
+    assert "attention, 3 layers, window 64, muon optimizer, learning rate 0.01" in chosen.reasons[-1][1]
+    mixed = choose_config(ModelConfig("lstm,attention"), MINUTE, NO_OPTIONS, long, speed)
+    assert (mixed.model.num_layers, mixed.model.window, mixed.training.learning_rate) == (2, 64, 0.01)
+    on_gpu = choose_config(ModelConfig("attention"), MINUTE, NO_OPTIONS, long, speed, on_gpu=True)
+    assert (on_gpu.model.num_layers, on_gpu.model.window) == (3, 256)
+
+
+def test_attention_grows_in_width_and_depth() -> None:
+    def sizes(minutes: float) -> tuple[int, int]:
+        chosen = choose_config(
+            ModelConfig("attention"), TrainingConfig(minutes=minutes), NO_OPTIONS, Workload(10**9), speed
+        )
+        return chosen.model.num_layers, chosen.model.hidden_size
+
+    chosen = [sizes(minutes) for minutes in (0.01, 1, 3, 10, 60, 10_000)]
+    assert chosen == sorted(chosen)
+    assert chosen[1:4] == [(3, 128), (4, 128), (5, 160)]
+    assert chosen[-1] == (8, 512)
+
+
+def test_attention_with_explicit_settings_keeps_them() -> None:
+    model, training = ModelConfig("attention", window=100), replace(MINUTE, learning_rate=0.004)
+    explicit = frozenset({"num_layers", "window", "learning_rate"})
+    chosen = choose_config(model, training, explicit, Workload(10**7), speed)
+    assert (chosen.model.num_layers, chosen.model.window, chosen.training.learning_rate) == (2, 100, 0.004)
 
 
 def test_auto_config_with_explicit_options_keeps_them() -> None:

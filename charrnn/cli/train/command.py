@@ -106,11 +106,14 @@ def train(
     from charrnn.training.run_context import RunContext
 
     start.refuse_resume_file(text, resume)
+    start.refuse_other_layers(context, model.cell)
     save_interval, torch_device = start.parse_save_every(save_every), select_device(device)
     with connect() as group:
         with group.rank_zero_first():
             paths = locate_texts(text)
-            path = checkpoints.checkpoint_path(out, f"{stem_of(paths)}-{model.cell}{'-ngram' * with_ngram}")
+            path = checkpoints.checkpoint_path(
+                out, f"{stem_of(paths)}-{model.cell.replace(',', '-')}{'-ngram' * with_ngram}"
+            )
             path = best_path(start.find_resume_file(resume_from)) if resume_from else path
             checkpoints.check_writable(path)
             start.check_tensorboard(tensorboard, path)
@@ -124,7 +127,7 @@ def train(
                 if init_from:
                     begin = start.initialize_from(begin, init_from, group)
             waited = time.perf_counter()
-            check_gpu_features(torch_device, "graphs", *(["triton"] if begin.model.cell.startswith("min") else []))
+            check_gpu_features(torch_device, "graphs", *(["triton"] if "min" in begin.model.cell else []))
             started += time.perf_counter() - waited  # not counted in --minutes
             run = RunContext(torch_device, group, started, tuple(sys.argv), log)
             with restart.started_again_without_gpu(torch_device, device, path, paths):

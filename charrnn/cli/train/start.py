@@ -8,12 +8,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from charrnn.checkpoint import Checkpoint, load
 from charrnn.cli.shared import terminal
 from charrnn.cli.shared.checkpoints import check_writable, find_checkpoint
-from charrnn.cli.shared.config_options import format_option
+from charrnn.cli.shared.config_options import explicit_options, format_option
 from charrnn.cli.shared.locate import is_local, locate_checkpoint
 from charrnn.config import ValidatedConfig, option_flags
+from charrnn.config.network import check_layers
 from charrnn.errors import UsageError
 from charrnn.formatting import duration, plural
 from charrnn.paths import CHECKPOINT_SUFFIX
@@ -99,6 +102,15 @@ def refuse_resume_file(texts: Sequence[str], resume: bool) -> None:
             name = terminal.shell_quoted(text)
             advice = f"to resume it, use `charrnn train TEXT --resume-from {name}`"
             raise UsageError(f"{option}{text}: is a checkpoint, not a text; {advice}")
+
+
+def refuse_other_layers(context: typer.Context, cell: str) -> None:
+    """Raise UsageError if --layers was typed and differs from the number of cells in --cell.
+
+    The configuration cannot tell the default of --layers from the same number, typed.
+    """
+    if "num_layers" in explicit_options(context):
+        check_layers(cell, context.params["num_layers"])
 
 
 def parse_save_every(value: str) -> SaveEvery:

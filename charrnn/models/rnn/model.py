@@ -67,8 +67,8 @@ class RecurrentModel(nn.Module):
         order, rows = config.ngram_embedding, config.ngram_rows
         self.ngrams = NgramEmbedding(order, rows, vocab_size, width, config.ngram_dropout) if order else None
         cells: list[Cell] = []
-        for _ in range(config.num_layers):
-            cells.append(make_cell(config.cell, width, config.hidden_size))
+        for name in config.layer_cells:
+            cells.append(make_cell(name, width, config.hidden_size, config.window))
             width = config.hidden_size
         self.state_sizes = tuple(cell.state_size for cell in cells)
         if self.ngrams:
@@ -149,7 +149,7 @@ class RecurrentModel(nn.Module):
             x = x + y if self.config.residual and y.shape == x.shape else y
             after.append(new)
         with torch.autocast(x.device.type, enabled=False):  # half precision would lose too many digits of a logit
-            return self._logits(x), tuple(after)
+            return self._logits(x.to(self.head.weight.dtype)), tuple(after)
 
     def _logits(self, x: Tensor) -> Tensor:
         """Apply the head, padded to a multiple of 16 outputs, so that MKL's result does not depend on the thread count.
@@ -178,6 +178,8 @@ class RecurrentModel(nn.Module):
         x, _ = self.embed(tokens, state)
         for cell, first in zip(self._cells, self.layer_states(state), strict=True):
             after = cell.states(x, first)
+            if not cell.has_unit_state:
+                first = torch.zeros_like(after[:, 0])
             yield LayerRead(cell, x, torch.cat((first[:, None], after[:, :-1]), dim=1), after)
             y = self._drop(after[..., : cell.hidden_size])
             x = x + y if self.config.residual and y.shape == x.shape else y

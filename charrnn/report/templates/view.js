@@ -1,6 +1,5 @@
-// The interactive parts of the page: the caret and its panel, colors by surprisal or by a unit, samples.
+// The interactive parts of the page: the caret and its panel, colors by surprisal, a unit or attention, samples.
 // Characters are inserted as text only, so that no part of a text, a name or a sample can become markup.
-"use strict";
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const at = (id) => document.getElementById(id);
@@ -12,7 +11,7 @@
   };
   const { text, units } = data;
   const count = text.characters.length;
-  const LEVELS = 8, MAX_BITS = 8, CONTEXT = 40, SPEECH_DELAY = 250;
+  const LEVELS = 8, MAX_BITS = 8, CONTEXT = 40, LOOKS = 5, SPEECH_DELAY = 250;
   document.querySelectorAll(".js").forEach((part) => { part.hidden = false; });
 
   // The text: one element per character. Only the whole text can be focused, so that Tab stops once.
@@ -37,7 +36,17 @@
   const rowOf = units ? new Map(units.kept.map((unit, row) => [String(unit), row])) : new Map();
   const activation = (row, i) => values[row * count + i] / 127 * units.scales[row];
 
-  let caret = 0, pointed = null, chosen = null, spoken = 0;
+  // Attention.
+  const attention = data.attention ? readAttention(data.attention) : null;
+  const looks = (i) => {
+    if (i >= attention.count) return `This page has weights for the first ${attention.count} characters only.`;
+    const found = [...attention.weightsAt(chosenHead, i)].sort((one, other) => other[1] - one[1]).slice(0, LOOKS);
+    if (!found.length) return "Looks at nothing: there is no context.";
+    return `Looks at ${found.map(([place, weight]) =>
+      `${place < 0 ? "the start" : `${name(place)} (${i - place} back)`} ${percent(100 * weight)}`).join(", ")}`;
+  };
+
+  let caret = 0, pointed = null, chosen = null, chosenHead = null, spoken = 0;
 
   const show = (i) => {
     at("before").replaceChildren(
@@ -59,8 +68,9 @@
     at("likeliest").replaceChildren(...rows);
     const note = rows.length ? "" : " (the first character has no context)";
     at("actual").replaceChildren("Actual: ", element("b", "", name(i)), `, ${bitsOf(i)}${note}`);
-    at("activation").textContent =
-      chosen === null ? "" : `Activation of ${unitNames[chosen]}: ${number(activation(chosen, i), 2)}`;
+    at("activation").textContent = chosenHead !== null ? looks(i)
+      : chosen === null ? "" : `Activation of ${unitNames[chosen]}: ${number(activation(chosen, i), 2)}`;
+    if (chosenHead !== null) paintLooks(i);
   };
 
   const speak = () => {
@@ -133,11 +143,9 @@
 
   // Colors.
   const level = (share) => Math.round(Math.max(-1, Math.min(1, share)) * LEVELS);
-  const paint = () => {
+  const paint = (shareAt) => {
     for (let i = 0; i < count; i++) {
-      const shade = chosen === null
-        ? level(text.bits[i] === null ? 1 : text.bits[i] / MAX_BITS)
-        : level(values[chosen * count + i] / 127);
+      const shade = level(shareAt(i));
       const wanted = shade > 0 ? `w${shade}` : shade < 0 ? `c${-shade}` : "";
       if (wanted === classes[i]) continue;
       if (classes[i]) spans[i].classList.remove(classes[i]);
@@ -145,30 +153,51 @@
       classes[i] = wanted;
     }
   };
+  const paintLooks = (i) => {
+    const weights = i < attention.count ? attention.weightsAt(chosenHead, i) : new Map();
+    const largest = Math.max(0, ...weights.values());
+    paint((place) => (weights.get(place) ?? 0) / largest || 0);
+    at("high").textContent = percent(100 * largest);
+  };
   const select = at("color");
-  const choose = (unit) => {
-    chosen = unit !== null && rowOf.has(unit) ? rowOf.get(unit) : null;
-    select.value = chosen === null ? "surprisal" : unit;
-    paint();
+  const describe = () => {
+    if (chosenHead !== null) {
+      const { label } = attention.heads.get(chosenHead);
+      return `Color: where attention looks (${label}) to predict the character at the caret or under the pointer.`;
+    }
+    if (chosen === null) return "Color: surprisal of each character, in bits.";
+    const feature = tracks.get(select.value);
+    return `Color: activation of ${unitNames[chosen]} after each character.${feature ? ` This unit tracks: ${feature}.` : ""}`;
+  };
+  // Color the text: by a unit (its number), a head (its name), or surprisal.
+  const choose = (wanted) => {
+    chosen = rowOf.has(wanted) ? rowOf.get(wanted) : null;
+    chosenHead = attention && attention.heads.has(wanted) ? wanted : null;
+    select.value = chosen === null && chosenHead === null ? "surprisal" : wanted;
     const scale = chosen === null ? null : number(units.scales[chosen], 2);
     at("ramp").className = chosen === null ? "surprisal" : "unit";
-    at("low").textContent = chosen === null ? "0 bits" : `−${scale}`;
+    at("low").textContent = chosenHead !== null ? "0%" : chosen === null ? "0 bits" : `−${scale}`;
     at("high").textContent = chosen === null ? `${MAX_BITS} bits or more` : scale;
-    const feature = chosen === null ? undefined : tracks.get(unit);
-    at("colored").textContent = chosen === null
-      ? "Color: surprisal of each character, in bits."
-      : `Color: activation of ${unitNames[chosen]} after each character.${feature ? ` This unit tracks: ${feature}.` : ""}`;
+    at("colored").textContent = describe();
     document.querySelectorAll("button.unit").forEach((button) => {
-      button.setAttribute("aria-pressed", String(chosen !== null && button.dataset.unit === unit));
+      button.setAttribute("aria-pressed", String(button.dataset.unit === select.value));
     });
+    if (chosen !== null) paint((i) => values[chosen * count + i] / 127);
+    else if (chosenHead === null) paint((i) => (text.bits[i] === null ? 1 : text.bits[i] / MAX_BITS));
     show(pointed === null ? caret : pointed);
   };
-  select.addEventListener("change", () => choose(select.value === "surprisal" ? null : select.value));
+  select.addEventListener("change", () => choose(select.value));
   const option = (unit, label) => {
     const choice = element("option", "", label);
     choice.value = unit;
     return choice;
   };
+  if (attention) {
+    const looking = element("optgroup");
+    looking.label = "where attention looks";
+    attention.heads.forEach(({ label }, head) => looking.append(option(head, label)));
+    select.append(looking);
+  }
   if (units) {
     const tracking = element("optgroup");
     tracking.label = "units that track a feature";
@@ -194,7 +223,7 @@
       if (row >= 0) choose(String(units.kept[row]));
     });
     document.querySelectorAll("button.unit").forEach((button) => {
-      button.disabled = !rowOf.has(button.dataset.unit);
+      button.disabled = !rowOf.has(button.dataset.unit) && !attention?.heads.has(button.dataset.unit);
       button.addEventListener("click", () => {
         choose(button.dataset.unit);
         at("reading").scrollIntoView();
@@ -216,5 +245,5 @@
   }
 
   moveTo(Math.min(count - 1, 24), false);
-  choose(null);
+  choose("surprisal");
 })();

@@ -52,8 +52,12 @@ def _sentence(checkpoint: Checkpoint) -> str:
     config = getattr(checkpoint.model, "config", None)
     if checkpoint.kind == "recurrent" and isinstance(config, ModelConfig):
         layers = "one layer" if config.num_layers == 1 else f"{config.num_layers} layers"
+        labels = [CELLS[name].label for name in config.cell.split(",")]
+        shape = f"{labels[0]} with {layers} of {config.hidden_size} units"
+        if len(labels) > 1:
+            shape = f"Network with {layers} of {config.hidden_size} units ({', '.join(labels)})"
         ensemble = f" (one of an ensemble of {config.networks} networks)" if config.networks > 1 else ""
-        model = f"{CELLS[config.cell].label} with {layers} of {config.hidden_size} units{ensemble}"
+        model = f"{shape}{ensemble}"
         verb = "trained"
     else:
         model = "Mixture of a network and an n-gram model" if checkpoint.kind == "mixture" else "N-gram model"

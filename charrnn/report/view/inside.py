@@ -9,8 +9,8 @@ import numpy as np
 
 from charrnn.report.view.pictures import gate_pictures, plane_picture
 from charrnn.scoring.probes.analyze import NetworkAnalysis
-from charrnn.scoring.probes.gates import OPEN, SHUT, Saturation
-from charrnn.scoring.probes.states import CLASSES, Plane, class_of
+from charrnn.scoring.probes.gates import OPEN, SHUT
+from charrnn.scoring.probes.states import CLASSES, class_of
 from charrnn.scoring.probes.traces import Trace
 from charrnn.scoring.probes.units import SHIFTS, UnitMatch
 
@@ -33,8 +33,8 @@ def describe_network(analysis: NetworkAnalysis, characters: Sequence[str], netwo
     return {
         "whose": network and f" {network}",
         "units": _units(analysis.trace, analysis.matches),
-        "states": _states(analysis.plane, characters, len(analysis.trace.values)),
-        "gates": _gates(analysis.gates, len(analysis.trace.values)),
+        "states": _states(analysis, characters),
+        "gates": _gates(analysis),
     }
 
 
@@ -83,40 +83,61 @@ def _correlation(value: float) -> str:
     return f"−{digits}" if value < -0.005 else digits
 
 
-def _states(plane: Plane, characters: Sequence[str], read: int) -> dict[str, Any]:
+def _signed(value: float) -> str:
+    """Format a number with two digits, and 0 without a sign."""
+    return f"{value:.2f}".replace("-0.00", "0.00").replace("-", "−")
+
+
+def _states(analysis: NetworkAnalysis, characters: Sequence[str]) -> dict[str, Any]:
+    plane, read = analysis.plane, len(analysis.trace.values)
+    attention = [f"layer {layer.layer} h" for layer in analysis.attention]
+    noun = "output" if analysis.trace.groups[-1] in attention else "state"  # the state of attention is its window
     classes = [class_of(character) for character in characters[: min(MAX_POINTS, read)]]
     path = min(PATH, len(classes))
     rows = []
     for name in CLASSES:
         points = plane.points[: len(classes)][np.array(classes) == name]
         if len(points):
-            rows.append((name, f"{len(points):,}", *(f"{mean:.2f}".replace("-", "−") for mean in points.mean(0))))
+            rows.append((name, f"{len(points):,}", *(_signed(mean) for mean in points.mean(0))))
     return {
+        "noun": noun,
         "sentence": (
             "After each character, the output of the top layer is a vector. Here the vectors are projected onto the "
             "two directions in which they vary most, the first two principal components. These two hold "
             f"{100 * plane.share.sum():.0f}% of the variance over {read:,} characters; the chart cannot show the rest."
         ),
         "caption": (
-            f"Each point is the state after one of the first {len(classes):,} characters, colored by the class of that "
-            f"character. The line follows the first {path} characters, starting at the circle."
+            f"Each point is the {noun} after one of the first {len(classes):,} characters, colored by the class of "
+            f"that character. The line follows the first {path} characters, starting at the circle."
         ),
         "picture": plane_picture(plane, classes, path),
         "rows": rows,
     }
 
 
-def _gates(gates: Sequence[Saturation], read: int) -> dict[str, Any]:
-    is_state = any(saturation.gate == "state" for saturation in gates)
-    name, low, high = ("state", f"below −{OPEN}", f"above {OPEN}") if is_state else ("gate", "shut", "open")
-    definition = (
-        f"This cell has no gates, so the chart shows the states. A state below −{OPEN} or above {OPEN} is saturated: "
-        "there, tanh lets little gradient through."
-        if is_state
-        else f"A gate below {SHUT} is shut (left-saturated), a gate above {OPEN} is open (right-saturated)."
-    )
+def _gates(analysis: NetworkAnalysis) -> dict[str, Any] | None:
+    """Return the variables of the section on gates; None if all layers have attention."""
+    gates, read = analysis.gates, len(analysis.trace.values)
+    if not gates:
+        return None
+    kinds = {saturation.gate == "state" for saturation in gates}
+    definition = ""
+    if False in kinds:
+        name, low, high = "gate", "shut", "open"
+        definition = f"A gate below {SHUT} is shut (left-saturated), a gate above {OPEN} is open (right-saturated)."
+    if True in kinds:
+        name, low, high = "state", f"below −{OPEN}", f"above {OPEN}"
+        subject = "A vanilla layer" if definition else "This cell"
+        definition += (
+            f" {subject} has no gates, so the chart shows the states. A state below −{OPEN} or above {OPEN} is "
+            "saturated: there, tanh lets little gradient through."
+        )
+    if len(kinds) > 1:
+        name, low, high = "gate or state", f"shut or below −{OPEN}", f"open or above {OPEN}"
+    if analysis.attention:
+        definition += " Layers with attention have no gates and are not shown."
     return {
-        "sentence": f"{definition} After Karpathy, Johnson and Li (arXiv 1506.02078, figure 3).",
+        "sentence": f"{definition.strip()} After Karpathy, Johnson and Li (arXiv 1506.02078, figure 3).",
         "caption": (
             f"Each point is a unit. The axes show the share of {read:,} characters at which the unit's {name} is {low} "
             f"(horizontal) and {high} (vertical). A {name} near the origin is rarely saturated."

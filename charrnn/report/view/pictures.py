@@ -1,4 +1,4 @@
-"""The charts of the report, as SVG: training, states and gates."""
+"""The charts of the report, as SVG: training, attention, states and gates."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from charrnn.report.figures import GRID, INK, SERIES, add_legend, new_figure, to_svg
+from charrnn.scoring.probes.attention import HeadWeights
 from charrnn.scoring.probes.gates import OPEN, SHUT, Saturation
 from charrnn.scoring.probes.states import CLASSES, Plane
 from charrnn.training.monitor.history import Record
@@ -60,6 +61,31 @@ def training_picture(records: Sequence[Record]) -> Markup:
     return to_svg(figure, title, "curve")
 
 
+def distance_ranges(furthest: int) -> list[int]:
+    """Return where ranges of distances from 1 to `furthest` begin, two for each doubling: 1, 2, 3, 4, 6, 8, 12, ..."""
+    doublings = range(1, furthest.bit_length())
+    return [1, *(begin for k in doublings for begin in (1 << k, 3 << k >> 1) if begin <= furthest)]
+
+
+def attention_picture(layer: HeadWeights) -> Markup:
+    """Draw the share of each head's weight by distance, a row of bars for each head, and that of an even look."""
+    begins = distance_ranges(layer.by_distance.shape[1])
+    shares = np.add.reduceat(layer.by_distance, np.array(begins) - 1, axis=1)
+    figure, rows = new_figure(WIDTH, 0.9 + 0.42 * layer.heads, rows=layer.heads)
+    top, edges = shares.max() or 1, np.arange(len(begins) + 1) - 0.5
+    for number, (axes, row) in enumerate(zip(rows, shares[:-1], strict=True), 1):
+        axes.stairs(row, edges, fill=True, color=SERIES[0])
+        axes.stairs(shares[-1], edges, color=INK, linestyle=":", linewidth=0.9)
+        axes.set(xlim=(edges[0], edges[-1]), ylim=(0, top), yticks=(0, top), yticklabels=("", f"{top:.0%}"))
+        axes.set_xticks(range(len(row)), [str(begin) for begin in begins] if number == layer.heads else [], fontsize=8)
+        axes.tick_params(axis="both", length=0, labelsize=8)
+        axes.grid(visible=False)
+        axes.set_ylabel(f"head {number}", rotation=0, ha="right", va="center", fontsize=9)
+    rows[-1].set_xlabel("distance in characters")
+    title = f"Bar charts of layer {layer.layer}: share of each head's weight by distance"
+    return to_svg(figure, title, f"attention{layer.layer}")
+
+
 def plane_picture(plane: Plane, classes: Sequence[str], path: int) -> Markup:
     """Draw states as points, colored by the class of the last character; a line connects the first `path` points."""
     figure, (axes,) = new_figure(WIDTH, 4.4)
@@ -79,7 +105,7 @@ def plane_picture(plane: Plane, classes: Sequence[str], path: int) -> Markup:
     figure.legend(
         frameon=False, labelcolor=INK, fontsize=9, loc="outside lower center", ncols=3, markerscale=2, columnspacing=1.2
     )
-    title = "Scatter plot: states of the top layer along their first two principal components, by class of character"
+    title = "Scatter plot: outputs of the top layer along their first two principal components, by class of character"
     return to_svg(figure, title, "plane")
 
 

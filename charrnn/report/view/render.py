@@ -14,6 +14,7 @@ from charrnn.models.rnn.model import RecurrentModel
 from charrnn.progress import ProgressBars, no_bar
 from charrnn.report.page import fill
 from charrnn.report.view.about import describe_comparison, describe_model, describe_training
+from charrnn.report.view.attention import attention_data, describe_attention
 from charrnn.report.view.inside import describe_network
 from charrnn.report.view.text import characters_of, in_text, text_data, unit_data
 from charrnn.scoring.compare.rows import Row
@@ -61,10 +62,11 @@ def render(
     analysis = None
     if network is not None:
         with bars("analyzing units", "char") as progress:
-            analysis = analyze_network(network, text, characters, progress)
+            analysis = analyze_network(network, text, characters, length, progress)
         length = min(length, len(analysis.trace.values))
     characters = characters[:length]
     expected = predict(checkpoint.model, split.text[:length])
+    weights = attention_data(analysis.attention, split.text[:length]) if analysis else None
     values: dict[str, Any] = {
         "name": checkpoint.name,
         "head": describe_model(checkpoint),
@@ -72,11 +74,13 @@ def render(
         "no_training": _no_training(checkpoint),
         "reading": _reading(characters, expected, split, corpus.source),
         "inside": describe_network(analysis, characters, part) if analysis else None,
+        "attention": _attention(analysis, weights, len(characters)),
         "comparison": describe_comparison(checkpoint, rows, split, corpus.source),
         "data": {
             "text": text_data(characters, checkpoint.vocabulary.characters, expected),
             "tracks": [],
             "units": None,
+            "attention": weights,
         },
     }
     page = fill("template.html", values)
@@ -125,6 +129,12 @@ def _reading(characters: Sequence[str], expected: Predictions, split: EvalSplit,
         f"before, and its surprisal, −log₂ p of the actual character: the more bits, the less expected. {mean}"
     )
     return {"plain": "".join(map(in_text, characters)), "sentence": sentence}
+
+
+def _attention(analysis: NetworkAnalysis | None, weights: dict[str, Any] | None, length: int) -> dict[str, Any] | None:
+    if not (analysis and weights):
+        return None
+    return describe_attention(analysis.attention, len(analysis.trace.values), weights["count"], length)
 
 
 def _add_units(values: dict[str, Any], analysis: NetworkAnalysis, shown: int, room: int) -> None:

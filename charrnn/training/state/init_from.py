@@ -14,8 +14,11 @@ from charrnn.text.vocabulary import Vocabulary
 CHARACTER_ROWS = ("embedding.weight", "head.weight", "head.bias")
 """Names of the tensors with a row for each character."""
 SHAPE_FIELDS = frozenset(
-    {"cell", "num_layers", "hidden_size", "embedding_size", "ngram_embedding", "ngram_rows", "residual", "networks"}
-)
+    {
+        "cell", "num_layers", "hidden_size", "embedding_size", "ngram_embedding", "ngram_rows", "window", "residual",
+        "networks",
+    }
+)  # fmt: skip
 """Names of the fields of `ModelConfig` that the initial weights determine."""
 
 

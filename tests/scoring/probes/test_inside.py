@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from charrnn.config import CELLS, ModelConfig
+from charrnn.models.rnn import cells
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.probes import gates, predictions, traces
 from charrnn.scoring.probes.analyze import analyze_network
@@ -34,7 +35,10 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "CHUNK_CHARS", 16)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+UNIT_CELLS = [name for name in CELLS if cells.CELLS[name].has_unit_state]
+
+
+@pytest.mark.parametrize("cell", UNIT_CELLS)
 def test_trace_equals_the_states_step_by_step(cell: str) -> None:
     model = network(cell)
     trace = record_states(model, TEXT)
@@ -47,6 +51,15 @@ def test_trace_equals_the_states_step_by_step(cell: str) -> None:
     assert list(trace.groups) == (groups if cell == "lstm" else groups[::2])
     assert trace.name(H) == ("layer 1 c 1" if cell == "lstm" else "layer 2 h 1")
     assert trace.top == (slice(2 * H, 3 * H) if cell == "lstm" else slice(H, 2 * H))
+
+
+def test_trace_of_attention_has_the_outputs_of_each_layer() -> None:
+    model = network("attention")
+    trace = record_states(model, TEXT)
+    assert list(trace.groups) == ["layer 1 h", "layer 2 h"]
+    with torch.inference_mode():
+        outputs = [layer.after[0] for layer in model.layers(torch.from_numpy(IDS.astype(np.int64))[None])]
+    np.testing.assert_allclose(trace.values, torch.cat(outputs, 1), atol=1e-5)
 
 
 def test_trace_of_documents_starts_each_anew() -> None:
