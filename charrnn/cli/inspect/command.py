@@ -79,9 +79,10 @@ def _novelty(checkpoint: Checkpoint) -> CardNovelty | None:
     except CharRNNError as error:
         log(f"novelty is not measured: {error}")
         return None
-    text = TrainingText(corpus, progress)
     vocabulary = checkpoint.vocabulary
+    with progress("indexing the training text", "step") as update:
+        text = TrainingText(corpus.train.ids, vocabulary, update)
     config = SamplingConfig(length=NOVELTY_LENGTH, temperature=NOVELTY_TEMPERATURE, seed=1)
     documents = Documents.of(checkpoint.metadata.text.corpus, vocabulary)
     sample = vocabulary.encode("".join(generate(checkpoint.model, vocabulary, config, documents=documents)))
-    return CardNovelty(text.novelty(sample), text.novelty(corpus.validation.ids[:NOVELTY_LENGTH]), NOVELTY_TEMPERATURE)
+    return CardNovelty(text.judge(sample), text.judge(corpus.validation.ids[:NOVELTY_LENGTH]), NOVELTY_TEMPERATURE)
