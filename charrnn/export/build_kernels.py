@@ -14,7 +14,7 @@ from pathlib import Path
 
 ENGINE = Path(__file__).with_name("engine")
 FLAGS = (
-    "-target", "wasm32-wasi", "-mcpu=generic+simd128+bulk_memory", "-O3", "-nostdlib", "-g0", "-Wl,--no-entry",
+    "-target", "wasm32-wasi", "-mcpu=generic+simd128+bulk_memory", "-O3", "-nostartfiles", "-g0", "-Wl,--no-entry",
     "-Wl,--export=__heap_base", "-Wl,--strip-all",
 )  # fmt: skip
 
