@@ -4,7 +4,7 @@
 
 Each stage runs in its own process with a time limit, so a crash or a hang loses only its own rows. Prints a line of
 JSON per row, and writes the JSON file after each. Warnings and tracebacks on stderr are listed as findings. The last
-lines name failed stages, missed targets, and constants to change in `charrnn/training/budget/auto_config.py`. The stage
+lines name failed stages, missed targets, and constants to change in `charrnn/training/budget/sizes.py`. The stage
 `tests` needs pytest.
 """
 
@@ -381,7 +381,7 @@ def _run(name: str, options: Options, limit: float) -> Iterator[tuple[str, Any]]
 
 
 def conclusions(result: Row) -> Iterator[str]:
-    """Yield lines on failed stages, on the targets, and on constants to change in auto_config.py."""
+    """Yield lines on failed stages, on the targets, and on constants to change in sizes.py."""
     for name, stage in result.items():
         bad = [row for row in stage["rows"] if row.get("passed") is False or row.get("status", 0) not in (0, 130)]
         if bad or stage.get("ended") or stage.get("findings"):
@@ -404,7 +404,7 @@ def conclusions(result: Row) -> Iterator[str]:
 
 
 def recipe_advice(timed: list[Row]) -> Iterator[str]:
-    """Yield advice on constants in budget/auto_config.py, from the milliseconds of steps."""
+    """Yield advice on constants in budget/sizes.py, from the milliseconds of steps."""
     two_layers = [row for row in timed if row["layers"] == 2]
     ms = {
         (row["width"], row["rows"]): float(row["recorded_ms" if "recorded_ms" in row else "plain_ms"])

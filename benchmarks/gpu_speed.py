@@ -20,7 +20,7 @@ from charrnn.models.kernels.scan import gated_scan
 from charrnn.models.rnn.cells import MinGRU
 from charrnn.models.rnn.cuda_graph import BLOCK_LENGTH, STEPS_BEFORE_CAPTURE, CudaGraphStepper
 from charrnn.models.stepper import Logits, TemperatureSampler, Tokens
-from charrnn.training.budget.auto_config import weights_of
+from charrnn.training.budget.sizes import weights_of
 from charrnn.training.optim.optimizer import ModelOptimizer
 from charrnn.training.step import make_step
 

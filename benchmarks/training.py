@@ -25,7 +25,7 @@ from torch.nn import functional
 
 from charrnn import ModelConfig, RecurrentModel, TrainingConfig
 from charrnn.models.kernels.scan import gated_scan, scan, scan_reference
-from charrnn.training.budget.auto_config import weights_of
+from charrnn.training.budget.sizes import weights_of
 from charrnn.training.optim.optimizer import ModelOptimizer
 from charrnn.training.optim.precision import dtype_of
 from charrnn.training.step import reuse_freed_memory, take_step

@@ -45,8 +45,8 @@ class ModelConfig(ValidatedConfig):
         check=SomeOf(CELLS), is_common=True,
     )  # fmt: skip
     num_layers: int = option(
-        LAYERS, f"Number of layers (default: {LAYERS}; of attention, chosen to fit --minutes).", "--layers",
-        check=int_range(1, 1000), is_common=True,
+        LAYERS, f"Number of layers (default: {LAYERS}; with --cell attention and --minutes, chosen to fit).",
+        "--layers", check=int_range(1, 1000), is_common=True,
     )  # fmt: skip
     hidden_size: int = option(
         256, f"Hidden size, in units per layer ({CHOSEN} 256).", "--hidden", check=int_range(1), is_common=True
@@ -149,7 +149,7 @@ class TrainingConfig(ValidatedConfig):
         check=OneOf(OPTIMIZERS),
     )  # fmt: skip
     learning_rate: float = option(
-        1.5e-2, "Peak learning rate (default: 0.015; for attention with --minutes, 0.01).", check=gt(0)
+        1.5e-2, "Peak learning rate (default: 0.015; with attention and --minutes, 0.01).", check=gt(0)
     )
     warmup_steps: int = option(100, "Warm up the learning rate over N steps.", check=int_range(0))
     weight_decay: float = option(0.1, "Weight decay.", check=ge(0))

@@ -142,19 +142,22 @@ class Clause:
         return f"{self.subject.translated('')} {self.object.translated('m')} {verb}"
 
 
-def draw_clause(rng: Random) -> Clause:
-    """Draw a clause."""
+def draw_clause(rng: Random, has_adjectives: bool) -> Clause:
+    """Draw a clause, with or without adjectives."""
 
     def noun() -> Noun:
-        adjective = ("", "", *ADJECTIVES)[int(rng.integers(len(ADJECTIVES) + 2))]
+        adjective = [*ADJECTIVES][int(rng.integers(len(ADJECTIVES)))] if has_adjectives else ""
         return Noun(bool(rng.integers(2)), adjective, [*NOUNS][int(rng.integers(len(NOUNS)))], bool(rng.integers(2)))
 
     return Clause(noun(), [*VERBS][int(rng.integers(len(VERBS)))], noun(), bool(rng.integers(2)))
 
 
 def draw_sentence(rng: Random, size: int) -> Line:
-    """`size` clauses of a small English, and their translation, in which the verb is last."""
-    clauses = [draw_clause(rng) for _ in range(size)]
+    """Clauses of a small English, and their translation, in which the verb is last.
+
+    A clause without adjectives for size 1, with adjectives for 2, and so on for two clauses and more.
+    """
+    clauses = [draw_clause(rng, has_adjectives=size % 2 == 0) for _ in range((size + 1) // 2)]
     return " and ".join(c.english for c in clauses), " ke ".join(c.translated for c in clauses)
 
 
@@ -162,7 +165,7 @@ TASKS = {
     "numbers": LineTask("a number in words → in digits", draw_number, 9, 10),
     "dates": LineTask("a date → year-month-day", draw_date, 1, 5),
     "backwards": LineTask("words → the characters backwards", draw_words, 8, 5),
-    "translation": LineTask("a sentence → subject, object, verb", draw_sentence, 4, 20),
+    "translation": LineTask("a sentence → subject, object, verb", draw_sentence, 4, 10),
 }
 """The tasks by name."""
 

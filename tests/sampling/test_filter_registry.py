@@ -13,7 +13,7 @@ from program import SMALL, TEXT, Charrnn
 
 import charrnn
 from charrnn import api
-from charrnn.cli import complete as complete_command
+from charrnn.cli.complete import command as complete_command
 from charrnn.cli.main import make_command
 from charrnn.cli.sample import command as sample_command
 from charrnn.config import CompletionConfig, NgramConfig, SamplingConfig, option, option_flags

@@ -11,11 +11,8 @@ from charrnn.training.budget.auto_config import (
     Workload,
     choose_config,
     configure_for_budget,
-    dropout_for,
-    networks_for,
-    weights_of,
-    width_for,
 )
+from charrnn.training.budget.sizes import dropout_for, networks_for, weights_of, width_for
 
 NO_OPTIONS: frozenset[str] = frozenset()
 MINUTE = TrainingConfig(minutes=1.0)

@@ -1,6 +1,6 @@
 """A recurrent network in C for inference, with its weights packed once in the order in which they are used.
 
-`NativeNetwork` is built from tensors, not modules. Its reference implementation is the cells of `cells.py`.
+`NativeNetwork` is built from tensors, not modules. Its reference implementation is the package `rnn/cells`.
 """
 
 from __future__ import annotations

@@ -15,69 +15,44 @@ import torch
 from charrnn.checkpoint.metadata import from_json
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.formatting import plural, rough_count
-from charrnn.models.rnn.cells import CELLS
 from charrnn.models.rnn.ngram_embedding import longest_order
 from charrnn.training.budget.clock import measure_speed
+from charrnn.training.budget.sizes import (
+    GPU_WIDTHS,
+    attention_layers_for,
+    batch_size_for,
+    dropout_for,
+    networks_for,
+    weights_of,
+    width_for,
+)
 from charrnn.training.distributed import ProcessGroup
-from charrnn.training.optim.schedule import AIM, FREE_EPOCHS, MAX_VALIDATIONS
+from charrnn.training.optim.schedule import AIM, MAX_VALIDATIONS
 
 CPU_MINUTES, GPU_MINUTES = 5.0, 2.0
 """Default time budgets, in minutes."""
 
-REFERENCE_WORK = 7.5e12
-"""Training work (characters times weights) for which `REFERENCE_WEIGHTS` is best: about four minutes on two cores."""
-REFERENCE_WEIGHTS = 1 << 20
-"""Approximate number of weights in the layers of an LSTM 2x256."""
-GROWTH = 0.5
-"""Exponent in weights ~ work^GROWTH: weights grow in proportion to the characters read (Hoffmann et al. 2022)."""
-GOOD_EPOCHS = 7.0
-"""Target number of epochs on a short text; time for more goes into a wider network."""
 MAX_EPOCHS = 12.0
 """Maximum number of epochs; more overfit at any dropout."""
-NETWORK_EPOCHS = 2.5
-"""Epochs that justify another network, for networks with one weight per character of the text."""
-MIXTURE_NETWORK_EPOCHS = 5.0
-"""`NETWORK_EPOCHS` for mixtures: n-grams improve one large network more than several small ones."""
-NETWORKS_GROWTH = 0.4
-"""Exponent in networks ~ work^NETWORKS_GROWTH; the work for each network grows slightly faster than their number."""
-MAX_NETWORKS = 8
-DROPOUT_PER_EPOCH = 0.025
-"""Dropout probability added for each epoch after the first `FREE_EPOCHS`."""
-MAX_DROPOUT = 0.4
-STREAM_CHARACTERS = 27_000
-"""Minimum length of a text stream in characters: a short text gets many small steps instead of few large ones."""
-MIN_ROWS = 4
-"""Minimum batch size."""
-GPU_MULTIPLE, GPU_MAX_ROWS = 8, 128
-"""Step and maximum of the batch sizes for cuDNN's persistent kernels (aten/src/ATen/native/cudnn/RNN.cpp)."""
-GPU_STREAM_CHARACTERS = 80_000
-"""Minimum length of a stream on a GPU for batch sizes above the default: 128 streams from ten megabytes on.
-Not yet tuned on a GPU; `benchmarks/gpu.py --first-light` prints how to adjust it."""
-GPU_WIDTHS = (128, 128, 1024)
-"""Minimum, step and maximum of the hidden size on a GPU; other sizes miss cuDNN's fast kernels."""
 EMBEDDING = 64
 """Embedding size for vocabularies up to `SMALL_VOCABULARY`: better and faster than the hidden size."""
 SMALL_VOCABULARY = 256
 NARROW_EMBEDDINGS = ("rnn", "lstm", "gru")
 """Cells that gain from `EMBEDDING`; minGRU and networks with attention lose by it."""
 
-ATTENTION_LAYERS = (3, 8)
-"""Minimum and maximum number of layers of networks of attention alone."""
+ATTENTION_MEASURED = 128
+"""Hidden size with which their speed is measured: a wider one does more work in the same time than is possible with the
+sizes that fit a few minutes."""
 ATTENTION_WINDOW = 64
 """Window of attention on a CPU; a longer one learns more slowly, and takes more time for each step."""
 ATTENTION_RATE = 1e-2
 """Peak learning rate of networks with attention."""
-ATTENTION_STEP = 32
-"""Step of the hidden sizes of networks of attention alone, and their hidden size for each layer, so that a network of L
-layers has L heads in each."""
 
 NGRAM_ORDERS = {0: 5, 2_000_000: 6}
 """Length of the longest n-grams with an embedding in networks that will be mixed with n-grams, for texts from each
 number of characters on."""
 NGRAM_EPOCHS = 7.0
 """Maximum number of epochs for which a network gets embeddings of n-grams; in more it learns the text by heart."""
-NGRAM_GOOD_EPOCHS = 5.0
-"""`GOOD_EPOCHS` of networks with embeddings of n-grams."""
 NGRAM_DROPOUT_PER_EPOCH = 0.1
 """Dropout probability of embeddings of n-grams for each epoch."""
 
@@ -162,11 +137,6 @@ def configure_for_budget(
     )
 
 
-def weights_of(model: ModelConfig) -> int:
-    """Return the approximate number of weights in the recurrent layers: the cost of one character."""
-    return sum(CELLS[name].weight_count(model.hidden_size, model.hidden_size) for name in model.layer_cells)
-
-
 def choose_config(
     model: ModelConfig,
     training: TrainingConfig,
@@ -194,6 +164,8 @@ def choose_config(
         why = "a short text needs many small steps" if is_short else "the text is long enough"
         reasons.append(("batch size", f"{rows} instead of {training.batch_size}: {why} (override: --batch-size)"))
         training = replace(training, batch_size=rows)
+    if model.cell == "attention" and "hidden_size" not in explicit:
+        model = replace(model, hidden_size=ATTENTION_MEASURED)
     affordable = seconds * speed(model, training)
     if "networks" not in explicit:
         model = replace(model, networks=networks_for(affordable * weights_of(model), characters, workload.mixed))
@@ -277,47 +249,3 @@ def _limit_epochs(training: TrainingConfig, characters: int) -> TrainingConfig:
     steps = MAX_EPOCHS * characters / (training.batch_size * training.seq_length)
     every = training.validate_every or math.ceil(steps / MAX_VALIDATIONS)
     return replace(training, minutes=None, epochs=MAX_EPOCHS, validate_every=every)
-
-
-def batch_size_for(characters: int, usual: int, on_gpu: bool = False) -> int:
-    """Return the batch size for a text: `usual`, unless the text is short or, on a GPU, long."""
-    rows = min(usual, characters // STREAM_CHARACTERS)
-    if not on_gpu:
-        return max(MIN_ROWS, rows)
-    rows = max(rows, min(GPU_MAX_ROWS, characters // GPU_STREAM_CHARACTERS))
-    return max(GPU_MULTIPLE, rows // GPU_MULTIPLE * GPU_MULTIPLE)
-
-
-def networks_for(work: float, characters: int, mixed: bool = False) -> int:
-    """Return the number of networks for an amount of work (characters times weights) and the length of the text."""
-    enough = (MIXTURE_NETWORK_EPOCHS if mixed else NETWORK_EPOCHS) * characters * max(characters, REFERENCE_WEIGHTS)
-    number: float = (work / enough) ** NETWORKS_GROWTH
-    return max(1, min(MAX_NETWORKS, round(number)))
-
-
-def width_for(work: float, model: ModelConfig, characters: int, on_gpu: bool = False) -> int:
-    """Return the best hidden size for an amount of work (characters times weights) and the length of the text."""
-    width = model.hidden_size * math.sqrt(_best_weights(work, model, characters) / weights_of(model))
-    step = ATTENTION_STEP if model.cell == "attention" else 64
-    smallest, step, largest = GPU_WIDTHS if on_gpu else (64, step, 512)
-    return max(smallest, min(largest, step * round(width / step)))
-
-
-def attention_layers_for(work: float, model: ModelConfig, characters: int) -> int:
-    """Return the best number of layers of a network of attention alone, for the arguments of `width_for`."""
-    one_layer = CELLS["attention"].weight_count(ATTENTION_STEP, ATTENTION_STEP)
-    layers: float = (_best_weights(work, model, characters) / one_layer) ** (1 / 3)
-    fewest, most = ATTENTION_LAYERS
-    return max(fewest, min(most, round(layers)))
-
-
-def _best_weights(work: float, model: ModelConfig, characters: int) -> float:
-    """Return the best number of weights in the layers; see `width_for`."""
-    by_work: float = REFERENCE_WEIGHTS * (work / REFERENCE_WORK) ** GROWTH
-    by_text = work / ((NGRAM_GOOD_EPOCHS if model.ngram_embedding else GOOD_EPOCHS) * characters)
-    return max(by_work, by_text)
-
-
-def dropout_for(epochs: float) -> float:
-    """Return the dropout probability for a number of epochs."""
-    return round(max(0.0, min(MAX_DROPOUT, DROPOUT_PER_EPOCH * (epochs - FREE_EPOCHS))), 2)

@@ -9,8 +9,9 @@ import torch
 
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.models.rnn.model import RecurrentModel
-from charrnn.training.budget.auto_config import MAX_EPOCHS, Workload, choose_config, weights_of
+from charrnn.training.budget.auto_config import MAX_EPOCHS, Workload, choose_config
 from charrnn.training.budget.clock import measure_speed
+from charrnn.training.budget.sizes import weights_of
 
 MINUTES = (1.0, 5.0, 30.0)
 """Time budgets of the estimates, in minutes."""

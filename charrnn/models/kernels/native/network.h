@@ -1,7 +1,7 @@
 /* A recurrent network for inference: its layers with packed weights, and one step of a layer.
  *
  * A layer's step has two parts: `affine` computes W x + b, which does not depend on the state, so that many characters
- * can be processed at once; `advance` adds U h and computes the next state. The equations are in ../../rnn/cells.py.
+ * can be processed at once; `advance` adds U h and computes the next state. The equations are in ../../rnn/cells/.
  */
 #ifndef CHARRNN_NETWORK_H
 #define CHARRNN_NETWORK_H

@@ -3,7 +3,7 @@
  * with the inputs, gradients of the weights) is left to the caller, who computes it for all steps at once.
  *
  * Time comes first: (T, B, ...). G gates of H units: 1 for an RNN, 3 for a GRU. `half`: products are in bfloat16 (sums,
- * gates and states are not), and so are `inputs` and `grads`. The equations are in ../../rnn/cells.py.
+ * gates and states are not), and so are `inputs` and `grads`. The equations are in ../../rnn/cells/.
  */
 #include <stdlib.h>
 #include "product.h"
