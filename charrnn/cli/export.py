@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,10 @@ from charrnn.cli.shared.options import (
     check_range,
 )
 from charrnn.errors import UsageError
+
+if TYPE_CHECKING:
+    from charrnn.checkpoint import Checkpoint
+    from charrnn.text.documents import TextSpan
 
 PAGE, ONNX = ".html", ".onnx"
 
@@ -54,7 +58,7 @@ def export(
 
     An ONNX file has a network with its state as inputs and outputs, and the vocabulary in its metadata.
 
-    Pages need `pip install jinja2`, and ONNX files `pip install onnx`.
+    ONNX files need `pip install onnx`.
     """
     from charrnn.checkpoint import load
     from charrnn.cli.shared.checkpoints import check_writable
@@ -79,9 +83,8 @@ def export(
         return
     from charrnn.config import SamplingConfig
     from charrnn.export.page import fit_page_model, make_page, overhead
-    from charrnn.report.page import check_extra, write
+    from charrnn.report.page import write
 
-    check_extra(("jinja2",))
     config = SamplingConfig(temperature=temperature, length=length, seed=0)
     room = int(max_size * 1e6) - overhead()
     fitted = []
@@ -107,7 +110,7 @@ def _is_own(path: Path) -> bool:
     return path.suffix == PAGE and is_page(path)
 
 
-def _held_out(checkpoint, text, encoding):  # type: ignore[no-untyped-def]
+def _held_out(checkpoint: Checkpoint, text: list[str] | None, encoding: str | None) -> TextSpan | None:
     """Return the held-out part of the text of a model; None if the text is not there."""
     from charrnn.cli.shared.terminal import log
     from charrnn.cli.shared.texts import read_texts_or_training_text

@@ -49,12 +49,10 @@ def serve(
     from charrnn.cli.shared.locate import locate_checkpoints
     from charrnn.cli.shared.terminal import log, log_field
     from charrnn.export.page import served_page
-    from charrnn.report.page import check_extra
     from charrnn.serve.batcher import Batcher
     from charrnn.serve.requests import Limits
     from charrnn.serve.server import ModelServer, is_loopback
 
-    check_extra(("jinja2",))
     if max_seconds <= 0:
         raise UsageError(f"--max-seconds {max_seconds:g}: must be more than 0")
     if token == "new":

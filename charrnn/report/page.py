@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import importlib.util
 import re
 from collections.abc import Sequence
 from importlib import resources
@@ -16,22 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from charrnn import __version__
-from charrnn.errors import CharRNNError, UsageError
+from charrnn.errors import CharRNNError
 from charrnn.files import atomic_write
 from charrnn.text.sanitize import escape_control_chars
 
-NEEDED = ("matplotlib", "jinja2")
 GENERATOR = '<meta name="generator" content="charrnn'
 """The tag near the top of each page that identifies charrnn's pages."""
 POLICY = "@policy@"
 """Placeholder for the policy, whose hashes are known only when the rest of the page is complete."""
-
-
-def check_extra(needed: Sequence[str] = NEEDED) -> None:
-    """Raise UsageError if a package needed for pages is not installed."""
-    missing = [name for name in needed if not importlib.util.find_spec(name)]
-    if missing:
-        raise UsageError(f"pages need {' and '.join(missing)}; try `pip install {' '.join(needed)}`")
 
 
 def fill(template: str, values: dict[str, Any]) -> str:
