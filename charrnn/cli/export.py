@@ -95,7 +95,8 @@ def export(
         room -= len(model.data) * 4 // 3
         weights = f"weights rounded to {8 if model.encoding == 'i8' else 16} bits" if model.has_network else ""
         pruned = f"{model.kept:.1%} of the n-grams kept" if model.kept is not None else ""
-        what = ", ".join(filter(None, (weights, pruned)))
+        rows = f"{model.rows:.1%} of the embeddings of n-grams kept" if model.rows is not None else ""
+        what = ", ".join(filter(None, (weights, pruned, rows)))
         log_field("size", f"{len(model.data) * 4 / 3 / 1e6:.2f} MB: {what}")
         log_field("loss", f"{model.loss:+.4f} bits/char on {model.measured}")
         fitted.append(model)

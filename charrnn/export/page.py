@@ -19,13 +19,15 @@ from charrnn.checkpoint import Checkpoint, Model
 from charrnn.config import SamplingConfig
 from charrnn.errors import UsageError
 from charrnn.export.container import Container
-from charrnn.export.pruning import costs_of, fit_into, prune_ngrams
+from charrnn.export.pruning import costs_of, fit_into, prune_ngrams, prune_rows
 from charrnn.export.rounding import rounded_model
 from charrnn.export.spec import model_spec
 from charrnn.formatting import plural
+from charrnn.models.interpolated import InterpolatedModel
 from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.folded import FoldedNgramModel
 from charrnn.models.ngram.model import NgramModel
+from charrnn.models.rnn.model import RecurrentModel
 from charrnn.report.page import render
 from charrnn.sampling.generate import generate
 from charrnn.scoring.evaluate import evaluate
@@ -54,6 +56,7 @@ class PageModel:
         data: its bytes, see `container.py`.
         encoding: `i8` or `f16`, of the matrices of networks.
         kept: the share of the n-grams that are left, from 0 to 1; None without n-grams.
+        rows: the share of the embeddings of n-grams that are left; None without them.
         loss: bits per character lost by rounding and pruning, on `measured`.
         measured: the text of the measurement, in words.
     """
@@ -63,6 +66,7 @@ class PageModel:
     data: bytes
     encoding: str
     kept: float | None
+    rows: float | None
     loss: float
     measured: str
 
@@ -86,18 +90,22 @@ def fit_page_model(
     Raises:
         UsageError: the model cannot be exported, or does not fit.
     """
+    _check_kind(checkpoint.model)
     span, measured = _measured_on(checkpoint, text)
     before = evaluate(checkpoint.model, span).bits_per_char
     encodings = ["i8", "f16"] if _has_network(checkpoint.model) else ["f16"]
     fitted = None
     for encoding in encodings:
-        pruned = _pruned(checkpoint, rounded_model(checkpoint.model, encoding), encoding, max_bytes)
+        smaller = rounded_model(checkpoint.model, encoding)
+        rows = _prune_rows(checkpoint, smaller, encoding, max_bytes)
+        pruned = _pruned(checkpoint, smaller, encoding, max_bytes)
         if pruned is None:
             continue
         model, data, kept = pruned
         loss = evaluate(model, span).bits_per_char - before
-        rounding = loss if kept in (None, 1.0) else _loss_of_rounding(checkpoint.model, encoding, span, before)
-        fitted = PageModel(checkpoint, model, data, encoding, kept, loss, measured)
+        is_whole = kept in (None, 1.0) and rows in (None, 1.0)
+        rounding = loss if is_whole else _loss_of_rounding(checkpoint.model, encoding, span, before)
+        fitted = PageModel(checkpoint, model, data, encoding, kept, rows, loss, measured)
         if encoding == encodings[-1] or rounding < MAX_ROUNDING_LOSS:
             return fitted
         log(f"8 bits for each weight would cost {rounding:.4f} bits per character; trying 16")
@@ -190,7 +198,9 @@ def facts(model: PageModel) -> list[str]:
         found.append(f"Weights are rounded to {8 if model.encoding == 'i8' else 16} bits.")
     if model.kept is not None and model.kept < 1:
         found.append(f"{model.kept:.0%} of its n-grams are on this page: those that matter most.")
-    found.append(f"Both together cost {max(0.0, model.loss):.4f} bits per character, measured on {model.measured}.")
+    if model.rows is not None and model.rows < 1:
+        found.append(f"{model.rows:.0%} of its embeddings of n-grams are on this page: those that matter most.")
+    found.append(f"Fitting the model to the page cost {max(0.0, model.loss):.4f} bits per character, measured on {model.measured}.")
     found.append(
         "A seed gives the same random numbers as in charrnn sample; the text is the same until the first character at "
         "which the rounding matters."
@@ -228,6 +238,40 @@ def _measured_on(checkpoint: Checkpoint, text: TextSpan | None) -> tuple[TextSpa
 
 def _loss_of_rounding(model: Model, encoding: str, span: TextSpan, before: float) -> float:
     return evaluate(rounded_model(model, encoding), span).bits_per_char - before
+
+
+def _check_kind(model: Model) -> None:
+    """Raise UsageError if a part of the model is of a kind that a page cannot have."""
+    parts = model.ngrams if isinstance(model, MixtureModel) else [model]
+    if not all(isinstance(part, nn.Module | NgramModel | FoldedNgramModel) for part in parts):
+        raise UsageError(
+            "longest-match models cannot be exported, because they search the whole training text; fit another one, "
+            "such as `charrnn ngram TEXT`"
+        )
+
+
+def _prune_rows(checkpoint: Checkpoint, model: Model, encoding: str, max_bytes: int) -> float | None:
+    """Leave out embeddings of n-grams so that the networks fit, with room for n-gram models if there are any.
+
+    Returns:
+        The share of embeddings that are left; None if there are none.
+    """
+    networks = _networks(model)
+    tables = [network.ngrams.weight for network in networks if network.ngrams]
+    if not tables:
+        return None
+    width = 1 if encoding == "i8" else 2
+    others = sum(weight.numel() for network in networks for weight in network.parameters())
+    room = max_bytes - width * (others - sum(table.numel() for table in tables))
+    span, _ = _measured_on(checkpoint, None)  # a text that the model writes: held-out text must not choose
+    return prune_rows(networks, span.ids, max(0, room // 2 if _ngram_models(model) else room), width)
+
+
+def _networks(model: Model) -> list[RecurrentModel]:
+    """Return the networks of a model."""
+    network = model.network if isinstance(model, MixtureModel) else model
+    parts = network.models if isinstance(network, InterpolatedModel) else [network]
+    return [part for part in parts if isinstance(part, RecurrentModel)]
 
 
 def _pruned(

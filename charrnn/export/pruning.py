@@ -1,24 +1,27 @@
-"""N-gram models made small enough: the n-grams go first whose loss changes the distribution least.
+"""N-gram models and embeddings of n-grams made small enough: what changes the distribution least goes first.
 
-The change is measured by relative entropy (Stolcke 1998, "Entropy-based pruning of backoff language models"): how often
-the model itself would write the n-gram, times the logarithm of how much less likely it becomes.
+For n-gram models, the change is measured by relative entropy (Stolcke 1998, "Entropy-based pruning of backoff language
+models"): how often the model itself would write the n-gram, times the logarithm of how much less likely it becomes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from charrnn.models.mixture import MixtureModel
-from charrnn.models.ngram.folded import FoldedNgramModel
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.ngram.smoothing.backoff import BackoffLevel, keep_entries
 from charrnn.models.ngram.trie import NOT_FOUND, Ints
+from charrnn.models.rnn.model import RecurrentModel
+from charrnn.models.rnn.ngram_embedding import UNUSED
 
 SEARCH_STEPS = 12
 """The number of thresholds tried."""
+KEY_BYTES = 8
+"""The number of bytes of the key of an embedding."""
 
 
 def prune_ngrams(model: NgramModel, threshold: float, costs: list[NDArray[np.float64]] | None = None) -> NgramModel:
@@ -61,6 +64,35 @@ def costs_of(model: NgramModel) -> list[NDArray[np.float64]]:
         costs.append(np.where(np.isfinite(cost), np.maximum(cost, 0), 0))
         suffixes, below, joint = suffix, p, joint[owners] * p
     return costs
+
+
+def prune_rows(networks: Sequence[RecurrentModel], ids: NDArray[np.int64], max_bytes: int, width: int) -> float | None:
+    """Set embeddings of n-grams to 0 until the others take at most `max_bytes`, which leaves them out of a page.
+
+    Those stay whose sum of squares over a text is the largest.
+
+    Args:
+        networks: the networks, which are changed.
+        ids: (N,) a text like those that the networks will read.
+        max_bytes: the limit in bytes, for all networks together.
+        width: the number of bytes of a weight.
+
+    Returns:
+        The share of embeddings that are left; None if there are none.
+    """
+    tables = [network.ngrams for network in networks if network.ngrams is not None]
+    left = total = 0
+    for table in tables:
+        digits = torch.cat((torch.zeros(1, table.state_size, dtype=torch.int64), torch.from_numpy(ids)[None] + 1), 1)
+        uses = torch.bincount(table.rows(digits).flatten(), minlength=len(table.keys))
+        gains = uses * table.weight.detach().square().sum(1)
+        used = int((table.keys != UNUSED).sum()) - 1
+        count = min(used, max_bytes // len(tables) // (table.weight.shape[1] * width + KEY_BYTES))
+        if count < used:
+            with torch.no_grad():
+                table.weight[gains.argsort(descending=True)[count:]] = 0
+        left, total = left + count, total + used
+    return left / total if total else None
 
 
 def fit_into(build: Callable[[float], int], limit: int) -> float | None:

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from charrnn.errors import UsageError
 from charrnn.export.container import Container
 from charrnn.models.interpolated import InterpolatedModel
 from charrnn.models.language_model import LanguageModel
@@ -30,9 +29,6 @@ def model_spec(model: LanguageModel, container: Container, encoding: str) -> Spe
         model: the model.
         container: receives the arrays.
         encoding: the encoding of the matrices of networks, `f16` or `i8`; vectors are exact.
-
-    Raises:
-        UsageError: the page has no code for this kind of model.
     """
     if isinstance(model, RecurrentModel):
         return _network(model, container, encoding)
@@ -55,10 +51,7 @@ def model_spec(model: LanguageModel, container: Container, encoding: str) -> Spe
             "ngrams": [model_spec(part, container, encoding) for part in model.ngrams],
             "gate": [container.add(_array(weight), "f32") for weight in model.gate.parameters()],
         }
-    raise UsageError(
-        "longest-match models cannot be exported, because they search the whole training text; "
-        "fit another one, such as `charrnn ngram TEXT`"
-    )
+    raise TypeError(f"{type(model).__name__} has no description")
 
 
 def _network(model: RecurrentModel, container: Container, encoding: str) -> Spec:
@@ -100,12 +93,13 @@ def _network(model: RecurrentModel, container: Container, encoding: str) -> Spec
 
 def _ngram_embedding(embedding: NgramEmbedding, container: Container, encoding: str) -> Spec:
     keys = embedding.keys.numpy()
-    used = (keys != UNUSED) & (keys != 0)
+    weight = _array(embedding.weight)
+    used = (keys != UNUSED) & weight.any(axis=1)  # row 0, and rows that were pruned, are 0
     return {
         "order": embedding.order,
         "base": embedding.base,
         "keys": container.add(keys[used], "u64"),
-        "weight": container.add(_array(embedding.weight)[used], encoding),
+        "weight": container.add(weight[used], encoding),
     }
 
 

@@ -9,6 +9,7 @@ import json
 import queue
 import select
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -77,7 +78,9 @@ class ModelServer(http.server.ThreadingHTTPServer):
             self.connections.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Be silent about clients that went away."""
+        """Be silent about clients that went away; anything else is a bug, and its traceback is printed."""
+        if not isinstance(sys.exc_info()[1], ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
 
     def drain(self, seconds: float) -> bool:
         """Take no more texts, and wait until all are written; return whether they are."""

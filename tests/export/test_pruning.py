@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from export_models import IDS, V, counts
+from export_models import IDS, VOCABULARY, V, counts, make
 
-from charrnn.export.pruning import costs_of, fit_into, prune_ngrams
+from charrnn.export.pruning import costs_of, fit_into, prune_ngrams, prune_rows
 from charrnn.models.ngram.smoothing.backoff import keep_entries
 from charrnn.models.ngram.model import NgramModel
+from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.evaluate import evaluate
 
 
@@ -70,3 +71,21 @@ def test_fit_into_returns_the_smallest_threshold_that_fits() -> None:
     threshold = fit_into(build, 100)
     assert threshold == pytest.approx(9e-6, rel=0.05)
     assert fit_into(lambda threshold: 1000, 100) is None
+
+
+def test_embeddings_that_a_text_uses_most_stay() -> None:
+    """Half of the rows; the text needs two n-grams, whose rows are among them."""
+    network = make("ngram embedding")
+    assert isinstance(network, RecurrentModel)
+    assert network.ngrams
+    table = network.ngrams
+    ids = VOCABULARY.encode("The The The The The ")
+    digits = torch.cat((torch.zeros(1, 3, dtype=torch.int64), torch.from_numpy(ids)[None] + 1), 1)
+    used = sorted(set(table.rows(digits).flatten().tolist()) - {0})
+    row_bytes = table.weight.shape[1] + 8
+    assert prune_rows([network], ids, 30 * row_bytes, 1) == 0.5
+    left = torch.nonzero(table.weight.any(1)).flatten().tolist()
+    assert len(left) == 30
+    assert set(used) <= set(left)
+    assert table.is_valid()
+    assert prune_rows([make("lstm")], ids, 0, 1) is None  # type: ignore[list-item]
