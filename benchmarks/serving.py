@@ -29,7 +29,7 @@ from machine import machine
 from sampling import VOCABULARY
 
 from charrnn import ModelConfig, RecurrentModel
-from charrnn.checkpoint import save_checkpoint
+from charrnn.checkpoint.io import save
 from charrnn.checkpoint.metadata import DatasetInfo, Metadata
 from charrnn.config import CorpusConfig
 
@@ -99,7 +99,7 @@ def measure(cell: str, layers: int, width: int, length: int, rounds: int) -> Row
     lost = 0
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
-        save_checkpoint(model, VOCABULARY, metadata, path)
+        save(path, model, VOCABULARY, metadata)
         server, port = start_server(path)
         command = [sys.executable, "-c", SAMPLE, str(path), str(CLIENTS)]
         sampler = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
