@@ -208,3 +208,22 @@ def test_drain_lets_texts_end() -> None:
 @pytest.mark.parametrize(("host", "is_it"), [("127.0.0.1", True), ("localhost", True), ("::1", True), ("0.0.0.0", False)])  # noqa: S104
 def test_loopback(host: str, is_it: bool) -> None:
     assert is_loopback(host) == is_it
+
+
+def test_client_of_openai_writes_streams_and_reads_errors(server: ModelServer) -> None:
+    openai = pytest.importorskip("openai")
+    with openai.OpenAI(base_url=f"http://127.0.0.1:{server.server_address[1]}/v1", api_key="none", max_retries=0) as client:
+        assert [model.id for model in client.models.list()] == ["lstm", "mkn"]
+        settings = {"model": "lstm", "prompt": "The ", "max_tokens": 40, "seed": 3, "temperature": 0.7}
+        text = expected(server, "lstm", "The ", length=40, seed=3, temperature=0.7)
+        whole = client.completions.create(**settings, logprobs=2)
+        assert whole.choices[0].text == text
+        assert len(whole.choices[0].logprobs.token_logprobs) == 40
+        assert whole.usage.completion_tokens == 40
+        parts = list(client.completions.create(**settings, stream=True))
+        assert "".join(part.choices[0].text for part in parts) == text
+        assert len(parts) > 1
+        with pytest.raises(openai.BadRequestError, match="max_tokens: must be a whole number from 0 to 5,000"):
+            client.completions.create(**{**settings, "max_tokens": 10**6})
+        with pytest.raises(openai.NotFoundError, match="use lstm, mkn"):
+            client.completions.create(**{**settings, "model": "gpt"})
