@@ -90,7 +90,7 @@ class HistorySize:
 SIZES = {
     "tiny": HistorySize(("backwards", "translation"), 100_000, None, steps=2, seeds=2, tests=40, batch_size=4),
     "quick": HistorySize(("numbers", "translation"), 150_000, 0.35, tests=1000),
-    "full": HistorySize(tuple(TASKS), 300_000, 1.0, seeds=2),
+    "full": HistorySize(tuple(TASKS), 300_000, 0.75, seeds=2),
 }
 
 

@@ -17,6 +17,7 @@ from charrnn.lab.networks import config_of_size, new_network
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.report.figures import INK, add_legend, new_figure
 from charrnn.text.batches import IGNORE_INDEX
+from charrnn.training.budget.auto_config import ATTENTION_RATE, suit_attention
 from charrnn.training.optim.optimizer import ModelOptimizer
 from charrnn.training.optim.precision import dtype_of
 from charrnn.training.optim.schedule import learning_rate
@@ -163,7 +164,7 @@ def run(context: LabContext, size: MemorySize) -> LabResult:
     caption = (
         f"Accuracy at distance d, on {size.tests:,} new synthetic sequences for each d; dotted line: chance. "
         f"{size.layers} layers, {min(sizes):,} to {max(sizes):,} parameters, {size.steps:,} training steps with batch "
-        f"size {size.batch_size}. All sequences of a step have the same distance, drawn log-uniformly from 1 to "
+        f"size {size.batch_size} and learning rate {TrainingConfig().learning_rate:g} (attention: {ATTENTION_RATE:g}). All sequences of a step have the same distance, drawn log-uniformly from 1 to "
         f"{size.longest} (vertical line). Seed {context.seed}."
     )
     return LabResult(rows, table(rows, size), caption, draw(rows, size))
@@ -171,7 +172,7 @@ def run(context: LabContext, size: MemorySize) -> LabResult:
 
 def _train(context: LabContext, size: MemorySize, task: str, network: RecurrentModel) -> None:
     """Train a network; the sequences, learning rates and number of steps are the same for all cells."""
-    config = TrainingConfig(steps=size.steps, precision="float32")
+    _, config = suit_attention(network.config, TrainingConfig(steps=size.steps, precision="float32"))
     optimizer = ModelOptimizer(network, config, dtype_of(config, network.device))
     rng = np.random.default_rng([context.seed, 0])
     with reuse_freed_memory():

@@ -35,6 +35,7 @@ from charrnn.sampling.complete import LINE_END, LineCompleter
 from charrnn.scoring.confusion import ConfusionMatrix, check_classes
 from charrnn.text.batches import streams_of
 from charrnn.text.corpus import Corpus
+from charrnn.training.budget.auto_config import ATTENTION_RATE, suit_attention
 from charrnn.training.loop import Training
 from charrnn.training.optim.precision import dtype_of
 
@@ -103,7 +104,7 @@ def run(context: LabContext, size: NamesSize) -> LabResult:
         model = config_of_size(cell, LAYERS, len(corpus.vocabulary), size.parameters)
         model = replace(model, dropout=size.dropout, window=WINDOW)
         network = new_network(model, len(corpus.vocabulary), context.seed, context.device)
-        seconds, steps = _train(context, config, network)
+        seconds, steps = _train(context, suit_attention(model, config)[1], network)
         fitted = _Fitted(cell, str(model), network.parameter_count, round(seconds, 2), steps)
         rows += _rows(fitted, classify(network, corpus, lines))
     started = time.perf_counter()
@@ -118,8 +119,8 @@ def run(context: LabContext, size: NamesSize) -> LabResult:
         f"completed exactly, always with the likeliest character; one standard error is at most "
         f"{50 / len(lines) ** 0.5:.1f} percentage points. Majority: the most frequent class for all. The same for all "
         f"networks: {LAYERS} layers with residual connections, about {size.parameters:,} parameters, {length}, dropout "
-        f"{size.dropout:g}, optimizer {config.optimizer} with learning rate {config.learning_rate:g} (tuned for LSTMs "
-        f"on prose), batch size {config.batch_size}, matrix products in {dtype}, seed {context.seed}; the state after "
+        f"{size.dropout:g}, optimizer {config.optimizer} with learning rate {config.learning_rate:g} (attention: "
+        f"{ATTENTION_RATE:g}), batch size {config.batch_size}, matrix products in {dtype}, seed {context.seed}; the state after "
         f"the last step, so nothing was selected on the held-out lines. Measured on {describe_machine(context.device)}."
     )
     return LabResult(rows, table(rows, size), caption, draw(rows, size), [_mistakes(rows)])

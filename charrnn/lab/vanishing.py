@@ -18,6 +18,7 @@ from charrnn.report.figures import add_legend, new_figure
 from charrnn.scoring.evaluate import Score
 from charrnn.scoring.probes.gradients import input_gradients
 from charrnn.text.batches import Streams
+from charrnn.training.budget.auto_config import suit_attention
 from charrnn.training.loop import train
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ def _train(context: LabContext, size: VanishingSize, network: RecurrentModel) ->
         precision="float32",
         seed=context.seed,
     )
+    _, config = suit_attention(network.config, config)
     corpus, score = context.require_corpus(), None
     for step in train(network, Streams(corpus.train.ids, size.batch_size, size.seq_length), corpus.validation, config):
         context.progress(f"{network.config.cell}: training", step.number, size.steps)

@@ -101,6 +101,10 @@ class DocumentStreams(Streams):
         seq_length: T, reduced to the length of the longest document.
         is_fixed: whether all batches are as wide as the longest window, as CUDA graphs require.
 
+    Attributes:
+        longest: the length of the longest document, in characters.
+        share_cut: the share of documents that are longer than T, from 0 to 1.
+
     Raises:
         TextError: the text is empty.
     """
@@ -115,6 +119,7 @@ class DocumentStreams(Streams):
         self.documents = len(starts)
         self.seq_length = int(min(seq_length, lengths.max()))
         windows = -(-lengths // self.seq_length)
+        self.longest, self.share_cut = int(lengths.max()), float((windows > 1).mean())
         first = np.cumsum(windows) - windows
         total = int(windows.sum())
         self.is_first = np.zeros(total, bool)
@@ -129,6 +134,11 @@ class DocumentStreams(Streams):
     def steps_per_epoch(self) -> float:
         """The number of batches that hold as many windows as the text."""
         return len(self.is_first) / self.batch_size
+
+    @property
+    def cuts_in_two(self) -> bool:
+        """Whether most documents are a little longer than a window, so that a longer one would hold them whole."""
+        return self.share_cut > 0.5 and self.longest <= 2 * self.seq_length
 
     @property
     def padding(self) -> float:

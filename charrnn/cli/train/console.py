@@ -28,6 +28,7 @@ from charrnn.formatting import plural
 from charrnn.models.interpolated import make_network
 from charrnn.pipeline.fit_networks import NetworkTraining, score_ngram_tip
 from charrnn.scoring.compare.rows import checkpoint_summary
+from charrnn.text.batches import DocumentStreams
 from charrnn.training.monitor.history import Record
 from charrnn.training.monitor.metrics import METRICS
 from charrnn.training.monitor.monitor import Level, Report, Sink
@@ -91,6 +92,9 @@ class TrainDisplay:
         is_one = run.corpus.documents is None
         too_short = f" (the text is too short for {config.batch_size} x {config.seq_length})"
         log_wrapped("batch", f"{streams}{too_short if shrunk and is_one else ''}")
+        if isinstance(streams, DocumentStreams) and streams.cuts_in_two:
+            cut = f"{streams.share_cut:.0%} of the documents are longer than {streams.seq_length} characters"
+            log_wrapped("tip", f"{cut}, and are cut in two; --seq-length {streams.longest} reads each of them whole")
         size = streams.batch_size * streams.seq_length
         memory = STEP_COPIES * 4 * size * vocab_size / 1e9
         if memory > MUCH_MEMORY:

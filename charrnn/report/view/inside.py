@@ -83,6 +83,11 @@ def _correlation(value: float) -> str:
     return f"−{digits}" if value < -0.005 else digits
 
 
+def _signed(value: float) -> str:
+    """Format a number with two digits, and 0 without a sign."""
+    return f"{value:.2f}".replace("-0.00", "0.00").replace("-", "−")
+
+
 def _states(analysis: NetworkAnalysis, characters: Sequence[str]) -> dict[str, Any]:
     plane, read = analysis.plane, len(analysis.trace.values)
     attention = [f"layer {layer.layer} h" for layer in analysis.attention]
@@ -93,7 +98,7 @@ def _states(analysis: NetworkAnalysis, characters: Sequence[str]) -> dict[str, A
     for name in CLASSES:
         points = plane.points[: len(classes)][np.array(classes) == name]
         if len(points):
-            rows.append((name, f"{len(points):,}", *(f"{mean:.2f}".replace("-", "−") for mean in points.mean(0))))
+            rows.append((name, f"{len(points):,}", *(_signed(mean) for mean in points.mean(0))))
     return {
         "noun": noun,
         "sentence": (
