@@ -16,6 +16,8 @@ from charrnn.serve.batcher import Character
 
 MAX_PROMPTS, MAX_TEXTS, MAX_STOPS, MAX_LIKELIEST = 64, 128, 4, 5
 """Maximum numbers of prompts, of texts, of stop strings, and of most likely characters in a request."""
+MAX_SEED = (1 << 63) - 1 - MAX_TEXTS
+"""Maximum seed of the first text; the others of a request follow it."""
 DEFAULT_LENGTH = 200
 """The number of characters written if the request does not say."""
 NEUTRAL: dict[str, tuple[object, ...]] = {
@@ -112,7 +114,7 @@ def parse(body: object, limits: Limits) -> CompletionRequest:
     if "" in stops:
         raise RequestError("stop: must not be empty", "stop")
     temperature, top_p = fields.number("temperature", 1.0, 0, 2), fields.number("top_p", 1.0, 0, 1)
-    seed = fields.integer("seed", None, 0, (1 << 63) - 1)
+    seed = fields.integer("seed", None, 0, MAX_SEED)
     first = new_seed() if seed is None else seed
     configs = tuple(
         SamplingConfig(
@@ -219,9 +221,15 @@ class HeldBack:
         return free
 
     def end(self, is_stopped: bool) -> list[Character]:
-        """Return the rest of the text."""
+        """Return the rest of the text, without the stop string that ended it."""
         text = "".join(part.text for part in self.held)
-        return [] if is_stopped and text in self.stops else self.held
+        left = len(text) - max((len(stop) for stop in self.stops if is_stopped and text.endswith(stop)), default=0)
+        free = []
+        for part in self.held:
+            left -= len(part.text)
+            if left >= 0:
+                free.append(part)
+        return free
 
 
 def _overlap(text: str, stop: str) -> int:

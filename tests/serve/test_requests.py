@@ -77,6 +77,7 @@ def test_stop_string_is_not_part_of_the_text() -> None:
 def test_beginning_of_a_stop_string_is_sent_once_it_is_not_one() -> None:
     assert held("a\nb", "\n\n") == (["a", "", "\nb"], "")
     assert held("a\n", "\n\n") == (["a", ""], "\n")
+    assert held("xa", "a", "xay") == (["", ""], "x")
     assert held("aab", "aac") == (["", "", "aab"], "")
 
 
