@@ -142,7 +142,9 @@ def main(arguments: list[str] | None = None) -> None:
     with opened_chrome() as chrome:
         browser = f"{chrome.capabilities['browserName']} {chrome.capabilities['browserVersion']}"
         for name, model in models(options.quick):
-            row = measure(chrome, name, model, 1 if options.quick else options.rounds, 0.2 if options.quick else SECONDS)
+            row = measure(
+                chrome, name, model, 1 if options.quick else options.rounds, 0.2 if options.quick else SECONDS
+            )
             rows.append(row)
             print(json.dumps(row), flush=True)
     if options.out:

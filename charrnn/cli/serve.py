@@ -18,7 +18,9 @@ DRAIN_SECONDS = 30.0
 def serve(
     names: CheckpointsArgument = None,
     *,
-    host: Annotated[str, typer.Option(metavar="HOST", help="Address to listen on; another one needs --token.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(metavar="HOST", help="Address to listen on; another one needs --token.")
+    ] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(metavar="PORT", help="Port to listen on (0: a free one).", callback=check_range(0, 65_535))
     ] = 8000,
@@ -31,7 +33,9 @@ def serve(
     ] = 10_000,
     max_texts: Annotated[
         int,
-        typer.Option(metavar="N", help="Maximum number of texts at a time, written and waiting.", callback=check_range(1)),
+        typer.Option(
+            metavar="N", help="Maximum number of texts at a time, written and waiting.", callback=check_range(1)
+        ),
     ] = 256,
     max_seconds: Annotated[float, typer.Option(metavar="X", help="Maximum time for a text, in seconds.")] = 120.0,
     device: DeviceOption = "auto",

@@ -156,7 +156,10 @@ def _scores(checkpoint: Checkpoint, novelty: CardNovelty | None) -> str:
         parts.append("How much the model copies was not measured, because the training text was not at hand.")
     else:
         found = []
-        for name, row in ((f"sample, temperature {novelty.temperature:g}", novelty.sample), ("held-out text", novelty.held_out)):
+        for name, row in (
+            (f"sample, temperature {novelty.temperature:g}", novelty.sample),
+            ("held-out text", novelty.held_out),
+        ):
             shares = (percent(share) for share in (row.novel_10, row.novel_20))
             found.append((name, *shares, f"{row.longest_copy:,}"))
         head = ("text", "new 10-grams", "new 20-grams", "longest copy, characters")

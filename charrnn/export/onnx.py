@@ -238,9 +238,7 @@ def _minimal(graph: _Graph, cell: Cell, kind: str, x: str, state: str) -> tuple[
     core, size = cell.core, cell.hidden_size
     assert isinstance(core, nn.Linear)
     count = core.out_features // size
-    *gates, candidate = graph.ops(
-        "Split", graph.linear(x, core), graph.constant([size] * count), outputs=count, axis=2
-    )
+    *gates, candidate = graph.ops("Split", graph.linear(x, core), graph.constant([size] * count), outputs=count, axis=2)
     gates = [graph.op("Sigmoid", gate) for gate in gates]
     if kind == "MinGRU":
         keep, add = graph.op("Sub", graph.constant(np.ones(1, np.float32)), gates[0]), gates[0]

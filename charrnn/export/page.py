@@ -168,7 +168,11 @@ def served_page(checkpoints: Sequence[Checkpoint]) -> str:
 
 
 def _shown(
-    checkpoints: Sequence[Checkpoint], columns: Sequence[dict[str, Any]], config: SamplingConfig, prompt: str, title: str
+    checkpoints: Sequence[Checkpoint],
+    columns: Sequence[dict[str, Any]],
+    config: SamplingConfig,
+    prompt: str,
+    title: str,
 ) -> dict[str, Any]:
     """Return the values of the template that both kinds of pages have."""
     from markupsafe import Markup
@@ -200,7 +204,9 @@ def facts(model: PageModel) -> list[str]:
         found.append(f"{model.kept:.0%} of its n-grams are on this page: those that matter most.")
     if model.rows is not None and model.rows < 1:
         found.append(f"{model.rows:.0%} of its embeddings of n-grams are on this page: those that matter most.")
-    found.append(f"Fitting the model to the page cost {max(0.0, model.loss):.4f} bits per character, measured on {model.measured}.")
+    found.append(
+        f"Fitting the model to the page cost {max(0.0, model.loss):.4f} bits per character, measured on {model.measured}."
+    )
     found.append(
         "A seed gives the same random numbers as in charrnn sample; the text is the same until the first character at "
         "which the rounding matters."

@@ -188,9 +188,7 @@ class Batcher(threading.Thread):
             (state,) = generator.begins()
             if job.echo:
                 self._echo(job, state)
-            sequence = GeneratedSequence(
-                SequenceRules(job.config, self.checkpoint.vocabulary, self._documents), state
-            )
+            sequence = GeneratedSequence(SequenceRules(job.config, self.checkpoint.vocabulary, self._documents), state)
         except CharRNNError as error:
             self._end(job, Finished("error", str(error)))
             return None

@@ -100,7 +100,7 @@ def parse(body: object, limits: Limits) -> CompletionRequest:
         RequestError: it is not valid, or exceeds a limit; the message names the parameter.
     """
     if not isinstance(body, Mapping):
-        raise RequestError("the body must be a JSON object, such as {\"prompt\": \"The \"}")
+        raise RequestError('the body must be a JSON object, such as {"prompt": "The "}')
     fields = _Fields(body)
     prompts = fields.texts("prompt", [""], MAX_PROMPTS)
     for prompt in prompts:
@@ -297,7 +297,9 @@ def choice(
             "tokens": [character.text for character in characters],
             "token_logprobs": [_finite(character.log_prob) for character in characters],
             "top_logprobs": [
-                {text: _finite(value) for text, value in character.likeliest} if character.log_prob is not None else None
+                {text: _finite(value) for text, value in character.likeliest}
+                if character.log_prob is not None
+                else None
                 for character in characters
             ],
             "text_offset": offsets,

@@ -215,7 +215,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         except (ValueError, RecursionError):
             raise RequestError("the body is not JSON") from None
 
-    def _events(self, request: CompletionRequest, jobs: Sequence[Job]) -> Iterator[tuple[int, list[Character], str | None]]:
+    def _events(
+        self, request: CompletionRequest, jobs: Sequence[Job]
+    ) -> Iterator[tuple[int, list[Character], str | None]]:
         """Yield the number of a text, its next characters, and at the end why it ended, as they are written.
 
         Raises:

@@ -20,7 +20,9 @@ def lines(folder: Path) -> Path:
 def test_documents_that_are_cut_in_two_give_a_tip(charrnn: Charrnn, lines: Path) -> None:
     """The lines have up to 19 characters, and all have more than 12."""
     cut = charrnn("train", "lines.txt", *BY_LINE, *SMALL, "--seq-length", 12)
-    assert "longer than 12 characters, and are cut in two; --seq-length 19 reads each of them whole" in " ".join(cut.err.split())
+    assert "longer than 12 characters, and are cut in two; --seq-length 19 reads each of them whole" in " ".join(
+        cut.err.split()
+    )
     assert "cut in two" not in charrnn("train", "lines.txt", *BY_LINE, *SMALL, "--seq-length", 19, "--force").err
 
 

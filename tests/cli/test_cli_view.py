@@ -173,9 +173,7 @@ def test_view_out_that_is_no_file_is_refused(charrnn: Charrnn, models: Path, fol
     assert charrnn("view", "text-lstm", "--out", "text.txt/page.html").failed_with(1, "text.txt", "--out")
 
 
-def test_view_missing_package_is_one_line(
-    charrnn: Charrnn, models: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_view_missing_package_is_one_line(charrnn: Charrnn, models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     result = charrnn("view", "no-such-checkpoint")
     assert result.failed_with(2, "pictures need matplotlib; try `pip install matplotlib`")

@@ -52,11 +52,22 @@ def test_costs_equal_the_change_of_one_probability() -> None:
     without = NgramModel(model.config, V, keep_entries(model.orders, wanted))
     context = model.orders[1]
     second = int(context.tokens[owners[entry]]) - 1
-    first = int(model.orders[0].tokens[np.repeat(np.arange(len(context.starts) - 1), np.diff(context.starts))[owners[entry]]]) - 1
+    first = (
+        int(
+            model.orders[0].tokens[
+                np.repeat(np.arange(len(context.starts) - 1), np.diff(context.starts))[owners[entry]]
+            ]
+        )
+        - 1
+    )
     last = int(order.tokens[entry]) - 1
-    before, after = (part(torch.tensor([[first, second]]))[0][0, 1].double().exp()[last].item() for part in (model, without))
+    before, after = (
+        part(torch.tensor([[first, second]]))[0][0, 1].double().exp()[last].item() for part in (model, without)
+    )
     alone = model(torch.tensor([[first]]))[0][0, 0].double().exp()[second].item()
-    unigram = model.orders[0].weights[model.orders[0].tokens.tolist().index(first + 1)] + model.orders[0].backoffs[0] / V
+    unigram = (
+        model.orders[0].weights[model.orders[0].tokens.tolist().index(first + 1)] + model.orders[0].backoffs[0] / V
+    )
     assert costs[-1][entry] == pytest.approx(unigram * alone * before * np.log(before / after), rel=0.02)
 
 

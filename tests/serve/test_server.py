@@ -22,7 +22,9 @@ LIMITS = Limits(prompt=100, length=5000, seconds=20, texts=16)
 
 
 @contextlib.contextmanager
-def serving(token: str | None = None, kinds: tuple[str, ...] = ("lstm",), limits: Limits = LIMITS) -> Iterator[ModelServer]:
+def serving(
+    token: str | None = None, kinds: tuple[str, ...] = ("lstm",), limits: Limits = LIMITS
+) -> Iterator[ModelServer]:
     batchers = {}
     for kind in kinds:
         batchers[kind] = Batcher(checkpoint_of(make(kind)), limits.texts)
@@ -45,7 +47,9 @@ def server() -> Iterator[ModelServer]:
         yield server
 
 
-def ask(server: ModelServer, method: str, path: str, body: object = None, **headers: str) -> tuple[int, bytes, dict[str, str]]:
+def ask(
+    server: ModelServer, method: str, path: str, body: object = None, **headers: str
+) -> tuple[int, bytes, dict[str, str]]:
     connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=20)
     data = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
     given = {"Content-Type": "application/json", **{name.replace("_", "-"): value for name, value in headers.items()}}
@@ -84,7 +88,14 @@ def test_completion_is_the_text_of_the_model(server: ModelServer, kind: str) -> 
 
 
 def test_stream_has_the_same_text_in_pieces(server: ModelServer) -> None:
-    body = {"prompt": "The ", "max_tokens": 60, "seed": 1, "stream": True, "n": 2, "stream_options": {"include_usage": True}}
+    body = {
+        "prompt": "The ",
+        "max_tokens": 60,
+        "seed": 1,
+        "stream": True,
+        "n": 2,
+        "stream_options": {"include_usage": True},
+    }
     status, data, headers = ask(server, "POST", "/v1/completions", body)
     assert status == 200
     assert headers["Content-Type"].startswith("text/event-stream")
@@ -195,7 +206,9 @@ def test_many_clients_at_once_all_get_their_text() -> None:
 def test_drain_lets_texts_end() -> None:
     with serving(limits=Limits(length=10**6, seconds=1.0)) as server:
         found: list[tuple[int, bytes, dict[str, str]]] = []
-        thread = threading.Thread(target=lambda: found.append(ask(server, "POST", "/v1/completions", {"max_tokens": 10**6})))
+        thread = threading.Thread(
+            target=lambda: found.append(ask(server, "POST", "/v1/completions", {"max_tokens": 10**6}))
+        )
         thread.start()
         until(lambda: server.batchers["lstm"].jobs == 1)
         assert server.drain(10)
@@ -205,14 +218,18 @@ def test_drain_lets_texts_end() -> None:
         assert ask(server, "POST", "/v1/completions", {})[0] == 429
 
 
-@pytest.mark.parametrize(("host", "is_it"), [("127.0.0.1", True), ("localhost", True), ("::1", True), ("0.0.0.0", False)])  # noqa: S104
+@pytest.mark.parametrize(
+    ("host", "is_it"), [("127.0.0.1", True), ("localhost", True), ("::1", True), ("0.0.0.0", False)]
+)  # noqa: S104
 def test_loopback(host: str, is_it: bool) -> None:
     assert is_loopback(host) == is_it
 
 
 def test_client_of_openai_writes_streams_and_reads_errors(server: ModelServer) -> None:
     openai = pytest.importorskip("openai")
-    with openai.OpenAI(base_url=f"http://127.0.0.1:{server.server_address[1]}/v1", api_key="none", max_retries=0) as client:
+    with openai.OpenAI(
+        base_url=f"http://127.0.0.1:{server.server_address[1]}/v1", api_key="none", max_retries=0
+    ) as client:
         assert [model.id for model in client.models.list()] == ["lstm", "mkn"]
         settings = {"model": "lstm", "prompt": "The ", "max_tokens": 40, "seed": 3, "temperature": 0.7}
         text = expected(server, "lstm", "The ", length=40, seed=3, temperature=0.7)
