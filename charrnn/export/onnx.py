@@ -161,7 +161,7 @@ class _Graph:
         return names
 
     def linear(self, x: str, layer: nn.Module) -> str:
-        """x Wᵀ + b, over the last dimension."""
+        """X Wᵀ + b, over the last dimension."""
         assert isinstance(layer, nn.Linear)
         return self.op("Add", self.op("MatMul", x, self.constant(layer.weight.T)), self.constant(layer.bias))
 
@@ -170,7 +170,7 @@ class _Graph:
         return self.op("Reshape", x, self.constant(shape))
 
     def slice(self, x: str, begin: str, end: str, axis: int) -> str:
-        """x from `begin` to `end`, names of vectors with one number each."""
+        """X from `begin` to `end`, names of vectors with one number each."""
         return self.op("Slice", x, begin, end, self.constant([axis]))
 
 

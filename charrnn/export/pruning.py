@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from charrnn.models.ngram.model import NgramModel
-from charrnn.models.ngram.smoothing.backoff import BackoffLevel, keep_entries
+from charrnn.models.ngram.smoothing.backoff import keep_entries
 from charrnn.models.ngram.trie import NOT_FOUND, Ints
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.models.rnn.ngram_embedding import UNUSED

@@ -184,7 +184,7 @@ class _Fields:
         return float(value)
 
     def flag(self, name: str) -> bool:
-        """true or false."""
+        """True or false."""
         value = self._take(name)
         if value not in (None, True, False):
             raise RequestError(f"{name}: must be true or false", name)
@@ -196,7 +196,7 @@ class _Fields:
             if name in self.taken or any(value == neutral for neutral in NEUTRAL.get(name, ())):
                 continue
             what = "is not supported; leave it out" if name in NEUTRAL else "is not a known parameter"
-            raise RequestError(f"{str(name):.50}: {what}", str(name)[:50])
+            raise RequestError(f"{name!s:.50}: {what}", str(name)[:50])
 
 
 class HeldBack:

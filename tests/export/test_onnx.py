@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from export_models import IDS, NETWORKS, V, VOCABULARY, checkpoint_of, make
+from export_models import IDS, NETWORKS, VOCABULARY, V, checkpoint_of, make
 
 from charrnn.errors import UsageError
 from charrnn.export.onnx import make_onnx, save_onnx

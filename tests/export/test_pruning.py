@@ -6,8 +6,8 @@ import torch
 from export_models import IDS, VOCABULARY, V, counts, make
 
 from charrnn.export.pruning import costs_of, fit_into, prune_ngrams, prune_rows
-from charrnn.models.ngram.smoothing.backoff import keep_entries
 from charrnn.models.ngram.model import NgramModel
+from charrnn.models.ngram.smoothing.backoff import keep_entries
 from charrnn.models.rnn.model import RecurrentModel
 from charrnn.scoring.evaluate import evaluate
 

@@ -15,7 +15,7 @@ def test_empty_request_has_the_defaults() -> None:
     assert (request.prompts, request.count, request.stops, request.stream) == (("",), 1, (), False)
     (config,) = request.configs
     assert (config.length, config.temperature, config.top_p) == (50, 1.0, None)
-    assert parse({name: None for name in ("prompt", "n", "stop", "seed", "logprobs", "top_p")}, LIMITS).count == 1
+    assert parse(dict.fromkeys(("prompt", "n", "stop", "seed", "logprobs", "top_p")), LIMITS).count == 1
 
 
 def test_request_has_a_text_for_each_prompt_and_number() -> None:

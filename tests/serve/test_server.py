@@ -220,7 +220,7 @@ def test_drain_lets_texts_end() -> None:
 
 @pytest.mark.parametrize(
     ("host", "is_it"), [("127.0.0.1", True), ("localhost", True), ("::1", True), ("0.0.0.0", False)]
-)  # noqa: S104
+)
 def test_loopback(host: str, is_it: bool) -> None:
     assert is_loopback(host) == is_it
 
