@@ -120,8 +120,8 @@ def run(context: LabContext, size: NamesSize) -> LabResult:
         f"{50 / len(lines) ** 0.5:.1f} percentage points. Majority: the most frequent class for all. The same for all "
         f"networks: {LAYERS} layers with residual connections, about {size.parameters:,} parameters, {length}, dropout "
         f"{size.dropout:g}, optimizer {config.optimizer} with learning rate {config.learning_rate:g} (attention: "
-        f"{ATTENTION_RATE:g}), batch size {config.batch_size}, matrix products in {dtype}, seed {context.seed}; the state after "
-        f"the last step, so nothing was selected on the held-out lines. Measured on {describe_machine(context.device)}."
+        f"{ATTENTION_RATE:g}), batch size {config.batch_size}, matrix products in {dtype}, seed {context.seed}; the "
+        f"state after the last step, so nothing was selected on the held-out lines. Measured on {describe_machine(context.device)}."
     )
     return LabResult(rows, table(rows, size), caption, draw(rows, size), [_mistakes(rows)])
 
