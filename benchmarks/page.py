@@ -3,10 +3,10 @@
     pip install selenium      # and chromium with its driver, from the system
     python benchmarks/page.py [--out benchmarks/results/page-cpu.json]
 
-For each model (random weights; n-grams of a random text): the size of the page, the milliseconds until it can write, the
-characters a second that its thread writes, with and without what was expected at each character, and the longest time
-in milliseconds in which the page answered nothing while it wrote. `ours` is sampling one text in Python on one thread, in
-turns with the page; `ratio` is the median over rounds of the page's speed divided by Python's.
+For each model (random weights; n-grams of a random text): the size of the page, the milliseconds until it can write,
+the characters a second that its thread writes, with and without what was expected at each character, and the longest
+time in milliseconds in which the page answered nothing while it wrote. `ours` is sampling one text in Python on one
+thread, in turns with the page; `ratio` is the median over rounds of the page's speed divided by Python's.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The model of a page: a JSON header and arrays, each in the smallest encoding that serves it, deflated.
 
-The bytes are: the length of the header (uint32, little-endian), the header, zeros up to a multiple of 8, and the arrays,
-each at a multiple of 8. `engine/arrays.js` reads them.
+The bytes are: the length of the header (uint32, little-endian), the header, zeros up to a multiple of 8, and the
+arrays, each at a multiple of 8. `engine/arrays.js` reads them.
 """
 
 from __future__ import annotations

@@ -205,7 +205,8 @@ def facts(model: PageModel) -> list[str]:
     if model.rows is not None and model.rows < 1:
         found.append(f"{model.rows:.0%} of its embeddings of n-grams are on this page: those that matter most.")
     found.append(
-        f"Fitting the model to the page cost {max(0.0, model.loss):.4f} bits per character, measured on {model.measured}."
+        f"Fitting the model to the page cost {max(0.0, model.loss):.4f} bits per character, measured on "
+        f"{model.measured}."
     )
     found.append(
         "A seed gives the same random numbers as in charrnn sample; the text is the same until the first character at "

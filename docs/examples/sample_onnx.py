@@ -19,7 +19,7 @@ rng = np.random.default_rng(0)
 print(prompt, end="")
 for _ in range(int(length)):
     logits, *after = session.run(None, {"tokens": np.array([tokens]), **states})
-    states = dict(zip(states, after))
+    states = dict(zip(states, after, strict=True))
     p = np.exp((logits[0, -1] - logits[0, -1].max()) / 0.8)  # temperature 0.8
     tokens = [int(rng.choice(len(p), p=p / p.sum()))]
     print(vocabulary[tokens[0]], end="", flush=True)
