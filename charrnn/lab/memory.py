@@ -165,8 +165,8 @@ def run(context: LabContext, size: MemorySize) -> LabResult:
         f"Accuracy at distance d, on {size.tests:,} new synthetic sequences for each d; dotted line: chance. "
         f"{size.layers} layers, {min(sizes):,} to {max(sizes):,} parameters, {size.steps:,} training steps with batch "
         f"size {size.batch_size} and learning rate {TrainingConfig().learning_rate:g} (attention: {ATTENTION_RATE:g}). "
-        f"All sequences of a step have the same distance, drawn log-uniformly from 1 to {size.longest} (vertical line). "
-        f"Seed {context.seed}."
+        f"All sequences of a step have the same distance, drawn log-uniformly from 1 to {size.longest} (vertical "
+        f"line). Seed {context.seed}."
     )
     return LabResult(rows, table(rows, size), caption, draw(rows, size))
 

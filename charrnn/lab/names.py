@@ -121,7 +121,8 @@ def run(context: LabContext, size: NamesSize) -> LabResult:
         f"networks: {LAYERS} layers with residual connections, about {size.parameters:,} parameters, {length}, dropout "
         f"{size.dropout:g}, optimizer {config.optimizer} with learning rate {config.learning_rate:g} (attention: "
         f"{ATTENTION_RATE:g}), batch size {config.batch_size}, matrix products in {dtype}, seed {context.seed}; the "
-        f"state after the last step, so nothing was selected on the held-out lines. Measured on {describe_machine(context.device)}."
+        f"state after the last step, so nothing was selected on the held-out lines. Measured on "
+        f"{describe_machine(context.device)}."
     )
     return LabResult(rows, table(rows, size), caption, draw(rows, size), [_mistakes(rows)])
 

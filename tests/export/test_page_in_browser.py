@@ -1,4 +1,4 @@
-"""The page that `charrnn export` writes, in a real browser: the same predictions and texts as Python, and its controls."""
+"""The page that `charrnn export` writes, in a real browser: predictions and texts as in Python, and its controls."""
 
 from __future__ import annotations
 
@@ -134,8 +134,9 @@ def element(chrome: Chrome, name: str) -> Any:
 
 def texts(chrome: Chrome, kind: str = "written") -> list[str]:
     """The texts of the columns, without the prompt."""
-    script = "return [...document.querySelectorAll('.' + arguments[0])].map(f => [...f.querySelectorAll('i')].map(i => i.textContent).join(''))"
-    found: list[str] = chrome.execute_script(script, kind)
+    fields = "[...document.querySelectorAll('.' + arguments[0])]"
+    text = "(field) => [...field.querySelectorAll('i')].map((i) => i.textContent).join('')"
+    found: list[str] = chrome.execute_script(f"return {fields}.map({text})", kind)
     return found
 
 
