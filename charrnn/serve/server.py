@@ -152,7 +152,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self._send(self.server.page, "text/html; charset=utf-8")
 
     def _health(self) -> None:
-        self._send_json({"status": "ok"})
+        self._send_json({"status": "ok", "texts": sum(batcher.jobs for batcher in self.server.batchers.values())})
 
     def _models(self) -> None:
         data = [

@@ -122,7 +122,7 @@ def test_stop_echo_and_probabilities(server: ModelServer) -> None:
 
 def test_other_addresses(server: ModelServer) -> None:
     assert ask(server, "GET", "/")[1] == b"<html>"
-    assert json.loads(ask(server, "GET", "/health")[1]) == {"status": "ok"}
+    assert json.loads(ask(server, "GET", "/health")[1]) == {"status": "ok", "texts": 0}
     models = json.loads(ask(server, "GET", "/v1/models")[1])
     assert [model["id"] for model in models["data"]] == ["lstm", "mkn"]
 
