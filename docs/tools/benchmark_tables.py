@@ -225,10 +225,10 @@ def attention_steps(content: Any) -> str:
 def page_speed(content: Any) -> str:
     """Exported pages: size, time to open, speed."""
     return table(
-        ["model", "bits of a weight", "page", "opens in", "characters a second", "with expectations", "page / `charrnn sample`"],
+        ["model", "weights", "page", "opens in", "characters a second", "with expectations", "page / `charrnn sample`"],
         (
             [
-                row["model"], f"{row['bits_of_a_weight']}", f"{row['megabytes']:.2f} MB",
+                row["model"], f"{row['bits_of_a_weight']} bits", f"{row['megabytes']:.2f} MB",
                 f"{row['milliseconds_to_open']} ms", f"{row['chars_per_second']['page']:,}",
                 f"{row['chars_per_second']['page_explained']:,}", f"{row['ratio']:.2f}",
             ]
