@@ -32,7 +32,7 @@ NETWORKS = {
     "no residual": ModelConfig("lstm", 2, 20, residual=False),
     "ensemble": ModelConfig("lstm", 1, 16, networks=3),
 }
-NGRAMS = ("mkn", "wb", "ml", "stupid")
+NGRAMS = ("tuned", "mkn", "witten-bell", "ml", "stupid")
 MIXTURES = ("ngram embedding", "folded blend", "mixture", "mixture of an ensemble")
 KINDS = (*NETWORKS, *NGRAMS, *MIXTURES)
 

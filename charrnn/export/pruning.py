@@ -22,6 +22,8 @@ SEARCH_STEPS = 12
 """The number of thresholds tried."""
 KEY_BYTES = 8
 """The number of bytes of the key of an embedding."""
+UNSEEN = 1e-3
+"""The number of times that an n-gram counts which the text does not have."""
 
 
 def prune_ngrams(model: NgramModel, threshold: float, costs: list[NDArray[np.float64]] | None = None) -> NgramModel:
@@ -85,7 +87,7 @@ def prune_rows(networks: Sequence[RecurrentModel], ids: NDArray[np.int64], max_b
     for table in tables:
         digits = torch.cat((torch.zeros(1, table.state_size, dtype=torch.int64), torch.from_numpy(ids)[None] + 1), 1)
         uses = torch.bincount(table.rows(digits).flatten(), minlength=len(table.keys))
-        gains = uses * table.weight.detach().square().sum(1)
+        gains = (uses + UNSEEN) * table.weight.detach().square().sum(1)
         used = int((table.keys != UNUSED).sum()) - 1
         count = min(used, max_bytes // len(tables) // (table.weight.shape[1] * width + KEY_BYTES))
         if count < used:

@@ -98,7 +98,7 @@ class _Draw:
 
 
 @dataclass
-class _Group:
+class _Batch:
     """Texts that are stepped together.
 
     Attributes:
@@ -125,7 +125,7 @@ class Batcher(threading.Thread):
         self.checkpoint, self.max_jobs = checkpoint, max_jobs
         self._documents = Documents.of(checkpoint.metadata.text.corpus, checkpoint.vocabulary)
         self._new: queue.Queue[Job] = queue.Queue()
-        self._groups: list[_Group] = []
+        self._groups: list[_Batch] = []
         self._jobs, self._lock, self._is_closing = 0, threading.Lock(), False
         self._draws_itself = type(make_stepper(checkpoint.model)).draw_next is not Stepper.draw_next
 
@@ -225,7 +225,7 @@ class Batcher(threading.Thread):
         best = np.argsort(-log_probs, kind="stable")[: job.likeliest]
         return Character(text, float(log_probs[token]), tuple((symbols[i], float(log_probs[i])) for i in best))
 
-    def _step(self, group: _Group) -> bool:
+    def _step(self, group: _Batch) -> bool:
         """Write one character of each text; return whether the group changes."""
         if group.observer is not None or self._draws_itself:
             logits = group.observer.read(group.tokens) if group.observer else None
@@ -278,7 +278,7 @@ class Batcher(threading.Thread):
             keys.setdefault(key, []).append(text)
         self._groups = [self._group(members) for members in keys.values()]
 
-    def _group(self, texts: list[_Text]) -> _Group:
+    def _group(self, texts: list[_Text]) -> _Batch:
         model, states = self.checkpoint.model, [text.state for text in texts]
         model_states = [state.state for state in states if state.state is not None]
         stacked = stack_states(model_states) if model_states else None
@@ -291,7 +291,7 @@ class Batcher(threading.Thread):
             random = CounterRNG([states[row].seed for row in rows], [states[row].position for row in rows])
             sampler = make_sampler(config, random, self.checkpoint.vocabulary, [texts[row].sequence for row in rows])
             draws.append(_Draw(np.array(rows), sampler, random))
-        return _Group(
+        return _Batch(
             texts,
             make_stepper(model, stacked, len(texts)),
             make_stepper(model, stacked, len(texts)) if is_observed else None,
@@ -299,7 +299,7 @@ class Batcher(threading.Thread):
             np.array([state.token for state in states]),
         )
 
-    def _update_states(self, group: _Group) -> None:
+    def _update_states(self, group: _Batch) -> None:
         """Update the states of a group's texts."""
         model_state = group.stepper.state
         for draw in group.draws:

@@ -238,7 +238,7 @@ def _overlap(text: str, stop: str) -> int:
 
 
 @dataclass
-class Completion:
+class AnsweredText:
     """One text of an answer."""
 
     index: int

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from charrnn import __version__
 from charrnn.serve.batcher import Batcher, Character, Finished, Job
 from charrnn.serve.requests import (
-    Completion,
+    AnsweredText,
     CompletionRequest,
     HeldBack,
     Limits,
@@ -263,7 +263,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def _whole(self, request: CompletionRequest, jobs: Sequence[Job], model: str) -> None:
         """Send one answer with all texts."""
-        texts = [Completion(index) for index in range(len(jobs))]
+        texts = [AnsweredText(index) for index in range(len(jobs))]
         for number, characters, reason in self._events(request, jobs):
             texts[number].characters += characters
             texts[number].finish_reason = reason

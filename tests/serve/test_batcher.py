@@ -123,7 +123,7 @@ def test_echo_with_probabilities_scores_the_prompt(batcher: Batcher) -> None:
     assert "".join(character.text for character in characters) == prompt
     assert characters[0].log_prob is None
     tokens = torch.from_numpy(VOCABULARY.encode(prompt))[None]
-    log_probs = torch.log_softmax(batcher.checkpoint.model(tokens)[0][0].double(), -1)
+    log_probs = torch.log_softmax(batcher.checkpoint.model(tokens)[0][0].double(), -1).detach()
     for place, character in enumerate(characters[1:], 1):
         assert character.log_prob == pytest.approx(float(log_probs[place - 1, tokens[0, place]]), abs=1e-4)
         assert len(character.likeliest) == 2
