@@ -14,8 +14,8 @@ from pathlib import Path
 
 ENGINE = Path(__file__).with_name("engine")
 FLAGS = (
-    "-target", "wasm32-wasi", "-mcpu=generic+simd128+bulk_memory", "-O3", "-nostartfiles", "-g0", "-Wl,--no-entry",
-    "-Wl,--export=__heap_base", "-Wl,--strip-all",
+    "-target", "wasm32-wasi", "-mexec-model=reactor", "-mcpu=generic+simd128+bulk_memory", "-O3", "-g0",
+    "-Wl,--no-entry", "-Wl,--export=__heap_base", "-Wl,--strip-all",
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -99,7 +100,9 @@ def test_page_predicts_what_python_predicts(opened: Chrome, page_models: dict[st
     for place, character in enumerate(characters[1:], 1):
         expected = log_probs[place - 1, tokens[0, place]]
         if np.isfinite(expected):
-            assert -character["bits"] * np.log(2) == pytest.approx(expected, abs=1e-3)
+            assert -character["bits"] * np.log(2) == pytest.approx(
+                expected, abs=1e-3, rel=1e-5
+            )  # of −184, float32 has 5 digits
         likeliest = {VOCABULARY.symbols[i]: p for i, p in enumerate(np.exp(log_probs[place - 1]))}
         for name, p in character["expected"]:
             assert p == pytest.approx(likeliest[name], abs=1e-3)
@@ -169,13 +172,14 @@ def test_page_writes_goes_on_and_writes_again(pair: Chrome, page_models: dict[st
 
 
 def test_page_stops(pair: Chrome) -> None:
+    pair.execute_script("document.getElementById('length').max = 1e7")  # more than is written until the click
     element(pair, "length").clear()
-    element(pair, "length").send_keys("20000")
+    element(pair, "length").send_keys("10000000")
     element(pair, "write").click()
     WebDriverWait(pair, 20).until(lambda _: all(texts(pair)))
     element(pair, "stop").click()
     lengths = [len(text) for text in texts(pair)]
-    assert max(lengths) < 20_000
+    assert max(lengths) < 10_000_000
     assert pair.execute_async_script("setTimeout(arguments[0], 300)") is None
     assert [len(text) for text in texts(pair)] == lengths
     element(pair, "more").click()
@@ -235,7 +239,10 @@ def test_page_of_bytes_and_documents_writes_what_python_writes(chrome: Chrome, t
     element(chrome, "prompt").send_keys("Jü")
     element(chrome, "write").click()
     finish(chrome)
-    assert texts(chrome) == [in_python(page_model, "Jü", seed=3, length=200)]
+    expected = in_python(page_model, "Jü", seed=3, length=200)
+    expected = expected.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    expected = re.sub(r"[\0-\b\v\f\r\x0e-\x1f\x7f-\x9f]", lambda match: f"\\u{{{ord(match[0]):x}}}", expected)
+    assert texts(chrome)[0].rstrip("\ufffd") == expected.rstrip("\ufffd")  # the last character may be incomplete
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -264,7 +271,7 @@ def test_page_fits_every_screen(pair: Chrome, width: int, height: int) -> None:
     pair.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     element(pair, "write").click()
     finish(pair)
-    assert pair.execute_script("return document.documentElement.scrollWidth") == width
+    assert pair.execute_script("return document.documentElement.scrollWidth") <= width
 
 
 def test_page_makes_no_requests(pair: Chrome) -> None:
