@@ -57,7 +57,7 @@ const tick = () => {
 worker.onmessage = ({ data }) => {
   if (data.error) done({ error: data.error });
   if (data.ready) { started = last = performance.now(); tick(); worker.postMessage({ task: 1, write: message }); }
-  if (data.characters) count += data.characters.length;
+  if (data.characters) { count += data.characters.length; worker.postMessage({ read: true }); }
   if (started && performance.now() - started > 1000 * seconds || data.done) {
     isDone = true;
     worker.terminate();

@@ -37,7 +37,7 @@ worker.onmessage = ({ data }) => {
   if (data.error) done({ error: data.error });
   if (data.ready) worker.postMessage({ task: 1, ...message });
   if (data.unknown) unknown = data.unknown;
-  if (data.characters) characters.push(...data.characters);
+  if (data.characters) { characters.push(...data.characters); worker.postMessage({ read: true }); }
   if (data.done) { worker.terminate(); done({ characters, unknown }); }
 };
 worker.postMessage({ load: { model: bytes(`model-${number}`), kernels: bytes("kernels") } });

@@ -139,6 +139,7 @@
     if (data.characters) {
       model.text.add(data.characters);
       model.count += data.characters.length;
+      setTimeout(() => model.worker.postMessage({ read: true })); // after clicks and keys that have come meanwhile
     }
     if (data.done) model.isBusy = false;
     const seconds = (performance.now() - model.started) / 1000;

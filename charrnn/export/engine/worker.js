@@ -1,7 +1,10 @@
-// The thread of one model. Messages: {load}, {write}, {more}, {stop}, {score}; answers: {ready}, {characters}, {done}, {error}.
+// The thread of one model. Messages: {load}, {write}, {more}, {score}, {stop}, and {read} for each {characters} that was
+// shown; answers: {ready}, {unknown}, {characters}, {done}, {error}.
 "use strict";
 
 const SLICE = 12; // milliseconds of work between two looks at the messages
+const AHEAD = 2; // slices that may be sent before the page has shown them; more would block the page
+let unread = 0, wake = () => {};
 let session = null, task = 0, written = null; // written: the state of the text that was written, while another is scored
 
 const pause = (() => { // unlike timeouts, messages to oneself are not delayed
@@ -28,7 +31,9 @@ async function run(number, next) {
       else characters.push(character);
     }
     postMessage({ task: number, characters });
+    unread++;
     await pause();
+    while (unread >= AHEAD && task === number) await new Promise((resolve) => { wake = resolve; });
   }
   postMessage({ task: number, done: true });
 }
@@ -47,7 +52,11 @@ const writer = (settings) => {
 
 onmessage = async ({ data }) => {
   try {
+    if (data.read) unread = Math.max(0, unread - 1);
+    if (data.task !== undefined && data.task !== task) unread = 0;
     task = data.task ?? task;
+    wake();
+    if (data.read) return;
     if (data.load) await load(data.load);
     else if (data.write) {
       written = null;
