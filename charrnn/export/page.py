@@ -113,7 +113,7 @@ def fit_page_model(
         return fitted
     size = len(_packed(checkpoint, rounded_model(checkpoint.model, encodings[0]), encodings[0]))
     raise UsageError(
-        f"{checkpoint.path}: takes {size / 1e6:.1f} MB, and the page has room for {max_bytes / 1e6:.1f}; "
+        f"{checkpoint.path}: takes {size / 1e6:.2f} MB, and the page has room for {max_bytes / 1e6:.2f}; "
         "raise --max-size, or export a smaller model"
     )
 

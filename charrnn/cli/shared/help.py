@@ -65,12 +65,12 @@ EXAMPLES = {
     ),
     "export": (
         ("export novel-lstm", "write novel-lstm.html"),
-        ("export novel-lstm novel-tuned-9 --to novel.html", "two models side by side"),
+        ("export novel-lstm novel-tuned-9", "two models side by side"),
         ("export novel-lstm --to novel.onnx", "write an ONNX graph"),
     ),
     "serve": (
         ("serve", "serve the newest model"),
-        ("serve novel-lstm novel-tuned-9 --port 8080", "choose models and a port"),
+        ("serve novel-lstm --port 8080", "choose a model and a port"),
     ),
     "lab": (
         ("lab", "list the experiments"),
