@@ -114,9 +114,9 @@ def measure(cell: str, layers: int, width: int, length: int, rounds: int) -> Row
             for name, value in pair.items() if number else ():
                 rates[name].append(CLIENTS * length / value)
         sampler.stdin.close()
-        sampler.wait()
         server.send_signal(signal.SIGTERM)
-        status = server.wait(60)
+        with server, sampler:
+            status = server.wait(60)
     row: Row = {"model": f"{cell} {layers}x{width}", "clients": CLIENTS, "characters": length, "lost": lost}
     row |= {"exit_status": status, "chars_per_second": {k: round(statistics.median(v)) for k, v in rates.items()}}
     pairs = zip(rates["serve"], rates["sample"], strict=True)
