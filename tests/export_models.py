@@ -84,8 +84,10 @@ def loud(model: Model) -> Model:
     return model
 
 
-def checkpoint_of(model: Model, documents: str | None = None, vocabulary: Vocabulary = VOCABULARY) -> Checkpoint:
+def checkpoint_of(
+    model: Model, documents: str | None = None, vocabulary: Vocabulary = VOCABULARY, name: str = "play"
+) -> Checkpoint:
     """A checkpoint that has no file."""
     config = CorpusConfig(document_separator=documents, bytes=vocabulary.is_bytes)
     text = DatasetInfo("folder/play.txt", "0" * 64, len(IDS), config)
-    return Checkpoint(model, vocabulary, Metadata(text, 1.0, "cpu"), Path("checkpoints/play.safetensors"), 1000)
+    return Checkpoint(model, vocabulary, Metadata(text, 1.0, "cpu"), Path(f"checkpoints/{name}.safetensors"), 1000)

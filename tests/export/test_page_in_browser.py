@@ -17,6 +17,7 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
+from written_page import element, finish, texts
 
 from charrnn.checkpoint import Checkpoint
 from charrnn.config import SamplingConfig
@@ -128,22 +129,6 @@ def open_page(chrome: Chrome, path: Path, *models: PageModel, **words: str) -> N
     chrome.get_log("browser")  # type: ignore[no-untyped-call]
     chrome.get(path.as_uri())
     WebDriverWait(chrome, 20).until(lambda _: element(chrome, "write").is_enabled())
-
-
-def element(chrome: Chrome, name: str) -> Any:
-    return chrome.find_element(By.ID, name)
-
-
-def texts(chrome: Chrome, kind: str = "written") -> list[str]:
-    """The texts of the columns, without the prompt."""
-    fields = "[...document.querySelectorAll('.' + arguments[0])]"
-    text = "(field) => [...field.querySelectorAll('i')].map((i) => i.textContent).join('')"
-    found: list[str] = chrome.execute_script(f"return {fields}.map({text})", kind)
-    return found
-
-
-def finish(chrome: Chrome) -> None:
-    WebDriverWait(chrome, 20).until(lambda _: not element(chrome, "stop").is_enabled())
 
 
 @pytest.fixture
