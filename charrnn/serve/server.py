@@ -37,7 +37,10 @@ IDLE_SECONDS = 30.0
 """Seconds after which a connection without data is closed."""
 LOOK_SECONDS = 0.25
 """Seconds between two looks whether the client is still there."""
+PAUSE = 0.02
+"""Seconds between two looks for new characters; what was written meanwhile is sent at once."""
 MAX_CONNECTIONS = 512
+"""Maximum number of connections at a time."""
 
 
 class ModelServer(http.server.ThreadingHTTPServer):
@@ -253,7 +256,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 looked = time.monotonic()
                 self._check_client()
             if not has_moved:
-                time.sleep(0.002)
+                time.sleep(PAUSE)
 
     def _check_client(self) -> None:
         """Raise ConnectionError if the client has closed the connection."""
