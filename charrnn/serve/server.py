@@ -231,7 +231,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         waiting = dict(enumerate(jobs))
         looked = time.monotonic()
         while waiting:
-            has_moved = False
             for number in list(waiting):
                 characters: list[Character] = []
                 end: Finished | None = None
@@ -250,12 +249,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
                     characters += held[number].end(end.reason == "stop")
                     del waiting[number]
                 if characters or end is not None:
-                    has_moved = True
                     yield number, characters, end.reason if end else None
             if time.monotonic() - looked > LOOK_SECONDS:
                 looked = time.monotonic()
                 self._check_client()
-            if not has_moved:
+            if waiting:
                 time.sleep(PAUSE)
 
     def _check_client(self) -> None:
