@@ -151,6 +151,14 @@ class Batcher(threading.Thread):
 
     def run(self) -> None:
         """Write texts until `close` was called and all are done."""
+        try:
+            self._write_texts()
+        except BaseException:
+            self.close()
+            self._fail("the server has an error; see its output")
+            raise
+
+    def _write_texts(self) -> None:
         while not (self._is_closing and self._jobs == 0):
             is_changed = self._start_new()
             try:
@@ -264,6 +272,8 @@ class Batcher(threading.Thread):
                     text.sequence.finished = True
                     self._end(text.job, Finished("error", message))
         self._groups = []
+        while self._is_closing and not self._new.empty():
+            self._end(self._new.get(), Finished("error", message))
 
     def _regroup(self, new: Sequence[_Text] = ()) -> None:
         """Form groups from the texts that go on, and new ones."""

@@ -129,3 +129,17 @@ def test_echo_with_probabilities_scores_the_prompt(batcher: Batcher) -> None:
         assert len(character.likeliest) == 2
     with pytest.raises(queue.Empty):
         job.events.get_nowait()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_error_of_the_thread_ends_all_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug must not let clients wait forever."""
+    batcher = Batcher(checkpoint_of(make("lstm")), 100)
+    jobs = [Job("", SamplingConfig(length=10, seed=seed)) for seed in range(MAX_SIDE_BY_SIDE + 3)]
+    batcher.submit(jobs)
+    monkeypatch.setattr(batcher, "_step", lambda group: 1 / 0)
+    batcher.start()
+    assert {result(job)[1] for job in jobs} == {"the server has an error; see its output"}
+    batcher.join(10)
+    assert not batcher.is_alive()
+    assert not batcher.submit(jobs)
