@@ -50,7 +50,7 @@ class Character:
 
 @dataclass(frozen=True)
 class Finished:
-    """The end of a text: `length`, `stop`, or an error, whose message is in `error`."""
+    """The end of a text: `length`, `stop`, `error` (of the request) or `failure` (of the server), with its message."""
 
     reason: str
     error: str = ""
@@ -270,10 +270,10 @@ class Batcher(threading.Thread):
             for text in group.texts:
                 if not text.sequence.finished:
                     text.sequence.finished = True
-                    self._end(text.job, Finished("error", message))
+                    self._end(text.job, Finished("failure", message))
         self._groups = []
         while self._is_closing and not self._new.empty():
-            self._end(self._new.get(), Finished("error", message))
+            self._end(self._new.get(), Finished("failure", message))
 
     def _regroup(self, new: Sequence[_Text] = ()) -> None:
         """Form groups from the texts that go on, and new ones."""

@@ -246,6 +246,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 if end is not None:
                     if end.reason == "error":
                         raise RequestError(end.error, "prompt")
+                    if end.reason == "failure":
+                        raise RequestError(end.error, status=HTTPStatus.INTERNAL_SERVER_ERROR)
                     characters += held[number].end(end.reason == "stop")
                     del waiting[number]
                 if characters or end is not None:
