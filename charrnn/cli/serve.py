@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import signal
 import threading
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from charrnn.cli.shared.options import CheckpointsArgument, DeviceOption, check_range
 from charrnn.errors import CharRNNError, UsageError
+
+if TYPE_CHECKING:
+    from charrnn.serve.server import ModelServer
 
 DRAIN_SECONDS = 30.0
 """Seconds that texts have to end after SIGTERM."""
@@ -51,7 +54,7 @@ def serve(
     from charrnn.checkpoint import load
     from charrnn.cli.shared.devices import select_device
     from charrnn.cli.shared.locate import locate_checkpoints
-    from charrnn.cli.shared.terminal import log, log_field
+    from charrnn.cli.shared.terminal import log_field
     from charrnn.export.page import served_page
     from charrnn.serve.batcher import Batcher
     from charrnn.serve.requests import Limits
@@ -83,6 +86,12 @@ def serve(
     shown = f"[{host}]" if ":" in host else host
     log_field("page", f"http://{shown}:{bound}/" + (f"?token={token}" if token else ""))
     log_field("API", f"http://{shown}:{bound}/v1/completions")
+    _run(server)
+
+
+def _run(server: ModelServer) -> None:
+    """Serve until a signal comes, and then until all texts are sent."""
+    from charrnn.cli.shared.terminal import log
 
     def stop(number: int, frame: Any) -> None:
         threading.Thread(target=server.shutdown, daemon=True).start()

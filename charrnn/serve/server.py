@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import http.server
 import ipaddress
@@ -62,6 +63,7 @@ class ModelServer(http.server.ThreadingHTTPServer):
     ) -> None:
         self.batchers, self.page, self.limits, self.token = batchers, page, limits, token
         self.connections = threading.BoundedSemaphore(MAX_CONNECTIONS)
+        self._requests, self._lock = 0, threading.Lock()
         self.started = int(time.time())
         if ":" in address[0]:
             self.address_family = socket.AF_INET6
@@ -86,13 +88,24 @@ class ModelServer(http.server.ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
     def drain(self, seconds: float) -> bool:
-        """Take no more texts, and wait until all are written; return whether they are."""
+        """Take no more texts, and wait until all are written and sent; return whether they are."""
         for batcher in self.batchers.values():
             batcher.close()
         until = time.monotonic() + seconds
-        while any(batcher.jobs for batcher in self.batchers.values()) and time.monotonic() < until:
+        while self._requests and time.monotonic() < until:
             time.sleep(0.05)
-        return not any(batcher.jobs for batcher in self.batchers.values())
+        return not self._requests
+
+    @contextlib.contextmanager
+    def answering(self) -> Iterator[None]:
+        """Count a request for texts until it is answered."""
+        with self._lock:
+            self._requests += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._requests -= 1
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -125,7 +138,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 raise RequestError(f"{self.command} {path[:100]}: not served; try POST /v1/completions", status=status)
             if path.startswith("/v1/"):
                 self._check_token()
-            routes[path]()
+            with self.server.answering():
+                routes[path]()
         except RequestError as error:
             self._send_json(error.as_json(), error.status)
         except (BrokenPipeError, ConnectionError, TimeoutError):
