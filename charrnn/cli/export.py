@@ -18,6 +18,7 @@ from charrnn.errors import UsageError
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
+    from charrnn.export.page import PageModel
     from charrnn.text.documents import TextSpan
 
 PAGE, ONNX = ".html", ".onnx"
@@ -63,7 +64,7 @@ def export(
     from charrnn.checkpoint import load
     from charrnn.cli.shared.checkpoints import check_writable
     from charrnn.cli.shared.locate import locate_checkpoints
-    from charrnn.cli.shared.terminal import log, log_field
+    from charrnn.cli.shared.terminal import log_field
 
     checkpoints = [load(path) for path in locate_checkpoints(names or [], "export")]
     path = Path(to) if to else Path(f"{checkpoints[0].name}{PAGE}")
@@ -73,36 +74,51 @@ def export(
         raise UsageError(f"{path}: exists; use --force to overwrite it, or --to FILE for another file")
     check_writable(path, "--to")
     if path.suffix == ONNX:
-        if len(checkpoints) > 1:
-            raise UsageError(f"--to {path}: an ONNX file has one model, and there are {len(checkpoints)}; name one")
-        from charrnn.export.onnx import save_onnx
-
-        save_onnx(checkpoints[0], path)
-        log_field("model", f"{checkpoints[0].path}: {checkpoints[0].description}")
-        log_field("written", f"{path}, {path.stat().st_size / 1e6:.1f} MB")
+        _export_onnx(checkpoints, path)
         return
     from charrnn.config import SamplingConfig
-    from charrnn.export.page import fit_page_model, make_page, overhead
+    from charrnn.export.page import make_page
     from charrnn.report.page import write
 
+    models = _fit(checkpoints, int(max_size * 1e6), text, encoding)
     config = SamplingConfig(temperature=temperature, length=length, seed=0)
-    room = int(max_size * 1e6) - overhead()
-    fitted = []
-    for number, checkpoint in enumerate(checkpoints):
-        share = room // (len(checkpoints) - number)  # what one model leaves, the next may take
+    write(make_page(models, config, prime, title), path)
+    log_field("page", f"{path}, {path.stat().st_size / 1e6:.2f} MB; open it in a browser")
+
+
+def _export_onnx(checkpoints: list[Checkpoint], path: Path) -> None:
+    """Write an ONNX file."""
+    from charrnn.cli.shared.terminal import log_field
+    from charrnn.export.onnx import save_onnx
+
+    if len(checkpoints) > 1:
+        raise UsageError(f"--to {path}: an ONNX file has one model, and there are {len(checkpoints)}; name one")
+    save_onnx(checkpoints[0], path)
+    log_field("model", f"{checkpoints[0].path}: {checkpoints[0].description}")
+    log_field("written", f"{path}, {path.stat().st_size / 1e6:.1f} MB")
+
+
+def _fit(
+    checkpoints: list[Checkpoint], max_bytes: int, text: list[str] | None, encoding: str | None
+) -> list[PageModel]:
+    """Fit models to a page, and print what that costs; networks first, because n-grams can take what they leave."""
+    from charrnn.cli.shared.terminal import log, log_field
+    from charrnn.export.page import fit_page_model, overhead
+
+    room, fitted = max_bytes - overhead(), dict[int, PageModel]()
+    for number in sorted(range(len(checkpoints)), key=lambda number: checkpoints[number].kind != "recurrent"):
+        checkpoint, share = checkpoints[number], room // (len(checkpoints) - len(fitted))
         log_field("model", f"{checkpoint.path}: {checkpoint.description}")
-        model = fit_page_model(checkpoint, _held_out(checkpoint, text, encoding), max(0, share * 3 // 4), log)
-        room -= len(model.data) * 4 // 3
+        held_out = _held_out(checkpoint, text, encoding)
+        model = fitted[number] = fit_page_model(checkpoint, held_out, max(0, share * 3 // 4), log)
+        room -= len(model.data) * 4 // 3  # in the page's base64
         weights = f"weights rounded to {8 if model.encoding == 'i8' else 16} bits" if model.has_network else ""
         pruned = f"{model.kept:.1%} of the n-grams kept" if model.kept is not None else ""
         rows = f"{model.rows:.1%} of the embeddings of n-grams kept" if model.rows is not None else ""
         what = ", ".join(filter(None, (weights, pruned, rows)))
         log_field("size", f"{len(model.data) * 4 / 3 / 1e6:.2f} MB: {what}")
         log_field("loss", f"{model.loss:+.4f} bits/char on {model.measured}")
-        fitted.append(model)
-    page = make_page(fitted, config, prime, title)
-    write(page, path)
-    log_field("page", f"{path}, {path.stat().st_size / 1e6:.2f} MB; open it in a browser")
+    return [fitted[number] for number in range(len(checkpoints))]
 
 
 def _is_own(path: Path) -> bool:
