@@ -28,6 +28,8 @@ INK, GRID, PAPER = "#1a1a1b", "#d5d5d6", "#fefefd"
 """Colors of text and axes, of grid lines, and of the background; nothing else may use exactly these colors."""
 DPI = 150
 SUFFIXES = (".png", ".svg")
+COLORS = 255
+"""Number of colors of a PNG file."""
 
 
 def check_matplotlib() -> None:
@@ -93,7 +95,8 @@ STYLE: Any = {
 
 
 def add_legend(
-    axes: Axes, location: Literal["best", "upper right", "upper left", "lower left", "lower right"] = "best"
+    axes: Axes,
+    location: Literal["best", "upper right", "upper left", "lower left", "lower right", "center left"] = "best",
 ) -> None:
     """Add a legend in the common style."""
     axes.legend(frameon=False, labelcolor=INK, fontsize=9, loc=location)
@@ -113,8 +116,20 @@ def save(figure: Figure, path: Path) -> None:
         with atomic_write(path) as temporary, warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph .* missing from")  # drawn as a box
             figure.savefig(temporary, format=path.suffix[1:], dpi=DPI, metadata=metadata)
+        if path.suffix == ".png":
+            _reduce_colors(path)
     except OSError as error:
         raise CharRNNError(f"{path}: cannot be written: {error.strerror}; choose another folder") from error
+
+
+def _reduce_colors(path: Path) -> None:
+    """Give a PNG file a palette, which makes it less than half as large."""
+    from PIL import Image
+
+    with Image.open(path) as image:
+        reduced = image.convert("RGB").quantize(COLORS)
+    with atomic_write(path) as temporary:
+        reduced.save(temporary, format="PNG", optimize=True)
 
 
 def to_svg(figure: Figure, title: str, name: str) -> Markup:

@@ -2,9 +2,9 @@
 
     charrnn train tinyshakespeare --minutes 2.5
     charrnn view tinyshakespeare-lstm --out page.html
-    charrnn train tinyshakespeare --minutes 3 --cell lstm,attention
+    charrnn train tinyshakespeare --cell lstm,attention --hidden 128 --steps 500
     charrnn view tinyshakespeare-lstm-attention --out attention.html
-    python docs/tools/view_pictures.py page.html attention.html
+    python docs/tools/view_pictures.py page.html attention.html   # or attention.html alone
 
 The first picture shows the top of the page. The second shows the text, colored by the unit that
 tracks text in capitals, such as the names of speakers. The third shows where attention looks.
@@ -46,8 +46,8 @@ def shoot_text(chrome: Chrome, name: str) -> None:
     shoot(chrome, top - 15, name)
 
 
-def main(page: Path, attention: Path) -> None:
-    """Take all pictures: two of a page, and one of a page of a network with attention."""
+def main(page: Path | None, attention: Path) -> None:
+    """Take all pictures: two of a page if there is one, and one of a page of a network with attention."""
     options = ChromeOptions()
     options.binary_location = shutil.which("chromium") or ""
     for option in OPTIONS:
@@ -56,14 +56,15 @@ def main(page: Path, attention: Path) -> None:
     try:
         metrics = {"width": WIDTH, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False}
         chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-        chrome.get(page.resolve().as_uri())
-        shoot(chrome, 0, "view-page.png")
-        chrome.execute_script(
-            "const rows = [...document.querySelectorAll('#units tbody tr')];"
-            "rows.find((row) => row.cells[0].textContent === arguments[0]).querySelector('button.unit').click()",
-            FEATURE,
-        )
-        shoot_text(chrome, "view-text.png")
+        if page:
+            chrome.get(page.resolve().as_uri())
+            shoot(chrome, 0, "view-page.png")
+            chrome.execute_script(
+                "const rows = [...document.querySelectorAll('#units tbody tr')];"
+                "rows.find((row) => row.cells[0].textContent === arguments[0]).querySelector('button.unit').click()",
+                FEATURE,
+            )
+            shoot_text(chrome, "view-text.png")
         chrome.get(attention.resolve().as_uri())
         chrome.execute_script("document.querySelector('#attention button.unit').click()")
         shoot_text(chrome, "view-attention.png")
@@ -72,4 +73,5 @@ def main(page: Path, attention: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    *pages, last = map(Path, sys.argv[1:])
+    main(pages[0] if pages else None, last)
