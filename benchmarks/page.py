@@ -111,12 +111,12 @@ def measure(chrome: Chrome, name: str, model: Model, rounds: int, seconds: float
         for _ in range(rounds):
             started = time.perf_counter()
             chrome.get(page.as_uri())
-            while chrome.execute_script("return document.getElementById('write').disabled"):  # type: ignore[no-untyped-call]
+            while chrome.execute_script("return document.getElementById('write').disabled"):
                 time.sleep(0.005)
             opening.append(1000 * (time.perf_counter() - started))
             for key, explain in (("page", False), ("page_explained", True)):
                 settings = {"prompt": "", "temperature": 0.8, "topP": 1, "seed": 0, "length": 10**7, "explain": explain}
-                found = chrome.execute_async_script(WRITE, settings, seconds)  # type: ignore[no-untyped-call]
+                found = chrome.execute_async_script(WRITE, settings, seconds)
                 rates[key].append(found["speed"])
             pauses.append(found["longest"])
             length = max(20, int(rates["page"][0] * seconds / 4))

@@ -58,8 +58,9 @@ def make(kind: str) -> Model:
         assert isinstance(folded, NgramModel)
         ngrams += [counts(3), FoldedNgramModel.of(folded, IDS, classes)]
     config = ModelConfig("lstm", 1, 16, networks=2 if "ensemble" in kind else 1)
-    network_part = None if kind == "folded blend" else loud(make_network(config, V).eval())
-    mixture = MixtureModel(network_part, ngrams)
+    network_part = make_network(config, V).eval()
+    loud(network_part)
+    mixture = MixtureModel(None if kind == "folded blend" else network_part, ngrams)
     for weight in mixture.gate.parameters():
         torch.nn.init.normal_(weight, std=0.3)
     return mixture.eval()

@@ -20,7 +20,12 @@ MAX_CODE = (1 << 16) - 1
 ALIGNMENT = 8
 """The alignment of the arrays in bytes."""
 COMPRESSION = 9
-INTEGERS = {"u8": np.uint8, "u16": np.uint16, "u32": np.uint32, "u64": np.uint64}
+INTEGERS: dict[str, type[np.unsignedinteger[Any]]] = {
+    "u8": np.uint8,
+    "u16": np.uint16,
+    "u32": np.uint32,
+    "u64": np.uint64,
+}
 """The encodings of integers."""
 
 
@@ -48,7 +53,7 @@ class Container:
         elif encoding == "log16":
             data = log_codes(values).tobytes()
         else:
-            kinds = {"f32": np.float32, "f16": np.float16, **INTEGERS}
+            kinds: dict[str, type[Any]] = {"f32": np.float32, "f16": np.float16, **INTEGERS}
             data = np.ascontiguousarray(values, kinds[encoding]).tobytes()
         record["offset"] = self._append(data)
         self._records.append(record)

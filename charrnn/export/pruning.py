@@ -48,7 +48,8 @@ def costs_of(model: NgramModel) -> list[NDArray[np.float64]]:
     below: NDArray[np.float64] | None = None  # the probability of each entry of the order below
     joint = np.ones(1)  # how often a context occurs
     for k, order in enumerate(model.orders, 1):
-        owners = np.repeat(np.arange(len(order.starts) - 1), np.diff(order.starts.astype(np.int64)))
+        starts = order.starts.astype(np.int64)
+        owners = np.repeat(np.arange(len(starts) - 1), starts[1:] - starts[:-1])
         tokens = order.tokens.astype(np.int64)
         if k == 1 or suffixes is None or below is None:
             shorter = np.full(len(tokens), 1 / model.vocab_size)

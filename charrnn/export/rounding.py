@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from typing import TypeVar
 
 import torch
 from torch import nn
@@ -15,17 +14,16 @@ from charrnn.models.ngram.folded import FoldedNgramModel
 from charrnn.models.ngram.model import NgramModel
 from charrnn.models.ngram.smoothing.backoff import BackoffLevel
 
-AnyModel = TypeVar("AnyModel", bound=Model)
 
-
-def rounded_model(model: AnyModel, encoding: str) -> AnyModel:
+def rounded_model(model: Model, encoding: str) -> Model:
     """Return a copy of a model with the weights that a page with this encoding of matrices has."""
     if isinstance(model, NgramModel):
-        return _rounded_ngrams(model)  # type: ignore[return-value]
+        return _rounded_ngrams(model)
     if not isinstance(model, nn.Module):
         return model
     ngrams = model.ngrams if isinstance(model, MixtureModel) else []
-    copied = copy.deepcopy(model, {id(ngram): ngram for ngram in ngrams})
+    copied: Model = copy.deepcopy(model, {id(ngram): ngram for ngram in ngrams})
+    assert isinstance(copied, nn.Module)
     gate = set(map(id, copied.gate.parameters())) if isinstance(copied, MixtureModel) else set[int]()
     with torch.no_grad():
         for weight in copied.parameters():

@@ -27,7 +27,7 @@ def test_graph_agrees_with_the_model_in_chunks_and_steps(kind: str) -> None:
     tokens = torch.from_numpy(np.stack((IDS[:60], IDS[100:160])))
     state: State | None = None
     states = {part.name: np.zeros((2, part.shape[1]), np.float32) for part in session.get_inputs()[1:]}
-    for piece in tokens.split([1, 20, 1, 1, 37], dim=1):
+    for piece in torch.split(tokens, [1, 20, 1, 1, 37], dim=1):
         with torch.inference_mode():
             expected, state = model(piece, state)
         logits, *after = session.run(None, {"tokens": piece.numpy(), **states})

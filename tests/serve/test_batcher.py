@@ -32,7 +32,7 @@ def started(batcher: Batcher) -> Iterator[Batcher]:
 
 def result(job: Job) -> tuple[str, str]:
     """The text of a job, and why it ended."""
-    parts = []
+    parts: list[str] = []
     while True:
         event = job.events.get(timeout=20)
         if isinstance(event, Finished):

@@ -172,7 +172,7 @@ def test_client_that_goes_away_stops_its_text() -> None:
         batcher = server.batchers["lstm"]
         for stream in (True, False):
             body = json.dumps({"max_tokens": 10**7, "stream": stream}).encode()
-            with socket.create_connection(server.server_address[:2]) as connection:
+            with socket.create_connection(("127.0.0.1", server.server_address[1])) as connection:
                 headers = ("Host: localhost", "Content-Type: application/json", f"Content-Length: {len(body)}")
                 head = "\r\n".join(("POST /v1/completions HTTP/1.1", *headers, "", ""))
                 connection.sendall(head.encode() + body)
