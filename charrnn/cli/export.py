@@ -105,7 +105,8 @@ def _fit(
     from charrnn.cli.shared.terminal import log, log_field
     from charrnn.export.page import fit_page_model, overhead
 
-    room, fitted = max_bytes - overhead(), dict[int, PageModel]()
+    room = max_bytes - overhead()
+    fitted: dict[int, PageModel] = {}
     for number in sorted(range(len(checkpoints)), key=lambda number: checkpoints[number].kind != "recurrent"):
         checkpoint, share = checkpoints[number], room // (len(checkpoints) - len(fitted))
         log_field("model", f"{checkpoint.path}: {checkpoint.description}")
