@@ -91,7 +91,7 @@ def _summary(checkpoint: Checkpoint) -> str:
     size = "256 bytes" if vocabulary.is_bytes else plural(len(vocabulary), "different character")
     return (
         f"A language model of characters ({checkpoint.description}), trained on {_text_name(checkpoint)} with "
-        f"[charrnn](https://pypi.org/project/charrnn/). It knows {size}. The file is {checkpoint.size / 1e6:.1f} MB of "
+        f"charrnn. It knows {size}. The file is {checkpoint.size / 1e6:.1f} MB of "
         "safetensors."
     )
 
@@ -116,7 +116,7 @@ def _text(checkpoint: Checkpoint, license_: str) -> str:
         ("split", f"{validation.split} (training, validation, test; in percent)" if validation else "not recorded"),
         ("license", f"{license_} (as stated by the author of this card)" if license_ else "not stated"),
     ]
-    return _table(("", ""), rows)
+    return _table(("property", "value"), rows)
 
 
 def _recipe(checkpoint: Checkpoint) -> str:
@@ -130,12 +130,12 @@ def _recipe(checkpoint: Checkpoint) -> str:
     if metadata.compute:
         rows.append(("computed with", str(metadata.compute)))
     rows.append(("versions", ", ".join(f"{name} {version}" for name, version in metadata.versions.items())))
-    return "\n\n".join([*parts, _table(("", ""), rows)])
+    return "\n\n".join([*parts, _table(("property", "value"), rows)])
 
 
 def _without_folders(command: tuple[str, ...]) -> list[str]:
-    """The words of a command, with file names instead of absolute paths."""
-    return [PurePath(word).name if PurePath(word).is_absolute() else word for word in command]
+    """The words of a command, with the program's name, and file names instead of absolute paths."""
+    return ["charrnn", *(PurePath(word).name if PurePath(word).is_absolute() else word for word in command[1:])]
 
 
 def _scores(checkpoint: Checkpoint, novelty: CardNovelty | None) -> str:
@@ -152,7 +152,7 @@ def _scores(checkpoint: Checkpoint, novelty: CardNovelty | None) -> str:
             ("characters", f"{validation.characters:,}"),
             ("rule", validation.rule),
         ]
-        parts.append(f"Of held-out text, which the model was not trained on:\n\n{_table(('', ''), rows)}")
+        parts.append(f"Of held-out text, which the model was not trained on:\n\n{_table(('property', 'value'), rows)}")
     if novelty is None:
         parts.append("How much the model copies was not measured, because the training text was not at hand.")
     else:
