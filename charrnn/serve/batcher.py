@@ -198,7 +198,7 @@ class Batcher(threading.Thread):
                 self._echo(job, state)
             sequence = GeneratedSequence(SequenceRules(job.config, self.checkpoint.vocabulary, self._documents), state)
         except CharRNNError as error:
-            self._end(job, Finished("error", str(error)))
+            self._end(job, Finished("error", str(error).partition(", or use --")[0]))  # a request has no options
             return None
         if sequence.finished:
             self._end(job, Finished("length"))
