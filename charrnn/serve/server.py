@@ -94,6 +94,8 @@ class ModelServer(http.server.ThreadingHTTPServer):
         until = time.monotonic() + seconds
         while self._requests and time.monotonic() < until:
             time.sleep(0.05)
+        for batcher in self.batchers.values():  # a thread that computes while the interpreter ends would abort it
+            batcher.join(max(0.0, until - time.monotonic()))
         return not self._requests
 
     @contextlib.contextmanager
