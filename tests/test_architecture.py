@@ -14,6 +14,8 @@ LAYERS = {
     "cli": 8,
     "__main__": 8,
     "lab": 7,
+    "export": 7,
+    "serve": 6,
     "report": 6,
     "api": 6,
     "pipeline": 5,

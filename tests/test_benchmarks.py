@@ -145,3 +145,27 @@ def test_load_benchmark_disturbs_a_training(tmp_path: Path, monkeypatch: pytest.
     rows = json.loads(out.read_text(encoding="utf-8"))["rows"]
     assert [(row["loops"], row["nice"]) for row in rows] == [(1, 0), (1, 10), (2, 0)]
     assert all(0 < row["share"] < 2 for row in rows)
+
+
+@pytest.mark.browser
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_page_benchmark_measures_every_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import page
+
+    threads = torch.get_num_threads()
+    page.main(["--quick", "--out", str(tmp_path / "page.json")])
+    torch.set_num_threads(threads)
+    rows = json.loads((tmp_path / "page.json").read_text(encoding="utf-8"))["rows"]
+    assert [row["model"] for row in rows] == ["lstm 2x8", "attention 1x8", "n-grams of order 6"]
+    assert all(rate > 0 for row in rows for rate in row["chars_per_second"].values())
+
+
+def test_serving_benchmark_loses_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import serving
+
+    serving.main(["--quick", "--out", str(tmp_path / "serving.json")])
+    (row,) = json.loads((tmp_path / "serving.json").read_text(encoding="utf-8"))["rows"]
+    assert (row["lost"], row["exit_status"]) == (0, 0)
+    assert row["ratio"] > 0

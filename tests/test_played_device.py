@@ -61,7 +61,7 @@ def test_commands_on_played_device_run(
         ("inspect", "a"),
     ):
         if words[0] == "view":
-            pytest.importorskip("jinja2")
+            pytest.importorskip("matplotlib")
         found = charrnn(*words)
         assert found.status == 0, (words, found.err)
 

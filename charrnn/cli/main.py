@@ -18,11 +18,13 @@ from charrnn import __version__
 from charrnn.cli.compare.command import compare
 from charrnn.cli.complete.command import complete
 from charrnn.cli.data.command import make_data_app
+from charrnn.cli.export import export
 from charrnn.cli.inspect.command import inspect as inspect_checkpoint
 from charrnn.cli.lab import lab
 from charrnn.cli.ngram import ngram
 from charrnn.cli.sample.command import sample
 from charrnn.cli.score.command import score
+from charrnn.cli.serve import serve
 from charrnn.cli.shared import interrupts
 from charrnn.cli.shared.config_options import expand_configs
 from charrnn.cli.shared.help import EXIT_STATUS, help_epilog
@@ -66,7 +68,7 @@ def make_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_options)
-    for command in (train, sample, complete, ngram, score, inspect_checkpoint, compare, view, lab):
+    for command in (train, sample, complete, ngram, score, inspect_checkpoint, compare, view, export, serve, lab):
         app.command(epilog=help_epilog(command.__name__))(expand_configs(command))
     app.add_typer(make_data_app(), name="data", epilog=help_epilog("data"))
     return app

@@ -55,11 +55,11 @@ def view(
     It also shows what units keep track of, where attention looks, how the hidden state moves, how often gates are
     closed, and a comparison with other models.
 
-    Needs `pip install matplotlib jinja2`.
+    Needs `pip install matplotlib`.
     """
-    from charrnn.report.page import check_extra
+    from charrnn.report.figures import check_matplotlib
 
-    check_extra()
+    check_matplotlib()
     from charrnn.checkpoint import list_checkpoints, load
     from charrnn.cli.shared.checkpoints import check_writable
     from charrnn.cli.shared.devices import select_device

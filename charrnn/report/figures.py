@@ -5,6 +5,7 @@ matplotlib's global state is not changed. Embedded figures use the page's colors
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import logging
 import re
@@ -31,6 +32,12 @@ COLORS = 255
 """Number of colors of a PNG file."""
 
 
+def check_matplotlib() -> None:
+    """Raise UsageError if matplotlib is not installed."""
+    if not importlib.util.find_spec("matplotlib"):
+        raise UsageError("pictures need matplotlib; try `pip install matplotlib`")
+
+
 def new_figure(
     width: float = 7.0,
     height: float = 4.0,
@@ -55,11 +62,10 @@ def new_figure(
     """
     # matplotlib warns if it cannot write to its cache folder, and then uses a temporary one.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
-    try:
-        from matplotlib import rc_context
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise UsageError("pictures need matplotlib; try `pip install matplotlib`") from error
+    check_matplotlib()
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
     with rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained", facecolor=PAPER)
         axes = figure.subplots(rows, columns, squeeze=False, height_ratios=height_ratios)

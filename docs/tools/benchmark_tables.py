@@ -221,6 +221,39 @@ def attention_steps(content: Any) -> str:
     )  # fmt: skip
 
 
+@results("page", "python benchmarks/page.py")
+def page_speed(content: Any) -> str:
+    """Exported pages: size, time to open, speed."""
+    return table(
+        ["model", "weights", "page", "opens in", "characters a second", "with expectations", "page / `charrnn sample`"],
+        (
+            [
+                row["model"], f"{row['bits_of_a_weight']} bits", f"{row['megabytes']:.2f} MB",
+                f"{row['milliseconds_to_open']} ms", f"{row['chars_per_second']['page']:,}",
+                f"{row['chars_per_second']['page_explained']:,}", f"{row['ratio']:.2f}",
+            ]
+            for row in content["rows"]
+        ),
+        "lrrrrrr",
+    )  # fmt: skip
+
+
+@results("serving", "python benchmarks/serving.py")
+def serving_speed(content: Any) -> str:
+    """64 clients of a server at once, beside `charrnn sample --count 64`."""
+    return table(
+        ["model", "clients", "lost", "characters a second, all clients", "`sample --count 64`", "ratio"],
+        (
+            [
+                row["model"], f"{row['clients']}", f"{row['lost']}", f"{row['chars_per_second']['serve']:,}",
+                f"{row['chars_per_second']['sample']:,}", f"{row['ratio']:.2f}",
+            ]
+            for row in content["rows"]
+        ),
+        "lrrrrr",
+    )  # fmt: skip
+
+
 @results("ngram", "python benchmarks/ngram.py tinyshakespeare.txt")
 def ngram_static(content: Any) -> str:
     """N-gram models of Tiny Shakespeare, static, ordered by bits per character."""

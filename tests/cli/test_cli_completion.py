@@ -17,6 +17,7 @@ SHORTER = {
     "complete": ("--length", "20"),
     "compare": ("--length", "10", "--novelty-length", "0"),
     "view": ("--length", "50", "--no-compare"),
+    "serve": ("--port", "0"),
     "data inspect": ("--no-advice",),
 }
 """Options that make a command quick."""
@@ -94,6 +95,7 @@ def test_help_examples_run(charrnn: Charrnn, folder: Path, monkeypatch: pytest.M
     """All of them, one after another in one folder, with shorter trainings and less output."""
     opened: list[str] = []
     monkeypatch.setattr("webbrowser.open", opened.append)
+    monkeypatch.setattr("charrnn.serve.server.ModelServer.serve_forever", lambda server, poll_interval: None)
     for experiment in (vanishing, ngrams):
         monkeypatch.setattr(experiment, "SIZES", dict.fromkeys(("quick", "full"), experiment.SIZES["tiny"]))
     write_example_inputs(folder)

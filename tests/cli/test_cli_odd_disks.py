@@ -55,7 +55,7 @@ def test_checkpoint_symlink_stays_a_symlink(charrnn: Charrnn, folder: Path) -> N
 
 def test_matplotlib_without_config_folder_gives_no_warning(folder: Path, made: Path) -> None:
     """It warns where it cannot keep its fonts; a page needs none of that."""
-    pytest.importorskip("jinja2")
+    pytest.importorskip("matplotlib")
     (folder / "err.txt").touch()
     words = ("view", made / "text-lstm.safetensors", "--out", "page.html")
     process = start(folder, *words, err=folder / "err.txt", MPLCONFIGDIR="/dev/null/none")

@@ -72,7 +72,6 @@ def test_new_cell_with_a_time_budget_gets_a_size(charrnn: Charrnn, trained: Path
 
 def test_new_cell_in_a_report_has_its_label(charrnn: Charrnn, trained: Path) -> None:
     pytest.importorskip("matplotlib")
-    pytest.importorskip("jinja2")
     done = charrnn("view", NAME, "--length", 60)
     assert done.status == 0, done.err
     assert "Leaky integrator with one layer of 8 units" in Path(done.text.strip()).read_text(encoding="utf-8")

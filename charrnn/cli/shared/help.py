@@ -51,6 +51,7 @@ EXAMPLES = {
     "inspect": (
         ("inspect", "show the newest checkpoint"),
         ("inspect novel-lstm --json", "print everything as JSON"),
+        ("inspect novel-lstm --card > card.md", "write a model card"),
     ),
     "compare": (
         ("compare --prime 'Once upon' --temp 0.8", "compare all models"),
@@ -61,6 +62,15 @@ EXAMPLES = {
     "view": (
         ("view novel-lstm --open", "open the report"),
         ("view --text letter.txt --out letter.html", "show another text"),
+    ),
+    "export": (
+        ("export novel-lstm", "write novel-lstm.html"),
+        ("export novel-lstm novel-tuned-9", "two models side by side"),
+        ("export novel-lstm --to novel.onnx", "write an ONNX graph"),
+    ),
+    "serve": (
+        ("serve", "serve the newest model"),
+        ("serve novel-lstm --port 8080", "choose a model and a port"),
     ),
     "lab": (
         ("lab", "list the experiments"),

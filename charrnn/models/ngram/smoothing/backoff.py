@@ -128,21 +128,30 @@ def context_statistics(counts: NDArray[Any], owners: Ints, contexts: int) -> NDA
 
 
 def prune(orders: Sequence[BackoffLevel], counts: Sequence[CountLevel], max_count: int) -> list[BackoffLevel]:
-    """Drop n-grams of order 3 and more with counts up to `max_count`, unless they are contexts of others.
+    """Drop n-grams of order 3 and more with counts up to `max_count`, unless they are contexts of others."""
+    return keep_entries(orders, [order.counts > max_count for order in counts])
+
+
+def keep_entries(orders: Sequence[BackoffLevel], wanted: Sequence[NDArray[np.bool_]]) -> list[BackoffLevel]:
+    """Drop n-grams of order 3 and more, and return the rest.
 
     Their probability goes to the order below, so the distribution still sums to 1.
+
+    Args:
+        orders: the entries of order 1, 2, …
+        wanted: (E,) for each order, the entries to keep; contexts of kept entries are kept too.
     """
-    pruned: list[BackoffLevel] = []
-    has_kept_children = np.zeros(len(counts[-1]), bool)
+    kept_orders: list[BackoffLevel] = []
+    has_kept_children = np.zeros(len(wanted[-1]), bool)
     for k in range(len(orders), 0, -1):
         order = orders[k - 1]
-        kept = (counts[k - 1].counts > max_count) | has_kept_children
+        kept = wanted[k - 1] | has_kept_children
         kept[: 1 if k >= MIN_PRUNED_ORDER else None] = True
         before = np.concatenate(([0], np.cumsum(kept)))
         sizes = before[order.starts[1:]] - before[order.starts[:-1]]
         lost = order.sum_children(np.where(kept, 0, order.weights))
         starts = before[order.starts]
-        pruned.append(
+        kept_orders.append(
             BackoffLevel(
                 order.tokens[kept],
                 starts.astype(smallest_integer(int(starts[-1]))),
@@ -152,11 +161,11 @@ def prune(orders: Sequence[BackoffLevel], counts: Sequence[CountLevel], max_coun
         )
         has_kept_children = sizes > 0
         if k < len(orders):  # the order above has these entries as contexts
-            above = pruned[-2]
-            pruned[-2] = BackoffLevel(
+            above = kept_orders[-2]
+            kept_orders[-2] = BackoffLevel(
                 above.tokens, np.append(above.starts[:-1][kept], above.starts[-1]), above.weights, above.backoffs[kept]
             )
-    return pruned[::-1]
+    return kept_orders[::-1]
 
 
 @dataclass(frozen=True)
