@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from charrnn.text.documents import TextSpan
 
 PAGE, ONNX = ".html", ".onnx"
+MAX_SIZE = 500
+"""Maximum size of a page in megabytes; a browser cannot hold a much longer one as text."""
+MAX_TEMPERATURE = 2
+"""The end of the page's slider."""
 
 
 def export(
@@ -66,6 +70,10 @@ def export(
     from charrnn.cli.shared.locate import locate_checkpoints
     from charrnn.cli.shared.terminal import log_field
 
+    if not 0 < max_size <= MAX_SIZE:
+        raise UsageError(f"--max-size {max_size:g}: must be more than 0, and at most {MAX_SIZE}")
+    if not 0 <= temperature <= MAX_TEMPERATURE:
+        raise UsageError(f"--temp {temperature:g}: must be from 0 to {MAX_TEMPERATURE}, as on the page")
     checkpoints = [load(path) for path in locate_checkpoints(names or [], "export")]
     path = Path(to) if to else Path(f"{checkpoints[0].name}{PAGE}")
     if path.suffix not in (PAGE, ONNX):
@@ -118,7 +126,8 @@ def _fit(
         rows = f"{model.rows:.1%} of the embeddings of n-grams kept" if model.rows is not None else ""
         what = ", ".join(filter(None, (weights, pruned, rows)))
         log_field("size", f"{len(model.data) * 4 / 3 / 1e6:.2f} MB: {what}")
-        log_field("loss", f"{model.loss:+.4f} bits/char on {model.measured}")
+        loss = "not measured: infinite bits/char" if model.loss is None else f"{model.loss:+.4f} bits/char"
+        log_field("loss", f"{loss} on {model.measured}")
     return [fitted[number] for number in range(len(checkpoints))]
 
 

@@ -60,7 +60,7 @@ def serve(
     from charrnn.serve.requests import Limits
     from charrnn.serve.server import ModelServer, is_loopback
 
-    if max_seconds <= 0:
+    if not max_seconds > 0:  # NaN neither
         raise UsageError(f"--max-seconds {max_seconds:g}: must be more than 0")
     if token == "new":
         import secrets

@@ -103,7 +103,7 @@ def metadata_of(checkpoint: Checkpoint) -> dict[str, Any]:
         "separator": list(documents.separator) if documents else None,
         "unknown": vocabulary.unknown,
         "model": checkpoint.description,
-        "text": Path(checkpoint.metadata.text.source).name,
+        "text": ", ".join(Path(name).name for name in checkpoint.metadata.text.names),
     }
 
 

@@ -7,6 +7,7 @@ WebAssembly. Its Content-Security-Policy allows this script alone, by its hash, 
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -22,7 +23,7 @@ from charrnn.export.container import Container
 from charrnn.export.pruning import costs_of, fit_into, prune_ngrams, prune_rows
 from charrnn.export.rounding import rounded_model
 from charrnn.export.spec import model_spec
-from charrnn.formatting import plural
+from charrnn.formatting import percent, plural
 from charrnn.models.interpolated import InterpolatedModel
 from charrnn.models.mixture import MixtureModel
 from charrnn.models.ngram.folded import FoldedNgramModel
@@ -57,7 +58,7 @@ class PageModel:
         encoding: `i8` or `f16`, of the matrices of networks.
         kept: the share of the n-grams that are left, from 0 to 1; None without n-grams.
         rows: the share of the embeddings of n-grams that are left; None without them.
-        loss: bits per character lost by rounding and pruning, on `measured`.
+        loss: bits per character lost by rounding and pruning, on `measured`; None if the score is infinite anyway.
         measured: the text of the measurement, in words.
     """
 
@@ -67,7 +68,7 @@ class PageModel:
     encoding: str
     kept: float | None
     rows: float | None
-    loss: float
+    loss: float | None
     measured: str
 
     @property
@@ -102,11 +103,11 @@ def fit_page_model(
         if pruned is None:
             continue
         model, data, kept = pruned
-        loss = evaluate(model, span).bits_per_char - before
+        loss = evaluate(model, span).bits_per_char - before if math.isfinite(before) else None
         is_whole = kept in (None, 1.0) and rows in (None, 1.0)
-        rounding = loss if is_whole else _loss_of_rounding(checkpoint.model, encoding, span, before)
+        rounding = loss if is_whole or loss is None else _loss_of_rounding(checkpoint.model, encoding, span, before)
         fitted = PageModel(checkpoint, model, data, encoding, kept, rows, loss, measured)
-        if encoding == encodings[-1] or rounding < MAX_ROUNDING_LOSS:
+        if encoding == encodings[-1] or rounding is None or rounding < MAX_ROUNDING_LOSS:
             return fitted
         log(f"8 bits for each weight would cost {rounding:.4f} bits per character; trying 16")
     if fitted:
@@ -204,10 +205,11 @@ def facts(model: PageModel) -> list[str]:
         found.append(f"{model.kept:.0%} of its n-grams are on this page: those that matter most.")
     if model.rows is not None and model.rows < 1:
         found.append(f"{model.rows:.0%} of its embeddings of n-grams are on this page: those that matter most.")
-    found.append(
-        f"Fitting the model to the page cost {max(0.0, model.loss):.4f} bits per character, measured on "
-        f"{model.measured}."
-    )
+    if model.loss is not None:
+        found.append(
+            f"Fitting the model to the page cost {max(0.0, model.loss):.4f} bits per character, measured on "
+            f"{model.measured}."
+        )
     found.append(
         "A seed gives the same random numbers as in charrnn sample; the text is the same until the first character at "
         "which the rounding matters."
@@ -217,11 +219,13 @@ def facts(model: PageModel) -> list[str]:
 
 def _origin(checkpoint: Checkpoint) -> list[str]:
     """Return on what a model was trained, and how well it predicts."""
-    metadata = checkpoint.metadata
-    name = PurePath(metadata.text.source).name  # folders are nobody's business
-    found = [f"Trained on {name}, {plural(metadata.text.characters, 'character')}."]
-    if metadata.validation:
-        found.append(f"{metadata.validation.bits_per_char:.3f} bits per character of held-out text.")
+    text, score = checkpoint.metadata.text, checkpoint.metadata.validation
+    names = ", ".join(PurePath(name).name for name in text.names)  # folders are nobody's business
+    found = [f"Trained on {names or 'a text without a file'}, {plural(text.characters, 'character')}."]
+    if score and score.bits_per_char is not None:
+        found.append(f"{score.bits_per_char:.3f} bits per character of held-out text.")
+    elif score:
+        found.append(f"{percent(score.impossible_share)} of the characters of held-out text have probability 0.")
     return found
 
 

@@ -51,6 +51,8 @@ def test_text_of_another_place_is_used(charrnn: Charrnn, models: Path) -> None:
         (("--to", "text.html"), "text.html: exists; use --force to overwrite it"),
         (("--to", "text.txt/page.html"), "--to"),
         (("--max-size", 0.01), "raise --max-size, or export a smaller model"),
+        (("--max-size", "nan"), "--max-size nan: must be more than 0, and at most 500"),
+        (("--temp", 3), "--temp 3: must be from 0 to 2, as on the page"),
         (("--length", 0), "--length"),
     ],
 )
@@ -75,6 +77,16 @@ def test_ngrams_are_pruned_to_fit(charrnn: Charrnn, models: Path) -> None:
     assert "of the n-grams kept" in pruned.err
     assert "100.0%" not in pruned.err
     assert Path("pruned.html").stat().st_size <= limit * 1e6
+
+
+def test_counts_with_probability_0_are_exported(charrnn: Charrnn, models: Path) -> None:
+    """Their score is infinite, so there is no loss to measure."""
+    Path("letters.txt").write_text("abc" * 300 + "acb" * 30, encoding="utf-8")
+    assert charrnn("ngram", "letters.txt", "--smoothing", "ml", "--out", "counts.safetensors").status == 0
+    made = charrnn("export", "counts.safetensors", "--to", "counts.html")
+    assert made.status == 0, made.err
+    assert "not measured: infinite bits/char on" in made.err
+    assert "have probability 0." in Path("counts.html").read_text(encoding="utf-8")
 
 
 def test_longest_match_is_refused(charrnn: Charrnn, models: Path) -> None:

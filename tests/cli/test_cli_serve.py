@@ -81,6 +81,7 @@ def test_token_is_printed_and_needed(models: Path) -> None:
     [
         (("--host", "0.0.0.0"), "--host 0.0.0.0: other computers could use the models; add --token new"),
         (("--max-seconds", 0), "--max-seconds 0: must be more than 0"),
+        (("--max-seconds", "nan"), "--max-seconds nan: must be more than 0"),
         (("--port", 70_000), "--port"),
         (("text-lstm",), "two models have the same name"),
     ],
