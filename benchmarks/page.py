@@ -31,7 +31,8 @@ from charrnn import ModelConfig, NgramConfig, RecurrentModel, SamplingConfig
 from charrnn.checkpoint import Checkpoint, Model
 from charrnn.checkpoint.metadata import DatasetInfo, Metadata
 from charrnn.config import CorpusConfig
-from charrnn.export.page import fit_page_model, make_page
+from charrnn.export.fit import fit_page_model
+from charrnn.export.page import make_page
 from charrnn.models.ngram.fit import fit_ngram
 from charrnn.text.documents import TextSpan
 

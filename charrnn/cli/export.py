@@ -18,7 +18,7 @@ from charrnn.errors import UsageError
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
-    from charrnn.export.page import PageModel
+    from charrnn.export.fit import PageModel
     from charrnn.text.documents import TextSpan
 
 PAGE, ONNX = ".html", ".onnx"
@@ -111,7 +111,8 @@ def _fit(
 ) -> list[PageModel]:
     """Fit models to a page, and print what that costs; networks first, because n-grams can take what they leave."""
     from charrnn.cli.shared.terminal import log, log_field
-    from charrnn.export.page import fit_page_model, overhead
+    from charrnn.export.fit import fit_page_model
+    from charrnn.export.page import overhead
 
     room = max_bytes - overhead()
     fitted: dict[int, PageModel] = {}

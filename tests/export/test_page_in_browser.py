@@ -21,7 +21,8 @@ from written_page import element, finish, texts
 
 from charrnn.checkpoint import Checkpoint
 from charrnn.config import SamplingConfig
-from charrnn.export.page import PageModel, fit_page_model, make_page
+from charrnn.export.fit import PageModel, fit_page_model
+from charrnn.export.page import make_page
 from charrnn.sampling.generate import generate
 from charrnn.text.documents import Documents, TextSpan
 from charrnn.text.vocabulary import Vocabulary
